@@ -1,0 +1,129 @@
+"""Relative 2-D attention over all pairs of pixels, global or masked to a window.
+
+The fastest eager form on small maps: one product for the content logits, one for each axis of
+the position logits, and a saved attention matrix for the backward pass. Memory grows with (HW)^2.
+
+Legend: B batch, h heads, d key width of a head, e value width of a head, H x W the map, N = H W,
+K rows of a position table, g 1 or h (a table shared by the heads, or one for each).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def axis_offsets(length: int, table_rows: int, device: torch.device) -> Tensor:
+    """Which table row serves query i and key j on one axis: ``[L, L]``, clamped at the ends.
+
+    A table of K rows holds the offsets -(K // 2) .. K // 2, so row ``j - i + K // 2``.
+    """
+    position = torch.arange(length, device=device)
+    offset = position[None, :] - position[:, None] + table_rows // 2
+    return offset.clamp_(0, table_rows - 1)
+
+
+def outside_window(height: int, width: int, extent: int, device: torch.device) -> Tensor:
+    """True where a key lies outside the query's extent x extent window: ``[N, N]``."""
+    rows = torch.arange(height, device=device)
+    columns = torch.arange(width, device=device)
+    far_row = (rows[None, :] - rows[:, None]).abs() > extent // 2
+    far_column = (columns[None, :] - columns[:, None]).abs() > extent // 2
+    far = far_row[:, None, :, None] | far_column[None, :, None, :]
+    return far.reshape(height * width, height * width)
+
+
+def split_position_query(q: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """The parts of q that meet the row and the column table: halves, or the whole for both.
+
+    AACN adds two full-width terms (its tables are d wide); SASA concatenates two half-width
+    embeddings (its tables' widths add up to d).
+    """
+    row_width = rows.shape[-1]
+    if row_width == q.shape[2]:
+        return q, q
+    return q[:, :, :row_width], q[:, :, row_width:]
+
+
+def dense_forward(
+    q: Tensor, k: Tensor, v: Tensor, rows: Tensor | None, columns: Tensor | None, extent: int
+) -> tuple[Tensor, Tensor]:
+    """Attention output ``[B, h, e, H, W]`` and probabilities ``[B, h, N, N]``.
+
+    Args:
+        q: queries, already scaled, ``[B, h, d, H, W]``.
+        k: keys, ``[B, h, d, H, W]``.
+        v: values, ``[B, h, e, H, W]``.
+        rows: row table ``[g, K, d or d/2]``, or None for no position encoding.
+        columns: column table, likewise.
+        extent: side of the window around each query; 0 attends to the whole map.
+    """
+    batch, heads, _, height, width = q.shape
+    logits = q.flatten(3).transpose(-1, -2) @ k.flatten(3)
+    if rows is not None and columns is not None:
+        q_row, q_column = split_position_query(q, rows)
+        row_table = rows[:, axis_offsets(height, rows.shape[1], q.device)]
+        column_table = columns[:, axis_offsets(width, columns.shape[1], q.device)]
+        pairs = logits.view(batch, heads, height, width, height, width)
+        # [B, h, y, x, z] for the key's row z, and for its column z.
+        pairs += _row_logits(q_row, row_table)[..., None]
+        pairs += _row_logits(q_column.transpose(-1, -2), column_table).transpose(2, 3)[..., None, :]
+    if extent:
+        logits.masked_fill_(outside_window(height, width, extent, q.device), -torch.inf)
+    probabilities = torch.softmax(logits, dim=-1, dtype=_softmax_dtype(q)).to(q.dtype)
+    out = v.flatten(3) @ probabilities.transpose(-1, -2)
+    return out.view(batch, heads, -1, height, width), probabilities
+
+
+def dense_backward(
+    grad_out: Tensor,
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    rows: Tensor | None,
+    columns: Tensor | None,
+    probabilities: Tensor,
+) -> tuple[Tensor, Tensor, Tensor, Tensor | None, Tensor | None]:
+    """Gradients of q, k, v and both tables, from the saved probabilities."""
+    batch, heads, _, height, width = q.shape
+    g_flat, v_flat = grad_out.flatten(3), v.flatten(3)
+    grad_v = (g_flat @ probabilities).view_as(v)
+    grad_p = g_flat.transpose(-1, -2) @ v_flat
+    grad_logits = probabilities * (grad_p - (grad_p * probabilities).sum(-1, keepdim=True))
+    grad_q = (k.flatten(3) @ grad_logits.transpose(-1, -2)).view(q.shape)
+    grad_k = (q.flatten(3) @ grad_logits).view(k.shape)
+    if rows is None or columns is None:
+        return grad_q, grad_k, grad_v, None, None
+
+    pairs = grad_logits.view(batch, heads, height, width, height, width)
+    q_row, q_column = split_position_query(q, rows)
+    g_row, g_column = split_position_query(grad_q, rows)
+    grad_rows = _table_backward(pairs.sum(-1), q_row, g_row, rows)
+    grad_columns = _table_backward(
+        pairs.sum(-2).transpose(2, 3),
+        q_column.transpose(-1, -2),
+        g_column.transpose(-1, -2),
+        columns,
+    )
+    return grad_q, grad_k, grad_v, grad_rows, grad_columns
+
+
+def _row_logits(q: Tensor, table: Tensor) -> Tensor:
+    """``[B, h, d, y, x]`` with ``[g, y, z, d]`` to ``[B, h, y, x, z]``."""
+    return torch.einsum("bhdyx,hyzd->bhyxz", q, table.expand(q.shape[1], -1, -1, -1))
+
+
+def _table_backward(grad_axis: Tensor, q: Tensor, grad_q: Tensor, table: Tensor) -> Tensor:
+    """Add one axis's part to ``grad_q`` in place; return the table's gradient ``[g, K, d]``."""
+    heads, length = q.shape[1], q.shape[3]
+    offsets = axis_offsets(length, table.shape[1], q.device)
+    gathered = table[:, offsets].expand(heads, -1, -1, -1)
+    grad_q += torch.einsum("bhyxz,hyzd->bhdyx", grad_axis, gathered)
+    grad_gathered = torch.einsum("bhyxz,bhdyx->hyzd", grad_axis, q)
+    grad_table = table.new_zeros(heads, table.shape[1], table.shape[2])
+    grad_table.index_add_(1, offsets.flatten(), grad_gathered.flatten(1, 2))
+    return grad_table if table.shape[0] == heads else grad_table.sum(0, keepdim=True)
+
+
+def _softmax_dtype(q: Tensor) -> torch.dtype:
+    return torch.float64 if q.dtype == torch.float64 else torch.float32

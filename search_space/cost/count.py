@@ -1,0 +1,161 @@
+"""MACs, activations and parameters of a module, by fvcore with this project's own rules.
+
+A multiply-accumulate (MAC) is counted for convolutions, linear layers and matrix products, and
+for the attention operators by what they are (q.k, q.r over every attended position, and the
+weighted sum of values), not by how a kernel computes them. Operators that the papers do not count
+are zero, by the explicit list below; any other operator is an error, so that nothing is ever
+missed in silence. fvcore's own rules for normalisation, pooling and resizing are replaced: it
+counts them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from math import prod
+from typing import Any, NamedTuple
+
+import torch
+from fvcore.nn import FlopCountAnalysis
+from fvcore.nn.jit_handles import (
+    addmm_flop_jit,
+    bmm_flop_jit,
+    conv_flop_jit,
+    einsum_flop_jit,
+    get_shape,
+    linear_flop_jit,
+    matmul_flop_jit,
+)
+from torch import nn
+
+Rule = Callable[[list[Any], list[Any]], Any]
+
+PRODUCT_OPERATORS: dict[str, Rule] = {
+    "aten::_convolution": conv_flop_jit,
+    "aten::addmm": addmm_flop_jit,
+    "aten::bmm": bmm_flop_jit,
+    "aten::einsum": einsum_flop_jit,
+    "aten::linear": linear_flop_jit,
+    "aten::matmul": matmul_flop_jit,
+    "aten::mm": matmul_flop_jit,
+}
+"""Operators whose multiply-adds are counted, by fvcore's rules."""
+
+ZERO_MAC_OPERATORS = (
+    "aten::adaptive_avg_pool2d",
+    "aten::add",
+    "aten::add_",
+    "aten::avg_pool2d",
+    "aten::batch_norm",
+    "aten::div",
+    "aten::max_pool2d",
+    "aten::mean",
+    "aten::mul",
+    "aten::mul_",
+    "aten::neg",
+    "aten::repeat",
+    "aten::softmax",
+    "aten::sub",
+    "aten::sum",
+    "aten::unflatten",
+    "aten::upsample_bilinear2d",
+)
+"""Elementwise operators, normalisation, softmax, pooling and resizing: zero MACs, since both
+papers' counts fit convolutions, linear layers and matrix products alone. fvcore adds operators
+that only move data."""
+
+FVCORE_RULES_REFUSED = (
+    "aten::grid_sampler",
+    "aten::group_norm",
+    "aten::instance_norm",
+    "aten::layer_norm",
+    "aten::upsample_nearest2d",
+)
+"""Operators that fvcore counts by rules of its own; none is used here, so each is an error."""
+
+
+class Counts(NamedTuple):
+    """Costs of a module on one image, in evaluation mode."""
+
+    params: int
+    macs: int
+    activations: int  # elements put out by the operators that have MACs
+
+    def __add__(self, other: object) -> Counts:
+        if not isinstance(other, Counts):
+            return NotImplemented
+        return Counts(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
+
+
+def count_module(module: nn.Module, input_shape: tuple[int, int, int]) -> Counts:
+    """Count ``module`` on one image of ``input_shape`` = (C, H, W).
+
+    Raises:
+        ValueError: the module uses an operator that has no rule here.
+    """
+    was_training = module.training
+    device = next((p.device for p in module.parameters()), torch.device("cpu"))
+    analysis = FlopCountAnalysis(module.eval(), torch.zeros(1, *input_shape, device=device))
+    analysis.clear_op_handles().set_op_handle(**COST_RULES)
+    analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+    analysis.tracer_warnings("none")
+    try:
+        with torch.no_grad():
+            totals: Counter[str] = analysis.by_operator()
+    finally:
+        module.train(was_training)
+    unknown = analysis.unsupported_ops()
+    if unknown:
+        raise ValueError(
+            f"no cost rule for operator {', '.join(sorted(unknown))}; add it to "
+            "search_space.cost.count, as zero or with its multiply-adds"
+        )
+    params = sum(p.numel() for p in module.parameters())
+    return Counts(params, int(totals["macs"]), int(totals["activations"]))
+
+
+def _zero(inputs: list[Any], outputs: list[Any]) -> int:
+    return 0
+
+
+def _product(rule: Rule) -> Rule:
+    """An operator with multiply-adds by fvcore's ``rule``; all that it puts out is activations."""
+
+    def count(inputs: list[Any], outputs: list[Any]) -> Counter[str]:
+        macs = rule(inputs, outputs)
+        macs = macs.total() if isinstance(macs, Counter) else macs
+        return Counter(macs=int(macs), activations=int(prod(get_shape(outputs[0]))))
+
+    return count
+
+
+def _refuse(inputs: list[Any], outputs: list[Any]) -> int:
+    raise ValueError(
+        f"no cost rule for one of {', '.join(FVCORE_RULES_REFUSED)}; add it to "
+        "search_space.cost.count, as zero or with its multiply-adds"
+    )
+
+
+def _attention(inputs: list[Any], outputs: list[Any]) -> Counter[str]:
+    """q.k, q.r where there are positions, and A.v, over every attended position.
+
+    A query attends to k^2 positions if local, borders included, and to H W if global. The
+    activations are the logits and the output.
+    """
+    batch, heads, key_width, height, width = get_shape(inputs[0])
+    value_shape = get_shape(inputs[2])
+    has_position = inputs[3].type().kind() == "TensorType"
+    is_local = len(inputs) > 5
+    attended = int(inputs[5].toIValue()) ** 2 if is_local else height * width
+    pairs = batch * heads * height * width * attended
+    pair_macs = key_width * (2 if has_position else 1) + value_shape[2]
+    return Counter(macs=int(pairs * pair_macs), activations=int(pairs + prod(value_shape)))
+
+
+COST_RULES: dict[str, Rule] = {
+    **dict.fromkeys(ZERO_MAC_OPERATORS, _zero),
+    **dict.fromkeys(FVCORE_RULES_REFUSED, _refuse),
+    **{name: _product(rule) for name, rule in PRODUCT_OPERATORS.items()},
+    "convattn::global_attention": _attention,
+    "convattn::local_attention": _attention,
+}

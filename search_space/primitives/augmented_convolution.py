@@ -1,0 +1,192 @@
+"""Attention-augmented convolution (AACN section 3.2): convolution beside global attention.
+
+Source: Bello et al. 2019, "Attention Augmented Convolutional Networks", arXiv 1904.09925, with the
+layer of its appendix A.3. Where the paper is silent:
+
+* A stride is taken by the convolution; the attention's input is average-pooled 3x3 by the same
+  stride, so that both branches have one output size. Pooling averages real pixels only.
+* ``key_depth_per_head >= 20`` holds on every data set: the paper's parameter tables fit only then.
+* The attention's table of relative positions belongs to one map size, as in the paper.
+"""
+
+from __future__ import annotations
+
+from math import floor
+from typing import Literal
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from search_space.attention import global_attention
+from search_space.primitives.convolution import Convolution, convolution, projection
+from search_space.primitives.primitive import Description, Primitive
+
+Rounding = Literal["down", "nearest"]
+AttentionPosition = Literal["none", "relative"]
+
+
+class AugmentedConvolutionRatios(Description):
+    """An augmented convolution as the paper writes it: depths as fractions of the output's."""
+
+    type: Literal["augmented_conv"] = "augmented_conv"
+    kernel: int = Field(default=3, ge=1)
+    kappa: float = Field(ge=0, le=1)  # key depth / output channels
+    upsilon: float = Field(ge=0, le=1)  # value depth / output channels
+    heads: int = Field(default=8, ge=1)
+    position: AttentionPosition = "relative"
+    min_key_depth_per_head: int = Field(default=20, ge=1)
+    key_rounding: Rounding = "down"  # to a multiple of heads
+    value_rounding: Rounding = "down"  # to a multiple of heads, never under heads
+    downsample: bool = False
+
+    def resolve(self, channels: int) -> Primitive:
+        """The depths at ``channels``; without attention channels (upsilon = 0), a convolution.
+
+        Raises:
+            ValueError: the heads do not fit into the channels.
+        """
+        if self.upsilon == 0:
+            return Convolution(kernel=self.kernel)
+        if self.heads > channels:
+            raise ValueError(
+                f"heads must not exceed the output channels, got heads={self.heads}, "
+                f"channels={channels}"
+            )
+        key_depth = _round_to_heads(self.kappa * channels, self.heads, self.key_rounding)
+        value_depth = _round_to_heads(self.upsilon * channels, self.heads, self.value_rounding)
+        return AugmentedConvolution(
+            kernel=self.kernel,
+            key_depth=max(key_depth, self.min_key_depth_per_head * self.heads),
+            # No rounding may ask for more channels than there are, nor for none.
+            value_depth=min(max(value_depth, self.heads), channels // self.heads * self.heads),
+            heads=self.heads,
+            position=self.position,
+            downsample=self.downsample,
+        )
+
+
+class AugmentedConvolution(Primitive):
+    """An augmented convolution of given depths; ``value_depth`` of its channels are attention."""
+
+    type: Literal["augmented_conv"] = "augmented_conv"
+    kernel: int = Field(ge=1)
+    key_depth: int = Field(ge=1)  # d_k, all heads together
+    value_depth: int = Field(ge=1)  # d_v, all heads together
+    heads: int = Field(ge=1)
+    position: AttentionPosition
+    downsample: bool  # attend on a map of half the height and width (AACN 3.2)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> AugmentedConvolution:
+        for name in ("key_depth", "value_depth"):
+            depth = getattr(self, name)
+            if depth % self.heads:
+                raise ValueError(
+                    f"heads must divide {name}, got {name}={depth}, heads={self.heads}"
+                )
+        if self.kernel % 2 == 0:
+            raise ValueError(f"kernel must be odd, got kernel={self.kernel}")
+        return self
+
+    @property
+    def label(self) -> str:
+        """Such as ``aa(dk=32,dv=32,h=4)``."""
+        extras = [f"k={self.kernel}"] if self.kernel != 3 else []
+        extras += ["no-pos"] if self.position == "none" else []
+        extras += ["half"] if self.downsample else []
+        depths = [f"dk={self.key_depth}", f"dv={self.value_depth}", f"h={self.heads}"]
+        return f"aa({','.join(depths + extras)})"
+
+    def check_channels(self, channels: int) -> None:
+        """The attention's channels are some of the output's."""
+        if self.value_depth > channels:
+            raise ValueError(
+                f"value_depth must not exceed the output channels, got "
+                f"value_depth={self.value_depth}, channels={channels}"
+            )
+
+    def build(
+        self, in_channels: int, out_channels: int, stride: int, input_hw: tuple[int, int]
+    ) -> nn.Module:
+        """See :class:`AugmentedConvolution2d`."""
+        self.check_channels(out_channels)
+        return AugmentedConvolution2d(self, in_channels, out_channels, stride, input_hw)
+
+
+class AugmentedConvolution2d(nn.Module):
+    """``Concat[Conv(X), MHA(X)]`` (AACN section 3.2): ``[B, C_in, H, W] -> [B, C_out, H/s, W/s]``.
+
+    With ``value_depth`` equal to the output channels no convolution is left.
+    """
+
+    def __init__(
+        self,
+        spec: AugmentedConvolution,
+        in_channels: int,
+        out_channels: int,
+        stride: int,
+        input_hw: tuple[int, int],
+    ) -> None:
+        super().__init__()
+        self.spec = spec
+        self.stride = stride
+        conv_channels = out_channels - spec.value_depth
+        self.conv = (
+            convolution(in_channels, conv_channels, spec.kernel, stride) if conv_channels else None
+        )
+        self.qkv = projection(in_channels, 2 * spec.key_depth + spec.value_depth, bias=True)
+        self.mix_heads = projection(spec.value_depth, spec.value_depth, bias=True)
+        self.attention_hw = input_hw
+        for step in (stride, 2 if spec.downsample else 1):
+            self.attention_hw = (-(-self.attention_hw[0] // step), -(-self.attention_hw[1] // step))
+        head_width = spec.key_depth // spec.heads
+        self.row_embedding: nn.Parameter | None = None
+        self.column_embedding: nn.Parameter | None = None
+        if spec.position == "relative":
+            height, width = self.attention_hw
+            self.row_embedding = position_table(1, 2 * height - 1, head_width, std_width=head_width)
+            self.column_embedding = position_table(
+                1, 2 * width - 1, head_width, std_width=head_width
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[B, C_in, H, W] -> [B, C_out, ceil(H/s), ceil(W/s)]``.
+
+        Raises:
+            ValueError: a map of another size than the relative positions were made for.
+        """
+        attended = self._attend(x)
+        return attended if self.conv is None else torch.cat([self.conv(x), attended], dim=1)
+
+    def _attend(self, x: Tensor) -> Tensor:
+        spec = self.spec
+        out_hw = (-(-x.shape[-2] // self.stride), -(-x.shape[-1] // self.stride))
+        for step in (self.stride, 2 if spec.downsample else 1):
+            if step > 1:
+                x = F.avg_pool2d(x, 3, step, padding=1, count_include_pad=False)
+        if self.row_embedding is not None and tuple(x.shape[-2:]) != self.attention_hw:
+            raise ValueError(
+                "relative positions were made for an attention map of "
+                f"{self.attention_hw[0]}x{self.attention_hw[1]}, got {x.shape[-2]}x{x.shape[-1]}"
+            )
+        depths = [spec.key_depth, spec.key_depth, spec.value_depth]
+        q, k, v = (part.unflatten(1, (spec.heads, -1)) for part in self.qkv(x).split(depths, dim=1))
+        q = q * (spec.key_depth // spec.heads) ** -0.5  # before both terms, as in A.3
+        attended = global_attention(q, k, v, self.row_embedding, self.column_embedding)
+        mixed: Tensor = self.mix_heads(attended.flatten(1, 2))
+        if mixed.shape[-2:] != out_hw:
+            mixed = F.interpolate(mixed, size=out_hw, mode="bilinear", align_corners=False)
+        return mixed
+
+
+def position_table(heads: int, rows: int, width: int, *, std_width: int) -> nn.Parameter:
+    """Relative embeddings ``[heads, rows, width]``, normal with std ``std_width ** -0.5`` (A.3)."""
+    return nn.Parameter(torch.randn(heads, rows, width) * std_width**-0.5)
+
+
+def _round_to_heads(depth: float, heads: int, rounding: Rounding) -> int:
+    # The tolerance keeps 0.29 * 100 = 28.999... at 29.
+    steps = depth / heads
+    return heads * (floor(steps + 1e-9) if rounding == "down" else floor(steps + 0.5 + 1e-9))

@@ -1,0 +1,56 @@
+"""The k x k convolution, the primitive that both papers start from."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, field_validator
+from torch import nn
+
+from search_space.primitives.primitive import Primitive
+
+
+class Convolution(Primitive):
+    """A k x k convolution without bias (batch normalisation follows it in every block)."""
+
+    type: Literal["conv"] = "conv"
+    kernel: int = Field(default=3, ge=1)
+
+    @field_validator("kernel")
+    @classmethod
+    def _odd(cls, kernel: int) -> int:
+        if kernel % 2 == 0:
+            raise ValueError(f"kernel must be odd, got kernel={kernel}")
+        return kernel
+
+    @property
+    def label(self) -> str:
+        """Such as ``conv3``."""
+        return f"conv{self.kernel}"
+
+    def build(
+        self, in_channels: int, out_channels: int, stride: int, input_hw: tuple[int, int]
+    ) -> nn.Module:
+        """A ``Conv2d`` with He initialisation (normal, fan-out)."""
+        return convolution(in_channels, out_channels, self.kernel, stride)
+
+
+def convolution(in_channels: int, out_channels: int, kernel: int, stride: int = 1) -> nn.Conv2d:
+    """A bias-free "same" convolution with He initialisation (He et al. 2015, fan-out)."""
+    conv = nn.Conv2d(
+        in_channels, out_channels, kernel, stride=stride, padding=kernel // 2, bias=False
+    )
+    nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
+    return conv
+
+
+def projection(in_channels: int, out_channels: int, *, bias: bool) -> nn.Conv2d:
+    """A 1x1 convolution that makes queries, keys, values or mixes heads (Glorot initialisation).
+
+    Glorot uniform with zero bias is what AACN's published layers (A.3) get by default.
+    """
+    conv = nn.Conv2d(in_channels, out_channels, 1, bias=bias)
+    nn.init.xavier_uniform_(conv.weight)
+    if conv.bias is not None:
+        nn.init.zeros_(conv.bias)
+    return conv

@@ -1,0 +1,82 @@
+"""From a name in a config to the primitive or stem that it means."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any, TypeVar
+
+from search_space.primitives.augmented_convolution import (
+    AugmentedConvolution,
+    AugmentedConvolutionRatios,
+)
+from search_space.primitives.convolution import Convolution
+from search_space.primitives.local_attention import LocalAttention
+from search_space.primitives.primitive import Description, Primitive
+from search_space.primitives.stems import STEMS, Stem
+from search_space.values import Value
+
+Kind = TypeVar("Kind", bound=Value)
+
+PRIMITIVES: dict[str, type[Primitive]] = {
+    "conv": Convolution,
+    "augmented_conv": AugmentedConvolution,
+    "local_attention": LocalAttention,
+}
+
+DESCRIPTIONS: dict[str, type[Description]] = PRIMITIVES | {
+    "augmented_conv": AugmentedConvolutionRatios
+}
+
+
+def primitive_from(value: Any) -> Any:
+    """A resolved primitive from its fields; a primitive passes through."""
+    return _value_from(value, PRIMITIVES, Primitive)  # type: ignore[type-abstract]
+
+
+def description_from(value: Any) -> Any:
+    """A primitive's description from its fields; a description passes through."""
+    return _value_from(value, DESCRIPTIONS, Description)  # type: ignore[type-abstract]
+
+
+def stem_from(value: Any) -> Any:
+    """A stem from its fields; a stem passes through."""
+    return _value_from(value, STEMS, Stem)  # type: ignore[type-abstract]
+
+
+def class_named(name: str, known: Mapping[str, type[Kind]], kind: type[Kind]) -> type[Kind]:
+    """The class behind ``name``: one of ``known``, or ``module:Class``, a subclass of ``kind``.
+
+    Raises:
+        ValueError: no such name (the message has the nearest one), module, class or subclass.
+    """
+    if name in known:
+        return known[name]
+    what = "stem" if kind is Stem else "primitive"
+    module_name, colon, class_name = name.partition(":")
+    if not colon:
+        near = get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+        raise ValueError(
+            f"unknown {what} type {name!r}; {hint} (your own: type: my_package.module:Class)"
+        )
+    try:
+        found = getattr(importlib.import_module(module_name), class_name)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"{what} type {name!r} cannot be imported: {error}") from error
+    if not (isinstance(found, type) and issubclass(found, kind)):
+        raise ValueError(f"{what} type {name!r} is not a subclass of {kind.__name__}")
+    return found
+
+
+def _value_from(value: Any, known: Mapping[str, type[Kind]], kind: type[Kind]) -> Any:
+    if isinstance(value, kind):
+        return value
+    if not isinstance(value, Mapping):
+        raise ValueError(
+            f"expected a {kind.__name__.lower()} as a mapping with a type, got {value!r}"
+        )
+    if not isinstance(value.get("type"), str):
+        raise ValueError(f"a {kind.__name__.lower()} needs a type, one of: {', '.join(known)}")
+    return class_named(value["type"], known, kind).model_validate(dict(value))

@@ -1,0 +1,120 @@
+"""Reading YAML, and saying what is wrong with it: every problem, each with its place."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class DescriptionError(ValueError):
+    """A file or mapping that does not describe what it should; ``problems`` has one line each."""
+
+    def __init__(self, source: str, problems: Iterable[str]) -> None:
+        self.problems = list(problems)
+        super().__init__("\n  ".join([f"{source}:", *self.problems]))
+
+
+def read_yaml(path: Path) -> Any:
+    """The content of a YAML (or JSON) file, safely loaded.
+
+    Raises:
+        DescriptionError: no such file, or not YAML.
+    """
+    try:
+        return yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        raise DescriptionError(str(path), ["no such file"]) from None
+    except IsADirectoryError:
+        raise DescriptionError(str(path), ["is a folder, not a file"]) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise DescriptionError(str(path), [f"not YAML: {' '.join(str(error).split())}"]) from error
+
+
+def validate(model: type[Model], data: Any, source: str, place: str = "") -> Model:
+    """``data`` as a ``model``; lists may stand for tuples, types are otherwise strict.
+
+    Args:
+        model: the pydantic model to build.
+        data: plain data, as YAML gives it.
+        source: the file's name, for the message.
+        place: where in the file ``data`` stands, for the message.
+
+    Raises:
+        DescriptionError: with every problem, the path of its key, and the nearest valid key where
+            one is unknown.
+    """
+    try:
+        # Through JSON, where a list stands for a tuple and all else stays strict.
+        return model.model_validate_json(json.dumps(data))
+    except ValidationError as error:
+        raise DescriptionError(source, explain(error, model, place)) from error
+    except (TypeError, ValueError) as error:
+        raise DescriptionError(source, [f"{place}: not plain data: {error}"]) from error
+
+
+def explain(error: ValidationError, model: type[BaseModel], place: str = "") -> list[str]:
+    """One line a problem: ``path: rule, got value``."""
+    problems = error.errors()
+    places = {problem["loc"] for problem in problems}
+    lines = []
+    for problem in problems:
+        loc = problem["loc"]
+        if any(other[: len(loc)] == loc for other in places - {loc}):
+            continue  # a part of it is wrong, and is named by its own line
+        path = _path(place, problem["loc"])
+        if problem["type"] == "extra_forbidden":
+            lines.append(f"{path}: unknown key{_nearest(model, problem['loc'])}")
+        elif problem["type"] == "missing":
+            lines.append(f"{path}: missing, but needed")
+        elif problem["type"] == "value_error":
+            lines.append(f"{path}: {problem['msg'].removeprefix('Value error, ')}")
+        else:
+            message = problem["msg"][0].lower() + problem["msg"][1:]
+            lines.append(f"{path}: {message}, got {problem['input']!r}")
+    return lines
+
+
+def _path(place: str, loc: tuple[int | str, ...]) -> str:
+    path = place
+    for step in loc:
+        path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else step
+    return path or "the file"
+
+
+def _nearest(model: type[BaseModel], loc: tuple[int | str, ...]) -> str:
+    """Which keys there are where the unknown one stands."""
+    fields = _fields_at(model, loc[:-1])
+    near = get_close_matches(str(loc[-1]), fields, n=1)
+    if near:
+        return f"; did you mean {near[0]!r}?"
+    return f"; known: {', '.join(sorted(fields))}" if fields else ""
+
+
+def _fields_at(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
+    fields = model.model_fields
+    for step in loc:
+        if isinstance(step, int):
+            continue
+        inner = _model_in(fields[step].annotation) if step in fields else None
+        if inner is None:
+            return []
+        fields = inner.model_fields
+    return list(fields)
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for argument in getattr(annotation, "__args__", ()):
+        found = _model_in(argument)
+        if found is not None:
+            return found
+    return None

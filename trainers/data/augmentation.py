@@ -1,0 +1,140 @@
+"""Random changes to images, on the device, in batches.
+
+All geometric changes (flip, crop, rotation, translation, zoom, shear) are one matrix an image and
+one bilinear warp: resampling once blurs less than resampling for each, and costs one call.
+"""
+
+from __future__ import annotations
+
+import torch
+from pydantic import Field
+from torch import nn
+
+from trainers.settings import Settings
+
+
+class Augmentation(Settings):
+    """How images are changed while training; the default changes nothing.
+
+    Each image draws its own values, uniformly from the ranges given. What is shifted in from
+    outside an image is black (0).
+    """
+
+    # rotation about the centre, degrees either way
+    rotation_degrees: float = Field(default=0, ge=0, le=180)
+    # shift, as a fraction of height and width, either way
+    translation_fraction: float = Field(default=0, ge=0, le=1)
+    # zoom by 1 - fraction .. 1 + fraction
+    scale_fraction: float = Field(default=0, ge=0, lt=1)
+    # shear along each axis, degrees either way
+    shear_degrees: float = Field(default=0, ge=0, lt=90)
+    # mirror every second image, left for right
+    horizontal_flip: bool = False
+    # shift by whole pixels, either way: CIFAR's padding and random crop
+    crop_padding_pixels: int = Field(default=0, ge=0)
+    # share of images in which a rectangle of 2 % to 33 % of the area is blackened
+    erasing_probability: float = Field(default=0, ge=0, le=1)
+    # standard deviation of Gaussian noise, pixel units 0..1
+    noise_std: float = Field(default=0, ge=0)
+    # brightness is multiplied by 1 - fraction .. 1 + fraction
+    brightness_fraction: float = Field(default=0, ge=0, le=1)
+    # distance from the image's mean is multiplied by 1 - fraction .. 1 + fraction
+    contrast_fraction: float = Field(default=0, ge=0, le=1)
+    # both parameters of the Beta distribution of mixup's shares; see trainers.data.mixup
+    mixup_alpha: float = Field(default=0, ge=0)
+
+
+def build_augmentation(config: Augmentation) -> nn.Module:
+    """A module from float images [B, C, H, W] in 0..1 to augmented ones of the same shape and range.
+
+    It draws from torch's global generators, so run it under a seed. It has no parameters and does
+    the same in training and evaluation mode. Mixup is not part of it, since it changes labels.
+    """
+    steps: list[nn.Module] = []
+    if _is_geometric(config):
+        steps.append(RandomWarp(config))
+    if config.brightness_fraction or config.contrast_fraction or config.noise_std:
+        steps.append(RandomIntensity(config))
+    if config.erasing_probability:
+        from kornia.augmentation import RandomErasing  # noqa: PLC0415 (0.3 s to import)
+
+        steps.append(RandomErasing(p=config.erasing_probability))
+    return nn.Sequential(*steps)
+
+
+def _is_geometric(config: Augmentation) -> bool:
+    return bool(
+        config.rotation_degrees
+        or config.translation_fraction
+        or config.scale_fraction
+        or config.shear_degrees
+        or config.horizontal_flip
+        or config.crop_padding_pixels
+    )
+
+
+class RandomWarp(nn.Module):
+    """Every geometric change of :class:`Augmentation` in one warp. Images [B, C, H, W], any range."""
+
+    def __init__(self, config: Augmentation) -> None:
+        super().__init__()
+        self.config = config
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Warp each image by its own random matrix, zeros outside, bilinear."""
+        from kornia.geometry.transform import warp_affine  # noqa: PLC0415 (0.3 s to import)
+
+        height, width = images.shape[2:]
+        return warp_affine(images, self._matrices(images)[:, :2], (height, width))
+
+    def _matrices(self, images: torch.Tensor) -> torch.Tensor:
+        """[B, 3, 3]: where a source pixel (x, y, 1) of each image goes."""
+        from kornia.geometry.transform import get_affine_matrix2d  # noqa: PLC0415
+
+        config, (batch, _, height, width) = self.config, images.shape
+        # columns of the draws, each in -1..1: x, y shift; zoom; angle; x, y shear; x, y crop; flip
+        draws = torch.rand(batch, 9, device=images.device) * 2 - 1
+        size = draws.new_tensor([width, height])
+        padding = config.crop_padding_pixels
+        # the 2p + 1 whole shifts -p..p are equally likely
+        crop = (draws[:, 6:8] * (padding + 0.5)).round().clamp(-padding, padding)
+        shift = draws[:, 0:2] * config.translation_fraction * size + crop
+        scale = (1 + config.scale_fraction * draws[:, 2:3]).expand(-1, 2)
+        shear = torch.deg2rad(draws[:, 4:6] * config.shear_degrees)
+        matrices = get_affine_matrix2d(
+            shift,
+            ((size - 1) / 2).expand(batch, 2),
+            scale,
+            draws[:, 3] * config.rotation_degrees,
+            shear[:, 0],
+            shear[:, 1],
+        )
+        if config.horizontal_flip:
+            # mirror the source first: x becomes width - 1 - x
+            mirrored = draws[:, 8] < 0
+            flips = torch.eye(3, device=images.device).repeat(batch, 1, 1)
+            flips[mirrored, 0, 0] = -1
+            flips[mirrored, 0, 2] = width - 1
+            matrices = matrices @ flips
+        return matrices
+
+
+class RandomIntensity(nn.Module):
+    """Contrast, brightness and noise, in this order, then clamped to 0..1. Images [B, C, H, W]."""
+
+    def __init__(self, config: Augmentation) -> None:
+        super().__init__()
+        self.config = config
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Change each image by its own random factors."""
+        config = self.config
+        draws = torch.rand(2, len(images), 1, 1, 1, device=images.device) * 2 - 1
+        if config.contrast_fraction:
+            mean = images.mean(dim=(1, 2, 3), keepdim=True)
+            images = mean + (images - mean) * (1 + config.contrast_fraction * draws[0])
+        if config.brightness_fraction:
+            images = images * (1 + config.brightness_fraction * draws[1])
+        if config.noise_std:
+            images = images + config.noise_std * torch.randn_like(images)
+        return images.clamp(0, 1)

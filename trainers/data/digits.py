@@ -1,0 +1,50 @@
+"""The handwritten digits that come with scikit-learn: 1797 grey images of 8 x 8 pixels.
+
+Alpaydin and Kaynak (1998), https://archive.ics.uci.edu/dataset/80 (its test part).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from trainers.data.config import DataConfig
+from trainers.data.dataset import ImageSplits, Split
+from trainers.data.split import Choice, choose_splits
+
+HIGHEST_VALUE = 16
+
+
+def load_digits(config: DataConfig) -> ImageSplits:
+    """The digits as [N, 1, 8, 8], their values 0..16 spread over 0..255.
+
+    Raises:
+        DataError: counts that do not fit 1797 images.
+    """
+    from sklearn import datasets  # noqa: PLC0415 (half a second to import)
+
+    digits = datasets.load_digits()
+    pixels = np.rint(digits.images * (255 / HIGHEST_VALUE)).astype(np.uint8)
+    labels = digits.target.astype(np.int64)
+
+    def split(choice: Choice) -> Split:
+        return Split(
+            torch.from_numpy(pixels[choice.indices])[:, None],
+            torch.from_numpy(labels[choice.indices]),
+        )
+
+    choices = choose_splits(
+        {"train": labels},
+        name=config.name,
+        split_seed=config.split_seed,
+        train_images=config.train_images,
+        validation_images=config.validation_images,
+        test_images=config.test_images,
+    )
+    return ImageSplits.of(
+        config.name,
+        train=split(choices["train"]),
+        validation=split(choices["validation"]),
+        test=split(choices["test"]),
+        class_names=tuple(str(name) for name in digits.target_names),
+    )

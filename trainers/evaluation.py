@@ -1,0 +1,85 @@
+"""The network that is evaluated: averaged weights if asked for, fresh batch-norm statistics."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+
+import torch
+from torch import nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from trainers.batches import Batches
+from trainers.data.dataset import Split
+from trainers.metrics import Metrics, classification_metrics
+from trainers.recalibration import recalibrate_batch_norm
+
+
+class EvaluatedNetwork:
+    """A twin of the trained model, so that evaluating changes nothing that training uses.
+
+    Without averaging the twin shares the model's parameters and has its own buffers; with it, its
+    parameters are the moving average of the model's.
+
+    Args:
+        model: on its device; it keeps its parameter tensors for the whole run.
+        ema_decay: see ``Recipe.ema_decay``.
+    """
+
+    def __init__(self, model: nn.Module, *, ema_decay: float | None) -> None:
+        self._model = model
+        self._ema_decay = ema_decay
+        shared = {} if ema_decay else {id(parameter): parameter for parameter in model.parameters()}
+        self.network = copy.deepcopy(model, shared)
+        self._sources = [parameter.detach() for parameter in model.parameters()]
+        self._averages = [parameter.detach() for parameter in self.network.parameters()]
+
+    def update_average(self, step: int) -> None:
+        """Take in the weights after ``step`` (0-based); nothing without averaging.
+
+        The decay grows as (1 + step) / (10 + step) up to its setting, so that a short run's
+        average is not dominated by the initial weights.
+        """
+        if self._ema_decay is not None:
+            decay = min(self._ema_decay, (1 + step) / (10 + step))
+            get_ema_multi_avg_fn(decay)(self._averages, self._sources, None)
+
+    def averaged_weights(self) -> dict[str, torch.Tensor] | None:
+        """A copy of the averages by parameter name; None without averaging."""
+        if self._ema_decay is None:
+            return None
+        return {
+            name: parameter.detach().clone() for name, parameter in self.network.named_parameters()
+        }
+
+    def load_averaged_weights(self, weights: Mapping[str, torch.Tensor]) -> None:
+        """Set the averages to what :meth:`averaged_weights` gave."""
+        with torch.no_grad():
+            for name, parameter in self.network.named_parameters():
+                parameter.copy_(weights[name])
+
+    def refresh(
+        self, batches: Batches, autocast: Callable[[], AbstractContextManager[object]]
+    ) -> nn.Module:
+        """The twin in evaluation mode, its buffers the model's and its statistics recalibrated.
+
+        It draws from torch's global generators, so run it under a seed.
+        """
+        with torch.no_grad():
+            sources = dict(self._model.named_buffers())
+            for name, buffer in self.network.named_buffers():
+                buffer.copy_(sources[name])
+            parts = batches.recalibration_parts()
+        return self.network
+
+    def evaluate(
+        self,
+        split: Split,
+        batches: Batches,
+        autocast: Callable[[], AbstractContextManager[object]],
+    ) -> Metrics:
+        """Metrics of the twin, as :meth:`refresh` left it, on all images of ``split``."""
+        with torch.no_grad(), autocast():
+            logits = torch.cat([self.network(images) for images in batches.evaluation(split)])
+        return classification_metrics(logits, split.labels)

@@ -1,0 +1,58 @@
+"""What is reported about a network on one split."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+
+TOP_K = 5
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Of one split, all fractions in 0..1.
+
+    Attributes:
+        accuracy: top-1.
+        top5: the label is among the five highest logits; None with five classes or fewer, where
+            it would always be 1.
+        balanced_accuracy: the mean over classes (that the split has) of the class's accuracy.
+        loss: mean cross-entropy in nats, without label smoothing.
+        images: how many were evaluated.
+    """
+
+    accuracy: float
+    top5: float | None
+    balanced_accuracy: float
+    loss: float
+    images: int
+
+
+def classification_metrics(logits: torch.Tensor, labels: torch.Tensor) -> Metrics:
+    """Metrics from all logits of a split.
+
+    Args:
+        logits: [N, classes], any floating type, N at least 1.
+        labels: [N], int64, in 0..classes-1.
+    """
+    images, classes = logits.shape
+    logits = logits.float()
+    hits = logits.argmax(dim=1) == labels
+    hits_by_class = torch.zeros(classes, dtype=torch.float64, device=logits.device)
+    images_by_class = torch.zeros_like(hits_by_class)
+    hits_by_class.index_add_(0, labels, hits.double())
+    images_by_class.index_add_(0, labels, torch.ones_like(hits, dtype=torch.float64))
+    present = images_by_class > 0
+    top5 = None
+    if classes > TOP_K:
+        highest = logits.topk(TOP_K, dim=1).indices
+        top5 = (highest == labels[:, None]).any(dim=1).sum().item() / images
+    return Metrics(
+        accuracy=hits.sum().item() / images,
+        top5=top5,
+        balanced_accuracy=(hits_by_class[present] / images_by_class[present]).mean().item(),
+        loss=F.cross_entropy(logits, labels).item(),
+        images=images,
+    )

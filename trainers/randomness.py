@@ -1,0 +1,53 @@
+"""Random numbers that derive from (seed, stream, index) and leave the caller's generators alone."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+
+import numpy as np
+import torch
+
+
+class Stream(IntEnum):
+    """The independent uses of randomness in a run; the numbers are part of every result."""
+
+    EPOCH = 0
+    RECALIBRATION = 1
+
+
+def checked_seed(seed: int) -> int:
+    """``seed`` as a plain int.
+
+    Raises:
+        TypeError: it is no integer.
+        ValueError: it is negative.
+    """
+    value = operator.index(seed)
+    if value < 0:
+        raise ValueError(f"seed must be 0 or more, got seed={value}")
+    return value
+
+
+def derived_seed(seed: int, stream: Stream, index: int = 0) -> int:
+    """A 64-bit seed for one stream, well mixed: neighbouring seeds give unrelated numbers."""
+    sequence = np.random.SeedSequence((seed, int(stream), index))
+    return int(sequence.generate_state(1, np.uint64)[0])
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Seed torch's generators of the CPU and of ``device`` inside, restore them on leaving.
+
+    ``torch.manual_seed`` is avoided: it would seed every GPU, also those not restored here.
+    """
+    cuda_indices = []
+    if device.type == "cuda":
+        cuda_indices = [torch.cuda.current_device() if device.index is None else device.index]
+    with torch.random.fork_rng(devices=cuda_indices):
+        torch.default_generator.manual_seed(seed)
+        for index in cuda_indices:
+            torch.cuda.default_generators[index].manual_seed(seed)
+        yield
