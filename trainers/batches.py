@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import torch
 
@@ -27,12 +27,16 @@ class Batches:
         channels_last: memory layout of the batches.
 
     Attributes:
+        classes: of the data set.
+        batch_size: images of a training batch, at most the train split.
         steps_per_epoch: whole batches in the train split; 1 when it is smaller than a batch.
+        recalibration_steps: batches for batch-norm statistics; 0 when the recipe asks for none.
     """
 
     def __init__(self, splits: ImageSplits, recipe: Recipe, *, channels_last: bool) -> None:
         device = splits.train.images.device
         self._splits = splits
+        self.classes = splits.classes
         self._recipe = recipe
         self._augmentation = build_augmentation(recipe.augmentation)
         self._memory_format = torch.channels_last if channels_last else torch.contiguous_format
@@ -40,6 +44,10 @@ class Batches:
         self._std = torch.tensor(splits.std, device=device)[:, None, None]
         self.batch_size = min(recipe.batch_size, len(splits.train))
         self.steps_per_epoch = len(splits.train) // self.batch_size
+        self._kept_recalibration: list[torch.Tensor] | None = None
+        self._evaluation_batch_size = recipe.batch_size * EVALUATION_BATCH_FACTOR
+        images = min(recipe.bn_recalibration_images, len(splits.train))
+        self.recalibration_steps = min(images, max(1, images // self._evaluation_batch_size))
 
     def training(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """One epoch in random order: images [B, C, H, W] and their targets.
@@ -53,41 +61,34 @@ class Batches:
         for chunk in order.split(self._chunk_images()):
             images, targets = self._augmented(chunk), train.labels[chunk]
             if alpha:
-                images, targets = mixup(
-                    images, targets, alpha=alpha, classes=self._splits.classes
-                )
-            images = images.contiguous(memory_format=self._memory_format)
+                images, targets = mixup(images, targets, alpha=alpha, classes=self.classes)
+            images = self._in_memory_format(images)
             yield from zip(
                 images.split(self.batch_size), targets.split(self.batch_size), strict=True
             )
 
-    def recalibration(self) -> Iterator[torch.Tensor]:
-        """Train images [B, C, H, W] for batch-norm statistics; none when the recipe asks for none.
+    def recalibration(self) -> Iterable[torch.Tensor]:
+        """``recalibration_steps`` batches of train images [B, C, H, W], in random order.
 
         They are augmented as in training, since the weights were fitted to activations of that
         distribution. mixup is left out: no image met in evaluation is a mixture of two (pycls
-        does the same).
+        does the same). Small ones are made once and kept, for all evaluations of the run.
         """
-        for chunk in self.recalibration_parts():
-            yield self._augmented(chunk).contiguous(memory_format=self._memory_format)
-
-    def recalibration_parts(self) -> tuple[torch.Tensor, ...]:
-        """The positions of the recalibration images in batches: near-equal, none below two."""
+        if self._kept_recalibration is not None:
+            return self._kept_recalibration
         order = self._random_order()[: self._recipe.bn_recalibration_images]
-        if not len(order):
-            return ()
-        parts = max(1, len(order) // self._evaluation_batch_size())
-        return tuple(order.tensor_split(parts))
+        # near-equal parts: batch normalisation cannot take a last batch of one image
+        parts = order.tensor_split(self.recalibration_steps)
+        batches = (self._in_memory_format(self._augmented(positions)) for positions in parts)
+        if len(order) * self._splits.train.images[0].numel() > CHUNK_VALUES:
+            return batches
+        self._kept_recalibration = list(batches)
+        return self._kept_recalibration
 
     def evaluation(self, split: Split) -> Iterator[torch.Tensor]:
         """All images of a split in their order, not augmented."""
-        for images in split.images.split(self._evaluation_batch_size()):
-            yield self._normalised(images.float().div_(255)).contiguous(
-                memory_format=self._memory_format
-            )
-
-    def _evaluation_batch_size(self) -> int:
-        return self._recipe.batch_size * EVALUATION_BATCH_FACTOR
+        for images in split.images.split(self._evaluation_batch_size):
+            yield self._in_memory_format(self._normalised(images.float().div_(255)))
 
     def _chunk_images(self) -> int:
         values_per_batch = self._splits.train.images[: self.batch_size].numel()
@@ -100,7 +101,12 @@ class Batches:
 
     def _augmented(self, positions: torch.Tensor) -> torch.Tensor:
         images = self._splits.train.images[positions].float().div_(255)
-        return self._normalised(self._augmentation(images))
+        # recalibration runs inside autocast, which would round the warp's matrices
+        with torch.autocast(images.device.type, enabled=False):
+            return self._normalised(self._augmentation(images))
+
+    def _in_memory_format(self, images: torch.Tensor) -> torch.Tensor:
+        return images.contiguous(memory_format=self._memory_format)
 
     def _normalised(self, images: torch.Tensor) -> torch.Tensor:
         return images.sub(self._mean).div_(self._std)

@@ -16,7 +16,7 @@ class CheckpointError(RuntimeError):
     """A checkpoint cannot be written, read, or belongs to another run."""
 
 
-class TrainingDiverged(ValueError):  # noqa: N818 (it names what happened, not a fault of the code)
+class TrainingDiverged(ValueError):
     """The loss is not finite any more; the message names the epoch, step and learning rate.
 
     Attributes:

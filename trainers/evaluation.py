@@ -12,7 +12,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from trainers.batches import Batches
 from trainers.data.dataset import Split
-from trainers.metrics import Metrics, classification_metrics
+from trainers.metrics import Metrics, check_logits, classification_metrics
 from trainers.recalibration import recalibrate_batch_norm
 
 
@@ -70,7 +70,12 @@ class EvaluatedNetwork:
             sources = dict(self._model.named_buffers())
             for name, buffer in self.network.named_buffers():
                 buffer.copy_(sources[name])
-            parts = batches.recalibration_parts()
+        self.network.eval()
+        if batches.recalibration_steps:
+            with autocast():
+                recalibrate_batch_norm(
+                    self.network, batches.recalibration(), batches.recalibration_steps
+                )
         return self.network
 
     def evaluate(
@@ -79,7 +84,12 @@ class EvaluatedNetwork:
         batches: Batches,
         autocast: Callable[[], AbstractContextManager[object]],
     ) -> Metrics:
-        """Metrics of the twin, as :meth:`refresh` left it, on all images of ``split``."""
+        """Metrics of the twin, as :meth:`refresh` left it, on all images of ``split``.
+
+        Raises:
+            ValueError: the network's output is not [B, classes].
+        """
         with torch.no_grad(), autocast():
             logits = torch.cat([self.network(images) for images in batches.evaluation(split)])
+        check_logits(logits, (len(split), batches.classes), self.network)
         return classification_metrics(logits, split.labels)

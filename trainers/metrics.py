@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 TOP_K = 5
 
@@ -56,3 +57,16 @@ def classification_metrics(logits: torch.Tensor, labels: torch.Tensor) -> Metric
         loss=F.cross_entropy(logits, labels).item(),
         images=images,
     )
+
+
+def check_logits(logits: torch.Tensor, shape: tuple[int, int], model: nn.Module) -> None:
+    """Refuse a model that does not map images to ``shape`` = (images, classes).
+
+    Raises:
+        ValueError: naming the model's type and both shapes.
+    """
+    if logits.shape != shape:
+        raise ValueError(
+            f"the model {type(model).__name__} must return logits [images, classes] = "
+            f"{list(shape)}, got {list(logits.shape)}"
+        )

@@ -45,9 +45,7 @@ def device_precision(setting: PrecisionSetting, device: torch.device) -> Precisi
     cuda_has_bfloat16 = device.type == "cuda" and torch.cuda.is_bf16_supported(
         including_emulation=False
     )
-    return resolve_precision(
-        setting, device_type=device.type, cuda_has_bfloat16=cuda_has_bfloat16
-    )
+    return resolve_precision(setting, device_type=device.type, cuda_has_bfloat16=cuda_has_bfloat16)
 
 
 def autocast(precision: Precision, device: torch.device) -> AbstractContextManager[object]:

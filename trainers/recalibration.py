@@ -28,7 +28,7 @@ def recalibrate_batch_norm(network: nn.Module, batches: Iterable[object], count:
         AssertionError: (by fvcore) one batch normalisation is applied several times in a forward
             pass; its statistics would be of the last time only.
     """
-    from fvcore.nn.precise_bn import BN_MODULE_TYPES, update_bn_stats  # noqa: PLC0415 (heavy)
+    from fvcore.nn.precise_bn import BN_MODULE_TYPES, update_bn_stats  # noqa: PLC0415 (slow to import)
 
     network.eval()
     layers = [
@@ -36,8 +36,6 @@ def recalibrate_batch_norm(network: nn.Module, batches: Iterable[object], count:
         for module in network.modules()
         if isinstance(module, BN_MODULE_TYPES) and module.running_mean is not None
     ]
-    if not layers:
-        return
     for layer in layers:
         layer.train()
     update_bn_stats(network, batches, num_iters=count, progress=None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from trainers.data.augmentation import Augmentation
 from trainers.precision import PrecisionSetting
@@ -46,8 +46,16 @@ class Recipe(Settings):
     # trained weights themselves
     ema_decay: float | None = Field(default=None, gt=0, lt=1)
     # train images whose batch-norm statistics replace the running averages before each
-    # evaluation (at most the train split); 0 evaluates with the running averages
+    # evaluation (at most the train split); 0 evaluates with the running averages, which are those
+    # of the trained weights also when ema_decay is set
     bn_recalibration_images: int = Field(default=1024, ge=0)
+
+    @field_validator("bn_recalibration_images")
+    @classmethod
+    def _has_variance(cls, images: int) -> int:
+        if images == 1:
+            raise ValueError("bn_recalibration_images must be 0, or 2 or more, got 1")
+        return images
 
     def learning_rate_at(self, step: int, steps_total: int) -> float:
         """The learning rate of ``step`` (0-based) in a run of ``steps_total`` steps.

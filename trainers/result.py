@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 
 from trainers.metrics import Metrics
 from trainers.precision import Precision
@@ -32,6 +33,16 @@ class EpochResult:
     learning_rate: float
     train_seconds: float
     validation: Metrics | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, the metrics as a nested dict."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """The inverse of :meth:`to_dict`."""
+        validation = values["validation"]
+        return cls(**values | {"validation": Metrics(**validation) if validation else None})
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ class Augmentation(Settings):
 
 
 def build_augmentation(config: Augmentation) -> nn.Module:
-    """A module from float images [B, C, H, W] in 0..1 to augmented ones of the same shape and range.
+    """A module from float images [B, C, H, W] in 0..1 to augmented ones of that shape and range.
 
     It draws from torch's global generators, so run it under a seed. It has no parameters and does
     the same in training and evaluation mode. Mixup is not part of it, since it changes labels.
@@ -56,7 +56,7 @@ def build_augmentation(config: Augmentation) -> nn.Module:
     if config.brightness_fraction or config.contrast_fraction or config.noise_std:
         steps.append(RandomIntensity(config))
     if config.erasing_probability:
-        from kornia.augmentation import RandomErasing  # noqa: PLC0415 (0.3 s to import)
+        from kornia.augmentation import RandomErasing  # noqa: PLC0415 (slow to import)
 
         steps.append(RandomErasing(p=config.erasing_probability))
     return nn.Sequential(*steps)
@@ -74,7 +74,7 @@ def _is_geometric(config: Augmentation) -> bool:
 
 
 class RandomWarp(nn.Module):
-    """Every geometric change of :class:`Augmentation` in one warp. Images [B, C, H, W], any range."""
+    """Every geometric change of :class:`Augmentation` in one warp, on images [B, C, H, W]."""
 
     def __init__(self, config: Augmentation) -> None:
         super().__init__()
@@ -82,7 +82,7 @@ class RandomWarp(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Warp each image by its own random matrix, zeros outside, bilinear."""
-        from kornia.geometry.transform import warp_affine  # noqa: PLC0415 (0.3 s to import)
+        from kornia.geometry.transform import warp_affine  # noqa: PLC0415 (slow to import)
 
         height, width = images.shape[2:]
         return warp_affine(images, self._matrices(images)[:, :2], (height, width))

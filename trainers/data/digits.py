@@ -21,7 +21,7 @@ def load_digits(config: DataConfig) -> ImageSplits:
     Raises:
         DataError: counts that do not fit 1797 images.
     """
-    from sklearn import datasets  # noqa: PLC0415 (half a second to import)
+    from sklearn import datasets  # noqa: PLC0415 (slow to import)
 
     digits = datasets.load_digits()
     pixels = np.rint(digits.images * (255 / HIGHEST_VALUE)).astype(np.uint8)

@@ -80,12 +80,12 @@ def load_hugging_face(config: DataConfig) -> ImageSplits:
 
 def _open(config: DataConfig) -> dict[Part, Any]:
     """The tables of the parts that the data set has, "train" among them."""
-    import datasets  # noqa: PLC0415 (two seconds to import)
+    import datasets  # noqa: PLC0415 (slow to import)
 
     path = config.path or HUB_IDS[config.name]
     local = Path(path).expanduser()
-    is_local = config.name in ("image_folder", "parquet") or local.exists()
-    if is_local and not local.exists() or local.is_absolute() and not local.exists():
+    must_be_local = config.name in ("image_folder", "parquet") or local.is_absolute()
+    if must_be_local and not local.exists():
         raise DataError(f"data set {config.name!r}: the path {path!r} does not exist")
     try:
         if config.name == "image_folder":
@@ -97,7 +97,7 @@ def _open(config: DataConfig) -> dict[Part, Any]:
         elif any((local / file).exists() for file in ("dataset_dict.json", "state.json")):
             opened = datasets.load_from_disk(str(local))
         else:
-            opened = datasets.load_dataset(str(local) if is_local else path)
+            opened = datasets.load_dataset(str(local) if local.exists() else path)
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
         raise DataError(f"data set {config.name!r}: cannot read {path!r}: {error}") from error
     tables = opened if isinstance(opened, datasets.DatasetDict) else {"train": opened}

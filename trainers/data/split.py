@@ -87,7 +87,7 @@ def _stratified(
     pool: Indices, labels: npt.NDArray[np.int64], count: int, seed: int, name: str, part: Part
 ) -> tuple[Indices, Indices]:
     """``count`` of ``pool`` with the classes in proportion, and the rest."""
-    from sklearn.model_selection import train_test_split  # noqa: PLC0415 (half a second to import)
+    from sklearn.model_selection import train_test_split  # noqa: PLC0415 (slow to import)
 
     if count == 0:
         return pool[:0], pool

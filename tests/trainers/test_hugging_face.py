@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import datasets
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+
+from trainers import DataConfig, DataError, load_splits
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    datasets.disable_progress_bars()
+
+
+def picture(value: int, mode: str = "RGB", size: tuple[int, int] = (6, 4)) -> Image.Image:
+    """A lossless picture, ``size`` = (width, height), whose top left pixel is ``value``."""
+    shape = size[::-1] if mode == "L" else (*size[::-1], len(mode))
+    pixels = np.random.default_rng(value).integers(0, 256, shape).astype(np.uint8)
+    pixels[0, 0] = value
+    return Image.fromarray(pixels, mode="RGBA" if mode == "RGBA" else None)
+
+
+def png(value: int) -> bytes:
+    buffer = io.BytesIO()
+    picture(value).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def write_folder(folder: Path, count: int, **settings: object) -> None:
+    """``count`` pictures each of the classes "cat" (values 0, 1, ...) and "dog" (100, 101, ...)."""
+    for offset, name in ((0, "cat"), (100, "dog")):
+        (folder / name).mkdir(parents=True)
+        for index in range(count):
+            path = folder / name / f"{index}.png"
+            picture(offset + index, **settings).save(path)
+
+
+def corners(images: torch.Tensor) -> list[int]:
+    return images[:, 0, 0, 0].tolist()
+
+
+def test_image_folder_with_its_own_test_part(tmp_path: Path) -> None:
+    write_folder(tmp_path / "f" / "train", 10)
+    write_folder(tmp_path / "f" / "test", 4)
+    splits = load_splits(
+        DataConfig(name="image_folder", path=str(tmp_path / "f"), validation_images=4)
+    )
+    assert splits.class_names == ("cat", "dog")
+    assert splits.input_shape == (3, 4, 6)
+    assert corners(splits.test.images) == [0, 1, 2, 3, 100, 101, 102, 103]
+    assert splits.test.labels.tolist() == [0] * 4 + [1] * 4
+    rest = corners(splits.train.images) + corners(splits.validation.images)
+    assert sorted(rest) == [*range(10), *range(100, 110)]
+    for split in (splits.train, splits.validation):
+        assert split.labels.tolist() == [int(value >= 100) for value in corners(split.images)]
+
+
+def test_grey_folder_has_one_channel_until_a_colour_image_comes(tmp_path: Path) -> None:
+    write_folder(tmp_path / "f", 5, mode="L")
+    config = DataConfig(
+        name="image_folder", path=str(tmp_path / "f"), test_images=0, validation_images=2
+    )
+    assert load_splits(config).input_shape == (1, 4, 6)
+    picture(104).save(tmp_path / "f" / "dog" / "4.png")
+    splits = load_splits(config)
+    assert splits.input_shape == (3, 4, 6)
+    colour = torch.cat([splits.train.images, splits.validation.images])
+    grey = colour[(colour == colour[:, :1]).flatten(1).all(dim=1)]
+    assert sorted(corners(grey)) == [0, 1, 2, 3, 4, 100, 101, 102, 103]
+
+
+def test_mixed_sizes_need_an_image_size(tmp_path: Path) -> None:
+    write_folder(tmp_path / "f" / "train", 4)
+    picture(50, size=(9, 9)).save(tmp_path / "f" / "train" / "cat" / "big.png")
+    settings = {"name": "image_folder", "path": str(tmp_path / "f"), "test_images": 0}
+    with pytest.raises(DataError, match=r"\[4, 6\] and \[9, 9\].*image_size|\[9, 9\] and \[4, 6\]"):
+        load_splits(DataConfig(**settings, validation_images=0))
+    resized = DataConfig(**settings, validation_images=2, image_size=(3, 5))
+    assert load_splits(resized).input_shape == (3, 3, 5)
+
+
+def test_parquet_of_plain_bytes_and_integers(tmp_path: Path) -> None:
+    rows = {"picture": [png(value) for value in range(12)], "digit": [0, 1, 2] * 4}
+    pd.DataFrame(rows).to_parquet(tmp_path / "x.parquet")
+    splits = load_splits(
+        DataConfig(
+            name="parquet", path=str(tmp_path / "x.parquet"), test_images=3, validation_images=3
+        )
+    )
+    assert splits.class_names == ("0", "1", "2")
+    for split in (splits.train, splits.validation, splits.test):
+        assert split.labels.tolist() == [value % 3 for value in corners(split.images)]
+    assert [len(splits.train), len(splits.validation), len(splits.test)] == [6, 3, 3]
+
+
+def test_parquet_folder_written_by_datasets(tmp_path: Path) -> None:
+    features = datasets.Features(
+        {"image": datasets.Image(), "label": datasets.ClassLabel(names=["x", "y"])}
+    )
+    for part, count in (("train", 8), ("validation", 4), ("test", 2)):
+        rows = {"image": [picture(i) for i in range(count)], "label": [i % 2 for i in range(count)]}
+        table = datasets.Dataset.from_dict(rows, features=features)
+        table.to_parquet(tmp_path / "p" / f"{part}-00000-of-00001.parquet")
+    splits = load_splits(DataConfig(name="parquet", path=str(tmp_path / "p")))
+    assert splits.class_names == ("x", "y")
+    assert corners(splits.validation.images) == [0, 1, 2, 3]
+    assert [len(splits.train), len(splits.test)] == [8, 2]
+
+
+def saved_on_disk(folder: Path, *, classes: int, coarse: bool = False) -> str:
+    count = 3 * classes
+    rows = {
+        "img": [picture(index % 256) for index in range(count)],
+        "fine_label": [index % classes for index in range(count)],
+    }
+    kinds = {
+        "img": datasets.Image(),
+        "fine_label": datasets.ClassLabel(num_classes=classes),
+    }
+    if coarse:
+        rows["coarse_label"] = [0] * count
+        kinds["coarse_label"] = datasets.ClassLabel(num_classes=2)
+    table = datasets.Dataset.from_dict(rows, features=datasets.Features(kinds))
+    datasets.DatasetDict(train=table, test=table).save_to_disk(folder)
+    return str(folder)
+
+
+def test_cifar_from_a_folder_saved_to_disk(tmp_path: Path) -> None:
+    path = saved_on_disk(tmp_path / "ten", classes=10)
+    splits = load_splits(DataConfig(name="cifar10", path=path, validation_images=10))
+    assert (splits.classes, len(splits.train), len(splits.test)) == (10, 20, 30)
+    path = saved_on_disk(tmp_path / "hundred", classes=100, coarse=True)
+    splits = load_splits(DataConfig(name="cifar100", path=path, validation_images=100))
+    assert splits.classes == 100
+
+
+def test_a_label_column_is_chosen_by_name_where_several_fit(tmp_path: Path) -> None:
+    path = saved_on_disk(tmp_path / "two", classes=4, coarse=True)
+    with pytest.raises(DataError, match=r"several label columns.*fine_label.*coarse_label"):
+        load_splits(DataConfig(name="hub", path=path, validation_images=4))
+    config = DataConfig(name="hub", path=path, validation_images=4, label_column="fine_label")
+    assert load_splits(config).classes == 4
+    with pytest.raises(DataError, match="label_column='img' is no label column"):
+        load_splits(config.model_copy(update={"label_column": "img"}))
+
+
+def test_another_number_of_classes_than_cifars_is_refused(tmp_path: Path) -> None:
+    path = saved_on_disk(tmp_path / "four", classes=4)
+    with pytest.raises(DataError, match="'cifar10' has 10 classes, the data read have 4"):
+        load_splits(DataConfig(name="cifar10", path=path))
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("image_folder", "missing"),
+        ("parquet", "missing.parquet"),
+        ("hub", "missing"),
+        ("cifar10", "missing"),
+    ],
+)
+def test_missing_paths_are_named(tmp_path: Path, name: str, path: str) -> None:
+    with pytest.raises(DataError, match=rf"{name}.*{path}' does not exist"):
+        load_splits(DataConfig(name=name, path=str(tmp_path / path)))
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ({"x": [1.0] * 6, "label": [0, 1] * 3}, r"no image column.*x: Value"),
+        ({"image": [png(i) for i in range(6)], "text": ["a"] * 6}, "no label column"),
+        ({"image": [png(i) for i in range(6)], "label": [0, 3] * 3}, r"highest is 3.*\[1, 2\]"),
+        ({"image": [png(i) for i in range(6)], "label": [0, 1, -1] * 2}, "2 of 6 images have no"),
+        ({"image": [png(1)] * 5 + [b"no picture"], "label": [0, 1] * 3}, "image 5 is damaged"),
+    ],
+)
+def test_tables_that_cannot_be_used(
+    tmp_path: Path, rows: dict[str, list[object]], message: str
+) -> None:
+    pd.DataFrame(rows).to_parquet(tmp_path / "x.parquet")
+    config = DataConfig(
+        name="parquet", path=str(tmp_path / "x.parquet"), validation_images=0, test_images=0
+    )
+    with pytest.raises(DataError, match=message):
+        load_splits(config)
+
+
+def test_a_file_that_is_no_parquet(tmp_path: Path) -> None:
+    (tmp_path / "x.parquet").write_bytes(b"hello")
+    with pytest.raises(DataError, match=r"cannot read .*x\.parquet"):
+        load_splits(DataConfig(name="parquet", path=str(tmp_path / "x.parquet")))

@@ -1,0 +1,32 @@
+"""Training of image classifiers: recipes, data sets and the loop. It takes any nn.Module."""
+
+from trainers.checkpoint import load_checkpoint, save_checkpoint
+from trainers.data import DataConfig, ImageSplits, load_splits
+from trainers.data.augmentation import Augmentation, build_augmentation
+from trainers.data.dataset import Split
+from trainers.errors import CheckpointError, DataError, TrainingDiverged
+from trainers.loop import train
+from trainers.metrics import Metrics
+from trainers.recipe import Recipe
+from trainers.result import EpochResult, TrainingResult
+from trainers.training import Training
+
+__all__ = [
+    "Augmentation",
+    "CheckpointError",
+    "DataConfig",
+    "DataError",
+    "EpochResult",
+    "ImageSplits",
+    "Metrics",
+    "Recipe",
+    "Split",
+    "Training",
+    "TrainingDiverged",
+    "TrainingResult",
+    "build_augmentation",
+    "load_checkpoint",
+    "load_splits",
+    "save_checkpoint",
+    "train",
+]
