@@ -72,10 +72,16 @@ class Architecture(Value):
             raise ValueError(f"a basic block's expansion must be 1, got {self.expansion}")
         for number, stage in enumerate(self.stages, start=1):
             for index, primitive in enumerate(stage.blocks):
+                place = f"stage {number}, block {index}"
                 try:
-                    primitive.check_channels(stage.width)
+                    resolved = primitive.resolve(stage.width)
                 except ValueError as error:
-                    raise ValueError(f"stage {number}, block {index}: {error}") from error
+                    raise ValueError(f"{place}: {error}") from error
+                if resolved != primitive:
+                    raise ValueError(
+                        f"{place}: at width {stage.width}, {primitive.label} must be written in "
+                        f"its resolved form, {resolved.label}"
+                    )
         return self
 
     @cached_property

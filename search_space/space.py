@@ -206,7 +206,13 @@ class SearchSpace:
         def choose(parameter: Parameter) -> int:
             if parameter.name not in params:
                 raise ValueError(f"{self.name}: parameter {parameter.name} is missing")
-            return parameter.choices.index(params[parameter.name])
+            value = params[parameter.name]
+            if value not in parameter.choices:
+                raise ValueError(
+                    f"{self.name}: parameter {parameter.name} must be one of "
+                    f"{list(parameter.choices)}, got {value!r}"
+                )
+            return parameter.choices.index(value)
 
         return self.decode(self.walk(choose))
 

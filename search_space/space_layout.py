@@ -57,12 +57,14 @@ class StagePlace:
         """Resolve every alternative at every width, noting those that cannot be."""
         for slot, width in product([self.shared, *self.overrides.values()], self.config.width):
             table: dict[Primitive, Fragment] = {}
-            try:
-                for description, fragment in slot.combinations():
-                    assert isinstance(description, Description)
+            faults: dict[str, None] = {}  # an ordered set: choices may share one fault
+            for description, fragment in slot.combinations():
+                assert isinstance(description, Description)
+                try:
                     table.setdefault(description.resolve(width), fragment)
-            except ValueError as error:
-                problems.append(f"{slot.place} at width {width}: {error}")
+                except ValueError as error:
+                    faults[f"{slot.place} at width {width}: {error}"] = None
+            problems += faults
             self.tables[slot.name, width] = table
 
 
@@ -90,8 +92,6 @@ def lay_out(config: SpaceConfig, source: str) -> Layout:
         _stage_place(number, stage, listed, problems)
         for number, stage in enumerate(config.stages, start=1)
     ]
-    if problems:
-        raise DescriptionError(source, problems)
     complete = [stage for stage in stages if stage is not None]
     for stage in complete:
         stage.fill(problems)
@@ -128,11 +128,17 @@ def _stage_place(
         slot = read(Place(f"{name}.block{index}", path, exists), alternatives)
         if slot is not None:
             overrides[index] = slot
-    exists = _where_depth(depth, stage, lambda d: sum(i < d for i in stage.overrides) < d)
+    exists = _where_depth(depth, stage, lambda d: _has_shared_block(stage, d))
+    if not any(_has_shared_block(stage, d) for d in stage.depth):
+        listed = ParameterList()  # every block is overridden: nothing to choose for all of them
     shared = read(Place(name, f"{place}.primitive", exists), stage.primitive)
     if shared is None:
         return None
     return StagePlace(stage, depth, width, shared, overrides, tables={})
+
+
+def _has_shared_block(stage: StageConfig, depth: int) -> bool:
+    return any(block not in stage.overrides for block in range(depth))
 
 
 def _where_depth(

@@ -72,7 +72,7 @@ def dense_forward(
         logits.masked_fill_(outside_window(height, width, extent, q.device), -torch.inf)
     probabilities = torch.softmax(logits, dim=-1, dtype=_softmax_dtype(q)).to(q.dtype)
     out = v.flatten(3) @ probabilities.transpose(-1, -2)
-    return out.view(batch, heads, -1, height, width), probabilities
+    return out.view(batch, heads, v.shape[2], height, width), probabilities
 
 
 def dense_backward(

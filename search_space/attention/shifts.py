@@ -66,7 +66,7 @@ def shifts_forward(
         grid += _table_logits(q_column, columns)[:, :, None]
     wide = torch.float64 if q.dtype == torch.float64 else torch.float32
     probabilities = torch.softmax(logits, dim=2, dtype=wide).to(q.dtype)
-    out = torch.zeros_like(v)
+    out = v.new_zeros(v.shape)  # contiguous whatever v's strides are, as the operator promises
     for s, (qy, qx), (ky, kx) in shifts:
         out[..., qy, qx] += probabilities[:, :, s, None, qy, qx] * v[..., ky, kx]
     return out, probabilities

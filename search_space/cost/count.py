@@ -93,9 +93,9 @@ def count_module(module: nn.Module, input_shape: tuple[int, int, int]) -> Counts
     Raises:
         ValueError: the module uses an operator that has no rule here.
     """
-    was_training = module.training
-    device = next((p.device for p in module.parameters()), torch.device("cpu"))
-    analysis = FlopCountAnalysis(module.eval(), torch.zeros(1, *input_shape, device=device))
+    modes = {part: part.training for part in module.modules()}
+    like = next(module.parameters(), torch.empty(0))  # the device and type to count on
+    analysis = FlopCountAnalysis(module.eval(), like.new_zeros(1, *input_shape))
     analysis.clear_op_handles().set_op_handle(**COST_RULES)
     analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
     analysis.tracer_warnings("none")
@@ -103,7 +103,8 @@ def count_module(module: nn.Module, input_shape: tuple[int, int, int]) -> Counts
         with torch.no_grad():
             totals: Counter[str] = analysis.by_operator()
     finally:
-        module.train(was_training)
+        for part, training in modes.items():
+            part.training = training
     unknown = analysis.unsupported_ops()
     if unknown:
         raise ValueError(

@@ -15,12 +15,17 @@ from math import floor
 from typing import Literal
 
 import torch
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from search_space.attention import global_attention
-from search_space.primitives.convolution import Convolution, convolution, projection
+from search_space.primitives.convolution import (
+    Convolution,
+    convolution,
+    odd_kernel,
+    projection,
+)
 from search_space.primitives.primitive import Description, Primitive
 
 Rounding = Literal["down", "nearest"]
@@ -40,6 +45,11 @@ class AugmentedConvolutionRatios(Description):
     key_rounding: Rounding = "down"  # to a multiple of heads
     value_rounding: Rounding = "down"  # to a multiple of heads, never under heads
     downsample: bool = False
+
+    @field_validator("kernel")
+    @classmethod
+    def _odd(cls, kernel: int) -> int:
+        return odd_kernel(kernel)
 
     def resolve(self, channels: int) -> Primitive:
         """The depths at ``channels``; without attention channels (upsilon = 0), a convolution.
@@ -64,7 +74,7 @@ class AugmentedConvolutionRatios(Description):
             heads=self.heads,
             position=self.position,
             downsample=self.downsample,
-        )
+        ).resolve(channels)
 
 
 class AugmentedConvolution(Primitive):
@@ -86,9 +96,13 @@ class AugmentedConvolution(Primitive):
                 raise ValueError(
                     f"heads must divide {name}, got {name}={depth}, heads={self.heads}"
                 )
-        if self.kernel % 2 == 0:
-            raise ValueError(f"kernel must be odd, got kernel={self.kernel}")
+        odd_kernel(self.kernel)
         return self
+
+    def resolve(self, channels: int) -> AugmentedConvolution:
+        """Itself; with ``kernel`` 3 where no convolution is left that could have another."""
+        self.check_channels(channels)
+        return self.replace(kernel=3) if self.value_depth == channels else self
 
     @property
     def label(self) -> str:

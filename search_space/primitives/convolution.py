@@ -19,9 +19,7 @@ class Convolution(Primitive):
     @field_validator("kernel")
     @classmethod
     def _odd(cls, kernel: int) -> int:
-        if kernel % 2 == 0:
-            raise ValueError(f"kernel must be odd, got kernel={kernel}")
-        return kernel
+        return odd_kernel(kernel)
 
     @property
     def label(self) -> str:
@@ -33,6 +31,13 @@ class Convolution(Primitive):
     ) -> nn.Module:
         """A ``Conv2d`` with He initialisation (normal, fan-out)."""
         return convolution(in_channels, out_channels, self.kernel, stride)
+
+
+def odd_kernel(kernel: int) -> int:
+    """``kernel``, which must be odd for the output's pixels to lie on the input's."""
+    if kernel % 2 == 0:
+        raise ValueError(f"kernel must be odd, got kernel={kernel}")
+    return kernel
 
 
 def convolution(in_channels: int, out_channels: int, kernel: int, stride: int = 1) -> nn.Conv2d:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from difflib import get_close_matches
+from inspect import isabstract
 from typing import Any, TypeVar
+
+from pydantic_core import to_json
 
 from search_space.primitives.augmented_convolution import (
     AugmentedConvolution,
@@ -63,10 +66,13 @@ def class_named(name: str, known: Mapping[str, type[Kind]], kind: type[Kind]) ->
         )
     try:
         found = getattr(importlib.import_module(module_name), class_name)
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
         raise ValueError(f"{what} type {name!r} cannot be imported: {error}") from error
     if not (isinstance(found, type) and issubclass(found, kind)):
         raise ValueError(f"{what} type {name!r} is not a subclass of {kind.__name__}")
+    if isabstract(found):
+        lacking = ", ".join(sorted(found.__abstractmethods__))
+        raise ValueError(f"{what} type {name!r} is abstract: it lacks {lacking}")
     return found
 
 
@@ -79,4 +85,6 @@ def _value_from(value: Any, known: Mapping[str, type[Kind]], kind: type[Kind]) -
         )
     if not isinstance(value.get("type"), str):
         raise ValueError(f"a {kind.__name__.lower()} needs a type, one of: {', '.join(known)}")
-    return class_named(value["type"], known, kind).model_validate(dict(value))
+    # Through JSON, where a list stands for a tuple and all else stays strict.
+    found = class_named(value["type"], known, kind)
+    return found.model_validate_json(to_json(dict(value), inf_nan_mode="constants"))

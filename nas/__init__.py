@@ -1,0 +1,1 @@
+"""The search: configuration, samplers, constraints, ledger and, in ``nas.ray``, execution."""

@@ -1,0 +1,130 @@
+"""The command line, ``nas``. Heavy imports happen inside the commands that need them."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Search architectures of convolution and self-attention, query the front, retrain.",
+)
+
+Runs = Annotated[Path, typer.Option(envvar="NAS_RUNS", help="Folder of all runs.")]
+RunName = Annotated[str, typer.Argument(help="A run's name or path, or `latest`.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+RUNS = Path("runs")
+INTERRUPTED = 130
+"""The exit status of a command ended by Ctrl-C, as shells have it."""
+
+
+@app.command()
+def search(
+    config: Annotated[Path, typer.Argument(help="The search's YAML file.")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(help="Changes to it: section.key=value ...")
+    ] = None,
+    resume: Annotated[bool, typer.Option(help="Continue the run of this name.")] = False,
+    again: Annotated[
+        bool, typer.Option(help="Resume the newest run of this name if unfinished, or start anew.")
+    ] = False,
+    runs: Runs = RUNS,
+) -> None:
+    """Search, then print the Pareto front and write it as PNG and HTML."""
+    from nas.commands.search import run_search_command  # noqa: PLC0415
+
+    run_search_command(_console(), config, overrides or [], runs, resume=resume, again=again)
+
+
+@app.command()
+def status(run: RunName, as_json: AsJson = False, runs: Runs = RUNS) -> None:
+    """How far a run is, and what it cost."""
+    from nas.commands.status import show_status  # noqa: PLC0415
+
+    show_status(_console(), run, runs, as_json=as_json)
+
+
+@app.command()
+def frontier(
+    run: RunName,
+    x: Annotated[str, typer.Option(help="Cost: params, macs, activations, latency_ms.")] = "params",
+    y: Annotated[str, typer.Option(help="Worth: val_accuracy.")] = "val_accuracy",
+    under: Annotated[str, typer.Option(help="Limits, such as macs=40M,latency_ms=5.")] = "",
+    as_json: AsJson = False,
+    png: Annotated[Path | None, typer.Option(help="Also draw it here.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Also write an interactive page here.")] = None,
+    runs: Runs = RUNS,
+) -> None:
+    """The Pareto front of a run."""
+    from nas.commands.frontier import show_frontier  # noqa: PLC0415
+
+    show_frontier(_console(), run, runs, x=x, y=y, under=under, as_json=as_json, png=png, html=html)
+
+
+@app.command()
+def describe(
+    what: Annotated[str, typer.Argument(help="A network's name, an arch_id of a run, or a file.")],
+    image: Annotated[
+        str, typer.Option(help="Channels, height, width in pixels, such as 3x224x224.")
+    ] = "",
+    classes: Annotated[int, typer.Option(help="Classes.")] = 0,
+    as_json: AsJson = False,
+    runs: Runs = RUNS,
+) -> None:
+    """An architecture, stage by stage: parameters, MACs, output shape."""
+    from nas.commands.describe import show_architecture  # noqa: PLC0415
+
+    show_architecture(_console(), what, runs, image=image, classes=classes, as_json=as_json)
+
+
+@app.command()
+def retrain(
+    run: RunName,
+    pick: Annotated[str, typer.Option(help="knee, best, all (of the front), or an arch_id.")],
+    baseline: Annotated[
+        bool, typer.Option(help="Beside each, a plain convolutional network of equal parameters.")
+    ] = False,
+    as_json: AsJson = False,
+    runs: Runs = RUNS,
+) -> None:
+    """Train found architectures in full; the test images are looked at once, here."""
+    from nas.commands.retrain import run_retrain_command  # noqa: PLC0415
+
+    run_retrain_command(_console(), run, runs, pick=pick, baseline=baseline, as_json=as_json)
+
+
+def main() -> None:
+    """Run the command line: an error that a user can act on is one message and exit status 1."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        app(standalone_mode=True)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except Exception as error:
+        from nas.user_errors import is_user_error  # noqa: PLC0415
+
+        if not is_user_error(error):
+            raise
+        Console(stderr=True).print(f"[bold red]error:[/] {_escaped(error)}", soft_wrap=True)
+        sys.exit(1)
+
+
+def _interrupt(signal_number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _escaped(error: Exception) -> str:
+    from rich.markup import escape  # noqa: PLC0415
+
+    return escape(str(error.args[0]) if isinstance(error, KeyError) else str(error))
+
+
+def _console() -> Console:
+    return Console()

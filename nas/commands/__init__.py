@@ -1,0 +1,1 @@
+"""What each command of ``nas`` does; :mod:`nas.cli` reads their arguments."""

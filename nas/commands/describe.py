@@ -1,0 +1,80 @@
+"""``nas describe``: one architecture, stage by stage."""
+
+from __future__ import annotations
+
+import re
+from difflib import get_close_matches
+from pathlib import Path
+
+from analysis.architecture_table import describe_json, describe_table
+from rich.console import Console
+
+from nas.ledger import Evaluation, ledger_of
+from nas.run_folder import RunFolder
+from nas.user_errors import CommandError
+from search_space.architecture import ARCH_ID_DIGITS, Architecture, Task
+from search_space.architecture_file import read_architecture
+from search_space.cost import network_costs
+from search_space.zoo import ZOO, network
+
+IMAGENET = Task(dataset="imagenet", input_shape=(3, 224, 224), classes=1000)
+
+
+def show_architecture(
+    console: Console, what: str, runs: Path, *, image: str, classes: int, as_json: bool
+) -> None:
+    """Print a network of the zoo, an architecture of a run, or one in a file.
+
+    Raises:
+        CommandError: there is no such thing, or it cannot take such images.
+        DescriptionError: the file does not describe one architecture.
+    """
+    architecture, task = _find(what, runs)
+    if image:
+        shape = re.fullmatch(r"(\d+)x(\d+)x(\d+)", image)
+        if not shape:
+            raise CommandError(f"--image is CHANNELSxHEIGHTxWIDTH, such as 3x32x32, got {image!r}")
+        channels, height, width = (int(size) for size in shape.groups())
+        task = task.replace(input_shape=(channels, height, width), dataset="unnamed")
+    if classes:
+        task = task.replace(classes=classes)
+    try:
+        costs = network_costs(architecture, task)
+    except ValueError as error:
+        raise CommandError(f"{what} on {'x'.join(map(str, task.input_shape))}: {error}") from error
+    if as_json:
+        console.print_json(data=describe_json(architecture, task, costs))
+    else:
+        console.print(describe_table(architecture, task, costs))
+
+
+def _find(what: str, runs: Path) -> tuple[Architecture, Task]:
+    if what in ZOO:
+        return network(what), IMAGENET
+    if Path(what).is_file():
+        return read_architecture(Path(what)), IMAGENET
+    if re.fullmatch(rf"[0-9a-f]{{{ARCH_ID_DIGITS}}}", what):
+        return _in_runs(what, runs)
+    near = get_close_matches(what, ZOO, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    raise CommandError(
+        f"{what!r} is no network's name, no arch_id and no file; {hint}names: {', '.join(ZOO)}"
+    )
+
+
+def _in_runs(arch_id: str, runs: Path) -> tuple[Architecture, Task]:
+    """An architecture that some run has seen, with that run's task."""
+    for config_file in sorted(runs.glob("*/config.yaml")):
+        run = RunFolder(config_file.parent)
+        task_file = run.path / "task.json"
+        if run.path.is_symlink() or not task_file.is_file():
+            continue
+        _, ledger = ledger_of(run)
+        rows: list[Evaluation] = [
+            *ledger.evaluations("search"),
+            *ledger.evaluations("baselines"),
+        ]
+        for row in rows:
+            if row.arch_id == arch_id and row.architecture is not None:
+                return row.architecture, Task.from_json(task_file.read_text())
+    raise CommandError(f"no run in {runs} has an architecture {arch_id}")

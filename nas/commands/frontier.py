@@ -1,0 +1,129 @@
+"""``nas frontier``, and the report that a search ends with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from analysis.front import knee, parse_limits, primitive_counts, seed_noise, spread, under
+from analysis.plot import plot_front_html, plot_front_png
+from analysis.table import front_json, front_table
+from rich.console import Console
+
+from nas.config import SearchConfig
+from nas.front import Candidate, candidates, pareto_front
+from nas.ledger import Ledger, ledger_of
+from nas.run_folder import RunError, RunFolder
+from nas.user_errors import CommandError
+
+COSTS = ("params", "macs", "activations", "latency_ms")
+WORTHS = ("val_accuracy",)
+
+
+def show_frontier(
+    console: Console,
+    name: str,
+    runs: Path,
+    *,
+    x: str,
+    y: str,
+    under: str,
+    as_json: bool,
+    png: Path | None,
+    html: Path | None,
+) -> None:
+    """Print a run's front of ``y`` against ``x`` within limits.
+
+    Raises:
+        CommandError, RunError: see :mod:`nas.user_errors`.
+    """
+    if x not in COSTS or y not in WORTHS:
+        raise CommandError(
+            f"--x must be one of {', '.join(COSTS)} and --y one of {', '.join(WORTHS)}, "
+            f"got --x {x} --y {y}"
+        )
+    run = RunFolder.find(name, runs)
+    _, ledger = ledger_of(run)
+    found = _within(all_candidates(ledger), under)
+    members = pareto_front(found, [y, x])
+    if not members:
+        limits = f" under {under}" if under else ""
+        raise CommandError(f"run {run.name!r} has no evaluated architecture with {x}{limits}")
+    best = knee(members, x, y)
+    if as_json:
+        console.print_json(data=front_json(members, knee=best))
+    else:
+        console.print(front_table(members, knee=best))
+    _draw(run, found, members, x=x, y=y, best=best, png=png, html=html)
+
+
+def all_candidates(ledger: Ledger) -> list[Candidate]:
+    """Every architecture that a run evaluated, over all evaluations of it."""
+    return candidates([*ledger.evaluations("search"), *ledger.evaluations("repeats")])
+
+
+def report_search(console: Console, run: RunFolder, config: SearchConfig, ledger: Ledger) -> None:
+    """The front, as table, PNG, HTML and JSON; what separates candidates; what was tried."""
+    x = next((o for o in config.objectives if o in COSTS), "params")
+    y = "val_accuracy"
+    found = all_candidates(ledger)
+    members = pareto_front(found, [y, x])
+    if not members:
+        console.print("no trial finished, so there is no front")
+        return
+    best = knee(members, x, y)
+    console.print(front_table(members, knee=best))
+    png, html = run.path / "front.png", run.path / "front.html"
+    _draw(run, found, members, x=x, y=y, best=best, png=png, html=html)
+    run.write_json("front.json", front_json(members, knee=best))
+    rows = ledger.evaluations("search")
+    noise, between = seed_noise(found), spread(rows)
+    counts = primitive_counts(candidates(rows))
+    console.print(
+        "trained architectures with each primitive: "
+        + ", ".join(f"{kind} {count}" for kind, count in sorted(counts.items())),
+        highlight=False,
+    )
+    if noise is not None and between is not None:
+        console.print(
+            f"deviation of val_accuracy: {between:.2%} between candidates, {noise:.2%} from seed "
+            f"to seed of one (median over {sum(c.n > 1 for c in found)}), "
+            f"ratio {between / noise if noise else float('inf'):.1f}",
+            highlight=False,
+        )
+    rejections = ledger.study("search").user_attrs.get("rejections", {})
+    for limit, entry in rejections.items():
+        console.print(f"{entry['count']:,} proposals were over the limit on {limit}")
+    console.print(f"front drawn in {png} and {html}", highlight=False, soft_wrap=True)
+
+
+def _within(found: list[Candidate], limits: str) -> list[Candidate]:
+    if not limits:
+        return found
+    try:
+        return under(found, parse_limits(limits))
+    except ValueError as error:
+        raise CommandError(f"--under: {error}") from error
+
+
+def _draw(
+    run: RunFolder,
+    found: list[Candidate],
+    members: list[Candidate],
+    *,
+    x: str,
+    y: str,
+    best: Candidate | None,
+    png: Path | None,
+    html: Path | None,
+) -> None:
+    title = f"{run.name}: {len(found)} architectures, {len(members)} on the front"
+    try:
+        if png is not None:
+            plot_front_png(png, found, members, x=x, y=y, knee=best, title=title)
+        if html is not None:
+            plot_front_html(html, found, members, x=x, y=y, knee=best, title=title)
+    except OSError as error:
+        raise RunError(f"cannot draw the front: {error}") from error
+
+
+__all__ = ["all_candidates", "report_search", "show_frontier"]

@@ -1,0 +1,235 @@
+"""``nas retrain``: full training of what a search found, beside plain networks of equal size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from analysis.front import knee
+from analysis.plot import plot_curves_png
+from rich.console import Console
+from rich.table import Table
+
+from nas.commands.frontier import COSTS, all_candidates
+from nas.config import SearchConfig
+from nas.driver import assignment_of
+from nas.front import Candidate, candidates, pareto_front
+from nas.ledger import Ledger, ledger_of
+from nas.progress import LOG_EVERY_SECONDS
+from nas.quantities import format_quantity
+from nas.ray.cluster import connected
+from nas.ray.retrain import RetrainProgress, evaluate_on_cluster, run_retrainings
+from nas.retrain import pending
+from nas.run_folder import RunError, RunFolder
+from nas.user_errors import CommandError
+from search_space.architecture import Architecture, Task
+from search_space.baseline import plain_convolutional
+from search_space.cost import network_costs
+
+PLAIN = "plain convolution"
+
+
+def run_retrain_command(
+    console: Console, name: str, runs: Path, *, pick: str, baseline: bool, as_json: bool
+) -> None:
+    """Train what ``pick`` names in full; print test accuracies beside the proxies'.
+
+    Raises:
+        CommandError, RunError, CheckpointError, ClusterError: see :mod:`nas.user_errors`.
+    """
+    run = RunFolder.find(name, runs)
+    config, ledger = ledger_of(run)
+    task = Task.from_json((run.path / "task.json").read_text())
+    picked = _pick(pick, config, ledger, run)
+    plain = [plain_convolutional(architecture, task) for architecture in picked] if baseline else []
+    with run.driving():
+        _train(console, run, config, ledger, task, [*picked, *plain], plain)
+    rows = [
+        _row(ledger, task, architecture, PLAIN if architecture in plain else "found")
+        for architecture in dict.fromkeys([*picked, *plain])
+    ]
+    run.write_json("retrain.json", rows)
+    if as_json:
+        console.print_json(data=rows)
+    else:
+        console.print(_table(rows))
+        console.print(f"models and curves are in {run.retrain_folder}", soft_wrap=True)
+
+
+def _train(
+    console: Console,
+    run: RunFolder,
+    config: SearchConfig,
+    ledger: Ledger,
+    task: Task,
+    architectures: Sequence[Architecture],
+    plain: Sequence[Architecture],
+) -> None:
+    wanted = pending(architectures, config, run, ledger)
+    seeds = [config.seed + repeat for repeat in range(config.search.finalist_seeds)]
+    done = {(row.arch_id, row.seed) for row in ledger.evaluations("baselines")}
+    proxies = [
+        (architecture, seed)
+        for architecture in dict.fromkeys(plain)
+        for seed in seeds
+        if (architecture.arch_id, seed) not in done
+    ]
+    if not wanted and not proxies:
+        console.print("all of it was retrained before; the test images are not looked at again")
+        return
+    console.print(
+        f"{len(wanted)} full trainings of {config.retrain.epochs} epochs, and {len(proxies)} proxy "
+        "evaluations of plain networks",
+        highlight=False,
+    )
+    with connected(config.ray):
+        _evaluate_plain(config, ledger, task, proxies)
+        rows, failures = run_retrainings(
+            wanted,
+            assignment_of(config, task, config.retrain),
+            config.resources,
+            ledger,
+            _Printer(console),
+        )
+    for row in rows:
+        curve = {f"{row.arch_id} (seed {row.seed})": row.curve}
+        folder = run.retrain_folder / f"{row.arch_id}-seed{row.seed}"
+        plot_curves_png(folder / "curve.png", curve)
+    if failures:
+        listed = "\n".join(f"{f.retraining.folder.name}: {f.error}" for f in failures)
+        raise RunError(
+            f"{len(failures)} of {len(wanted)} full trainings failed (run the same command again "
+            f"to take them up):\n{listed}"
+        )
+
+
+def _evaluate_plain(
+    config: SearchConfig,
+    ledger: Ledger,
+    task: Task,
+    proxies: Sequence[tuple[Architecture, int]],
+) -> None:
+    """Proxy evaluations of plain networks, with the seeds that the front's members had."""
+    found = evaluate_on_cluster(
+        proxies, assignment_of(config, task, config.proxy), config.resources
+    )
+    for (architecture, seed), result in zip(proxies, found, strict=True):
+        costs = network_costs(architecture, task)
+        static = {
+            "params": costs.params,
+            "macs": costs.macs,
+            "activations": costs.activations,
+        }
+        ledger.add(
+            "baselines",
+            architecture,
+            seed=seed,
+            metrics=result.metrics | static,
+            curve=result.curve,
+            gpu_seconds=result.gpu_seconds,
+        )
+
+
+class _Printer:
+    """A line every few seconds: how far the trainings are."""
+
+    def __init__(self, console: Console) -> None:
+        import time  # noqa: PLC0415
+
+        self._clock = time.monotonic
+        self._console = console
+        self._next = 0.0
+        self._latest: dict[str, str] = {}
+
+    def __call__(self, progress: RetrainProgress) -> None:
+        accuracy = (
+            "" if progress.val_accuracy is None else f", validation {progress.val_accuracy:.1%}"
+        )
+        name = progress.retraining.folder.name
+        self._latest[name] = f"{name}: epoch {progress.epoch}/{progress.epochs}{accuracy}"
+        if self._clock() >= self._next:
+            self._next = self._clock() + LOG_EVERY_SECONDS
+            self._console.print(" | ".join(self._latest.values()), highlight=False, soft_wrap=True)
+
+
+def _pick(pick: str, config: SearchConfig, ledger: Ledger, run: RunFolder) -> list[Architecture]:
+    """The architectures that ``--pick`` names."""
+    found = all_candidates(ledger)
+    if not found:
+        raise CommandError(f"run {run.name!r} has no evaluated architecture to retrain")
+    cost = next((o for o in config.objectives if o in COSTS), "params")
+    members = pareto_front(found, ["val_accuracy", cost])
+    if pick == "all":
+        return [member.architecture for member in members]
+    if pick == "best":
+        return [max(members, key=lambda m: m.metrics["val_accuracy"]).architecture]
+    if pick == "knee":
+        chosen = knee(members, cost, "val_accuracy")
+        assert chosen is not None  # there are members
+        return [chosen.architecture]
+    for candidate in found:
+        if candidate.arch_id == pick:
+            return [candidate.architecture]
+    raise CommandError(
+        f"--pick is knee, best, all, or the arch_id of an architecture that {run.name!r} trained; "
+        f"got {pick!r}"
+    )
+
+
+def _row(ledger: Ledger, task: Task, architecture: Architecture, kind: str) -> dict[str, Any]:
+    """What is known of one architecture: its proxy evaluations and its full trainings."""
+    proxies: list[Candidate] = [
+        *all_candidates(ledger),
+        *candidates(ledger.evaluations("baselines")),
+    ]
+    proxy = next((c for c in proxies if c.architecture == architecture), None)
+    full = [row for row in ledger.evaluations("retrain") if row.arch_id == architecture.arch_id]
+    costs = network_costs(architecture, task)
+    return {
+        "kind": kind,
+        "arch_id": architecture.arch_id,
+        "description": str(architecture),
+        "params": costs.params,
+        "macs": costs.macs,
+        "proxy_val_accuracy": None if proxy is None else proxy.metrics["val_accuracy"],
+        "proxy_standard_error": None if proxy is None else proxy.standard_error,
+        "proxy_n": 0 if proxy is None else proxy.n,
+        "val_accuracy": _mean([row.metrics["val_accuracy"] for row in full]),
+        "test_accuracy": _mean([row.metrics["test_accuracy"] for row in full]),
+        "test_standard_error": _standard_error([row.metrics["test_accuracy"] for row in full]),
+        "n": len(full),
+    }
+
+
+def _table(rows: Sequence[dict[str, Any]]) -> Table:
+    table = Table(title="retrained in full", title_justify="left")
+    for heading in ("network", "parameters", "MACs", "proxy validation", "validation", "test"):
+        table.add_column(heading, justify="left" if heading == "network" else "right")
+    for row in rows:
+        proxy = _with_error(row["proxy_val_accuracy"], row["proxy_standard_error"], row["proxy_n"])
+        test = _with_error(row["test_accuracy"], row["test_standard_error"], row["n"])
+        table.add_row(
+            f"{row['kind']} {row['arch_id']}\n{row['description']}".replace("[", r"\["),
+            f"{row['params']:,}",
+            format_quantity(row["macs"]),
+            proxy,
+            _with_error(row["val_accuracy"], None, row["n"]),
+            f"[bold]{test}[/]",
+        )
+    return table
+
+
+def _with_error(mean: float | None, error: float | None, n: int) -> str:
+    if mean is None:
+        return "-"
+    return f"{mean:.2%}" + ("" if error is None else f" ± {100 * error:.2f}") + f" (n={n})"
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return float(np.mean(values)) if values else None
+
+
+def _standard_error(values: Sequence[float]) -> float | None:
+    return float(np.std(values, ddof=1) / len(values) ** 0.5) if len(values) > 1 else None

@@ -1,0 +1,148 @@
+"""``nas search``: from a configuration to a run with its front."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from nas.commands.frontier import report_search
+from nas.config import SearchConfig, differences, load_config, save_config
+from nas.driver import assignment_of, check_search, load_task
+from nas.latency_cache import LatencyCache
+from nas.ledger import Ledger
+from nas.progress import ProgressDisplay
+from nas.quantities import format_quantity
+from nas.ray.cluster import connected, trials_at_once
+from nas.ray.execute import run_search
+from nas.run_folder import RunError, RunFolder, next_name
+from nas.search import Search
+from nas.user_errors import CommandError
+from search_space.architecture import Task
+
+MAY_CHANGE_ON_RESUME = ("search.n_trials", "search.finalist_seeds", "search.max_failures")
+MAY_CHANGE_SECTIONS = ("ray.", "resources.", "retrain")
+"""A resumed search may be longer, run elsewhere, or be followed by other full trainings."""
+
+
+def run_search_command(
+    console: Console,
+    config_file: Path,
+    overrides: Sequence[str],
+    runs: Path,
+    *,
+    resume: bool,
+    again: bool,
+) -> None:
+    """Start a run or continue one, until its search is finished, and show the front.
+
+    Raises:
+        CommandError, DescriptionError, DataError, NothingFits, RunError, ClusterError,
+        TooManyFailures: see :mod:`nas.user_errors`.
+        KeyboardInterrupt: after saying how to go on.
+    """
+    if resume and again:
+        raise CommandError("--resume and --again exclude each other")
+    config = load_config(config_file, overrides)
+    if again:
+        config, resume = _newest_or_next(config, runs)
+    if resume:
+        run = RunFolder.find(config.name, runs)
+        _check_same_search(run, config)
+    task = load_task(config)
+    check_search(config, task)
+    if not resume:
+        run = RunFolder.create(runs, config)
+    with run.driving():
+        if resume:
+            save_config(config, run.config_file)
+        ledger = _open_ledger(config, run)
+        run.write_json("task.json", task.model_dump(mode="json"))
+        _announce(console, config, run, resumed=resume)
+        try:
+            search = _search(console, config, run, ledger, task)
+        except KeyboardInterrupt:
+            finished = sum(row.state == "complete" for row in ledger.evaluations("search"))
+            console.print(
+                f"\nstopped: {finished} of {config.search.n_trials} trials are finished and kept; "
+                f"continue with: nas search {config_file} name={config.name} --resume",
+                soft_wrap=True,
+            )
+            raise
+        run.write_json("state.json", {"finished": True, "trained": search.proposals.trained})
+        report_search(console, run, config, ledger)
+
+
+def is_finished(run: RunFolder) -> bool:
+    """Whether the run's search came to its end."""
+    state = run.path / "state.json"
+    return state.is_file() and bool(json.loads(state.read_text()).get("finished"))
+
+
+def _search(
+    console: Console, config: SearchConfig, run: RunFolder, ledger: Ledger, task: Task
+) -> Search:
+    with connected(config.ray):
+        slots = trials_at_once(config.resources)
+        concurrency = min(config.search.concurrency or slots, slots)
+        latencies = (
+            LatencyCache(run.latency_file, task, config.latency) if config.uses_latency else None
+        )
+        search = Search(config, ledger, task, concurrency=concurrency, latencies=latencies)
+        with ProgressDisplay(console, search.status) as display:
+            run_search(
+                search,
+                assignment_of(config, task, config.proxy),
+                config.resources,
+                concurrency=concurrency,
+                on_change=display.update,
+            )
+        return search
+
+
+def _open_ledger(config: SearchConfig, run: RunFolder) -> Ledger:
+    """The run's ledger; made if the run died before it was."""
+    if config.storage is None and not run.ledger_file.exists():
+        return Ledger.create(config, run)
+    if config.storage is not None and not (run.path / "task.json").exists():
+        return Ledger.create(config, run)
+    return Ledger.open(config, run)
+
+
+def _newest_or_next(config: SearchConfig, runs: Path) -> tuple[SearchConfig, bool]:
+    """For ``--again``: the newest run of this name if it is unfinished, else a new name."""
+    newest = RunFolder(runs / config.name)
+    if not newest.path.exists():
+        return config, False
+    following = next_name(runs, config.name)
+    number = int(following.rpartition("-")[2]) - 1
+    if number > 1:
+        newest = RunFolder(runs / f"{config.name}-{number}")
+    if not is_finished(newest) and not newest.is_driven():
+        return config.replace(name=newest.name), True
+    return config.replace(name=following), False
+
+
+def _check_same_search(run: RunFolder, config: SearchConfig) -> None:
+    """A resumed run goes on as the search that it is."""
+    changed = {
+        key: values
+        for key, values in differences(run.config(), config).items()
+        if key not in MAY_CHANGE_ON_RESUME and not key.startswith(MAY_CHANGE_SECTIONS)
+    }
+    if changed:
+        listed = "; ".join(f"{key} was {old!r}, is {new!r}" for key, (old, new) in changed.items())
+        raise RunError(f"run {run.name!r} cannot be resumed with another configuration: {listed}")
+
+
+def _announce(console: Console, config: SearchConfig, run: RunFolder, *, resumed: bool) -> None:
+    space = config.search_space()
+    console.print(
+        f"{'resuming' if resumed else 'run'} [bold]{run.name}[/]: {config.search.n_trials} trials "
+        f"of the space {space.name!r} ({space.size:,} architectures, about "
+        f"{format_quantity(space.size)}), sampler {config.sampler.name}, {config.limits}",
+        highlight=False,
+        soft_wrap=True,
+    )

@@ -1,0 +1,82 @@
+"""``nas status``: how far a run is, read from its folder and ledger."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from nas.commands.frontier import all_candidates
+from nas.commands.search import is_finished
+from nas.ledger import ledger_of
+from nas.quantities import format_quantity
+from nas.run_folder import RunFolder
+
+
+def show_status(console: Console, name: str, runs: Path, *, as_json: bool) -> None:
+    """Print a run's state, trials by state, best candidate, device-hours and rejections.
+
+    Raises:
+        RunError: no such run, or its ledger cannot be read.
+    """
+    run = RunFolder.find(name, runs)
+    status = read_status(run)
+    if as_json:
+        console.print_json(data=status)
+        return
+    trials = ", ".join(f"{count} {state}" for state, count in status["trials"].items())
+    console.print(f"[bold]{run.name}[/] is {status['state']}", highlight=False)
+    console.print(
+        f"  trials: {status['trained']} of {status['wanted']} trained ({trials or 'none yet'})",
+        highlight=False,
+    )
+    console.print(f"  repeats of the front: {status['repeats']}", highlight=False)
+    console.print(f"  retrained: {', '.join(status['retrained']) or 'nothing'}", highlight=False)
+    console.print(f"  device-hours: {status['gpu_hours']:.3f}", highlight=False)
+    if status["best"]:
+        best = status["best"]
+        console.print(
+            f"  best: {best['val_accuracy']:.2%} with {format_quantity(best['params'])} parameters, "
+            f"{best['arch_id']} {best['description']}",
+            highlight=False,
+            soft_wrap=True,
+            markup=False,
+        )
+    for limit, entry in status["rejections"].items():
+        console.print(f"  over the limit on {limit}: {entry['count']:,} proposals", highlight=False)
+    for number, error in status["errors"].items():
+        console.print(f"  trial {number} failed: {error}", highlight=False, markup=False)
+
+
+def read_status(run: RunFolder) -> dict[str, Any]:
+    """A run's state as plain data."""
+    config, ledger = ledger_of(run)
+    rows = ledger.evaluations("search")
+    found = all_candidates(ledger)
+    best = max(found, key=lambda candidate: candidate.metrics["val_accuracy"], default=None)
+    retrained = ledger.evaluations("retrain")
+    state = "running" if run.is_driven() else "finished" if is_finished(run) else "interrupted"
+    return {
+        "name": run.name,
+        "state": state,
+        "wanted": config.search.n_trials,
+        "trained": sum(row.state in {"complete", "pruned"} for row in rows),
+        "trials": dict(Counter("rejected" if row.violation else row.state for row in rows)),
+        "repeats": len(ledger.evaluations("repeats")),
+        "retrained": sorted({row.arch_id for row in retrained}),
+        "gpu_hours": sum(row.gpu_seconds for row in [*rows, *retrained]) / 3600,
+        "best": None
+        if best is None
+        else {
+            "arch_id": best.arch_id,
+            "description": str(best.architecture),
+            "n": best.n,
+            **best.metrics,
+        },
+        "rejections": ledger.study("search").user_attrs.get("rejections", {}),
+        "errors": {
+            str(row.number): row.error.strip().splitlines()[-1] for row in rows if row.error
+        },
+    }

@@ -1,0 +1,189 @@
+"""The configuration of a search: YAML, overridden by ``section.key=value``, validated whole."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import BaseModel, BeforeValidator, Field, field_validator, model_validator
+
+from nas.constraints import Limits
+from nas.evaluate import Metric
+from search_space.cost.latency import LatencySettings
+from search_space.reading import DescriptionError, read_yaml, validate
+from search_space.space import SearchSpace
+from search_space.values import Value
+from trainers import DataConfig, Recipe
+
+RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+LATEST = "latest"
+
+Objective = Literal["val_accuracy", "params", "macs", "latency_ms"]
+Objectives = Annotated[
+    tuple[Objective, ...],
+    BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v),
+    Field(min_length=1),
+]
+
+
+class SamplerSettings(Value):
+    """Which search strategy proposes; ``options`` are the strategy's own."""
+
+    name: str = "pareto_local_search"
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class SearchSettings(Value):
+    """How long to search, and how."""
+
+    n_trials: int = Field(default=48, ge=1)  # architectures trained
+    concurrency: int | None = Field(default=None, ge=1)  # trials at once; None fills the cluster
+    deterministic: bool = False  # proposal n sees only results before n - concurrency
+    finalist_seeds: int = Field(default=3, ge=1)  # evaluations of each member of the front
+    max_failures: int = Field(default=10, ge=1)  # raising trials in a row that stop the search
+
+
+class ResourceSettings(Value):
+    """What one trial takes; fractions of a GPU share it."""
+
+    cpus_per_trial: float = Field(default=1, gt=0)
+    gpus_per_trial: float = Field(default=0, ge=0)
+
+
+class RaySettings(Value):
+    """Where to run: ``address`` is all that a cluster needs; None starts a local Ray."""
+
+    address: str | None = None  # "auto", "ray://host:10001" or "host:6379"
+
+
+class LatencyLimits(LatencySettings):
+    """How latency is measured when it is an objective or limited."""
+
+    candidates_per_batch: int = Field(default=16, ge=1)  # measured together, between trainings
+
+
+class SearchConfig(Value):
+    """Everything that decides a search."""
+
+    name: str  # of the run's folder
+    seed: int = Field(default=0, ge=0)
+    space: dict[str, Any]  # the search space's own file, inlined
+    data: DataConfig
+    objectives: Objectives = ("val_accuracy", "params")
+    metric: Metric = "accuracy"  # which accuracy val_accuracy is
+    limits: Limits = Limits()
+    sampler: SamplerSettings = SamplerSettings()
+    search: SearchSettings = SearchSettings()
+    proxy: Recipe  # how candidates are trained
+    retrain: Recipe  # how the winners are trained
+    retrain_seeds: int = Field(default=1, ge=1)  # full trainings of each architecture retrained
+    resources: ResourceSettings = ResourceSettings()
+    ray: RaySettings = RaySettings()
+    latency: LatencyLimits = LatencyLimits()
+    storage: str | None = None  # a database URL; None keeps the ledger in the run's folder
+
+    @field_validator("name")
+    @classmethod
+    def _usable_as_folder(cls, name: str) -> str:
+        if not RUN_NAME.fullmatch(name) or name == LATEST:
+            raise ValueError(
+                "a run's name is up to 80 letters, digits, dots, dashes and underscores, starts "
+                f"with a letter or digit, and is not {LATEST!r}; got {name!r}"
+            )
+        return name
+
+    @model_validator(mode="after")
+    def _distinct_objectives(self) -> SearchConfig:
+        if len(set(self.objectives)) < len(self.objectives):
+            raise ValueError(f"objectives repeats one, got {list(self.objectives)}")
+        return self
+
+    @model_validator(mode="after")
+    def _deterministic_without_latency(self) -> SearchConfig:
+        if self.search.deterministic and self.uses_latency:
+            raise ValueError(
+                "search.deterministic cannot hold with a measured latency_ms as objective or limit"
+            )
+        return self
+
+    @property
+    def uses_latency(self) -> bool:
+        """Whether candidates are timed."""
+        return "latency_ms" in self.objectives or self.limits.latency_ms is not None
+
+    def search_space(self) -> SearchSpace:
+        """The space that ``space`` describes."""
+        return SearchSpace.from_mapping(self.space, f"search space of {self.name!r}")
+
+
+def load_config(path: Path, overrides: Sequence[str] = ()) -> SearchConfig:
+    """Read a search's file, apply ``section.key=value`` overrides, and check all of it.
+
+    ``space``, ``proxy`` and ``retrain`` may each be a path to a file of their own, relative to the
+    file that names it (or, in an override, to the working folder).
+
+    Raises:
+        DescriptionError: with every problem found, each with its key.
+    """
+    data = read_yaml(path)
+    if not isinstance(data, dict):
+        raise DescriptionError(str(path), ["not a search's configuration: a mapping is needed"])
+    changes = _parse_overrides(overrides)
+    problems: list[str] = []
+    for section in ("space", "proxy", "retrain"):
+        for source, folder in ((changes, Path()), (data, path.parent)):
+            if isinstance(source.get(section), str):
+                try:
+                    source[section] = read_yaml(folder / source[section])
+                except DescriptionError as error:
+                    problems.append(f"{section}: {error}")
+    try:
+        merged = OmegaConf.to_container(OmegaConf.merge(data, changes), resolve=True)
+    except OmegaConfBaseException as error:
+        raise DescriptionError(str(path), [" ".join(str(error).split())]) from error
+    if problems:
+        raise DescriptionError(str(path), problems)
+    config = validate(SearchConfig, merged, str(path))
+    SearchSpace.from_mapping(config.space, f"{path}, space")
+    return config
+
+
+def save_config(config: SearchConfig, path: Path) -> None:
+    """Write the resolved configuration; :func:`load_config` reads it back to an equal value."""
+    path.write_text(OmegaConf.to_yaml(OmegaConf.create(config.model_dump(mode="json"))))
+
+
+def differences(before: BaseModel, now: BaseModel) -> dict[str, tuple[Any, Any]]:
+    """The keys in which two configurations differ, each with both values."""
+    old, new = (_flat(config.model_dump(mode="json")) for config in (before, now))
+    return {
+        key: (old.get(key), new.get(key))
+        for key in sorted(old | new)
+        if old.get(key) != new.get(key)
+    }
+
+
+def _flat(data: Any, prefix: str = "") -> dict[str, Any]:
+    if not isinstance(data, dict) or not data:
+        return {prefix: data}
+    flat: dict[str, Any] = {}
+    for key, value in data.items():
+        flat |= _flat(value, f"{prefix}.{key}" if prefix else str(key))
+    return flat
+
+
+def _parse_overrides(overrides: Sequence[str]) -> dict[str, Any]:
+    for override in overrides:
+        if "=" not in override:
+            raise DescriptionError(
+                "command line", [f"an override is section.key=value, got {override!r}"]
+            )
+    try:
+        parsed = OmegaConf.to_container(OmegaConf.from_dotlist(list(overrides)))
+    except (OmegaConfBaseException, ValueError) as error:
+        raise DescriptionError("command line", [" ".join(str(error).split())]) from error
+    return cast(dict[str, Any], parsed)

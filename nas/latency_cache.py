@@ -1,0 +1,69 @@
+"""Latencies measured for a run, kept in its folder so that nothing is measured twice."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+
+from nas.run_folder import RunError
+from search_space.architecture import Architecture, Task
+from search_space.cost.latency import Latency, LatencySettings
+
+
+class LatencyCache:
+    """Measurements of one run, by architecture, input, settings and torch version.
+
+    All are of one kind of device: latencies of different devices do not compare.
+    """
+
+    def __init__(self, path: Path, task: Task, settings: LatencySettings) -> None:
+        self._path = path
+        measured = settings.model_dump(include=set(LatencySettings.model_fields))
+        self._context = {
+            "input_shape": list(task.input_shape),
+            "settings": measured,
+            "torch": torch.__version__,
+        }
+        self._known: dict[str, Latency] = {}
+        if path.exists():
+            for number, line in enumerate(path.read_text().splitlines(), start=1):
+                self._read(line, number)
+
+    def get(self, architecture: Architecture) -> Latency | None:
+        """The measurement of ``architecture``, if there is one."""
+        return self._known.get(architecture.arch_id)
+
+    def put(self, architecture: Architecture, latency: Latency) -> None:
+        """Keep a measurement.
+
+        Raises:
+            RunError: it was made on another kind of device than the run's others, or the file
+                cannot be written.
+        """
+        for other in self._known.values():
+            if other.device != latency.device:
+                raise RunError(
+                    f"latencies of different devices do not compare: {self._path} has those of "
+                    f"{other.device!r}, this one is of {latency.device!r}"
+                )
+        self._known[architecture.arch_id] = latency
+        record = self._context | {
+            "arch_id": architecture.arch_id,
+            "latency": latency.model_dump(mode="json"),
+        }
+        try:
+            with self._path.open("a") as file:
+                file.write(json.dumps(record) + "\n")
+        except OSError as error:
+            raise RunError(f"cannot write {self._path}: {error.strerror}") from error
+
+    def _read(self, line: str, number: int) -> None:
+        try:
+            record = json.loads(line)
+            latency = Latency.model_validate_json(json.dumps(record["latency"]))
+        except (ValueError, KeyError, TypeError) as error:
+            raise RunError(f"{self._path}, line {number}: not a latency record") from error
+        if {name: record.get(name) for name in self._context} == self._context:
+            self._known[record["arch_id"]] = latency

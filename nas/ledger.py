@@ -1,0 +1,260 @@
+"""The ledger: every proposal of a run and what became of it, as Optuna studies in one storage.
+
+``NAME`` is the search itself, which samplers learn from; ``NAME/repeats`` holds further
+evaluations of its finalists with other seeds; ``NAME/baselines`` holds proxy evaluations of the
+plain networks they are compared with, and ``NAME/retrain`` full trainings. Only the driver writes.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import optuna
+from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning, StorageInternalError
+from optuna.storages import BaseStorage, RDBStorage
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState, create_trial
+from sqlalchemy.exc import SQLAlchemyError
+
+from nas.config import SearchConfig
+from nas.run_folder import RunError, RunFolder
+from search_space.architecture import Architecture
+
+Kind = Literal["search", "repeats", "baselines", "retrain"]
+SUFFIXES: dict[Kind, str] = {
+    "search": "",
+    "repeats": "/repeats",
+    "baselines": "/baselines",
+    "retrain": "/retrain",
+}
+MAXIMISED = ("val_accuracy", "test_accuracy")
+FORMAT = 1
+
+STORAGE_ERRORS = (SQLAlchemyError, StorageInternalError, json.JSONDecodeError)
+
+# Optuna announces every study and trial; the run has its own progress display.
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One row of the ledger: an architecture trained once, or tried.
+
+    ``metrics`` holds val_accuracy, params, macs, activations, and latency_ms and test_accuracy
+    where they were measured. It is empty for a trial that did not finish; a pruned trial's curve
+    is no result.
+    """
+
+    kind: Kind
+    number: int
+    state: str  # complete, pruned, fail, running
+    architecture: Architecture | None
+    seed: int  # of the training
+    metrics: Mapping[str, float]
+    curve: Sequence[Mapping[str, Any]]
+    gpu_seconds: float  # wall time on the trial's device, whichever it is
+    error: str | None  # the traceback of a trial that raised
+    violation: Mapping[str, float]  # the limits that a rejected proposal exceeded
+    started: datetime | None
+    finished: datetime | None
+
+    @property
+    def arch_id(self) -> str:
+        """The architecture's; empty for a proposal that broke off before it was complete."""
+        return self.architecture.arch_id if self.architecture else ""
+
+
+class Ledger:
+    """A run's studies. Open one with :meth:`create` or :meth:`open`."""
+
+    def __init__(self, storage: BaseStorage, name: str, place: str) -> None:
+        self.storage = storage
+        self.name = name
+        self.place = place
+
+    @classmethod
+    def create(cls, config: SearchConfig, run: RunFolder) -> Ledger:
+        """Start a run's ledger.
+
+        Raises:
+            RunError: the storage cannot be reached, or holds a run of this name.
+        """
+        storage, place = _connect(config, run)
+        ledger = cls(storage, config.name, place)
+        directions = [
+            StudyDirection.MAXIMIZE if objective in MAXIMISED else StudyDirection.MINIMIZE
+            for objective in config.objectives
+        ]
+        try:
+            study = optuna.create_study(
+                study_name=config.name, storage=storage, directions=directions
+            )
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ExperimentalWarning)
+                study.set_metric_names(list(config.objectives))
+            study.set_user_attr("format", FORMAT)
+            for suffix in filter(None, SUFFIXES.values()):
+                name = config.name + suffix
+                optuna.create_study(study_name=name, storage=storage, direction="maximize")
+        except DuplicatedStudyError as error:
+            raise RunError(
+                f"the storage {place} already holds a run called {config.name!r}; choose another "
+                "name with name=..."
+            ) from error
+        except STORAGE_ERRORS as error:
+            raise _unreadable(place, error) from error
+        return ledger
+
+    @classmethod
+    def open(cls, config: SearchConfig, run: RunFolder) -> Ledger:
+        """A run's ledger.
+
+        Raises:
+            RunError: it is missing, or not a readable ledger.
+        """
+        if config.storage is None and not run.ledger_file.is_file():
+            raise RunError(f"the ledger {run.ledger_file} is missing")
+        storage, place = _connect(config, run)
+        ledger = cls(storage, config.name, place)
+        try:
+            found = ledger.study("search").user_attrs.get("format")
+        except KeyError as error:
+            raise RunError(f"the storage {place} holds no run called {config.name!r}") from error
+        except STORAGE_ERRORS as error:
+            raise _unreadable(place, error) from error
+        if found != FORMAT:
+            raise RunError(f"the ledger {place} has format {found}, this version reads {FORMAT}")
+        return ledger
+
+    def study(self, kind: Kind) -> optuna.Study:
+        """One of the run's studies."""
+        return optuna.load_study(study_name=self.name + SUFFIXES[kind], storage=self.storage)
+
+    def evaluations(self, kind: Kind = "search") -> list[Evaluation]:
+        """All rows of a study, by number.
+
+        Raises:
+            RunError: the ledger cannot be read.
+        """
+        try:
+            trials = self.study(kind).get_trials(deepcopy=False)
+            return [_evaluation(kind, trial) for trial in trials]
+        except STORAGE_ERRORS as error:
+            raise _unreadable(self.place, error) from error
+
+    def evaluation(self, kind: Kind, number: int) -> Evaluation:
+        """One row of a study."""
+        study_id = self.storage.get_study_id_from_name(self.name + SUFFIXES[kind])
+        trial_id = self.storage.get_trial_id_from_study_id_trial_number(study_id, number)
+        return _evaluation(kind, self.storage.get_trial(trial_id))
+
+    def add(
+        self,
+        kind: Kind,
+        architecture: Architecture,
+        *,
+        seed: int,
+        metrics: Mapping[str, float],
+        curve: Sequence[Mapping[str, Any]],
+        gpu_seconds: float,
+        error: str | None = None,
+    ) -> Evaluation:
+        """Add a finished row to a study other than the search's own, in one step."""
+        study = self.study(kind)
+        study.add_trial(
+            create_trial(
+                state=TrialState.FAIL if error else TrialState.COMPLETE,
+                values=None if error else [metrics["val_accuracy"]],
+                user_attrs=row_attributes(architecture, seed=seed)
+                | result_attributes(metrics, curve, gpu_seconds, error),
+                intermediate_values=curve_points(curve),
+            )
+        )
+        return _evaluation(kind, study.get_trials(deepcopy=False)[-1])
+
+
+def row_attributes(architecture: Architecture, *, seed: int) -> dict[str, Any]:
+    """What a row says of its proposal, as Optuna user attributes."""
+    return {
+        "arch_id": architecture.arch_id,
+        "description": str(architecture),
+        "architecture": architecture.canonical_json(),
+        "seed": seed,
+    }
+
+
+def result_attributes(
+    metrics: Mapping[str, float],
+    curve: Sequence[Mapping[str, Any]],
+    gpu_seconds: float,
+    error: str | None,
+) -> dict[str, Any]:
+    """What a row says of its result, as Optuna user attributes."""
+    attributes: dict[str, Any] = {"gpu_seconds": gpu_seconds, "curve": list(curve)}
+    attributes |= {"metrics": dict(metrics)} if metrics else {}
+    return attributes | ({"error": error} if error else {})
+
+
+def curve_points(curve: Sequence[Mapping[str, Any]]) -> dict[int, float]:
+    """Validation accuracy by epoch, as Optuna's intermediate values."""
+    return {
+        int(point["epoch"]): float(point["val_accuracy"])
+        for point in curve
+        if point["val_accuracy"] is not None
+    }
+
+
+def _evaluation(kind: Kind, trial: FrozenTrial) -> Evaluation:
+    attributes = trial.user_attrs
+    text = attributes.get("architecture")
+    complete = trial.state == TrialState.COMPLETE
+    return Evaluation(
+        kind=kind,
+        number=trial.number,
+        state=trial.state.name.lower(),
+        architecture=Architecture.from_json(text) if text else None,
+        seed=attributes.get("seed", 0),
+        metrics=attributes.get("metrics", {}) if complete else {},
+        curve=attributes.get("curve", []),
+        gpu_seconds=attributes.get("gpu_seconds", 0.0),
+        error=attributes.get("error"),
+        violation=attributes.get("violation", {}),
+        started=trial.datetime_start,
+        finished=trial.datetime_complete,
+    )
+
+
+def _connect(config: SearchConfig, run: RunFolder) -> tuple[BaseStorage, str]:
+    url = config.storage or f"sqlite:///{run.ledger_file}"
+    place = str(run.ledger_file) if config.storage is None else _without_password(url)
+    try:
+        return optuna.storages.get_storage(RDBStorage(url)), place
+    except (*STORAGE_ERRORS, ImportError, ValueError, RuntimeError) as error:
+        raise _unreadable(place, error) from error
+
+
+def _without_password(url: str) -> str:
+    from sqlalchemy.engine import make_url  # noqa: PLC0415
+
+    return make_url(url).render_as_string(hide_password=True)
+
+
+def _unreadable(place: str, error: Exception) -> RunError:
+    reason = str(error.__cause__ or error).splitlines()[0]
+    return RunError(f"{place} is not a ledger that can be read: {reason}")
+
+
+def ledger_of(run: RunFolder) -> tuple[SearchConfig, Ledger]:
+    """A run's configuration and ledger, for reading."""
+    config = run.config()
+    return config, Ledger.open(config, run)
+
+
+__all__ = ["Evaluation", "Kind", "Ledger", "ledger_of"]

@@ -1,0 +1,89 @@
+"""What a person sees while a search runs: a line in place on a terminal, or lines in a log."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from nas.quantities import format_quantity
+from nas.search import Status
+
+LOG_EVERY_SECONDS = 10.0
+REFRESH_EVERY_SECONDS = 0.5
+
+
+class ProgressDisplay:
+    """Shows a search's status; use it as a context manager.
+
+    Args:
+        console: where to.
+        status: asked for the status whenever something is shown.
+    """
+
+    def __init__(self, console: Console, status: Callable[[], Status]) -> None:
+        self._console = console
+        self._status = status
+        self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
+        self._next_show = 0.0
+        self._shown = ""
+
+    def __enter__(self) -> ProgressDisplay:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._show()
+        if self._live:
+            self._live.stop()
+
+    def update(self) -> None:
+        """Something changed; shown if the last time was long enough ago."""
+        now = time.monotonic()
+        if now >= self._next_show:
+            self._next_show = now + (REFRESH_EVERY_SECONDS if self._live else LOG_EVERY_SECONDS)
+            self._show()
+
+    def _show(self) -> None:
+        line = describe(self._status())
+        if self._live:
+            self._live.update(Text(line), refresh=True)
+        elif line != self._shown:
+            self._console.print(line, highlight=False, soft_wrap=True)
+        self._shown = line
+
+
+def describe(status: Status) -> str:
+    """One line: how many of how many, best so far, device-hours, time left."""
+    parts = [f"trials {status.trained}/{status.wanted}"]
+    if status.phase == "repeats":
+        parts.append(f"repeats of the front {status.repeats_done}/{status.repeats_wanted}")
+    if status.running:
+        parts.append(f"{status.running} running")
+    if status.failed:
+        parts.append(f"{status.failed} failed")
+    if status.rejected:
+        parts.append(f"{status.rejected:,} over the limits")
+    if status.best:
+        metrics = status.best.metrics
+        params = format_quantity(metrics["params"])
+        parts.append(f"best {metrics['val_accuracy']:.1%} with {params} parameters")
+    parts.append(f"{status.gpu_hours:.2f} device-hours")
+    parts.append(f"{duration(status.elapsed_seconds)} elapsed")
+    if status.remaining_seconds is not None and status.remaining_seconds > 0:
+        parts.append(f"about {duration(status.remaining_seconds)} left")
+    return " | ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """Such as 42s, 3m 05s, 2h 07m."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m {whole % 60:02d}s"
+    return f"{whole // 3600}h {whole % 3600 // 60:02d}m"

@@ -1,0 +1,236 @@
+"""Proposals: asking the sampler, turning away what is over a limit, keeping the ledger."""
+
+from __future__ import annotations
+
+import traceback
+from typing import Any, NamedTuple
+
+from optuna.trial import Trial, TrialState
+
+from nas.config import SearchConfig
+from nas.constraints import NothingFits, Rejections
+from nas.evaluate import EvaluationResult
+from nas.ledger import SUFFIXES, Ledger, curve_points, result_attributes, row_attributes
+from nas.samplers import ARCHITECTURE_SAMPLERS, build_sampler
+from nas.samplers.architecture_sampler import nothing_fits
+from nas.samplers.history import HistoryStudy
+from search_space.architecture import Architecture, Task
+from search_space.cost import Costs, network_costs
+from search_space.cost.latency import Latency
+
+FOREIGN_REJECTIONS_IN_A_ROW = 200
+"""Proposals over budget or repeated, one after another, at which a foreign sampler is given up."""
+
+
+class Proposal(NamedTuple):
+    """An architecture to train, under its number in the ledger."""
+
+    number: int
+    architecture: Architecture
+
+
+class Proposals:
+    """The search study of a run, from the driver's side. Everything here writes to the ledger.
+
+    Args:
+        config: the search's.
+        ledger: the run's.
+        task: what the architectures are for.
+        concurrency: how many trials run at once, for ``search.deterministic``.
+
+    Raises:
+        ValueError: a sampler's name or option that does not exist.
+    """
+
+    def __init__(
+        self, config: SearchConfig, ledger: Ledger, task: Task, *, concurrency: int
+    ) -> None:
+        self.config = config
+        self.task = task
+        self.space = config.search_space()
+        self._lag = concurrency if config.search.deterministic else None
+        self._storage = ledger.storage
+        self.study = HistoryStudy(config.name + SUFFIXES["search"], ledger.storage)
+        self.rejections = Rejections(self.study.user_attrs.get("rejections"))
+        self._sampler = build_sampler(
+            config.sampler.name,
+            config.sampler.options,
+            self.space,
+            costs=self.costs,
+            limits=config.limits,
+            seed=config.seed,
+            rejections=self.rejections,
+        )
+        self._is_foreign = config.sampler.name not in ARCHITECTURE_SAMPLERS
+        self._half_asked: list[int] = []  # trial ids
+        self._known: dict[Architecture, int] = {}
+        self._unfinished: dict[int, Proposal] = {}
+        self._count = 0
+        self.trained = 0
+        self._read_ledger()
+
+    def costs(self, architecture: Architecture) -> Costs:
+        """The exact cost of an architecture on the task."""
+        return network_costs(architecture, self.task)
+
+    @property
+    def unfinished(self) -> list[Proposal]:
+        """Proposals that are not trained yet; after an interruption, those to take up again."""
+        return list(self._unfinished.values())
+
+    def may_propose(self) -> bool:
+        """Whether the next proposal's history is settled (always, unless deterministic)."""
+        if self._lag is None:
+            return True
+        settled = self._count - self._lag
+        return all(number >= settled for number in self._unfinished)
+
+    def propose(self) -> Proposal:
+        """Ask the sampler until it proposes what fits the static limits and is new.
+
+        Raises:
+            NothingFits, SpaceExhausted: there is no such architecture.
+        """
+        rejected = 0
+        smallest: dict[str, float] = {}
+        while True:
+            trial = self._ask()
+            try:
+                architecture = self._architecture(trial)
+            except BaseException:
+                self.study.tell(trial, state=TrialState.FAIL)
+                raise
+            finally:
+                self._save_rejections()
+            costs = self.costs(architecture)
+            violations = self.config.limits.static_violations(costs)
+            if not violations and architecture not in self._known:
+                _record(trial, row_attributes(architecture, seed=self.config.seed))
+                proposal = Proposal(trial.number, architecture)
+                self._known[architecture] = trial.number
+                self._unfinished[trial.number] = proposal
+                return proposal
+            rejected += 1
+            for name, value in violations.items():
+                smallest[name] = min(value, smallest.get(name, value))
+            self._turn_away(trial, architecture, violations)
+            if rejected >= FOREIGN_REJECTIONS_IN_A_ROW:
+                if smallest:
+                    raise nothing_fits(self.space, self.config.limits, rejected, smallest)
+                raise NothingFits(
+                    f"sampler {self.config.sampler.name!r} proposed {rejected} architectures in a "
+                    "row that were trained before"
+                )
+
+    def complete(
+        self,
+        proposal: Proposal,
+        metrics: dict[str, float],
+        result: EvaluationResult,
+        latency: Latency | None,
+    ) -> None:
+        """Tell a trained proposal's result; ``metrics`` has every objective."""
+        attributes = result_attributes(metrics, result.curve, result.gpu_seconds, error=None)
+        if latency is not None:
+            attributes["latency"] = latency.model_dump(mode="json")
+        trial_id = self._trial_id(proposal.number)
+        self._set_attributes(trial_id, attributes)
+        # The storage's own call: Trial.report refuses studies with several objectives.
+        for epoch, accuracy in curve_points(result.curve).items():
+            self._storage.set_trial_intermediate_value(trial_id, epoch, accuracy)
+        self.study.tell(proposal.number, [metrics[name] for name in self.config.objectives])
+        del self._unfinished[proposal.number]
+        self.trained += 1
+
+    def fail(self, proposal: Proposal, error: str) -> None:
+        """Record a proposal whose training raised, with its traceback."""
+        self._set_attributes(self._trial_id(proposal.number), {"error": error})
+        self.study.tell(proposal.number, state=TrialState.FAIL)
+        del self._unfinished[proposal.number]
+
+    def reject(self, proposal: Proposal, violations: dict[str, float]) -> None:
+        """Record a proposal that a measured limit turned away."""
+        self.rejections.add(proposal.architecture.arch_id, violations)
+        self._set_attributes(self._trial_id(proposal.number), {"violation": violations})
+        self.study.tell(proposal.number, state=TrialState.FAIL)
+        del self._unfinished[proposal.number]
+        self._save_rejections()
+
+    def _ask(self) -> Trial:
+        """A new trial, or one that an earlier driver left before all of it was chosen."""
+        number = self._count
+        if self._half_asked:
+            number = self._storage.get_trial_number_from_id(self._half_asked[0])
+        if self._lag is not None:
+            self.study.results_before = max(0, number - self._lag)
+        self.study.sampler = self._sampler(number)
+        if self._half_asked:
+            return Trial(self.study, self._half_asked.pop(0))
+        self._count += 1
+        return self.study.ask()
+
+    def _architecture(self, trial: Trial) -> Architecture:
+        """What the sampler wants, parameter by parameter."""
+        vector = self.space.walk(
+            lambda parameter: parameter.choices.index(
+                trial.suggest_categorical(parameter.name, parameter.choices)
+            )
+        )
+        return self.space.decode(vector)
+
+    def _turn_away(
+        self, trial: Trial, architecture: Architecture, violations: dict[str, float]
+    ) -> None:
+        """Tell a foreign sampler that its proposal is over a limit, or was made before."""
+        assert self._is_foreign, "this project's samplers propose what fits and is new"
+        attributes = row_attributes(architecture, seed=self.config.seed)
+        if violations:
+            self.rejections.add(architecture.arch_id, violations)
+            attributes["violation"] = violations
+            self._save_rejections()
+        else:
+            attributes["violation"] = {"repeats_trial": float(self._known[architecture])}
+        _record(trial, attributes)
+        self.study.tell(trial, state=TrialState.FAIL)
+
+    def _set_attributes(self, trial_id: int, attributes: dict[str, Any]) -> None:
+        for name, value in attributes.items():
+            self._storage.set_trial_user_attr(trial_id, name, value)
+
+    def _trial_id(self, number: int) -> int:
+        study_id = self._storage.get_study_id_from_name(self.study.study_name)
+        return self._storage.get_trial_id_from_study_id_trial_number(study_id, number)
+
+    def _save_rejections(self) -> None:
+        if self.rejections.changed:
+            self.study.set_user_attr("rejections", self.rejections.to_json())
+            self.rejections.changed = False
+
+    def _read_ledger(self) -> None:
+        """Take up what an earlier driver left: finished trials stay, running ones are taken up."""
+        trials = self.study.get_trials(deepcopy=False)
+        self._count = len(trials)
+        for trial in trials:
+            text = trial.user_attrs.get("architecture")
+            if text is None and trial.state == TrialState.RUNNING:
+                # The driver died while asking; the same number draws the same again.
+                self._half_asked.append(self._trial_id(trial.number))
+                continue
+            if text is None:
+                continue
+            architecture = Architecture.from_json(text)
+            if trial.state == TrialState.RUNNING:
+                self._unfinished[trial.number] = Proposal(trial.number, architecture)
+            if not trial.user_attrs.get("violation"):
+                self._known[architecture] = trial.number
+            self.trained += trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
+
+
+def _record(trial: Trial, attributes: dict[str, Any]) -> None:
+    for name, value in attributes.items():
+        trial.set_user_attr(name, value)
+
+
+def traceback_of(error: BaseException) -> str:
+    """An exception as the ledger keeps it."""
+    return "".join(traceback.format_exception(error))

@@ -1,0 +1,31 @@
+"""Numbers with a suffix, as people write limits: ``40M`` parameters, ``1.5G`` MACs."""
+
+from __future__ import annotations
+
+import re
+
+SUFFIXES = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9}
+
+_NUMBER = re.compile(r"\s*(?P<digits>[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?)\s*(?P<suffix>[kKMG]?)\s*")
+
+
+def parse_quantity(text: str | float) -> float:
+    """``"40M"`` to 40000000.0; plain numbers pass through.
+
+    Raises:
+        ValueError: not a positive number with one of the suffixes k, M, G.
+    """
+    match = _NUMBER.fullmatch(str(text))
+    if match is None or float(match["digits"]) <= 0:
+        raise ValueError(
+            f"a limit must be a positive number such as 250k, 40M or 1.5G, got {text!r}"
+        )
+    return float(match["digits"]) * SUFFIXES[match["suffix"]]
+
+
+def format_quantity(value: float) -> str:
+    """A short form for people: 25.6M, 823k, 17."""
+    for suffix, size in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
+        if value >= size:
+            return f"{value / size:.3g}{suffix}"
+    return f"{value:.3g}"

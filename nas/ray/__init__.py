@@ -1,0 +1,1 @@
+"""Execution on Ray: the only place in the search that knows it."""

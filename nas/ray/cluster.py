@@ -1,0 +1,83 @@
+"""Connecting to Ray: a local one, or a cluster by its address."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import ray
+
+from nas.config import RaySettings, ResourceSettings
+
+
+class ClusterError(RuntimeError):
+    """The cluster cannot be reached, or cannot hold a single trial."""
+
+
+@contextmanager
+def connected(settings: RaySettings) -> Iterator[None]:
+    """A connection to Ray for as long as the block runs; one that is already there is used.
+
+    Raises:
+        ClusterError: no cluster answers at the address.
+    """
+    if ray.is_initialized():
+        yield
+        return
+    try:
+        if settings.address is None:
+            ray.init(
+                num_cpus=os.cpu_count(),
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+            )
+        else:
+            ray.init(address=settings.address, log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        where = (
+            "a local Ray could not be started"
+            if settings.address is None
+            else (f"no Ray cluster answers at ray.address={settings.address!r}")
+        )
+        raise ClusterError(f"{where}: {str(error).splitlines()[0]}") from error
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def trials_at_once(resources: ResourceSettings) -> int:
+    """How many trials the cluster's nodes hold together.
+
+    Raises:
+        ClusterError: no node holds a single one.
+    """
+    slots = 0
+    offered = []
+    for node in ray.nodes():
+        if not node["Alive"]:
+            continue
+        cpus, gpus = node["Resources"].get("CPU", 0.0), node["Resources"].get("GPU", 0.0)
+        offered.append(f"{cpus:g} CPUs and {gpus:g} GPUs")
+        fitting = cpus // resources.cpus_per_trial
+        if resources.gpus_per_trial:
+            fitting = min(fitting, _gpu_slots(gpus, resources.gpus_per_trial))
+        slots += int(fitting)
+    if not slots:
+        nodes = "; ".join(offered)
+        raise ClusterError(
+            f"a trial needs {resources.cpus_per_trial:g} CPUs and "
+            f"{resources.gpus_per_trial:g} GPUs (resources), but the nodes have: {nodes}"
+        )
+    return slots
+
+
+def _gpu_slots(gpus: float, per_trial: float) -> float:
+    """A fraction of a GPU is taken from one GPU, so leftovers of several do not add up."""
+    # The tolerance keeps 1 / (1/3) = 3.
+    if per_trial < 1:
+        return gpus * (1 / per_trial + 1e-9) // 1 if gpus < 1 else gpus * int(1 / per_trial + 1e-9)
+    return gpus // per_trial

@@ -1,0 +1,111 @@
+"""Running a search's jobs as Ray Tune trials on reused actors."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ray import tune
+
+from nas.config import ResourceSettings
+from nas.ray.meter import measure_on_cluster
+from nas.ray.searcher import SearchJobs
+from nas.ray.trainable import Assignment, TrainingTrainable
+from nas.search import Search
+
+WORKER_RETRIES = 1
+"""How often a trial is started again after its worker died."""
+
+
+class _DeadWorkers(tune.Callback):
+    """Tells the searcher what Tune knows of a worker's death."""
+
+    def __init__(self, searcher: SearchJobs) -> None:
+        self._searcher = searcher
+
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        path = trial.error_file
+        if path and Path(path).exists():
+            self._searcher.failure_files[trial.trial_id] = Path(path).read_text()
+
+
+def run_search(
+    search: Search,
+    assignment: Assignment,
+    resources: ResourceSettings,
+    *,
+    concurrency: int,
+    on_change: Callable[[], None],
+) -> None:
+    """Run all of a search's jobs; Ray must be connected.
+
+    Where latency counts, batches of proposals are measured between trainings, when the devices
+    are idle.
+
+    Raises:
+        NothingFits, TooManyFailures: see :meth:`nas.search.Search.next_job`.
+        KeyboardInterrupt: on Ctrl-C. All that was finished is in the ledger.
+    """
+    _quieten_tune()
+    while not search.finished:
+        if search.needs_metering:
+            search.meter_proposals(
+                lambda found: measure_on_cluster(
+                    found, search.task, search.config.latency, resources
+                )
+            )
+            on_change()
+            continue
+        _run_jobs(search, assignment, resources, concurrency, on_change)
+
+
+def _run_jobs(
+    search: Search,
+    assignment: Assignment,
+    resources: ResourceSettings,
+    concurrency: int,
+    on_change: Callable[[], None],
+) -> None:
+    """One Tune run, until the search has no more jobs or needs its proposals measured."""
+    searcher = SearchJobs(search, on_change)
+    trainable = tune.with_resources(
+        tune.with_parameters(TrainingTrainable, assignment=assignment),
+        {"cpu": resources.cpus_per_trial, "gpu": resources.gpus_per_trial},
+    )
+    # Tune's own files (not the run's) live on the driver, and only as long as it does.
+    with tempfile.TemporaryDirectory(prefix="convattn-tune-") as folder:
+        tuner = tune.Tuner(
+            trainable,
+            tune_config=tune.TuneConfig(
+                search_alg=searcher,
+                num_samples=-1,
+                max_concurrent_trials=concurrency,
+                reuse_actors=True,
+            ),
+            run_config=tune.RunConfig(
+                name="search",
+                storage_path=folder,
+                verbose=0,
+                callbacks=[_DeadWorkers(searcher)],
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+                failure_config=tune.FailureConfig(max_failures=WORKER_RETRIES),
+            ),
+        )
+        tuner.fit()
+    if searcher.error is not None:
+        raise searcher.error
+
+
+def _quieten_tune() -> None:
+    """No result files, signal handler or log of Tune's: the ledger and the display serve."""
+    os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
+    os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
+    os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "3600")
+    os.environ.setdefault("TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S", "0")
+    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
+    for name in ("ray.tune", "ray.train"):
+        logging.getLogger(name).setLevel(logging.ERROR)

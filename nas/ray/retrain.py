@@ -1,0 +1,166 @@
+"""Full trainings as Ray tasks that stream their progress and state to the driver.
+
+The driver alone writes the run's folder: a worker sends its state every few epochs, so that a
+training whose worker or driver dies goes on from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import ray
+import torch
+from ray.exceptions import RayError
+
+from nas.config import ResourceSettings
+from nas.evaluate import EvaluationResult, cached_splits, chosen, curve_row, evaluate
+from nas.ledger import Evaluation, Ledger
+from nas.proposals import traceback_of
+from nas.ray.trainable import Assignment
+from nas.retrain import CHECKPOINT_EVERY_EPOCHS, Retraining
+from search_space.architecture import Architecture
+from search_space.networks import build
+from trainers import Training
+
+
+class RetrainProgress(NamedTuple):
+    """How far one full training is."""
+
+    retraining: Retraining
+    epoch: int
+    epochs: int
+    val_accuracy: float | None
+
+
+class Failure(NamedTuple):
+    """A full training that raised, or whose worker died."""
+
+    retraining: Retraining
+    error: str
+
+
+def run_retrainings(
+    wanted: Sequence[Retraining],
+    assignment: Assignment,
+    resources: ResourceSettings,
+    ledger: Ledger,
+    on_progress: Callable[[RetrainProgress], None],
+) -> tuple[list[Evaluation], list[Failure]]:
+    """Train all of ``wanted``, as many at once as the cluster holds; Ray must be connected.
+
+    Returns:
+        the ledger's new rows, and what failed (its last state stays, to be taken up again).
+
+    Raises:
+        CheckpointError, RunError: a damaged checkpoint, or a folder that cannot be written.
+    """
+    task = ray.remote(_full_training).options(
+        num_cpus=resources.cpus_per_trial,
+        num_gpus=resources.gpus_per_trial,
+        num_returns="streaming",
+        max_retries=0,
+    )
+    shared = ray.put(assignment)
+    streams: dict[Any, Retraining] = {}
+    for retraining in wanted:
+        text = retraining.architecture.canonical_json()
+        stream = task.remote(text, retraining.seed, shared, retraining.start())
+        streams[stream] = retraining
+    rows, failures = [], []
+    while streams:
+        (stream, *_), _ = ray.wait(list(streams), num_returns=1)
+        retraining = streams[stream]
+        try:
+            event = ray.get(next(stream))
+        except StopIteration:
+            del streams[stream]
+            continue
+        except RayError as error:
+            del streams[stream]
+            failures.append(Failure(retraining, str(error)))
+            continue
+        if "error" in event:
+            failures.append(Failure(retraining, event["error"]))
+        elif "weights" in event:
+            rows.append(retraining.finish(ledger, assignment.task, **event))
+        else:
+            if event["state"] is not None:
+                retraining.save_state(event["state"])
+            on_progress(
+                RetrainProgress(
+                    retraining, event["epoch"], assignment.recipe.epochs, event["val_accuracy"]
+                )
+            )
+    return rows, failures
+
+
+def evaluate_on_cluster(
+    jobs: Sequence[tuple[Architecture, int]], assignment: Assignment, resources: ResourceSettings
+) -> list[EvaluationResult]:
+    """Proxy evaluations of (architecture, seed), side by side; Ray must be connected."""
+    task = ray.remote(_evaluation).options(
+        num_cpus=resources.cpus_per_trial, num_gpus=resources.gpus_per_trial
+    )
+    shared = ray.put(assignment)
+    found: list[EvaluationResult] = ray.get(
+        [task.remote(architecture.canonical_json(), seed, shared) for architecture, seed in jobs]
+    )
+    return found
+
+
+def _evaluation(text: str, seed: int, assignment: Assignment) -> EvaluationResult:
+    torch.set_num_threads(assignment.threads)
+    *_, result = evaluate(
+        Architecture.from_json(text),
+        cached_splits(assignment.data, assignment.device),
+        assignment.task,
+        assignment.recipe,
+        seed=seed,
+        device=assignment.device,
+        metric=assignment.metric,
+    )
+    assert isinstance(result, EvaluationResult)
+    return result
+
+
+def _full_training(
+    text: str, seed: int, assignment: Assignment, state: Mapping[str, Any] | None
+) -> Iterator[dict[str, Any]]:
+    """Progress and state at times; last the result, with the test images looked at once."""
+    try:
+        yield from _train_fully(text, seed, assignment, state)
+    except Exception as error:  # noqa: BLE001 (whatever a network raises is the training's result)
+        yield {"error": traceback_of(error)}
+
+
+def _train_fully(
+    text: str, seed: int, assignment: Assignment, state: Mapping[str, Any] | None
+) -> Iterator[dict[str, Any]]:
+    torch.set_num_threads(assignment.threads)
+    splits = cached_splits(assignment.data, assignment.device)
+    model = build(Architecture.from_json(text), assignment.task, seed=seed)
+    training = Training(model, splits, assignment.recipe, seed=seed, device=assignment.device)
+    if state is not None:
+        training.load_state_dict(dict(state))
+    while not training.done:
+        point = training.run_epoch()
+        due = training.epoch % CHECKPOINT_EVERY_EPOCHS == 0 and not training.done
+        yield {
+            "epoch": training.epoch,
+            "val_accuracy": point.val_accuracy,
+            "state": training.state_dict() if due else None,
+        }
+    last = training.curve[-1].validation
+    assert last is not None  # the last epoch is always evaluated
+    yield {
+        "weights": {
+            name: tensor.cpu() for name, tensor in training.evaluated_model().state_dict().items()
+        },
+        "metrics": {
+            "val_accuracy": chosen(last, assignment.metric),
+            "test_accuracy": chosen(training.evaluate("test"), assignment.metric),
+        },
+        "curve": [curve_row(point, assignment.metric) for point in training.curve],
+        "gpu_seconds": sum(point.train_seconds for point in training.curve),
+    }

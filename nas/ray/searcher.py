@@ -1,0 +1,79 @@
+"""Ray Tune's view of a search: it asks for jobs, and hands back what came of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ray.tune.search import Searcher
+
+from nas.evaluate import EvaluationResult
+from nas.search import Job, Search
+
+
+class SearchJobs(Searcher):
+    """Jobs of a :class:`nas.search.Search`, as Tune's suggestions. Runs in the driver.
+
+    An error while proposing ends the Tune run; it is kept in ``error`` for the caller to raise.
+    """
+
+    def __init__(self, search: Search, on_change: Callable[[], None]) -> None:
+        super().__init__()
+        self._search = search
+        self._on_change = on_change
+        self._jobs: dict[str, Job] = {}
+        self.error: Exception | None = None
+        self.failure_files: dict[
+            str, str
+        ] = {}  # trial id -> where Tune wrote a dead worker's error
+
+    def suggest(  # type: ignore[override]
+        self, trial_id: str
+    ) -> dict[str, Any] | str | None:
+        """The next job as a trial's config; None for "not now"."""
+        if self.error is not None:
+            return Searcher.FINISHED
+        try:
+            if self._search.finished or (self._search.needs_metering and not self._jobs):
+                return Searcher.FINISHED
+            job = self._search.next_job()
+        except Exception as error:  # noqa: BLE001 (raised again by the caller, outside Tune)
+            self.error = error
+            return Searcher.FINISHED
+        if job is None:
+            return None
+        self._jobs[trial_id] = job
+        self._on_change()
+        return {"architecture": job.architecture.canonical_json(), "seed": job.seed}
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """Record a trial's result, its traceback, or the death of its worker."""
+        job = self._jobs.pop(trial_id)
+        try:
+            self._record(job, trial_id, result, error=error)
+        except Exception as failure:  # noqa: BLE001 (raised again by the caller, outside Tune)
+            self.error = failure
+        self._on_change()
+
+    def _record(
+        self, job: Job, trial_id: str, result: dict[str, Any] | None, *, error: bool
+    ) -> None:
+        if error or result is None:
+            died = "the worker died (killed, out of memory, or its node was lost)"
+            self._search.failed_with(job, self.failure_files.get(trial_id, died))
+        elif "error" in result:
+            self._search.failed_with(job, result["error"])
+        else:
+            self._search.completed(job, EvaluationResult(*result["outcome"]))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing, where Tune pickles its experiment: the ledger is the state."""
+        return {}
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: the ledger is the state."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing: the ledger is the state."""

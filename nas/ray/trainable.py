@@ -1,0 +1,69 @@
+"""The worker's side of a trial: one training, reporting as it goes. Actors are reused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import torch
+from ray import tune
+
+from nas.evaluate import EvaluationResult, Metric, Progress, cached_splits, evaluate
+from nas.proposals import traceback_of
+from search_space.architecture import Architecture, Task
+from trainers import DataConfig, Recipe
+
+
+class Assignment(NamedTuple):
+    """What all trials of a search share; sent to each worker once."""
+
+    data: DataConfig
+    task: Task
+    recipe: Recipe
+    metric: Metric
+    device: str
+    threads: int
+
+
+class TrainingTrainable(tune.Trainable):
+    """Trains the architecture in its config; each step ends at a point of the validation curve.
+
+    What a training raises is reported, not raised: the actor stays usable for the next trial, and
+    the driver records the traceback. A step's result has ``epoch``, ``epochs``, ``val_accuracy``
+    and, with ``done``, either ``outcome`` or ``error``.
+    """
+
+    def setup(  # type: ignore[override]
+        self, config: dict[str, Any], assignment: Assignment
+    ) -> None:
+        """Keep what all trials share, and start on the first one."""
+        self.assignment = assignment
+        torch.set_num_threads(assignment.threads)
+        self.reset_config(config)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Start on another trial; the data stay in memory."""
+        self._steps = self._evaluation(new_config)
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """Train to the next point of the curve."""
+        try:
+            found = next(self._steps)
+        except Exception as error:  # noqa: BLE001 (whatever a network raises is the trial's result)
+            return {"done": True, "error": traceback_of(error)}
+        if isinstance(found, Progress):
+            return {**found._asdict(), "done": False}
+        return {"done": True, "outcome": list(found)}  # a list: Tune would flatten a dict
+
+    def _evaluation(self, config: Mapping[str, Any]) -> Iterator[Progress | EvaluationResult]:
+        shared = self.assignment
+        yield from evaluate(
+            Architecture.from_json(config["architecture"]),
+            cached_splits(shared.data, shared.device),
+            shared.task,
+            shared.recipe,
+            seed=config["seed"],
+            device=shared.device,
+            metric=shared.metric,
+        )

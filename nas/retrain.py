@@ -1,0 +1,146 @@
+"""Full training of architectures that a search found: what to train, and what is kept of it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from nas.config import SearchConfig
+from nas.ledger import Evaluation, Ledger
+from nas.run_folder import RunError, RunFolder, write_whole
+from search_space.architecture import Architecture, Task
+from search_space.cost import network_costs
+from search_space.networks import build
+from trainers import load_checkpoint, save_checkpoint
+
+CHECKPOINT_EVERY_EPOCHS = 5
+
+
+@dataclass(frozen=True)
+class Retraining:
+    """One full training, and its folder ``retrain/ARCH_ID-seedN``."""
+
+    architecture: Architecture
+    seed: int
+    folder: Path
+
+    @classmethod
+    def of(cls, architecture: Architecture, seed: int, run: RunFolder) -> Retraining:
+        """The training of ``architecture`` with ``seed`` in ``run``."""
+        folder = run.retrain_folder / f"{architecture.arch_id}-seed{seed}"
+        return cls(architecture, seed, folder)
+
+    @property
+    def checkpoint_file(self) -> Path:
+        """Where an interrupted training goes on from."""
+        return self.folder / "checkpoint.pt"
+
+    @property
+    def model_file(self) -> Path:
+        """The trained network; :func:`load_model` reads it."""
+        return self.folder / "model.pt"
+
+    def start(self) -> dict[str, Any] | None:
+        """Make the folder; the state to go on from, if there is one.
+
+        Raises:
+            CheckpointError: the checkpoint is damaged.
+            RunError: the folder cannot be made.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunError(f"cannot make {self.folder}: {error.strerror}") from error
+        return load_checkpoint(self.checkpoint_file) if self.checkpoint_file.exists() else None
+
+    def save_state(self, state: Mapping[str, Any]) -> None:
+        """Keep the state of an unfinished training.
+
+        Raises:
+            CheckpointError: it cannot be written; an earlier one stays.
+        """
+        save_checkpoint(self.checkpoint_file, dict(state))
+
+    def finish(
+        self,
+        ledger: Ledger,
+        task: Task,
+        *,
+        weights: Mapping[str, Any],
+        metrics: dict[str, float],
+        curve: Sequence[Mapping[str, Any]],
+        gpu_seconds: float,
+    ) -> Evaluation:
+        """Keep the network and its curve, then record the result; the checkpoint has served."""
+        model = {
+            "architecture": self.architecture.canonical_json(),
+            "task": task.canonical_json(),
+            "weights": dict(weights),
+        }
+        save_checkpoint(self.model_file, model)
+        write_curve(self.folder / "curve.csv", curve)
+        costs = network_costs(self.architecture, task)
+        static = {
+            "params": costs.params,
+            "macs": costs.macs,
+            "activations": costs.activations,
+        }
+        row = ledger.add(
+            "retrain",
+            self.architecture,
+            seed=self.seed,
+            metrics=metrics | static,
+            curve=curve,
+            gpu_seconds=gpu_seconds,
+        )
+        self.checkpoint_file.unlink(missing_ok=True)
+        return row
+
+
+def pending(
+    architectures: Sequence[Architecture], config: SearchConfig, run: RunFolder, ledger: Ledger
+) -> list[Retraining]:
+    """The full trainings that are wanted and not in the ledger yet.
+
+    The test images are looked at once for each: a finished one is never run again.
+    """
+    done = {(row.arch_id, row.seed) for row in ledger.evaluations("retrain")}
+    wanted = [
+        Retraining.of(architecture, config.seed + repeat, run)
+        for architecture in dict.fromkeys(architectures)
+        for repeat in range(config.retrain_seeds)
+    ]
+    return [w for w in wanted if (w.architecture.arch_id, w.seed) not in done]
+
+
+def load_model(path: Path) -> tuple[nn.Module, Architecture, Task]:
+    """A retrained network in evaluation mode, its architecture and its task.
+
+    Args:
+        path: a ``model.pt`` that ``nas retrain`` wrote.
+
+    Raises:
+        CheckpointError: it is damaged, or no such file.
+    """
+    saved = load_checkpoint(path)
+    architecture = Architecture.from_json(saved["architecture"])
+    task = Task.from_json(saved["task"])
+    model = build(architecture, task, seed=0)
+    model.load_state_dict(saved["weights"])
+    return model.eval(), architecture, task
+
+
+def write_curve(path: Path, curve: Sequence[Mapping[str, Any]]) -> None:
+    """A training's curve as CSV, one row an epoch."""
+
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(curve[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(curve)
+    write_whole(path, text.getvalue())

@@ -1,0 +1,202 @@
+"""A run's folder: ``runs/NAME``, written by the driver alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from nas.config import LATEST, SearchConfig, load_config, save_config
+
+PACKAGES = (
+    "convattn",
+    "torch",
+    "ray",
+    "optuna",
+    "numpy",
+    "fvcore",
+    "pydantic",
+    "kornia",
+    "moocore",
+)
+
+
+class RunError(RuntimeError):
+    """A run that cannot be found, made, read or used; the message says which and why."""
+
+
+class RunFolder:
+    """The files of one run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return self.path.name
+
+    @property
+    def config_file(self) -> Path:
+        """The resolved configuration."""
+        return self.path / "config.yaml"
+
+    @property
+    def ledger_file(self) -> Path:
+        """The default ledger."""
+        return self.path / "ledger.db"
+
+    @property
+    def latency_file(self) -> Path:
+        """Measured latencies, one JSON object a line."""
+        return self.path / "latency.jsonl"
+
+    @property
+    def retrain_folder(self) -> Path:
+        """One folder for each architecture retrained."""
+        return self.path / "retrain"
+
+    @classmethod
+    def create(cls, runs: Path, config: SearchConfig) -> RunFolder:
+        """Make ``runs/NAME`` with its configuration and environment.
+
+        Raises:
+            RunError: it exists, or cannot be written.
+        """
+        run = cls(runs / config.name)
+        try:
+            run.path.mkdir(parents=True)
+        except FileExistsError:
+            raise RunError(
+                f"run {config.name!r} already exists in {runs}: continue it with --resume, or "
+                f"choose another name with name={next_name(runs, config.name)}"
+            ) from None
+        except OSError as error:
+            raise RunError(f"cannot make {run.path}: {error.strerror}") from error
+        save_config(config, run.config_file)
+        run.write_json("environment.json", _environment(config.seed))
+        _point_latest_at(runs, run.path)
+        return run
+
+    @classmethod
+    def find(cls, name: str, runs: Path) -> RunFolder:
+        """The run of that name in ``runs``, the run at that path, or the latest one.
+
+        Raises:
+            RunError: there is none; the message lists those there are.
+        """
+        for path in (runs / name, Path(name)):
+            if (path / "config.yaml").is_file():
+                return cls(path.resolve())
+        known = sorted(
+            path.parent.name for path in runs.glob("*/config.yaml") if not path.parent.is_symlink()
+        )
+        listed = f"there are: {', '.join(known)}" if known else f"there are none in {runs}"
+        raise RunError(f"no run {name!r}; {listed}")
+
+    def config(self) -> SearchConfig:
+        """The run's configuration.
+
+        Raises:
+            DescriptionError: the file was changed into something invalid.
+        """
+        return load_config(self.config_file)
+
+    def write_json(self, name: str, data: Any) -> None:
+        """Write one of the folder's JSON files, whole or not at all."""
+        write_whole(self.path / name, json.dumps(data, indent=2) + "\n")
+
+    @contextmanager
+    def driving(self) -> Iterator[None]:
+        """Hold the run for this process, so that no second one writes to it.
+
+        Raises:
+            RunError: another process holds it.
+        """
+        lock = FileLock(self.path / "driver.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise RunError(f"run {self.name!r} is being driven by another process") from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def is_driven(self) -> bool:
+        """Whether a living process is driving the run."""
+        try:
+            with self.driving():
+                return False
+        except RunError:
+            return True
+
+
+def next_name(runs: Path, name: str) -> str:
+    """The first of NAME-2, NAME-3, ... that is free."""
+    number = 2
+    while (runs / f"{name}-{number}").exists():
+        number += 1
+    return f"{name}-{number}"
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Replace a file's content in one step.
+
+    Raises:
+        RunError: the disk is full or not writable; the old content stays.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_text(text)
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise RunError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _point_latest_at(runs: Path, path: Path) -> None:
+    link = runs / LATEST
+    link.unlink(missing_ok=True)
+    link.symlink_to(path.name, target_is_directory=True)
+
+
+def _environment(seed: int) -> dict[str, Any]:
+    return {
+        "seed": seed,
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "command": sys.argv,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpus": os.cpu_count(),
+        "versions": {name: _version(name) for name in PACKAGES},
+        "git_commit": _git_commit(),
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _git_commit() -> str | None:
+    """The commit of this code if it runs from a checkout."""
+    found = subprocess.run(
+        ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return found.stdout.strip() or None

@@ -1,0 +1,91 @@
+"""Search strategies by name, each an Optuna sampler."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.samplers import BaseSampler
+
+from nas.constraints import Limits, Rejections
+from nas.samplers.architecture_sampler import ArchitectureSampler, Told
+from nas.samplers.pareto_local_search import ParetoLocalSearchSampler
+from nas.samplers.random_search import RandomSampler
+from search_space.architecture import Architecture
+from search_space.cost import Costs
+from search_space.space import SearchSpace
+
+ARCHITECTURE_SAMPLERS: dict[str, type[ArchitectureSampler]] = {
+    "pareto_local_search": ParetoLocalSearchSampler,
+    "random": RandomSampler,
+}
+"""This project's: they know every candidate's exact cost, and never repeat one."""
+
+OPTUNA_SAMPLERS: dict[str, Callable[..., BaseSampler]] = {
+    "nsga2": optuna.samplers.NSGAIISampler,
+    "tpe": optuna.samplers.TPESampler,
+}
+"""Optuna's own: what they propose over budget or twice is told to them as such."""
+
+SAMPLERS = (*ARCHITECTURE_SAMPLERS, *OPTUNA_SAMPLERS)
+
+PROPOSAL_STREAM = 0x5A3
+"""Keeps Optuna's samplers' seeds apart from other uses of the same (seed, n)."""
+
+
+def build_sampler(
+    name: str,
+    options: Mapping[str, Any],
+    space: SearchSpace,
+    *,
+    costs: Callable[[Architecture], Costs],
+    limits: Limits,
+    seed: int,
+    rejections: Rejections,
+) -> Callable[[int], BaseSampler]:
+    """From a proposal's number to the sampler that makes it.
+
+    This project's samplers derive a proposal's randomness from its number themselves. One of
+    Optuna's is made anew for each proposal, seeded by (seed, number); its memory is the study.
+
+    Raises:
+        ValueError: no such sampler, or an option that it does not take.
+    """
+    if name not in SAMPLERS:
+        near = get_close_matches(name, SAMPLERS, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(SAMPLERS)}"
+        raise ValueError(f"sampler.name: no sampler is called {name!r}; {hint}")
+
+    def make(number: int) -> BaseSampler:
+        if name in ARCHITECTURE_SAMPLERS:
+            return ARCHITECTURE_SAMPLERS[name](
+                space,
+                costs=costs,
+                limits=limits,
+                seed=seed,
+                rejections=rejections,
+                **options,
+            )
+        entropy = np.random.SeedSequence([seed, number, PROPOSAL_STREAM])
+        return OPTUNA_SAMPLERS[name](seed=int(entropy.generate_state(1)[0]), **options)
+
+    try:
+        first = make(0)
+    except TypeError as error:
+        raise ValueError(f"sampler.options: {name!r} does not take them: {error}") from error
+    return (lambda number: first) if name in ARCHITECTURE_SAMPLERS else make
+
+
+__all__ = [
+    "ARCHITECTURE_SAMPLERS",
+    "OPTUNA_SAMPLERS",
+    "SAMPLERS",
+    "ArchitectureSampler",
+    "ParetoLocalSearchSampler",
+    "RandomSampler",
+    "Told",
+    "build_sampler",
+]

@@ -1,0 +1,42 @@
+"""What a sampler may see of a study: all of it, or only results before a given trial."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Container
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+
+class HistoryStudy(optuna.Study):
+    """A study whose trials from number ``results_before`` on look as if they were still running.
+
+    With it a search is reproducible on several workers: proposal n sees the results of proposals
+    before n - concurrency alone, however fast the others were. None hides nothing.
+    """
+
+    results_before: int | None = None
+
+    # Optuna's samplers and its own public getters all read trials through this one method.
+    def _get_trials(
+        self,
+        deepcopy: bool = True,
+        states: Container[TrialState] | None = None,
+        use_cache: bool = False,
+    ) -> list[FrozenTrial]:
+        trials = super()._get_trials(deepcopy=deepcopy, states=None, use_cache=use_cache)
+        if self.results_before is not None:
+            trials = [self._as_seen(trial, self.results_before) for trial in trials]
+        return [trial for trial in trials if states is None or trial.state in states]
+
+    @staticmethod
+    def _as_seen(trial: FrozenTrial, results_before: int) -> FrozenTrial:
+        if trial.number < results_before or not trial.state.is_finished():
+            return trial
+        seen = copy.copy(trial)
+        seen.state = TrialState.RUNNING
+        seen.values = None
+        seen.datetime_complete = None
+        seen.intermediate_values = {}
+        return seen

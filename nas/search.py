@@ -1,0 +1,287 @@
+"""A search as a source of jobs: proposals until enough are trained, then repeats of the front.
+
+Nothing here runs a job; :mod:`nas.ray` does, and hands back what came of it.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Literal, NamedTuple
+
+from nas.config import SearchConfig
+from nas.constraints import SpaceExhausted
+from nas.evaluate import EvaluationResult
+from nas.front import Candidate, candidates, pareto_front
+from nas.latency_cache import LatencyCache
+from nas.ledger import Ledger
+from nas.proposals import Proposal, Proposals
+from search_space.architecture import Architecture, Task
+from search_space.cost import network_costs
+from search_space.cost.latency import Latency
+
+log = logging.getLogger(__name__)
+
+Meter = Callable[[Sequence[Architecture]], list[Latency | str]]
+"""Measures architectures one after another on an idle device: a latency, or why there is none."""
+
+
+class Job(NamedTuple):
+    """One training: a proposal's, or a further one of a finalist with another seed."""
+
+    architecture: Architecture
+    seed: int
+    proposal: Proposal | None
+
+    @property
+    def kind(self) -> Literal["search", "repeats"]:
+        """Which of the ledger's studies its result belongs to."""
+        return "repeats" if self.proposal is None else "search"
+
+
+class TooManyFailures(RuntimeError):
+    """Trials kept raising; the message ends with the last traceback."""
+
+
+class Status(NamedTuple):
+    """How far a search is."""
+
+    phase: Literal["search", "repeats"]
+    trained: int
+    wanted: int
+    repeats_done: int
+    repeats_wanted: int
+    running: int
+    failed: int
+    rejected: int
+    best: Candidate | None  # by the first objective
+    gpu_hours: float
+    elapsed_seconds: float
+    remaining_seconds: float | None
+
+
+class Search:
+    """Jobs of one search, in order, and the ledger of their results.
+
+    Args:
+        config: the search's.
+        ledger: the run's, created or reopened.
+        task: what the architectures are for.
+        concurrency: how many jobs run at once.
+        latencies: the run's measured latencies, if the search uses latency.
+    """
+
+    def __init__(
+        self,
+        config: SearchConfig,
+        ledger: Ledger,
+        task: Task,
+        *,
+        concurrency: int,
+        latencies: LatencyCache | None,
+    ) -> None:
+        self.config = config
+        self.ledger = ledger
+        self.task = task
+        self.proposals = Proposals(config, ledger, task, concurrency=concurrency)
+        self.latencies = latencies
+        self._ready: deque[Job] = deque(self._job(p) for p in self.proposals.unfinished)
+        self._running: set[Job] = set()
+        self._rows = ledger.evaluations("search")
+        self._repeated = ledger.evaluations("repeats")
+        self._exhausted = False
+        self._concurrency = concurrency
+        self._started = time.monotonic()
+        self._done_before = self.proposals.trained + len(self._repeated)
+        self.failed = sum(row.error is not None for row in [*self._rows, *self._repeated])
+        self._failures_in_a_row = 0
+        self._last_error = ""
+
+    @property
+    def finished(self) -> bool:
+        """No job is left, and none is running."""
+        return not self._running and not self._ready and self._missing == 0 and not self._repeats()
+
+    @property
+    def needs_metering(self) -> bool:
+        """Whether the next jobs exist only once :meth:`meter_proposals` has run."""
+        return self.latencies is not None and self._missing > 0 and not self._ready
+
+    def next_job(self) -> Job | None:
+        """The next job to run; None while there is none (perhaps until a running one ends).
+
+        Raises:
+            NothingFits: no architecture fits the limits.
+            TooManyFailures: ``search.max_failures`` trials in a row raised.
+        """
+        self._check_failures()
+        job = self._ready.popleft() if self._ready else self._new_job()
+        if job is not None:
+            self._running.add(job)
+        return job
+
+    def meter_proposals(self, meter: Meter) -> None:
+        """Propose a batch, measure its latencies with nothing else running, turn away the slow.
+
+        Raises:
+            NothingFits: no architecture fits the static limits.
+        TooManyFailures: ``search.max_failures`` measurements in a row failed.
+        """
+        assert self.latencies is not None
+        assert not self._running
+        self._check_failures()
+        batch = [p for p in self.proposals.unfinished if self.latencies.get(p.architecture) is None]
+        wanted = min(self._missing, self.config.latency.candidates_per_batch)
+        self._ready.clear()
+        while len(self.proposals.unfinished) < wanted and not self._exhausted:
+            proposal = self._propose()
+            if proposal is not None:
+                batch.append(proposal)
+        measured = meter([proposal.architecture for proposal in batch])
+        for proposal, latency in zip(batch, measured, strict=True):
+            if isinstance(latency, str):
+                self._note_failure(latency)
+                self.proposals.fail(proposal, latency)
+                continue
+            self.latencies.put(proposal.architecture, latency)
+            violations = self.config.limits.latency_violations(latency.latency_ms)
+            if violations:
+                self.proposals.reject(proposal, violations)
+        self._ready.extend(self._job(proposal) for proposal in self.proposals.unfinished)
+
+    def completed(self, job: Job, result: EvaluationResult) -> None:
+        """Record what a job found."""
+        self._running.discard(job)
+        latency = self.latencies.get(job.architecture) if self.latencies else None
+        costs = network_costs(job.architecture, self.task)
+        metrics = result.metrics | {
+            "params": costs.params,
+            "macs": costs.macs,
+            "activations": costs.activations,
+        }
+        if latency is not None:
+            metrics["latency_ms"] = latency.latency_ms
+        if job.proposal is None:
+            self._add_repeat(job, metrics, result, error=None)
+            return
+        self._failures_in_a_row = 0
+        self.proposals.complete(job.proposal, metrics, result, latency)
+        self._rows.append(self.ledger.evaluation("search", job.proposal.number))
+
+    def failed_with(self, job: Job, error: str) -> None:
+        """Record that a job raised, or its worker died; the search goes on."""
+        self._running.discard(job)
+        self._note_failure(error)
+        if job.proposal is not None:
+            self.proposals.fail(job.proposal, error)
+        else:
+            self._add_repeat(job, {}, EvaluationResult({}, [], 0.0), error)
+
+    def candidates(self) -> list[Candidate]:
+        """Every architecture with a result, over all of its evaluations."""
+        return candidates([*self.ledger.evaluations("search"), *self.ledger.evaluations("repeats")])
+
+    def status(self) -> Status:
+        """How far the search is; the time left assumes that jobs go on taking as long."""
+        found = self.candidates()
+        in_repeats = self._missing == 0 and not any(job.proposal for job in self._running)
+        left = self._missing + sum(job.proposal is not None for job in self._running)
+        left += len(self._ready)
+        elapsed = time.monotonic() - self._started
+        done = self.proposals.trained + len(self._repeated) - self._done_before
+        rejections = self.proposals.rejections.to_json().values()
+        repeats_left = sum(job.proposal is None for job in self._running)
+        repeats_left += len(self._repeats()) if in_repeats else 0
+        objective = self.config.objectives[0]
+        best = pareto_front(found, [objective])
+        return Status(
+            phase="repeats" if in_repeats else "search",
+            trained=self.proposals.trained,
+            wanted=self.config.search.n_trials,
+            repeats_done=len(self._repeated),
+            repeats_wanted=len(self._repeated) + repeats_left,
+            running=len(self._running),
+            failed=self.failed,
+            rejected=sum(entry["count"] for entry in rejections),
+            best=best[0] if best else None,
+            gpu_hours=sum(candidate.gpu_seconds for candidate in found) / 3600,
+            elapsed_seconds=elapsed,
+            remaining_seconds=elapsed / done * (left + repeats_left) if done else None,
+        )
+
+    @property
+    def _missing(self) -> int:
+        """Proposals still to be made."""
+        if self._exhausted:
+            return 0
+        unfinished = len(self.proposals.unfinished)
+        return max(0, self.config.search.n_trials - self.proposals.trained - unfinished)
+
+    def _new_job(self) -> Job | None:
+        if self._missing:
+            if self.latencies is not None or not self.proposals.may_propose():
+                return None
+            proposal = self._propose()
+            if proposal is not None:
+                return self._job(proposal)
+        if any(job.proposal for job in self._running):
+            return None
+        repeats = self._repeats()
+        return repeats[0] if repeats else None
+
+    def _propose(self) -> Proposal | None:
+        try:
+            return self.proposals.propose()
+        except SpaceExhausted as error:
+            log.warning("%s; the search ends with fewer trials than asked", error)
+            self._exhausted = True
+            return None
+
+    def _repeats(self) -> list[Job]:
+        """Trainings with further seeds that members of the front still lack.
+
+        Means move as seeds are added, so the front may change until all its members have them.
+        """
+        front = pareto_front(self.candidates(), self.config.objectives)
+        tried = {(row.arch_id, row.seed) for row in self._repeated}
+        jobs = [
+            Job(member.architecture, self.config.seed + repeat, None)
+            for repeat in range(1, self.config.search.finalist_seeds)
+            for member in front
+        ]
+        return [
+            job
+            for job in jobs
+            if (job.architecture.arch_id, job.seed) not in tried and job not in self._running
+        ]
+
+    def _add_repeat(
+        self, job: Job, metrics: dict[str, float], result: EvaluationResult, error: str | None
+    ) -> None:
+        row = self.ledger.add(
+            "repeats",
+            job.architecture,
+            seed=job.seed,
+            metrics=metrics,
+            curve=result.curve,
+            gpu_seconds=result.gpu_seconds,
+            error=error,
+        )
+        self._repeated.append(row)
+
+    def _check_failures(self) -> None:
+        if self._failures_in_a_row >= self.config.search.max_failures:
+            raise TooManyFailures(
+                f"{self._failures_in_a_row} trials in a row failed (search.max_failures); "
+                f"the last one with:\n{self._last_error}"
+            )
+
+    def _note_failure(self, error: str) -> None:
+        self.failed += 1
+        self._failures_in_a_row += 1
+        self._last_error = error
+
+    def _job(self, proposal: Proposal) -> Job:
+        return Job(proposal.architecture, self.config.seed, proposal)

@@ -1,0 +1,152 @@
+"""How long a network takes on one device, measured with fvcore's timer."""
+
+from __future__ import annotations
+
+import platform
+import time
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from fvcore.common.timer import Timer
+from pydantic import Field
+from torch import nn
+
+from search_space.values import Value
+
+CONTENDED_CPU_SHARE = 0.9
+"""Below this share of the wall time spent computing, something else was using the cores."""
+
+CONTENDED_GPU_SPREAD = 0.2
+"""Above this interquartile range, as a share of the median, something else was using the GPU."""
+
+ATTEMPTS = 3
+
+
+class LatencySettings(Value):
+    """How to measure: one forward pass of a batch, in evaluation mode."""
+
+    device: str = "cpu"  # a torch device: "cpu", "cuda"
+    batch_size: int = Field(default=1, ge=1)  # images
+    threads: int = Field(default=1, ge=1)  # CPU threads
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    warmup: int = Field(default=5, ge=0)  # untimed passes
+    repeats: int = Field(default=30, ge=3)  # timed passes
+
+
+class Latency(Value):
+    """A measurement and all that it depends on; records of different devices do not compare."""
+
+    latency_ms: float  # median of the repeats, for the whole batch
+    spread_ms: float  # interquartile range
+    repeats: int
+    device: str  # the hardware's own name
+    dtype: str
+    batch_size: int
+    threads: int
+    input_shape: tuple[int, int, int]
+    torch_version: str
+    backend: str  # which kernels ran
+
+
+class DeviceBusy(RuntimeError):
+    """The device was used by something else during every attempt to measure."""
+
+
+def measure_latency(
+    model: nn.Module, input_shape: tuple[int, int, int], settings: LatencySettings
+) -> Latency:
+    """The median time of a forward pass, with the device to itself.
+
+    Args:
+        model: maps ``[batch_size, *input_shape]`` to anything; left in evaluation mode on the
+            device.
+        input_shape: (channels, height, width), pixels.
+        settings: device, batch, threads, precision, warm-up and repeats.
+
+    Raises:
+        DeviceBusy: in each of 3 attempts something else was running on the device, so that no
+            honest figure can be given.
+    """
+    device, dtype = torch.device(settings.device), getattr(torch, settings.dtype)
+    model = model.eval().to(device, dtype)
+    images = torch.randn(settings.batch_size, *input_shape).to(device, dtype)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(settings.threads)
+    try:
+        for attempt in range(1, ATTEMPTS + 1):
+            seconds, busy = _attempt(model, images, settings)
+            if not busy:
+                break
+            if attempt == ATTEMPTS:
+                raise DeviceBusy(
+                    f"latency on {device_name(settings.device)} could not be measured: {busy} in "
+                    f"each of {ATTEMPTS} attempts; leave the device idle"
+                )
+    finally:
+        torch.set_num_threads(threads)
+    low, median, high = np.percentile(seconds, [25, 50, 75])
+    return Latency(
+        latency_ms=float(1e3 * median),
+        spread_ms=float(1e3 * (high - low)),
+        repeats=settings.repeats,
+        device=device_name(settings.device),
+        dtype=settings.dtype,
+        batch_size=settings.batch_size,
+        threads=settings.threads,
+        input_shape=input_shape,
+        torch_version=torch.__version__,
+        backend="eager",
+    )
+
+
+def device_name(device: str) -> str:
+    """The hardware's own name, such as ``NVIDIA H100 80GB HBM3``.
+
+    Raises:
+        ValueError: there is no such device.
+    """
+    if torch.device(device).type == "cuda":
+        if not torch.cuda.is_available():
+            raise ValueError(f"latency.device is {device!r}, but torch sees no CUDA device here")
+        return torch.cuda.get_device_name(device)
+    if torch.device(device).type != "cpu":
+        raise ValueError(f"latency.device must be cpu or cuda, got {device!r}")
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _attempt(
+    model: nn.Module, images: torch.Tensor, settings: LatencySettings
+) -> tuple[list[float], str]:
+    """The repeats' seconds, and by what sign the device was busy ("" if it was not)."""
+    on_gpu = images.device.type == "cuda"
+    seconds: list[float] = []
+    computing = 0.0
+    with torch.inference_mode():
+        for _ in range(settings.warmup):
+            model(images)
+        timer = Timer()
+        for _ in range(settings.repeats):
+            if on_gpu:
+                torch.cuda.synchronize(images.device)
+            started = time.thread_time()
+            timer.reset()
+            model(images)
+            if on_gpu:
+                torch.cuda.synchronize(images.device)
+            seconds.append(timer.seconds())
+            computing += time.thread_time() - started
+    if on_gpu:
+        low, median, high = np.percentile(seconds, [25, 50, 75])
+        spread = float((high - low) / median)
+        busy = spread > CONTENDED_GPU_SPREAD
+        return seconds, f"times varied by {spread:.0%} of their median" if busy else ""
+    share = computing / sum(seconds)
+    busy = share < CONTENDED_CPU_SHARE
+    return seconds, f"the process had the CPU for only {share:.0%} of the time" if busy else ""

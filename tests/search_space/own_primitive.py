@@ -1,0 +1,129 @@
+"""A primitive and a stem of one's own, as a user would write them: named by import path."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from search_space.primitives import Description, Primitive, Stem
+
+PATH = "tests.search_space.own_primitive"
+
+
+class Separable(Primitive):
+    """A depthwise convolution, then a pointwise one: k^2 C_in + C_in C_out weights."""
+
+    type: Literal["tests.search_space.own_primitive:Separable"] = (
+        "tests.search_space.own_primitive:Separable"
+    )
+    kernel: int = Field(default=3, ge=1)
+
+    @property
+    def label(self) -> str:
+        return f"separable{self.kernel}"
+
+    def check_channels(self, channels: int) -> None:
+        if channels % 2:
+            raise ValueError(f"channels must be even, got channels={channels}")
+
+    def build(
+        self, in_channels: int, out_channels: int, stride: int, input_hw: tuple[int, int]
+    ) -> nn.Module:
+        pad = self.kernel // 2
+        return nn.Sequential(
+            nn.Conv2d(
+                in_channels, in_channels, self.kernel, stride, pad, groups=in_channels, bias=False
+            ),
+            nn.Conv2d(in_channels, out_channels, 1, bias=False),
+        )
+
+
+class Rectangle(Primitive):
+    """A convolution whose kernel has two sides: a field that is a tuple."""
+
+    type: Literal["tests.search_space.own_primitive:Rectangle"] = (
+        "tests.search_space.own_primitive:Rectangle"
+    )
+    sides: tuple[int, int]
+
+    @property
+    def label(self) -> str:
+        return f"rectangle{self.sides[0]}x{self.sides[1]}"
+
+    def build(
+        self, in_channels: int, out_channels: int, stride: int, input_hw: tuple[int, int]
+    ) -> nn.Module:
+        pad = (self.sides[0] // 2, self.sides[1] // 2)
+        return nn.Conv2d(in_channels, out_channels, self.sides, stride, pad, bias=False)
+
+
+class SeparableOfTwice(Description):
+    """A description of one's own, which becomes a :class:`Separable`."""
+
+    type: Literal["tests.search_space.own_primitive:SeparableOfTwice"] = (
+        "tests.search_space.own_primitive:SeparableOfTwice"
+    )
+    half: int
+
+    def resolve(self, channels: int) -> Separable:
+        return Separable(kernel=2 * self.half + 1)
+
+
+class Unlabelled(Primitive):
+    """Lacks a label, so nothing can be made of it."""
+
+    type: Literal["tests.search_space.own_primitive:Unlabelled"] = (
+        "tests.search_space.own_primitive:Unlabelled"
+    )
+
+    def build(
+        self, in_channels: int, out_channels: int, stride: int, input_hw: tuple[int, int]
+    ) -> nn.Module:
+        return nn.Identity()
+
+
+class LogSigmoid(Primitive):
+    """Uses an operator that has no cost rule."""
+
+    type: Literal["tests.search_space.own_primitive:LogSigmoid"] = (
+        "tests.search_space.own_primitive:LogSigmoid"
+    )
+
+    @property
+    def label(self) -> str:
+        return "log-sigmoid"
+
+    def build(
+        self, in_channels: int, out_channels: int, stride: int, input_hw: tuple[int, int]
+    ) -> nn.Module:
+        return nn.Sequential(
+            nn.Conv2d(in_channels, out_channels, 1, stride, bias=False), nn.LogSigmoid()
+        )
+
+
+class Patches(Stem):
+    """Non-overlapping patches, each projected."""
+
+    type: Literal["tests.search_space.own_primitive:Patches"] = (
+        "tests.search_space.own_primitive:Patches"
+    )
+    patch: int = 2
+
+    @property
+    def label(self) -> str:
+        return f"patches{self.patch} w{self.width}"
+
+    def output_hw(self, input_hw: tuple[int, int]) -> tuple[int, int]:
+        return input_hw[0] // self.patch, input_hw[1] // self.patch
+
+    def build(self, in_channels: int) -> nn.Module:
+        return nn.Conv2d(in_channels, self.width, self.patch, self.patch, bias=False)
+
+
+class Mean(nn.Module):
+    """Not a primitive at all."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mean((2, 3))

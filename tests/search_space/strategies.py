@@ -1,0 +1,82 @@
+"""Hypothesis strategies and spaces that several tests share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from search_space.architecture import Architecture
+from search_space.space import SearchSpace
+
+SPACES_FOLDER = Path(__file__).parents[2] / "configs" / "spaces"
+SPACE_FILES = sorted(SPACES_FOLDER.glob("*.yaml"))
+DIGITS = SearchSpace.from_yaml(SPACES_FOLDER / "digits.yaml")
+
+CONV_STEM = {"type": "conv", "kernel": 3, "stride": 1, "pool": False, "width": 4}
+
+
+def space(*stages: dict[str, Any], stem: Any = CONV_STEM, **settings_: Any) -> SearchSpace:
+    """A small space of basic blocks (or as ``settings_`` say)."""
+    shape = {"block": "basic", "expansion": 1} | settings_
+    return SearchSpace.from_mapping({"name": "small", "stem": stem, "stages": stages, **shape})
+
+
+BASIC = space(
+    {
+        "depth": [1, 2],
+        "width": [4, 8],
+        "primitive": [
+            {"type": "conv", "kernel": [1, 3, 5]},
+            {
+                "type": "augmented_conv",
+                "kernel": [3, 5],
+                "kappa": [0.5, 1.0],
+                "upsilon": [0.5, 1.0],
+                "heads": [1, 2],
+                "position": ["none", "relative"],
+                "min_key_depth_per_head": 2,
+                "downsample": [False, True],
+            },
+        ],
+    },
+    {
+        "stride": 2,
+        "depth": [1, 3],
+        "width": [8, 12],
+        "primitive": {
+            "type": "local_attention",
+            "extent": [1, 3, 5],
+            "heads": [2, 4],
+            "position": ["none", "relative"],
+            "scaled": [True, False],
+            "border": ["masked", "zeros"],
+        },
+        "overrides": {0: {"type": "conv", "kernel": [1, 3]}},
+    },
+    stem=[
+        {"type": "conv", "kernel": [3, 5], "stride": [1, 2], "pool": [False, True], "width": 8},
+        {"type": "attention", "block": 2, "heads": [1, 2], "mixtures": [1, 3], "width": [4, 8]},
+    ],
+)
+
+
+def examples(count: int) -> settings:
+    """Always the same ``count`` examples, so that a failure is seen by everybody."""
+    return settings(max_examples=count, deadline=None, derandomize=True, database=None)
+
+
+def seeds() -> st.SearchStrategy[int]:
+    return st.integers(min_value=0, max_value=2**32 - 1)
+
+
+def sampled(of: SearchSpace, seed: int) -> Architecture:
+    return of.sample(np.random.default_rng(seed))
+
+
+def architectures(of: SearchSpace) -> st.SearchStrategy[Architecture]:
+    """Architectures as the space itself samples them."""
+    return seeds().map(lambda seed: sampled(of, seed))

@@ -1,0 +1,477 @@
+"""Architecture and Task: frozen, canonical, and the same text on every machine."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from pydantic import ValidationError
+
+from search_space.architecture import ARCH_ID_DIGITS, Architecture, Stage, Task
+from search_space.cost import count_module, network_costs
+from search_space.networks import build
+from search_space.primitives import (
+    AttentionStem,
+    AugmentedConvolution,
+    AugmentedConvolutionRatios,
+    Convolution,
+    ConvolutionStem,
+    LocalAttention,
+    Primitive,
+)
+from search_space.reading import DescriptionError, validate
+from search_space.space import SearchSpace
+from tests.search_space.own_primitive import PATH, Patches, Rectangle, Separable
+from tests.search_space.strategies import BASIC, CONV_STEM, DIGITS, architectures, examples, space
+
+ROOT = Path(__file__).parents[2]
+
+
+def one_block(primitive: Any, width: int = 8, **fields: Any) -> Architecture:
+    stage = Stage(width=width, stride=1, blocks=(primitive,))
+    given_fields = {"block": "basic", "expansion": 1, "stem": ConvolutionStem(width=4)} | fields
+    return Architecture(stages=(stage,), **given_fields)
+
+
+RESNET_50 = Architecture(
+    stem=ConvolutionStem(),
+    stages=tuple(
+        Stage(width=width, stride=stride, blocks=(Convolution(),) * depth)
+        for width, stride, depth in [(64, 1, 3), (128, 2, 4), (256, 2, 6), (512, 2, 3)]
+    ),
+)
+FULL_ATTENTION_26 = Architecture(
+    stem=AttentionStem(),
+    stages=tuple(
+        Stage(width=width, stride=stride, blocks=(LocalAttention(),) * depth)
+        for width, stride, depth in [(64, 1, 1), (128, 2, 2), (256, 2, 4), (512, 2, 1)]
+    ),
+)
+MIXED = one_block(
+    AugmentedConvolutionRatios(kappa=0.25, upsilon=0.25, heads=2).resolve(16),
+    width=16,
+    stem=ConvolutionStem(width=16, kernel=3, stride=1, pool=False),
+)
+GOLDEN_IDS = [
+    (RESNET_50, "b235f6e7e620"),
+    (FULL_ATTENTION_26, "a34dff12e52a"),
+    (MIXED, "ca42d7577074"),
+]
+
+
+# arch_id
+
+
+@pytest.mark.parametrize(("architecture", "arch_id"), GOLDEN_IDS)
+def test_arch_id_is_what_it_always_was(architecture: Architecture, arch_id: str) -> None:
+    assert architecture.arch_id == arch_id
+    assert len(arch_id) == ARCH_ID_DIGITS
+    assert Architecture.from_json(architecture.canonical_json()).arch_id == arch_id
+
+
+@pytest.mark.parametrize("hash_seed", ["0", "12345"])
+def test_arch_id_in_another_process(hash_seed: str) -> None:
+    texts = [architecture.canonical_json() for architecture, _ in GOLDEN_IDS]
+    # The keys in another order, and spaces between: the same architectures.
+    texts = [json.dumps(dict(reversed(json.loads(text).items())), indent=1) for text in texts]
+    program = (
+        "import json, sys\n"
+        "from search_space.architecture import Architecture\n"
+        "print([Architecture.from_json(text).arch_id for text in json.load(sys.stdin)])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        input=json.dumps(texts),
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+        env=os.environ | {"PYTHONHASHSEED": hash_seed, "OMP_NUM_THREADS": "1"},
+    )
+    assert done.stdout.strip() == str([arch_id for _, arch_id in GOLDEN_IDS])
+
+
+def test_descriptions_of_one_network_have_one_arch_id() -> None:
+    # 8 heads, 128 channels, at least 20 a head: every kappa up to 1 gives d_k = 160.
+    ids = {
+        one_block(
+            AugmentedConvolutionRatios(kappa=kappa, upsilon=0.25, heads=8).resolve(128), width=128
+        ).arch_id
+        for kappa in np.linspace(0, 1, 21).tolist()
+    }
+    assert len(ids) == 1
+    wider = AugmentedConvolutionRatios(kappa=0.9, upsilon=0.25, heads=8).resolve(256)
+    assert isinstance(wider, AugmentedConvolution)
+    assert wider.key_depth == 224
+    # Rounding rules that give the same depths.
+    rules: list[dict[str, Any]] = [
+        {},
+        {"key_rounding": "nearest"},
+        {"value_rounding": "nearest"},
+        {"min_key_depth_per_head": 1},
+        {"kappa": 0.51},
+    ]
+    fields = {"kappa": 0.5, "upsilon": 0.5, "heads": 2, "min_key_depth_per_head": 2}
+    same = {
+        one_block(AugmentedConvolutionRatios.model_validate(fields | rule).resolve(16), width=16)
+        for rule in rules
+    }
+    assert len(same) == 1
+    # Without attention it is the convolution; without a convolution no kernel is told apart.
+    nothing = AugmentedConvolutionRatios(kappa=0.5, upsilon=0.0, heads=2).resolve(16)
+    assert one_block(nothing, width=16).arch_id == one_block(Convolution(), width=16).arch_id
+    whole = [
+        AugmentedConvolutionRatios(kernel=k, kappa=1.0, upsilon=1.0, heads=2).resolve(16)
+        for k in (1, 3, 5)
+    ]
+    assert len({one_block(primitive, width=16).arch_id for primitive in whole}) == 1
+
+
+def test_each_field_that_changes_the_network_changes_arch_id() -> None:
+    convolution = one_block(Convolution())
+    aa = AugmentedConvolution(
+        kernel=3, key_depth=8, value_depth=4, heads=2, position="relative", downsample=False
+    )
+    local = LocalAttention(extent=3, heads=2)
+    others = [
+        convolution,
+        one_block(Convolution(kernel=5)),
+        one_block(Convolution(), width=16),
+        one_block(Convolution(), block="bottleneck", expansion=1),
+        one_block(Convolution(), block="bottleneck", expansion=2),
+        one_block(Convolution(), stem=ConvolutionStem(width=8)),
+        one_block(Convolution(), stem=ConvolutionStem(width=4, kernel=5)),
+        one_block(Convolution(), stem=ConvolutionStem(width=4, stride=1)),
+        one_block(Convolution(), stem=ConvolutionStem(width=4, pool=False)),
+        one_block(Convolution(), stem=AttentionStem(width=4)),
+        one_block(Convolution(), stem=AttentionStem(width=4, heads=2)),
+        one_block(Convolution(), stem=AttentionStem(width=4, mixtures=2)),
+        one_block(Convolution(), stem=AttentionStem(width=4, block=2)),
+        convolution.replace(stages=convolution.stages * 2),
+        convolution.replace(stages=(Stage(width=8, stride=2, blocks=(Convolution(),)),)),
+        convolution.replace(stages=(Stage(width=8, stride=1, blocks=(Convolution(),) * 2),)),
+        *(
+            one_block(aa.replace(**change))
+            for change in [
+                {},
+                {"kernel": 5},
+                {"key_depth": 10},
+                {"value_depth": 6},
+                {"heads": 4},
+                {"position": "none"},
+                {"downsample": True},
+            ]
+        ),
+        *(
+            one_block(local.replace(**change))
+            for change in [
+                {},
+                {"extent": 5},
+                {"heads": 4},
+                {"position": "none"},
+                {"scaled": False},
+                {"border": "zeros"},
+            ]
+        ),
+    ]
+    ids = [other.arch_id for other in others]
+    assert len(set(ids)) == len(ids)
+
+
+@examples(50)
+@given(architecture=architectures(BASIC))
+def test_json_round_trip(architecture: Architecture) -> None:
+    text = architecture.canonical_json()
+    again = Architecture.from_json(text)
+    assert again == architecture
+    assert hash(again) == hash(architecture)
+    assert again.arch_id == architecture.arch_id
+    assert again.canonical_json() == text
+    assert str(again) == str(architecture)
+    assert text == json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"))
+    from_yaml = validate(Architecture, json.loads(text), "network.yaml")
+    assert from_yaml == architecture
+
+
+@examples(20)
+@given(architecture=architectures(DIGITS))
+def test_json_round_trip_on_digits(architecture: Architecture) -> None:
+    assert Architecture.from_json(architecture.canonical_json()) == architecture
+
+
+def test_equality_is_by_content() -> None:
+    first, second = one_block(Convolution(kernel=3)), one_block(Convolution())
+    assert first.arch_id  # computed on one alone
+    assert first == second
+    assert len({first, second}) == 1
+    assert first != one_block(Convolution(kernel=5))
+
+
+# The value
+
+
+def test_frozen() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        RESNET_50.expansion = 2  # type: ignore[misc]
+    with pytest.raises(ValidationError, match="frozen"):
+        RESNET_50.stages[0].width = 2  # type: ignore[misc]
+    with pytest.raises(ValidationError, match="frozen"):
+        RESNET_50.stages[0].blocks[0].kernel = 5  # type: ignore[attr-defined]
+    with pytest.raises(ValidationError, match="frozen"):
+        Task(input_shape=(3, 8, 8), classes=2).classes = 3  # type: ignore[misc]
+
+
+PLAIN: dict[str, Any] = json.loads(MIXED.canonical_json())
+
+
+def changed(path: str, value: Any) -> str:
+    """The JSON of MIXED with one place changed."""
+    data = json.loads(MIXED.canonical_json())
+    place: Any = data
+    *steps, last = [int(step) if step.isdigit() else step for step in path.split(".")]
+    for step in steps:
+        place = place[step]
+    place[last] = value
+    return json.dumps(data)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("colour", "red", "colour.*Extra inputs"),
+        ("stem.colour", "red", "colour.*Extra inputs"),
+        ("stages.0.colour", "red", "colour.*Extra inputs"),
+        ("stages.0.blocks.0.colour", "red", "colour.*Extra inputs"),
+        ("expansion", "1", "expansion.*valid integer"),
+        ("expansion", 1.0, "expansion.*valid integer"),
+        ("expansion", True, "expansion.*valid integer"),
+        ("stages.0.width", "16", "width.*valid integer"),
+        ("stages.0.width", 0, "width.*greater than or equal to 1"),
+        ("stages.0.stride", 0, "stride.*greater than or equal to 1"),
+        ("stages.0.blocks.0.heads", "2", "heads.*valid integer"),
+        ("stages.0.blocks.0.downsample", 0, "downsample.*valid boolean"),
+        ("stages.0.blocks.0.position", "sine", "position.*'none' or 'relative'"),
+        ("stages.0.blocks", [], "blocks.*at least 1"),
+        ("stages", [], "stages.*at least 1"),
+        ("stages.0.blocks.0", "conv", "expected a primitive as a mapping with a type, got 'conv'"),
+        ("stages.0.blocks.0", {"kernel": 3}, "needs a type, one of: conv, augmented_conv"),
+        ("stages.0.blocks.0", {"type": 3}, "needs a type, one of: conv, augmented_conv"),
+        (
+            "stages.0.blocks.0",
+            {"type": "cnov"},
+            "unknown primitive type 'cnov'; did you mean 'conv",
+        ),
+        ("stem", {"type": "atention"}, "unknown stem type 'atention'; did you mean 'attention'"),
+        ("block", "wide", "block.*'basic' or 'bottleneck'"),
+        ("family", "vgg", "family.*'resnet'"),
+        ("expansion", 4, "a basic block's expansion must be 1, got 4"),
+        ("stages.0.width", 3, "stage 1, block 0: value_depth must not exceed .*channels=3"),
+        (
+            "stages.0.blocks.0",
+            {"type": "local_attention", "heads": 3},
+            "stage 1, block 0: heads must divide the output channels, got channels=16, heads=3",
+        ),
+        (
+            "stages.0.blocks.0",
+            PLAIN["stages"][0]["blocks"][0] | {"value_depth": 16, "kernel": 5},
+            "stage 1, block 0: at width 16, .*k=5.* must be written in its resolved form",
+        ),
+    ],
+)
+def test_refused(path: str, value: Any, message: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Architecture.from_json(changed(path, value))
+    text = " ".join(str(caught.value).split())
+    assert re.search(message, text), text
+
+
+def test_refused_in_python_too() -> None:
+    with pytest.raises(ValidationError, match="valid tuple"):
+        Architecture(stem=ConvolutionStem(), stages=[*RESNET_50.stages])  # type: ignore[arg-type]
+    with pytest.raises(ValidationError, match="expected a primitive"):
+        Stage(width=8, stride=1, blocks=(3,))  # type: ignore[arg-type]
+    with pytest.raises(ValidationError, match="must be positive"):
+        Task(input_shape=(3, 0, 8), classes=10)
+    with pytest.raises(ValidationError, match="greater than or equal to 2"):
+        Task(input_shape=(3, 8, 8), classes=1)
+    ratios = AugmentedConvolutionRatios(kappa=0.5, upsilon=0.5)
+    with pytest.raises(ValidationError, match="expected a primitive"):
+        one_block(ratios)  # a description is not yet a primitive
+
+
+def test_replace_validates_again() -> None:
+    assert MIXED.replace(block="bottleneck", expansion=2).expansion == 2
+    with pytest.raises(ValidationError, match="must be 1, got 2"):
+        MIXED.replace(expansion=2)
+    with pytest.raises(ValidationError, match="Extra"):
+        MIXED.replace(colour="red")
+
+
+def test_task_round_trip() -> None:
+    task = Task(dataset="digits", input_shape=(1, 8, 8), classes=10, split_seed=3)
+    assert Task.from_json(task.canonical_json()) == task
+    with pytest.raises(ValidationError, match="Extra"):
+        Task(input_shape=(1, 8, 8), classes=10, size=3)  # type: ignore[call-arg]
+
+
+def test_every_problem_of_a_file_with_its_place() -> None:
+    data = {
+        "stem": {"type": "conv", "widht": 3},
+        "stages": [{"width": 8, "stride": 1, "blocks": [{"type": "nope"}]}],
+        "expansoin": 2,
+    }
+    with pytest.raises(DescriptionError) as caught:
+        validate(Architecture, data, "network.yaml")
+    assert set(caught.value.problems) == {
+        "stem.widht: unknown key; did you mean 'width'?",
+        "stages[0].blocks[0]: unknown primitive type 'nope'; known: conv, augmented_conv, "
+        "local_attention (your own: type: my_package.module:Class)",
+        "expansoin: unknown key; did you mean 'expansion'?",
+    }
+
+
+# One line
+
+
+def test_one_line_form() -> None:
+    assert str(RESNET_50) == (
+        "resnet[conv7-stem w64 | conv3 x3 w64 | conv3 x4 w128 s2 | conv3 x6 w256 s2 | "
+        "conv3 x3 w512 s2]"
+    )
+    assert str(FULL_ATTENTION_26) == (
+        "resnet[attention-stem(b=4,h=4,m=4) w64 | attn(k=7,h=8) x1 w64 | "
+        "attn(k=7,h=8) x2 w128 s2 | attn(k=7,h=8) x4 w256 s2 | attn(k=7,h=8) x1 w512 s2]"
+    )
+    assert str(MIXED) == "resnet[conv3-stem w16 | aa(dk=40,dv=4,h=2) x1 w16]"
+    blocks = (Convolution(), Convolution(), LocalAttention(extent=3, heads=2), Convolution())
+    assert Stage(width=8, stride=2, blocks=blocks).label == (
+        "conv3 x2 + attn(k=3,h=2) x1 + conv3 x1 w8 s2"
+    )
+
+
+@pytest.mark.parametrize(
+    ("primitive", "label"),
+    [
+        (Convolution(kernel=5), "conv5"),
+        (LocalAttention(extent=5, heads=2, position="none"), "attn(k=5,h=2,no-pos)"),
+        (LocalAttention(scaled=False, border="zeros"), "attn(k=7,h=8,unscaled,zeros)"),
+        (
+            AugmentedConvolution(
+                kernel=5, key_depth=8, value_depth=4, heads=2, position="none", downsample=True
+            ),
+            "aa(dk=8,dv=4,h=2,k=5,no-pos,half)",
+        ),
+    ],
+)
+def test_labels(primitive: Primitive, label: str) -> None:
+    assert primitive.label == label
+
+
+def test_primitive_types_in_order() -> None:
+    assert FULL_ATTENTION_26.primitive_types() == ("local_attention",) * 8
+    stages = (
+        Stage(width=8, stride=1, blocks=(Convolution(), LocalAttention(heads=2))),
+        Stage(width=8, stride=2, blocks=(Convolution(),)),
+    )
+    mixed = Architecture(stem=ConvolutionStem(), stages=stages)
+    assert mixed.primitive_types() == ("conv", "local_attention", "conv")
+
+
+# One's own
+
+
+def test_own_primitive_builds_counts_and_round_trips() -> None:
+    task = Task(input_shape=(3, 9, 8), classes=10)
+    architecture = Architecture(
+        block="bottleneck",
+        expansion=2,
+        stem=Patches(width=6, patch=2),
+        stages=(Stage(width=8, stride=1, blocks=(Separable(kernel=5), Rectangle(sides=(1, 3)))),),
+    )
+    data = json.loads(architecture.canonical_json())
+    assert data["stages"][0]["blocks"] == [
+        {"type": f"{PATH}:Separable", "kernel": 5},
+        {"type": f"{PATH}:Rectangle", "sides": [1, 3]},
+    ]
+    assert data["stem"] == {"type": f"{PATH}:Patches", "width": 6, "patch": 2}
+    again = Architecture.from_json(architecture.canonical_json())
+    assert again == architecture
+    assert isinstance(again.stages[0].blocks[1], Rectangle)
+    assert validate(Architecture, data, "network.yaml") == architecture
+    assert str(again) == "resnet[patches2 w6 | separable5 x1 + rectangle1x3 x1 w8]"
+
+    model = build(architecture, task, seed=0)
+    assert model(torch.zeros(2, 3, 9, 8)).shape == (2, 10)
+    costs, counts = network_costs(architecture, task), count_module(model, task.input_shape)
+    assert (costs.params, costs.macs, costs.activations) == counts
+    pixels = 4 * 4
+    assert costs.stages[0].counts.macs == pixels * 3 * 4 * 6
+    separable = 6 * 8 + (25 * 8 + 8 * 8) + 8 * 16 + 6 * 16  # last: the shortcut
+    rectangle = 16 * 8 + 3 * 8 * 8 + 8 * 16
+    assert costs.stages[1].counts.macs == pixels * (separable + rectangle)
+
+
+def test_own_types_in_a_search_space() -> None:
+    own = space(
+        {
+            "depth": 1,
+            "width": [4, 8],
+            "primitive": [
+                {"type": f"{PATH}:Separable", "kernel": [1, 3]},
+                {"type": f"{PATH}:SeparableOfTwice", "half": [1, 2]},
+                {"type": "conv"},
+            ],
+        },
+        stem=[{"type": f"{PATH}:Patches", "patch": [2, 4], "width": 4}, CONV_STEM],
+    )
+    found = set(own.architectures())
+    # Kernel 3 by its own name and by half = 1 is one primitive: 1, 3, 5 and the convolution.
+    assert own.size == len(found) == 3 * 2 * 4
+    for architecture in found:
+        assert own.decode(own.encode(architecture)) == architecture
+        assert Architecture.from_json(architecture.canonical_json()) == architecture
+    names = {parameter.name for parameter in own.parameters}
+    assert f"stage1.{PATH}:Separable.kernel" in names
+    with pytest.raises(DescriptionError, match="at width 5: channels must be even, got channels=5"):
+        space({"depth": 1, "width": 5, "primitive": {"type": f"{PATH}:Separable"}})
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("tests.search_space.nowhere:Separable", "cannot be imported: No module named"),
+        ("nowhere:Separable", "cannot be imported: No module named 'nowhere'"),
+        (f"{PATH}:Seperable", "cannot be imported: module .* has no attribute 'Seperable'"),
+        (f"{PATH}:", "cannot be imported: module .* has no attribute ''"),
+        (":Separable", "cannot be imported: Empty module name"),
+        (".own:Separable", "cannot be imported: .*relative import"),
+        (f"{PATH}:PATH", "is not a subclass of"),
+        (f"{PATH}:Mean", "is not a subclass of"),
+        (f"{PATH}:Patches", "is not a subclass of"),
+        (f"{PATH}:Unlabelled", "is abstract: it lacks label"),
+        ("search_space.primitives:Convolution", "should be 'conv'"),
+        (PATH, "unknown primitive type .* known: conv, augmented_conv, local_attention"),
+    ],
+)
+def test_wrong_import_paths(path: str, message: str) -> None:
+    with pytest.raises(ValidationError, match=message) as caught:
+        Architecture.from_json(changed("stages.0.blocks.0", {"type": path}))
+    assert path in str(caught.value)
+    with pytest.raises(DescriptionError, match=message) as told:
+        SearchSpace.from_mapping(
+            {
+                "name": "own",
+                "stem": CONV_STEM,
+                "stages": [{"depth": 1, "width": 8, "primitive": {"type": path}}],
+            }
+        )
+    assert [line.startswith("stages[0].primitive[0].type: ") for line in told.value.problems] == [
+        True
+    ]

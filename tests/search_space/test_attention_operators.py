@@ -1,0 +1,273 @@
+"""The attention operators: both implementations against the loops, and PyTorch's own checks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from search_space.attention import global_attention, local_attention, local_implementation
+from search_space.attention.dense import dense_backward, dense_forward
+from search_space.attention.shifts import shifts_backward, shifts_forward
+from tests.search_space import naive
+from tests.search_space.comparison import gradients, normal
+
+HEADS, DEPTH, VALUE_DEPTH = 2, 4, 3
+Tables = tuple[Tensor, Tensor] | None
+
+
+def projected(hw: tuple[int, int], batch: int = 2, grad: bool = True) -> list[Tensor]:
+    """q, k, v."""
+    return [
+        normal(batch, HEADS, depth, *hw, seed=seed).requires_grad_(grad)
+        for seed, depth in enumerate((DEPTH, DEPTH, VALUE_DEPTH))
+    ]
+
+
+def tables_of(
+    kind: str, rows: tuple[int, int], *, shared: bool = False, grad: bool = True
+) -> Tables:
+    """``sum``: full width each; ``concatenation``: widths 1 and 3; ``none``."""
+    if kind == "none":
+        return None
+    widths = (DEPTH, DEPTH) if kind == "sum" else (1, DEPTH - 1)
+    first, second = (
+        normal(1 if shared else HEADS, length, width, seed=7 + length).requires_grad_(grad)
+        for length, width in zip(rows, widths, strict=True)
+    )
+    return first, second
+
+
+def oracle(
+    q: Tensor, k: Tensor, v: Tensor, tables: Tables, kind: str, extent: int, border: str
+) -> Tensor:
+    position = None
+    if tables is not None:
+        named = {"sum": naive.position_sum, "concatenation": naive.position_concatenation}
+        position = named[kind](*tables)
+    radius = extent // 2 if extent else None
+    return torch.stack(
+        [naive.attention(q[b], k[b], v[b], position, radius, border) for b in range(q.shape[0])]
+    )
+
+
+def run(
+    implementation: str, leaves: list[Tensor], extent: int, border: str, grad_out: Tensor
+) -> tuple[Tensor, Tensor, list[Tensor]]:
+    """Output, probabilities, gradients by direct calls of one implementation."""
+    q, k, v, *tables = (leaf.detach() for leaf in leaves)
+    rows, columns = tables or (None, None)
+    if implementation == "dense":
+        out, p = dense_forward(q, k, v, rows, columns, extent)
+        grads = dense_backward(grad_out, q, k, v, rows, columns, p)
+    else:
+        out, p = shifts_forward(q, k, v, rows, columns, extent, border)
+        grads = shifts_backward(grad_out, q, k, v, rows, columns, p)
+    return out, p, [grad for grad in grads if grad is not None]
+
+
+IMPLEMENTATION_CASES = [
+    # implementation, extent, border, tables, one table for all heads, map
+    *(
+        (name, *case)
+        for name in ("dense", "shifts")
+        for case in [
+            (1, "masked", "concatenation", False, (3, 4)),
+            (3, "masked", "concatenation", False, (5, 7)),
+            (3, "masked", "concatenation", True, (4, 3)),
+            (3, "masked", "sum", False, (3, 5)),
+            (3, "masked", "sum", True, (5, 3)),
+            (3, "masked", "none", False, (5, 7)),
+            (3, "masked", "concatenation", False, (9, 11)),
+            (5, "masked", "concatenation", False, (5, 7)),
+            (5, "masked", "sum", True, (1, 4)),
+            (7, "masked", "concatenation", False, (2, 3)),
+            (7, "masked", "none", False, (4, 1)),
+            (9, "masked", "concatenation", True, (5, 2)),
+        ]
+    ),
+    ("shifts", 1, "zeros", "concatenation", False, (3, 2)),
+    ("shifts", 3, "zeros", "concatenation", False, (5, 7)),
+    ("shifts", 3, "zeros", "sum", True, (3, 5)),
+    ("shifts", 3, "zeros", "none", False, (4, 5)),
+    ("shifts", 5, "zeros", "concatenation", True, (1, 4)),
+    ("shifts", 7, "zeros", "sum", False, (2, 3)),
+    ("shifts", 9, "zeros", "none", False, (3, 1)),
+]
+
+
+@pytest.mark.parametrize(
+    ("implementation", "extent", "border", "kind", "shared", "hw"), IMPLEMENTATION_CASES
+)
+def test_each_implementation_of_local_attention(
+    implementation: str, extent: int, border: str, kind: str, shared: bool, hw: tuple[int, int]
+) -> None:
+    q, k, v = projected(hw, batch=1 if hw == (9, 11) else 2)
+    tables = tables_of(kind, (extent, extent), shared=shared)
+    leaves = [q, k, v, *(tables or ())]
+    expected = oracle(q, k, v, tables, kind, extent, border)
+    grad_out = normal(*expected.shape, seed=2)
+    out, probabilities, grads = run(implementation, leaves, extent, border, grad_out)
+    torch.testing.assert_close(out, expected.detach(), rtol=1e-10, atol=1e-11)
+    wanted = torch.autograd.grad(expected, leaves, grad_out)
+    torch.testing.assert_close(grads, list(wanted), rtol=1e-9, atol=1e-10)
+    total = probabilities.sum(-1 if implementation == "dense" else 2)
+    torch.testing.assert_close(total, torch.ones_like(total))
+
+
+@pytest.mark.parametrize("hw", [(3, 4), (1, 5), (4, 2)])
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("kind", ["none", "sum", "concatenation"])
+def test_global_attention(kind: str, shared: bool, hw: tuple[int, int]) -> None:
+    q, k, v = projected(hw)
+    tables = tables_of(kind, (2 * hw[0] - 1, 2 * hw[1] - 1), shared=shared)
+    leaves = [q, k, v, *(tables or ())]
+    out = global_attention(q, k, v, *(tables or ()))
+    expected = oracle(q, k, v, tables, kind, 0, "masked")
+    torch.testing.assert_close(out, expected, rtol=1e-10, atol=1e-11)
+    torch.testing.assert_close(
+        gradients(out, leaves), gradients(expected, leaves), rtol=1e-9, atol=1e-10
+    )
+
+
+@pytest.mark.parametrize(
+    ("hw", "extent", "border", "used"),
+    [
+        ((6, 6), 3, "masked", "dense"),
+        ((6, 6), 3, "zeros", "shifts"),
+        ((5, 7), 3, "masked", "dense"),
+        ((9, 11), 3, "masked", "shifts"),
+        ((14, 14), 7, "masked", "dense"),
+        ((28, 28), 7, "masked", "shifts"),
+        ((2, 2), 1, "masked", "dense"),
+        ((2, 3), 1, "masked", "shifts"),
+    ],
+)
+def test_choice_of_the_implementation(
+    hw: tuple[int, int], extent: int, border: str, used: str
+) -> None:
+    assert local_implementation(*hw, extent, border) == used
+    saved = torch.ops.convattn.local_attention(
+        *projected(hw, batch=1, grad=False), None, None, extent, border
+    )[1]
+    pixels = hw[0] * hw[1]
+    shape = (pixels, pixels) if used == "dense" else (extent * extent, *hw)
+    assert saved.shape == (1, HEADS, *shape)
+
+
+@pytest.mark.parametrize("border", ["masked", "zeros"])
+@pytest.mark.parametrize(("extent", "hw"), [(3, (2, 3)), (3, (5, 8)), (5, (2, 2))])
+def test_gradcheck_of_local_attention(extent: int, hw: tuple[int, int], border: Any) -> None:
+    tables = tables_of("concatenation", (extent, extent))
+    assert tables is not None
+    q, k, v = (part[:, :1].detach().requires_grad_() for part in projected(hw, batch=1))
+    tables = tuple(table[:1].detach().requires_grad_() for table in tables)
+    assert torch.autograd.gradcheck(
+        lambda *leaves: local_attention(*leaves, extent=extent, border=border), (q, k, v, *tables)
+    )
+
+
+@pytest.mark.parametrize("hw", [(2, 3), (1, 3)])
+@pytest.mark.parametrize("kind", ["none", "sum"])
+def test_gradcheck_of_global_attention(kind: str, hw: tuple[int, int]) -> None:
+    tables = tables_of(kind, (2 * hw[0] - 1, 2 * hw[1] - 1), shared=True)
+    assert torch.autograd.gradcheck(global_attention, (*projected(hw, batch=1), *(tables or ())))
+
+
+def channels_last(x: Tensor) -> Tensor:
+    """The same numbers, the heads' channels innermost in memory."""
+    return x.detach().permute(0, 3, 4, 1, 2).contiguous().permute(0, 3, 4, 1, 2).requires_grad_()
+
+
+QUICK_CHECKS = ("test_schema", "test_autograd_registration", "test_faketensor")
+ALL_CHECKS = (*QUICK_CHECKS, "test_aot_dispatch_dynamic")
+
+
+@pytest.mark.parametrize(
+    ("extent", "border", "layout", "checks"),
+    [
+        (0, "masked", "contiguous", ALL_CHECKS),
+        (0, "masked", "channels last", QUICK_CHECKS),
+        (3, "masked", "contiguous", ALL_CHECKS),  # dense on this map
+        (3, "masked", "channels last", QUICK_CHECKS),
+        (1, "masked", "contiguous", ALL_CHECKS),  # by shifts on this map
+        (3, "zeros", "contiguous", QUICK_CHECKS),
+        (3, "zeros", "channels last", QUICK_CHECKS),
+    ],
+)
+def test_opcheck(extent: int, border: str, layout: str, checks: tuple[str, ...]) -> None:
+    q, k, v = projected((3, 4))
+    if layout == "channels last":
+        q, k, v = (channels_last(part) for part in (q, k, v))
+    tables = tables_of("concatenation", (extent, extent) if extent else (5, 7))
+    assert tables is not None
+    if extent:
+        operator, settings = torch.ops.convattn.local_attention.default, (extent, border)
+    else:
+        operator, settings = torch.ops.convattn.global_attention.default, ()
+    torch.library.opcheck(operator, (q, k, v, *tables, *settings), test_utils=checks)
+    torch.library.opcheck(operator, (q, k, v, None, None, *settings), test_utils=QUICK_CHECKS)
+
+
+@pytest.mark.parametrize("border", ["masked", "zeros"])
+def test_memory_layout_does_not_matter(border: Any) -> None:
+    leaves = [*projected((5, 8)), *(tables_of("concatenation", (3, 3)) or ())]
+    others = [*map(channels_last, leaves[:3]), *leaves[3:]]
+    out, other = (local_attention(*each, extent=3, border=border) for each in (leaves, others))
+    torch.testing.assert_close(out, other, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(
+        gradients(out, leaves), gradients(other, others), rtol=1e-10, atol=1e-11
+    )
+
+
+@pytest.mark.parametrize("extent", [0, 3, 5])
+def test_expanded_gradient(extent: int) -> None:
+    leaves = projected((4, 10))
+    outs = [
+        local_attention(*leaves, extent=extent) if extent else global_attention(*leaves)
+        for _ in range(2)
+    ]
+    expanded = torch.autograd.grad(outs[0].sum(), leaves)  # one stored number, strides of zero
+    plain = torch.autograd.grad(outs[1], leaves, torch.ones_like(outs[1]))
+    torch.testing.assert_close(expanded, plain)
+
+
+@pytest.mark.parametrize("extent", [0, 3, 5])
+def test_empty_batch(extent: int) -> None:
+    hw = (4, 10)
+    q, k, v = projected(hw, batch=0)
+    out = local_attention(q, k, v, extent=extent) if extent else global_attention(q, k, v)
+    assert out.shape == (0, HEADS, VALUE_DEPTH, *hw)
+    assert all(slope.shape[0] == 0 for slope in torch.autograd.grad(out.sum(), [q, k, v]))
+
+
+def test_large_logits_do_not_overflow() -> None:
+    q, k, v = projected((3, 9), grad=False)
+    for out in (
+        global_attention(1e4 * q, k, v),
+        local_attention(1e4 * q, k, v, extent=1 + 2),
+        local_attention(1e4 * q, k, v, extent=3, border="zeros"),
+    ):
+        assert out.isfinite().all()
+
+
+def test_errors_name_the_shapes() -> None:
+    q, k, v = projected((3, 4), grad=False)
+    rows, columns = tables_of("sum", (5, 7), grad=False) or ()
+    with pytest.raises(ValueError, match=r"k \[2, 2, 4, 3, 3\]"):
+        global_attention(q, k[..., :-1], v)
+    with pytest.raises(ValueError, match=r"v \[1, 2, 3, 3, 4\]"):
+        global_attention(q, k, v[:1])
+    with pytest.raises(ValueError, match="must be given together"):
+        global_attention(q, k, v, rows)
+    with pytest.raises(ValueError, match=r"must have \(5, 7\) rows .* got rows \[2, 7, 4\]"):
+        global_attention(q, k, v, columns, rows)
+    with pytest.raises(ValueError, match="widths of 4 each or in sum"):
+        global_attention(q, k, v, rows[..., :3], columns[..., :3])
+    with pytest.raises(ValueError, match="one for each of 2 heads"):
+        global_attention(q, k, v, rows.repeat(2, 1, 1)[:3], columns)
+    for extent in (0, 2, -3):
+        with pytest.raises(ValueError, match=f"extent must be odd and positive, got .*{extent}"):
+            local_attention(q, k, v, extent=extent)
