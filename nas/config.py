@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
+import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel, BeforeValidator, Field, field_validator, model_validator
@@ -133,28 +135,53 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> SearchConfig:
     if not isinstance(data, dict):
         raise DescriptionError(str(path), ["not a search's configuration: a mapping is needed"])
     changes = _parse_overrides(overrides)
-    problems: list[str] = []
+    unread: dict[str, list[str]] = {}  # section -> why its file could not be read
     for section in ("space", "proxy", "retrain"):
+        if isinstance(changes.get(section), str):
+            data.pop(section, None)  # another file stands in its place, and is not merged into it
         for source, folder in ((changes, Path()), (data, path.parent)):
             if isinstance(source.get(section), str):
+                file = folder / source[section]
                 try:
-                    source[section] = read_yaml(folder / source[section])
+                    source[section] = read_yaml(file)
                 except DescriptionError as error:
-                    problems.append(f"{section}: {error}")
+                    unread[section] = [f"{section}: {file}: {line}" for line in error.problems]
     try:
         merged = OmegaConf.to_container(OmegaConf.merge(data, changes), resolve=True)
     except OmegaConfBaseException as error:
         raise DescriptionError(str(path), [" ".join(str(error).split())]) from error
+    except TypeError as error:
+        raise DescriptionError(
+            "command line", [f"a list and a mapping do not merge, got {' '.join(overrides)}"]
+        ) from error
+    problems = [line for lines in unread.values() for line in lines]
+    try:
+        config = validate(SearchConfig, merged, str(path))
+    except DescriptionError as error:
+        problems += [line for line in error.problems if line.partition(":")[0] not in unread]
+    space = merged.get("space") if isinstance(merged, dict) else None
+    if isinstance(space, dict):
+        try:
+            SearchSpace.from_mapping(space)
+        except DescriptionError as error:
+            problems += [f"space.{line}" for line in error.problems]
     if problems:
         raise DescriptionError(str(path), problems)
-    config = validate(SearchConfig, merged, str(path))
-    SearchSpace.from_mapping(config.space, f"{path}, space")
     return config
 
 
 def save_config(config: SearchConfig, path: Path) -> None:
-    """Write the resolved configuration; :func:`load_config` reads it back to an equal value."""
-    path.write_text(OmegaConf.to_yaml(OmegaConf.create(config.model_dump(mode="json"))))
+    """Write the resolved configuration; :func:`load_config` reads it back to an equal value.
+
+    Raises:
+        OSError: it cannot be written; an earlier file stays as it was.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_text(OmegaConf.to_yaml(OmegaConf.create(config.model_dump(mode="json"))))
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def differences(before: BaseModel, now: BaseModel) -> dict[str, tuple[Any, Any]]:
@@ -178,12 +205,13 @@ def _flat(data: Any, prefix: str = "") -> dict[str, Any]:
 
 def _parse_overrides(overrides: Sequence[str]) -> dict[str, Any]:
     for override in overrides:
-        if "=" not in override:
+        key, equals, _ = override.partition("=")
+        if not equals or not all(key.split(".")):
             raise DescriptionError(
                 "command line", [f"an override is section.key=value, got {override!r}"]
             )
     try:
         parsed = OmegaConf.to_container(OmegaConf.from_dotlist(list(overrides)))
-    except (OmegaConfBaseException, ValueError) as error:
+    except (OmegaConfBaseException, ValueError, TypeError, yaml.YAMLError) as error:
         raise DescriptionError("command line", [" ".join(str(error).split())]) from error
     return cast(dict[str, Any], parsed)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from nas.config import SearchConfig
+from nas.constraints import Rejections
 from nas.evaluate import task_of
 from nas.ray.trainable import Assignment
-from nas.samplers import RandomSampler
+from nas.samplers import RandomSampler, build_sampler
 from search_space.architecture import Task
 from search_space.cost import network_costs
 from trainers import Recipe, load_splits
@@ -38,10 +39,20 @@ def check_search(config: SearchConfig, task: Task) -> None:
     """See before anything is started that the space has what the search needs.
 
     Raises:
+        DescriptionError: no such sampler, or an option that it does not take.
         NothingFits: no architecture fits the static limits.
         ValueError: a stem that cannot take the task's images.
     """
     space = config.search_space()
+    build_sampler(
+        config.sampler.name,
+        config.sampler.options,
+        space,
+        costs=lambda a: network_costs(a, task),
+        limits=config.limits,
+        seed=config.seed,
+        rejections=Rejections(),
+    )
     rng = np.random.default_rng([config.seed, 0])
     sampler = RandomSampler(
         space, costs=lambda a: network_costs(a, task), limits=config.limits, seed=config.seed

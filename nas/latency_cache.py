@@ -28,7 +28,7 @@ class LatencyCache:
         }
         self._known: dict[str, Latency] = {}
         if path.exists():
-            for number, line in enumerate(path.read_text().splitlines(), start=1):
+            for number, line in enumerate(path.read_text(errors="replace").splitlines(), start=1):
                 self._read(line, number)
 
     def get(self, architecture: Architecture) -> Latency | None:
@@ -63,7 +63,8 @@ class LatencyCache:
         try:
             record = json.loads(line)
             latency = Latency.model_validate_json(json.dumps(record["latency"]))
+            arch_id = record["arch_id"]
         except (ValueError, KeyError, TypeError) as error:
             raise RunError(f"{self._path}, line {number}: not a latency record") from error
         if {name: record.get(name) for name in self._context} == self._context:
-            self._known[record["arch_id"]] = latency
+            self._known[arch_id] = latency

@@ -99,10 +99,10 @@ class Ledger:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ExperimentalWarning)
                 study.set_metric_names(list(config.objectives))
-            study.set_user_attr("format", FORMAT)
             for suffix in filter(None, SUFFIXES.values()):
                 name = config.name + suffix
                 optuna.create_study(study_name=name, storage=storage, direction="maximize")
+            study.set_user_attr("format", FORMAT)  # last: a ledger that has it is whole
         except DuplicatedStudyError as error:
             raise RunError(
                 f"the storage {place} already holds a run called {config.name!r}; choose another "
@@ -181,12 +181,15 @@ class Ledger:
 
 
 def row_attributes(architecture: Architecture, *, seed: int) -> dict[str, Any]:
-    """What a row says of its proposal, as Optuna user attributes."""
+    """What a row says of its proposal, as Optuna user attributes.
+
+    The architecture is last: attributes are written one by one, and a row that has it has all.
+    """
     return {
         "arch_id": architecture.arch_id,
         "description": str(architecture),
-        "architecture": architecture.canonical_json(),
         "seed": seed,
+        "architecture": architecture.canonical_json(),
     }
 
 
@@ -243,7 +246,14 @@ def _connect(config: SearchConfig, run: RunFolder) -> tuple[BaseStorage, str]:
 def _without_password(url: str) -> str:
     from sqlalchemy.engine import make_url  # noqa: PLC0415
 
-    return make_url(url).render_as_string(hide_password=True)
+    try:
+        parsed = make_url(url)
+    except (SQLAlchemyError, ValueError) as error:
+        raise RunError(
+            "storage: not a database URL such as postgresql+psycopg://user:password@host/name"
+        ) from error
+    secrets = [key for key in parsed.query if "password" in key]
+    return parsed.difference_update_query(secrets).render_as_string(hide_password=True)
 
 
 def _unreadable(place: str, error: Exception) -> RunError:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from optuna.trial import Trial, TrialState
 
 from nas.config import SearchConfig
-from nas.constraints import NothingFits, Rejections
+from nas.constraints import Rejections, SpaceExhausted
 from nas.evaluate import EvaluationResult
 from nas.ledger import SUFFIXES, Ledger, curve_points, result_attributes, row_attributes
 from nas.samplers import ARCHITECTURE_SAMPLERS, build_sampler
@@ -80,10 +80,27 @@ class Proposals:
 
     def may_propose(self) -> bool:
         """Whether the next proposal's history is settled (always, unless deterministic)."""
+        return all(number >= self._settled for number in self._unfinished)
+
+    @property
+    def _settled(self) -> int:
+        """The next proposal sees results of earlier numbers than this (0: not deterministic).
+
+        Counted from the last proposal that was accepted: those turned away since then were made
+        while the same trials were running.
+        """
         if self._lag is None:
-            return True
-        settled = self._count - self._lag
-        return all(number >= settled for number in self._unfinished)
+            return 0
+        return max(0, max(self._known.values(), default=-1) + 1 - self._lag)
+
+    @property
+    def half_asked(self) -> bool:
+        """Whether an earlier driver was interrupted while asking.
+
+        The proposal must be taken up before any other result is told: what was chosen of it
+        already and what is still to be chosen must come from the same history.
+        """
+        return bool(self._half_asked)
 
     def propose(self) -> Proposal:
         """Ask the sampler until it proposes what fits the static limits and is new.
@@ -93,11 +110,13 @@ class Proposals:
         """
         rejected = 0
         smallest: dict[str, float] = {}
+        if self._known and not self.space.parameters:
+            raise SpaceExhausted(f"{self.space.name!r} has one architecture only")
         while True:
             trial = self._ask()
             try:
                 architecture = self._architecture(trial)
-            except BaseException:
+            except Exception:  # an interruption leaves the number to be taken up again
                 self.study.tell(trial, state=TrialState.FAIL)
                 raise
             finally:
@@ -115,12 +134,13 @@ class Proposals:
                 smallest[name] = min(value, smallest.get(name, value))
             self._turn_away(trial, architecture, violations)
             if rejected >= FOREIGN_REJECTIONS_IN_A_ROW:
-                if smallest:
-                    raise nothing_fits(self.space, self.config.limits, rejected, smallest)
-                raise NothingFits(
-                    f"sampler {self.config.sampler.name!r} proposed {rejected} architectures in a "
-                    "row that were trained before"
-                )
+                if self._known:
+                    raise SpaceExhausted(
+                        f"sampler {self.config.sampler.name!r} proposed {rejected} architectures "
+                        f"in a row that are over the limits ({self.config.limits}) or were "
+                        "proposed before"
+                    )
+                raise nothing_fits(self.space, self.config.limits, rejected, smallest)
 
     def complete(
         self,
@@ -158,11 +178,11 @@ class Proposals:
 
     def _ask(self) -> Trial:
         """A new trial, or one that an earlier driver left before all of it was chosen."""
+        if self._lag is not None:
+            self.study.results_before = self._settled
         number = self._count
         if self._half_asked:
             number = self._storage.get_trial_number_from_id(self._half_asked[0])
-        if self._lag is not None:
-            self.study.results_before = max(0, number - self._lag)
         self.study.sampler = self._sampler(number)
         if self._half_asked:
             return Trial(self.study, self._half_asked.pop(0))
@@ -183,14 +203,13 @@ class Proposals:
     ) -> None:
         """Tell a foreign sampler that its proposal is over a limit, or was made before."""
         assert self._is_foreign, "this project's samplers propose what fits and is new"
-        attributes = row_attributes(architecture, seed=self.config.seed)
         if violations:
             self.rejections.add(architecture.arch_id, violations)
-            attributes["violation"] = violations
             self._save_rejections()
         else:
-            attributes["violation"] = {"repeats_trial": float(self._known[architecture])}
-        _record(trial, attributes)
+            violations = {"repeats_trial": float(self._known[architecture])}
+        attributes = row_attributes(architecture, seed=self.config.seed)
+        _record(trial, {"violation": violations} | attributes)
         self.study.tell(trial, state=TrialState.FAIL)
 
     def _set_attributes(self, trial_id: int, attributes: dict[str, Any]) -> None:
@@ -220,7 +239,11 @@ class Proposals:
                 continue
             architecture = Architecture.from_json(text)
             if trial.state == TrialState.RUNNING:
-                self._unfinished[trial.number] = Proposal(trial.number, architecture)
+                if trial.user_attrs.keys() & {"violation", "error"}:
+                    # The driver died between a trial's last attribute and its end.
+                    self.study.tell(trial.number, state=TrialState.FAIL)
+                else:
+                    self._unfinished[trial.number] = Proposal(trial.number, architecture)
             if not trial.user_attrs.get("violation"):
                 self._known[architecture] = trial.number
             self.trained += trial.state in (TrialState.COMPLETE, TrialState.PRUNED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 SUFFIXES = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9}
@@ -16,7 +17,7 @@ def parse_quantity(text: str | float) -> float:
         ValueError: not a positive number with one of the suffixes k, M, G.
     """
     match = _NUMBER.fullmatch(str(text))
-    if match is None or float(match["digits"]) <= 0:
+    if match is None or not 0 < float(match["digits"]) < math.inf:
         raise ValueError(
             f"a limit must be a positive number such as 250k, 40M or 1.5G, got {text!r}"
         )
@@ -25,7 +26,8 @@ def parse_quantity(text: str | float) -> float:
 
 def format_quantity(value: float) -> str:
     """A short form for people: 25.6M, 823k, 17."""
+    rounded = float(f"{value:.3g}")  # before a suffix is chosen: 999,999 is 1M
     for suffix, size in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
-        if value >= size:
-            return f"{value / size:.3g}{suffix}"
-    return f"{value:.3g}"
+        if rounded >= size:
+            return f"{rounded / size:g}{suffix}"
+    return f"{rounded:g}"

@@ -87,27 +87,34 @@ class Search:
         self.task = task
         self.proposals = Proposals(config, ledger, task, concurrency=concurrency)
         self.latencies = latencies
-        self._ready: deque[Job] = deque(self._job(p) for p in self.proposals.unfinished)
-        self._running: set[Job] = set()
-        self._rows = ledger.evaluations("search")
-        self._repeated = ledger.evaluations("repeats")
         self._exhausted = False
-        self._concurrency = concurrency
+        while self.proposals.half_asked and not self._exhausted:
+            self._propose()
+        self._turn_away_slow()
+        self._ready: deque[Job] = deque(
+            self._job(p) for p in self.proposals.unfinished if p not in self._unmeasured
+        )
+        self._running: set[Job] = set()
+        self._repeated = ledger.evaluations("repeats")
         self._started = time.monotonic()
         self._done_before = self.proposals.trained + len(self._repeated)
-        self.failed = sum(row.error is not None for row in [*self._rows, *self._repeated])
+        rows = [*ledger.evaluations("search"), *self._repeated]
+        self.failed = sum(row.error is not None for row in rows)
         self._failures_in_a_row = 0
         self._last_error = ""
 
     @property
     def finished(self) -> bool:
         """No job is left, and none is running."""
-        return not self._running and not self._ready and self._missing == 0 and not self._repeats()
+        if self._running or self._ready or self._missing or self._unmeasured:
+            return False
+        return not self._repeats()
 
     @property
     def needs_metering(self) -> bool:
         """Whether the next jobs exist only once :meth:`meter_proposals` has run."""
-        return self.latencies is not None and self._missing > 0 and not self._ready
+        lacking = self._missing > 0 or bool(self._unmeasured)
+        return self.latencies is not None and lacking and not self._ready
 
     def next_job(self) -> Job | None:
         """The next job to run; None while there is none (perhaps until a running one ends).
@@ -132,13 +139,11 @@ class Search:
         assert self.latencies is not None
         assert not self._running
         self._check_failures()
-        batch = [p for p in self.proposals.unfinished if self.latencies.get(p.architecture) is None]
-        wanted = min(self._missing, self.config.latency.candidates_per_batch)
-        self._ready.clear()
-        while len(self.proposals.unfinished) < wanted and not self._exhausted:
-            proposal = self._propose()
-            if proposal is not None:
-                batch.append(proposal)
+        while (
+            len(self._unmeasured) < self.config.latency.candidates_per_batch and self._missing > 0
+        ):
+            self._propose()
+        batch = self._unmeasured
         measured = meter([proposal.architecture for proposal in batch])
         for proposal, latency in zip(batch, measured, strict=True):
             if isinstance(latency, str):
@@ -146,10 +151,8 @@ class Search:
                 self.proposals.fail(proposal, latency)
                 continue
             self.latencies.put(proposal.architecture, latency)
-            violations = self.config.limits.latency_violations(latency.latency_ms)
-            if violations:
-                self.proposals.reject(proposal, violations)
-        self._ready.extend(self._job(proposal) for proposal in self.proposals.unfinished)
+        self._turn_away_slow()
+        self._ready = deque(self._job(proposal) for proposal in self.proposals.unfinished)
 
     def completed(self, job: Job, result: EvaluationResult) -> None:
         """Record what a job found."""
@@ -163,12 +166,11 @@ class Search:
         }
         if latency is not None:
             metrics["latency_ms"] = latency.latency_ms
+        self._failures_in_a_row = 0
         if job.proposal is None:
             self._add_repeat(job, metrics, result, error=None)
-            return
-        self._failures_in_a_row = 0
-        self.proposals.complete(job.proposal, metrics, result, latency)
-        self._rows.append(self.ledger.evaluation("search", job.proposal.number))
+        else:
+            self.proposals.complete(job.proposal, metrics, result, latency)
 
     def failed_with(self, job: Job, error: str) -> None:
         """Record that a job raised, or its worker died; the search goes on."""
@@ -186,9 +188,10 @@ class Search:
     def status(self) -> Status:
         """How far the search is; the time left assumes that jobs go on taking as long."""
         found = self.candidates()
-        in_repeats = self._missing == 0 and not any(job.proposal for job in self._running)
+        searching = self._missing or self._unmeasured or self._ready
+        in_repeats = not searching and not any(job.proposal for job in self._running)
         left = self._missing + sum(job.proposal is not None for job in self._running)
-        left += len(self._ready)
+        left += len(self._ready) + len(self._unmeasured)
         elapsed = time.monotonic() - self._started
         done = self.proposals.trained + len(self._repeated) - self._done_before
         rejections = self.proposals.rejections.to_json().values()
@@ -219,7 +222,28 @@ class Search:
         unfinished = len(self.proposals.unfinished)
         return max(0, self.config.search.n_trials - self.proposals.trained - unfinished)
 
+    @property
+    def _unmeasured(self) -> list[Proposal]:
+        """Proposals whose latency is needed and not known."""
+        if self.latencies is None:
+            return []
+        return [p for p in self.proposals.unfinished if self.latencies.get(p.architecture) is None]
+
+    def _turn_away_slow(self) -> None:
+        """Reject the proposals that were measured over the limit."""
+        if self.latencies is None:
+            return
+        for proposal in self.proposals.unfinished:
+            latency = self.latencies.get(proposal.architecture)
+            if latency is None:
+                continue
+            violations = self.config.limits.latency_violations(latency.latency_ms)
+            if violations:
+                self.proposals.reject(proposal, violations)
+
     def _new_job(self) -> Job | None:
+        if self._unmeasured:
+            return None
         if self._missing:
             if self.latencies is not None or not self.proposals.may_propose():
                 return None

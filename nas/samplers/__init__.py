@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -16,6 +17,7 @@ from nas.samplers.pareto_local_search import ParetoLocalSearchSampler
 from nas.samplers.random_search import RandomSampler
 from search_space.architecture import Architecture
 from search_space.cost import Costs
+from search_space.reading import DescriptionError
 from search_space.space import SearchSpace
 
 ARCHITECTURE_SAMPLERS: dict[str, type[ArchitectureSampler]] = {
@@ -52,12 +54,20 @@ def build_sampler(
     Optuna's is made anew for each proposal, seeded by (seed, number); its memory is the study.
 
     Raises:
-        ValueError: no such sampler, or an option that it does not take.
+        DescriptionError: no such sampler, or an option that it does not take.
     """
     if name not in SAMPLERS:
-        near = get_close_matches(name, SAMPLERS, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(SAMPLERS)}"
-        raise ValueError(f"sampler.name: no sampler is called {name!r}; {hint}")
+        hint = _nearest(name, SAMPLERS)
+        raise _wrong(f"sampler.name: no sampler is called {name!r}; {hint}")
+    known = _option_names(name)
+    unknown = [option for option in options if option not in known]
+    if unknown:
+        raise _wrong(
+            *(
+                f"sampler.options.{option}: {name!r} has no such option; {_nearest(option, known)}"
+                for option in unknown
+            )
+        )
 
     def make(number: int) -> BaseSampler:
         if name in ARCHITECTURE_SAMPLERS:
@@ -74,9 +84,27 @@ def build_sampler(
 
     try:
         first = make(0)
-    except TypeError as error:
-        raise ValueError(f"sampler.options: {name!r} does not take them: {error}") from error
+    except (TypeError, ValueError) as error:
+        raise _wrong(f"sampler.options: {name!r} does not take them: {error}") from error
     return (lambda number: first) if name in ARCHITECTURE_SAMPLERS else make
+
+
+def _option_names(name: str) -> list[str]:
+    """What a sampler's constructor takes beside what :func:`build_sampler` gives it."""
+    sampler = ARCHITECTURE_SAMPLERS.get(name) or OPTUNA_SAMPLERS[name]
+    given = {"space", "costs", "limits", "seed", "rejections"}
+    parameters = inspect.signature(sampler).parameters.values()
+    kinds = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return [p.name for p in parameters if p.kind in kinds and p.name not in given]
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    near = get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known) or 'none'}"
+
+
+def _wrong(*problems: str) -> DescriptionError:
+    return DescriptionError("the sampler", problems)
 
 
 __all__ = [

@@ -62,7 +62,7 @@ class ArchitectureSampler(BaseSampler):
         self.limits = limits or Limits()
         self.seed = seed
         self.rejections = rejections or Rejections()
-        self._read: dict[int, Architecture] = {}  # trial number -> architecture
+        self._read: dict[frozenset[tuple[str, Any]], Architecture] = {}  # by a trial's params
 
     @abstractmethod
     def propose(
@@ -132,37 +132,45 @@ class ArchitectureSampler(BaseSampler):
         Raises:
             NothingFits, SpaceExhausted: see :meth:`propose`.
         """
-        smallest: dict[str, float] = {}
-        some_fit = bool(proposed)
+        tried = set()
         for _ in range(DRAWS):
             candidate = self.space.sample(rng)
-            if candidate in proposed:
+            if candidate in proposed or candidate in tried:
                 continue
             if self.fits(candidate):
                 return candidate
-            for name, value in self.limits.static_violations(self.costs(candidate)).items():
-                smallest[name] = min(value, smallest.get(name, value))
+            tried.add(candidate)
         if self.space.size <= ENUMERABLE:
-            left = [a for a in self.space.architectures() if a not in proposed and self.fits(a)]
+            left = []
+            for candidate in self.space.architectures():
+                if candidate in proposed or candidate in tried:
+                    continue
+                if self.fits(candidate):
+                    left.append(candidate)
+                else:
+                    tried.add(candidate)
             if left:
                 return left[rng.integers(len(left))]
-        if some_fit:
+        if proposed:
             raise SpaceExhausted(
                 f"no new architecture of {self.space.name!r} within the limits ({self.limits}) "
                 f"was found in {DRAWS:,} draws; {len(proposed):,} were proposed before"
             )
-        raise nothing_fits(self.space, self.limits, DRAWS, smallest)
+        smallest: dict[str, float] = {}
+        for candidate in tried:
+            for name, value in self.limits.static_violations(self.costs(candidate)).items():
+                smallest[name] = min(value, smallest.get(name, value))
+        raise nothing_fits(self.space, self.limits, len(tried), smallest)
 
     def _architecture(self, trial: FrozenTrial) -> Architecture | None:
-        """A trial's architecture; None if it broke off before all parameters were chosen."""
-        if trial.number not in self._read:
+        """A trial's architecture; None while, or because, not all parameters were chosen."""
+        params = frozenset(trial.params.items())
+        if params not in self._read:
             try:
-                self._read[trial.number] = self.space.from_params(trial.params)
+                self._read[params] = self.space.from_params(trial.params)
             except ValueError:
-                if trial.state.is_finished():
-                    return None
-                raise
-        return self._read[trial.number]
+                return None
+        return self._read[params]
 
 
 def nothing_fits(

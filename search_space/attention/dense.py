@@ -23,14 +23,10 @@ def axis_offsets(length: int, table_rows: int, device: torch.device) -> Tensor:
     return offset.clamp_(0, table_rows - 1)
 
 
-def outside_window(height: int, width: int, extent: int, device: torch.device) -> Tensor:
-    """True where a key lies outside the query's extent x extent window: ``[N, N]``."""
-    rows = torch.arange(height, device=device)
-    columns = torch.arange(width, device=device)
-    far_row = (rows[None, :] - rows[:, None]).abs() > extent // 2
-    far_column = (columns[None, :] - columns[:, None]).abs() > extent // 2
-    far = far_row[:, None, :, None] | far_column[None, :, None, :]
-    return far.reshape(height * width, height * width)
+def beyond(length: int, extent: int, device: torch.device) -> Tensor:
+    """True where a key lies outside the query's window on one axis: ``[L, L]``."""
+    position = torch.arange(length, device=device)
+    return (position[None, :] - position[:, None]).abs() > extent // 2
 
 
 def split_position_query(q: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
@@ -64,12 +60,21 @@ def dense_forward(
         q_row, q_column = split_position_query(q, rows)
         row_table = rows[:, axis_offsets(height, rows.shape[1], q.device)]
         column_table = columns[:, axis_offsets(width, columns.shape[1], q.device)]
-        pairs = logits.view(batch, heads, height, width, height, width)
         # [B, h, y, x, z] for the key's row z, and for its column z.
-        pairs += _row_logits(q_row, row_table)[..., None]
-        pairs += _row_logits(q_column.transpose(-1, -2), column_table).transpose(2, 3)[..., None, :]
-    if extent:
-        logits.masked_fill_(outside_window(height, width, extent, q.device), -torch.inf)
+        row_logits = _row_logits(q_row, row_table)
+        column_logits = _row_logits(q_column.transpose(-1, -2), column_table).transpose(2, 3)
+        if extent:  # on the small logits, before they spread over all pairs
+            far = beyond(height, extent, q.device)[:, None, :]
+            row_logits = row_logits.masked_fill(far, -torch.inf)
+            column_logits = column_logits.masked_fill(beyond(width, extent, q.device), -torch.inf)
+        pairs = logits.view(batch, heads, height, width, height, width)
+        pairs += row_logits[..., None]
+        pairs += column_logits[..., None, :]
+    elif extent:
+        far_row = beyond(height, extent, q.device)[:, None, :, None]
+        far_column = beyond(width, extent, q.device)[None, :, None, :]
+        pixels = height * width
+        logits.masked_fill_((far_row | far_column).reshape(pixels, pixels), -torch.inf)
     probabilities = torch.softmax(logits, dim=-1, dtype=_softmax_dtype(q)).to(q.dtype)
     out = v.flatten(3) @ probabilities.transpose(-1, -2)
     return out.view(batch, heads, v.shape[2], height, width), probabilities
@@ -82,14 +87,16 @@ def dense_backward(
     v: Tensor,
     rows: Tensor | None,
     columns: Tensor | None,
+    out: Tensor,
     probabilities: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor | None, Tensor | None]:
-    """Gradients of q, k, v and both tables, from the saved probabilities."""
+    """Gradients of q, k, v and both tables, from the saved output and probabilities."""
     batch, heads, _, height, width = q.shape
     g_flat, v_flat = grad_out.flatten(3), v.flatten(3)
     grad_v = (g_flat @ probabilities).view_as(v)
-    grad_p = g_flat.transpose(-1, -2) @ v_flat
-    grad_logits = probabilities * (grad_p - (grad_p * probabilities).sum(-1, keepdim=True))
+    # The softmax's inner product over all keys is grad_out . out of the query, a far smaller sum.
+    inner = (grad_out * out).sum(2).flatten(2)[..., None]
+    grad_logits = (g_flat.transpose(-1, -2) @ v_flat).sub_(inner).mul_(probabilities)
     grad_q = (k.flatten(3) @ grad_logits.transpose(-1, -2)).view(q.shape)
     grad_k = (q.flatten(3) @ grad_logits).view(k.shape)
     if rows is None or columns is None:

@@ -178,7 +178,7 @@ def _local_fake(
 def _remember(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
     q, k, v, rows, columns, *settings = inputs
     ctx.mark_non_differentiable(output[1])
-    ctx.save_for_backward(q, k, v, rows, columns, output[1])
+    ctx.save_for_backward(q, k, v, rows, columns, *output)
     ctx.settings = settings
 
 

@@ -79,9 +79,10 @@ def shifts_backward(
     v: Tensor,
     rows: Tensor | None,
     columns: Tensor | None,
+    out: Tensor,
     probabilities: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor | None, Tensor | None]:
-    """Gradients of q, k, v and both tables, from the saved probabilities."""
+    """Gradients of q, k, v and both tables, from the saved output and probabilities."""
     batch, heads, _, height, width = q.shape
     extent = isqrt(probabilities.shape[2])
     shifts = list(window_shifts(extent, height, width))
@@ -91,7 +92,8 @@ def shifts_backward(
         grad_here = grad_out[..., qy, qx]
         grad_p[:, :, s, qy, qx] = (grad_here * v[..., ky, kx]).sum(2)
         grad_v[..., ky, kx] += probabilities[:, :, s, None, qy, qx] * grad_here
-    grad_logits = probabilities * (grad_p - (grad_p * probabilities).sum(2, keepdim=True))
+    # The softmax's inner product over all keys is grad_out . out of the query, a far smaller sum.
+    grad_logits = grad_p.sub_((grad_out * out).sum(2, keepdim=True)).mul_(probabilities)
     grad_q, grad_k = torch.zeros_like(q), torch.zeros_like(k)
     for s, (qy, qx), (ky, kx) in shifts:
         weight = grad_logits[:, :, s, None, qy, qx]

@@ -20,7 +20,7 @@ def build(architecture: Architecture, task: Task, *, seed: int) -> nn.Module:
         ValueError: the architecture cannot take the task's images.
     """
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # the CPU's alone: networks are built there
         return FAMILIES[architecture.family](architecture, task)
 
 

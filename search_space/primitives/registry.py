@@ -38,11 +38,6 @@ def primitive_from(value: Any) -> Any:
     return _value_from(value, PRIMITIVES, Primitive)  # type: ignore[type-abstract]
 
 
-def description_from(value: Any) -> Any:
-    """A primitive's description from its fields; a description passes through."""
-    return _value_from(value, DESCRIPTIONS, Description)  # type: ignore[type-abstract]
-
-
 def stem_from(value: Any) -> Any:
     """A stem from its fields; a stem passes through."""
     return _value_from(value, STEMS, Stem)  # type: ignore[type-abstract]

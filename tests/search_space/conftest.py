@@ -2,7 +2,9 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
+import pytest
 import torch
 
 torch.set_num_threads(1)
@@ -10,3 +12,11 @@ torch.set_num_threads(1)
 ROOT = str(Path(__file__).parents[2])
 if ROOT not in sys.path:
     sys.path.insert(0, ROOT)
+
+from tests.search_space.small_spaces import SMALL  # noqa: E402 (by the path above)
+
+
+@pytest.fixture(params=SMALL, ids=str)
+def case(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """The plain description of a small space."""
+    return SMALL[request.param]

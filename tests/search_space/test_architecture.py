@@ -10,13 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from pydantic import ValidationError
 
 from search_space.architecture import ARCH_ID_DIGITS, Architecture, Stage, Task
-from search_space.cost import count_module, network_costs
-from search_space.networks import build
 from search_space.primitives import (
     AttentionStem,
     AugmentedConvolution,
@@ -27,9 +24,7 @@ from search_space.primitives import (
     Primitive,
 )
 from search_space.reading import DescriptionError, validate
-from search_space.space import SearchSpace
-from tests.search_space.own_primitive import PATH, Patches, Rectangle, Separable
-from tests.search_space.strategies import BASIC, CONV_STEM, DIGITS, architectures, examples, space
+from tests.search_space.strategies import BASIC, DIGITS, architectures, examples
 
 ROOT = Path(__file__).parents[2]
 
@@ -382,96 +377,3 @@ def test_primitive_types_in_order() -> None:
     )
     mixed = Architecture(stem=ConvolutionStem(), stages=stages)
     assert mixed.primitive_types() == ("conv", "local_attention", "conv")
-
-
-# One's own
-
-
-def test_own_primitive_builds_counts_and_round_trips() -> None:
-    task = Task(input_shape=(3, 9, 8), classes=10)
-    architecture = Architecture(
-        block="bottleneck",
-        expansion=2,
-        stem=Patches(width=6, patch=2),
-        stages=(Stage(width=8, stride=1, blocks=(Separable(kernel=5), Rectangle(sides=(1, 3)))),),
-    )
-    data = json.loads(architecture.canonical_json())
-    assert data["stages"][0]["blocks"] == [
-        {"type": f"{PATH}:Separable", "kernel": 5},
-        {"type": f"{PATH}:Rectangle", "sides": [1, 3]},
-    ]
-    assert data["stem"] == {"type": f"{PATH}:Patches", "width": 6, "patch": 2}
-    again = Architecture.from_json(architecture.canonical_json())
-    assert again == architecture
-    assert isinstance(again.stages[0].blocks[1], Rectangle)
-    assert validate(Architecture, data, "network.yaml") == architecture
-    assert str(again) == "resnet[patches2 w6 | separable5 x1 + rectangle1x3 x1 w8]"
-
-    model = build(architecture, task, seed=0)
-    assert model(torch.zeros(2, 3, 9, 8)).shape == (2, 10)
-    costs, counts = network_costs(architecture, task), count_module(model, task.input_shape)
-    assert (costs.params, costs.macs, costs.activations) == counts
-    pixels = 4 * 4
-    assert costs.stages[0].counts.macs == pixels * 3 * 4 * 6
-    separable = 6 * 8 + (25 * 8 + 8 * 8) + 8 * 16 + 6 * 16  # last: the shortcut
-    rectangle = 16 * 8 + 3 * 8 * 8 + 8 * 16
-    assert costs.stages[1].counts.macs == pixels * (separable + rectangle)
-
-
-def test_own_types_in_a_search_space() -> None:
-    own = space(
-        {
-            "depth": 1,
-            "width": [4, 8],
-            "primitive": [
-                {"type": f"{PATH}:Separable", "kernel": [1, 3]},
-                {"type": f"{PATH}:SeparableOfTwice", "half": [1, 2]},
-                {"type": "conv"},
-            ],
-        },
-        stem=[{"type": f"{PATH}:Patches", "patch": [2, 4], "width": 4}, CONV_STEM],
-    )
-    found = set(own.architectures())
-    # Kernel 3 by its own name and by half = 1 is one primitive: 1, 3, 5 and the convolution.
-    assert own.size == len(found) == 3 * 2 * 4
-    for architecture in found:
-        assert own.decode(own.encode(architecture)) == architecture
-        assert Architecture.from_json(architecture.canonical_json()) == architecture
-    names = {parameter.name for parameter in own.parameters}
-    assert f"stage1.{PATH}:Separable.kernel" in names
-    with pytest.raises(DescriptionError, match="at width 5: channels must be even, got channels=5"):
-        space({"depth": 1, "width": 5, "primitive": {"type": f"{PATH}:Separable"}})
-
-
-@pytest.mark.parametrize(
-    ("path", "message"),
-    [
-        ("tests.search_space.nowhere:Separable", "cannot be imported: No module named"),
-        ("nowhere:Separable", "cannot be imported: No module named 'nowhere'"),
-        (f"{PATH}:Seperable", "cannot be imported: module .* has no attribute 'Seperable'"),
-        (f"{PATH}:", "cannot be imported: module .* has no attribute ''"),
-        (":Separable", "cannot be imported: Empty module name"),
-        (".own:Separable", "cannot be imported: .*relative import"),
-        (f"{PATH}:PATH", "is not a subclass of"),
-        (f"{PATH}:Mean", "is not a subclass of"),
-        (f"{PATH}:Patches", "is not a subclass of"),
-        (f"{PATH}:Unlabelled", "is abstract: it lacks label"),
-        ("search_space.primitives:Convolution", "should be 'conv'"),
-        (PATH, "unknown primitive type .* known: conv, augmented_conv, local_attention"),
-    ],
-)
-def test_wrong_import_paths(path: str, message: str) -> None:
-    with pytest.raises(ValidationError, match=message) as caught:
-        Architecture.from_json(changed("stages.0.blocks.0", {"type": path}))
-    assert path in str(caught.value)
-    with pytest.raises(DescriptionError, match=message) as told:
-        SearchSpace.from_mapping(
-            {
-                "name": "own",
-                "stem": CONV_STEM,
-                "stages": [{"depth": 1, "width": 8, "primitive": {"type": path}}],
-            }
-        )
-    assert [line.startswith("stages[0].primitive[0].type: ") for line in told.value.problems] == [
-        True
-    ]

@@ -61,10 +61,10 @@ def run(
     rows, columns = tables or (None, None)
     if implementation == "dense":
         out, p = dense_forward(q, k, v, rows, columns, extent)
-        grads = dense_backward(grad_out, q, k, v, rows, columns, p)
+        grads = dense_backward(grad_out, q, k, v, rows, columns, out, p)
     else:
         out, p = shifts_forward(q, k, v, rows, columns, extent, border)
-        grads = shifts_backward(grad_out, q, k, v, rows, columns, p)
+        grads = shifts_backward(grad_out, q, k, v, rows, columns, out, p)
     return out, p, [grad for grad in grads if grad is not None]
 
 

@@ -1,0 +1,1 @@
+"""Reading the results of a search: fronts and queries, tables, plots."""

@@ -1,0 +1,78 @@
+"""One architecture, part by part: what it costs where."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from search_space.architecture import Architecture, Task
+from search_space.cost import Costs
+
+
+def describe_table(architecture: Architecture, task: Task, costs: Costs) -> Table:
+    """A row for the stem, each stage and the classifier, and one for all together.
+
+    Args:
+        architecture: what is described.
+        task: what it is for; the costs are per image of its shape.
+        costs: ``network_costs(architecture, task)``.
+    """
+    channels, height, width = task.input_shape
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+        title=Text(f"{architecture.arch_id}  {architecture.family}, {architecture.block} blocks"),
+        title_justify="left",
+        caption=Text(
+            f"per image of {channels}x{height}x{width}, {task.classes} classes; in the papers' "
+            f"FLOPs (2 x MACs): {costs.flops_paper:,}"
+        ),
+        caption_justify="left",
+        show_footer=True,
+    )
+    table.add_column("part", "total", no_wrap=True)
+    table.add_column("label", overflow="fold")
+    table.add_column("output", justify="right", no_wrap=True)
+    table.add_column("params", f"{costs.params:,}", justify="right", no_wrap=True)
+    table.add_column("MACs", f"{costs.macs:,}", justify="right", no_wrap=True)
+    table.add_column("activations", f"{costs.activations:,}", justify="right", no_wrap=True)
+    table.add_column("MACs %", "100.0", justify="right", no_wrap=True)
+    for part in costs.stages:
+        table.add_row(
+            part.name,
+            Text(part.label),  # a primitive's label may have brackets, which are not markup
+            "x".join(map(str, part.output_shape)),
+            f"{part.counts.params:,}",
+            f"{part.counts.macs:,}",
+            f"{part.counts.activations:,}",
+            f"{100 * part.counts.macs / costs.macs:.1f}",
+        )
+    return table
+
+
+def describe_json(architecture: Architecture, task: Task, costs: Costs) -> dict[str, Any]:
+    """The same as plain data; shapes are without the batch, channels first."""
+    return {
+        "arch_id": architecture.arch_id,
+        "description": str(architecture),
+        "family": architecture.family,
+        "task": task.model_dump(mode="json"),
+        "params": costs.params,
+        "macs": costs.macs,
+        "flops_paper": costs.flops_paper,
+        "activations": costs.activations,
+        "stages": [
+            {
+                "name": part.name,
+                "label": part.label,
+                "output_shape": list(part.output_shape),
+                **part.counts._asdict(),
+            }
+            for part in costs.stages
+        ],
+    }

@@ -1,0 +1,86 @@
+"""Candidates with invented accuracies; only their architectures and costs are real."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nas.front import Candidate
+from nas.ledger import Evaluation
+from search_space.architecture import Architecture, Task
+from search_space.cost import network_costs
+from search_space.space import SearchSpace
+
+SPACE = SearchSpace.from_yaml(Path(__file__).parents[2] / "configs" / "spaces" / "digits.yaml")
+TASK = Task(dataset="digits", input_shape=(1, 8, 8), classes=10)
+
+
+@cache
+def architectures(wanted: int) -> tuple[Architecture, ...]:
+    """Distinct ones, always the same."""
+    found: dict[Architecture, None] = {}
+    for seed in count():
+        found.setdefault(SPACE.sample(np.random.default_rng(seed)))
+        if len(found) == wanted:
+            return tuple(found)
+    raise AssertionError
+
+
+def candidate(
+    index: int,
+    accuracy: float | None = None,
+    params: float | None = None,
+    *,
+    n: int = 1,
+    deviation: float | None = None,
+    **metrics: float,
+) -> Candidate:
+    """The one with architecture ``index``; metrics that are None are not measured."""
+    given: Mapping[str, float | None] = {"val_accuracy": accuracy, "params": params, **metrics}
+    measured = {name: value for name, value in given.items() if value is not None}
+    return Candidate(architectures(index + 1)[index], measured, n, deviation, 2.5 * n)
+
+
+def evaluation(index: int, accuracy: float | None, **changes: Any) -> Evaluation:
+    """A search's row of architecture ``index``; without an accuracy it was pruned."""
+    row: dict[str, Any] = {
+        "kind": "search",
+        "number": index,
+        "state": "pruned" if accuracy is None else "complete",
+        "architecture": architectures(index + 1)[index],
+        "seed": 0,
+        "metrics": {} if accuracy is None else {"val_accuracy": accuracy},
+        "curve": [],
+        "gpu_seconds": 1.0,
+        "error": None,
+        "violation": {},
+        "started": None,
+        "finished": None,
+    }
+    return Evaluation(**row | changes)
+
+
+@cache
+def search_of(wanted: int) -> tuple[Candidate, ...]:
+    """What a search of the digits' space might find; some have three evaluations."""
+    rng = np.random.default_rng(7)
+    found = []
+    for index, architecture in enumerate(architectures(wanted)):
+        costs = network_costs(architecture, TASK)
+        accuracy = 0.985 - 0.16 * (costs.params / 1500) ** -0.9 - abs(rng.normal(0, 0.012))
+        deviation = float(rng.uniform(0.002, 0.008)) if index % 2 else None
+        metrics = {
+            "val_accuracy": float(accuracy),
+            "params": float(costs.params),
+            "macs": float(costs.macs),
+            "activations": float(costs.activations),
+            "latency_ms": 0.4 + costs.activations / 40_000 + float(rng.uniform(0, 0.1)),
+        }
+        n = 3 if deviation else 1
+        found.append(Candidate(architecture, metrics, n, deviation, 4.0 * n))
+    return tuple(found)

@@ -1,0 +1,243 @@
+"""Pictures are valid and not empty, a page needs no network, and errors name the file."""
+
+from __future__ import annotations
+
+import errno
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from analysis.appearance import (
+    LABELS,
+    PALETTE,
+    dominant_primitive,
+    log_limits,
+    log_ticks,
+    markings,
+)
+from analysis.drawn import drawn
+from analysis.front import knee
+from analysis.plot import plot_curves_png, plot_front_html, plot_front_png
+from nas.front import Candidate, pareto_front
+from nas.quantities import format_quantity
+from tests.analysis.invented import candidate, search_of
+
+Y = "val_accuracy"
+Plot = Callable[..., None]
+PLOTS: list[Plot] = [plot_front_png, plot_front_html]
+
+CURVE: list[dict[str, Any]] = [
+    {"epoch": 1, "val_accuracy": None, "train_accuracy": 0.3},
+    {"epoch": 2, "val_accuracy": 0.6, "train_accuracy": 0.5},
+    {"epoch": 3, "val_accuracy": 0.7, "train_accuracy": 0.65},
+]
+
+
+def draw(
+    plot: Plot, path: Path, found: list[Candidate], x: str = "params", title: str = "a run"
+) -> list[Candidate]:
+    """Draw ``found`` and return its front."""
+    members = pareto_front(found, [Y, x])
+    plot(path, found, members, x=x, y=Y, knee=knee(members, x, Y), title=title)
+    return members
+
+
+def check_png(path: Path) -> None:
+    with Image.open(path) as image:
+        image.load()
+        assert image.format == "PNG"
+        assert image.width >= 1000
+        assert image.height >= 600
+        colours = image.convert("RGB").getcolors(maxcolors=1 << 20)
+    assert colours is not None
+    assert len(colours) > 20
+    assert path.stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("x", ["params", "macs", "activations", "latency_ms"])
+def test_front_png(tmp_path: Path, x: str) -> None:
+    draw(plot_front_png, tmp_path / "front.png", list(search_of(50)), x)
+    check_png(tmp_path / "front.png")
+    assert [path.name for path in tmp_path.iterdir()] == ["front.png"]  # nothing temporary
+
+
+def test_front_png_has_the_families_colours(tmp_path: Path) -> None:
+    found = list(search_of(50))
+    draw(plot_front_png, tmp_path / "front.png", found)
+    with Image.open(tmp_path / "front.png") as image:
+        colours = {rgb for _, rgb in image.convert("RGB").getcolors(1 << 20) or []}
+    for marking in markings(found).values():
+        assert tuple(bytes.fromhex(marking.colour[1:])) in colours
+
+
+def test_front_html_is_self_contained(tmp_path: Path) -> None:
+    found = list(search_of(50))
+    draw(plot_front_html, tmp_path / "front.html", found, title="<b>5 & 6</b>")
+    page = (tmp_path / "front.html").read_text()
+    assert all(c.arch_id in page for c in found)
+    assert "Plotly.newPlot" in page
+    assert not re.search(r"<(script|link|img)[^>]+(src|href)\s*=", page)
+    assert "<title>&lt;b&gt;5 &amp; 6&lt;/b&gt;</title>" in page
+
+
+def test_hover_shows_the_architecture_and_its_metrics(tmp_path: Path) -> None:
+    metrics = {"macs": 1_234_567.0, "latency_ms": 1.25}
+    found = [
+        candidate(0, 0.91, 4321.0, n=4, deviation=0.01, **metrics),
+        candidate(1, 0.8, 99.0),
+    ]
+    draw(plot_front_html, tmp_path / "front.html", found)
+    page = (tmp_path / "front.html").read_text()
+    for text in (
+        str(found[0].architecture),
+        "91.00",
+        "0.50 % (n=4)",
+        "4,321 parameters",
+        "1,234,567 MACs",
+        "latency 1.25 ms",
+        "80.00 % (n=1)",
+    ):
+        assert text in page
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+@pytest.mark.parametrize(
+    "found",
+    [
+        [candidate(0, 0.5, 1000.0)],
+        [candidate(0, 0.5, 1000.0), candidate(1, 0.5, 1000.0)],
+        [candidate(0, 0.5, 1000.0), candidate(1, 0.6, 1001.0), candidate(2, 0.6001, 1001.5)],
+        [candidate(0, 0.0, 1.0), candidate(1, 1.0, 1e12, n=3, deviation=0.1)],
+        [candidate(0, 0.5, 1000.0), candidate(1, 0.6), candidate(2, macs=3.0)],
+    ],
+    ids=["one", "equal", "close", "far", "unmeasured"],
+)
+def test_fronts_of_any_extent(tmp_path: Path, plot: Plot, found: list[Candidate]) -> None:
+    draw(plot, tmp_path / "front", found)
+    assert (tmp_path / "front").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+def test_nothing_to_draw(tmp_path: Path, plot: Plot) -> None:
+    arguments: dict[str, Any] = {"y": Y, "knee": None, "title": ""}
+    with pytest.raises(ValueError, match="no candidate has both macs and val_accuracy"):
+        plot(tmp_path / "f", [candidate(0, 0.5, 10.0)], [], x="macs", **arguments)
+    with pytest.raises(ValueError, match="unknown cost 'mac'; did you mean 'macs'"):
+        plot(tmp_path / "f", [], [], x="mac", **arguments)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_lies_far_below_does_not_take_the_picture(tmp_path: Path) -> None:
+    found = list(search_of(50))
+    members = pareto_front(found, [Y, "params"])
+    assert drawn(found, members, "params", Y).below == []
+    others = [c for c in found if c not in members]
+    failed = [replace(c, metrics={**c.metrics, Y: 0.1 + i / 100}) for i, c in enumerate(others[:2])]
+    found = [*members, *others[2:], *failed]
+    picture = drawn(found, members, "params", Y)
+    assert {c.arch_id for c in picture.below} == {c.arch_id for c in failed}
+    assert picture.note_on_below == "2 candidates far below, down to 10.0%"
+    assert picture.limits_y(margin=0)[0] > 0.5
+    for plot, name in zip(PLOTS, ("front.png", "front.html"), strict=True):
+        draw(plot, tmp_path / name, found)
+    assert picture.note_on_below in (tmp_path / "front.html").read_text()
+    check_png(tmp_path / "front.png")
+
+
+def test_the_front_is_drawn_however_low() -> None:
+    found = [candidate(i, 0.9 + i / 1000, 1000.0 + i) for i in range(8)]
+    low = candidate(9, 0.1, 10.0)
+    assert drawn([*found, low], [low, *found], "params", Y).below == []
+
+
+def test_curves_png(tmp_path: Path) -> None:
+    path = tmp_path / "curves.png"
+    plot_curves_png(path, {"one (seed 0)": CURVE, "two (seed 1)": CURVE[:1], "none": []})
+    check_png(path)
+    plot_curves_png(path, {str(i): CURVE for i in range(12)})  # more than there are colours
+    check_png(path)
+    plot_curves_png(path, {})
+    check_png(path)
+
+
+WRITERS: list[Callable[[Path], Any]] = [
+    lambda path: draw(plot_front_png, path, list(search_of(5))),
+    lambda path: draw(plot_front_html, path, list(search_of(5))),
+    lambda path: plot_curves_png(path, {"one": CURVE}),
+]
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_a_missing_folder_or_a_folder_in_the_way_is_named(
+    tmp_path: Path, write: Callable[[Path], Any]
+) -> None:
+    missing = tmp_path / "nowhere" / "front"
+    with pytest.raises(FileNotFoundError) as caught:
+        write(missing)
+    assert caught.value.filename == str(missing)
+    with pytest.raises(IsADirectoryError) as in_the_way:
+        write(tmp_path)
+    assert in_the_way.value.filename == str(tmp_path)
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_a_full_disk_is_one_error_and_leaves_the_old_file(
+    tmp_path: Path, write: Callable[[Path], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "front"
+    path.write_text("old")
+
+    def fill_up(self: Path, content: bytes) -> int:
+        with self.open("wb") as file:
+            file.write(content[:100])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", fill_up)
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        write(path)
+    assert caught.value.errno == errno.ENOSPC
+    assert caught.value.filename == str(path)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "labels"),
+    [
+        (7.2e3, 66e3, "10k 20k 30k 50k"),
+        (3.8e3, 1.6e6, "5k 10k 20k 50k 100k 200k 500k 1M"),
+        (500, 2e9, "1k 10k 100k 1M 10M 100M 1G"),
+        (0.18, 0.97, "0.2 0.3 0.5 0.7"),
+        (16.7e3, 25.1e3, "18k 20k 22k 24k"),
+    ],
+)
+def test_log_ticks_are_round(low: float, high: float, labels: str) -> None:
+    assert " ".join(format_quantity(tick) for tick in log_ticks(low, high)) == labels
+
+
+def test_log_axes_of_any_extent_have_distinct_labels() -> None:
+    for power in range(-3, 12):
+        for ratio in (1, 1.001, 1.3, 2, 7, 30, 1e3, 1e6, 1e11):
+            low, high = log_limits([10.0**power, ratio * 10.0**power])
+            assert low < 10.0**power <= ratio * 10.0**power < high
+            ticks = log_ticks(low, high)
+            assert 2 <= len(ticks) <= 8, (power, ratio)
+            assert all(low <= tick <= high for tick in ticks)
+            assert len({format_quantity(tick) for tick in ticks}) == len(ticks)
+
+
+def test_a_family_keeps_its_colour_whatever_else_is_drawn() -> None:
+    found = list(search_of(50))
+    everything = markings(found)
+    assert list(everything) == list(LABELS)
+    for name in everything:
+        alone = [c for c in found if dominant_primitive(c.architecture) == name]
+        assert markings(alone) == {name: everything[name]}
+    assert len({marking.colour for marking in everything.values()}) == 3
+    assert len({marking.marker for marking in everything.values()}) == 3
+    assert len(set(PALETTE)) == len(PALETTE)

@@ -1,0 +1,139 @@
+"""Tables fit a terminal and lose nothing; the same as data is JSON."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from rich.console import Console
+from rich.table import Table
+
+from analysis.architecture_table import describe_json, describe_table
+from analysis.front import knee
+from analysis.table import front_json, front_table
+from nas.front import Candidate, pareto_front
+from search_space.architecture import Architecture, Task
+from search_space.cost import network_costs
+from search_space.zoo import network
+from tests.analysis.invented import TASK, candidate, search_of
+
+IMAGENET = Task(dataset="imagenet", input_shape=(3, 224, 224), classes=1000)
+
+
+def rendered(table: Table, width: int = 100) -> list[str]:
+    console = Console(width=width)
+    with console.capture() as capture:
+        console.print(table)
+    return [line.rstrip() for line in capture.get().splitlines()]
+
+
+def front(x: str) -> tuple[list[Candidate], Candidate]:
+    members = pareto_front(list(search_of(50)), ["val_accuracy", x])
+    best = knee(members, x, "val_accuracy")
+    assert best is not None
+    return members, best
+
+
+@pytest.mark.parametrize("x", ["params", "macs", "activations", "latency_ms"])
+@pytest.mark.parametrize("width", [80, 100, 200])
+def test_front_table_fits_and_keeps_every_arch_id(x: str, width: int) -> None:
+    members, best = front(x)
+    lines = rendered(front_table(members, objectives_xy=(x, "val_accuracy"), knee=best), width)
+    assert max(map(len, lines)) <= width
+    for member in members:
+        (row,) = (line for line in lines if member.arch_id in line)
+        assert row.startswith("*") == (member is best)
+        assert f"{member.metrics['val_accuracy']:.2%}" in row
+        assert ("±" in row) == (member.n > 1)
+    assert ("activations" in lines[2]) == (x == "activations")
+
+
+def test_front_table_keeps_the_whole_description() -> None:
+    members, best = front("params")
+    text = "".join(rendered(front_table(members, knee=best))).replace(" ", "")
+    wide = rendered(front_table(members, knee=best), 250)
+    for member in members:
+        assert any(str(member.architecture) in line for line in wide)
+        for part in str(member.architecture).split(" | "):
+            assert part.replace(" ", "") in text
+
+
+def test_front_table_at_100_columns_breaks_between_parts() -> None:
+    members, best = front("params")
+    lines = rendered(front_table(members, knee=best))
+    for member in members:
+        for number, stage in enumerate(member.architecture.stages):
+            assert any(stage.label in line for line in lines), f"stage {number} is broken"
+
+
+def test_front_table_without_latency_knee_or_members() -> None:
+    members = [candidate(0, 0.9, 123_456.0), candidate(1, 0.95, macs=5e6)]
+    lines = rendered(front_table(members, knee=None))
+    assert "latency" not in "".join(lines)
+    assert "knee" not in "".join(lines)
+    assert " 123k " in next(line for line in lines if members[0].arch_id in line)
+    assert " - " in next(line for line in lines if members[1].arch_id in line)
+    assert rendered(front_table([], knee=None))
+
+
+def test_front_json_is_plain_data_that_reads_back() -> None:
+    members, best = front("macs")
+    rows = json.loads(json.dumps(front_json(members, knee=best), allow_nan=False))
+    assert [row["arch_id"] for row in rows] == [member.arch_id for member in members]
+    assert [row["arch_id"] for row in rows if row["is_knee"]] == [best.arch_id]
+    for row, member in zip(rows, members, strict=True):
+        assert Architecture.from_json(json.dumps(row["architecture"])) == member.architecture
+        assert row["description"] == str(member.architecture)
+        assert row["metrics"] == dict(member.metrics)
+        assert row["n"] == member.n
+        assert row["standard_error"] == member.standard_error
+        assert row["gpu_seconds"] == member.gpu_seconds
+    assert not any(row["is_knee"] for row in front_json(members, knee=None))
+
+
+@pytest.mark.parametrize("name", ["resnet50", "aa_resnet152", "sasa_resnet26"])
+def test_describe_table_has_every_part_and_the_totals(name: str) -> None:
+    architecture = network(name)
+    costs = network_costs(architecture, IMAGENET)
+    lines = rendered(describe_table(architecture, IMAGENET, costs))
+    assert max(map(len, lines)) <= 100
+    assert architecture.arch_id in lines[0]
+    for part in costs.stages:
+        (row,) = (line for line in lines if line.startswith(f"{part.name} "))
+        assert f" {part.counts.macs:,} " in row
+        assert row.endswith(f" {100 * part.counts.macs / costs.macs:.1f}")
+        assert "x".join(map(str, part.output_shape)) in row
+    (total,) = (line.split() for line in lines if line.startswith("total"))
+    assert total[1:] == [f"{costs.params:,}", f"{costs.macs:,}", f"{costs.activations:,}", "100.0"]
+
+
+def test_describe_json() -> None:
+    architecture = search_of(1)[0].architecture
+    costs = network_costs(architecture, TASK)
+    data = describe_json(architecture, TASK, costs)
+    assert json.loads(json.dumps(data)) == data
+    assert list(data) == [
+        "arch_id",
+        "description",
+        "family",
+        "task",
+        "params",
+        "macs",
+        "flops_paper",
+        "activations",
+        "stages",
+    ]
+    assert Task.from_json(json.dumps(data["task"])) == TASK
+    assert data["arch_id"] == architecture.arch_id
+    assert data["flops_paper"] == 2 * data["macs"]
+    for cost in ("params", "macs", "activations"):
+        assert sum(part[cost] for part in data["stages"]) == data[cost]
+    assert list(data["stages"][0]) == [
+        "name",
+        "label",
+        "output_shape",
+        "params",
+        "macs",
+        "activations",
+    ]
+    assert data["stages"][-1]["output_shape"] == [10]

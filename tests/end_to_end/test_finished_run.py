@@ -1,0 +1,237 @@
+"""What a user gets from a search that ran to its end, command by command."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+from pathlib import Path
+
+import optuna
+import pytest
+import torch
+import yaml
+from conftest import nas_command, read_json
+
+from nas.retrain import load_model
+from trainers import DataConfig, load_splits
+
+pytestmark = pytest.mark.ray
+
+
+def in_folder(
+    folder: Path, environment: dict[str, str], *arguments: object
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        nas_command(*arguments),
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+
+def test_the_run_folder_holds_all_that_was_decided_and_found(finished_run):
+    run = finished_run / "runs" / "tiny"
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    assert config["search"]["n_trials"] == 6
+    assert config["space"]["name"] == "tiny"
+    environment = json.loads((run / "environment.json").read_text())
+    assert environment["seed"] == 0
+    assert environment["versions"]["torch"] == torch.__version__
+    assert json.loads((run / "task.json").read_text())["input_shape"] == [1, 8, 8]
+    assert (run / "front.png").read_bytes().startswith(b"\x89PNG")
+    assert "plotly" in (run / "front.html").read_text()
+    assert (finished_run / "runs" / "latest").resolve() == run.resolve()
+
+
+def test_only_expected_files_are_in_the_run_folder(finished_run):
+    expected = {
+        "config.yaml",
+        "driver.lock",
+        "environment.json",
+        "front.html",
+        "front.json",
+        "front.png",
+        "ledger.db",
+        "state.json",
+        "task.json",
+    }
+    assert expected >= {path.name for path in (finished_run / "runs" / "tiny").iterdir()} - {
+        "retrain",
+        "retrain.json",
+    }
+
+
+def test_the_output_says_what_was_searched_and_found(finished_run):
+    output = (finished_run / "output.txt").read_text()
+    front = json.loads((finished_run / "runs" / "tiny" / "front.json").read_text())
+    for text in ("trials 6/6", "device-hours", "seed", "between candidates", "augmented_conv"):
+        assert text in output
+    for member in front:
+        assert member["arch_id"] in output
+        assert member["n"] == 2  # finalists are evaluated with every seed
+
+
+def test_the_ledger_is_an_optuna_storage(finished_run):
+    url = f"sqlite:///{finished_run / 'runs' / 'tiny' / 'ledger.db'}"
+    study = optuna.load_study(study_name="tiny", storage=url)
+    complete = [t for t in study.trials if t.state == optuna.trial.TrialState.COMPLETE]
+    assert len(complete) == 6
+    assert len({t.user_attrs["arch_id"] for t in complete}) == 6
+    for trial in complete:
+        assert trial.intermediate_values[2] == pytest.approx(trial.values[0])
+        assert len(trial.user_attrs["curve"]) == 2
+
+
+def test_status_counts_what_was_done(finished_run, environment):
+    status = read_json(in_folder(finished_run, environment, "status", "tiny", "--json"))
+    assert status["state"] == "finished"
+    assert status["trained"] == 6
+    assert status["repeats"] >= 1
+    assert status["gpu_hours"] > 0
+    shown = in_folder(finished_run, environment, "status", "latest").stdout
+    assert "finished" in shown
+    assert status["best"]["arch_id"] in shown
+
+
+def test_frontier_takes_other_costs_and_limits(finished_run, environment):
+    every = read_json(in_folder(finished_run, environment, "frontier", "tiny", "--json"))
+    assert [m["metrics"]["params"] for m in every] == sorted(m["metrics"]["params"] for m in every)
+    limit = every[0]["metrics"]["params"]
+    under = read_json(
+        in_folder(
+            finished_run,
+            environment,
+            "frontier",
+            "tiny",
+            "--under",
+            f"params={limit:.0f}",
+            "--json",
+        )
+    )
+    assert [m["arch_id"] for m in under] == [every[0]["arch_id"]]
+    by_macs = read_json(
+        in_folder(finished_run, environment, "frontier", "tiny", "--x", "macs", "--json")
+    )
+    assert by_macs
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["frontier", "tiny", "--under", "parms=3"], "params"),
+        (["frontier", "tiny", "--under", "params=1"], "no evaluated architecture"),
+        (["frontier", "tiny", "--x", "colour"], "--x must be one of"),
+        (["frontier", "nope"], "no run 'nope'; there are: tiny"),
+        (["describe", "resnet51"], "did you mean 'resnet50'"),
+        (["describe", "0123456789ab"], "has an architecture 0123456789ab"),
+        (["describe", "resnet50", "--image", "big"], "CHANNELSxHEIGHTxWIDTH"),
+        (["retrain", "tiny", "--pick", "0123456789ab"], "--pick is knee, best, all"),
+    ],
+)
+def test_a_question_that_cannot_be_answered_gets_one_clear_error(
+    finished_run, environment, arguments, said
+):
+    done = in_folder(finished_run, environment, *arguments)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_describe_an_architecture_of_the_run(finished_run, environment):
+    front = json.loads((finished_run / "runs" / "tiny" / "front.json").read_text())
+    found = read_json(
+        in_folder(finished_run, environment, "describe", front[0]["arch_id"], "--json")
+    )
+    assert found["arch_id"] == arch_id
+    assert found["params"] == front[0]["metrics"]["params"]
+    assert found["flops_paper"] == 2 * found["macs"]
+    assert sum(stage["params"] for stage in found["stages"]) == found["params"]
+    path = finished_run / "mine.json"
+    path.write_text(json.dumps(front[0]["architecture"]))
+    from_file = read_json(
+        in_folder(
+            finished_run,
+            environment,
+            "describe",
+            path,
+            "--image",
+            "1x8x8",
+            "--classes",
+            10,
+            "--json",
+        )
+    )
+    assert from_file["arch_id"] == found["arch_id"]
+    assert from_file["params"] == found["params"]
+
+
+def test_retrain_the_knee_beside_a_plain_network_once(finished_run, environment):
+    command = ("retrain", "tiny", "--pick", "knee", "--baseline", "--json")
+    first = in_folder(finished_run, environment, *command)
+    rows = json.loads(first.stdout[first.stdout.index("[\n") :])
+    found, plain = rows
+    assert (found["kind"], plain["kind"]) == ("found", "plain convolution")
+    assert abs(plain["params"] / found["params"] - 1) < 0.1
+    for row in rows:
+        assert 0 < row["test_accuracy"] <= 1
+        assert row["proxy_n"] == 2
+        folder = finished_run / "runs" / "tiny" / "retrain" / f"{row['arch_id']}-seed0"
+        assert (folder / "curve.csv").read_text().count("\n") == 3
+        assert (folder / "curve.png").read_bytes().startswith(b"\x89PNG")
+        assert not (folder / "checkpoint.pt").exists()
+        assert measured_test_accuracy(folder / "model.pt") == pytest.approx(row["test_accuracy"])
+    again = in_folder(finished_run, environment, *command)
+    assert "retrained before" in again.stdout
+    assert json.loads(again.stdout[again.stdout.index("[\n") :]) == rows
+
+
+def measured_test_accuracy(model_file: Path) -> float:
+    """The test accuracy of the saved network, measured here."""
+    model, _, task = load_model(model_file)
+    splits = load_splits(DataConfig(name="digits", train_images=100, validation_images=100))
+    assert task.input_shape == splits.input_shape
+    mean = torch.tensor(splits.mean).view(1, -1, 1, 1)
+    std = torch.tensor(splits.std).view(1, -1, 1, 1)
+    with torch.inference_mode():
+        logits = model((splits.test.images.float() / 255 - mean) / std)
+    return (logits.argmax(1) == splits.test.labels).float().mean().item()
+
+
+def test_a_run_that_exists_is_not_overwritten(finished_run, environment):
+    done = in_folder(finished_run, environment, "search", "tiny.yaml")
+    assert done.returncode == 1
+    assert "run 'tiny' already exists" in done.stderr
+    assert "name=tiny-2" in done.stderr
+
+
+def test_a_longer_search_continues_a_finished_one(finished_run, environment):
+    done = in_folder(
+        finished_run, environment, "search", "tiny.yaml", "search.n_trials=8", "--resume"
+    )
+    assert done.returncode == 0, done.stderr
+    status = read_json(in_folder(finished_run, environment, "status", "tiny", "--json"))
+    assert status["trained"] == 8
+
+
+def test_another_configuration_cannot_take_over_a_run(finished_run, environment):
+    done = in_folder(finished_run, environment, "search", "tiny.yaml", "seed=5", "--resume")
+    assert done.returncode == 1
+    assert "seed was 0, is 5" in done.stderr
+
+
+def test_a_corrupt_ledger_is_named(finished_run, environment, tmp_path):
+    copy = tmp_path / "runs" / "tiny"
+    copy.mkdir(parents=True)
+    source = finished_run / "runs" / "tiny"
+    for name in ("config.yaml", "task.json"):
+        (copy / name).write_bytes((source / name).read_bytes())
+    (copy / "ledger.db").write_bytes(b"no database at all" * 100)
+    done = in_folder(tmp_path, environment, "status", "tiny")
+    assert done.returncode == 1
+    assert "ledger.db is not a ledger that can be read" in done.stderr.replace("\n", "")
+    with sqlite3.connect(source / "ledger.db") as untouched:
+        assert untouched.execute("select count(*) from trials").fetchone()[0] >= 6
