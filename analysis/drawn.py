@@ -12,7 +12,7 @@ from analysis.front import COSTS, check_name
 from nas.front import Candidate
 from nas.ledger import MAXIMISED
 
-LEAST_EXTENT_Y = 0.01  # one percent point
+LEAST_EXTENT_Y = 0.02  # two percent points
 
 
 class Drawn(NamedTuple):
@@ -53,7 +53,7 @@ class Drawn(NamedTuple):
         values = [c.metrics[self.y] for c in self.shown]
         low = min([*values, *(value - error for value, error in errors)])
         high = max([*values, *(value + error for value, error in errors)])
-        room = margin * max(high - low, LEAST_EXTENT_Y)
+        room = max(margin * (high - low), (LEAST_EXTENT_Y - (high - low)) / 2)
         return low - room, high + room
 
 

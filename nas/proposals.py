@@ -39,7 +39,7 @@ class Proposals:
         concurrency: how many trials run at once, for ``search.deterministic``.
 
     Raises:
-        ValueError: a sampler's name or option that does not exist.
+        DescriptionError: a sampler's name or option that does not exist.
     """
 
     def __init__(
@@ -80,7 +80,8 @@ class Proposals:
 
     def may_propose(self) -> bool:
         """Whether the next proposal's history is settled (always, unless deterministic)."""
-        return all(number >= self._settled for number in self._unfinished)
+        settled = self._settled
+        return all(number >= settled for number in self._unfinished)
 
     @property
     def _settled(self) -> int:

@@ -133,6 +133,11 @@ class RunFolder:
         finally:
             lock.release()
 
+    def is_finished(self) -> bool:
+        """Whether the run's search came to its end."""
+        state = self.path / "state.json"
+        return state.is_file() and bool(json.loads(state.read_text()).get("finished"))
+
     def is_driven(self) -> bool:
         """Whether a living process is driving the run."""
         try:

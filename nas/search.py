@@ -71,6 +71,10 @@ class Search:
         task: what the architectures are for.
         concurrency: how many jobs run at once.
         latencies: the run's measured latencies, if the search uses latency.
+
+    Raises:
+        DescriptionError: a sampler's name or option that does not exist.
+        NothingFits: no architecture fits the limits; on resuming in the middle of a proposal.
     """
 
     def __init__(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -75,12 +74,6 @@ def run_search_command(
         report_search(console, run, config, ledger)
 
 
-def is_finished(run: RunFolder) -> bool:
-    """Whether the run's search came to its end."""
-    state = run.path / "state.json"
-    return state.is_file() and bool(json.loads(state.read_text()).get("finished"))
-
-
 def _search(
     console: Console, config: SearchConfig, run: RunFolder, ledger: Ledger, task: Task
 ) -> Search:
@@ -120,7 +113,7 @@ def _newest_or_next(config: SearchConfig, runs: Path) -> tuple[SearchConfig, boo
     number = int(following.rpartition("-")[2]) - 1
     if number > 1:
         newest = RunFolder(runs / f"{config.name}-{number}")
-    if not is_finished(newest) and not newest.is_driven():
+    if not newest.is_finished() and not newest.is_driven():
         return config.replace(name=newest.name), True
     return config.replace(name=following), False
 

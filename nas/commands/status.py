@@ -9,7 +9,6 @@ from typing import Any
 from rich.console import Console
 
 from nas.commands.frontier import all_candidates
-from nas.commands.search import is_finished
 from nas.ledger import ledger_of
 from nas.quantities import format_quantity
 from nas.run_folder import RunFolder
@@ -37,8 +36,9 @@ def show_status(console: Console, name: str, runs: Path, *, as_json: bool) -> No
     console.print(f"  device-hours: {status['gpu_hours']:.3f}", highlight=False)
     if status["best"]:
         best = status["best"]
+        params = format_quantity(best["params"])
         console.print(
-            f"  best: {best['val_accuracy']:.2%} with {format_quantity(best['params'])} parameters, "
+            f"  best: {best['val_accuracy']:.2%} with {params} parameters, "
             f"{best['arch_id']} {best['description']}",
             highlight=False,
             soft_wrap=True,
@@ -57,7 +57,7 @@ def read_status(run: RunFolder) -> dict[str, Any]:
     found = all_candidates(ledger)
     best = max(found, key=lambda candidate: candidate.metrics["val_accuracy"], default=None)
     retrained = ledger.evaluations("retrain")
-    state = "running" if run.is_driven() else "finished" if is_finished(run) else "interrupted"
+    state = "running" if run.is_driven() else "finished" if run.is_finished() else "interrupted"
     return {
         "name": run.name,
         "state": state,

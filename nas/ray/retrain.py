@@ -62,17 +62,17 @@ def run_retrainings(
         max_retries=0,
     )
     shared = ray.put(assignment)
-    streams: dict[Any, Retraining] = {}
+    streams: dict[Any, Retraining] = {}  # keys: Ray's generators of references
     for retraining in wanted:
         text = retraining.architecture.canonical_json()
         stream = task.remote(text, retraining.seed, shared, retraining.start())
         streams[stream] = retraining
     rows, failures = [], []
     while streams:
-        (stream, *_), _ = ray.wait(list(streams), num_returns=1)
+        stream = _first_ready(streams)
         retraining = streams[stream]
         try:
-            event = ray.get(next(stream))
+            event: dict[str, Any] = ray.get(next(stream))
         except StopIteration:
             del streams[stream]
             continue
@@ -93,6 +93,12 @@ def run_retrainings(
                 )
             )
     return rows, failures
+
+
+def _first_ready(streams: Mapping[Any, Retraining]) -> Any:
+    """The stream that has something to give first."""
+    ready, _ = ray.wait(list(streams), num_returns=1)
+    return ready[0]
 
 
 def evaluate_on_cluster(

@@ -76,6 +76,24 @@ def test_knee_of_a_straight_front_is_its_cheaper_end() -> None:
     assert knee(members, X, Y) is members[0]
 
 
+@few
+@given(st.integers(3, 9), st.floats(1.01, 9), st.floats(0.01, 50))
+def test_rounding_does_not_break_ties(count: int, ratio: float, cheapest: float) -> None:
+    members = front_of(*((cheapest * ratio**i, 0.1 + 0.07 * i) for i in range(count)))
+    assert knee(members, X, Y) is members[0]
+
+
+def test_knee_of_candidates_with_equal_metrics_does_not_depend_on_their_order() -> None:
+    twins = [candidate(4 + i, 0.8, 2e3) for i in range(3)]
+    ends = [candidate(0, 0.5, 1e3), candidate(1, 1.0, 100e3)]
+    chosen = {
+        found.arch_id
+        for order in (twins, twins[::-1], [twins[1], twins[0], twins[2]])
+        if (found := knee([*order, *ends], X, Y))
+    }
+    assert chosen == {min(twin.arch_id for twin in twins)}
+
+
 def test_knee_of_few_members_is_the_most_accurate() -> None:
     assert knee([], X, Y) is None
     one = front_of((5, 0.5))

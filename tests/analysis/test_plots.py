@@ -155,6 +155,14 @@ def test_the_front_is_drawn_however_low() -> None:
     assert drawn([*found, low], [low, *found], "params", Y).below == []
 
 
+def test_a_single_accuracy_is_in_the_middle_of_its_axis() -> None:
+    low, high = drawn([candidate(0, 0.5, 10.0)], [], "params", Y).limits_y(margin=0.1)
+    assert (low, high) == (pytest.approx(0.49), pytest.approx(0.51))
+    member = candidate(0, 0.5, 10.0, n=4, deviation=0.4)
+    low, high = drawn([member], [member], "params", Y).limits_y(margin=0.1)
+    assert (low, high) == (pytest.approx(0.26), pytest.approx(0.74))
+
+
 def test_curves_png(tmp_path: Path) -> None:
     path = tmp_path / "curves.png"
     plot_curves_png(path, {"one (seed 0)": CURVE, "two (seed 1)": CURVE[:1], "none": []})

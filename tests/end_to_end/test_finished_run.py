@@ -4,33 +4,18 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import subprocess
 from pathlib import Path
 
 import optuna
 import pytest
 import torch
 import yaml
-from conftest import nas_command, read_json
+from tiny_search import command_in, query, read_json
 
 from nas.retrain import load_model
 from trainers import DataConfig, load_splits
 
 pytestmark = pytest.mark.ray
-
-
-def in_folder(
-    folder: Path, environment: dict[str, str], *arguments: object
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        nas_command(*arguments),
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
 
 
 def test_the_run_folder_holds_all_that_was_decided_and_found(finished_run):
@@ -87,24 +72,23 @@ def test_the_ledger_is_an_optuna_storage(finished_run):
 
 
 def test_status_counts_what_was_done(finished_run, environment):
-    status = read_json(in_folder(finished_run, environment, "status", "tiny", "--json"))
+    status = read_json(query(finished_run, "status", "tiny", "--json"))
     assert status["state"] == "finished"
     assert status["trained"] == 6
     assert status["repeats"] >= 1
     assert status["gpu_hours"] > 0
-    shown = in_folder(finished_run, environment, "status", "latest").stdout
+    shown = query(finished_run, "status", "latest").stdout
     assert "finished" in shown
     assert status["best"]["arch_id"] in shown
 
 
 def test_frontier_takes_other_costs_and_limits(finished_run, environment):
-    every = read_json(in_folder(finished_run, environment, "frontier", "tiny", "--json"))
+    every = read_json(query(finished_run, "frontier", "tiny", "--json"))
     assert [m["metrics"]["params"] for m in every] == sorted(m["metrics"]["params"] for m in every)
     limit = every[0]["metrics"]["params"]
     under = read_json(
-        in_folder(
+        query(
             finished_run,
-            environment,
             "frontier",
             "tiny",
             "--under",
@@ -113,9 +97,7 @@ def test_frontier_takes_other_costs_and_limits(finished_run, environment):
         )
     )
     assert [m["arch_id"] for m in under] == [every[0]["arch_id"]]
-    by_macs = read_json(
-        in_folder(finished_run, environment, "frontier", "tiny", "--x", "macs", "--json")
-    )
+    by_macs = read_json(query(finished_run, "frontier", "tiny", "--x", "macs", "--json"))
     assert by_macs
 
 
@@ -135,7 +117,7 @@ def test_frontier_takes_other_costs_and_limits(finished_run, environment):
 def test_a_question_that_cannot_be_answered_gets_one_clear_error(
     finished_run, environment, arguments, said
 ):
-    done = in_folder(finished_run, environment, *arguments)
+    done = query(finished_run, *arguments)
     assert done.returncode == 1
     assert said in done.stderr
     assert "Traceback" not in done.stderr
@@ -143,9 +125,8 @@ def test_a_question_that_cannot_be_answered_gets_one_clear_error(
 
 def test_describe_an_architecture_of_the_run(finished_run, environment):
     front = json.loads((finished_run / "runs" / "tiny" / "front.json").read_text())
-    found = read_json(
-        in_folder(finished_run, environment, "describe", front[0]["arch_id"], "--json")
-    )
+    arch_id = front[0]["arch_id"]
+    found = read_json(query(finished_run, "describe", arch_id, "--json"))
     assert found["arch_id"] == arch_id
     assert found["params"] == front[0]["metrics"]["params"]
     assert found["flops_paper"] == 2 * found["macs"]
@@ -153,9 +134,8 @@ def test_describe_an_architecture_of_the_run(finished_run, environment):
     path = finished_run / "mine.json"
     path.write_text(json.dumps(front[0]["architecture"]))
     from_file = read_json(
-        in_folder(
+        query(
             finished_run,
-            environment,
             "describe",
             path,
             "--image",
@@ -171,7 +151,7 @@ def test_describe_an_architecture_of_the_run(finished_run, environment):
 
 def test_retrain_the_knee_beside_a_plain_network_once(finished_run, environment):
     command = ("retrain", "tiny", "--pick", "knee", "--baseline", "--json")
-    first = in_folder(finished_run, environment, *command)
+    first = command_in(finished_run, environment, *command)
     rows = json.loads(first.stdout[first.stdout.index("[\n") :])
     found, plain = rows
     assert (found["kind"], plain["kind"]) == ("found", "plain convolution")
@@ -184,7 +164,7 @@ def test_retrain_the_knee_beside_a_plain_network_once(finished_run, environment)
         assert (folder / "curve.png").read_bytes().startswith(b"\x89PNG")
         assert not (folder / "checkpoint.pt").exists()
         assert measured_test_accuracy(folder / "model.pt") == pytest.approx(row["test_accuracy"])
-    again = in_folder(finished_run, environment, *command)
+    again = command_in(finished_run, environment, *command)
     assert "retrained before" in again.stdout
     assert json.loads(again.stdout[again.stdout.index("[\n") :]) == rows
 
@@ -202,23 +182,23 @@ def measured_test_accuracy(model_file: Path) -> float:
 
 
 def test_a_run_that_exists_is_not_overwritten(finished_run, environment):
-    done = in_folder(finished_run, environment, "search", "tiny.yaml")
+    done = command_in(finished_run, environment, "search", "tiny.yaml")
     assert done.returncode == 1
     assert "run 'tiny' already exists" in done.stderr
     assert "name=tiny-2" in done.stderr
 
 
 def test_a_longer_search_continues_a_finished_one(finished_run, environment):
-    done = in_folder(
+    done = command_in(
         finished_run, environment, "search", "tiny.yaml", "search.n_trials=8", "--resume"
     )
     assert done.returncode == 0, done.stderr
-    status = read_json(in_folder(finished_run, environment, "status", "tiny", "--json"))
+    status = read_json(query(finished_run, "status", "tiny", "--json"))
     assert status["trained"] == 8
 
 
 def test_another_configuration_cannot_take_over_a_run(finished_run, environment):
-    done = in_folder(finished_run, environment, "search", "tiny.yaml", "seed=5", "--resume")
+    done = command_in(finished_run, environment, "search", "tiny.yaml", "seed=5", "--resume")
     assert done.returncode == 1
     assert "seed was 0, is 5" in done.stderr
 
@@ -230,7 +210,7 @@ def test_a_corrupt_ledger_is_named(finished_run, environment, tmp_path):
     for name in ("config.yaml", "task.json"):
         (copy / name).write_bytes((source / name).read_bytes())
     (copy / "ledger.db").write_bytes(b"no database at all" * 100)
-    done = in_folder(tmp_path, environment, "status", "tiny")
+    done = query(tmp_path, "status", "tiny")
     assert done.returncode == 1
     assert "ledger.db is not a ledger that can be read" in done.stderr.replace("\n", "")
     with sqlite3.connect(source / "ledger.db") as untouched:

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import RECIPE, SPACE, nas_command, read_json, write_search
+from tiny_search import RECIPE, SPACE, nas_command, read_json, write_search
 
 pytestmark = pytest.mark.ray
 
