@@ -37,7 +37,7 @@ def candidates(evaluations: Iterable[Evaluation]) -> list[Candidate]:
     """Every architecture with a complete evaluation, in order of its first."""
     grouped: dict[Architecture, list[Evaluation]] = {}
     for evaluation in evaluations:
-        if evaluation.state == "complete" and evaluation.architecture is not None:
+        if evaluation.state == "complete":
             grouped.setdefault(evaluation.architecture, []).append(evaluation)
     return [_candidate(architecture, rows) for architecture, rows in grouped.items()]
 

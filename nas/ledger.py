@@ -55,7 +55,7 @@ class Evaluation:
     kind: Kind
     number: int
     state: str  # complete, pruned, fail, running
-    architecture: Architecture | None
+    architecture: Architecture
     seed: int  # of the training
     metrics: Mapping[str, float]
     curve: Sequence[Mapping[str, Any]]
@@ -67,8 +67,8 @@ class Evaluation:
 
     @property
     def arch_id(self) -> str:
-        """The architecture's; empty for a proposal that broke off before it was complete."""
-        return self.architecture.arch_id if self.architecture else ""
+        """The architecture's."""
+        return self.architecture.arch_id
 
 
 class Ledger:
@@ -138,14 +138,14 @@ class Ledger:
         return optuna.load_study(study_name=self.name + SUFFIXES[kind], storage=self.storage)
 
     def evaluations(self, kind: Kind = "search") -> list[Evaluation]:
-        """All rows of a study, by number.
+        """All rows of a study, by number. A trial that never got an architecture is no row.
 
         Raises:
             RunError: the ledger cannot be read.
         """
         try:
             trials = self.study(kind).get_trials(deepcopy=False)
-            return [_evaluation(kind, trial) for trial in trials]
+            return [_evaluation(kind, t) for t in trials if "architecture" in t.user_attrs]
         except STORAGE_ERRORS as error:
             raise _unreadable(self.place, error) from error
 
@@ -216,13 +216,12 @@ def curve_points(curve: Sequence[Mapping[str, Any]]) -> dict[int, float]:
 
 def _evaluation(kind: Kind, trial: FrozenTrial) -> Evaluation:
     attributes = trial.user_attrs
-    text = attributes.get("architecture")
     complete = trial.state == TrialState.COMPLETE
     return Evaluation(
         kind=kind,
         number=trial.number,
         state=trial.state.name.lower(),
-        architecture=Architecture.from_json(text) if text else None,
+        architecture=Architecture.from_json(attributes["architecture"]),
         seed=attributes.get("seed", 0),
         metrics=attributes.get("metrics", {}) if complete else {},
         curve=attributes.get("curve", []),

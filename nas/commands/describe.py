@@ -6,9 +6,9 @@ import re
 from difflib import get_close_matches
 from pathlib import Path
 
-from analysis.architecture_table import describe_json, describe_table
 from rich.console import Console
 
+from analysis.architecture_table import describe_json, describe_table
 from nas.ledger import Evaluation, ledger_of
 from nas.run_folder import RunFolder
 from nas.user_errors import CommandError
@@ -75,6 +75,6 @@ def _in_runs(arch_id: str, runs: Path) -> tuple[Architecture, Task]:
             *ledger.evaluations("baselines"),
         ]
         for row in rows:
-            if row.arch_id == arch_id and row.architecture is not None:
+            if row.arch_id == arch_id:
                 return row.architecture, Task.from_json(task_file.read_text())
     raise CommandError(f"no run in {runs} has an architecture {arch_id}")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rich.console import Console
+
 from analysis.front import knee, parse_limits, primitive_counts, seed_noise, spread, under
 from analysis.plot import plot_front_html, plot_front_png
 from analysis.table import front_json, front_table
-from rich.console import Console
-
 from nas.config import SearchConfig
 from nas.front import Candidate, candidates, pareto_front
 from nas.ledger import Ledger, ledger_of

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from analysis.front import knee
-from analysis.plot import plot_curves_png
 from rich.console import Console
 from rich.table import Table
 
+from analysis.front import knee
+from analysis.plot import plot_curves_png
 from nas.commands.frontier import COSTS, all_candidates
 from nas.config import SearchConfig
 from nas.driver import assignment_of

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -26,6 +27,7 @@ def connected(settings: RaySettings) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
+    on_terminate = signal.getsignal(signal.SIGTERM)
     try:
         if settings.address is None:
             ray.init(
@@ -43,6 +45,8 @@ def connected(settings: RaySettings) -> Iterator[None]:
             else (f"no Ray cluster answers at ray.address={settings.address!r}")
         )
         raise ClusterError(f"{where}: {str(error).splitlines()[0]}") from error
+    # Ray's own handler leaves at once; ours says what was kept.
+    signal.signal(signal.SIGTERM, on_terminate)
     try:
         yield
     finally:

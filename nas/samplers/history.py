@@ -18,7 +18,7 @@ class HistoryStudy(optuna.Study):
 
     results_before: int | None = None
 
-    # Optuna's samplers and its own public getters all read trials through this one method.
+    # All of Optuna's samplers read trials through this one method (Study.best_trial does not).
     def _get_trials(
         self,
         deepcopy: bool = True,

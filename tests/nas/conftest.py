@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 import torch
 from sqlalchemy import event
@@ -17,6 +18,7 @@ from nas.evaluate import EvaluationResult
 from nas.ledger import Ledger
 from nas.proposals import Proposals
 from nas.run_folder import RunFolder
+from search_space.alternatives import Parameter
 from search_space.architecture import Architecture, Task
 from search_space.cost import Costs, network_costs
 from search_space.reading import validate
@@ -112,6 +114,20 @@ def accuracy() -> Callable[..., float]:
         return 0.5 + 0.4 * share + 0.01 * ((int(architecture.arch_id[8:], 16) + 7 * seed) % 11)
 
     return found
+
+
+@pytest.fixture(scope="session")
+def suggested() -> Callable[[SearchSpace, optuna.Trial], Architecture]:
+    """What a trial of any study proposes, as any user of Optuna would ask for it."""
+
+    def architecture(space: SearchSpace, trial: optuna.Trial) -> Architecture:
+        def choose(parameter: Parameter) -> int:
+            value = trial.suggest_categorical(parameter.name, parameter.choices)
+            return parameter.choices.index(value)
+
+        return space.decode(space.walk(choose))
+
+    return architecture
 
 
 @pytest.fixture(scope="session")

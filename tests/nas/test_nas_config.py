@@ -271,7 +271,7 @@ def test_overrides_reach_every_depth(written: Callable[..., Path]) -> None:
 
 @pytest.mark.parametrize("override", ["seed", "=3", ".seed=3", "search..n_trials=3", "--seed"])
 def test_a_malformed_override_is_shown(written: Callable[..., Path], override: str) -> None:
-    with pytest.raises(DescriptionError, match="^command line:") as caught:
+    with pytest.raises(DescriptionError, match=r"^command line:") as caught:
         load_config(written(), [override])
     assert caught.value.problems == [f"an override is section.key=value, got {override!r}"]
 
@@ -288,8 +288,8 @@ def test_a_malformed_override_is_shown(written: Callable[..., Path], override: s
 def test_an_override_that_cannot_be_read_is_a_message(
     written: Callable[..., Path], override: str, reason: str
 ) -> None:
-    with pytest.raises(DescriptionError, match="^command line:") as caught:
-        load_config(written(), [override])
+    with pytest.raises(DescriptionError, match=r"^command line:") as caught:
+        load_config(written(search={"n_trials": 3}, objectives=["params"]), [override])
     assert reason in str(caught.value)
 
 
@@ -378,7 +378,9 @@ def test_what_is_measured_is_not_deterministic(
 ) -> None:
     assert config_of(**changes).uses_latency
     assert not config_of().uses_latency
-    with pytest.raises(DescriptionError, match=r"search\.deterministic cannot hold with a measured"):
+    with pytest.raises(
+        DescriptionError, match=r"search\.deterministic cannot hold with a measured"
+    ):
         config_of(search={"deterministic": True}, **changes)
 
 

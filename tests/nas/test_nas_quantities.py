@@ -36,7 +36,7 @@ def test_parses_what_people_write(text: str | float, value: float) -> None:
     ["", "M", "-1M", "0", "0k", "40m", "40g", "4 0M", "40MM", "nan", "inf", "1e999", "1,000"],
 )
 def test_refuses_what_is_no_positive_number(text: str) -> None:
-    with pytest.raises(ValueError, match="250k, 40M or 1.5G") as caught:
+    with pytest.raises(ValueError, match=r"250k, 40M or 1\.5G") as caught:
         parse_quantity(text)
     assert repr(text) in str(caught.value)
 
