@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -21,6 +22,7 @@ RunName = Annotated[str, typer.Argument(help="A run's name or path, or `latest`.
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 RUNS = Path("runs")
+PIPED_COLUMNS = 120
 INTERRUPTED = 130
 """The exit status of a command ended by Ctrl-C, as shells have it."""
 
@@ -127,4 +129,8 @@ def _escaped(error: Exception) -> str:
 
 
 def _console() -> Console:
-    return Console()
+    """To the terminal as wide as it is; to a file or pipe, wide enough for the tables."""
+    console = Console()
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = PIPED_COLUMNS
+    return console

@@ -35,6 +35,7 @@ class EvaluationResult(NamedTuple):
     metrics: dict[str, float]
     curve: list[dict[str, Any]]
     gpu_seconds: float
+    worker: str = ""  # where it ran
 
 
 def task_of(data: DataConfig, splits: ImageSplits) -> Task:

@@ -20,6 +20,8 @@ from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning, Storage
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
+from pydantic import ValidationError
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from nas.config import SearchConfig
@@ -146,7 +148,7 @@ class Ledger:
         try:
             trials = self.study(kind).get_trials(deepcopy=False)
             return [_evaluation(kind, t) for t in trials if "architecture" in t.user_attrs]
-        except STORAGE_ERRORS as error:
+        except (*STORAGE_ERRORS, ValidationError) as error:
             raise _unreadable(self.place, error) from error
 
     def evaluation(self, kind: Kind, number: int) -> Evaluation:
@@ -234,7 +236,8 @@ def _evaluation(kind: Kind, trial: FrozenTrial) -> Evaluation:
 
 
 def _connect(config: SearchConfig, run: RunFolder) -> tuple[BaseStorage, str]:
-    url = config.storage or f"sqlite:///{run.ledger_file}"
+    file = URL.create("sqlite", database=str(run.ledger_file))  # whatever the path's characters
+    url = config.storage or file.render_as_string()
     place = str(run.ledger_file) if config.storage is None else _without_password(url)
     try:
         return optuna.storages.get_storage(RDBStorage(url)), place
@@ -243,8 +246,6 @@ def _connect(config: SearchConfig, run: RunFolder) -> tuple[BaseStorage, str]:
 
 
 def _without_password(url: str) -> str:
-    from sqlalchemy.engine import make_url  # noqa: PLC0415
-
     try:
         parsed = make_url(url)
     except (SQLAlchemyError, ValueError) as error:
@@ -256,7 +257,10 @@ def _without_password(url: str) -> str:
 
 
 def _unreadable(place: str, error: Exception) -> RunError:
-    reason = str(error.__cause__ or error).splitlines()[0]
+    if isinstance(error, ValidationError):
+        reason = f"an architecture is wrong: {error.errors()[0]['msg']}"
+    else:
+        reason = str(error.__cause__ or error).splitlines()[0]
     return RunError(f"{place} is not a ledger that can be read: {reason}")
 
 

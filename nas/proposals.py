@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from typing import Any, NamedTuple
 
+from optuna.distributions import CategoricalDistribution
 from optuna.trial import Trial, TrialState
 
 from nas.config import SearchConfig
@@ -14,6 +15,7 @@ from nas.ledger import SUFFIXES, Ledger, curve_points, result_attributes, row_at
 from nas.samplers import ARCHITECTURE_SAMPLERS, build_sampler
 from nas.samplers.architecture_sampler import nothing_fits
 from nas.samplers.history import HistoryStudy
+from search_space.alternatives import Parameter
 from search_space.architecture import Architecture, Task
 from search_space.cost import Costs, network_costs
 from search_space.cost.latency import Latency
@@ -152,6 +154,7 @@ class Proposals:
     ) -> None:
         """Tell a trained proposal's result; ``metrics`` has every objective."""
         attributes = result_attributes(metrics, result.curve, result.gpu_seconds, error=None)
+        attributes |= {"worker": result.worker}
         if latency is not None:
             attributes["latency"] = latency.model_dump(mode="json")
         trial_id = self._trial_id(proposal.number)
@@ -192,12 +195,25 @@ class Proposals:
 
     def _architecture(self, trial: Trial) -> Architecture:
         """What the sampler wants, parameter by parameter."""
-        vector = self.space.walk(
-            lambda parameter: parameter.choices.index(
-                trial.suggest_categorical(parameter.name, parameter.choices)
+        chosen_before = set(trial.params)  # by a driver that was interrupted
+
+        def choose(parameter: Parameter) -> int:
+            if parameter.name in chosen_before:
+                self._draw_again(trial, parameter)
+            value = trial.suggest_categorical(parameter.name, parameter.choices)
+            return parameter.choices.index(value)
+
+        return self.space.decode(self.space.walk(choose))
+
+    def _draw_again(self, trial: Trial, parameter: Parameter) -> None:
+        """Use up the random numbers of a choice that is stored, as those after it come next."""
+        if parameter.name not in trial.relative_params:
+            self.study.sampler.sample_independent(
+                self.study,
+                self._storage.get_trial(self._trial_id(trial.number)),
+                parameter.name,
+                CategoricalDistribution(parameter.choices),
             )
-        )
-        return self.space.decode(vector)
 
     def _turn_away(
         self, trial: Trial, architecture: Architecture, violations: dict[str, float]

@@ -104,7 +104,7 @@ class Search:
         self._done_before = self.proposals.trained + len(self._repeated)
         rows = [*ledger.evaluations("search"), *self._repeated]
         self.failed = sum(row.error is not None for row in rows)
-        self._failures_in_a_row = 0
+        self._failures_in_a_row = {"trials": 0, "measurements": 0}
         self._last_error = ""
 
     @property
@@ -151,9 +151,10 @@ class Search:
         measured = meter([proposal.architecture for proposal in batch])
         for proposal, latency in zip(batch, measured, strict=True):
             if isinstance(latency, str):
-                self._note_failure(latency)
+                self._note_failure(latency, "measurements")
                 self.proposals.fail(proposal, latency)
                 continue
+            self._failures_in_a_row["measurements"] = 0
             self.latencies.put(proposal.architecture, latency)
         self._turn_away_slow()
         self._ready = deque(self._job(proposal) for proposal in self.proposals.unfinished)
@@ -170,7 +171,7 @@ class Search:
         }
         if latency is not None:
             metrics["latency_ms"] = latency.latency_ms
-        self._failures_in_a_row = 0
+        self._failures_in_a_row["trials"] = 0
         if job.proposal is None:
             self._add_repeat(job, metrics, result, error=None)
         else:
@@ -179,7 +180,7 @@ class Search:
     def failed_with(self, job: Job, error: str) -> None:
         """Record that a job raised, or its worker died; the search goes on."""
         self._running.discard(job)
-        self._note_failure(error)
+        self._note_failure(error, "trials")
         if job.proposal is not None:
             self.proposals.fail(job.proposal, error)
         else:
@@ -300,15 +301,16 @@ class Search:
         self._repeated.append(row)
 
     def _check_failures(self) -> None:
-        if self._failures_in_a_row >= self.config.search.max_failures:
-            raise TooManyFailures(
-                f"{self._failures_in_a_row} trials in a row failed (search.max_failures); "
-                f"the last one with:\n{self._last_error}"
-            )
+        for kind, count in self._failures_in_a_row.items():
+            if count >= self.config.search.max_failures:
+                raise TooManyFailures(
+                    f"{count} {kind} in a row failed (search.max_failures); "
+                    f"the last one with:\n{self._last_error}"
+                )
 
-    def _note_failure(self, error: str) -> None:
+    def _note_failure(self, error: str, kind: Literal["trials", "measurements"]) -> None:
         self.failed += 1
-        self._failures_in_a_row += 1
+        self._failures_in_a_row[kind] += 1
         self._last_error = error
 
     def _job(self, proposal: Proposal) -> Job:

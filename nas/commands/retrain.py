@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -55,6 +57,10 @@ def run_retrain_command(
         console.print_json(data=rows)
     else:
         console.print(_table(rows))
+        for row in rows:
+            console.print(
+                f"{row['arch_id']} is {row['description']}", highlight=False, markup=False
+            )
         console.print(f"models and curves are in {run.retrain_folder}", soft_wrap=True)
 
 
@@ -136,9 +142,6 @@ class _Printer:
     """A line every few seconds: how far the trainings are."""
 
     def __init__(self, console: Console) -> None:
-        import time  # noqa: PLC0415
-
-        self._clock = time.monotonic
         self._console = console
         self._next = 0.0
         self._latest: dict[str, str] = {}
@@ -149,8 +152,8 @@ class _Printer:
         )
         name = progress.retraining.folder.name
         self._latest[name] = f"{name}: epoch {progress.epoch}/{progress.epochs}{accuracy}"
-        if self._clock() >= self._next:
-            self._next = self._clock() + LOG_EVERY_SECONDS
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + LOG_EVERY_SECONDS
             self._console.print(" | ".join(self._latest.values()), highlight=False, soft_wrap=True)
 
 
@@ -204,14 +207,15 @@ def _row(ledger: Ledger, task: Task, architecture: Architecture, kind: str) -> d
 
 
 def _table(rows: Sequence[dict[str, Any]]) -> Table:
-    table = Table(title="retrained in full", title_justify="left")
-    for heading in ("network", "parameters", "MACs", "proxy validation", "validation", "test"):
-        table.add_column(heading, justify="left" if heading == "network" else "right")
+    table = Table(title="retrained in full", title_justify="left", box=box.SIMPLE_HEAD)
+    table.add_column("network")
+    for heading in ("parameters", "MACs", "proxy validation", "validation", "test"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
         proxy = _with_error(row["proxy_val_accuracy"], row["proxy_standard_error"], row["proxy_n"])
         test = _with_error(row["test_accuracy"], row["test_standard_error"], row["n"])
         table.add_row(
-            f"{row['kind']} {row['arch_id']}\n{row['description']}".replace("[", r"\["),
+            f"{row['kind']}\n{row['arch_id']}",
             f"{row['params']:,}",
             format_quantity(row["macs"]),
             proxy,

@@ -52,47 +52,52 @@ def run_search_command(
         _check_same_search(run, config)
     task = load_task(config)
     check_search(config, task)
-    if not resume:
-        run = RunFolder.create(runs, config)
-    with run.driving():
-        if resume:
-            save_config(config, run.config_file)
-        ledger = _open_ledger(config, run)
-        run.write_json("task.json", task.model_dump(mode="json"))
-        _announce(console, config, run, resumed=resume)
-        try:
-            search = _search(console, config, run, ledger, task)
-        except KeyboardInterrupt:
-            finished = sum(row.state == "complete" for row in ledger.evaluations("search"))
-            console.print(
-                f"\nstopped: {finished} of {config.search.n_trials} trials are finished and kept; "
-                f"continue with: nas search {config_file} name={config.name} --resume",
-                soft_wrap=True,
-            )
-            raise
-        run.write_json("state.json", {"finished": True, "trained": search.proposals.trained})
-        report_search(console, run, config, ledger)
-
-
-def _search(
-    console: Console, config: SearchConfig, run: RunFolder, ledger: Ledger, task: Task
-) -> Search:
     with connected(config.ray):
         slots = trials_at_once(config.resources)
         concurrency = min(config.search.concurrency or slots, slots)
-        latencies = (
-            LatencyCache(run.latency_file, task, config.latency) if config.uses_latency else None
+        if not resume:
+            run = RunFolder.create(runs, config)
+        with run.driving():
+            if resume:
+                save_config(config, run.config_file)
+            ledger = _open_ledger(config, run)
+            run.write_json("task.json", task.model_dump(mode="json"))
+            _announce(console, config, run, resumed=resume)
+            try:
+                search = _search(console, config, run, ledger, task, concurrency)
+            except KeyboardInterrupt:
+                finished = sum(row.state == "complete" for row in ledger.evaluations("search"))
+                console.print(
+                    f"\nstopped: {finished} of {config.search.n_trials} trials are finished and "
+                    f"kept; continue with: nas search {config_file} name={config.name} --resume",
+                    soft_wrap=True,
+                )
+                raise
+            run.write_json("state.json", {"finished": True, "trained": search.proposals.trained})
+            report_search(console, run, config, ledger)
+
+
+def _search(
+    console: Console,
+    config: SearchConfig,
+    run: RunFolder,
+    ledger: Ledger,
+    task: Task,
+    concurrency: int,
+) -> Search:
+    latencies = (
+        LatencyCache(run.latency_file, task, config.latency) if config.uses_latency else None
+    )
+    search = Search(config, ledger, task, concurrency=concurrency, latencies=latencies)
+    with ProgressDisplay(console, search.status) as display:
+        run_search(
+            search,
+            assignment_of(config, task, config.proxy),
+            config.resources,
+            concurrency=concurrency,
+            on_change=display.update,
         )
-        search = Search(config, ledger, task, concurrency=concurrency, latencies=latencies)
-        with ProgressDisplay(console, search.status) as display:
-            run_search(
-                search,
-                assignment_of(config, task, config.proxy),
-                config.resources,
-                concurrency=concurrency,
-                on_change=display.update,
-            )
-        return search
+    return search
 
 
 def _open_ledger(config: SearchConfig, run: RunFolder) -> Ledger:

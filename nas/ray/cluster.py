@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import ray
 
 from nas.config import RaySettings, ResourceSettings
+
+CONNECT_SECONDS = 10.0
 
 
 class ClusterError(RuntimeError):
@@ -27,6 +30,7 @@ def connected(settings: RaySettings) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
+    _check_reachable(settings.address)
     on_terminate = signal.getsignal(signal.SIGTERM)
     try:
         if settings.address is None:
@@ -51,6 +55,19 @@ def connected(settings: RaySettings) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _check_reachable(address: str | None) -> None:
+    """See that something listens at the address: Ray itself would wait for minutes."""
+    host, colon, port = (address or "").removeprefix("ray://").rpartition(":")
+    if not colon or not port.isdigit():
+        return  # None, "auto", or a name that Ray resolves
+    try:
+        socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
+    except OSError as error:
+        raise ClusterError(
+            f"no Ray cluster answers at ray.address={address!r}: {error.strerror or error}"
+        ) from error
 
 
 def trials_at_once(resources: ResourceSettings) -> int:

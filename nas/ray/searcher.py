@@ -55,7 +55,6 @@ class SearchJobs(Searcher):
             self._record(job, trial_id, result, error=error)
         except Exception as failure:  # noqa: BLE001 (raised again by the caller, outside Tune)
             self.error = failure
-        self._on_change()
 
     def _record(
         self, job: Job, trial_id: str, result: dict[str, Any] | None, *, error: bool

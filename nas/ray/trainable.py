@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+import ray
 import torch
 from ray import tune
 
@@ -54,6 +55,7 @@ class TrainingTrainable(tune.Trainable):
             return {"done": True, "error": traceback_of(error)}
         if isinstance(found, Progress):
             return {**found._asdict(), "done": False}
+        found = found._replace(worker=f"node {ray.get_runtime_context().get_node_id()[:12]}")
         return {"done": True, "outcome": list(found)}  # a list: Tune would flatten a dict
 
     def _evaluation(self, config: Mapping[str, Any]) -> Iterator[Progress | EvaluationResult]:

@@ -64,13 +64,14 @@ def nas_command(*arguments: object) -> list[str]:
 
 
 def command_in(
-    folder: Path, environment: dict[str, str], *arguments: object
+    folder: Path, environment: dict[str, str], *arguments: object, umask: int = -1
 ) -> subprocess.CompletedProcess[str]:
     """Run ``nas ARGUMENTS`` in a process of its own."""
     return subprocess.run(
         nas_command(*arguments),
         cwd=folder,
         env=environment,
+        umask=umask,
         capture_output=True,
         text=True,
         timeout=240,

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Engine
 
 from nas.config import SearchConfig
 from nas.evaluate import EvaluationResult
-from nas.ledger import Ledger
+from nas.ledger import MAXIMISED, SUFFIXES, Ledger
 from nas.proposals import Proposals
 from nas.run_folder import RunFolder
 from search_space.alternatives import Parameter
@@ -178,6 +178,23 @@ def start(runs: Path) -> Callable[[SearchConfig], tuple[RunFolder, Ledger]]:
     def make(config: SearchConfig) -> tuple[RunFolder, Ledger]:
         run = RunFolder.create(runs, config)
         return run, Ledger.create(config, run)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def in_memory() -> Callable[[SearchConfig], Ledger]:
+    """A ledger without a file, for what needs no second connection."""
+
+    def make(config: SearchConfig) -> Ledger:
+        storage = optuna.storages.InMemoryStorage()
+        for name, suffix in SUFFIXES.items():
+            objectives = config.objectives if name == "search" else ("val_accuracy",)
+            directions = ["maximize" if o in MAXIMISED else "minimize" for o in objectives]
+            optuna.create_study(
+                study_name=config.name + suffix, storage=storage, directions=directions
+            )
+        return Ledger(storage, config.name, "memory")
 
     return make
 

@@ -1,0 +1,54 @@
+"""A search under a measured latency limit: metered in batches, with the device to itself."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from tiny_search import query, read_json, write_search
+
+pytestmark = pytest.mark.ray
+
+
+def test_latency_is_measured_before_training_and_the_slow_are_turned_away(tmp_path, nas):
+    search_file = write_search(
+        tmp_path / "tiny.yaml",
+        objectives=["val_accuracy", "latency_ms"],
+        sampler={"name": "random"},
+        search={"n_trials": 6, "finalist_seeds": 1},
+        latency={"repeats": 5, "warmup": 1, "candidates_per_batch": 4},
+    )
+    done = nas("search", search_file)
+    assert done.returncode == 0, done.stderr
+    run = tmp_path / "runs" / "tiny"
+    records = [json.loads(line) for line in (run / "latency.jsonl").read_text().splitlines()]
+    assert len(records) == 6
+    for record in records:
+        latency = record["latency"]
+        assert latency["latency_ms"] > 0
+        assert latency["spread_ms"] >= 0
+        assert (latency["repeats"], latency["batch_size"], latency["threads"]) == (5, 1, 1)
+        assert latency["device"]
+    measured = {record["arch_id"]: record["latency"]["latency_ms"] for record in records}
+    front = read_json(query(tmp_path, "frontier", "tiny", "--x", "latency_ms", "--json"))
+    assert front
+    for member in front:
+        assert member["metrics"]["latency_ms"] == measured[member["arch_id"]]
+
+    # A limit in the middle of what this machine needs turns some away, and trains the others.
+    limit = sorted(measured.values())[3]
+    limited = nas("search", search_file, f"limits.latency_ms={limit}", "name=limited")
+    assert limited.returncode == 0, limited.stderr
+    status = read_json(query(tmp_path, "status", "limited", "--json"))
+    assert status["trained"] == 6
+    rejections = status["rejections"]["latency_ms"]
+    assert rejections["count"] == status["trials"]["rejected"] > 0
+    assert rejections["smallest"] > limit
+    assert rejections["examples"]
+
+
+def test_determinism_cannot_be_promised_with_latency(tmp_path, nas):
+    search_file = write_search(tmp_path / "tiny.yaml", objectives=["val_accuracy", "latency_ms"])
+    done = nas("search", search_file, "search.deterministic=true")
+    assert done.returncode == 1
+    assert "search.deterministic cannot hold with a measured latency_ms" in done.stderr
