@@ -15,6 +15,8 @@ import yaml
 
 from nas.cli import main
 
+ROOT = Path(__file__).parents[2]
+
 SPACE = {
     "name": "tiny",
     "expansion": 2,

@@ -199,7 +199,7 @@ def in_memory() -> Callable[[SearchConfig], Ledger]:
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def propose_from(task: Task) -> Callable[..., Proposals]:
     """The proposals of a ledger, as a driver that was just started sees them."""
 
@@ -209,7 +209,7 @@ def propose_from(task: Task) -> Callable[..., Proposals]:
     return begin
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def finish(
     trained: Callable[..., EvaluationResult], costs: Callable[[Architecture], Costs]
 ) -> Callable[..., None]:

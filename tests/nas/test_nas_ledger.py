@@ -383,17 +383,30 @@ def test_a_storage_that_cannot_be_reached_is_an_error_without_the_password(
     )
 
 
-@pytest.fixture
-def finished(
-    config_of: ConfigOf, start: Start, propose_from: Begin, finish: Finish
-) -> tuple[SearchConfig, RunFolder]:
+@pytest.fixture(scope="module")
+def closed(
+    config_of: ConfigOf,
+    propose_from: Begin,
+    finish: Finish,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> RunFolder:
     """A run with a few rows, closed."""
     config = config_of()
-    run, ledger = start(config)
+    run = RunFolder.create(tmp_path_factory.mktemp("closed"), config)
+    ledger = Ledger.create(config, run)
     proposals = propose_from(config, ledger)
     for _ in range(4):
         finish(proposals, proposals.propose())
-    return config, run
+    return run
+
+
+@pytest.fixture
+def finished(closed: RunFolder, tmp_path: Path) -> tuple[SearchConfig, RunFolder]:
+    """A copy of it."""
+    run = RunFolder(tmp_path / "first")
+    shutil.copytree(closed.path, run.path)
+    assert [len(rows) for rows in everything(run.config(), run)] == [4, 0, 0, 0]
+    return run.config(), run
 
 
 def test_a_missing_ledger_is_named(finished: tuple[SearchConfig, RunFolder]) -> None:

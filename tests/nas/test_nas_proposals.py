@@ -107,7 +107,6 @@ class TestInterruptions:
     def test_a_proposal_that_was_being_asked_is_asked_again(
         self,
         config_of: Callable[..., SearchConfig],
-        start: Start,
         in_memory: InMemory,
         propose_from: Begin,
         finish: Finish,
@@ -120,14 +119,13 @@ class TestInterruptions:
         expected = proposed_by(reference, finish, 6)
 
         config = config_of(name="stopped", sampler=strategy(name))
-        run, ledger = start(config)
+        ledger = in_memory(config)
         first = proposed_by(propose_from(config, ledger), finish, 4)
         number = len(ledger.study("search").trials)
         asked = reference.study.trials[number]
         _leave_half_asked(ledger, config.name, asked, chosen)
-        del ledger
 
-        proposals = propose_from(config, Ledger.open(config, run))
+        proposals = propose_from(config, ledger)
         assert proposals.half_asked
         assert proposals.unfinished == []
         proposal = proposals.propose()
@@ -236,7 +234,7 @@ def die_at_write(storage: BaseStorage, number: int, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("name", ["pareto_local_search", "nsga2"])
-@pytest.mark.parametrize("write", range(0, 150, 5))
+@pytest.mark.parametrize("write", range(1, 150, 10))
 def test_whichever_write_is_the_last_one_the_search_goes_on_as_if_it_were_not(
     config_of: Callable[..., SearchConfig],
     in_memory: InMemory,

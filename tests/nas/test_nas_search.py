@@ -526,7 +526,8 @@ def test_what_cannot_be_measured_is_a_failure(
     search = begin(timed, ledger, cache_of(timed))
 
     def sometimes(architectures: Sequence[Architecture]) -> list[Latency | str]:
-        meter.busy.add(architectures[0])
+        if len(architectures) > 1:
+            meter.busy.add(architectures[0])
         return meter(architectures)
 
     jobs = drive(search, outcome, meter=sometimes)
@@ -537,7 +538,7 @@ def test_what_cannot_be_measured_is_a_failure(
     assert {row.state for row in failed} == {"fail"}
     assert meter.busy.isdisjoint(job.architecture for job in jobs)
     assert sum(row.state == "complete" for row in rows) == 7
-    assert search.status().failed == len(failed)
+    assert search.status().failed == len(failed) > 1
     assert all(cache_of(timed).get(architecture) is None for architecture in meter.busy)
 
 

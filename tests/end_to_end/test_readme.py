@@ -1,0 +1,72 @@
+"""Every command and every piece of Python in the README works."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+import pytest
+import yaml
+from tiny_search import ROOT, command_in, query
+
+from nas.config import load_config
+from search_space.space import SearchSpace
+
+pytestmark = pytest.mark.ray
+
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+COMMANDS = [line.split("   #")[0].strip() for block in blocks("sh") for line in block.splitlines()]
+QUERIES = [c for c in COMMANDS if c.startswith(("nas status", "nas frontier", "nas describe"))]
+SEARCHES = [c for c in COMMANDS if c.startswith("nas search")]
+RETRAININGS = [c for c in COMMANDS if c.startswith("nas retrain")]
+
+
+def test_no_command_is_left_out_here():
+    makes = ["make quickstart", "make test"]
+    assert sorted(COMMANDS) == sorted([*makes, *QUERIES, *SEARCHES, *RETRAININGS])
+    makefile = (ROOT / "Makefile").read_text()
+    assert all(re.search(rf"^{target.split()[1]}:", makefile, re.MULTILINE) for target in makes)
+
+
+@pytest.mark.parametrize("command", QUERIES)
+def test_a_query_answers(finished_run, command):
+    arguments = ["tiny" if word == "digits" else word for word in shlex.split(command)[1:]]
+    done = query(finished_run, *arguments)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+@pytest.mark.parametrize("command", SEARCHES)
+def test_a_search_is_configured(command):
+    _, _, config_file, *rest = shlex.split(command)
+    overrides = [word for word in rest if word != "--resume"]
+    config = load_config(ROOT / config_file, overrides)
+    assert SearchSpace.from_mapping(config.space).size > 1
+
+
+@pytest.mark.parametrize("command", RETRAININGS)
+def test_a_retraining_runs(finished_run, environment, command):
+    arguments = ["tiny" if word == "digits" else word for word in shlex.split(command)[1:]]
+    done = command_in(finished_run, environment, *arguments)
+    assert done.returncode == 0, done.stderr
+    assert "test" in done.stdout
+
+
+def test_the_space_in_the_readme_loads():
+    (text,) = blocks("yaml")
+    assert SearchSpace.from_mapping(yaml.safe_load(text), "README.md").size > 100
+
+
+def test_the_python_in_the_readme_runs(finished_run, monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    retrained = finished_run / "runs" / "tiny" / "retrain"
+    model_file = min(retrained.glob("*/model.pt"))
+    for block in blocks("python"):
+        exec(block.replace("runs/digits/retrain/ARCH_ID-seed0/model.pt", str(model_file)), {})
+    assert "160308" in capsys.readouterr().out
