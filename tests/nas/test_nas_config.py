@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import resource
-import subprocess
-import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -323,25 +321,15 @@ def test_the_shipped_search_is_saved_and_read_back(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_leaves_the_saved_configuration_whole(
-    config_of: Callable[..., SearchConfig], tmp_path: Path
+    config_of: Callable[..., SearchConfig],
+    tmp_path: Path,
+    full_disk: Callable[[int], AbstractContextManager[None]],
 ) -> None:
     file = tmp_path / "config.yaml"
     save_config(config_of(), file)
     before = file.read_text()
-    code = (
-        "import sys; from pathlib import Path; from nas.config import load_config, save_config\n"
-        "path = Path(sys.argv[1]); save_config(load_config(path, ['seed=4']), path)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(file)],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=CONFIGS.parent,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64)),
-    )
-    assert done.returncode != 0
-    assert "File too large" in done.stderr
+    with pytest.raises(OSError, match="File too large"), full_disk(64):
+        save_config(config_of(seed=4), file)
     assert file.read_text() == before
     assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]
 

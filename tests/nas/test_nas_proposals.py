@@ -234,7 +234,7 @@ def die_at_write(storage: BaseStorage, number: int, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("name", ["pareto_local_search", "nsga2"])
-@pytest.mark.parametrize("write", range(1, 150, 10))
+@pytest.mark.parametrize("write", range(1, 150, 15))
 def test_whichever_write_is_the_last_one_the_search_goes_on_as_if_it_were_not(
     config_of: Callable[..., SearchConfig],
     in_memory: InMemory,

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -195,24 +194,14 @@ def test_a_file_is_replaced(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_a_full_disk_keeps_the_old_content(tmp_path: Path) -> None:
-    """The limit of a process's file size stands for the disk: part of the file is written."""
+def test_a_full_disk_keeps_the_old_content(
+    tmp_path: Path, full_disk: Callable[[int], AbstractContextManager[None]]
+) -> None:
     file = tmp_path / "state.json"
     write_whole(file, "whole")
-    code = (
-        "import sys; from pathlib import Path; from nas.run_folder import RunError, write_whole\n"
-        "try: write_whole(Path(sys.argv[1]), 'x' * 100_000)\n"
-        "except RunError as error: print(error)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(file)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)),
-    )
-    assert done.stdout == f"cannot write {file}: File too large\n"
+    with pytest.raises(RunError) as caught, full_disk(4096):
+        write_whole(file, "x" * 100_000)
+    assert str(caught.value) == f"cannot write {file}: File too large"
     assert file.read_text() == "whole"
     assert list(tmp_path.iterdir()) == [file]
 
