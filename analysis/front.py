@@ -167,17 +167,28 @@ def spread(evaluations: Iterable[Evaluation]) -> float | None:
     Args:
         evaluations: a search's own, in the ledger's order; its repeats may follow.
     """
-    first: dict[str, float] = {}
-    for evaluation in evaluations:
-        if evaluation.state == "complete" and "val_accuracy" in evaluation.metrics:
-            first.setdefault(evaluation.arch_id, evaluation.metrics["val_accuracy"])
-    return float(np.std(list(first.values()), ddof=1)) if len(first) > 1 else None
+    first = _first_accuracies(evaluations)
+    return float(np.std(first, ddof=1)) if len(first) > 1 else None
+
+
+def quartile_range(evaluations: Iterable[Evaluation]) -> float | None:
+    """Like :func:`spread`, as the interquartile range: a few collapsed networks do not widen it."""
+    first = _first_accuracies(evaluations)
+    return float(np.subtract(*np.percentile(first, [75, 25]))) if len(first) > 1 else None
 
 
 def primitive_counts(candidates: Iterable[Candidate]) -> dict[str, int]:
     """For each type of primitive, how many distinct architectures have it in some block."""
     distinct = {candidate.architecture for candidate in candidates}
     return dict(Counter(kind for a in distinct for kind in sorted(set(a.primitive_types()))))
+
+
+def _first_accuracies(evaluations: Iterable[Evaluation]) -> list[float]:
+    first: dict[str, float] = {}
+    for evaluation in evaluations:
+        if evaluation.state == "complete" and "val_accuracy" in evaluation.metrics:
+            first.setdefault(evaluation.arch_id, evaluation.metrics["val_accuracy"])
+    return list(first.values())
 
 
 def check_name(name: str, known: Sequence[str], what: str) -> None:

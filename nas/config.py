@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import re
 from collections.abc import Sequence
@@ -46,6 +48,8 @@ class SearchSettings(Value):
     concurrency: int | None = Field(default=None, ge=1)  # trials at once; None fills the cluster
     deterministic: bool = False  # proposal n sees only results before n - concurrency
     finalist_seeds: int = Field(default=3, ge=1)  # evaluations of each member of the front
+    noise_candidates: int = Field(default=4, ge=0)  # random trained ones that get as many, to
+    # measure the deviation from seed to seed where the front does not choose
     max_failures: int = Field(default=10, ge=1)  # raising trials in a row that stop the search
 
 
@@ -59,10 +63,20 @@ class ResourceSettings(Value):
 class RaySettings(Value):
     """Where to run: ``address`` is all that a cluster needs; None starts a local Ray."""
 
-    address: str | None = None  # "auto", "ray://host:10001" or "host:6379"
+    address: str | None = None  # "auto" (on a node of the cluster) or "host:6379"
+
+    @field_validator("address")
+    @classmethod
+    def _no_client(cls, address: str | None) -> str | None:
+        if address is not None and address.startswith("ray://"):
+            raise ValueError(
+                f"Ray Client does not carry a search, got {address!r}: run it on a node of the "
+                "cluster with address auto or host:6379 (or as a Ray job)"
+            )
+        return address
 
 
-class LatencyLimits(LatencySettings):
+class LatencyMetering(LatencySettings):
     """How latency is measured when it is an objective or limited."""
 
     candidates_per_batch: int = Field(default=16, ge=1)  # measured together, between trainings
@@ -85,7 +99,7 @@ class SearchConfig(Value):
     retrain_seeds: int = Field(default=1, ge=1)  # full trainings of each architecture retrained
     resources: ResourceSettings = ResourceSettings()
     ray: RaySettings = RaySettings()
-    latency: LatencyLimits = LatencyLimits()
+    latency: LatencyMetering = LatencyMetering()
     storage: str | None = None  # a database URL; None keeps the ledger in the run's folder
 
     @field_validator("name")
@@ -110,7 +124,27 @@ class SearchConfig(Value):
             raise ValueError(
                 "search.deterministic cannot hold with a measured latency_ms as objective or limit"
             )
+        if self.search.deterministic and self.search.concurrency is None:
+            raise ValueError(
+                "search.deterministic needs search.concurrency, since what a proposal may see "
+                "follows from it (a machine that holds fewer trials at once is slower, not other)"
+            )
         return self
+
+    @property
+    def cost_objective(self) -> str:
+        """What accuracy is weighed against in the front that is shown."""
+        return next((o for o in self.objectives if o != "val_accuracy"), "params")
+
+    @property
+    def proxy_id(self) -> str:
+        """Names the proxy recipe: evaluations by different recipes do not compare."""
+        return recipe_id(self.proxy)
+
+    @property
+    def retrain_id(self) -> str:
+        """Names the full recipe."""
+        return recipe_id(self.retrain)
 
     @property
     def uses_latency(self) -> bool:
@@ -120,6 +154,12 @@ class SearchConfig(Value):
     def search_space(self) -> SearchSpace:
         """The space that ``space`` describes."""
         return SearchSpace.from_mapping(self.space, f"search space of {self.name!r}")
+
+
+def recipe_id(recipe: Recipe) -> str:
+    """The first 8 hexadecimal digits of the SHA-256 of a recipe's content."""
+    text = json.dumps(recipe.model_dump(mode="json"), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> SearchConfig:
@@ -156,7 +196,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> SearchConfig:
         ) from error
     problems = [line for lines in unread.values() for line in lines]
     try:
-        config = validate(SearchConfig, merged, str(path))
+        config = _with_absolute_data_path(validate(SearchConfig, merged, str(path)))
     except DescriptionError as error:
         problems += [line for line in error.problems if line.partition(":")[0] not in unread]
     space = merged.get("space") if isinstance(merged, dict) else None
@@ -168,6 +208,14 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> SearchConfig:
     if problems:
         raise DescriptionError(str(path), problems)
     return config
+
+
+def _with_absolute_data_path(config: SearchConfig) -> SearchConfig:
+    """Workers run in folders of their own, and a run may be resumed from another one."""
+    given = config.data.path
+    if given is None or not Path(given).exists():
+        return config  # a data set's name on the hub, or missing, which loading says
+    return config.replace(data=config.data.model_copy(update={"path": str(Path(given).resolve())}))
 
 
 def save_config(config: SearchConfig, path: Path) -> None:

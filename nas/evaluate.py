@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
@@ -36,6 +37,11 @@ class EvaluationResult(NamedTuple):
     curve: list[dict[str, Any]]
     gpu_seconds: float
     worker: str = ""  # where it ran
+
+
+def traceback_of(error: BaseException) -> str:
+    """An exception as the ledger keeps it."""
+    return "".join(traceback.format_exception(error))
 
 
 def task_of(data: DataConfig, splits: ImageSplits) -> Task:

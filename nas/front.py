@@ -50,11 +50,12 @@ def losses(found: Sequence[Candidate], objectives: Sequence[str]) -> np.ndarray:
     ).reshape(len(found), len(objectives))
 
 
-def pareto_front(found: Sequence[Candidate], objectives: Sequence[str]) -> list[Candidate]:
+def pareto_front(found: Sequence[Candidate], objectives: Iterable[str]) -> list[Candidate]:
     """The candidates that no other one dominates, ordered by the last objective.
 
     Of candidates with equal objectives, the first.
     """
+    objectives = list(objectives)
     usable = [c for c in found if all(objective in c.metrics for objective in objectives)]
     if not usable:
         return []

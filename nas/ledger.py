@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Literal
 
 import optuna
@@ -21,6 +22,7 @@ from optuna.storages import BaseStorage, RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from pydantic import ValidationError
+from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -59,6 +61,7 @@ class Evaluation:
     state: str  # complete, pruned, fail, running
     architecture: Architecture
     seed: int  # of the training
+    recipe_id: str  # how it was trained
     metrics: Mapping[str, float]
     curve: Sequence[Mapping[str, Any]]
     gpu_seconds: float  # wall time on the trial's device, whichever it is
@@ -101,9 +104,10 @@ class Ledger:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ExperimentalWarning)
                 study.set_metric_names(list(config.objectives))
-            for suffix in filter(None, SUFFIXES.values()):
-                name = config.name + suffix
-                optuna.create_study(study_name=name, storage=storage, direction="maximize")
+            for kind in SUFFIXES:
+                if kind != "search":
+                    name = ledger.study_name(kind)
+                    optuna.create_study(study_name=name, storage=storage, direction="maximize")
             study.set_user_attr("format", FORMAT)  # last: a ledger that has it is whole
         except DuplicatedStudyError as error:
             raise RunError(
@@ -113,6 +117,30 @@ class Ledger:
         except STORAGE_ERRORS as error:
             raise _unreadable(place, error) from error
         return ledger
+
+    @classmethod
+    def resume(cls, config: SearchConfig, run: RunFolder) -> Ledger:
+        """The ledger of a run to go on with; made if the run died before it was whole.
+
+        Raises:
+            RunError: see :meth:`open`.
+        """
+        if config.storage is None and not run.ledger_file.is_file():
+            return cls.create(config, run)
+        storage, place = _connect(config, run)
+        ledger = cls(storage, config.name, place)
+        try:
+            names = optuna.get_all_study_names(storage)
+            begun = [name for name in map(ledger.study_name, SUFFIXES) if name in names]
+            if config.name in begun and ledger.study("search").user_attrs.get("format") == FORMAT:
+                return ledger
+            if config.name in begun and ledger.study("search").get_trials(deepcopy=False):
+                return cls.open(config, run)  # which says what is wrong with it
+            for name in begun:
+                optuna.delete_study(study_name=name, storage=storage)
+        except STORAGE_ERRORS as error:
+            raise _unreadable(place, error) from error
+        return cls.create(config, run)
 
     @classmethod
     def open(cls, config: SearchConfig, run: RunFolder) -> Ledger:
@@ -135,9 +163,13 @@ class Ledger:
             raise RunError(f"the ledger {place} has format {found}, this version reads {FORMAT}")
         return ledger
 
+    def study_name(self, kind: Kind) -> str:
+        """What one of the run's studies is called in the storage."""
+        return self.name + SUFFIXES[kind]
+
     def study(self, kind: Kind) -> optuna.Study:
         """One of the run's studies."""
-        return optuna.load_study(study_name=self.name + SUFFIXES[kind], storage=self.storage)
+        return optuna.load_study(study_name=self.study_name(kind), storage=self.storage)
 
     def evaluations(self, kind: Kind = "search") -> list[Evaluation]:
         """All rows of a study, by number. A trial that never got an architecture is no row.
@@ -153,7 +185,7 @@ class Ledger:
 
     def evaluation(self, kind: Kind, number: int) -> Evaluation:
         """One row of a study."""
-        study_id = self.storage.get_study_id_from_name(self.name + SUFFIXES[kind])
+        study_id = self.storage.get_study_id_from_name(self.study_name(kind))
         trial_id = self.storage.get_trial_id_from_study_id_trial_number(study_id, number)
         return _evaluation(kind, self.storage.get_trial(trial_id))
 
@@ -166,6 +198,7 @@ class Ledger:
         metrics: Mapping[str, float],
         curve: Sequence[Mapping[str, Any]],
         gpu_seconds: float,
+        recipe_id: str,
         error: str | None = None,
     ) -> Evaluation:
         """Add a finished row to a study other than the search's own, in one step."""
@@ -174,7 +207,7 @@ class Ledger:
             create_trial(
                 state=TrialState.FAIL if error else TrialState.COMPLETE,
                 values=None if error else [metrics["val_accuracy"]],
-                user_attrs=row_attributes(architecture, seed=seed)
+                user_attrs=row_attributes(architecture, seed=seed, recipe_id=recipe_id)
                 | result_attributes(metrics, curve, gpu_seconds, error),
                 intermediate_values=curve_points(curve),
             )
@@ -182,7 +215,7 @@ class Ledger:
         return _evaluation(kind, study.get_trials(deepcopy=False)[-1])
 
 
-def row_attributes(architecture: Architecture, *, seed: int) -> dict[str, Any]:
+def row_attributes(architecture: Architecture, *, seed: int, recipe_id: str) -> dict[str, Any]:
     """What a row says of its proposal, as Optuna user attributes.
 
     The architecture is last: attributes are written one by one, and a row that has it has all.
@@ -223,8 +256,9 @@ def _evaluation(kind: Kind, trial: FrozenTrial) -> Evaluation:
         kind=kind,
         number=trial.number,
         state=trial.state.name.lower(),
-        architecture=Architecture.from_json(attributes["architecture"]),
+        architecture=_parsed(attributes["architecture"]),
         seed=attributes.get("seed", 0),
+        recipe_id=attributes.get("recipe_id", ""),
         metrics=attributes.get("metrics", {}) if complete else {},
         curve=attributes.get("curve", []),
         gpu_seconds=attributes.get("gpu_seconds", 0.0),
@@ -235,14 +269,38 @@ def _evaluation(kind: Kind, trial: FrozenTrial) -> Evaluation:
     )
 
 
+@lru_cache(maxsize=100_000)
+def _parsed(text: str) -> Architecture:
+    """Ledgers are read again and again while a search runs; their architectures do not change."""
+    return Architecture.from_json(text)
+
+
 def _connect(config: SearchConfig, run: RunFolder) -> tuple[BaseStorage, str]:
     file = URL.create("sqlite", database=str(run.ledger_file))  # whatever the path's characters
     url = config.storage or file.render_as_string()
     place = str(run.ledger_file) if config.storage is None else _without_password(url)
     try:
-        return optuna.storages.get_storage(RDBStorage(url)), place
+        # A server may close a connection that was idle while a network trained.
+        backend = RDBStorage(url, engine_kwargs={"pool_pre_ping": config.storage is not None})
+        if config.storage is None:
+            _write_ahead(backend)
+        return optuna.storages.get_storage(backend), place
     except (*STORAGE_ERRORS, ImportError, ValueError, RuntimeError) as error:
         raise _unreadable(place, error) from error
+
+
+def _write_ahead(backend: RDBStorage) -> None:
+    """Let SQLite write ahead: a commit then survives a killed process without waiting for the disk.
+
+    (After a power cut the last trials may be missing; the file stays whole.)
+    """
+
+    def set_up(connection: Any, _: Any) -> None:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+
+    event.listen(backend.engine, "connect", set_up)
+    backend.engine.dispose()  # connections made before this are not set up
 
 
 def _without_password(url: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from typing import Any, NamedTuple
 
 from optuna.distributions import CategoricalDistribution
@@ -11,7 +10,7 @@ from optuna.trial import Trial, TrialState
 from nas.config import SearchConfig
 from nas.constraints import Rejections, SpaceExhausted
 from nas.evaluate import EvaluationResult
-from nas.ledger import SUFFIXES, Ledger, curve_points, result_attributes, row_attributes
+from nas.ledger import Ledger, curve_points, result_attributes, row_attributes
 from nas.samplers import ARCHITECTURE_SAMPLERS, build_sampler
 from nas.samplers.architecture_sampler import nothing_fits
 from nas.samplers.history import HistoryStudy
@@ -52,7 +51,7 @@ class Proposals:
         self.space = config.search_space()
         self._lag = concurrency if config.search.deterministic else None
         self._storage = ledger.storage
-        self.study = HistoryStudy(config.name + SUFFIXES["search"], ledger.storage)
+        self.study = HistoryStudy(ledger.study_name("search"), ledger.storage)
         self.rejections = Rejections(self.study.user_attrs.get("rejections"))
         self._sampler = build_sampler(
             config.sampler.name,
@@ -127,7 +126,7 @@ class Proposals:
             costs = self.costs(architecture)
             violations = self.config.limits.static_violations(costs)
             if not violations and architecture not in self._known:
-                _record(trial, row_attributes(architecture, seed=self.config.seed))
+                _record(trial, self._row(architecture))
                 proposal = Proposal(trial.number, architecture)
                 self._known[architecture] = trial.number
                 self._unfinished[trial.number] = proposal
@@ -158,10 +157,11 @@ class Proposals:
         if latency is not None:
             attributes["latency"] = latency.model_dump(mode="json")
         trial_id = self._trial_id(proposal.number)
-        self._set_attributes(trial_id, attributes)
         # The storage's own call: Trial.report refuses studies with several objectives.
         for epoch, accuracy in curve_points(result.curve).items():
             self._storage.set_trial_intermediate_value(trial_id, epoch, accuracy)
+        last = {"metrics": attributes.pop("metrics")}  # with it, the result is whole
+        self._set_attributes(trial_id, attributes | last)
         self.study.tell(proposal.number, [metrics[name] for name in self.config.objectives])
         del self._unfinished[proposal.number]
         self.trained += 1
@@ -225,9 +225,12 @@ class Proposals:
             self._save_rejections()
         else:
             violations = {"repeats_trial": float(self._known[architecture])}
-        attributes = row_attributes(architecture, seed=self.config.seed)
+        attributes = self._row(architecture)
         _record(trial, {"violation": violations} | attributes)
         self.study.tell(trial, state=TrialState.FAIL)
+
+    def _row(self, architecture: Architecture) -> dict[str, Any]:
+        return row_attributes(architecture, seed=self.config.seed, recipe_id=self.config.proxy_id)
 
     def _set_attributes(self, trial_id: int, attributes: dict[str, Any]) -> None:
         for name, value in attributes.items():
@@ -259,6 +262,10 @@ class Proposals:
                 if trial.user_attrs.keys() & {"violation", "error"}:
                     # The driver died between a trial's last attribute and its end.
                     self.study.tell(trial.number, state=TrialState.FAIL)
+                elif "metrics" in trial.user_attrs:  # likewise
+                    metrics = trial.user_attrs["metrics"]
+                    self.study.tell(trial.number, [metrics[o] for o in self.config.objectives])
+                    self.trained += 1
                 else:
                     self._unfinished[trial.number] = Proposal(trial.number, architecture)
             if not trial.user_attrs.get("violation"):
@@ -269,8 +276,3 @@ class Proposals:
 def _record(trial: Trial, attributes: dict[str, Any]) -> None:
     for name, value in attributes.items():
         trial.set_user_attr(name, value)
-
-
-def traceback_of(error: BaseException) -> str:
-    """An exception as the ledger keeps it."""
-    return "".join(traceback.format_exception(error))

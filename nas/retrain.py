@@ -24,17 +24,20 @@ CHECKPOINT_EVERY_EPOCHS = 5
 
 @dataclass(frozen=True)
 class Retraining:
-    """One full training, and its folder ``retrain/ARCH_ID-seedN``."""
+    """One full training, and its folder ``retrain/ARCH_ID-RECIPE-seedN``."""
 
     architecture: Architecture
     seed: int
+    recipe_id: str
     folder: Path
 
     @classmethod
-    def of(cls, architecture: Architecture, seed: int, run: RunFolder) -> Retraining:
-        """The training of ``architecture`` with ``seed`` in ``run``."""
-        folder = run.retrain_folder / f"{architecture.arch_id}-seed{seed}"
-        return cls(architecture, seed, folder)
+    def of(
+        cls, architecture: Architecture, seed: int, config: SearchConfig, run: RunFolder
+    ) -> Retraining:
+        """The training of ``architecture`` with ``seed`` by the run's recipe."""
+        name = f"{architecture.arch_id}-{config.retrain_id}-seed{seed}"
+        return cls(architecture, seed, config.retrain_id, run.retrain_folder / name)
 
     @property
     def checkpoint_file(self) -> Path:
@@ -85,19 +88,14 @@ class Retraining:
         }
         save_checkpoint(self.model_file, model)
         write_curve(self.folder / "curve.csv", curve)
-        costs = network_costs(self.architecture, task)
-        static = {
-            "params": costs.params,
-            "macs": costs.macs,
-            "activations": costs.activations,
-        }
         row = ledger.add(
             "retrain",
             self.architecture,
             seed=self.seed,
-            metrics=metrics | static,
+            metrics=metrics | network_costs(self.architecture, task).metrics(),
             curve=curve,
             gpu_seconds=gpu_seconds,
+            recipe_id=self.recipe_id,
         )
         self.checkpoint_file.unlink(missing_ok=True)
         return row
@@ -110,9 +108,13 @@ def pending(
 
     The test images are looked at once for each: a finished one is never run again.
     """
-    done = {(row.arch_id, row.seed) for row in ledger.evaluations("retrain")}
+    done = {
+        (row.arch_id, row.seed)
+        for row in ledger.evaluations("retrain")
+        if row.recipe_id == config.retrain_id
+    }
     wanted = [
-        Retraining.of(architecture, config.seed + repeat, run)
+        Retraining.of(architecture, config.seed + repeat, config, run)
         for architecture in dict.fromkeys(architectures)
         for repeat in range(config.retrain_seeds)
     ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
+import shutil
 import subprocess
 import sys
 import time
@@ -29,6 +31,10 @@ PACKAGES = (
     "kornia",
     "moocore",
 )
+
+
+LOCK_SECONDS = 0.5
+"""Long enough for a command that only looks whether the run is driven."""
 
 
 class RunError(RuntimeError):
@@ -74,19 +80,32 @@ class RunFolder:
             RunError: it exists, or cannot be written.
         """
         run = cls(runs / config.name)
-        try:
-            run.path.mkdir(parents=True)
-        except FileExistsError:
+        if run.path.exists():
             raise RunError(
                 f"run {config.name!r} already exists in {runs}: continue it with --resume, or "
                 f"choose another name with name={next_name(runs, config.name)}"
-            ) from None
+            )
+        # Made under another name and then renamed: a run's folder is never half there.
+        begun = cls(runs / f".{config.name}.{os.getpid()}")
+        try:
+            begun.path.mkdir(parents=True)
+            save_config(config, begun.config_file)
+            begun.write_json("environment.json", _environment(config.seed))
+            begun.path.rename(run.path)
         except OSError as error:
-            raise RunError(f"cannot make {run.path}: {error.strerror}") from error
-        save_config(config, run.config_file)
-        run.write_json("environment.json", _environment(config.seed))
-        _point_latest_at(runs, run.path)
+            shutil.rmtree(begun.path, ignore_errors=True)
+            raise RunError(f"cannot make {run.path}: {error.strerror or error}") from error
         return run
+
+    def point_latest_here(self) -> None:
+        """Make ``latest`` name this run."""
+        link = self.path.parent / LATEST
+        link.unlink(missing_ok=True)
+        link.symlink_to(self.path.name, target_is_directory=True)
+
+    def has_interrupted_retraining(self) -> bool:
+        """Whether full trainings were begun and their results not written."""
+        return self.retrain_folder.is_dir() and not (self.path / "retrain.json").is_file()
 
     @classmethod
     def find(cls, name: str, runs: Path) -> RunFolder:
@@ -125,7 +144,7 @@ class RunFolder:
         """
         lock = FileLock(self.path / "driver.lock")
         try:
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=LOCK_SECONDS)
         except Timeout:
             raise RunError(f"run {self.name!r} is being driven by another process") from None
         try:
@@ -155,6 +174,11 @@ def next_name(runs: Path, name: str) -> str:
     return f"{name}-{number}"
 
 
+def without_passwords(text: str) -> str:
+    """Any URL's password in ``text`` replaced by stars."""
+    return re.sub(r"(://[^:/@\s]*):[^@\s]*@", r"\1:***@", text)
+
+
 def write_whole(path: Path, text: str) -> None:
     """Replace a file's content in one step.
 
@@ -170,17 +194,11 @@ def write_whole(path: Path, text: str) -> None:
         raise RunError(f"cannot write {path}: {error.strerror}") from error
 
 
-def _point_latest_at(runs: Path, path: Path) -> None:
-    link = runs / LATEST
-    link.unlink(missing_ok=True)
-    link.symlink_to(path.name, target_is_directory=True)
-
-
 def _environment(seed: int) -> dict[str, Any]:
     return {
         "seed": seed,
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "command": sys.argv,
+        "command": [without_passwords(word) for word in sys.argv],
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cpus": os.cpu_count(),

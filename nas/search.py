@@ -11,6 +11,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
+import numpy as np
+
 from nas.config import SearchConfig
 from nas.constraints import SpaceExhausted
 from nas.evaluate import EvaluationResult
@@ -18,11 +20,18 @@ from nas.front import Candidate, candidates, pareto_front
 from nas.latency_cache import LatencyCache
 from nas.ledger import Ledger
 from nas.proposals import Proposal, Proposals
+from nas.samplers.architecture_sampler import nothing_fits
 from search_space.architecture import Architecture, Task
 from search_space.cost import network_costs
 from search_space.cost.latency import Latency
 
 log = logging.getLogger(__name__)
+
+SLOW_IN_A_ROW = 100
+"""Measured candidates over the latency limit, one after another, that end the search."""
+
+NOISE_STREAM = 0x401
+"""Keeps the choice of candidates for the noise apart from other uses of the seed."""
 
 Meter = Callable[[Sequence[Architecture]], list[Latency | str]]
 """Measures architectures one after another on an idle device: a latency, or why there is none."""
@@ -92,6 +101,7 @@ class Search:
         self.proposals = Proposals(config, ledger, task, concurrency=concurrency)
         self.latencies = latencies
         self._exhausted = False
+        self._slow: dict[str, float] = {}  # too slow, since the last one that was not
         while self.proposals.half_asked and not self._exhausted:
             self._propose()
         self._turn_away_slow()
@@ -99,6 +109,7 @@ class Search:
             self._job(p) for p in self.proposals.unfinished if p not in self._unmeasured
         )
         self._running: set[Job] = set()
+        self._round: list[Job] = []  # of repeats
         self._repeated = ledger.evaluations("repeats")
         self._started = time.monotonic()
         self._done_before = self.proposals.trained + len(self._repeated)
@@ -137,8 +148,8 @@ class Search:
         """Propose a batch, measure its latencies with nothing else running, turn away the slow.
 
         Raises:
-            NothingFits: no architecture fits the static limits.
-        TooManyFailures: ``search.max_failures`` measurements in a row failed.
+            NothingFits: no architecture fits the static limits, or many in a row were too slow.
+            TooManyFailures: ``search.max_failures`` measurements in a row failed.
         """
         assert self.latencies is not None
         assert not self._running
@@ -164,11 +175,7 @@ class Search:
         self._running.discard(job)
         latency = self.latencies.get(job.architecture) if self.latencies else None
         costs = network_costs(job.architecture, self.task)
-        metrics = result.metrics | {
-            "params": costs.params,
-            "macs": costs.macs,
-            "activations": costs.activations,
-        }
+        metrics = result.metrics | costs.metrics()
         if latency is not None:
             metrics["latency_ms"] = latency.latency_ms
         self._failures_in_a_row["trials"] = 0
@@ -245,6 +252,13 @@ class Search:
             violations = self.config.limits.latency_violations(latency.latency_ms)
             if violations:
                 self.proposals.reject(proposal, violations)
+                self._slow[proposal.architecture.arch_id] = latency.latency_ms
+            else:
+                self._slow.clear()
+        if len(self._slow) >= SLOW_IN_A_ROW:
+            smallest = {"latency_ms": min(self._slow.values())}
+            space, limits = self.proposals.space, self.config.limits
+            raise nothing_fits(space, limits, len(self._slow), smallest)
 
     def _new_job(self) -> Job | None:
         if self._unmeasured:
@@ -258,7 +272,7 @@ class Search:
         if any(job.proposal for job in self._running):
             return None
         repeats = self._repeats()
-        return repeats[0] if repeats else None
+        return repeats.pop(0) if repeats else None
 
     def _propose(self) -> Proposal | None:
         try:
@@ -269,22 +283,33 @@ class Search:
             return None
 
     def _repeats(self) -> list[Job]:
-        """Trainings with further seeds that members of the front still lack.
+        """Trainings with further seeds that finalists still lack, in rounds.
 
-        Means move as seeds are added, so the front may change until all its members have them.
+        Means move as seeds are added, so the front may change until all its members have them. It
+        is asked again only when a round is over: what is trained does not depend on which of a
+        round's jobs was the fastest.
         """
-        front = pareto_front(self.candidates(), self.config.objectives)
-        tried = {(row.arch_id, row.seed) for row in self._repeated}
-        jobs = [
-            Job(member.architecture, self.config.seed + repeat, None)
-            for repeat in range(1, self.config.search.finalist_seeds)
-            for member in front
-        ]
-        return [
-            job
-            for job in jobs
-            if (job.architecture.arch_id, job.seed) not in tried and job not in self._running
-        ]
+        if not self._round and not any(job.proposal is None for job in self._running):
+            tried = {(row.arch_id, row.seed) for row in self._repeated}
+            self._round = [
+                Job(architecture, self.config.seed + repeat, None)
+                for repeat in range(1, self.config.search.finalist_seeds)
+                for architecture in self._finalists()
+                if (architecture.arch_id, self.config.seed + repeat) not in tried
+            ]
+        return self._round
+
+    def _finalists(self) -> list[Architecture]:
+        """The front's members, and a random sample of what was trained."""
+        found = self.candidates()
+        front = pareto_front(found, dict.fromkeys(["val_accuracy", *self.config.objectives]))
+        if self.config.cost_objective not in self.config.objectives:
+            front += pareto_front(found, ["val_accuracy", self.config.cost_objective])
+        trained = candidates(self.ledger.evaluations("search"))
+        rng = np.random.default_rng([self.config.seed, NOISE_STREAM])
+        sample = rng.permutation(len(trained))[: self.config.search.noise_candidates]
+        chosen = [member.architecture for member in front]
+        return list(dict.fromkeys([*chosen, *(trained[index].architecture for index in sample)]))
 
     def _add_repeat(
         self, job: Job, metrics: dict[str, float], result: EvaluationResult, error: str | None
@@ -296,6 +321,7 @@ class Search:
             metrics=metrics,
             curve=result.curve,
             gpu_seconds=result.gpu_seconds,
+            recipe_id=self.config.proxy_id,
             error=error,
         )
         self._repeated.append(row)

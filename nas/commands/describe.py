@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from difflib import get_close_matches
 from pathlib import Path
@@ -9,13 +10,16 @@ from pathlib import Path
 from rich.console import Console
 
 from analysis.architecture_table import describe_json, describe_table
-from nas.ledger import Evaluation, ledger_of
-from nas.run_folder import RunFolder
+from nas.ledger import ledger_of
+from nas.run_folder import RunError, RunFolder
 from nas.user_errors import CommandError
 from search_space.architecture import ARCH_ID_DIGITS, Architecture, Task
 from search_space.architecture_file import read_architecture
 from search_space.cost import network_costs
+from search_space.reading import DescriptionError
 from search_space.zoo import ZOO, network
+
+log = logging.getLogger(__name__)
 
 IMAGENET = Task(dataset="imagenet", input_shape=(3, 224, 224), classes=1000)
 
@@ -69,11 +73,12 @@ def _in_runs(arch_id: str, runs: Path) -> tuple[Architecture, Task]:
         task_file = run.path / "task.json"
         if run.path.is_symlink() or not task_file.is_file():
             continue
-        _, ledger = ledger_of(run)
-        rows: list[Evaluation] = [
-            *ledger.evaluations("search"),
-            *ledger.evaluations("baselines"),
-        ]
+        try:
+            _, ledger = ledger_of(run)
+            rows = [*ledger.evaluations("search"), *ledger.evaluations("baselines")]
+        except (RunError, DescriptionError) as error:
+            log.warning("run %s was passed over: %s", run.name, error)
+            continue
         for row in rows:
             if row.arch_id == arch_id:
                 return row.architecture, Task.from_json(task_file.read_text())

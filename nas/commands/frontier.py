@@ -6,16 +6,27 @@ from pathlib import Path
 
 from rich.console import Console
 
-from analysis.front import knee, parse_limits, primitive_counts, seed_noise, spread, under
+from analysis.front import (
+    COSTS,
+    hypervolume,
+    knee,
+    parse_limits,
+    primitive_counts,
+    quartile_range,
+    reference_point,
+    seed_noise,
+    spread,
+    under,
+)
 from analysis.plot import plot_front_html, plot_front_png
 from analysis.table import front_json, front_table
 from nas.config import SearchConfig
 from nas.front import Candidate, candidates, pareto_front
 from nas.ledger import Ledger, ledger_of
+from nas.quantities import format_quantity
 from nas.run_folder import RunError, RunFolder
 from nas.user_errors import CommandError
 
-COSTS = ("params", "macs", "activations", "latency_ms")
 WORTHS = ("val_accuracy",)
 
 
@@ -52,7 +63,7 @@ def show_frontier(
     if as_json:
         console.print_json(data=front_json(members, knee=best))
     else:
-        console.print(front_table(members, knee=best))
+        console.print(front_table(members, knee=best, objectives_xy=(x, y)))
     _draw(run, found, members, x=x, y=y, best=best, png=png, html=html)
 
 
@@ -63,15 +74,20 @@ def all_candidates(ledger: Ledger) -> list[Candidate]:
 
 def report_search(console: Console, run: RunFolder, config: SearchConfig, ledger: Ledger) -> None:
     """The front, as table, PNG, HTML and JSON; what separates candidates; what was tried."""
-    x = next((o for o in config.objectives if o in COSTS), "params")
-    y = "val_accuracy"
+    x, y = config.cost_objective, "val_accuracy"
     found = all_candidates(ledger)
     members = pareto_front(found, [y, x])
     if not members:
         console.print("no trial finished, so there is no front")
         return
     best = knee(members, x, y)
-    console.print(front_table(members, knee=best))
+    console.print(front_table(members, knee=best, objectives_xy=(x, y)))
+    reference = reference_point(found, [y, x])
+    console.print(
+        f"hypervolume {hypervolume(members, [y, x], reference):.5g} against the worst seen, "
+        f"{reference[y]:.2%} with {format_quantity(reference[x])} {x}",
+        highlight=False,
+    )
     png, html = run.path / "front.png", run.path / "front.html"
     _draw(run, found, members, x=x, y=y, best=best, png=png, html=html)
     run.write_json("front.json", front_json(members, knee=best))
@@ -85,9 +101,10 @@ def report_search(console: Console, run: RunFolder, config: SearchConfig, ledger
     )
     if noise is not None and between is not None:
         console.print(
-            f"deviation of val_accuracy: {between:.2%} between candidates, {noise:.2%} from seed "
-            f"to seed of one (median over {sum(c.n > 1 for c in found)}), "
-            f"ratio {between / noise if noise else float('inf'):.1f}",
+            f"deviation of val_accuracy: {between:.2%} between candidates (interquartile range "
+            f"{quartile_range(rows):.2%}), {noise:.2%} from seed to seed of one (median over "
+            f"{sum(c.n > 1 for c in found)}: the front and a random sample), ratio "
+            f"{between / noise if noise else float('inf'):.1f}",
             highlight=False,
         )
     rejections = ledger.study("search").user_attrs.get("rejections", {})

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from analysis.front import knee
 from analysis.plot import plot_curves_png
-from nas.commands.frontier import COSTS, all_candidates
+from nas.commands.frontier import all_candidates
 from nas.config import SearchConfig
 from nas.driver import assignment_of
 from nas.front import Candidate, candidates, pareto_front
@@ -23,7 +23,7 @@ from nas.progress import LOG_EVERY_SECONDS
 from nas.quantities import format_quantity
 from nas.ray.cluster import connected
 from nas.ray.retrain import RetrainProgress, evaluate_on_cluster, run_retrainings
-from nas.retrain import pending
+from nas.retrain import Retraining, pending
 from nas.run_folder import RunError, RunFolder
 from nas.user_errors import CommandError
 from search_space.architecture import Architecture, Task
@@ -49,7 +49,7 @@ def run_retrain_command(
     with run.driving():
         _train(console, run, config, ledger, task, [*picked, *plain], plain)
     rows = [
-        _row(ledger, task, architecture, PLAIN if architecture in plain else "found")
+        _row(config, ledger, task, architecture, PLAIN if architecture in plain else "found")
         for architecture in dict.fromkeys([*picked, *plain])
     ]
     run.write_json("retrain.json", rows)
@@ -101,7 +101,7 @@ def _train(
         )
     for row in rows:
         curve = {f"{row.arch_id} (seed {row.seed})": row.curve}
-        folder = run.retrain_folder / f"{row.arch_id}-seed{row.seed}"
+        folder = Retraining.of(row.architecture, row.seed, config, run).folder
         plot_curves_png(folder / "curve.png", curve)
     if failures:
         listed = "\n".join(f"{f.retraining.folder.name}: {f.error}" for f in failures)
@@ -122,19 +122,16 @@ def _evaluate_plain(
         proxies, assignment_of(config, task, config.proxy), config.resources
     )
     for (architecture, seed), result in zip(proxies, found, strict=True):
-        costs = network_costs(architecture, task)
-        static = {
-            "params": costs.params,
-            "macs": costs.macs,
-            "activations": costs.activations,
-        }
+        if isinstance(result, str):
+            raise RunError(f"the proxy evaluation of {architecture} with seed {seed}:\n{result}")
         ledger.add(
             "baselines",
             architecture,
             seed=seed,
-            metrics=result.metrics | static,
+            metrics=result.metrics | network_costs(architecture, task).metrics(),
             curve=result.curve,
             gpu_seconds=result.gpu_seconds,
+            recipe_id=config.proxy_id,
         )
 
 
@@ -162,7 +159,7 @@ def _pick(pick: str, config: SearchConfig, ledger: Ledger, run: RunFolder) -> li
     found = all_candidates(ledger)
     if not found:
         raise CommandError(f"run {run.name!r} has no evaluated architecture to retrain")
-    cost = next((o for o in config.objectives if o in COSTS), "params")
+    cost = config.cost_objective
     members = pareto_front(found, ["val_accuracy", cost])
     if pick == "all":
         return [member.architecture for member in members]
@@ -181,14 +178,20 @@ def _pick(pick: str, config: SearchConfig, ledger: Ledger, run: RunFolder) -> li
     )
 
 
-def _row(ledger: Ledger, task: Task, architecture: Architecture, kind: str) -> dict[str, Any]:
+def _row(
+    config: SearchConfig, ledger: Ledger, task: Task, architecture: Architecture, kind: str
+) -> dict[str, Any]:
     """What is known of one architecture: its proxy evaluations and its full trainings."""
     proxies: list[Candidate] = [
         *all_candidates(ledger),
         *candidates(ledger.evaluations("baselines")),
     ]
     proxy = next((c for c in proxies if c.architecture == architecture), None)
-    full = [row for row in ledger.evaluations("retrain") if row.arch_id == architecture.arch_id]
+    full = [
+        row
+        for row in ledger.evaluations("retrain")
+        if row.architecture == architecture and row.recipe_id == config.retrain_id
+    ]
     costs = network_costs(architecture, task)
     return {
         "kind": kind,

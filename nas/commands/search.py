@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from nas.progress import ProgressDisplay
 from nas.quantities import format_quantity
 from nas.ray.cluster import connected, trials_at_once
 from nas.ray.execute import run_search
-from nas.run_folder import RunError, RunFolder, next_name
+from nas.run_folder import RunError, RunFolder, next_name, without_passwords
 from nas.search import Search
 from nas.user_errors import CommandError
 from search_space.architecture import Task
@@ -60,8 +61,10 @@ def run_search_command(
         with run.driving():
             if resume:
                 save_config(config, run.config_file)
-            ledger = _open_ledger(config, run)
+            run.point_latest_here()
+            ledger = Ledger.resume(config, run) if resume else Ledger.create(config, run)
             run.write_json("task.json", task.model_dump(mode="json"))
+            run.write_json("state.json", {"finished": False})
             _announce(console, config, run, resumed=resume)
             try:
                 search = _search(console, config, run, ledger, task, concurrency)
@@ -69,7 +72,7 @@ def run_search_command(
                 finished = sum(row.state == "complete" for row in ledger.evaluations("search"))
                 console.print(
                     f"\nstopped: {finished} of {config.search.n_trials} trials are finished and "
-                    f"kept; continue with: nas search {config_file} name={config.name} --resume",
+                    f"kept; continue with: {_resume_command(config_file, overrides, config, runs)}",
                     soft_wrap=True,
                 )
                 raise
@@ -100,13 +103,13 @@ def _search(
     return search
 
 
-def _open_ledger(config: SearchConfig, run: RunFolder) -> Ledger:
-    """The run's ledger; made if the run died before it was."""
-    if config.storage is None and not run.ledger_file.exists():
-        return Ledger.create(config, run)
-    if config.storage is not None and not (run.path / "task.json").exists():
-        return Ledger.create(config, run)
-    return Ledger.open(config, run)
+def _resume_command(
+    config_file: Path, overrides: Sequence[str], config: SearchConfig, runs: Path
+) -> str:
+    """What to type to go on."""
+    kept = [override for override in overrides if not override.startswith("name=")]
+    words = ["nas", "search", str(config_file), *kept, f"name={config.name}", "--resume"]
+    return without_passwords(shlex.join([*words, "--runs", str(runs)]))
 
 
 def _newest_or_next(config: SearchConfig, runs: Path) -> tuple[SearchConfig, bool]:
@@ -118,7 +121,8 @@ def _newest_or_next(config: SearchConfig, runs: Path) -> tuple[SearchConfig, boo
     number = int(following.rpartition("-")[2]) - 1
     if number > 1:
         newest = RunFolder(runs / f"{config.name}-{number}")
-    if not newest.is_finished() and not newest.is_driven():
+    unfinished = not newest.is_finished() or newest.has_interrupted_retraining()
+    if unfinished and not newest.is_driven():
         return config.replace(name=newest.name), True
     return config.replace(name=following), False
 
@@ -131,7 +135,9 @@ def _check_same_search(run: RunFolder, config: SearchConfig) -> None:
         if key not in MAY_CHANGE_ON_RESUME and not key.startswith(MAY_CHANGE_SECTIONS)
     }
     if changed:
-        listed = "; ".join(f"{key} was {old!r}, is {new!r}" for key, (old, new) in changed.items())
+        listed = without_passwords(
+            "; ".join(f"{key} was {old!r}, is {new!r}" for key, (old, new) in changed.items())
+        )
         raise RunError(f"run {run.name!r} cannot be resumed with another configuration: {listed}")
 
 

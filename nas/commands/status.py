@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from nas.commands.frontier import all_candidates
-from nas.ledger import ledger_of
+from nas.ledger import SUFFIXES, ledger_of
 from nas.quantities import format_quantity
 from nas.run_folder import RunFolder
 
@@ -66,7 +66,8 @@ def read_status(run: RunFolder) -> dict[str, Any]:
         "trials": dict(Counter("rejected" if row.violation else row.state for row in rows)),
         "repeats": len(ledger.evaluations("repeats")),
         "retrained": sorted({row.arch_id for row in retrained}),
-        "gpu_hours": sum(row.gpu_seconds for row in [*rows, *retrained]) / 3600,
+        "gpu_hours": sum(row.gpu_seconds for kind in SUFFIXES for row in ledger.evaluations(kind))
+        / 3600,
         "best": None
         if best is None
         else {

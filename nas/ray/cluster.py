@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import socket
 from collections.abc import Iterator
@@ -35,7 +34,7 @@ def connected(settings: RaySettings) -> Iterator[None]:
     try:
         if settings.address is None:
             ray.init(
-                num_cpus=os.cpu_count(),
+                address="local",
                 include_dashboard=False,
                 log_to_driver=False,
                 logging_level=logging.ERROR,
@@ -59,7 +58,7 @@ def connected(settings: RaySettings) -> Iterator[None]:
 
 def _check_reachable(address: str | None) -> None:
     """See that something listens at the address: Ray itself would wait for minutes."""
-    host, colon, port = (address or "").removeprefix("ray://").rpartition(":")
+    host, colon, port = (address or "").rpartition(":")
     if not colon or not port.isdigit():
         return  # None, "auto", or a name that Ray resolves
     try:

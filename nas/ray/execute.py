@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ray import tune
+from ray.tune.schedulers import FIFOScheduler
 
 from nas.config import ResourceSettings
 from nas.ray.meter import measure_on_cluster
@@ -21,16 +22,17 @@ WORKER_RETRIES = 1
 """How often a trial is started again after its worker died."""
 
 
-class _DeadWorkers(tune.Callback):
-    """Tells the searcher what Tune knows of a worker's death."""
+class _DeadWorkers(FIFOScheduler):
+    """Tells the searcher what Tune knows of a worker's death, before it must record it."""
 
     def __init__(self, searcher: SearchJobs) -> None:
+        super().__init__()
         self._searcher = searcher
 
-    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+    def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
         path = trial.error_file
         if path and Path(path).exists():
-            self._searcher.failure_files[trial.trial_id] = Path(path).read_text()
+            self._searcher.causes_of_death[trial.trial_id] = Path(path).read_text()
 
 
 def run_search(
@@ -54,9 +56,7 @@ def run_search(
     while not search.finished:
         if search.needs_metering:
             search.meter_proposals(
-                lambda found: measure_on_cluster(
-                    found, search.task, search.config.latency, resources
-                )
+                lambda found: measure_on_cluster(found, search.task, search.config.latency)
             )
             on_change()
             continue
@@ -82,6 +82,7 @@ def _run_jobs(
             trainable,
             tune_config=tune.TuneConfig(
                 search_alg=searcher,
+                scheduler=_DeadWorkers(searcher),
                 num_samples=-1,
                 max_concurrent_trials=concurrency,
                 reuse_actors=True,
@@ -90,7 +91,6 @@ def _run_jobs(
                 name="search",
                 storage_path=folder,
                 verbose=0,
-                callbacks=[_DeadWorkers(searcher)],
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
                 failure_config=tune.FailureConfig(max_failures=WORKER_RETRIES),
             ),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from nas.config import ResourceSettings
+from nas.evaluate import traceback_of
 from nas.ray.cluster import ClusterError
 from search_space.architecture import Architecture, Task
 from search_space.cost.latency import DeviceBusy, Latency, LatencySettings, measure_latency
@@ -17,42 +19,58 @@ def measure_on_cluster(
     architectures: Sequence[Architecture],
     task: Task,
     settings: LatencySettings,
-    resources: ResourceSettings,
 ) -> list[Latency | str]:
-    """Latencies, one after another, in one task that holds every CPU or a whole GPU of a node.
+    """Latencies, one after another, in one task that holds a node's CPUs, and a GPU if needed.
 
-    No trial may be running: the task waits for the resources, and they for it.
+    No trial may be running: the task waits for the resources, and they for it. It is always the
+    same node's turn as long as the cluster does not change.
+
+    Returns:
+        for each architecture its latency, or the traceback of what it raised.
 
     Raises:
         ClusterError: no node has the device.
+        DeviceBusy: something else was running on it.
     """
     if not architectures:
         return []
-    task_options = _whole_device(settings)
-    measure = ray.remote(_measure).options(**task_options)
+    node = _meter_node(settings)
+    measure = ray.remote(
+        num_cpus=node["Resources"]["CPU"],
+        num_gpus=1 if settings.device.startswith("cuda") else 0,
+        max_calls=1,
+    )(_measure).options(
+        scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+    )
     texts = [architecture.canonical_json() for architecture in architectures]
     found: list[Latency | str] = ray.get(measure.remote(texts, task, settings))
     return found
 
 
-def _whole_device(settings: LatencySettings) -> dict[str, float]:
-    """All CPUs of the smallest node, or one GPU with all the CPUs beside it."""
+def _meter_node(settings: LatencySettings) -> dict[str, Any]:
+    """The node to measure on: of those with the device, the one with most CPUs, then by name."""
     needs_gpu = settings.device.startswith("cuda")
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    fitting = [node for node in nodes if node.get("GPU", 0) >= 1 or not needs_gpu]
+    fitting = [
+        node
+        for node in ray.nodes()
+        if node["Alive"]
+        and node["Resources"].get("CPU", 0) >= 1
+        and (node["Resources"].get("GPU", 0) >= 1 or not needs_gpu)
+    ]
     if not fitting:
-        raise ClusterError(f"latency.device is {settings.device!r}, but no node has a GPU")
-    cpus = min(node.get("CPU", 0.0) for node in fitting)
-    return {"num_cpus": cpus, "num_gpus": 1 if needs_gpu else 0, "max_retries": 0}
+        needed = "a GPU and a CPU" if needs_gpu else "a CPU"
+        raise ClusterError(f"latency.device is {settings.device!r}, but no node has {needed}")
+    return min(fitting, key=lambda node: (-node["Resources"]["CPU"], node["NodeManagerAddress"]))
 
 
 def _measure(texts: Sequence[str], task: Task, settings: LatencySettings) -> list[Latency | str]:
     found: list[Latency | str] = []
     for text in texts:
-        architecture = Architecture.from_json(text)
         try:
-            model = build(architecture, task, seed=0)
+            model = build(Architecture.from_json(text), task, seed=0)
             found.append(measure_latency(model, task.input_shape, settings))
-        except (DeviceBusy, ValueError, RuntimeError) as error:
-            found.append(f"{type(error).__name__}: {error}")
+        except DeviceBusy:
+            raise  # the device's fault, not the architecture's
+        except Exception as error:  # noqa: BLE001 (whatever a network raises is its result)
+            found.append(traceback_of(error))
     return found

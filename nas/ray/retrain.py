@@ -14,9 +14,15 @@ import torch
 from ray.exceptions import RayError
 
 from nas.config import ResourceSettings
-from nas.evaluate import EvaluationResult, cached_splits, chosen, curve_row, evaluate
+from nas.evaluate import (
+    EvaluationResult,
+    cached_splits,
+    chosen,
+    curve_row,
+    evaluate,
+    traceback_of,
+)
 from nas.ledger import Evaluation, Ledger
-from nas.proposals import traceback_of
 from nas.ray.trainable import Assignment
 from nas.retrain import CHECKPOINT_EVERY_EPOCHS, Retraining
 from search_space.architecture import Architecture
@@ -55,12 +61,13 @@ def run_retrainings(
     Raises:
         CheckpointError, RunError: a damaged checkpoint, or a folder that cannot be written.
     """
-    task = ray.remote(_full_training).options(
+    task = ray.remote(
         num_cpus=resources.cpus_per_trial,
         num_gpus=resources.gpus_per_trial,
         num_returns="streaming",
         max_retries=0,
-    )
+        max_calls=1,
+    )(_full_training)
     shared = ray.put(assignment)
     streams: dict[Any, Retraining] = {}  # keys: Ray's generators of references
     for retraining in wanted:
@@ -78,6 +85,7 @@ def run_retrainings(
             continue
         except RayError as error:
             del streams[stream]
+            ray.cancel(stream)
             failures.append(Failure(retraining, str(error)))
             continue
         if "error" in event:
@@ -103,29 +111,35 @@ def _first_ready(streams: Mapping[Any, Retraining]) -> Any:
 
 def evaluate_on_cluster(
     jobs: Sequence[tuple[Architecture, int]], assignment: Assignment, resources: ResourceSettings
-) -> list[EvaluationResult]:
-    """Proxy evaluations of (architecture, seed), side by side; Ray must be connected."""
-    task = ray.remote(_evaluation).options(
-        num_cpus=resources.cpus_per_trial, num_gpus=resources.gpus_per_trial
-    )
+) -> list[EvaluationResult | str]:
+    """Proxy evaluations of (architecture, seed), side by side; a traceback for one that raised.
+
+    Ray must be connected.
+    """
+    task = ray.remote(
+        num_cpus=resources.cpus_per_trial, num_gpus=resources.gpus_per_trial, max_calls=1
+    )(_evaluation)
     shared = ray.put(assignment)
-    found: list[EvaluationResult] = ray.get(
+    found: list[EvaluationResult | str] = ray.get(
         [task.remote(architecture.canonical_json(), seed, shared) for architecture, seed in jobs]
     )
     return found
 
 
-def _evaluation(text: str, seed: int, assignment: Assignment) -> EvaluationResult:
+def _evaluation(text: str, seed: int, assignment: Assignment) -> EvaluationResult | str:
     torch.set_num_threads(assignment.threads)
-    *_, result = evaluate(
-        Architecture.from_json(text),
-        cached_splits(assignment.data, assignment.device),
-        assignment.task,
-        assignment.recipe,
-        seed=seed,
-        device=assignment.device,
-        metric=assignment.metric,
-    )
+    try:
+        *_, result = evaluate(
+            Architecture.from_json(text),
+            cached_splits(assignment.data, assignment.device),
+            assignment.task,
+            assignment.recipe,
+            seed=seed,
+            device=assignment.device,
+            metric=assignment.metric,
+        )
+    except Exception as error:  # noqa: BLE001 (whatever a network raises is its result)
+        return traceback_of(error)
     assert isinstance(result, EvaluationResult)
     return result
 
@@ -138,6 +152,17 @@ def _full_training(
         yield from _train_fully(text, seed, assignment, state)
     except Exception as error:  # noqa: BLE001 (whatever a network raises is the training's result)
         yield {"error": traceback_of(error)}
+
+
+def _on_cpu(value: Any) -> Any:
+    """Plain data with every tensor on the CPU: the driver need not have the worker's device."""
+    if isinstance(value, torch.Tensor):
+        return value.cpu()
+    if isinstance(value, Mapping):
+        return {key: _on_cpu(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_on_cpu(inner) for inner in value)
+    return value
 
 
 def _train_fully(
@@ -155,14 +180,12 @@ def _train_fully(
         yield {
             "epoch": training.epoch,
             "val_accuracy": point.val_accuracy,
-            "state": training.state_dict() if due else None,
+            "state": _on_cpu(training.state_dict()) if due else None,
         }
     last = training.curve[-1].validation
     assert last is not None  # the last epoch is always evaluated
     yield {
-        "weights": {
-            name: tensor.cpu() for name, tensor in training.evaluated_model().state_dict().items()
-        },
+        "weights": _on_cpu(dict(training.evaluated_model().state_dict())),
         "metrics": {
             "val_accuracy": chosen(last, assignment.metric),
             "test_accuracy": chosen(training.evaluate("test"), assignment.metric),

@@ -23,9 +23,7 @@ class SearchJobs(Searcher):
         self._on_change = on_change
         self._jobs: dict[str, Job] = {}
         self.error: Exception | None = None
-        self.failure_files: dict[
-            str, str
-        ] = {}  # trial id -> where Tune wrote a dead worker's error
+        self.causes_of_death: dict[str, str] = {}  # trial id -> what Tune knows of it
 
     def suggest(  # type: ignore[override]
         self, trial_id: str
@@ -46,6 +44,10 @@ class SearchJobs(Searcher):
         self._on_change()
         return {"architecture": job.architecture.canonical_json(), "seed": job.seed}
 
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        """A point of a curve: time goes on."""
+        self._on_change()
+
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
@@ -60,8 +62,10 @@ class SearchJobs(Searcher):
         self, job: Job, trial_id: str, result: dict[str, Any] | None, *, error: bool
     ) -> None:
         if error or result is None:
-            died = "the worker died (killed, out of memory, or its node was lost)"
-            self._search.failed_with(job, self.failure_files.get(trial_id, died))
+            cause = self.causes_of_death.get(
+                trial_id, "killed, out of memory, or its node was lost"
+            )
+            self._search.failed_with(job, f"the worker died: {cause}")
         elif "error" in result:
             self._search.failed_with(job, result["error"])
         else:

@@ -9,8 +9,14 @@ import ray
 import torch
 from ray import tune
 
-from nas.evaluate import EvaluationResult, Metric, Progress, cached_splits, evaluate
-from nas.proposals import traceback_of
+from nas.evaluate import (
+    EvaluationResult,
+    Metric,
+    Progress,
+    cached_splits,
+    evaluate,
+    traceback_of,
+)
 from search_space.architecture import Architecture, Task
 from trainers import DataConfig, Recipe
 
@@ -40,10 +46,13 @@ class TrainingTrainable(tune.Trainable):
         """Keep what all trials share, and start on the first one."""
         self.assignment = assignment
         torch.set_num_threads(assignment.threads)
+        self._steps: Iterator[Progress | EvaluationResult] = iter(())
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Start on another trial; the data stay in memory."""
+        """Start on another trial; the data stay in memory, the last network does not."""
+        self._steps = iter(())
+        torch.cuda.empty_cache()  # trials that share the GPU may want it
         self._steps = self._evaluation(new_config)
         return True
 
@@ -51,7 +60,9 @@ class TrainingTrainable(tune.Trainable):
         """Train to the next point of the curve."""
         try:
             found = next(self._steps)
-        except Exception as error:  # noqa: BLE001 (whatever a network raises is the trial's result)
+        except Exception as error:
+            if torch.cuda.is_initialized() and "CUDA" in str(error):
+                raise  # it may have broken the process: Tune starts the trial again in a new one
             return {"done": True, "error": traceback_of(error)}
         if isinstance(found, Progress):
             return {**found._asdict(), "done": False}

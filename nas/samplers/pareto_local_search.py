@@ -12,7 +12,8 @@ from typing import Any
 import moocore
 import numpy as np
 
-from nas.samplers.architecture_sampler import ArchitectureSampler, Told
+from nas.constraints import SpaceExhausted
+from nas.samplers.architecture_sampler import ENUMERABLE, ArchitectureSampler, Told
 from search_space.architecture import Architecture
 
 
@@ -34,7 +35,11 @@ class ParetoLocalSearchSampler(ArchitectureSampler):
     ) -> Architecture:
         """See :meth:`ArchitectureSampler.propose`."""
         if len(proposed) < self.initial_trials or not told:
-            return self.draw(proposed, rng)
+            try:
+                return self.draw(proposed, rng)
+            except SpaceExhausted:  # tight limits: what is near a fitting one may still fit
+                if not told or self.space.size <= ENUMERABLE:
+                    raise
         on_front = moocore.is_nondominated(np.array([trial.losses for trial in told]))
         members = [trial.architecture for trial, kept in zip(told, on_front, strict=True) if kept]
         for index in rng.permutation(len(members)):

@@ -38,6 +38,10 @@ class Costs(NamedTuple):
     activations: int
     stages: tuple[StageCosts, ...]
 
+    def metrics(self) -> dict[str, float]:
+        """The totals by name, as the ledger and limits have them."""
+        return {"params": self.params, "macs": self.macs, "activations": self.activations}
+
     @property
     def flops_paper(self) -> int:
         """FLOPs as both papers count them: a multiply and an add are two."""

@@ -57,8 +57,11 @@ class ConvolutionStem(Stem):
 
     @property
     def label(self) -> str:
-        """Such as ``conv7-stem w64``."""
-        return f"conv{self.kernel}-stem w{self.width}"
+        """Such as ``conv7-stem(s2,pool) w64``, or ``conv3-stem w16`` where nothing is reduced."""
+        reductions = [f"s{self.stride}"] if self.stride > 1 else []
+        reductions += ["pool"] if self.pool else []
+        detail = f"({','.join(reductions)})" if reductions else ""
+        return f"conv{self.kernel}-stem{detail} w{self.width}"
 
     def output_hw(self, input_hw: tuple[int, int]) -> tuple[int, int]:
         """Ceiling division by the stride, and by 2 again where it pools."""

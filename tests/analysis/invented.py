@@ -54,6 +54,7 @@ def evaluation(index: int, accuracy: float | None, **changes: Any) -> Evaluation
         "state": "pruned" if accuracy is None else "complete",
         "architecture": architectures(index + 1)[index],
         "seed": 0,
+        "recipe_id": "proxy",
         "metrics": {} if accuracy is None else {"val_accuracy": accuracy},
         "curve": [],
         "gpu_seconds": 1.0,

@@ -16,6 +16,7 @@ from analysis.front import (
     knee,
     parse_limits,
     primitive_counts,
+    quartile_range,
     reference_point,
     seed_noise,
     spread,
@@ -282,3 +283,9 @@ def test_primitive_counts_are_of_distinct_architectures() -> None:
     }
     assert len(kinds) > 1
     assert primitive_counts([]) == {}
+
+
+def test_the_quartile_range_is_over_the_first_evaluation_of_each() -> None:
+    rows = [evaluation(index, accuracy) for index, accuracy in enumerate((0.1, 0.8, 0.8, 0.9, 0.9))]
+    assert quartile_range([*rows, evaluation(0, 0.99)]) == pytest.approx(0.1)
+    assert quartile_range(rows[:1]) is None

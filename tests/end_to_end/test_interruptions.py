@@ -58,6 +58,7 @@ def test_a_killed_search_loses_and_repeats_nothing_finished(
 ):
     search_file = write_search(tmp_path / "tiny.yaml", proxy=RECIPE | {"epochs": 10})
     settings = ("search.n_trials=8", f"search.deterministic={str(deterministic).lower()}")
+    settings = (*settings, "search.concurrency=2")
     process = start_and_wait(tmp_path, environment, search_file, *settings, finished=3)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()

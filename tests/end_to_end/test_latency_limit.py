@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from tiny_search import query, read_json, write_search
+from tiny_search import SPACE, query, read_json, write_search
 
 pytestmark = pytest.mark.ray
 
@@ -45,6 +45,20 @@ def test_latency_is_measured_before_training_and_the_slow_are_turned_away(tmp_pa
     assert rejections["count"] == status["trials"]["rejected"] > 0
     assert rejections["smallest"] > limit
     assert rejections["examples"]
+
+
+def test_a_latency_limit_that_nothing_meets_is_an_error(tmp_path, nas):
+    search_file = write_search(
+        tmp_path / "tiny.yaml",
+        space=SPACE | {"stem": [SPACE["stem"][0] | {"width": list(range(4, 60, 2))}]},
+        limits={"latency_ms": 1e-6},
+        sampler={"name": "random"},
+        latency={"repeats": 3, "warmup": 0, "candidates_per_batch": 64},
+    )
+    done = nas("search", search_file)
+    assert done.returncode == 1
+    assert "fits the limits (latency_ms <= 1e-06)" in done.stderr
+    assert "were tried, the smallest latency_ms seen is" in done.stderr
 
 
 def test_determinism_cannot_be_promised_with_latency(tmp_path, nas):

@@ -68,5 +68,7 @@ def test_the_python_in_the_readme_runs(finished_run, monkeypatch, capsys):
     retrained = finished_run / "runs" / "tiny" / "retrain"
     model_file = min(retrained.glob("*/model.pt"))
     for block in blocks("python"):
-        exec(block.replace("runs/digits/retrain/ARCH_ID-seed0/model.pt", str(model_file)), {})
+        exec(
+            block.replace("runs/digits/retrain/ARCH_ID-RECIPE-seed0/model.pt", str(model_file)), {}
+        )
     assert "160308" in capsys.readouterr().out

@@ -11,23 +11,25 @@ from tiny_search import RECIPE, write_search
 pytestmark = pytest.mark.ray
 
 
-def rows(runs: Path) -> list[tuple[str, float]]:
-    """Every proposal's architecture and accuracy, in order."""
+def rows(runs: Path, study_name: str = "tiny") -> list[tuple[str, float]]:
+    """Every trial's architecture and accuracy, in order."""
     storage = f"sqlite:///{runs / 'tiny' / 'ledger.db'}"
-    study = optuna.load_study(study_name="tiny", storage=storage)
+    study = optuna.load_study(study_name=study_name, storage=storage)
     return [(trial.user_attrs["arch_id"], trial.values[0]) for trial in study.trials]
 
 
 def test_a_deterministic_search_repeats_itself_on_two_workers(tmp_path, nas):
     # Eight trials of which four follow results, two at a time, as fast as each of them is.
     search_file = write_search(tmp_path / "tiny.yaml", proxy=RECIPE | {"epochs": 3})
-    settings = ("search.deterministic=true", "search.n_trials=8", "search.finalist_seeds=1")
+    settings = ("search.deterministic=true", "search.concurrency=2", "search.n_trials=8")
     for runs in ("first", "second"):
         done = nas("search", search_file, *settings, "--runs", runs)
         assert done.returncode == 0, done.stderr
     first, second = rows(tmp_path / "first"), rows(tmp_path / "second")
     assert len(first) == 8
     assert first == second
+    repeats = [set(rows(tmp_path / runs, "tiny/repeats")) for runs in ("first", "second")]
+    assert repeats[0] == repeats[1] != set()
     other = nas("search", search_file, *settings, "seed=1", "--runs", "third")
     assert other.returncode == 0, other.stderr
     assert [arch for arch, _ in rows(tmp_path / "third")] != [arch for arch, _ in first]

@@ -246,7 +246,7 @@ def test_overrides_reach_every_depth(written: Callable[..., Path]) -> None:
     overrides = [
         "seed=11",
         "search.n_trials=5",
-        "search.deterministic=true",
+        "search.deterministic=false",
         "objectives=[val_accuracy,macs]",
         "limits.macs=1.5M",
         "sampler.options.initial_trials=7",
@@ -254,9 +254,11 @@ def test_overrides_reach_every_depth(written: Callable[..., Path]) -> None:
         "search.concurrency=null",
         "storage=postgresql+psycopg://someone:a=b@host/name",
     ]
-    config = load_config(written(search={"finalist_seeds": 2, "concurrency": 4}), overrides)
+    config = load_config(
+        written(search={"finalist_seeds": 2, "concurrency": 4, "deterministic": True}), overrides
+    )
     assert config.seed == 11
-    assert (config.search.n_trials, config.search.deterministic) == (5, True)
+    assert (config.search.n_trials, config.search.deterministic) == (5, False)
     assert config.search.finalist_seeds == 2  # the file's, beside what was overridden
     assert config.search.concurrency is None
     assert config.objectives == ("val_accuracy", "macs")
@@ -302,7 +304,7 @@ def test_a_saved_configuration_is_read_back_equal(
             "objectives": ["params"],
             "sampler": {"name": "tpe", "options": {"gamma": None, "text": "on: [x", "list": [1]}},
             "search": {"deterministic": False, "concurrency": 3},
-            "ray": {"address": "ray://host:10001"},
+            "ray": {"address": "host:6379"},
             "storage": "postgresql+psycopg://someone:p%40ss@host/name?sslmode=require",
             "latency": {"dtype": "bfloat16", "candidates_per_batch": 2},
             "seed": 2**40,

@@ -29,6 +29,7 @@ def row(architecture: Architecture | None, metrics: dict[str, float], **changes:
         "state": "complete",
         "architecture": architecture,
         "seed": 0,
+        "recipe_id": "proxy",
         "metrics": metrics,
         "curve": [],
         "gpu_seconds": 2.0,

@@ -17,7 +17,7 @@ import pytest
 import torch
 from torch import nn
 
-from nas.config import LatencyLimits
+from nas.config import LatencyMetering
 from nas.latency_cache import LatencyCache
 from nas.run_folder import RunError
 from search_space.architecture import Architecture, Task
@@ -198,7 +198,7 @@ def networks(small_space: SearchSpace) -> list[Architecture]:
 @pytest.fixture
 def cache_of(tmp_path: Path, task: Task) -> Callable[..., LatencyCache]:
     def opened(at: Task = task, **settings: Any) -> LatencyCache:
-        return LatencyCache(tmp_path / "latency.jsonl", at, LatencyLimits(**settings))
+        return LatencyCache(tmp_path / "latency.jsonl", at, LatencyMetering(**settings))
 
     return opened
 

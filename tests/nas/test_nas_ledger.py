@@ -150,7 +150,7 @@ class TestEveryStorage:
         proposals.fail(made[0], error)
         proposals.reject(made[3], {"latency_ms": 7.25})
         other = list(small_space.architectures())[17]
-        settings: dict[str, Any] = {"curve": curve, "gpu_seconds": 3.0}
+        settings: dict[str, Any] = {"curve": curve, "gpu_seconds": 3.0, "recipe_id": "proxy"}
         for kind in ("repeats", "baselines", "retrain"):
             ledger.add(kind, other, seed=9, metrics=metrics, **settings)
             ledger.add(kind, other, seed=10, metrics={}, error=error, **settings)
@@ -196,6 +196,7 @@ class TestEveryStorage:
                 metrics={"val_accuracy": 0.5},
                 curve=[],
                 gpu_seconds=0.0,
+                recipe_id="proxy",
             )
             for seed, architecture in enumerate(architectures)
         ]
@@ -266,7 +267,7 @@ class TestEveryStorage:
         curve = [{"epoch": 1, "val_accuracy": 0.99}]
         storage = ledger.storage
         trial_id = storage.create_new_trial(storage.get_study_id_from_name(config.name))
-        attributes = row_attributes(architecture, seed=1)
+        attributes = row_attributes(architecture, seed=1, recipe_id="proxy")
         attributes |= result_attributes({"val_accuracy": 0.99, "params": 1}, curve, 4.0, None)
         for name, value in attributes.items():
             storage.set_trial_user_attr(trial_id, name, value)
@@ -472,7 +473,8 @@ def test_a_folder_with_odd_characters_holds_a_ledger(
         run = RunFolder.create(tmp_path / name, config)
         ledger = Ledger.create(config, run)
         metrics = {"val_accuracy": 0.5}
-        ledger.add("retrain", architecture, seed=0, metrics=metrics, curve=[], gpu_seconds=0)
+        found = {"metrics": metrics, "curve": [], "gpu_seconds": 0.0}
+        ledger.add("retrain", architecture, seed=0, recipe_id="full", **found)
         assert run.ledger_file.is_file()
         assert len(everything(config, run)[3]) == 1
     assert not (tmp_path / "a b").exists()

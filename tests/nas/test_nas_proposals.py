@@ -12,8 +12,9 @@ from optuna.trial import TrialState
 
 from nas.config import SearchConfig
 from nas.constraints import NothingFits, SpaceExhausted
+from nas.evaluate import traceback_of
 from nas.ledger import Ledger
-from nas.proposals import FOREIGN_REJECTIONS_IN_A_ROW, Proposal, Proposals, traceback_of
+from nas.proposals import FOREIGN_REJECTIONS_IN_A_ROW, Proposal, Proposals
 from nas.run_folder import RunFolder
 from nas.samplers import SAMPLERS
 from search_space.architecture import Architecture
@@ -322,7 +323,7 @@ def test_deterministic_searches_do_not_depend_on_who_is_first(
             name=f"run-{number}",
             sampler=strategy(name),
             limits={"params": limit},
-            search={"n_trials": 14, "deterministic": True},
+            search={"n_trials": 14, "deterministic": True, "concurrency": 2},
         )
         proposals = propose_from(config, in_memory(config), concurrency=2)
         found[label], waits[label] = run_window(proposals, finish, order, 14)
@@ -353,7 +354,7 @@ def test_a_deterministic_search_is_the_same_when_it_is_interrupted(
     propose_from: Begin,
     finish: Finish,
 ) -> None:
-    settings = {"n_trials": 10, "deterministic": True}
+    settings = {"n_trials": 10, "deterministic": True, "concurrency": 2}
     limits = {"params": 2500}
     for name in ("pareto_local_search", "nsga2"):
         common: dict[str, Any] = {
@@ -383,7 +384,7 @@ def test_a_deterministic_search_is_the_same_when_it_is_interrupted(
 def test_a_proposal_waits_for_those_whose_results_it_sees(
     config_of: Callable[..., SearchConfig], in_memory: InMemory, propose_from: Begin, finish: Finish
 ) -> None:
-    config = config_of(search={"n_trials": 9, "deterministic": True})
+    config = config_of(search={"n_trials": 9, "deterministic": True, "concurrency": 2})
     proposals = propose_from(config, in_memory(config), concurrency=2)
     running = []
     while proposals.may_propose():

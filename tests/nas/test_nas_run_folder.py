@@ -64,16 +64,17 @@ def test_a_run_is_found_by_name_path_and_as_the_latest(
     for name, run in made.items():
         for way in (name, str(run.path), f"runs/{name}", f"./runs/{name}/"):
             assert RunFolder.find(way, runs).path == run.path.resolve()
+    made["a"].point_latest_here()
     latest = RunFolder.find("latest", runs)
     assert latest.path == made["a"].path.resolve()
     assert latest.name == "a"  # not the link's
-    RunFolder.create(runs, config_of(name="c"))
+    RunFolder.create(runs, config_of(name="c")).point_latest_here()
     assert RunFolder.find("latest", runs).name == "c"
     assert RunFolder.find(str(runs / "latest"), tmp_path / "elsewhere").name == "c"
 
 
 def test_runs_that_were_moved_are_found(config_of: ConfigOf, runs: Path, tmp_path: Path) -> None:
-    RunFolder.create(runs, config_of())
+    RunFolder.create(runs, config_of()).point_latest_here()
     runs.rename(tmp_path / "moved")
     assert RunFolder.find("latest", tmp_path / "moved").config() == config_of()
 

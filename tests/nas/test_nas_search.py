@@ -382,7 +382,9 @@ def test_a_search_in_which_nothing_fits_is_an_error(
 def test_a_deterministic_search_waits(
     config_of: ConfigOf, in_memory: InMemory, begin: Callable[..., Search], outcome: Outcome
 ) -> None:
-    config = config_of(search={"n_trials": 9, "finalist_seeds": 1, "deterministic": True})
+    config = config_of(
+        search={"n_trials": 9, "finalist_seeds": 1, "deterministic": True, "concurrency": 3}
+    )
     search = begin(config, in_memory(config))
     jobs = [search.next_job() for _ in range(3)]
     assert search.next_job() is None
@@ -650,7 +652,7 @@ def test_status_counts(
     accuracy: Callable[..., float],
 ) -> None:
     config = config_of(
-        search={"n_trials": 4, "finalist_seeds": 2},
+        search={"n_trials": 4, "finalist_seeds": 2, "noise_candidates": 0},
         sampler={"name": "random"},
         limits={"params": 2000},
     )

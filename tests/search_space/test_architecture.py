@@ -337,7 +337,7 @@ def test_every_problem_of_a_file_with_its_place() -> None:
 
 def test_one_line_form() -> None:
     assert str(RESNET_50) == (
-        "resnet[conv7-stem w64 | conv3 x3 w64 | conv3 x4 w128 s2 | conv3 x6 w256 s2 | "
+        "resnet[conv7-stem(s2,pool) w64 | conv3 x3 w64 | conv3 x4 w128 s2 | conv3 x6 w256 s2 | "
         "conv3 x3 w512 s2]"
     )
     assert str(FULL_ATTENTION_26) == (
