@@ -226,6 +226,7 @@ def save_config(config: SearchConfig, path: Path) -> None:
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
+        temporary.touch(mode=0o600 if config.storage else 0o666)  # it may hold a password
         temporary.write_text(OmegaConf.to_yaml(OmegaConf.create(config.model_dump(mode="json"))))
         temporary.replace(path)
     finally:

@@ -224,6 +224,7 @@ def row_attributes(architecture: Architecture, *, seed: int, recipe_id: str) -> 
         "arch_id": architecture.arch_id,
         "description": str(architecture),
         "seed": seed,
+        "recipe_id": recipe_id,
         "architecture": architecture.canonical_json(),
     }
 

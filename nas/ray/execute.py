@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import tempfile
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -95,9 +98,32 @@ def _run_jobs(
                 failure_config=tune.FailureConfig(max_failures=WORKER_RETRIES),
             ),
         )
-        tuner.fit()
+        with _stopped_by_signals(searcher):
+            tuner.fit()
     if searcher.error is not None:
         raise searcher.error
+
+
+@contextmanager
+def _stopped_by_signals(searcher: SearchJobs) -> Iterator[None]:
+    """Ctrl-C and SIGTERM end the Tune run, even where Ray swallows the exception they raise.
+
+    Then no trial is started any more, and the interruption is raised when the running ones end.
+    """
+
+    def stop(number: int, frame: object) -> None:
+        searcher.error = KeyboardInterrupt()
+        raise searcher.error
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _quieten_tune() -> None:

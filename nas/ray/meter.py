@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import ray
+from ray.exceptions import RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from nas.evaluate import traceback_of
@@ -43,7 +44,10 @@ def measure_on_cluster(
         scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
     )
     texts = [architecture.canonical_json() for architecture in architectures]
-    found: list[Latency | str] = ray.get(measure.remote(texts, task, settings))
+    try:
+        found: list[Latency | str] = ray.get(measure.remote(texts, task, settings))
+    except RayTaskError as error:
+        raise error.cause from None  # DeviceBusy, as it was raised there
     return found
 
 

@@ -22,7 +22,7 @@ class SearchJobs(Searcher):
         self._search = search
         self._on_change = on_change
         self._jobs: dict[str, Job] = {}
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
         self.causes_of_death: dict[str, str] = {}  # trial id -> what Tune knows of it
 
     def suggest(  # type: ignore[override]

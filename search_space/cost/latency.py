@@ -66,9 +66,11 @@ def measure_latency(
         settings: device, batch, threads, precision, warm-up and repeats.
 
     Raises:
+        ValueError: there is no such device.
         DeviceBusy: in each of 3 attempts something else was running on the device, so that no
             honest figure can be given.
     """
+    hardware = device_name(settings.device)  # first: it says what is wrong with the name
     device, dtype = torch.device(settings.device), getattr(torch, settings.dtype)
     model = model.eval().to(device, dtype)
     images = torch.randn(settings.batch_size, *input_shape).to(device, dtype)
@@ -81,7 +83,7 @@ def measure_latency(
                 break
             if attempt == ATTEMPTS:
                 raise DeviceBusy(
-                    f"latency on {device_name(settings.device)} could not be measured: {busy} in "
+                    f"latency on {hardware} could not be measured: {busy} in "
                     f"each of {ATTEMPTS} attempts; leave the device idle"
                 )
     finally:
@@ -91,7 +93,7 @@ def measure_latency(
         latency_ms=float(1e3 * median),
         spread_ms=float(1e3 * (high - low)),
         repeats=settings.repeats,
-        device=device_name(settings.device),
+        device=hardware,
         dtype=settings.dtype,
         batch_size=settings.batch_size,
         threads=settings.threads,

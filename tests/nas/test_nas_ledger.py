@@ -164,6 +164,7 @@ class TestEveryStorage:
         assert [row.arch_id for row in rows] == [p.architecture.arch_id for p in made]
         assert {row.seed for row in rows} == {config.seed}
         assert {row.kind for row in rows} == {"search"}
+        assert {row.recipe_id for row in rows} == {config.proxy_id}
         assert [row.error for row in rows] == [error, None, None, None]
         assert [row.violation for row in rows] == [{}, {}, {}, {"latency_ms": 7.25}]
         assert [row.metrics for row in rows] == [{}, metrics, {}, {}]
@@ -173,6 +174,7 @@ class TestEveryStorage:
         assert [ledger.evaluation("search", row.number) for row in rows] == rows
         for kind in ("repeats", "baselines", "retrain"):
             good, bad = ledger.evaluations(kind)
+            assert (good.recipe_id, bad.recipe_id) == ("proxy", "proxy")
             assert (good.kind, good.state, good.seed, good.metrics) == (
                 kind,
                 "complete",
