@@ -24,7 +24,8 @@ quickstart: install ## Search on real images, print and draw the front, retrain 
 	$(BIN)/nas retrain latest --pick knee --baseline
 
 test: install ## Run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 -m "not ray"
+	$(BIN)/python -m pytest -m ray
 
 lint: install ## Check style and types
 	$(BIN)/ruff check .
