@@ -21,7 +21,11 @@ CONTENDED_CPU_SHARE = 0.9
 CONTENDED_GPU_SPREAD = 0.2
 """Above this interquartile range, as a share of the median, something else was using the GPU."""
 
-ATTEMPTS = 3
+ATTEMPTS = 5
+
+FIRST_PAUSE_SECONDS = 0.5
+"""After a disturbed attempt; each further pause is twice as long, so that a short burst of
+something else passes."""
 
 
 class LatencySettings(Value):
@@ -67,7 +71,7 @@ def measure_latency(
 
     Raises:
         ValueError: there is no such device.
-        DeviceBusy: in each of 3 attempts something else was running on the device, so that no
+        DeviceBusy: in each of 5 attempts something else was running on the device, so that no
             honest figure can be given.
     """
     hardware = device_name(settings.device)  # first: it says what is wrong with the name
@@ -86,6 +90,7 @@ def measure_latency(
                     f"latency on {hardware} could not be measured: {busy} in "
                     f"each of {ATTEMPTS} attempts; leave the device idle"
                 )
+            time.sleep(FIRST_PAUSE_SECONDS * 2 ** (attempt - 1))
     finally:
         torch.set_num_threads(threads)
     low, median, high = np.percentile(seconds, [25, 50, 75])

@@ -156,7 +156,7 @@ def test_a_busy_device_gives_no_figure() -> None:
                 break
     else:
         pytest.fail("four times a contended measurement was taken for an honest one")
-    share = re.search(r"had the CPU for only (\d+)% of the time in each of 3 attempts", message)
+    share = re.search(r"had the CPU for only (\d+)% of the time in each of 5 attempts", message)
     assert share is not None
     assert int(share[1]) < 100 * CONTENDED_CPU_SHARE
     assert device_name("cpu") in message
