@@ -79,12 +79,8 @@ class RunFolder:
         Raises:
             RunError: it exists, or cannot be written.
         """
+        check_new(runs, config.name)
         run = cls(runs / config.name)
-        if run.path.exists():
-            raise RunError(
-                f"run {config.name!r} already exists in {runs}: continue it with --resume, or "
-                f"choose another name with name={next_name(runs, config.name)}"
-            )
         # Made under another name and then renamed: a run's folder is never half there.
         begun = cls(runs / f".{config.name}.{os.getpid()}")
         try:
@@ -164,6 +160,19 @@ class RunFolder:
                 return False
         except RunError:
             return True
+
+
+def check_new(runs: Path, name: str) -> None:
+    """See that there is no run of this name yet.
+
+    Raises:
+        RunError: there is; the message says what to do.
+    """
+    if (runs / name).exists():
+        raise RunError(
+            f"run {name!r} already exists in {runs}: continue it with --resume, or "
+            f"choose another name with name={next_name(runs, name)}"
+        )
 
 
 def next_name(runs: Path, name: str) -> str:

@@ -7,6 +7,7 @@ import re
 from difflib import get_close_matches
 from pathlib import Path
 
+from pydantic import ValidationError
 from rich.console import Console
 
 from analysis.architecture_table import describe_json, describe_table
@@ -16,7 +17,7 @@ from nas.user_errors import CommandError
 from search_space.architecture import ARCH_ID_DIGITS, Architecture, Task
 from search_space.architecture_file import read_architecture
 from search_space.cost import network_costs
-from search_space.reading import DescriptionError
+from search_space.reading import DescriptionError, explain
 from search_space.zoo import ZOO, network
 
 log = logging.getLogger(__name__)
@@ -34,14 +35,13 @@ def show_architecture(
         DescriptionError: the file does not describe one architecture.
     """
     architecture, task = _find(what, runs)
-    if image:
-        shape = re.fullmatch(r"(\d+)x(\d+)x(\d+)", image)
-        if not shape:
-            raise CommandError(f"--image is CHANNELSxHEIGHTxWIDTH, such as 3x32x32, got {image!r}")
-        channels, height, width = (int(size) for size in shape.groups())
-        task = task.replace(input_shape=(channels, height, width), dataset="unnamed")
-    if classes:
-        task = task.replace(classes=classes)
+    try:
+        task = _changed(task, image, classes)
+    except ValidationError as error:
+        raise CommandError(
+            f"--image and --classes: {'; '.join(explain(error, Task))}, "
+            f"with --image {image or '-'} --classes {classes}"
+        ) from error
     try:
         costs = network_costs(architecture, task)
     except ValueError as error:
@@ -50,6 +50,17 @@ def show_architecture(
         console.print_json(data=describe_json(architecture, task, costs))
     else:
         console.print(describe_table(architecture, task, costs))
+
+
+def _changed(task: Task, image: str, classes: int) -> Task:
+    """The task with the image and classes asked for, where they are given."""
+    if image:
+        shape = re.fullmatch(r"(\d+)x(\d+)x(\d+)", image)
+        if not shape:
+            raise CommandError(f"--image is CHANNELSxHEIGHTxWIDTH, such as 3x32x32, got {image!r}")
+        channels, height, width = (int(size) for size in shape.groups())
+        task = task.replace(input_shape=(channels, height, width), dataset="unnamed")
+    return task.replace(classes=classes) if classes else task
 
 
 def _find(what: str, runs: Path) -> tuple[Architecture, Task]:

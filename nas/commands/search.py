@@ -17,7 +17,7 @@ from nas.progress import ProgressDisplay
 from nas.quantities import format_quantity
 from nas.ray.cluster import connected, trials_at_once
 from nas.ray.execute import run_search
-from nas.run_folder import RunError, RunFolder, next_name, without_passwords
+from nas.run_folder import RunError, RunFolder, check_new, next_name, without_passwords
 from nas.search import Search
 from nas.user_errors import CommandError
 from search_space.architecture import Task
@@ -51,6 +51,8 @@ def run_search_command(
     if resume:
         run = RunFolder.find(config.name, runs)
         _check_same_search(run, config)
+    else:
+        check_new(runs, config.name)  # before anything that takes time
     task = load_task(config)
     check_search(config, task)
     with connected(config.ray):
