@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from nas.config import SearchConfig
@@ -44,17 +46,16 @@ def check_search(config: SearchConfig, task: Task) -> None:
         ValueError: a stem that cannot take the task's images.
     """
     space = config.search_space()
+    costs = partial(network_costs, task=task)
     build_sampler(
         config.sampler.name,
         config.sampler.options,
         space,
-        costs=lambda a: network_costs(a, task),
+        costs=costs,
         limits=config.limits,
         seed=config.seed,
         rejections=Rejections(),
     )
     rng = np.random.default_rng([config.seed, 0])
-    sampler = RandomSampler(
-        space, costs=lambda a: network_costs(a, task), limits=config.limits, seed=config.seed
-    )
+    sampler = RandomSampler(space, costs=costs, limits=config.limits, seed=config.seed)
     sampler.draw(set(), rng)

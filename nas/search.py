@@ -201,13 +201,13 @@ class Search:
         """How far the search is; the time left assumes that jobs go on taking as long."""
         found = self.candidates()
         searching = self._missing or self._unmeasured or self._ready
-        in_repeats = not searching and not any(job.proposal for job in self._running)
-        left = self._missing + sum(job.proposal is not None for job in self._running)
+        in_repeats = not searching and not self._running_of("search")
+        left = self._missing + self._running_of("search")
         left += len(self._ready) + len(self._unmeasured)
         elapsed = time.monotonic() - self._started
         done = self.proposals.trained + len(self._repeated) - self._done_before
         rejections = self.proposals.rejections.to_json().values()
-        repeats_left = sum(job.proposal is None for job in self._running)
+        repeats_left = self._running_of("repeats")
         repeats_left += len(self._repeats()) if in_repeats else 0
         objective = self.config.objectives[0]
         best = pareto_front(found, [objective])
@@ -233,6 +233,10 @@ class Search:
             return 0
         unfinished = len(self.proposals.unfinished)
         return max(0, self.config.search.n_trials - self.proposals.trained - unfinished)
+
+    def _running_of(self, kind: Literal["search", "repeats"]) -> int:
+        """How many jobs of a kind are running."""
+        return sum(job.kind == kind for job in self._running)
 
     @property
     def _unmeasured(self) -> list[Proposal]:
@@ -269,7 +273,7 @@ class Search:
             proposal = self._propose()
             if proposal is not None:
                 return self._job(proposal)
-        if any(job.proposal for job in self._running):
+        if self._running_of("search"):
             return None
         repeats = self._repeats()
         return repeats.pop(0) if repeats else None
@@ -289,7 +293,7 @@ class Search:
         is asked again only when a round is over: what is trained does not depend on which of a
         round's jobs was the fastest.
         """
-        if not self._round and not any(job.proposal is None for job in self._running):
+        if not self._round and not self._running_of("repeats"):
             tried = {(row.arch_id, row.seed) for row in self._repeated}
             self._round = [
                 Job(architecture, self.config.seed + repeat, None)

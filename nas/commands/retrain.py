@@ -18,7 +18,7 @@ from nas.commands.frontier import all_candidates
 from nas.config import SearchConfig
 from nas.driver import assignment_of
 from nas.front import Candidate, candidates, pareto_front
-from nas.ledger import Ledger, ledger_of
+from nas.ledger import Evaluation, Ledger, ledger_of
 from nas.progress import LOG_EVERY_SECONDS
 from nas.quantities import format_quantity
 from nas.ray.cluster import connected
@@ -48,8 +48,10 @@ def run_retrain_command(
     plain = [plain_convolutional(architecture, task) for architecture in picked] if baseline else []
     with run.driving():
         _train(console, run, config, ledger, task, [*picked, *plain], plain)
+    proxies = [*all_candidates(ledger), *candidates(ledger.evaluations("baselines"))]
+    full = [r for r in ledger.evaluations("retrain") if r.recipe_id == config.retrain_id]
     rows = [
-        _row(config, ledger, task, architecture, PLAIN if architecture in plain else "found")
+        _row(proxies, full, task, architecture, PLAIN if architecture in plain else "found")
         for architecture in dict.fromkeys([*picked, *plain])
     ]
     run.write_json("retrain.json", rows)
@@ -179,19 +181,15 @@ def _pick(pick: str, config: SearchConfig, ledger: Ledger, run: RunFolder) -> li
 
 
 def _row(
-    config: SearchConfig, ledger: Ledger, task: Task, architecture: Architecture, kind: str
+    proxies: Sequence[Candidate],
+    trainings: Sequence[Evaluation],
+    task: Task,
+    architecture: Architecture,
+    kind: str,
 ) -> dict[str, Any]:
     """What is known of one architecture: its proxy evaluations and its full trainings."""
-    proxies: list[Candidate] = [
-        *all_candidates(ledger),
-        *candidates(ledger.evaluations("baselines")),
-    ]
     proxy = next((c for c in proxies if c.architecture == architecture), None)
-    full = [
-        row
-        for row in ledger.evaluations("retrain")
-        if row.architecture == architecture and row.recipe_id == config.retrain_id
-    ]
+    full = [row for row in trainings if row.architecture == architecture]
     costs = network_costs(architecture, task)
     return {
         "kind": kind,
