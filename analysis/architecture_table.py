@@ -42,10 +42,10 @@ def describe_table(architecture: Architecture, task: Task, costs: Costs) -> Tabl
     table.add_column("MACs", f"{costs.macs:,}", justify="right", no_wrap=True)
     table.add_column("activations", f"{costs.activations:,}", justify="right", no_wrap=True)
     table.add_column("MACs %", "100.0", justify="right", no_wrap=True)
-    for part in costs.stages:
+    for part, label in zip(costs.parts, part_labels(architecture), strict=True):
         table.add_row(
             part.name,
-            Text(part.label),  # a primitive's label may have brackets, which are not markup
+            Text(label),  # a primitive's label may have brackets, which are not markup
             "x".join(map(str, part.output_shape)),
             f"{part.counts.params:,}",
             f"{part.counts.macs:,}",
@@ -69,10 +69,20 @@ def describe_json(architecture: Architecture, task: Task, costs: Costs) -> dict[
         "stages": [
             {
                 "name": part.name,
-                "label": part.label,
+                "label": label,
                 "output_shape": list(part.output_shape),
                 **part.counts._asdict(),
             }
-            for part in costs.stages
+            for part, label in zip(costs.parts, part_labels(architecture), strict=True)
         ],
     }
+
+
+def part_labels(architecture: Architecture) -> list[str]:
+    """What each part of an architecture is, in the order of its costs."""
+    labels = [architecture.stem.label, *(stage.label for stage in architecture.stages)]
+    if architecture.head:
+        labels.append(f"conv1 w{architecture.head}")
+    elif architecture.family == "wide_resnet":
+        labels.append("normalisation + ReLU")
+    return [*labels, "mean + linear"]

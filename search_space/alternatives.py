@@ -83,6 +83,15 @@ class Slot:
     alternatives: tuple[Alternative, ...]
     type_parameter: int | None
 
+    @property
+    def parameters(self) -> tuple[int, ...]:
+        """Every parameter that says what stands here."""
+        own = [
+            self.type_parameter,
+            *(i for a in self.alternatives for i in a.parameter_of.values()),
+        ]
+        return tuple(index for index in own if index is not None)
+
     def value(self, vector: Sequence[int]) -> Value:
         """What stands here by the choices in ``vector``."""
         index = 0 if self.type_parameter is None else vector[self.type_parameter]

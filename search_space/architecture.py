@@ -5,17 +5,27 @@ from __future__ import annotations
 import hashlib
 from functools import cached_property
 from itertools import groupby
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
 
-from search_space.primitives import Primitive, Stem
-from search_space.primitives.registry import primitive_from, stem_from
+from search_space.families import (
+    BlockKind,
+    FamilyName,
+    Shortcut,
+    default_block,
+    default_expansion,
+    default_shortcut,
+    family_problem,
+)
+from search_space.primitives import Primitive, Recalibration, Stem
+from search_space.primitives.registry import primitive_from, recalibration_from, stem_from
 from search_space.values import Value
 
 ARCH_ID_DIGITS = 12
 
 AnyPrimitive = Annotated[SerializeAsAny[Primitive], BeforeValidator(primitive_from)]
+AnyRecalibration = Annotated[SerializeAsAny[Recalibration], BeforeValidator(recalibration_from)]
 AnyStem = Annotated[SerializeAsAny[Stem], BeforeValidator(stem_from)]
 
 
@@ -38,17 +48,44 @@ class Stage(Value):
     """Residual blocks on one map size.
 
     ``width`` is the channel count of the blocks' spatial operators (a bottleneck's output has
-    ``expansion`` times as many); the first block takes the stride.
+    ``expansion`` times as many; an inverted bottleneck's output has just these); the first block
+    takes the stride.
     """
 
     width: int = Field(ge=1)
     stride: int = Field(ge=1)
     blocks: tuple[AnyPrimitive, ...] = Field(min_length=1)
+    recalibration: tuple[AnyRecalibration | None, ...] = ()
+    """Of each block; empty where no block has any."""
+
+    @model_validator(mode="after")
+    def _one_recalibration_a_block(self) -> Stage:
+        if not self.recalibration:
+            return self
+        if len(self.recalibration) != len(self.blocks):
+            raise ValueError(
+                f"recalibration must be empty or one a block, got {len(self.recalibration)} for "
+                f"{len(self.blocks)} blocks"
+            )
+        if not any(self.recalibration):
+            raise ValueError("recalibration must be empty where no block has any")
+        last = len(self.blocks) - 1
+        for index, recalibration in enumerate(self.recalibration):
+            if recalibration and recalibration.placement == "stage" and index != last:
+                raise ValueError(
+                    f"{recalibration.label} stands after a stage's last block, got block {index}"
+                )
+        return self
 
     @property
     def label(self) -> str:
-        """Such as ``aa(dk=32,dv=32,h=4) x2 w128``."""
-        runs = [(label, len(list(run))) for label, run in groupby(b.label for b in self.blocks)]
+        """Such as ``aa(dk=32,dv=32,h=4) x2 w128``, with ``se(16)`` after a recalibrated block."""
+        each = self.recalibration or (None,) * len(self.blocks)
+        labels = [
+            f"{block.label}+{recalibration.label}" if recalibration else block.label
+            for block, recalibration in zip(self.blocks, each, strict=True)
+        ]
+        runs = [(label, len(list(run))) for label, run in groupby(labels)]
         stride = f" s{self.stride}" if self.stride > 1 else ""
         return f"{' + '.join(f'{label} x{n}' for label, n in runs)} w{self.width}{stride}"
 
@@ -56,33 +93,48 @@ class Stage(Value):
 class Architecture(Value):
     """A network, canonical and resolved: equal values build equal networks, and only those.
 
-    A block is ResNet's: ``basic`` has the primitive and then a 3x3 convolution (as AACN augments
-    ResNet-34), ``bottleneck`` has it between two 1x1 convolutions.
+    See :mod:`search_space.families` for what ``family``, ``block`` and ``shortcut`` mean; what is
+    not given follows from the family.
     """
 
-    family: Literal["resnet"] = "resnet"
-    block: Literal["basic", "bottleneck"] = "bottleneck"
-    expansion: int = Field(default=4, ge=1)  # a block's output channels / its width
+    family: FamilyName = "resnet"
+    block: BlockKind = Field(default_factory=default_block)
+    expansion: int = Field(
+        default_factory=default_expansion, ge=1
+    )  # a block's output channels / its width
+    shortcut: Shortcut = Field(default_factory=default_shortcut)
     stem: AnyStem
     stages: tuple[Stage, ...] = Field(min_length=1)
+    head: int | None = Field(default=None, ge=1)
+    """Channels of a 1x1 convolution before the classifier, None for no such convolution."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Architecture:
-        if self.block == "basic" and self.expansion != 1:
-            raise ValueError(f"a basic block's expansion must be 1, got {self.expansion}")
+        problem = family_problem(self.family, self.block, self.expansion, self.shortcut)
+        if problem:
+            raise ValueError(problem)
+        in_channels = self.stem.width
         for number, stage in enumerate(self.stages, start=1):
             for index, primitive in enumerate(stage.blocks):
-                place = f"stage {number}, block {index}"
                 try:
-                    resolved = primitive.resolve(stage.width)
+                    self._check_block(primitive, stage.width, in_channels)
                 except ValueError as error:
-                    raise ValueError(f"{place}: {error}") from error
-                if resolved != primitive:
-                    raise ValueError(
-                        f"{place}: at width {stage.width}, {primitive.label} must be written in "
-                        f"its resolved form, {resolved.label}"
-                    )
+                    raise ValueError(f"stage {number}, block {index}: {error}") from error
+                in_channels = stage.width * self.expansion
         return self
+
+    def _check_block(self, primitive: Primitive, width: int, in_channels: int) -> None:
+        if self.family not in primitive.families:
+            raise ValueError(
+                f"{primitive.type} may stand in {' or '.join(primitive.families)}, "
+                f"got family {self.family}"
+            )
+        resolved = primitive.resolve(width, in_channels)
+        if resolved != primitive:
+            raise ValueError(
+                f"at width {width}, {primitive.label} must be written in its resolved form, "
+                f"{resolved.label}"
+            )
 
     @cached_property
     def arch_id(self) -> str:
@@ -92,7 +144,9 @@ class Architecture(Value):
 
     def __str__(self) -> str:
         """One line, such as ``resnet[conv3-stem w16 | conv3 x2 w16 | attn(k=7,h=8) x2 w32 s2]``."""
-        return f"{self.family}[{' | '.join([self.stem.label, *(s.label for s in self.stages)])}]"
+        head = [f"head {self.head}"] if self.head else []
+        parts = [self.stem.label, *(stage.label for stage in self.stages), *head]
+        return f"{self.family}[{' | '.join(parts)}]"
 
     def primitive_types(self) -> tuple[str, ...]:
         """The type of every block's primitive, in order."""

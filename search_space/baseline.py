@@ -4,35 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
-
-from search_space.architecture import Architecture, Task
-from search_space.networks.plan import plan_network
-from search_space.networks.resnet import ResNet
-from search_space.primitives import Convolution, ConvolutionStem, Stem
+from search_space.architecture import Architecture, Stage, Task
+from search_space.cost import network_costs
+from search_space.primitives import (
+    Convolution,
+    ConvolutionStem,
+    InvertedBottleneck,
+    Primitive,
+    Stem,
+)
 
 BISECTION_STEPS = 20
 
 
 def plain_convolutional(architecture: Architecture, task: Task) -> Architecture:
-    """``architecture`` with 3x3 convolutions and a convolution stem, widened to as many parameters.
+    """``architecture`` of convolutions alone, without recalibration, of as many parameters.
 
-    Depths, strides and the map each stage works on stay. All widths are scaled together until the
-    parameters are nearest, then single widths by one channel while that brings them nearer.
+    Primitives become 3x3 convolutions; inverted bottlenecks lose their attention. Depths, strides
+    and the map each stage works on stay. All widths are scaled together until the parameters are
+    nearest, then single widths by one channel while that brings them nearer.
     """
-    target = parameter_count(architecture, task)
+    target = network_costs(architecture, task).params
     stem = _convolution_stem(architecture.stem, task)
     widths = [stem.width, *(stage.width for stage in architecture.stages)]
 
     def at(new_widths: Sequence[int]) -> Architecture:
         stages = tuple(
-            stage.replace(width=width, blocks=(Convolution(),) * len(stage.blocks))
+            _plain_stage(stage, width)
             for stage, width in zip(architecture.stages, new_widths[1:], strict=True)
         )
         return architecture.replace(stem=stem.replace(width=new_widths[0]), stages=stages)
 
     def distance(new_widths: Sequence[int]) -> int:
-        return abs(parameter_count(at(new_widths), task) - target)
+        return abs(network_costs(at(new_widths), task).params - target)
 
     low, high = 0.0, 16.0
     tried = []
@@ -40,7 +44,7 @@ def plain_convolutional(architecture: Architecture, task: Task) -> Architecture:
         middle = (low + high) / 2
         scaled = [max(1, round(middle * width)) for width in widths]
         tried.append(scaled)
-        if parameter_count(at(scaled), task) < target:
+        if network_costs(at(scaled), task).params < target:
             low = middle
         else:
             high = middle
@@ -58,11 +62,17 @@ def plain_convolutional(architecture: Architecture, task: Task) -> Architecture:
         best = nearest
 
 
-def parameter_count(architecture: Architecture, task: Task) -> int:
-    """Parameters alone, without tracing the network."""
-    with torch.device("meta"):
-        network = ResNet(plan_network(architecture, task))
-    return sum(parameter.numel() for parameter in network.parameters())
+def _plain_stage(stage: Stage, width: int) -> Stage:
+    blocks = tuple(_plain(primitive) for primitive in stage.blocks)
+    return Stage(width=width, stride=stage.stride, blocks=blocks)
+
+
+def _plain(primitive: Primitive) -> Primitive:
+    if "mnasnet" not in primitive.families:
+        return Convolution()
+    if isinstance(primitive, InvertedBottleneck):
+        return primitive.replace(augmentation=None)
+    return primitive
 
 
 def _convolution_stem(stem: Stem, task: Task) -> ConvolutionStem:

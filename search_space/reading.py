@@ -67,6 +67,8 @@ def explain(error: ValidationError, model: type[BaseModel], place: str = "") -> 
     lines = []
     for problem in problems:
         loc = problem["loc"]
+        if problem["type"] == "default_factory_not_called":
+            continue  # it follows from another key, whose own problem has a line
         if any(other[: len(loc)] == loc for other in places - {loc}):
             continue  # a part of it is wrong, and is named by its own line
         path = _path(place, problem["loc"])

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import product
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,16 @@ import numpy as np
 
 from search_space.alternatives import Choice, Parameter
 from search_space.architecture import Architecture, Stage
-from search_space.primitives import Primitive, Stem
-from search_space.primitives.primitive import Description
+from search_space.primitives import Stem
 from search_space.reading import read_yaml, validate
 from search_space.space_config import SpaceConfig
-from search_space.space_layout import Fragment, StagePlace, lay_out
+from search_space.space_layout import lay_out
+from search_space.stage_place import StagePlace, write
 
 INACTIVE = -1
+
+FIXED_FIELDS = ("family", "block", "expansion", "shortcut", "head")
+"""Of an architecture: the same all over a space."""
 
 
 class SearchSpace:
@@ -43,8 +45,8 @@ class SearchSpace:
         """
         self.config = config
         self.name = config.name
-        self._layout = lay_out(config, source)
-        self.parameters: tuple[Parameter, ...] = self._layout.parameters
+        self.layout = lay_out(config, source)
+        self.parameters: tuple[Parameter, ...] = self.layout.parameters
 
     @classmethod
     def from_yaml(cls, path: Path | str) -> SearchSpace:
@@ -67,13 +69,17 @@ class SearchSpace:
     @cached_property
     def size(self) -> int:
         """How many distinct architectures there are, exactly."""
-        size = len(self._layout.stem_table)
-        for stage in self._layout.stages:
-            size *= sum(
-                prod(len(stage.tables[slot.name, width]) for slot in stage.slots(depth))
-                for depth, width in product(stage.config.depth, stage.config.width)
+        ways = Counter(stem.width for stem in self.layout.stem_table)  # by channels so far
+        for place in self.layout.stages:
+            ways = Counter(
+                {
+                    width * place.expansion: sum(
+                        number * place.count(width, channels) for channels, number in ways.items()
+                    )
+                    for width in place.config.width
+                }
             )
-        return size
+        return ways.total()
 
     def sample(self, rng: np.random.Generator) -> Architecture:
         """Draw every active parameter uniformly among its choices, in order.
@@ -97,17 +103,13 @@ class SearchSpace:
             ValueError: the wrong length, or an active entry out of its range.
         """
         point = self._checked(vector)
-        stages = []
-        for place in self._layout.stages:
-            depth, width = place.depth(point), place.width(point)
-            primitives: dict[str, Primitive] = {}
-            for slot in place.slots(depth):
-                description = slot.value(point)
-                assert isinstance(description, Description)
-                primitives[slot.name] = description.resolve(width)
-            stages.append(_stage(place, depth, width, primitives))
-        stem = self._layout.stem.value(point)
+        stem = self.layout.stem.value(point)
         assert isinstance(stem, Stem)
+        stages: list[Stage] = []
+        channels = stem.width
+        for place in self.layout.stages:
+            stages.append(place.stage(point, channels))
+            channels = stages[-1].width * place.expansion
         return self._architecture(stem, stages)
 
     def encode(self, architecture: Architecture) -> np.ndarray:
@@ -118,22 +120,26 @@ class SearchSpace:
         Raises:
             ValueError: it is not in this space (the message says where it leaves it).
         """
-        fixed = ("family", "block", "expansion")
-        for name in fixed:
+        for name in FIXED_FIELDS:
             mine, its = getattr(self.config, name), getattr(architecture, name)
             if mine != its:
                 raise ValueError(f"{self.name} holds {name}={mine}, got {its}")
-        stages = self._layout.stages
-        if len(architecture.stages) != len(stages):
+        places = self.layout.stages
+        if len(architecture.stages) != len(places):
             raise ValueError(
-                f"{self.name} has {len(stages)} stages, got {len(architecture.stages)}"
+                f"{self.name} has {len(places)} stages, got {len(architecture.stages)}"
             )
         vector = np.full(len(self.parameters), INACTIVE, dtype=np.int64)
-        _write(vector, _found(self._layout.stem_table, architecture.stem, "stem"))
+        stem, table = architecture.stem, self.layout.stem_table
+        if stem not in table:
+            raise ValueError(f"stem: {stem.label} is not among the {len(table)} alternatives")
+        write(vector, table[stem])
+        channels = stem.width
         for number, (place, stage) in enumerate(
-            zip(stages, architecture.stages, strict=True), start=1
+            zip(places, architecture.stages, strict=True), start=1
         ):
-            _encode_stage(vector, place, stage, f"stage {number}")
+            place.write(vector, stage, channels, f"stage {number}")
+            channels = stage.width * place.expansion
         return vector
 
     def contains(self, architecture: Architecture) -> bool:
@@ -182,9 +188,8 @@ class SearchSpace:
 
     def architectures(self) -> Iterator[Architecture]:
         """Every distinct architecture; for spaces small enough to walk through."""
-        layout = self._layout
-        for stem in layout.stem_table:
-            for stages in product(*map(_stage_values, layout.stages)):
+        for stem in self.layout.stem_table:
+            for stages in _stage_lists(self.layout.stages, stem.width):
                 yield self._architecture(stem, stages)
 
     def params_of(self, architecture: Architecture) -> dict[str, Choice]:
@@ -217,13 +222,8 @@ class SearchSpace:
         return self.decode(self.walk(choose))
 
     def _architecture(self, stem: Stem, stages: Sequence[Stage]) -> Architecture:
-        return Architecture(
-            family=self.config.family,
-            block=self.config.block,
-            expansion=self.config.expansion,
-            stem=stem,
-            stages=tuple(stages),
-        )
+        fixed = {name: getattr(self.config, name) for name in FIXED_FIELDS}
+        return Architecture(**fixed, stem=stem, stages=tuple(stages))
 
     def _completions(self, vector: np.ndarray, index: int, choice: int) -> Iterator[Architecture]:
         """What the space holds with one parameter changed and all others kept where they exist."""
@@ -245,7 +245,31 @@ class SearchSpace:
             partial = grown
         return (self.decode(point) for point in partial)
 
+    def checked(self, vectors: np.ndarray) -> np.ndarray:
+        """Many vectors ``[N, P]`` at once, with -1 wherever a parameter is inactive.
+
+        Raises:
+            ValueError: not P columns, or an active entry out of its range.
+        """
+        vectors = np.array(vectors, dtype=np.int64)
+        if vectors.ndim != 2 or vectors.shape[1] != len(self.parameters):
+            raise ValueError(
+                f"{self.name} has {len(self.parameters)} parameters, got an array of shape "
+                f"{vectors.shape}"
+            )
+        for index, parameter in enumerate(self.parameters):
+            column = vectors[:, index]
+            active = np.ones(len(vectors), dtype=bool)
+            for earlier, allowed in parameter.conditions:
+                active &= np.isin(vectors[:, earlier], list(allowed))
+            wrong = active & ((column < 0) | (column >= len(parameter.choices)))
+            if wrong.any():
+                raise _out_of_range(parameter, int(column[wrong][0]))
+            column[~active] = INACTIVE
+        return vectors
+
     def _checked(self, vector: Sequence[int] | np.ndarray) -> list[int]:
+        """The same of one vector, faster for one."""
         point = [int(choice) for choice in vector]
         if len(point) != len(self.parameters):
             raise ValueError(f"{self.name} has {len(self.parameters)} parameters, got {len(point)}")
@@ -253,10 +277,7 @@ class SearchSpace:
             if not self._is_active(parameter, point):
                 point[index] = INACTIVE
             elif not 0 <= point[index] < len(parameter.choices):
-                raise ValueError(
-                    f"{parameter.name} must be an index below {len(parameter.choices)}, "
-                    f"got {point[index]}"
-                )
+                raise _out_of_range(parameter, point[index])
         return point
 
     @staticmethod
@@ -264,48 +285,17 @@ class SearchSpace:
         return all(vector[index] in allowed for index, allowed in parameter.conditions)
 
 
-def _stage(place: StagePlace, depth: int, width: int, primitives: Mapping[str, Primitive]) -> Stage:
-    """A stage from the primitive at each of its places, by the place's name."""
-    blocks = tuple(primitives[place.slot(block).name] for block in range(depth))
-    return Stage(width=width, stride=place.config.stride, blocks=blocks)
+def _out_of_range(parameter: Parameter, got: int) -> ValueError:
+    return ValueError(
+        f"{parameter.name} must be an index below {len(parameter.choices)}, got {got}"
+    )
 
 
-def _stage_values(place: StagePlace) -> Iterator[Stage]:
-    """Every distinct stage."""
-    for depth, width in product(place.config.depth, place.config.width):
-        names = [slot.name for slot in place.slots(depth)]
-        for primitives in product(*(place.tables[name, width] for name in names)):
-            yield _stage(place, depth, width, dict(zip(names, primitives, strict=True)))
-
-
-def _encode_stage(vector: np.ndarray, place: StagePlace, stage: Stage, where: str) -> None:
-    """Write a stage's choices into ``vector``."""
-    depth, config = len(stage.blocks), place.config
-    if depth not in config.depth or stage.width not in config.width:
-        raise ValueError(
-            f"{where}: depth must be in {list(config.depth)} and width in "
-            f"{list(config.width)}, got depth={depth}, width={stage.width}"
-        )
-    if stage.stride != config.stride:
-        raise ValueError(f"{where}: stride must be {config.stride}, got {stage.stride}")
-    if place.depth_parameter is not None:
-        vector[place.depth_parameter] = config.depth.index(depth)
-    if place.width_parameter is not None:
-        vector[place.width_parameter] = config.width.index(stage.width)
-    found: dict[str, Primitive] = {}
-    for index, block in enumerate(stage.blocks):
-        slot = place.slot(index)
-        if found.setdefault(slot.name, block) != block:
-            raise ValueError(f"{where}: its blocks must share one primitive")
-        _write(vector, _found(place.tables[slot.name, stage.width], block, where))
-
-
-def _found(table: Mapping[Any, Fragment], value: Any, where: str) -> Fragment:
-    if value not in table:
-        raise ValueError(f"{where}: {value.label} is not among the {len(table)} alternatives")
-    return table[value]
-
-
-def _write(vector: np.ndarray, fragment: Fragment) -> None:
-    for index, choice in fragment.items():
-        vector[index] = choice
+def _stage_lists(places: Sequence[StagePlace], in_channels: int) -> Iterator[list[Stage]]:
+    """Every distinct sequence of stages from ``in_channels`` on."""
+    if not places:
+        yield []
+        return
+    for stage in places[0].stages(in_channels):
+        for later in _stage_lists(places[1:], stage.width * places[0].expansion):
+            yield [stage, *later]

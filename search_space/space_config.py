@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from search_space.families import (
+    BlockKind,
+    FamilyName,
+    Shortcut,
+    default_block,
+    default_expansion,
+    default_shortcut,
+)
 from search_space.values import Value
 
 
@@ -26,16 +34,22 @@ class StageConfig(Value):
     depth: Widths  # blocks
     width: Widths  # channels of the blocks' spatial operators
     primitive: Alternatives
+    recalibration: Alternatives = ({"type": "none"},)
     overrides: dict[int, Alternatives] = Field(default_factory=dict)
     """Alternatives of single blocks (counted from 0), in place of the stage's primitive."""
 
 
 class SpaceConfig(Value):
-    """A family of networks and, place by place, what may stand there."""
+    """A family of networks and, place by place, what may stand there.
+
+    What is not given of ``block``, ``expansion`` and ``shortcut`` follows from the family.
+    """
 
     name: str = Field(min_length=1)
-    family: Literal["resnet"] = "resnet"
-    block: Literal["basic", "bottleneck"] = "bottleneck"
-    expansion: int = Field(default=4, ge=1)
+    family: FamilyName = "resnet"
+    block: BlockKind = Field(default_factory=default_block)
+    expansion: int = Field(default_factory=default_expansion, ge=1)
+    shortcut: Shortcut = Field(default_factory=default_shortcut)
     stem: Alternatives
     stages: tuple[StageConfig, ...] = Field(min_length=1)
+    head: int | None = Field(default=None, ge=1)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -15,57 +14,18 @@ from search_space.alternatives import (
     Slot,
     slot_from,
 )
-from search_space.primitives import Primitive, Stem
+from search_space.families import FamilyName, family_problem
+from search_space.primitives import Stem
 from search_space.primitives.primitive import Description
+from search_space.primitives.recalibration import (
+    RECALIBRATION_DESCRIPTIONS,
+    RecalibrationDescription,
+)
 from search_space.primitives.registry import DESCRIPTIONS, class_named
 from search_space.primitives.stems import STEMS
 from search_space.reading import DescriptionError
 from search_space.space_config import SpaceConfig, StageConfig
-
-Fragment = Mapping[int, int]  # parameter -> choice
-
-
-@dataclass(frozen=True)
-class StagePlace:
-    """A stage's parameters and its places: the primitive of all blocks, and of single ones."""
-
-    config: StageConfig
-    depth_parameter: int | None
-    width_parameter: int | None
-    shared: Slot
-    overrides: Mapping[int, Slot]
-    tables: dict[tuple[str, int], dict[Primitive, Fragment]]
-    """By place and width: each distinct primitive, with the first choices that give it."""
-
-    def depth(self, vector: Sequence[int]) -> int:
-        """Blocks, by the choices in ``vector``."""
-        return self.config.depth[_pick(vector, self.depth_parameter)]
-
-    def width(self, vector: Sequence[int]) -> int:
-        """Channels, by the choices in ``vector``."""
-        return self.config.width[_pick(vector, self.width_parameter)]
-
-    def slot(self, block: int) -> Slot:
-        """The place that a block's primitive comes from."""
-        return self.overrides.get(block, self.shared)
-
-    def slots(self, depth: int) -> list[Slot]:
-        """The places that exist at ``depth``, each once."""
-        return list({self.slot(block).name: self.slot(block) for block in range(depth)}.values())
-
-    def fill(self, problems: list[str]) -> None:
-        """Resolve every alternative at every width, noting those that cannot be."""
-        for slot, width in product([self.shared, *self.overrides.values()], self.config.width):
-            table: dict[Primitive, Fragment] = {}
-            faults: dict[str, None] = {}  # an ordered set: choices may share one fault
-            for description, fragment in slot.combinations():
-                assert isinstance(description, Description)
-                try:
-                    table.setdefault(description.resolve(width), fragment)
-                except ValueError as error:
-                    faults[f"{slot.place} at width {width}: {error}"] = None
-            problems += faults
-            self.tables[slot.name, width] = table
+from search_space.stage_place import Fragment, StagePlace
 
 
 class Layout(NamedTuple):
@@ -78,35 +38,52 @@ class Layout(NamedTuple):
 
 
 def lay_out(config: SpaceConfig, source: str) -> Layout:
-    """Read every place of ``config``, and build each primitive it can name once.
+    """Read every place of ``config``, and resolve each primitive it can name once.
 
     Raises:
         DescriptionError: with all that is wrong, each with its place in ``source``.
     """
     problems: list[str] = []
     listed = ParameterList()
-    if config.block == "basic" and config.expansion != 1:
-        problems.append(f"expansion: a basic block's must be 1, got {config.expansion}")
+    problem = family_problem(config.family, config.block, config.expansion, config.shortcut)
+    if problem:
+        problems.append(problem)
     stem = slot_from(Place("stem", "stem", ()), config.stem, _stem_kind, listed, problems)
     stages = [
-        _stage_place(number, stage, listed, problems)
+        _stage_place(number, stage, config, listed, problems)
         for number, stage in enumerate(config.stages, start=1)
     ]
-    complete = [stage for stage in stages if stage is not None]
-    for stage in complete:
-        stage.fill(problems)
+    stem_table: dict[Stem, Fragment] = {}
+    for value, fragment in stem.combinations() if stem else ():
+        assert isinstance(value, Stem)
+        stem_table.setdefault(value, fragment)
+    inputs = sorted({value.width for value in stem_table})
+    for place, stage in zip(stages, config.stages, strict=True):
+        if place is not None:
+            problems += _faults(place, inputs)
+        inputs = [width * config.expansion for width in stage.width]
     if problems:
         raise DescriptionError(source, problems)
     assert stem is not None
-    stem_table: dict[Stem, Fragment] = {}
-    for value, fragment in stem.combinations():
-        assert isinstance(value, Stem)
-        stem_table.setdefault(value, fragment)
-    return Layout(tuple(listed.parameters), stem, stem_table, tuple(complete))
+    complete = tuple(place for place in stages if place is not None)
+    return Layout(tuple(listed.parameters), stem, stem_table, complete)
+
+
+def _faults(place: StagePlace, inputs: Sequence[int]) -> list[str]:
+    """Every alternative that cannot be built at some width, and input width, that it may meet."""
+    faults: dict[str, None] = {}  # an ordered set: one fault shows at many widths
+    for depth, width, in_channels in product(place.config.depth, place.config.width, inputs):
+        for slot in place.slots(depth):
+            faults |= dict.fromkeys(place.faults(slot, depth, width, in_channels))
+    return list(faults)
 
 
 def _stage_place(
-    number: int, stage: StageConfig, listed: ParameterList, problems: list[str]
+    number: int,
+    stage: StageConfig,
+    config: SpaceConfig,
+    listed: ParameterList,
+    problems: list[str],
 ) -> StagePlace | None:
     name, place = f"stage{number}", f"stages[{number - 1}]"
     for field in ("depth", "width"):
@@ -117,7 +94,8 @@ def _stage_place(
     width = listed.add(f"{name}.width", stage.width)
 
     def read(where: Place, alternatives: tuple[dict[str, Any], ...]) -> Slot | None:
-        return slot_from(where, alternatives, _description_kind, listed, problems)
+        kind = _description_kind(config.family)
+        return slot_from(where, alternatives, kind, listed, problems)
 
     overrides = {}
     for index, alternatives in stage.overrides.items():
@@ -128,13 +106,20 @@ def _stage_place(
         slot = read(Place(f"{name}.block{index}", path, exists), alternatives)
         if slot is not None:
             overrides[index] = slot
+    recalibration = slot_from(
+        Place(f"{name}.recalibration", f"{place}.recalibration", ()),
+        stage.recalibration,
+        _recalibration_kind,
+        listed,
+        problems,
+    )
     exists = _where_depth(depth, stage, lambda d: _has_shared_block(stage, d))
     if not any(_has_shared_block(stage, d) for d in stage.depth):
         listed = ParameterList()  # every block is overridden: nothing to choose for all of them
     shared = read(Place(name, f"{place}.primitive", exists), stage.primitive)
-    if shared is None:
+    if shared is None or recalibration is None:
         return None
-    return StagePlace(stage, depth, width, shared, overrides, tables={})
+    return StagePlace(stage, config.expansion, depth, width, shared, overrides, recalibration)
 
 
 def _has_shared_block(stage: StageConfig, depth: int) -> bool:
@@ -151,13 +136,21 @@ def _where_depth(
     return ((parameter, allowed),)
 
 
-def _pick(vector: Sequence[int], parameter: int | None) -> int:
-    return 0 if parameter is None else vector[parameter]
-
-
 def _stem_kind(name: str) -> type[Stem]:
     return class_named(name, STEMS, Stem)  # type: ignore[type-abstract]
 
 
-def _description_kind(name: str) -> type[Description]:
-    return class_named(name, DESCRIPTIONS, Description)  # type: ignore[type-abstract]
+def _recalibration_kind(name: str) -> type[RecalibrationDescription]:
+    return class_named(name, RECALIBRATION_DESCRIPTIONS, RecalibrationDescription)  # type: ignore[type-abstract]
+
+
+def _description_kind(family: FamilyName) -> Callable[[str], type[Description]]:
+    def kind(name: str) -> type[Description]:
+        found: type[Description] = class_named(name, DESCRIPTIONS, Description)  # type: ignore[type-abstract]
+        if family not in found.families:
+            raise ValueError(
+                f"{name} may stand in {' or '.join(found.families)}, got family {family}"
+            )
+        return found
+
+    return kind

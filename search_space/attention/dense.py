@@ -12,6 +12,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+Gradients = tuple[Tensor, Tensor | None, Tensor, Tensor | None, Tensor | None]
+"""Of q, k, v, rows and columns."""
+
 
 def axis_offsets(length: int, table_rows: int, device: torch.device) -> Tensor:
     """Which table row serves query i and key j on one axis: ``[L, L]``, clamped at the ends.
@@ -42,20 +45,23 @@ def split_position_query(q: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def dense_forward(
-    q: Tensor, k: Tensor, v: Tensor, rows: Tensor | None, columns: Tensor | None, extent: int
+    q: Tensor, k: Tensor | None, v: Tensor, rows: Tensor | None, columns: Tensor | None, extent: int
 ) -> tuple[Tensor, Tensor]:
     """Attention output ``[B, h, e, H, W]`` and probabilities ``[B, h, N, N]``.
 
     Args:
         q: queries, already scaled, ``[B, h, d, H, W]``.
-        k: keys, ``[B, h, d, H, W]``.
+        k: keys, ``[B, h, d, H, W]``, or None for logits of position alone.
         v: values, ``[B, h, e, H, W]``.
         rows: row table ``[g, K, d or d/2]``, or None for no position encoding.
         columns: column table, likewise.
         extent: side of the window around each query; 0 attends to the whole map.
     """
     batch, heads, _, height, width = q.shape
-    logits = q.flatten(3).transpose(-1, -2) @ k.flatten(3)
+    if k is None:
+        logits = q.new_zeros(batch, heads, height * width, height * width)
+    else:
+        logits = q.flatten(3).transpose(-1, -2) @ k.flatten(3)
     if rows is not None and columns is not None:
         q_row, q_column = split_position_query(q, rows)
         row_table = rows[:, axis_offsets(height, rows.shape[1], q.device)]
@@ -83,13 +89,13 @@ def dense_forward(
 def dense_backward(
     grad_out: Tensor,
     q: Tensor,
-    k: Tensor,
+    k: Tensor | None,
     v: Tensor,
     rows: Tensor | None,
     columns: Tensor | None,
     out: Tensor,
     probabilities: Tensor,
-) -> tuple[Tensor, Tensor, Tensor, Tensor | None, Tensor | None]:
+) -> Gradients:
     """Gradients of q, k, v and both tables, from the saved output and probabilities."""
     batch, heads, _, height, width = q.shape
     g_flat, v_flat = grad_out.flatten(3), v.flatten(3)
@@ -97,8 +103,11 @@ def dense_backward(
     # The softmax's inner product over all keys is grad_out . out of the query, a far smaller sum.
     inner = (grad_out * out).sum(2).flatten(2)[..., None]
     grad_logits = (g_flat.transpose(-1, -2) @ v_flat).sub_(inner).mul_(probabilities)
-    grad_q = (k.flatten(3) @ grad_logits.transpose(-1, -2)).view(q.shape)
-    grad_k = (q.flatten(3) @ grad_logits).view(k.shape)
+    if k is None:
+        grad_q, grad_k = q.new_zeros(q.shape), None
+    else:
+        grad_q = (k.flatten(3) @ grad_logits.transpose(-1, -2)).view(q.shape)
+        grad_k = (q.flatten(3) @ grad_logits).view(k.shape)
     if rows is None or columns is None:
         return grad_q, grad_k, grad_v, None, None
 

@@ -1,43 +1,46 @@
-"""Local and global 2-D relative attention as PyTorch operators.
+"""Global, local and block 2-D relative attention, which both papers' layers go through.
 
-Both papers' attention goes through the two functions here. They are registered with
-``torch.library``, so that tracing sees one operator whatever implementation computes it: its
-multiply-adds are a property of the operator (see :mod:`search_space.cost.count`).
+Tracing sees one operator a call, whatever implementation computes it
+(:mod:`search_space.attention.registration`): its multiply-adds are a property of the operator.
 
 Legend: B batch, h heads, d key width of a head, e value width of a head, H x W the map.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal, NamedTuple
 
-import torch
 from torch import Tensor
 
-from search_space.attention.dense import dense_backward, dense_forward
-from search_space.attention.shifts import shifts_backward, shifts_forward
+from search_space.attention import registration
 
 Border = Literal["masked", "zeros"]
 
-DENSE_PIXELS_PER_WINDOW_PIXEL = 4
-"""Local attention is computed densely up to this ratio of map pixels to window pixels: dense
-products are several times faster a pair than the loop over shifts, but visit every pair."""
 
+class AttentionInputs(NamedTuple):
+    """What a layer of global or local attention gives to its operator; shapes as below."""
 
-def local_implementation(height: int, width: int, extent: int, border: str) -> str:
-    """Which eager form computes local attention on such a map: ``dense`` or ``shifts``."""
-    small = height * width <= DENSE_PIXELS_PER_WINDOW_PIXEL * extent * extent
-    return "dense" if small and border == "masked" else "shifts"
+    q: Tensor  # already scaled
+    k: Tensor | None
+    v: Tensor
+    rows: Tensor | None
+    columns: Tensor | None
+    extent: int | None  # None for global attention
+    border: Border
 
 
 def global_attention(
-    q: Tensor, k: Tensor, v: Tensor, rows: Tensor | None = None, columns: Tensor | None = None
+    q: Tensor,
+    k: Tensor | None,
+    v: Tensor,
+    rows: Tensor | None = None,
+    columns: Tensor | None = None,
 ) -> Tensor:
     """Every pixel attends to every pixel (AACN section 3.1).
 
     Args:
         q: queries, already scaled, ``[B, h, d, H, W]``.
-        k: keys, ``[B, h, d, H, W]``.
+        k: keys, ``[B, h, d, H, W]``; None for logits of position alone.
         v: values, ``[B, h, e, H, W]``.
         rows: relative row embeddings ``[1 or h, 2H - 1, d]``, the embedding of ``key row - query
             row`` at that index plus H - 1; None (then ``columns`` too) for no position encoding.
@@ -47,17 +50,17 @@ def global_attention(
         ``[B, h, e, H, W]``.
 
     Raises:
-        ValueError: shapes that do not belong together.
+        ValueError: shapes or types that do not belong together, or neither keys nor positions.
     """
-    _check_shapes(q, k, v, rows, columns, (2 * q.shape[-2] - 1, 2 * q.shape[-1] - 1))
+    _check(q, k, v, rows, columns, (2 * q.shape[-2] - 1, 2 * q.shape[-1] - 1))
     tables = _as_dtype(rows, q), _as_dtype(columns, q)
-    out: Tensor = torch.ops.convattn.global_attention(q, k, v, *tables)[0]
+    out: Tensor = registration.global_operator(q, k, v, *tables)[0]
     return out
 
 
 def local_attention(
     q: Tensor,
-    k: Tensor,
+    k: Tensor | None,
     v: Tensor,
     rows: Tensor | None = None,
     columns: Tensor | None = None,
@@ -69,7 +72,7 @@ def local_attention(
 
     Args:
         q: queries, already scaled, ``[B, h, d, H, W]``.
-        k: keys, ``[B, h, d, H, W]``.
+        k: keys, ``[B, h, d, H, W]``; None for logits of position alone.
         v: values, ``[B, h, e, H, W]``.
         rows: relative row embeddings ``[1 or h, extent, d_r]``; None (then ``columns`` too) for no
             position encoding. Either ``d_r = d`` for both tables (their logits are added), or the
@@ -83,13 +86,54 @@ def local_attention(
         ``[B, h, e, H, W]``.
 
     Raises:
-        ValueError: shapes that do not belong together, or an even extent.
+        ValueError: shapes or types that do not belong together, neither keys nor positions, or an
+            even extent.
     """
     if extent < 1 or extent % 2 == 0:
         raise ValueError(f"extent must be odd and positive, got extent={extent}")
-    _check_shapes(q, k, v, rows, columns, (extent, extent))
+    _check(q, k, v, rows, columns, (extent, extent))
     tables = _as_dtype(rows, q), _as_dtype(columns, q)
-    out: Tensor = torch.ops.convattn.local_attention(q, k, v, *tables, extent, border)[0]
+    out: Tensor = registration.local_operator(q, k, v, *tables, extent, border)[0]
+    return out
+
+
+def block_attention(
+    q: Tensor,
+    k: Tensor | None,
+    v: Tensor,
+    rows: Tensor | None = None,
+    columns: Tensor | None = None,
+    *,
+    block: int,
+) -> Tensor:
+    """Every pixel attends to the block x block square that it lies in (SASA section 3.2).
+
+    The squares tile the map from its first pixel, and attention does not cross their sides.
+
+    Args:
+        q: queries, already scaled, ``[B, h, d, H, W]``.
+        k: keys, ``[B, h, d, H, W]``; None for logits of position alone.
+        v: values, ``[B, h, e, H, W]``.
+        rows: relative row embeddings ``[1 or h, 2 block - 1, d_r]``, the embedding of ``key row -
+            query row`` at that index plus block - 1; None (then ``columns`` too) for no position
+            encoding. Widths as for :func:`local_attention`.
+        columns: relative column embeddings ``[1 or h, 2 block - 1, d_c]``.
+        block: side of a square; it divides H and W.
+
+    Returns:
+        ``[B, h, e, H, W]``.
+
+    Raises:
+        ValueError: shapes or types that do not belong together, neither keys nor positions, or a
+            block that does not divide the map.
+    """
+    if block < 1 or q.shape[-2] % block or q.shape[-1] % block:
+        raise ValueError(
+            f"block must divide the map, got block={block}, map {q.shape[-2]}x{q.shape[-1]}"
+        )
+    _check(q, k, v, rows, columns, (2 * block - 1, 2 * block - 1))
+    tables = _as_dtype(rows, q), _as_dtype(columns, q)
+    out: Tensor = registration.block_operator(q, k, v, *tables, block)[0]
     return out
 
 
@@ -97,20 +141,30 @@ def _as_dtype(table: Tensor | None, q: Tensor) -> Tensor | None:
     return None if table is None else table.to(q.dtype)
 
 
-def _check_shapes(
+def _check(
     q: Tensor,
-    k: Tensor,
+    k: Tensor | None,
     v: Tensor,
     rows: Tensor | None,
     columns: Tensor | None,
     table_rows: tuple[int, int],
 ) -> None:
-    if q.dim() != 5 or k.shape != q.shape or v.shape[:2] + v.shape[3:] != q.shape[:2] + q.shape[3:]:
+    if (
+        q.dim() != 5
+        or (k is not None and k.shape != q.shape)
+        or v.shape[:2] + v.shape[3:] != q.shape[:2] + q.shape[3:]
+    ):
+        key_shape = None if k is None else [*k.shape]
         raise ValueError(
             "q and k must be [B, h, d, H, W] and v [B, h, e, H, W], got "
-            f"q {list(q.shape)}, k {list(k.shape)}, v {list(v.shape)}"
+            f"q {[*q.shape]}, k {key_shape}, v {[*v.shape]}"
         )
+    if v.dtype != q.dtype or (k is not None and k.dtype != q.dtype):
+        key_type = None if k is None else k.dtype
+        raise ValueError(f"q, k and v must have one dtype, got {q.dtype}, {key_type}, {v.dtype}")
     if rows is None and columns is None:
+        if k is None:
+            raise ValueError("attention without keys (k=None) needs rows and columns")
         return
     if rows is None or columns is None:
         raise ValueError("rows and columns must be given together")
@@ -125,76 +179,3 @@ def _check_shapes(
         )
     if rows.shape[0] not in (1, heads) or columns.shape[0] not in (1, heads):
         raise ValueError(f"position tables must be shared or one for each of {heads} heads")
-
-
-# The operators return the probabilities as well, for the backward pass.
-
-
-@torch.library.custom_op("convattn::global_attention", mutates_args=())
-def _global(
-    q: Tensor, k: Tensor, v: Tensor, rows: Tensor | None, columns: Tensor | None
-) -> tuple[Tensor, Tensor]:
-    return dense_forward(q, k, v, rows, columns, extent=0)
-
-
-@torch.library.custom_op("convattn::local_attention", mutates_args=())
-def _local(
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    rows: Tensor | None,
-    columns: Tensor | None,
-    extent: int,
-    border: str,
-) -> tuple[Tensor, Tensor]:
-    if local_implementation(q.shape[-2], q.shape[-1], extent, border) == "dense":
-        return dense_forward(q, k, v, rows, columns, extent)
-    return shifts_forward(q, k, v, rows, columns, extent, border)
-
-
-@_global.register_fake
-def _global_fake(
-    q: Tensor, k: Tensor, v: Tensor, rows: Tensor | None, columns: Tensor | None
-) -> tuple[Tensor, Tensor]:
-    pixels = q.shape[-2] * q.shape[-1]
-    return v.new_empty(v.shape), q.new_empty(*q.shape[:2], pixels, pixels)
-
-
-@_local.register_fake
-def _local_fake(
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    rows: Tensor | None,
-    columns: Tensor | None,
-    extent: int,
-    border: str,
-) -> tuple[Tensor, Tensor]:
-    if local_implementation(q.shape[-2], q.shape[-1], extent, border) == "dense":
-        return _global_fake(q, k, v, rows, columns)
-    return v.new_empty(v.shape), q.new_empty(*q.shape[:2], extent * extent, *q.shape[3:])
-
-
-def _remember(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-    q, k, v, rows, columns, *settings = inputs
-    ctx.mark_non_differentiable(output[1])
-    ctx.save_for_backward(q, k, v, rows, columns, *output)
-    ctx.settings = settings
-
-
-def _global_backward(ctx: Any, grad_out: Tensor, _: Tensor | None) -> tuple[Tensor | None, ...]:
-    return dense_backward(grad_out.contiguous(), *ctx.saved_tensors)
-
-
-def _local_backward(ctx: Any, grad_out: Tensor, _: Tensor | None) -> tuple[Tensor | None, ...]:
-    extent, border = ctx.settings
-    height, width = grad_out.shape[-2:]
-    if local_implementation(height, width, extent, border) == "dense":
-        grads = dense_backward(grad_out.contiguous(), *ctx.saved_tensors)
-    else:
-        grads = shifts_backward(grad_out, *ctx.saved_tensors)
-    return (*grads, None, None)
-
-
-_global.register_autograd(_global_backward, setup_context=_remember)
-_local.register_autograd(_local_backward, setup_context=_remember)

@@ -14,7 +14,7 @@ from math import isqrt
 import torch
 from torch import Tensor
 
-from search_space.attention.dense import split_position_query
+from search_space.attention.dense import Gradients, split_position_query
 
 Region = tuple[slice, slice]
 
@@ -33,7 +33,7 @@ def window_shifts(extent: int, height: int, width: int) -> Iterator[tuple[int, R
 
 def shifts_forward(
     q: Tensor,
-    k: Tensor,
+    k: Tensor | None,
     v: Tensor,
     rows: Tensor | None,
     columns: Tensor | None,
@@ -44,7 +44,7 @@ def shifts_forward(
 
     Args:
         q: queries, already scaled, ``[B, h, d, H, W]``.
-        k: keys, ``[B, h, d, H, W]``.
+        k: keys, ``[B, h, d, H, W]``, or None for logits of position alone.
         v: values, ``[B, h, e, H, W]``.
         rows: row table ``[g, extent, d or d/2]``, or None.
         columns: column table, likewise.
@@ -58,7 +58,8 @@ def shifts_forward(
         logits.fill_(-torch.inf)
     shifts = list(window_shifts(extent, height, width))
     for s, (qy, qx), (ky, kx) in shifts:
-        logits[:, :, s, qy, qx] = (q[..., qy, qx] * k[..., ky, kx]).sum(2)
+        content = 0.0 if k is None else (q[..., qy, qx] * k[..., ky, kx]).sum(2)
+        logits[:, :, s, qy, qx] = content
     if rows is not None and columns is not None:
         q_row, q_column = split_position_query(q, rows)
         grid = logits.view(batch, heads, extent, extent, height, width)
@@ -75,13 +76,13 @@ def shifts_forward(
 def shifts_backward(
     grad_out: Tensor,
     q: Tensor,
-    k: Tensor,
+    k: Tensor | None,
     v: Tensor,
     rows: Tensor | None,
     columns: Tensor | None,
     out: Tensor,
     probabilities: Tensor,
-) -> tuple[Tensor, Tensor, Tensor, Tensor | None, Tensor | None]:
+) -> Gradients:
     """Gradients of q, k, v and both tables, from the saved output and probabilities."""
     batch, heads, _, height, width = q.shape
     extent = isqrt(probabilities.shape[2])
@@ -94,11 +95,13 @@ def shifts_backward(
         grad_v[..., ky, kx] += probabilities[:, :, s, None, qy, qx] * grad_here
     # The softmax's inner product over all keys is grad_out . out of the query, a far smaller sum.
     grad_logits = grad_p.sub_((grad_out * out).sum(2, keepdim=True)).mul_(probabilities)
-    grad_q, grad_k = torch.zeros_like(q), torch.zeros_like(k)
-    for s, (qy, qx), (ky, kx) in shifts:
-        weight = grad_logits[:, :, s, None, qy, qx]
-        grad_q[..., qy, qx] += weight * k[..., ky, kx]
-        grad_k[..., ky, kx] += weight * q[..., qy, qx]
+    grad_q, grad_k = torch.zeros_like(q), None
+    if k is not None:
+        grad_k = torch.zeros_like(k)
+        for s, (qy, qx), (ky, kx) in shifts:
+            weight = grad_logits[:, :, s, None, qy, qx]
+            grad_q[..., qy, qx] += weight * k[..., ky, kx]
+            grad_k[..., ky, kx] += weight * q[..., qy, qx]
     if rows is None or columns is None:
         return grad_q, grad_k, grad_v, None, None
 

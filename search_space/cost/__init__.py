@@ -1,6 +1,14 @@
-"""What an architecture costs."""
+"""What an architecture costs: in closed form, by tracing, and by measuring."""
 
-from search_space.cost.count import Counts, count_module
-from search_space.cost.network import Costs, StageCosts, network_costs
+from search_space.cost.count import count_module
+from search_space.cost.network import Costs, PartCosts, network_costs, peak_memory_bytes
+from search_space.counts import Counts
 
-__all__ = ["Costs", "Counts", "StageCosts", "count_module", "network_costs"]
+__all__ = [
+    "Costs",
+    "Counts",
+    "PartCosts",
+    "count_module",
+    "network_costs",
+    "peak_memory_bytes",
+]

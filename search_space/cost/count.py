@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from fvcore.nn import FlopCountAnalysis
@@ -27,6 +27,8 @@ from fvcore.nn.jit_handles import (
     matmul_flop_jit,
 )
 from torch import nn
+
+from search_space.counts import Counts
 
 Rule = Callable[[list[Any], list[Any]], Any]
 
@@ -45,6 +47,7 @@ ZERO_MAC_OPERATORS = (
     "aten::adaptive_avg_pool2d",
     "aten::add",
     "aten::add_",
+    "aten::amax",
     "aten::avg_pool2d",
     "aten::batch_norm",
     "aten::div",
@@ -53,10 +56,13 @@ ZERO_MAC_OPERATORS = (
     "aten::mul",
     "aten::mul_",
     "aten::neg",
+    "aten::pad",
     "aten::repeat",
+    "aten::sigmoid",
     "aten::softmax",
     "aten::sub",
     "aten::sum",
+    "aten::tanh",
     "aten::unflatten",
     "aten::upsample_bilinear2d",
 )
@@ -72,19 +78,6 @@ FVCORE_RULES_REFUSED = (
     "aten::upsample_nearest2d",
 )
 """Operators that fvcore counts by rules of its own; none is used here, so each is an error."""
-
-
-class Counts(NamedTuple):
-    """Costs of a module on one image, in evaluation mode."""
-
-    params: int
-    macs: int
-    activations: int  # elements put out by the operators that have MACs
-
-    def __add__(self, other: object) -> Counts:
-        if not isinstance(other, Counts):
-            return NotImplemented
-        return Counts(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
 
 
 def count_module(module: nn.Module, input_shape: tuple[int, int, int]) -> Counts:
@@ -138,18 +131,18 @@ def _refuse(inputs: list[Any], outputs: list[Any]) -> int:
 
 
 def _attention(inputs: list[Any], outputs: list[Any]) -> Counter[str]:
-    """q.k, q.r where there are positions, and A.v, over every attended position.
+    """q.k if there are keys, q.r if there are positions, and A.v, over every attended position.
 
-    A query attends to k^2 positions if local, borders included, and to H W if global. The
-    activations are the logits and the output.
+    A query attends to k^2 positions if local, borders included, to its b^2 of a block, and to H W
+    if global. The activations are the logits and the output.
     """
     batch, heads, key_width, height, width = get_shape(inputs[0])
     value_shape = get_shape(inputs[2])
-    has_position = inputs[3].type().kind() == "TensorType"
-    is_local = len(inputs) > 5
-    attended = int(inputs[5].toIValue()) ** 2 if is_local else height * width
+    has_content, has_position = (inputs[index].type().kind() == "TensorType" for index in (1, 3))
+    side = inputs[5].toIValue() if len(inputs) > 5 else None  # of a window or block
+    attended = height * width if side is None else int(side) ** 2
     pairs = batch * heads * height * width * attended
-    pair_macs = key_width * (2 if has_position else 1) + value_shape[2]
+    pair_macs = key_width * (has_content + has_position) + value_shape[2]
     return Counter(macs=int(pairs * pair_macs), activations=int(pairs + prod(value_shape)))
 
 
@@ -157,6 +150,7 @@ COST_RULES: dict[str, Rule] = {
     **dict.fromkeys(ZERO_MAC_OPERATORS, _zero),
     **dict.fromkeys(FVCORE_RULES_REFUSED, _refuse),
     **{name: _product(rule) for name, rule in PRODUCT_OPERATORS.items()},
+    "convattn::block_attention": _attention,
     "convattn::global_attention": _attention,
     "convattn::local_attention": _attention,
 }

@@ -1,31 +1,24 @@
-"""Costs of (Architecture, Task), part by part.
+"""Costs of (Architecture, Task) in closed form, part by part.
 
-A network's cost is the sum of its stem's, its blocks' and its classifier's, and a block's follows
-from its plan alone; so each distinct block is counted once (by :mod:`search_space.cost.count`) and
-a search's thousands of candidates are sums of a few hundred counted parts.
+They equal what :mod:`search_space.cost.count` traces, to the unit, and take microseconds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
+from math import prod
 from typing import NamedTuple
 
-import torch
-from torch import nn
-
 from search_space.architecture import Architecture, Task
-from search_space.cost.count import Counts, count_module
-from search_space.networks.plan import BlockPlan, plan_network
-from search_space.networks.resnet import Classifier, ResidualBlock
-from search_space.primitives import Stem
+from search_space.counts import FLOAT_BYTES, NO_BYTES, NOTHING, Counts, TrainingBytes
+from search_space.networks.ending import ending_bytes, ending_counts
+from search_space.networks.network import BLOCK_FORMS
+from search_space.networks.plan import StagePlan, plan_network
 
 
-class StageCosts(NamedTuple):
+class PartCosts(NamedTuple):
     """Costs of one part of a network, and the shape that it puts out."""
 
-    name: str  # "stem", "stage 1", ..., "classifier"
-    label: str
+    name: str  # "stem", "stage 1", ..., "head", "classifier"
     counts: Counts
     output_shape: tuple[int, ...]  # without the batch
 
@@ -36,7 +29,7 @@ class Costs(NamedTuple):
     params: int
     macs: int
     activations: int
-    stages: tuple[StageCosts, ...]
+    parts: tuple[PartCosts, ...]
 
     def metrics(self) -> dict[str, float]:
         """The totals by name, as the ledger and limits have them."""
@@ -53,50 +46,61 @@ def network_costs(architecture: Architecture, task: Task) -> Costs:
 
     Raises:
         ValueError: the architecture cannot take the task's images, or an operator of a primitive
-            has no cost rule.
+            of the user's own has no cost rule.
     """
     plan = plan_network(architecture, task)
+    stem = plan.stem.counts(plan.in_channels, plan.input_hw)
     stem_hw = plan.stem.output_hw(plan.input_hw)
-    parts = [
-        StageCosts(
-            "stem",
-            plan.stem.label,
-            _stem_counts(plan.stem, plan.in_channels, plan.input_hw),
-            (plan.stem.width, *stem_hw),
-        )
-    ]
-    for number, (stage, blocks) in enumerate(
-        zip(architecture.stages, plan.stages, strict=True), start=1
+    parts = [PartCosts("stem", stem, (plan.stem.width, *stem_hw))]
+    total = stem
+    for number, stage in enumerate(plan.stages, start=1):
+        counts = stage_counts(stage)
+        last = stage.last
+        parts.append(PartCosts(f"stage {number}", counts, (last.out_channels, *last.output_hw)))
+        total += counts
+    ending = plan.ending
+    head, classifier = ending_counts(ending)
+    if head.params:
+        parts.append(PartCosts("head", head, (ending.features, *ending.input_hw)))
+    parts.append(PartCosts("classifier", classifier, (ending.classes,)))
+    return Costs(*(total + head + classifier), parts=tuple(parts))
+
+
+def stage_counts(stage: StagePlan) -> Counts:
+    """The sum over a stage's blocks."""
+    total = NOTHING
+    for block, number in stage.runs:
+        total += BLOCK_FORMS[block.family].counts(block).times(number)
+    return total
+
+
+def stage_bytes(stage: StagePlan) -> TrainingBytes:
+    """What a stage's blocks keep together, and the most that one of them needs beside."""
+    kept = NO_BYTES
+    for block, number in stage.runs:
+        saved, transient = BLOCK_FORMS[block.family].training_bytes(block)
+        kept = kept.then(TrainingBytes(number * saved, transient))
+    return kept
+
+
+def peak_memory_bytes(architecture: Architecture, task: Task) -> int:
+    """An estimate of the peak memory of a float32 training step, per image of the batch.
+
+    All that is kept for the backward pass up to some part, and what that part needs beside it, for
+    the part where the sum is greatest. What a batch shares (weights, their gradients, the
+    optimiser's state) is not in it.
+
+    Raises:
+        ValueError: as :func:`network_costs`.
+    """
+    plan = plan_network(architecture, task)
+    kept = FLOAT_BYTES * prod(task.input_shape)
+    peak = kept
+    for saved, transient in (
+        plan.stem.training_bytes(plan.in_channels, plan.input_hw),
+        *map(stage_bytes, plan.stages),
+        ending_bytes(plan.ending),
     ):
-        counts = sum((_block_counts(block) for block in blocks), start=Counts(0, 0, 0))
-        shape = (blocks[-1].out_channels, *blocks[-1].output_hw)
-        parts.append(StageCosts(f"stage {number}", stage.label, counts, shape))
-    last_hw = parts[-1].output_shape[1:]
-    head = _classifier_counts(plan.out_channels, plan.classes, (last_hw[0], last_hw[1]))
-    parts.append(StageCosts("classifier", "mean + linear", head, (plan.classes,)))
-    total = sum((part.counts for part in parts), start=Counts(0, 0, 0))
-    return Costs(*total, stages=tuple(parts))
-
-
-@cache
-def _block_counts(plan: BlockPlan) -> Counts:
-    return _count_uninitialised(lambda: ResidualBlock(plan), plan.in_channels, plan.input_hw)
-
-
-@cache
-def _stem_counts(stem: Stem, in_channels: int, input_hw: tuple[int, int]) -> Counts:
-    return _count_uninitialised(lambda: stem.build(in_channels), in_channels, input_hw)
-
-
-@cache
-def _classifier_counts(in_channels: int, classes: int, input_hw: tuple[int, int]) -> Counts:
-    return _count_uninitialised(lambda: Classifier(in_channels, classes), in_channels, input_hw)
-
-
-def _count_uninitialised(
-    build: Callable[[], nn.Module], channels: int, input_hw: tuple[int, int]
-) -> Counts:
-    # Built without drawing initial weights, then given memory: tracing a convolution needs some.
-    with torch.device("meta"):
-        module = build()
-    return count_module(module.to_empty(device="cpu"), (channels, *input_hw))
+        kept += saved
+        peak = max(peak, kept + transient)
+    return peak

@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
 
 from search_space.architecture import Architecture, Task
-from search_space.networks.resnet import build_resnet
+from search_space.networks.network import Network
+from search_space.networks.plan import plan_network
 
-FAMILIES = {"resnet": build_resnet}
 
-
-def build(architecture: Architecture, task: Task, *, seed: int) -> nn.Module:
+def build(
+    architecture: Architecture, task: Task, *, seed: int, zero_init_residual: bool = False
+) -> Network:
     """The network of ``architecture`` for ``task``: ``[B, C, H, W] -> [B, classes]``.
 
     The same seed gives the same initial weights; torch's global generator is left as it was.
 
+    Args:
+        architecture: what to build.
+        task: its images and classes.
+        seed: of the initial weights.
+        zero_init_residual: start every residual branch at zero (see
+            :meth:`Network.start_branches_at_zero`).
+
     Raises:
-        ValueError: the architecture cannot take the task's images.
+        ValueError: the architecture cannot take the task's images, or has no branch that could
+            start at zero so.
     """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # the CPU's alone: networks are built there
-        return FAMILIES[architecture.family](architecture, task)
+        network = Network(plan_network(architecture, task))
+    if zero_init_residual:
+        network.start_branches_at_zero()
+    return network
 
 
-__all__ = ["build"]
+__all__ = ["Network", "build"]

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from search_space.architecture import Architecture, Task
-from search_space.primitives import Primitive, Stem
+from search_space.architecture import Architecture, Stage, Task
+from search_space.counts import strided
+from search_space.families import BlockKind, FamilyName, FamilySettings, Shortcut
+from search_space.networks.ending import Ending
+from search_space.primitives import Primitive, Recalibration, Stem
 
 
 class BlockPlan(NamedTuple):
     """All that a block's construction and its cost depend on."""
 
-    kind: str  # "basic" or "bottleneck"
+    family: FamilyName
+    kind: BlockKind
+    shortcut: Shortcut  # where the shape changes
     primitive: Primitive
+    recalibration: Recalibration | None
     in_channels: int
     width: int  # channels of the spatial operator
     out_channels: int
@@ -22,18 +28,74 @@ class BlockPlan(NamedTuple):
     @property
     def output_hw(self) -> tuple[int, int]:
         """The output map: every primitive divides by its stride, rounding up."""
-        return -(-self.input_hw[0] // self.stride), -(-self.input_hw[1] // self.stride)
+        return strided(self.input_hw, self.stride)
+
+    @property
+    def changes_shape(self) -> bool:
+        """Whether the input cannot be added to the branch as it is."""
+        return self.stride != 1 or self.in_channels != self.out_channels
+
+    def recalibration_at(self, placement: str) -> Recalibration | None:
+        """The recalibration, if it stands at ``placement``."""
+        if self.recalibration is None or self.recalibration.placement != placement:
+            return None
+        return self.recalibration
+
+
+class StagePlan(NamedTuple):
+    """A stage's blocks: runs of equal ones, each with how many there are."""
+
+    runs: tuple[tuple[BlockPlan, int], ...]
+
+    @property
+    def last(self) -> BlockPlan:
+        """The block that the stage's output comes from."""
+        return self.runs[-1][0]
 
 
 class NetworkPlan(NamedTuple):
-    """A stem, the blocks of each stage, and the classifier's sizes."""
+    """A stem, the blocks of each stage, and what comes after them."""
 
     stem: Stem
     in_channels: int
     input_hw: tuple[int, int]
-    stages: tuple[tuple[BlockPlan, ...], ...]
-    out_channels: int
-    classes: int
+    stages: tuple[StagePlan, ...]
+    ending: Ending
+
+
+def plan_block(
+    settings: FamilySettings, stage: Stage, index: int, in_channels: int, hw: tuple[int, int]
+) -> BlockPlan:
+    """Lay out one block of a stage whose input has ``in_channels`` on ``hw`` = (H, W) pixels."""
+    out_channels = stage.width * settings.expansion
+    return BlockPlan(
+        settings.family,
+        settings.block,
+        settings.shortcut,
+        stage.blocks[index],
+        stage.recalibration[index] if stage.recalibration else None,
+        out_channels if index else in_channels,
+        stage.width,
+        out_channels,
+        1 if index else stage.stride,
+        strided(hw, stage.stride) if index else hw,
+    )
+
+
+def plan_stage(
+    settings: FamilySettings, stage: Stage, in_channels: int, hw: tuple[int, int]
+) -> StagePlan:
+    """Lay out a stage whose input has ``in_channels`` on ``hw`` = (H, W) pixels."""
+    runs: list[tuple[BlockPlan, int]] = []
+    for index, primitive in enumerate(stage.blocks):
+        if index > 1:  # only the first block of a stage differs by its place
+            before, number = runs[-1]
+            again = stage.recalibration[index] if stage.recalibration else None
+            if before.primitive == primitive and before.recalibration == again:
+                runs[-1] = (before, number + 1)
+                continue
+        runs.append((plan_block(settings, stage, index, in_channels, hw), 1))
+    return StagePlan(tuple(runs))
 
 
 def plan_network(architecture: Architecture, task: Task) -> NetworkPlan:
@@ -42,22 +104,13 @@ def plan_network(architecture: Architecture, task: Task) -> NetworkPlan:
     Raises:
         ValueError: the stem cannot take such images.
     """
-    in_channels, *image_hw = task.input_shape
-    input_hw = (image_hw[0], image_hw[1])
-    hw = architecture.stem.output_hw(input_hw)
+    image_channels, height, width = task.input_shape
+    hw = architecture.stem.output_hw((height, width))
     channels = architecture.stem.width
     stages = []
     for stage in architecture.stages:
-        blocks = []
-        for index, primitive in enumerate(stage.blocks):
-            stride = stage.stride if index == 0 else 1
-            out_channels = stage.width * architecture.expansion
-            block = BlockPlan(
-                architecture.block, primitive, channels, stage.width, out_channels, stride, hw
-            )
-            blocks.append(block)
-            hw, channels = block.output_hw, out_channels
-        stages.append(tuple(blocks))
-    return NetworkPlan(
-        architecture.stem, in_channels, input_hw, tuple(stages), channels, task.classes
-    )
+        planned = plan_stage(architecture, stage, channels, hw)
+        stages.append(planned)
+        hw, channels = planned.last.output_hw, planned.last.out_channels
+    ending = Ending(architecture.family, channels, hw, architecture.head, task.classes)
+    return NetworkPlan(architecture.stem, image_channels, (height, width), tuple(stages), ending)

@@ -1,15 +1,21 @@
-"""ResNet (He et al. 2015) whose every block takes its own spatial primitive.
+"""The residual blocks of ResNet (He et al. 2015, arXiv 1512.03385), each with its own primitive.
 
-Stride sits on the spatial operator (v1.5), as both papers' cost columns have it. A shortcut whose
-shape changes is a strided 1x1 convolution.
+Stride sits on the primitive (v1.5), as both papers' cost columns have it.
 """
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 
-from search_space.architecture import Architecture, Task
-from search_space.networks.plan import BlockPlan, NetworkPlan, plan_network
+from search_space.counts import (
+    FLOAT_BYTES,
+    Counts,
+    TrainingBytes,
+    convolution_counts,
+    norm_counts,
+)
+from search_space.networks.plan import BlockPlan
+from search_space.networks.shortcut import build_shortcut, shortcut_bytes, shortcut_counts
 from search_space.primitives.convolution import convolution
 
 
@@ -23,64 +29,72 @@ class ResidualBlock(nn.Module):
     def __init__(self, plan: BlockPlan) -> None:
         super().__init__()
         width, out = plan.width, plan.out_channels
-        spatial_in = width if plan.kind == "bottleneck" else plan.in_channels
-        spatial = plan.primitive.build(spatial_in, width, plan.stride, plan.input_hw)
+        spatial = plan.primitive.build(_spatial_in(plan), width, plan.stride, plan.input_hw)
         layers: list[nn.Module] = []
         if plan.kind == "bottleneck":
             layers += [
                 convolution(plan.in_channels, width, 1),
                 nn.BatchNorm2d(width),
-                nn.ReLU(True),
+                nn.ReLU(inplace=True),
             ]
         layers += [spatial, nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
-        last_kernel = 1 if plan.kind == "bottleneck" else 3
-        layers += [convolution(width, out, last_kernel), nn.BatchNorm2d(out)]
+        self.last_norm = nn.BatchNorm2d(out)
+        layers += [convolution(width, out, _last_kernel(plan)), self.last_norm]
+        if recalibration := plan.recalibration_at("branch"):
+            layers.append(recalibration.build(out))
         self.branch = nn.Sequential(*layers)
-        self.shortcut: nn.Module = nn.Identity()
-        if plan.stride != 1 or plan.in_channels != out:
-            self.shortcut = nn.Sequential(
-                convolution(plan.in_channels, out, 1, plan.stride), nn.BatchNorm2d(out)
-            )
+        self.shortcut = build_shortcut(plan, norm=True)
         self.relu = nn.ReLU(inplace=True)
+        after = plan.recalibration_at("stage")
+        self.recalibration = after.build(out) if after else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         """See the class."""
-        out: Tensor = self.relu(self.branch(x) + self.shortcut(x))
+        out: Tensor = self.recalibration(self.relu(self.branch(x) + self.shortcut(x)))
         return out
 
 
-class Classifier(nn.Module):
-    """Global average pooling and one linear layer: ``[B, C, H, W] -> [B, classes]``."""
-
-    def __init__(self, in_channels: int, classes: int) -> None:
-        super().__init__()
-        self.linear = nn.Linear(in_channels, classes)
-        nn.init.normal_(self.linear.weight, std=0.01)
-        nn.init.zeros_(self.linear.bias)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """See the class."""
-        logits: Tensor = self.linear(x.mean(dim=(2, 3)))
-        return logits
-
-
-class ResNet(nn.Module):
-    """A stem, stages of residual blocks, a classifier: ``[B, C, H, W] -> [B, classes]``."""
-
-    def __init__(self, plan: NetworkPlan) -> None:
-        super().__init__()
-        self.stem = plan.stem.build(plan.in_channels)
-        self.stages = nn.Sequential(
-            *(nn.Sequential(*(ResidualBlock(block) for block in stage)) for stage in plan.stages)
-        )
-        self.classifier = Classifier(plan.out_channels, plan.classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """See the class."""
-        logits: Tensor = self.classifier(self.stages(self.stem(x)))
-        return logits
+def block_counts(plan: BlockPlan) -> Counts:
+    """What a :class:`ResidualBlock` costs."""
+    width, out, hw = plan.width, plan.out_channels, plan.output_hw
+    counts = (
+        plan.primitive.counts(_spatial_in(plan), width, plan.stride, plan.input_hw)
+        + norm_counts(width)
+        + convolution_counts(width, out, _last_kernel(plan), hw)
+        + norm_counts(out)
+    )
+    if plan.kind == "bottleneck":
+        counts += convolution_counts(plan.in_channels, width, 1, plan.input_hw) + norm_counts(width)
+    if plan.changes_shape:
+        counts += shortcut_counts(plan, norm=True)
+    if plan.recalibration:
+        counts += plan.recalibration.counts(out, hw)
+    return counts
 
 
-def build_resnet(architecture: Architecture, task: Task) -> ResNet:
-    """The network of ``architecture`` for ``task``, initialised by torch's global RNG."""
-    return ResNet(plan_network(architecture, task))
+def block_bytes(plan: BlockPlan) -> TrainingBytes:
+    """What a :class:`ResidualBlock` keeps in training."""
+    width, hw = plan.width, plan.output_hw
+    narrow_in = FLOAT_BYTES * width * plan.input_hw[0] * plan.input_hw[1]
+    narrow_out = FLOAT_BYTES * width * hw[0] * hw[1]
+    out = FLOAT_BYTES * plan.out_channels * hw[0] * hw[1]
+    kept = plan.primitive.training_bytes(_spatial_in(plan), width, plan.stride, plan.input_hw)
+    if plan.kind == "bottleneck":
+        # A convolution's output is kept by the normalisation, its ReLU by the next convolution.
+        kept = TrainingBytes(2 * narrow_in, 2 * narrow_in).then(kept)
+    kept = kept.then(TrainingBytes(narrow_out + out, 2 * out))
+    if recalibration := plan.recalibration_at("branch"):
+        # It keeps its input, a normalised map; its own output is only added.
+        kept = kept.then(recalibration.training_bytes(plan.out_channels, hw))
+    kept = kept.then(shortcut_bytes(plan, norm=True)).then(TrainingBytes(out, 2 * out))
+    if after := plan.recalibration_at("stage"):
+        kept = kept.then(after.training_bytes(plan.out_channels, hw))
+    return kept
+
+
+def _spatial_in(plan: BlockPlan) -> int:
+    return plan.width if plan.kind == "bottleneck" else plan.in_channels
+
+
+def _last_kernel(plan: BlockPlan) -> int:
+    return 1 if plan.kind == "bottleneck" else 3

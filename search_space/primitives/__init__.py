@@ -1,12 +1,18 @@
-"""The primitives: what may stand where a ResNet has its 3x3 convolution, and its stem."""
+"""The primitives: stems, the operators inside residual blocks, channel recalibration."""
 
 from search_space.primitives.augmented_convolution import (
     AugmentedConvolution,
     AugmentedConvolutionRatios,
 )
 from search_space.primitives.convolution import Convolution
+from search_space.primitives.inverted_bottleneck import (
+    Identity,
+    InvertedBottleneck,
+    InvertedBottleneckRatios,
+)
 from search_space.primitives.local_attention import LocalAttention
 from search_space.primitives.primitive import Description, Primitive
+from search_space.primitives.recalibration import Recalibration
 from search_space.primitives.stems import AttentionStem, ConvolutionStem, Stem
 
 __all__ = [
@@ -16,7 +22,11 @@ __all__ = [
     "Convolution",
     "ConvolutionStem",
     "Description",
+    "Identity",
+    "InvertedBottleneck",
+    "InvertedBottleneckRatios",
     "LocalAttention",
     "Primitive",
+    "Recalibration",
     "Stem",
 ]

@@ -19,17 +19,32 @@ from pydantic import Field, field_validator, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from search_space.attention import global_attention
+from search_space.attention import AttentionInputs, global_attention
+from search_space.counts import (
+    FLOAT_BYTES,
+    NOTHING,
+    Counts,
+    TrainingBytes,
+    attention_counts,
+    convolution_counts,
+    strided,
+)
 from search_space.primitives.convolution import (
     Convolution,
     convolution,
     odd_kernel,
     projection,
 )
+from search_space.primitives.positions import (
+    AttentionPosition,
+    encoded_channels,
+    position_encoding,
+    position_labels,
+    position_table,
+)
 from search_space.primitives.primitive import Description, Primitive
 
 Rounding = Literal["down", "nearest"]
-AttentionPosition = Literal["none", "relative"]
 
 
 class AugmentedConvolutionRatios(Description):
@@ -51,7 +66,7 @@ class AugmentedConvolutionRatios(Description):
     def _odd(cls, kernel: int) -> int:
         return odd_kernel(kernel)
 
-    def resolve(self, channels: int) -> Primitive:
+    def resolve(self, channels: int, in_channels: int) -> Primitive:
         """The depths at ``channels``; without attention channels (upsilon = 0), a convolution.
 
         Raises:
@@ -74,7 +89,7 @@ class AugmentedConvolutionRatios(Description):
             heads=self.heads,
             position=self.position,
             downsample=self.downsample,
-        ).resolve(channels)
+        ).resolve(channels, in_channels)
 
 
 class AugmentedConvolution(Primitive):
@@ -99,7 +114,7 @@ class AugmentedConvolution(Primitive):
         odd_kernel(self.kernel)
         return self
 
-    def resolve(self, channels: int) -> AugmentedConvolution:
+    def resolve(self, channels: int, in_channels: int) -> AugmentedConvolution:
         """Itself; with ``kernel`` 3 where no convolution is left that could have another."""
         self.check_channels(channels)
         return self.replace(kernel=3) if self.value_depth == channels else self
@@ -108,7 +123,7 @@ class AugmentedConvolution(Primitive):
     def label(self) -> str:
         """Such as ``aa(dk=32,dv=32,h=4)``."""
         extras = [f"k={self.kernel}"] if self.kernel != 3 else []
-        extras += ["no-pos"] if self.position == "none" else []
+        extras += position_labels(self.position)
         extras += ["half"] if self.downsample else []
         depths = [f"dk={self.key_depth}", f"dv={self.value_depth}", f"h={self.heads}"]
         return f"aa({','.join(depths + extras)})"
@@ -127,6 +142,67 @@ class AugmentedConvolution(Primitive):
         """See :class:`AugmentedConvolution2d`."""
         self.check_channels(out_channels)
         return AugmentedConvolution2d(self, in_channels, out_channels, stride, input_hw)
+
+    def counts(
+        self, in_channels: int, out_channels: int, stride: int, input_hw: tuple[int, int]
+    ) -> Counts:
+        """See :meth:`Primitive.counts`."""
+        convolved = NOTHING
+        if out_channels > self.value_depth:
+            convolved = convolution_counts(
+                in_channels,
+                out_channels - self.value_depth,
+                self.kernel,
+                strided(input_hw, stride),
+            )
+        height, width = attention_hw = self.attention_hw(stride, input_hw)
+        relative = self.position == "relative"
+        table_rows = 2 * (height + width - 1) if relative else 0
+        seen_channels = encoded_channels(self.position, in_channels)
+        return (
+            convolved
+            + convolution_counts(seen_channels, self._qkv_depth, 1, attention_hw, bias=True)
+            + attention_counts(
+                height * width,
+                height * width,
+                self.key_depth,
+                self.value_depth,
+                self.heads,
+                position=relative,
+            )
+            + convolution_counts(self.value_depth, self.value_depth, 1, attention_hw, bias=True)
+            + Counts(table_rows * (self.key_depth // self.heads), 0, 0)
+        )
+
+    def training_bytes(
+        self, in_channels: int, out_channels: int, stride: int, input_hw: tuple[int, int]
+    ) -> TrainingBytes:
+        """The attention's projections, scaled queries, probabilities and values, and the output.
+
+        Beside them, the gradients of those, of the output and of the input; pooling or a position
+        encoding keeps the projection's input.
+        """
+        out_hw, attention_hw = strided(input_hw, stride), self.attention_hw(stride, input_hw)
+        out_pixels, pixels = out_hw[0] * out_hw[1], attention_hw[0] * attention_hw[1]
+        projected = self._qkv_depth * pixels
+        probabilities = self.heads * pixels * pixels
+        out, values = out_channels * out_pixels, self.value_depth * pixels
+        saved = projected + self.key_depth * pixels + probabilities + values + out
+        if stride > 1 or self.downsample or self.position in ("sine", "coordconv"):
+            saved += encoded_channels(self.position, in_channels) * pixels
+        if stride > 1 and self.downsample:  # what is pooled again
+            saved += in_channels * out_pixels
+        ends = in_channels * input_hw[0] * input_hw[1] + out
+        transient = ends + max(probabilities + values + projected, 2 * projected)
+        return TrainingBytes(FLOAT_BYTES * saved, FLOAT_BYTES * transient)
+
+    def attention_hw(self, stride: int, input_hw: tuple[int, int]) -> tuple[int, int]:
+        """The map that is attended over, where the input's is ``input_hw``."""
+        return strided(strided(input_hw, stride), 2 if self.downsample else 1)
+
+    @property
+    def _qkv_depth(self) -> int:
+        return 2 * self.key_depth + self.value_depth
 
 
 class AugmentedConvolution2d(nn.Module):
@@ -150,19 +226,21 @@ class AugmentedConvolution2d(nn.Module):
         self.conv = (
             convolution(in_channels, conv_channels, spec.kernel, stride) if conv_channels else None
         )
-        self.qkv = projection(in_channels, 2 * spec.key_depth + spec.value_depth, bias=True)
+        self.attention_hw = height, width = spec.attention_hw(stride, input_hw)
+        self.encode = position_encoding(spec.position, in_channels, self.attention_hw)
+        self.qkv = projection(
+            encoded_channels(spec.position, in_channels),
+            2 * spec.key_depth + spec.value_depth,
+            bias=True,
+        )
         self.mix_heads = projection(spec.value_depth, spec.value_depth, bias=True)
-        self.attention_hw = input_hw
-        for step in (stride, 2 if spec.downsample else 1):
-            self.attention_hw = (-(-self.attention_hw[0] // step), -(-self.attention_hw[1] // step))
         head_width = spec.key_depth // spec.heads
         self.row_embedding: nn.Parameter | None = None
         self.column_embedding: nn.Parameter | None = None
         if spec.position == "relative":
-            height, width = self.attention_hw
-            self.row_embedding = position_table(1, 2 * height - 1, head_width, std_width=head_width)
-            self.column_embedding = position_table(
-                1, 2 * width - 1, head_width, std_width=head_width
+            self.row_embedding, self.column_embedding = (
+                position_table(1, 2 * length - 1, head_width, head_width=head_width)
+                for length in (height, width)
             )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -174,9 +252,13 @@ class AugmentedConvolution2d(nn.Module):
         attended = self._attend(x)
         return attended if self.conv is None else torch.cat([self.conv(x), attended], dim=1)
 
-    def _attend(self, x: Tensor) -> Tensor:
+    def attention_inputs(self, x: Tensor) -> AttentionInputs:
+        """What the layer's input ``[B, C_in, H, W]`` gives to the attention operator.
+
+        Raises:
+            ValueError: a map of another size than the relative positions were made for.
+        """
         spec = self.spec
-        out_hw = (-(-x.shape[-2] // self.stride), -(-x.shape[-1] // self.stride))
         for step in (self.stride, 2 if spec.downsample else 1):
             if step > 1:
                 x = F.avg_pool2d(x, 3, step, padding=1, count_include_pad=False)
@@ -186,18 +268,18 @@ class AugmentedConvolution2d(nn.Module):
                 f"{self.attention_hw[0]}x{self.attention_hw[1]}, got {x.shape[-2]}x{x.shape[-1]}"
             )
         depths = [spec.key_depth, spec.key_depth, spec.value_depth]
-        q, k, v = (part.unflatten(1, (spec.heads, -1)) for part in self.qkv(x).split(depths, dim=1))
+        parts = self.qkv(self.encode(x)).split(depths, dim=1)
+        q, k, v = (part.unflatten(1, (spec.heads, -1)) for part in parts)
         q = q * (spec.key_depth // spec.heads) ** -0.5  # before both terms, as in A.3
-        attended = global_attention(q, k, v, self.row_embedding, self.column_embedding)
-        mixed: Tensor = self.mix_heads(attended.flatten(1, 2))
+        return AttentionInputs(q, k, v, self.row_embedding, self.column_embedding, None, "masked")
+
+    def _attend(self, x: Tensor) -> Tensor:
+        out_hw = strided((x.shape[-2], x.shape[-1]), self.stride)
+        q, k, v, rows, columns, *_ = self.attention_inputs(x)
+        mixed: Tensor = self.mix_heads(global_attention(q, k, v, rows, columns).flatten(1, 2))
         if mixed.shape[-2:] != out_hw:
             mixed = F.interpolate(mixed, size=out_hw, mode="bilinear", align_corners=False)
         return mixed
-
-
-def position_table(heads: int, rows: int, width: int, *, std_width: int) -> nn.Parameter:
-    """Relative embeddings ``[heads, rows, width]``, normal with std ``std_width ** -0.5`` (A.3)."""
-    return nn.Parameter(torch.randn(heads, rows, width) * std_width**-0.5)
 
 
 def _round_to_heads(depth: float, heads: int, rounding: Rounding) -> int:

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 from torch import nn
 
+from search_space.counts import FLOAT_BYTES, Counts, TrainingBytes, convolution_counts, strided
 from search_space.primitives.primitive import Primitive
 
 
@@ -32,6 +33,20 @@ class Convolution(Primitive):
         """A ``Conv2d`` with He initialisation (normal, fan-out)."""
         return convolution(in_channels, out_channels, self.kernel, stride)
 
+    def counts(
+        self, in_channels: int, out_channels: int, stride: int, input_hw: tuple[int, int]
+    ) -> Counts:
+        """See :meth:`Primitive.counts`."""
+        return convolution_counts(in_channels, out_channels, self.kernel, strided(input_hw, stride))
+
+    def training_bytes(
+        self, in_channels: int, out_channels: int, stride: int, input_hw: tuple[int, int]
+    ) -> TrainingBytes:
+        """Its output; in the backward pass, the gradients of its output and of its input."""
+        height, width = strided(input_hw, stride)
+        out = FLOAT_BYTES * out_channels * height * width
+        return TrainingBytes(out, out + FLOAT_BYTES * in_channels * input_hw[0] * input_hw[1])
+
 
 def odd_kernel(kernel: int) -> int:
     """``kernel``, which must be odd for the output's pixels to lie on the input's."""
@@ -46,6 +61,16 @@ def convolution(in_channels: int, out_channels: int, kernel: int, stride: int = 
         in_channels, out_channels, kernel, stride=stride, padding=kernel // 2, bias=False
     )
     nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
+    return conv
+
+
+def depthwise_convolution(channels: int, kernel: int, stride: int) -> nn.Conv2d:
+    """A bias-free "same" convolution of each channel by itself (He initialisation, fan-out)."""
+    conv = nn.Conv2d(
+        channels, channels, kernel, stride, padding=kernel // 2, groups=channels, bias=False
+    )
+    # PyTorch's fan-out does not know of groups: one output channel is k^2 values here.
+    nn.init.normal_(conv.weight, std=(2 / kernel**2) ** 0.5)
     return conv
 
 

@@ -1,4 +1,4 @@
-"""Stand-alone local self-attention (SASA section 2.2).
+"""Stand-alone local self-attention (SASA section 2.2), and the forms of its ablations (4.3).
 
 Source: Ramachandran et al. 2019, "Stand-Alone Self-Attention in Vision Models", arXiv 1906.05909,
 equation 3. Where it differs from the paper, or the paper is silent:
@@ -6,23 +6,44 @@ equation 3. Where it differs from the paper, or the paper is silent:
 * Logits are divided by sqrt(d) (``scaled``); the printed equations have no scale.
 * Pixels outside the image are left out of the softmax (``border = masked``).
 * A row and a column embedding of half the width each are concatenated inside every head, each
-  head with its own.
+  head with its own (``layout = per_head``). Read literally the paper concatenates embeddings of
+  half the output's width and then splits them over the heads (``across_heads``): the first half of
+  the heads sees rows only, the second columns only.
 * The 2x2 average pooling that takes a stride keeps a last odd row or column (as a strided
   convolution does), averaging the pixels that are there.
+* Without the content term (``content = False``, Table 6) there is no W_K.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from search_space.attention import local_attention
+from search_space.attention import AttentionInputs, local_attention, local_implementation
 from search_space.attention.operators import Border
-from search_space.primitives.augmented_convolution import AttentionPosition, position_table
+from search_space.counts import (
+    FLOAT_BYTES,
+    Counts,
+    TrainingBytes,
+    attention_counts,
+    convolution_counts,
+    strided,
+)
 from search_space.primitives.convolution import projection
+from search_space.primitives.positions import (
+    AttentionPosition,
+    concatenated_tables,
+    encoded_channels,
+    position_encoding,
+    position_labels,
+    position_table,
+)
 from search_space.primitives.primitive import Primitive
+
+Layout = Literal["per_head", "across_heads"]
 
 
 class LocalAttention(Primitive):
@@ -32,6 +53,8 @@ class LocalAttention(Primitive):
     extent: int = Field(default=7, ge=1)
     heads: int = Field(default=8, ge=1)
     position: AttentionPosition = "relative"
+    layout: Layout = "per_head"  # of the relative embeddings
+    content: bool = True  # the logits have a q.k term
     scaled: bool = True
     border: Border = "masked"
 
@@ -42,10 +65,35 @@ class LocalAttention(Primitive):
             raise ValueError(f"extent must be odd, got extent={extent}")
         return extent
 
+    @model_validator(mode="after")
+    def _has_logits(self) -> LocalAttention:
+        if not self.content and self.position != "relative":
+            raise ValueError(
+                "without content, the logits need position=relative, got "
+                f"content={self.content}, position={self.position}"
+            )
+        return self
+
+    def resolve(self, channels: int, in_channels: int) -> LocalAttention:
+        """Itself, with every setting that has no effect at its default.
+
+        Raises:
+            ValueError: the heads do not fit ``channels``.
+        """
+        self.check_channels(channels)
+        inert: dict[str, Any] = {}
+        if self.position != "relative" or self.heads == 1:
+            inert["layout"] = "per_head"
+        if self.extent == 1:  # one key has all the weight, whatever its logit
+            inert |= {"layout": "per_head", "scaled": True, "border": "masked"}
+        return self.replace(**inert) if inert else self
+
     @property
     def label(self) -> str:
-        """Such as ``attn(k=7,h=8)``."""
-        extras = ["no-pos"] if self.position == "none" else []
+        """Such as ``attn(k=7,h=8)``, and what differs from the defaults."""
+        extras = position_labels(self.position)
+        extras += ["across-heads"] if self.layout == "across_heads" else []
+        extras += [] if self.content else ["qr-only"]
         extras += [] if self.scaled else ["unscaled"]
         extras += ["zeros"] if self.border == "zeros" else []
         return f"attn({','.join([f'k={self.extent}', f'h={self.heads}', *extras])})"
@@ -68,45 +116,126 @@ class LocalAttention(Primitive):
     ) -> nn.Module:
         """See :class:`LocalAttention2d`."""
         self.check_channels(out_channels)
-        return LocalAttention2d(self, in_channels, out_channels, stride)
+        return LocalAttention2d(self, in_channels, out_channels, stride, input_hw)
+
+    def counts(
+        self, in_channels: int, out_channels: int, stride: int, input_hw: tuple[int, int]
+    ) -> Counts:
+        """See :meth:`Primitive.counts`; all at the input's resolution."""
+        relative = self.position == "relative"
+        projected = convolution_counts(
+            encoded_channels(self.position, in_channels),
+            self._projections * out_channels,
+            1,
+            input_hw,
+        )
+        attended = attention_counts(
+            input_hw[0] * input_hw[1],
+            self.extent * self.extent,
+            out_channels,
+            out_channels,
+            self.heads,
+            content=self.content,
+            position=relative,
+        )
+        tables = Counts(self.extent * out_channels if relative else 0, 0, 0)
+        return projected + attended + tables
+
+    def training_bytes(
+        self, in_channels: int, out_channels: int, stride: int, input_hw: tuple[int, int]
+    ) -> TrainingBytes:
+        """The projections, scaled queries, probabilities and output of the operator.
+
+        Beside them, the gradients of all those; a position encoding keeps the projection's input,
+        and pooling its output.
+        """
+        pixels = input_hw[0] * input_hw[1]
+        dense = local_implementation(*input_hw, self.extent, self.border) == "dense"
+        probabilities = self.heads * pixels * (pixels if dense else self.extent * self.extent)
+        seen = encoded_channels(self.position, in_channels) * pixels
+        projected = self._projections * out_channels * pixels
+        out = out_channels * pixels
+        saved = projected + probabilities + (2 * out if self.scaled else out)
+        if self.position in ("sine", "coordconv"):
+            saved += seen
+        if stride > 1:
+            pooled_hw = strided(input_hw, stride)
+            saved += out_channels * pooled_hw[0] * pooled_hw[1]
+        inside, after = probabilities + out + projected, projected + max(projected, seen)
+        return TrainingBytes(FLOAT_BYTES * saved, FLOAT_BYTES * max(inside, after))
+
+    @property
+    def _projections(self) -> int:
+        """W_Q, W_V and, with content, W_K."""
+        return 3 if self.content else 2
 
 
 class LocalAttention2d(nn.Module):
     """Local attention, then average pooling by the stride: ``[B, C_in, H, W] -> [B, C_out, ...]``.
 
     W_Q, W_K and W_V without biases and no projection after the heads, as the paper's parameter
-    counts have it.
+    counts have it. The map may have any size.
     """
 
     def __init__(
-        self, spec: LocalAttention, in_channels: int, out_channels: int, stride: int
+        self,
+        spec: LocalAttention,
+        in_channels: int,
+        out_channels: int,
+        stride: int,
+        input_hw: tuple[int, int],
     ) -> None:
         super().__init__()
         self.spec = spec
-        self.qkv = projection(in_channels, 3 * out_channels, bias=False)
+        self.encode = position_encoding(spec.position, in_channels, input_hw)
+        seen_channels = encoded_channels(spec.position, in_channels)
+        self.qkv = projection(seen_channels, (3 if spec.content else 2) * out_channels, bias=False)
         head_width = out_channels // spec.heads
-        self.scale = head_width**-0.5 if spec.scaled else 1.0
+        self.scale = head_width**-0.5
         self.row_embedding: nn.Parameter | None = None
         self.column_embedding: nn.Parameter | None = None
-        if spec.position == "relative":
-            row_width = head_width // 2
-            widths = (row_width, head_width - row_width)
+        if spec.position == "relative" and spec.layout == "per_head":
+            self.row_embedding, self.column_embedding = concatenated_tables(
+                spec.heads, spec.extent, head_width
+            )
+        elif spec.position == "relative":
+            row_width = out_channels // 2
             self.row_embedding, self.column_embedding = (
-                position_table(spec.heads, spec.extent, width, std_width=head_width)
-                for width in widths
+                position_table(1, spec.extent, width, head_width=head_width)
+                for width in (row_width, out_channels - row_width)
             )
         self.pool = nn.AvgPool2d(stride, stride, ceil_mode=True) if stride > 1 else None
 
+    def attention_inputs(self, x: Tensor) -> AttentionInputs:
+        """What the layer's input ``[B, C_in, H, W]`` gives to the attention operator."""
+        spec = self.spec
+        parts = self.qkv(self.encode(x)).chunk(3 if spec.content else 2, dim=1)
+        q, *keys, v = (part.unflatten(1, (spec.heads, -1)) for part in parts)
+        if spec.scaled:
+            q = q * self.scale
+        rows, columns = self._tables()
+        return AttentionInputs(
+            q, keys[0] if keys else None, v, rows, columns, spec.extent, spec.border
+        )
+
     def forward(self, x: Tensor) -> Tensor:
         """``[B, C_in, H, W] -> [B, C_out, ceil(H/s), ceil(W/s)]``."""
-        q, k, v = (part.unflatten(1, (self.spec.heads, -1)) for part in self.qkv(x).chunk(3, dim=1))
+        q, k, v, rows, columns, *_ = self.attention_inputs(x)
         attended = local_attention(
-            q * self.scale,
-            k,
-            v,
-            self.row_embedding,
-            self.column_embedding,
-            extent=self.spec.extent,
-            border=self.spec.border,
+            q, k, v, rows, columns, extent=self.spec.extent, border=self.spec.border
         ).flatten(1, 2)
         return attended if self.pool is None else self.pool(attended)
+
+    def _tables(self) -> tuple[Tensor | None, Tensor | None]:
+        """The relative embeddings as the operator takes them.
+
+        Across the heads, each table is filled up with zeros to the output's width and then cut
+        into heads: ``[1, k, C / 2]`` to ``[h, k, d]``.
+        """
+        rows, columns = self.row_embedding, self.column_embedding
+        if rows is None or columns is None or self.spec.layout == "per_head":
+            return rows, columns
+        filled = F.pad(rows, (0, columns.shape[2])), F.pad(columns, (rows.shape[2], 0))
+        by_head = (table[0].unflatten(1, (self.spec.heads, -1)).transpose(0, 1) for table in filled)
+        first, second = by_head
+        return first, second

@@ -1,12 +1,13 @@
-"""What a primitive is: the spatial operator at the heart of a residual block."""
+"""What a primitive is: the operator at the heart of a residual block."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Self
+from typing import ClassVar, Self
 
 from torch import nn
 
+from search_space.counts import Counts, TrainingBytes
 from search_space.values import Value
 
 
@@ -20,24 +21,31 @@ class Description(Value):
 
     type: str
 
+    families: ClassVar[tuple[str, ...]] = ("resnet", "wide_resnet")
+    """Families of networks whose blocks it may stand in."""
+
     @abstractmethod
-    def resolve(self, channels: int) -> Primitive:
-        """The primitive that this describes at ``channels`` output channels.
+    def resolve(self, channels: int, in_channels: int) -> Primitive:
+        """The primitive that this describes.
+
+        Args:
+            channels: the stage's width.
+            in_channels: of the block's input.
 
         Raises:
-            ValueError: the description cannot be built at this width.
+            ValueError: the description cannot be built at these widths.
         """
 
 
 class Primitive(Description):
-    """A resolved spatial operator, ``[B, C_in, H, W] -> [B, C_out, ceil(H/s), ceil(W/s)]``.
+    """A resolved operator, ``[B, C_in, H, W] -> [B, C_out, ceil(H/s), ceil(W/s)]``.
 
     Subclass it (with a literal ``type``) to add a primitive of your own: name it in a config by its
     import path, ``type: my_package.my_module:MyPrimitive``. A primitive that needs no channel
-    count to be resolved is its own description.
+    count to be resolved is its own description. Its costs are traced unless it states them.
     """
 
-    def resolve(self, channels: int) -> Self | Primitive:
+    def resolve(self, channels: int, in_channels: int) -> Self | Primitive:
         """This primitive itself, once it is known to fit ``channels`` output channels."""
         self.check_channels(channels)
         return self
@@ -59,3 +67,23 @@ class Primitive(Description):
         Raises:
             ValueError: the operator cannot have these channels on such a map.
         """
+
+    def counts(
+        self, in_channels: int, out_channels: int, stride: int, input_hw: tuple[int, int]
+    ) -> Counts:
+        """What the module that :meth:`build` makes costs on one image.
+
+        Raises:
+            ValueError: it has to be traced, and uses an operator that has no cost rule.
+        """
+        from search_space.cost.traced import traced_counts  # noqa: PLC0415 (built from primitives)
+
+        return traced_counts(self, in_channels, out_channels, stride, input_hw)
+
+    def training_bytes(
+        self, in_channels: int, out_channels: int, stride: int, input_hw: tuple[int, int]
+    ) -> TrainingBytes:
+        """What the module that :meth:`build` makes keeps and needs of memory in training."""
+        from search_space.cost.traced import traced_bytes  # noqa: PLC0415 (built from primitives)
+
+        return traced_bytes(self, in_channels, out_channels, stride, input_hw)

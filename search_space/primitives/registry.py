@@ -15,8 +15,14 @@ from search_space.primitives.augmented_convolution import (
     AugmentedConvolutionRatios,
 )
 from search_space.primitives.convolution import Convolution
+from search_space.primitives.inverted_bottleneck import (
+    Identity,
+    InvertedBottleneck,
+    InvertedBottleneckRatios,
+)
 from search_space.primitives.local_attention import LocalAttention
 from search_space.primitives.primitive import Description, Primitive
+from search_space.primitives.recalibration import RECALIBRATIONS, Recalibration
 from search_space.primitives.stems import STEMS, Stem
 from search_space.values import Value
 
@@ -25,11 +31,14 @@ Kind = TypeVar("Kind", bound=Value)
 PRIMITIVES: dict[str, type[Primitive]] = {
     "conv": Convolution,
     "augmented_conv": AugmentedConvolution,
+    "identity": Identity,
+    "inverted_bottleneck": InvertedBottleneck,
     "local_attention": LocalAttention,
 }
 
 DESCRIPTIONS: dict[str, type[Description]] = PRIMITIVES | {
-    "augmented_conv": AugmentedConvolutionRatios
+    "augmented_conv": AugmentedConvolutionRatios,
+    "inverted_bottleneck": InvertedBottleneckRatios,
 }
 
 
@@ -43,6 +52,13 @@ def stem_from(value: Any) -> Any:
     return _value_from(value, STEMS, Stem)  # type: ignore[type-abstract]
 
 
+def recalibration_from(value: Any) -> Any:
+    """A resolved recalibration from its fields; a recalibration and None pass through."""
+    if value is None:
+        return None
+    return _value_from(value, RECALIBRATIONS, Recalibration)  # type: ignore[type-abstract]
+
+
 def class_named(name: str, known: Mapping[str, type[Kind]], kind: type[Kind]) -> type[Kind]:
     """The class behind ``name``: one of ``known``, or ``module:Class``, a subclass of ``kind``.
 
@@ -51,7 +67,7 @@ def class_named(name: str, known: Mapping[str, type[Kind]], kind: type[Kind]) ->
     """
     if name in known:
         return known[name]
-    what = "stem" if kind is Stem else "primitive"
+    what = kind.__name__.lower().removesuffix("description") or "primitive"
     module_name, colon, class_name = name.partition(":")
     if not colon:
         near = get_close_matches(name, known, n=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from itertools import product
 from typing import Any
 
@@ -12,15 +13,21 @@ from search_space.primitives import (
     AugmentedConvolutionRatios,
     Convolution,
     ConvolutionStem,
+    Identity,
+    InvertedBottleneckRatios,
     LocalAttention,
 )
+from search_space.primitives.recalibration import RECALIBRATION_DESCRIPTIONS
 
 STEMS = {"conv": ConvolutionStem, "attention": AttentionStem}
-DESCRIPTIONS = {
+DESCRIPTIONS: dict[str, Any] = {
     "conv": Convolution,
     "augmented_conv": AugmentedConvolutionRatios,
     "local_attention": LocalAttention,
+    "inverted_bottleneck": InvertedBottleneckRatios,
+    "identity": Identity,
 }
+FIXED = ("family", "block", "expansion", "shortcut", "head")
 
 
 def as_list(value: Any) -> list[Any]:
@@ -34,21 +41,31 @@ def mappings(alternatives: Any) -> Iterator[dict[str, Any]]:
             yield dict(zip(alternative, picks, strict=True))
 
 
-def stages_of(described: dict[str, Any]) -> Iterator[Stage]:
+def stages_of(described: dict[str, Any], in_channels: int, expansion: int) -> Iterator[Stage]:
     """Every stage by its raw choices; repeats where two choices resolve to one."""
     overrides = described.get("overrides", {})
+    recalibrations = list(mappings(described.get("recalibration", {"type": "none"})))
     for depth, width in product(as_list(described["depth"]), as_list(described["width"])):
+        inputs = [in_channels, *[width * expansion] * (depth - 1)]
         shared_blocks = [block for block in range(depth) if block not in overrides]
         places = [overrides[block] for block in range(depth) if block in overrides]
         places += [described["primitive"]] if shared_blocks else []
-        for picks in product(*(mappings(place) for place in places)):
-            resolved = [DESCRIPTIONS[p["type"]](**p).resolve(width) for p in picks]
-            blocks = dict(zip((b for b in range(depth) if b in overrides), resolved, strict=False))
-            blocks |= dict.fromkeys(shared_blocks, resolved[-1])
+        for *picks, recalibration in product(
+            *(mappings(place) for place in places), recalibrations
+        ):
+            chosen = [DESCRIPTIONS[pick["type"]](**pick) for pick in picks]
+            blocks = dict(zip((b for b in range(depth) if b in overrides), chosen, strict=False))
+            blocks |= dict.fromkeys(shared_blocks, chosen[-1])
+            gate = RECALIBRATION_DESCRIPTIONS[recalibration["type"]](**recalibration)
+            each = [gate.resolve(width * expansion, channels) for channels in inputs]
+            for index, found in enumerate(each[:-1]):
+                if found is not None and found.placement == "stage":
+                    each[index] = None
             yield Stage(
                 width=width,
                 stride=described.get("stride", 1),
-                blocks=tuple(blocks[block] for block in range(depth)),
+                blocks=tuple(blocks[b].resolve(width, inputs[b]) for b in range(depth)),
+                recalibration=tuple(each) if any(each) else (),
             )
 
 
@@ -57,20 +74,35 @@ def stems_of(described: dict[str, Any]) -> list[Any]:
     return [STEMS[p["type"]](**p) for p in mappings(described["stem"])]
 
 
+def stage_lists(
+    described: list[dict[str, Any]], in_channels: int, expansion: int
+) -> Iterator[tuple[Stage, ...]]:
+    """Every sequence of stages by its raw choices, repeats included."""
+    if not described:
+        yield ()
+        return
+    for stage in stages_of(described[0], in_channels, expansion):
+        for later in stage_lists(described[1:], stage.width * expansion, expansion):
+            yield (stage, *later)
+
+
 def distinct_count(described: dict[str, Any]) -> int:
     """How many architectures there are, without forming them whole."""
-    count = len(set(stems_of(described)))
-    for stage in described["stages"]:
-        count *= len(set(stages_of(stage)))
-    return count
+    expansion = described.get("expansion", 4)
+
+    @cache
+    def from_stage(number: int, in_channels: int) -> int:
+        if number == len(described["stages"]):
+            return 1
+        different = set(stages_of(described["stages"][number], in_channels, expansion))
+        return sum(from_stage(number + 1, stage.width * expansion) for stage in different)
+
+    return sum(from_stage(0, stem.width) for stem in set(stems_of(described)))
 
 
 def raw_architectures(described: dict[str, Any]) -> Iterator[Architecture]:
     """Every architecture by its raw choices; repeats where two choices resolve to one."""
-    for stem, *stages in product(stems_of(described), *map(stages_of, described["stages"])):
-        yield Architecture(
-            block=described.get("block", "bottleneck"),
-            expansion=described.get("expansion", 4),
-            stem=stem,
-            stages=tuple(stages),
-        )
+    fixed = {name: described[name] for name in FIXED if name in described}
+    for stem in stems_of(described):
+        for stages in stage_lists(described["stages"], stem.width, described.get("expansion", 4)):
+            yield Architecture(**fixed, stem=stem, stages=stages)

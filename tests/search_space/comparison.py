@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,17 @@ def generator(seed: int = 0) -> torch.Generator:
 def normal(*shape: int, seed: int = 0) -> Tensor:
     """Standard normal numbers, float64."""
     return torch.randn(*shape, dtype=torch.float64, generator=generator(seed))
+
+
+@contextmanager
+def in_float64() -> Iterator[None]:
+    """What is built here has float64 constants, as exact as an oracle's."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
 
 
 def randomised(module: nn.Module, seed: int = 1) -> nn.Module:

@@ -23,10 +23,10 @@ from search_space.primitives import (
     LocalAttention,
     Stem,
 )
+from search_space.zoo import IMAGENET, ZOO, network
 
 GOLDEN_FILE = Path(__file__).with_name("golden_costs.json")
 
-IMAGENET = Task(dataset="imagenet", input_shape=(3, 224, 224), classes=1000)
 CIFAR_100 = Task(dataset="cifar100", input_shape=(3, 32, 32), classes=100)
 DIGITS = Task(dataset="digits", input_shape=(1, 8, 8), classes=10)
 WIDE = Task(dataset="wide", input_shape=(2, 12, 20), classes=7)
@@ -48,7 +48,7 @@ def resnet(
         Stage(
             width=width,
             stride=1 if number == 0 else 2,
-            blocks=(primitive.resolve(width),) * depth,  # type: ignore[arg-type]
+            blocks=(primitive.resolve(width, width),) * depth,  # type: ignore[arg-type]
         )
         for number, (depth, width, primitive) in enumerate(
             zip(depths, widths, primitives, strict=False)
@@ -61,27 +61,13 @@ def augmented(kappa: float, upsilon: float, **fields: Any) -> AugmentedConvoluti
     return AugmentedConvolutionRatios(kappa=kappa, upsilon=upsilon, **fields)
 
 
-def augmented_resnet(
-    depths: tuple[int, ...], kappa: float, upsilon: float, **fields: Any
-) -> Architecture:
-    """AACN's: the last three stages, the 28x28 one attending on half the map."""
-    ratios = augmented(kappa, upsilon)
-    return resnet(depths, CONV, ratios.replace(downsample=True), ratios, **fields)
-
-
-BASIC = {"block": "basic", "expansion": 1}
+BASIC: dict[str, Any] = {"block": "basic"}
 SMALL = {"stem": SMALL_STEM, "widths": (16, 32, 64)}
 
 CASES: dict[str, tuple[Architecture, Task]] = {
-    "resnet-50": (resnet((3, 4, 6, 3), CONV), IMAGENET),
-    "resnet-34": (resnet((3, 4, 6, 3), CONV, **BASIC), IMAGENET),
-    "aa-resnet-50": (augmented_resnet((3, 4, 6, 3), 0.2, 0.1), IMAGENET),
-    "aa-resnet-34": (augmented_resnet((3, 4, 6, 3), 0.25, 0.25, **BASIC), IMAGENET),
-    "sasa-26": (resnet((1, 2, 4, 1), LOCAL), IMAGENET),
-    "sasa-26 with the attention stem": (
-        resnet((1, 2, 4, 1), LOCAL, stem=AttentionStem()),
-        IMAGENET,
-    ),
+    **{name: (known.at_width(1.0), known.task) for name, known in ZOO.items()},
+    "sasa_resnet50@0.5": (network("sasa_resnet50@0.5"), IMAGENET),
+    "aa_mnasnet_100@0.5": (network("aa_mnasnet_100@0.5"), IMAGENET),
     "resnet-20 on cifar": (resnet((3, 3, 3), CONV, **BASIC, **SMALL), CIFAR_100),
     "all attention on cifar": (
         resnet((1, 2, 1), augmented(1.0, 1.0, heads=4), **BASIC, **SMALL),
@@ -113,7 +99,7 @@ CASES: dict[str, tuple[Architecture, Task]] = {
                     stride=1,
                     blocks=(
                         Convolution(),
-                        augmented(0.5, 0.5, heads=2).resolve(8),
+                        augmented(0.5, 0.5, heads=2).resolve(8, 8),
                         LocalAttention(extent=3, heads=4),
                     ),
                 ),

@@ -1,7 +1,8 @@
-"""Oracles: every primitive and stem as loops over pixels, written from the papers' equations.
+"""What the oracles are made of: the papers' operators as loops over pixels.
 
 They share no code with ``search_space``. Each is made of torch scalars and vectors, so autograd
-gives the gradients of the oracle as well; they are meant for float64 and tiny maps.
+gives the gradients of the oracle as well; they are meant for float64 and tiny maps. The primitives
+and stems themselves are in :mod:`tests.search_space.naive_layers`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import torch
 from torch import Tensor
 
 Grid = list[list[Tensor]]  # [y][x], a vector of channels each
+Position = Callable[[int, int, int], Tensor]
+"""(head, down, right): the embedding of a key that lies so far from the query."""
 
 
 def pixels(image: Tensor) -> Grid:
@@ -50,9 +53,13 @@ def pointwise(grid: Grid, matrix: Tensor, bias: Tensor | None = None) -> Grid:
     return [[matrix @ x if bias is None else matrix @ x + bias for x in row] for row in grid]
 
 
-def convolution(x: Tensor, weight: Tensor, stride: int) -> Tensor:
-    """SASA equation 1 on ``[B, C, H, W]``, zeros outside; weight ``[C_out, C_in, k, k]``."""
+def convolution(x: Tensor, weight: Tensor, stride: int, before: int | None = None) -> Tensor:
+    """SASA equation 1 on ``[B, C, H, W]``, zeros outside; weight ``[C_out, C_in, k, k]``.
+
+    ``before`` is how far the window reaches before its pixel; without it the window is centred.
+    """
     kernel = weight.shape[2]
+    reach = kernel // 2 if before is None else before
 
     def one(picture: Tensor) -> Tensor:
         height, width = picture.shape[1:]
@@ -63,7 +70,7 @@ def convolution(x: Tensor, weight: Tensor, stride: int) -> Tensor:
                 total = torch.zeros(weight.shape[0], dtype=x.dtype)
                 for a in range(kernel):
                     for b in range(kernel):
-                        y, z = i + a - kernel // 2, j + b - kernel // 2
+                        y, z = i + a - reach, j + b - reach
                         if 0 <= y < height and 0 <= z < width:
                             total = total + weight[:, :, a, b] @ picture[:, y, z]
                 row.append(total)
@@ -75,18 +82,19 @@ def convolution(x: Tensor, weight: Tensor, stride: int) -> Tensor:
 
 def attention(
     q: Tensor,
-    k: Tensor,
+    k: Tensor | None,
     v: Tensor,
-    position: Callable[[int, int, int], Tensor] | None,
+    position: Position | None,
     radius: int | None = None,
     border: str = "masked",
 ) -> Tensor:
     """Scaled queries, keys ``[h, d, H, W]`` and values ``[h, e, H, W]`` to ``[h, e, H, W]``.
 
-    ``position(head, down, right)`` is the embedding of a key that lies so far from the query;
-    ``radius`` bounds both distances. Keys off the map are left out, or are zeros.
+    ``radius`` bounds both distances. Keys off the map are left out, or are zeros; without ``k``
+    they all are zeros.
     """
     heads, depth, height, width = q.shape
+    k = torch.zeros_like(q) if k is None else k
     out = []
     for head in range(heads):
         queries, keys, values = pixels(q[head]), pixels(k[head]), pixels(v[head])
@@ -114,7 +122,22 @@ def attention(
     return torch.stack(out)
 
 
-def position_sum(rows: Tensor, columns: Tensor) -> Callable[[int, int, int], Tensor]:
+def block_attention(
+    q: Tensor, k: Tensor | None, v: Tensor, position: Position | None, block: int
+) -> Tensor:
+    """:func:`attention` inside each block x block square by itself."""
+    rows = []
+    for top in range(0, q.shape[2], block):
+        row = []
+        for left in range(0, q.shape[3], block):
+            here = (..., slice(top, top + block), slice(left, left + block))
+            keys = None if k is None else k[here]
+            row.append(attention(q[here], keys, v[here], position))
+        rows.append(torch.cat(row, dim=3))
+    return torch.cat(rows, dim=2)
+
+
+def position_sum(rows: Tensor, columns: Tensor) -> Position:
     """AACN: the row's embedding plus the column's, tables ``[1 or h, 2 L - 1, d]``."""
 
     def position(head: int, down: int, right: int) -> Tensor:
@@ -126,13 +149,25 @@ def position_sum(rows: Tensor, columns: Tensor) -> Callable[[int, int, int], Ten
     return position
 
 
-def position_concatenation(rows: Tensor, columns: Tensor) -> Callable[[int, int, int], Tensor]:
+def position_concatenation(rows: Tensor, columns: Tensor) -> Position:
     """SASA: the row's embedding beside the column's, tables ``[1 or h, k, half of d]``."""
 
     def position(head: int, down: int, right: int) -> Tensor:
         row = rows[head % rows.shape[0], down + rows.shape[1] // 2]
         column = columns[head % columns.shape[0], right + columns.shape[1] // 2]
         return torch.cat([row, column])
+
+    return position
+
+
+def position_across_heads(rows: Tensor, columns: Tensor, heads: int) -> Position:
+    """SASA read literally: both of half the output's width, ``[1, k, half]``, then cut in heads."""
+    whole = position_concatenation(rows, columns)
+
+    def position(head: int, down: int, right: int) -> Tensor:
+        embedding = whole(0, down, right)
+        depth = embedding.shape[0] // heads
+        return embedding[head * depth : (head + 1) * depth]
 
     return position
 
@@ -193,68 +228,6 @@ def bilinear(picture: Tensor, height: int, width: int) -> Tensor:
     return image(rows)
 
 
-def local_attention_layer(
-    x: Tensor,
-    matrices: tuple[Tensor, Tensor, Tensor],
-    tables: tuple[Tensor, Tensor] | None,
-    *,
-    heads: int,
-    extent: int,
-    scaled: bool,
-    border: str,
-    stride: int,
-) -> Tensor:
-    """SASA section 2.2 with equation 3, then the stride as average pooling (3.1)."""
-
-    def one(picture: Tensor) -> Tensor:
-        grid = pixels(picture)
-        q, k, v = (
-            image(pointwise(grid, matrix)).reshape(heads, -1, *picture.shape[1:])
-            for matrix in matrices
-        )
-        if scaled:
-            q = q / q.shape[1] ** 0.5
-        position = None if tables is None else position_concatenation(*tables)
-        out = attention(q, k, v, position, extent // 2, border)
-        return average_pool_windows(out.reshape(-1, *picture.shape[1:]), stride)
-
-    return each_image(x, one)
-
-
-def augmented_convolution_layer(
-    x: Tensor,
-    weight: Tensor | None,
-    qkv: tuple[Tensor, Tensor],
-    mix: tuple[Tensor, Tensor],
-    tables: tuple[Tensor, Tensor] | None,
-    *,
-    key_depth: int,
-    heads: int,
-    stride: int,
-    downsample: bool,
-) -> Tensor:
-    """AACN section 3.2 and appendix A.3; (matrix, bias) each for ``qkv`` and ``mix``."""
-
-    def attend(picture: Tensor) -> Tensor:
-        height, width = picture.shape[1:]
-        for step in [stride] * (stride > 1) + [2] * downsample:
-            picture = average_pool_three(picture, step)
-        hw = picture.shape[1:]
-        joint = image(pointwise(pixels(picture), *qkv))
-        q, k, v = joint[:key_depth], joint[key_depth : 2 * key_depth], joint[2 * key_depth :]
-        q, k, v = (part.reshape(heads, -1, *hw) for part in (q, k, v))
-        q = q / (key_depth / heads) ** 0.5
-        position = None if tables is None else position_sum(*tables)
-        joined = attention(q, k, v, position).reshape(-1, *hw)
-        mixed = image(pointwise(pixels(joined), *mix))
-        return bilinear(mixed, -(-height // stride), -(-width // stride)) if downsample else mixed
-
-    attended = each_image(x, attend)
-    if weight is None:
-        return attended
-    return torch.cat([convolution(x, weight, stride), attended], dim=1)
-
-
 def batch_norm(x: Tensor, norm: torch.nn.BatchNorm2d) -> Tensor:
     """By the batch's own statistics in training, by the running ones in evaluation."""
     out = []
@@ -288,55 +261,3 @@ def max_pool(picture: Tensor, size: int, step: int, padding: int) -> Tensor:
             row.append(torch.stack(there).max(dim=0).values)
         rows.append(row)
     return image(rows)
-
-
-def convolution_stem(
-    x: Tensor, weight: Tensor, norm: torch.nn.BatchNorm2d, *, stride: int, pool: bool
-) -> Tensor:
-    """Convolution, batch normalisation, ReLU and 3x3 max pooling of stride 2."""
-    x = torch.relu(batch_norm(convolution(x, weight, stride), norm))
-    return each_image(x, lambda picture: max_pool(picture, 3, 2, 1)) if pool else x
-
-
-def attention_stem(
-    x: Tensor,
-    query_key: tuple[Tensor, Tensor],
-    values: list[Tensor],
-    embeddings: tuple[Tensor, Tensor, Tensor],
-    norm: torch.nn.BatchNorm2d,
-    *,
-    block: int,
-    heads: int,
-) -> Tensor:
-    """SASA equations 7 to 9 inside each block (its row, column and mixture embeddings)."""
-    row_embedding, column_embedding, mixture_embedding = embeddings
-    query, key = query_key
-
-    def value_matrix(a: int, b: int) -> Tensor:
-        place = row_embedding[a] + column_embedding[b]
-        shares = softmax([place @ mixture for mixture in mixture_embedding])
-        return weighted_sum(shares, values)
-
-    def one(picture: Tensor) -> Tensor:
-        height, width = picture.shape[1:]
-        grid = pixels(picture)
-        out: list[list[Tensor | None]] = [[None] * width for _ in range(height)]
-        for top in range(0, height, block):
-            for left in range(0, width, block):
-                places = [(a, b) for a in range(block) for b in range(block)]
-                tokens = [grid[top + a][left + b] for a, b in places]
-                q = [query @ token for token in tokens]
-                k = [key @ token for token in tokens]
-                v = [value_matrix(*at) @ token for at, token in zip(places, tokens, strict=True)]
-                d = q[0].shape[0] // heads
-                for index, (a, b) in enumerate(places):
-                    parts = []
-                    for head in range(heads):
-                        own = slice(head * d, (head + 1) * d)
-                        logits = [q[index][own] @ other[own] / d**0.5 for other in k]
-                        parts.append(weighted_sum(softmax(logits), [each[own] for each in v]))
-                    out[top + a][left + b] = torch.cat(parts)
-        return image([[pixel for pixel in row if pixel is not None] for row in out])
-
-    normalised = batch_norm(each_image(x, one), norm)
-    return each_image(normalised, lambda picture: max_pool(picture, block, block, 0))

@@ -67,7 +67,7 @@ class SeparableOfTwice(Description):
     )
     half: int
 
-    def resolve(self, channels: int) -> Separable:
+    def resolve(self, channels: int, in_channels: int) -> Separable:
         return Separable(kernel=2 * self.half + 1)
 
 

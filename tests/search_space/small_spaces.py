@@ -27,7 +27,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "types": described(
         {"depth": 1, "width": 8, "primitive": [CONVS, AA, LOCAL]},
         {"depth": 2, "width": [8, 12], "stride": 2, "primitive": [LOCAL, CONV]},
-        stem=[CONV_STEM, {"type": "attention", "width": 4, "mixtures": [1, 2]}],
+        stem=[CONV_STEM, {"type": "attention", "width": 8, "mixtures": [1, 2]}],
         block="bottleneck",
         expansion=2,
     ),
@@ -71,6 +71,56 @@ SMALL: dict[str, dict[str, Any]] = {
     ),
     "upsilon zero alone": described(
         {"depth": [1, 2], "width": 4, "primitive": AA | {"upsilon": 0, "kappa": [0.1, 0.2]}}
+    ),
+    # 0.24 of 8, 16 or 32 squeezes into other widths than of the output.
+    "recalibration": described(
+        {
+            "depth": [1, 2],
+            "width": [8, 16],
+            "primitive": [CONVS, AA],
+            "recalibration": [
+                {"type": "none"},
+                {"type": "se", "reduction": [4, 5, 16], "of": ["output", "input"]},
+                {"type": "bam", "reduction": [4, 16]},
+                {"type": "ge"},
+            ],
+        },
+        {"depth": 1, "width": 8, "primitive": CONV, "recalibration": {"type": "cbam"}},
+        stem=CONV_STEM | {"width": [4, 8]},
+    ),
+    "mobile": described(
+        {
+            "depth": [1, 2],
+            "width": [8, 12],
+            "primitive": [
+                {
+                    "type": "inverted_bottleneck",
+                    "kernel": [3, 5],
+                    "expansion": [1, 3],
+                    "upsilon": [0.0, 0.1, 0.15],
+                    "kappa": 0.2,
+                    "heads": 2,
+                },
+                {"type": "identity"},
+            ],
+            "overrides": {1: {"type": "inverted_bottleneck", "expansion": [2, 4], "kernel": 3}},
+        },
+        {
+            "depth": 2,
+            "stride": 2,
+            "width": [8, 16],
+            "primitive": {"type": "inverted_bottleneck", "upsilon": [0.03, 0.05], "kappa": 0.05},
+            "recalibration": [{"type": "se", "reduction": [4, 6], "of": "input"}, {"type": "none"}],
+        },
+        stem=CONV_STEM | {"width": [4, 8]},
+        family="mnasnet",
+        block="inverted_bottleneck",
+        head=24,
+    ),
+    "wide": described(
+        {"depth": [1, 2], "width": [4, 8], "primitive": [CONVS, AA]},
+        family="wide_resnet",
+        shortcut="projection",
     ),
     "booleans": described(
         {"depth": 1, "width": 4, "primitive": LOCAL | {"scaled": [True, False]}},

@@ -21,8 +21,9 @@ CONV_STEM = {"type": "conv", "kernel": 3, "stride": 1, "pool": False, "width": 4
 
 def space(*stages: dict[str, Any], stem: Any = CONV_STEM, **settings_: Any) -> SearchSpace:
     """A small space of basic blocks (or as ``settings_`` say)."""
-    shape = {"block": "basic", "expansion": 1} | settings_
-    return SearchSpace.from_mapping({"name": "small", "stem": stem, "stages": stages, **shape})
+    shape = {"block": "basic"} | settings_
+    described = {"name": "small", "stem": stem, "stages": stages, **shape}
+    return SearchSpace.from_mapping(described)
 
 
 BASIC = space(
@@ -61,6 +62,77 @@ BASIC = space(
         {"type": "conv", "kernel": [3, 5], "stride": [1, 2], "pool": [False, True], "width": 8},
         {"type": "attention", "block": 2, "heads": [1, 2], "mixtures": [1, 3], "width": [4, 8]},
     ],
+)
+
+
+MOBILE = space(
+    {
+        "depth": [1, 2],
+        "width": [8, 12],
+        "primitive": [
+            {
+                "type": "inverted_bottleneck",
+                "kernel": [3, 5],
+                "expansion": [1, 3],
+                "kappa": [0.1, 0.3],
+                "upsilon": [0.0, 0.2, 1.0],
+                "heads": 2,
+                "downsample": [False, True],
+            },
+            {"type": "identity"},
+        ],
+        "recalibration": [
+            {"type": "none"},
+            {"type": "se", "reduction": 4, "of": "input"},
+            {"type": "cbam"},
+            {"type": "bam"},
+        ],
+    },
+    {
+        "stride": 2,
+        "depth": 2,
+        "width": [8, 16],
+        "primitive": {"type": "inverted_bottleneck", "expansion": [2, 6], "position": "sine"},
+        "overrides": {0: [{"type": "identity"}, {"type": "inverted_bottleneck"}]},
+        "recalibration": [{"type": "ge"}, {"type": "gala", "reduction": 4}],
+    },
+    name="mobile",
+    family="mnasnet",
+    block="inverted_bottleneck",
+    head=24,
+    stem={"type": "conv", "kernel": 3, "stride": [1, 2], "pool": False, "width": [8, 12]},
+)
+WIDE = space(
+    {
+        "depth": [1, 2],
+        "width": [8, 12],
+        "primitive": [
+            {"type": "conv"},
+            {
+                "type": "augmented_conv",
+                "kappa": 0.5,
+                "upsilon": [0.25, 1.0],
+                "heads": 2,
+                "min_key_depth_per_head": 2,
+                "position": ["relative", "coordconv"],
+            },
+        ],
+        "recalibration": [{"type": "none"}, {"type": "se", "reduction": 4}, {"type": "bam"}],
+    },
+    {
+        "stride": 2,
+        "depth": [1, 2],
+        "width": [8, 16],
+        "primitive": {
+            "type": "local_attention",
+            "extent": [3, 5],
+            "heads": 2,
+            "position": ["none", "relative", "sine", "coordconv"],
+        },
+        "recalibration": [{"type": "gala"}, {"type": "cbam"}, {"type": "ge"}],
+    },
+    name="wide",
+    family="wide_resnet",
 )
 
 

@@ -50,14 +50,14 @@ FULL_ATTENTION_26 = Architecture(
     ),
 )
 MIXED = one_block(
-    AugmentedConvolutionRatios(kappa=0.25, upsilon=0.25, heads=2).resolve(16),
+    AugmentedConvolutionRatios(kappa=0.25, upsilon=0.25, heads=2).resolve(16, 16),
     width=16,
     stem=ConvolutionStem(width=16, kernel=3, stride=1, pool=False),
 )
 GOLDEN_IDS = [
-    (RESNET_50, "b235f6e7e620"),
-    (FULL_ATTENTION_26, "a34dff12e52a"),
-    (MIXED, "ca42d7577074"),
+    (RESNET_50, "3567db756818"),
+    (FULL_ATTENTION_26, "f4bf58aad892"),
+    (MIXED, "de16a7afe027"),
 ]
 
 
@@ -97,12 +97,13 @@ def test_descriptions_of_one_network_have_one_arch_id() -> None:
     # 8 heads, 128 channels, at least 20 a head: every kappa up to 1 gives d_k = 160.
     ids = {
         one_block(
-            AugmentedConvolutionRatios(kappa=kappa, upsilon=0.25, heads=8).resolve(128), width=128
+            AugmentedConvolutionRatios(kappa=kappa, upsilon=0.25, heads=8).resolve(128, 128),
+            width=128,
         ).arch_id
         for kappa in np.linspace(0, 1, 21).tolist()
     }
     assert len(ids) == 1
-    wider = AugmentedConvolutionRatios(kappa=0.9, upsilon=0.25, heads=8).resolve(256)
+    wider = AugmentedConvolutionRatios(kappa=0.9, upsilon=0.25, heads=8).resolve(256, 256)
     assert isinstance(wider, AugmentedConvolution)
     assert wider.key_depth == 224
     # Rounding rules that give the same depths.
@@ -115,15 +116,17 @@ def test_descriptions_of_one_network_have_one_arch_id() -> None:
     ]
     fields = {"kappa": 0.5, "upsilon": 0.5, "heads": 2, "min_key_depth_per_head": 2}
     same = {
-        one_block(AugmentedConvolutionRatios.model_validate(fields | rule).resolve(16), width=16)
+        one_block(
+            AugmentedConvolutionRatios.model_validate(fields | rule).resolve(16, 16), width=16
+        )
         for rule in rules
     }
     assert len(same) == 1
     # Without attention it is the convolution; without a convolution no kernel is told apart.
-    nothing = AugmentedConvolutionRatios(kappa=0.5, upsilon=0.0, heads=2).resolve(16)
+    nothing = AugmentedConvolutionRatios(kappa=0.5, upsilon=0.0, heads=2).resolve(16, 16)
     assert one_block(nothing, width=16).arch_id == one_block(Convolution(), width=16).arch_id
     whole = [
-        AugmentedConvolutionRatios(kernel=k, kappa=1.0, upsilon=1.0, heads=2).resolve(16)
+        AugmentedConvolutionRatios(kernel=k, kappa=1.0, upsilon=1.0, heads=2).resolve(16, 16)
         for k in (1, 3, 5)
     ]
     assert len({one_block(primitive, width=16).arch_id for primitive in whole}) == 1
@@ -145,10 +148,10 @@ def test_each_field_that_changes_the_network_changes_arch_id() -> None:
         one_block(Convolution(), stem=ConvolutionStem(width=4, kernel=5)),
         one_block(Convolution(), stem=ConvolutionStem(width=4, stride=1)),
         one_block(Convolution(), stem=ConvolutionStem(width=4, pool=False)),
-        one_block(Convolution(), stem=AttentionStem(width=4)),
-        one_block(Convolution(), stem=AttentionStem(width=4, heads=2)),
-        one_block(Convolution(), stem=AttentionStem(width=4, mixtures=2)),
-        one_block(Convolution(), stem=AttentionStem(width=4, block=2)),
+        one_block(Convolution(), stem=AttentionStem(width=8)),
+        one_block(Convolution(), stem=AttentionStem(width=8, heads=2)),
+        one_block(Convolution(), stem=AttentionStem(width=8, mixtures=2)),
+        one_block(Convolution(), stem=AttentionStem(width=8, block=2)),
         convolution.replace(stages=convolution.stages * 2),
         convolution.replace(stages=(Stage(width=8, stride=2, blocks=(Convolution(),)),)),
         convolution.replace(stages=(Stage(width=8, stride=1, blocks=(Convolution(),) * 2),)),
@@ -252,7 +255,11 @@ def changed(path: str, value: Any) -> str:
         ("stages.0.stride", 0, "stride.*greater than or equal to 1"),
         ("stages.0.blocks.0.heads", "2", "heads.*valid integer"),
         ("stages.0.blocks.0.downsample", 0, "downsample.*valid boolean"),
-        ("stages.0.blocks.0.position", "sine", "position.*'none' or 'relative'"),
+        (
+            "stages.0.blocks.0.position",
+            "sin",
+            "position.*'none', 'relative', 'sine' or 'coordconv'",
+        ),
         ("stages.0.blocks", [], "blocks.*at least 1"),
         ("stages", [], "stages.*at least 1"),
         ("stages.0.blocks.0", "conv", "expected a primitive as a mapping with a type, got 'conv'"),
@@ -264,9 +271,12 @@ def changed(path: str, value: Any) -> str:
             "unknown primitive type 'cnov'; did you mean 'conv",
         ),
         ("stem", {"type": "atention"}, "unknown stem type 'atention'; did you mean 'attention'"),
-        ("block", "wide", "block.*'basic' or 'bottleneck'"),
+        ("block", "wide", "block.*'bottleneck', 'basic' or 'inverted_bottleneck'"),
+        ("block", "inverted_bottleneck", "block: family resnet has bottleneck or basic, got inv"),
+        ("shortcut", "none", "shortcut: family resnet has projection or padding, got none"),
+        ("head", 0, "head.*greater than or equal to 1"),
         ("family", "vgg", "family.*'resnet'"),
-        ("expansion", 4, "a basic block's expansion must be 1, got 4"),
+        ("expansion", 4, "expansion: a basic block's must be 1, got 4"),
         ("stages.0.width", 3, "stage 1, block 0: value_depth must not exceed .*channels=3"),
         (
             "stages.0.blocks.0",
@@ -327,7 +337,7 @@ def test_every_problem_of_a_file_with_its_place() -> None:
     assert set(caught.value.problems) == {
         "stem.widht: unknown key; did you mean 'width'?",
         "stages[0].blocks[0]: unknown primitive type 'nope'; known: conv, augmented_conv, "
-        "local_attention (your own: type: my_package.module:Class)",
+        "identity, inverted_bottleneck, local_attention (your own: type: my_package.module:Class)",
         "expansoin: unknown key; did you mean 'expansion'?",
     }
 

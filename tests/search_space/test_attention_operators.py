@@ -41,7 +41,7 @@ def tables_of(
 
 
 def oracle(
-    q: Tensor, k: Tensor, v: Tensor, tables: Tables, kind: str, extent: int, border: str
+    q: Tensor, k: Tensor | None, v: Tensor, tables: Tables, kind: str, extent: int, border: str
 ) -> Tensor:
     position = None
     if tables is not None:
@@ -49,16 +49,24 @@ def oracle(
         position = named[kind](*tables)
     radius = extent // 2 if extent else None
     return torch.stack(
-        [naive.attention(q[b], k[b], v[b], position, radius, border) for b in range(q.shape[0])]
+        [
+            naive.attention(q[b], None if k is None else k[b], v[b], position, radius, border)
+            for b in range(q.shape[0])
+        ]
     )
 
 
 def run(
-    implementation: str, leaves: list[Tensor], extent: int, border: str, grad_out: Tensor
+    implementation: str,
+    inputs: list[Tensor | None],
+    extent: int,
+    border: str,
+    grad_out: Tensor,
 ) -> tuple[Tensor, Tensor, list[Tensor]]:
     """Output, probabilities, gradients by direct calls of one implementation."""
-    q, k, v, *tables = (leaf.detach() for leaf in leaves)
-    rows, columns = tables or (None, None)
+    q, k, v, rows, columns = (None if given is None else given.detach() for given in inputs)
+    assert q is not None
+    assert v is not None
     if implementation == "dense":
         out, p = dense_forward(q, k, v, rows, columns, extent)
         grads = dense_backward(grad_out, q, k, v, rows, columns, out, p)
@@ -104,12 +112,47 @@ IMPLEMENTATION_CASES = [
 def test_each_implementation_of_local_attention(
     implementation: str, extent: int, border: str, kind: str, shared: bool, hw: tuple[int, int]
 ) -> None:
-    q, k, v = projected(hw, batch=1 if hw == (9, 11) else 2)
+    leaves = projected(hw, batch=1 if hw == (9, 11) else 2)
     tables = tables_of(kind, (extent, extent), shared=shared)
-    leaves = [q, k, v, *(tables or ())]
+    assert_implementation(implementation, leaves, tables, kind, extent, border)
+
+
+@pytest.mark.parametrize(
+    ("implementation", "extent", "border", "kind", "shared", "hw"),
+    [
+        ("dense", 3, "masked", "concatenation", False, (5, 7)),
+        ("dense", 5, "masked", "sum", True, (3, 4)),
+        ("shifts", 3, "masked", "concatenation", False, (5, 7)),
+        ("shifts", 5, "masked", "sum", True, (3, 4)),
+        ("shifts", 3, "zeros", "concatenation", True, (4, 5)),
+        ("shifts", 5, "zeros", "sum", False, (2, 3)),
+    ],
+)
+def test_logits_of_position_alone(
+    implementation: str, extent: int, border: str, kind: str, shared: bool, hw: tuple[int, int]
+) -> None:
+    q, _, v = projected(hw)
+    tables = tables_of(kind, (extent, extent), shared=shared)
+    assert_implementation(implementation, [q, None, v], tables, kind, extent, border)
+
+
+def assert_implementation(
+    implementation: str,
+    projections: list[Tensor | None] | list[Tensor],
+    tables: Tables,
+    kind: str,
+    extent: int,
+    border: str,
+) -> None:
+    """Forward and every gradient as the loops have them, by direct calls."""
+    q, k, v = projections
+    assert q is not None
+    assert v is not None
+    inputs = [q, k, v, *(tables or (None, None))]
+    leaves = [given for given in inputs if given is not None]
     expected = oracle(q, k, v, tables, kind, extent, border)
     grad_out = normal(*expected.shape, seed=2)
-    out, probabilities, grads = run(implementation, leaves, extent, border, grad_out)
+    out, probabilities, grads = run(implementation, inputs, extent, border, grad_out)
     torch.testing.assert_close(out, expected.detach(), rtol=1e-10, atol=1e-11)
     wanted = torch.autograd.grad(expected, leaves, grad_out)
     torch.testing.assert_close(grads, list(wanted), rtol=1e-9, atol=1e-10)
@@ -127,6 +170,18 @@ def test_global_attention(kind: str, shared: bool, hw: tuple[int, int]) -> None:
     out = global_attention(q, k, v, *(tables or ()))
     expected = oracle(q, k, v, tables, kind, 0, "masked")
     torch.testing.assert_close(out, expected, rtol=1e-10, atol=1e-11)
+    torch.testing.assert_close(
+        gradients(out, leaves), gradients(expected, leaves), rtol=1e-9, atol=1e-10
+    )
+
+
+def test_global_attention_without_keys() -> None:
+    q, _, v = projected((3, 4))
+    tables = tables_of("sum", (5, 7)) or ()
+    out = global_attention(q, None, v, *tables)
+    expected = oracle(q, None, v, tables, "sum", 0, "masked")
+    torch.testing.assert_close(out, expected, rtol=1e-10, atol=1e-11)
+    leaves = [q, v, *tables]
     torch.testing.assert_close(
         gradients(out, leaves), gradients(expected, leaves), rtol=1e-9, atol=1e-10
     )
@@ -166,6 +221,10 @@ def test_gradcheck_of_local_attention(extent: int, hw: tuple[int, int], border: 
     tables = tuple(table[:1].detach().requires_grad_() for table in tables)
     assert torch.autograd.gradcheck(
         lambda *leaves: local_attention(*leaves, extent=extent, border=border), (q, k, v, *tables)
+    )
+    assert torch.autograd.gradcheck(
+        lambda q, *others: local_attention(q, None, *others, extent=extent, border=border),
+        (q, v, *tables),
     )
 
 
@@ -209,6 +268,7 @@ def test_opcheck(extent: int, border: str, layout: str, checks: tuple[str, ...])
         operator, settings = torch.ops.convattn.global_attention.default, ()
     torch.library.opcheck(operator, (q, k, v, *tables, *settings), test_utils=checks)
     torch.library.opcheck(operator, (q, k, v, None, None, *settings), test_utils=QUICK_CHECKS)
+    torch.library.opcheck(operator, (q, None, v, *tables, *settings), test_utils=checks)
 
 
 @pytest.mark.parametrize("border", ["masked", "zeros"])
@@ -262,6 +322,10 @@ def test_errors_name_the_shapes() -> None:
         global_attention(q, k, v[:1])
     with pytest.raises(ValueError, match="must be given together"):
         global_attention(q, k, v, rows)
+    with pytest.raises(ValueError, match=r"without keys \(k=None\) needs rows and columns"):
+        local_attention(q, None, v, extent=3)
+    with pytest.raises(ValueError, match=r"must have one dtype, got torch.float64, None, .*32"):
+        global_attention(q, None, v.float(), rows, columns)
     with pytest.raises(ValueError, match=r"must have \(5, 7\) rows .* got rows \[2, 7, 4\]"):
         global_attention(q, k, v, columns, rows)
     with pytest.raises(ValueError, match="widths of 4 each or in sum"):

@@ -85,7 +85,7 @@ def test_own_types_in_a_search_space() -> None:
         (f"{PATH}:Patches", "is not a subclass of"),
         (f"{PATH}:Unlabelled", "is abstract: it lacks label"),
         ("search_space.primitives:Convolution", "should be 'conv'"),
-        (PATH, "unknown primitive type .* known: conv, augmented_conv, local_attention"),
+        (PATH, "unknown primitive type .* known: conv, augmented_conv, identity"),
     ],
 )
 def test_wrong_import_paths(path: str, message: str) -> None:

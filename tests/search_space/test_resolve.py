@@ -117,12 +117,12 @@ def test_without_attention_channels_it_is_a_convolution() -> None:
 
 def test_a_kernel_that_nothing_uses_is_canonical() -> None:
     forms = [
-        AugmentedConvolutionRatios(kernel=k, kappa=0.5, upsilon=1.0, heads=4).resolve(16)
+        AugmentedConvolutionRatios(kernel=k, kappa=0.5, upsilon=1.0, heads=4).resolve(16, 16)
         for k in (1, 3, 5)
     ]
     assert forms[0] == forms[1] == forms[2]
     used = [
-        AugmentedConvolutionRatios(kernel=k, kappa=0.5, upsilon=1.0, heads=4).resolve(18)
+        AugmentedConvolutionRatios(kernel=k, kappa=0.5, upsilon=1.0, heads=4).resolve(18, 18)
         for k in (1, 3, 5)
     ]
     assert len(set(used)) == 3  # 2 channels of 18 are left to it

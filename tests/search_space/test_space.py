@@ -37,6 +37,8 @@ def test_some_cases_have_repeats_and_others_none() -> None:
         "repeats by resolution",
         "kernels that nothing uses",
         "upsilon zero alone",
+        "recalibration",
+        "mobile",
     }
     assert distinct_count(SMALL["one"]) == 1
 

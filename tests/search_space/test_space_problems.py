@@ -61,7 +61,9 @@ PROBLEMS: list[tuple[Any, list[str]]] = [
     (stage_with(deph=2), ["stages[0].deph: unknown key; did you mean 'depth'?"]),
     (
         stage_with(zzz=2),
-        ["stages[0].zzz: unknown key; known: depth, overrides, primitive, stride, width"],
+        [
+            "stages[0].zzz: unknown key; known: depth, overrides, primitive, recalibration, stride, width"
+        ],
     ),
     (
         stage_with(primitive={"type": "conv", "kernal": 3}),
@@ -85,7 +87,7 @@ PROBLEMS: list[tuple[Any, list[str]]] = [
         stage_with(primitive={"type": "pooling"}),
         [
             "stages[0].primitive[0].type: unknown primitive type 'pooling'; known: conv, "
-            "augmented_conv, local_attention (your own: type: my_package.module:Class)"
+            "augmented_conv, identity, inverted_bottleneck, local_attention (your own: type: my_package.module:Class)"
         ],
     ),
     (
@@ -156,7 +158,7 @@ PROBLEMS: list[tuple[Any, list[str]]] = [
     ),
     (
         stage_with() | {"block": "wide"},
-        ["block: input should be 'basic' or 'bottleneck', got 'wide'"],
+        ["block: input should be 'bottleneck', 'basic' or 'inverted_bottleneck', got 'wide'"],
     ),
     (None, ["the file: input should be an object, got None"]),
     ([1], ["the file: input should be an object, got [1]"]),

@@ -1,0 +1,177 @@
+"""Costs of a whole population at once, from the integer matrix of ``SearchSpace.encode``.
+
+A network's cost is a sum over its stem, the places of its stages and its ending, and each summand
+depends on a few columns of the matrix alone. So each different row of those columns is worked out
+once, in closed form, and a population is gathered from these tables: exact, and for primitives of
+the user's own as well.
+
+Legend: N architectures, P parameters of the space.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from math import prod
+from typing import NamedTuple
+
+import numpy as np
+
+from search_space.alternatives import Slot
+from search_space.architecture import Task
+from search_space.counts import FLOAT_BYTES, NO_BYTES, NOTHING, strided
+from search_space.networks.ending import Ending, ending_bytes, ending_counts
+from search_space.networks.network import BLOCK_FORMS
+from search_space.networks.plan import plan_block
+from search_space.primitives import Stem
+from search_space.space import INACTIVE, SearchSpace
+
+Row = tuple[int, ...]
+Point = Sequence[int]
+
+
+class PopulationColumns(NamedTuple):
+    """Costs of N architectures, int64 ``[N]`` each, per image."""
+
+    params: np.ndarray
+    macs: np.ndarray
+    activations: np.ndarray
+    peak_memory_bytes: np.ndarray
+
+
+class PopulationCosts:
+    """Costs of the architectures of a space on a task, many at a time.
+
+    What has been worked out is kept, so that later populations are faster.
+    """
+
+    def __init__(self, space: SearchSpace, task: Task) -> None:
+        self.space = space
+        self.task = task
+        self._known: dict[str, dict[int, Row]] = {}
+        self._map_numbers: dict[tuple[int, int], int] = {}
+
+    def __call__(self, vectors: np.ndarray) -> PopulationColumns:
+        """The costs of ``vectors``, integers ``[N, P]``, each row as ``space.encode`` gives it.
+
+        Raises:
+            ValueError: not P columns, an active choice out of its range, or an architecture that
+                cannot take the task's images.
+        """
+        vectors = self.space.checked(vectors)
+        layout = self.space.layout
+        # Of what the stem decides, later stages see its map alone (and the first its width).
+        maps = self._gather("map", vectors, layout.stem.parameters, self._map_row)[:, 0]
+        groups = [[self._gather("stem", vectors, layout.stem.parameters, self._stem_row)]]
+        incoming = layout.stem.parameters
+        for number, place in enumerate(layout.stages):
+            own = (*place.recalibration.parameters, *_given(place.depth_parameter))
+            own += (*_given(place.width_parameter), *incoming)
+            groups.append(
+                [
+                    self._gather(
+                        f"{number} {slot.name}",
+                        vectors,
+                        (*slot.parameters, *own),
+                        partial(self._slot_row, number, slot),
+                        maps,
+                    )
+                    for slot in (place.shared, *place.overrides.values())
+                ]
+            )
+            incoming = _given(place.width_parameter)
+        groups.append([self._gather("ending", vectors, incoming, self._ending_row, maps)])
+        return self._sum(groups)
+
+    def _sum(self, groups: list[list[np.ndarray]]) -> PopulationColumns:
+        """Add up rows of (params, macs, activations, saved, transient), stage after stage."""
+        counts = sum(row[:, :3] for group in groups for row in group)
+        assert isinstance(counts, np.ndarray)
+        kept = np.full(len(counts), FLOAT_BYTES * prod(self.task.input_shape))
+        peak = kept
+        for group in groups:
+            kept = kept + sum(row[:, 3] for row in group)
+            transient = np.max([row[:, 4] for row in group], axis=0)
+            peak = np.maximum(peak, kept + transient)
+        params, macs, activations = counts.T
+        return PopulationColumns(params, macs, activations, peak)
+
+    def _gather(
+        self,
+        name: str,
+        vectors: np.ndarray,
+        parameters: Sequence[int],
+        work_out: Callable[[Point], Row],
+        maps: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Rows of ``work_out``, asked once for each different content of ``parameters``: [N, ...].
+
+        It is asked with some whole row of ``vectors`` that has that content.
+        """
+        codes = np.zeros(len(vectors), dtype=np.int64) if maps is None else maps
+        for index in parameters:
+            codes = codes * (len(self.space.parameters[index].choices) + 1)
+            codes = codes + vectors[:, index] - INACTIVE
+        known = self._known.setdefault(name, {})
+        different, at, inverse = np.unique(codes, return_index=True, return_inverse=True)
+        for code, row in zip(different.tolist(), at.tolist(), strict=True):
+            if code not in known:
+                known[code] = work_out(vectors[row].tolist())
+        return np.array([known[code] for code in different.tolist()], dtype=np.int64)[inverse]
+
+    def _stem(self, point: Point) -> Stem:
+        stem = self.space.layout.stem.value(point)
+        assert isinstance(stem, Stem)
+        return stem
+
+    def _map(self, point: Point, stages: int) -> tuple[int, int]:
+        """The map that comes out of the stem and so many stages."""
+        hw = self._stem(point).output_hw(self.task.input_shape[1:])
+        for place in self.space.layout.stages[:stages]:
+            hw = strided(hw, place.config.stride)
+        return hw
+
+    def _channels(self, point: Point, stages: int) -> int:
+        """The channels of that map."""
+        if stages == 0:
+            return self._stem(point).width
+        place = self.space.layout.stages[stages - 1]
+        return place.width(point) * place.expansion
+
+    def _map_row(self, point: Point) -> Row:
+        return (self._map_numbers.setdefault(self._map(point, 0), len(self._map_numbers)),)
+
+    def _stem_row(self, point: Point) -> Row:
+        image = (self.task.input_shape[0], self.task.input_shape[1:])
+        stem = self._stem(point)
+        return (*stem.counts(*image), *stem.training_bytes(*image))
+
+    def _slot_row(self, number: int, slot: Slot, point: Point) -> Row:
+        """The blocks of a place together."""
+        place = self.space.layout.stages[number]
+        counts, kept = NOTHING, NO_BYTES
+        channels, hw = self._channels(point, number), self._map(point, number)
+        stage = place.stage(point, channels)
+        for index in range(len(stage.blocks)):
+            if place.slot(index) is slot:
+                block = plan_block(self.space.config, stage, index, channels, hw)
+                form = BLOCK_FORMS[block.family]
+                counts += form.counts(block)
+                kept = kept.then(form.training_bytes(block))
+        return (*counts, *kept)
+
+    def _ending_row(self, point: Point) -> Row:
+        stages = len(self.space.layout.stages)
+        config = self.space.config
+        ending = Ending(
+            config.family,
+            self._channels(point, stages),
+            self._map(point, stages),
+            config.head,
+            self.task.classes,
+        )
+        return (*sum(ending_counts(ending), NOTHING), *ending_bytes(ending))
+
+
+def _given(parameter: int | None) -> tuple[int, ...]:
+    return () if parameter is None else (parameter,)

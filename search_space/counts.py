@@ -1,0 +1,114 @@
+"""What operators cost, in closed form: parameters, MACs, activations, and the memory of training.
+
+A convolution or linear layer of C_in to C_out on n pixels has ``n k^2 C_in C_out`` MACs and puts
+out ``n C_out`` activations. Attention of n queries to m keys each has ``n m d_k`` MACs for q.k, as
+many for q.r, ``n m d_v`` for the weighted sum of values, and puts out its logits and its values.
+All else (normalisation, softmax, pooling, resizing, elementwise operators) has none.
+:mod:`search_space.cost.count` counts the same by tracing, and agrees to the unit.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+FLOAT_BYTES = 4  # of one float32
+
+
+class Counts(NamedTuple):
+    """Costs of a part of a network on one image, in evaluation mode."""
+
+    params: int
+    macs: int
+    activations: int  # elements put out by the operators that have MACs
+
+    def __add__(self, other: object) -> Counts:
+        if not isinstance(other, Counts):
+            return NotImplemented
+        return Counts(self[0] + other[0], self[1] + other[1], self[2] + other[2])
+
+    def times(self, number: int) -> Counts:
+        """Of ``number`` such parts."""
+        return Counts(number * self[0], number * self[1], number * self[2])
+
+
+NOTHING = Counts(0, 0, 0)
+
+
+class TrainingBytes(NamedTuple):
+    """Memory of one image in a float32 training step; what all images share is left out.
+
+    ``saved`` is what the forward pass keeps for the backward pass: the tensors that a part makes,
+    its output included and its input left out, each once however many operators keep it.
+    ``transient`` estimates what the part needs beside all that is saved while it runs, forwards or
+    backwards, whichever is more.
+    """
+
+    saved: int
+    transient: int
+
+    def then(self, other: TrainingBytes) -> TrainingBytes:
+        """Of two parts, one after the other."""
+        return TrainingBytes(self.saved + other.saved, max(self.transient, other.transient))
+
+
+NO_BYTES = TrainingBytes(0, 0)
+
+
+def convolution_counts(
+    in_channels: int,
+    out_channels: int,
+    kernel: int,
+    output_hw: tuple[int, int],
+    *,
+    bias: bool = False,
+    groups: int = 1,
+) -> Counts:
+    """A k x k convolution that puts out a map of ``output_hw`` = (H, W) pixels."""
+    weights = kernel * kernel * (in_channels // groups) * out_channels
+    pixels = output_hw[0] * output_hw[1]
+    params = weights + out_channels if bias else weights
+    return Counts(params, pixels * weights, pixels * out_channels)
+
+
+def linear_counts(in_features: int, out_features: int) -> Counts:
+    """A linear layer with bias."""
+    weights = in_features * out_features
+    return Counts(weights + out_features, weights, out_features)
+
+
+def norm_counts(channels: int) -> Counts:
+    """Batch normalisation: a scale and a shift a channel, no MACs."""
+    return Counts(2 * channels, 0, 0)
+
+
+def attention_counts(
+    queries: int,
+    keys: int,
+    key_depth: int,
+    value_depth: int,
+    heads: int,
+    *,
+    content: bool = True,
+    position: bool,
+) -> Counts:
+    """Attention of ``queries`` pixels to ``keys`` each, apart from its projections and tables.
+
+    Args:
+        queries: pixels.
+        keys: positions that each attends to: k^2 if local, H W if global, borders included.
+        key_depth: of all heads together; likewise ``value_depth``.
+        value_depth: see above.
+        heads: each has logits of its own.
+        content: whether there is a q.k term.
+        position: whether there is a q.r term.
+    """
+    pairs = queries * keys
+    macs = pairs * (key_depth * (content + position) + value_depth)
+    return Counts(0, macs, pairs * heads + queries * value_depth)
+
+
+def strided(hw: tuple[int, int], stride: int) -> tuple[int, int]:
+    """The map after a "same" operator of this stride: ceiling division."""
+    if stride == 1:
+        return hw
+    return -(-hw[0] // stride), -(-hw[1] // stride)

@@ -1,0 +1,78 @@
+"""Families of networks: which residual block each has, and what stands beside a branch.
+
+* ``resnet`` (He et al. 2015): ``bottleneck`` is 1x1, primitive, 1x1; ``basic`` is primitive, 3x3.
+* ``wide_resnet`` (Zagoruyko and Komodakis 2016): ``basic`` with normalisation and ReLU before each
+  operator (pre-activation).
+* ``mnasnet`` (Tan et al. 2019): ``inverted_bottleneck``, a linear bottleneck whose primitive is the
+  whole branch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple, Protocol
+
+FamilyName = Literal["resnet", "wide_resnet", "mnasnet"]
+BlockKind = Literal["bottleneck", "basic", "inverted_bottleneck"]
+Shortcut = Literal["projection", "padding", "none"]
+"""Beside a branch that changes the shape: a 1x1 convolution; average pooling and zero channels
+(no parameters); or nothing at all."""
+
+
+class FamilySettings(Protocol):
+    """What an architecture and a search space have alike."""
+
+    @property
+    def family(self) -> FamilyName: ...  # noqa: D102
+    @property
+    def block(self) -> BlockKind: ...  # noqa: D102
+    @property
+    def expansion(self) -> int: ...  # noqa: D102
+    @property
+    def shortcut(self) -> Shortcut: ...  # noqa: D102
+
+
+class Family(NamedTuple):
+    """What a family's networks may have; the first of each is the default."""
+
+    blocks: tuple[BlockKind, ...]
+    shortcuts: tuple[Shortcut, ...]
+
+
+FAMILIES: dict[FamilyName, Family] = {
+    "resnet": Family(("bottleneck", "basic"), ("projection", "padding")),
+    "wide_resnet": Family(("basic",), ("padding", "projection")),
+    "mnasnet": Family(("inverted_bottleneck",), ("none",)),
+}
+
+BOTTLENECK_EXPANSION = 4
+
+
+def default_block(settings: Mapping[str, Any]) -> BlockKind:
+    """Of the family among ``settings``, the fields that a model has validated so far."""
+    return FAMILIES[settings.get("family", "resnet")].blocks[0]
+
+
+def default_expansion(settings: Mapping[str, Any]) -> int:
+    """Likewise, of the block."""
+    return BOTTLENECK_EXPANSION if settings.get("block") == "bottleneck" else 1
+
+
+def default_shortcut(settings: Mapping[str, Any]) -> Shortcut:
+    """Likewise, of the family."""
+    return FAMILIES[settings.get("family", "resnet")].shortcuts[0]
+
+
+def family_problem(
+    family: FamilyName, block: BlockKind, expansion: int, shortcut: Shortcut
+) -> str | None:
+    """What is wrong with such a family's settings, if anything, as ``setting: rule``."""
+    known = FAMILIES[family]
+    if block not in known.blocks:
+        return f"block: family {family} has {' or '.join(known.blocks)}, got {block}"
+    if shortcut not in known.shortcuts:
+        return f"shortcut: family {family} has {' or '.join(known.shortcuts)}, got {shortcut}"
+    if block != "bottleneck" and expansion != 1:
+        article = "an" if block == "inverted_bottleneck" else "a"
+        return f"expansion: {article} {block} block's must be 1, got {expansion}"
+    return None

@@ -1,0 +1,88 @@
+"""What stands after the last residual block: a head, global average pooling, a linear layer."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from search_space.counts import (
+    FLOAT_BYTES,
+    NOTHING,
+    Counts,
+    TrainingBytes,
+    convolution_counts,
+    linear_counts,
+    norm_counts,
+)
+from search_space.families import FamilyName
+from search_space.primitives.convolution import convolution
+
+
+class Ending(NamedTuple):
+    """All that a network's end depends on."""
+
+    family: FamilyName
+    in_channels: int  # of the last block's output
+    input_hw: tuple[int, int]  # (height, width), pixels
+    head: int | None  # channels of a 1x1 convolution
+    classes: int
+
+    @property
+    def features(self) -> int:
+        """Channels that the classifier sees."""
+        return self.head or self.in_channels
+
+    @property
+    def activates(self) -> bool:
+        """Whether the last block leaves its normalisation and ReLU to be done (pre-activation)."""
+        return self.family == "wide_resnet"
+
+
+class Classifier(nn.Module):
+    """Global average pooling and one linear layer: ``[B, C, H, W] -> [B, classes]``."""
+
+    def __init__(self, in_channels: int, classes: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(in_channels, classes)
+        nn.init.normal_(self.linear.weight, std=0.01)
+        nn.init.zeros_(self.linear.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """See the class."""
+        logits: Tensor = self.linear(x.mean(dim=(2, 3)))
+        return logits
+
+
+def build_head(ending: Ending) -> nn.Sequential:
+    """What stands before the classifier; empty in a plain ResNet."""
+    layers: list[nn.Module] = []
+    if ending.activates:
+        layers += [nn.BatchNorm2d(ending.in_channels), nn.ReLU(inplace=True)]
+    if ending.head:
+        layers += [
+            convolution(ending.in_channels, ending.head, 1),
+            nn.BatchNorm2d(ending.head),
+            nn.ReLU(inplace=True),
+        ]
+    return nn.Sequential(*layers)
+
+
+def ending_counts(ending: Ending) -> tuple[Counts, Counts]:
+    """What the head and the classifier cost."""
+    head = norm_counts(ending.in_channels) if ending.activates else NOTHING
+    if ending.head:
+        head += convolution_counts(ending.in_channels, ending.head, 1, ending.input_hw)
+        head += norm_counts(ending.head)
+    return head, linear_counts(ending.features, ending.classes)
+
+
+def ending_bytes(ending: Ending) -> TrainingBytes:
+    """What both keep in training: normalised maps, the averaged features, the logits."""
+    pixels = ending.input_hw[0] * ending.input_hw[1]
+    kept = ending.in_channels * pixels if ending.activates else 0
+    kept += 2 * ending.head * pixels if ending.head else 0
+    largest = ending.features * pixels
+    return TrainingBytes(
+        FLOAT_BYTES * (kept + ending.features + ending.classes), FLOAT_BYTES * largest
+    )

@@ -1,0 +1,76 @@
+"""A whole network: stem, stages of residual blocks, head, classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from search_space.counts import Counts, TrainingBytes
+from search_space.families import FamilyName
+from search_space.networks import mnasnet, resnet, wide_resnet
+from search_space.networks.ending import Classifier, build_head
+from search_space.networks.plan import BlockPlan, NetworkPlan
+
+
+class BlockForm(NamedTuple):
+    """How a family's block is built, and what it costs in closed form."""
+
+    build: Callable[[BlockPlan], nn.Module]
+    counts: Callable[[BlockPlan], Counts]
+    training_bytes: Callable[[BlockPlan], TrainingBytes]
+
+
+BLOCK_FORMS: dict[FamilyName, BlockForm] = {
+    "resnet": BlockForm(resnet.ResidualBlock, resnet.block_counts, resnet.block_bytes),
+    "wide_resnet": BlockForm(
+        wide_resnet.PreActivationBlock, wide_resnet.block_counts, wide_resnet.block_bytes
+    ),
+    "mnasnet": BlockForm(mnasnet.LinearBottleneckBlock, mnasnet.block_counts, mnasnet.block_bytes),
+}
+
+
+class Network(nn.Module):
+    """``[B, C, H, W] -> [B, classes]``."""
+
+    def __init__(self, plan: NetworkPlan) -> None:
+        super().__init__()
+        self.stem = plan.stem.build(plan.in_channels)
+        self.stages = nn.Sequential(
+            *(
+                nn.Sequential(
+                    *(
+                        BLOCK_FORMS[block.family].build(block)
+                        for block, number in stage.runs
+                        for _ in range(number)
+                    )
+                )
+                for stage in plan.stages
+            )
+        )
+        self.head = build_head(plan.ending)
+        self.classifier = Classifier(plan.ending.features, plan.ending.classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """See the class."""
+        logits: Tensor = self.classifier(self.head(self.stages(self.stem(x))))
+        return logits
+
+    def start_branches_at_zero(self) -> None:
+        """Set the last normalisation's scale of every residual branch to zero.
+
+        So each block starts as its shortcut (Goyal et al. 2017, arXiv 1706.02677, section 5.1).
+
+        Raises:
+            ValueError: no branch of the network ends in a normalisation.
+        """
+        norms = [getattr(part, "last_norm", None) for part in self.stages.modules()]
+        found = [norm for norm in norms if norm is not None]
+        if not found:
+            raise ValueError(
+                "zero_init_residual needs residual branches that end in batch normalisation; "
+                "this network has none"
+            )
+        for norm in found:
+            nn.init.zeros_(norm.weight)

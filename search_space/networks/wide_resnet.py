@@ -1,0 +1,88 @@
+"""The pre-activation blocks of Wide ResNet (Zagoruyko and Komodakis 2016, arXiv 1605.07146).
+
+Normalisation and ReLU stand before each operator (He et al. 2016, arXiv 1603.05027), and once more
+before the classifier. The papers do not say how a shortcut changes shape: the 36.3 M parameters
+printed for Wide-ResNet-28-10 fit only a shortcut without any, so ``padding`` is the default. A
+projection sees the normalised input, padding the raw one.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from search_space.counts import (
+    FLOAT_BYTES,
+    Counts,
+    TrainingBytes,
+    convolution_counts,
+    norm_counts,
+)
+from search_space.networks.plan import BlockPlan
+from search_space.networks.shortcut import build_shortcut, shortcut_counts
+from search_space.primitives.convolution import convolution
+
+
+class PreActivationBlock(nn.Module):
+    """``branch(x) + shortcut(x)``: ``[B, C_in, H, W] -> [B, C_out, ceil(H/s), ceil(W/s)]``.
+
+    The branch is normalisation, ReLU, primitive, normalisation, ReLU, 3x3 convolution.
+    """
+
+    def __init__(self, plan: BlockPlan) -> None:
+        super().__init__()
+        width, out = plan.width, plan.out_channels
+        self.activate = nn.Sequential(nn.BatchNorm2d(plan.in_channels), nn.ReLU(inplace=True))
+        layers = [
+            plan.primitive.build(plan.in_channels, width, plan.stride, plan.input_hw),
+            nn.BatchNorm2d(width),
+            nn.ReLU(inplace=True),
+            convolution(width, out, 3),
+        ]
+        if recalibration := plan.recalibration_at("branch"):
+            layers.append(recalibration.build(out))
+        self.branch = nn.Sequential(*layers)
+        self.shortcut = build_shortcut(plan, norm=False)
+        self.projects = plan.changes_shape and plan.shortcut == "projection"
+        after = plan.recalibration_at("stage")
+        self.recalibration = after.build(out) if after else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """See the class."""
+        activated = self.activate(x)
+        beside = self.shortcut(activated if self.projects else x)
+        out: Tensor = self.recalibration(self.branch(activated) + beside)
+        return out
+
+
+def block_counts(plan: BlockPlan) -> Counts:
+    """What a :class:`PreActivationBlock` costs."""
+    width, out, hw = plan.width, plan.out_channels, plan.output_hw
+    counts = (
+        norm_counts(plan.in_channels)
+        + plan.primitive.counts(plan.in_channels, width, plan.stride, plan.input_hw)
+        + norm_counts(width)
+        + convolution_counts(width, out, 3, hw)
+        + shortcut_counts(plan, norm=False)
+    )
+    return counts + plan.recalibration.counts(out, hw) if plan.recalibration else counts
+
+
+def block_bytes(plan: BlockPlan) -> TrainingBytes:
+    """What a :class:`PreActivationBlock` keeps in training."""
+    hw = plan.output_hw
+    activated = FLOAT_BYTES * plan.in_channels * plan.input_hw[0] * plan.input_hw[1]
+    narrow = FLOAT_BYTES * plan.width * hw[0] * hw[1]
+    out = FLOAT_BYTES * plan.out_channels * hw[0] * hw[1]
+    kept = (
+        TrainingBytes(activated, 2 * activated)
+        .then(
+            plan.primitive.training_bytes(plan.in_channels, plan.width, plan.stride, plan.input_hw)
+        )
+        .then(TrainingBytes(narrow + out, 2 * out))
+    )
+    if recalibration := plan.recalibration_at("branch"):
+        # It keeps its input, the branch's last map; its own output is only added.
+        kept = kept.then(recalibration.training_bytes(plan.out_channels, hw))
+    if after := plan.recalibration_at("stage"):
+        kept = kept.then(after.training_bytes(plan.out_channels, hw))
+    return kept

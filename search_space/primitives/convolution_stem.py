@@ -1,0 +1,74 @@
+"""Convolution stems: ResNet's (7x7 stride 2, 3x3 max pooling) and small images' (3x3 alone)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, field_validator
+from torch import nn
+
+from search_space.counts import (
+    FLOAT_BYTES,
+    Counts,
+    TrainingBytes,
+    convolution_counts,
+    norm_counts,
+    strided,
+)
+from search_space.primitives.convolution import convolution, odd_kernel
+from search_space.primitives.stem import Stem
+
+INDEX_BYTES = 8  # of the place of a maximum, which max pooling keeps
+
+
+class ConvolutionStem(Stem):
+    """Convolution, batch normalisation, ReLU and, where ``pool``, 3x3 max pooling of stride 2."""
+
+    type: Literal["conv"] = "conv"
+    kernel: int = Field(default=7, ge=1)
+    stride: int = Field(default=2, ge=1)
+    pool: bool = True
+
+    @field_validator("kernel")
+    @classmethod
+    def _odd(cls, kernel: int) -> int:
+        return odd_kernel(kernel)
+
+    @property
+    def label(self) -> str:
+        """Such as ``conv7-stem(s2,pool) w64``, or ``conv3-stem w16`` where nothing is reduced."""
+        reductions = [f"s{self.stride}"] if self.stride > 1 else []
+        reductions += ["pool"] if self.pool else []
+        detail = f"({','.join(reductions)})" if reductions else ""
+        return f"conv{self.kernel}-stem{detail} w{self.width}"
+
+    def output_hw(self, input_hw: tuple[int, int]) -> tuple[int, int]:
+        """Ceiling division by the stride, and by 2 again where it pools."""
+        return strided(strided(input_hw, self.stride), 2 if self.pool else 1)
+
+    def build(self, in_channels: int) -> nn.Module:
+        """``Sequential`` of the layers named above."""
+        layers: list[nn.Module] = [
+            convolution(in_channels, self.width, self.kernel, self.stride),
+            nn.BatchNorm2d(self.width),
+            nn.ReLU(inplace=True),
+        ]
+        if self.pool:
+            layers.append(nn.MaxPool2d(3, stride=2, padding=1))
+        return nn.Sequential(*layers)
+
+    def counts(self, in_channels: int, input_hw: tuple[int, int]) -> Counts:
+        """See :meth:`Stem.counts`."""
+        convolved_hw = strided(input_hw, self.stride)
+        convolved = convolution_counts(in_channels, self.width, self.kernel, convolved_hw)
+        return convolved + norm_counts(self.width)
+
+    def training_bytes(self, in_channels: int, input_hw: tuple[int, int]) -> TrainingBytes:
+        """The convolution's and the ReLU's outputs, and what pooling puts out and keeps."""
+        height, width = strided(input_hw, self.stride)
+        convolved = FLOAT_BYTES * self.width * height * width
+        saved = 2 * convolved
+        if self.pool:
+            height, width = strided((height, width), 2)
+            saved += (FLOAT_BYTES + INDEX_BYTES) * self.width * height * width
+        return TrainingBytes(saved, 2 * convolved)

@@ -1,0 +1,258 @@
+"""The inverted bottleneck of mobile networks, plain or attention-augmented.
+
+Sources: Sandler et al. 2018, "MobileNetV2", arXiv 1801.04381; Tan et al. 2019, "MnasNet", arXiv
+1807.11626; for the augmented form Bello et al. 2019, arXiv 1904.09925 (section 4.3): the attention
+takes channels of the 1x1 convolution that expands. There the minimum of 20 key dimensions a head
+does not hold: the parameter column of the paper's Table 4 fits only without it.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field, field_validator
+from torch import Tensor, nn
+
+from search_space.counts import (
+    FLOAT_BYTES,
+    NO_BYTES,
+    NOTHING,
+    Counts,
+    TrainingBytes,
+    convolution_counts,
+    norm_counts,
+    strided,
+)
+from search_space.primitives.augmented_convolution import (
+    AttentionPosition,
+    AugmentedConvolution,
+    AugmentedConvolutionRatios,
+    Rounding,
+)
+from search_space.primitives.convolution import convolution, depthwise_convolution, odd_kernel
+from search_space.primitives.primitive import Description, Primitive
+
+MNASNET_FAMILY = ("mnasnet",)
+
+
+class InvertedBottleneckRatios(Description):
+    """An inverted bottleneck as the papers write it; without ``upsilon`` it has no attention."""
+
+    families: ClassVar[tuple[str, ...]] = MNASNET_FAMILY
+
+    type: Literal["inverted_bottleneck"] = "inverted_bottleneck"
+    kernel: int = Field(default=3, ge=1)  # of the depthwise convolution
+    expansion: int = Field(default=6, ge=1)  # hidden channels / input channels
+    kappa: float = Field(default=0.0, ge=0, le=1)  # key depth / hidden channels
+    upsilon: float = Field(default=0.0, ge=0, le=1)  # value depth / hidden channels
+    heads: int = Field(default=4, ge=1)
+    position: AttentionPosition = "relative"
+    min_key_depth_per_head: int = Field(default=1, ge=1)
+    key_rounding: Rounding = "down"
+    value_rounding: Rounding = "down"
+    downsample: bool = False
+
+    @field_validator("kernel")
+    @classmethod
+    def _odd(cls, kernel: int) -> int:
+        return odd_kernel(kernel)
+
+    def resolve(self, channels: int, in_channels: int) -> Primitive:
+        """The depths at ``expansion * in_channels``; without an expansion there is no attention.
+
+        Raises:
+            ValueError: the heads do not fit into the hidden channels.
+        """
+        augmentation = None
+        if self.upsilon and self.expansion > 1:
+            hidden = self.expansion * in_channels
+            resolved = AugmentedConvolutionRatios(
+                kernel=1,
+                kappa=self.kappa,
+                upsilon=self.upsilon,
+                heads=self.heads,
+                position=self.position,
+                min_key_depth_per_head=self.min_key_depth_per_head,
+                key_rounding=self.key_rounding,
+                value_rounding=self.value_rounding,
+                downsample=self.downsample,
+            ).resolve(hidden, in_channels)
+            assert isinstance(resolved, AugmentedConvolution)
+            augmentation = resolved
+        plain = InvertedBottleneck(
+            kernel=self.kernel, expansion=self.expansion, augmentation=augmentation
+        )
+        return plain.resolve(channels, in_channels)
+
+
+class InvertedBottleneck(Primitive):
+    """1x1 convolution to more channels, depthwise k x k, 1x1 to the output: a whole branch.
+
+    Each with batch normalisation, ReLU after the first two. Where ``expansion`` is 1 there is no
+    first convolution.
+    """
+
+    families: ClassVar[tuple[str, ...]] = MNASNET_FAMILY
+
+    type: Literal["inverted_bottleneck"] = "inverted_bottleneck"
+    kernel: int = Field(ge=1)
+    expansion: int = Field(ge=1)
+    augmentation: AugmentedConvolution | None = None
+    """The augmented 1x1 convolution in place of the plain one that expands."""
+
+    @field_validator("kernel")
+    @classmethod
+    def _odd(cls, kernel: int) -> int:
+        return odd_kernel(kernel)
+
+    def resolve(self, channels: int, in_channels: int) -> InvertedBottleneck:
+        """Itself, once its attention is known to fit.
+
+        Raises:
+            ValueError: it does not.
+        """
+        if self.augmentation is None:
+            return self
+        if self.expansion == 1:
+            raise ValueError("an augmentation needs an expansion of 2 or more, got expansion=1")
+        hidden = self.expansion * in_channels
+        if self.augmentation.kernel != 1 and self.augmentation.value_depth != hidden:
+            raise ValueError(
+                f"the augmented expansion is a 1x1 convolution, got {self.augmentation.label}"
+            )
+        resolved = self.augmentation.resolve(hidden, in_channels)
+        return self if resolved == self.augmentation else self.replace(augmentation=resolved)
+
+    @property
+    def label(self) -> str:
+        """Such as ``mb(k=5,e=3)`` or ``mb(k=3,e=6,aa(dk=8,dv=4,h=4))``."""
+        extra = [self.augmentation.label.replace("k=1,", "")] if self.augmentation else []
+        return f"mb({','.join([f'k={self.kernel}', f'e={self.expansion}', *extra])})"
+
+    def build(
+        self, in_channels: int, out_channels: int, stride: int, input_hw: tuple[int, int]
+    ) -> nn.Module:
+        """See :class:`InvertedBottleneck2d`."""
+        return InvertedBottleneck2d(self, in_channels, out_channels, stride, input_hw)
+
+    def counts(
+        self, in_channels: int, out_channels: int, stride: int, input_hw: tuple[int, int]
+    ) -> Counts:
+        """See :meth:`Primitive.counts`."""
+        hidden, hw = self.expansion * in_channels, strided(input_hw, stride)
+        return (
+            self._expansion_counts(in_channels, hidden, input_hw)
+            + convolution_counts(hidden, hidden, self.kernel, hw, groups=hidden)
+            + norm_counts(hidden)
+            + convolution_counts(hidden, out_channels, 1, hw)
+            + norm_counts(out_channels)
+        )
+
+    def training_bytes(
+        self, in_channels: int, out_channels: int, stride: int, input_hw: tuple[int, int]
+    ) -> TrainingBytes:
+        """See :meth:`Primitive.training_bytes`."""
+        hidden = self.expansion * in_channels
+        pixels, hw = input_hw[0] * input_hw[1], strided(input_hw, stride)
+        before, after = FLOAT_BYTES * hidden * pixels, FLOAT_BYTES * hidden * hw[0] * hw[1]
+        out = FLOAT_BYTES * out_channels * hw[0] * hw[1]
+        expanding = NO_BYTES
+        if self.augmentation:
+            expanding = self.augmentation.training_bytes(in_channels, hidden, 1, input_hw).then(
+                TrainingBytes(before, 2 * before)
+            )
+        elif self.expansion > 1:
+            expanding = TrainingBytes(2 * before, 2 * before)
+        return expanding.then(TrainingBytes(2 * after + 2 * out, before + after))
+
+    def _expansion_counts(self, in_channels: int, hidden: int, hw: tuple[int, int]) -> Counts:
+        if self.augmentation:
+            return self.augmentation.counts(in_channels, hidden, 1, hw) + norm_counts(hidden)
+        if self.expansion > 1:
+            return convolution_counts(in_channels, hidden, 1, hw) + norm_counts(hidden)
+        return NOTHING
+
+
+class InvertedBottleneck2d(nn.Module):
+    """``[B, C_in, H, W] -> [B, C_out, ceil(H/s), ceil(W/s)]``, linear at its end.
+
+    ``recalibration`` reweighs the hidden map between the depthwise and the last convolution, where
+    MnasNet has its squeeze-and-excitation.
+    """
+
+    def __init__(
+        self,
+        spec: InvertedBottleneck,
+        in_channels: int,
+        out_channels: int,
+        stride: int,
+        input_hw: tuple[int, int],
+        recalibration: nn.Module | None = None,
+    ) -> None:
+        super().__init__()
+        hidden = spec.expansion * in_channels
+        expand: list[nn.Module] = []
+        if spec.expansion > 1:
+            widen = (
+                spec.augmentation.build(in_channels, hidden, 1, input_hw)
+                if spec.augmentation
+                else convolution(in_channels, hidden, 1)
+            )
+            expand = [widen, nn.BatchNorm2d(hidden), nn.ReLU(inplace=True)]
+        self.expand = nn.Sequential(*expand)
+        self.depthwise = nn.Sequential(
+            depthwise_convolution(hidden, spec.kernel, stride),
+            nn.BatchNorm2d(hidden),
+            nn.ReLU(inplace=True),
+        )
+        self.recalibration = recalibration or nn.Identity()
+        self.project = nn.Sequential(
+            convolution(hidden, out_channels, 1), nn.BatchNorm2d(out_channels)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """See the class."""
+        out: Tensor = self.project(self.recalibration(self.depthwise(self.expand(x))))
+        return out
+
+
+class Identity(Primitive):
+    """No operator: the block passes its input on, or where the shape changes projects it (1x1)."""
+
+    families: ClassVar[tuple[str, ...]] = MNASNET_FAMILY
+
+    type: Literal["identity"] = "identity"
+
+    @property
+    def label(self) -> str:
+        """``identity``."""
+        return "identity"
+
+    def build(
+        self, in_channels: int, out_channels: int, stride: int, input_hw: tuple[int, int]
+    ) -> nn.Module:
+        """Nothing, or a strided 1x1 convolution with batch normalisation."""
+        if stride == 1 and in_channels == out_channels:
+            return nn.Identity()
+        return nn.Sequential(
+            convolution(in_channels, out_channels, 1, stride), nn.BatchNorm2d(out_channels)
+        )
+
+    def counts(
+        self, in_channels: int, out_channels: int, stride: int, input_hw: tuple[int, int]
+    ) -> Counts:
+        """See :meth:`Primitive.counts`."""
+        if stride == 1 and in_channels == out_channels:
+            return NOTHING
+        hw = strided(input_hw, stride)
+        return convolution_counts(in_channels, out_channels, 1, hw) + norm_counts(out_channels)
+
+    def training_bytes(
+        self, in_channels: int, out_channels: int, stride: int, input_hw: tuple[int, int]
+    ) -> TrainingBytes:
+        """See :meth:`Primitive.training_bytes`."""
+        if stride == 1 and in_channels == out_channels:
+            return NO_BYTES
+        hw = strided(input_hw, stride)
+        out = FLOAT_BYTES * out_channels * hw[0] * hw[1]
+        return TrainingBytes(2 * out, out)

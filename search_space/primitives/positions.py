@@ -1,0 +1,145 @@
+"""Position encodings: what tells attention where a pixel is.
+
+Four forms are compared in the papers (AACN section 3.1 and Tables 7 and 8, SASA Table 5):
+
+* ``none``: attention sees a set of pixels.
+* ``relative``: learned embeddings of the distance from query to key, one term of the logits.
+* ``sine``: sines and cosines of the absolute position (Vaswani et al. 2017, arXiv 1706.03762,
+  section 3.5), added to the input of the query, key and value projection.
+* ``coordconv``: the coordinates and the distance from the centre as three more channels of that
+  input (Liu et al. 2018, arXiv 1807.03247, with the radius channel).
+
+Neither of the last two has parameters or MACs of its own. What AACN leaves open: rows take the
+first half of the sines' channels and columns the second, and pixels count from zero.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+AttentionPosition = Literal["none", "relative", "sine", "coordconv"]
+
+COORDINATE_CHANNELS = 3
+LONGEST_WAVE = 10_000  # pixels / (2 pi), as in Vaswani et al.
+
+
+def encoded_channels(position: AttentionPosition, channels: int) -> int:
+    """Channels that the projection sees where its input has ``channels``."""
+    return channels + COORDINATE_CHANNELS if position == "coordconv" else channels
+
+
+def position_encoding(
+    position: AttentionPosition, channels: int, map_hw: tuple[int, int]
+) -> nn.Module:
+    """What goes before the projection: ``[B, channels, H, W] -> [B, encoded_channels, H, W]``.
+
+    Args:
+        position: ``none`` and ``relative`` leave the map as it is.
+        channels: of the map.
+        map_hw: (H, W) of the maps expected, kept; an encoding of any other size is made anew.
+    """
+    if position == "sine":
+        return SinePositions(channels, map_hw)
+    return CoordinateChannels(map_hw) if position == "coordconv" else nn.Identity()
+
+
+def position_labels(position: AttentionPosition) -> list[str]:
+    """What a label says of it: nothing of ``relative``, the default."""
+    named = {"none": ["no-pos"], "relative": []}
+    return named.get(position, [position])
+
+
+class SinePositions(nn.Module):
+    """Adds :func:`sine_encoding`: ``[B, C, H, W]`` to the same shape."""
+
+    encoding: Tensor
+
+    def __init__(self, channels: int, map_hw: tuple[int, int]) -> None:
+        super().__init__()
+        kept = sine_encoding(channels, map_hw).to(torch.get_default_dtype())
+        self.register_buffer("encoding", kept, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """See the class."""
+        hw = (x.shape[-2], x.shape[-1])
+        here = self.encoding if hw == self.encoding.shape[-2:] else sine_encoding(x.shape[1], hw)
+        return x + here.to(x)
+
+
+class CoordinateChannels(nn.Module):
+    """Appends :func:`coordinates`: ``[B, C, H, W] -> [B, C + 3, H, W]``."""
+
+    encoding: Tensor
+
+    def __init__(self, map_hw: tuple[int, int]) -> None:
+        super().__init__()
+        kept = coordinates(map_hw).to(torch.get_default_dtype())
+        self.register_buffer("encoding", kept, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """See the class."""
+        hw = (x.shape[-2], x.shape[-1])
+        here = self.encoding if hw == self.encoding.shape[-2:] else coordinates(hw)
+        return torch.cat([x, here.to(x).expand(x.shape[0], -1, -1, -1)], dim=1)
+
+
+def sine_encoding(channels: int, map_hw: tuple[int, int]) -> Tensor:
+    """``[channels, H, W]``, float64: channel 2i of a half is sin(p / 10000^(2i / c)), 2i + 1 cos.
+
+    p is the row in the first half and the column in the second, c the channels of a half. What
+    ``channels`` has beyond a multiple of 4 is zero, so with fewer than 4 there is no encoding.
+    """
+    pairs = channels // 4
+    exponents = torch.arange(pairs, dtype=torch.float64) / max(pairs, 1)
+    frequencies = LONGEST_WAVE**-exponents
+    height, width = map_hw
+    encoding = torch.zeros(channels, height, width, dtype=torch.float64)
+    encoding[: 2 * pairs] = _waves(height, frequencies)[:, :, None]
+    encoding[2 * pairs : 4 * pairs] = _waves(width, frequencies)[:, None, :]
+    return encoding
+
+
+def coordinates(map_hw: tuple[int, int]) -> Tensor:
+    """Column x, row y and radius sqrt(x^2 + y^2) of each pixel: ``[3, H, W]``, float64.
+
+    x and y run from -1 to 1; on an axis of one pixel they are 0.
+    """
+    y, x = (
+        torch.linspace(-1, 1, length, dtype=torch.float64)
+        if length > 1
+        else torch.zeros(1, dtype=torch.float64)
+        for length in map_hw
+    )
+    rows, columns = torch.meshgrid(y, x, indexing="ij")
+    return torch.stack([columns, rows, torch.hypot(columns, rows)])
+
+
+def position_table(heads: int, rows: int, width: int, *, head_width: int) -> nn.Parameter:
+    """Relative embeddings ``[heads, rows, width]``, normal with std ``head_width ** -0.5``.
+
+    The spread is AACN's (appendix A.3), whose ``head_width`` is the key depth per head.
+    """
+    return nn.Parameter(torch.randn(heads, rows, width) * head_width**-0.5)
+
+
+def concatenated_tables(
+    heads: int, rows: int, head_width: int
+) -> tuple[nn.Parameter, nn.Parameter]:
+    """A row and a column table whose widths add up to a head's (SASA section 2.2).
+
+    Of an odd width the columns have the larger half.
+    """
+    row_width = head_width // 2
+    return (
+        position_table(heads, rows, row_width, head_width=head_width),
+        position_table(heads, rows, head_width - row_width, head_width=head_width),
+    )
+
+
+def _waves(length: int, frequencies: Tensor) -> Tensor:
+    """Sine and cosine in turn, ``[2 n, length]``."""
+    angles = frequencies[:, None] * torch.arange(length, dtype=torch.float64)
+    return torch.stack([angles.sin(), angles.cos()], dim=1).flatten(0, 1)

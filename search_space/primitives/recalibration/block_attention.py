@@ -1,0 +1,96 @@
+"""CBAM: a channel gate from average and maximum, then a spatial gate from the same two.
+
+Source: Woo et al. 2018, "CBAM: Convolutional Block Attention Module", arXiv 1807.06521 (equations
+1 to 3). From its authors' public code: the biases of the perceptron; batch normalisation after the
+7x7 convolution, with a momentum of 0.01 and a scale that starts at zero, so that the spatial gate
+starts as one half everywhere. A maximum's gradient is shared by equal values.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from search_space.counts import Counts, TrainingBytes, convolution_counts, norm_counts
+from search_space.primitives.recalibration.gate_layers import (
+    channel_perceptron,
+    perceptron_counts,
+)
+from search_space.primitives.recalibration.recalibration import (
+    Recalibration,
+    RecalibrationDescription,
+    gate_bytes,
+    squeeze_width,
+)
+
+SPATIAL_KERNEL = 7
+
+
+class BlockAttentionRatio(RecalibrationDescription):
+    """CBAM as the paper writes it."""
+
+    type: Literal["cbam"] = "cbam"
+    reduction: int = Field(default=16, ge=1)  # output channels / squeeze
+
+    def resolve(self, channels: int, in_channels: int) -> BlockAttention:
+        """With the width of its perceptron's hidden layer."""
+        return BlockAttention(squeeze=squeeze_width(channels, self.reduction))
+
+
+class BlockAttention(Recalibration):
+    """CBAM with a perceptron of ``squeeze`` hidden numbers."""
+
+    type: Literal["cbam"] = "cbam"
+    squeeze: int = Field(ge=1)
+
+    @property
+    def label(self) -> str:
+        """Such as ``cbam(64)``."""
+        return f"cbam({self.squeeze})"
+
+    def build(self, channels: int) -> nn.Module:
+        """See :class:`BlockAttention2d`."""
+        return BlockAttention2d(channels, self.squeeze)
+
+    def counts(self, channels: int, hw: tuple[int, int]) -> Counts:
+        """See :meth:`Recalibration.counts`; the perceptron is used twice."""
+        once = perceptron_counts(channels, self.squeeze)
+        return (
+            Counts(once.params, 2 * once.macs, 2 * once.activations)
+            + convolution_counts(2, 1, SPATIAL_KERNEL, hw)
+            + norm_counts(1)
+        )
+
+    def training_bytes(self, channels: int, hw: tuple[int, int]) -> TrainingBytes:
+        """See :meth:`Recalibration.training_bytes`."""
+        pixels = hw[0] * hw[1]
+        gates = 3 * channels + 2 * self.squeeze + 5 * pixels
+        return gate_bytes(gates, channels, pixels, maps=2)
+
+
+class BlockAttention2d(nn.Module):
+    """Both gates, one after the other: ``[B, C, H, W] -> [B, C, H, W]``.
+
+    ``y = x * sigmoid(MLP(mean) + MLP(max))`` over pixels, then
+    ``y * sigmoid(BN(conv7x7([max; mean])))`` over channels.
+    """
+
+    def __init__(self, channels: int, squeeze: int) -> None:
+        super().__init__()
+        self.perceptron = channel_perceptron(channels, squeeze)
+        self.conv = nn.Conv2d(2, 1, SPATIAL_KERNEL, padding=SPATIAL_KERNEL // 2, bias=False)
+        self.norm = nn.BatchNorm2d(1, momentum=0.01)
+        nn.init.kaiming_normal_(self.conv.weight, mode="fan_out")
+        nn.init.zeros_(self.norm.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """See the class."""
+        mean, largest = x.mean(dim=(2, 3)), x.amax(dim=(2, 3))
+        channel: Tensor = (self.perceptron(mean) + self.perceptron(largest)).sigmoid()
+        x = x * channel[:, :, None, None]
+        both = torch.cat([x.amax(dim=1, keepdim=True), x.mean(dim=1, keepdim=True)], dim=1)
+        spatial: Tensor = self.norm(self.conv(both)).sigmoid()
+        return x * spatial

@@ -1,0 +1,104 @@
+"""BAM: a channel gate and a spatial gate side by side, after a stage.
+
+Source: Park et al. 2018, "BAM: Bottleneck Attention Module", arXiv 1807.06514 (equations 1 to 4).
+The branches are added before the sigmoid, as in the paper; its authors' public code multiplies
+them. Biases and batch normalisation (after each hidden layer, where the paper's equations have one
+at each branch's end) are as in that code: they give the paper's 25.92 M parameters of ResNet-50.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from search_space.counts import Counts, TrainingBytes, convolution_counts, norm_counts
+from search_space.primitives.recalibration.gate_layers import (
+    channel_perceptron,
+    gate_convolution,
+    perceptron_counts,
+)
+from search_space.primitives.recalibration.recalibration import (
+    Placement,
+    Recalibration,
+    RecalibrationDescription,
+    gate_bytes,
+    squeeze_width,
+)
+
+
+class BottleneckAttentionRatio(RecalibrationDescription):
+    """BAM as the paper writes it."""
+
+    type: Literal["bam"] = "bam"
+    reduction: int = Field(default=16, ge=1)  # output channels / squeeze
+    dilation: int = Field(default=4, ge=1)  # of the spatial branch's 3x3 convolutions, pixels
+
+    def resolve(self, channels: int, in_channels: int) -> BottleneckAttention:
+        """With the width of its hidden layers."""
+        squeeze = squeeze_width(channels, self.reduction)
+        return BottleneckAttention(squeeze=squeeze, dilation=self.dilation)
+
+
+class BottleneckAttention(Recalibration):
+    """BAM with hidden layers of ``squeeze``."""
+
+    placement: ClassVar[Placement] = "stage"
+
+    type: Literal["bam"] = "bam"
+    squeeze: int = Field(ge=1)
+    dilation: int = Field(default=4, ge=1)  # pixels
+
+    @property
+    def label(self) -> str:
+        """Such as ``bam(32)``, or ``bam(32,d=2)`` with another dilation than 4."""
+        extra = f",d={self.dilation}" if self.dilation != 4 else ""
+        return f"bam({self.squeeze}{extra})"
+
+    def build(self, channels: int) -> nn.Module:
+        """See :class:`BottleneckAttention2d`."""
+        return BottleneckAttention2d(channels, self.squeeze, self.dilation)
+
+    def counts(self, channels: int, hw: tuple[int, int]) -> Counts:
+        """See :meth:`Recalibration.counts`."""
+        squeeze, norm = self.squeeze, norm_counts(self.squeeze)
+        return (
+            perceptron_counts(channels, squeeze)
+            + convolution_counts(channels, squeeze, 1, hw, bias=True)
+            + convolution_counts(squeeze, squeeze, 3, hw, bias=True).times(2)
+            + norm.times(4)
+            + convolution_counts(squeeze, 1, 1, hw, bias=True)
+        )
+
+    def training_bytes(self, channels: int, hw: tuple[int, int]) -> TrainingBytes:
+        """See :meth:`Recalibration.training_bytes`."""
+        pixels = hw[0] * hw[1]
+        gates = channels + 2 * self.squeeze + 6 * self.squeeze * pixels
+        return gate_bytes(gates, channels, pixels, maps=2)
+
+
+class BottleneckAttention2d(nn.Module):
+    """``x * (1 + sigmoid(channel + spatial))``: ``[B, C, H, W] -> [B, C, H, W]``.
+
+    In training the channel branch is normalised over the batch's images, of which there must be
+    two or more.
+    """
+
+    def __init__(self, channels: int, squeeze: int, dilation: int) -> None:
+        super().__init__()
+        self.channel = channel_perceptron(channels, squeeze, norm=True)
+        layers: list[nn.Module] = []
+        for conv in (
+            gate_convolution(channels, squeeze),
+            gate_convolution(squeeze, squeeze, 3, dilation),
+            gate_convolution(squeeze, squeeze, 3, dilation),
+        ):
+            layers += [conv, nn.BatchNorm2d(squeeze), nn.ReLU(inplace=True)]
+        self.spatial = nn.Sequential(*layers, gate_convolution(squeeze, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """See the class."""
+        channel: Tensor = self.channel(x.mean(dim=(2, 3)))
+        gate = (channel[:, :, None, None] + self.spatial(x)).sigmoid()
+        return x + x * gate  # keeps one map less than x * (1 + gate)

@@ -1,0 +1,101 @@
+"""GALA: a gate from a global (channel) and a local (pixel) pathway, added and multiplied.
+
+Source: Linsley et al. 2019, "Learning what and where to attend", arXiv 1805.08819 (section 3). Its
+maps of where humans look, which train the gate as well, are left out, as in AACN's comparison.
+Taken from descriptions of the paper: the pathways, the learned weights a and m of each channel, the
+tanh. Not known from it: biases, and how a and m start. All layers have biases here, as in the
+authors' public code, and a and m start at one, where that code draws them at random. That code can
+also normalise the local map, put a 5x5 convolution into its pathway and a ReLU after the global
+pathway; none of these is here. AACN's 29.4 M parameters of ResNet-50 fit without the 5x5.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from search_space.counts import Counts, TrainingBytes, convolution_counts
+from search_space.primitives.recalibration.gate_layers import (
+    channel_perceptron,
+    gate_convolution,
+    perceptron_counts,
+)
+from search_space.primitives.recalibration.recalibration import (
+    Recalibration,
+    RecalibrationDescription,
+    gate_bytes,
+    squeeze_width,
+)
+
+
+class GlobalLocalAttentionRatio(RecalibrationDescription):
+    """GALA as the papers write it."""
+
+    type: Literal["gala"] = "gala"
+    reduction: int = Field(default=16, ge=1)  # output channels / squeeze
+
+    def resolve(self, channels: int, in_channels: int) -> GlobalLocalAttention:
+        """With the width of its hidden layers."""
+        return GlobalLocalAttention(squeeze=squeeze_width(channels, self.reduction))
+
+
+class GlobalLocalAttention(Recalibration):
+    """GALA with hidden layers of ``squeeze``."""
+
+    type: Literal["gala"] = "gala"
+    squeeze: int = Field(ge=1)
+
+    @property
+    def label(self) -> str:
+        """Such as ``gala(64)``."""
+        return f"gala({self.squeeze})"
+
+    def build(self, channels: int) -> nn.Module:
+        """See :class:`GlobalLocalAttention2d`."""
+        return GlobalLocalAttention2d(channels, self.squeeze)
+
+    def counts(self, channels: int, hw: tuple[int, int]) -> Counts:
+        """See :meth:`Recalibration.counts`."""
+        return (
+            perceptron_counts(channels, self.squeeze)
+            + convolution_counts(channels, self.squeeze, 1, hw, bias=True)
+            + convolution_counts(self.squeeze, 1, 1, hw, bias=True)
+            + Counts(2 * channels, 0, 0)
+        )
+
+    def training_bytes(self, channels: int, hw: tuple[int, int]) -> TrainingBytes:
+        """See :meth:`Recalibration.training_bytes`."""
+        pixels = hw[0] * hw[1]
+        gates = 3 * channels + self.squeeze + (self.squeeze + 1) * pixels
+        return gate_bytes(gates, channels, pixels, maps=2)
+
+
+class GlobalLocalAttention2d(nn.Module):
+    """``x * tanh(a (G + L) + m G L)``: ``[B, C, H, W] -> [B, C, H, W]``.
+
+    G, ``[B, C, 1, 1]``, is a perceptron of the means over pixels; L, ``[B, 1, H, W]``, two 1x1
+    convolutions with ReLU between; a and m are numbers of each channel.
+    """
+
+    def __init__(self, channels: int, squeeze: int) -> None:
+        super().__init__()
+        self.perceptron = channel_perceptron(channels, squeeze)
+        self.local = nn.Sequential(
+            gate_convolution(channels, squeeze),
+            nn.ReLU(inplace=True),
+            gate_convolution(squeeze, 1),
+        )
+        self.additive = nn.Parameter(torch.ones(channels))
+        self.multiplicative = nn.Parameter(torch.ones(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """See the class."""
+        overall: Tensor = self.perceptron(x.mean(dim=(2, 3)))
+        # a (G + L) + m G L = a G + (a + m G) L, which keeps numbers of channels instead of maps.
+        offset = self.additive * overall
+        slope = self.additive + self.multiplicative * overall
+        gate = offset[:, :, None, None] + slope[:, :, None, None] * self.local(x)
+        return x * gate.tanh()

@@ -1,0 +1,99 @@
+"""What channel recalibration is: a gate that reweighs a map and leaves its shape.
+
+The papers compare attention augmentation with these (AACN Tables 1 and 2); here each is a choice
+of a stage's, beside its primitive.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import ClassVar, Literal, Self
+
+from torch import nn
+
+from search_space.counts import FLOAT_BYTES, Counts, TrainingBytes
+from search_space.values import Value
+
+Placement = Literal["branch", "stage"]
+
+
+class RecalibrationDescription(Value):
+    """What a person writes for a recalibration, before it is known how many channels there are."""
+
+    type: str
+
+    @abstractmethod
+    def resolve(self, channels: int, in_channels: int) -> Recalibration | None:
+        """The recalibration that this describes, None if there is none.
+
+        Args:
+            channels: of the block's output.
+            in_channels: of the block's input.
+        """
+
+
+class Recalibration(RecalibrationDescription):
+    """A resolved recalibration, ``[B, C, H, W] -> [B, C, H, W]``.
+
+    Subclass it (with a literal ``type``) to add one of your own: name it in a config by its import
+    path, ``type: my_package.my_module:MyGate``. One that needs no channel count to be resolved is
+    its own description. Its costs are traced unless it states them.
+    """
+
+    placement: ClassVar[Placement] = "branch"
+    """``branch``: in every block, on the residual branch's map. ``stage``: once, after a stage's
+    last block."""
+
+    def resolve(self, channels: int, in_channels: int) -> Self | None:
+        """Itself."""
+        return self
+
+    @property
+    @abstractmethod
+    def label(self) -> str:
+        """A short human form, such as ``se(16)``."""
+
+    @abstractmethod
+    def build(self, channels: int) -> nn.Module:
+        """A new module for maps of ``channels``, initialised by torch's RNG.
+
+        These need not be the block's output channels: an inverted bottleneck's hidden map has more.
+        """
+
+    def counts(self, channels: int, hw: tuple[int, int]) -> Counts:
+        """What the module that :meth:`build` makes costs on one map of ``hw`` = (H, W) pixels.
+
+        Raises:
+            ValueError: it has to be traced, and uses an operator that has no cost rule.
+        """
+        from search_space.cost.traced import (  # noqa: PLC0415 (built from recalibrations)
+            traced_recalibration_counts,
+        )
+
+        return traced_recalibration_counts(self, channels, hw)
+
+    def training_bytes(self, channels: int, hw: tuple[int, int]) -> TrainingBytes:
+        """What the module that :meth:`build` makes keeps and needs of memory in training.
+
+        It keeps its input too, which is not counted here: whoever makes a tensor counts it.
+        """
+        from search_space.cost.traced import (  # noqa: PLC0415 (built from recalibrations)
+            traced_recalibration_bytes,
+        )
+
+        return traced_recalibration_bytes(self, channels, hw)
+
+
+def squeeze_width(channels: int, reduction: int) -> int:
+    """The width of a bottleneck ``reduction`` times narrower than ``channels``, never none."""
+    return max(1, channels // reduction)
+
+
+def gate_bytes(gates: int, channels: int, pixels: int, *, maps: int) -> TrainingBytes:
+    """Memory of a module that keeps ``maps`` whole maps and ``gates`` other numbers an image.
+
+    Going backwards, at the worst moment the gradients of its output, of its input and of each map
+    that it keeps are alive.
+    """
+    whole = FLOAT_BYTES * channels * pixels
+    return TrainingBytes(FLOAT_BYTES * gates + maps * whole, (2 + maps) * whole)

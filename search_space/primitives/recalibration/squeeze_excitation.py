@@ -1,0 +1,76 @@
+"""Squeeze-and-excitation: each channel is scaled by a gate that sees all channels' means.
+
+Source: Hu et al. 2018, "Squeeze-and-Excitation Networks", arXiv 1709.01507 (equations 2 to 4), with
+biases, as the 28.1 M parameters of its ResNet-50 have them. MnasNet (Tan et al. 2019, arXiv
+1807.11626) squeezes the hidden map to a quarter of the block's *input*: ``reduction`` 4 ``of`` the
+input.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from search_space.counts import Counts, TrainingBytes
+from search_space.primitives.recalibration.gate_layers import (
+    channel_perceptron,
+    perceptron_counts,
+)
+from search_space.primitives.recalibration.recalibration import (
+    Recalibration,
+    RecalibrationDescription,
+    gate_bytes,
+    squeeze_width,
+)
+
+
+class SqueezeExcitationRatio(RecalibrationDescription):
+    """Squeeze-and-excitation as the papers write it: by how much its hidden layer is narrower."""
+
+    type: Literal["se"] = "se"
+    reduction: int = Field(default=16, ge=1)  # channels / squeeze, rounded down to at least 1
+    of: Literal["output", "input"] = "output"  # of the block: whose channels are divided
+
+    def resolve(self, channels: int, in_channels: int) -> SqueezeExcitation:
+        """With the width of its hidden layer."""
+        divided = channels if self.of == "output" else in_channels
+        return SqueezeExcitation(squeeze=squeeze_width(divided, self.reduction))
+
+
+class SqueezeExcitation(Recalibration):
+    """Squeeze-and-excitation with a hidden layer of ``squeeze``."""
+
+    type: Literal["se"] = "se"
+    squeeze: int = Field(ge=1)
+
+    @property
+    def label(self) -> str:
+        """Such as ``se(16)``."""
+        return f"se({self.squeeze})"
+
+    def build(self, channels: int) -> nn.Module:
+        """See :class:`SqueezeExcitation2d`."""
+        return SqueezeExcitation2d(channels, self.squeeze)
+
+    def counts(self, channels: int, hw: tuple[int, int]) -> Counts:
+        """See :meth:`Recalibration.counts`."""
+        return perceptron_counts(channels, self.squeeze)
+
+    def training_bytes(self, channels: int, hw: tuple[int, int]) -> TrainingBytes:
+        """See :meth:`Recalibration.training_bytes`."""
+        return gate_bytes(2 * channels + self.squeeze, channels, hw[0] * hw[1], maps=1)
+
+
+class SqueezeExcitation2d(nn.Module):
+    """``x * sigmoid(W_2 relu(W_1 mean(x) + b_1) + b_2)``: ``[B, C, H, W] -> [B, C, H, W]``."""
+
+    def __init__(self, channels: int, squeeze: int) -> None:
+        super().__init__()
+        self.perceptron = channel_perceptron(channels, squeeze)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """See the class."""
+        gate: Tensor = self.perceptron(x.mean(dim=(2, 3))).sigmoid()
+        return x * gate[:, :, None, None]

@@ -1,0 +1,60 @@
+"""How the attention stem makes its values: modules ``[B, C, H, W] -> [B, width, H, W]``.
+
+Source: Ramachandran et al. 2019, arXiv 1906.05909, equations 8 and 9 and Table 7.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from search_space.primitives.convolution import projection
+
+
+class MixedValues(nn.Module):
+    """Spatially aware values (equation 8).
+
+    A convex mixture of ``mixtures`` projections, whose weights depend on the pixel's place in its
+    block alone and are shared by the heads.
+    """
+
+    def __init__(
+        self, in_channels: int, width: int, *, block: int, mixtures: int, embedding_width: int
+    ) -> None:
+        super().__init__()
+        self.block = block
+        self.mixtures = mixtures
+        self.matrices = projection(in_channels, mixtures * width, bias=False)
+        with torch.no_grad():
+            for matrix in self.matrices.weight.chunk(mixtures):
+                nn.init.xavier_uniform_(matrix)
+        spread = embedding_width**-0.5
+        self.row_embedding = nn.Parameter(torch.randn(block, embedding_width) * spread)
+        self.column_embedding = nn.Parameter(torch.randn(block, embedding_width) * spread)
+        self.mixture_embedding = nn.Parameter(torch.randn(mixtures, embedding_width))
+
+    def mixture_weights(self) -> Tensor:
+        """p(a, b, m) of equation 9: ``[m, b, b]``, a convex combination over m at each place."""
+        place = self.row_embedding[:, None] + self.column_embedding[None, :]
+        # Not a product of activations: the same for every image, so no part of the macs.
+        logits = (place[None] * self.mixture_embedding[:, None, None]).sum(-1)
+        return torch.softmax(logits, dim=0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[B, C, H, W] -> [B, width, H, W]``; the block divides H and W."""
+        blocks = x.shape[-2] // self.block, x.shape[-1] // self.block
+        weights = self.mixture_weights().repeat(1, *blocks)
+        by_mixture = self.matrices(x).unflatten(1, (self.mixtures, -1))
+        # Autocast would sum in float32, and the queries and keys stay as they were projected.
+        return (by_mixture * weights[:, None]).sum(1).to(by_mixture.dtype)
+
+
+def block_convolution(in_channels: int, width: int, block: int) -> nn.Module:
+    """A block x block convolution that keeps the map's size, zeros outside (Glorot initialisation).
+
+    Where the block is even, one row and column more are added after the image than before it.
+    """
+    before, after = (block - 1) // 2, block // 2
+    conv = nn.Conv2d(in_channels, width, block, bias=False)
+    nn.init.xavier_uniform_(conv.weight)
+    return nn.Sequential(nn.ZeroPad2d((before, after, before, after)), conv)

@@ -1,0 +1,49 @@
+"""The papers' networks by name, each for the images that its paper has."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+
+from search_space.architecture import Architecture
+from search_space.zoo import aacn, sasa
+from search_space.zoo.named import IMAGENET, NamedNetwork
+
+ZOO: dict[str, NamedNetwork] = {**sasa.NETWORKS, **aacn.NETWORKS}
+
+
+def named_network(name: str) -> NamedNetwork:
+    """The network called ``name``; a factor on all widths may follow, as in ``resnet50@0.5``.
+
+    Raises:
+        KeyError: no such name; the message has the nearest one.
+        ValueError: the factor is not a positive number.
+    """
+    base, at, factor = name.partition("@")
+    if base not in ZOO:
+        near = get_close_matches(base, ZOO, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(ZOO)}"
+        raise KeyError(f"no network is called {base!r}; {hint}")
+    if not at:
+        return ZOO[base]
+    try:
+        scale = float(factor)
+    except ValueError:
+        scale = 0.0
+    if not 0 < scale < float("inf"):
+        raise ValueError(f"the width after @ must be a positive number, got {name!r}")
+    found = ZOO[base]
+    return found._replace(at_width=lambda width: found.at_width(scale * width))
+
+
+def network(name: str) -> Architecture:
+    """The architecture called ``name`` (see :func:`named_network`).
+
+    Raises:
+        KeyError: no such name.
+        ValueError: the factor on the widths is not positive, or leaves too few channels for the
+            heads.
+    """
+    return named_network(name).at_width(1.0)
+
+
+__all__ = ["IMAGENET", "ZOO", "NamedNetwork", "named_network", "network"]

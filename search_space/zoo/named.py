@@ -1,0 +1,19 @@
+"""What the zoo keeps of a network: how to make it at any width, its task and its source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from search_space.architecture import Architecture, Task
+
+IMAGENET = Task(dataset="imagenet", input_shape=(3, 224, 224), classes=1000)
+CIFAR_100 = Task(dataset="cifar100", input_shape=(3, 32, 32), classes=100)
+
+
+class NamedNetwork(NamedTuple):
+    """A network of a paper."""
+
+    at_width: Callable[[float], Architecture]  # from a factor on all widths
+    source: str
+    task: Task = IMAGENET

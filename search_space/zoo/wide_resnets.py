@@ -1,0 +1,49 @@
+"""Wide-ResNet-28-10 on 32 x 32 images and its forms with SE, GE or attention (AACN Table 1)."""
+
+from __future__ import annotations
+
+from search_space.architecture import Architecture, Stage
+from search_space.primitives import AugmentedConvolutionRatios, Convolution, ConvolutionStem
+from search_space.primitives.primitive import Description
+from search_space.primitives.recalibration import RecalibrationDescription
+from search_space.zoo.width import scaled
+
+STEM_WIDTH = 16
+STAGE_WIDTHS = (160, 320, 640)
+BLOCKS = 4  # in each stage
+
+
+def wide_resnet(
+    *,
+    recalibration: RecalibrationDescription | None = None,
+    augmented: bool = False,
+    width: float = 1.0,
+) -> Architecture:
+    """Three stages of four pre-activation blocks.
+
+    Args:
+        recalibration: at the end of every block's branch.
+        augmented: the first convolution of every block with kappa = 2 upsilon = 0.2, 8 heads and
+            at least 20 key dimensions a head, on the whole map (AACN 4.1 and A.1).
+        width: factor on all widths.
+    """
+    description: Description = Convolution()
+    if augmented:
+        description = AugmentedConvolutionRatios(kappa=0.2, upsilon=0.1)
+    stem = ConvolutionStem(width=scaled(STEM_WIDTH, width), kernel=3, stride=1, pool=False)
+    stages = []
+    channels = stem.width
+    for index, base in enumerate(STAGE_WIDTHS):
+        stage_width = scaled(base, width)
+        primitive = description.resolve(stage_width, channels)
+        channels = stage_width
+        found = recalibration.resolve(channels, channels) if recalibration else None
+        stages.append(
+            Stage(
+                width=stage_width,
+                stride=2 if index else 1,
+                blocks=(primitive,) * BLOCKS,
+                recalibration=(found,) * BLOCKS if found else (),
+            )
+        )
+    return Architecture(family="wide_resnet", stem=stem, stages=tuple(stages))

@@ -1,0 +1,201 @@
+"""``nas attention-maps`` on a network as ``nas retrain`` would have kept it."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from rich.console import Console
+
+from analysis.attention_maps import AttentionMaps, attention_maps
+from analysis.attention_picture import draw_attention_maps
+from nas.commands import attention_maps as command
+from nas.commands.attention_maps import normalised, quadrant_centres, show_attention_maps
+from nas.config import SearchConfig, load_config
+from nas.evaluate import task_of
+from nas.ledger import Ledger
+from nas.retrain import Retraining, load_model
+from nas.run_folder import RunFolder
+from nas.user_errors import CommandError
+from search_space.networks import build
+from tests.analysis.small_attention import GLOBAL, LOCAL, architecture
+from trainers import (
+    CheckpointError,
+    DataError,
+    ImageSplits,
+    Recipe,
+    Split,
+    load_splits,
+)
+from trainers.batches import Batches
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+Show = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def config() -> SearchConfig:
+    return load_config(CONFIGS / "searches" / "digits.yaml")
+
+
+@pytest.fixture(scope="module")
+def splits(config: SearchConfig) -> ImageSplits:
+    return load_splits(config.data)
+
+
+@pytest.fixture(scope="module")
+def model_file(
+    tmp_path_factory: pytest.TempPathFactory, config: SearchConfig, splits: ImageSplits
+) -> Path:
+    run = RunFolder.create(tmp_path_factory.mktemp("runs"), config)
+    task = task_of(config.data, splits)
+    training = Retraining.of(architecture(), 0, config, run)
+    training.finish(
+        Ledger.create(config, run),
+        task,
+        weights=build(architecture(), task, seed=0).state_dict(),
+        metrics={"val_accuracy": 0.1, "test_accuracy": 0.1},
+        curve=[{"epoch": 1, "val_accuracy": 0.1}],
+        gpu_seconds=1.0,
+    )
+    return training.model_file
+
+
+@pytest.fixture
+def show(model_file: Path) -> Show:
+    """Runs the command; what it prints."""
+
+    def run(**changes: Any) -> str:
+        console = Console(file=io.StringIO(), width=300)
+        arguments = {"image": "validation:0", "pixels": "", "layer": "", "png": None} | changes
+        show_attention_maps(console, arguments.pop("model_file", model_file), **arguments)
+        assert isinstance(console.file, io.StringIO)
+        return console.file.getvalue()
+
+    return run
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[AttentionMaps]:
+    """The maps that were drawn."""
+    found: list[AttentionMaps] = []
+
+    def draw(maps: AttentionMaps, *arguments: Any, **settings: Any) -> None:
+        found.append(maps)
+        draw_attention_maps(maps, *arguments, **settings)
+
+    monkeypatch.setattr(command, "draw_attention_maps", draw)
+    return found
+
+
+def test_command_draws_beside_the_model(
+    show: Show, model_file: Path, splits: ImageSplits, drawn: list[AttentionMaps]
+) -> None:
+    printed = show(image="test:5")
+    label = splits.class_names[int(splits.test.labels[5])]
+    assert f"test image 5, labelled {label}: the network says " in printed
+    assert f"{GLOBAL}: global attention, 2 heads, map of 4 x 4; drawn in" in printed
+    assert str(model_file.with_name("attention-maps.png")) in printed
+    assert f"other layers: {LOCAL}" in printed
+    assert model_file.with_name("attention-maps.png").stat().st_size > 10_000
+    assert drawn[0].pixels == ((2, 2), (2, 6), (6, 2), (6, 6))
+    model, _, _ = load_model(model_file)
+    x = normalised(splits.test.images[5], splits)
+    expected = attention_maps(model, x, drawn[0].pixels, GLOBAL)
+    np.testing.assert_array_equal(drawn[0].maps, expected.maps)
+
+
+def test_command_takes_a_layer_pixels_and_a_file(
+    show: Show, tmp_path: Path, drawn: list[AttentionMaps]
+) -> None:
+    png = tmp_path / "elsewhere.png"
+    printed = show(layer=LOCAL, pixels="0,0 7,3", png=png)
+    assert f"{LOCAL}: local attention, 4 heads, map of 8 x 8; drawn in {png}" in printed
+    assert png.exists()
+    assert drawn[0].pixels == ((0, 0), (7, 3))
+    assert drawn[0].layer == LOCAL
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P"])
+def test_command_takes_an_image_file(show: Show, tmp_path: Path, mode: str) -> None:
+    path = tmp_path / "photo.png"
+    grey = np.arange(20 * 30, dtype=np.uint16).reshape(20, 30) % 256
+    Image.fromarray(grey.astype(np.uint8)).convert(mode).save(path)
+    printed = show(image=str(path))
+    assert printed.startswith("photo.png: the network says ")
+
+
+def test_an_image_file_is_seen_as_the_same_image_of_the_data(
+    show: Show, tmp_path: Path, splits: ImageSplits
+) -> None:
+    path = tmp_path / "digit.png"
+    Image.fromarray(splits.validation.images[3, 0].numpy()).convert("RGB").save(path)
+    says = [show(image=name).splitlines()[0] for name in ("validation:3", str(path))]
+    assert says[0].partition(": ")[2] == says[1].partition(": ")[2]
+
+
+def test_images_are_normalised_as_in_training(splits: ImageSplits) -> None:
+    batches = Batches(
+        splits, Recipe(epochs=1, batch_size=4, learning_rate=0.1), channels_last=False
+    )
+    some = Split(splits.validation.images[:3], splits.validation.labels[:3])
+    (expected,) = batches.evaluation(some)
+    found = torch.stack([normalised(pixels, splits) for pixels in some.images])
+    torch.testing.assert_close(found, expected)
+
+
+def test_quadrant_centres() -> None:
+    assert quadrant_centres((224, 32)) == [(56, 8), (56, 24), (168, 8), (168, 24)]
+    assert quadrant_centres((1, 2)) == [(0, 0), (0, 1)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"image": "validation:700"}, "validation split has 700 images, counted from 0"),
+        ({"image": "nothing.png"}, "test:INDEX or an image file, got 'nothing.png'"),
+        ({"image": "train:0"}, "got 'train:0'"),
+        ({"pixels": "2;2"}, "'row,column row,column ...'.* got '2;2'"),
+        ({"pixels": "-1,2"}, "got '-1,2'"),
+        ({"pixels": "8,0"}, "8 rows and 8 columns.* got row 8, column 0"),
+        ({"layer": "nowhere"}, f"no attention layer 'nowhere'.*{LOCAL}, {GLOBAL}"),
+        ({"png": Path("no/such/folder.png")}, "cannot draw no/such/folder.png: No such file"),
+    ],
+)
+def test_command_says_what_is_wrong(show: Show, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(CommandError, match=message):
+        show(**changes)
+
+
+def test_command_needs_a_whole_image_and_a_model_in_its_run(
+    show: Show, tmp_path: Path, model_file: Path
+) -> None:
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"\x89PNG\r\n\x1a\n and nothing more")
+    with pytest.raises(DataError, match=r"broken.png: .* damaged"):
+        show(image=str(broken))
+    with pytest.raises(CheckpointError, match="cannot read the checkpoint"):
+        show(model_file=model_file.with_name("other.pt"))
+    lonely = tmp_path / "model.pt"
+    lonely.write_bytes(model_file.read_bytes())
+    with pytest.raises(CommandError, match="does not lie in a run's folder"):
+        show(model_file=lonely)
+
+
+def test_command_refuses_data_that_the_network_was_not_trained_on(
+    show: Show, model_file: Path, tmp_path: Path
+) -> None:
+    run = RunFolder(tmp_path / "run")
+    shutil.copytree(model_file.parents[2], run.path)
+    text = run.config_file.read_text()
+    run.config_file.write_text(text.replace("split_seed: 0", "split_seed: 1"))
+    copied = run.path / model_file.relative_to(model_file.parents[2])
+    with pytest.raises(CommandError, match=r"are not what .*model.pt was trained on"):
+        show(model_file=copied)

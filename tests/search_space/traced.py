@@ -1,0 +1,58 @@
+"""Costs of networks by tracing with fvcore, each different part of them once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+import torch
+from torch import nn
+
+from search_space.architecture import Architecture, Task
+from search_space.cost import Costs, Counts, count_module
+from search_space.counts import NOTHING
+from search_space.networks.ending import Classifier, Ending, build_head
+from search_space.networks.network import BLOCK_FORMS
+from search_space.networks.plan import BlockPlan, plan_network
+from search_space.primitives import Stem
+
+
+def total(costs: Costs) -> Counts:
+    return Counts(costs.params, costs.macs, costs.activations)
+
+
+def traced_parts(architecture: Architecture, task: Task) -> list[Counts]:
+    """The stem, each stage, the head and the classifier."""
+    plan = plan_network(architecture, task)
+    stages = [
+        sum((_block(block).times(number) for block, number in stage.runs), start=NOTHING)
+        for stage in plan.stages
+    ]
+    return [_stem(plan.stem, plan.in_channels, plan.input_hw), *stages, *_ending(plan.ending)]
+
+
+@cache
+def _stem(stem: Stem, in_channels: int, hw: tuple[int, int]) -> Counts:
+    return _traced(lambda: stem.build(in_channels), in_channels, hw)
+
+
+@cache
+def _block(plan: BlockPlan) -> Counts:
+    build = BLOCK_FORMS[plan.family].build
+    return _traced(lambda: build(plan), plan.in_channels, plan.input_hw)
+
+
+@cache
+def _ending(ending: Ending) -> list[Counts]:
+    head = _traced(lambda: build_head(ending), ending.in_channels, ending.input_hw)
+    classifier = _traced(
+        lambda: Classifier(ending.features, ending.classes), ending.features, ending.input_hw
+    )
+    return [head, classifier]
+
+
+def _traced(build: Callable[[], nn.Module], channels: int, hw: tuple[int, int]) -> Counts:
+    # Built without drawing weights, then given memory: tracing a convolution needs some.
+    with torch.device("meta"):
+        module = build()
+    return count_module(module.to_empty(device="cpu"), (channels, *hw))
