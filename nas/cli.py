@@ -102,6 +102,28 @@ def retrain(
     run_retrain_command(_console(), run, runs, pick=pick, baseline=baseline, as_json=as_json)
 
 
+@app.command("attention-maps")
+def attention_maps(
+    model_file: Annotated[Path, typer.Argument(help="A model.pt that `nas retrain` wrote.")],
+    image: Annotated[
+        str, typer.Option(help="validation:INDEX, test:INDEX or an image file.")
+    ] = "validation:0",
+    pixels: Annotated[
+        str, typer.Option(help="'row,column row,column', from 0; else the quadrants' centres.")
+    ] = "",
+    layer: Annotated[
+        str, typer.Option(help="A layer's name; else the last of more than one pixel.")
+    ] = "",
+    png: Annotated[
+        Path | None, typer.Option(help="Else attention-maps.png beside the model.")
+    ] = None,
+) -> None:
+    """Where the heads of a retrained network look, for some pixels of an image."""
+    from nas.commands.attention_maps import show_attention_maps  # noqa: PLC0415
+
+    show_attention_maps(_console(), model_file, image=image, pixels=pixels, layer=layer, png=png)
+
+
 def main() -> None:
     """Run the command line: an error that a user can act on is one message and exit status 1."""
     signal.signal(signal.SIGTERM, _interrupt)

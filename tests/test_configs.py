@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from nas.driver import check_search
 from search_space.architecture import Task
 from search_space.reading import read_yaml
 from search_space.space import SearchSpace
+from search_space.zoo import ZOO
 from trainers import Recipe
 
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -38,6 +40,27 @@ def test_a_file_loads_and_says_what_it_is_for(path):
         config = load_config(path)
         assert config.name == path.stem
         check_search(config, TASKS[path.stem])
+
+
+@pytest.mark.parametrize("path", sorted((CONFIGS / "spaces").glob("*.yaml")), ids=lambda p: p.stem)
+def test_a_space_can_stand_in_for_the_one_of_a_search(path):
+    config = load_config(CONFIGS / "searches" / "cifar100.yaml", [f"space={path}"])
+    assert config.search_space().name == path.stem
+
+
+def test_the_spaces_of_each_family_hold_the_papers_networks():
+    held = {
+        path.stem: {name for name, known in ZOO.items() if space.contains(known.at_width(1.0))}
+        for path in (CONFIGS / "spaces").glob("*.yaml")
+        for space in [SearchSpace.from_yaml(path)]
+    }
+    assert held["wide_resnet_cifar"] == {name for name in ZOO if "wide_resnet" in name}
+    assert held["mnasnet_imagenet"] == {"mnasnet_100", "aa_mnasnet_100"}
+    ablations = {name for name in ZOO if re.match(r"(sasa|aa|se|bam|cbam|gala)_resnet50", name)}
+    shallow = {name for name in ZOO if re.match(r"(sasa_)?resnet(26|38|50)", name)}
+    # Their positions are not a choice of every stage there, nor are logits of positions alone.
+    left_out = {f"sasa_resnet50_conv_stem_{form}" for form in ("no_position", "sine", "qr_only")}
+    assert held["resnet_imagenet"] == (ablations | shallow) - left_out
 
 
 def test_the_digits_space_is_large_and_holds_every_primitive():

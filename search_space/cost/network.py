@@ -12,7 +12,7 @@ from search_space.architecture import Architecture, Task
 from search_space.counts import FLOAT_BYTES, NO_BYTES, NOTHING, Counts, TrainingBytes
 from search_space.networks.ending import ending_bytes, ending_counts
 from search_space.networks.network import BLOCK_FORMS
-from search_space.networks.plan import StagePlan, plan_network
+from search_space.networks.plan import NetworkPlan, StagePlan, plan_network
 
 
 class PartCosts(NamedTuple):
@@ -93,14 +93,18 @@ def peak_memory_bytes(architecture: Architecture, task: Task) -> int:
     Raises:
         ValueError: as :func:`network_costs`.
     """
-    plan = plan_network(architecture, task)
     kept = FLOAT_BYTES * prod(task.input_shape)
     peak = kept
-    for saved, transient in (
-        plan.stem.training_bytes(plan.in_channels, plan.input_hw),
-        *map(stage_bytes, plan.stages),
-        ending_bytes(plan.ending),
-    ):
+    for saved, transient in part_bytes(plan_network(architecture, task)):
         kept += saved
         peak = max(peak, kept + transient)
     return peak
+
+
+def part_bytes(plan: NetworkPlan) -> list[TrainingBytes]:
+    """What the stem, each stage, and the head with the classifier keep in training."""
+    return [
+        plan.stem.training_bytes(plan.in_channels, plan.input_hw),
+        *map(stage_bytes, plan.stages),
+        ending_bytes(plan.ending),
+    ]

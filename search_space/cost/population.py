@@ -59,6 +59,8 @@ class PopulationCosts:
                 cannot take the task's images.
         """
         vectors = self.space.checked(vectors)
+        if not len(vectors):
+            return PopulationColumns(*np.zeros((4, 0), dtype=np.int64))
         layout = self.space.layout
         # Of what the stem decides, later stages see its map alone (and the first its width).
         maps = self._gather("map", vectors, layout.stem.parameters, self._map_row)[:, 0]

@@ -1,0 +1,1 @@
+"""Every table of the two papers beside what this project counts."""

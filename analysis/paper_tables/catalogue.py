@@ -1,0 +1,56 @@
+"""Which tables the two papers have, by the key that a person types."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Paper(NamedTuple):
+    """Where tables come from."""
+
+    short: str
+    title: str
+    arxiv_id: str
+
+
+class TableEntry(NamedTuple):
+    """A table of a paper; ``note`` says what it takes to read its rows."""
+
+    paper: Paper
+    number: int
+    caption: str
+    note: str = ""
+
+
+AACN = Paper("AACN", "Attention Augmented Convolutional Networks", "1904.09925")
+SASA = Paper("SASA", "Stand-Alone Self-Attention in Vision Models", "1906.05909")
+
+DETECTION = "not counted: RetinaNet is not among these networks"
+ATTENTION_PART = (
+    "a stage's row is one of its layers, the others all layers together (inference: the largest "
+    "memory); memory is the attention maps' in bfloat16"
+)
+
+_ENTRIES = (
+    TableEntry(AACN, 1, "Wide-ResNet-28-10 on CIFAR-100"),
+    TableEntry(AACN, 2, "forms of attention in ResNet-50 on ImageNet"),
+    TableEntry(AACN, 3, "ResNets on ImageNet"),
+    TableEntry(AACN, 4, "MnasNets on ImageNet"),
+    TableEntry(AACN, 5, "RetinaNet on COCO, by backbone", DETECTION),
+    TableEntry(AACN, 6, "AA-ResNet-50 on ImageNet, by share of attention channels"),
+    TableEntry(AACN, 7, "position encodings on ImageNet"),
+    TableEntry(AACN, 8, "position encodings on COCO, RetinaNet with AA-ResNet-50", DETECTION),
+    TableEntry(AACN, 9, "the attention of AA-ResNet-50, for one image", ATTENTION_PART),
+    TableEntry(SASA, 1, "ResNets on ImageNet"),
+    TableEntry(SASA, 2, "RetinaNet on COCO, by heads + FPN and backbone", DETECTION),
+    TableEntry(SASA, 3, "layer groups that convolve or attend, ImageNet validation set"),
+    TableEntry(SASA, 4, "spatial extent of the attention, ImageNet"),
+    TableEntry(SASA, 5, "position encodings, ImageNet validation set"),
+    TableEntry(SASA, 6, "terms of the logits, ImageNet"),
+    TableEntry(SASA, 7, "forms of the attention stem, ImageNet"),
+)
+
+CATALOGUE: dict[str, TableEntry] = {
+    f"{entry.paper.short.lower()}{entry.number}": entry for entry in _ENTRIES
+}
+"""By key, such as ``aacn3``."""

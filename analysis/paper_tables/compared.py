@@ -1,0 +1,114 @@
+"""A paper's table beside what this project counts, row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from string import ascii_lowercase
+from typing import NamedTuple
+
+from analysis.paper_tables.counted import Counted, counted
+from analysis.paper_tables.figure import UNITS, CostName, Figure
+from analysis.paper_tables.footnotes import Cause, Difference, cause_of
+from analysis.paper_tables.printed import PrintedRow, PrintedTable, printed_table
+
+SPOKEN: dict[CostName, str] = {"memory": "memory", "params": "params", "flops": "FLOPs"}
+
+
+class ComparedRow(NamedTuple):
+    """A row, with what both sides give."""
+
+    printed: PrintedRow
+    counted: Counted | None
+    figures: dict[CostName, Figure]  # costs that are both printed and counted
+    footnotes: dict[CostName, str]  # the letters of those that differ
+
+    @property
+    def verdict(self) -> str | None:
+        """Such as ``matches`` or ``FLOPs: footnote a``, None where there is nothing to compare."""
+        if not self.figures:
+            return None
+        differing = [
+            f"{SPOKEN[cost]}: footnote {letter}" for cost, letter in self.footnotes.items()
+        ]
+        cut = [SPOKEN[cost] for cost, figure in self.figures.items() if _is_cut(figure)]
+        note = f" ({', '.join(cut)} truncated)" if cut else ""
+        return f"{'; '.join(differing) or 'matches'}{note}"
+
+    @property
+    def flops_as_the_paper(self) -> int | None:
+        """As AACN seems to count them, where it prints them."""
+        if self.counted is None or "flops" not in self.figures:
+            return None
+        return self.counted.flops_as_the_paper
+
+
+class ComparedTable(NamedTuple):
+    """A table, with the footnotes of its rows by letter."""
+
+    printed: PrintedTable
+    rows: tuple[ComparedRow, ...]
+    footnotes: dict[str, str]
+
+
+class Summary(NamedTuple):
+    """Over tables: rows with a cost that is both printed and counted."""
+
+    compared: int
+    matching: int
+    footnoted: tuple[str, ...]  # such as "aacn6: kappa = upsilon = 1.0"
+
+
+def compared_table(key: str) -> ComparedTable:
+    """The table of this key (see :mod:`analysis.paper_tables.catalogue`).
+
+    Raises:
+        KeyError: no such table.
+    """
+    table = printed_table(key)
+    rows = [_compared(row) for row in table.rows]
+    by_cause: dict[Cause, list[Difference]] = {}
+    for row in rows:
+        for difference in _differences(row):
+            by_cause.setdefault(cause_of(difference), []).append(difference)
+    letters = dict(zip(by_cause, ascii_lowercase, strict=False))
+    return ComparedTable(
+        table,
+        tuple(
+            row._replace(
+                footnotes={d.figure.unit.cost: letters[cause_of(d)] for d in _differences(row)}
+            )
+            for row in rows
+        ),
+        {letters[cause]: cause(found, table) for cause, found in by_cause.items()},
+    )
+
+
+def summary_of(tables: Iterable[ComparedTable]) -> Summary:
+    """How many rows match, and which do not."""
+    rows = [(table.printed.key, row) for table in tables for row in table.rows if row.figures]
+    footnoted = tuple(f"{key}: {row.printed.name}" for key, row in rows if row.footnotes)
+    return Summary(len(rows), len(rows) - len(footnoted), footnoted)
+
+
+def _compared(row: PrintedRow) -> ComparedRow:
+    found = counted(row)
+    figures = {}
+    if found is not None:
+        for column, printed in row.costs.items():
+            unit = UNITS[column]
+            figures[unit.cost] = Figure(unit, printed, found.costs[unit.cost])
+    return ComparedRow(row, found, figures, {})
+
+
+def _differences(row: ComparedRow) -> list[Difference]:
+    if row.counted is None:
+        return []
+    return [
+        Difference(row.printed, row.counted, figure)
+        for figure in row.figures.values()
+        if figure.verdict == "differs"
+    ]
+
+
+def _is_cut(figure: Figure) -> bool:
+    return figure.verdict == "truncated"

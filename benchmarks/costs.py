@@ -1,0 +1,182 @@
+"""Closed-form costs against fvcore's tracing: how much faster, and how good the memory estimate is.
+
+Both count the parameters, MACs and activations of the same networks in one process and must agree
+to the unit, or the benchmark fails. Peak memory of a training step has no tracing rival: it is
+compared with what PyTorch's allocator really hands out, per image. From the repository's root::
+
+    python benchmarks/costs.py [--quick] [--json FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.profiler import ProfilerActivity, profile
+
+from search_space.architecture import Architecture, Task
+from search_space.cost import count_module, network_costs, peak_memory_bytes
+from search_space.cost.population import PopulationCosts
+from search_space.networks import build
+from search_space.space import SearchSpace
+
+SPACES = Path(__file__).parents[1] / "configs" / "spaces"
+IMAGES = {
+    "digits": (1, 8, 8),
+    "resnet_cifar": (3, 32, 32),
+    "wide_resnet_cifar": (3, 32, 32),
+    "resnet_imagenet": (3, 64, 64),
+    "mnasnet_imagenet": (3, 64, 64),
+}
+CLASSES = 10
+SMALL_BATCH, LARGE_BATCH = 2, 6
+"""Peaks at two batch sizes: their difference is what an image takes."""
+
+
+def main() -> None:
+    """Measure, print two tables, and write the same figures as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="fewer networks, under 40 s")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    traced, measured, population = (4, 4, 20_000) if options.quick else (20, 50, 100_000)
+    names = list(IMAGES) if not options.quick else ["digits", "resnet_cifar", "mnasnet_imagenet"]
+
+    speeds = [speed(name, traced, population) for name in names]
+    _print_table(
+        "one core, median per architecture; fvcore traces the whole network, built beforehand",
+        speeds,
+    )
+    errors = [memory_error(name, measured) for name in names]
+    _print_table("peak memory of a float32 training step per image, estimate / measured", errors)
+    if options.json:
+        machine = {"cpu": platform.processor() or platform.machine(), "cores": os.cpu_count()}
+        figures = {"machine": machine, "torch": torch.__version__, "speed": speeds}
+        options.json.write_text(json.dumps(figures | {"memory": errors}, indent=1) + "\n")
+
+
+def speed(name: str, traced: int, population: int) -> dict[str, Any]:
+    """Times of one space, and the ratios of fvcore's to ours."""
+    space, task = _space_and_task(name)
+    rng = np.random.default_rng(0)
+    vectors = np.array(
+        [space.walk(lambda p: int(rng.integers(len(p.choices)))) for _ in range(population)]
+    )
+    architectures = [space.decode(vector) for vector in vectors[:1000]]
+
+    fvcore_seconds = []
+    for architecture in architectures[:traced]:
+        model = build(architecture, task, seed=0)
+        started = time.perf_counter()
+        counts = count_module(model, task.input_shape)
+        fvcore_seconds.append(time.perf_counter() - started)
+        costs = network_costs(architecture, task)
+        if counts != (costs.params, costs.macs, costs.activations):
+            sys.exit(f"{name}: {architecture.arch_id} is {costs}, fvcore counts {counts}")
+
+    closed_seconds = [_seconds(network_costs, each, task) for each in architectures]
+    columns = PopulationCosts(space, task)
+    first = _seconds(columns, vectors)  # with nothing worked out yet
+    again = min(_seconds(columns, vectors) for _ in range(3))
+    fvcore, closed = np.median(fvcore_seconds), np.median(closed_seconds)
+    return {
+        "space": name,
+        "fvcore_ms": 1e3 * fvcore,
+        "closed_form_us": 1e6 * closed,
+        "fvcore_over_closed_form": fvcore / closed,
+        "population_first_per_s": population / first,
+        "population_again_per_s": population / again,
+        "fvcore_over_population_first": fvcore * population / first,
+        "n_fvcore": traced,
+        "n_closed_form": len(architectures),
+        "n_population": population,
+    }
+
+
+def memory_error(name: str, networks: int) -> dict[str, Any]:
+    """How far the estimate of peak memory is from the allocator's peak."""
+    space, task = _space_and_task(name)
+    rng = np.random.default_rng(1)
+    ratios, estimates, peaks = [], [], []
+    for _ in range(networks):
+        architecture = space.sample(rng)
+        estimates.append(peak_memory_bytes(architecture, task))
+        peaks.append(_peak_bytes_an_image(architecture, task))
+        ratios.append(estimates[-1] / peaks[-1])
+    return {
+        "space": name,
+        "mean_absolute_error_percent": 100 * float(np.mean(np.abs(np.array(ratios) - 1))),
+        "least_ratio": min(ratios),
+        "median_ratio": float(np.median(ratios)),
+        "most_ratio": max(ratios),
+        "rank_correlation": _rank_correlation(estimates, peaks),
+        "n": networks,
+    }
+
+
+def _space_and_task(name: str) -> tuple[SearchSpace, Task]:
+    return SearchSpace.from_yaml(SPACES / f"{name}.yaml"), Task(
+        input_shape=IMAGES[name], classes=CLASSES
+    )
+
+
+def _seconds(function: Any, *arguments: Any) -> float:
+    started = time.perf_counter()
+    function(*arguments)
+    return time.perf_counter() - started
+
+
+def _peak_bytes_an_image(architecture: Architecture, task: Task) -> float:
+    model = build(architecture, task, seed=0).train()
+    peaks = [_peak_bytes(model, task, batch) for batch in (SMALL_BATCH, LARGE_BATCH)]
+    return (peaks[1] - peaks[0]) / (LARGE_BATCH - SMALL_BATCH)
+
+
+def _peak_bytes(model: nn.Module, task: Task, batch: int) -> int:
+    """The most that is allocated at once during a step, beyond what was there before."""
+    labels = torch.zeros(batch, dtype=torch.long)
+
+    def step() -> None:
+        images = torch.randn(batch, *task.input_shape)
+        nn.functional.cross_entropy(model(images), labels).backward()
+
+    step()  # so that the gradients of the weights are there already
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        step()
+    # The only record that PyTorch keeps of single allocations on a CPU.
+    records = profiler.profiler.kineto_results.events()
+    allocations = [record for record in records if record.name() == "[memory]"]
+    allocations.sort(key=lambda record: record.start_ns())
+    return int(np.cumsum([record.nbytes() for record in allocations]).max())
+
+
+def _rank_correlation(first: list[int], second: list[float]) -> float:
+    ranks = [np.argsort(np.argsort(values)) for values in (first, second)]
+    return float(np.corrcoef(*ranks)[0, 1])
+
+
+def _print_table(title: str, rows: list[dict[str, Any]]) -> None:
+    print(f"\n{title}")
+    heads = list(rows[0])
+    texts = [[_text(row[head]) for head in heads] for row in rows]
+    widths = [max(map(len, column)) for column in zip(heads, *texts, strict=True)]
+    for line in [heads, *texts]:
+        print("  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)))
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else f"{value:,.3g}" if value < 1e3 else f"{value:,.0f}"
+
+
+if __name__ == "__main__":
+    main()
