@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from search_space.architecture import Architecture, Task
-from search_space.cost import Costs
+from search_space.cost import Costs, peak_memory_bytes
 
 
 def describe_table(architecture: Architecture, task: Task, costs: Costs) -> Table:
@@ -26,11 +26,16 @@ def describe_table(architecture: Architecture, task: Task, costs: Costs) -> Tabl
         show_edge=False,
         pad_edge=False,
         padding=(0, 1, 0, 0),
-        title=Text(f"{architecture.arch_id}  {architecture.family}, {architecture.block} blocks"),
+        title=Text(
+            f"{architecture.arch_id}  {architecture.family}, "
+            f"{architecture.block.replace('_', ' ')} blocks"
+        ),
         title_justify="left",
         caption=Text(
             f"per image of {channels}x{height}x{width}, {task.classes} classes; in the papers' "
-            f"FLOPs (2 x MACs): {costs.flops_paper:,}"
+            f"FLOPs (2 x MACs): {costs.flops_paper:,}\n"
+            f"peak memory of a float32 training step per image, estimated: "
+            f"{peak_memory_bytes(architecture, task) / 1e6:.3g} MB"
         ),
         caption_justify="left",
         show_footer=True,
@@ -66,6 +71,7 @@ def describe_json(architecture: Architecture, task: Task, costs: Costs) -> dict[
         "macs": costs.macs,
         "flops_paper": costs.flops_paper,
         "activations": costs.activations,
+        "peak_memory_mb": peak_memory_bytes(architecture, task) / 1e6,
         "stages": [
             {
                 "name": part.name,

@@ -87,6 +87,33 @@ def describe(
 
 
 @app.command()
+def zoo(
+    containing: Annotated[
+        str, typer.Option("--filter", help="Only those with this text in name, group or source.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """The papers' networks by name, with what they cost."""
+    from nas.commands.zoo import show_zoo  # noqa: PLC0415
+
+    show_zoo(_console(), containing=containing, as_json=as_json)
+
+
+@app.command()
+def tables(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[TABLE]...", help="Such as aacn3 or sasa1; all if none is given."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Every table of the two papers beside what is counted here."""
+    from nas.commands.tables import show_tables  # noqa: PLC0415
+
+    show_tables(_console(), names or [], as_json=as_json)
+
+
+@app.command()
 def retrain(
     run: RunName,
     pick: Annotated[str, typer.Option(help="knee, best, all (of the front), or an arch_id.")],

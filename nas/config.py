@@ -18,6 +18,7 @@ from pydantic import BaseModel, BeforeValidator, Field, field_validator, model_v
 from nas.constraints import Limits
 from nas.evaluate import Metric
 from search_space.cost.latency import LatencySettings
+from search_space.families import FAMILIES, check_zero_init
 from search_space.reading import DescriptionError, read_yaml, validate
 from search_space.space import SearchSpace
 from search_space.values import Value
@@ -129,6 +130,14 @@ class SearchConfig(Value):
                 "search.deterministic needs search.concurrency, since what a proposal may see "
                 "follows from it (a machine that holds fewer trials at once is slower, not other)"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _zero_init_where_it_can_be(self) -> SearchConfig:
+        family = self.space.get("family", "resnet")
+        for section in ("proxy", "retrain"):
+            if getattr(self, section).zero_init_residual and family in FAMILIES:
+                check_zero_init(family, f"{section}.zero_init_residual")
         return self
 
     @property

@@ -78,7 +78,7 @@ def evaluate(
     Raises:
         TrainingDiverged: the loss became infinite or not a number.
     """
-    model = build(architecture, task, seed=seed)
+    model = build(architecture, task, seed=seed, zero_init_residual=recipe.zero_init_residual)
     training = Training(model, splits, recipe, seed=seed, device=device)
     while not training.done:
         point = training.run_epoch()

@@ -17,7 +17,7 @@ from nas.run_folder import RunError, RunFolder, write_whole
 from search_space.architecture import Architecture, Task
 from search_space.cost import network_costs
 from search_space.networks import build
-from trainers import load_checkpoint, save_checkpoint
+from trainers import CheckpointError, load_checkpoint, save_checkpoint
 
 CHECKPOINT_EVERY_EPOCHS = 5
 
@@ -128,9 +128,12 @@ def load_model(path: Path) -> tuple[nn.Module, Architecture, Task]:
         path: a ``model.pt`` that ``nas retrain`` wrote.
 
     Raises:
-        CheckpointError: it is damaged, or no such file.
+        CheckpointError: it is damaged, no such file, or something else.
     """
     saved = load_checkpoint(path)
+    missing = {"architecture", "task", "weights"} - saved.keys()
+    if missing:
+        raise CheckpointError(f"{path} is not a retrained model: it has no {min(missing)}")
     architecture = Architecture.from_json(saved["architecture"])
     task = Task.from_json(saved["task"])
     model = build(architecture, task, seed=0)

@@ -11,8 +11,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
-import numpy as np
-
 from nas.config import SearchConfig
 from nas.constraints import SpaceExhausted
 from nas.evaluate import EvaluationResult
@@ -20,6 +18,7 @@ from nas.front import Candidate, candidates, pareto_front
 from nas.latency_cache import LatencyCache
 from nas.ledger import Ledger
 from nas.proposals import Proposal, Proposals
+from nas.repeats import unfinished_round
 from nas.samplers.architecture_sampler import nothing_fits
 from search_space.architecture import Architecture, Task
 from search_space.cost import network_costs
@@ -29,9 +28,6 @@ log = logging.getLogger(__name__)
 
 SLOW_IN_A_ROW = 100
 """Measured candidates over the latency limit, one after another, that end the search."""
-
-NOISE_STREAM = 0x401
-"""Keeps the choice of candidates for the noise apart from other uses of the seed."""
 
 Meter = Callable[[Sequence[Architecture]], list[Latency | str]]
 """Measures architectures one after another on an idle device: a latency, or why there is none."""
@@ -287,33 +283,11 @@ class Search:
             return None
 
     def _repeats(self) -> list[Job]:
-        """Trainings with further seeds that finalists still lack, in rounds.
-
-        Means move as seeds are added, so the front may change until all its members have them. It
-        is asked again only when a round is over: what is trained does not depend on which of a
-        round's jobs was the fastest.
-        """
+        """What is left of the round of repeats that runs, or of the next one."""
         if not self._round and not self._running_of("repeats"):
-            tried = {(row.arch_id, row.seed) for row in self._repeated}
-            self._round = [
-                Job(architecture, self.config.seed + repeat, None)
-                for repeat in range(1, self.config.search.finalist_seeds)
-                for architecture in self._finalists()
-                if (architecture.arch_id, self.config.seed + repeat) not in tried
-            ]
+            left = unfinished_round(self.config, self.ledger.evaluations("search"), self._repeated)
+            self._round = [Job(architecture, seed, None) for architecture, seed in left]
         return self._round
-
-    def _finalists(self) -> list[Architecture]:
-        """The front's members, and a random sample of what was trained."""
-        found = self.candidates()
-        front = pareto_front(found, dict.fromkeys(["val_accuracy", *self.config.objectives]))
-        if self.config.cost_objective not in self.config.objectives:
-            front += pareto_front(found, ["val_accuracy", self.config.cost_objective])
-        trained = candidates(self.ledger.evaluations("search"))
-        rng = np.random.default_rng([self.config.seed, NOISE_STREAM])
-        sample = rng.permutation(len(trained))[: self.config.search.noise_candidates]
-        chosen = [member.architecture for member in front]
-        return list(dict.fromkeys([*chosen, *(trained[index].architecture for index in sample)]))
 
     def _add_repeat(
         self, job: Job, metrics: dict[str, float], result: EvaluationResult, error: str | None

@@ -76,3 +76,16 @@ def family_problem(
         article = "an" if block == "inverted_bottleneck" else "a"
         return f"expansion: {article} {block} block's must be 1, got {expansion}"
     return None
+
+
+def check_zero_init(family: FamilyName, setting: str) -> None:
+    """Raise ``ValueError``, naming ``setting``, if a family's branches cannot start at zero.
+
+    That is done by the scale of the batch normalisation that ends a branch; a pre-activation
+    branch ends in a convolution.
+    """
+    if family == "wide_resnet":
+        raise ValueError(
+            f"{setting} needs branches that end in batch normalisation, which those of family "
+            f"{family} do not"
+        )

@@ -45,6 +45,9 @@ class Recipe(Settings):
     # weight of the past in the moving average of weights that is evaluated; None evaluates the
     # trained weights themselves
     ema_decay: float | None = Field(default=None, gt=0, lt=1)
+    # start every residual branch at zero: its last batch normalisation's scale is zero at first
+    # (for whoever builds the network; training takes it as it comes)
+    zero_init_residual: bool = False
     # train images whose batch-norm statistics replace the running averages before each
     # evaluation (at most the train split); 0 evaluates with the running averages, which are those
     # of the trained weights also when ema_decay is set

@@ -10,6 +10,7 @@ class Paper(NamedTuple):
 
     short: str
     title: str
+    authors: str
     arxiv_id: str
 
 
@@ -22,13 +23,21 @@ class TableEntry(NamedTuple):
     note: str = ""
 
 
-AACN = Paper("AACN", "Attention Augmented Convolutional Networks", "1904.09925")
-SASA = Paper("SASA", "Stand-Alone Self-Attention in Vision Models", "1906.05909")
+AACN = Paper(
+    "AACN", "Attention Augmented Convolutional Networks", "Bello et al. 2019", "1904.09925"
+)
+SASA = Paper(
+    "SASA",
+    "Stand-Alone Self-Attention in Vision Models",
+    "Ramachandran et al. 2019",
+    "1906.05909",
+)
 
-DETECTION = "not counted: RetinaNet is not among these networks"
+DETECTION = "not counted: RetinaNet is not among these networks."
 ATTENTION_PART = (
-    "a stage's row is one of its layers, the others all layers together (inference: the largest "
-    "memory); memory is the attention maps' in bfloat16"
+    "A stage's row is one of its 4, 6 or 3 layers; the other rows are all layers, for inference "
+    "with the largest memory alone. The memory is that of the attention maps in bfloat16. 190 and "
+    "390 are read as printed to two digits."
 )
 
 _ENTRIES = (
@@ -41,9 +50,9 @@ _ENTRIES = (
     TableEntry(AACN, 7, "position encodings on ImageNet"),
     TableEntry(AACN, 8, "position encodings on COCO, RetinaNet with AA-ResNet-50", DETECTION),
     TableEntry(AACN, 9, "the attention of AA-ResNet-50, for one image", ATTENTION_PART),
-    TableEntry(SASA, 1, "ResNets on ImageNet"),
+    TableEntry(SASA, 1, "ResNets of 26, 38 and 50 layers on ImageNet"),
     TableEntry(SASA, 2, "RetinaNet on COCO, by heads + FPN and backbone", DETECTION),
-    TableEntry(SASA, 3, "layer groups that convolve or attend, ImageNet validation set"),
+    TableEntry(SASA, 3, "layer groups that attend, ImageNet validation set"),
     TableEntry(SASA, 4, "spatial extent of the attention, ImageNet"),
     TableEntry(SASA, 5, "position encodings, ImageNet validation set"),
     TableEntry(SASA, 6, "terms of the logits, ImageNet"),

@@ -7,11 +7,11 @@ from string import ascii_lowercase
 from typing import NamedTuple
 
 from analysis.paper_tables.counted import Counted, counted
-from analysis.paper_tables.figure import UNITS, CostName, Figure
+from analysis.paper_tables.figure import CostName, Figure
 from analysis.paper_tables.footnotes import Cause, Difference, cause_of
 from analysis.paper_tables.printed import PrintedRow, PrintedTable, printed_table
 
-SPOKEN: dict[CostName, str] = {"memory": "memory", "params": "params", "flops": "FLOPs"}
+SPOKEN: dict[CostName, str] = {"memory": "memory", "params": "params", "flops_paper": "FLOPs"}
 
 
 class ComparedRow(NamedTuple):
@@ -37,7 +37,7 @@ class ComparedRow(NamedTuple):
     @property
     def flops_as_the_paper(self) -> int | None:
         """As AACN seems to count them, where it prints them."""
-        if self.counted is None or "flops" not in self.figures:
+        if self.counted is None or "flops_paper" not in self.figures:
             return None
         return self.counted.flops_as_the_paper
 
@@ -55,7 +55,7 @@ class Summary(NamedTuple):
 
     compared: int
     matching: int
-    footnoted: tuple[str, ...]  # such as "aacn6: kappa = upsilon = 1.0"
+    footnoted: dict[str, list[str]]  # names of the rows that have footnotes, by table
 
 
 def compared_table(key: str) -> ComparedTable:
@@ -85,18 +85,23 @@ def compared_table(key: str) -> ComparedTable:
 
 def summary_of(tables: Iterable[ComparedTable]) -> Summary:
     """How many rows match, and which do not."""
-    rows = [(table.printed.key, row) for table in tables for row in table.rows if row.figures]
-    footnoted = tuple(f"{key}: {row.printed.name}" for key, row in rows if row.footnotes)
-    return Summary(len(rows), len(rows) - len(footnoted), footnoted)
+    compared = matching = 0
+    footnoted = {}
+    for table in tables:
+        rows = [row for row in table.rows if row.figures]
+        names = [row.printed.name for row in rows if row.footnotes]
+        compared += len(rows)
+        matching += len(rows) - len(names)
+        if names:
+            footnoted[table.printed.key] = names
+    return Summary(compared, matching, footnoted)
 
 
 def _compared(row: PrintedRow) -> ComparedRow:
     found = counted(row)
-    figures = {}
-    if found is not None:
-        for column, printed in row.costs.items():
-            unit = UNITS[column]
-            figures[unit.cost] = Figure(unit, printed, found.costs[unit.cost])
+    figures = {
+        cost: Figure(printed, found.costs[cost]) for cost, printed in row.costs.items() if found
+    }
     return ComparedRow(row, found, figures, {})
 
 

@@ -31,7 +31,7 @@ def counted(row: PrintedRow) -> Counted | None:
     costs = network_costs(architecture, named.task)
     return Counted(
         architecture.arch_id,
-        {"params": costs.params, "flops": costs.flops_paper},
+        {"params": costs.params, "flops_paper": costs.flops_paper},
         flops_as_the_paper(architecture, named.task, costs.flops_paper),
     )
 
@@ -48,7 +48,7 @@ def _attention(part: str, architecture: Architecture, task: Task) -> Counted:
         {
             "memory": max(p.map_bytes for p in parts) if part == "max" else sum(stored),
             "params": sum(p.layers * p.counts.params for p in parts),
-            "flops": sum(2 * p.layers * p.counts.macs for p in parts),
+            "flops_paper": sum(2 * p.layers * p.counts.macs for p in parts),
         },
         sum(2 * p.layers * p.paper_macs for p in parts),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from typing import Literal, NamedTuple
 
-CostName = Literal["memory", "params", "flops"]
+CostName = Literal["memory", "params", "flops_paper"]
 Verdict = Literal["matches", "truncated", "differs"]
 
 
@@ -17,58 +17,66 @@ class Unit(NamedTuple):
     size: int  # bytes, parameters, or FLOPs (2 x MACs)
     decimals: int  # that a count is shown with
 
+    def shown(self, count: int) -> str:
+        """``count`` in this unit, such as ``7.300`` (G)."""
+        return f"{Decimal(count) / self.size:.{self.decimals}f}"
+
 
 UNITS: dict[str, Unit] = {
     "memory_kb": Unit("memory", "KB", 1024, 2),
     "memory_mb": Unit("memory", "MB", 1024**2, 2),
     "params_k": Unit("params", "k", 10**3, 1),
     "params_m": Unit("params", "M", 10**6, 3),
-    "mflops": Unit("flops", "M", 10**6, 1),
-    "gflops": Unit("flops", "G", 10**9, 3),
+    "mflops": Unit("flops_paper", "M", 10**6, 1),
+    "gflops": Unit("flops_paper", "G", 10**9, 3),
 }
 """By column of the papers' tables. KB and MB are binary: AACN prints 8 * 196^2 bfloat16 as 600."""
+
+
+class PrintedCost(NamedTuple):
+    """A cost as a paper prints it."""
+
+    unit: Unit
+    value: Decimal  # in the unit, with the digits that the paper gives
+
+    @property
+    def last_digit(self) -> Decimal:
+        """One unit of the last printed digit: 0.1 of 7.1, 0.01 of 0.70, 10 of 1.9e2."""
+        return Decimal(1).scaleb(int(self.value.as_tuple().exponent))
+
+    def __str__(self) -> str:
+        return f"{self.value:f} {self.unit.symbol}"
 
 
 class Figure(NamedTuple):
     """A cost as printed and as counted."""
 
-    unit: Unit
-    printed: Decimal  # in the unit, with the digits that the paper gives
+    printed: PrintedCost
     counted: int  # exact: bytes, parameters or FLOPs
 
     @property
-    def difference(self) -> Decimal:
-        """Counted minus printed, in the unit."""
-        return self.difference_of(self.counted)
+    def unit(self) -> Unit:
+        """Of what is printed."""
+        return self.printed.unit
 
-    def difference_of(self, count: int) -> Decimal:
-        """Some other count minus what is printed, in the unit."""
-        return Decimal(count) / self.unit.size - self.printed
+    def difference(self, count: int) -> Decimal:
+        """``count`` minus what is printed, in the unit."""
+        return Decimal(count) / self.unit.size - self.printed.value
 
     def is_close(self, count: int) -> bool:
         """Whether ``count`` is within one unit of the last printed digit."""
-        return abs(self.difference_of(count)) <= self.last_digit
-
-    @property
-    def last_digit(self) -> Decimal:
-        """One unit of the last printed digit: 0.1 of 7.1, 0.01 of 0.70, 10 of 1.9e2."""
-        return Decimal(1).scaleb(int(self.printed.as_tuple().exponent))
+        return abs(self.difference(count)) <= self.printed.last_digit
 
     @property
     def verdict(self) -> Verdict:
         """FLOPs match if close; all else if it rounds, or else truncates, to the printed digits."""
-        if self.unit.cost == "flops":
+        if self.unit.cost == "flops_paper":
             return "matches" if self.is_close(self.counted) else "differs"
-        exact = Decimal(self.counted) / self.unit.size
-        if exact.quantize(self.printed, ROUND_HALF_UP) == self.printed:
+        exact, printed = Decimal(self.counted) / self.unit.size, self.printed.value
+        if exact.quantize(printed, ROUND_HALF_UP) == printed:
             return "matches"
-        is_cut = exact.quantize(self.printed, ROUND_DOWN) == self.printed
-        return "truncated" if is_cut else "differs"
-
-    def shown(self, count: int) -> str:
-        """``count`` in the unit, such as ``7.300`` (G)."""
-        return f"{Decimal(count) / self.unit.size:.{self.unit.decimals}f}"
+        return "truncated" if exact.quantize(printed, ROUND_DOWN) == printed else "differs"
 
     def shown_difference(self, count: int) -> str:
         """``count`` minus what is printed, such as ``+0.200``."""
-        return f"{self.difference_of(count):+z.{self.unit.decimals}f}"
+        return f"{self.difference(count):+z.{self.unit.decimals}f}"

@@ -31,7 +31,7 @@ Cause = Callable[[list[Difference], PrintedTable], str]
 def cause_of(difference: Difference) -> Cause:
     """What is known of a difference."""
     cost = difference.figure.unit.cost
-    if cost == "flops" and difference.counted.flops_as_the_paper is not None:
+    if cost == "flops_paper" and difference.counted.flops_as_the_paper is not None:
         return products_left_out
     return KNOWN.get((difference.row.network, cost), unexplained)
 
@@ -43,14 +43,14 @@ def products_left_out(differences: list[Difference], table: PrintedTable) -> str
         for difference in differences
     ]
     each = [
-        f"{name} {figure.shown(count)} ({figure.shown_difference(count)})"
+        f"{name}: {figure.unit.shown(count)} ({figure.shown_difference(count)})"
         for name, figure, count in recounts
     ]
     far = [name for name, figure, count in recounts if not figure.is_close(count)]
     unit = differences[0].figure.unit.symbol
     text = (
-        "the paper seems to count no Q K^T, and q.r from the products of q with the 2H-1 row and "
-        "2W-1 column embeddings. Here both have (H W)^2 d_k MACs. As the paper seems to count, in "
+        "The paper seems to leave out Q K^T, and to count q.r from the products of q with the 2H-1 "
+        "row and 2W-1 column embeddings. Here both have (H W)^2 d_k MACs. Counted so, in "
         f"{unit}FLOPs: {'; '.join(each)}."
     )
     if far:
@@ -68,43 +68,45 @@ def shortcuts_do_not_explain(differences: list[Difference], table: PrintedTable)
     padded, projected = (_params("wide_resnet28_10", shortcut) for shortcut in SHORTCUTS)
     with_projections = _params("aa_wide_resnet28_10", "projection")
     return (
-        f"not explained: {augmented.counted.costs['params']:,} counted, "
-        f"{augmented.figure.printed} M printed. It is not the shortcuts: {plain.name} has "
-        f"{padded:,} with the parameter-free ones used here and {projected:,} with 1x1 "
-        f"projections ({plain.costs['params_m']} M printed); with projections "
-        f"{augmented.row.name} would have {with_projections:,}."
+        f"Not explained: {augmented.figure.counted:,} counted, {augmented.figure.printed} printed. "
+        f"It is not the shortcuts: {plain.name} has {padded:,} with the parameter-free ones used "
+        f"here and {projected:,} with 1x1 projections ({plain.costs['params']} printed); with "
+        f"projections {augmented.row.name} would have {with_projections:,}."
     )
 
 
 def relative_term(differences: list[Difference], table: PrintedTable) -> str:
     """The FLOPs without q.r (SASA Table 5)."""
-    figure = differences[0].figure
     relative = next(row for row in table.rows if row.network == "sasa_resnet50_conv_stem")
-    step = relative.costs["gflops"] - figure.printed
+    figure = differences[0].figure
     term = _flops("sasa_resnet50_conv_stem") - figure.counted
-    names = " and ".join(difference.row.name for difference in differences)
+    step = relative.costs["flops_paper"].value - figure.printed.value
+    each = [
+        f"{row.name} {figure.unit.shown(figure.counted)} G counted, {figure.printed} printed "
+        f"({figure.shown_difference(figure.counted)})"
+        for row, _, figure in differences
+    ]
     return (
-        f"not explained: {names} {figure.shown(figure.counted)} G counted, {figure.printed} G "
-        f"printed ({figure.shown_difference(figure.counted)}). The q.r term alone has "
-        f"{figure.shown(term)} G here; the printed column leaves {step} G for it, at most "
-        f"{step + figure.last_digit} G before rounding."
+        f"Not explained: {'; '.join(each)}. The q.r term alone has {figure.unit.shown(term)} G "
+        f"here; the printed column leaves {step} G for it, at most "
+        f"{step + figure.printed.last_digit} G before rounding."
     )
 
 
 def unexplained(differences: list[Difference], table: PrintedTable) -> str:
     """No cause is known."""
     each = [
-        f"{row.name} {figure.shown(figure.counted)} {figure.unit.symbol} counted, "
-        f"{figure.printed:f} {figure.unit.symbol} printed"
+        f"{row.name} {figure.unit.shown(figure.counted)} {figure.unit.symbol} counted, "
+        f"{figure.printed} printed"
         for row, _, figure in differences
     ]
-    return f"not explained: {'; '.join(each)}."
+    return f"Not explained: {'; '.join(each)}."
 
 
 KNOWN: dict[tuple[str | None, CostName], Cause] = {
     ("aa_wide_resnet28_10", "params"): shortcuts_do_not_explain,
-    ("sasa_resnet50_conv_stem_no_position", "flops"): relative_term,
-    ("sasa_resnet50_conv_stem_sine", "flops"): relative_term,
+    ("sasa_resnet50_conv_stem_no_position", "flops_paper"): relative_term,
+    ("sasa_resnet50_conv_stem_sine", "flops_paper"): relative_term,
 }
 """By network and cost."""
 

@@ -15,7 +15,7 @@ from importlib.resources import files
 from typing import NamedTuple
 
 from analysis.paper_tables.catalogue import CATALOGUE, TableEntry
-from analysis.paper_tables.figure import UNITS
+from analysis.paper_tables.figure import UNITS, CostName, PrintedCost
 
 NAMING = ("row", "network", "part", "confidence")
 
@@ -26,7 +26,7 @@ class PrintedRow(NamedTuple):
     name: str
     network: str | None
     part: str  # empty for the whole network
-    costs: dict[str, Decimal]  # by column, a key of UNITS
+    costs: dict[CostName, PrintedCost]
     results: dict[str, str]  # by column: accuracies and latencies, empty where none is printed
     is_recalled: bool
 
@@ -57,7 +57,9 @@ def _row(cells: dict[str, str]) -> PrintedRow:
         network=cells["network"] or None,
         part=cells.get("part", ""),
         costs={
-            column: Decimal(cell) for column, cell in figures.items() if column in UNITS and cell
+            UNITS[column].cost: PrintedCost(UNITS[column], Decimal(cell))
+            for column, cell in figures.items()
+            if column in UNITS and cell
         },
         results={column: cell for column, cell in figures.items() if column not in UNITS},
         is_recalled=cells["confidence"] == "recalled",

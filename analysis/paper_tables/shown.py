@@ -1,9 +1,8 @@
-"""The papers' tables beside the counts, for the terminal: 120 columns at most."""
+"""The papers' tables beside the counts, for the terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 
 from rich import box
 from rich.console import Group
@@ -13,14 +12,17 @@ from rich.text import Text
 from analysis.paper_tables.compared import SPOKEN, ComparedRow, ComparedTable, Summary
 from analysis.paper_tables.figure import UNITS, CostName, Unit
 
-RECALLED_MARK = " *"
-FLOPS_UNIT = UNITS["gflops"]  # where the paper prints no FLOPs
+TABLE_COLUMNS = 120
+"""No table is wider, nor loses anything where it has so much room."""
+
+RECALLED_MARK = "*"
+LEFT_JUSTIFIED = ("row", "network", "verdict")
 RESULT_HEADINGS = {
     "top1_percent": "top-1\n%",
     "top5_percent": "top-5\n%",
-    "top1_at_25.6m_params_percent": "top-1 %\nat 25.6 M",
-    "inference_latency_increase_percent": "inference\nlatency +%",
-    "training_latency_increase_percent": "training\nlatency +%",
+    "top1_at_25.6m_params_percent": "top-1 %\nat\n25.6 M",
+    "inference_latency_increase_percent": "infer.\nlatency\n+%",
+    "training_latency_increase_percent": "train\nlatency\n+%",
     "map_percent": "mAP\n%",
     "map50_percent": "mAP 50\n%",
     "map75_percent": "mAP 75\n%",
@@ -28,11 +30,12 @@ RESULT_HEADINGS = {
     "map_medium_percent": "mAP m\n%",
     "map_large_percent": "mAP l\n%",
 }
-LEFT_JUSTIFIED = ("row", "network", "verdict")
-VERDICT_COLUMNS = 12  # in which its longest word fits
 
 Cells = dict[str, str]
-"""By column, in the columns' order."""
+"""Those of a line by column, in the columns' order."""
+
+TableUnits = dict[CostName, Unit | None]
+"""What a table prints each cost in; None where its rows differ, and so say it themselves."""
 
 
 def shown_table(compared: ComparedTable) -> Group:
@@ -40,82 +43,99 @@ def shown_table(compared: ComparedTable) -> Group:
     entry = compared.printed.entry
     title = Text.assemble(
         (f"{entry.paper.short} Table {entry.number}: {entry.caption}", "bold"),
-        (f"  {entry.paper.title}, arXiv {entry.paper.arxiv_id}", "dim"),
+        (f"  ({entry.paper.authors}, arXiv {entry.paper.arxiv_id})", "dim"),
     )
-    units = {cost: _units(compared, cost) for cost in SPOKEN}
+    units = _units(compared)
     lines = [line for row in compared.rows for line in _lines(row, units)]
-    rows = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    columns = [name for name in lines[0] if any(line.get(name) for line in lines)]
-    for name in columns:
+    columns = [column for column in lines[0] if any(line.get(column) for line in lines)]
+    rows = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=0)
+    for column in columns:
         rows.add_column(
-            _heading(name, units),
-            justify="left" if name in LEFT_JUSTIFIED else "right",
-            no_wrap=name != "verdict",
-            min_width=VERDICT_COLUMNS if name == "verdict" else None,
+            _heading(column, units),
+            justify="left" if column in LEFT_JUSTIFIED else "right",
+            no_wrap=column != "verdict",
         )
     for line in lines:
-        rows.add_row(*(Text(line.get(name, "")) for name in columns), style=_style(line))
-    notes = Table.grid(padding=(0, 1, 0, 0))
-    for letter, text in {"": entry.note, **compared.footnotes}.items():
-        if text:
-            notes.add_row(letter, Text(text))
-    return Group(title, rows, *([notes] if notes.rows else []), "")
+        matches = line.get("verdict", "").startswith("matches")
+        styles = {"verdict": "green" if matches else "yellow"}
+        rows.add_row(
+            *(Text(line.get(column, ""), style=styles.get(column, "")) for column in columns),
+            style=None if "network" in line else "dim",
+        )
+    footnotes = Table.grid(padding=(0, 1, 0, 0))
+    for letter, text in compared.footnotes.items():
+        footnotes.add_row(letter, Text(text))
+    notes = [Text(entry.note)] if entry.note else []
+    return Group(title, rows, *notes, *([footnotes] if compared.footnotes else []), "")
 
 
 def shown_ending(tables: Sequence[ComparedTable], summary: Summary) -> Group:
     """What the marks mean, how many rows match, and which have footnotes."""
     lines = []
     if any(row.printed.is_recalled for table in tables for row in table.rows):
-        lines.append(f"{RECALLED_MARK.strip()} printed figures from memory, not verified")
+        lines.append(f"{RECALLED_MARK} printed figures from memory, not verified against the paper")
     if summary.compared:
         lines += [
             "Parameters and memory match where the count rounds, or else truncates, to the printed "
             "digits; FLOPs (2 x MACs) where it is within one unit of the last printed digit.",
-            f"{summary.matching} of {summary.compared} rows match; the others have footnotes"
-            f"{':' if summary.footnoted else '.'}",
+            f"{summary.matching} of {summary.compared} rows match"
+            f"{'; these have footnotes:' if summary.footnoted else '.'}",
         ]
-    for key, names in summary.footnoted.items():
-        lines.append(f"  {key}: {', '.join(names)}")
+    lines += [f"  {key}: {'; '.join(names)}" for key, names in summary.footnoted.items()]
     return Group(*map(Text, lines))
 
 
-def _units(compared: ComparedTable, cost: CostName) -> list[Unit]:
-    """Those that the paper prints a cost in, in this table."""
-    printed = [UNITS[column] for row in compared.rows for column in row.printed.costs]
-    return list(dict.fromkeys(unit for unit in printed if unit.cost == cost))
+def _units(compared: ComparedTable) -> TableUnits:
+    # Counts are shown in these where the paper prints nothing; parameters are shown exactly.
+    units: TableUnits = {"memory": None, "params": None, "flops_paper": UNITS["gflops"]}
+    for cost in units:
+        found = {row.printed.costs[cost].unit for row in compared.rows if cost in row.printed.costs}
+        if found:
+            units[cost] = found.pop() if len(found) == 1 else None
+    return units
 
 
-def _lines(row: ComparedRow, units: dict[CostName, list[Unit]]) -> list[Cells]:
-    """The row, and below it, where there is such a count, its FLOPs as the paper seems to count."""
-    network = row.printed.network or ""
-    mark = RECALLED_MARK if row.printed.is_recalled else ""
-    first: Cells = {"row": row.printed.name + mark, "network": network}
-    for cost, found in units.items():
-        first |= _cost_cells(row, cost, has_one_unit=len(found) == 1)
+def _lines(row: ComparedRow, units: TableUnits) -> list[Cells]:
+    """The row; below it, where there is such a count, its FLOPs as the paper seems to count."""
+    mark = f" {RECALLED_MARK}" if row.printed.is_recalled else ""
+    first = {"row": row.printed.name + mark, "network": row.printed.network or ""}
+    for cost in SPOKEN:
+        first |= _cost_cells(row, cost, units[cost])
     first |= row.printed.results | {"verdict": row.verdict or ""}
     count = row.flops_as_the_paper
-    if count is None or "flops" not in row.footnotes:
+    if count is None or "flops_paper" not in row.footnotes:
         return [first]
-    figure = row.figures["flops"]
+    figure = row.figures["flops_paper"]
     second = {
-        "row": f"  counted as in {row.footnotes['flops']}",
-        "flops counted": figure.shown(count),
-        "flops difference": figure.shown_difference(count),
+        "row": f"  counted as in {row.footnotes['flops_paper']}",
+        "flops_paper counted": figure.unit.shown(count),
+        "flops_paper diff.": figure.shown_difference(count),
     }
     return [first, second]
 
 
-def _cost_cells(row: ComparedRow, cost: CostName, *, has_one_unit: bool) -> Cells:
-    printed = next(
-        ((UNITS[column], value) for column, value in row.printed.costs.items() if _is(column, cost)),
-        None,
-    )
-    unit = printed[0] if printed else FLOPS_UNIT
-    symbol = "" if has_one_unit else f" {unit.symbol}"
+def _cost_cells(row: ComparedRow, cost: CostName, table_unit: Unit | None) -> Cells:
+    printed, figure = row.printed.costs.get(cost), row.figures.get(cost)
     count = row.counted.costs.get(cost) if row.counted else None
-    figure = row.figures.get(cost)
+    unit = printed.unit if printed else table_unit
+    symbol = f" {unit.symbol}" if unit and not table_unit else ""
+    counted = ""
+    if count is not None and cost == "params":
+        counted = f"{count:,}"  # exactly, whatever the paper's unit
+    elif count is not None and unit:
+        counted = unit.shown(count) + symbol
     return {
-        f"{cost} printed": f"{printed[1]:f}{symbol}" if printed else "",
-        f"{cost} counted": "" if count is None else _count(count, cost, unit),
-        f"{cost} difference": figure.shown_difference(figure.counted) if figure else "",
+        f"{cost} paper": f"{printed.value:f}{symbol}" if printed else "",
+        f"{cost} counted": counted,
+        f"{cost} diff.": figure.shown_difference(figure.counted) if figure else "",
     }
+
+
+def _heading(column: str, units: TableUnits) -> str:
+    """Such as ``params``, ``M`` and ``diff.`` below each other."""
+    cost, _, kind = column.partition(" ")
+    for name, unit in units.items():
+        if name == cost:
+            is_exact = name == "params" and kind == "counted"
+            return f"{SPOKEN[name]}\n{'' if is_exact or not unit else unit.symbol}\n{kind}"
+    return RESULT_HEADINGS.get(column, column)

@@ -18,11 +18,9 @@ from search_space.architecture import ARCH_ID_DIGITS, Architecture, Task
 from search_space.architecture_file import read_architecture
 from search_space.cost import network_costs
 from search_space.reading import DescriptionError, explain
-from search_space.zoo import ZOO, network
+from search_space.zoo import IMAGENET, ZOO, named_network
 
 log = logging.getLogger(__name__)
-
-IMAGENET = Task(dataset="imagenet", input_shape=(3, 224, 224), classes=1000)
 
 
 def show_architecture(
@@ -64,17 +62,26 @@ def _changed(task: Task, image: str, classes: int) -> Task:
 
 
 def _find(what: str, runs: Path) -> tuple[Architecture, Task]:
-    if what in ZOO:
-        return network(what), IMAGENET
+    if what.partition("@")[0] in ZOO:
+        return _named(what)
     if Path(what).is_file():
         return read_architecture(Path(what)), IMAGENET
     if re.fullmatch(rf"[0-9a-f]{{{ARCH_ID_DIGITS}}}", what):
         return _in_runs(what, runs)
-    near = get_close_matches(what, ZOO, n=1)
+    near = get_close_matches(what.partition("@")[0], ZOO, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     raise CommandError(
-        f"{what!r} is no network's name, no arch_id and no file; {hint}names: {', '.join(ZOO)}"
+        f"{what!r} is no network's name, no arch_id and no file; {hint}`nas zoo` lists the names"
     )
+
+
+def _named(name: str) -> tuple[Architecture, Task]:
+    """A network of the zoo, such as ``sasa_resnet50@0.5``, with its paper's task."""
+    try:
+        known = named_network(name)
+        return known.at_width(1.0), known.task
+    except ValueError as error:
+        raise CommandError(f"{name}: {error}") from error
 
 
 def _in_runs(arch_id: str, runs: Path) -> tuple[Architecture, Task]:

@@ -170,7 +170,12 @@ def _train_fully(
 ) -> Iterator[dict[str, Any]]:
     torch.set_num_threads(assignment.threads)
     splits = cached_splits(assignment.data, assignment.device)
-    model = build(Architecture.from_json(text), assignment.task, seed=seed)
+    model = build(
+        Architecture.from_json(text),
+        assignment.task,
+        seed=seed,
+        zero_init_residual=assignment.recipe.zero_init_residual,
+    )
     training = Training(model, splits, assignment.recipe, seed=seed, device=assignment.device)
     if state is not None:
         training.load_state_dict(dict(state))

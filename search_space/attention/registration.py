@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from search_space.attention.blocks import blocks_backward, blocks_forward
-from search_space.attention.dense import Gradients, dense_backward, dense_forward
+from search_space.attention.dense import dense_backward, dense_forward
 from search_space.attention.shifts import shifts_backward, shifts_forward
 
 DENSE_PIXELS_PER_WINDOW_PIXEL = 4
@@ -95,15 +95,27 @@ def _block_fake(
 def _remember(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
     q, k, v, rows, columns, *settings = inputs
     ctx.mark_non_differentiable(output[1])
+    ctx.set_materialize_grads(False)  # no zeros as large as the probabilities
     ctx.save_for_backward(q, k, v, rows, columns, *output)
     ctx.settings = settings
 
 
-def _global_backward(ctx: Any, grad_out: Tensor, _: Tensor | None) -> Gradients:
+# The gradient of an output that nothing used is None, and so are those of its inputs.
+
+
+def _global_backward(
+    ctx: Any, grad_out: Tensor | None, _: Tensor | None
+) -> tuple[Tensor | None, ...]:
+    if grad_out is None:
+        return (None,) * 5
     return dense_backward(grad_out.contiguous(), *ctx.saved_tensors)
 
 
-def _local_backward(ctx: Any, grad_out: Tensor, _: Tensor | None) -> tuple[Tensor | None, ...]:
+def _local_backward(
+    ctx: Any, grad_out: Tensor | None, _: Tensor | None
+) -> tuple[Tensor | None, ...]:
+    if grad_out is None:
+        return (None,) * 7
     extent, border = ctx.settings
     height, width = grad_out.shape[-2:]
     if local_implementation(height, width, extent, border) == "dense":
@@ -113,7 +125,11 @@ def _local_backward(ctx: Any, grad_out: Tensor, _: Tensor | None) -> tuple[Tenso
     return (*grads, None, None)
 
 
-def _block_backward(ctx: Any, grad_out: Tensor, _: Tensor | None) -> tuple[Tensor | None, ...]:
+def _block_backward(
+    ctx: Any, grad_out: Tensor | None, _: Tensor | None
+) -> tuple[Tensor | None, ...]:
+    if grad_out is None:
+        return (None,) * 6
     return (*blocks_backward(grad_out, *ctx.saved_tensors, *ctx.settings), None)
 
 

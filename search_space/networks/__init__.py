@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from search_space.architecture import Architecture, Task
+from search_space.families import check_zero_init
 from search_space.networks.network import Network
 from search_space.networks.plan import plan_network
 
@@ -24,9 +25,11 @@ def build(
             :meth:`Network.start_branches_at_zero`).
 
     Raises:
-        ValueError: the architecture cannot take the task's images, or has no branch that could
-            start at zero so.
+        ValueError: the architecture cannot take the task's images, or its branches do not end in
+            a normalisation that could be zero.
     """
+    if zero_init_residual:
+        check_zero_init(architecture.family, "zero_init_residual")
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # the CPU's alone: networks are built there
         network = Network(plan_network(architecture, task))

@@ -38,8 +38,7 @@ class ResidualBlock(nn.Module):
                 nn.ReLU(inplace=True),
             ]
         layers += [spatial, nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
-        self.last_norm = nn.BatchNorm2d(out)
-        layers += [convolution(width, out, _last_kernel(plan)), self.last_norm]
+        layers += [convolution(width, out, _last_kernel(plan)), nn.BatchNorm2d(out)]
         if recalibration := plan.recalibration_at("branch"):
             layers.append(recalibration.build(out))
         self.branch = nn.Sequential(*layers)
@@ -47,6 +46,13 @@ class ResidualBlock(nn.Module):
         self.relu = nn.ReLU(inplace=True)
         after = plan.recalibration_at("stage")
         self.recalibration = after.build(out) if after else nn.Identity()
+
+    @property
+    def last_norm(self) -> nn.BatchNorm2d:
+        """The normalisation that ends the branch, before any recalibration."""
+        # Not an attribute: a second name would write its weights twice into every state_dict.
+        *_, norm = (layer for layer in self.branch if isinstance(layer, nn.BatchNorm2d))
+        return norm
 
     def forward(self, x: Tensor) -> Tensor:
         """See the class."""

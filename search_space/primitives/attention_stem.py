@@ -142,7 +142,7 @@ class AttentionStem(Stem):
         pooled = self.width * (pixels // (block * block))
         return TrainingBytes(
             FLOAT_BYTES * saved + (FLOAT_BYTES + INDEX_BYTES) * pooled,
-            FLOAT_BYTES * max(probabilities + 8 * one, 2 * mixed + one),
+            FLOAT_BYTES * max(probabilities + 9 * one, mixed + 4 * one),
         )
 
 

@@ -13,7 +13,7 @@ from analysis.front import knee
 from analysis.table import front_json, front_table
 from nas.front import Candidate, pareto_front
 from search_space.architecture import Architecture, Task
-from search_space.cost import network_costs
+from search_space.cost import network_costs, peak_memory_bytes
 from search_space.zoo import network
 from tests.analysis.invented import TASK, candidate, search_of
 
@@ -98,7 +98,7 @@ def test_describe_table_has_every_part_and_the_totals(name: str) -> None:
     lines = rendered(describe_table(architecture, IMAGENET, costs))
     assert max(map(len, lines)) <= 100
     assert architecture.arch_id in lines[0]
-    for part in costs.stages:
+    for part in costs.parts:
         (row,) = (line for line in lines if line.startswith(f"{part.name} "))
         assert f" {part.counts.macs:,} " in row
         assert row.endswith(f" {100 * part.counts.macs / costs.macs:.1f}")
@@ -121,8 +121,10 @@ def test_describe_json() -> None:
         "macs",
         "flops_paper",
         "activations",
+        "peak_memory_mb",
         "stages",
     ]
+    assert data["peak_memory_mb"] == peak_memory_bytes(architecture, TASK) / 1e6
     assert Task.from_json(json.dumps(data["task"])) == TASK
     assert data["arch_id"] == architecture.arch_id
     assert data["flops_paper"] == 2 * data["macs"]

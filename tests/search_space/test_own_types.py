@@ -40,10 +40,10 @@ def test_own_primitive_builds_counts_and_round_trips() -> None:
     costs, counts = network_costs(architecture, task), count_module(model, task.input_shape)
     assert (costs.params, costs.macs, costs.activations) == counts
     pixels = 4 * 4
-    assert costs.stages[0].counts.macs == pixels * 3 * 4 * 6
+    assert costs.parts[0].counts.macs == pixels * 3 * 4 * 6
     separable = 6 * 8 + (25 * 8 + 8 * 8) + 8 * 16 + 6 * 16  # last: the shortcut
     rectangle = 16 * 8 + 3 * 8 * 8 + 8 * 16
-    assert costs.stages[1].counts.macs == pixels * (separable + rectangle)
+    assert costs.parts[1].counts.macs == pixels * (separable + rectangle)
 
 
 def test_own_types_in_a_search_space() -> None:

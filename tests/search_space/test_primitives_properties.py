@@ -4,17 +4,15 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from search_space.attention import global_attention, local_attention
 from search_space.attention.shifts import shifts_forward
 from search_space.primitives import (
-    AttentionStem,
     AugmentedConvolution,
-    AugmentedConvolutionRatios,
-    Convolution,
     LocalAttention,
 )
+from search_space.primitives.augmented_convolution import AugmentedConvolution2d
 from tests.search_space.comparison import generator, normal, randomised
 
 
@@ -33,9 +31,21 @@ def augmented(position: Any = "none", value_depth: int = 8, **fields: Any) -> Au
 # Symmetries
 
 
-@pytest.mark.parametrize("position", ["none", "relative"])
-def test_only_positions_break_permutation_equivariance(position: str) -> None:
-    module = randomised(augmented(position).build(6, 8, 1, (4, 5)))
+POSITIONS: list[Any] = ["none", "relative", "sine", "coordconv"]
+
+
+def attention_alone(name: str, position: Any, hw: tuple[int, int]) -> nn.Module:
+    """Of every pixel to every pixel, and nothing else, 6 channels to 8."""
+    if name == "augmented":
+        return randomised(augmented(position).build(6, 8, 1, hw))
+    extent = 2 * max(hw) - 1  # the window of a corner reaches the corner across
+    return randomised(LocalAttention(extent=extent, heads=2, position=position).build(6, 8, 1, hw))
+
+
+@pytest.mark.parametrize("position", POSITIONS)
+@pytest.mark.parametrize("name", ["augmented", "local"])
+def test_only_positions_break_permutation_equivariance(name: str, position: Any) -> None:
+    module = attention_alone(name, position, (4, 5))
     x = normal(2, 6, 4, 5)
     order = torch.randperm(20, generator=generator())
     shuffled = x.flatten(2)[:, :, order].view_as(x)
@@ -43,22 +53,76 @@ def test_only_positions_break_permutation_equivariance(position: str) -> None:
     assert torch.allclose(module(shuffled), wanted, rtol=1e-9) == (position == "none")
 
 
-@pytest.mark.parametrize("position", ["none", "relative"])
 @pytest.mark.parametrize("extent", [1, 3, 5])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"position": "none"},
+        {"position": "relative"},
+        {"position": "relative", "layout": "across_heads"},
+        {"position": "relative", "content": False},
+        {"position": "sine"},
+        {"position": "coordconv"},
+    ],
+)
 def test_local_attention_is_translation_equivariant_away_from_borders(
-    extent: int, position: Any
+    extent: int, fields: dict[str, Any]
 ) -> None:
+    """Unless it is told the absolute position."""
     hw, radius, shift = (11, 12), extent // 2, (2, 1)
-    spec = LocalAttention(extent=extent, heads=2, position=position)
+    spec = LocalAttention.model_validate({"extent": extent, "heads": 2} | fields)
     module = randomised(spec.build(6, 8, 1, hw))
     x = normal(1, 6, *hw)
     moved = torch.roll(x, shift, dims=(2, 3))
-    rows = slice(radius + shift[0], hw[0] - radius)
-    columns = slice(radius + shift[1], hw[1] - radius)
-    before = torch.roll(module(x), shift, dims=(2, 3))
-    torch.testing.assert_close(
-        module(moved)[..., rows, columns], before[..., rows, columns], rtol=1e-9, atol=1e-10
+    inner = (
+        ...,
+        slice(radius + shift[0], hw[0] - radius),
+        slice(radius + shift[1], hw[1] - radius),
     )
+    before = torch.roll(module(x), shift, dims=(2, 3))
+    equivariant = fields["position"] in ("none", "relative")
+    same = torch.allclose(module(moved)[inner], before[inner], rtol=1e-9, atol=1e-10)
+    assert same == equivariant
+
+
+def patch_in_the_dark(at: tuple[int, int], hw: tuple[int, int]) -> Tensor:
+    """A 3x4 patch, of which channel 0 is one, on a map of zeros."""
+    x = torch.zeros(1, 6, *hw, dtype=torch.float64)
+    patch = normal(1, 6, 3, 4)
+    patch[:, 0] = 1
+    x[..., at[0] : at[0] + 3, at[1] : at[1] + 4] = patch
+    return x
+
+
+def blind_to_the_dark(module: nn.Module) -> nn.Module:
+    """Such that each head gives the pixels whose channel 0 is zero no weight."""
+    assert isinstance(module, AugmentedConvolution2d)
+    d_k, heads = module.spec.key_depth, module.spec.heads
+    first = slice(0, d_k, d_k // heads)  # a head's first channel, of the queries
+    weight, bias = module.qkv.weight, module.qkv.bias
+    assert bias is not None
+    with torch.no_grad():
+        weight[:d_k][first], bias[:d_k][first] = 0, 1
+        weight[d_k : 2 * d_k][first], bias[d_k : 2 * d_k][first] = 0, -1e4
+        weight[d_k : 2 * d_k][first, 0] = 1e4
+        if module.row_embedding is not None and module.column_embedding is not None:
+            module.row_embedding[..., 0] = 0
+            module.column_embedding[..., 0] = 0
+    return module
+
+
+@pytest.mark.parametrize("value_depth", [4, 8])
+@pytest.mark.parametrize("position", POSITIONS)
+def test_augmented_convolution_is_translation_equivariant(position: Any, value_depth: int) -> None:
+    """A patch's output moves with it, unless the attention is told the absolute position."""
+    hw, shift = (9, 10), (3, 2)
+    spec = augmented(position, value_depth=value_depth)
+    module = blind_to_the_dark(randomised(spec.build(6, 8, 1, hw)))
+    before = module(patch_in_the_dark((1, 1), hw))[..., : hw[0] - 3, : hw[1] - 2]
+    after = module(patch_in_the_dark((1 + shift[0], 1 + shift[1]), hw))[..., 3:, 2:]
+    assert before.abs().amax((2, 3)).min() > 0.1  # there is something to move in each channel
+    same = torch.allclose(after, before, rtol=1e-9, atol=1e-10)
+    assert same == (position in ("none", "relative"))
 
 
 @pytest.mark.parametrize("border", ["masked", "zeros"])
@@ -93,22 +157,24 @@ def test_transposed_map_swaps_the_tables() -> None:
 # Local and global attention
 
 
+@pytest.mark.parametrize("content", [True, False])
 @pytest.mark.parametrize("hw", [(4, 4), (3, 5), (1, 6)])
-def test_extent_over_the_whole_map_is_global_attention(hw: tuple[int, int]) -> None:
-    q, k, v = (normal(2, 2, 4, *hw, seed=seed) for seed in range(3))
-    wanted = global_attention(q, k, v)
+def test_extent_over_the_whole_map_is_global_attention(hw: tuple[int, int], content: bool) -> None:
+    q, keys, v = (normal(2, 2, 4, *hw, seed=seed) for seed in range(3))
+    k = keys if content else None
     for extent in (2 * max(hw) - 1, 2 * max(hw) + 5):
-        torch.testing.assert_close(local_attention(q, k, v, extent=extent), wanted)
-        by_shifts = shifts_forward(q, k, v, None, None, extent, "masked")[0]
+        rows, columns = normal(1, extent, 4, seed=4), normal(1, extent, 4, seed=5)
+        # Global attention's tables hold the offsets that exist on the map.
+        reached = [slice(extent // 2 - side + 1, extent // 2 + side) for side in hw]
+        tables = rows[:, reached[0]], columns[:, reached[1]]
+        wanted = global_attention(q, k, v, *tables)
+        found = local_attention(q, k, v, rows, columns, extent=extent)
+        torch.testing.assert_close(found, wanted)
+        by_shifts = shifts_forward(q, k, v, rows, columns, extent, "masked")[0]
         torch.testing.assert_close(by_shifts, wanted)
-
-
-def test_on_a_square_map_both_use_one_table() -> None:
-    q, k, v = (normal(2, 2, 4, 4, 4, seed=seed) for seed in range(3))
-    tables = normal(1, 7, 4, seed=4), normal(1, 7, 4, seed=5)
-    torch.testing.assert_close(
-        local_attention(q, k, v, *tables, extent=7), global_attention(q, k, v, *tables)
-    )
+        if content:
+            bare = local_attention(q, k, v, extent=extent)
+            torch.testing.assert_close(bare, global_attention(q, k, v))
 
 
 @pytest.mark.parametrize("border", ["masked", "zeros"])
@@ -147,62 +213,3 @@ def test_scaling_is_by_the_width_of_a_head() -> None:
     with torch.no_grad():
         plain.qkv.weight[:8] /= 2  # the queries' rows, by the square root of 4
     torch.testing.assert_close(scaled(x), plain(x))
-
-
-# What is in the modules
-
-
-@pytest.mark.parametrize("kernel", [3, 5])
-def test_upsilon_one_leaves_no_convolution(kernel: int) -> None:
-    ratios = AugmentedConvolutionRatios(kernel=kernel, kappa=0.5, upsilon=1.0, heads=4)
-    module = ratios.resolve(16).build(8, 16, 2, (6, 6))
-    kernels = {conv.kernel_size for conv in module.modules() if isinstance(conv, nn.Conv2d)}
-    assert kernels == {(1, 1)}
-    half = ratios.replace(upsilon=0.5).resolve(16).build(8, 16, 2, (6, 6))
-    kernels = {conv.kernel_size for conv in half.modules() if isinstance(conv, nn.Conv2d)}
-    assert kernels == {(1, 1), (kernel, kernel)}
-
-
-def test_shapes_of_the_parameters() -> None:
-    def shapes(module: nn.Module) -> dict[str, tuple[int, ...]]:
-        return {name: tuple(p.shape) for name, p in module.named_parameters()}
-
-    spec = augmented("relative", value_depth=4, key_depth=12)
-    assert shapes(spec.build(5, 8, 2, (6, 9))) == {
-        "conv.weight": (4, 5, 3, 3),
-        "qkv.weight": (2 * 12 + 4, 5, 1, 1),
-        "qkv.bias": (28,),
-        "mix_heads.weight": (4, 4, 1, 1),
-        "mix_heads.bias": (4,),
-        "row_embedding": (1, 2 * 3 - 1, 6),
-        "column_embedding": (1, 2 * 5 - 1, 6),
-    }
-    assert shapes(LocalAttention(extent=7, heads=2).build(5, 10, 2, (6, 9))) == {
-        "qkv.weight": (30, 5, 1, 1),
-        "row_embedding": (2, 7, 2),
-        "column_embedding": (2, 7, 3),
-    }
-    assert shapes(Convolution(kernel=5).build(5, 8, 2, (6, 9))) == {"weight": (8, 5, 5, 5)}
-    assert shapes(AttentionStem(width=8, heads=2, mixtures=3, block=4).build(5)) == {
-        "query_key.weight": (16, 5, 1, 1),
-        "values.weight": (24, 5, 1, 1),
-        "row_embedding": (4, 4),
-        "column_embedding": (4, 4),
-        "mixture_embedding": (3, 4),
-        "norm.weight": (8,),
-        "norm.bias": (8,),
-    }
-
-
-def test_initial_embeddings_have_the_papers_spread() -> None:
-    # n = 127 x 64 = 8,128 numbers a table: their spread is known to 0.8 %.
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        module = augmented("relative", value_depth=128, key_depth=256, heads=4).build(
-            8, 128, 1, (64, 64)
-        )
-    for name in ("row_embedding", "column_embedding"):
-        table = module.get_parameter(name).detach()
-        assert table.shape == (1, 127, 64)
-        assert float(table.std()) == pytest.approx(64**-0.5, rel=0.03)
-        assert abs(float(table.mean())) < 0.01

@@ -4,6 +4,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
+import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -16,6 +17,7 @@ from search_space.primitives import (
     ConvolutionStem,
     LocalAttention,
 )
+from tests.search_space.comparison import normal
 from tests.search_space.strategies import examples
 
 
@@ -48,15 +50,15 @@ def test_depths_round_down_to_heads(
     )
     if heads > channels:
         with pytest.raises(ValueError, match=f"got heads={heads}, channels={channels}$"):
-            ratios.resolve(channels)
+            ratios.resolve(channels, 7)
         return
-    resolved = ratios.resolve(channels)
+    resolved = ratios.resolve(channels, 7)
     assert isinstance(resolved, AugmentedConvolution)
     exact_key, exact_value = Fraction(kappa, 100) * channels, Fraction(upsilon, 100) * channels
     assert resolved.key_depth == max(exact_key // heads * heads, least * heads)
     assert resolved.value_depth == max(exact_value // heads * heads, heads)
     assert resolved.heads == heads
-    assert resolved.resolve(channels) == resolved
+    assert resolved.resolve(channels, 7) == resolved
     resolved.check_channels(channels)
 
 
@@ -76,7 +78,7 @@ def test_rounding_to_the_nearest_multiple(share: int, heads: int, channels: int,
         key_rounding="nearest",
         value_rounding="nearest",
     )
-    resolved = ratios.resolve(channels)
+    resolved = ratios.resolve(channels, 7)
     assert isinstance(resolved, AugmentedConvolution)
     depth = resolved.key_depth if key else resolved.value_depth
     exact = Fraction(share, 100) * channels
@@ -89,7 +91,9 @@ def test_rounding_to_the_nearest_multiple(share: int, heads: int, channels: int,
 
 def depths(kappa: float, upsilon: float, channels: int, **fields: Any) -> tuple[int, int]:
     fields = {"heads": 1, "min_key_depth_per_head": 1} | fields
-    resolved = AugmentedConvolutionRatios(kappa=kappa, upsilon=upsilon, **fields).resolve(channels)
+    resolved = AugmentedConvolutionRatios(kappa=kappa, upsilon=upsilon, **fields).resolve(
+        channels, 7
+    )
     assert isinstance(resolved, AugmentedConvolution)
     return resolved.key_depth, resolved.value_depth
 
@@ -112,7 +116,7 @@ def test_rounding_by_hand() -> None:
 def test_without_attention_channels_it_is_a_convolution() -> None:
     for kernel in (3, 5):
         ratios = AugmentedConvolutionRatios(kernel=kernel, kappa=0.5, upsilon=0.0, heads=8)
-        assert ratios.resolve(4) == Convolution(kernel=kernel)  # whatever the heads
+        assert ratios.resolve(4, 4) == Convolution(kernel=kernel)  # whatever the heads
 
 
 def test_a_kernel_that_nothing_uses_is_canonical() -> None:
@@ -126,8 +130,89 @@ def test_a_kernel_that_nothing_uses_is_canonical() -> None:
         for k in (1, 3, 5)
     ]
     assert len(set(used)) == 3  # 2 channels of 18 are left to it
-    assert augmented(kernel=5, value_depth=8).resolve(8) == augmented(kernel=3, value_depth=8)
-    assert augmented(kernel=5, value_depth=8).resolve(9).kernel == 5
+    same = augmented(kernel=5, value_depth=8).resolve(8, 8)
+    assert same == augmented(kernel=3, value_depth=8)
+    assert augmented(kernel=5, value_depth=8).resolve(9, 8).kernel == 5
+
+
+def local(**fields: Any) -> LocalAttention:
+    return LocalAttention.model_validate({"heads": 2} | fields)
+
+
+def test_settings_of_local_attention_that_nothing_uses_are_canonical() -> None:
+    for fields, canonical in [
+        ({"layout": "across_heads", "position": "none"}, {"position": "none"}),
+        ({"layout": "across_heads", "position": "sine"}, {"position": "sine"}),
+        ({"layout": "across_heads", "heads": 1}, {"heads": 1}),
+        ({"extent": 1, "border": "zeros"}, {"extent": 1}),
+        ({"extent": 1, "scaled": False, "layout": "across_heads"}, {"extent": 1}),
+    ]:
+        assert local(**fields).resolve(8, 4) == local(**canonical), fields
+    for fields in [
+        {"layout": "across_heads"},
+        {"border": "zeros", "scaled": False},
+        {"content": False, "layout": "across_heads"},
+        {"extent": 1, "content": False},  # has no W_K
+    ]:
+        resolved = local(**fields).resolve(8, 4)
+        assert resolved == local(**fields)
+        assert resolved != local()
+
+
+@pytest.mark.parametrize("fields", [{"extent": 1, "scaled": False}, {"heads": 1}])
+def test_equal_forms_are_equal_networks(fields: dict[str, Any]) -> None:
+    spec = local(**{"extent": 1, "border": "zeros", "layout": "across_heads"} | fields)
+    canonical = spec.resolve(8, 6)
+    assert canonical != spec
+    one, other = spec.build(6, 8, 1, (4, 5)), canonical.build(6, 8, 1, (4, 5))
+    other.load_state_dict(
+        {name: value.view_as(other.state_dict()[name]) for name, value in one.state_dict().items()}
+    )
+    x = normal(2, 6, 4, 5).float()
+    torch.testing.assert_close(one(x), other(x))
+
+
+@pytest.mark.parametrize(
+    ("value", "label"),
+    [
+        (local(heads=8, extent=7), "attn(k=7,h=8)"),
+        (local(heads=8, position="sine"), "attn(k=7,h=8,sine)"),
+        (local(position="coordconv", scaled=False), "attn(k=7,h=2,coordconv,unscaled)"),
+        (local(content=False), "attn(k=7,h=2,qr-only)"),
+        (
+            local(content=False, layout="across_heads", border="zeros"),
+            "attn(k=7,h=2,across-heads,qr-only,zeros)",
+        ),
+        (augmented("sine"), "aa(dk=8,dv=8,h=2,sine)"),
+        (augmented("coordconv", downsample=True), "aa(dk=8,dv=8,h=2,coordconv,half)"),
+        (AttentionStem(), "attention-stem(b=4,h=4,m=4) w64"),
+        (AttentionStem(position="none", mixtures=8), "attention-stem(b=4,h=4,m=8,no-pos) w64"),
+        (AttentionStem(values="pointwise"), "attention-stem(b=4,h=4,pointwise) w64"),
+        (
+            AttentionStem(values="convolution", position="none", width=8),
+            "attention-stem(b=4,h=4,convolution,no-pos) w8",
+        ),
+    ],
+)
+def test_labels_show_what_differs_from_the_defaults(value: Any, label: str) -> None:
+    assert value.label == label
+
+
+def test_stems_of_one_network_are_one_value() -> None:
+    pointwise = AttentionStem(values="pointwise")
+    assert pointwise.mixtures == 1
+    assert pointwise == AttentionStem(values="pointwise", mixtures=1) == AttentionStem(mixtures=1)
+    assert AttentionStem() == AttentionStem(values="spatially_aware", mixtures=4)
+    assert AttentionStem(values="convolution").mixtures == 1
+    for stem in (pointwise, AttentionStem(), AttentionStem(values="convolution")):
+        assert AttentionStem.from_json(stem.canonical_json()) == stem
+        assert stem.replace(width=32).values == stem.values
+    with pytest.raises(ValidationError, match="got values=pointwise, mixtures=4"):
+        AttentionStem(values="pointwise", mixtures=4)
+    with pytest.raises(ValidationError, match="mixtures"):
+        AttentionStem(mixtures=0)
+    with pytest.raises(ValidationError):
+        AttentionStem.model_validate("attention")
 
 
 def refused(kind: Any, **fields: Any) -> str:
@@ -153,7 +238,13 @@ def test_refused_values_are_named() -> None:
         AugmentedConvolution, **whole | {"value_depth": 9}
     )
     assert "extent must be odd, got extent=6" in refused(LocalAttention, extent=6)
+    for position in ("none", "sine", "coordconv"):
+        assert f"position=relative, got content=False, position={position}" in refused(
+            LocalAttention, content=False, position=position
+        )
     assert "got width=10, heads=4" in refused(AttentionStem, width=10, heads=4)
+    assert "2 channels a head, got width=4, heads=4" in refused(AttentionStem, width=4)
+    AttentionStem(width=4, position="none")
     for ratio in (-0.1, 1.1, float("nan")):
         assert "kappa" in refused(AugmentedConvolutionRatios, kappa=ratio, upsilon=0.5)
         assert "upsilon" in refused(AugmentedConvolutionRatios, kappa=0.5, upsilon=ratio)
@@ -166,7 +257,7 @@ def test_channels_that_do_not_fit_are_named() -> None:
         (augmented(value_depth=8), 6, "got value_depth=8, channels=6"),
     ]:
         with pytest.raises(ValueError, match=message):
-            spec.resolve(channels)
+            spec.resolve(channels, 4)
         with pytest.raises(ValueError, match=message):
             spec.build(4, channels, 1, (4, 4))
     LocalAttention(heads=8, position="none").build(4, 8, 1, (4, 4))

@@ -1,0 +1,61 @@
+"""Which trainings with further seeds the finalists of a search still lack."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from nas.config import SearchConfig
+from nas.front import Candidate, candidates, pareto_front
+from nas.ledger import Evaluation
+from search_space.architecture import Architecture
+
+NOISE_STREAM = 0x401
+"""Of the search's seed: the draw of the sample that the noise is measured on."""
+
+
+def unfinished_round(
+    config: SearchConfig, trained: Sequence[Evaluation], repeated: Sequence[Evaluation]
+) -> list[tuple[Architecture, int]]:
+    """What is left of the first round of repeats that is not done: architectures and seeds.
+
+    Means move as seeds are added, so the front may change until all its members have them. The
+    rounds are gone through from the first, each with no more results in view than it began with:
+    what is trained depends neither on which of a round's jobs was the fastest, nor on where a
+    search was interrupted.
+
+    Args:
+        config: the search's.
+        trained: the search's own evaluations.
+        repeated: the repeats so far, failed ones too.
+    """
+    results = {(row.arch_id, row.seed): row for row in repeated}
+    known: dict[tuple[str, int], Evaluation] = {}  # of the rounds that are done
+    while True:
+        finalists = _finalists(config, candidates([*trained, *known.values()]), trained)
+        jobs = [
+            (architecture, config.seed + repeat)
+            for repeat in range(1, config.search.finalist_seeds)
+            for architecture in finalists
+            if (architecture.arch_id, config.seed + repeat) not in known
+        ]
+        left = [job for job in jobs if (job[0].arch_id, job[1]) not in results]
+        if left or not jobs:
+            return left
+        keys = [(architecture.arch_id, seed) for architecture, seed in jobs]
+        known |= {key: results[key] for key in keys}
+
+
+def _finalists(
+    config: SearchConfig, found: Sequence[Candidate], trained: Sequence[Evaluation]
+) -> list[Architecture]:
+    """The front's members, and a random sample of what was trained."""
+    front = pareto_front(found, dict.fromkeys(["val_accuracy", *config.objectives]))
+    if config.cost_objective not in config.objectives:
+        front += pareto_front(found, ["val_accuracy", config.cost_objective])
+    first_results = candidates(trained)
+    rng = np.random.default_rng([config.seed, NOISE_STREAM])
+    sample = rng.permutation(len(first_results))[: config.search.noise_candidates]
+    chosen = [member.architecture for member in front]
+    return list(dict.fromkeys([*chosen, *(first_results[index].architecture for index in sample)]))
