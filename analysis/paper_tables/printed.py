@@ -46,7 +46,7 @@ def printed_table(key: str) -> PrintedTable:
         KeyError: no such table.
     """
     entry = CATALOGUE[key]
-    text = (files(__package__) / "printed" / f"{key}.csv").read_text(encoding="utf-8")
+    text = (files(__package__) / "as_printed" / f"{key}.csv").read_text(encoding="utf-8")
     return PrintedTable(key, entry, tuple(map(_row, csv.DictReader(text.splitlines()))))
 
 

@@ -10,6 +10,8 @@ import yaml
 from tiny_search import ROOT, command_in, query
 
 from nas.config import load_config
+from nas.ledger import ledger_of
+from nas.run_folder import RunFolder
 from search_space.space import SearchSpace
 
 pytestmark = pytest.mark.ray
@@ -22,14 +24,20 @@ def blocks(language: str) -> list[str]:
 
 
 COMMANDS = [line.split("   #")[0].strip() for block in blocks("sh") for line in block.splitlines()]
-QUERIES = [c for c in COMMANDS if c.startswith(("nas status", "nas frontier", "nas describe"))]
+QUERIES = [
+    command
+    for command in COMMANDS
+    if command.split()[:2][-1] in {"status", "frontier", "describe", "zoo", "tables"}
+]
 SEARCHES = [c for c in COMMANDS if c.startswith("nas search")]
 RETRAININGS = [c for c in COMMANDS if c.startswith("nas retrain")]
+PICTURES = [c for c in COMMANDS if c.startswith("nas attention-maps")]
+MODEL_FILE = "runs/digits/retrain/ARCH_ID-RECIPE-seed0/model.pt"
 
 
 def test_no_command_is_left_out_here():
     makes = ["make quickstart", "make test"]
-    assert sorted(COMMANDS) == sorted([*makes, *QUERIES, *SEARCHES, *RETRAININGS])
+    assert sorted(COMMANDS) == sorted([*makes, *QUERIES, *SEARCHES, *RETRAININGS, *PICTURES])
     makefile = (ROOT / "Makefile").read_text()
     assert all(re.search(rf"^{target.split()[1]}:", makefile, re.MULTILINE) for target in makes)
 
@@ -58,6 +66,22 @@ def test_a_retraining_runs(finished_run, environment, command):
     assert "test" in done.stdout
 
 
+@pytest.mark.parametrize("command", PICTURES)
+def test_a_picture_of_attention_is_drawn(finished_run, environment, command):
+    _, ledger = ledger_of(RunFolder(finished_run / "runs" / "tiny"))
+    arch_id = next(
+        row.arch_id
+        for row in ledger.evaluations("search")
+        if set(row.architecture.primitive_types()) != {"conv"}
+    )
+    done = command_in(finished_run, environment, "retrain", "tiny", "--pick", arch_id)
+    assert done.returncode == 0, done.stderr
+    (model_file,) = finished_run.glob(f"runs/tiny/retrain/{arch_id}-*-seed0/model.pt")
+    done = query(finished_run, *shlex.split(command.replace(MODEL_FILE, str(model_file)))[1:])
+    assert done.returncode == 0, done.stderr
+    assert model_file.with_name("attention-maps.png").stat().st_size > 10_000
+
+
 def test_the_space_in_the_readme_loads():
     (text,) = blocks("yaml")
     assert SearchSpace.from_mapping(yaml.safe_load(text), "README.md").size > 100
@@ -68,7 +92,5 @@ def test_the_python_in_the_readme_runs(finished_run, monkeypatch, capsys):
     retrained = finished_run / "runs" / "tiny" / "retrain"
     model_file = min(retrained.glob("*/model.pt"))
     for block in blocks("python"):
-        exec(
-            block.replace("runs/digits/retrain/ARCH_ID-RECIPE-seed0/model.pt", str(model_file)), {}
-        )
+        exec(block.replace(MODEL_FILE, str(model_file)), {})
     assert "160308" in capsys.readouterr().out

@@ -1,0 +1,265 @@
+"""The papers' tables beside the counts: what matches is pinned, and what does not says why."""
+
+from __future__ import annotations
+
+import csv
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+import analysis.paper_tables
+from analysis.paper_tables.attention_part import attention_parts, flops_as_the_paper
+from analysis.paper_tables.catalogue import CATALOGUE, DETECTION
+from analysis.paper_tables.compared import compared_table, summary_of
+from analysis.paper_tables.figure import UNITS, Figure, PrintedCost
+from analysis.paper_tables.printed import NAMING, printed_table
+from analysis.paper_tables.shown import RESULT_HEADINGS
+from search_space.cost import network_costs
+from search_space.counts import convolution_counts
+from search_space.zoo import ZOO
+
+COMPARED = {key: compared_table(key) for key in CATALOGUE}
+CSV_FOLDER = Path(analysis.paper_tables.__path__[0]) / "as_printed"
+
+# Tables in which every row prints a cost of a network that is counted here.
+COUNTED = [
+    *("aacn1", "aacn2", "aacn3", "aacn4", "aacn6", "aacn9"),
+    *("sasa1", "sasa3", "sasa4", "sasa5", "sasa6", "sasa7"),
+]
+
+FOOTNOTED = {
+    "aacn1": {"AA-Wide-ResNet": {"params", "flops_paper"}},
+    "aacn3": {f"AA-ResNet-{depth}": {"flops_paper"} for depth in (34, 50, 101, 152)},
+    "aacn4": {f"AA-MnasNet-{width}": {"flops_paper"} for width in ("0.75", "1.0", "1.25", "1.4")},
+    "aacn6": {f"kappa = upsilon = {r}": {"flops_paper"} for r in ("0.25", "0.5", "0.75", "1.0")},
+    "aacn9": {row.printed.name: {"flops_paper"} for row in COMPARED["aacn9"].rows},
+    "sasa5": {"none": {"flops_paper"}, "absolute": {"flops_paper"}},
+}
+
+TRUNCATED = {
+    ("aacn1", "SE-Wide-ResNet"),
+    ("aacn3", "AA-ResNet-34"),
+    ("aacn4", "MnasNet-1.4"),
+    ("aacn6", "kappa = upsilon = 0.5"),
+    ("sasa1", "38, conv-stem + attention"),
+    ("sasa1", "38, full attention"),
+    ("sasa3", "conv 3 4; attention 1 2"),
+    ("sasa6", "q.r"),
+}
+
+# GFLOPs: all that this project counts, and without Q K^T and with q.r from the embeddings' rows.
+AS_THE_PAPER = {
+    "aa_resnet34": ("7.300", "7.085"),
+    "aa_resnet50": ("8.521", "8.305"),
+    "aa_resnet101": ("16.617", "16.041"),
+    "aa_resnet152": ("24.664", "23.727"),
+    "aa_resnet50_k025": ("8.104", "7.889"),
+    "aa_resnet50_k050": ("7.538", "7.320"),
+    "aa_resnet50_k075": ("7.082", "6.837"),
+    "aa_resnet50_k100": ("6.727", "6.428"),
+    "aa_wide_resnet28_10": ("13.628", "10.953"),
+    "aa_mnasnet_075": ("0.586", "0.503"),
+    "aa_mnasnet_100": ("0.819", "0.707"),
+    "aa_mnasnet_125": ("1.262", "1.120"),
+    "aa_mnasnet_140": ("1.468", "1.310"),
+}
+
+
+# What is carried over from the papers
+
+
+def test_there_is_a_file_for_each_table_and_no_other() -> None:
+    assert {path.stem for path in CSV_FOLDER.glob("*")} == set(CATALOGUE)
+    assert [sum(key.startswith(paper) for key in CATALOGUE) for paper in ("aacn", "sasa")] == [9, 7]
+
+
+@pytest.mark.parametrize("key", CATALOGUE)
+def test_every_column_and_every_network_is_known(key: str) -> None:
+    with (CSV_FOLDER / f"{key}.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert rows
+    assert set(rows[0]) <= {*NAMING, *UNITS, *RESULT_HEADINGS}
+    for row in rows:
+        assert None not in row
+        assert row["confidence"] in {"sourced", "recalled"}
+        assert row["network"] in ZOO or (CATALOGUE[key].note == DETECTION and not row["network"])
+
+
+def test_a_figure_keeps_its_printed_digits() -> None:
+    cost = printed_table("aacn4").rows[3].costs["flops_paper"]
+    assert str(cost) == "0.70 G"
+    assert cost.last_digit == Decimal("0.01")
+    params = printed_table("aacn9").rows[2].costs["params"]
+    assert str(params) == "190 k"
+    assert params.last_digit == 10
+
+
+# When a count meets a printed figure
+
+
+@pytest.mark.parametrize(
+    ("column", "printed", "counted", "verdict"),
+    [
+        ("params_m", "14.1", 14_149_999, "matches"),
+        ("params_m", "14.1", 14_050_000, "matches"),
+        ("params_m", "14.1", 14_049_999, "differs"),
+        ("params_m", "14.1", 14_150_000, "truncated"),
+        ("params_m", "14.1", 14_199_999, "truncated"),
+        ("params_m", "14.1", 14_200_000, "differs"),
+        ("params_k", "1.9e2", 194_999, "matches"),
+        ("params_k", "190", 191_656, "differs"),
+        ("memory_kb", "600", 2 * 8 * 196**2, "matches"),
+        ("memory_mb", "6", 6_000_000, "matches"),
+        ("memory_mb", "6", 5_700_000, "differs"),
+        ("gflops", "7.1", 7_200_000_000, "matches"),
+        ("gflops", "7.1", 7_000_000_000, "matches"),
+        ("gflops", "7.1", 7_200_000_001, "differs"),
+        ("gflops", "0.70", 711_000_000, "differs"),
+        ("mflops", "3.9e2", 380_000_000, "matches"),
+        ("mflops", "3.9e2", 379_999_999, "differs"),
+    ],
+)
+def test_verdict_of_a_figure(column: str, printed: str, counted: int, verdict: str) -> None:
+    assert Figure(PrintedCost(UNITS[column], Decimal(printed)), counted).verdict == verdict
+
+
+def test_a_difference_is_shown_signed_in_the_unit() -> None:
+    figure = Figure(PrintedCost(UNITS["mflops"], Decimal("40")), 61_184_256)
+    assert figure.shown_difference(figure.counted) == "+21.2"
+    assert figure.shown_difference(39_977_728) == "+0.0"
+    assert figure.shown_difference(38_000_000) == "-2.0"
+
+
+# What matches
+
+
+@pytest.mark.parametrize("key", COUNTED)
+def test_every_row_matches_or_has_a_footnote_with_its_figures(key: str) -> None:
+    table = COMPARED[key]
+    for row in table.rows:
+        assert row.verdict is not None
+        if not row.footnotes:
+            assert row.verdict.startswith("matches")
+        for cost, letter in row.footnotes.items():
+            figure, text = row.figures[cost], table.footnotes[letter]
+            measured = row.flops_as_the_paper if cost == "flops_paper" else None
+            shown = f"{figure.counted:,}" if cost == "params" else None
+            assert row.printed.name in text
+            assert (shown or figure.unit.shown(measured or figure.counted)) in text
+            assert f"footnote {letter}" in row.verdict
+
+
+def test_the_rows_that_have_footnotes() -> None:
+    found = {
+        key: {row.printed.name: set(row.footnotes) for row in table.rows if row.footnotes}
+        for key, table in COMPARED.items()
+    }
+    assert {key: rows for key, rows in found.items() if rows} == FOOTNOTED
+    truncated = {
+        (key, row.printed.name)
+        for key, table in COMPARED.items()
+        for row in table.rows
+        if "(params truncated)" in (row.verdict or "")
+    }
+    assert truncated == TRUNCATED
+    summary = summary_of(COMPARED.values())
+    assert (summary.compared, summary.matching) == (71, 51)
+    assert {key: set(names) for key, names in summary.footnoted.items()} == {
+        key: set(rows) for key, rows in FOOTNOTED.items()
+    }
+
+
+def test_the_counts_are_the_networks_own() -> None:
+    for table in COMPARED.values():
+        for row in table.rows:
+            if row.counted is None or row.printed.part:
+                continue
+            named = ZOO[str(row.printed.network)]
+            costs = network_costs(named.at_width(1.0), named.task)
+            expected = {"params": costs.params, "flops_paper": costs.flops_paper}
+            assert row.counted.costs == expected
+            assert row.counted.arch_id == named.at_width(1.0).arch_id
+
+
+@pytest.mark.parametrize("key", ["aacn5", "aacn8", "sasa2"])
+def test_detection_is_not_counted(key: str) -> None:
+    assert COMPARED[key].printed.entry.note == DETECTION
+    assert all(row.counted is None and row.verdict is None for row in COMPARED[key].rows)
+
+
+# As the paper seems to count
+
+
+@pytest.mark.parametrize("network", AS_THE_PAPER)
+def test_flops_as_the_paper_seems_to_count(network: str) -> None:
+    named = ZOO[network]
+    architecture = named.at_width(1.0)
+    flops = network_costs(architecture, named.task).flops_paper
+    recount = flops_as_the_paper(architecture, named.task, flops)
+    assert recount is not None
+    assert (f"{flops / 1e9:.3f}", f"{recount / 1e9:.3f}") == AS_THE_PAPER[network]
+
+
+def test_every_augmented_row_with_printed_flops_has_such_a_count() -> None:
+    found = {
+        row.printed.network
+        for table in COMPARED.values()
+        for row in table.rows
+        if row.flops_as_the_paper is not None and not row.printed.part
+    }
+    assert found == set(AS_THE_PAPER)
+    for network in ("resnet50", "mnasnet_100", "sasa_resnet50"):
+        named = ZOO[network]
+        assert flops_as_the_paper(named.at_width(1.0), named.task, 1) is None
+
+
+def test_footnotes_say_what_is_measured() -> None:
+    assert "kappa = upsilon = 1.0: 6.428 (+0.128)" in COMPARED["aacn6"].footnotes["a"]
+    assert COMPARED["aacn6"].footnotes["a"].endswith("not explained: kappa = upsilon = 1.0.")
+    assert "not explained" not in COMPARED["aacn3"].footnotes["a"]
+    wide = COMPARED["aacn1"].footnotes["a"]
+    for figure in ("36,058,868", "36.2 M", "36,278,356", "36,536,916", "36.3 M", "36,317,428"):
+        assert figure in wide
+    sasa = COMPARED["sasa5"].footnotes["a"]
+    for figure in ("6.779 G", "6.9 G", "(-0.121)", "0.187 G", "0.1 G", "0.2 G"):
+        assert figure in sasa
+
+
+# AACN Table 9
+
+
+def test_the_attention_of_aa_resnet_50() -> None:
+    rows = {row.printed.part: row.counted for row in COMPARED["aacn9"].rows}
+    costs = {part: counted.costs for part, counted in rows.items() if counted}
+    assert {part: each["params"] for part, each in costs.items()} == {
+        "stage 2": 43_464,
+        "stage 3": 90_088,
+        "stage 4": 191_656,
+        "total": 1_289_352,
+        "max": 1_289_352,
+    }
+    map_bytes = 2 * 8 * 196**2, 2 * 8 * 49**2
+    assert costs["stage 3"]["memory"] == costs["max"]["memory"] == map_bytes[0]
+    assert costs["stage 4"]["memory"] == map_bytes[1]
+    assert costs["total"]["memory"] == 10 * map_bytes[0] + 3 * map_bytes[1]
+    # Stage 3 by hand: projections of 256 channels to 2 * 160 + 24, Q K^T and q.r, A V, W_O.
+    projected, products = 196 * (256 * 344 + 24 * 24), 196 * 196 * 160
+    values = 196 * 196 * 24
+    assert costs["stage 3"]["flops_paper"] == 2 * (projected + 2 * products + values)
+    assert rows["stage 3"] is not None
+    assert rows["stage 3"].flops_as_the_paper == 2 * (projected + values + 196 * (27 + 27) * 160)
+
+
+def test_the_attention_is_the_primitive_without_its_convolution() -> None:
+    named = ZOO["aa_resnet50"]
+    architecture = named.at_width(1.0)
+    parts = attention_parts(architecture, named.task)
+    layers = {n: sum(p.layers for p in parts if p.stage == n) for n in (2, 3, 4)}
+    assert layers == {2: 4, 3: 6, 4: 3}
+    assert len({p.counts for p in parts if p.stage == 2}) == 1
+    block = architecture.stages[2].blocks[1]
+    whole = block.counts(256, 256, 1, (14, 14))
+    beside = convolution_counts(256, 256 - 24, 3, (14, 14))
+    (part,) = {p.counts for p in parts if p.stage == 3}
+    assert (part.params + beside.params, part.macs + beside.macs) == (whole.params, whole.macs)
