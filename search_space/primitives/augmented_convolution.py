@@ -7,6 +7,7 @@ layer of its appendix A.3. Where the paper is silent:
   stride, so that both branches have one output size. Pooling averages real pixels only.
 * ``key_depth_per_head >= 20`` holds on every data set: the paper's parameter tables fit only then.
 * The attention's table of relative positions belongs to one map size, as in the paper.
+* Absolute positions are those of the map that is attended over, after any pooling.
 """
 
 from __future__ import annotations
@@ -120,6 +121,11 @@ class AugmentedConvolution(Primitive):
         return self.replace(kernel=3) if self.value_depth == channels else self
 
     @property
+    def qkv_depth(self) -> int:
+        """Channels of queries, keys and values together."""
+        return 2 * self.key_depth + self.value_depth
+
+    @property
     def label(self) -> str:
         """Such as ``aa(dk=32,dv=32,h=4)``."""
         extras = [f"k={self.kernel}"] if self.kernel != 3 else []
@@ -161,7 +167,7 @@ class AugmentedConvolution(Primitive):
         seen_channels = encoded_channels(self.position, in_channels)
         return (
             convolved
-            + convolution_counts(seen_channels, self._qkv_depth, 1, attention_hw, bias=True)
+            + convolution_counts(seen_channels, self.qkv_depth, 1, attention_hw, bias=True)
             + attention_counts(
                 height * width,
                 height * width,
@@ -184,7 +190,7 @@ class AugmentedConvolution(Primitive):
         """
         out_hw, attention_hw = strided(input_hw, stride), self.attention_hw(stride, input_hw)
         out_pixels, pixels = out_hw[0] * out_hw[1], attention_hw[0] * attention_hw[1]
-        projected = self._qkv_depth * pixels
+        projected = self.qkv_depth * pixels
         probabilities = self.heads * pixels * pixels
         out, values = out_channels * out_pixels, self.value_depth * pixels
         saved = projected + self.key_depth * pixels + probabilities + values + out
@@ -199,10 +205,6 @@ class AugmentedConvolution(Primitive):
     def attention_hw(self, stride: int, input_hw: tuple[int, int]) -> tuple[int, int]:
         """The map that is attended over, where the input's is ``input_hw``."""
         return strided(strided(input_hw, stride), 2 if self.downsample else 1)
-
-    @property
-    def _qkv_depth(self) -> int:
-        return 2 * self.key_depth + self.value_depth
 
 
 class AugmentedConvolution2d(nn.Module):
@@ -228,11 +230,8 @@ class AugmentedConvolution2d(nn.Module):
         )
         self.attention_hw = height, width = spec.attention_hw(stride, input_hw)
         self.encode = position_encoding(spec.position, in_channels, self.attention_hw)
-        self.qkv = projection(
-            encoded_channels(spec.position, in_channels),
-            2 * spec.key_depth + spec.value_depth,
-            bias=True,
-        )
+        seen_channels = encoded_channels(spec.position, in_channels)
+        self.qkv = projection(seen_channels, spec.qkv_depth, bias=True)
         self.mix_heads = projection(spec.value_depth, spec.value_depth, bias=True)
         head_width = spec.key_depth // spec.heads
         self.row_embedding: nn.Parameter | None = None

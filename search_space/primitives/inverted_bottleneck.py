@@ -24,12 +24,12 @@ from search_space.counts import (
     strided,
 )
 from search_space.primitives.augmented_convolution import (
-    AttentionPosition,
     AugmentedConvolution,
     AugmentedConvolutionRatios,
     Rounding,
 )
 from search_space.primitives.convolution import convolution, depthwise_convolution, odd_kernel
+from search_space.primitives.positions import AttentionPosition
 from search_space.primitives.primitive import Description, Primitive
 
 MNASNET_FAMILY = ("mnasnet",)

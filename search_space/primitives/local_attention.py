@@ -12,6 +12,7 @@ equation 3. Where it differs from the paper, or the paper is silent:
 * The 2x2 average pooling that takes a stride keeps a last odd row or column (as a strided
   convolution does), averaging the pixels that are there.
 * Without the content term (``content = False``, Table 6) there is no W_K.
+* The sinusoids of Table 5 are added to the input of the projections.
 """
 
 from __future__ import annotations
@@ -89,6 +90,11 @@ class LocalAttention(Primitive):
         return self.replace(**inert) if inert else self
 
     @property
+    def projections(self) -> int:
+        """How many there are of W_Q, W_V and, with content, W_K."""
+        return 3 if self.content else 2
+
+    @property
     def label(self) -> str:
         """Such as ``attn(k=7,h=8)``, and what differs from the defaults."""
         extras = position_labels(self.position)
@@ -125,7 +131,7 @@ class LocalAttention(Primitive):
         relative = self.position == "relative"
         projected = convolution_counts(
             encoded_channels(self.position, in_channels),
-            self._projections * out_channels,
+            self.projections * out_channels,
             1,
             input_hw,
         )
@@ -153,7 +159,7 @@ class LocalAttention(Primitive):
         dense = local_implementation(*input_hw, self.extent, self.border) == "dense"
         probabilities = self.heads * pixels * (pixels if dense else self.extent * self.extent)
         seen = encoded_channels(self.position, in_channels) * pixels
-        projected = self._projections * out_channels * pixels
+        projected = self.projections * out_channels * pixels
         out = out_channels * pixels
         saved = projected + probabilities + (2 * out if self.scaled else out)
         if self.position in ("sine", "coordconv"):
@@ -163,11 +169,6 @@ class LocalAttention(Primitive):
             saved += out_channels * pooled_hw[0] * pooled_hw[1]
         inside, after = probabilities + out + projected, projected + max(projected, seen)
         return TrainingBytes(FLOAT_BYTES * saved, FLOAT_BYTES * max(inside, after))
-
-    @property
-    def _projections(self) -> int:
-        """W_Q, W_V and, with content, W_K."""
-        return 3 if self.content else 2
 
 
 class LocalAttention2d(nn.Module):
@@ -189,7 +190,7 @@ class LocalAttention2d(nn.Module):
         self.spec = spec
         self.encode = position_encoding(spec.position, in_channels, input_hw)
         seen_channels = encoded_channels(spec.position, in_channels)
-        self.qkv = projection(seen_channels, (3 if spec.content else 2) * out_channels, bias=False)
+        self.qkv = projection(seen_channels, spec.projections * out_channels, bias=False)
         head_width = out_channels // spec.heads
         self.scale = head_width**-0.5
         self.row_embedding: nn.Parameter | None = None
@@ -209,7 +210,7 @@ class LocalAttention2d(nn.Module):
     def attention_inputs(self, x: Tensor) -> AttentionInputs:
         """What the layer's input ``[B, C_in, H, W]`` gives to the attention operator."""
         spec = self.spec
-        parts = self.qkv(self.encode(x)).chunk(3 if spec.content else 2, dim=1)
+        parts = self.qkv(self.encode(x)).chunk(spec.projections, dim=1)
         q, *keys, v = (part.unflatten(1, (spec.heads, -1)) for part in parts)
         if spec.scaled:
             q = q * self.scale
@@ -236,6 +237,7 @@ class LocalAttention2d(nn.Module):
         if rows is None or columns is None or self.spec.layout == "per_head":
             return rows, columns
         filled = F.pad(rows, (0, columns.shape[2])), F.pad(columns, (rows.shape[2], 0))
-        by_head = (table[0].unflatten(1, (self.spec.heads, -1)).transpose(0, 1) for table in filled)
-        first, second = by_head
+        first, second = (
+            table[0].unflatten(1, (self.spec.heads, -1)).transpose(0, 1) for table in filled
+        )
         return first, second

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from search_space.primitives.augmented_convolution import AttentionPosition
+from search_space.primitives.positions import AttentionPosition
 from search_space.primitives.recalibration import (
     BlockAttentionRatio,
     BottleneckAttentionRatio,

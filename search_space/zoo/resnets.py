@@ -16,7 +16,7 @@ from search_space.primitives import (
     LocalAttention,
     Stem,
 )
-from search_space.primitives.augmented_convolution import AttentionPosition
+from search_space.primitives.positions import AttentionPosition
 from search_space.primitives.primitive import Description
 from search_space.primitives.recalibration import Recalibration, RecalibrationDescription
 from search_space.zoo.width import scaled

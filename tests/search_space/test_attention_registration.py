@@ -51,7 +51,7 @@ ALL_CHECKS = (*QUICK_CHECKS, "test_aot_dispatch_dynamic")
     [
         (0, "masked", "contiguous", ALL_CHECKS),
         (0, "masked", "channels last", QUICK_CHECKS),
-        (3, "masked", "contiguous", ALL_CHECKS),  # dense on this map
+        (3, "masked", "contiguous", QUICK_CHECKS),  # dense on this map, as global attention is
         (3, "masked", "channels last", QUICK_CHECKS),
         (1, "masked", "contiguous", ALL_CHECKS),  # by shifts on this map
         (3, "zeros", "contiguous", QUICK_CHECKS),

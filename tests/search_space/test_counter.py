@@ -1,4 +1,4 @@
-"""The counter: by arithmetic on every primitive, operator by operator, and without a trace."""
+"""The counter: in numbers written out by hand, and operator by operator."""
 
 from __future__ import annotations
 
@@ -14,94 +14,33 @@ from search_space.cost import Counts, count_module, network_costs
 from search_space.primitives import (
     AttentionStem,
     AugmentedConvolution,
-    Convolution,
     ConvolutionStem,
     LocalAttention,
-    Primitive,
 )
-from tests.search_space import closed_form
 from tests.search_space.own_primitive import LogSigmoid
-
-SHAPES = [(5, 7), (8, 8), (1, 4), (9, 11)]
-
-PRIMITIVES: list[Primitive] = [
-    *(Convolution(kernel=kernel) for kernel in (1, 3, 5)),
-    *(
-        LocalAttention(extent=extent, heads=heads, position=position, border=border)
-        for extent, heads, position, border in [
-            (1, 2, "relative", "masked"),
-            (3, 4, "relative", "masked"),
-            (3, 4, "none", "masked"),
-            (5, 2, "relative", "zeros"),
-            (7, 2, "none", "zeros"),
-            (13, 3, "relative", "masked"),
-        ]
-    ),
-    *(
-        AugmentedConvolution(
-            kernel=kernel,
-            key_depth=d_k,
-            value_depth=d_v,
-            heads=heads,
-            position=position,
-            downsample=downsample,
-        )
-        for kernel, d_k, d_v, heads, position, downsample in [
-            (3, 8, 4, 2, "relative", False),
-            (3, 8, 4, 2, "none", False),
-            (5, 12, 12, 3, "relative", False),
-            (1, 20, 1, 1, "relative", True),
-            (3, 8, 12, 4, "none", True),
-        ]
-    ),
-]
-
-
-@pytest.mark.parametrize("stride", [1, 2, 3])
-@pytest.mark.parametrize("hw", SHAPES)
-@pytest.mark.parametrize("primitive", PRIMITIVES, ids=lambda primitive: primitive.label)
-def test_primitives_by_arithmetic(primitive: Primitive, hw: tuple[int, int], stride: int) -> None:
-    module = primitive.build(6, 12, stride, hw)
-    wanted = closed_form.primitive_counts(primitive, 6, 12, stride, hw)
-    assert count_module(module, (6, *hw)) == wanted
-
-
-@pytest.mark.parametrize("hw", [(8, 12), (4, 4), (12, 4)])
-@pytest.mark.parametrize(
-    "stem",
-    [
-        ConvolutionStem(width=12),
-        ConvolutionStem(width=8, kernel=3, stride=1, pool=False),
-        AttentionStem(width=12),
-        AttentionStem(width=8, heads=1, mixtures=1, block=2),
-        AttentionStem(width=8, heads=8, mixtures=5, block=4),
-    ],
-    ids=lambda stem: stem.label,
-)
-def test_stems_by_arithmetic(stem: ConvolutionStem | AttentionStem, hw: tuple[int, int]) -> None:
-    assert count_module(stem.build(3), (3, *hw)) == closed_form.stem_counts(stem, 3, hw)
 
 
 def test_arithmetic_written_out() -> None:
-    """The closed form itself, in numbers."""
-    local = LocalAttention(extent=3, heads=2)
-    assert closed_form.primitive_counts(local, 5, 4, 1, (6, 7)) == Counts(
+    """Three layers in numbers, by hand."""
+    local = LocalAttention(extent=3, heads=2).build(5, 4, 1, (6, 7))
+    assert count_module(local, (5, 6, 7)) == Counts(
         params=5 * 12 + 3 * 2 * 2,  # two heads' tables, of 3 rows and 3 columns, of 1 each
         macs=42 * 5 * 12 + 42 * 9 * (4 + 4 + 4),  # q.k, q.r, A.v at 9 positions, borders too
         activations=42 * 12 + 42 * 9 * 2 + 42 * 4,
     )
     augmented = AugmentedConvolution(
         kernel=3, key_depth=6, value_depth=4, heads=2, position="relative", downsample=False
-    )
-    assert closed_form.primitive_counts(augmented, 5, 10, 2, (6, 7)) == Counts(
+    ).build(5, 10, 2, (6, 7))
+    assert count_module(augmented, (5, 6, 7)) == Counts(
         params=9 * 5 * 6 + (5 * 16 + 16) + (4 * 4 + 4) + (5 + 7) * 3,
         macs=12 * 9 * 5 * 6 + 12 * 5 * 16 + 12 * 12 * (6 + 6 + 4) + 12 * 4 * 4,
         activations=12 * 6 + 12 * 16 + (12 * 12 * 2 + 12 * 4) + 12 * 4,
     )
-    stem = AttentionStem(width=8, heads=2, mixtures=3, block=4)
-    assert closed_form.stem_counts(stem, 3, (8, 4)) == Counts(
-        params=3 * 8 * (2 + 3) + (4 + 4 + 3) * 4 + 16,
-        macs=32 * 3 * 8 * (2 + 3) + 32 * 16 * (8 + 8),
+    stem = AttentionStem(width=8, heads=2, mixtures=3, block=4).build(3)
+    assert count_module(stem, (3, 8, 4)) == Counts(
+        # Beside the mixtures' embeddings, two heads' tables of 7 rows and 7 columns, of 2 each.
+        params=3 * 8 * (2 + 3) + (4 + 4 + 3) * 4 + 2 * (7 + 7) * 2 + 16,
+        macs=32 * 3 * 8 * (2 + 3) + 32 * 16 * (8 + 8 + 8),
         activations=32 * 8 * (2 + 3) + 32 * 16 * 2 + 32 * 8,
     )
 

@@ -98,7 +98,7 @@ def test_convolutions(primitive: Primitive, in_channels: int, stride: int, hw: A
     assert_primitive(primitive, in_channels, stride, hw)
 
 
-@examples(120)
+@examples(90)
 @given(
     primitive=augmented_convolutions,
     in_channels=st.integers(1, 9),
@@ -111,7 +111,7 @@ def test_augmented_convolutions(
     assert_primitive(primitive, in_channels, stride, hw)
 
 
-@examples(120)
+@examples(90)
 @given(primitive=local_attentions, in_channels=st.integers(1, 9), stride=st.integers(1, 3), hw=MAPS)
 def test_local_attentions(primitive: Primitive, in_channels: int, stride: int, hw: Any) -> None:
     assert_primitive(primitive, in_channels, stride, hw)
