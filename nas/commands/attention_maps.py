@@ -71,7 +71,8 @@ def show_attention_maps(
     heads, height, width = maps.maps.shape[1:]
     console.print(caption, highlight=False, markup=False)
     console.print(
-        f"{maps.layer}: {maps.kind} attention, {heads} heads, map of {height} x {width}; drawn in "
+        f"{maps.layer}: {maps.kind} attention, {heads} {'heads' if heads > 1 else 'head'}, map of "
+        f"{height} x {width}; drawn in "
         f"{target}",
         highlight=False,
         markup=False,

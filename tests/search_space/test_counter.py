@@ -14,6 +14,7 @@ from search_space.cost import Counts, count_module, network_costs
 from search_space.primitives import (
     AttentionStem,
     AugmentedConvolution,
+    Convolution,
     ConvolutionStem,
     LocalAttention,
 )

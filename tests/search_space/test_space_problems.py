@@ -62,7 +62,8 @@ PROBLEMS: list[tuple[Any, list[str]]] = [
     (
         stage_with(zzz=2),
         [
-            "stages[0].zzz: unknown key; known: depth, overrides, primitive, recalibration, stride, width"
+            "stages[0].zzz: unknown key; known: depth, overrides, primitive, recalibration, "
+            "stride, width"
         ],
     ),
     (
@@ -87,7 +88,8 @@ PROBLEMS: list[tuple[Any, list[str]]] = [
         stage_with(primitive={"type": "pooling"}),
         [
             "stages[0].primitive[0].type: unknown primitive type 'pooling'; known: conv, "
-            "augmented_conv, identity, inverted_bottleneck, local_attention (your own: type: my_package.module:Class)"
+            "augmented_conv, identity, inverted_bottleneck, local_attention "
+            "(your own: type: my_package.module:Class)"
         ],
     ),
     (
