@@ -5,7 +5,7 @@ Sources: He et al. 2015; AACN (arXiv 1904.09925) section 4.2; SASA (arXiv 1906.0
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 
 from search_space.architecture import Architecture, Stage
 from search_space.primitives import (
@@ -103,6 +103,8 @@ def _network(
     recalibration: RecalibrationDescription | None = None,
     width: float,
 ) -> Architecture:
+    if depth not in DEPTHS:
+        raise ValueError(f"depth must be one of {', '.join(map(str, DEPTHS))}, got {depth}")
     basic = depth == 34
     expansion = 1 if basic else 4
     stem = stem or ConvolutionStem()
@@ -112,13 +114,14 @@ def _network(
     for group, blocks in zip(GROUPS, DEPTHS[depth], strict=True):
         stage_width = scaled(GROUP_WIDTHS[group], width)
         primitive = primitive_of_group(group).resolve(stage_width, channels)
+        inputs = (channels, *(stage_width * expansion,) * (blocks - 1))
         channels = stage_width * expansion
         stages.append(
             Stage(
                 width=stage_width,
                 stride=2 if group > 1 else 1,
                 blocks=(primitive,) * blocks,
-                recalibration=_recalibrations(recalibration, channels, blocks, group),
+                recalibration=_recalibrations(recalibration, channels, inputs, group),
             )
         )
     return Architecture(
@@ -130,12 +133,12 @@ def _network(
 
 
 def _recalibrations(
-    description: RecalibrationDescription | None, channels: int, blocks: int, group: int
+    description: RecalibrationDescription | None, channels: int, inputs: Sequence[int], group: int
 ) -> tuple[Recalibration | None, ...]:
-    """Of each block of a group whose blocks put out ``channels``."""
-    found = description.resolve(channels, channels) if description else None
-    if found is None:
+    """Of each block of a group: they put out ``channels`` and take in ``inputs``."""
+    each = [description.resolve(channels, block_in) for block_in in inputs] if description else []
+    if not any(each):
         return ()
-    if found.placement == "branch":
-        return (found,) * blocks
-    return () if group == GROUPS[-1] else (*(None,) * (blocks - 1), found)
+    if each[-1] is not None and each[-1].placement == "stage":
+        return () if group == GROUPS[-1] else (*(None,) * (len(inputs) - 1), each[-1])
+    return tuple(each)

@@ -36,14 +36,15 @@ def wide_resnet(
     for index, base in enumerate(STAGE_WIDTHS):
         stage_width = scaled(base, width)
         primitive = description.resolve(stage_width, channels)
+        inputs = (channels, *(stage_width,) * (BLOCKS - 1))
+        each = [recalibration.resolve(stage_width, i) for i in inputs] if recalibration else []
         channels = stage_width
-        found = recalibration.resolve(channels, channels) if recalibration else None
         stages.append(
             Stage(
                 width=stage_width,
                 stride=2 if index else 1,
                 blocks=(primitive,) * BLOCKS,
-                recalibration=(found,) * BLOCKS if found else (),
+                recalibration=tuple(each),
             )
         )
     return Architecture(family="wide_resnet", stem=stem, stages=tuple(stages))
