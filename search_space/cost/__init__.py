@@ -1,7 +1,7 @@
 """What an architecture costs: in closed form, by tracing, and by measuring."""
 
-from search_space.cost.count import count_module
 from search_space.cost.network import Costs, PartCosts, network_costs, peak_memory_bytes
+from search_space.cost.tracing import count_module
 from search_space.counts import Counts
 
 __all__ = [

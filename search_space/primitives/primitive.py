@@ -76,7 +76,7 @@ class Primitive(Description):
         Raises:
             ValueError: it has to be traced, and uses an operator that has no cost rule.
         """
-        from search_space.cost.traced import traced_counts  # noqa: PLC0415 (built from primitives)
+        from search_space.cost.own_types import traced_counts  # noqa: PLC0415 (built from primitives)
 
         return traced_counts(self, in_channels, out_channels, stride, input_hw)
 
@@ -84,6 +84,6 @@ class Primitive(Description):
         self, in_channels: int, out_channels: int, stride: int, input_hw: tuple[int, int]
     ) -> TrainingBytes:
         """What the module that :meth:`build` makes keeps and needs of memory in training."""
-        from search_space.cost.traced import traced_bytes  # noqa: PLC0415 (built from primitives)
+        from search_space.cost.own_types import traced_bytes  # noqa: PLC0415 (built from primitives)
 
         return traced_bytes(self, in_channels, out_channels, stride, input_hw)

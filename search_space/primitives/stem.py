@@ -44,12 +44,12 @@ class Stem(Value):
         Raises:
             ValueError: it has to be traced, and uses an operator that has no cost rule.
         """
-        from search_space.cost.traced import traced_stem_counts  # noqa: PLC0415 (built from stems)
+        from search_space.cost.own_types import traced_stem_counts  # noqa: PLC0415 (built from stems)
 
         return traced_stem_counts(self, in_channels, input_hw)
 
     def training_bytes(self, in_channels: int, input_hw: tuple[int, int]) -> TrainingBytes:
         """What the module that :meth:`build` makes keeps and needs of memory in training."""
-        from search_space.cost.traced import traced_stem_bytes  # noqa: PLC0415 (built from stems)
+        from search_space.cost.own_types import traced_stem_bytes  # noqa: PLC0415 (built from stems)
 
         return traced_stem_bytes(self, in_channels, input_hw)

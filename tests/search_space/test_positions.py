@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from search_space.cost.count import count_module
+from search_space.cost.tracing import count_module
 from search_space.counts import NOTHING
 from search_space.primitives import AttentionStem, AugmentedConvolution, LocalAttention
 from search_space.primitives.positions import (

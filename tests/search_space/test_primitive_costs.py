@@ -13,8 +13,8 @@ from torch import nn
 
 from search_space.architecture import Architecture, Stage, Task
 from search_space.cost import network_costs
-from search_space.cost.count import count_module
 from search_space.cost.memory import saved_bytes
+from search_space.cost.tracing import count_module
 from search_space.primitives import (
     AttentionStem,
     AugmentedConvolution,

@@ -12,8 +12,8 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
-from search_space.cost.count import count_module
 from search_space.cost.memory import saved_bytes
+from search_space.cost.tracing import count_module
 from search_space.primitives.recalibration import (
     RECALIBRATION_DESCRIPTIONS,
     RECALIBRATIONS,

@@ -66,7 +66,7 @@ class Recalibration(RecalibrationDescription):
         Raises:
             ValueError: it has to be traced, and uses an operator that has no cost rule.
         """
-        from search_space.cost.traced import (  # noqa: PLC0415 (built from recalibrations)
+        from search_space.cost.own_types import (  # noqa: PLC0415 (built from recalibrations)
             traced_recalibration_counts,
         )
 
@@ -77,7 +77,7 @@ class Recalibration(RecalibrationDescription):
 
         It keeps its input too, which is not counted here: whoever makes a tensor counts it.
         """
-        from search_space.cost.traced import (  # noqa: PLC0415 (built from recalibrations)
+        from search_space.cost.own_types import (  # noqa: PLC0415 (built from recalibrations)
             traced_recalibration_bytes,
         )
 

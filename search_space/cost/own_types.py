@@ -8,8 +8,8 @@ from functools import cache
 import torch
 from torch import nn
 
-from search_space.cost.count import count_module
 from search_space.cost.memory import saved_bytes
+from search_space.cost.tracing import count_module
 from search_space.counts import FLOAT_BYTES, Counts, TrainingBytes
 from search_space.primitives import Primitive, Recalibration, Stem
 
