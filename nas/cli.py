@@ -76,7 +76,7 @@ def describe(
     image: Annotated[
         str, typer.Option(help="Channels, height, width in pixels, such as 3x224x224.")
     ] = "",
-    classes: Annotated[int, typer.Option(help="Classes.")] = 0,
+    classes: Annotated[int | None, typer.Option(help="Classes.")] = None,
     as_json: AsJson = False,
     runs: Runs = RUNS,
 ) -> None:
@@ -133,7 +133,7 @@ def retrain(
 def attention_maps(
     model_file: Annotated[Path, typer.Argument(help="A model.pt that `nas retrain` wrote.")],
     image: Annotated[
-        str, typer.Option(help="validation:INDEX, test:INDEX or an image file.")
+        str, typer.Option(help="validation:INDEX or an image file.")
     ] = "validation:0",
     pixels: Annotated[
         str, typer.Option(help="'row,column row,column', from 0; else the quadrants' centres.")

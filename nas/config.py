@@ -136,7 +136,8 @@ class SearchConfig(Value):
     def _zero_init_where_it_can_be(self) -> SearchConfig:
         family = self.space.get("family", "resnet")
         for section in ("proxy", "retrain"):
-            if getattr(self, section).zero_init_residual and family in FAMILIES:
+            # a tuple, since what stands there may be no name, nor hashable: the space says so
+            if getattr(self, section).zero_init_residual and family in tuple(FAMILIES):
                 check_zero_init(family, f"{section}.zero_init_residual")
         return self
 

@@ -7,8 +7,10 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from textwrap import shorten
+from typing import Any, TypeVar
 
+from pydantic import ValidationError
 from torch import nn
 
 from nas.config import SearchConfig
@@ -17,9 +19,13 @@ from nas.run_folder import RunError, RunFolder, write_whole
 from search_space.architecture import Architecture, Task
 from search_space.cost import network_costs
 from search_space.networks import build
+from search_space.reading import explain
 from trainers import CheckpointError, load_checkpoint, save_checkpoint
 
 CHECKPOINT_EVERY_EPOCHS = 5
+WEIGHTS_ERROR_CHARACTERS = 300
+
+Read = TypeVar("Read", Architecture, Task)
 
 
 @dataclass(frozen=True)
@@ -128,17 +134,39 @@ def load_model(path: Path) -> tuple[nn.Module, Architecture, Task]:
         path: a ``model.pt`` that ``nas retrain`` wrote.
 
     Raises:
-        CheckpointError: it is damaged, no such file, or something else.
+        CheckpointError: it is damaged, no such file, or something else; or its architecture or
+            weights are not such as this version makes.
     """
     saved = load_checkpoint(path)
     missing = {"architecture", "task", "weights"} - saved.keys()
     if missing:
         raise CheckpointError(f"{path} is not a retrained model: it has no {min(missing)}")
-    architecture = Architecture.from_json(saved["architecture"])
-    task = Task.from_json(saved["task"])
-    model = build(architecture, task, seed=0)
-    model.load_state_dict(saved["weights"])
+    architecture = _read_back(Architecture, saved, path)
+    task = _read_back(Task, saved, path)
+    try:
+        model = build(architecture, task, seed=0)
+    except ValueError as error:
+        raise _of_another_version(path, f"{architecture} cannot be built: {error}") from error
+    try:
+        model.load_state_dict(saved["weights"])
+    except (RuntimeError, TypeError) as error:
+        # PyTorch names every tensor that differs, which can be hundreds.
+        differing = shorten(str(error), WEIGHTS_ERROR_CHARACTERS, placeholder=" ...")
+        raise _of_another_version(path, f"its weights do not fit: {differing}") from error
     return model.eval(), architecture, task
+
+
+def _read_back(kind: type[Read], saved: Mapping[str, Any], path: Path) -> Read:
+    name = kind.__name__.lower()
+    try:
+        return kind.from_json(saved[name])
+    except ValidationError as error:
+        problems = "; ".join(explain(error, kind, name))
+        raise _of_another_version(path, f"its {name} is not valid: {problems}") from error
+
+
+def _of_another_version(path: Path, why: str) -> CheckpointError:
+    return CheckpointError(f"{path} was made by another version of this software: {why}")
 
 
 def write_curve(path: Path, curve: Sequence[Mapping[str, Any]]) -> None:

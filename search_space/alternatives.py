@@ -146,9 +146,11 @@ def slot_from(
             continue
         problems += _field_problems(kind, fields, where)
         kinds.append((kind, fields))
-    names = [str(fields["type"][0]) for _, fields in kinds]
-    for repeated in {n for n in names if names.count(n) > 1}:
-        problems.append(f"{place.path}: type {repeated!r} stands twice; merge the two into lists")
+    names: list[str] = []
+    for _, fields in kinds:
+        name = str(fields["type"][0])
+        before = sum(known_name.partition("#")[0] == name for known_name in names)
+        names.append(f"{name}#{before + 1}" if before else name)
     if not described:
         problems.append(f"{place.path}: needs at least one alternative")
     if len(problems) > known:

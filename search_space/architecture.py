@@ -17,6 +17,7 @@ from search_space.families import (
     default_expansion,
     default_shortcut,
     family_problem,
+    primitive_in_channels,
 )
 from search_space.primitives import Primitive, Recalibration, Stem
 from search_space.primitives.registry import primitive_from, recalibration_from, stem_from
@@ -93,8 +94,9 @@ class Stage(Value):
 class Architecture(Value):
     """A network, canonical and resolved: equal values build equal networks, and only those.
 
-    See :mod:`search_space.families` for what ``family``, ``block`` and ``shortcut`` mean; what is
-    not given follows from the family.
+    (A ``shortcut`` that no block needs is the exception: it is a setting of a whole space.) See
+    :mod:`search_space.families` for what ``family``, ``block`` and ``shortcut`` mean; what is not
+    given follows from the family.
     """
 
     family: FamilyName = "resnet"
@@ -115,26 +117,29 @@ class Architecture(Value):
             raise ValueError(problem)
         in_channels = self.stem.width
         for number, stage in enumerate(self.stages, start=1):
-            for index, primitive in enumerate(stage.blocks):
+            for index in range(len(stage.blocks)):
                 try:
-                    self._check_block(primitive, stage.width, in_channels)
+                    self._check_block(stage, index, in_channels)
                 except ValueError as error:
                     raise ValueError(f"stage {number}, block {index}: {error}") from error
                 in_channels = stage.width * self.expansion
         return self
 
-    def _check_block(self, primitive: Primitive, width: int, in_channels: int) -> None:
+    def _check_block(self, stage: Stage, index: int, in_channels: int) -> None:
+        primitive, width = stage.blocks[index], stage.width
         if self.family not in primitive.families:
             raise ValueError(
                 f"{primitive.type} may stand in {' or '.join(primitive.families)}, "
                 f"got family {self.family}"
             )
-        resolved = primitive.resolve(width, in_channels)
+        seen = primitive_in_channels(self.block, width, in_channels)
+        resolved = primitive.resolve(width, seen)
         if resolved != primitive:
-            raise ValueError(
-                f"at width {width}, {primitive.label} must be written in its resolved form, "
-                f"{resolved.label}"
-            )
+            raise _unresolved(width, primitive.label, resolved.label)
+        gate = stage.recalibration[index] if stage.recalibration else None
+        found = gate.resolve(width * self.expansion, in_channels) if gate else None
+        if gate and found != gate:
+            raise _unresolved(width, gate.label, found.label if found else "none")
 
     @cached_property
     def arch_id(self) -> str:
@@ -143,7 +148,10 @@ class Architecture(Value):
         return digest.hexdigest()[:ARCH_ID_DIGITS]
 
     def __str__(self) -> str:
-        """One line, such as ``resnet[conv3-stem w16 | conv3 x2 w16 | attn(k=7,h=8) x2 w32 s2]``."""
+        """One line, such as ``resnet[conv3-stem w16 | conv3 x2 w16 | attn(k=7,h=8) x2 w32 s2]``.
+
+        The block, expansion and shortcut, which all of a search space share, are not in it.
+        """
         head = [f"head {self.head}"] if self.head else []
         parts = [self.stem.label, *(stage.label for stage in self.stages), *head]
         return f"{self.family}[{' | '.join(parts)}]"
@@ -151,3 +159,7 @@ class Architecture(Value):
     def primitive_types(self) -> tuple[str, ...]:
         """The type of every block's primitive, in order."""
         return tuple(primitive.type for stage in self.stages for primitive in stage.blocks)
+
+
+def _unresolved(width: int, label: str, resolved: str) -> ValueError:
+    return ValueError(f"at width {width}, {label} must be written in its resolved form, {resolved}")

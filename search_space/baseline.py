@@ -6,31 +6,41 @@ from collections.abc import Sequence
 
 from search_space.architecture import Architecture, Stage, Task
 from search_space.cost import network_costs
+from search_space.counts import strided
+from search_space.families import FAMILIES, FamilyName
 from search_space.primitives import (
     Convolution,
     ConvolutionStem,
+    Identity,
     InvertedBottleneck,
     Primitive,
-    Stem,
 )
 
 BISECTION_STEPS = 20
+POOLED_REDUCTION = 4  # of the image, from which on a stem pools, as ResNet's does
 
 
 def plain_convolutional(architecture: Architecture, task: Task) -> Architecture:
     """``architecture`` of convolutions alone, without recalibration, of as many parameters.
 
-    Primitives become 3x3 convolutions; inverted bottlenecks lose their attention. Depths, strides
-    and the map each stage works on stay. All widths are scaled together until the parameters are
-    nearest, then single widths by one channel while that brings them nearer.
+    Primitives become 3x3 convolutions. In an MnasNet inverted bottlenecks lose their attention,
+    and what is neither such a one nor no operator at all becomes one of kernel 3 and expansion 6.
+    Another stem becomes a convolution stem, with pooling where the image is reduced by 4, 6, 8, ...
+    Depths, strides, the head and the map each stage works on stay. All widths are scaled together
+    until the parameters are nearest, then single widths by one channel while that brings them
+    nearer.
+
+    Raises:
+        ValueError: ``architecture`` cannot take the task's images, or has a stem of the user's own
+            whose map no convolution stem makes of such an image.
     """
     target = network_costs(architecture, task).params
-    stem = _convolution_stem(architecture.stem, task)
+    stem = _convolution_stem(architecture, task)
     widths = [stem.width, *(stage.width for stage in architecture.stages)]
 
     def at(new_widths: Sequence[int]) -> Architecture:
         stages = tuple(
-            _plain_stage(stage, width)
+            _plain_stage(stage, width, architecture.family)
             for stage, width in zip(architecture.stages, new_widths[1:], strict=True)
         )
         return architecture.replace(stem=stem.replace(width=new_widths[0]), stages=stages)
@@ -38,13 +48,17 @@ def plain_convolutional(architecture: Architecture, task: Task) -> Architecture:
     def distance(new_widths: Sequence[int]) -> int:
         return abs(network_costs(at(new_widths), task).params - target)
 
-    low, high = 0.0, 16.0
-    tried = []
+    def scaled(factor: float) -> list[int]:
+        return [max(1, round(factor * width)) for width in widths]
+
+    low, high = 0.0, 1.0
+    while network_costs(at(scaled(high)), task).params < target:
+        low, high = high, 2 * high
+    tried = [scaled(high)]
     for _ in range(BISECTION_STEPS):
         middle = (low + high) / 2
-        scaled = [max(1, round(middle * width)) for width in widths]
-        tried.append(scaled)
-        if network_costs(at(scaled), task).params < target:
+        tried.append(scaled(middle))
+        if network_costs(at(tried[-1]), task).params < target:
             low = middle
         else:
             high = middle
@@ -62,25 +76,40 @@ def plain_convolutional(architecture: Architecture, task: Task) -> Architecture:
         best = nearest
 
 
-def _plain_stage(stage: Stage, width: int) -> Stage:
-    blocks = tuple(_plain(primitive) for primitive in stage.blocks)
+def _plain_stage(stage: Stage, width: int, family: FamilyName) -> Stage:
+    blocks = tuple(_plain(primitive, family) for primitive in stage.blocks)
     return Stage(width=width, stride=stage.stride, blocks=blocks)
 
 
-def _plain(primitive: Primitive) -> Primitive:
-    if "mnasnet" not in primitive.families:
+def _plain(primitive: Primitive, family: FamilyName) -> Primitive:
+    # By the network's family: a primitive may be one that stands in several.
+    if family != "mnasnet":
         return Convolution()
     if isinstance(primitive, InvertedBottleneck):
         return primitive.replace(augmentation=None)
-    return primitive
+    if isinstance(primitive, Identity):
+        return primitive
+    return InvertedBottleneck(kernel=3, expansion=6)
 
 
-def _convolution_stem(stem: Stem, task: Task) -> ConvolutionStem:
-    """A convolution stem that reduces the image as ``stem`` does."""
+def _convolution_stem(architecture: Architecture, task: Task) -> ConvolutionStem:
+    """A convolution stem with the map of the architecture's own stem."""
+    stem, image_hw = architecture.stem, task.input_shape[1:]
     if isinstance(stem, ConvolutionStem):
         return stem
-    height = task.input_shape[1]
-    reduction = round(height / stem.output_hw((height, task.input_shape[2]))[0])
-    if reduction >= 4:
-        return ConvolutionStem(width=stem.width, kernel=7, stride=reduction // 2, pool=True)
-    return ConvolutionStem(width=stem.width, kernel=3, stride=reduction, pool=False)
+    hw = stem.output_hw(image_hw)
+    for reduction in range(1, max(image_hw) + 1):
+        if strided(image_hw, reduction) == hw:
+            break
+    else:
+        raise ValueError(
+            f"no convolution stem makes a {hw[0]}x{hw[1]} map of a {image_hw[0]}x{image_hw[1]} "
+            f"image, as {stem.label} does"
+        )
+    pool = reduction >= POOLED_REDUCTION and reduction % 2 == 0
+    stride = reduction // 2 if pool else reduction
+    kernel = max(7 if pool else 3, stride | 1)  # odd, and no pixel lies between two kernels
+    activated = not FAMILIES[architecture.family].pre_activation
+    return ConvolutionStem(
+        width=stem.width, kernel=kernel, stride=stride, pool=pool, activated=activated
+    )

@@ -33,16 +33,18 @@ class FamilySettings(Protocol):
 
 
 class Family(NamedTuple):
-    """What a family's networks may have; the first of each is the default."""
+    """What a family's networks have; the first block and shortcut are the default."""
 
+    title: str
     blocks: tuple[BlockKind, ...]
     shortcuts: tuple[Shortcut, ...]
+    pre_activation: bool = False  # normalisation and ReLU stand before each operator
 
 
 FAMILIES: dict[FamilyName, Family] = {
-    "resnet": Family(("bottleneck", "basic"), ("projection", "padding")),
-    "wide_resnet": Family(("basic",), ("padding", "projection")),
-    "mnasnet": Family(("inverted_bottleneck",), ("none",)),
+    "resnet": Family("ResNet", ("bottleneck", "basic"), ("projection", "padding")),
+    "wide_resnet": Family("Wide ResNet", ("basic",), ("padding", "projection"), True),
+    "mnasnet": Family("MnasNet", ("inverted_bottleneck",), ("none",)),
 }
 
 BOTTLENECK_EXPANSION = 4
@@ -78,13 +80,18 @@ def family_problem(
     return None
 
 
+def primitive_in_channels(block: BlockKind, width: int, in_channels: int) -> int:
+    """Channels that a block's primitive sees, of a block that takes in ``in_channels``."""
+    return width if block == "bottleneck" else in_channels
+
+
 def check_zero_init(family: FamilyName, setting: str) -> None:
     """Raise ``ValueError``, naming ``setting``, if a family's branches cannot start at zero.
 
     That is done by the scale of the batch normalisation that ends a branch; a pre-activation
     branch ends in a convolution.
     """
-    if family == "wide_resnet":
+    if FAMILIES[family].pre_activation:
         raise ValueError(
             f"{setting} needs branches that end in batch normalisation, which those of family "
             f"{family} do not"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -55,13 +55,22 @@ def validate(model: type[Model], data: Any, source: str, place: str = "") -> Mod
         # Through JSON, where a list stands for a tuple and all else stays strict.
         return model.model_validate_json(json.dumps(data))
     except ValidationError as error:
-        raise DescriptionError(source, explain(error, model, place)) from error
+        raise DescriptionError(source, explain(error, model, place, data)) from error
     except (TypeError, ValueError) as error:
         raise DescriptionError(source, [f"{place}: not plain data: {error}"]) from error
 
 
-def explain(error: ValidationError, model: type[BaseModel], place: str = "") -> list[str]:
-    """One line a problem: ``path: rule, got value``."""
+def explain(
+    error: ValidationError, model: type[BaseModel], place: str = "", data: Any = None
+) -> list[str]:
+    """One line a problem: ``path: rule, got value``.
+
+    Args:
+        error: what pydantic raised.
+        model: the model that was to be built.
+        place: where in the file its data stand.
+        data: that plain data, for the keys that a part's own ``type`` has.
+    """
     problems = error.errors()
     places = {problem["loc"] for problem in problems}
     lines = []
@@ -71,9 +80,9 @@ def explain(error: ValidationError, model: type[BaseModel], place: str = "") -> 
             continue  # it follows from another key, whose own problem has a line
         if any(other[: len(loc)] == loc for other in places - {loc}):
             continue  # a part of it is wrong, and is named by its own line
-        path = _path(place, problem["loc"])
+        path = _path(place, loc)
         if problem["type"] == "extra_forbidden":
-            lines.append(f"{path}: unknown key{_nearest(model, problem['loc'])}")
+            lines.append(f"{path}: unknown key{_nearest(model, loc, data)}")
         elif problem["type"] == "missing":
             lines.append(f"{path}: missing, but needed")
         elif problem["type"] == "value_error":
@@ -91,25 +100,52 @@ def _path(place: str, loc: tuple[int | str, ...]) -> str:
     return path or "the file"
 
 
-def _nearest(model: type[BaseModel], loc: tuple[int | str, ...]) -> str:
+def _nearest(model: type[BaseModel], loc: tuple[int | str, ...], data: Any) -> str:
     """Which keys there are where the unknown one stands."""
-    fields = _fields_at(model, loc[:-1])
+    fields = _fields_at(model, loc[:-1], data)
     near = get_close_matches(str(loc[-1]), fields, n=1)
     if near:
         return f"; did you mean {near[0]!r}?"
     return f"; known: {', '.join(sorted(fields))}" if fields else ""
 
 
-def _fields_at(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
-    fields = model.model_fields
+def _fields_at(model: type[BaseModel], loc: tuple[int | str, ...], data: Any) -> list[str]:
     for step in loc:
-        if isinstance(step, int):
-            continue
-        inner = _model_in(fields[step].annotation) if step in fields else None
-        if inner is None:
-            return []
-        fields = inner.model_fields
-    return list(fields)
+        data = _inside(data, step)
+        if isinstance(step, str):
+            field = model.model_fields.get(step)
+            inner = _model_in(field.annotation) if field else None
+            if inner is None:
+                return []
+            model = inner
+        if isinstance(data, dict):
+            model = _subclass_named(model, data.get("type"))
+    return list(model.model_fields)
+
+
+def _inside(data: Any, step: int | str) -> Any:
+    try:
+        return data[step]
+    except (KeyError, IndexError, TypeError):
+        return None
+
+
+def _subclass_named(model: type[BaseModel], name: Any) -> type[BaseModel]:
+    """The subclass whose literal ``type`` is ``name``, else ``model``.
+
+    A primitive's place is declared as that of any primitive; what stands there says which.
+    """
+    for found in (model, *_subclasses(model)):
+        field = found.model_fields.get("type")
+        if field and name in get_args(field.annotation):
+            return found
+    return model
+
+
+def _subclasses(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    for found in model.__subclasses__():
+        yield found
+        yield from _subclasses(found)
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:

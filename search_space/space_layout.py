@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from itertools import product
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from search_space.alternatives import (
@@ -60,22 +59,13 @@ def lay_out(config: SpaceConfig, source: str) -> Layout:
     inputs = sorted({value.width for value in stem_table})
     for place, stage in zip(stages, config.stages, strict=True):
         if place is not None:
-            problems += _faults(place, inputs)
+            problems += place.faults(inputs)
         inputs = [width * config.expansion for width in stage.width]
     if problems:
         raise DescriptionError(source, problems)
     assert stem is not None
     complete = tuple(place for place in stages if place is not None)
     return Layout(tuple(listed.parameters), stem, stem_table, complete)
-
-
-def _faults(place: StagePlace, inputs: Sequence[int]) -> list[str]:
-    """Every alternative that cannot be built at some width, and input width, that it may meet."""
-    faults: dict[str, None] = {}  # an ordered set: one fault shows at many widths
-    for depth, width, in_channels in product(place.config.depth, place.config.width, inputs):
-        for slot in place.slots(depth):
-            faults |= dict.fromkeys(place.faults(slot, depth, width, in_channels))
-    return list(faults)
 
 
 def _stage_place(
@@ -119,7 +109,9 @@ def _stage_place(
     shared = read(Place(name, f"{place}.primitive", exists), stage.primitive)
     if shared is None or recalibration is None:
         return None
-    return StagePlace(stage, config.expansion, depth, width, shared, overrides, recalibration)
+    return StagePlace(
+        stage, config.block, config.expansion, depth, width, shared, overrides, recalibration
+    )
 
 
 def _has_shared_block(stage: StageConfig, depth: int) -> bool:

@@ -12,10 +12,15 @@ import numpy as np
 
 from search_space.alternatives import Slot
 from search_space.architecture import Stage
+from search_space.families import BlockKind, primitive_in_channels
 from search_space.primitives import Primitive, Recalibration
 from search_space.primitives.primitive import Description
-from search_space.primitives.recalibration import RecalibrationDescription
+from search_space.primitives.recalibration import (
+    RecalibrationDescription,
+    recalibrations_of_stage,
+)
 from search_space.space_config import StageConfig
+from search_space.values import Value
 
 Fragment = Mapping[int, int]
 """From a parameter to its choice."""
@@ -27,11 +32,12 @@ Recalibrations = tuple[Recalibration | None, ...]
 class StagePlace:
     """A stage's parameters and its places: the primitive of all blocks, and of single ones.
 
-    What a description resolves to may depend on the block's input channels, which the first block
-    has from the stage before; so every question is asked with ``in_channels``, the stage's.
+    What a description resolves to may depend on its input's channels, which the first block has
+    from the stage before; so every question is asked with ``in_channels``, the stage's.
     """
 
     config: StageConfig
+    block: BlockKind
     expansion: int  # a block's output channels / its width
     depth_parameter: int | None
     width_parameter: int | None
@@ -39,6 +45,8 @@ class StagePlace:
     overrides: Mapping[int, Slot]
     recalibration: Slot
     _tables: dict[Any, dict[Any, Fragment]] = field(default_factory=dict)
+    _alternatives: dict[str, list[tuple[Value, Fragment]]] = field(default_factory=dict)
+    _resolved: dict[Any, list[tuple[Primitive, Fragment]]] = field(default_factory=dict)
 
     def depth(self, vector: Sequence[int]) -> int:
         """Blocks, by the choices in ``vector``."""
@@ -93,7 +101,7 @@ class StagePlace:
         if self.width_parameter is not None:
             vector[self.width_parameter] = self.config.width.index(width)
         for slot in self.slots(depth):
-            here: dict[int, Primitive] = {}  # by the block's input channels
+            here: dict[int, Primitive] = {}  # by the channels that it sees
             for index, block in enumerate(stage.blocks):
                 channels = self._input(index, width, in_channels)
                 if self.slot(index) is slot and here.setdefault(channels, block) != block:
@@ -140,7 +148,7 @@ class StagePlace:
     ) -> dict[tuple[Primitive, ...], Fragment]:
         """Each distinct content of a place, with the first choices that give it.
 
-        A content is the primitive for each number of input channels that the place's blocks have.
+        A content is the primitive for each number of channels that the place's primitives see.
 
         Raises:
             ValueError: an alternative cannot be built at these widths.
@@ -149,10 +157,8 @@ class StagePlace:
         key = (slot.name, width, inputs)
         if key not in self._tables:
             table: dict[tuple[Primitive, ...], Fragment] = {}
-            for description, fragment in slot.combinations():
-                assert isinstance(description, Description)
-                resolved = tuple(description.resolve(width, channels) for channels in inputs)
-                table.setdefault(resolved, fragment)
+            for each in zip(*(self._resolve(slot, width, n) for n in inputs), strict=True):
+                table.setdefault(tuple(primitive for primitive, _ in each), each[0][1])
             self._tables[key] = table
         return self._tables[key]
 
@@ -163,24 +169,63 @@ class StagePlace:
         key = ("recalibration", depth, width, in_channels)
         if key not in self._tables:
             table: dict[Recalibrations, Fragment] = {}
-            for description, fragment in self.recalibration.combinations():
+            for description, fragment in self._described(self.recalibration):
                 assert isinstance(description, RecalibrationDescription)
                 each = self._resolve_recalibration(description, depth, width, in_channels)
                 table.setdefault(each, fragment)
             self._tables[key] = table
         return self._tables[key]
 
-    def faults(self, slot: Slot, depth: int, width: int, in_channels: int) -> list[str]:
-        """Why alternatives of a place cannot be built at these widths."""
-        faults: dict[str, None] = {}  # an ordered set: choices may share one fault
-        for description, _ in slot.combinations():
-            assert isinstance(description, Description)
-            for channels in self._inputs(slot, depth, width, in_channels):
-                try:
-                    description.resolve(width, channels)
-                except ValueError as error:
-                    faults[f"{slot.place} at width {width}: {error}"] = None
+    def faults(self, inputs: Sequence[int]) -> list[str]:
+        """Why alternatives cannot be built at the widths that they may meet.
+
+        Args:
+            inputs: every number of channels that may come into the stage.
+        """
+        faults: dict[str, None] = {}  # an ordered set: one fault shows at many widths
+        seen = set()
+        for depth, width, channels in product(self.config.depth, self.config.width, inputs):
+            met: list[tuple[Slot, tuple[int, ...]]] = [
+                (slot, self._inputs(slot, depth, width, channels)) for slot in self.slots(depth)
+            ]
+            met.append((self.recalibration, (channels, width * self.expansion)))
+            for slot, inputs_here in met:
+                for block_in in inputs_here:
+                    key = (slot.name, width, block_in)
+                    if key not in seen:
+                        seen.add(key)
+                        faults |= dict.fromkeys(self._faults_at(slot, width, block_in))
         return list(faults)
+
+    def _faults_at(self, slot: Slot, width: int, channels: int) -> list[str]:
+        faults = []
+        for description, _ in self._described(slot):
+            try:
+                if isinstance(description, RecalibrationDescription):
+                    description.resolve(width * self.expansion, channels)
+                else:
+                    assert isinstance(description, Description)
+                    description.resolve(width, channels)
+            except ValueError as error:
+                faults.append(f"{slot.place} at width {width}: {error}")
+        return faults
+
+    def _described(self, slot: Slot) -> list[tuple[Value, Fragment]]:
+        """Every alternative of a place, read once."""
+        if slot.name not in self._alternatives:
+            self._alternatives[slot.name] = list(slot.combinations())
+        return self._alternatives[slot.name]
+
+    def _resolve(self, slot: Slot, width: int, channels: int) -> list[tuple[Primitive, Fragment]]:
+        """Every alternative of a place for blocks whose primitive sees ``channels``."""
+        key = (slot.name, width, channels)
+        if key not in self._resolved:
+            found: list[tuple[Primitive, Fragment]] = []
+            for description, fragment in self._described(slot):
+                assert isinstance(description, Description)
+                found.append((description.resolve(width, channels), fragment))
+            self._resolved[key] = found
+        return self._resolved[key]
 
     def _stage(
         self,
@@ -201,19 +246,17 @@ class StagePlace:
     def _resolve_recalibration(
         self, description: RecalibrationDescription, depth: int, width: int, in_channels: int
     ) -> Recalibrations:
-        each: list[Recalibration | None] = []
-        for block in range(depth):
-            channels = self._input(block, width, in_channels)
-            found = description.resolve(width * self.expansion, channels)
-            absent = found is None or (found.placement == "stage" and block < depth - 1)
-            each.append(None if absent else found)
-        return tuple(each) if any(each) else ()
+        channels = width * self.expansion
+        inputs = (in_channels, *(channels,) * (depth - 1))
+        return recalibrations_of_stage(description, channels, inputs)
 
     def _input(self, block: int, width: int, in_channels: int) -> int:
-        return width * self.expansion if block else in_channels
+        """Channels that the primitive of a block sees."""
+        block_in = width * self.expansion if block else in_channels
+        return primitive_in_channels(self.block, width, block_in)
 
     def _inputs(self, slot: Slot, depth: int, width: int, in_channels: int) -> tuple[int, ...]:
-        """The different numbers of input channels of a place's blocks, in order."""
+        """The different numbers of channels that a place's primitives see, in order."""
         blocks = (block for block in range(depth) if self.slot(block) is slot)
         return tuple(dict.fromkeys(self._input(b, width, in_channels) for b in blocks))
 

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from nas.config import load_config
 from nas.driver import check_search
 from search_space.architecture import Task
+from search_space.cost.population import PopulationCosts
 from search_space.reading import read_yaml
 from search_space.space import SearchSpace
 from search_space.zoo import ZOO
 from trainers import Recipe
 
-CONFIGS = Path(__file__).parents[1] / "configs"
+ROOT = Path(__file__).parents[1]
+CONFIGS = ROOT / "configs"
 FILES = sorted(CONFIGS.rglob("*.yaml"))
+
+SPACE_TASKS = {
+    "mnasnet_imagenet": Task(dataset="image_folder", input_shape=(3, 224, 224), classes=1000),
+    "resnet_imagenet": Task(dataset="image_folder", input_shape=(3, 224, 224), classes=1000),
+    "wide_resnet_cifar": Task(dataset="cifar100", input_shape=(3, 32, 32), classes=100),
+}
+"""Of the command in each space's head."""
 
 TASKS = {
     "digits": Task(dataset="digits", input_shape=(1, 8, 8), classes=10),
@@ -40,6 +51,41 @@ def test_a_file_loads_and_says_what_it_is_for(path):
         config = load_config(path)
         assert config.name == path.stem
         check_search(config, TASKS[path.stem])
+
+
+def head_command(path: Path) -> list[str]:
+    """The words of the ``# Command:`` in a file's head, over its lines; none if there is none."""
+    found = re.search(r"^# Command: (.*\n(?:#  +.*\n)*)", path.read_text(), re.MULTILINE)
+    return shlex.split(found[1].replace("\n#", " ")) if found else []
+
+
+def test_the_spaces_with_a_command_are_those_with_a_task():
+    commands = {path.stem for path in (CONFIGS / "spaces").glob("*.yaml") if head_command(path)}
+    assert commands == set(SPACE_TASKS)
+
+
+@pytest.mark.parametrize("name", SPACE_TASKS)
+def test_the_command_of_a_space_starts_a_search_in_which_enough_fits(name, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    path, task = CONFIGS / "spaces" / f"{name}.yaml", SPACE_TASKS[name]
+    program, command, file, *overrides = head_command(path)
+    assert (program, command) == ("nas", "search")
+    assert f"space={path.relative_to(ROOT)}" in overrides
+    config = load_config(Path(file), overrides)
+    space = config.search_space()
+    assert space.name == name
+    assert (config.data.name, config.data.image_size or (32, 32)) == (
+        task.dataset,
+        task.input_shape[1:],
+    )
+    check_search(config, task)
+    rng = np.random.default_rng(0)
+    vectors = [space.walk(lambda p: int(rng.integers(len(p.choices)))) for _ in range(200)]
+    macs = PopulationCosts(space, task)(np.array(vectors)).macs
+    assert config.limits.macs is not None
+    assert 0.1 <= (macs <= config.limits.macs).mean() < 1
+    others = config.limits.model_dump(exclude={"macs"})
+    assert set(others.values()) == {None}
 
 
 @pytest.mark.parametrize("path", sorted((CONFIGS / "spaces").glob("*.yaml")), ids=lambda p: p.stem)

@@ -55,8 +55,7 @@ def _augmented(block: BlockPlan) -> Augmented | None:
         # The expansion; the stride is taken later, by the depthwise convolution.
         return primitive.augmentation, block.in_channels, 1, block.input_hw
     if isinstance(primitive, AugmentedConvolution):
-        in_channels = block.width if block.kind == "bottleneck" else block.in_channels
-        return primitive, in_channels, block.stride, block.input_hw
+        return primitive, block.primitive_in_channels, block.stride, block.input_hw
     return None
 
 

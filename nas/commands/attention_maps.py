@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from analysis.attention_maps import attention_layers, attention_maps
 from analysis.attention_picture import draw_attention_maps
+from nas.commands.drawn_files import check_ending
 from nas.evaluate import task_of
 from nas.retrain import load_model
 from nas.run_folder import RunFolder
@@ -43,8 +44,8 @@ def show_attention_maps(
     Args:
         console: to print to.
         model_file: the ``model.pt`` of a retraining, in its run's folder, whose data it needs.
-        image: ``validation:INDEX`` or ``test:INDEX`` of the run's data, or an image file, which
-            is resized to what the network takes.
+        image: ``validation:INDEX`` of the run's data, or an image file, which is resized to what
+            the network takes. (The test images are looked at once, by ``nas retrain``.)
         pixels: ``row,column row,column ...`` of the resized image, counted from 0; empty for the
             centres of its four quadrants.
         layer: a layer's name; empty for the last that attends over more than one pixel.
@@ -53,6 +54,7 @@ def show_attention_maps(
     Raises:
         CommandError, CheckpointError, DataError, DescriptionError: see :mod:`nas.user_errors`.
     """
+    check_ending("--png", png, ".png")
     model, _, task = load_model(model_file)
     splits = _splits(model_file, task)
     picture = _picture(image, splits)
@@ -117,16 +119,15 @@ def _splits(model_file: Path, task: Task) -> ImageSplits:
 
 
 def _picture(image: str, splits: ImageSplits) -> Picture:
-    named = re.fullmatch(r"(validation|test):(\d+)", image)
+    named = re.fullmatch(r"validation:(\d+)", image)
     if named is None:
         return Picture(Path(image).name, _from_file(image, splits.input_shape), None)
-    part, index = named[1], int(named[2])
-    split = splits.validation if part == "validation" else splits.test
+    index, split = int(named[1]), splits.validation
     if index >= len(split):
         raise CommandError(
-            f"--image {image}: the {part} split has {len(split)} images, counted from 0"
+            f"--image {image}: the validation split has {len(split)} images, counted from 0"
         )
-    return Picture(f"{part} image {index}", split.images[index], int(split.labels[index]))
+    return Picture(f"validation image {index}", split.images[index], int(split.labels[index]))
 
 
 def _from_file(name: str, input_shape: tuple[int, int, int]) -> Tensor:
@@ -134,7 +135,8 @@ def _from_file(name: str, input_shape: tuple[int, int, int]) -> Tensor:
     channels, height, width = input_shape
     if not Path(name).is_file():
         raise CommandError(
-            f"--image is validation:INDEX, test:INDEX or an image file, got {name!r}"
+            "--image is validation:INDEX or an image file (the test images are looked at once, "
+            f"by `nas retrain`), got {name!r}"
         )
     if channels not in (1, 3):
         raise CommandError(

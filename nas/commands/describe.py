@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 def show_architecture(
-    console: Console, what: str, runs: Path, *, image: str, classes: int, as_json: bool
+    console: Console, what: str, runs: Path, *, image: str, classes: int | None, as_json: bool
 ) -> None:
     """Print a network of the zoo, an architecture of a run, or one in a file.
 
@@ -33,13 +33,7 @@ def show_architecture(
         DescriptionError: the file does not describe one architecture.
     """
     architecture, task = _find(what, runs)
-    try:
-        task = _changed(task, image, classes)
-    except ValidationError as error:
-        raise CommandError(
-            f"--image and --classes: {'; '.join(explain(error, Task))}, "
-            f"with --image {image or '-'} --classes {classes}"
-        ) from error
+    task = _changed(task, image, classes)
     try:
         costs = network_costs(architecture, task)
     except ValueError as error:
@@ -50,15 +44,23 @@ def show_architecture(
         console.print(describe_table(architecture, task, costs))
 
 
-def _changed(task: Task, image: str, classes: int) -> Task:
+def _changed(task: Task, image: str, classes: int | None) -> Task:
     """The task with the image and classes asked for, where they are given."""
     if image:
-        shape = re.fullmatch(r"(\d+)x(\d+)x(\d+)", image)
+        shape = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)x([1-9]\d*)", image)
         if not shape:
-            raise CommandError(f"--image is CHANNELSxHEIGHTxWIDTH, such as 3x32x32, got {image!r}")
+            raise CommandError(
+                "--image is CHANNELSxHEIGHTxWIDTH, each at least 1, such as 3x32x32, "
+                f"got {image!r}"
+            )
         channels, height, width = (int(size) for size in shape.groups())
         task = task.replace(input_shape=(channels, height, width), dataset="unnamed")
-    return task.replace(classes=classes) if classes else task
+    if classes is None:
+        return task
+    try:
+        return task.replace(classes=classes)
+    except ValidationError as error:
+        raise CommandError("; ".join(f"--{line}" for line in explain(error, Task))) from error
 
 
 def _find(what: str, runs: Path) -> tuple[Architecture, Task]:

@@ -20,6 +20,7 @@ from analysis.front import (
 )
 from analysis.plot import plot_front_html, plot_front_png
 from analysis.table import front_json, front_table
+from nas.commands.drawn_files import check_ending
 from nas.config import SearchConfig
 from nas.front import Candidate, candidates, pareto_front
 from nas.ledger import Ledger, ledger_of
@@ -52,6 +53,8 @@ def show_frontier(
             f"--x must be one of {', '.join(COSTS)} and --y one of {', '.join(WORTHS)}, "
             f"got --x {x} --y {y}"
         )
+    check_ending("--png", png, ".png")
+    check_ending("--html", html, ".html")
     run = RunFolder.find(name, runs)
     _, ledger = ledger_of(run)
     found = _within(all_candidates(ledger), under)

@@ -45,7 +45,10 @@ def run_retrain_command(
     config, ledger = ledger_of(run)
     task = Task.from_json((run.path / "task.json").read_text())
     picked = _pick(pick, config, ledger, run)
-    plain = [plain_convolutional(architecture, task) for architecture in picked] if baseline else []
+    try:
+        plain = [plain_convolutional(a, task) for a in picked] if baseline else []
+    except ValueError as error:
+        raise CommandError(f"--baseline: {error}") from error
     with run.driving():
         _train(console, run, config, ledger, task, [*picked, *plain], plain)
     proxies = [*all_candidates(ledger), *candidates(ledger.evaluations("baselines"))]

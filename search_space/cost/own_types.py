@@ -63,10 +63,8 @@ def traced_recalibration_bytes(
 
 
 def _counts(build: Callable[[], nn.Module], channels: int, hw: HW) -> Counts:
-    # Built without drawing initial weights, then given memory: tracing a convolution needs some.
-    with torch.device("meta"):
-        module = build()
-    return count_module(module.to_empty(device="cpu"), (channels, *hw))
+    with torch.random.fork_rng(devices=[]):
+        return count_module(build(), (channels, *hw))
 
 
 def _bytes(build: Callable[[], nn.Module], channels: int, hw: HW) -> TrainingBytes:

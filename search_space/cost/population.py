@@ -29,6 +29,9 @@ from search_space.space import INACTIVE, SearchSpace
 Row = tuple[int, ...]
 Point = Sequence[int]
 
+LARGEST_CODE = 2**62
+"""Of an int64 that stands for the content of several columns."""
+
 
 class PopulationColumns(NamedTuple):
     """Costs of N architectures, int64 ``[N]`` each, per image."""
@@ -48,7 +51,7 @@ class PopulationCosts:
     def __init__(self, space: SearchSpace, task: Task) -> None:
         self.space = space
         self.task = task
-        self._known: dict[str, dict[int, Row]] = {}
+        self._known: dict[str, dict[tuple[int, ...], Row]] = {}
         self._map_numbers: dict[tuple[int, int], int] = {}
 
     def __call__(self, vectors: np.ndarray) -> PopulationColumns:
@@ -102,7 +105,7 @@ class PopulationCosts:
         self,
         name: str,
         vectors: np.ndarray,
-        parameters: Sequence[int],
+        parameters: tuple[int, ...],
         work_out: Callable[[Point], Row],
         maps: np.ndarray | None = None,
     ) -> np.ndarray:
@@ -111,15 +114,24 @@ class PopulationCosts:
         It is asked with some whole row of ``vectors`` that has that content.
         """
         codes = np.zeros(len(vectors), dtype=np.int64) if maps is None else maps
+        largest = int(codes.max())
         for index in parameters:
-            codes = codes * (len(self.space.parameters[index].choices) + 1)
-            codes = codes + vectors[:, index] - INACTIVE
+            values = len(self.space.parameters[index].choices) + 1
+            if (largest + 1) * values > LARGEST_CODE:  # number anew, by what is really there
+                codes = np.unique(codes, return_inverse=True)[1]
+                largest = int(codes.max())
+            codes = codes * values + (vectors[:, index] - INACTIVE)
+            largest = largest * values + values - 1
+        _, at, inverse = np.unique(codes, return_index=True, return_inverse=True)
         known = self._known.setdefault(name, {})
-        different, at, inverse = np.unique(codes, return_index=True, return_inverse=True)
-        for code, row in zip(different.tolist(), at.tolist(), strict=True):
-            if code not in known:
-                known[code] = work_out(vectors[row].tolist())
-        return np.array([known[code] for code in different.tolist()], dtype=np.int64)[inverse]
+        rows = []
+        for row in at.tolist():
+            content = vectors[row, parameters].tolist()
+            key = tuple(content) if maps is None else (*content, int(maps[row]))
+            if key not in known:
+                known[key] = work_out(vectors[row].tolist())
+            rows.append(known[key])
+        return np.array(rows, dtype=np.int64)[inverse]
 
     def _stem(self, point: Point) -> Stem:
         stem = self.space.layout.stem.value(point)

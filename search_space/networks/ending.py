@@ -15,7 +15,7 @@ from search_space.counts import (
     linear_counts,
     norm_counts,
 )
-from search_space.families import FamilyName
+from search_space.families import FAMILIES, FamilyName
 from search_space.primitives.convolution import convolution
 
 
@@ -36,7 +36,7 @@ class Ending(NamedTuple):
     @property
     def activates(self) -> bool:
         """Whether the last block leaves its normalisation and ReLU to be done (pre-activation)."""
-        return self.family == "wide_resnet"
+        return FAMILIES[self.family].pre_activation
 
 
 class Classifier(nn.Module):

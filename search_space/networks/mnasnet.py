@@ -25,6 +25,7 @@ class LinearBottleneckBlock(nn.Module):
 
     def __init__(self, plan: BlockPlan) -> None:
         super().__init__()
+        self.label = plan.primitive.label
         self.adds_input = not plan.changes_shape and not isinstance(plan.primitive, Identity)
         shape = (plan.in_channels, plan.out_channels, plan.stride, plan.input_hw)
         within = plan.recalibration_at("branch")
@@ -40,9 +41,18 @@ class LinearBottleneckBlock(nn.Module):
 
     @property
     def last_norm(self) -> nn.BatchNorm2d | None:
-        """The normalisation that ends a residual branch; None where no input is added."""
-        if not self.adds_input or not isinstance(self.branch, InvertedBottleneck2d):
+        """The normalisation that ends a residual branch; None where no input is added.
+
+        Raises:
+            ValueError: the branch is a primitive of the user's own, whose end is not known.
+        """
+        if not self.adds_input:
             return None
+        if not isinstance(self.branch, InvertedBottleneck2d):
+            raise ValueError(
+                "zero_init_residual needs branches that end in batch normalisation, "
+                f"got {self.label}"
+            )
         norm = self.branch.project[-1]
         assert isinstance(norm, nn.BatchNorm2d)
         return norm

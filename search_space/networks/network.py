@@ -61,8 +61,12 @@ class Network(nn.Module):
         """Set the last normalisation's scale of every residual branch to zero.
 
         So each block starts as its shortcut (Goyal et al. 2017, arXiv 1706.02677, section 5.1).
+
+        Raises:
+            ValueError: a branch does not end in a normalisation.
         """
         for part in self.stages.modules():
-            norm = getattr(part, "last_norm", None)
-            if norm is not None:
-                nn.init.zeros_(norm.weight)
+            if isinstance(part, resnet.ResidualBlock | mnasnet.LinearBottleneckBlock):
+                norm = part.last_norm
+                if norm is not None:
+                    nn.init.zeros_(norm.weight)

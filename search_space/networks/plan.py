@@ -6,7 +6,13 @@ from typing import NamedTuple
 
 from search_space.architecture import Architecture, Stage, Task
 from search_space.counts import strided
-from search_space.families import BlockKind, FamilyName, FamilySettings, Shortcut
+from search_space.families import (
+    BlockKind,
+    FamilyName,
+    FamilySettings,
+    Shortcut,
+    primitive_in_channels,
+)
 from search_space.networks.ending import Ending
 from search_space.primitives import Primitive, Recalibration, Stem
 
@@ -29,6 +35,11 @@ class BlockPlan(NamedTuple):
     def output_hw(self) -> tuple[int, int]:
         """The output map: every primitive divides by its stride, rounding up."""
         return strided(self.input_hw, self.stride)
+
+    @property
+    def primitive_in_channels(self) -> int:
+        """Channels that the primitive sees."""
+        return primitive_in_channels(self.kind, self.width, self.in_channels)
 
     @property
     def changes_shape(self) -> bool:

@@ -29,7 +29,9 @@ class ResidualBlock(nn.Module):
     def __init__(self, plan: BlockPlan) -> None:
         super().__init__()
         width, out = plan.width, plan.out_channels
-        spatial = plan.primitive.build(_spatial_in(plan), width, plan.stride, plan.input_hw)
+        spatial = plan.primitive.build(
+            plan.primitive_in_channels, width, plan.stride, plan.input_hw
+        )
         layers: list[nn.Module] = []
         if plan.kind == "bottleneck":
             layers += [
@@ -64,7 +66,7 @@ def block_counts(plan: BlockPlan) -> Counts:
     """What a :class:`ResidualBlock` costs."""
     width, out, hw = plan.width, plan.out_channels, plan.output_hw
     counts = (
-        plan.primitive.counts(_spatial_in(plan), width, plan.stride, plan.input_hw)
+        plan.primitive.counts(plan.primitive_in_channels, width, plan.stride, plan.input_hw)
         + norm_counts(width)
         + convolution_counts(width, out, _last_kernel(plan), hw)
         + norm_counts(out)
@@ -84,7 +86,9 @@ def block_bytes(plan: BlockPlan) -> TrainingBytes:
     narrow_in = FLOAT_BYTES * width * plan.input_hw[0] * plan.input_hw[1]
     narrow_out = FLOAT_BYTES * width * hw[0] * hw[1]
     out = FLOAT_BYTES * plan.out_channels * hw[0] * hw[1]
-    kept = plan.primitive.training_bytes(_spatial_in(plan), width, plan.stride, plan.input_hw)
+    kept = plan.primitive.training_bytes(
+        plan.primitive_in_channels, width, plan.stride, plan.input_hw
+    )
     if plan.kind == "bottleneck":
         # A convolution's output is kept by the normalisation, its ReLU by the next convolution.
         kept = TrainingBytes(2 * narrow_in, 2 * narrow_in).then(kept)
@@ -96,10 +100,6 @@ def block_bytes(plan: BlockPlan) -> TrainingBytes:
     if after := plan.recalibration_at("stage"):
         kept = kept.then(after.training_bytes(plan.out_channels, hw))
     return kept
-
-
-def _spatial_in(plan: BlockPlan) -> int:
-    return plan.width if plan.kind == "bottleneck" else plan.in_channels
 
 
 def _last_kernel(plan: BlockPlan) -> int:

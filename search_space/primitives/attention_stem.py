@@ -60,7 +60,7 @@ class AttentionStem(Stem):
         if not isinstance(data, Mapping):
             return data
         if data.get("values", "spatially_aware") != "spatially_aware":
-            return {"mixtures": 1} | dict(data)
+            return dict(data) | {"mixtures": 1}  # there is nothing to mix
         return dict(data) | {"values": "pointwise"} if data.get("mixtures") == 1 else data
 
     @model_validator(mode="after")
@@ -73,11 +73,6 @@ class AttentionStem(Stem):
             raise ValueError(
                 "relative positions need at least 2 channels a head, got "
                 f"width={self.width}, heads={self.heads}"
-            )
-        if self.values != "spatially_aware" and self.mixtures > 1:
-            raise ValueError(
-                "only spatially aware values are mixed, got "
-                f"values={self.values}, mixtures={self.mixtures}"
             )
         return self
 

@@ -13,7 +13,7 @@ layer of its appendix A.3. Where the paper is silent:
 from __future__ import annotations
 
 from math import floor
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from pydantic import Field, field_validator, model_validator
@@ -39,6 +39,7 @@ from search_space.primitives.convolution import (
 from search_space.primitives.positions import (
     AttentionPosition,
     encoded_channels,
+    encodes,
     position_encoding,
     position_labels,
     position_table,
@@ -116,9 +117,18 @@ class AugmentedConvolution(Primitive):
         return self
 
     def resolve(self, channels: int, in_channels: int) -> AugmentedConvolution:
-        """Itself; with ``kernel`` 3 where no convolution is left that could have another."""
+        """Itself, with every setting that has no effect at its default.
+
+        Raises:
+            ValueError: more attention than output channels.
+        """
         self.check_channels(channels)
-        return self.replace(kernel=3) if self.value_depth == channels else self
+        inert: dict[str, Any] = {}
+        if self.value_depth == channels:  # no convolution is left that could have a kernel
+            inert["kernel"] = 3
+        if not encodes(self.position, in_channels):
+            inert["position"] = "none"
+        return self.replace(**inert) if inert else self
 
     @property
     def qkv_depth(self) -> int:

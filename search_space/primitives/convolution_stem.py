@@ -22,12 +22,17 @@ INDEX_BYTES = 8  # of the place of a maximum, which max pooling keeps
 
 
 class ConvolutionStem(Stem):
-    """Convolution, batch normalisation, ReLU and, where ``pool``, 3x3 max pooling of stride 2."""
+    """Convolution, batch normalisation, ReLU and, where ``pool``, 3x3 max pooling of stride 2.
+
+    Not ``activated`` it is the convolution without normalisation and ReLU, for networks whose
+    blocks begin with both (Wide ResNet).
+    """
 
     type: Literal["conv"] = "conv"
     kernel: int = Field(default=7, ge=1)
     stride: int = Field(default=2, ge=1)
     pool: bool = True
+    activated: bool = True
 
     @field_validator("kernel")
     @classmethod
@@ -39,6 +44,7 @@ class ConvolutionStem(Stem):
         """Such as ``conv7-stem(s2,pool) w64``, or ``conv3-stem w16`` where nothing is reduced."""
         reductions = [f"s{self.stride}"] if self.stride > 1 else []
         reductions += ["pool"] if self.pool else []
+        reductions += [] if self.activated else ["bare"]
         detail = f"({','.join(reductions)})" if reductions else ""
         return f"conv{self.kernel}-stem{detail} w{self.width}"
 
@@ -48,11 +54,9 @@ class ConvolutionStem(Stem):
 
     def build(self, in_channels: int) -> nn.Module:
         """``Sequential`` of the layers named above."""
-        layers: list[nn.Module] = [
-            convolution(in_channels, self.width, self.kernel, self.stride),
-            nn.BatchNorm2d(self.width),
-            nn.ReLU(inplace=True),
-        ]
+        layers: list[nn.Module] = [convolution(in_channels, self.width, self.kernel, self.stride)]
+        if self.activated:
+            layers += [nn.BatchNorm2d(self.width), nn.ReLU(inplace=True)]
         if self.pool:
             layers.append(nn.MaxPool2d(3, stride=2, padding=1))
         return nn.Sequential(*layers)
@@ -61,13 +65,13 @@ class ConvolutionStem(Stem):
         """See :meth:`Stem.counts`."""
         convolved_hw = strided(input_hw, self.stride)
         convolved = convolution_counts(in_channels, self.width, self.kernel, convolved_hw)
-        return convolved + norm_counts(self.width)
+        return convolved + norm_counts(self.width) if self.activated else convolved
 
     def training_bytes(self, in_channels: int, input_hw: tuple[int, int]) -> TrainingBytes:
         """The convolution's and the ReLU's outputs, and what pooling puts out and keeps."""
         height, width = strided(input_hw, self.stride)
         convolved = FLOAT_BYTES * self.width * height * width
-        saved = 2 * convolved
+        saved = 2 * convolved if self.activated else convolved
         if self.pool:
             height, width = strided((height, width), 2)
             saved += (FLOAT_BYTES + INDEX_BYTES) * self.width * height * width

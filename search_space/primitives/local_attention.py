@@ -38,6 +38,7 @@ from search_space.primitives.positions import (
     AttentionPosition,
     concatenated_tables,
     encoded_channels,
+    encodes,
     position_encoding,
     position_labels,
     position_table,
@@ -85,8 +86,12 @@ class LocalAttention(Primitive):
         inert: dict[str, Any] = {}
         if self.position != "relative" or self.heads == 1:
             inert["layout"] = "per_head"
+        if channels == self.heads:  # the scale is 1
+            inert["scaled"] = True
+        if not encodes(self.position, in_channels):
+            inert["position"] = "none"
         if self.extent == 1:  # one key has all the weight, whatever its logit
-            inert |= {"layout": "per_head", "scaled": True, "border": "masked"}
+            inert |= {"layout": "per_head", "scaled": True, "border": "masked", "heads": 1}
         return self.replace(**inert) if inert else self
 
     @property

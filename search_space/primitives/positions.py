@@ -23,7 +23,13 @@ from torch import Tensor, nn
 AttentionPosition = Literal["none", "relative", "sine", "coordconv"]
 
 COORDINATE_CHANNELS = 3
+LEAST_SINE_CHANNELS = 4  # a sine and a cosine of the row, and of the column
 LONGEST_WAVE = 10_000  # pixels / (2 pi), as in Vaswani et al.
+
+
+def encodes(position: AttentionPosition, channels: int) -> bool:
+    """Whether there is any encoding where the projection's input has ``channels``."""
+    return position != "none" and (position != "sine" or channels >= LEAST_SINE_CHANNELS)
 
 
 def encoded_channels(position: AttentionPosition, channels: int) -> int:

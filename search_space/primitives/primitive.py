@@ -30,7 +30,7 @@ class Description(Value):
 
         Args:
             channels: the stage's width.
-            in_channels: of the block's input.
+            in_channels: of the primitive's input, as :meth:`Primitive.build` gets it.
 
         Raises:
             ValueError: the description cannot be built at these widths.

@@ -10,6 +10,8 @@ from search_space.zoo.named import IMAGENET, NamedNetwork
 
 ZOO: dict[str, NamedNetwork] = {**sasa.NETWORKS, **aacn.NETWORKS}
 
+LARGEST_SCALE = 1000
+
 
 def named_network(name: str) -> NamedNetwork:
     """The network called ``name``; a factor on all widths may follow, as in ``resnet50@0.5``.
@@ -29,8 +31,10 @@ def named_network(name: str) -> NamedNetwork:
         scale = float(factor)
     except ValueError:
         scale = 0.0
-    if not 0 < scale < float("inf"):
-        raise ValueError(f"the width after @ must be a positive number, got {name!r}")
+    if not 0 < scale <= LARGEST_SCALE:
+        raise ValueError(
+            f"the width after @ must be a positive number up to {LARGEST_SCALE}, got {name!r}"
+        )
     found = ZOO[base]
     return found._replace(at_width=lambda width: found.at_width(scale * width))
 

@@ -6,7 +6,11 @@ from typing import NamedTuple
 
 from search_space.architecture import Architecture, Stage
 from search_space.primitives import ConvolutionStem, InvertedBottleneckRatios
-from search_space.primitives.recalibration import SqueezeExcitationRatio
+from search_space.primitives.recalibration import (
+    NO_RECALIBRATION,
+    SqueezeExcitationRatio,
+    recalibrations_of_stage,
+)
 from search_space.zoo.width import scaled
 
 
@@ -65,9 +69,9 @@ def mnasnet(multiplier: float = 1.0, *, augmented: bool = False) -> Architecture
                 width=width,
                 stride=row.stride,
                 blocks=tuple(description.resolve(width, each) for each in inputs),
-                recalibration=tuple(squeeze.resolve(width, each) for each in inputs)
-                if row.squeezes
-                else (),
+                recalibration=recalibrations_of_stage(
+                    squeeze if row.squeezes else NO_RECALIBRATION, width, inputs
+                ),
             )
         )
         channels = width

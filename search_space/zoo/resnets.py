@@ -5,9 +5,10 @@ Sources: He et al. 2015; AACN (arXiv 1904.09925) section 4.2; SASA (arXiv 1906.0
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 
 from search_space.architecture import Architecture, Stage
+from search_space.families import BlockKind, primitive_in_channels
 from search_space.primitives import (
     AttentionStem,
     AugmentedConvolutionRatios,
@@ -18,7 +19,11 @@ from search_space.primitives import (
 )
 from search_space.primitives.positions import AttentionPosition
 from search_space.primitives.primitive import Description
-from search_space.primitives.recalibration import Recalibration, RecalibrationDescription
+from search_space.primitives.recalibration import (
+    NO_RECALIBRATION,
+    RecalibrationDescription,
+    recalibrations_of_stage,
+)
 from search_space.zoo.width import scaled
 
 GROUPS = (1, 2, 3, 4)
@@ -40,7 +45,7 @@ DEPTHS = {
 def resnet(
     depth: int,
     *,
-    recalibration: RecalibrationDescription | None = None,
+    recalibration: RecalibrationDescription = NO_RECALIBRATION,
     width: float = 1.0,
 ) -> Architecture:
     """ResNet, or with SE, GE, BAM, CBAM or GALA in its blocks (AACN Tables 2 and 3).
@@ -100,45 +105,40 @@ def _network(
     primitive_of_group: Callable[[int], Description],
     *,
     stem: Stem | None = None,
-    recalibration: RecalibrationDescription | None = None,
+    recalibration: RecalibrationDescription = NO_RECALIBRATION,
     width: float,
 ) -> Architecture:
     if depth not in DEPTHS:
         raise ValueError(f"depth must be one of {', '.join(map(str, DEPTHS))}, got {depth}")
-    basic = depth == 34
-    expansion = 1 if basic else 4
+    block: BlockKind = "basic" if depth == 34 else "bottleneck"
+    expansion = 1 if block == "basic" else 4
     stem = stem or ConvolutionStem()
     stem = stem.replace(width=scaled(stem.width, width))
     stages = []
     channels = stem.width
     for group, blocks in zip(GROUPS, DEPTHS[depth], strict=True):
         stage_width = scaled(GROUP_WIDTHS[group], width)
-        primitive = primitive_of_group(group).resolve(stage_width, channels)
+        description = primitive_of_group(group)
         inputs = (channels, *(stage_width * expansion,) * (blocks - 1))
         channels = stage_width * expansion
+        each = recalibrations_of_stage(recalibration, channels, inputs)
+        branch_gates = any(gate and gate.placement == "branch" for gate in each)
         stages.append(
             Stage(
                 width=stage_width,
                 stride=2 if group > 1 else 1,
-                blocks=(primitive,) * blocks,
-                recalibration=_recalibrations(recalibration, channels, inputs, group),
+                blocks=tuple(
+                    description.resolve(
+                        stage_width, primitive_in_channels(block, stage_width, block_in)
+                    )
+                    for block_in in inputs
+                ),
+                recalibration=each if branch_gates or group < GROUPS[-1] else (),
             )
         )
     return Architecture(
-        block="basic" if basic else "bottleneck",
+        block=block,
         expansion=expansion,
         stem=stem,
         stages=tuple(stages),
     )
-
-
-def _recalibrations(
-    description: RecalibrationDescription | None, channels: int, inputs: Sequence[int], group: int
-) -> tuple[Recalibration | None, ...]:
-    """Of each block of a group: they put out ``channels`` and take in ``inputs``."""
-    each = [description.resolve(channels, block_in) for block_in in inputs] if description else []
-    if not any(each):
-        return ()
-    if each[-1] is not None and each[-1].placement == "stage":
-        return () if group == GROUPS[-1] else (*(None,) * (len(inputs) - 1), each[-1])
-    return tuple(each)

@@ -5,7 +5,11 @@ from __future__ import annotations
 from search_space.architecture import Architecture, Stage
 from search_space.primitives import AugmentedConvolutionRatios, Convolution, ConvolutionStem
 from search_space.primitives.primitive import Description
-from search_space.primitives.recalibration import RecalibrationDescription
+from search_space.primitives.recalibration import (
+    NO_RECALIBRATION,
+    RecalibrationDescription,
+    recalibrations_of_stage,
+)
 from search_space.zoo.width import scaled
 
 STEM_WIDTH = 16
@@ -15,7 +19,7 @@ BLOCKS = 4  # in each stage
 
 def wide_resnet(
     *,
-    recalibration: RecalibrationDescription | None = None,
+    recalibration: RecalibrationDescription = NO_RECALIBRATION,
     augmented: bool = False,
     width: float = 1.0,
 ) -> Architecture:
@@ -30,21 +34,22 @@ def wide_resnet(
     description: Description = Convolution()
     if augmented:
         description = AugmentedConvolutionRatios(kappa=0.2, upsilon=0.1)
-    stem = ConvolutionStem(width=scaled(STEM_WIDTH, width), kernel=3, stride=1, pool=False)
+    stem = ConvolutionStem(
+        width=scaled(STEM_WIDTH, width), kernel=3, stride=1, pool=False, activated=False
+    )
     stages = []
     channels = stem.width
     for index, base in enumerate(STAGE_WIDTHS):
         stage_width = scaled(base, width)
-        primitive = description.resolve(stage_width, channels)
         inputs = (channels, *(stage_width,) * (BLOCKS - 1))
-        each = [recalibration.resolve(stage_width, i) for i in inputs] if recalibration else []
+        each = recalibrations_of_stage(recalibration, stage_width, inputs)
         channels = stage_width
         stages.append(
             Stage(
                 width=stage_width,
                 stride=2 if index else 1,
-                blocks=(primitive,) * BLOCKS,
-                recalibration=tuple(each),
+                blocks=tuple(description.resolve(stage_width, block_in) for block_in in inputs),
+                recalibration=each,
             )
         )
     return Architecture(family="wide_resnet", stem=stem, stages=tuple(stages))

@@ -98,16 +98,16 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[AttentionMaps]:
 def test_command_draws_beside_the_model(
     show: Show, model_file: Path, splits: ImageSplits, drawn: list[AttentionMaps]
 ) -> None:
-    printed = show(image="test:5")
-    label = splits.class_names[int(splits.test.labels[5])]
-    assert f"test image 5, labelled {label}: the network says " in printed
+    printed = show(image="validation:5")
+    label = splits.class_names[int(splits.validation.labels[5])]
+    assert f"validation image 5, labelled {label}: the network says " in printed
     assert f"{GLOBAL}: global attention, 2 heads, map of 4 x 4; drawn in" in printed
     assert str(model_file.with_name("attention-maps.png")) in printed
     assert f"other layers: {LOCAL}" in printed
     assert model_file.with_name("attention-maps.png").stat().st_size > 10_000
     assert drawn[0].pixels == ((2, 2), (2, 6), (6, 2), (6, 6))
     model, _, _ = load_model(model_file)
-    x = normalised(splits.test.images[5], splits)
+    x = normalised(splits.validation.images[5], splits)
     expected = attention_maps(model, x, drawn[0].pixels, GLOBAL)
     np.testing.assert_array_equal(drawn[0].maps, expected.maps)
 
@@ -160,8 +160,11 @@ def test_quadrant_centres() -> None:
     ("changes", "message"),
     [
         ({"image": "validation:700"}, "validation split has 700 images, counted from 0"),
-        ({"image": "nothing.png"}, "test:INDEX or an image file, got 'nothing.png'"),
+        ({"image": "nothing.png"}, "validation:INDEX or an image file.*, got 'nothing.png'"),
         ({"image": "train:0"}, "got 'train:0'"),
+        ({"image": "test:0"}, "test images are looked at once, by `nas retrain`.*got 'test:0'"),
+        ({"png": Path("maps.jpg")}, "--png must end in .png, got 'maps.jpg'"),
+        ({"png": Path("maps")}, "--png must end in .png, got 'maps'"),
         ({"pixels": "2;2"}, "'row,column row,column ...'.* got '2;2'"),
         ({"pixels": "-1,2"}, "got '-1,2'"),
         ({"pixels": "8,0"}, "8 rows and 8 columns.* got row 8, column 0"),

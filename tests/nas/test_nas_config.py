@@ -201,6 +201,16 @@ def test_a_wrong_value_is_shown_with_the_path_of_its_key(
     assert problem.endswith(got)
 
 
+@pytest.mark.parametrize("family", [["resnet"], {"resnet": 1}, 5, "resnets", None])
+def test_a_family_that_is_no_name_is_one_error(written: Callable[..., Path], family: Any) -> None:
+    recipe = {"epochs": 2, "batch_size": 16, "learning_rate": 0.1, "zero_init_residual": True}
+    space = {"name": "odd", "family": family, "stem": {"type": "conv"}, "stages": []}
+    family_problem, stages_problem = problems_of(written(space=space, proxy=recipe))
+    assert family_problem.startswith("space.family: input should be 'resnet', 'wide_resnet' or")
+    assert family_problem.endswith(f"got {family!r}")
+    assert stages_problem.startswith("space.stages: ")
+
+
 def test_missing_sections_are_named(written: Callable[..., Path]) -> None:
     assert problems_of(written(data=None, proxy=None, name=None)) == [
         "name: missing, but needed",

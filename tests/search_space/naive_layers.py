@@ -124,10 +124,11 @@ def augmented_convolution_layer(
 
 
 def convolution_stem(
-    x: Tensor, weight: Tensor, norm: torch.nn.BatchNorm2d, *, stride: int, pool: bool
+    x: Tensor, weight: Tensor, norm: torch.nn.BatchNorm2d | None, *, stride: int, pool: bool
 ) -> Tensor:
-    """Convolution, batch normalisation, ReLU and 3x3 max pooling of stride 2."""
-    x = torch.relu(naive.batch_norm(naive.convolution(x, weight, stride), norm))
+    """Convolution, batch normalisation and ReLU if any, and 3x3 max pooling of stride 2."""
+    x = naive.convolution(x, weight, stride)
+    x = x if norm is None else torch.relu(naive.batch_norm(x, norm))
     return naive.each_image(x, lambda picture: naive.max_pool(picture, 3, 2, 1)) if pool else x
 
 

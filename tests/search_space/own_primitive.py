@@ -1,13 +1,13 @@
-"""A primitive and a stem of one's own, as a user would write them: named by import path."""
+"""Primitives, a stem and a gate of one's own, as a user would write them: by import path."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 from torch import Tensor, nn
 
-from search_space.primitives import Description, Primitive, Stem
+from search_space.primitives import Description, Primitive, Recalibration, Stem
 
 PATH = "tests.search_space.own_primitive"
 
@@ -120,6 +120,53 @@ class Patches(Stem):
 
     def build(self, in_channels: int) -> nn.Module:
         return nn.Conv2d(in_channels, self.width, self.patch, self.patch, bias=False)
+
+
+class Anywhere(Primitive):
+    """A pointwise convolution that may stand in every family's blocks."""
+
+    families: ClassVar[tuple[str, ...]] = ("resnet", "wide_resnet", "mnasnet")
+
+    type: Literal["tests.search_space.own_primitive:Anywhere"] = (
+        "tests.search_space.own_primitive:Anywhere"
+    )
+
+    @property
+    def label(self) -> str:
+        return "pointwise"
+
+    def build(
+        self, in_channels: int, out_channels: int, stride: int, input_hw: tuple[int, int]
+    ) -> nn.Module:
+        return nn.Conv2d(in_channels, out_channels, 1, stride, bias=False)
+
+
+class SpatialGate(Recalibration):
+    """Each pixel is scaled by a gate that sees all channels around it: k^2 C weights."""
+
+    type: Literal["tests.search_space.own_primitive:SpatialGate"] = (
+        "tests.search_space.own_primitive:SpatialGate"
+    )
+    kernel: int = Field(default=1, ge=1)
+
+    @property
+    def label(self) -> str:
+        return f"spatial-gate{self.kernel}"
+
+    def build(self, channels: int) -> nn.Module:
+        return SpatialGate2d(channels, self.kernel)
+
+
+class SpatialGate2d(nn.Module):
+    """``[B, C, H, W] -> [B, C, H, W]``."""
+
+    def __init__(self, channels: int, kernel: int) -> None:
+        super().__init__()
+        self.gate = nn.Conv2d(channels, 1, kernel, padding=kernel // 2, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        gated: Tensor = x * self.gate(x).sigmoid()
+        return gated
 
 
 class Mean(nn.Module):

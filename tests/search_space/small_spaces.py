@@ -117,6 +117,18 @@ SMALL: dict[str, dict[str, Any]] = {
         block="inverted_bottleneck",
         head=24,
     ),
+    "a type twice": described(
+        {
+            "depth": [1, 2],
+            "width": 8,
+            "primitive": [
+                LOCAL,
+                CONV,
+                LOCAL | {"extent": [3, 7], "content": False},
+                LOCAL | {"extent": 5, "position": "none"},
+            ],
+        }
+    ),
     "wide": described(
         {"depth": [1, 2], "width": [4, 8], "primitive": [CONVS, AA]},
         family="wide_resnet",

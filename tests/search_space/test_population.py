@@ -58,6 +58,17 @@ def test_of_primitives_that_state_no_costs() -> None:
     assert_columns_are_single_costs(space, Task(input_shape=(3, 8, 8), classes=3), seed=0, count=16)
 
 
+def test_of_a_place_with_more_choices_than_an_integer_numbers() -> None:
+    """Each of 45 alternatives has a parameter of its own: 3 ** 45 is beyond 64 bits."""
+    alternatives = [{"type": "conv", "kernel": [4 * i + 1, 4 * i + 3]} for i in range(45)]
+    space = read(described({"depth": 1, "width": 4, "primitive": alternatives}))
+    architectures = list(space.architectures())
+    assert len(architectures) == space.size == 90
+    task = Task(input_shape=(1, 8, 8), classes=4)
+    columns = PopulationCosts(space, task)(np.array([space.encode(a) for a in architectures]))
+    assert columns.params.tolist() == [network_costs(a, task).params for a in architectures]
+
+
 def test_what_stands_in_inactive_columns_does_not_matter() -> None:
     rng = np.random.default_rng(0)
     vectors = np.array([DIGITS.encode(DIGITS.sample(rng)) for _ in range(50)])

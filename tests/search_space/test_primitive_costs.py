@@ -63,6 +63,7 @@ convolution_stems = st.builds(
     kernel=KERNELS,
     stride=st.integers(1, 3),
     pool=st.booleans(),
+    activated=st.booleans(),
 )
 attention_stems = st.builds(
     lambda heads, head_width, values, mixtures, **fields: AttentionStem.model_validate(

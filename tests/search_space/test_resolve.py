@@ -144,32 +144,49 @@ def test_settings_of_local_attention_that_nothing_uses_are_canonical() -> None:
         ({"layout": "across_heads", "position": "none"}, {"position": "none"}),
         ({"layout": "across_heads", "position": "sine"}, {"position": "sine"}),
         ({"layout": "across_heads", "heads": 1}, {"heads": 1}),
-        ({"extent": 1, "border": "zeros"}, {"extent": 1}),
-        ({"extent": 1, "scaled": False, "layout": "across_heads"}, {"extent": 1}),
+        ({"extent": 1, "border": "zeros"}, {"extent": 1, "heads": 1}),
+        ({"extent": 1, "scaled": False, "layout": "across_heads"}, {"extent": 1, "heads": 1}),
+        ({"heads": 8, "scaled": False, "position": "none"}, {"heads": 8, "position": "none"}),
     ]:
         assert local(**fields).resolve(8, 4) == local(**canonical), fields
     for fields in [
         {"layout": "across_heads"},
         {"border": "zeros", "scaled": False},
         {"content": False, "layout": "across_heads"},
-        {"extent": 1, "content": False},  # has no W_K
+        {"extent": 1, "heads": 1, "content": False},  # has no W_K
     ]:
         resolved = local(**fields).resolve(8, 4)
         assert resolved == local(**fields)
         assert resolved != local()
 
 
-@pytest.mark.parametrize("fields", [{"extent": 1, "scaled": False}, {"heads": 1}])
-def test_equal_forms_are_equal_networks(fields: dict[str, Any]) -> None:
-    spec = local(**{"extent": 1, "border": "zeros", "layout": "across_heads"} | fields)
-    canonical = spec.resolve(8, 6)
+@pytest.mark.parametrize(
+    ("fields", "in_channels"),
+    [
+        ({"extent": 1, "border": "zeros", "layout": "across_heads", "scaled": False}, 6),
+        ({"extent": 1, "border": "zeros", "layout": "across_heads", "heads": 1}, 6),
+        ({"extent": 1, "heads": 4, "position": "none"}, 6),
+        ({"extent": 1, "heads": 2, "position": "coordconv"}, 6),
+        ({"heads": 8, "position": "none", "scaled": False}, 6),
+        ({"position": "sine"}, 3),
+    ],
+)
+def test_equal_forms_are_equal_networks(fields: dict[str, Any], in_channels: int) -> None:
+    spec = local(**fields)
+    canonical = spec.resolve(8, in_channels)
     assert canonical != spec
-    one, other = spec.build(6, 8, 1, (4, 5)), canonical.build(6, 8, 1, (4, 5))
+    one, other = (each.build(in_channels, 8, 1, (4, 5)) for each in (spec, canonical))
     other.load_state_dict(
         {name: value.view_as(other.state_dict()[name]) for name, value in one.state_dict().items()}
     )
-    x = normal(2, 6, 4, 5).float()
+    x = normal(2, in_channels, 4, 5).float()
     torch.testing.assert_close(one(x), other(x))
+
+
+def test_a_sine_of_few_channels_is_no_encoding() -> None:
+    ratios = AugmentedConvolutionRatios(kappa=0.5, upsilon=0.5, heads=2, position="sine")
+    assert ratios.resolve(8, 3) == ratios.replace(position="none").resolve(8, 3)
+    assert ratios.resolve(8, 4) != ratios.replace(position="none").resolve(8, 4)
 
 
 @pytest.mark.parametrize(
@@ -207,8 +224,8 @@ def test_stems_of_one_network_are_one_value() -> None:
     for stem in (pointwise, AttentionStem(), AttentionStem(values="convolution")):
         assert AttentionStem.from_json(stem.canonical_json()) == stem
         assert stem.replace(width=32).values == stem.values
-    with pytest.raises(ValidationError, match="got values=pointwise, mixtures=4"):
-        AttentionStem(values="pointwise", mixtures=4)
+    assert AttentionStem(values="pointwise", mixtures=4) == pointwise
+    assert AttentionStem().replace(values="pointwise") == pointwise
     with pytest.raises(ValidationError, match="mixtures"):
         AttentionStem(mixtures=0)
     with pytest.raises(ValidationError):

@@ -127,10 +127,6 @@ PROBLEMS: list[tuple[Any, list[str]]] = [
         ],
     ),
     (
-        stage_with(primitive=[CONV, AA, CONV]),
-        ["stages[0].primitive: type 'conv' stands twice; merge the two into lists"],
-    ),
-    (
         stage_with(primitive={"type": "conv", "kernel": []}),
         ["stages[0].primitive[0].kernel: needs at least one choice"],
     ),

@@ -18,13 +18,14 @@ WIDTH = 4
 
 
 @pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("activated", [True, False])
 @pytest.mark.parametrize("stem", [(3, 1, False), (3, 2, True), (5, 2, False), (7, 2, True)])
-def test_convolution_stem(stem: tuple[int, int, bool], training: bool) -> None:
+def test_convolution_stem(stem: tuple[int, int, bool], activated: bool, training: bool) -> None:
     kernel, stride, pool = stem
-    spec = ConvolutionStem(width=4, kernel=kernel, stride=stride, pool=pool)
+    spec = ConvolutionStem(width=4, kernel=kernel, stride=stride, pool=pool, activated=activated)
     module = randomised(spec.build(3)).train(training)
     assert isinstance(module, nn.Sequential)
-    conv, norm = module[0], module[1]
+    conv, norm = module[0], module[1] if activated else None
     x = normal(2, 3, 7, 9)
     assert module(x).shape == (2, 4, *spec.output_hw((7, 9)))
     assert_same(

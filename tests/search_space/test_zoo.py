@@ -118,7 +118,7 @@ def test_a_training_step_at_another_width(name: str) -> None:
 
 @pytest.mark.parametrize("factor", ["", "half", "-1", "0", "nan", "inf", "0.5@0.5"])
 def test_factors_that_are_refused(factor: str) -> None:
-    message = f"the width after @ must be a positive number, got 'resnet50@{factor}'"
+    message = f"the width after @ must be a positive number up to 1000, got 'resnet50@{factor}'"
     with pytest.raises(ValueError, match=message):
         named_network(f"resnet50@{factor}")
 

@@ -13,10 +13,14 @@ from search_space.primitives.recalibration.global_local_attention import (
     GlobalLocalAttention,
     GlobalLocalAttentionRatio,
 )
-from search_space.primitives.recalibration.no_recalibration import NoRecalibration
+from search_space.primitives.recalibration.no_recalibration import (
+    NO_RECALIBRATION,
+    NoRecalibration,
+)
 from search_space.primitives.recalibration.recalibration import (
     Recalibration,
     RecalibrationDescription,
+    recalibrations_of_stage,
 )
 from search_space.primitives.recalibration.squeeze_excitation import (
     SqueezeExcitation,
@@ -43,6 +47,7 @@ RECALIBRATION_DESCRIPTIONS: dict[str, type[RecalibrationDescription]] = {
 """What a type's name means where a person writes it."""
 
 __all__ = [
+    "NO_RECALIBRATION",
     "RECALIBRATIONS",
     "RECALIBRATION_DESCRIPTIONS",
     "BlockAttention",
@@ -57,4 +62,5 @@ __all__ = [
     "RecalibrationDescription",
     "SqueezeExcitation",
     "SqueezeExcitationRatio",
+    "recalibrations_of_stage",
 ]

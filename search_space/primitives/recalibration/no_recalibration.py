@@ -14,3 +14,6 @@ class NoRecalibration(RecalibrationDescription):
 
     def resolve(self, channels: int, in_channels: int) -> None:
         """None."""
+
+
+NO_RECALIBRATION = NoRecalibration()

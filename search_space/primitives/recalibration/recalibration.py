@@ -7,6 +7,7 @@ of a stage's, beside its primitive.
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar, Literal, Self
 
 from torch import nn
@@ -82,6 +83,23 @@ class Recalibration(RecalibrationDescription):
         )
 
         return traced_recalibration_bytes(self, channels, hw)
+
+
+def recalibrations_of_stage(
+    description: RecalibrationDescription, channels: int, inputs: Sequence[int]
+) -> tuple[Recalibration | None, ...]:
+    """Of each block of a stage; empty where no block has any.
+
+    Args:
+        description: of the stage's recalibration.
+        channels: that the blocks put out.
+        inputs: channels that each block takes in.
+    """
+    each = [description.resolve(channels, block_in) for block_in in inputs]
+    for index, found in enumerate(each[:-1]):
+        if found is not None and found.placement == "stage":
+            each[index] = None  # it stands once, after the last block
+    return tuple(each) if any(each) else ()
 
 
 def squeeze_width(channels: int, reduction: int) -> int:

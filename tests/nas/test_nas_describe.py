@@ -1,0 +1,63 @@
+"""``nas describe``: images and classes that are asked for."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from nas.cli import app
+from nas.commands.describe import show_architecture
+from nas.user_errors import CommandError
+
+Describe = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def describe(tmp_path: Path) -> Describe:
+    def run(image: str = "", classes: int | None = None) -> dict[str, Any]:
+        console = Console(file=io.StringIO(), width=200)
+        show_architecture(
+            console, "resnet50", tmp_path, image=image, classes=classes, as_json=True
+        )
+        assert isinstance(console.file, io.StringIO)
+        found = json.loads(console.file.getvalue())
+        assert isinstance(found, dict)
+        return found
+
+    return run
+
+
+def test_classes_and_image_change_the_task(describe: Describe) -> None:
+    plain, small = describe(), describe("1x32x32", 2)
+    assert plain["params"] - small["params"] == 998 * (2048 + 1) + 2 * 64 * 49
+    assert plain["macs"] > 40 * small["macs"]
+
+
+@pytest.mark.parametrize("classes", [0, 1, -3])
+def test_too_few_classes_are_refused(describe: Describe, classes: int) -> None:
+    with pytest.raises(CommandError) as caught:
+        describe(classes=classes)
+    rule = "input should be greater than or equal to 2"
+    assert str(caught.value) == f"--classes: {rule}, got {classes}"
+
+
+@pytest.mark.parametrize("image", ["3x0x5", "0x3x5", "3x5", "big", "3x-2x5", "3x5x5x5", "3x5.5x5"])
+def test_what_is_no_image_is_refused(describe: Describe, image: str) -> None:
+    with pytest.raises(CommandError) as caught:
+        describe(image=image)
+    rule = "--image is CHANNELSxHEIGHTxWIDTH, each at least 1, such as 3x32x32"
+    assert str(caught.value) == f"{rule}, got {image!r}"
+
+
+def test_no_classes_at_all_are_those_of_the_paper() -> None:
+    done = CliRunner().invoke(app, ["describe", "resnet50", "--json"])
+    assert json.loads(done.output)["params"] == 25_557_032
+    refused = CliRunner().invoke(app, ["describe", "resnet50", "--classes", "0"])
+    assert isinstance(refused.exception, CommandError)
