@@ -10,6 +10,7 @@ from rich.text import Text
 
 from search_space.architecture import Architecture, Task
 from search_space.cost import Costs, peak_memory_bytes
+from search_space.families import FAMILIES, default_expansion, default_shortcut
 
 
 def describe_table(architecture: Architecture, task: Task, costs: Costs) -> Table:
@@ -26,10 +27,7 @@ def describe_table(architecture: Architecture, task: Task, costs: Costs) -> Tabl
         show_edge=False,
         pad_edge=False,
         padding=(0, 1, 0, 0),
-        title=Text(
-            f"{architecture.arch_id}  {architecture.family}, "
-            f"{architecture.block.replace('_', ' ')} blocks"
-        ),
+        title=Text(f"{architecture.arch_id}  {', '.join(_settings(architecture))}"),
         title_justify="left",
         caption=Text(
             f"per image of {channels}x{height}x{width}, {task.classes} classes; in the papers' "
@@ -66,6 +64,10 @@ def describe_json(architecture: Architecture, task: Task, costs: Costs) -> dict[
         "arch_id": architecture.arch_id,
         "description": str(architecture),
         "family": architecture.family,
+        "block": architecture.block,
+        "expansion": architecture.expansion,
+        "shortcut": architecture.shortcut,
+        "head": architecture.head,
         "task": task.model_dump(mode="json"),
         "params": costs.params,
         "macs": costs.macs,
@@ -87,8 +89,16 @@ def describe_json(architecture: Architecture, task: Task, costs: Costs) -> dict[
 def part_labels(architecture: Architecture) -> list[str]:
     """What each part of an architecture is, in the order of its costs."""
     labels = [architecture.stem.label, *(stage.label for stage in architecture.stages)]
-    if architecture.head:
-        labels.append(f"conv1 w{architecture.head}")
-    elif architecture.family == "wide_resnet":
-        labels.append("normalisation + ReLU")
-    return [*labels, "mean + linear"]
+    head = ["normalisation + ReLU"] if FAMILIES[architecture.family].pre_activation else []
+    head += [f"conv1 w{architecture.head}"] if architecture.head else []
+    return [*labels, *([" + ".join(head)] if head else []), "mean + linear"]
+
+
+def _settings(architecture: Architecture) -> list[str]:
+    """Family and block; expansion and shortcut where the family's usual ones do not tell them."""
+    settings = [architecture.family, f"{architecture.block.replace('_', ' ')} blocks"]
+    if architecture.expansion != default_expansion({"block": architecture.block}):
+        settings.append(f"expansion {architecture.expansion}")
+    if architecture.shortcut != default_shortcut({"family": architecture.family}):
+        settings.append(f"{architecture.shortcut} shortcuts")
+    return settings

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from search_space.architecture import Architecture, Task
 from search_space.cost import Costs, network_costs
+from search_space.families import FAMILIES
 from search_space.zoo import NamedNetwork
 
 WIDTH_HINT = "A factor on all widths may follow any name, as in resnet50@0.5."
@@ -22,12 +23,10 @@ TABLE_COLUMNS = 105
 """No table is wider."""
 
 OPERATORS = {
-    "augmented_conv": "ResNet with augmented convolution",
-    "local_attention": "ResNet with stand-alone attention",
+    "augmented_conv": "augmented convolution",
+    "local_attention": "stand-alone attention",
 }
 """What sets ResNets apart, by the type of a primitive in them."""
-
-FAMILY_NAMES = {"wide_resnet": "Wide ResNet", "mnasnet": "MnasNet"}
 
 
 class ZooEntry(NamedTuple):
@@ -105,10 +104,11 @@ def _group_table(members: list[ZooEntry], name_columns: int) -> Table:
 
 
 def _group(architecture: Architecture) -> str:
-    if architecture.family in FAMILY_NAMES:
-        return FAMILY_NAMES[architecture.family]
+    title = FAMILIES[architecture.family].title
+    if architecture.family != "resnet":
+        return title
     for kind in architecture.primitive_types():
         if kind in OPERATORS:
-            return OPERATORS[kind]
+            return f"{title} with {OPERATORS[kind]}"
     recalibrated = any(stage.recalibration for stage in architecture.stages)
-    return "ResNet with channel or spatial recalibration" if recalibrated else "ResNet"
+    return f"{title} with channel or spatial recalibration" if recalibrated else title

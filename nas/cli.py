@@ -132,9 +132,7 @@ def retrain(
 @app.command("attention-maps")
 def attention_maps(
     model_file: Annotated[Path, typer.Argument(help="A model.pt that `nas retrain` wrote.")],
-    image: Annotated[
-        str, typer.Option(help="validation:INDEX or an image file.")
-    ] = "validation:0",
+    image: Annotated[str, typer.Option(help="validation:INDEX or an image file.")] = "validation:0",
     pixels: Annotated[
         str, typer.Option(help="'row,column row,column', from 0; else the quadrants' centres.")
     ] = "",

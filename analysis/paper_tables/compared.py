@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from string import ascii_lowercase
 from typing import NamedTuple
 
@@ -50,12 +50,19 @@ class ComparedTable(NamedTuple):
     footnotes: dict[str, str]
 
 
-class Summary(NamedTuple):
-    """Over tables: rows with a cost that is both printed and counted."""
+class Tally(NamedTuple):
+    """Of rows with a cost that is both printed and counted."""
 
     compared: int
     matching: int
     footnoted: dict[str, list[str]]  # names of the rows that have footnotes, by table
+
+
+class Summary(NamedTuple):
+    """Over tables. What is recalled is not verified, so it never counts among what matches."""
+
+    sourced: Tally
+    recalled: Tally
 
 
 def compared_table(key: str) -> ComparedTable:
@@ -83,18 +90,23 @@ def compared_table(key: str) -> ComparedTable:
     )
 
 
-def summary_of(tables: Iterable[ComparedTable]) -> Summary:
-    """How many rows match, and which do not."""
+def summary_of(tables: Sequence[ComparedTable]) -> Summary:
+    """How many rows match, and which do not: sourced rows, and recalled ones apart from them."""
+    return Summary(_tally(tables, is_recalled=False), _tally(tables, is_recalled=True))
+
+
+def _tally(tables: Sequence[ComparedTable], *, is_recalled: bool) -> Tally:
     compared = matching = 0
     footnoted = {}
     for table in tables:
         rows = [row for row in table.rows if row.figures]
+        rows = [row for row in rows if row.printed.is_recalled == is_recalled]
         names = [row.printed.name for row in rows if row.footnotes]
         compared += len(rows)
         matching += len(rows) - len(names)
         if names:
             footnoted[table.printed.key] = names
-    return Summary(compared, matching, footnoted)
+    return Tally(compared, matching, footnoted)
 
 
 def _compared(row: PrintedRow) -> ComparedRow:

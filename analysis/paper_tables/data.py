@@ -26,9 +26,12 @@ def tables_data(tables: Sequence[ComparedTable], summary: Summary) -> dict[str, 
             for table in tables
         ],
         "summary": {
-            "rows_compared": summary.compared,
-            "rows_matching": summary.matching,
-            "rows_footnoted": summary.footnoted,
+            confidence: {
+                "rows_compared": tally.compared,
+                "rows_matching": tally.matching,
+                "rows_footnoted": tally.footnoted,
+            }
+            for confidence, tally in summary._asdict().items()
         },
     }
 

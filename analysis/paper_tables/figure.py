@@ -41,7 +41,7 @@ class PrintedCost(NamedTuple):
 
     @property
     def last_digit(self) -> Decimal:
-        """One unit of the last printed digit: 0.1 of 7.1, 0.01 of 0.70, 10 of 1.9e2."""
+        """One unit of the last printed digit: 0.1 of 7.0, 0.01 of 4.06, 10 of 1.9e2."""
         return Decimal(1).scaleb(int(self.value.as_tuple().exponent))
 
     def __str__(self) -> str:

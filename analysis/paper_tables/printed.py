@@ -3,8 +3,8 @@
 The files' columns are ``row`` (the paper's name), ``network`` (its name in the zoo, empty if there
 is none), ``part`` (AACN Table 9: what of the network), the printed figures with units in their
 names, and ``confidence``: ``sourced``, or ``recalled`` where a figure was written down from memory
-and not verified against the paper. A figure keeps the digits that are printed: ``0.70`` has two
-decimals, and ``1.9e2`` is 190 of which two digits count.
+and not verified against the paper. A figure keeps the digits that are printed: ``18.0`` has one
+decimal, and ``1.9e2`` is 190 of which two digits count.
 """
 
 from __future__ import annotations

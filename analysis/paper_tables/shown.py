@@ -74,14 +74,27 @@ def shown_ending(tables: Sequence[ComparedTable], summary: Summary) -> Group:
     lines = []
     if any(row.printed.is_recalled for table in tables for row in table.rows):
         lines.append(f"{RECALLED_MARK} printed figures from memory, not verified against the paper")
-    if summary.compared:
-        lines += [
+    sourced, recalled = summary
+    if sourced.compared or recalled.compared:
+        lines.append(
             "Parameters and memory match where the count rounds, or else truncates, to the printed "
-            "digits; FLOPs (2 x MACs) where it is within one unit of the last printed digit.",
-            f"{summary.matching} of {summary.compared} rows match"
-            f"{'; these have footnotes:' if summary.footnoted else '.'}",
-        ]
-    lines += [f"  {key}: {'; '.join(names)}" for key, names in summary.footnoted.items()]
+            "digits; FLOPs (2 x MACs) where it is within one unit of the last printed digit."
+        )
+        sums = [f"{sourced.matching} of {sourced.compared} sourced rows match"]
+        if recalled.compared:
+            sums.append(f"recalled rows: {recalled.matching} of {recalled.compared}")
+        lines.append(f"{'; '.join(sums)}.")
+    marked = {
+        key: [f"{name} {RECALLED_MARK}" for name in names]
+        for key, names in recalled.footnoted.items()
+    }
+    footnoted = {
+        key: [*sourced.footnoted.get(key, []), *marked.get(key, [])]
+        for key in (table.printed.key for table in tables)
+    }
+    each = [f"  {key}: {'; '.join(names)}" for key, names in footnoted.items() if names]
+    if each:
+        lines += ["These have footnotes:", *each]
     return Group(*map(Text, lines))
 
 

@@ -50,8 +50,7 @@ def _changed(task: Task, image: str, classes: int | None) -> Task:
         shape = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)x([1-9]\d*)", image)
         if not shape:
             raise CommandError(
-                "--image is CHANNELSxHEIGHTxWIDTH, each at least 1, such as 3x32x32, "
-                f"got {image!r}"
+                f"--image is CHANNELSxHEIGHTxWIDTH, each at least 1, such as 3x32x32, got {image!r}"
             )
         channels, height, width = (int(size) for size in shape.groups())
         task = task.replace(input_shape=(channels, height, width), dataset="unnamed")

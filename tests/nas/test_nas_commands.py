@@ -76,7 +76,7 @@ def test_a_network_without_a_plain_one_is_one_message(
     run, ledger = start(config)
     run.write_json("task.json", task.model_dump(mode="json"))
     proposals = propose_from(config, ledger)
-    finish(proposals, proposals.next())
+    finish(proposals, proposals.propose())
     monkeypatch.setattr(retrain_command, "plain_convolutional", none_there)
     with pytest.raises(CommandError, match="--baseline: no convolution stem makes a 6x6 map"):
         run_retrain_command(console, run.name, runs, pick="best", baseline=True, as_json=False)

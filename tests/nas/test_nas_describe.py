@@ -23,9 +23,7 @@ Describe = Callable[..., dict[str, Any]]
 def describe(tmp_path: Path) -> Describe:
     def run(image: str = "", classes: int | None = None) -> dict[str, Any]:
         console = Console(file=io.StringIO(), width=200)
-        show_architecture(
-            console, "resnet50", tmp_path, image=image, classes=classes, as_json=True
-        )
+        show_architecture(console, "resnet50", tmp_path, image=image, classes=classes, as_json=True)
         assert isinstance(console.file, io.StringIO)
         found = json.loads(console.file.getvalue())
         assert isinstance(found, dict)
