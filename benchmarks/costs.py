@@ -20,11 +20,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
-from torch.profiler import ProfilerActivity, profile
 
-from search_space.architecture import Architecture, Task
+from search_space.architecture import Task
 from search_space.cost import count_module, network_costs, peak_memory_bytes
+from search_space.cost.latency import device_name
+from search_space.cost.memory import peak_bytes_per_image
 from search_space.cost.population import PopulationCosts
 from search_space.networks import build
 from search_space.space import SearchSpace
@@ -37,20 +37,22 @@ IMAGES = {
     "resnet_imagenet": (3, 64, 64),
     "mnasnet_imagenet": (3, 64, 64),
 }
+QUICK = ("digits", "mnasnet_imagenet")
 CLASSES = 10
-SMALL_BATCH, LARGE_BATCH = 2, 6
-"""Peaks at two batch sizes: their difference is what an image takes."""
 
 
 def main() -> None:
     """Measure, print two tables, and write the same figures as JSON."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="fewer networks, under 40 s")
+    parser.add_argument("--quick", action="store_true", help="fewer networks, about 10 s")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    traced, measured, population = (4, 4, 20_000) if options.quick else (20, 50, 100_000)
-    names = list(IMAGES) if not options.quick else ["digits", "resnet_cifar", "mnasnet_imagenet"]
+    # PyTorch's profiler logs each start and stop; it reads its level when it is first used.
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")
+    names, traced, measured, population = (
+        (QUICK, 3, 3, 5_000) if options.quick else (tuple(IMAGES), 20, 50, 100_000)
+    )
 
     speeds = [speed(name, traced, population) for name in names]
     _print_table(
@@ -60,13 +62,29 @@ def main() -> None:
     errors = [memory_error(name, measured) for name in names]
     _print_table("peak memory of a float32 training step per image, estimate / measured", errors)
     if options.json:
-        machine = {"cpu": platform.processor() or platform.machine(), "cores": os.cpu_count()}
-        figures = {"machine": machine, "torch": torch.__version__, "speed": speeds}
-        options.json.write_text(json.dumps(figures | {"memory": errors}, indent=1) + "\n")
+        figures = {"machine": machine(), "speed": speeds, "memory": errors}
+        options.json.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+def machine() -> dict[str, Any]:
+    """The kind of machine that the figures are from, and the versions that they hang on."""
+    return {
+        "cpu_model": device_name("cpu"),
+        "cpu_architecture": platform.machine(),
+        "cores": os.cpu_count(),
+        "threads_used": torch.get_num_threads(),
+        "operating_system": platform.system(),
+        "python_version": platform.python_version(),
+        "torch_version": torch.__version__,
+    }
 
 
 def speed(name: str, traced: int, population: int) -> dict[str, Any]:
-    """Times of one space, and the ratios of fvcore's to ours."""
+    """Times of one space, and the ratios of fvcore's to ours.
+
+    Raises:
+        SystemExit: the two do not count the same.
+    """
     space, task = _space_and_task(name)
     rng = np.random.default_rng(0)
     vectors = np.array(
@@ -94,8 +112,8 @@ def speed(name: str, traced: int, population: int) -> dict[str, Any]:
         "fvcore_ms": 1e3 * fvcore,
         "closed_form_us": 1e6 * closed,
         "fvcore_over_closed_form": fvcore / closed,
-        "population_first_per_s": population / first,
-        "population_again_per_s": population / again,
+        "population_first_architectures_per_s": population / first,
+        "population_again_architectures_per_s": population / again,
         "fvcore_over_population_first": fvcore * population / first,
         "n_fvcore": traced,
         "n_closed_form": len(architectures),
@@ -111,7 +129,8 @@ def memory_error(name: str, networks: int) -> dict[str, Any]:
     for _ in range(networks):
         architecture = space.sample(rng)
         estimates.append(peak_memory_bytes(architecture, task))
-        peaks.append(_peak_bytes_an_image(architecture, task))
+        model = build(architecture, task, seed=0)
+        peaks.append(peak_bytes_per_image(model, task.input_shape, task.classes))
         ratios.append(estimates[-1] / peaks[-1])
     return {
         "space": name,
@@ -120,7 +139,7 @@ def memory_error(name: str, networks: int) -> dict[str, Any]:
         "median_ratio": float(np.median(ratios)),
         "most_ratio": max(ratios),
         "rank_correlation": _rank_correlation(estimates, peaks),
-        "n": networks,
+        "n_networks": networks,
     }
 
 
@@ -136,33 +155,9 @@ def _seconds(function: Any, *arguments: Any) -> float:
     return time.perf_counter() - started
 
 
-def _peak_bytes_an_image(architecture: Architecture, task: Task) -> float:
-    model = build(architecture, task, seed=0).train()
-    peaks = [_peak_bytes(model, task, batch) for batch in (SMALL_BATCH, LARGE_BATCH)]
-    return (peaks[1] - peaks[0]) / (LARGE_BATCH - SMALL_BATCH)
-
-
-def _peak_bytes(model: nn.Module, task: Task, batch: int) -> int:
-    """The most that is allocated at once during a step, beyond what was there before."""
-    labels = torch.zeros(batch, dtype=torch.long)
-
-    def step() -> None:
-        images = torch.randn(batch, *task.input_shape)
-        nn.functional.cross_entropy(model(images), labels).backward()
-
-    step()  # so that the gradients of the weights are there already
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
-        step()
-    # The only record that PyTorch keeps of single allocations on a CPU.
-    records = profiler.profiler.kineto_results.events()
-    allocations = [record for record in records if record.name() == "[memory]"]
-    allocations.sort(key=lambda record: record.start_ns())
-    return int(np.cumsum([record.nbytes() for record in allocations]).max())
-
-
 def _rank_correlation(first: list[int], second: list[float]) -> float:
-    ranks = [np.argsort(np.argsort(values)) for values in (first, second)]
-    return float(np.corrcoef(*ranks)[0, 1])
+    ranks = np.argsort(np.argsort(np.array([first, second])))
+    return float(np.asarray(np.corrcoef(ranks))[0, 1])
 
 
 def _print_table(title: str, rows: list[dict[str, Any]]) -> None:

@@ -29,6 +29,12 @@ def rendered(tables: list[ComparedTable]) -> list[str]:
     return [line.rstrip() for line in capture.get().splitlines()]
 
 
+def recalled(*keys: str) -> str:
+    """How many recalled rows match, which nothing here expects to be some number."""
+    tally = summary_of([COMPARED[key] for key in keys]).recalled
+    return f"{tally.matching} of {tally.compared}."
+
+
 @pytest.mark.parametrize("key", CATALOGUE)
 def test_a_table_fits_and_loses_nothing(key: str) -> None:
     table = COMPARED[key]
@@ -57,7 +63,16 @@ def test_the_second_count_stands_below_its_row() -> None:
     number = next(n for n, line in enumerate(lines) if line.startswith("AA-ResNet-50 "))
     assert lines[number].split()[-5:] == ["77.7", "93.8", "FLOPs:", "footnote", "a"]
     assert lines[number + 1].split() == ["counted", "as", "in", "a", "8.305", "+0.005"]
-    assert "8 of 12 rows match; these have footnotes:" in lines
+    ending = lines.index("4 of 7 sourced rows match; recalled rows: " + recalled("aacn3"))
+    assert lines[ending + 1] == "These have footnotes:"
+    names = lines[ending + 2].removeprefix("  aacn3: ").split("; ")
+    assert names[:3] == ["AA-ResNet-34", "AA-ResNet-50", "AA-ResNet-101"]
+    assert all(name.endswith(" *") for name in names[3:])
+
+
+def test_without_recalled_rows_only_sourced_ones_are_summed() -> None:
+    assert rendered([COMPARED["sasa3"]])[-1] == "8 of 8 sourced rows match."
+    assert "rows match" not in "".join(rendered([COMPARED["sasa2"]]))
 
 
 def test_json_has_it_all() -> None:
@@ -94,7 +109,14 @@ def test_json_has_it_all() -> None:
     assert detection["note"] == DETECTION
     assert detection["rows"][0]["map_percent"] == 36.8
     assert "params" not in detection["rows"][0]
-    assert data["summary"]["rows_matching"] == 51
+    assert list(data["summary"]) == ["sourced", "recalled"]
+    for tally in data["summary"].values():
+        assert list(tally) == ["rows_compared", "rows_matching", "rows_footnoted"]
+    sourced = data["summary"]["sourced"]
+    assert (sourced["rows_compared"], sourced["rows_matching"]) == (53, 38)
+    rows = [row for table in data["tables"] for row in table["rows"] if row["verdict"]]
+    recalled_rows = sum(row["is_recalled"] for row in rows)
+    assert data["summary"]["recalled"]["rows_compared"] == recalled_rows
 
 
 def test_command_prints_json() -> None:
@@ -112,7 +134,8 @@ def test_command_prints_all_tables_whatever_the_width() -> None:
     assert [line.split(":")[0] for line in result.stdout.splitlines() if " Table " in line] == [
         f"{entry.paper.short} Table {entry.number}" for entry in CATALOGUE.values()
     ]
-    assert "51 of 71 rows match; these have footnotes:" in result.stdout
+    sums = f"38 of 53 sourced rows match; recalled rows: {recalled(*CATALOGUE)}"
+    assert sums in result.stdout.splitlines()
     assert "…" not in result.stdout
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from rich.console import Console
 from rich.table import Table
 
-from analysis.architecture_table import describe_json, describe_table
+from analysis.architecture_table import describe_json, describe_table, part_labels
 from analysis.front import knee
 from analysis.table import front_json, front_table
 from nas.front import Candidate, pareto_front
@@ -116,6 +117,10 @@ def test_describe_json() -> None:
         "arch_id",
         "description",
         "family",
+        "block",
+        "expansion",
+        "shortcut",
+        "head",
         "task",
         "params",
         "macs",
@@ -124,6 +129,8 @@ def test_describe_json() -> None:
         "peak_memory_mb",
         "stages",
     ]
+    settings = {key: data[key] for key in ("family", "block", "expansion", "shortcut", "head")}
+    assert settings == {key: getattr(architecture, key) for key in settings}
     assert data["peak_memory_mb"] == peak_memory_bytes(architecture, TASK) / 1e6
     assert Task.from_json(json.dumps(data["task"])) == TASK
     assert data["arch_id"] == architecture.arch_id
@@ -139,3 +146,45 @@ def test_describe_json() -> None:
         "activations",
     ]
     assert data["stages"][-1]["output_shape"] == [10]
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "title"),
+    [
+        ("resnet50", {}, "resnet, bottleneck blocks"),
+        ("resnet50", {"expansion": 2}, "resnet, bottleneck blocks, expansion 2"),
+        ("resnet34", {"shortcut": "padding"}, "resnet, basic blocks, padding shortcuts"),
+        ("wide_resnet28_10", {}, "wide_resnet, basic blocks"),
+        (
+            "wide_resnet28_10",
+            {"shortcut": "projection"},
+            "wide_resnet, basic blocks, projection shortcuts",
+        ),
+        ("mnasnet_100", {}, "mnasnet, inverted bottleneck blocks"),
+    ],
+)
+def test_describe_title_names_what_is_not_usual(
+    name: str, changes: dict[str, Any], title: str
+) -> None:
+    architecture = network(name).replace(**changes)
+    table = describe_table(architecture, IMAGENET, network_costs(architecture, IMAGENET))
+    assert str(table.title) == f"{architecture.arch_id}  {title}"
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "labels"),
+    [
+        ("resnet50", None, []),
+        ("resnet50", 24, ["conv1 w24"]),
+        ("wide_resnet28_10", None, ["normalisation + ReLU"]),
+        ("wide_resnet28_10", 24, ["normalisation + ReLU + conv1 w24"]),
+        ("mnasnet_100", 1280, ["conv1 w1280"]),
+    ],
+)
+def test_part_labels_of_the_end(name: str, head: int | None, labels: list[str]) -> None:
+    architecture = network(name).replace(head=head)
+    parts = part_labels(architecture)
+    assert parts[len(architecture.stages) + 1 :] == [*labels, "mean + linear"]
+    assert len(parts) == len(network_costs(architecture, IMAGENET).parts)
+    data = describe_json(architecture, IMAGENET, network_costs(architecture, IMAGENET))
+    assert data["head"] == head

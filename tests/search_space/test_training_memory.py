@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 
 from search_space.architecture import Architecture, Task
 from search_space.cost import peak_memory_bytes
-from search_space.cost.memory import saved_bytes
+from search_space.cost.memory import peak_bytes_per_image, saved_bytes
 from search_space.cost.network import part_bytes
 from search_space.networks import build
 from search_space.networks.plan import plan_network
 from search_space.space import SearchSpace
-from search_space.zoo import network
+from search_space.zoo import named_network, network
 from tests.search_space.strategies import BASIC, DIGITS, MOBILE, WIDE, architectures, examples
 
 
@@ -33,6 +33,61 @@ def test_what_a_network_keeps(space: SearchSpace) -> None:
         assert all(part.transient > 0 for part in parts)
 
     check()
+
+
+# Maps are large enough that no convolution's own workspace is most of the peak.
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("resnet26@0.25", (3, 32, 32)),
+        ("resnet34@0.25", (3, 32, 48)),
+        ("se_resnet34@0.25", (3, 32, 32)),
+        ("bam_resnet50@0.25", (3, 32, 32)),
+        ("cbam_resnet50@0.25", (3, 32, 32)),
+        ("gala_resnet50@0.25", (3, 32, 32)),
+        ("aa_resnet34@0.25", (3, 32, 48)),
+        ("aa_resnet50_k100@0.25", (3, 32, 32)),
+        ("sasa_resnet26_conv_stem@0.25", (3, 32, 32)),
+        ("sasa_resnet26@0.25", (3, 32, 32)),
+        ("sasa_resnet50_stem_convolution@0.25", (3, 32, 32)),
+        ("wide_resnet28_10@0.1", (3, 16, 24)),
+        ("ge_wide_resnet28_10@0.1", (3, 16, 16)),
+        ("aa_wide_resnet28_10@0.1", (3, 12, 8)),
+        ("mnasnet_075@0.5", (3, 64, 64)),
+        ("aa_mnasnet_100@0.5", (3, 64, 64)),
+    ],
+)
+def test_the_estimated_peak_is_near_the_measured_one(
+    name: str, shape: tuple[int, int, int]
+) -> None:
+    architecture = named_network(name).at_width(1.0)
+    task = Task(input_shape=shape, classes=10)
+    measured = peak_bytes_per_image(build(architecture, task, seed=0), shape, task.classes)
+    assert 0.9 < peak_memory_bytes(architecture, task) / measured < 1.1
+
+
+class Scaled(torch.nn.Module):
+    """The mean of each channel, scaled and put through sigmoids one after the other."""
+
+    def __init__(self, sigmoids: int) -> None:
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.ones(()))
+        self.sigmoids = sigmoids
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = x * self.scale
+        for _ in range(self.sigmoids):
+            x = torch.sigmoid(x)
+        return x.mean((2, 3))
+
+
+@pytest.mark.parametrize("sigmoids", [1, 2])
+def test_a_measured_peak_by_hand(sigmoids: int) -> None:
+    # It comes in the last sigmoid's backward pass: the images, each sigmoid's output, and the
+    # gradients of the last one's output and input.
+    maps = 1 + sigmoids + 2
+    measured = peak_bytes_per_image(Scaled(sigmoids), (4, 48, 64), 4)
+    assert measured == pytest.approx(4 * 4 * 48 * 64 * maps, rel=0.01)
 
 
 def test_a_networks_memory_grows_with_its_images() -> None:
