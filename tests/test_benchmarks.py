@@ -35,15 +35,15 @@ def test_costs(tmp_path: Path) -> None:
     assert all(figures["machine"].values())
     for row in figures["speed"]:
         assert set(row) == {
-            *("space", "fvcore_ms", "closed_form_us", "fvcore_over_closed_form"),
+            *("space", "image", "fvcore_ms", "closed_form_us", "fvcore_over_closed_form"),
             *("population_first_architectures_per_s", "population_again_architectures_per_s"),
             *("fvcore_over_population_first", "n_fvcore", "n_closed_form", "n_population"),
         }
         assert row["space"] in done.stdout
-        assert all(value > 0 for key, value in row.items() if key != "space")
+        assert all(value > 0 for key, value in row.items() if key not in {"space", "image"})
     for row in figures["memory"]:
         assert set(row) == {
-            *("space", "mean_absolute_error_percent", "rank_correlation", "n_networks"),
+            *("space", "image", "mean_absolute_error_percent", "rank_correlation", "n_networks"),
             *("least_ratio", "median_ratio", "most_ratio"),
         }
         assert row["least_ratio"] <= row["median_ratio"] <= row["most_ratio"]
