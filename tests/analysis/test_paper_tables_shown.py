@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -147,3 +148,10 @@ def test_an_unknown_table_is_one_clear_error() -> None:
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr == (f"error: no table is called 'aacn10'; known: {', '.join(CATALOGUE)}\n")
+
+
+def test_the_readme_has_the_same_sum() -> None:
+    tally = summary_of(list(COMPARED.values())).sourced
+    readme = " ".join((Path(__file__).parents[2] / "README.md").read_text().split())
+    rows = f"Of the {tally.compared} rows of known source that have costs, {tally.matching} match"
+    assert rows in readme

@@ -18,7 +18,7 @@ def test_latency_is_measured_before_training_and_the_slow_are_turned_away(tmp_pa
         objectives=["val_accuracy", "latency_ms"],
         sampler={"name": "random"},
         search={"n_trials": 6, "finalist_seeds": 1},
-        latency={"repeats": 30, "warmup": 5, "candidates_per_batch": 4},
+        latency={"repeats": 10, "warmup": 2, "candidates_per_batch": 4},
     )
     done = nas("search", search_file)
     assert done.returncode == 0, done.stderr
@@ -29,7 +29,7 @@ def test_latency_is_measured_before_training_and_the_slow_are_turned_away(tmp_pa
         latency = record["latency"]
         assert latency["latency_ms"] > 0
         assert latency["spread_ms"] >= 0
-        assert (latency["repeats"], latency["batch_size"], latency["threads"]) == (30, 1, 1)
+        assert (latency["repeats"], latency["batch_size"], latency["threads"]) == (10, 1, 1)
         assert latency["device"]
     measured = {record["arch_id"]: record["latency"]["latency_ms"] for record in records}
     front = read_json(query(tmp_path, "frontier", "tiny", "--x", "latency_ms", "--json"))
@@ -54,7 +54,7 @@ def test_a_latency_limit_that_nothing_meets_is_an_error(tmp_path, nas):
         space=SPACE | {"stem": [SPACE["stem"][0] | {"width": list(range(4, 60, 2))}]},
         limits={"latency_ms": 1e-6},
         sampler={"name": "random"},
-        latency={"repeats": 10, "warmup": 2, "candidates_per_batch": 64},
+        latency={"repeats": 3, "warmup": 1, "candidates_per_batch": 64},
     )
     done = nas("search", search_file)
     assert done.returncode == 1

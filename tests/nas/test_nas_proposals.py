@@ -94,12 +94,12 @@ class TestInterruptions:
         name: str,
     ) -> None:
         whole = config_of(name="whole", sampler=strategy(name))
-        expected = proposed_by(propose_from(whole, in_memory(whole)), finish, 9)
+        expected = proposed_by(propose_from(whole, in_memory(whole)), finish, 7)
         config = config_of(name="stopped", sampler=strategy(name))
         run, ledger = start(config)
         found = proposed_by(propose_from(config, ledger), finish, 4)
         del ledger
-        for count in (1, 4):
+        for count in (1, 2):
             proposals = propose_from(config, Ledger.open(config, run))
             found += proposed_by(proposals, finish, count)
         assert found == expected

@@ -14,7 +14,7 @@ from search_space.counts import NOTHING
 from search_space.networks.ending import Classifier, Ending, build_head
 from search_space.networks.network import BLOCK_FORMS
 from search_space.networks.plan import BlockPlan, plan_network
-from search_space.primitives import Stem
+from search_space.primitives import InvertedBottleneck, Recalibration, Stem
 
 
 def total(costs: Costs) -> Counts:
@@ -25,7 +25,7 @@ def traced_parts(architecture: Architecture, task: Task) -> list[Counts]:
     """The stem, each stage, the head and the classifier."""
     plan = plan_network(architecture, task)
     stages = [
-        sum((_block(block).times(number) for block, number in stage.runs), start=NOTHING)
+        sum((_gated(block).times(number) for block, number in stage.runs), start=NOTHING)
         for stage in plan.stages
     ]
     return [_stem(plan.stem, plan.in_channels, plan.input_hw), *stages, *_ending(plan.ending)]
@@ -34,6 +34,22 @@ def traced_parts(architecture: Architecture, task: Task) -> list[Counts]:
 @cache
 def _stem(stem: Stem, in_channels: int, hw: tuple[int, int]) -> Counts:
     return _traced(lambda: stem.build(in_channels), in_channels, hw)
+
+
+def _gated(plan: BlockPlan) -> Counts:
+    """A block and its recalibration, each traced by itself."""
+    counts = _block(plan._replace(recalibration=None))
+    if plan.recalibration is None:
+        return counts
+    channels = plan.out_channels
+    if isinstance(plan.primitive, InvertedBottleneck) and plan.recalibration_at("branch"):
+        channels = plan.primitive.expansion * plan.in_channels  # on the expanded map
+    return counts + _gate(plan.recalibration, channels, plan.output_hw)
+
+
+@cache
+def _gate(recalibration: Recalibration, channels: int, hw: tuple[int, int]) -> Counts:
+    return _traced(lambda: recalibration.build(channels), channels, hw)
 
 
 @cache
