@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -25,11 +26,19 @@ def nas(tmp_path: Path, environment: dict[str, str]) -> Nas:
     return lambda *arguments: command_in(tmp_path, environment, *arguments)
 
 
-@pytest.fixture(scope="module")
-def finished_run(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) -> Path:
-    """A folder in which the tiny search ran to its end, as ``runs/tiny``."""
-    folder = tmp_path_factory.mktemp("finished")
+@pytest.fixture(scope="session")
+def search_run_once(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) -> Path:
+    """A folder in which the tiny search ran to its end, as ``runs/tiny``; to be copied."""
+    folder = tmp_path_factory.mktemp("once")
     done = command_in(folder, environment, "search", write_search(folder / "tiny.yaml"))
     assert done.returncode == 0, done.stdout + done.stderr
     (folder / "output.txt").write_text(done.stdout)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished_run(tmp_path_factory: pytest.TempPathFactory, search_run_once: Path) -> Path:
+    """A copy of that folder for each file of tests, which may change it."""
+    folder = tmp_path_factory.mktemp("finished")
+    shutil.copytree(search_run_once, folder, symlinks=True, dirs_exist_ok=True)
     return folder

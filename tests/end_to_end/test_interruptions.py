@@ -52,7 +52,7 @@ def start_and_wait(
     return process
 
 
-@pytest.mark.parametrize("deterministic", [False, True])
+@pytest.mark.parametrize("deterministic", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_a_killed_search_loses_and_repeats_nothing_finished(
     tmp_path, environment, nas, deterministic
 ):
@@ -94,7 +94,9 @@ def architectures(ledger: Path) -> list[str]:
     return [json.loads(value) for (value,) in rows]
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "sent", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path, environment, nas, sent):
     search_file = write_search(tmp_path / "tiny.yaml", proxy=RECIPE | {"epochs": 10})
     process = start_and_wait(tmp_path, environment, search_file, finished=2)

@@ -48,6 +48,7 @@ def test_latency_is_measured_before_training_and_the_slow_are_turned_away(tmp_pa
     assert rejections["examples"]
 
 
+@pytest.mark.slow
 def test_a_latency_limit_that_nothing_meets_is_an_error(tmp_path, nas):
     search_file = write_search(
         tmp_path / "tiny.yaml",

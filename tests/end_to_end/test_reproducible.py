@@ -35,6 +35,7 @@ def test_a_deterministic_search_repeats_itself_on_two_workers(tmp_path, nas):
     assert [arch for arch, _ in rows(tmp_path / "third")] != [arch for arch, _ in first]
 
 
+@pytest.mark.slow
 def test_random_search_proposes_in_the_same_order_whatever_the_concurrency(tmp_path, nas):
     search_file = write_search(
         tmp_path / "tiny.yaml",
