@@ -1,7 +1,8 @@
 """Global, local and block 2-D relative attention, which both papers' layers go through.
 
-Tracing sees one operator a call, whatever implementation computes it
-(:mod:`search_space.attention.registration`): its multiply-adds are a property of the operator.
+Tracing sees one operator a call (:mod:`search_space.attention.registration`), whatever
+implementation computes it (:mod:`search_space.attention.backends`): its multiply-adds are a
+property of the operator.
 
 Legend: B batch, h heads, d key width of a head, e value width of a head, H x W the map.
 """
@@ -13,6 +14,8 @@ from typing import Literal, NamedTuple
 from torch import Tensor
 
 from search_space.attention import registration
+from search_space.attention.backends import forced
+from search_space.attention.blocks import from_blocks, to_blocks
 
 Border = Literal["masked", "zeros"]
 
@@ -20,11 +23,12 @@ Border = Literal["masked", "zeros"]
 class AttentionInputs(NamedTuple):
     """What a layer of global or local attention gives to its operator; shapes as below."""
 
-    q: Tensor  # already scaled
+    q: Tensor
     k: Tensor | None
     v: Tensor
     rows: Tensor | None
     columns: Tensor | None
+    scale: float
     extent: int | None  # None for global attention
     border: Border
 
@@ -35,16 +39,19 @@ def global_attention(
     v: Tensor,
     rows: Tensor | None = None,
     columns: Tensor | None = None,
+    *,
+    scale: float = 1.0,
 ) -> Tensor:
     """Every pixel attends to every pixel (AACN section 3.1).
 
     Args:
-        q: queries, already scaled, ``[B, h, d, H, W]``.
+        q: queries, ``[B, h, d, H, W]``.
         k: keys, ``[B, h, d, H, W]``; None for logits of position alone.
         v: values, ``[B, h, e, H, W]``.
         rows: relative row embeddings ``[1 or h, 2H - 1, d]``, the embedding of ``key row - query
             row`` at that index plus H - 1; None (then ``columns`` too) for no position encoding.
         columns: relative column embeddings ``[1 or h, 2W - 1, d]``.
+        scale: factor of the logits, content and position alike, such as ``d ** -0.5``.
 
     Returns:
         ``[B, h, e, H, W]``.
@@ -54,7 +61,7 @@ def global_attention(
     """
     _check(q, k, v, rows, columns, (2 * q.shape[-2] - 1, 2 * q.shape[-1] - 1))
     tables = _as_dtype(rows, q), _as_dtype(columns, q)
-    out: Tensor = registration.global_operator(q, k, v, *tables)[0]
+    out: Tensor = registration.global_operator(q, k, v, *tables, scale, forced())[0]
     return out
 
 
@@ -67,11 +74,12 @@ def local_attention(
     *,
     extent: int,
     border: Border = "masked",
+    scale: float = 1.0,
 ) -> Tensor:
     """Every pixel attends to the extent x extent window around it (SASA equation 3).
 
     Args:
-        q: queries, already scaled, ``[B, h, d, H, W]``.
+        q: queries, ``[B, h, d, H, W]``.
         k: keys, ``[B, h, d, H, W]``; None for logits of position alone.
         v: values, ``[B, h, e, H, W]``.
         rows: relative row embeddings ``[1 or h, extent, d_r]``; None (then ``columns`` too) for no
@@ -81,6 +89,7 @@ def local_attention(
         extent: side of the window, odd.
         border: what stands outside the image. ``masked``: nothing. ``zeros``: pixels of zero key
             and value.
+        scale: factor of the logits, as for :func:`global_attention`.
 
     Returns:
         ``[B, h, e, H, W]``.
@@ -93,7 +102,7 @@ def local_attention(
         raise ValueError(f"extent must be odd and positive, got extent={extent}")
     _check(q, k, v, rows, columns, (extent, extent))
     tables = _as_dtype(rows, q), _as_dtype(columns, q)
-    out: Tensor = registration.local_operator(q, k, v, *tables, extent, border)[0]
+    out: Tensor = registration.local_operator(q, k, v, *tables, extent, border, scale, forced())[0]
     return out
 
 
@@ -105,13 +114,14 @@ def block_attention(
     columns: Tensor | None = None,
     *,
     block: int,
+    scale: float = 1.0,
 ) -> Tensor:
     """Every pixel attends to the block x block square that it lies in (SASA section 3.2).
 
     The squares tile the map from its first pixel, and attention does not cross their sides.
 
     Args:
-        q: queries, already scaled, ``[B, h, d, H, W]``.
+        q: queries, ``[B, h, d, H, W]``.
         k: keys, ``[B, h, d, H, W]``; None for logits of position alone.
         v: values, ``[B, h, e, H, W]``.
         rows: relative row embeddings ``[1 or h, 2 block - 1, d_r]``, the embedding of ``key row -
@@ -119,6 +129,7 @@ def block_attention(
             encoding. Widths as for :func:`local_attention`.
         columns: relative column embeddings ``[1 or h, 2 block - 1, d_c]``.
         block: side of a square; it divides H and W.
+        scale: factor of the logits, as for :func:`global_attention`.
 
     Returns:
         ``[B, h, e, H, W]``.
@@ -132,9 +143,12 @@ def block_attention(
             f"block must divide the map, got block={block}, map {q.shape[-2]}x{q.shape[-1]}"
         )
     _check(q, k, v, rows, columns, (2 * block - 1, 2 * block - 1))
+    keys = None if k is None else to_blocks(k, block)
     tables = _as_dtype(rows, q), _as_dtype(columns, q)
-    out: Tensor = registration.block_operator(q, k, v, *tables, block)[0]
-    return out
+    out: Tensor = registration.global_operator(
+        to_blocks(q, block), keys, to_blocks(v, block), *tables, scale, forced()
+    )[0]
+    return from_blocks(out, q)
 
 
 def _as_dtype(table: Tensor | None, q: Tensor) -> Tensor | None:

@@ -1,9 +1,11 @@
 """The attention operators as ``torch.library`` knows them, ``torch.ops.convattn``.
 
-Each is one operator to tracing and to autograd, whatever implementation computes it. It returns the
-probabilities beside the output, for the backward pass; their shape is the implementation's.
+Each is one operator to tracing, to ``torch.compile`` and to autograd, and so is their backward
+pass, whatever implementation computes them. The output comes with its lse, for the backward pass.
+``backend`` is the name that is forced, or "" for the rule, which is applied when the operator runs:
+an exported program may run on another device than it was traced on.
 
-Legend: B batch, h heads, d key width of a head, e value width of a head, H x W the map.
+Legend: as in :mod:`search_space.attention.operands`.
 """
 
 from __future__ import annotations
@@ -13,27 +15,23 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from search_space.attention.blocks import blocks_backward, blocks_forward
-from search_space.attention.dense import dense_backward, dense_forward
-from search_space.attention.shifts import shifts_backward, shifts_forward
-
-DENSE_PIXELS_PER_WINDOW_PIXEL = 4
-"""Local attention is computed densely up to this ratio of map pixels to window pixels: dense
-products are several times faster a pair than the loop over shifts, but visit every pair."""
-
-
-def local_implementation(height: int, width: int, extent: int, border: str) -> str:
-    """Which eager form computes local attention on such a map: ``dense`` or ``shifts``."""
-    small = height * width <= DENSE_PIXELS_PER_WINDOW_PIXEL * extent * extent
-    return "dense" if small and border == "masked" else "shifts"
+from search_space.attention.backends import IMPLEMENTATIONS, chosen
+from search_space.attention.operands import Operands, arithmetic_dtype, empty_like_layout
 
 
 @torch.library.custom_op("convattn::global_attention", mutates_args=())
 def global_operator(
-    q: Tensor, k: Tensor | None, v: Tensor, rows: Tensor | None, columns: Tensor | None
+    q: Tensor,
+    k: Tensor | None,
+    v: Tensor,
+    rows: Tensor | None,
+    columns: Tensor | None,
+    scale: float,
+    backend: str,
 ) -> tuple[Tensor, Tensor]:
-    """Output and probabilities of :func:`~search_space.attention.global_attention`."""
-    return dense_forward(q, k, v, rows, columns, extent=0)
+    """Output and lse of :func:`~search_space.attention.global_attention`."""
+    operands = Operands(q, k, v, rows, columns, scale, 0, "masked")
+    return IMPLEMENTATIONS[chosen(operands, backend)].forward(operands)
 
 
 @torch.library.custom_op("convattn::local_attention", mutates_args=())
@@ -45,27 +43,61 @@ def local_operator(
     columns: Tensor | None,
     extent: int,
     border: str,
+    scale: float,
+    backend: str,
 ) -> tuple[Tensor, Tensor]:
-    """Output and probabilities of :func:`~search_space.attention.local_attention`."""
-    if local_implementation(q.shape[-2], q.shape[-1], extent, border) == "dense":
-        return dense_forward(q, k, v, rows, columns, extent)
-    return shifts_forward(q, k, v, rows, columns, extent, border)
+    """Output and lse of :func:`~search_space.attention.local_attention`."""
+    operands = Operands(q, k, v, rows, columns, scale, extent, border)
+    return IMPLEMENTATIONS[chosen(operands, backend)].forward(operands)
 
 
-@torch.library.custom_op("convattn::block_attention", mutates_args=())
-def block_operator(
-    q: Tensor, k: Tensor | None, v: Tensor, rows: Tensor | None, columns: Tensor | None, block: int
-) -> tuple[Tensor, Tensor]:
-    """Output and probabilities of :func:`~search_space.attention.block_attention`."""
-    return blocks_forward(q, k, v, rows, columns, block)
+@torch.library.custom_op("convattn::attention_backward", mutates_args=())
+def backward_operator(
+    grad_out: Tensor,
+    q: Tensor,
+    k: Tensor | None,
+    v: Tensor,
+    rows: Tensor | None,
+    columns: Tensor | None,
+    out: Tensor,
+    lse: Tensor,
+    extent: int,
+    border: str,
+    scale: float,
+    backend: str,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Gradients of q, k, v, rows and columns of either; no elements for what is None.
+
+    ``extent`` is 0 for global attention.
+    """
+    operands = Operands(q, k, v, rows, columns, scale, extent, border)
+    grads = IMPLEMENTATIONS[chosen(operands, backend)].backward(grad_out, operands, out, lse)
+    grad_q, grad_k, grad_v, grad_rows, grad_columns = grads
+    return (
+        grad_q,
+        q.new_empty(0) if grad_k is None else grad_k,
+        grad_v,
+        q.new_empty(0) if grad_rows is None else grad_rows,
+        q.new_empty(0) if grad_columns is None else grad_columns,
+    )
+
+
+def _fake(q: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+    lse_shape = (*q.shape[:2], *q.shape[3:])
+    return empty_like_layout(v), q.new_empty(lse_shape, dtype=arithmetic_dtype(q.dtype))
 
 
 @global_operator.register_fake
 def _global_fake(
-    q: Tensor, k: Tensor | None, v: Tensor, rows: Tensor | None, columns: Tensor | None
+    q: Tensor,
+    k: Tensor | None,
+    v: Tensor,
+    rows: Tensor | None,
+    columns: Tensor | None,
+    scale: float,
+    backend: str,
 ) -> tuple[Tensor, Tensor]:
-    pixels = q.shape[-2] * q.shape[-1]
-    return v.new_empty(v.shape), q.new_empty(*q.shape[:2], pixels, pixels)
+    return _fake(q, v)
 
 
 @local_operator.register_fake
@@ -77,62 +109,64 @@ def _local_fake(
     columns: Tensor | None,
     extent: int,
     border: str,
+    scale: float,
+    backend: str,
 ) -> tuple[Tensor, Tensor]:
-    if local_implementation(q.shape[-2], q.shape[-1], extent, border) == "dense":
-        return _global_fake(q, k, v, rows, columns)
-    return v.new_empty(v.shape), q.new_empty(*q.shape[:2], extent * extent, *q.shape[3:])
+    return _fake(q, v)
 
 
-@block_operator.register_fake
-def _block_fake(
-    q: Tensor, k: Tensor | None, v: Tensor, rows: Tensor | None, columns: Tensor | None, block: int
-) -> tuple[Tensor, Tensor]:
-    blocks = q.shape[0] * (q.shape[-2] // block) * (q.shape[-1] // block)
-    pixels = block * block
-    return v.new_empty(v.shape), q.new_empty(blocks, q.shape[1], pixels, pixels)
+@backward_operator.register_fake
+def _backward_fake(
+    grad_out: Tensor,
+    q: Tensor,
+    k: Tensor | None,
+    v: Tensor,
+    rows: Tensor | None,
+    columns: Tensor | None,
+    *settings: Any,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    return (
+        empty_like_layout(q),
+        q.new_empty(0) if k is None else empty_like_layout(k),
+        empty_like_layout(v),
+        q.new_empty(0) if rows is None else rows.new_empty(rows.shape),
+        q.new_empty(0) if columns is None else columns.new_empty(columns.shape),
+    )
 
 
-def _remember(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-    q, k, v, rows, columns, *settings = inputs
+def _remember_global(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+    *tensors, scale, backend = inputs
+    _remember(ctx, tensors, output, (0, "masked", scale, backend))
+
+
+def _remember_local(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+    _remember(ctx, inputs[:5], output, inputs[5:])
+
+
+def _remember(ctx: Any, tensors: Any, output: tuple[Tensor, Tensor], settings: Any) -> None:
     ctx.mark_non_differentiable(output[1])
-    ctx.set_materialize_grads(False)  # no zeros as large as the probabilities
-    ctx.save_for_backward(q, k, v, rows, columns, *output)
+    ctx.set_materialize_grads(False)  # no zeros for the lse
+    ctx.save_for_backward(*tensors, *output)
     ctx.settings = settings
 
 
-# The gradient of an output that nothing used is None, and so are those of its inputs.
-
-
-def _global_backward(
-    ctx: Any, grad_out: Tensor | None, _: Tensor | None
-) -> tuple[Tensor | None, ...]:
-    if grad_out is None:
+def _gradients(ctx: Any, grad_out: Tensor | None) -> tuple[Tensor | None, ...]:
+    tensors = ctx.saved_tensors
+    if grad_out is None:  # nothing used the output
         return (None,) * 5
-    return dense_backward(grad_out.contiguous(), *ctx.saved_tensors)
+    grads = backward_operator(grad_out, *tensors, *ctx.settings)
+    return tuple(
+        None if given is None else grad for given, grad in zip(tensors[:5], grads, strict=True)
+    )
 
 
-def _local_backward(
-    ctx: Any, grad_out: Tensor | None, _: Tensor | None
-) -> tuple[Tensor | None, ...]:
-    if grad_out is None:
-        return (None,) * 7
-    extent, border = ctx.settings
-    height, width = grad_out.shape[-2:]
-    if local_implementation(height, width, extent, border) == "dense":
-        grads = dense_backward(grad_out.contiguous(), *ctx.saved_tensors)
-    else:
-        grads = shifts_backward(grad_out, *ctx.saved_tensors)
-    return (*grads, None, None)
+def _global_backward(ctx: Any, grad_out: Tensor | None, _: Tensor | None) -> Any:
+    return *_gradients(ctx, grad_out), None, None
 
 
-def _block_backward(
-    ctx: Any, grad_out: Tensor | None, _: Tensor | None
-) -> tuple[Tensor | None, ...]:
-    if grad_out is None:
-        return (None,) * 6
-    return (*blocks_backward(grad_out, *ctx.saved_tensors, *ctx.settings), None)
+def _local_backward(ctx: Any, grad_out: Tensor | None, _: Tensor | None) -> Any:
+    return *_gradients(ctx, grad_out), None, None, None, None
 
 
-global_operator.register_autograd(_global_backward, setup_context=_remember)
-local_operator.register_autograd(_local_backward, setup_context=_remember)
-block_operator.register_autograd(_block_backward, setup_context=_remember)
+global_operator.register_autograd(_global_backward, setup_context=_remember_global)
+local_operator.register_autograd(_local_backward, setup_context=_remember_local)

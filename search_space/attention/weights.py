@@ -16,7 +16,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from search_space.attention.dense import split_position_query
+from search_space.attention.operands import split_position_query
 from search_space.attention.operators import AttentionInputs, Border
 
 
@@ -45,8 +45,10 @@ class AttentionCall(NamedTuple):
 
     def weights(self, pixel: tuple[int, int]) -> Tensor:
         """:func:`attention_weights` of the query at ``pixel``, ``[B, h, H, W]``."""
-        q, k, _, rows, columns, extent, border = self.inputs
-        return attention_weights(q, k, rows, columns, pixel, extent=extent, border=border)
+        q, k, _, rows, columns, scale, extent, border = self.inputs
+        return attention_weights(
+            q, k, rows, columns, pixel, extent=extent, border=border, scale=scale
+        )
 
 
 def attention_layers(model: nn.Module) -> dict[str, nn.Module]:
@@ -96,6 +98,7 @@ def attention_weights(
     *,
     extent: int | None = None,
     border: Border = "masked",
+    scale: float = 1.0,
 ) -> Tensor:
     """The probabilities with which one query attends to every pixel of the map.
 
@@ -104,7 +107,7 @@ def attention_weights(
     values weighted so.
 
     Args:
-        q: queries, already scaled, ``[B, h, d, H, W]``.
+        q: queries, ``[B, h, d, H, W]``.
         k: keys, ``[B, h, d, H, W]``; None where the positions alone make the logits.
         rows: relative row embeddings, ``[1 or h, 2H - 1 or extent, d_r]``; None (then ``columns``
             too) for no position encoding.
@@ -113,6 +116,7 @@ def attention_weights(
         extent: side of the window of local attention, odd; None for global attention.
         border: of local attention. With ``zeros`` the pixels off the map have their share of the
             softmax, which is not in the result: a map near the border adds up to less than one.
+        scale: factor of the logits.
 
     Returns:
         ``[B, h, H, W]``, zero outside the window; float64 if q is, else float32.
@@ -131,7 +135,7 @@ def attention_weights(
     )
     y_inside, x_inside = ((keys >= 0) & (keys < n) for keys, n in ((y, height), (x, width)))
     inside = y_inside[:, None] & x_inside
-    query = q[..., pixel[0], pixel[1]].to(wide)  # [B, h, d]
+    query = scale * q[..., pixel[0], pixel[1]].to(wide)  # [B, h, d]
     logits = query.new_zeros(*query.shape[:2], len(y), len(x))
     if k is not None:
         seen = k[..., y.clamp(0, height - 1), :][..., x.clamp(0, width - 1)].to(wide)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -43,6 +46,20 @@ def peak_bytes_per_image(
     return (many - few) / (PEAK_BATCHES[1] - PEAK_BATCHES[0])
 
 
+def peak_bytes(step: Callable[[], Any]) -> int:
+    """The most that PyTorch allocates at once on the CPU during a step, beyond what was there.
+
+    Memory that an operator has from elsewhere (scratch of a kernel in C++) is not in its records.
+    """
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        step()
+    # The only record that PyTorch keeps of single allocations on a CPU.
+    records = profiler.profiler.kineto_results.events()
+    allocations = [record for record in records if record.name() == "[memory]"]
+    allocations.sort(key=lambda record: record.start_ns())
+    return int(np.cumsum([record.nbytes() for record in allocations]).max())
+
+
 def _kept(module: nn.Module, batch: int, input_shape: tuple[int, int, int]) -> int:
     kept: dict[int, int] = {}
 
@@ -71,10 +88,4 @@ def _peak_bytes(
         nn.functional.cross_entropy(model(images), labels).backward()
 
     step()  # so that the gradients of the weights are there already
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
-        step()
-    # The only record that PyTorch keeps of single allocations on a CPU.
-    records = profiler.profiler.kineto_results.events()
-    allocations = [record for record in records if record.name() == "[memory]"]
-    allocations.sort(key=lambda record: record.start_ns())
-    return int(np.cumsum([record.nbytes() for record in allocations]).max())
+    return peak_bytes(step)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -130,27 +131,33 @@ def _refuse(inputs: list[Any], outputs: list[Any]) -> int:
     )
 
 
-def _attention(inputs: list[Any], outputs: list[Any]) -> Counter[str]:
+def _attention(inputs: list[Any], outputs: list[Any], *, local: bool) -> Counter[str]:
     """q.k if there are keys, q.r if there are positions, and A.v, over every attended position.
 
-    A query attends to k^2 positions if local, borders included, to its b^2 of a block, and to H W
-    if global. The activations are the logits and the output.
+    A query attends to k^2 positions if local, borders included, and to H W if global. The
+    activations are the logits and the output.
     """
     batch, heads, key_width, height, width = get_shape(inputs[0])
     value_shape = get_shape(inputs[2])
     has_content, has_position = (inputs[index].type().kind() == "TensorType" for index in (1, 3))
-    side = inputs[5].toIValue() if len(inputs) > 5 else None  # of a window or block
-    attended = height * width if side is None else int(side) ** 2
+    attended = int(inputs[5].toIValue()) ** 2 if local else height * width
     pairs = batch * heads * height * width * attended
     pair_macs = key_width * (has_content + has_position) + value_shape[2]
     return Counter(macs=int(pairs * pair_macs), activations=int(pairs + prod(value_shape)))
+
+
+def _blockwise_projection(inputs: list[Any], outputs: list[Any]) -> Counter[str]:
+    """As many projections of every pixel as are mixed."""
+    in_channels = get_shape(inputs[0])[1]
+    projected = int(inputs[2].toIValue()) * prod(get_shape(outputs[0]))
+    return Counter(macs=int(projected * in_channels), activations=int(projected))
 
 
 COST_RULES: dict[str, Rule] = {
     **dict.fromkeys(ZERO_MAC_OPERATORS, _zero),
     **dict.fromkeys(FVCORE_RULES_REFUSED, _refuse),
     **{name: _product(rule) for name, rule in PRODUCT_OPERATORS.items()},
-    "convattn::block_attention": _attention,
-    "convattn::global_attention": _attention,
-    "convattn::local_attention": _attention,
+    "convattn::blockwise_projection": _blockwise_projection,
+    "convattn::global_attention": partial(_attention, local=False),
+    "convattn::local_attention": partial(_attention, local=True),
 }

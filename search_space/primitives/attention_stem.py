@@ -121,23 +121,21 @@ class AttentionStem(Stem):
         )
 
     def training_bytes(self, in_channels: int, input_hw: tuple[int, int]) -> TrainingBytes:
-        """Projections, scaled queries, values, probabilities, attended and normalised maps, pool.
+        """Queries, keys, values, attended map and lse by blocks; attended and normalised map, pool.
 
-        Beside them, the gradients of the attention's operands, which it copies block by block, or
-        of the value matrices' outputs before they are mixed.
+        Beside them, the gradients of the attention's operands, and of its output as blocks and as a
+        map.
         """
         block, pixels = self.block, input_hw[0] * input_hw[1]
-        one, mixed = self.width * pixels, self.mixtures * self.width * pixels
-        probabilities = self.heads * pixels * block * block
-        saved = 6 * one + probabilities  # q and k, scaled q, values, attended, normalised
-        if self.values == "spatially_aware":
-            saved += mixed
-        elif self.values == "convolution":  # the padded image
+        one = self.width * pixels
+        maps = 5 if input_hw == (block, block) else 6  # a single block is the map already
+        saved = maps * one + self.heads * pixels
+        if self.values == "convolution":  # the padded image
             saved += in_channels * (input_hw[0] + block - 1) * (input_hw[1] + block - 1)
         pooled = self.width * (pixels // (block * block))
         return TrainingBytes(
             FLOAT_BYTES * saved + (FLOAT_BYTES + INDEX_BYTES) * pooled,
-            FLOAT_BYTES * max(probabilities + 9 * one, mixed + 4 * one),
+            FLOAT_BYTES * 5 * one,
         )
 
 
@@ -171,7 +169,9 @@ class AttentionStem2d(nn.Module):
         parts = (*self.query_key(x).chunk(2, dim=1), self.values(x))
         q, k, v = (part.unflatten(1, (spec.heads, -1)) for part in parts)
         attended = block_attention(
-            q * self.scale, k, v, self.row_embedding, self.column_embedding, block=spec.block
+            *(q, k, v, self.row_embedding, self.column_embedding),
+            block=spec.block,
+            scale=self.scale,
         )
         out: Tensor = self.pool(self.norm(attended.flatten(1, 2)))
         return out

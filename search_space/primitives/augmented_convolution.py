@@ -193,7 +193,7 @@ class AugmentedConvolution(Primitive):
     def training_bytes(
         self, in_channels: int, out_channels: int, stride: int, input_hw: tuple[int, int]
     ) -> TrainingBytes:
-        """The attention's projections, scaled queries, probabilities and values, and the output.
+        """The attention's projections, values and lse, and the output.
 
         Beside them, the gradients of those, of the output and of the input; pooling or a position
         encoding keeps the projection's input.
@@ -201,15 +201,14 @@ class AugmentedConvolution(Primitive):
         out_hw, attention_hw = strided(input_hw, stride), self.attention_hw(stride, input_hw)
         out_pixels, pixels = out_hw[0] * out_hw[1], attention_hw[0] * attention_hw[1]
         projected = self.qkv_depth * pixels
-        probabilities = self.heads * pixels * pixels
         out, values = out_channels * out_pixels, self.value_depth * pixels
-        saved = projected + self.key_depth * pixels + probabilities + values + out
+        saved = projected + values + self.heads * pixels + out
         if stride > 1 or self.downsample or self.position in ("sine", "coordconv"):
             saved += encoded_channels(self.position, in_channels) * pixels
         if stride > 1 and self.downsample:  # what is pooled again
             saved += in_channels * out_pixels
         ends = in_channels * input_hw[0] * input_hw[1] + out
-        transient = ends + max(probabilities + values + projected, 2 * projected)
+        transient = ends + 2 * projected
         return TrainingBytes(FLOAT_BYTES * saved, FLOAT_BYTES * transient)
 
     def attention_hw(self, stride: int, input_hw: tuple[int, int]) -> tuple[int, int]:
@@ -279,13 +278,15 @@ class AugmentedConvolution2d(nn.Module):
         depths = [spec.key_depth, spec.key_depth, spec.value_depth]
         parts = self.qkv(self.encode(x)).split(depths, dim=1)
         q, k, v = (part.unflatten(1, (spec.heads, -1)) for part in parts)
-        q = q * (spec.key_depth // spec.heads) ** -0.5  # before both terms, as in A.3
-        return AttentionInputs(q, k, v, self.row_embedding, self.column_embedding, None, "masked")
+        scale = (spec.key_depth // spec.heads) ** -0.5  # of both terms, as in A.3
+        rows, columns = self.row_embedding, self.column_embedding
+        return AttentionInputs(q, k, v, rows, columns, scale, None, "masked")
 
     def _attend(self, x: Tensor) -> Tensor:
         out_hw = strided((x.shape[-2], x.shape[-1]), self.stride)
-        q, k, v, rows, columns, *_ = self.attention_inputs(x)
-        mixed: Tensor = self.mix_heads(global_attention(q, k, v, rows, columns).flatten(1, 2))
+        q, k, v, rows, columns, scale, *_ = self.attention_inputs(x)
+        attended = global_attention(q, k, v, rows, columns, scale=scale)
+        mixed: Tensor = self.mix_heads(attended.flatten(1, 2))
         if mixed.shape[-2:] != out_hw:
             mixed = F.interpolate(mixed, size=out_hw, mode="bilinear", align_corners=False)
         return mixed

@@ -23,7 +23,7 @@ from pydantic import Field, field_validator, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from search_space.attention import AttentionInputs, local_attention, local_implementation
+from search_space.attention import AttentionInputs, local_attention
 from search_space.attention.operators import Border
 from search_space.counts import (
     FLOAT_BYTES,
@@ -155,25 +155,22 @@ class LocalAttention(Primitive):
     def training_bytes(
         self, in_channels: int, out_channels: int, stride: int, input_hw: tuple[int, int]
     ) -> TrainingBytes:
-        """The projections, scaled queries, probabilities and output of the operator.
+        """The projections, and the output and lse of the operator.
 
         Beside them, the gradients of all those; a position encoding keeps the projection's input,
         and pooling its output.
         """
         pixels = input_hw[0] * input_hw[1]
-        dense = local_implementation(*input_hw, self.extent, self.border) == "dense"
-        probabilities = self.heads * pixels * (pixels if dense else self.extent * self.extent)
         seen = encoded_channels(self.position, in_channels) * pixels
         projected = self.projections * out_channels * pixels
         out = out_channels * pixels
-        saved = projected + probabilities + (2 * out if self.scaled else out)
+        saved = projected + out + self.heads * pixels
         if self.position in ("sine", "coordconv"):
             saved += seen
         if stride > 1:
             pooled_hw = strided(input_hw, stride)
             saved += out_channels * pooled_hw[0] * pooled_hw[1]
-        inside, after = probabilities + out + projected, projected + max(projected, seen)
-        return TrainingBytes(FLOAT_BYTES * saved, FLOAT_BYTES * max(inside, after))
+        return TrainingBytes(FLOAT_BYTES * saved, FLOAT_BYTES * (projected + max(projected, seen)))
 
 
 class LocalAttention2d(nn.Module):
@@ -197,7 +194,7 @@ class LocalAttention2d(nn.Module):
         seen_channels = encoded_channels(spec.position, in_channels)
         self.qkv = projection(seen_channels, spec.projections * out_channels, bias=False)
         head_width = out_channels // spec.heads
-        self.scale = head_width**-0.5
+        self.scale = head_width**-0.5 if spec.scaled else 1.0
         self.row_embedding: nn.Parameter | None = None
         self.column_embedding: nn.Parameter | None = None
         if spec.position == "relative" and spec.layout == "per_head":
@@ -217,18 +214,16 @@ class LocalAttention2d(nn.Module):
         spec = self.spec
         parts = self.qkv(self.encode(x)).chunk(spec.projections, dim=1)
         q, *keys, v = (part.unflatten(1, (spec.heads, -1)) for part in parts)
-        if spec.scaled:
-            q = q * self.scale
         rows, columns = self._tables()
         return AttentionInputs(
-            q, keys[0] if keys else None, v, rows, columns, spec.extent, spec.border
+            q, keys[0] if keys else None, v, rows, columns, self.scale, spec.extent, spec.border
         )
 
     def forward(self, x: Tensor) -> Tensor:
         """``[B, C_in, H, W] -> [B, C_out, ceil(H/s), ceil(W/s)]``."""
-        q, k, v, rows, columns, *_ = self.attention_inputs(x)
+        q, k, v, rows, columns, scale, *_ = self.attention_inputs(x)
         attended = local_attention(
-            q, k, v, rows, columns, extent=self.spec.extent, border=self.spec.border
+            q, k, v, rows, columns, extent=self.spec.extent, border=self.spec.border, scale=scale
         ).flatten(1, 2)
         return attended if self.pool is None else self.pool(attended)
 

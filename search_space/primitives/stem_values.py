@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from search_space.primitives.blockwise_projection import blockwise_projection
 from search_space.primitives.convolution import projection
 
 
@@ -42,11 +43,14 @@ class MixedValues(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``[B, C, H, W] -> [B, width, H, W]``; the block divides H and W."""
-        blocks = x.shape[-2] // self.block, x.shape[-1] // self.block
-        weights = self.mixture_weights().repeat(1, *blocks)
-        by_mixture = self.matrices(x).unflatten(1, (self.mixtures, -1))
-        # Autocast would sum in float32, and the queries and keys stay as they were projected.
-        return (by_mixture * weights[:, None]).sum(1).to(by_mixture.dtype)
+        by_mixture = self.matrices.weight.flatten(1).unflatten(0, (self.mixtures, -1))
+        weights = self.mixture_weights()[..., None, None]
+        by_place = (by_mixture[:, None, None] * weights).sum(0)  # [b, b, width, C]
+        # Autocast reaches into no operator of ours; queries and keys are projected in this type.
+        if torch.is_autocast_enabled(x.device.type):
+            x = x.to(torch.get_autocast_dtype(x.device.type))
+        values: Tensor = blockwise_projection(x, by_place.to(x.dtype), self.mixtures)
+        return values
 
 
 def block_convolution(in_channels: int, width: int, block: int) -> nn.Module:

@@ -105,10 +105,10 @@ def test_attention_inputs_are_what_the_forward_pass_uses(hw: tuple[int, int]) ->
         LocalAttention(extent=3, heads=2, border="zeros", layout="across_heads").build(6, 8, 1, hw)
     )
     assert isinstance(local, LocalAttention2d)
-    q, k, v, rows, columns, extent, border = local.attention_inputs(x)
-    assert (extent, border) == (3, "zeros")
+    q, k, v, rows, columns, scale, extent, border = local.attention_inputs(x)
+    assert (scale, extent, border) == (4**-0.5, 3, "zeros")
     assert q.shape == v.shape == (2, 2, 4, *hw)
-    out = local_attention(q, k, v, rows, columns, extent=3, border="zeros")
+    out = local_attention(q, k, v, rows, columns, extent=3, border="zeros", scale=scale)
     torch.testing.assert_close(local(x), out.flatten(1, 2))
     assert (
         LocalAttention2d.attention_inputs(
@@ -120,9 +120,9 @@ def test_attention_inputs_are_what_the_forward_pass_uses(hw: tuple[int, int]) ->
     module = randomised(augmented("relative", value_depth=8, downsample=True).build(6, 8, 1, hw))
     assert isinstance(module, AugmentedConvolution2d)
     inputs = module.attention_inputs(x)
-    assert (inputs.extent, inputs.border) == (None, "masked")
+    assert (inputs.scale, inputs.extent, inputs.border) == (4**-0.5, None, "masked")
     assert inputs.q.shape == (2, 2, 4, -(-hw[0] // 2), -(-hw[1] // 2))
-    mixed = module.mix_heads(global_attention(*inputs[:5]).flatten(1, 2))
+    mixed = module.mix_heads(global_attention(*inputs[:5], scale=inputs.scale).flatten(1, 2))
     torch.testing.assert_close(
         module(x), nn.functional.interpolate(mixed, hw, mode="bilinear", align_corners=False)
     )

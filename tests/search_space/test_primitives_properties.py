@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 
 from search_space.attention import global_attention, local_attention
-from search_space.attention.shifts import shifts_forward
 from search_space.primitives import (
     AugmentedConvolution,
     LocalAttention,
@@ -170,8 +169,6 @@ def test_extent_over_the_whole_map_is_global_attention(hw: tuple[int, int], cont
         wanted = global_attention(q, k, v, *tables)
         found = local_attention(q, k, v, rows, columns, extent=extent)
         torch.testing.assert_close(found, wanted)
-        by_shifts = shifts_forward(q, k, v, rows, columns, extent, "masked")[0]
-        torch.testing.assert_close(by_shifts, wanted)
         if content:
             bare = local_attention(q, k, v, extent=extent)
             torch.testing.assert_close(bare, global_attention(q, k, v))

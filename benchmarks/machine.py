@@ -1,0 +1,45 @@
+"""The machine that figures are from."""
+
+from __future__ import annotations
+
+import os
+import platform
+from typing import Any
+
+import torch
+
+from search_space.cost.latency import device_name
+
+
+def machine() -> dict[str, Any]:
+    """Its kind, and the versions that the figures hang on."""
+    return {
+        "cpu_model": device_name("cpu"),
+        "cpu_architecture": platform.machine(),
+        "cores": os.cpu_count(),
+        "threads_used": torch.get_num_threads(),
+        "operating_system": platform.system(),
+        "python_version": platform.python_version(),
+        "torch_version": torch.__version__,
+    }
+
+
+def machine_with(device: torch.device) -> dict[str, Any]:
+    """The same, and the GPU where the figures are a GPU's."""
+    if device.type != "cuda":
+        return machine()
+    return machine() | {"gpu_model": device_name("cuda"), "cuda_version": torch.version.cuda}
+
+
+def usable_device(name: str) -> torch.device:
+    """The device of this name.
+
+    Raises:
+        SystemExit: PyTorch has no such device here.
+    """
+    if name == "cuda" and not torch.cuda.is_available():
+        raise SystemExit(
+            f"--device cuda needs a GPU, and PyTorch {torch.__version__} sees none here: "
+            "nothing was measured"
+        )
+    return torch.device(name)

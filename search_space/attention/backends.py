@@ -1,0 +1,108 @@
+"""Which implementation computes a call of attention: a rule, or what :func:`backend` forces.
+
+* ``reference``: the definition in float64, on any device that has it;
+* ``torch``: PyTorch's own operators, on any device;
+* ``cpp``: local attention on the CPU, in C++ that is compiled at its first use;
+* ``triton``: kernels for the GPU (on the CPU only in Triton's interpreter, for tests).
+
+The rule reads device, type and shape: ``triton`` on a GPU and ``cpp`` for windows on a CPU where
+they can compute the call, else ``torch``. Why a preferred one cannot is logged once.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Protocol
+
+from torch import Tensor
+
+from search_space.attention import cpp, eager, reference, triton_kernels
+from search_space.attention.operands import Gradients, Operands
+
+logger = logging.getLogger(__name__)
+
+
+class Implementation(Protocol):
+    """A module that computes attention forwards and backwards."""
+
+    def problem(self, operands: Operands) -> str | None:
+        """Why it cannot compute this call; None if it can."""
+
+    def forward(self, operands: Operands) -> tuple[Tensor, Tensor]:
+        """Output and lse."""
+
+    def backward(self, grad_out: Tensor, operands: Operands, out: Tensor, lse: Tensor) -> Gradients:
+        """Gradients of the five tensors, from the gradient of the output."""
+
+
+IMPLEMENTATIONS: dict[str, Implementation] = {
+    "reference": reference,
+    "torch": eager,
+    "cpp": cpp,
+    "triton": triton_kernels,
+}
+
+RULE = ""
+"""In place of a name: what the rule says."""
+
+_forced = RULE
+
+
+@contextmanager
+def backend(name: str) -> Iterator[None]:
+    """Within it, every attention operator of this process is computed by ``name``.
+
+    A backward pass runs by what its forward pass was called under.
+
+    Raises:
+        ValueError: there is no implementation of this name; or, by a call within, the
+            implementation cannot compute that call.
+    """
+    global _forced  # noqa: PLW0603 - a module's global is what torch.compile can guard on
+    if name not in IMPLEMENTATIONS:
+        raise ValueError(
+            f"attention.backend must be one of {', '.join(IMPLEMENTATIONS)}, got {name!r}"
+        )
+    before, _forced = _forced, name
+    try:
+        yield
+    finally:
+        _forced = before
+
+
+def forced() -> str:
+    """The name that :func:`backend` forces, or :data:`RULE`."""
+    return _forced
+
+
+def chosen(operands: Operands, name: str = RULE) -> str:
+    """The implementation that computes this call: ``name``, or what the rule says.
+
+    Raises:
+        ValueError: ``name`` cannot compute this call.
+    """
+    if name != RULE:
+        problem = IMPLEMENTATIONS[name].problem(operands)
+        if problem:
+            raise ValueError(f"attention.backend({name!r}) {problem}")
+        return name
+    device = operands.q.device.type
+    preferred = RULE
+    if device == "cuda":
+        preferred = "triton"
+    elif device == "cpu" and operands.extent:
+        preferred = "cpp"
+    if preferred:
+        problem = IMPLEMENTATIONS[preferred].problem(operands)
+        if problem is None:
+            return preferred
+        _log_once(preferred, problem)
+    return "torch"
+
+
+@cache
+def _log_once(preferred: str, problem: str) -> None:
+    logger.warning("attention runs by torch, since %s %s", preferred, problem)

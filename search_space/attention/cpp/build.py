@@ -1,0 +1,130 @@
+"""Compiling the C++ of this package at first use, once for each machine, compiler and source.
+
+The library is kept in the user's cache (``$XDG_CACHE_HOME/convattn`` or ``~/.cache/convattn``)
+under a name that is a digest of the source, the flags and all that the compiler predefines for this
+processor: machines of several kinds may share one home. ``$CXX`` names the compiler.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import logging
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import torch
+from filelock import FileLock
+
+logger = logging.getLogger(__name__)
+
+SOURCE = Path(__file__).with_name("local_attention.cpp")
+
+FLAGS = [
+    *("-std=c++17", "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math"),
+    *("-fopenmp", "-fPIC", "-shared"),
+]
+
+COMPILERS = ("c++", "g++", "clang++")
+
+SECONDS_TO_COMPILE = 300
+
+
+class Unavailable(Exception):
+    """The library cannot be had on this machine."""
+
+
+@cache
+def problem() -> str | None:
+    """Why there is no library on this machine; None if there is, compiled now if need be."""
+    try:
+        library()
+    except Unavailable as error:
+        return str(error)
+    return None
+
+
+@cache
+def library() -> ctypes.CDLL:
+    """The compiled library.
+
+    Raises:
+        Unavailable: another system than Linux, no compiler, or one that fails.
+    """
+    if sys.platform != "linux":
+        raise Unavailable(f"needs Linux, got {sys.platform}")
+    compiler = _compiler()
+    path = _cache_folder() / f"local_attention-{_digest(compiler)}.so"
+    if not path.exists():
+        with FileLock(path.with_suffix(".lock")):  # which ends with its process, however that ends
+            if not path.exists():
+                _compile(compiler, path)
+    try:
+        return ctypes.CDLL(str(path))
+    except OSError as error:
+        raise Unavailable(f"cannot load {path}: {error}") from error
+
+
+def _compiler() -> list[str]:
+    named = os.environ.get("CXX")
+    if named:
+        command = shlex.split(named)
+        if not command or shutil.which(command[0]) is None:
+            raise Unavailable(f"needs a C++ compiler, and $CXX names none: {named!r}")
+        return command
+    for name in COMPILERS:
+        if shutil.which(name):
+            return [name]
+    raise Unavailable(f"needs a C++ compiler ({', '.join(COMPILERS)} or $CXX), and there is none")
+
+
+def _cache_folder() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    folder = Path(base) / "convattn"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Unavailable(f"cannot make {folder} for its compiled library: {error}") from error
+    return folder
+
+
+def _digest(compiler: list[str]) -> str:
+    """Of all that the library depends on; the predefined macros tell compiler and processor."""
+    macros = _run([*compiler, *FLAGS, "-dM", "-E", "-x", "c++", os.devnull])
+    parts = " ".join(compiler + FLAGS + _openmp()).encode(), macros, SOURCE.read_bytes()
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
+
+
+def _openmp() -> list[str]:
+    """PyTorch's own OpenMP library: threads of two would fight for the cores."""
+    root = Path(torch.__file__).parent
+    found = [*root.glob("lib/libgomp*.so*"), *root.parent.glob("torch.libs/libgomp*.so*")]
+    return [str(path) for path in found[:1]]
+
+
+def _compile(compiler: list[str], path: Path) -> None:
+    logger.warning("compiling C++ kernels of attention for this machine, once, into %s", path)
+    descriptor, unfinished = tempfile.mkstemp(suffix=".so", dir=path.parent)
+    os.close(descriptor)
+    try:
+        _run([*compiler, *FLAGS, str(SOURCE), *_openmp(), "-o", unfinished])
+        Path(unfinished).replace(path)
+    finally:
+        Path(unfinished).unlink(missing_ok=True)
+
+
+def _run(command: list[str]) -> bytes:
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=SECONDS_TO_COMPILE, check=True)
+    except subprocess.CalledProcessError as error:
+        said = error.stderr.decode(errors="replace").strip().splitlines() or ["no message"]
+        raise Unavailable(f"cannot be compiled: {shlex.join(command)} says {said[0]}") from error
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Unavailable(f"cannot be compiled: {error}") from error
+    return done.stdout

@@ -1,0 +1,138 @@
+"""The ``torch`` implementation: PyTorch's own operators, a few images and heads at a time.
+
+So what belongs to pairs of queries and keys stays in the processor's cache, and memory beside the
+results does not grow with the batch.
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+import torch
+from torch import Tensor
+
+from search_space.attention.eager import dense, shifts
+from search_space.attention.operands import (
+    Gradients,
+    Operands,
+    arithmetic_dtype,
+    empty_like_layout,
+)
+
+DENSE_PIXELS_PER_WINDOW_PIXEL = 4
+"""Local attention is computed densely up to this ratio of map pixels to window pixels: products of
+matrices are several times faster a pair than the loop over shifts, but visit every pair."""
+
+SLICE_PAIRS = 1_000_000
+"""Pairs of queries and keys of a slice of the dense form, about, on a CPU."""
+
+SLICE_ELEMENTS = 800_000
+"""Elements of the queries, keys or values of a slice of the loop over shifts, about, on a CPU."""
+
+SLICE_FACTOR_ELSEWHERE = 64
+"""How much larger slices are on other devices: they have larger caches, and many more cores."""
+
+Slice = tuple[slice, slice]
+"""Images and heads."""
+
+
+FORMS = {"dense": dense, "shifts": shifts}
+
+
+def problem(operands: Operands) -> str | None:
+    """It computes any call."""
+    return None
+
+
+def form(operands: Operands) -> str:
+    """``dense`` or ``shifts``: which of the two computes this call."""
+    if not operands.extent:
+        return "dense"
+    pixels = operands.q.shape[3] * operands.q.shape[4]
+    small = pixels <= DENSE_PIXELS_PER_WINDOW_PIXEL * operands.extent**2
+    return "dense" if small and operands.border == "masked" else "shifts"
+
+
+def forward(operands: Operands) -> tuple[Tensor, Tensor]:
+    """Output and lse."""
+    q, module = operands.q, FORMS[form(operands)]
+    dtype = arithmetic_dtype(q.dtype)
+    out = empty_like_layout(operands.v)
+    lse = q.new_empty((*q.shape[:2], *q.shape[3:]), dtype=dtype)
+    parts = _slices(operands)
+    if parts:
+        memory = module.Workspace(_slice(operands, parts[0], dtype), backward=False)
+    for part in parts:
+        out[part], lse[part] = module.forward(_slice(operands, part, dtype), memory)
+    return out, lse
+
+
+def backward(grad_out: Tensor, operands: Operands, out: Tensor, lse: Tensor) -> Gradients:
+    """Gradients of the five tensors."""
+    q, k, v, rows, columns = operands.tensors
+    module, dtype = FORMS[form(operands)], arithmetic_dtype(q.dtype)
+    grad_q, grad_v = empty_like_layout(q), empty_like_layout(v)
+    grad_k = None if k is None else empty_like_layout(k)
+    sums = [
+        None if table is None else table.new_zeros(q.shape[1], *table.shape[1:], dtype=dtype)
+        for table in (rows, columns)
+    ]
+    parts = _slices(operands)
+    if parts:
+        memory = module.Workspace(_slice(operands, parts[0], dtype), backward=True)
+    for part in parts:
+        of_output = (x[part].to(dtype) for x in (grad_out, out))
+        grads = module.backward(
+            next(of_output), _slice(operands, part, dtype), next(of_output), lse[part], memory
+        )
+        grad_q[part], grad_v[part] = grads[0], grads[2]
+        if grad_k is not None and grads[1] is not None:
+            grad_k[part] = grads[1]
+        for total, grad in zip(sums, grads[3:], strict=True):
+            if total is not None and grad is not None:
+                total[part[1]] += grad
+    return grad_q, grad_k, grad_v, _as_table(sums[0], rows), _as_table(sums[1], columns)
+
+
+def _slices(operands: Operands) -> list[Slice]:
+    """Images and heads of one slice after the other, the largest first; none of an empty batch."""
+    batch, heads, width, *hw = operands.q.shape
+    pixels = prod(hw)
+    if form(operands) == "dense":
+        maps = SLICE_PAIRS // pixels**2
+    else:
+        maps = SLICE_ELEMENTS // (pixels * max(width, operands.v.shape[2]))
+    if operands.q.device.type != "cpu":
+        maps *= SLICE_FACTOR_ELSEWHERE
+    heads_at_once = min(heads, max(1, maps))
+    images_at_once = max(1, maps // heads)
+    return [
+        (slice(image, image + images_at_once), slice(head, head + heads_at_once))
+        for image in range(0, batch, images_at_once)
+        for head in range(0, heads, heads_at_once)
+    ]
+
+
+def _slice(operands: Operands, part: Slice, dtype: torch.dtype) -> Operands:
+    q, k, v, rows, columns = operands.tensors
+    return operands._replace(
+        q=q[part].to(dtype),
+        k=None if k is None else k[part].to(dtype),
+        v=v[part].to(dtype),
+        rows=_of_heads(rows, part[1], dtype),
+        columns=_of_heads(columns, part[1], dtype),
+    )
+
+
+def _of_heads(table: Tensor | None, heads: slice, dtype: torch.dtype) -> Tensor | None:
+    if table is None:
+        return None
+    return (table if table.shape[0] == 1 else table[heads]).to(dtype)
+
+
+def _as_table(total: Tensor | None, table: Tensor | None) -> Tensor | None:
+    """The gradients of the heads, added up where the heads share the table."""
+    if total is None or table is None:
+        return None
+    shared = table.shape[0] != total.shape[0]
+    return (total.sum(0, keepdim=True) if shared else total).to(table.dtype)

@@ -1,0 +1,89 @@
+"""What every implementation of 2-D relative attention is given and gives back.
+
+An implementation is a module with two functions::
+
+    forward(operands: Operands) -> tuple[Tensor, Tensor]                  # output, lse
+    backward(grad_out, operands, out, lse) -> Gradients
+
+so any may compute the backward pass of what another computed forwards.
+
+Legend: B batch, h heads, d key width of a head, e value width of a head, H x W the map, g 1 or h
+(a table shared by the heads, or one for each), K rows of a position table.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Operands(NamedTuple):
+    """The inputs of one call, which fit together; any strides.
+
+    With logits ``scale * (q . k + q . r)``, the output is their softmax over the attended keys
+    times the values. ``lse`` is the logarithm of the softmax's denominator, ``[B, h, H, W]`` in
+    :func:`arithmetic_dtype`.
+    """
+
+    q: Tensor  # [B, h, d, H, W]
+    k: Tensor | None  # [B, h, d, H, W]; None for logits of position alone
+    v: Tensor  # [B, h, e, H, W]
+    rows: Tensor | None  # [g, K, d or d_r]; None (then columns too) for no position encoding
+    columns: Tensor | None  # [g, K, d or d - d_r]
+    scale: float
+    extent: int  # side of the window, odd; 0 for the whole map, with tables of 2 H - 1, 2 W - 1
+    border: str  # of the window: "masked" or "zeros"
+
+    @property
+    def tensors(self) -> tuple[Tensor, Tensor | None, Tensor, Tensor | None, Tensor | None]:
+        """q, k, v, rows and columns."""
+        return self[:5]
+
+    @property
+    def radius(self) -> tuple[int, int]:
+        """How far a query sees down and right; row ``o + radius`` of a table is for offset o."""
+        if self.extent:
+            return self.extent // 2, self.extent // 2
+        return self.q.shape[-2] - 1, self.q.shape[-1] - 1
+
+
+Gradients = tuple[Tensor, Tensor | None, Tensor, Tensor | None, Tensor | None]
+"""Of q, k, v, rows and columns, in the types of these; None for what was None."""
+
+
+def arithmetic_dtype(dtype: torch.dtype) -> torch.dtype:
+    """Softmax and sums are computed in this: float64 for float64, float32 for all others."""
+    return torch.float64 if dtype == torch.float64 else torch.float32
+
+
+def split_position_query(q: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """The parts of q (width at dimension 2) that meet the row and the column table.
+
+    AACN adds two terms of full width (its tables are d wide); SASA concatenates two embeddings
+    (its tables' widths add up to d), each of which meets its part of the query.
+    """
+    row_width = rows.shape[-1]
+    if row_width == q.shape[2]:
+        return q, q
+    return q[:, :, :row_width], q[:, :, row_width:]
+
+
+def empty_like_layout(like: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+    """A new dense tensor of the shape of ``like``, ``[B, h, e, H, W]``.
+
+    Its pixels are innermost in memory, or its channels where they are so in ``like``: a network in
+    ``channels_last`` stays in it.
+    """
+    batch, heads, width, height, length = like.shape
+    dtype = dtype or like.dtype
+    if channels_innermost(like):
+        pixels_first = like.new_empty((batch, height, length, heads, width), dtype=dtype)
+        return pixels_first.permute(0, 3, 4, 1, 2)
+    return like.new_empty((batch, heads, width, height, length), dtype=dtype)
+
+
+def channels_innermost(x: Tensor) -> bool:
+    """Whether the channels of a head lie side by side in memory and the pixels of a row do not."""
+    return x.stride(2) == 1 and x.stride(4) != 1

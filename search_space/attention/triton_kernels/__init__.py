@@ -1,0 +1,87 @@
+"""2-D relative attention on a GPU, local and global, by kernels in Triton.
+
+One forward kernel and two backward kernels compute every variant of the operators. Nothing of the
+size of the pairs is stored; the backward pass recomputes the logits and has no atomics, so it gives
+the same bits each time. Their speed was not yet measured on a GPU: tiles are chosen by counts of
+instructions (:mod:`search_space.attention.triton_kernels.plans`).
+
+Triton is imported by the first call, and need not be installed for this package's import.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from importlib.util import find_spec
+
+import torch
+from torch import Tensor
+
+from search_space.attention.operands import Gradients, Operands
+
+MOST_CHANNELS = {torch.float32: 64, torch.bfloat16: 128, torch.float16: 128}
+"""Of a head: what the registers and the shared memory of a multiprocessor hold."""
+
+LEAST_CAPABILITY = (8, 0)  # tensor cores for bfloat16
+OFFSET_LIMIT = 2**31
+
+
+def problem(operands: Operands) -> str | None:
+    """Why the kernels cannot compute this call; None if they can."""
+    if not _has_triton():
+        return "needs triton, which is not installed"
+    return _device_problem(operands.q.device) or _call_problem(operands)
+
+
+def forward(operands: Operands) -> tuple[Tensor, Tensor]:
+    """Output and lse."""
+    from search_space.attention.triton_kernels import launch  # noqa: PLC0415 - imports Triton
+
+    return launch.forward(operands)
+
+
+def backward(grad_out: Tensor, operands: Operands, out: Tensor, lse: Tensor) -> Gradients:
+    """Gradients of the five tensors."""
+    from search_space.attention.triton_kernels import launch  # noqa: PLC0415 - imports Triton
+
+    return launch.backward(grad_out, operands, out, lse)
+
+
+def _device_problem(device: torch.device) -> str | None:
+    if device.type == "cpu" and os.environ.get("TRITON_INTERPRET") == "1":
+        return None
+    if device.type != "cuda":
+        return f"needs a CUDA device, got device={device}"
+    capability = torch.cuda.get_device_capability(device)
+    if capability < LEAST_CAPABILITY:
+        return f"needs compute capability {LEAST_CAPABILITY} or newer, got {capability}"
+    return None
+
+
+def _call_problem(operands: Operands) -> str | None:
+    q, k, v = operands[:3]
+    if q.dtype not in MOST_CHANNELS:
+        types = ", ".join(str(dtype) for dtype in MOST_CHANNELS)
+        return f"needs a dtype among {types}, got {q.dtype}"
+    if max(q.shape[2], v.shape[2]) > MOST_CHANNELS[q.dtype]:
+        return (
+            f"needs at most {MOST_CHANNELS[q.dtype]} channels a head in {q.dtype}, got "
+            f"{q.shape[2]} of keys and {v.shape[2]} of values"
+        )
+    if operands.scale <= 0:
+        return f"needs a positive scale, got scale={operands.scale}"
+    if any(_span(x) >= OFFSET_LIMIT for x in (q, k, v) if x is not None):
+        return f"needs offsets inside a head under {OFFSET_LIMIT}, got a map of {[*q.shape]}"
+    return None
+
+
+@cache
+def _has_triton() -> bool:
+    return find_spec("triton") is not None
+
+
+def _span(x: Tensor) -> int:
+    """Offset of the last channel and pixel of one head of one image."""
+    return sum(
+        (size - 1) * stride for size, stride in zip(x.shape[2:], x.stride()[2:], strict=True)
+    )

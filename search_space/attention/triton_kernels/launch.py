@@ -1,0 +1,141 @@
+"""Calls of the kernels: shapes and strides become plans, buffers and grids.
+
+What a kernel is not given, it is given ``q`` for: pointers need a type, and it does not read them.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import nullcontext
+from math import e, log2
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from search_space.attention.operands import Gradients, Operands, empty_like_layout
+from search_space.attention.triton_kernels.forward_kernel import forward_kernel
+from search_space.attention.triton_kernels.keys_kernel import keys_kernel
+from search_space.attention.triton_kernels.plans import (
+    Plan,
+    Tiles,
+    choose_runs,
+    choose_tiles,
+    make_plan,
+)
+from search_space.attention.triton_kernels.queries_kernel import queries_kernel
+
+
+def forward(operands: Operands, tiles: Tiles | None = None) -> tuple[Tensor, Tensor]:
+    """Output and lse; ``tiles`` in place of the default ones."""
+    q, k, v, rows, columns = _pointers(operands)
+    out = empty_like_layout(v)
+    lse = q.new_empty((*q.shape[:2], *q.shape[3:]), dtype=torch.float32)
+    if not q.shape[0]:
+        return out, lse
+    tiles = tiles or choose_tiles(operands, "forward")
+    plan = make_plan(operands, "forward", tiles, widen=_widen(q))
+    run(
+        forward_kernel,
+        _programs(plan, q),
+        plan,
+        *(q, k, v, rows, columns, out, lse),
+        *(operands.scale * log2(e), q.shape[0], plan),
+        *(x.stride() for x in (q, k, v, out)),
+    )
+    return out, lse
+
+
+def backward(
+    grad_out: Tensor,
+    operands: Operands,
+    out: Tensor,
+    lse: Tensor,
+    tiles: Tiles | None = None,
+    tiles_of_keys: Tiles | None = None,
+) -> Gradients:
+    """Gradients of the five tensors; tiles for both kernels in place of the default ones."""
+    q, k, v, rows, columns = _pointers(operands)
+    grad_q, grad_v = empty_like_layout(q), empty_like_layout(v)
+    grad_k = None if operands.k is None else empty_like_layout(k)
+    tiles = tiles or choose_tiles(operands, "queries")
+    plan = make_plan(operands, "queries", tiles, widen=_widen(q))
+    runs = choose_runs(operands, plan)
+    programs = -(-_programs(plan, q) // runs)
+    grad_rows, grad_columns = (
+        None if table is None else _shares(table, programs, plan)
+        for table in (operands.rows, operands.columns)
+    )
+    if q.shape[0]:
+        lse, delta = lse.contiguous(), torch.empty_like(lse, memory_format=torch.contiguous_format)
+        run(
+            queries_kernel,
+            programs,
+            plan,
+            *(q, k, v, rows, columns, out, grad_out, lse, delta, grad_q),
+            *(q if x is None else x for x in (grad_rows, grad_columns)),
+            *(float(operands.scale), q.shape[0], runs, plan),
+            *(x.stride() for x in (q, k, v, out, grad_out, grad_q)),
+        )
+        tiles = tiles_of_keys or choose_tiles(operands, "keys")
+        plan = make_plan(operands, "keys", tiles, widen=_widen(q))
+        of_keys = q if grad_k is None else grad_k
+        run(
+            keys_kernel,
+            _programs(plan, q),
+            plan,
+            *(q, k, v, rows, columns, grad_out, lse, delta, of_keys, grad_v),
+            *(float(operands.scale), q.shape[0], plan),
+            *(x.stride() for x in (q, k, v, grad_out, of_keys, grad_v)),
+        )
+    return (
+        grad_q,
+        grad_k,
+        grad_v,
+        None if grad_rows is None else _total(grad_rows, rows),
+        None if grad_columns is None else _total(grad_columns, columns),
+    )
+
+
+def run(kernel: Any, programs: int, plan: Plan, *arguments: Any) -> None:
+    """Start as many programs for each head, on the device of the first argument."""
+    device = arguments[0].device
+    with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
+        kernel[(programs * plan.heads,)](*arguments, **options(plan))
+
+
+def options(plan: Plan) -> dict[str, Any]:
+    """How Triton compiles a kernel."""
+    # One stage: loads ahead of time would take registers that logits need. The fusion of
+    # multiplications and additions is spelled out, as Triton's default changes.
+    return {"num_warps": plan.tiles.groups, "num_stages": 1, "enable_fp_fusion": True}
+
+
+def _pointers(operands: Operands) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    q, k, v, rows, columns = operands.tensors
+    return (
+        q,
+        q if k is None else k,
+        v,
+        q if rows is None else rows.contiguous(),
+        q if columns is None else columns.contiguous(),
+    )
+
+
+def _programs(plan: Plan, q: Tensor) -> int:
+    """For each head."""
+    return -(-q.shape[0] * plan.tiles_down * plan.tiles_across // plan.tiles.groups)
+
+
+def _shares(table: Tensor, programs: int, plan: Plan) -> Tensor:
+    return table.new_empty((programs, plan.heads, *table.shape[1:]), dtype=torch.float32)
+
+
+def _total(shares: Tensor, table: Tensor) -> Tensor:
+    total = shares.sum(0) if table.shape[0] > 1 else shares.sum((0, 1))[None]
+    return total.to(table.dtype)
+
+
+def _widen(q: Tensor) -> bool:
+    """Triton's interpreter multiplies bfloat16 as integers."""
+    return os.environ.get("TRITON_INTERPRET") == "1" and q.dtype == torch.bfloat16

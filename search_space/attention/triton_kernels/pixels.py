@@ -1,0 +1,113 @@
+# mypy: disable-error-code="no-untyped-def, import-untyped, import-not-found"
+"""Where tiles and chunks lie on the map, and their loads and stores, inside kernels.
+
+Legend: G tiles of a program, I pixels of a tile or a chunk, C channels (padded); ``image`` is the
+index in the batch. Offsets inside an image are 32 bits wide, those of images 64.
+"""
+
+import triton
+import triton.language as tl
+
+LOG2_E = tl.constexpr(1.4426950408889634)  # exponentials are of base 2, lse is natural
+
+
+@triton.jit
+def tile_corners(run, batch, plan: tl.constexpr):
+    """Image, whether there is such an image, first row, first column: ``[G, 1, 1]`` each."""
+    tile = run * plan.tiles.groups + tl.arange(0, plan.tiles.groups)[:, None, None]
+    image = tile // (plan.tiles_down * plan.tiles_across)
+    place = tile % (plan.tiles_down * plan.tiles_across)
+    top = place // plan.tiles_across * plan.tiles.tile_rows
+    left = place % plan.tiles_across * plan.tiles.tile_columns
+    # Loads of an image that is not there read the last one; nothing of it counts.
+    return tl.minimum(image, batch - 1).to(tl.int64), image < batch, top, left
+
+
+@triton.jit
+def chunk_corner(top, left, plan: tl.constexpr):
+    """First row and column of what a tile sees; they may lie off the map."""
+    first_y, first_x = top - plan.radius_y, left - plan.tiles.reach
+    if plan.all_rows:
+        first_y = top * 0
+    if plan.all_columns:
+        first_x = left * 0
+    return first_y, first_x
+
+
+@triton.jit
+def pixels(top, left, rows: tl.constexpr, columns: tl.constexpr, axis: tl.constexpr):
+    """Row and column of each pixel of a rectangle, ``[G, I, 1]``, or ``[G, 1, I]`` for axis 2."""
+    index = tl.expand_dims(tl.arange(0, rows * columns)[None, :], 3 - axis)
+    return top + index // columns, left + index % columns
+
+
+@triton.jit
+def on_map(y, x, plan: tl.constexpr):
+    """Whether pixels are on the map."""
+    return (y >= 0) & (y < plan.height) & (x >= 0) & (x < plan.width)
+
+
+@triton.jit
+def load_channels(
+    pointer,
+    strides: tl.constexpr,
+    image,
+    head,
+    y,
+    x,
+    inside,
+    width: tl.constexpr,
+    padded: tl.constexpr,
+):
+    """Of pixels ``[G, I, 1]``, ``[G, I, C]``; zero where not inside."""
+    channel = tl.arange(0, padded)[None, None, :]
+    offset = y * strides[3] + x * strides[4] + channel * strides[2]
+    mask = inside
+    if width != padded:
+        mask = inside & (channel < width)
+    return tl.load(
+        pointer + (image * strides[0] + head.to(tl.int64) * strides[1]) + offset, mask, 0.0
+    )
+
+
+@triton.jit
+def store_channels(
+    pointer,
+    strides: tl.constexpr,
+    image,
+    head,
+    y,
+    x,
+    inside,
+    width: tl.constexpr,
+    padded: tl.constexpr,
+    values,
+):
+    """The opposite of :func:`load_channels`, in the type of ``pointer``."""
+    channel = tl.arange(0, padded)[None, None, :]
+    offset = y * strides[3] + x * strides[4] + channel * strides[2]
+    mask = inside
+    if width != padded:
+        mask = inside & (channel < width)
+    pointers = pointer + (image * strides[0] + head.to(tl.int64) * strides[1]) + offset
+    tl.store(pointers, values.to(pointer.dtype.element_ty), mask)
+
+
+@triton.jit
+def scalar_offset(image, head, y, x, plan: tl.constexpr):
+    """Of pixels in a dense ``[B, h, H, W]``."""
+    return (image * plan.heads + head) * (plan.height * plan.width) + y * plan.width + x
+
+
+@triton.jit
+def multiply(a, b, accumulator, plan: tl.constexpr):
+    """``[G, I, K] x [G, K, J]``, added to ``accumulator`` in float32."""
+    if plan.widen:
+        a, b = a.to(tl.float32), b.to(tl.float32)
+    return tl.dot(a, b, accumulator, input_precision=plan.precision)
+
+
+@triton.jit
+def transposed(a):
+    """``[G, I, J]`` to ``[G, J, I]``."""
+    return tl.trans(a, 0, 2, 1)
