@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.device == "cpu" and not options.default_allocator:
         keep_freed_memory()
+    # PyTorch's profiler logs each start and stop; it reads its level when it is first used.
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")
     figures = measure(options)
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1) + "\n")

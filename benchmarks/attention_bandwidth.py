@@ -13,6 +13,7 @@ from attention_layers import Case, operands
 from interleaved import Effort, Step, time_interleaved, without_launching
 
 from search_space.attention import registration
+from search_space.attention.backends import IMPLEMENTATIONS
 from search_space.attention.operands import Operands
 
 COPIED_BYTES = 2**31
@@ -30,7 +31,7 @@ def operator_rows(case: Case, effort: Effort, bytes_per_s: float) -> list[dict[s
     """Times of every implementation's operator, and the share of the bandwidth that they reach."""
     with torch.no_grad():
         given = operands(case.layer.attention_inputs(case.x))  # type: ignore[operator]
-    names = [name for name, each in case.variants.items() if each.exact and not each.rival]
+    names = [name for name in case.variants if name in IMPLEMENTATIONS]
     steps: dict[tuple[str, str], Step] = {}
     for name in names:
         steps |= {(name, mode): step for mode, step in _steps(given, name).items()}

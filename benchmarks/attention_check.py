@@ -20,7 +20,7 @@ def check(case: Case) -> dict[str, str]:
     """Compare the variants of a case, at its full batch, with the reference on the first image.
 
     Returns:
-        The rivals that refuse, and what they say.
+        The variants by code of others that refuse, and what they say.
 
     Raises:
         Wrong: the output or a gradient of a variant is another than the reference's.
@@ -32,17 +32,17 @@ def check(case: Case) -> dict[str, str]:
         grads = torch.autograd.grad(right, [first, *case.layer.parameters()], grad_out)
     refused = {}
     for name, variant in case.variants.items():
-        if not (variant.exact or variant.rival):
+        if not (variant.exact or variant.may_refuse):
             continue
         try:
             found = _first_image(variant, case.x, grad_out)
-        except Exception as error:  # noqa: BLE001 - a rival may fail in any way
-            if not variant.rival:
+        except Exception as error:  # code of others may fail in any way
+            if not variant.may_refuse:
                 raise
             refused[name] = f"refuses: {str(error).strip().partition(chr(10))[0]}"[:100]
             continue
         if variant.exact:
-            _compare(f"{case.title}: {name}", found, [right, *grads])
+            _compare(f"{case.title}: {name}", found, [right.detach(), *grads])
     return refused
 
 
@@ -55,7 +55,7 @@ def _first_image(variant: Variant, x: Tensor, grad_out: Tensor) -> list[Tensor]:
     grad = torch.zeros_like(out)
     grad[:1] = grad_out
     grads = torch.autograd.grad(out, [x, *variant.parameters], grad, allow_unused=not variant.exact)
-    return [out[:1], grads[0][:1], *grads[1:]]
+    return [out[:1].detach(), grads[0][:1], *grads[1:]]
 
 
 def _compare(name: str, found: list[Tensor], right: list[Tensor]) -> None:

@@ -50,8 +50,7 @@ def case_rows(case: Case, effort: Effort) -> list[Row]:
         row |= {"peak_mib": peak, "peak_ratio": None if peak is None else peak / peaks[UNIT]}
         rows.append(row | {"resident_mib": None, "note": "; ".join(filter(None, notes))})
     return rows + [
-        {key: None for key in rows[0]}
-        | {"case": case.title, "variant": name, "note": f"not run: {why}"}
+        dict.fromkeys(rows[0]) | {"case": case.title, "variant": name, "note": f"not run: {why}"}
         for name, why in case.left_out.items()
     ]
 

@@ -21,7 +21,7 @@ from attention_rivals import (
 )
 from torch import Tensor, nn
 
-from search_space.attention import AttentionInputs, backend
+from search_space.attention import AttentionInputs, backend, eager
 from search_space.attention.backends import IMPLEMENTATIONS
 from search_space.attention.operands import Operands
 from search_space.primitives import AugmentedConvolution, LocalAttention
@@ -31,6 +31,7 @@ EXTENT = 7
 KEY_WIDTH = 20  # of a head of global attention, AACN's least
 LOCAL_MAPS = ((256, 14), (128, 28), (64, 56), (512, 7))  # channels, side
 GLOBAL_SIDES = (14, 28)
+QUICK_LOCAL_MAPS, QUICK_GLOBAL_SIDES = LOCAL_MAPS[:3], GLOBAL_SIDES[:1]
 UNIT = "3x3 convolution"
 
 REFERENCE_BYTES = 2**29
@@ -45,7 +46,7 @@ class Variant(NamedTuple):
     run: Run  # [B, C, H, W] -> [B, C', H, W]
     parameters: list[Tensor]
     exact: bool = False  # it computes the layer, and is compared with the reference
-    rival: bool = False  # it may refuse
+    may_refuse: bool = False  # code of others
     differentiable: bool = True
     note: str = ""
 
@@ -83,7 +84,7 @@ class Setting(NamedTuple):
 
 def local_cases(setting: Setting) -> Iterator[Case]:
     """SASA's layer with windows of 7 x 7."""
-    for channels, side in LOCAL_MAPS:
+    for channels, side in QUICK_LOCAL_MAPS if setting.quick else LOCAL_MAPS:
         yield local_case(setting, channels, side)
 
 
@@ -91,19 +92,19 @@ def local_case(setting: Setting, channels: int, side: int) -> Case:
     """One of :func:`local_cases`."""
     layer = LocalAttention(extent=EXTENT, heads=HEADS).build(channels, channels, 1, (side, side))
     on_gpu = setting.device.type == "cuda"
-    rivals = {"unfold": Variant(_attending(layer, unfold), [], exact=True, rival=True)}
+    rivals = {"unfold": Variant(_attending(layer, unfold), [], exact=True)}
     if not setting.quick:
         rivals["FlexAttention"] = Variant(
             *(_attending(layer, flex), []),
             exact=True,
-            rival=True,
+            may_refuse=True,
             differentiable=on_gpu,
             note="" if on_gpu else "on a CPU it computes no gradients",
         )
     if has_natten():
         rivals["natten"] = Variant(
             *(_attending(layer, neighbourhood), []),
-            rival=True,
+            may_refuse=True,
             note="another operator: no positions, windows moved off the border",
         )
     title = f"local {EXTENT}x{EXTENT}, {HEADS} heads, {channels} ch, {side}x{side}"
@@ -112,7 +113,7 @@ def local_case(setting: Setting, channels: int, side: int) -> Case:
 
 def global_cases(setting: Setting) -> Iterator[Case]:
     """AACN's layer, all of whose channels are attention."""
-    for side in GLOBAL_SIDES:
+    for side in QUICK_GLOBAL_SIDES if setting.quick else GLOBAL_SIDES:
         yield global_case(setting, side)
 
 
@@ -130,13 +131,10 @@ def global_case(setting: Setting, side: int) -> Case:
     layer = spec.build(channels, channels, 1, (side, side))
     on_gpu = setting.device.type == "cuda"
     rivals = {
-        "AACN's rel_to_abs": Variant(
-            _attending(layer, relative_to_absolute), [], exact=True, rival=True
-        ),
+        "AACN's rel_to_abs": Variant(_attending(layer, relative_to_absolute), [], exact=True),
         "sdpa, bias as mask": Variant(
             *(_attending(layer, biased_product), []),
             exact=True,
-            rival=True,
             note="" if on_gpu else "with gradients, a bias puts it on its slow path",
         ),
     }
@@ -192,7 +190,8 @@ def _implementations(
         if problem is None and name == "reference":
             problem = _too_slow(given, setting)
         if problem is None:
-            found[name] = Variant(_forced(layer, name), [], exact=True)
+            form = eager.form(given) if name == "torch" else ""
+            found[name] = Variant(_forced(layer, name), [], exact=True, note=form)
         else:
             left_out[name] = problem
     return found, left_out

@@ -29,8 +29,8 @@ def unfold(inputs: AttentionInputs) -> Tensor:
 
     Of the forms tried the fastest: windows by ``Tensor.unfold``, and products of small matrices.
     """
-    q, k, v, rows, columns, scale, extent, _ = inputs
-    assert k is not None and rows is not None and columns is not None and extent
+    q, k, v, rows, columns, scale, extent, _ = _complete(inputs)
+    assert extent
     height, width = q.shape[3:]
     keys, values = _windows(k, extent), _windows(v, extent)
     flat = (q * scale).flatten(3)
@@ -72,8 +72,7 @@ def has_natten() -> bool:
 
 def relative_to_absolute(inputs: AttentionInputs) -> Tensor:
     """Global attention as AACN's appendix A.3 spells it: pad and reshape, tile, softmax."""
-    q, k, v, rows, columns, scale, *_ = inputs
-    assert k is not None and rows is not None and columns is not None
+    q, k, v, rows, columns, scale, *_ = _complete(inputs)
     height, width = q.shape[3:]
     scaled = q * scale
     content = scaled.flatten(3).transpose(2, 3) @ k.flatten(3)
@@ -88,8 +87,7 @@ def relative_to_absolute(inputs: AttentionInputs) -> Tensor:
 
 def biased_product(inputs: AttentionInputs) -> Tensor:
     """Global attention by ``scaled_dot_product_attention``, the logits of position its mask."""
-    q, k, v, rows, columns, scale, *_ = inputs
-    assert k is not None and rows is not None and columns is not None
+    q, k, v, rows, columns, scale, *_ = _complete(inputs)
     height, width = q.shape[3:]
     y, x = (_offsets(length, q.device) for length in (height, width))
     by_row = torch.einsum("bhdyx,ytd->bhyxt", q, rows[0][y])
@@ -100,6 +98,12 @@ def biased_product(inputs: AttentionInputs) -> Tensor:
         *pixels, attn_mask=bias.flatten(4).flatten(2, 3), scale=scale
     )
     return attended.transpose(2, 3).unflatten(3, (height, width))
+
+
+def _complete(inputs: AttentionInputs) -> Any:
+    """Nothing in it is None, as the layers that are compared have it."""
+    assert all(each is not None for each in inputs[:5])
+    return inputs
 
 
 def _windows(x: Tensor, extent: int) -> Tensor:
@@ -113,7 +117,7 @@ def _windows(x: Tensor, extent: int) -> Tensor:
 @cache
 def _inside(extent: int, height: int, width: int, device: torch.device) -> Tensor:
     """Which keys of each query are on the map, ``[N, k^2]``."""
-    ones = torch.ones(1, 1, height, width, 1, device=device)
+    ones = torch.ones(1, 1, 1, height, width, device=device)
     return _windows(ones, extent)[0, 0, :, 0] > 0
 
 

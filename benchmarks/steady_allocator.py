@@ -1,8 +1,8 @@
 """An allocator that keeps what is freed, for timings on the CPU.
 
 glibc gives large freed blocks back to the system. The next step then faults every page in anew,
-which costs more than the arithmetic on it and varies from run to run. A long training process, whose
-heap has settled, or one with another allocator, does not pay for that.
+which costs more than the arithmetic on it and varies from run to run. Allocators that keep it do
+not pay for that.
 """
 
 from __future__ import annotations

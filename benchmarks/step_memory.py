@@ -45,9 +45,9 @@ def resident_growth_mib(step: Callable[[], Any]) -> float | None:
     """The most by which a step makes this process larger in memory; None where Linux hides it.
 
     It includes what an operator allocates past PyTorch (scratch of a kernel in C++), and not what a
-    library keeps from one step to the next. To within about half a MiB a thread.
+    library keeps from one step to the next. To within about half a MiB a thread. Run the step at
+    least once before.
     """
-    step()
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)
     try:

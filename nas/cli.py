@@ -77,13 +77,18 @@ def describe(
         str, typer.Option(help="Channels, height, width in pixels, such as 3x224x224.")
     ] = "",
     classes: Annotated[int | None, typer.Option(help="Classes.")] = None,
+    kernels: Annotated[
+        bool, typer.Option("--kernels", help="Show by what its attention runs here.")
+    ] = False,
     as_json: AsJson = False,
     runs: Runs = RUNS,
 ) -> None:
     """An architecture, stage by stage: parameters, MACs, output shape."""
     from nas.commands.describe import show_architecture  # noqa: PLC0415
 
-    show_architecture(_console(), what, runs, image=image, classes=classes, as_json=as_json)
+    show_architecture(
+        _console(), what, runs, image=image, classes=classes, kernels=kernels, as_json=as_json
+    )
 
 
 @app.command()

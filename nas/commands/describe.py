@@ -7,16 +7,21 @@ import re
 from difflib import get_close_matches
 from pathlib import Path
 
+import torch
 from pydantic import ValidationError
 from rich.console import Console
 
 from analysis.architecture_table import describe_json, describe_table
+from analysis.kernel_table import kernel_table, kernels_json
 from nas.ledger import ledger_of
 from nas.run_folder import RunError, RunFolder
 from nas.user_errors import CommandError
 from search_space.architecture import ARCH_ID_DIGITS, Architecture, Task
 from search_space.architecture_file import read_architecture
 from search_space.cost import network_costs
+from search_space.cost.kernels import attention_kernels
+from search_space.cost.latency import device_name
+from search_space.networks import build
 from search_space.reading import DescriptionError, explain
 from search_space.zoo import IMAGENET, ZOO, named_network
 
@@ -24,9 +29,18 @@ log = logging.getLogger(__name__)
 
 
 def show_architecture(
-    console: Console, what: str, runs: Path, *, image: str, classes: int | None, as_json: bool
+    console: Console,
+    what: str,
+    runs: Path,
+    *,
+    image: str,
+    classes: int | None,
+    kernels: bool,
+    as_json: bool,
 ) -> None:
     """Print a network of the zoo, an architecture of a run, or one in a file.
+
+    With ``kernels``, what its attention runs by on this machine, in place of its costs.
 
     Raises:
         CommandError: there is no such thing, or it cannot take such images.
@@ -38,10 +52,27 @@ def show_architecture(
         costs = network_costs(architecture, task)
     except ValueError as error:
         raise CommandError(f"{what} on {'x'.join(map(str, task.input_shape))}: {error}") from error
-    if as_json:
+    if kernels:
+        _show_kernels(console, architecture, task, as_json=as_json)
+    elif as_json:
         console.print_json(data=describe_json(architecture, task, costs))
     else:
         console.print(describe_table(architecture, task, costs))
+
+
+def _show_kernels(
+    console: Console, architecture: Architecture, task: Task, *, as_json: bool
+) -> None:
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    dtype = torch.bfloat16 if device == "cuda" else torch.float32  # as networks are trained there
+    model = build(architecture, task, seed=0)
+    uses = attention_kernels(model, task.input_shape, device=device, dtype=dtype)
+    if as_json:
+        console.print_json(data=kernels_json(uses, device_name(device)))
+    elif uses:
+        console.print(kernel_table(uses, device_name(device)))
+    else:
+        console.print("there is no attention in this architecture")
 
 
 def _changed(task: Task, image: str, classes: int | None) -> Task:

@@ -1,6 +1,6 @@
 """The computation of 2-D relative attention, apart from the modules that use it."""
 
-from search_space.attention.backends import backend
+from search_space.attention.backends import backend, record_calls
 from search_space.attention.operators import (
     AttentionInputs,
     block_attention,
@@ -14,4 +14,5 @@ __all__ = [
     "block_attention",
     "global_attention",
     "local_attention",
+    "record_calls",
 ]

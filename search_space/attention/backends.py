@@ -15,8 +15,9 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+import torch
 from torch import Tensor
 
 from search_space.attention import cpp, eager, reference, triton_kernels
@@ -51,6 +52,21 @@ RULE = ""
 _forced = RULE
 
 
+class Call(NamedTuple):
+    """One call of an operator, and what computed it."""
+
+    implementation: str  # its name; of ``torch`` with the form, such as "torch (dense)"
+    extent: int  # of the window, pixels; 0 for global attention
+    map_hw: tuple[int, int]
+    heads: int
+    key_width: int  # of a head
+    value_width: int  # of a head
+    dtype: torch.dtype
+
+
+_records: list[list[Call]] = []
+
+
 @contextmanager
 def backend(name: str) -> Iterator[None]:
     """Within it, every attention operator of this process is computed by ``name``.
@@ -71,6 +87,48 @@ def backend(name: str) -> Iterator[None]:
         yield
     finally:
         _forced = before
+
+
+@contextmanager
+def record_calls() -> Iterator[list[Call]]:
+    """Within it, each forward pass of an operator in this process appends its call."""
+    calls: list[Call] = []
+    _records.append(calls)
+    try:
+        yield calls
+    finally:
+        _records[:] = [other for other in _records if other is not calls]
+
+
+def forward(operands: Operands, name: str) -> tuple[Tensor, Tensor]:
+    """Output and lse by ``name``, or by what the rule says.
+
+    Raises:
+        ValueError: ``name`` cannot compute this call.
+    """
+    implementation = chosen(operands, name)
+    if _records:
+        detail = f" ({eager.form(operands)})" if implementation == "torch" else ""
+        heads, key_width, *hw = operands.q.shape[1:]
+        call = Call(
+            implementation + detail,
+            operands.extent,
+            (hw[0], hw[1]),
+            heads,
+            key_width,
+            operands.v.shape[2],
+            operands.q.dtype,
+        )
+        for calls in _records:
+            calls.append(call)
+    return IMPLEMENTATIONS[implementation].forward(operands)
+
+
+def backward(
+    grad_out: Tensor, operands: Operands, out: Tensor, lse: Tensor, name: str
+) -> Gradients:
+    """Gradients of the five tensors, likewise."""
+    return IMPLEMENTATIONS[chosen(operands, name)].backward(grad_out, operands, out, lse)
 
 
 def forced() -> str:

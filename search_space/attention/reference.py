@@ -81,8 +81,14 @@ def backward(grad_out: Tensor, operands: Operands, out: Tensor, lse: Tensor) -> 
 
 
 def _doubled(operands: Operands) -> Operands:
-    doubled = (None if x is None else x.double() for x in operands.tensors)
-    return Operands(*doubled, *operands[5:])  # type: ignore[arg-type]
+    q, k, v, rows, columns = operands.tensors
+    return operands._replace(
+        q=q.double(),
+        k=None if k is None else k.double(),
+        v=v.double(),
+        rows=None if rows is None else rows.double(),
+        columns=None if columns is None else columns.double(),
+    )
 
 
 def _axes(operands: Operands) -> tuple[Axis, Axis]:

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from search_space.attention.backends import IMPLEMENTATIONS, chosen
+from search_space.attention import backends
 from search_space.attention.operands import Operands, arithmetic_dtype, empty_like_layout
 
 
@@ -30,8 +30,7 @@ def global_operator(
     backend: str,
 ) -> tuple[Tensor, Tensor]:
     """Output and lse of :func:`~search_space.attention.global_attention`."""
-    operands = Operands(q, k, v, rows, columns, scale, 0, "masked")
-    return IMPLEMENTATIONS[chosen(operands, backend)].forward(operands)
+    return backends.forward(Operands(q, k, v, rows, columns, scale, 0, "masked"), backend)
 
 
 @torch.library.custom_op("convattn::local_attention", mutates_args=())
@@ -47,8 +46,7 @@ def local_operator(
     backend: str,
 ) -> tuple[Tensor, Tensor]:
     """Output and lse of :func:`~search_space.attention.local_attention`."""
-    operands = Operands(q, k, v, rows, columns, scale, extent, border)
-    return IMPLEMENTATIONS[chosen(operands, backend)].forward(operands)
+    return backends.forward(Operands(q, k, v, rows, columns, scale, extent, border), backend)
 
 
 @torch.library.custom_op("convattn::attention_backward", mutates_args=())
@@ -71,7 +69,7 @@ def backward_operator(
     ``extent`` is 0 for global attention.
     """
     operands = Operands(q, k, v, rows, columns, scale, extent, border)
-    grads = IMPLEMENTATIONS[chosen(operands, backend)].backward(grad_out, operands, out, lse)
+    grads = backends.backward(grad_out, operands, out, lse, backend)
     grad_q, grad_k, grad_v, grad_rows, grad_columns = grads
     return (
         grad_q,

@@ -13,6 +13,7 @@ from fvcore.common.timer import Timer
 from pydantic import Field
 from torch import nn
 
+from search_space.attention import record_calls
 from search_space.values import Value
 
 CONTENDED_CPU_SHARE = 0.9
@@ -51,7 +52,7 @@ class Latency(Value):
     threads: int
     input_shape: tuple[int, int, int]
     torch_version: str
-    backend: str  # which kernels ran
+    backend: str  # which kernels ran, such as "eager" or "eager, attention by cpp"
 
 
 class DeviceBusy(RuntimeError):
@@ -81,6 +82,7 @@ def measure_latency(
     threads = torch.get_num_threads()
     torch.set_num_threads(settings.threads)
     try:
+        backend = _backend(model, images)
         for attempt in range(1, ATTEMPTS + 1):
             seconds, busy = _attempt(model, images, settings)
             if not busy:
@@ -104,8 +106,15 @@ def measure_latency(
         threads=settings.threads,
         input_shape=input_shape,
         torch_version=torch.__version__,
-        backend="eager",
+        backend=backend,
     )
+
+
+def _backend(model: nn.Module, images: torch.Tensor) -> str:
+    with torch.inference_mode(), record_calls() as calls:
+        model(images)
+    names = sorted({call.implementation for call in calls})
+    return f"eager, attention by {' and '.join(names)}" if names else "eager"
 
 
 def device_name(device: str) -> str:

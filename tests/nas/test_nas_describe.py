@@ -1,4 +1,4 @@
-"""``nas describe``: images and classes that are asked for."""
+"""``nas describe``: images and classes that are asked for, and the kernels of attention."""
 
 from __future__ import annotations
 
@@ -23,7 +23,13 @@ Describe = Callable[..., dict[str, Any]]
 def describe(tmp_path: Path) -> Describe:
     def run(image: str = "", classes: int | None = None) -> dict[str, Any]:
         console = Console(file=io.StringIO(), width=200)
-        show_architecture(console, "resnet50", tmp_path, image=image, classes=classes, as_json=True)
+        show_architecture(
+            *(console, "resnet50", tmp_path),
+            image=image,
+            classes=classes,
+            kernels=False,
+            as_json=True,
+        )
         assert isinstance(console.file, io.StringIO)
         found = json.loads(console.file.getvalue())
         assert isinstance(found, dict)
@@ -59,3 +65,21 @@ def test_no_classes_at_all_are_those_of_the_paper() -> None:
     assert json.loads(done.output)["params"] == 25_557_032
     refused = CliRunner().invoke(app, ["describe", "resnet50", "--classes", "0"])
     assert isinstance(refused.exception, CommandError)
+
+
+def test_the_kernels_of_attention() -> None:
+    command = ["describe", "sasa_resnet26@0.25", "--image", "3x32x32", "--kernels"]
+    printed = CliRunner().invoke(app, command)
+    assert printed.exit_code == 0, printed.output
+    assert "stages.0.0.branch.3" in printed.output
+    assert "7x7 window" in printed.output
+    found = json.loads(CliRunner().invoke(app, [*command, "--json"]).output)
+    assert len(found["attention"]) == 9
+    first = found["attention"][1]
+    assert (first["map_hw"], first["extent"], first["dtype"]) == ([8, 8], 7, "float32")
+    assert first["implementation"] in ("cpp", "torch (dense)")  # is there a compiler?
+
+
+def test_there_are_none_without_attention() -> None:
+    printed = CliRunner().invoke(app, ["describe", "resnet26@0.25", "--kernels"])
+    assert printed.output.strip() == "there is no attention in this architecture"

@@ -21,6 +21,7 @@ from nas.config import LatencyMetering
 from nas.latency_cache import LatencyCache
 from nas.run_folder import RunError
 from search_space.architecture import Architecture, Task
+from search_space.attention import backend
 from search_space.cost.latency import (
     CONTENDED_CPU_SHARE,
     DeviceBusy,
@@ -30,6 +31,7 @@ from search_space.cost.latency import (
     measure_latency,
 )
 from search_space.networks import build
+from search_space.primitives.local_attention import LocalAttention
 from search_space.space import SearchSpace
 
 IMAGE = (3, 32, 32)
@@ -61,6 +63,12 @@ def test_a_measurement_records_all_that_it_depends_on() -> None:
     assert found.device == device_name("cpu")
     assert found.device
     assert Latency.from_json(found.canonical_json()) == found
+
+
+def test_a_measurement_says_what_computed_the_attention() -> None:
+    layer = LocalAttention(extent=3, heads=2).build(4, 4, 1, (6, 6))
+    with backend("torch"):
+        assert measured(layer, (4, 6, 6)).backend == "eager, attention by torch (dense)"
 
 
 def test_more_work_takes_longer() -> None:
@@ -95,9 +103,9 @@ def test_the_model_is_measured_as_it_is_used() -> None:
     try:
         measure_latency(model, IMAGE, settings)
     except DeviceBusy:
-        assert len(seen) == 3 * 6
+        assert len(seen) == 1 + 3 * 6  # the first sees what runs
     else:
-        assert len(seen) in (6, 12, 18)  # one attempt, or up to three
+        assert len(seen) in (7, 13, 19)  # one attempt, or up to three
     expected = ((3, *IMAGE), torch.bfloat16, torch.bfloat16, 2, True, False)
     assert set(seen) == {expected}
     assert not model.training

@@ -1,8 +1,6 @@
-"""The operator of attention inside blocks: against the loops, and PyTorch's own checks."""
+"""Attention inside blocks, which is global attention with blocks as images, against the loops."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import pytest
 import torch
@@ -115,28 +113,21 @@ def test_gradcheck(hw: tuple[int, int], block: int) -> None:
     )
 
 
-QUICK_CHECKS = ("test_schema", "test_autograd_registration", "test_faketensor")
-ALL_CHECKS = (*QUICK_CHECKS, "test_aot_dispatch_static")  # with symbols for sizes: 20 s each
+def test_the_layout_does_not_matter() -> None:
+    q, k, v, *tables = leaves_of((4, 6), 2, "concatenation")
+    wanted = block_attention(q, k, v, *tables, block=2)
+    maps = [
+        part.flatten(1, 2).to(memory_format=torch.channels_last).unflatten(1, (HEADS, -1))
+        for part in (q, k, v)
+    ]
+    torch.testing.assert_close(block_attention(*maps, *tables, block=2), wanted)
 
 
-@pytest.mark.parametrize(
-    ("hw", "block", "last", "checks"),
-    [
-        ((4, 6), 2, False, ALL_CHECKS),
-        ((4, 6), 2, True, QUICK_CHECKS),
-        ((3, 3), 3, False, QUICK_CHECKS),
-    ],
-)
-def test_opcheck(hw: tuple[int, int], block: int, last: bool, checks: Any) -> None:
-    q, k, v, *tables = leaves_of(hw, block, "concatenation")
-    if last:
-        q, k, v = (
-            part.detach().permute(0, 3, 4, 1, 2).contiguous().permute(0, 3, 4, 1, 2)
-            for part in (q, k, v)
-        )
-    operator = torch.ops.convattn.block_attention.default
-    for keys, positions in ((k, tables), (k, (None, None)), (None, tables)):
-        torch.library.opcheck(operator, (q, keys, v, *positions, block), test_utils=checks)
+def test_scale_is_a_factor_of_the_queries() -> None:
+    q, k, v, *tables = leaves_of((4, 6), 2, "sum")
+    wanted = block_attention(0.3 * q, k, v, *tables, block=2)
+    torch.testing.assert_close(block_attention(q, k, v, *tables, block=2, scale=0.3), wanted)
+    assert not torch.allclose(block_attention(q, k, v, *tables, block=2), wanted)
 
 
 def test_empty_batch() -> None:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from search_space.architecture import Architecture, Task
 from search_space.attention import eager
+from search_space.attention.operands import Operands
 from search_space.cost import peak_memory_bytes
 from search_space.cost.memory import peak_bytes_per_image, saved_bytes
 from search_space.cost.network import part_bytes
@@ -36,6 +37,10 @@ def test_what_a_network_keeps(space: SearchSpace) -> None:
     check()
 
 
+def one_image_at_a_time(operands: Operands) -> list[tuple[slice, slice]]:
+    return [(slice(image, image + 1), slice(None)) for image in range(len(operands.q))]
+
+
 # Maps are large enough that no convolution's own workspace is most of the peak.
 @pytest.mark.parametrize(
     ("name", "shape"),
@@ -61,9 +66,9 @@ def test_what_a_network_keeps(space: SearchSpace) -> None:
 def test_the_estimated_peak_is_near_the_measured_one(
     name: str, shape: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # One image and head after the other: the memory that attention computes in is then the same
-    # for any batch, as it is for larger maps, and no part of the estimate.
-    monkeypatch.setattr(eager, "SLICE_PAIRS", 1)
+    # One image after the other: the memory that attention computes in is then the same for any
+    # batch, as it is for larger maps, and no part of the estimate.
+    monkeypatch.setattr(eager, "_slices", one_image_at_a_time)
     architecture = named_network(name).at_width(1.0)
     task = Task(input_shape=shape, classes=10)
     measured = peak_bytes_per_image(build(architecture, task, seed=0), shape, task.classes)

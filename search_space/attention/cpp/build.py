@@ -55,16 +55,20 @@ def library() -> ctypes.CDLL:
     """The compiled library.
 
     Raises:
-        Unavailable: another system than Linux, no compiler, or one that fails.
+        Unavailable: another system than Linux, no compiler or one that fails, or a cache folder
+            that cannot be written.
     """
     if sys.platform != "linux":
         raise Unavailable(f"needs Linux, got {sys.platform}")
     compiler = _compiler()
     path = _cache_folder() / f"local_attention-{_digest(compiler)}.so"
-    if not path.exists():
-        with FileLock(path.with_suffix(".lock")):  # which ends with its process, however that ends
-            if not path.exists():
-                _compile(compiler, path)
+    try:
+        if not path.exists():
+            with FileLock(path.with_suffix(".lock")):  # it ends with its process, however that ends
+                if not path.exists():
+                    _compile(compiler, path)
+    except OSError as error:
+        raise Unavailable(f"cannot write {path}: {error}") from error
     try:
         return ctypes.CDLL(str(path))
     except OSError as error:

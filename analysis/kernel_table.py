@@ -1,0 +1,50 @@
+"""The implementations of attention that a network runs by, as a table and as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich import box
+from rich.table import Table
+
+from search_space.cost.kernels import KernelUse
+
+
+def kernel_table(uses: list[KernelUse], device: str) -> Table:
+    """A row for each layer of attention."""
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        title=f"attention on {device}, forwards and backwards",
+        title_justify="left",
+    )
+    for column in ("layer", "attends to", "map", "heads", "widths of a head", "dtype", "runs by"):
+        numeric = column in ("map", "heads", "widths of a head")
+        table.add_column(column, justify="right" if numeric else "left")
+    for use in uses:
+        row = _row(use)
+        table.add_row(
+            row["layer"],
+            f"{row['extent']}x{row['extent']} window" if row["extent"] else "whole map",
+            "x".join(map(str, row["map_hw"])),
+            str(row["heads"]),
+            f"{row['key_width']}, {row['value_width']}",
+            row["dtype"],
+            row["implementation"],
+        )
+    return table
+
+
+def kernels_json(uses: list[KernelUse], device: str) -> dict[str, Any]:
+    """The same; an ``extent`` of 0 is global attention, over the map of ``map_hw`` pixels."""
+    return {"device": device, "attention": [_row(use) for use in uses]}
+
+
+def _row(use: KernelUse) -> dict[str, Any]:
+    return {
+        "layer": use.layer,
+        **use.call._asdict(),
+        "map_hw": list(use.call.map_hw),
+        "dtype": str(use.call.dtype).removeprefix("torch."),
+    }

@@ -1,0 +1,95 @@
+"""Time and memory of whole networks, as multiples of ResNet-50's.
+
+ResNet-50, SASA ResNet-50, AA-ResNet-50 and the median candidate of a search space, their training
+and inference steps taken in turn in one process. From the repository's root::
+
+    python benchmarks/models.py [--quick] [--json FILE] [--device cpu|cuda] [--threads N]
+
+What the columns mean is said in docs/benchmarks/README.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from steady_allocator import WHY, is_steady, keep_freed_memory
+from tables import print_table
+
+COLUMNS = {
+    "network": "",
+    "gmacs": "GMACs",
+    "training_ms": "training ms",
+    "training_spread_ms": "+-",
+    "training_ratio": "x ResNet-50",
+    "inference_ms": "inference ms",
+    "inference_spread_ms": "+-",
+    "inference_ratio": "x ResNet-50",
+    "peak_mib": "peak MiB",
+    "peak_ratio": "x ResNet-50",
+    "attention_by": "attention by",
+}
+
+
+def main() -> None:
+    """Measure, print a table, and write the same figures as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="images of 64 x 64, under 40 s")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--threads", type=int, metavar="N", help="on the CPU; else PyTorch's own")
+    parser.add_argument("--batch", type=int, metavar="N", help="else 128 on a GPU, 2 on a CPU")
+    parser.add_argument(
+        "--default-allocator", action="store_true", help="leave the C library's allocator as it is"
+    )
+    options = parser.parse_args()
+    if options.device == "cpu" and not options.default_allocator:
+        keep_freed_memory()
+    # PyTorch's profiler logs each start and stop; it reads its level when it is first used.
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")
+    figures = measure(options)
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    """All figures, which are printed too."""
+    import torch  # noqa: PLC0415 - after the allocator is settled, here and below
+    from interleaved import Effort  # noqa: PLC0415
+    from machine import machine_with, usable_device  # noqa: PLC0415
+    from model_figures import Setting, named_architectures, network_rows  # noqa: PLC0415
+
+    device = usable_device(options.device)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    torch.manual_seed(0)
+    on_gpu = device.type == "cuda"
+    setting = Setting(
+        device=device,
+        batch=options.batch or (128 if on_gpu else 2),
+        side=64 if options.quick else 224,
+    )
+    effort = Effort(seconds=8, rounds=10) if options.quick else Effort(seconds=150, rounds=30)
+    figures: dict[str, Any] = {
+        "machine": machine_with(device),
+        "batch": setting.batch,
+        "image": f"3x{setting.side}x{setting.side}",
+        "precision": "bfloat16 autocast" if on_gpu else "float32",
+        "memory_format": "channels_last" if on_gpu else "contiguous",
+        "keeps_freed_memory": is_steady(),
+    }
+    print(", ".join(f"{key} {value}" for key, value in figures["machine"].items()))
+    print("times are medians of steps taken in turn, and +- is the interquartile range")
+    if is_steady():
+        print(WHY)
+    figures["networks"] = rows = network_rows(named_architectures(), setting, effort)
+    what = ", ".join(str(figures[key]) for key in ("image", "precision", "memory_format"))
+    print_table(f"batch {setting.batch}, {what} (n = {rows[0]['repeats']})", rows, COLUMNS)
+    return figures
+
+
+if __name__ == "__main__":
+    main()
