@@ -20,10 +20,10 @@ def check(case: Case) -> dict[str, str]:
     """Compare the variants of a case, at its full batch, with the reference on the first image.
 
     Returns:
-        The variants by code of others that refuse, and what they say.
+        The variants by code of others that refuse or are wrong, and how.
 
     Raises:
-        Wrong: the output or a gradient of a variant is another than the reference's.
+        Wrong: the output or a gradient of code of this project is another than the reference's.
     """
     first = case.x[:1].detach().requires_grad_()
     with backend("reference"):
@@ -42,7 +42,12 @@ def check(case: Case) -> dict[str, str]:
             refused[name] = f"refuses: {str(error).strip().partition(chr(10))[0]}"[:100]
             continue
         if variant.exact:
-            _compare(f"{case.title}: {name}", found, [right.detach(), *grads])
+            try:
+                _compare(f"{case.title}: {name}", found, [right.detach(), *grads])
+            except Wrong as error:
+                if not variant.may_refuse:
+                    raise
+                refused[name] = f"not run, since it is wrong: {error}"
     return refused
 
 

@@ -46,10 +46,32 @@ def unfold(inputs: AttentionInputs) -> Tensor:
 
 
 def flex(inputs: AttentionInputs) -> Tensor:
-    """Local attention by PyTorch's FlexAttention, compiled with its block mask for this map."""
-    height, width = inputs.q.shape[3:]
-    mask = _flex_mask(inputs.extent or 0, height, width, inputs.q.device)
-    return _flex_compiled()(*inputs[:7], mask)
+    """Local attention by PyTorch's FlexAttention, compiled for this map.
+
+    Compiled is that alone: where the logits of position were compiled with it (PyTorch 2.13, CPU),
+    the output was wrong.
+    """
+    q, k, v, rows, columns, scale, extent, _ = _complete(inputs)
+    height, width = q.shape[3:]
+    radius, last = extent // 2, extent - 1
+    of_row, of_column = split_position_query((q * scale).flatten(3), rows)
+    by_row = torch.einsum("bhdn,hkd->bhnk", of_row, rows).contiguous()
+    by_column = torch.einsum("bhdn,hkd->bhnk", of_column, columns).contiguous()
+
+    def positioned(
+        score: Tensor, batch: Tensor, head: Tensor, query: Tensor, key: Tensor
+    ) -> Tensor:
+        down = (key // width - query // width + radius).clamp(0, last)
+        right = (key % width - query % width + radius).clamp(0, last)
+        return score + by_row[batch, head, query, down] + by_column[batch, head, query, right]
+
+    attended = _flex_compiled()(
+        *(x.flatten(3).transpose(2, 3).contiguous() for x in (q, k, v)),
+        score_mod=positioned,
+        block_mask=_flex_mask(extent, height, width, q.device),
+        scale=scale,
+    )
+    return attended.transpose(2, 3).unflatten(3, (height, width))
 
 
 def neighbourhood(inputs: AttentionInputs) -> Tensor:
@@ -138,7 +160,10 @@ def _absolute(relative: Tensor) -> Tensor:
 
 @cache
 def _flex_compiled() -> Callable[..., Tensor]:
-    return torch.compile(_flex, dynamic=False)
+    from torch.nn.attention.flex_attention import flex_attention  # noqa: PLC0415 - slow
+
+    torch._dynamo.config.recompile_limit = 64  # once for each map, with gradients and without
+    return torch.compile(flex_attention, dynamic=False)
 
 
 @cache
@@ -151,33 +176,3 @@ def _flex_mask(extent: int, height: int, width: int, device: torch.device) -> An
 
     pixels = height * width
     return create_block_mask(near, None, None, pixels, pixels, device=str(device))
-
-
-def _flex(
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    rows: Tensor,
-    columns: Tensor,
-    scale: float,
-    extent: int,
-    mask: Any,
-) -> Tensor:
-    from torch.nn.attention.flex_attention import flex_attention  # noqa: PLC0415 - slow
-
-    height, width = q.shape[3:]
-    radius, last = extent // 2, extent - 1
-    of_row, of_column = split_position_query((q * scale).flatten(3), rows)
-    by_row = torch.einsum("bhdn,hkd->bhnk", of_row, rows)
-    by_column = torch.einsum("bhdn,hkd->bhnk", of_column, columns)
-
-    def positioned(
-        score: Tensor, batch: Tensor, head: Tensor, query: Tensor, key: Tensor
-    ) -> Tensor:
-        down = (key // width - query // width + radius).clamp(0, last)
-        right = (key % width - query % width + radius).clamp(0, last)
-        return score + by_row[batch, head, query, down] + by_column[batch, head, query, right]
-
-    pixels = (x.flatten(3).transpose(2, 3).contiguous() for x in (q, k, v))
-    attended = flex_attention(*pixels, score_mod=positioned, block_mask=mask, scale=scale)
-    return attended.transpose(2, 3).unflatten(3, (height, width))  # type: ignore[union-attr]

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import sys
 import time
 from pathlib import Path
@@ -20,10 +19,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from machine import machine
+from tables import print_table
 
 from search_space.architecture import Task
 from search_space.cost import count_module, network_costs, peak_memory_bytes
-from search_space.cost.latency import device_name
 from search_space.cost.memory import peak_bytes_per_image
 from search_space.cost.population import PopulationCosts
 from search_space.networks import build
@@ -55,28 +55,15 @@ def main() -> None:
     )
 
     speeds = [speed(name, traced, population) for name in names]
-    _print_table(
+    print_table(
         "one core, median per architecture; fvcore traces the whole network, built beforehand",
         speeds,
     )
     errors = [memory_error(name, measured) for name in names]
-    _print_table("peak memory of a float32 training step per image, estimate / measured", errors)
+    print_table("peak memory of a float32 training step per image, estimate / measured", errors)
     if options.json:
         figures = {"machine": machine(), "speed": speeds, "memory": errors}
         options.json.write_text(json.dumps(figures, indent=1) + "\n")
-
-
-def machine() -> dict[str, Any]:
-    """The kind of machine that the figures are from, and the versions that they hang on."""
-    return {
-        "cpu_model": device_name("cpu"),
-        "cpu_architecture": platform.machine(),
-        "cores": os.cpu_count(),
-        "threads_used": torch.get_num_threads(),
-        "operating_system": platform.system(),
-        "python_version": platform.python_version(),
-        "torch_version": torch.__version__,
-    }
 
 
 def speed(name: str, traced: int, population: int) -> dict[str, Any]:
@@ -160,19 +147,6 @@ def _seconds(function: Any, *arguments: Any) -> float:
 def _rank_correlation(first: list[int], second: list[float]) -> float:
     ranks = np.argsort(np.argsort(np.array([first, second])))
     return float(np.asarray(np.corrcoef(ranks))[0, 1])
-
-
-def _print_table(title: str, rows: list[dict[str, Any]]) -> None:
-    print(f"\n{title}")
-    heads = list(rows[0])
-    texts = [[_text(row[head]) for head in heads] for row in rows]
-    widths = [max(map(len, column)) for column in zip(heads, *texts, strict=True)]
-    for line in [heads, *texts]:
-        print("  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)))
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else f"{value:,.3g}" if value < 1e3 else f"{value:,.0f}"
 
 
 if __name__ == "__main__":

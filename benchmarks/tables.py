@@ -34,4 +34,4 @@ def _text(value: Any) -> str:
         return "-"
     if isinstance(value, str):
         return value
-    return f"{value:,.3g}" if value < 1e3 else f"{value:,.0f}"
+    return f"{value:,.3g}" if value < 999.5 else f"{value:,.0f}"

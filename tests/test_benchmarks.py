@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import runpy
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 import search_space.cost
+from search_space.cost import network_costs
 from search_space.counts import Counts
+from search_space.space import SearchSpace
+from search_space.zoo import IMAGENET, network
 
 ROOT = Path(__file__).parents[1]
 COSTS = ROOT / "benchmarks" / "costs.py"
+
+
+@pytest.fixture
+def on_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Benchmarks import their neighbours, as scripts in one folder do."""
+    monkeypatch.syspath_prepend(str(COSTS.parent))
 
 
 def test_costs(tmp_path: Path) -> None:
@@ -52,8 +64,126 @@ def test_costs(tmp_path: Path) -> None:
     assert len(spaces[0]) == len(set(spaces[0])) > 1
 
 
+@pytest.mark.usefixtures("on_path")
 def test_costs_fail_where_fvcore_disagrees(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search_space.cost, "count_module", lambda model, shape: Counts(1, 2, 3))
     speed = runpy.run_path(str(COSTS))["speed"]
     with pytest.raises(SystemExit, match=r"digits: .*fvcore counts Counts"):
         speed("digits", traced=1, population=1)
+
+
+@pytest.mark.usefixtures("on_path")
+@pytest.mark.parametrize("kind", ["local", "global"])
+def test_attention_on_a_small_map(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    layers, figures, bandwidth, interleaved = map(
+        importlib.import_module,
+        ["attention_layers", "attention_figures", "attention_bandwidth", "interleaved"],
+    )
+    setting = layers.Setting(torch.device("cpu"), torch.float32, batch=2, quick=True)
+    effort = interleaved.Effort(seconds=0.01, rounds=3)
+    monkeypatch.setattr(figures, "return_freed_memory", lambda: None)  # it is for good
+    make = {
+        "local": lambda: layers.local_case(setting, 16, 9),
+        "global": lambda: layers.global_case(setting, 5),
+    }
+    case = make[kind]()
+    rows = figures.case_rows(case, effort)  # it raises where a variant computes another layer
+    figures.add_resident(case, rows)
+
+    by_name = {row["variant"]: row for row in rows}
+    assert len({tuple(row) for row in rows}) == 1
+    assert by_name["reference"]["note"] == "not run: is left out of a quick run"
+    assert by_name["3x3 convolution"]["training_ratio"] == 1
+    rivals = {"local": {"unfold"}, "global": {"AACN's rel_to_abs", "sdpa, bias as mask"}}
+    for name in {"torch", "qkv projection alone"} | rivals[kind]:
+        row = by_name[name]
+        assert all(row[f"{mode}_ms"] > 0 for mode in ("forward", "training"))
+        assert row["forward_repeats"] == 3
+        assert row["peak_mib"] > 0
+
+    bytes_per_s = bandwidth.copy_bytes_per_s(effort, torch.device("cpu"), copied=1000)
+    operators = bandwidth.operator_rows(case, effort, bytes_per_s)
+    assert {"torch"} <= {row["implementation"] for row in operators} <= set(by_name)
+    for row in operators:
+        share = row["backward_floor_us"] / row["backward_us"]
+        assert row["backward_bandwidth_fraction"] == pytest.approx(share)
+        assert row["backward_floor_us"] == pytest.approx(2 * row["forward_floor_us"])
+
+
+@pytest.mark.usefixtures("on_path")
+def test_attention_fails_where_a_variant_is_wrong() -> None:
+    layers, checks = map(importlib.import_module, ["attention_layers", "attention_check"])
+    setting = layers.Setting(torch.device("cpu"), torch.float32, batch=2, quick=True)
+    case = layers.local_case(setting, 16, 6)
+    right = case.variants["unfold"]
+    case.variants["unfold"] = right._replace(run=lambda x: 1.01 * right.run(x))
+    with pytest.raises(checks.Wrong, match=r"unfold: the error of the output must be at most"):
+        checks.check(case)
+    wrong = case.variants["unfold"]
+    case.variants["unfold"] = wrong._replace(may_refuse=True)
+    assert "not run, since it is wrong" in checks.check(case)["unfold"]
+    case.variants["unfold"] = right
+    case.variants["torch"] = right._replace(run=_refusing)
+    with pytest.raises(RuntimeError, match="not here"):
+        checks.check(case)
+    case.variants["torch"] = right._replace(run=_refusing, may_refuse=True)
+    assert checks.check(case) == {"torch": "refuses: not here"}
+
+
+def _refusing(x: torch.Tensor) -> torch.Tensor:
+    raise RuntimeError("not here\nand more")
+
+
+@pytest.mark.usefixtures("on_path")
+def test_models_at_a_small_size() -> None:
+    models, interleaved = map(importlib.import_module, ["model_figures", "interleaved"])
+    small = {name: network(f"{name}@0.25") for name in ("resnet26", "sasa_resnet26")}
+    setting = models.Setting(torch.device("cpu"), batch=2, side=32)
+    rows = models.network_rows(small, setting, interleaved.Effort(seconds=0.01, rounds=3))
+    assert [row["network"] for row in rows] == list(small)
+    assert rows[0]["training_ratio"] == rows[0]["peak_ratio"] == 1
+    assert all(row["inference_ms"] > 0 for row in rows)
+    assert rows[0]["attention_by"] == "-"
+    assert " in 8 layers" in rows[1]["attention_by"]
+
+
+@pytest.mark.usefixtures("on_path")
+def test_the_median_candidate_is_between_the_others() -> None:
+    models = importlib.import_module("model_figures")
+    space = SearchSpace.from_yaml(models.SPACE)
+    rng = np.random.default_rng(0)
+    macs = sorted(network_costs(space.sample(rng), IMAGENET).macs for _ in range(5))
+    assert network_costs(models.median_candidate(space, 5), IMAGENET).macs == macs[2]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+@pytest.mark.parametrize("script", ["attention", "models"])
+def test_no_gpu_is_one_clear_error(script: str, tmp_path: Path) -> None:
+    file = tmp_path / "figures.json"
+    done = _run(script, "--device", "cuda", "--json", str(file))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("--device cuda needs a GPU")
+    assert done.stderr.count("\n") == 1
+    assert not file.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("script", "part", "name"),
+    [("attention", "layers", "variant"), ("models", "networks", "network")],
+)
+def test_whole_scripts(script: str, part: str, name: str, tmp_path: Path) -> None:
+    file = tmp_path / "figures.json"
+    done = _run(script, "--quick", "--json", str(file))
+    assert (done.returncode, done.stderr) == (0, "")
+    figures = json.loads(file.read_text())
+    assert figures["keeps_freed_memory"] is True
+    assert all(figures["machine"].values())
+    assert all(row[name] in done.stdout for row in figures[part])
+
+
+def _run(script: str, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(COSTS.with_stem(script)), *options]
+    return subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False
+    )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -103,3 +105,25 @@ def test_any_global_call_is_that_of_the_reference(name: str, dtype: torch.dtype)
             assert_conforms(name, case, dtype)
 
     check()
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "case"),
+    [
+        (first, second, case)
+        for names, cases_of in ((LOCAL, WINDOWS[2:6]), (GLOBAL, MAPS[:2]))
+        for first in ("reference", *names)
+        for second in ("reference", *names)
+        for case in cases_of
+        if first != second
+    ],
+    ids=str,
+)
+def test_any_computes_the_backward_pass_of_any(first: str, second: str, case: Case) -> None:
+    operands, grad_out = case.tensors()
+    forwards, backwards = implementation(first), implementation(second)
+    both: Any = SimpleNamespace(
+        problem=backwards.problem, forward=forwards.forward, backward=backwards.backward
+    )
+    found = computed(both, operands, grad_out)
+    assert_close(found, computed(reference, operands, grad_out), grad_out)

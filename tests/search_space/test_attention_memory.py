@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import given
 from torch import Tensor
 
-from search_space.attention import reference
+from search_space.attention import cpp, reference
 from search_space.attention.operands import Operands, empty_like_layout
 from tests.search_space.attention_cases import (
     GLOBAL,
@@ -136,7 +137,17 @@ def test_two_runs_give_equal_bits(name: str, case: Case, dtype: torch.dtype) -> 
 
 
 @pytest.mark.parametrize("case", WINDOWS, ids=str)
-def test_threads_do_not_change_the_compiled_kernels_bits(case: Case) -> None:
+def test_threads_do_not_change_the_compiled_kernels_bits(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used: list[int] = []
+
+    def noted_call(*, threads: int, **settings: Any) -> cpp.Call:
+        used.append(threads)
+        return call(threads=threads, **settings)
+
+    call = cpp.Call
+    monkeypatch.setattr(cpp, "Call", noted_call)
     module, (operands, grad_out) = implementation("cpp"), case._replace(batch=5).tensors()
     before, found = torch.get_num_threads(), []
     try:
@@ -145,6 +156,7 @@ def test_threads_do_not_change_the_compiled_kernels_bits(case: Case) -> None:
             found.append(computed(module, operands, grad_out))
     finally:
         torch.set_num_threads(before)
+    assert used == [1, 1, 2, 2, 3, 3]  # forwards and backwards
     assert_equal_bits(found[0], found[1])
     assert_equal_bits(found[0], found[2])
 
