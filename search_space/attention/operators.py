@@ -9,7 +9,7 @@ Legend: B batch, h heads, d key width of a head, e value width of a head, H x W 
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from torch import Tensor
 
@@ -95,11 +95,13 @@ def local_attention(
         ``[B, h, e, H, W]``.
 
     Raises:
-        ValueError: shapes or types that do not belong together, neither keys nor positions, or an
-            even extent.
+        ValueError: shapes or types that do not belong together, neither keys nor positions, an
+            even extent, or an unknown border.
     """
     if extent < 1 or extent % 2 == 0:
         raise ValueError(f"extent must be odd and positive, got extent={extent}")
+    if border not in get_args(Border):
+        raise ValueError(f"border must be masked or zeros, got border={border!r}")
     _check(q, k, v, rows, columns, (extent, extent))
     tables = _as_dtype(rows, q), _as_dtype(columns, q)
     out: Tensor = registration.local_operator(q, k, v, *tables, extent, border, scale, forced())[0]
@@ -185,7 +187,7 @@ def _check(
     heads, width = q.shape[1], q.shape[2]
     widths = rows.shape[-1], columns.shape[-1]
     if (rows.shape[1], columns.shape[1]) != table_rows or (
-        widths != (width, width) and sum(widths) != width
+        widths != (width, width) and (sum(widths) != width or 0 in widths)
     ):
         raise ValueError(
             f"position tables must have {table_rows} rows and widths of {width} each or in sum, "

@@ -162,6 +162,27 @@ def test_an_empty_batch_has_an_empty_output(
         assert not grad.any()
 
 
+@pytest.mark.parametrize(
+    ("name", "case"),
+    [
+        ("reference", Case(3, (3, 4))),
+        ("torch", Case(3, (3, 4))),
+        ("cpp", Case(3, (3, 4))),
+        ("reference", Case(0, (3, 4))),
+        ("torch", Case(0, (3, 4))),
+    ],
+    ids=str,
+)
+def test_a_query_that_is_no_number_has_an_output_that_is_none(name: str, case: Case) -> None:
+    operands, _ = case.tensors()
+    operands.q[1, 0, 0, 2, 1] = torch.nan  # as in training that diverges, which must be seen
+    implementation(name)
+    with backend(name):
+        lost = attend(operands).isnan()
+    assert bool(lost[1, 0, :, 2, 1].all())
+    assert not lost[0].any()
+
+
 def test_scale_is_a_factor_of_the_queries() -> None:
     for case in (Case(3, (3, 4), scale=0.3), Case(0, (3, 4), scale=0.3)):
         operands, _ = case.tensors()
@@ -205,3 +226,17 @@ def test_errors_name_the_rule_and_the_values() -> None:
     for extent in (0, 2, -3):
         with pytest.raises(ValueError, match=f"extent must be odd and positive, got .*{extent}"):
             local_attention(q, k, v, extent=extent)
+
+
+def test_an_unknown_border_is_named() -> None:
+    q, k, v = (normal(1, 2, 4, 3, 4, seed=seed) for seed in range(3))
+    border: Any = "mirrored"
+    with pytest.raises(ValueError, match="border must be masked or zeros, got border='mirrored'"):
+        local_attention(q, k, v, extent=3, border=border)
+
+
+def test_a_table_without_channels_is_refused() -> None:
+    q, k, v = (normal(1, 2, 4, 3, 4, seed=seed) for seed in range(3))
+    rows, columns = normal(2, 3, 4), normal(2, 3, 0)
+    with pytest.raises(ValueError, match="widths of 4 each or in sum"):
+        local_attention(q, k, v, rows, columns, extent=3)

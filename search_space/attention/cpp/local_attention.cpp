@@ -78,13 +78,14 @@ inline Vector<T> larger(Vector<T> a, Vector<T> b) {
   return a > b ? a : b;
 }
 
-// 2^x for x <= 0 or little above; 0 where the result would not be a normal number.
+// 2^x for x <= 0 or little above; 0 where the result would not be a normal number. What is not a
+// number stays so: training that diverges must be seen.
 template <typename T>
 inline Vector<T> exp2(Vector<T> x) {
   using S = Simd<T>;
   constexpr T least = T(1 - S::kExponentBias);
   constexpr T rounding = T(3) * T(int64_t(1) << (S::kMantissaBits - 1));
-  const Vector<T> safe = larger<T>(x, splat<T>(least));
+  const Vector<T> safe = larger<T>(splat<T>(least), x);  // the second, if it is not a number
   const Vector<T> shifted = safe + rounding;
   const Vector<T> fraction = safe - (shifted - rounding);  // in [-1/2, 1/2]
   T coefficient[S::kDegree + 1];  // of the Taylor series: its error is below the type's
