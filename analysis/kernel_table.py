@@ -18,6 +18,8 @@ def kernel_table(uses: list[KernelUse], device: str) -> Table:
         pad_edge=False,
         title=f"attention on {device}, forwards and backwards",
         title_justify="left",
+        caption="attention inside blocks, as the attention stem's, has the blocks as its maps",
+        caption_justify="left",
     )
     for column in ("layer", "attends to", "map", "heads", "widths of a head", "dtype", "runs by"):
         numeric = column in ("map", "heads", "widths of a head")

@@ -9,11 +9,12 @@ import torch
 
 from nas.run_folder import RunError
 from search_space.architecture import Architecture, Task
+from search_space.attention import preferred_on
 from search_space.cost.latency import Latency, LatencySettings
 
 
 class LatencyCache:
-    """Measurements of one run, by architecture, input, settings and torch version.
+    """Measurements of one run, by architecture, input, settings, torch version and kernels.
 
     All are of one kind of device: latencies of different devices do not compare.
     """
@@ -25,6 +26,7 @@ class LatencyCache:
             "input_shape": list(task.input_shape),
             "settings": measured,
             "torch": torch.__version__,
+            "attention": preferred_on(torch.device(settings.device).type),
         }
         self._known: dict[str, Latency] = {}
         if path.exists():

@@ -14,7 +14,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from typing import NamedTuple, Protocol
 
 import torch
@@ -65,13 +64,15 @@ class Call(NamedTuple):
 
 
 _records: list[list[Call]] = []
+_logged: set[tuple[str, str]] = set()
 
 
 @contextmanager
 def backend(name: str) -> Iterator[None]:
     """Within it, every attention operator of this process is computed by ``name``.
 
-    A backward pass runs by what its forward pass was called under.
+    A backward pass runs by what its forward pass was called under; a program that is exported under
+    it keeps the name, whatever device it is run on.
 
     Raises:
         ValueError: there is no implementation of this name; or, by a call within, the
@@ -121,14 +122,16 @@ def forward(operands: Operands, name: str) -> tuple[Tensor, Tensor]:
         )
         for calls in _records:
             calls.append(call)
-    return IMPLEMENTATIONS[implementation].forward(operands)
+    with _plain(operands):
+        return IMPLEMENTATIONS[implementation].forward(operands)
 
 
 def backward(
     grad_out: Tensor, operands: Operands, out: Tensor, lse: Tensor, name: str
 ) -> Gradients:
     """Gradients of the five tensors, likewise."""
-    return IMPLEMENTATIONS[chosen(operands, name)].backward(grad_out, operands, out, lse)
+    with _plain(operands):
+        return IMPLEMENTATIONS[chosen(operands, name)].backward(grad_out, operands, out, lse)
 
 
 def forced() -> str:
@@ -161,6 +164,21 @@ def chosen(operands: Operands, name: str = RULE) -> str:
     return "torch"
 
 
-@cache
+def preferred_on(device: str) -> str:
+    """What the rule takes for windows on this type of device, if it can compute them."""
+    if device == "cpu":
+        return "torch" if cpp.build.problem() else "cpp"
+    return "triton" if device == "cuda" and not triton_kernels.unavailable() else "torch"
+
+
+def _plain(operands: Operands) -> torch.autocast:
+    """An operator computes in the type it states: autocast ends here."""
+    return torch.autocast(operands.q.device.type, enabled=False)
+
+
 def _log_once(preferred: str, problem: str) -> None:
-    logger.warning("attention runs by torch, since %s %s", preferred, problem)
+    """Once a kind of problem: sizes and types come after "got", and a search has many."""
+    kind = preferred, problem.partition(", got ")[0]
+    if kind not in _logged:
+        _logged.add(kind)
+        logger.warning("attention runs by torch, since %s %s", preferred, problem)

@@ -1,11 +1,7 @@
 """What every implementation of 2-D relative attention is given and gives back.
 
-An implementation is a module with two functions::
-
-    forward(operands: Operands) -> tuple[Tensor, Tensor]                  # output, lse
-    backward(grad_out, operands, out, lse) -> Gradients
-
-so any may compute the backward pass of what another computed forwards.
+All keep the same for the backward pass, the output and the lse, so any may compute the backward
+pass of what another computed forwards (:class:`search_space.attention.backends.Implementation`).
 
 Legend: B batch, h heads, d key width of a head, e value width of a head, H x W the map, g 1 or h
 (a table shared by the heads, or one for each), K rows of a position table.
@@ -70,18 +66,17 @@ def split_position_query(q: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
     return q[:, :, :row_width], q[:, :, row_width:]
 
 
-def empty_like_layout(like: Tensor, dtype: torch.dtype | None = None) -> Tensor:
-    """A new dense tensor of the shape of ``like``, ``[B, h, e, H, W]``.
+def empty_like_layout(like: Tensor) -> Tensor:
+    """A new dense tensor of the shape and type of ``like``, ``[B, h, e, H, W]``.
 
     Its pixels are innermost in memory, or its channels where they are so in ``like``: a network in
     ``channels_last`` stays in it.
     """
     batch, heads, width, height, length = like.shape
-    dtype = dtype or like.dtype
     if channels_innermost(like):
-        pixels_first = like.new_empty((batch, height, length, heads, width), dtype=dtype)
+        pixels_first = like.new_empty((batch, height, length, heads, width))
         return pixels_first.permute(0, 3, 4, 1, 2)
-    return like.new_empty((batch, heads, width, height, length), dtype=dtype)
+    return like.new_empty((batch, heads, width, height, length))
 
 
 def channels_innermost(x: Tensor) -> bool:

@@ -2,7 +2,10 @@
 
 Tracing sees one operator a call (:mod:`search_space.attention.registration`), whatever
 implementation computes it (:mod:`search_space.attention.backends`): its multiply-adds are a
-property of the operator.
+property of the operator. Arithmetic is in float32 (float64 for float64) whatever the operands'
+type, and autocast does not reach into it; ``triton`` multiplies in the operands' type and adds in
+float32. The same call gives the same bits again: sums run in a fixed order, and the products of
+``torch`` are as deterministic as PyTorch's.
 
 Legend: B batch, h heads, d key width of a head, e value width of a head, H x W the map.
 """
@@ -16,6 +19,7 @@ from torch import Tensor
 from search_space.attention import registration
 from search_space.attention.backends import forced
 from search_space.attention.blocks import from_blocks, to_blocks
+from search_space.attention.checks import check_maps, check_tables
 
 Border = Literal["masked", "zeros"]
 
@@ -48,9 +52,10 @@ def global_attention(
         q: queries, ``[B, h, d, H, W]``.
         k: keys, ``[B, h, d, H, W]``; None for logits of position alone.
         v: values, ``[B, h, e, H, W]``.
-        rows: relative row embeddings ``[1 or h, 2H - 1, d]``, the embedding of ``key row - query
+        rows: relative row embeddings ``[1 or h, 2H - 1, d_r]``, the embedding of ``key row - query
             row`` at that index plus H - 1; None (then ``columns`` too) for no position encoding.
-        columns: relative column embeddings ``[1 or h, 2W - 1, d]``.
+            Widths as for :func:`local_attention`; AACN has d for both.
+        columns: relative column embeddings ``[1 or h, 2W - 1, d_c]``.
         scale: factor of the logits, content and position alike, such as ``d ** -0.5``.
 
     Returns:
@@ -59,9 +64,9 @@ def global_attention(
     Raises:
         ValueError: shapes or types that do not belong together, or neither keys nor positions.
     """
-    _check(q, k, v, rows, columns, (2 * q.shape[-2] - 1, 2 * q.shape[-1] - 1))
-    tables = _as_dtype(rows, q), _as_dtype(columns, q)
-    out: Tensor = registration.global_operator(q, k, v, *tables, scale, forced())[0]
+    check_maps(q, k, v)
+    check_tables(q, k, rows, columns, (2 * q.shape[3] - 1, 2 * q.shape[4] - 1))
+    out: Tensor = registration.global_operator(q, k, v, rows, columns, scale, forced())[0]
     return out
 
 
@@ -102,9 +107,10 @@ def local_attention(
         raise ValueError(f"extent must be odd and positive, got extent={extent}")
     if border not in get_args(Border):
         raise ValueError(f"border must be masked or zeros, got border={border!r}")
-    _check(q, k, v, rows, columns, (extent, extent))
-    tables = _as_dtype(rows, q), _as_dtype(columns, q)
-    out: Tensor = registration.local_operator(q, k, v, *tables, extent, border, scale, forced())[0]
+    check_maps(q, k, v)
+    check_tables(q, k, rows, columns, (extent, extent))
+    settings = extent, border, scale, forced()
+    out: Tensor = registration.local_operator(q, k, v, rows, columns, *settings)[0]
     return out
 
 
@@ -140,58 +146,14 @@ def block_attention(
         ValueError: shapes or types that do not belong together, neither keys nor positions, or a
             block that does not divide the map.
     """
-    if block < 1 or q.shape[-2] % block or q.shape[-1] % block:
+    check_maps(q, k, v)
+    if block < 1 or q.shape[3] % block or q.shape[4] % block:
         raise ValueError(
-            f"block must divide the map, got block={block}, map {q.shape[-2]}x{q.shape[-1]}"
+            f"block must divide the map, got block={block}, map {q.shape[3]}x{q.shape[4]}"
         )
-    _check(q, k, v, rows, columns, (2 * block - 1, 2 * block - 1))
+    check_tables(q, k, rows, columns, (2 * block - 1, 2 * block - 1))
     keys = None if k is None else to_blocks(k, block)
-    tables = _as_dtype(rows, q), _as_dtype(columns, q)
     out: Tensor = registration.global_operator(
-        to_blocks(q, block), keys, to_blocks(v, block), *tables, scale, forced()
+        to_blocks(q, block), keys, to_blocks(v, block), rows, columns, scale, forced()
     )[0]
     return from_blocks(out, q)
-
-
-def _as_dtype(table: Tensor | None, q: Tensor) -> Tensor | None:
-    return None if table is None else table.to(q.dtype)
-
-
-def _check(
-    q: Tensor,
-    k: Tensor | None,
-    v: Tensor,
-    rows: Tensor | None,
-    columns: Tensor | None,
-    table_rows: tuple[int, int],
-) -> None:
-    if (
-        q.dim() != 5
-        or (k is not None and k.shape != q.shape)
-        or v.shape[:2] + v.shape[3:] != q.shape[:2] + q.shape[3:]
-    ):
-        key_shape = None if k is None else [*k.shape]
-        raise ValueError(
-            "q and k must be [B, h, d, H, W] and v [B, h, e, H, W], got "
-            f"q {[*q.shape]}, k {key_shape}, v {[*v.shape]}"
-        )
-    if v.dtype != q.dtype or (k is not None and k.dtype != q.dtype):
-        key_type = None if k is None else k.dtype
-        raise ValueError(f"q, k and v must have one dtype, got {q.dtype}, {key_type}, {v.dtype}")
-    if rows is None and columns is None:
-        if k is None:
-            raise ValueError("attention without keys (k=None) needs rows and columns")
-        return
-    if rows is None or columns is None:
-        raise ValueError("rows and columns must be given together")
-    heads, width = q.shape[1], q.shape[2]
-    widths = rows.shape[-1], columns.shape[-1]
-    if (rows.shape[1], columns.shape[1]) != table_rows or (
-        widths != (width, width) and (sum(widths) != width or 0 in widths)
-    ):
-        raise ValueError(
-            f"position tables must have {table_rows} rows and widths of {width} each or in sum, "
-            f"got rows {list(rows.shape)}, columns {list(columns.shape)}"
-        )
-    if rows.shape[0] not in (1, heads) or columns.shape[0] not in (1, heads):
-        raise ValueError(f"position tables must be shared or one for each of {heads} heads")

@@ -73,11 +73,17 @@ def backward(grad_out: Tensor, operands: Operands, out: Tensor, lse: Tensor) -> 
         )
     return (
         empty_like_layout(operands.q).copy_(grad_q),
-        None if grad_k is None else empty_like_layout(operands.q).copy_(grad_k),
+        None
+        if operands.k is None or grad_k is None
+        else empty_like_layout(operands.k).copy_(grad_k),
         empty_like_layout(operands.v).copy_(grad_v),
-        None if grad_rows is None else grad_rows.to(operands.q.dtype),
-        None if grad_columns is None else grad_columns.to(operands.q.dtype),
+        _as_given(grad_rows, operands.rows),
+        _as_given(grad_columns, operands.columns),
     )
+
+
+def _as_given(grad: Tensor | None, table: Tensor | None) -> Tensor | None:
+    return None if grad is None or table is None else grad.to(table.dtype)
 
 
 def _doubled(operands: Operands) -> Operands:

@@ -1,7 +1,6 @@
 """Where attention looks: the probabilities of one query, and the calls of a whole network.
 
-The operators keep probabilities for the backward pass alone, in a form that depends on which
-implementation ran. Here one query's are computed anew from q and k.
+The operators keep no probabilities. Here those of one query are computed from q and k.
 
 Legend: B batch, h heads, d key width of a head, H x W the map.
 """

@@ -30,13 +30,14 @@ def blockwise_projection(x: Tensor, matrices: Tensor, mixtures: int) -> Tensor:
         ``[B, w, Y b, X b]``, contiguous.
     """
     block, _, width, _ = matrices.shape
-    projected = matrices.flatten(0, 1) @ _by_place(x, block)
+    with torch.autocast(x.device.type, enabled=False):  # in the type that it states
+        projected = matrices.flatten(0, 1) @ _by_place(x, block)
     return _from_places(projected, x, block, width)
 
 
 @blockwise_projection.register_fake
 def _fake(x: Tensor, matrices: Tensor, mixtures: int) -> Tensor:
-    return x.new_empty(len(x), matrices.shape[2], *x.shape[2:])
+    return x.new_empty(x.shape[0], matrices.shape[2], *x.shape[2:])
 
 
 def _remember(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -45,10 +46,11 @@ def _remember(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
 
 def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
     x, matrices = ctx.saved_tensors
-    block = len(matrices)
+    block = matrices.shape[0]
     by_place = _by_place(grad, block)
-    grad_matrices = by_place @ _by_place(x, block).transpose(1, 2)
-    grad_x = matrices.flatten(0, 1).transpose(1, 2) @ by_place
+    with torch.autocast(x.device.type, enabled=False):
+        grad_matrices = by_place @ _by_place(x, block).transpose(1, 2)
+        grad_x = matrices.flatten(0, 1).transpose(1, 2) @ by_place
     return _from_places(grad_x, x, block, x.shape[1]), grad_matrices.view_as(matrices), None
 
 
@@ -63,6 +65,6 @@ def _by_place(x: Tensor, block: int) -> Tensor:
 
 def _from_places(x: Tensor, like: Tensor, block: int, width: int) -> Tensor:
     """``[b b, w, n]`` to ``[B, w, Y b, X b]``; B and the map are those of ``like``."""
-    blocks = len(like), like.shape[2] // block, like.shape[3] // block
+    blocks = like.shape[0], like.shape[2] // block, like.shape[3] // block
     split = x.view(block, block, width, *blocks).permute(3, 2, 4, 0, 5, 1)
-    return split.reshape(len(like), width, *like.shape[2:]).contiguous()
+    return split.reshape(like.shape[0], width, *like.shape[2:]).contiguous()

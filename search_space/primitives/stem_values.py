@@ -46,7 +46,7 @@ class MixedValues(nn.Module):
         by_mixture = self.matrices.weight.flatten(1).unflatten(0, (self.mixtures, -1))
         weights = self.mixture_weights()[..., None, None]
         by_place = (by_mixture[:, None, None] * weights).sum(0)  # [b, b, width, C]
-        # Autocast reaches into no operator of ours; queries and keys are projected in this type.
+        # Autocast ends at the operator; queries and keys are projected in this type.
         if torch.is_autocast_enabled(x.device.type):
             x = x.to(torch.get_autocast_dtype(x.device.type))
         values: Tensor = blockwise_projection(x, by_place.to(x.dtype), self.mixtures)

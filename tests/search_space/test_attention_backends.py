@@ -31,9 +31,9 @@ LOCAL, GLOBAL = Case(3, (4, 5)), Case(0, (4, 5))
 
 @pytest.fixture(autouse=True)
 def nothing_logged_before() -> Iterator[None]:
-    backends._log_once.cache_clear()
+    backends._logged.clear()
     yield
-    backends._log_once.cache_clear()
+    backends._logged.clear()
 
 
 @pytest.fixture

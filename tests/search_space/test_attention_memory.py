@@ -142,12 +142,12 @@ def test_threads_do_not_change_the_compiled_kernels_bits(
 ) -> None:
     used: list[int] = []
 
-    def noted_call(*, threads: int, **settings: Any) -> cpp.Call:
+    def noted_call(*, threads: int, **settings: Any) -> cpp.CallStructure:
         used.append(threads)
         return call(threads=threads, **settings)
 
-    call = cpp.Call
-    monkeypatch.setattr(cpp, "Call", noted_call)
+    call = cpp.CallStructure
+    monkeypatch.setattr(cpp, "CallStructure", noted_call)
     module, (operands, grad_out) = implementation("cpp"), case._replace(batch=5).tensors()
     before, found = torch.get_num_threads(), []
     try:

@@ -202,6 +202,31 @@ def test_tables_take_the_type_of_the_queries() -> None:
     assert {grad.dtype for grad in torch.autograd.grad(out.sum(), tables)} == {torch.float32}
 
 
+@pytest.mark.parametrize("name", ["reference", "torch", "cpp"])
+def test_autocast_does_not_reach_into_the_operators(name: str) -> None:
+    operands, grad_out = Case(3, (3, 4)).tensors(torch.float32)
+    implementation(name)
+    found = []
+    for enabled in (False, True):
+        leaves = leaves_of(operands)
+        with backend(name), torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            out = of_leaves(operands)(*leaves)
+            found.append([out, *torch.autograd.grad(out, leaves, grad_out)])
+    assert all(torch.equal(off, on) for off, on in zip(*found, strict=True))
+
+
+def test_gradients_of_tables_keep_their_own_type() -> None:
+    """In float16 the sum over a batch would overflow where the loss is scaled up."""
+    operands, _ = Case(3, (3, 4)).tensors(torch.float16)
+    assert operands.rows is not None
+    assert operands.columns is not None
+    rows = operands.rows.float().requires_grad_()
+    out = attend(operands, *operands.tensors[:3], rows, operands.columns.float())
+    grad = torch.autograd.grad(out, rows, torch.full_like(out, 30_000) * operands.v.sign())[0]
+    assert grad.dtype == torch.float32
+    assert grad.isfinite().all()
+
+
 def test_errors_name_the_rule_and_the_values() -> None:
     q, k, v = (normal(2, 2, width, 3, 4, seed=width) for width in (4, 4, 3))
     rows, columns = normal(2, 5, 4), normal(2, 7, 4)
@@ -211,11 +236,23 @@ def test_errors_name_the_rule_and_the_values() -> None:
         global_attention(q, k, v[:1])
     with pytest.raises(ValueError, match=r"q \[2, 4, 3, 4\]"):
         local_attention(q[:, 0], k[:, 0], v[:, 0], extent=3)
+    with pytest.raises(ValueError, match=r"none but B zero, got q \[2, 2, 4, 0, 4\]"):
+        global_attention(q[:, :, :, :0], k[:, :, :, :0], v[:, :, :, :0])
+    with pytest.raises(ValueError, match=r"of real numbers, got torch\.int64"):
+        global_attention(q.long(), k.long(), v.long())
+    with pytest.raises(ValueError, match="on one device, got cpu, meta, cpu"):
+        global_attention(q, k.to("meta"), v)
+    with pytest.raises(ValueError, match=r"real numbers on cpu, got torch\.float64 on meta"):
+        global_attention(q, k, v, rows.to("meta"), columns)
+    with pytest.raises(ValueError, match=r"\[1 or h, rows, width\], got rows \[5, 4\]"):
+        global_attention(q, k, v, rows[0], columns)
     with pytest.raises(ValueError, match="must be given together"):
         global_attention(q, k, v, rows)
     with pytest.raises(ValueError, match=r"without keys \(k=None\) needs rows and columns"):
         local_attention(q, None, v, extent=3)
-    with pytest.raises(ValueError, match=r"must have one dtype, got torch.float64, None, .*32"):
+    with pytest.raises(
+        ValueError, match=r"one dtype, of real numbers, got torch.float64, None, .*32"
+    ):
         global_attention(q, None, v.float(), rows, columns)
     with pytest.raises(ValueError, match=r"must have \(5, 7\) rows .* got rows \[2, 7, 4\]"):
         global_attention(q, k, v, columns, rows)

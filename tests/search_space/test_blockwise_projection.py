@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from search_space.cost.tracing import count_module
+from search_space.primitives.attention_stem import AttentionStem
 from search_space.primitives.blockwise_projection import blockwise_projection
 from search_space.primitives.stem_values import MixedValues
 from tests.search_space.comparison import gradients, normal
@@ -73,3 +74,19 @@ def test_mixing_the_matrices_is_mixing_the_projections_and_costs_as_much() -> No
     x = normal(2, 3, 4, 6)
     torch.testing.assert_close(values(x), written(x))
     assert count_module(values, (3, 4, 6)) == count_module(written, (3, 4, 6))
+
+
+def test_autocast_ends_at_the_operator() -> None:
+    given = normal(2, 3, 4, 6).float(), normal(2, 2, 5, 3, seed=1).float(), 4
+    with torch.autocast("cpu", torch.bfloat16):
+        out = blockwise_projection(*given)
+    assert torch.equal(out, blockwise_projection(*given))
+
+
+def test_the_stem_is_exported_for_any_batch() -> None:
+    stem = AttentionStem(width=4, heads=2, block=2).build(3).eval()
+    batch = torch.export.Dim("batch", min=1, max=64)
+    images = torch.randn(2, 3, 4, 6)
+    program = torch.export.export(stem, (images,), dynamic_shapes=({0: batch},)).module()
+    more = torch.randn(5, 3, 4, 6)
+    torch.testing.assert_close(program(more), stem(more))

@@ -233,10 +233,12 @@ def test_kernels_compile_for_a_gpu_and_keep_to_its_registers() -> None:
 
 
 def test_problems_name_the_rule_and_the_value(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(triton_kernels, "_has_triton", lambda: False)
+    monkeypatch.setattr(
+        triton_kernels, "unavailable", lambda: "needs triton, which is not installed"
+    )
     operands, _ = operands_of(Case(3, (4, 4)))
     assert triton_kernels.problem(operands) == "needs triton, which is not installed"
-    monkeypatch.setattr(triton_kernels, "_has_triton", lambda: True)
+    monkeypatch.setattr(triton_kernels, "unavailable", lambda: None)
     monkeypatch.setenv("TRITON_INTERPRET", "0")
     assert triton_kernels.problem(operands) == "needs a CUDA device, got device=cpu"
     monkeypatch.setenv("TRITON_INTERPRET", "1")

@@ -43,7 +43,7 @@ MAPS = ("q", "k", "v", "out", "lse", "grad_out", "grad_q", "grad_k", "grad_v")
 TABLES = ("rows", "columns", "grad_rows", "grad_columns")
 
 
-class Call(ctypes.Structure):
+class CallStructure(ctypes.Structure):
     """``Call`` of the C++ source."""
 
     _fields_ = (
@@ -130,7 +130,7 @@ def _run(
         return
     batch, heads, key_width, height, width = q.shape
     row_width, column_width = (0 if t is None else t.shape[2] for t in (rows, columns))
-    call = Call(
+    call = CallStructure(
         batch=batch,
         heads=heads,
         key_width=key_width,
@@ -152,8 +152,12 @@ def _run(
         },
     )
     kernel = getattr(build.library(), f"{name}_{str(q.dtype).removeprefix('torch.')}")
-    kernel.restype = None
-    kernel(ctypes.byref(call))
+    kernel.restype = ctypes.c_int
+    if kernel(ctypes.byref(call)):
+        raise MemoryError(
+            f"attention by cpp has not enough memory for windows of {operands.extent} pixels on a "
+            f"map of {height}x{width} in {torch.get_num_threads()} threads"
+        )
 
 
 def _table_gradient(by_map: Tensor | None, table: Tensor | None) -> Tensor | None:

@@ -2,7 +2,7 @@
 
 The library is kept in the user's cache (``$XDG_CACHE_HOME/convattn`` or ``~/.cache/convattn``)
 under a name that is a digest of the source, the flags and all that the compiler predefines for this
-processor: machines of several kinds may share one home. ``$CXX`` names the compiler.
+processor: machines of several kinds may share one home. ``$CXX`` names the compiler, GCC else.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ FLAGS = [
     *("-fopenmp", "-fPIC", "-shared"),
 ]
 
-COMPILERS = ("c++", "g++", "clang++")
+COMPILERS = ("c++", "g++")
 
 SECONDS_TO_COMPILE = 300
 
@@ -55,8 +55,8 @@ def library() -> ctypes.CDLL:
     """The compiled library.
 
     Raises:
-        Unavailable: another system than Linux, no compiler or one that fails, or a cache folder
-            that cannot be written.
+        Unavailable: another system than Linux, no compiler or one that fails, a cache folder that
+            cannot be written, or a library that cannot be loaded.
     """
     if sys.platform != "linux":
         raise Unavailable(f"needs Linux, got {sys.platform}")
@@ -64,10 +64,10 @@ def library() -> ctypes.CDLL:
     path = _cache_folder() / f"local_attention-{_digest(compiler)}.so"
     try:
         if not path.exists():
-            with FileLock(path.with_suffix(".lock")):  # it ends with its process, however that ends
+            with FileLock(path.with_suffix(".lock"), timeout=SECONDS_TO_COMPILE):
                 if not path.exists():
                     _compile(compiler, path)
-    except OSError as error:
+    except (OSError, NotImplementedError) as error:  # a lock in vain, or a system without locks
         raise Unavailable(f"cannot write {path}: {error}") from error
     try:
         return ctypes.CDLL(str(path))
@@ -89,12 +89,11 @@ def _compiler() -> list[str]:
 
 
 def _cache_folder() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    folder = Path(base) / "convattn"
     try:
+        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "convattn"
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise Unavailable(f"cannot make {folder} for its compiled library: {error}") from error
+    except (OSError, RuntimeError) as error:  # the latter where there is no home
+        raise Unavailable(f"cannot make a folder for its compiled library: {error}") from error
     return folder
 
 
@@ -118,6 +117,7 @@ def _compile(compiler: list[str], path: Path) -> None:
     os.close(descriptor)
     try:
         _run([*compiler, *FLAGS, str(SOURCE), *_openmp(), "-o", unfinished])
+        Path(unfinished).chmod(0o755)  # others may share the cache
         Path(unfinished).replace(path)
     finally:
         Path(unfinished).unlink(missing_ok=True)
@@ -128,7 +128,8 @@ def _run(command: list[str]) -> bytes:
         done = subprocess.run(command, capture_output=True, timeout=SECONDS_TO_COMPILE, check=True)
     except subprocess.CalledProcessError as error:
         said = error.stderr.decode(errors="replace").strip().splitlines() or ["no message"]
-        raise Unavailable(f"cannot be compiled: {shlex.join(command)} says {said[0]}") from error
+        first = next((line for line in said if "error" in line), said[0])
+        raise Unavailable(f"cannot be compiled: {shlex.join(command)} says {first}") from error
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Unavailable(f"cannot be compiled: {error}") from error
     return done.stdout

@@ -14,9 +14,11 @@
 // place is the index of a pixel in a plane.
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstdint>
-#include <cstring>
+#include <memory>
+#include <new>
 #include <vector>
 
 namespace {
@@ -197,9 +199,10 @@ void products_of_row(const T* queries, const T* keys, int64_t channels, int64_t 
   }
 }
 
-// To N channels of a vector's places: the sum over the window of weights times `source` there.
-// Queries have their weights side by side (step 0 between shifts' places); keys gather theirs from
-// the queries' planes, at the places that see them.
+// To N channels of a vector's places: the sum over the window of weights times `source` there. The
+// weights of one position of the window are a plane, `weight_step` after the one before. Queries
+// read theirs where they are (`weight_row` and `weight_column` 0); keys gather them at the places of
+// the queries that see them.
 template <typename T, int N>
 void weighted_sums(const T* weights, int64_t weight_step, int64_t weight_row, int64_t weight_column,
                    const T* source, int64_t plane, int64_t row, int64_t column, int64_t extent,
@@ -254,7 +257,6 @@ class Worker {
     grad_queries_.assign(d * plane, 0);
     grad_keys_.assign(call.k.data ? d * plane : 0, 0);
     grad_values_.assign(e * plane, 0);
-    inner_.assign(g.rounded, 0);
     grad_out_.assign(e * plane, 0);
     probabilities_.assign(window_ * plane, 0);
     slopes_.assign(window_ * plane, 0);
@@ -325,7 +327,7 @@ class Worker {
           store(&slopes_[s * plane + place], row[dx]);
         }
       }
-      if (d && call_.k.data)
+      if (call_.k.data)
         weighted_sums_of<T>(d, &slopes_[place], plane, 0, 0, &keys_[place] - reach, plane,
                             g_.pitch, 1, extent, &grad_queries_[place]);
       table_backward(of_rows, call_.rows, h, call_.row_width, 0, place, grad_row_table_.data());
@@ -428,30 +430,39 @@ class Worker {
   const Geometry& g_;
   const int64_t window_;
   std::vector<T> queries_, keys_, values_, out_, rows_, columns_, lse_;
-  std::vector<T> grad_queries_, grad_keys_, grad_values_, inner_, grad_out_;
+  std::vector<T> grad_queries_, grad_keys_, grad_values_, grad_out_;
   std::vector<T> probabilities_, slopes_, grad_row_table_, grad_column_table_;
 };
 
+// 0, or 1 if there is not enough memory.
 template <typename T>
-void run(const Call& call, bool backward) {
+int run(const Call& call, bool backward) {
   const Geometry geometry = Geometry::of<T>(call);
   const int64_t units = call.batch * call.heads;
+  std::atomic<int> failed{0};
 #pragma omp parallel num_threads(int(std::min(call.threads, units)))
   {
-    Worker<T> worker(call, geometry, backward);
+    std::unique_ptr<Worker<T>> worker;
+    try {  // no exception may leave a parallel region
+      worker = std::make_unique<Worker<T>>(call, geometry, backward);
+    } catch (const std::bad_alloc&) {
+      failed = 1;
+    }
 #pragma omp for schedule(dynamic)
     for (int64_t unit = 0; unit < units; ++unit) {
+      if (!worker) continue;
       const int64_t b = unit / call.heads, h = unit % call.heads;
-      backward ? worker.backward(b, h) : worker.forward(b, h);
+      backward ? worker->backward(b, h) : worker->forward(b, h);
     }
   }
+  return failed;
 }
 
 }  // namespace
 
 extern "C" {
-void forward_float32(const Call* call) { run<float>(*call, false); }
-void backward_float32(const Call* call) { run<float>(*call, true); }
-void forward_float64(const Call* call) { run<double>(*call, false); }
-void backward_float64(const Call* call) { run<double>(*call, true); }
+int forward_float32(const Call* call) { return run<float>(*call, false); }
+int backward_float32(const Call* call) { return run<float>(*call, true); }
+int forward_float64(const Call* call) { return run<double>(*call, false); }
+int backward_float64(const Call* call) { return run<double>(*call, true); }
 }

@@ -6,7 +6,7 @@ results does not grow with the batch.
 
 from __future__ import annotations
 
-from math import prod
+from math import ceil, prod
 
 import torch
 from torch import Tensor
@@ -81,9 +81,12 @@ def backward(grad_out: Tensor, operands: Operands, out: Tensor, lse: Tensor) -> 
     if parts:
         memory = module.Workspace(_slice(operands, parts[0], dtype), backward=True)
     for part in parts:
-        of_output = (x[part].to(dtype) for x in (grad_out, out))
         grads = module.backward(
-            next(of_output), _slice(operands, part, dtype), next(of_output), lse[part], memory
+            grad_out[part].to(dtype),
+            _slice(operands, part, dtype),
+            out[part].to(dtype),
+            lse[part],
+            memory,
         )
         grad_q[part], grad_v[part] = grads[0], grads[2]
         if grad_k is not None and grads[1] is not None:
@@ -97,6 +100,8 @@ def backward(grad_out: Tensor, operands: Operands, out: Tensor, lse: Tensor) -> 
 def _slices(operands: Operands) -> list[Slice]:
     """Images and heads of one slice after the other, the largest first; none of an empty batch."""
     batch, heads, width, *hw = operands.q.shape
+    if not batch:
+        return []
     pixels = prod(hw)
     if form(operands) == "dense":
         maps = SLICE_PAIRS // pixels**2
@@ -106,6 +111,7 @@ def _slices(operands: Operands) -> list[Slice]:
         maps *= SLICE_FACTOR_ELSEWHERE
     heads_at_once = min(heads, max(1, maps))
     images_at_once = max(1, maps // heads)
+    images_at_once = ceil(batch / ceil(batch / images_at_once))  # of one size, nearly
     return [
         (slice(image, image + images_at_once), slice(head, head + heads_at_once))
         for image in range(0, batch, images_at_once)

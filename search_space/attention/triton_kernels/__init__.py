@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 from functools import cache
-from importlib.util import find_spec
+from importlib.metadata import PackageNotFoundError, version
 
 import torch
 from torch import Tensor
@@ -22,15 +22,26 @@ from search_space.attention.operands import Gradients, Operands
 MOST_CHANNELS = {torch.float32: 64, torch.bfloat16: 128, torch.float16: 128}
 """Of a head: what the registers and the shared memory of a multiprocessor hold."""
 
+LEAST_VERSION = (3, 2)  # of Triton, whose tensors can be gathered from since then
 LEAST_CAPABILITY = (8, 0)  # tensor cores for bfloat16
 OFFSET_LIMIT = 2**31
 
 
 def problem(operands: Operands) -> str | None:
     """Why the kernels cannot compute this call; None if they can."""
-    if not _has_triton():
+    return unavailable() or _device_problem(operands.q.device) or _call_problem(operands)
+
+
+@cache
+def unavailable() -> str | None:
+    """Why no call can be computed on this machine; None if some can."""
+    try:
+        found = version("triton")
+    except PackageNotFoundError:
         return "needs triton, which is not installed"
-    return _device_problem(operands.q.device) or _call_problem(operands)
+    if tuple(int(part) for part in found.split(".")[:2]) < LEAST_VERSION:
+        return f"needs triton {'.'.join(map(str, LEAST_VERSION))} or newer, got {found}"
+    return None
 
 
 def forward(operands: Operands) -> tuple[Tensor, Tensor]:
@@ -50,8 +61,8 @@ def backward(grad_out: Tensor, operands: Operands, out: Tensor, lse: Tensor) -> 
 def _device_problem(device: torch.device) -> str | None:
     if device.type == "cpu" and os.environ.get("TRITON_INTERPRET") == "1":
         return None
-    if device.type != "cuda":
-        return f"needs a CUDA device, got device={device}"
+    if device.type != "cuda" or torch.version.hip:
+        return f"needs a CUDA device, got device={'ROCm' if torch.version.hip else device}"
     capability = torch.cuda.get_device_capability(device)
     if capability < LEAST_CAPABILITY:
         return f"needs compute capability {LEAST_CAPABILITY} or newer, got {capability}"
@@ -73,11 +84,6 @@ def _call_problem(operands: Operands) -> str | None:
     if any(_span(x) >= OFFSET_LIMIT for x in (q, k, v) if x is not None):
         return f"needs offsets inside a head under {OFFSET_LIMIT}, got a map of {[*q.shape]}"
     return None
-
-
-@cache
-def _has_triton() -> bool:
-    return find_spec("triton") is not None
 
 
 def _span(x: Tensor) -> int:

@@ -92,8 +92,8 @@ def backward(
         grad_q,
         grad_k,
         grad_v,
-        None if grad_rows is None else _total(grad_rows, rows),
-        None if grad_columns is None else _total(grad_columns, columns),
+        _total(grad_rows, operands.rows),
+        _total(grad_columns, operands.columns),
     )
 
 
@@ -117,8 +117,8 @@ def _pointers(operands: Operands) -> tuple[Tensor, Tensor, Tensor, Tensor, Tenso
         q,
         q if k is None else k,
         v,
-        q if rows is None else rows.contiguous(),
-        q if columns is None else columns.contiguous(),
+        q if rows is None else rows.to(q.dtype).contiguous(),
+        q if columns is None else columns.to(q.dtype).contiguous(),
     )
 
 
@@ -131,7 +131,9 @@ def _shares(table: Tensor, programs: int, plan: Plan) -> Tensor:
     return table.new_empty((programs, plan.heads, *table.shape[1:]), dtype=torch.float32)
 
 
-def _total(shares: Tensor, table: Tensor) -> Tensor:
+def _total(shares: Tensor | None, table: Tensor | None) -> Tensor | None:
+    if shares is None or table is None:
+        return None
     total = shares.sum(0) if table.shape[0] > 1 else shares.sum((0, 1))[None]
     return total.to(table.dtype)
 
