@@ -11,19 +11,22 @@ from search_space.cost.kernels import KernelUse
 
 
 def kernel_table(uses: list[KernelUse], device: str) -> Table:
-    """A row for each layer of attention."""
+    """A row for each call of attention; there is at least one."""
     table = Table(
         box=box.SIMPLE_HEAD,
         show_edge=False,
         pad_edge=False,
-        title=f"attention on {device}, forwards and backwards",
+        padding=(0, 1, 0, 0),
+        title=f"attention in {_row(uses[0])['dtype']} on {device}, forwards and backwards",
         title_justify="left",
         caption="attention inside blocks, as the attention stem's, has the blocks as its maps",
         caption_justify="left",
     )
-    for column in ("layer", "attends to", "map", "heads", "widths of a head", "dtype", "runs by"):
-        numeric = column in ("map", "heads", "widths of a head")
-        table.add_column(column, justify="right" if numeric else "left")
+    table.add_column("layer", no_wrap=True)
+    table.add_column("attends to", no_wrap=True)
+    for column in ("map", "heads", "key width", "value width"):
+        table.add_column(column, justify="right")
+    table.add_column("runs by", no_wrap=True)
     for use in uses:
         row = _row(use)
         table.add_row(
@@ -31,8 +34,8 @@ def kernel_table(uses: list[KernelUse], device: str) -> Table:
             f"{row['extent']}x{row['extent']} window" if row["extent"] else "whole map",
             "x".join(map(str, row["map_hw"])),
             str(row["heads"]),
-            f"{row['key_width']}, {row['value_width']}",
-            row["dtype"],
+            str(row["key_width"]),
+            str(row["value_width"]),
             row["implementation"],
         )
     return table
