@@ -187,6 +187,7 @@ def test_a_run_that_exists_is_not_overwritten(finished_run, environment):
     assert "name=tiny-2" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_longer_search_continues_a_finished_one(finished_run, environment):
     done = command_in(
         finished_run, environment, "search", "tiny.yaml", "search.n_trials=8", "--resume"

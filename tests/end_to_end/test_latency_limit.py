@@ -10,6 +10,7 @@ from tiny_search import SPACE, query, read_json, write_search
 pytestmark = pytest.mark.ray
 
 
+@pytest.mark.slow
 def test_latency_is_measured_before_training_and_the_slow_are_turned_away(tmp_path, nas):
     # Networks of 1 and of 12 blocks: a limit between them holds on any machine, busy or not.
     search_file = write_search(

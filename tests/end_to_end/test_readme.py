@@ -58,12 +58,8 @@ def test_a_search_is_configured(command):
     assert SearchSpace.from_mapping(config.space).size > 1
 
 
-@pytest.mark.parametrize(
-    "command",
-    [  # the knee beside a plain network is retrained in test_finished_run.py too
-        pytest.param(c, marks=[pytest.mark.slow] if "--baseline" in c else []) for c in RETRAININGS
-    ],
-)
+@pytest.mark.slow  # the knee beside a plain network is retrained in test_finished_run.py too
+@pytest.mark.parametrize("command", RETRAININGS)
 def test_a_retraining_runs(finished_run, environment, command):
     arguments = ["tiny" if word == "digits" else word for word in shlex.split(command)[1:]]
     done = command_in(finished_run, environment, *arguments)

@@ -18,6 +18,7 @@ def rows(runs: Path, study_name: str = "tiny") -> list[tuple[str, float]]:
     return [(trial.user_attrs["arch_id"], trial.values[0]) for trial in study.trials]
 
 
+@pytest.mark.slow
 def test_a_deterministic_search_repeats_itself_on_two_workers(tmp_path, nas):
     # Eight trials of which four follow results, two at a time, as fast as each of them is.
     search_file = write_search(tmp_path / "tiny.yaml", proxy=RECIPE | {"epochs": 3})

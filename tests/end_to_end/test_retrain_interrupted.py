@@ -24,6 +24,7 @@ def searched(tmp_path_factory, environment):
     return folder
 
 
+@pytest.mark.slow
 def test_a_killed_retraining_goes_on_from_its_checkpoint(searched, tmp_path, environment):
     shutil.copytree(searched / "runs", tmp_path / "runs", symlinks=True)
     process = subprocess.Popen(
