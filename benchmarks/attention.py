@@ -12,12 +12,10 @@ What the columns mean is said in docs/benchmarks/README.md.
 from __future__ import annotations
 
 import argparse
-import json
-import os
-from pathlib import Path
 from typing import Any
 
-from steady_allocator import WHY, is_steady, keep_freed_memory
+from command_line import add_device, parser_of, settle_allocator, silence_profiler, write_json
+from steady_allocator import WHY, is_steady
 from tables import print_table
 
 COLUMNS = {
@@ -49,22 +47,12 @@ OPERATOR_COLUMNS = {
 
 def main() -> None:
     """Measure, print a table for each map, and write the same figures as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="fewer repeats and rivals, under 40 s")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here")
-    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
-    parser.add_argument("--threads", type=int, metavar="N", help="on the CPU; else PyTorch's own")
-    parser.add_argument(
-        "--default-allocator", action="store_true", help="leave the C library's allocator as it is"
-    )
+    parser = parser_of(__doc__, quick="fewer repeats and rivals, under 40 s")
+    add_device(parser)
     options = parser.parse_args()
-    if options.device == "cpu" and not options.default_allocator:
-        keep_freed_memory()
-    # PyTorch's profiler logs each start and stop; it reads its level when it is first used.
-    os.environ.setdefault("KINETO_LOG_LEVEL", "99")
-    figures = measure(options)
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=1) + "\n")
+    settle_allocator(options)
+    silence_profiler()
+    write_json(measure(options), options)
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
@@ -87,7 +75,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         batch=128 if on_gpu else 8,
         quick=options.quick,
     )
-    effort = Effort(seconds=1.5, rounds=30) if options.quick else Effort(seconds=60, rounds=100)
+    effort = Effort(seconds=1.5, rounds=30) if options.quick else Effort(seconds=20, rounds=100)
     figures: dict[str, Any] = {
         "machine": machine_with(device),
         "batch": setting.batch,

@@ -9,9 +9,6 @@ compared with what PyTorch's allocator really hands out, per image. From the rep
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
 import sys
 import time
 from pathlib import Path
@@ -19,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from command_line import parser_of, silence_profiler, write_json
 from machine import machine
 from tables import print_table
 
@@ -43,13 +41,9 @@ CLASSES = 10
 
 def main() -> None:
     """Measure, print two tables, and write the same figures as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="fewer networks, about 10 s")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here")
-    options = parser.parse_args()
+    options = parser_of(__doc__, quick="fewer networks, about 10 s").parse_args()
     torch.set_num_threads(1)
-    # PyTorch's profiler logs each start and stop; it reads its level when it is first used.
-    os.environ.setdefault("KINETO_LOG_LEVEL", "99")
+    silence_profiler()
     names, traced, measured, population = (
         (QUICK, 3, 3, 5_000) if options.quick else (tuple(IMAGES), 20, 20, 100_000)
     )
@@ -61,9 +55,7 @@ def main() -> None:
     )
     errors = [memory_error(name, measured) for name in names]
     print_table("peak memory of a float32 training step per image, estimate / measured", errors)
-    if options.json:
-        figures = {"machine": machine(), "speed": speeds, "memory": errors}
-        options.json.write_text(json.dumps(figures, indent=1) + "\n")
+    write_json({"machine": machine(), "speed": speeds, "memory": errors}, options)
 
 
 def speed(name: str, traced: int, population: int) -> dict[str, Any]:

@@ -150,25 +150,25 @@ def chosen(operands: Operands, name: str = RULE) -> str:
         if problem:
             raise ValueError(f"attention.backend({name!r}) {problem}")
         return name
-    device = operands.q.device.type
-    preferred = RULE
-    if device == "cuda":
-        preferred = "triton"
-    elif device == "cpu" and operands.extent:
-        preferred = "cpp"
-    if preferred:
-        problem = IMPLEMENTATIONS[preferred].problem(operands)
-        if problem is None:
-            return preferred
-        _log_once(preferred, problem)
+    preferred = _preferred(operands.q.device.type, windows=operands.extent > 0)
+    problem = IMPLEMENTATIONS[preferred].problem(operands)
+    if problem is None:
+        return preferred
+    _log_once(preferred, problem)
     return "torch"
 
 
 def preferred_on(device: str) -> str:
     """What the rule takes for windows on this type of device, if it can compute them."""
-    if device == "cpu":
-        return "torch" if cpp.build.problem() else "cpp"
-    return "triton" if device == "cuda" and not triton_kernels.unavailable() else "torch"
+    preferred = _preferred(device, windows=True)
+    unavailable = {"cpp": cpp.build.problem, "triton": triton_kernels.unavailable}.get(preferred)
+    return "torch" if unavailable and unavailable() else preferred
+
+
+def _preferred(device: str, *, windows: bool) -> str:
+    if device == "cuda":
+        return "triton"
+    return "cpp" if device == "cpu" and windows else "torch"
 
 
 def _plain(operands: Operands) -> torch.autocast:

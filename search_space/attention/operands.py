@@ -9,6 +9,7 @@ Legend: B batch, h heads, d key width of a head, e value width of a head, H x W 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -37,6 +38,19 @@ class Operands(NamedTuple):
         """q, k, v, rows and columns."""
         return self[:5]
 
+    def converted(
+        self, maps: Callable[[Tensor], Tensor], tables: Callable[[Tensor], Tensor]
+    ) -> Operands:
+        """The same with q, k and v put through ``maps`` and both tables through ``tables``."""
+        q, k, v, rows, columns = self.tensors
+        return self._replace(
+            q=maps(q),
+            k=None if k is None else maps(k),
+            v=maps(v),
+            rows=None if rows is None else tables(rows),
+            columns=None if columns is None else tables(columns),
+        )
+
     @property
     def radius(self) -> tuple[int, int]:
         """How far a query sees down and right; row ``o + radius`` of a table is for offset o."""
@@ -52,6 +66,19 @@ Gradients = tuple[Tensor, Tensor | None, Tensor, Tensor | None, Tensor | None]
 def arithmetic_dtype(dtype: torch.dtype) -> torch.dtype:
     """Softmax and sums are computed in this: float64 for float64, float32 for all others."""
     return torch.float64 if dtype == torch.float64 else torch.float32
+
+
+def table_gradient(by_head: Tensor | None, table: Tensor | None) -> Tensor | None:
+    """The gradient of a position table, in its type; None if there is no table.
+
+    ``by_head`` is ``[..., h, K, d]``, the gradients that add up to it.
+    """
+    if by_head is None or table is None:
+        return None
+    total = by_head.flatten(0, -4).sum(0) if by_head.dim() > 3 else by_head
+    if len(table) != len(total):  # the heads share it
+        total = total.sum(0, keepdim=True)
+    return total.to(table.dtype)
 
 
 def split_position_query(q: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:

@@ -20,6 +20,7 @@ from search_space.attention.operands import (
     arithmetic_dtype,
     empty_like_layout,
     split_position_query,
+    table_gradient,
 )
 
 
@@ -38,7 +39,7 @@ def problem(operands: Operands) -> str | None:
 
 def forward(operands: Operands) -> tuple[Tensor, Tensor]:
     """Output and lse."""
-    exact = _doubled(operands)
+    exact = operands.converted(Tensor.double, Tensor.double)
     logits = _logits(exact)
     lse = logits.transpose(3, 4).flatten(4).logsumexp(-1)
     probabilities = (logits - lse[:, :, :, None, :, None]).exp()
@@ -48,7 +49,7 @@ def forward(operands: Operands) -> tuple[Tensor, Tensor]:
 
 def backward(grad_out: Tensor, operands: Operands, out: Tensor, lse: Tensor) -> Gradients:
     """Gradients of the five tensors; output and lse are computed anew."""
-    exact, grad = _doubled(operands), grad_out.double()
+    exact, grad = operands.converted(Tensor.double, Tensor.double), grad_out.double()
     q, k, v, rows, columns = exact.tensors
     logits = _logits(exact)
     shape = logits.shape
@@ -77,23 +78,8 @@ def backward(grad_out: Tensor, operands: Operands, out: Tensor, lse: Tensor) -> 
         if operands.k is None or grad_k is None
         else empty_like_layout(operands.k).copy_(grad_k),
         empty_like_layout(operands.v).copy_(grad_v),
-        _as_given(grad_rows, operands.rows),
-        _as_given(grad_columns, operands.columns),
-    )
-
-
-def _as_given(grad: Tensor | None, table: Tensor | None) -> Tensor | None:
-    return None if grad is None or table is None else grad.to(table.dtype)
-
-
-def _doubled(operands: Operands) -> Operands:
-    q, k, v, rows, columns = operands.tensors
-    return operands._replace(
-        q=q.double(),
-        k=None if k is None else k.double(),
-        v=v.double(),
-        rows=None if rows is None else rows.double(),
-        columns=None if columns is None else columns.double(),
+        table_gradient(grad_rows, operands.rows),
+        table_gradient(grad_columns, operands.columns),
     )
 
 
@@ -155,12 +141,11 @@ def _scatter(gathered: Tensor, operands: Operands) -> Tensor:
 
 
 def _table_backward(slopes: Tensor, q: Tensor, grad_q: Tensor, table: Tensor, axis: Axis) -> Tensor:
-    """Add one axis's part to ``grad_q`` in place; return the gradient of the table.
+    """Add one axis's part to ``grad_q`` in place; return the table's gradient, head by head.
 
     ``slopes`` are ``[B, h, queries, across, n]``, and the queries come first in q as well.
     """
     grad_q += torch.einsum("bhyxn,hynd->bhdyx", slopes, _looked_up(table, q, axis))
     grad = torch.einsum("bhyxn,bhdyx->hynd", slopes, q).flatten(1, 2)
     by_head = table.new_zeros(q.shape[1], *table.shape[1:])
-    by_head.index_add_(1, axis.table_rows.flatten(), grad)
-    return by_head if table.shape[0] == q.shape[1] else by_head.sum(0, keepdim=True)
+    return by_head.index_add_(1, axis.table_rows.flatten(), grad)

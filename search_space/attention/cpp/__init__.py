@@ -16,6 +16,7 @@ from search_space.attention.operands import (
     Operands,
     arithmetic_dtype,
     empty_like_layout,
+    table_gradient,
 )
 
 LARGEST_EXTENT = 31
@@ -98,25 +99,21 @@ def backward(grad_out: Tensor, operands: Operands, out: Tensor, lse: Tensor) -> 
         grad_q.to(dtype),
         None if grad_k is None else grad_k.to(dtype),
         grad_v.to(dtype),
-        _table_gradient(by_map[0], operands.rows),
-        _table_gradient(by_map[1], operands.columns),
+        table_gradient(by_map[0], operands.rows),
+        table_gradient(by_map[1], operands.columns),
     )
 
 
 def _typed(operands: Operands) -> Operands:
     """In the arithmetic type, with tables that are contiguous."""
     dtype = arithmetic_dtype(operands.q.dtype)
-    q, k, v, rows, columns = operands.tensors
+    rows, columns = operands.rows, operands.columns
     if rows is not None and columns is not None and len(rows) != len(columns):
         # The kernel reads both tables by one rule, shared or one for each head.
-        rows, columns = (table.expand(q.shape[1], -1, -1) for table in (rows, columns))
-    return operands._replace(
-        q=q.to(dtype),
-        k=None if k is None else k.to(dtype),
-        v=v.to(dtype),
-        rows=None if rows is None else rows.to(dtype).contiguous(),
-        columns=None if columns is None else columns.to(dtype).contiguous(),
-    )
+        heads = operands.q.shape[1]
+        rows, columns = (table.expand(heads, -1, -1) for table in (rows, columns))
+        operands = operands._replace(rows=rows, columns=columns)
+    return operands.converted(lambda x: x.to(dtype), lambda x: x.to(dtype).contiguous())
 
 
 def _run(
@@ -158,11 +155,3 @@ def _run(
             f"attention by cpp has not enough memory for windows of {operands.extent} pixels on a "
             f"map of {height}x{width} in {torch.get_num_threads()} threads"
         )
-
-
-def _table_gradient(by_map: Tensor | None, table: Tensor | None) -> Tensor | None:
-    """Of every image and head, added up as far as they share the table."""
-    if by_map is None or table is None:
-        return None
-    dims = (0,) if table.shape[0] == by_map.shape[1] else (0, 1)
-    return by_map.sum(dims).view(table.shape).to(table.dtype)

@@ -17,6 +17,7 @@ from search_space.attention.operands import (
     Operands,
     arithmetic_dtype,
     empty_like_layout,
+    table_gradient,
 )
 
 DENSE_PIXELS_PER_WINDOW_PIXEL = 4
@@ -94,7 +95,7 @@ def backward(grad_out: Tensor, operands: Operands, out: Tensor, lse: Tensor) -> 
         for total, grad in zip(sums, grads[3:], strict=True):
             if total is not None and grad is not None:
                 total[part[1]] += grad
-    return grad_q, grad_k, grad_v, _as_table(sums[0], rows), _as_table(sums[1], columns)
+    return grad_q, grad_k, grad_v, table_gradient(sums[0], rows), table_gradient(sums[1], columns)
 
 
 def _slices(operands: Operands) -> list[Slice]:
@@ -120,25 +121,7 @@ def _slices(operands: Operands) -> list[Slice]:
 
 
 def _slice(operands: Operands, part: Slice, dtype: torch.dtype) -> Operands:
-    q, k, v, rows, columns = operands.tensors
-    return operands._replace(
-        q=q[part].to(dtype),
-        k=None if k is None else k[part].to(dtype),
-        v=v[part].to(dtype),
-        rows=_of_heads(rows, part[1], dtype),
-        columns=_of_heads(columns, part[1], dtype),
-    )
+    def of_heads(table: Tensor) -> Tensor:
+        return (table if len(table) == 1 else table[part[1]]).to(dtype)
 
-
-def _of_heads(table: Tensor | None, heads: slice, dtype: torch.dtype) -> Tensor | None:
-    if table is None:
-        return None
-    return (table if table.shape[0] == 1 else table[heads]).to(dtype)
-
-
-def _as_table(total: Tensor | None, table: Tensor | None) -> Tensor | None:
-    """The gradients of the heads, added up where the heads share the table."""
-    if total is None or table is None:
-        return None
-    shared = table.shape[0] != total.shape[0]
-    return (total.sum(0, keepdim=True) if shared else total).to(table.dtype)
+    return operands.converted(lambda x: x[part].to(dtype), of_heads)

@@ -13,7 +13,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from search_space.attention.operands import Gradients, Operands, empty_like_layout
+from search_space.attention.operands import (
+    Gradients,
+    Operands,
+    empty_like_layout,
+    table_gradient,
+)
 from search_space.attention.triton_kernels.forward_kernel import forward_kernel
 from search_space.attention.triton_kernels.keys_kernel import keys_kernel
 from search_space.attention.triton_kernels.plans import (
@@ -92,8 +97,8 @@ def backward(
         grad_q,
         grad_k,
         grad_v,
-        _total(grad_rows, operands.rows),
-        _total(grad_columns, operands.columns),
+        table_gradient(grad_rows, operands.rows),
+        table_gradient(grad_columns, operands.columns),
     )
 
 
@@ -112,13 +117,15 @@ def options(plan: Plan) -> dict[str, Any]:
 
 
 def _pointers(operands: Operands) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    q, k, v, rows, columns = operands.tensors
+    q = operands.q
+    given = operands.converted(lambda x: x, lambda x: x.to(q.dtype).contiguous())
+    q, k, v, rows, columns = given.tensors
     return (
         q,
         q if k is None else k,
         v,
-        q if rows is None else rows.to(q.dtype).contiguous(),
-        q if columns is None else columns.to(q.dtype).contiguous(),
+        q if rows is None else rows,
+        q if columns is None else columns,
     )
 
 
@@ -129,13 +136,6 @@ def _programs(plan: Plan, q: Tensor) -> int:
 
 def _shares(table: Tensor, programs: int, plan: Plan) -> Tensor:
     return table.new_empty((programs, plan.heads, *table.shape[1:]), dtype=torch.float32)
-
-
-def _total(shares: Tensor | None, table: Tensor | None) -> Tensor | None:
-    if shares is None or table is None:
-        return None
-    total = shares.sum(0) if table.shape[0] > 1 else shares.sum((0, 1))[None]
-    return total.to(table.dtype)
 
 
 def _widen(q: Tensor) -> bool:

@@ -48,6 +48,27 @@ def on_map(y, x, plan: tl.constexpr):
 
 
 @triton.jit
+def channel_pointers(
+    pointer,
+    strides: tl.constexpr,
+    image,
+    head,
+    y,
+    x,
+    inside,
+    width: tl.constexpr,
+    padded: tl.constexpr,
+):
+    """Of pixels ``[G, I, 1]``, to ``[G, I, C]``; and which of them there are."""
+    channel = tl.arange(0, padded)[None, None, :]
+    offset = y * strides[3] + x * strides[4] + channel * strides[2]
+    mask = inside
+    if width != padded:
+        mask = inside & (channel < width)
+    return pointer + (image * strides[0] + head.to(tl.int64) * strides[1]) + offset, mask
+
+
+@triton.jit
 def load_channels(
     pointer,
     strides: tl.constexpr,
@@ -60,14 +81,8 @@ def load_channels(
     padded: tl.constexpr,
 ):
     """Of pixels ``[G, I, 1]``, ``[G, I, C]``; zero where not inside."""
-    channel = tl.arange(0, padded)[None, None, :]
-    offset = y * strides[3] + x * strides[4] + channel * strides[2]
-    mask = inside
-    if width != padded:
-        mask = inside & (channel < width)
-    return tl.load(
-        pointer + (image * strides[0] + head.to(tl.int64) * strides[1]) + offset, mask, 0.0
-    )
+    pointers, mask = channel_pointers(pointer, strides, image, head, y, x, inside, width, padded)
+    return tl.load(pointers, mask, 0.0)
 
 
 @triton.jit
@@ -84,12 +99,7 @@ def store_channels(
     values,
 ):
     """The opposite of :func:`load_channels`, in the type of ``pointer``."""
-    channel = tl.arange(0, padded)[None, None, :]
-    offset = y * strides[3] + x * strides[4] + channel * strides[2]
-    mask = inside
-    if width != padded:
-        mask = inside & (channel < width)
-    pointers = pointer + (image * strides[0] + head.to(tl.int64) * strides[1]) + offset
+    pointers, mask = channel_pointers(pointer, strides, image, head, y, x, inside, width, padded)
     tl.store(pointers, values.to(pointer.dtype.element_ty), mask)
 
 
