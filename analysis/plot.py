@@ -104,7 +104,7 @@ def plot_front_png(
         handletextpad=0.4,
         frameon=False,
     )
-    _save(path, figure)
+    save_png(path, figure)
 
 
 def plot_curves_png(
@@ -142,7 +142,7 @@ def plot_curves_png(
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if named_curves:
         figure.legend(loc="outside lower center", ncols=3, fontsize=9, frameon=False)
-    _save(path, figure)
+    save_png(path, figure)
 
 
 def _figure(title: str) -> tuple[Figure, Axes]:
@@ -153,12 +153,17 @@ def _figure(title: str) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(8, 5.2), dpi=DOTS_PER_INCH, layout=layout)
     axes = figure.add_subplot()
     axes.set_title(title, loc="left", fontsize=12, fontweight="bold", color=INK, pad=10)
+    style_axes(axes)
+    return figure, axes
+
+
+def style_axes(axes: Axes) -> None:
+    """A faint grid behind what is drawn, and lines on two sides only."""
     axes.grid(color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(FAINT_INK)
     axes.tick_params(color=FAINT_INK, labelcolor=INK)
-    return figure, axes
 
 
 def _draw_front(axes: Axes, picture: Drawn) -> None:
@@ -251,10 +256,22 @@ def _points(curve: Sequence[Mapping[str, Any]], name: str) -> tuple[list[int], l
     return [epoch for epoch, _ in known], [value for _, value in known]
 
 
-def _save(path: Path | str, figure: Figure) -> None:
+def save_png(path: Path | str, figure: Figure) -> None:
+    """Write a figure; an existing file is replaced.
+
+    Raises:
+        OSError: ``path`` cannot be written.
+    """
     image = BytesIO()
     figure.savefig(image, format="png", facecolor="white")
     replace_file(path, image.getvalue())
 
 
-__all__ = ["plot_curves_png", "plot_front_html", "plot_front_png"]
+__all__ = [
+    "DOTS_PER_INCH",
+    "plot_curves_png",
+    "plot_front_html",
+    "plot_front_png",
+    "save_png",
+    "style_axes",
+]

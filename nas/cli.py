@@ -37,9 +37,22 @@ def search(
     again: Annotated[
         bool, typer.Option(help="Resume the newest run of this name if unfinished, or start anew.")
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what it would cost; makes no run.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Of --dry-run: print JSON.")] = False,
     runs: Runs = RUNS,
 ) -> None:
     """Search, then print the Pareto front and write it as PNG and HTML."""
+    if as_json and not dry_run:
+        raise typer.BadParameter("goes with --dry-run only", param_hint="--json")
+    if dry_run:
+        if resume or again:
+            raise typer.BadParameter("excludes --resume and --again", param_hint="--dry-run")
+        from nas.commands.dry_run import show_dry_run  # noqa: PLC0415
+
+        show_dry_run(_console(), config, overrides or [], as_json=as_json)
+        return
     from nas.commands.search import run_search_command  # noqa: PLC0415
 
     run_search_command(_console(), config, overrides or [], runs, resume=resume, again=again)
@@ -119,6 +132,110 @@ def tables(
 
 
 @app.command()
+def tabulate(
+    config: Annotated[Path, typer.Argument(help="The tabulation's YAML file.")],
+    out: Annotated[Path, typer.Option(help="The table, a .csv.gz; its journal lies beside it.")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(help="Changes to it: section.key=value ...")
+    ] = None,
+) -> None:
+    """Train a whole small space with every seed: a tabular benchmark. Continues where it was."""
+    from nas.commands.tabulate import run_tabulate_command  # noqa: PLC0415
+
+    run_tabulate_command(_console(), config, overrides or [], out)
+
+
+@app.command()
+def benchmark(
+    nas_bench_macro: Annotated[
+        Path | None, typer.Option(help="The file nas-bench-macro_cifar10.json.")
+    ] = None,
+    csv: Annotated[
+        Path | None, typer.Option(help="Any table, .csv or .csv.gz: one row an architecture.")
+    ] = None,
+    tabulated: Annotated[
+        Path | None, typer.Option(help="A table of `nas tabulate`; the project's own by default.")
+    ] = None,
+    choices: Annotated[
+        str, typer.Option(metavar="COL,COL", help="Of --csv: its categorical columns.")
+    ] = "",
+    maximize: Annotated[
+        str, typer.Option(metavar="COL", help="Of --csv: what training gives.")
+    ] = "",
+    minimize: Annotated[
+        str,
+        typer.Option(
+            metavar="COL", help="The known cost; of --tabulated: params, macs, activations."
+        ),
+    ] = "",
+    seconds: Annotated[
+        str, typer.Option(metavar="COL", help="Of --csv: training time; else as the cost.")
+    ] = "",
+    samplers: Annotated[
+        str, typer.Option(help="Such as random,nsga2:population_size=20; all if not given.")
+    ] = "",
+    budget: Annotated[int, typer.Option(help="Distinct architectures.")] = 300,
+    seeds: Annotated[str, typer.Option(help="A number, or a range such as 0-19.")] = "20",
+    workers: Annotated[int, typer.Option(help="Simulated trainings at once.")] = 1,
+    scheduler: Annotated[
+        str, typer.Option(help="none, asha, or both: none,asha:reduction_factor=3.")
+    ] = "none",
+    processes: Annotated[
+        int | None, typer.Option(help="Replays at once; one a CPU by default.")
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write every evaluation here.")
+    ] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw the curves here, a .png.")] = None,
+) -> None:
+    """Replay samplers and schedulers on a table of trained architectures; nothing is trained."""
+    from nas.commands.benchmark import run_benchmark  # noqa: PLC0415
+    from nas.commands.benchmark_source import Source  # noqa: PLC0415
+
+    run_benchmark(
+        _console(),
+        Source(nas_bench_macro, csv, tabulated, choices, maximize, minimize, seconds),
+        samplers=samplers,
+        scheduler=scheduler,
+        budget=budget,
+        seeds=seeds,
+        workers=workers,
+        processes=processes,
+        json_file=json_file,
+        plot=plot,
+    )
+
+
+@app.command("latency-table")
+def latency_table(
+    source: Annotated[Path, typer.Argument(help="A search's YAML file, or a space's.")],
+    out: Annotated[Path, typer.Option(help="The table, a .json; continues where it was.")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(help="Changes, such as latency.threads=2 ...")
+    ] = None,
+    image: Annotated[
+        str, typer.Option(help="Of a space: channels, height, width, such as 3x32x32.")
+    ] = "",
+    classes: Annotated[int | None, typer.Option(help="Of a space: classes.")] = None,
+    seed: Annotated[int, typer.Option(help="Of weights, order and networks.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Measure a space's parts on this idle machine, to predict its networks' latencies."""
+    from nas.commands.latency_table import make_table_command  # noqa: PLC0415
+
+    make_table_command(
+        _console(),
+        source,
+        overrides or [],
+        out,
+        image=image,
+        classes=classes,
+        seed=seed,
+        as_json=as_json,
+    )
+
+
+@app.command()
 def retrain(
     run: RunName,
     pick: Annotated[str, typer.Option(help="knee, best, all (of the front), or an arch_id.")],
@@ -132,6 +249,24 @@ def retrain(
     from nas.commands.retrain import run_retrain_command  # noqa: PLC0415
 
     run_retrain_command(_console(), run, runs, pick=pick, baseline=baseline, as_json=as_json)
+
+
+@app.command()
+def fidelity(
+    run: RunName,
+    curves: Annotated[
+        bool, typer.Option("--curves", help="Only early against last epochs; needs no retraining.")
+    ] = False,
+    as_json: AsJson = False,
+    plot: Annotated[
+        Path | None, typer.Option(help="Also draw proxy and full accuracies, a PNG.")
+    ] = None,
+    runs: Runs = RUNS,
+) -> None:
+    """Whether the proxy ranks architectures as full training does (Kendall, Spearman)."""
+    from nas.commands.fidelity import show_fidelity  # noqa: PLC0415
+
+    show_fidelity(_console(), run, runs, curves=curves, as_json=as_json, plot=plot)
 
 
 @app.command("attention-maps")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator
@@ -12,28 +13,72 @@ from search_space.values import Value
 
 EXAMPLES_KEPT = 5
 
+STATIC_COSTS = ("params", "macs", "activations", "peak_memory_mb")
+"""Limited costs that follow from an architecture and its task, before anything is built."""
+
+PREDICTED_LATENCY = "predicted_latency_ms"
+"""What a latency table says that an architecture takes at least: limited by ``latency_ms``."""
+
 Quantity = Annotated[
     float | None, BeforeValidator(lambda v: None if v is None else parse_quantity(v))
 ]
 
 
 class Limits(Value):
-    """Upper limits, inclusive; None does not limit. Costs are per image (latency: per batch)."""
+    """Upper limits, inclusive; None does not limit.
+
+    Costs are per image, but latency per batch, and peak memory per training step of the full
+    recipe's batch, estimated for float32 (see :class:`nas.static_costs.StaticCosts`).
+    """
 
     params: Quantity = None
     macs: Quantity = None
     activations: Quantity = None
+    peak_memory_mb: Quantity = None  # megabytes of 10^6 bytes
     latency_ms: Quantity = None
 
-    def static_violations(self, costs: Costs) -> dict[str, float]:
-        """The limits that ``costs`` exceeds, with the cost's value. Latency is not among them."""
-        values = {name: getattr(costs, name) for name in ("params", "macs", "activations")}
-        limits = {name: getattr(self, name) for name in values}
-        return {
-            name: float(values[name])
-            for name, limit in limits.items()
-            if limit is not None and values[name] > limit
-        }
+    @property
+    def given(self) -> dict[str, float]:
+        """The limits that are not None, by name."""
+        limits = {name: getattr(self, name) for name in type(self).model_fields}
+        return {name: limit for name, limit in limits.items() if limit is not None}
+
+    def static(self, names: Iterable[str]) -> dict[str, float]:
+        """The limits on costs that are known before anything is built.
+
+        Args:
+            names: the known costs; ``PREDICTED_LATENCY`` only where there is a latency table.
+
+        Raises:
+            ValueError: a static cost is limited, and not among ``names``.
+        """
+        names = tuple(names)
+        limits = {name: limit for name, limit in self.given.items() if name in STATIC_COSTS}
+        missing = [name for name in limits if name not in names]
+        if missing:
+            raise ValueError(f"limits on {', '.join(missing)} need costs that hold them")
+        if PREDICTED_LATENCY in names and self.latency_ms is not None:
+            limits[PREDICTED_LATENCY] = self.latency_ms
+        return limits
+
+    def by_name(self, names: Iterable[str]) -> dict[str, float]:
+        """The limits as samplers take them: on the known costs ``names``, and on measured latency.
+
+        Raises:
+            ValueError: as :meth:`static`.
+        """
+        measured = {} if self.latency_ms is None else {"latency_ms": self.latency_ms}
+        return self.static(names) | measured
+
+    def static_violations(self, costs: Costs | Mapping[str, float]) -> dict[str, float]:
+        """The limits that ``costs`` exceeds, with the cost's value.
+
+        Raises:
+            ValueError: as :meth:`static`.
+        """
+        values = costs.metrics() if isinstance(costs, Costs) else costs
+        limits = self.static(values)
+        return {name: float(values[name]) for name in limits if values[name] > limits[name]}
 
     def latency_violations(self, latency_ms: float) -> dict[str, float]:
         """``{"latency_ms": value}`` if it exceeds the limit."""
@@ -42,9 +87,13 @@ class Limits(Value):
 
     def __str__(self) -> str:
         """Such as ``params <= 200k, macs <= 3M``."""
-        given = {n: v for n in type(self).model_fields if (v := getattr(self, n)) is not None}
-        listed = [f"{name} <= {format_quantity(value)}" for name, value in given.items()]
-        return ", ".join(listed) or "no limits"
+        return describe_limits(self.given)
+
+
+def describe_limits(limits: Mapping[str, float]) -> str:
+    """Such as ``params <= 200k, macs <= 3M``."""
+    listed = [f"{name} <= {format_quantity(value)}" for name, value in limits.items()]
+    return ", ".join(listed) or "no limits"
 
 
 class LimitRejections(Value):

@@ -2,31 +2,45 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 
 from nas.config import SearchConfig
-from nas.constraints import Rejections
 from nas.evaluate import task_of
+from nas.fidelity import FULL, Fidelity
 from nas.ray.trainable import Assignment
 from nas.samplers import RandomSampler, build_sampler
+from nas.static_costs import StaticCosts
 from search_space.architecture import Task
 from search_space.cost import network_costs
+from search_space.reading import DescriptionError
 from trainers import Recipe, load_splits
+
+PROXIES_CHECKED = 500
+"""Architectures drawn to see, before a search starts, that they have proxies."""
 
 
 def load_task(config: SearchConfig) -> Task:
     """The task of a search, by reading its data.
 
     Raises:
-        DataError: the data cannot be read or split.
+        DataError: the data cannot be read, split, or reduced to the proxy's fidelity.
     """
-    return task_of(config.data, load_splits(config.data))
+    splits = load_splits(config.data)
+    config.fidelity.splits(splits, config.data.split_seed)
+    return task_of(config.data, splits)
 
 
-def assignment_of(config: SearchConfig, task: Task, recipe: Recipe) -> Assignment:
-    """What workers need to train by ``recipe``."""
+def proxy_assignment(config: SearchConfig, task: Task) -> Assignment:
+    """What workers need to evaluate candidates."""
+    return _assignment(config, task, config.proxy, config.fidelity)
+
+
+def retrain_assignment(config: SearchConfig, task: Task) -> Assignment:
+    """What workers need to train in full."""
+    return _assignment(config, task, config.retrain, FULL)
+
+
+def _assignment(config: SearchConfig, task: Task, recipe: Recipe, fidelity: Fidelity) -> Assignment:
     return Assignment(
         data=config.data,
         task=task,
@@ -34,6 +48,7 @@ def assignment_of(config: SearchConfig, task: Task, recipe: Recipe) -> Assignmen
         metric=config.metric,
         device="cuda" if config.resources.gpus_per_trial else "cpu",
         threads=max(1, int(config.resources.cpus_per_trial)),
+        fidelity=fidelity,
     )
 
 
@@ -41,21 +56,52 @@ def check_search(config: SearchConfig, task: Task) -> None:
     """See before anything is started that the space has what the search needs.
 
     Raises:
-        DescriptionError: no such sampler, or an option that it does not take.
+        DescriptionError: no such sampler, or an option that it does not take; networks that
+            cannot be made at the proxy's fidelity.
         NothingFits: no architecture fits the static limits.
         ValueError: a stem that cannot take the task's images.
     """
-    space = config.search_space()
-    costs = partial(network_costs, task=task)
+    costs = config.static_costs(task)
+    limits = config.limits.static(costs.names)
     build_sampler(
         config.sampler.name,
         config.sampler.options,
-        space,
+        costs.space,
         costs=costs,
-        limits=config.limits,
+        objectives=config.objectives,
+        limits=limits,
         seed=config.seed,
-        rejections=Rejections(),
     )
     rng = np.random.default_rng([config.seed, 0])
-    sampler = RandomSampler(space, costs=costs, limits=config.limits, seed=config.seed)
-    sampler.draw(set(), rng)
+    RandomSampler(costs.space, costs=costs, limits=limits).draw(set(), rng)
+    _check_fidelity(config, task, costs)
+
+
+def _check_fidelity(config: SearchConfig, task: Task, costs: StaticCosts) -> None:
+    """See that a sample of the space's architectures within the limits has proxies.
+
+    Raises:
+        DescriptionError: some have none, with how many, and why the first one has not.
+    """
+    fidelity, space = config.fidelity, costs.space
+    if fidelity.width is None and fidelity.resolution is None:
+        return
+    rng = np.random.default_rng([config.seed, 1])
+    sample = dict.fromkeys(space.sample(rng) for _ in range(PROXIES_CHECKED))
+    fitting = [a for a in sample if not config.limits.static_violations(costs.of(a))]
+    problems = []
+    for architecture in fitting:
+        try:
+            network_costs(fidelity.network(architecture), fidelity.task(task))
+        except ValueError as error:
+            problems.append(f"{architecture}: {error}")
+    if problems:
+        given = {name: value for name, value in fidelity if value is not None}
+        settings = ", ".join(f"{name}={value}" for name, value in given.items())
+        raise DescriptionError(
+            f"fidelity ({settings})",
+            [
+                f"{len(problems)} of {len(fitting)} architectures drawn from {space.name!r} cannot "
+                f"be made so; the first, {problems[0]}"
+            ],
+        )

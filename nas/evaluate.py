@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
+from nas.fidelity import FULL, Fidelity
 from search_space.architecture import Architecture, Task
 from search_space.networks import build
 from trainers import (
@@ -23,11 +24,13 @@ Metric = Literal["accuracy", "top5", "balanced_accuracy"]
 
 
 class Progress(NamedTuple):
-    """How far an evaluation is."""
+    """How far an evaluation is, with all that is to be kept of it if it is stopped here."""
 
     epoch: int
     epochs: int
-    val_accuracy: float | None
+    val_accuracy: float
+    curve: list[dict[str, Any]]
+    gpu_seconds: float
 
 
 class EvaluationResult(NamedTuple):
@@ -55,9 +58,13 @@ def task_of(data: DataConfig, splits: ImageSplits) -> Task:
 
 
 @lru_cache(maxsize=2)
-def cached_splits(data: DataConfig, device: str = "cpu") -> ImageSplits:
-    """A data set, read once a process and kept on the device."""
-    return load_splits(data).to(device)
+def cached_splits(data: DataConfig, device: str = "cpu", fidelity: Fidelity = FULL) -> ImageSplits:
+    """A data set at a fidelity, read once a process and kept on the device.
+
+    Raises:
+        DataError: it cannot be read, split, or reduced so.
+    """
+    return fidelity.splits(load_splits(data), data.split_seed).to(device)
 
 
 def evaluate(
@@ -72,8 +79,17 @@ def evaluate(
 ) -> Iterator[Progress | EvaluationResult]:
     """Train ``architecture``; yields :class:`Progress` and, last, the :class:`EvaluationResult`.
 
-    Only training and validation images are looked at. ``metric`` says which accuracy
-    ``val_accuracy`` is: top-1, top-5, or the mean over the classes.
+    Only training and validation images are looked at. What is trained is what is given: see
+    :class:`nas.fidelity.Fidelity` for the network, images and task of a proxy.
+
+    Args:
+        architecture: what to train.
+        splits: the images, on ``device``.
+        task: what they make.
+        recipe: how to train.
+        seed: of the initial weights and of training.
+        device: such as "cpu" or "cuda".
+        metric: which accuracy ``val_accuracy`` is: top-1, top-5, or the mean over the classes.
 
     Raises:
         TrainingDiverged: the loss became infinite or not a number.
@@ -83,11 +99,16 @@ def evaluate(
     while not training.done:
         point = training.run_epoch()
         if point.validation is not None and not training.done:
-            yield Progress(training.epoch, recipe.epochs, chosen(point.validation, metric))
+            accuracy = chosen(point.validation, metric)
+            yield Progress(training.epoch, recipe.epochs, accuracy, *_so_far(training, metric))
     last = training.curve[-1].validation
     assert last is not None  # the last epoch is always evaluated
-    yield EvaluationResult(
-        {"val_accuracy": chosen(last, metric)},
+    yield EvaluationResult({"val_accuracy": chosen(last, metric)}, *_so_far(training, metric))
+
+
+def _so_far(training: Training, metric: Metric) -> tuple[list[dict[str, Any]], float]:
+    """The curve, and the seconds that it took."""
+    return (
         [curve_row(point, metric) for point in training.curve],
         sum(point.train_seconds for point in training.curve),
     )

@@ -37,7 +37,9 @@ SUFFIXES: dict[Kind, str] = {
     "baselines": "/baselines",
     "retrain": "/retrain",
 }
-MAXIMISED = ("val_accuracy", "test_accuracy")
+MAXIMISED = ("val_accuracy", "val_accuracy_by_latency", "test_accuracy")
+TRAINED = ("complete", "pruned")
+"""States of the trials that ``search.n_trials`` counts: trained to the end, or stopped early."""
 FORMAT = 1
 
 STORAGE_ERRORS = (SQLAlchemyError, StorageInternalError, json.JSONDecodeError)
@@ -52,8 +54,8 @@ class Evaluation:
     """One row of the ledger: an architecture trained once, or tried.
 
     ``metrics`` holds val_accuracy, params, macs, activations, and latency_ms and test_accuracy
-    where they were measured. It is empty for a trial that did not finish; a pruned trial's curve
-    is no result.
+    where they were measured. It is empty for a trial that did not finish; a pruned trial, stopped
+    after ``stopped_at_epoch`` epochs, has a curve, which is no result.
     """
 
     kind: Kind
@@ -69,11 +71,17 @@ class Evaluation:
     violation: Mapping[str, float]  # the limits that a rejected proposal exceeded
     started: datetime | None
     finished: datetime | None
+    stopped_at_epoch: int | None = None  # of a pruned trial
 
     @property
     def arch_id(self) -> str:
         """The architecture's."""
         return self.architecture.arch_id
+
+    @property
+    def epochs(self) -> int:
+        """How many were trained."""
+        return int(self.curve[-1]["epoch"]) if self.curve else 0
 
 
 class Ledger:
@@ -265,6 +273,7 @@ def _evaluation(kind: Kind, trial: FrozenTrial) -> Evaluation:
         gpu_seconds=attributes.get("gpu_seconds", 0.0),
         error=attributes.get("error"),
         violation=attributes.get("violation", {}),
+        stopped_at_epoch=attributes.get("stopped_at_epoch"),
         started=trial.datetime_start,
         finished=trial.datetime_complete,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Self
 
 from rich.console import Console
 from rich.live import Live
@@ -16,22 +17,22 @@ LOG_EVERY_SECONDS = 10.0
 REFRESH_EVERY_SECONDS = 0.5
 
 
-class ProgressDisplay:
-    """Shows a search's status; use it as a context manager.
+class LineDisplay:
+    """Shows how far something is; use it as a context manager.
 
     Args:
         console: where to.
-        status: asked for the status whenever something is shown.
+        line: asked for what to show whenever something is shown.
     """
 
-    def __init__(self, console: Console, status: Callable[[], Status]) -> None:
+    def __init__(self, console: Console, line: Callable[[], str]) -> None:
         self._console = console
-        self._status = status
+        self._line = line
         self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
         self._next_show = 0.0
         self._shown = ""
 
-    def __enter__(self) -> ProgressDisplay:
+    def __enter__(self) -> Self:
         if self._live:
             self._live.start()
         return self
@@ -49,12 +50,24 @@ class ProgressDisplay:
             self._show()
 
     def _show(self) -> None:
-        line = describe(self._status())
+        line = self._line()
         if self._live:
             self._live.update(Text(line), refresh=True)
         elif line != self._shown:
             self._console.print(line, highlight=False, soft_wrap=True)
         self._shown = line
+
+
+class ProgressDisplay(LineDisplay):
+    """Shows a search's status.
+
+    Args:
+        console: where to.
+        status: asked for the status whenever something is shown.
+    """
+
+    def __init__(self, console: Console, status: Callable[[], Status]) -> None:
+        super().__init__(console, lambda: describe(status()))
 
 
 def describe(status: Status) -> str:
@@ -64,6 +77,8 @@ def describe(status: Status) -> str:
         parts.append(f"repeats of the front {status.repeats_done}/{status.repeats_wanted}")
     if status.running:
         parts.append(f"{status.running} running")
+    if status.stopped_early:
+        parts.append(f"{status.stopped_early} stopped early")
     if status.failed:
         parts.append(f"{status.failed} failed")
     if status.rejected:

@@ -14,9 +14,9 @@ from nas.ledger import Ledger, curve_points, result_attributes, row_attributes
 from nas.samplers import ARCHITECTURE_SAMPLERS, build_sampler
 from nas.samplers.architecture_sampler import nothing_fits
 from nas.samplers.history import HistoryStudy
+from nas.samplers.results import NOTHING, WarmStart
 from search_space.alternatives import Parameter
 from search_space.architecture import Architecture, Task
-from search_space.cost import Costs, network_costs
 from search_space.cost.latency import Latency
 
 FOREIGN_REJECTIONS_IN_A_ROW = 200
@@ -38,17 +38,25 @@ class Proposals:
         ledger: the run's.
         task: what the architectures are for.
         concurrency: how many trials run at once, for ``search.deterministic``.
+        warm_start: what is known before the first proposal.
 
     Raises:
         DescriptionError: a sampler's name or option that does not exist.
     """
 
     def __init__(
-        self, config: SearchConfig, ledger: Ledger, task: Task, *, concurrency: int
+        self,
+        config: SearchConfig,
+        ledger: Ledger,
+        task: Task,
+        *,
+        concurrency: int,
+        warm_start: WarmStart = NOTHING,
     ) -> None:
         self.config = config
         self.task = task
-        self.space = config.search_space()
+        self.static_costs = config.static_costs(task)
+        self.space = self.static_costs.space
         self._lag = concurrency if config.search.deterministic else None
         self._storage = ledger.storage
         self.study = HistoryStudy(ledger.study_name("search"), ledger.storage)
@@ -57,12 +65,16 @@ class Proposals:
             config.sampler.name,
             config.sampler.options,
             self.space,
-            costs=self.costs,
-            limits=config.limits,
+            costs=self.static_costs,
+            objectives=config.objectives,
+            limits=config.limits.by_name(self.static_costs.names),
+            first=warm_start.first,
+            earlier=warm_start.earlier,
             seed=config.seed,
             rejections=self.rejections,
         )
         self._is_foreign = config.sampler.name not in ARCHITECTURE_SAMPLERS
+        self.study.curves_of_stopped = not self._is_foreign or len(config.objectives) == 1
         self._half_asked: list[int] = []  # trial ids
         self._known: dict[Architecture, int] = {}
         self._unfinished: dict[int, Proposal] = {}
@@ -70,9 +82,9 @@ class Proposals:
         self.trained = 0
         self._read_ledger()
 
-    def costs(self, architecture: Architecture) -> Costs:
-        """The exact cost of an architecture on the task."""
-        return network_costs(architecture, self.task)
+    def costs(self, architecture: Architecture) -> dict[str, float]:
+        """What an architecture costs on the task, before anything is built."""
+        return self.static_costs.of(architecture)
 
     @property
     def unfinished(self) -> list[Proposal]:
@@ -142,7 +154,7 @@ class Proposals:
                         f"in a row that are over the limits ({self.config.limits}) or were "
                         "proposed before"
                     )
-                raise nothing_fits(self.space, self.config.limits, rejected, smallest)
+                raise nothing_fits(self.space, self.config.limits.given, rejected, smallest)
 
     def complete(
         self,
@@ -152,17 +164,26 @@ class Proposals:
         latency: Latency | None,
     ) -> None:
         """Tell a trained proposal's result; ``metrics`` has every objective."""
-        attributes = result_attributes(metrics, result.curve, result.gpu_seconds, error=None)
-        attributes |= {"worker": result.worker}
-        if latency is not None:
-            attributes["latency"] = latency.model_dump(mode="json")
-        trial_id = self._trial_id(proposal.number)
-        # The storage's own call: Trial.report refuses studies with several objectives.
-        for epoch, accuracy in curve_points(result.curve).items():
-            self._storage.set_trial_intermediate_value(trial_id, epoch, accuracy)
-        last = {"metrics": attributes.pop("metrics")}  # with it, the result is whole
-        self._set_attributes(trial_id, attributes | last)
+        self._record_training(proposal, result, latency, {"metrics": metrics})
         self.study.tell(proposal.number, [metrics[name] for name in self.config.objectives])
+        del self._unfinished[proposal.number]
+        self.trained += 1
+
+    def prune(
+        self,
+        proposal: Proposal,
+        result: EvaluationResult,
+        latency: Latency | None,
+        *,
+        stopped_at_epoch: int,
+    ) -> None:
+        """Record that a proposal's training was stopped early, with its curve until then.
+
+        It counts as trained, and has no value: what it would have come to is not known.
+        """
+        last = {"stopped_at_epoch": stopped_at_epoch}
+        self._record_training(proposal, result, latency, last)
+        self._end_as_pruned(self._trial_id(proposal.number))
         del self._unfinished[proposal.number]
         self.trained += 1
 
@@ -179,6 +200,28 @@ class Proposals:
         self.study.tell(proposal.number, state=TrialState.FAIL)
         del self._unfinished[proposal.number]
         self._save_rejections()
+
+    def _record_training(
+        self,
+        proposal: Proposal,
+        result: EvaluationResult,
+        latency: Latency | None,
+        last: dict[str, Any],
+    ) -> None:
+        """Write a curve and what it cost; with the attribute ``last``, the result is whole."""
+        attributes = result_attributes({}, result.curve, result.gpu_seconds, error=None)
+        attributes |= {"worker": result.worker}
+        if latency is not None:
+            attributes["latency"] = latency.model_dump(mode="json")
+        trial_id = self._trial_id(proposal.number)
+        # The storage's own call: Trial.report refuses studies with several objectives.
+        for epoch, accuracy in curve_points(result.curve).items():
+            self._storage.set_trial_intermediate_value(trial_id, epoch, accuracy)
+        self._set_attributes(trial_id, attributes | last)
+
+    def _end_as_pruned(self, trial_id: int) -> None:
+        # Study.tell would make the last accuracy the value of a study with one objective.
+        self._storage.set_trial_state_values(trial_id, state=TrialState.PRUNED)
 
     def _ask(self) -> Trial:
         """A new trial, or one that an earlier driver left before all of it was chosen."""
@@ -265,6 +308,9 @@ class Proposals:
                 elif "metrics" in trial.user_attrs:  # likewise
                     metrics = trial.user_attrs["metrics"]
                     self.study.tell(trial.number, [metrics[o] for o in self.config.objectives])
+                    self.trained += 1
+                elif "stopped_at_epoch" in trial.user_attrs:  # likewise
+                    self._end_as_pruned(self._trial_id(trial.number))
                     self.trained += 1
                 else:
                     self._unfinished[trial.number] = Proposal(trial.number, architecture)

@@ -12,16 +12,16 @@ from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 from nas.config import SearchConfig
-from nas.constraints import SpaceExhausted
+from nas.constraints import PREDICTED_LATENCY, SpaceExhausted
 from nas.evaluate import EvaluationResult
 from nas.front import Candidate, candidates, pareto_front
 from nas.latency_cache import LatencyCache
-from nas.ledger import Ledger
+from nas.ledger import TRAINED, Ledger, curve_points
 from nas.proposals import Proposal, Proposals
 from nas.repeats import unfinished_round
 from nas.samplers.architecture_sampler import nothing_fits
+from nas.samplers.results import NOTHING, WarmStart
 from search_space.architecture import Architecture, Task
-from search_space.cost import network_costs
 from search_space.cost.latency import Latency
 
 log = logging.getLogger(__name__)
@@ -60,6 +60,7 @@ class Status(NamedTuple):
     repeats_wanted: int
     running: int
     failed: int
+    stopped_early: int  # of those trained
     rejected: int
     best: Candidate | None  # by the first objective
     gpu_hours: float
@@ -76,6 +77,7 @@ class Search:
         task: what the architectures are for.
         concurrency: how many jobs run at once.
         latencies: the run's measured latencies, if the search uses latency.
+        warm_start: what is known before the first proposal.
 
     Raises:
         DescriptionError: a sampler's name or option that does not exist.
@@ -90,11 +92,14 @@ class Search:
         *,
         concurrency: int,
         latencies: LatencyCache | None,
+        warm_start: WarmStart = NOTHING,
     ) -> None:
         self.config = config
         self.ledger = ledger
         self.task = task
-        self.proposals = Proposals(config, ledger, task, concurrency=concurrency)
+        self.proposals = Proposals(
+            config, ledger, task, concurrency=concurrency, warm_start=warm_start
+        )
         self.latencies = latencies
         self._exhausted = False
         self._slow: dict[str, float] = {}  # too slow, since the last one that was not
@@ -111,6 +116,8 @@ class Search:
         self._done_before = self.proposals.trained + len(self._repeated)
         rows = [*ledger.evaluations("search"), *self._repeated]
         self.failed = sum(row.error is not None for row in rows)
+        self.stopped_early = sum(row.state == "pruned" for row in rows)
+        self._stopped_seconds = sum(row.gpu_seconds for row in rows if row.state == "pruned")
         self._failures_in_a_row = {"trials": 0, "measurements": 0}
         self._last_error = ""
 
@@ -169,16 +176,45 @@ class Search:
     def completed(self, job: Job, result: EvaluationResult) -> None:
         """Record what a job found."""
         self._running.discard(job)
-        latency = self.latencies.get(job.architecture) if self.latencies else None
-        costs = network_costs(job.architecture, self.task)
-        metrics = result.metrics | costs.metrics()
-        if latency is not None:
-            metrics["latency_ms"] = latency.latency_ms
         self._failures_in_a_row["trials"] = 0
+        metrics = self._with_costs(job.architecture, result.metrics)
         if job.proposal is None:
             self._add_repeat(job, metrics, result, error=None)
         else:
+            latency = self._latency(job.architecture)
             self.proposals.complete(job.proposal, metrics, result, latency)
+
+    def metrics_at(self, job: Job, val_accuracy: float) -> dict[str, float]:
+        """What a trial's metrics are as long as its accuracy is this one: what rungs compare."""
+        return self._with_costs(job.architecture, {"val_accuracy": val_accuracy})
+
+    def stopped(self, job: Job, result: EvaluationResult, *, epoch: int) -> None:
+        """Record that a trial was stopped after ``epoch`` epochs; repeats never are."""
+        assert job.proposal is not None
+        self._running.discard(job)
+        self._failures_in_a_row["trials"] = 0
+        self.stopped_early += 1
+        self._stopped_seconds += result.gpu_seconds
+        latency = self._latency(job.architecture)
+        self.proposals.prune(job.proposal, result, latency, stopped_at_epoch=epoch)
+
+    def rung_records(self) -> list[tuple[int, list[tuple[int, dict[str, float]]]]]:
+        """Each trained trial's number, and by rung that it reached :meth:`metrics_at` it."""
+        rungs = self.config.rungs
+        if not rungs:
+            return []
+        return [
+            (
+                row.number,
+                [
+                    (epoch, self._with_costs(row.architecture, {"val_accuracy": accuracy}))
+                    for epoch, accuracy in curve_points(row.curve).items()
+                    if epoch in rungs
+                ],
+            )
+            for row in self.ledger.evaluations("search")
+            if row.state in TRAINED
+        ]
 
     def failed_with(self, job: Job, error: str) -> None:
         """Record that a job raised, or its worker died; the search goes on."""
@@ -188,6 +224,24 @@ class Search:
             self.proposals.fail(job.proposal, error)
         else:
             self._add_repeat(job, {}, EvaluationResult({}, [], 0.0), error)
+
+    def _with_costs(self, architecture: Architecture, found: dict[str, float]) -> dict[str, float]:
+        """What a training found, with the exact costs and the measured latency."""
+        costs = self.proposals.costs(architecture)
+        costs.pop(PREDICTED_LATENCY, None)  # the measured one is known
+        if self.config.limits.peak_memory_mb is None:
+            del costs["peak_memory_mb"]  # the batch that it is for may change when resuming
+        latency = self._latency(architecture)
+        if latency is None:
+            return found | costs
+        metrics = found | costs | {"latency_ms": latency.latency_ms}
+        if self.config.latency.target_ms is not None and "val_accuracy" in found:
+            weighed = self.config.latency.weighed(found["val_accuracy"], latency.latency_ms)
+            metrics["val_accuracy_by_latency"] = weighed
+        return metrics
+
+    def _latency(self, architecture: Architecture) -> Latency | None:
+        return self.latencies.get(architecture) if self.latencies else None
 
     def candidates(self) -> list[Candidate]:
         """Every architecture with a result, over all of its evaluations."""
@@ -215,9 +269,10 @@ class Search:
             repeats_wanted=len(self._repeated) + repeats_left,
             running=len(self._running),
             failed=self.failed,
+            stopped_early=self.stopped_early,
             rejected=sum(entry["count"] for entry in rejections),
             best=best[0] if best else None,
-            gpu_hours=sum(candidate.gpu_seconds for candidate in found) / 3600,
+            gpu_hours=(self._stopped_seconds + sum(c.gpu_seconds for c in found)) / 3600,
             elapsed_seconds=elapsed,
             remaining_seconds=elapsed / done * (left + repeats_left) if done else None,
         )
@@ -257,7 +312,7 @@ class Search:
                 self._slow.clear()
         if len(self._slow) >= SLOW_IN_A_ROW:
             smallest = {"latency_ms": min(self._slow.values())}
-            space, limits = self.proposals.space, self.config.limits
+            space, limits = self.proposals.space, self.config.limits.given
             raise nothing_fits(space, limits, len(self._slow), smallest)
 
     def _new_job(self) -> Job | None:

@@ -32,6 +32,8 @@ class SearchSpace:
     may describe one architecture; ``size``, ``encode`` and ``neighbours`` speak of architectures.
     """
 
+    is_irregular = False  # every combination of active choices is an architecture
+
     def __init__(self, config: SpaceConfig, source: str = "search space") -> None:
         """Lay the space out, and build every primitive it can name once, to see that it can.
 

@@ -11,6 +11,7 @@ import pytest
 
 from nas.config import load_config
 from nas.driver import check_search
+from nas.tabulate import load_tabulation
 from search_space.architecture import Task
 from search_space.cost.population import PopulationCosts
 from search_space.reading import read_yaml
@@ -36,7 +37,7 @@ TASKS = {
 
 
 def test_every_file_is_of_a_kind_that_is_tested_here():
-    assert {path.parent.name for path in FILES} == {"spaces", "searches", "recipes"}
+    assert {path.parent.name for path in FILES} == {"spaces", "searches", "recipes", "tabulations"}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
@@ -47,6 +48,8 @@ def test_a_file_loads_and_says_what_it_is_for(path):
         assert SearchSpace.from_yaml(path).size > 1
     elif path.parent.name == "recipes":
         Recipe.model_validate(read_yaml(path))
+    elif path.parent.name == "tabulations":
+        assert load_tabulation(path).name == path.stem
     else:
         config = load_config(path)
         assert config.name == path.stem

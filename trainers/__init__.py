@@ -4,6 +4,7 @@ from trainers.checkpoint import load_checkpoint, save_checkpoint
 from trainers.data import DataConfig, ImageSplits, load_splits
 from trainers.data.augmentation import Augmentation, build_augmentation
 from trainers.data.dataset import Split
+from trainers.data.reduced import reduced, resized_hw
 from trainers.errors import CheckpointError, DataError, TrainingDiverged
 from trainers.loop import train
 from trainers.metrics import Metrics
@@ -27,6 +28,8 @@ __all__ = [
     "build_augmentation",
     "load_checkpoint",
     "load_splits",
+    "reduced",
+    "resized_hw",
     "save_checkpoint",
     "train",
 ]

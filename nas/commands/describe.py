@@ -47,7 +47,7 @@ def show_architecture(
         DescriptionError: the file does not describe one architecture.
     """
     architecture, task = _find(what, runs)
-    task = _changed(task, image, classes)
+    task = changed_task(task, image, classes)
     try:
         costs = network_costs(architecture, task)
     except ValueError as error:
@@ -75,7 +75,7 @@ def _show_kernels(
         console.print("there is no attention in this architecture")
 
 
-def _changed(task: Task, image: str, classes: int | None) -> Task:
+def changed_task(task: Task, image: str, classes: int | None) -> Task:
     """The task with the image and classes asked for, where they are given."""
     if image:
         shape = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)x([1-9]\d*)", image)

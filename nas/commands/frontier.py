@@ -23,7 +23,7 @@ from analysis.table import front_json, front_table
 from nas.commands.drawn_files import check_ending
 from nas.config import SearchConfig
 from nas.front import Candidate, candidates, pareto_front
-from nas.ledger import Ledger, ledger_of
+from nas.ledger import TRAINED, Ledger, ledger_of
 from nas.quantities import format_quantity
 from nas.run_folder import RunError, RunFolder
 from nas.user_errors import CommandError
@@ -108,6 +108,15 @@ def report_search(console: Console, run: RunFolder, config: SearchConfig, ledger
             f"{quartile_range(rows):.2%}), {noise:.2%} from seed to seed of one (median over "
             f"{sum(c.n > 1 for c in found)}: the front and a random sample), ratio "
             f"{between / noise if noise else float('inf'):.1f}",
+            highlight=False,
+        )
+    stopped = [row for row in rows if row.state == "pruned"]
+    if stopped:
+        trained = [row for row in rows if row.state in TRAINED]
+        console.print(
+            f"{len(stopped)} of {len(trained)} trials were stopped early: "
+            f"{sum(row.epochs for row in trained):,} of "
+            f"{len(trained) * config.proxy.epochs:,} epochs were trained",
             highlight=False,
         )
     rejections = ledger.study("search").user_attrs.get("rejections", {})

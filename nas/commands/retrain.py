@@ -16,7 +16,7 @@ from analysis.front import knee
 from analysis.plot import plot_curves_png
 from nas.commands.frontier import all_candidates
 from nas.config import SearchConfig
-from nas.driver import assignment_of
+from nas.driver import proxy_assignment, retrain_assignment
 from nas.front import Candidate, candidates, pareto_front
 from nas.ledger import Evaluation, Ledger, ledger_of
 from nas.progress import LOG_EVERY_SECONDS
@@ -99,7 +99,7 @@ def _train(
         _evaluate_plain(config, ledger, task, proxies)
         rows, failures = run_retrainings(
             wanted,
-            assignment_of(config, task, config.retrain),
+            retrain_assignment(config, task),
             config.resources,
             ledger,
             _Printer(console),
@@ -123,9 +123,7 @@ def _evaluate_plain(
     proxies: Sequence[tuple[Architecture, int]],
 ) -> None:
     """Proxy evaluations of plain networks, with the seeds that the front's members had."""
-    found = evaluate_on_cluster(
-        proxies, assignment_of(config, task, config.proxy), config.resources
-    )
+    found = evaluate_on_cluster(proxies, proxy_assignment(config, task), config.resources)
     for (architecture, seed), result in zip(proxies, found, strict=True):
         if isinstance(result, str):
             raise RunError(f"the proxy evaluation of {architecture} with seed {seed}:\n{result}")

@@ -10,16 +10,18 @@ from rich.console import Console
 
 from nas.commands.frontier import report_search
 from nas.config import SearchConfig, differences, load_config, save_config
-from nas.driver import assignment_of, check_search, load_task
+from nas.driver import check_search, load_task, proxy_assignment
 from nas.latency_cache import LatencyCache
-from nas.ledger import Ledger
+from nas.ledger import TRAINED, Ledger
 from nas.progress import ProgressDisplay
 from nas.quantities import format_quantity
 from nas.ray.cluster import connected, trials_at_once
 from nas.ray.execute import run_search
 from nas.run_folder import RunError, RunFolder, check_new, next_name, without_passwords
+from nas.samplers.results import WarmStart
 from nas.search import Search
 from nas.user_errors import CommandError
+from nas.warm_start import warm_start_of
 from search_space.architecture import Task
 
 MAY_CHANGE_ON_RESUME = ("search.n_trials", "search.finalist_seeds", "search.max_failures")
@@ -68,10 +70,11 @@ def run_search_command(
             run.write_json("task.json", task.model_dump(mode="json"))
             run.write_json("state.json", {"finished": False})
             _announce(console, config, run, resumed=resume)
+            warm_start = warm_start_of(run, config, task, runs)
             try:
-                search = _search(console, config, run, ledger, task, concurrency)
+                search = _search(console, config, run, ledger, task, concurrency, warm_start)
             except KeyboardInterrupt:
-                finished = sum(row.state == "complete" for row in ledger.evaluations("search"))
+                finished = sum(row.state in TRAINED for row in ledger.evaluations("search"))
                 console.print(
                     f"\nstopped: {finished} of {config.search.n_trials} trials are finished and "
                     f"kept; continue with: {_resume_command(config_file, overrides, config, runs)}",
@@ -89,15 +92,23 @@ def _search(
     ledger: Ledger,
     task: Task,
     concurrency: int,
+    warm_start: WarmStart,
 ) -> Search:
     latencies = (
         LatencyCache(run.latency_file, task, config.latency) if config.uses_latency else None
     )
-    search = Search(config, ledger, task, concurrency=concurrency, latencies=latencies)
+    search = Search(
+        config,
+        ledger,
+        task,
+        concurrency=concurrency,
+        latencies=latencies,
+        warm_start=warm_start,
+    )
     with ProgressDisplay(console, search.status) as display:
         run_search(
             search,
-            assignment_of(config, task, config.proxy),
+            proxy_assignment(config, task),
             config.resources,
             concurrency=concurrency,
             on_change=display.update,
@@ -134,7 +145,8 @@ def _check_same_search(run: RunFolder, config: SearchConfig) -> None:
     changed = {
         key: values
         for key, values in differences(run.config(), config).items()
-        if key not in MAY_CHANGE_ON_RESUME and not key.startswith(MAY_CHANGE_SECTIONS)
+        if (key not in MAY_CHANGE_ON_RESUME and not key.startswith(MAY_CHANGE_SECTIONS))
+        or (key == "retrain.batch_size" and config.limits.peak_memory_mb is not None)
     }
     if changed:
         listed = without_passwords(

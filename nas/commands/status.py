@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from nas.commands.frontier import all_candidates
-from nas.ledger import SUFFIXES, ledger_of
+from nas.ledger import SUFFIXES, TRAINED, ledger_of
 from nas.quantities import format_quantity
 from nas.run_folder import RunFolder
 
@@ -31,6 +31,14 @@ def show_status(console: Console, name: str, runs: Path, *, as_json: bool) -> No
         f"  trials: {status['trained']} of {status['wanted']} trained ({trials or 'none yet'})",
         highlight=False,
     )
+    if status["stopped_early"]:
+        stops = status["stopped_early"]
+        places = ", ".join(f"{count} after epoch {epoch}" for epoch, count in stops.items())
+        console.print(
+            f"  stopped early: {sum(stops.values())} ({places}); {status['epochs']:,} of "
+            f"{status['epochs_in_full']:,} epochs trained",
+            highlight=False,
+        )
     console.print(f"  repeats of the front: {status['repeats']}", highlight=False)
     console.print(f"  retrained: {', '.join(status['retrained']) or 'nothing'}", highlight=False)
     console.print(f"  device-hours: {status['gpu_hours']:.3f}", highlight=False)
@@ -54,6 +62,8 @@ def read_status(run: RunFolder) -> dict[str, Any]:
     """A run's state as plain data."""
     config, ledger = ledger_of(run)
     rows = ledger.evaluations("search")
+    trained = [row for row in rows if row.state in TRAINED]
+    stops = Counter(row.stopped_at_epoch for row in trained if row.stopped_at_epoch is not None)
     found = all_candidates(ledger)
     best = max(found, key=lambda candidate: candidate.metrics["val_accuracy"], default=None)
     retrained = ledger.evaluations("retrain")
@@ -62,8 +72,11 @@ def read_status(run: RunFolder) -> dict[str, Any]:
         "name": run.name,
         "state": state,
         "wanted": config.search.n_trials,
-        "trained": sum(row.state in {"complete", "pruned"} for row in rows),
+        "trained": len(trained),
         "trials": dict(Counter("rejected" if row.violation else row.state for row in rows)),
+        "stopped_early": {str(epoch): count for epoch, count in sorted(stops.items())},
+        "epochs": sum(row.epochs for row in trained),
+        "epochs_in_full": len(trained) * config.proxy.epochs,
         "repeats": len(ledger.evaluations("repeats")),
         "retrained": sorted({row.arch_id for row in retrained}),
         "gpu_hours": sum(row.gpu_seconds for kind in SUFFIXES for row in ledger.evaluations(kind))

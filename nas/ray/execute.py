@@ -9,33 +9,18 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
 
 from ray import tune
-from ray.tune.schedulers import FIFOScheduler
 
 from nas.config import ResourceSettings
 from nas.ray.meter import measure_on_cluster
+from nas.ray.schedulers import ToldScheduler, build_scheduler
 from nas.ray.searcher import SearchJobs
 from nas.ray.trainable import Assignment, TrainingTrainable
 from nas.search import Search
 
 WORKER_RETRIES = 1
 """How often a trial is started again after its worker died."""
-
-
-class _DeadWorkers(FIFOScheduler):
-    """Tells the searcher what Tune knows of a worker's death, before it must record it."""
-
-    def __init__(self, searcher: SearchJobs) -> None:
-        super().__init__()
-        self._searcher = searcher
-
-    def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
-        path = trial.error_file
-        if path and Path(path).exists():
-            self._searcher.causes_of_death[trial.trial_id] = Path(path).read_text()
 
 
 def run_search(
@@ -45,11 +30,20 @@ def run_search(
     *,
     concurrency: int,
     on_change: Callable[[], None],
+    trainable: type[TrainingTrainable] = TrainingTrainable,
 ) -> None:
     """Run all of a search's jobs; Ray must be connected.
 
     Where latency counts, batches of proposals are measured between trainings, when the devices
     are idle.
+
+    Args:
+        search: the source of jobs.
+        assignment: what all jobs share.
+        resources: what one job takes.
+        concurrency: how many run at once.
+        on_change: called whenever there may be something new to show.
+        trainable: does a job on its worker; a subclass may evaluate in another way.
 
     Raises:
         NothingFits, TooManyFailures: see :meth:`nas.search.Search.next_job`.
@@ -63,7 +57,7 @@ def run_search(
             )
             on_change()
             continue
-        _run_jobs(search, assignment, resources, concurrency, on_change)
+        _run_jobs(search, assignment, resources, concurrency, on_change, trainable)
 
 
 def _run_jobs(
@@ -72,20 +66,23 @@ def _run_jobs(
     resources: ResourceSettings,
     concurrency: int,
     on_change: Callable[[], None],
+    trainable: type[TrainingTrainable],
 ) -> None:
     """One Tune run, until the search has no more jobs or needs its proposals measured."""
     searcher = SearchJobs(search, on_change)
-    trainable = tune.with_resources(
-        tune.with_parameters(TrainingTrainable, assignment=assignment),
+    scheduler = ToldScheduler(build_scheduler(search.config), searcher)
+    scheduler.replay(search.rung_records())
+    prepared = tune.with_resources(
+        tune.with_parameters(trainable, assignment=assignment),
         {"cpu": resources.cpus_per_trial, "gpu": resources.gpus_per_trial},
     )
     # Tune's own files (not the run's) live on the driver, and only as long as it does.
     with tempfile.TemporaryDirectory(prefix="convattn-tune-") as folder:
         tuner = tune.Tuner(
-            trainable,
+            prepared,
             tune_config=tune.TuneConfig(
                 search_alg=searcher,
-                scheduler=_DeadWorkers(searcher),
+                scheduler=scheduler,
                 num_samples=-1,
                 max_concurrent_trials=concurrency,
                 reuse_actors=True,

@@ -19,7 +19,6 @@ from nas.evaluate import (
     cached_splits,
     chosen,
     curve_row,
-    evaluate,
     traceback_of,
 )
 from nas.ledger import Evaluation, Ledger
@@ -129,15 +128,7 @@ def evaluate_on_cluster(
 def _evaluation(text: str, seed: int, assignment: Assignment) -> EvaluationResult | str:
     torch.set_num_threads(assignment.threads)
     try:
-        *_, result = evaluate(
-            Architecture.from_json(text),
-            cached_splits(assignment.data, assignment.device),
-            assignment.task,
-            assignment.recipe,
-            seed=seed,
-            device=assignment.device,
-            metric=assignment.metric,
-        )
+        *_, result = assignment.evaluation(text, seed)
     except Exception as error:  # noqa: BLE001 (whatever a network raises is its result)
         return traceback_of(error)
     assert isinstance(result, EvaluationResult)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ray.tune.search import Searcher
 
 from nas.evaluate import EvaluationResult
 from nas.search import Job, Search
+
+KEPT_WHEN_STOPPED = ("curve", "gpu_seconds", "worker")
+"""What a trial's last report has of an evaluation's result."""
 
 
 class SearchJobs(Searcher):
@@ -23,6 +26,7 @@ class SearchJobs(Searcher):
         self._on_change = on_change
         self._jobs: dict[str, Job] = {}
         self.error: BaseException | None = None
+        self.stopped: set[str] = set()  # ids of trials that the scheduler stopped
         self.causes_of_death: dict[str, str] = {}  # trial id -> what Tune knows of it
 
     def suggest(  # type: ignore[override]
@@ -44,6 +48,16 @@ class SearchJobs(Searcher):
         self._on_change()
         return {"architecture": job.architecture.canonical_json(), "seed": job.seed}
 
+    def may_be_stopped(self, trial_id: str) -> bool:
+        """Whether a trial is one of the search's own, not a repeat of a finalist."""
+        return self._jobs[trial_id].kind == "search"
+
+    def metrics_at(self, trial_id: str, result: Mapping[str, Any]) -> dict[str, float]:
+        """All metrics of a trial at a point of its curve; none where the result is no such."""
+        if "val_accuracy" not in result:
+            return {}
+        return self._search.metrics_at(self._jobs[trial_id], result["val_accuracy"])
+
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """A point of a curve: time goes on."""
         self._on_change()
@@ -51,7 +65,7 @@ class SearchJobs(Searcher):
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        """Record a trial's result, its traceback, or the death of its worker."""
+        """Record a trial's result, what there is of it if it was stopped, or why it failed."""
         job = self._jobs.pop(trial_id)
         try:
             self._record(job, trial_id, result, error=error)
@@ -68,6 +82,10 @@ class SearchJobs(Searcher):
             self._search.failed_with(job, f"the worker died: {cause}")
         elif "error" in result:
             self._search.failed_with(job, result["error"])
+        elif trial_id in self.stopped:
+            self.stopped.discard(trial_id)
+            found = EvaluationResult({}, *(result[key] for key in KEPT_WHEN_STOPPED))
+            self._search.stopped(job, found, epoch=result["epoch"])
         else:
             self._search.completed(job, EvaluationResult(*result["outcome"]))
 

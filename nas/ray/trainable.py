@@ -17,6 +17,7 @@ from nas.evaluate import (
     evaluate,
     traceback_of,
 )
+from nas.fidelity import FULL, Fidelity
 from search_space.architecture import Architecture, Task
 from trainers import DataConfig, Recipe
 
@@ -25,19 +26,33 @@ class Assignment(NamedTuple):
     """What all trials of a search share; sent to each worker once."""
 
     data: DataConfig
-    task: Task
+    task: Task  # at full fidelity
     recipe: Recipe
     metric: Metric
     device: str
     threads: int
+    fidelity: Fidelity = FULL
+
+    def evaluation(self, architecture: str, seed: int) -> Iterator[Progress | EvaluationResult]:
+        """Train the network of an architecture's JSON; see :func:`nas.evaluate.evaluate`."""
+        yield from evaluate(
+            self.fidelity.network(Architecture.from_json(architecture)),
+            cached_splits(self.data, self.device, self.fidelity),
+            self.fidelity.task(self.task),
+            self.recipe,
+            seed=seed,
+            device=self.device,
+            metric=self.metric,
+        )
 
 
 class TrainingTrainable(tune.Trainable):
     """Trains the architecture in its config; each step ends at a point of the validation curve.
 
     What a training raises is reported, not raised: the actor stays usable for the next trial, and
-    the driver records the traceback. A step's result has ``epoch``, ``epochs``, ``val_accuracy``
-    and, with ``done``, either ``outcome`` or ``error``.
+    the driver records the traceback. A step's result has the fields of
+    :class:`nas.evaluate.Progress` or, with ``done``, either ``outcome`` or ``error``. A training
+    that is stopped in between leaves nothing behind: the next one begins with a new network.
     """
 
     def setup(  # type: ignore[override]
@@ -64,19 +79,11 @@ class TrainingTrainable(tune.Trainable):
             if torch.cuda.is_initialized() and "CUDA" in str(error):
                 raise  # it may have broken the process: Tune starts the trial again in a new one
             return {"done": True, "error": traceback_of(error)}
+        worker = f"node {ray.get_runtime_context().get_node_id()[:12]}"
         if isinstance(found, Progress):
-            return {**found._asdict(), "done": False}
-        found = found._replace(worker=f"node {ray.get_runtime_context().get_node_id()[:12]}")
-        return {"done": True, "outcome": list(found)}  # a list: Tune would flatten a dict
+            return {**found._asdict(), "worker": worker, "done": False}
+        # a list: Tune would flatten a dict
+        return {"done": True, "outcome": list(found._replace(worker=worker))}
 
     def _evaluation(self, config: Mapping[str, Any]) -> Iterator[Progress | EvaluationResult]:
-        shared = self.assignment
-        yield from evaluate(
-            Architecture.from_json(config["architecture"]),
-            cached_splits(shared.data, shared.device),
-            shared.task,
-            shared.recipe,
-            seed=config["seed"],
-            device=shared.device,
-            metric=shared.metric,
-        )
+        yield from self.assignment.evaluation(config["architecture"], config["seed"])

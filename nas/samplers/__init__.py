@@ -11,18 +11,23 @@ import numpy as np
 import optuna
 from optuna.samplers import BaseSampler
 
-from nas.constraints import Limits, Rejections
-from nas.samplers.architecture_sampler import ArchitectureSampler, Told
+from nas.constraints import Rejections
+from nas.samplers.aging_evolution import AgingEvolutionSampler
+from nas.samplers.architecture_sampler import ArchitectureSampler
+from nas.samplers.choice_space import Candidate, ChoiceSpace, KnownCosts
+from nas.samplers.grid import GridSampler
 from nas.samplers.pareto_local_search import ParetoLocalSearchSampler
+from nas.samplers.predictor_guided import PredictorGuidedSampler
 from nas.samplers.random_search import RandomSampler
-from search_space.architecture import Architecture
-from search_space.cost import Costs
+from nas.samplers.results import Told
 from search_space.reading import DescriptionError
-from search_space.space import SearchSpace
 
 ARCHITECTURE_SAMPLERS: dict[str, type[ArchitectureSampler]] = {
+    "default": PredictorGuidedSampler,
     "pareto_local_search": ParetoLocalSearchSampler,
+    "aging_evolution": AgingEvolutionSampler,
     "random": RandomSampler,
+    "grid": GridSampler,
 }
 """This project's: they know every candidate's exact cost, and never repeat one."""
 
@@ -41,12 +46,15 @@ PROPOSAL_STREAM = 0x5A3
 def build_sampler(
     name: str,
     options: Mapping[str, Any],
-    space: SearchSpace,
+    space: ChoiceSpace,
     *,
-    costs: Callable[[Architecture], Costs],
-    limits: Limits,
-    seed: int,
-    rejections: Rejections,
+    costs: KnownCosts | None = None,
+    objectives: Sequence[str] = (),
+    limits: Mapping[str, float] | None = None,
+    first: Sequence[Candidate] = (),
+    earlier: Sequence[Told] = (),
+    seed: int = 0,
+    rejections: Rejections | None = None,
 ) -> Callable[[int], BaseSampler]:
     """From a proposal's number to the sampler that makes it.
 
@@ -74,7 +82,10 @@ def build_sampler(
             return ARCHITECTURE_SAMPLERS[name](
                 space,
                 costs=costs,
+                objectives=objectives,
                 limits=limits,
+                first=first,
+                earlier=earlier,
                 seed=seed,
                 rejections=rejections,
                 **options,
@@ -83,16 +94,16 @@ def build_sampler(
         return OPTUNA_SAMPLERS[name](seed=int(entropy.generate_state(1)[0]), **options)
 
     try:
-        first = make(0)
+        sampler = make(0)
     except (TypeError, ValueError) as error:
         raise _wrong(f"sampler.options: {name!r} does not take them: {error}") from error
-    return (lambda number: first) if name in ARCHITECTURE_SAMPLERS else make
+    return (lambda number: sampler) if name in ARCHITECTURE_SAMPLERS else make
 
 
 def _option_names(name: str) -> list[str]:
     """What a sampler's constructor takes beside what :func:`build_sampler` gives it."""
     sampler = ARCHITECTURE_SAMPLERS.get(name) or OPTUNA_SAMPLERS[name]
-    given = {"space", "costs", "limits", "seed", "rejections"}
+    given = {"space", "costs", "objectives", "limits", "first", "earlier", "seed", "rejections"}
     parameters = inspect.signature(sampler).parameters.values()
     kinds = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     return [p.name for p in parameters if p.kind in kinds and p.name not in given]
@@ -111,9 +122,11 @@ __all__ = [
     "ARCHITECTURE_SAMPLERS",
     "OPTUNA_SAMPLERS",
     "SAMPLERS",
+    "AgingEvolutionSampler",
     "ArchitectureSampler",
+    "GridSampler",
     "ParetoLocalSearchSampler",
+    "PredictorGuidedSampler",
     "RandomSampler",
-    "Told",
     "build_sampler",
 ]

@@ -1,15 +1,16 @@
 """What this project's samplers have in common: whole architectures, exact costs, no repeats.
 
 They are Optuna samplers, and work in any Optuna study whose trials suggest a space's parameters
-by name (``SearchSpace.walk``). Each proposal's randomness derives from (seed, trial number), so a
-study that is resumed never replays one.
+by name (``walk``). Each proposal's randomness derives from (seed, trial number), so a study that
+is resumed never replays one.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from optuna.distributions import BaseDistribution, CategoricalDistribution
@@ -17,11 +18,10 @@ from optuna.samplers import BaseSampler
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from nas.constraints import Limits, NothingFits, Rejections, SpaceExhausted
+from nas.constraints import NothingFits, Rejections, SpaceExhausted, describe_limits
 from nas.quantities import format_quantity
-from search_space.architecture import Architecture
-from search_space.cost import Costs
-from search_space.space import SearchSpace
+from nas.samplers.choice_space import Candidate, ChoiceSpace, KnownCosts, NoCosts
+from nas.samplers.results import Results, Stopped, Told
 
 DRAWS = 2000
 """Architectures drawn before a sampler gives up on finding one that fits and is new."""
@@ -30,80 +30,77 @@ ENUMERABLE = 20_000
 """Spaces up to this size are walked through whole when draws find nothing new."""
 
 
-class Told(NamedTuple):
-    """A finished trial of full fidelity, as a sampler sees it."""
-
-    architecture: Architecture
-    losses: tuple[float, ...]  # one an objective, smaller is better
-
-
 class ArchitectureSampler(BaseSampler):
     """Proposes architectures of ``space`` that fit the limits and were not proposed before.
 
     Args:
         space: the search space.
-        costs: the exact cost of an architecture.
-        limits: hard limits; those on latency are not known here and are left to the caller.
+        costs: what is known exactly of every architecture.
+        objectives: the names of the study's objectives; those among ``costs.names`` are known.
+        limits: hard upper limits, inclusive, by name; of costs, or of quantities that the caller
+            measures (a trial's user attribute ``metrics`` or ``violation`` has the value by name).
+        first: architectures that are proposed before any other, as far as they fit.
+        earlier: results of other studies that count as if they were this one's; what they are of
+            may be proposed again.
         seed: of all randomness.
         rejections: added to for every candidate that a limit turned away.
     """
 
     def __init__(
         self,
-        space: SearchSpace,
+        space: ChoiceSpace,
         *,
-        costs: Callable[[Architecture], Costs],
-        limits: Limits | None = None,
+        costs: KnownCosts | None = None,
+        objectives: Sequence[str] = (),
+        limits: Mapping[str, float] | None = None,
+        first: Sequence[Candidate] = (),
+        earlier: Sequence[Told] = (),
         seed: int = 0,
         rejections: Rejections | None = None,
     ) -> None:
         self.space = space
-        self.costs = costs
-        self.limits = limits or Limits()
+        self.costs = costs or NoCosts()
+        self.objectives = tuple(objectives)
+        limits = dict(limits or {})
+        self.limits = {name: limits[name] for name in self.costs.names if name in limits}
+        self.measured_limits = {n: v for n, v in limits.items() if n not in self.limits}
+        self.first = tuple(first)
+        self.earlier = tuple(earlier)
         self.seed = seed
         self.rejections = rejections or Rejections()
-        self._read: dict[frozenset[tuple[str, Any]], Architecture] = {}  # by a trial's params
+        self._read: dict[frozenset[tuple[str, Any]], Candidate] = {}  # by a trial's params
+        self._vectors: dict[Candidate, np.ndarray] = {}
+        self._known_costs: dict[Candidate, Mapping[str, float]] = {}
 
     @abstractmethod
-    def propose(
-        self, told: list[Told], proposed: set[Architecture], rng: np.random.Generator
-    ) -> Architecture:
-        """An architecture that fits and is not among ``proposed``.
+    def propose(self, results: Results, rng: np.random.Generator) -> Candidate:
+        """An architecture that fits and is not among ``results.proposed``.
 
         Args:
-            told: finished trials, by number.
-            proposed: every architecture proposed so far, whatever became of it.
+            results: what is known so far.
             rng: this proposal's randomness.
 
         Raises:
             NothingFits: no architecture within the limits was found.
-            SpaceExhausted: all that were found are among ``proposed``.
+            SpaceExhausted: all that were found were proposed before.
         """
 
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
         """Every parameter of the space, active or not: a proposal uses those that it needs."""
-        return {p.name: CategoricalDistribution(p.choices) for p in self.space.parameters}
+        return self._distributions
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """The values of the proposal's active parameters."""
-        told, proposed = [], set()
-        signs = [-1 if d == StudyDirection.MAXIMIZE else 1 for d in study.directions]
-        for other in study.get_trials(deepcopy=False):
-            if other.number == trial.number or not other.params:
-                continue
-            architecture = self._architecture(other)
-            if architecture is None:
-                continue
-            proposed.add(architecture)
-            if other.state == TrialState.COMPLETE:
-                losses = tuple(s * v for s, v in zip(signs, other.values, strict=True))
-                told.append(Told(architecture, losses))
+        results = self._results(study, trial.number)
         rng = np.random.default_rng([self.seed, trial.number])
-        return dict(self.space.params_of(self.propose(told, proposed, rng)))
+        for architecture in self.first:
+            if architecture not in results.proposed and self.fits(architecture):
+                return dict(self.space.params_of(architecture))
+        return dict(self.space.params_of(self.propose(results, rng)))
 
     def sample_independent(
         self,
@@ -119,14 +116,34 @@ class ArchitectureSampler(BaseSampler):
         """
         raise ValueError(f"{param_name!r} is not a parameter of the space {self.space.name!r}")
 
-    def fits(self, architecture: Architecture) -> bool:
+    def costs_of(self, architecture: Candidate) -> Mapping[str, float]:
+        """The known costs by name."""
+        if architecture not in self._known_costs:
+            self._known_costs[architecture] = self.costs.of(architecture)
+        return self._known_costs[architecture]
+
+    def vectors_of(self, architectures: Sequence[Candidate]) -> np.ndarray:
+        """Their vectors ``[N, P]``."""
+        for architecture in architectures:
+            if architecture not in self._vectors:
+                self._vectors[architecture] = self.space.encode(architecture)
+        return np.array([self._vectors[architecture] for architecture in architectures])
+
+    def violations(self, architecture: Candidate) -> dict[str, float]:
+        """The limits that ``architecture`` exceeds, with its values."""
+        if not self.limits:
+            return {}
+        costs = self.costs_of(architecture)
+        return {name: costs[name] for name, limit in self.limits.items() if costs[name] > limit}
+
+    def fits(self, architecture: Candidate) -> bool:
         """Whether ``architecture`` is within the limits; noted among the rejections if not."""
-        violations = self.limits.static_violations(self.costs(architecture))
+        violations = self.violations(architecture)
         if violations:
-            self.rejections.add(architecture.arch_id, violations)
+            self.rejections.add(label_of(architecture), violations)
         return not violations
 
-    def draw(self, proposed: set[Architecture], rng: np.random.Generator) -> Architecture:
+    def draw(self, proposed: set[Candidate], rng: np.random.Generator) -> Candidate:
         """A random architecture that fits and is new.
 
         Raises:
@@ -153,16 +170,50 @@ class ArchitectureSampler(BaseSampler):
                 return left[rng.integers(len(left))]
         if proposed:
             raise SpaceExhausted(
-                f"no new architecture of {self.space.name!r} within the limits ({self.limits}) "
-                f"was found in {DRAWS:,} draws; {len(proposed):,} were proposed before"
+                f"no new architecture of {self.space.name!r} within the limits "
+                f"({describe_limits(self.limits)}) was found in {DRAWS:,} draws; "
+                f"{len(proposed):,} were proposed before"
             )
         smallest: dict[str, float] = {}
         for candidate in tried:
-            for name, value in self.limits.static_violations(self.costs(candidate)).items():
+            for name, value in self.violations(candidate).items():
                 smallest[name] = min(value, smallest.get(name, value))
         raise nothing_fits(self.space, self.limits, len(tried), smallest)
 
-    def _architecture(self, trial: FrozenTrial) -> Architecture | None:
+    @cached_property
+    def _distributions(self) -> dict[str, BaseDistribution]:
+        return {p.name: CategoricalDistribution(p.choices) for p in self.space.parameters}
+
+    def _results(self, study: Study, number: int) -> Results:
+        """What is known before trial ``number``."""
+        signs = [-1 if d == StudyDirection.MAXIMIZE else 1 for d in study.directions]
+        results = Results(told=list(self.earlier))
+        for trial in study.get_trials(deepcopy=False):
+            if trial.number == number or not trial.params:
+                continue
+            architecture = self._architecture(trial)
+            if architecture is None:
+                continue
+            results.proposed.add(architecture)
+            if trial.state == TrialState.RUNNING:
+                results.pending.append(architecture)
+            elif trial.state == TrialState.FAIL:
+                violation = trial.user_attrs.get("violation", {})
+                over = {n: v for n, v in violation.items() if n in self.measured_limits}
+                if over:
+                    results.turned_away.append((architecture, over))
+            else:
+                curve = {e: signs[0] * v for e, v in trial.intermediate_values.items()}
+                if trial.state == TrialState.PRUNED:
+                    results.stopped.append(Stopped(architecture, curve))
+                    continue
+                losses = tuple(s * v for s, v in zip(signs, trial.values, strict=True))
+                metrics = trial.user_attrs.get("metrics", {}) if self.measured_limits else {}
+                measured = {n: metrics[n] for n in self.measured_limits if n in metrics}
+                results.told.append(Told(architecture, losses, curve, measured))
+        return results
+
+    def _architecture(self, trial: FrozenTrial) -> Candidate | None:
         """A trial's architecture; None while, or because, not all parameters were chosen."""
         params = frozenset(trial.params.items())
         if params not in self._read:
@@ -173,8 +224,13 @@ class ArchitectureSampler(BaseSampler):
         return self._read[params]
 
 
+def label_of(architecture: Candidate) -> str:
+    """What a candidate is called in records: its ``arch_id``, or else its values."""
+    return str(getattr(architecture, "arch_id", architecture))
+
+
 def nothing_fits(
-    space: SearchSpace, limits: Limits, tried: int, smallest: Mapping[str, float]
+    space: ChoiceSpace, limits: Mapping[str, float], tried: int, smallest: Mapping[str, float]
 ) -> NothingFits:
     """The error that says how many architectures were tried, and the smallest cost seen."""
     seen = ", ".join(
@@ -182,6 +238,6 @@ def nothing_fits(
         for name, value in smallest.items()
     )
     return NothingFits(
-        f"no architecture of {space.name!r} fits the limits ({limits}): "
+        f"no architecture of {space.name!r} fits the limits ({describe_limits(limits)}): "
         f"{tried:,} were tried, {seen}"
     )

@@ -14,9 +14,13 @@ class HistoryStudy(optuna.Study):
 
     With it a search is reproducible on several workers: proposal n sees the results of proposals
     before n - concurrency alone, however fast the others were. None hides nothing.
+
+    ``curves_of_stopped`` False hides the curves of pruned trials: where there are several
+    objectives, Optuna's TPE ranks pruned trials last without curves, and raises with them.
     """
 
     results_before: int | None = None
+    curves_of_stopped = True
 
     # All of Optuna's samplers read trials through this one method (Study.best_trial does not).
     def _get_trials(
@@ -28,7 +32,17 @@ class HistoryStudy(optuna.Study):
         trials = super()._get_trials(deepcopy=deepcopy, states=None, use_cache=use_cache)
         if self.results_before is not None:
             trials = [self._as_seen(trial, self.results_before) for trial in trials]
+        if not self.curves_of_stopped:
+            trials = [self._without_curve(trial) for trial in trials]
         return [trial for trial in trials if states is None or trial.state in states]
+
+    @staticmethod
+    def _without_curve(trial: FrozenTrial) -> FrozenTrial:
+        if trial.state != TrialState.PRUNED:
+            return trial
+        seen = copy.copy(trial)
+        seen.intermediate_values = {}
+        return seen
 
     @staticmethod
     def _as_seen(trial: FrozenTrial, results_before: int) -> FrozenTrial:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from nas.samplers.architecture_sampler import ArchitectureSampler, Told
-from search_space.architecture import Architecture
+from nas.samplers.architecture_sampler import ArchitectureSampler
+from nas.samplers.choice_space import Candidate
+from nas.samplers.results import Results
 
 
 class RandomSampler(ArchitectureSampler):
-    """Draws from the space (``SearchSpace.sample``) until a new architecture fits."""
+    """Draws from the space (``sample``) until a new architecture fits."""
 
-    def propose(
-        self, told: list[Told], proposed: set[Architecture], rng: np.random.Generator
-    ) -> Architecture:
+    def propose(self, results: Results, rng: np.random.Generator) -> Candidate:
         """See :meth:`ArchitectureSampler.propose`."""
-        return self.draw(proposed, rng)
+        return self.draw(results.proposed, rng)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
+from collections import deque
 from pathlib import Path
 from typing import Literal
 
@@ -14,10 +15,17 @@ from pydantic import Field
 from torch import nn
 
 from search_space.attention import record_calls
+from search_space.cost.core_speed import CoreSpeed
 from search_space.values import Value
 
 CONTENDED_CPU_SHARE = 0.9
 """Below this share of the wall time spent computing, something else was using the cores."""
+
+LONGEST_ATTEMPT_SECONDS = 60.0
+"""On a CPU, passes are timed until enough were not slowed, but no longer than this."""
+
+PASSES_KEPT = 20
+"""For each repeat, so many of the latest passes are looked through for those that count."""
 
 CONTENDED_GPU_SPREAD = 0.2
 """Above this interquartile range, as a share of the median, something else was using the GPU."""
@@ -43,7 +51,7 @@ class LatencySettings(Value):
 class Latency(Value):
     """A measurement and all that it depends on; records of different devices do not compare."""
 
-    latency_ms: float  # median of the repeats, for the whole batch
+    latency_ms: float  # median of the repeats that count, for the whole batch
     spread_ms: float  # interquartile range
     repeats: int
     device: str  # the hardware's own name
@@ -60,21 +68,29 @@ class DeviceBusy(RuntimeError):
 
 
 def measure_latency(
-    model: nn.Module, input_shape: tuple[int, int, int], settings: LatencySettings
+    model: nn.Module,
+    input_shape: tuple[int, int, int],
+    settings: LatencySettings,
+    core: CoreSpeed | None = None,
 ) -> Latency:
     """The median time of a forward pass, with the device to itself.
+
+    On a CPU, passes during which the core was slowed from outside do not count, and are repeated
+    (:mod:`search_space.cost.core_speed`).
 
     Args:
         model: maps ``[batch_size, *input_shape]`` to anything; left in evaluation mode on the
             device.
         input_shape: (channels, height, width), pixels.
         settings: device, batch, threads, precision, warm-up and repeats.
+        core: what is known of the core's speed; give the same one to measurements in a row.
 
     Raises:
         ValueError: there is no such device.
         DeviceBusy: in each of 5 attempts something else was running on the device, so that no
             honest figure can be given.
     """
+    core = core or CoreSpeed()
     hardware = device_name(settings.device)  # first: it says what is wrong with the name
     device, dtype = torch.device(settings.device), getattr(torch, settings.dtype)
     model = model.eval().to(device, dtype)
@@ -84,7 +100,11 @@ def measure_latency(
     try:
         backend = _backend(model, images)
         for attempt in range(1, ATTEMPTS + 1):
-            seconds, busy = _attempt(model, images, settings)
+            seconds, busy = (
+                _attempt_on_gpu(model, images, settings)
+                if device.type == "cuda"
+                else _attempt_on_cpu(model, images, settings, core)
+            )
             if not busy:
                 break
             if attempt == ATTEMPTS:
@@ -137,32 +157,55 @@ def device_name(device: str) -> str:
     return platform.processor() or platform.machine()
 
 
-def _attempt(
+def _attempt_on_cpu(
+    model: nn.Module, images: torch.Tensor, settings: LatencySettings, core: CoreSpeed
+) -> tuple[list[float], str]:
+    """The seconds of the repeats, and by what sign the device was busy ("" if it was not)."""
+    # Seconds of the latest passes, each with those of the slower probe beside it.
+    passes: deque[tuple[float, float]] = deque(maxlen=PASSES_KEPT * settings.repeats)
+    computing = total = 0.0
+    with torch.inference_mode():
+        for _ in range(settings.warmup):
+            model(images)
+        timer = Timer()
+        before = core.probe()
+        while total < LONGEST_ATTEMPT_SECONDS:
+            for _ in range(settings.repeats):
+                started = time.thread_time()
+                timer.reset()
+                model(images)
+                seconds = timer.seconds()
+                computing += time.thread_time() - started
+                total += seconds
+                after = core.probe()
+                passes.append((seconds, max(before, after)))
+                before = after
+            share = computing / total
+            if share < CONTENDED_CPU_SHARE:
+                return [], f"the process had the CPU for only {share:.0%} of the time"
+            undisturbed = [taken for taken, probe in passes if not core.is_slowed(probe)]
+            if len(undisturbed) >= settings.repeats:
+                return undisturbed[: settings.repeats], ""
+    slowed = 1 - len(undisturbed) / len(passes)
+    return [], f"{slowed:.0%} of the passes were slowed from outside of the process"
+
+
+def _attempt_on_gpu(
     model: nn.Module, images: torch.Tensor, settings: LatencySettings
 ) -> tuple[list[float], str]:
-    """The repeats' seconds, and by what sign the device was busy ("" if it was not)."""
-    on_gpu = images.device.type == "cuda"
+    """Likewise, where times that vary much are the sign."""
     seconds: list[float] = []
-    computing = 0.0
     with torch.inference_mode():
         for _ in range(settings.warmup):
             model(images)
         timer = Timer()
         for _ in range(settings.repeats):
-            if on_gpu:
-                torch.cuda.synchronize(images.device)
-            started = time.thread_time()
+            torch.cuda.synchronize(images.device)
             timer.reset()
             model(images)
-            if on_gpu:
-                torch.cuda.synchronize(images.device)
+            torch.cuda.synchronize(images.device)
             seconds.append(timer.seconds())
-            computing += time.thread_time() - started
-    if on_gpu:
-        low, median, high = np.percentile(seconds, [25, 50, 75])
-        spread = float((high - low) / median)
-        busy = spread > CONTENDED_GPU_SPREAD
-        return seconds, f"times varied by {spread:.0%} of their median" if busy else ""
-    share = computing / sum(seconds)
-    busy = share < CONTENDED_CPU_SHARE
-    return seconds, f"the process had the CPU for only {share:.0%} of the time" if busy else ""
+    low, median, high = np.percentile(seconds, [25, 50, 75])
+    spread = float((high - low) / median)
+    busy = spread > CONTENDED_GPU_SPREAD
+    return seconds, f"times varied by {spread:.0%} of their median" if busy else ""

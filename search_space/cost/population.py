@@ -10,6 +10,7 @@ Legend: N architectures, P parameters of the space.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import partial
 from math import prod
@@ -22,11 +23,12 @@ from search_space.architecture import Task
 from search_space.counts import FLOAT_BYTES, NO_BYTES, NOTHING, strided
 from search_space.networks.ending import Ending, ending_bytes, ending_counts
 from search_space.networks.network import BLOCK_FORMS
-from search_space.networks.plan import plan_block
+from search_space.networks.parts import StemPlan
+from search_space.networks.plan import BlockPlan, plan_block
 from search_space.primitives import Stem
 from search_space.space import INACTIVE, SearchSpace
 
-Row = tuple[int, ...]
+Row = tuple[float, ...]
 Point = Sequence[int]
 
 LARGEST_CODE = 2**62
@@ -42,8 +44,8 @@ class PopulationColumns(NamedTuple):
     peak_memory_bytes: np.ndarray
 
 
-class PopulationCosts:
-    """Costs of the architectures of a space on a task, many at a time.
+class PopulationRows(ABC):
+    """What the parts of each of N architectures are worth, as rows of numbers; see the subclasses.
 
     What has been worked out is kept, so that later populations are faster.
     """
@@ -54,16 +56,27 @@ class PopulationCosts:
         self._known: dict[str, dict[tuple[int, ...], Row]] = {}
         self._map_numbers: dict[tuple[int, int], int] = {}
 
-    def __call__(self, vectors: np.ndarray) -> PopulationColumns:
-        """The costs of ``vectors``, integers ``[N, P]``, each row as ``space.encode`` gives it.
+    @abstractmethod
+    def stem_row(self, stem: StemPlan) -> Row:
+        """Of a stem."""
+
+    @abstractmethod
+    def blocks_row(self, blocks: Sequence[BlockPlan]) -> Row:
+        """Of the blocks of a place together."""
+
+    @abstractmethod
+    def ending_row(self, ending: Ending) -> Row:
+        """Of an ending."""
+
+    def rows(self, vectors: np.ndarray) -> list[list[np.ndarray]]:
+        """The rows ``[N, ...]`` of stem, places of each stage, and ending: a list for each part.
+
+        Args:
+            vectors: integers ``[N, P]``, N at least 1, as ``space.checked`` gives them.
 
         Raises:
-            ValueError: not P columns, an active choice out of its range, or an architecture that
-                cannot take the task's images.
+            ValueError: an architecture cannot take the task's images.
         """
-        vectors = self.space.checked(vectors)
-        if not len(vectors):
-            return PopulationColumns(*np.zeros((4, 0), dtype=np.int64))
         layout = self.space.layout
         # Of what the stem decides, later stages see its map alone (and the first its width).
         maps = self._gather("map", vectors, layout.stem.parameters, self._map_row)[:, 0]
@@ -86,20 +99,7 @@ class PopulationCosts:
             )
             incoming = _given(place.width_parameter)
         groups.append([self._gather("ending", vectors, incoming, self._ending_row, maps)])
-        return self._sum(groups)
-
-    def _sum(self, groups: list[list[np.ndarray]]) -> PopulationColumns:
-        """Add up rows of (params, macs, activations, saved, transient), stage after stage."""
-        counts = sum(row[:, :3] for group in groups for row in group)
-        assert isinstance(counts, np.ndarray)
-        kept = np.full(len(counts), FLOAT_BYTES * prod(self.task.input_shape))
-        peak = kept
-        for group in groups:
-            kept = kept + sum(row[:, 3] for row in group)
-            transient = np.max([row[:, 4] for row in group], axis=0)
-            peak = np.maximum(peak, kept + transient)
-        params, macs, activations = counts.T
-        return PopulationColumns(params, macs, activations, peak)
+        return groups
 
     def _gather(
         self,
@@ -131,7 +131,7 @@ class PopulationCosts:
             if key not in known:
                 known[key] = work_out(vectors[row].tolist())
             rows.append(known[key])
-        return np.array(rows, dtype=np.int64)[inverse]
+        return np.array(rows)[inverse]
 
     def _stem(self, point: Point) -> Stem:
         stem = self.space.layout.stem.value(point)
@@ -156,23 +156,21 @@ class PopulationCosts:
         return (self._map_numbers.setdefault(self._map(point, 0), len(self._map_numbers)),)
 
     def _stem_row(self, point: Point) -> Row:
-        image = (self.task.input_shape[0], self.task.input_shape[1:])
-        stem = self._stem(point)
-        return (*stem.counts(*image), *stem.training_bytes(*image))
+        channels, *hw = self.task.input_shape
+        return self.stem_row(StemPlan(self._stem(point), channels, (hw[0], hw[1])))
 
     def _slot_row(self, number: int, slot: Slot, point: Point) -> Row:
         """The blocks of a place together."""
         place = self.space.layout.stages[number]
-        counts, kept = NOTHING, NO_BYTES
         channels, hw = self._channels(point, number), self._map(point, number)
         stage = place.stage(point, channels)
-        for index in range(len(stage.blocks)):
-            if place.slot(index) is slot:
-                block = plan_block(self.space.config, stage, index, channels, hw)
-                form = BLOCK_FORMS[block.family]
-                counts += form.counts(block)
-                kept = kept.then(form.training_bytes(block))
-        return (*counts, *kept)
+        return self.blocks_row(
+            [
+                plan_block(self.space.config, stage, index, channels, hw)
+                for index in range(len(stage.blocks))
+                if place.slot(index) is slot
+            ]
+        )
 
     def _ending_row(self, point: Point) -> Row:
         stages = len(self.space.layout.stages)
@@ -184,6 +182,50 @@ class PopulationCosts:
             config.head,
             self.task.classes,
         )
+        return self.ending_row(ending)
+
+
+class PopulationCosts(PopulationRows):
+    """Costs of the architectures of a space on a task, many at a time."""
+
+    def __call__(self, vectors: np.ndarray) -> PopulationColumns:
+        """The costs of ``vectors``, integers ``[N, P]``, each row as ``space.encode`` gives it.
+
+        Raises:
+            ValueError: not P columns, an active choice out of its range, or an architecture that
+                cannot take the task's images.
+        """
+        vectors = self.space.checked(vectors)
+        if not len(vectors):
+            return PopulationColumns(*np.zeros((4, 0), dtype=np.int64))
+        groups = self.rows(vectors)
+        counts = sum(row[:, :3] for group in groups for row in group)
+        assert isinstance(counts, np.ndarray)
+        kept = np.full(len(counts), FLOAT_BYTES * prod(self.task.input_shape))
+        peak = kept
+        for group in groups:
+            kept = kept + sum(row[:, 3] for row in group)
+            transient = np.max([row[:, 4] for row in group], axis=0)
+            peak = np.maximum(peak, kept + transient)
+        params, macs, activations = counts.T
+        return PopulationColumns(params, macs, activations, peak)
+
+    def stem_row(self, stem: StemPlan) -> Row:
+        """(params, macs, activations, saved, transient); likewise of the others."""
+        seen = (stem.in_channels, stem.input_hw)
+        return (*stem.stem.counts(*seen), *stem.stem.training_bytes(*seen))
+
+    def blocks_row(self, blocks: Sequence[BlockPlan]) -> Row:
+        """See :meth:`stem_row`."""
+        counts, kept = NOTHING, NO_BYTES
+        for block in blocks:
+            form = BLOCK_FORMS[block.family]
+            counts += form.counts(block)
+            kept = kept.then(form.training_bytes(block))
+        return (*counts, *kept)
+
+    def ending_row(self, ending: Ending) -> Row:
+        """See :meth:`stem_row`."""
         return (*sum(ending_counts(ending), NOTHING), *ending_bytes(ending))
 
 

@@ -67,7 +67,7 @@ def choose_splits(
                 f"validation_images={validation_images}, test_images={test_images}; "
                 f"unused before this choice: {available})"
             )
-        chosen, pools[source] = _stratified(pool, labels[source], count, split_seed, name, part)
+        chosen, pools[source] = stratified(pool, labels[source], count, split_seed, name, part)
         return Choice(source, np.sort(chosen))
 
     test = choose("test", test_images, 1 / 5)
@@ -83,10 +83,22 @@ def choose_splits(
     return {"train": train, "validation": validation, "test": test}
 
 
-def _stratified(
+def stratified(
     pool: Indices, labels: npt.NDArray[np.int64], count: int, seed: int, name: str, part: Part
 ) -> tuple[Indices, Indices]:
-    """``count`` of ``pool`` with the classes in proportion, and the rest."""
+    """``count`` of ``pool`` with the classes in proportion, and the rest, in random order.
+
+    Args:
+        pool: int64 [M], positions in ``labels``.
+        labels: int64 [N].
+        count: at most M.
+        seed: of the choice.
+        name: of the data set, for messages.
+        part: what is chosen, for messages.
+
+    Raises:
+        DataError: too few, or too few left, to hold every class.
+    """
     from sklearn.model_selection import train_test_split  # noqa: PLC0415 (slow to import)
 
     if count == 0:

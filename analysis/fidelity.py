@@ -1,0 +1,115 @@
+"""How well a cheap evaluation ranks architectures: rank correlations with a dearer one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from nas.front import Candidate
+from nas.ledger import Evaluation
+
+LEAST_RANKED = 3
+"""Architectures from which on a rank correlation says anything."""
+
+
+class RankCorrelation(NamedTuple):
+    """Of two accuracies of the same architectures; 1 is the same order, -1 the opposite one."""
+
+    kendall_tau: float | None  # tau-b, which allows for ties; None where all of one are equal
+    spearman_rho: float | None
+    n: int
+
+
+class Compared(NamedTuple):
+    """One architecture, evaluated as a proxy and trained in full."""
+
+    proxy: Candidate
+    full: Candidate
+
+
+def rank_correlation(first: Sequence[float], second: Sequence[float]) -> RankCorrelation:
+    """Kendall's tau-b and Spearman's rho.
+
+    Args:
+        first: [N], one a architecture.
+        second: [N], in the same order.
+
+    Raises:
+        ValueError: fewer than three, or not as many of both.
+    """
+    from scipy import stats  # noqa: PLC0415 (slow to import)
+
+    if len(first) != len(second) or len(first) < LEAST_RANKED:
+        raise ValueError(
+            f"a rank correlation needs {LEAST_RANKED} pairs or more, got {len(first)} and "
+            f"{len(second)} values"
+        )
+    if np.ptp(first) == 0 or np.ptp(second) == 0:
+        return RankCorrelation(None, None, len(first))
+    return RankCorrelation(
+        float(stats.kendalltau(first, second).statistic),
+        float(stats.spearmanr(first, second).statistic),
+        len(first),
+    )
+
+
+def compared(proxies: Iterable[Candidate], trainings: Iterable[Candidate]) -> list[Compared]:
+    """The architectures that both have, the best in full first."""
+    proxy_of = {candidate.architecture: candidate for candidate in proxies}
+    pairs = [Compared(proxy_of[c.architecture], c) for c in trainings if c.architecture in proxy_of]
+    return sorted(pairs, key=lambda pair: -pair.full.metrics["val_accuracy"])
+
+
+def proxy_correlation(pairs: Sequence[Compared], full_metric: str) -> RankCorrelation:
+    """Between the proxies' val_accuracy and ``full_metric`` of the full trainings.
+
+    Raises:
+        ValueError: fewer than three pairs.
+    """
+    return rank_correlation(
+        [pair.proxy.metrics["val_accuracy"] for pair in pairs],
+        [pair.full.metrics[full_metric] for pair in pairs],
+    )
+
+
+def epoch_correlations(
+    evaluations: Iterable[Evaluation], epochs: Sequence[int]
+) -> dict[int, RankCorrelation]:
+    """Between val_accuracy after each of ``epochs`` and at the end, over complete evaluations.
+
+    An epoch that fewer than three of them have on their curves is left out.
+    """
+    complete = [row for row in evaluations if row.state == "complete"]
+    found = {}
+    for epoch in epochs:
+        pairs = [
+            (point["val_accuracy"], row.metrics["val_accuracy"])
+            for row in complete
+            for point in row.curve
+            if point["epoch"] == epoch and point["val_accuracy"] is not None
+        ]
+        if len(pairs) >= LEAST_RANKED:
+            early, last = zip(*pairs, strict=True)
+            found[epoch] = rank_correlation(early, last)
+    return found
+
+
+def comparison_json(pairs: Sequence[Compared]) -> list[dict[str, Any]]:
+    """The pairs as plain data, accuracies and errors as fractions."""
+    return [
+        {
+            "arch_id": full.arch_id,
+            "description": str(full.architecture),
+            "params": proxy.metrics["params"],
+            "proxy_val_accuracy": proxy.metrics["val_accuracy"],
+            "proxy_standard_error": proxy.standard_error,
+            "proxy_n": proxy.n,
+            "full_val_accuracy": full.metrics["val_accuracy"],
+            "full_standard_error": full.standard_error,
+            "test_accuracy": full.metrics["test_accuracy"],
+            "full_n": full.n,
+        }
+        for proxy, full in pairs
+    ]

@@ -1,0 +1,72 @@
+"""A picture of proxy against full accuracy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from analysis.appearance import FAINT_INK, FAMILIES, INK, dominant_primitive, markings
+from analysis.fidelity import Compared, proxy_correlation
+from analysis.plot import DOTS_PER_INCH, save_png, style_axes
+
+
+def plot_fidelity_png(path: Path | str, pairs: Sequence[Compared], *, name: str) -> None:
+    """Draw each architecture's full validation accuracy over its proxy's, with standard errors.
+
+    Args:
+        path: the PNG to write; an existing file is replaced.
+        pairs: three or more.
+        name: of the run, for the title.
+
+    Raises:
+        ValueError: fewer than three pairs.
+        OSError: ``path`` cannot be written.
+    """
+    from matplotlib.figure import Figure  # noqa: PLC0415
+    from matplotlib.layout_engine import ConstrainedLayoutEngine  # noqa: PLC0415
+
+    found = proxy_correlation(pairs, "val_accuracy")
+    figure = Figure(
+        figsize=(6.4, 5.6),
+        dpi=DOTS_PER_INCH,
+        layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.07),  # inches
+    )
+    axes = figure.add_subplot()
+    style_axes(axes)
+    title = f"{name}: proxy and full accuracy of {found.n} architectures"
+    axes.set_title(title, loc="left", fontsize=12, fontweight="bold", color=INK, pad=10)
+    for family, marking in markings(pair.full for pair in pairs).items():
+        shown = [pair for pair in pairs if dominant_primitive(pair.full.architecture) == family]
+        axes.errorbar(
+            [100 * proxy.metrics["val_accuracy"] for proxy, _ in shown],
+            [100 * full.metrics["val_accuracy"] for _, full in shown],
+            xerr=[100 * (proxy.standard_error or 0.0) for proxy, _ in shown],
+            yerr=[100 * (full.standard_error or 0.0) for _, full in shown],
+            fmt=marking.marker,
+            color=marking.colour,
+            label=marking.label,
+            markersize=7,
+            elinewidth=1,
+            zorder=3,
+        )
+    axes.set_xlabel("validation accuracy of the proxy, %")
+    axes.set_ylabel("validation accuracy after full training, %")
+    if found.kendall_tau is not None and found.spearman_rho is not None:
+        axes.text(
+            0.02,
+            0.97,
+            f"Kendall's tau {found.kendall_tau:.2f}\nSpearman's rho {found.spearman_rho:.2f}",
+            transform=axes.transAxes,
+            va="top",
+            fontsize=9,
+            color=FAINT_INK,
+        )
+    figure.legend(
+        loc="outside lower center",
+        ncols=3,
+        fontsize=9,
+        title=f"colour and marker: {FAMILIES} of an architecture",
+        title_fontproperties={"size": 9},
+        frameon=False,
+    )
+    save_png(path, figure)

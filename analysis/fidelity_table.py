@@ -1,0 +1,55 @@
+"""Proxy and full accuracies as tables for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rich import box
+from rich.table import Table
+
+from analysis.fidelity import Compared, RankCorrelation
+from analysis.table import NOTHING
+from nas.front import Candidate
+from nas.quantities import format_quantity
+
+
+def comparison_table(pairs: Sequence[Compared]) -> Table:
+    """A row for each architecture, in their order."""
+    table = _table("proxy and full accuracy")
+    table.add_column("arch_id", no_wrap=True)
+    for heading in ("params", "proxy validation", "full validation", "test"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for proxy, full in pairs:
+        table.add_row(
+            full.arch_id,
+            format_quantity(proxy.metrics["params"]),
+            _accuracy(proxy),
+            _accuracy(full),
+            f"{full.metrics['test_accuracy']:.2%}",
+        )
+    return table
+
+
+def correlation_table(title: str, heading: str, rows: Mapping[str, RankCorrelation]) -> Table:
+    """A row for each correlation, by its name."""
+    table = _table(title)
+    table.add_column(heading, no_wrap=True)
+    for name in ("Kendall's tau", "Spearman's rho", "n"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name, found in rows.items():
+        table.add_row(name, _rank(found.kendall_tau), _rank(found.spearman_rho), str(found.n))
+    return table
+
+
+def _table(title: str) -> Table:
+    return Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False)
+
+
+def _accuracy(found: Candidate) -> str:
+    error = found.standard_error
+    spread = "" if error is None else f" ± {100 * error:.2f}"
+    return f"{found.metrics['val_accuracy']:.2%}{spread} (n={found.n})"
+
+
+def _rank(value: float | None) -> str:
+    return NOTHING if value is None else f"{value:.3f}"

@@ -1,0 +1,153 @@
+"""The two ways to run trials that :mod:`orchestration` compares, each for a process of its own."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import optuna
+import ray
+from ray import tune
+from ray.tune.search.optuna import OptunaSearch
+from rich.console import Console
+
+from machine import machine
+from nas.config import SamplerSettings, SearchConfig, SearchSettings, load_config
+from nas.driver import proxy_assignment
+from nas.evaluate import EvaluationResult
+from nas.ledger import Ledger
+from nas.progress import ProgressDisplay
+from nas.ray.cluster import connected, trials_at_once
+from nas.ray.execute import run_search
+from nas.ray.trainable import TrainingTrainable
+from nas.run_folder import RunFolder
+from nas.search import Search
+from search_space.alternatives import Parameter
+from search_space.architecture import Task
+from search_space.space import SearchSpace
+
+SEARCH = Path(__file__).parents[1] / "configs" / "searches" / "digits.yaml"
+TASK = Task(dataset="digits", input_shape=(1, 8, 8), classes=10)
+FOUND = {"val_accuracy": 0.5, "params": 1.0}
+CURVE = [{"epoch": 1, "train_loss": 1.0, "val_accuracy": 0.5}]
+SHOW_EVERY_SECONDS = 10.0
+
+
+class NoOp(TrainingTrainable):
+    """A training that is over at once."""
+
+    def _evaluation(self, config: Mapping[str, Any]) -> Iterator[EvaluationResult]:
+        yield EvaluationResult({"val_accuracy": FOUND["val_accuracy"]}, CURVE, 0.0)
+
+
+class FlatNoOp(NoOp):
+    """The same, with the objectives where Tune's searchers look for them."""
+
+    def step(self) -> dict[str, Any]:
+        """The only one."""
+        return super().step() | FOUND
+
+
+def this_project(trials: int) -> dict[str, Any]:
+    """A search of this many trials with the random sampler, without repeats of its front."""
+    config = load_config(SEARCH).replace(
+        sampler=SamplerSettings(name="random"),
+        search=SearchSettings(n_trials=trials, finalist_seeds=1),
+    )
+    started = time.time()
+    with tempfile.TemporaryDirectory() as runs, connected(config.ray):
+        concurrency = trials_at_once(config.resources)
+        ledger = Ledger.create(config, RunFolder.create(Path(runs), config))
+        search = Search(config, ledger, TASK, concurrency=concurrency, latencies=None)
+        with ProgressDisplay(Console(stderr=True), search.status) as display:
+            run_search(
+                search,
+                proxy_assignment(config, TASK),
+                config.resources,
+                concurrency=concurrency,
+                on_change=display.update,
+                trainable=NoOp,
+            )
+        return _figures("this project", started, concurrency, ledger.study("search"))
+
+
+def plain_tune(trials: int) -> dict[str, Any]:
+    """As many trials of Tune's own OptunaSearch."""
+    config = load_config(SEARCH)
+    space = config.search_space()
+    started = time.time()
+    with tempfile.TemporaryDirectory() as folder, connected(config.ray):
+        concurrency = trials_at_once(config.resources)
+        storage = optuna.storages.RDBStorage(f"sqlite:///{folder}/study.db")
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        tune.Tuner(
+            tune.with_parameters(FlatNoOp, assignment=proxy_assignment(config, TASK)),
+            tune_config=tune.TuneConfig(
+                search_alg=OptunaSearch(
+                    partial(_suggest, space),
+                    metric=["val_accuracy", "params"],
+                    mode=["max", "min"],
+                    sampler=optuna.samplers.RandomSampler(seed=config.seed),
+                    study_name="plain",
+                    storage=storage,
+                ),
+                num_samples=trials,
+                max_concurrent_trials=concurrency,
+                reuse_actors=True,
+            ),
+            run_config=tune.RunConfig(
+                name="plain",
+                storage_path=folder,
+                verbose=0,
+                callbacks=[_Shown(trials)],
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+            ),
+        ).fit()
+        study = optuna.load_study(study_name="plain", storage=storage)
+        return _figures("plain Ray Tune", started, concurrency, study)
+
+
+def _suggest(space: SearchSpace, trial: Any) -> None:
+    def choose(parameter: Parameter) -> int:
+        value = trial.suggest_categorical(parameter.name, parameter.choices)
+        return parameter.choices.index(value)
+
+    space.walk(choose)
+
+
+class _Shown(tune.Callback):
+    """One line now and then, as :class:`nas.progress.ProgressDisplay` has it."""
+
+    def __init__(self, trials: int) -> None:
+        self.trials, self.done, self.next_show = trials, 0, 0.0
+
+    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        self.done += 1
+        if time.monotonic() >= self.next_show:
+            self.next_show = time.monotonic() + SHOW_EVERY_SECONDS
+            print(f"plain Ray Tune: trials {self.done}/{self.trials}", file=sys.stderr)
+
+
+def _figures(
+    path: str, started: float, concurrency: int, study: optuna.Study
+) -> dict[str, Any]:
+    """What the study says of when its trials ended, and what the system says of this process."""
+    ended = sorted(
+        trial.datetime_complete.timestamp()
+        for trial in study.get_trials(deepcopy=False)
+        if trial.state == optuna.trial.TrialState.COMPLETE and trial.datetime_complete
+    )
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return {
+        "path": path,
+        "concurrency": concurrency,
+        "ended_at_seconds": [end - started for end in ended],
+        "driver_peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit,
+        "machine": machine(),
+    }

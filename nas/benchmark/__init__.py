@@ -1,0 +1,1 @@
+"""Replaying samplers and schedulers on tables of trained architectures, with no training."""

@@ -1,0 +1,61 @@
+"""NAS-Bench-Macro: 6,561 networks of MobileNetV2 blocks on CIFAR-10.
+
+Source: Su et al. 2021, "Prioritized Architecture Sampling with Monte-Carlo Tree Search", arXiv
+2103.11922; the file is ``nas-bench-macro_cifar10.json`` of
+https://github.com/xiusu/NAS-Bench-Macro. This project carries no copy.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nas.benchmark.table import BenchmarkTable, TableError
+
+LAYERS = 8
+FIELDS = ("mean_acc", "flops")
+MEGA = 1e6
+
+
+def read_nas_bench_macro(path: Path) -> BenchmarkTable:
+    """The benchmark's file: one choice a layer, accuracy in percent, cost in MFLOPs.
+
+    Its ``flops`` are multiply-adds.
+
+    Args:
+        path: the file: ``{"02012100": {"mean_acc": ..., "flops": ..., ...}, ...}``.
+
+    Raises:
+        TableError: the file cannot be read or is something else; the message has the place.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise TableError(f"{path}: {error.strerror}") from error
+    except ValueError as error:  # no JSON, or no UTF-8
+        raise TableError(f"{path}: is not JSON: {error}") from error
+    if not isinstance(data, dict):
+        raise TableError(f"{path}: must be a JSON object with a key of 8 digits a network")
+    for key, entry in data.items():
+        if len(key) != LAYERS or not key.isdecimal():
+            raise TableError(f"{path}: a key must be {LAYERS} digits, one a layer, got {key!r}")
+        _check_entry(path, key, entry)
+    return BenchmarkTable(
+        "NAS-Bench-Macro",
+        choices=[f"layer{number}" for number in range(1, LAYERS + 1)],
+        rows=[tuple(key) for key in data],
+        maximised=np.array([entry["mean_acc"] for entry in data.values()]),
+        minimised=np.array([entry["flops"] for entry in data.values()]) / MEGA,
+        maximised_name="accuracy, %",
+        minimised_name="MFLOPs",
+    )
+
+
+def _check_entry(path: Path, key: str, entry: Any) -> None:
+    for field in FIELDS:
+        value = entry.get(field) if isinstance(entry, dict) else None
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise TableError(f"{path}: {key}.{field}: must be a number, got {value!r}")

@@ -1,0 +1,111 @@
+"""Many replays in processes of one thread each."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import optuna
+
+from nas.benchmark.replay import replay
+from nas.benchmark.results import Result
+from nas.benchmark.specs import Spec, build_halving, sampler_of
+from nas.benchmark.table import BenchmarkTable
+
+REFRESH_SECONDS = 0.5
+
+
+class Job(NamedTuple):
+    """One replay to do."""
+
+    sampler: Spec
+    scheduler: Spec
+    seed: int
+    budget: int
+    workers: int
+
+
+def replay_all(
+    table: BenchmarkTable,
+    jobs: Sequence[Job],
+    *,
+    processes: int,
+    on_change: Callable[[int], None],
+) -> list[Result]:
+    """Do all jobs; the results are in their order, and the same however many processes there are.
+
+    The processes are spawned with one thread each, so that they do not stand in each other's way.
+
+    Args:
+        table: given to each process once.
+        jobs: what to replay.
+        processes: how many at once.
+        on_change: told how many are done, several times a second.
+
+    Raises:
+        BrokenProcessPool: a process was killed, as where memory runs out.
+    """
+    executor = ProcessPoolExecutor(
+        min(processes, len(jobs)),
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_begin,
+        initargs=(table,),
+    )
+    try:
+        with _inherited_by_children():  # which are started by what is submitted
+            futures = [executor.submit(_do, job) for job in jobs]
+        waiting = set(futures)
+        while waiting:
+            on_change(len(futures) - len(waiting))
+            done, waiting = wait(waiting, REFRESH_SECONDS, FIRST_COMPLETED)
+            for future in done:
+                future.result()  # an error ends all at once
+        on_change(len(futures))
+        return [future.result() for future in futures]
+    except BaseException:
+        for child in multiprocessing.active_children():
+            child.terminate()
+        raise
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _inherited_by_children() -> Iterator[None]:
+    """One thread for linear algebra, and no heed to Ctrl-C: the parent ends its children."""
+    threads = os.environ.get("OMP_NUM_THREADS")
+    on_interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.environ["OMP_NUM_THREADS"] = "1"
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, on_interrupt)
+        if threads is None:
+            del os.environ["OMP_NUM_THREADS"]
+        else:
+            os.environ["OMP_NUM_THREADS"] = threads
+
+
+_table: BenchmarkTable
+
+
+def _begin(table: BenchmarkTable) -> None:
+    global _table  # noqa: PLW0603 - a process's own, set once
+    _table = table
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+def _do(job: Job) -> Result:
+    done = replay(
+        _table,
+        sampler_of(job.sampler, _table, seed=job.seed),
+        budget=job.budget,
+        workers=job.workers,
+        halving=build_halving(job.scheduler, _table),
+    )
+    return Result(job.sampler.text, job.scheduler.text, job.seed, done)

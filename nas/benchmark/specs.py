@@ -1,0 +1,127 @@
+"""Samplers and schedulers as the command line names them: ``nsga2:population_size=20``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+import yaml
+from optuna.samplers import BaseSampler
+
+from nas.benchmark.table import BenchmarkTable
+from nas.halving import SuccessiveHalving, rungs_below
+from nas.samplers import SAMPLERS, build_sampler
+from nas.samplers.architecture_sampler import ENUMERABLE
+
+PLAIN = "none"
+HALVING = "asha"
+REDUCTION_FACTOR = 3
+
+BESIDE_DEFAULTS = ("nsga2:population_size=20",)
+"""Replayed beside every sampler with its defaults: Optuna's population of 50 suits long runs."""
+
+
+class SpecError(ValueError):
+    """A sampler or scheduler that is named wrongly; the message has the place."""
+
+
+class Spec(NamedTuple):
+    """A name with options."""
+
+    text: str  # as it was typed, and as results name it
+    name: str
+    options: Mapping[str, Any]
+
+
+def parse_spec(text: str) -> Spec:
+    """``name`` or ``name:option=value:option=value``; values are read as YAML reads them.
+
+    Raises:
+        SpecError: something else, or an option given twice.
+    """
+    name, *parts = text.strip().split(":")
+    options: dict[str, Any] = {}
+    for part in parts:
+        option, equals, value = part.partition("=")
+        if not equals or not option:
+            raise SpecError(f"{text!r}: an option must be NAME=VALUE, got {part!r}")
+        if option in options:
+            raise SpecError(f"{text!r}: {option} is given twice")
+        try:
+            options[option] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise SpecError(f"{text!r}: {option}: cannot be read: {value!r}") from error
+    if not name:
+        raise SpecError(f"{text!r}: a name must come first")
+    return Spec(text.strip(), name, options)
+
+
+def all_samplers(table: BenchmarkTable) -> list[Spec]:
+    """Every sampler that ``table`` allows, each as it is by default, and ``BESIDE_DEFAULTS``."""
+    names = [name for name in SAMPLERS if name != "grid" or table.space.size <= ENUMERABLE]
+    return [parse_spec(text) for text in (*names, *BESIDE_DEFAULTS)]
+
+
+def sampler_of(spec: Spec, table: BenchmarkTable, *, seed: int) -> Callable[[int], BaseSampler]:
+    """From a proposal's number to the sampler that makes it.
+
+    Raises:
+        DescriptionError: no such sampler, or an option that it does not take.
+    """
+    return build_sampler(
+        spec.name,
+        spec.options,
+        table.space,
+        costs=table.costs,
+        objectives=table.objectives,
+        seed=seed,
+    )
+
+
+def build_halving(spec: Spec, table: BenchmarkTable) -> SuccessiveHalving | None:
+    """A scheduler without memory yet: ``none``, or ``asha`` with ``min_epochs`` and
+    ``reduction_factor``.
+
+    Args:
+        spec: ``min_epochs`` is the first evaluated epoch and ``reduction_factor`` 3 by default.
+        table: whose epochs are the rungs.
+
+    Raises:
+        SpecError: another name or option, a table without curves, no rung before the last epoch,
+            or one at which the table has no accuracy.
+    """
+    if spec.name not in (PLAIN, HALVING):
+        raise SpecError(f"a scheduler is {PLAIN} or {HALVING}, got {spec.name!r}")
+    known = ("min_epochs", "reduction_factor") if spec.name == HALVING else ()
+    _check_options(spec, known)
+    if spec.name == PLAIN:
+        return None
+    if not table.epochs:
+        raise SpecError(
+            f"{spec.text}: {table.name} has no accuracies during training to stop by; "
+            "a table of `nas tabulate` has"
+        )
+    factor = spec.options.get("reduction_factor", REDUCTION_FACTOR)
+    first = spec.options.get("min_epochs", table.epochs[0])
+    try:
+        rungs = rungs_below(table.epochs[-1], min_epochs=first, reduction_factor=factor)
+        halving = SuccessiveHalving(rungs, factor)
+    except (TypeError, ValueError) as error:
+        raise SpecError(f"{spec.text}: {error}") from error
+    missing = [rung for rung in rungs if rung not in table.epochs]
+    if missing or not rungs:
+        raise SpecError(
+            f"{spec.text}: rungs must be evaluated epochs before the last, got "
+            f"{', '.join(map(str, rungs)) or 'none'}; {table.name} has "
+            f"{', '.join(map(str, table.epochs))}"
+        )
+    return halving
+
+
+def _check_options(spec: Spec, known: Iterable[str]) -> None:
+    for option in spec.options:
+        if option not in known:
+            raise SpecError(
+                f"{spec.text}: {spec.name} has no option {option!r}; known: "
+                f"{', '.join(known) or 'none'}"
+            )

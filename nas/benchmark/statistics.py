@@ -1,0 +1,107 @@
+"""What a replay found, evaluation by evaluation, and how sure its mean over seeds is.
+
+Legend: K evaluations in order, S seeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import moocore
+import numpy as np
+from scipy import stats
+
+from nas.benchmark.table import BenchmarkTable, TableError
+
+WORST_PERCENTILE = 95
+CONFIDENCE = 0.95
+
+
+class Score:
+    """Measures evaluations against the best that a table holds.
+
+    Losses (the negated worth, and the cost) are scaled so that 0 is the least over all rows and 1
+    their 95th percentile; hypervolume is up to the point (1, 1), as a share of the true front's.
+
+    Args:
+        table: the benchmark.
+
+    Raises:
+        TableError: the least value is that of 95 % of the rows or more, or no row is better than
+            the point (1, 1).
+    """
+
+    def __init__(self, table: BenchmarkTable) -> None:
+        self.best = float(table.maximised.max())
+        self._low = table.losses.min(axis=0)
+        self._extent = np.percentile(table.losses, WORST_PERCENTILE, axis=0) - self._low
+        for extent, what in zip(
+            self._extent, (table.maximised_name, table.minimised_name), strict=True
+        ):
+            if extent <= 0:
+                raise TableError(
+                    f"{table.name}: {what} cannot be scaled: {WORST_PERCENTILE} % of the rows or "
+                    "more have its best value"
+                )
+        self._whole = _volume(self._scaled(table.losses))
+        if self._whole <= 0:
+            raise TableError(f"{table.name}: no row is better than the reference point")
+
+    def hypervolumes(self, evaluations: np.ndarray) -> np.ndarray:
+        """``[K]``: the share of the true front's hypervolume after each evaluation, 0 to 1.
+
+        Args:
+            evaluations: ``[K, 2]``, (maximised, minimised) in order.
+        """
+        scaled = self._scaled(np.asarray(evaluations, dtype=float).reshape(-1, 2) * (-1, 1))
+        shares = np.zeros(len(scaled))
+        front = np.empty((0, 2))
+        share = 0.0
+        for index, point in enumerate(scaled):
+            if (point < 1).all() and not (front <= point).all(axis=1).any():
+                front = np.vstack([front[~(front >= point).all(axis=1)], point])
+                share = _volume(front) / self._whole
+            shares[index] = share
+        return shares
+
+    def regrets(self, evaluations: np.ndarray) -> np.ndarray:
+        """``[K]``: the table's best maximised value less the best found, after each evaluation.
+
+        Args:
+            evaluations: ``[K, 2]``, (maximised, minimised) in order.
+        """
+        worths = np.asarray(evaluations, dtype=float).reshape(-1, 2)[:, 0]
+        return self.best - np.maximum.accumulate(worths)
+
+    def _scaled(self, losses: np.ndarray) -> np.ndarray:
+        return (losses - self._low) / self._extent
+
+
+class Interval(NamedTuple):
+    """A mean and the half width of its confidence interval; None where one seed cannot tell."""
+
+    mean: float
+    half_width: float | None
+
+
+def interval(values: Sequence[float] | np.ndarray) -> Interval:
+    """The mean over seeds with its 95 % confidence interval, by Student's t distribution.
+
+    Args:
+        values: ``[S]``, one a seed.
+
+    Raises:
+        ValueError: no value.
+    """
+    if not len(values):
+        raise ValueError("a mean needs a value or more, got none")
+    mean = float(np.mean(values))
+    if len(values) == 1:
+        return Interval(mean, None)
+    quantile = stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)
+    return Interval(mean, float(quantile * np.std(values, ddof=1) / len(values) ** 0.5))
+
+
+def _volume(scaled: np.ndarray) -> float:
+    return float(moocore.hypervolume(scaled, ref=[1.0, 1.0]))

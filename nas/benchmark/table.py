@@ -1,0 +1,165 @@
+"""A tabular benchmark: every architecture of a space, and what its training gave."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from math import inf, isfinite
+
+import numpy as np
+
+from nas.samplers.product_space import ProductSpace, Row
+from search_space.alternatives import Choice
+
+MEAN_SECONDS = 3600.0
+"""What an architecture takes on average where a table does not say: an hour of simulated time."""
+
+
+class TableError(ValueError):
+    """A table that cannot be read, or is not what its command says; the message has the place."""
+
+
+class BenchmarkTable:
+    """The rows of a benchmark; architectures are numbered by their row.
+
+    Legend: N rows, P choices, E evaluated epochs.
+
+    Args:
+        name: for titles and messages.
+        choices: the names of the P choices.
+        rows: the N architectures, each a value for every choice.
+        maximised: ``[N]``, what training gives, more is better.
+        minimised: ``[N]``, the cost that is known without training, less is better.
+        maximised_name: what ``maximised`` is, with its unit.
+        minimised_name: what ``minimised`` is, with its unit.
+        seconds: ``[N]`` of a training; None for times in proportion to ``minimised``, an hour on
+            average.
+        epochs: the E evaluated epochs, ascending, the last the training's end; empty if the table
+            has no curves.
+        curves: ``[N, E]``, ``maximised`` at each of them.
+
+    Raises:
+        TableError: fewer than two rows, a repeated one, a figure that is not finite, one that is
+            the same in all rows, or a time that is not positive.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        choices: Sequence[str],
+        rows: Sequence[Row],
+        maximised: np.ndarray,
+        minimised: np.ndarray,
+        maximised_name: str,
+        minimised_name: str,
+        seconds: np.ndarray | None = None,
+        epochs: Sequence[int] = (),
+        curves: np.ndarray | None = None,
+    ) -> None:
+        self.name = name
+        self.rows = list(rows)
+        self.maximised = np.asarray(maximised, dtype=float)
+        self.minimised = np.asarray(minimised, dtype=float)
+        self.maximised_name = maximised_name
+        self.minimised_name = minimised_name
+        self.epochs = tuple(epochs)
+        self.curves = np.empty((len(self.rows), 0)) if curves is None else np.asarray(curves)
+        assert self.curves.shape == (len(self.rows), len(self.epochs))
+        self.index: dict[Row, int] = {row: number for number, row in enumerate(self.rows)}
+        self._check(choices)
+        values = {
+            choice: list(dict.fromkeys(row[column] for row in self.rows))
+            for column, choice in enumerate(choices)
+        }
+        self.space = ProductSpace(name, {k: _ordered(v) for k, v in values.items()}, self.rows)
+        self.has_seconds = seconds is not None
+        self.seconds = self._seconds(seconds)
+
+    @property
+    def objectives(self) -> tuple[str, str]:
+        """The names of what a study of it maximises and minimises."""
+        return self.maximised_name, self.minimised_name
+
+    @cached_property
+    def losses(self) -> np.ndarray:
+        """``[N, 2]``, of which less is better: ``-maximised`` and ``minimised``."""
+        return np.stack([-self.maximised, self.minimised], axis=1)
+
+    @cached_property
+    def costs(self) -> TableCosts:
+        """What samplers know of every row."""
+        return TableCosts(self)
+
+    def _seconds(self, seconds: np.ndarray | None) -> np.ndarray:
+        if seconds is None:
+            if self.minimised.min() <= 0:
+                raise TableError(
+                    f"{self.name}: times in proportion to {self.minimised_name} need it to be "
+                    f"positive, got {self.minimised.min():g}; name a column of seconds"
+                )
+            seconds = MEAN_SECONDS * self.minimised / self.minimised.mean()
+        if not np.isfinite(seconds).all() or seconds.min() <= 0:
+            raise TableError(f"{self.name}: training seconds must be positive numbers")
+        return np.asarray(seconds, dtype=float)
+
+    def _check(self, choices: Sequence[str]) -> None:
+        if len(self.rows) < 2:
+            raise TableError(
+                f"{self.name}: a benchmark needs two rows or more, got {len(self.rows)}"
+            )
+        if len(self.index) < len(self.rows):
+            twice = next(row for place, row in enumerate(self.rows) if self.index[row] != place)
+            named = ", ".join(f"{c}={v}" for c, v in zip(choices, twice, strict=True))
+            raise TableError(f"{self.name}: two rows have the same choices, {named}")
+        for what, column in (
+            (self.maximised_name, self.maximised),
+            (self.minimised_name, self.minimised),
+        ):
+            if not np.isfinite(column).all():
+                row = int(np.flatnonzero(~np.isfinite(column))[0]) + 1
+                raise TableError(f"{self.name}: row {row}: {what} must be finite")
+            if column.min() == column.max():
+                raise TableError(f"{self.name}: {what} is {column[0]:g} in every row")
+
+
+class TableCosts:
+    """A table's minimised column, which samplers know of every row."""
+
+    def __init__(self, table: BenchmarkTable) -> None:
+        self.names = (table.minimised_name,)
+        self._by_row = dict(zip(table.rows, table.minimised, strict=True))
+        encoded = (table.space.encode(row) for row in table.rows)
+        self._costs = {
+            vector.tobytes(): cost for vector, cost in zip(encoded, table.minimised, strict=True)
+        }
+
+    def of(self, architecture: Row) -> dict[str, float]:
+        """A row's cost by name.
+
+        Raises:
+            KeyError: not a row of the table.
+        """
+        return dict(zip(self.names, [float(self._by_row[architecture])], strict=True))
+
+    def columns(self, vectors: np.ndarray) -> np.ndarray:
+        """``[N, 1]`` for vectors ``[N, P]``.
+
+        Raises:
+            KeyError: a vector that is no row of the table.
+        """
+        vectors = np.ascontiguousarray(vectors, dtype=np.int64)
+        return np.array([[self._costs[vector.tobytes()]] for vector in vectors]).reshape(-1, 1)
+
+
+def _ordered(values: list[Choice]) -> list[Choice]:
+    """Sorted by what they are, so that the order of a file's rows does not matter."""
+    return sorted(values, key=lambda value: (_number(value), str(value)))
+
+
+def _number(value: Choice) -> float:
+    try:
+        number = float(value)
+    except ValueError:
+        return inf
+    return number if isfinite(number) else inf

@@ -1,0 +1,178 @@
+"""``nas benchmark``: samplers and schedulers replayed on a table of trained architectures."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from collections.abc import Sequence
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+from rich.console import Console
+
+from analysis.whole_file import replace_file
+from nas.benchmark.parallel import Job, replay_all
+from nas.benchmark.results import Result, results_json
+from nas.benchmark.specs import (
+    PLAIN,
+    Spec,
+    SpecError,
+    all_samplers,
+    build_halving,
+    parse_spec,
+    sampler_of,
+)
+from nas.benchmark.statistics import Score
+from nas.benchmark.table import BenchmarkTable, TableError
+from nas.commands.benchmark_report import Report
+from nas.commands.benchmark_source import Source, read_source
+from nas.commands.drawn_files import check_ending
+from nas.progress import LineDisplay, duration
+from nas.user_errors import CommandError
+
+
+def run_benchmark(
+    console: Console,
+    source: Source,
+    *,
+    samplers: str,
+    scheduler: str,
+    budget: int,
+    seeds: str,
+    workers: int,
+    processes: int | None,
+    json_file: Path | None,
+    plot: Path | None,
+) -> None:
+    """Replay every sampler with every seed, and print, draw and write what they found.
+
+    Raises:
+        CommandError, DescriptionError: see :mod:`nas.user_errors`.
+    """
+    check_ending("--plot", plot, ".png")
+    for option, file in (("--plot", plot), ("--json", json_file)):
+        if file is not None and not file.absolute().parent.is_dir():
+            raise CommandError(f"{option}: there is no folder {str(file.parent)!r}")
+    for option, value in (("--budget", budget), ("--workers", workers), ("--processes", processes)):
+        if value is not None and value < 1:
+            raise CommandError(f"{option} must be at least 1, got {value}")
+    numbers = parse_seeds(seeds)
+    table = read_source(source)
+    if budget > len(table.rows):
+        console.print(f"the budget is all {len(table.rows)} architectures of {table.name}")
+        budget = len(table.rows)
+    strategies = _strategies(table, samplers, scheduler)
+    on_clock = workers > 1 or any(halving.name != PLAIN for _, halving in strategies)
+    _announce(console, table, budget=budget, seeds=numbers, workers=workers, on_clock=on_clock)
+    jobs = [
+        Job(sampler, halving, seed, budget, workers)
+        for seed in numbers  # outermost, so that what is done tells how long the rest takes
+        for sampler, halving in strategies
+    ]
+    results = _replay(console, table, jobs, processes or _cpus())
+    results.sort(key=lambda result: [(s.text, h.text) for s, h in strategies].index(result[:2]))
+    if json_file is not None:
+        text = json.dumps(results_json(table, results, on_clock=on_clock))
+        try:
+            replace_file(json_file, text.encode())
+        except OSError as error:
+            raise CommandError(f"--json: cannot write {json_file}: {error.strerror}") from error
+    report = Report(table, results, budget, on_clock=on_clock)
+    report.show(console)
+    if plot is not None:
+        report.draw(plot)
+
+
+def parse_seeds(text: str) -> list[int]:
+    """``20`` for seeds 0 to 19, or ``5-9``.
+
+    Raises:
+        CommandError: something else, or no seed.
+    """
+    match = re.fullmatch(r"(?:(?P<first>\d+)-)?(?P<last>\d+)", text.strip())
+    if match is None:
+        raise CommandError(
+            f"--seeds must be a number such as 20, or a range such as 0-19, got {text!r}"
+        )
+    if match["first"] is None:
+        seeds = list(range(int(match["last"])))
+    else:
+        seeds = list(range(int(match["first"]), int(match["last"]) + 1))
+    if not seeds:
+        raise CommandError(f"--seeds must name a seed or more, got {text!r}")
+    return seeds
+
+
+def _strategies(table: BenchmarkTable, samplers: str, schedulers: str) -> list[tuple[Spec, Spec]]:
+    """Every sampler with every scheduler, each built once to see that it can be."""
+    try:
+        chosen = [parse_spec(text) for text in samplers.split(",") if samplers]
+        halvings = [parse_spec(text) for text in schedulers.split(",")]
+        for option, specs in (("--samplers", chosen), ("--scheduler", halvings)):
+            texts = [spec.text for spec in specs]
+            if len(set(texts)) < len(texts):
+                raise CommandError(f"{option} must name each once, got {','.join(texts)}")
+        for halving in halvings:
+            build_halving(halving, table)
+        Score(table)  # raises what the report would only after all replays
+    except (SpecError, TableError) as error:
+        raise CommandError(str(error)) from error
+    chosen = chosen or all_samplers(table)
+    for sampler in chosen:
+        sampler_of(sampler, table, seed=0)
+    return [(sampler, halving) for sampler in chosen for halving in halvings]
+
+
+def _replay(
+    console: Console, table: BenchmarkTable, jobs: Sequence[Job], processes: int
+) -> list[Result]:
+    """All jobs, with a line on how far they are."""
+    began, done = time.monotonic(), 0
+
+    def line() -> str:
+        elapsed = time.monotonic() - began
+        rest = elapsed / done * (len(jobs) - done) if done else 0.0
+        left = f" | about {duration(rest)} left" if rest else ""
+        return f"replays {done}/{len(jobs)} | {duration(elapsed)} elapsed{left}"
+
+    with LineDisplay(console, line) as display:
+
+        def on_change(finished: int) -> None:
+            nonlocal done
+            done = finished
+            display.update()
+
+        try:
+            return replay_all(table, jobs, processes=processes, on_change=on_change)
+        except BrokenProcessPool as error:
+            raise CommandError(
+                "a replay's process was killed, as where memory runs out; try --processes 1"
+            ) from error
+
+
+def _announce(
+    console: Console,
+    table: BenchmarkTable,
+    *,
+    budget: int,
+    seeds: Sequence[int],
+    workers: int,
+    on_clock: bool,
+) -> None:
+    choices = len(table.space.parameters)
+    text = (
+        f"{table.name}: {len(table.rows):,} architectures of {choices} choices, "
+        f"{table.maximised_name} against {table.minimised_name}; {budget:,} distinct evaluations, "
+        f"seeds {seeds[0]} to {seeds[-1]}"
+    )
+    if on_clock:
+        text += f", {workers} simulated workers"
+        if not table.has_seconds:
+            text += f" (times in proportion to {table.minimised_name}, an hour on average)"
+    console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def _cpus() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

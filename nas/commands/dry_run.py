@@ -1,0 +1,145 @@
+"""``nas search --dry-run``: what a search would cost; nothing is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from nas.config import SearchConfig, load_config
+from nas.constraints import PREDICTED_LATENCY
+from nas.driver import check_search, load_task
+from nas.dry_run import (
+    FRONT_ASSUMED,
+    TIMED_STEPS,
+    DeviceHours,
+    SpaceCosts,
+    check_fits,
+    device_hours,
+    missing_device,
+    space_costs,
+)
+from nas.progress import duration
+from nas.quantities import format_quantity
+
+
+def show_dry_run(
+    console: Console, config_file: Path, overrides: Sequence[str], *, as_json: bool
+) -> None:
+    """Print the space's size, the range of each cost, what fits, and the expected device-hours.
+
+    Raises:
+        NothingFits: after the table, if no architecture that was looked at is within the limits.
+        CommandError, DescriptionError, DataError: see :mod:`nas.user_errors`.
+    """
+    progress = Console(stderr=True)
+    config = load_config(config_file, overrides)
+    task = load_task(config)
+    found = space_costs(config, task)
+    if not as_json:
+        _show_costs(console, config, found)
+    elif not len(found.vectors):
+        console.print_json(data=dry_run_json(config, found, None, None))
+    check_fits(found, config)
+    check_search(config, task)
+    missing = missing_device(config)
+    hours = None
+    if missing is None:
+        with progress.status("timing trainings") as status:
+            hours = device_hours(config, task, found, status.update)
+    if as_json:
+        console.print_json(data=dry_run_json(config, found, hours, missing))
+    elif hours is None:
+        console.print(f"device-hours are not estimated: {missing}", soft_wrap=True)
+    else:
+        _show_hours(console, config, hours)
+
+
+def dry_run_json(
+    config: SearchConfig, found: SpaceCosts, hours: DeviceHours | None, missing: str | None
+) -> dict[str, Any]:
+    """The same as plain data; shares as fractions, times in the units that their names say."""
+    return {
+        "space": found.space,
+        "size": found.size,
+        "looked_at": found.looked_at,
+        "whole_space": found.whole_space,
+        "costs": {name: asdict(each) for name, each in found.ranges.items()},
+        "share_within_all_limits": found.share_within_all,
+        "memory_batch_size": config.retrain.batch_size,
+        "device_hours": None if hours is None else asdict(hours) | {"hours": hours.hours},
+        "device_hours_missing": missing,
+    }
+
+
+def _show_costs(console: Console, config: SearchConfig, found: SpaceCosts) -> None:
+    how = "all of them" if found.whole_space else f"{found.looked_at:,} drawn at random"
+    console.print(
+        f"space {found.space!r}: {found.size:,} architectures; costs of {how}", highlight=False
+    )
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for heading in ("cost", "least", "median", "most", "limit", "within"):
+        table.add_column(heading, justify="left" if heading == "cost" else "right")
+    for name, each in found.ranges.items():
+        table.add_row(
+            name,
+            *(format_quantity(value) for value in (each.least, each.median, each.most)),
+            *(
+                ("-", "-")
+                if each.limit is None
+                else (format_quantity(each.limit), f"{each.share_within:.1%}")
+            ),
+        )
+    console.print(table)
+    console.print(f"within all limits: {found.share_within_all:.1%}", highlight=False)
+    notes = [f"peak memory is of a training step with {config.retrain.batch_size} images"]
+    if PREDICTED_LATENCY in found.ranges:
+        notes.append("predicted latency is less the table's margin")
+    elif config.uses_latency:
+        notes.append("latency is measured as the search goes")
+    console.print("; ".join(notes), highlight=False, soft_wrap=True)
+
+
+def _show_hours(console: Console, config: SearchConfig, hours: DeviceHours) -> None:
+    console.print(
+        f"\nproxy trainings of {config.proxy.epochs} epochs; up to {TIMED_STEPS} steps timed here, "
+        "one training at a time",
+        highlight=False,
+        soft_wrap=True,
+    )
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for heading in ("by MACs", "MACs", "epoch s", "evaluation s", "trial s"):
+        table.add_column(heading, justify="left" if heading == "by MACs" else "right")
+    for each in hours.timed:
+        seconds = (each.epoch_seconds, each.evaluation_seconds, each.trial_seconds)
+        table.add_row(each.which, format_quantity(each.macs), *(f"{s:.3g}" for s in seconds))
+    console.print(table)
+    at_once = (
+        "as many at once as the cluster holds"
+        if hours.wall_hours is None
+        else f"{hours.concurrency} at once: {duration(3600 * hours.wall_hours)}"
+    )
+    repeats = (
+        f" + {hours.repeats} repeats (a front of {FRONT_ASSUMED} assumed): {hours.repeat_hours:.3g}"
+        if hours.repeats
+        else ""
+    )
+    console.print(
+        f"expected device-hours: {hours.trials} trials: {hours.trial_hours:.3g}{repeats}; "
+        f"together {hours.hours:.3g}; {at_once}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    if config.resources.gpus_per_trial:
+        console.print(
+            f"expected GPU-hours, {config.resources.gpus_per_trial:g} GPUs a trial: "
+            f"{hours.gpu_hours:.3g}",
+            highlight=False,
+        )
+    if config.scheduler.name != "none":
+        console.print("trials that the scheduler stops early take less", highlight=False)

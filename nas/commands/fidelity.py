@@ -1,0 +1,134 @@
+"""``nas fidelity``: whether the proxy, and each rung, ranks architectures as full training does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from rich.console import Console
+
+from analysis.fidelity import (
+    LEAST_RANKED,
+    Compared,
+    RankCorrelation,
+    compared,
+    comparison_json,
+    epoch_correlations,
+    proxy_correlation,
+)
+from analysis.fidelity_plot import plot_fidelity_png
+from analysis.fidelity_table import comparison_table, correlation_table
+from nas.commands.drawn_files import check_ending
+from nas.commands.frontier import all_candidates
+from nas.config import SearchConfig
+from nas.front import candidates
+from nas.ledger import TRAINED, Evaluation, Ledger, ledger_of
+from nas.run_folder import RunError, RunFolder
+from nas.user_errors import CommandError
+
+MOST_EPOCHS = 10
+"""Epochs compared where there are no rungs."""
+
+FULL_METRICS = {"val_accuracy": "full validation", "test_accuracy": "test"}
+
+
+def show_fidelity(
+    console: Console, name: str, runs: Path, *, curves: bool, as_json: bool, plot: Path | None
+) -> None:
+    """Print rank correlations of proxy and full accuracies, and of early and last ones.
+
+    Args:
+        console: where to.
+        name: the run's name or path.
+        runs: the folder of all runs.
+        curves: leave out what needs retrained architectures.
+        as_json: print JSON.
+        plot: a PNG to draw proxy and full accuracies in.
+
+    Raises:
+        CommandError: fewer than three architectures were retrained (or, for ``curves``, trained
+            to the end), or options that exclude each other.
+        RunError: no such run, its ledger cannot be read, or ``plot`` cannot be written.
+    """
+    check_ending("--plot", plot, ".png")
+    if curves and plot is not None:
+        raise CommandError("--plot draws retrained architectures, which --curves leaves out")
+    run = RunFolder.find(name, runs)
+    config, ledger = ledger_of(run)
+    pairs = [] if curves else _retrained(run, config, ledger)
+    proxy = {} if curves else {m: proxy_correlation(pairs, m) for m in FULL_METRICS}
+    rows = ledger.evaluations("search")
+    early = epoch_correlations(rows, _epochs(config))
+    if curves and not early:
+        raise CommandError(
+            f"fewer than {LEAST_RANKED} trials of {run.name!r} were trained to the end and "
+            "evaluated before it"
+        )
+    if plot is not None:
+        try:
+            plot_fidelity_png(plot, pairs, name=run.name)
+        except OSError as error:
+            raise RunError(f"cannot draw the accuracies: {error}") from error
+    if as_json:
+        console.print_json(
+            data={
+                "retrained": comparison_json(pairs),
+                "proxy": {metric: found._asdict() for metric, found in proxy.items()},
+                "epochs": {str(epoch): found._asdict() for epoch, found in early.items()},
+            }
+        )
+        return
+    _show(console, config, pairs, proxy, early, rows)
+
+
+def _retrained(run: RunFolder, config: SearchConfig, ledger: Ledger) -> list[Compared]:
+    """The architectures with both evaluations, plain networks for comparison among them."""
+    proxies = [*all_candidates(ledger), *candidates(ledger.evaluations("baselines"))]
+    trainings = [r for r in ledger.evaluations("retrain") if r.recipe_id == config.retrain_id]
+    pairs = compared(proxies, candidates(trainings))
+    if len(pairs) < LEAST_RANKED:
+        raise CommandError(
+            f"{len(pairs)} architectures of {run.name!r} were retrained by its recipe, and a rank "
+            f"correlation needs {LEAST_RANKED} or more: nas retrain {run.name} --pick all, or see "
+            "--curves, which needs none"
+        )
+    return pairs
+
+
+def _epochs(config: SearchConfig) -> list[int]:
+    """The rungs; without a scheduler, the epochs on every curve, or ten of them."""
+    every = config.proxy.evaluate_every_epochs
+    epochs = list(config.rungs or range(every, config.proxy.epochs, every))
+    count = len(epochs)
+    if count <= MOST_EPOCHS:
+        return epochs
+    return [epochs[index * (count - 1) // (MOST_EPOCHS - 1)] for index in range(MOST_EPOCHS)]
+
+
+def _show(
+    console: Console,
+    config: SearchConfig,
+    pairs: list[Compared],
+    proxy: Mapping[str, RankCorrelation],
+    early: Mapping[int, RankCorrelation],
+    rows: list[Evaluation],
+) -> None:
+    if pairs:
+        console.print(comparison_table(pairs))
+        against = {FULL_METRICS[metric]: found for metric, found in proxy.items()}
+        console.print(correlation_table("proxy validation accuracy ranks as", "accuracy", against))
+    if not early:
+        return
+    kind = "rung" if config.rungs else "epoch"
+    title = f"val_accuracy there ranks as after all {config.proxy.epochs} epochs of the proxy"
+    console.print(
+        correlation_table(title, kind, {f"epoch {epoch}": found for epoch, found in early.items()})
+    )
+    stopped = sum(row.state == "pruned" for row in rows)
+    if stopped:
+        console.print(
+            f"of the {sum(row.state in TRAINED for row in rows)} trials, {stopped} were stopped "
+            "at rungs and are not in it: the others are the better ones, which tends to lower a "
+            "rank correlation",
+            highlight=False,
+        )

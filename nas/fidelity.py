@@ -1,0 +1,67 @@
+"""What a proxy evaluation leaves out of the full task, beside epochs: its fidelity."""
+
+from __future__ import annotations
+
+from pydantic import Field, model_validator
+
+from search_space.architecture import Architecture, Task
+from search_space.scaling import at_width
+from search_space.values import Value
+from trainers import ImageSplits, reduced, resized_hw
+
+
+class Fidelity(Value):
+    """Fewer train images, smaller images, a narrower network; None leaves each as it is.
+
+    Only training sees it: architectures, their costs and limits are those of the full task.
+    Evaluations of another fidelity do not compare, so their ``recipe_id`` is another.
+    """
+
+    train_images: int | None = Field(default=None, ge=2)  # of the train split, stratified
+    train_fraction: float | None = Field(default=None, gt=0, le=1)  # the same as a share of it
+    resolution: int | None = Field(default=None, ge=1)  # pixels of the images' shorter side
+    width: float | None = Field(default=None, gt=0, le=1)  # factor on all of a network's widths
+
+    @model_validator(mode="after")
+    def _one_size(self) -> Fidelity:
+        if self.train_images is not None and self.train_fraction is not None:
+            raise ValueError(
+                "train_images and train_fraction exclude each other, got "
+                f"train_images={self.train_images}, train_fraction={self.train_fraction}"
+            )
+        return self
+
+    def splits(self, whole: ImageSplits, split_seed: int) -> ImageSplits:
+        """The images to train and validate on.
+
+        Raises:
+            DataError: more images or pixels than there are, or too few to hold every class.
+        """
+        train_images = self.train_images
+        if self.train_fraction is not None:
+            train_images = round(self.train_fraction * len(whole.train))
+        if train_images is None and self.resolution is None:
+            return whole
+        return reduced(
+            whole, train_images=train_images, resolution=self.resolution, seed=split_seed
+        )
+
+    def task(self, full: Task) -> Task:
+        """The task that those images make."""
+        if self.resolution is None:
+            return full
+        channels, *hw = full.input_shape
+        size = resized_hw((hw[0], hw[1]), self.resolution)
+        return full.replace(input_shape=(channels, *size))
+
+    def network(self, full: Architecture) -> Architecture:
+        """The network that is trained in place of ``full``.
+
+        Raises:
+            ValueError: something of it does not fit the narrower widths.
+        """
+        return full if self.width is None else at_width(full, self.width)
+
+
+FULL = Fidelity()
+"""Nothing is left out: how retraining trains."""

@@ -1,0 +1,127 @@
+"""A journal of finished work: what a long command needs to go on where it was."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from pydantic import BaseModel
+
+from nas.config import differences
+from nas.run_folder import LOCK_SECONDS, RunError
+from search_space.reading import DescriptionError, validate
+
+
+class Journal:
+    """One JSON object a line; the first says of what configuration, and by what command.
+
+    Attributes:
+        command: the one that began the journal.
+        rows: all others, in the order in which they were added.
+    """
+
+    def __init__(self, path: Path, command: str, rows: Sequence[dict[str, Any]]) -> None:
+        self.path = path
+        self.command = command
+        self.rows = list(rows)
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Keep a row, at once.
+
+        Raises:
+            RunError: the disk is full or not writable.
+        """
+        _append(self.path, row)
+        self.rows.append(row)
+
+
+@contextmanager
+def open_journal(
+    path: Path, configuration: BaseModel, command: str, *, may_differ: Sequence[str] = ()
+) -> Iterator[Journal]:
+    """The journal at ``path``, held for this process as long as the block runs; begun if new.
+
+    A last line without its end, which a kill leaves, is dropped.
+
+    Args:
+        path: of the file.
+        configuration: of the work; all rows are of one.
+        command: kept in the first line of a new journal.
+        may_differ: beginnings of the keys in which the configuration may have changed since.
+
+    Raises:
+        RunError: it is of another configuration, is no journal, is held by another process, or
+            cannot be read or written.
+    """
+    lock = FileLock(path.with_name(f"{path.name}.lock"))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=LOCK_SECONDS)
+    except Timeout:
+        raise RunError(f"{path} is being written by another process") from None
+    except OSError as error:
+        raise RunError(f"cannot use {path}: {error.strerror or error}") from error
+    try:
+        lines = _whole_lines(path)
+        if not lines:
+            lines = [{"command": command, "configuration": configuration.model_dump(mode="json")}]
+            _append(path, lines[0])
+        _check_same(path, lines[0], configuration, tuple(may_differ))
+        yield Journal(path, lines[0]["command"], lines[1:])
+    finally:
+        lock.release()
+
+
+def _whole_lines(path: Path) -> list[dict[str, Any]]:
+    """What the file holds, the rest of a line that was cut off removed from it."""
+    try:
+        if not path.exists():
+            return []
+        content = path.read_bytes()
+        whole = content[: content.rfind(b"\n") + 1]
+        if len(whole) < len(content):
+            os.truncate(path, len(whole))
+    except OSError as error:
+        raise RunError(f"cannot use {path}: {error.strerror or error}") from error
+    found = []
+    for number, line in enumerate(whole.splitlines(), start=1):
+        try:
+            row = json.loads(line)
+        except ValueError as error:  # of its JSON or its UTF-8
+            raise RunError(f"{path} line {number}: not JSON: {error}") from error
+        if not isinstance(row, dict):
+            raise RunError(f"{path} line {number}: must be a JSON object, got {row!r}")
+        found.append(row)
+    return found
+
+
+def _check_same(
+    path: Path, head: Mapping[str, Any], configuration: BaseModel, may_differ: tuple[str, ...]
+) -> None:
+    if not {"command", "configuration"} <= head.keys():
+        raise RunError(f"{path} line 1: must say the command and configuration: no journal of ours")
+    try:
+        before = validate(type(configuration), head["configuration"], f"{path} line 1")
+    except DescriptionError as error:
+        raise RunError(str(error)) from error
+    changed = {
+        key: values
+        for key, values in differences(before, configuration).items()
+        if not key.startswith(may_differ)
+    }
+    if changed:
+        listed = "; ".join(f"{key} was {old!r}, is {new!r}" for key, (old, new) in changed.items())
+        raise RunError(f"{path} is of another configuration: {listed}")
+
+
+def _append(path: Path, row: Mapping[str, Any]) -> None:
+    try:
+        with path.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+    except OSError as error:
+        raise RunError(f"cannot write {path}: {error.strerror or error}") from error

@@ -1,0 +1,146 @@
+"""The trainings of a table, as Ray tasks on reused workers."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import ray
+import torch
+from ray.exceptions import RayError, RayTaskError
+
+from nas.config import ResourceSettings
+from nas.evaluate import EvaluationResult, cached_splits, evaluate, traceback_of
+from nas.ray.trainable import Assignment
+from nas.tabulate import Entry, Key
+from search_space.architecture import Architecture
+from trainers import Recipe
+
+QUEUED_PER_WORKER = 2
+"""A worker that ends a training finds the next one waiting."""
+
+
+def run_trainings(
+    wanted: Sequence[Entry],
+    assignment: Assignment,
+    resources: ResourceSettings,
+    *,
+    concurrency: int,
+    on_row: Callable[[dict[str, Any]], None],
+) -> dict[Key, str]:
+    """Train all of ``wanted``, ``concurrency`` at once; Ray must be connected.
+
+    Args:
+        wanted: what to train, at least one.
+        assignment: what all trainings share.
+        resources: what one of them takes.
+        concurrency: how many run at once.
+        on_row: given the journal's row of each training that ended, also of one that raised.
+
+    Returns:
+        what Ray knows of the death of a worker, for each training that lost two.
+
+    Raises:
+        DataError: a worker cannot read the data.
+    """
+    # No max_calls: the workers stay, and with them the data.
+    task = ray.remote(
+        num_cpus=resources.cpus_per_trial, num_gpus=resources.gpus_per_trial, max_retries=1
+    )(_row)
+    shared = ray.put(assignment)
+    first_text = wanted[0].architecture.canonical_json()
+    waiting = iter(wanted)
+    running: dict[Any, Entry] = {}  # keys: Ray's references
+    lost: dict[Key, str] = {}
+    while True:
+        for entry in islice(waiting, QUEUED_PER_WORKER * concurrency - len(running)):
+            text = entry.architecture.canonical_json()
+            running[task.remote(text, entry.seed, shared, first_text)] = entry
+        if not running:
+            return lost
+        (ready,), _ = ray.wait(list(running), num_returns=1)
+        entry = running.pop(ready)
+        try:
+            row = ray.get(ready)
+        except RayTaskError as error:
+            raise error.cause from None  # not of a training, which says what it raised in its row
+        except RayError as error:
+            lost[entry.key] = str(error)
+            continue
+        on_row(row)
+
+
+def _row(text: str, seed: int, assignment: Assignment, first_text: str) -> dict[str, Any]:
+    """One training as the journal keeps it.
+
+    Its time, evaluations included, is the processor's, so that other work on the machine does not
+    count; on a GPU it is wall time.
+    """
+    torch.set_num_threads(assignment.threads)
+    cached_splits(assignment.data, assignment.device)
+    _warm_up(assignment, first_text)
+    architecture = Architecture.from_json(text)
+    row = {"arch_id": architecture.arch_id, "seed": seed, "machine": _machine(assignment.device)}
+    clock = time.process_time if assignment.device == "cpu" else time.perf_counter
+    began = clock()
+    try:
+        result = _train(architecture, assignment, assignment.recipe, seed)
+    except Exception as error:  # noqa: BLE001 (whatever a network raises is its result)
+        return {**row, "train_seconds": clock() - began, "error": traceback_of(error)}
+    return {
+        **row,
+        "train_seconds": clock() - began,
+        "val_accuracy": result.metrics["val_accuracy"],
+        "curve": [
+            [point["epoch"], point["val_accuracy"]]
+            for point in result.curve
+            if point["val_accuracy"] is not None
+        ],
+    }
+
+
+def _train(
+    architecture: Architecture, assignment: Assignment, recipe: Recipe, seed: int
+) -> EvaluationResult:
+    *_, result = evaluate(
+        architecture,
+        cached_splits(assignment.data, assignment.device),
+        assignment.task,
+        recipe,
+        seed=seed,
+        device=assignment.device,
+        metric=assignment.metric,
+    )
+    assert isinstance(result, EvaluationResult)
+    return result
+
+
+@lru_cache(maxsize=1)
+def _warm_up(assignment: Assignment, text: str) -> None:
+    """One epoch, once a process: else its first training would pay for imports."""
+    with suppress(Exception):  # the architecture's own training says what it raises
+        recipe = assignment.recipe.model_copy(update={"epochs": 1})
+        _train(Architecture.from_json(text), assignment, recipe, seed=0)
+
+
+def _machine(device: str) -> str:
+    """The kind of machine, such as ``AMD EPYC 7B13, 2 cores, torch 2.13.0``."""
+    kind = torch.cuda.get_device_name() if device.startswith("cuda") else _processor()
+    return f"{kind}, {os.cpu_count()} cores, torch {torch.__version__}"
+
+
+def _processor() -> str:
+    """The processor's name as Linux gives it; elsewhere what Python knows."""
+    file = Path("/proc/cpuinfo")
+    if file.is_file():
+        for line in file.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,47 @@
+"""Aging (regularised) evolution: the oldest die, whatever they are worth.
+
+Source: Real, Aggarwal, Huang, Le 2019, "Regularized Evolution for Image Classifier Architecture
+Search" (https://arxiv.org/abs/1802.01548), algorithm 1. Differs for several objectives: the parent
+is a random one of the tournament's members that no other member dominates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import moocore
+import numpy as np
+
+from nas.samplers.choice_space import Candidate
+from nas.samplers.neighbour_sampler import NeighbourSampler
+from nas.samplers.results import Results
+
+
+class AgingEvolutionSampler(NeighbourSampler):
+    """Mutates the best of a random tournament among the latest results.
+
+    Args:
+        population_size: results that are alive; so many random architectures come first.
+        tournament_size: members of the population of which the parent is the best.
+    """
+
+    def __init__(
+        self, *args: Any, population_size: int = 50, tournament_size: int = 10, **settings: Any
+    ) -> None:
+        if not 1 <= tournament_size <= population_size:
+            raise ValueError(
+                "tournament_size must be from 1 to population_size, got "
+                f"{tournament_size=}, {population_size=}"
+            )
+        super().__init__(*args, initial_trials=population_size, **settings)
+        self.tournament_size = tournament_size
+
+    def parents(self, results: Results, rng: np.random.Generator) -> Iterable[Candidate]:
+        """The tournament's winners in random order."""
+        alive = results.told[-self.initial_trials :]
+        entrants = rng.permutation(len(alive))[: self.tournament_size]
+        winners = entrants[
+            moocore.is_nondominated(np.array(results.losses)[-len(alive) :][entrants])
+        ]
+        return (alive[index].architecture for index in rng.permutation(winners))

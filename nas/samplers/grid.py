@@ -1,0 +1,48 @@
+"""Grid search: every architecture of a small space, each once, in random order."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from nas.samplers.architecture_sampler import ENUMERABLE, ArchitectureSampler
+from nas.samplers.choice_space import Candidate
+from nas.samplers.results import Results
+
+
+class GridSampler(ArchitectureSampler):
+    """All architectures that fit the limits; the order is random, whatever the results are.
+
+    Unlike random search it meets every one with certainty, in one pass.
+
+    Raises:
+        ValueError: the space is larger than can be walked through.
+    """
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        if self.space.size > ENUMERABLE:
+            raise ValueError(
+                f"a grid needs a space of at most {ENUMERABLE:,} architectures, "
+                f"{self.space.name!r} has {self.space.size:,}"
+            )
+
+    def propose(self, results: Results, rng: np.random.Generator) -> Candidate:
+        """See :meth:`ArchitectureSampler.propose`."""
+        if not results.proposed and self._order:
+            for candidate in self.space.architectures():
+                self.fits(candidate)  # notes those that do not
+        start = int(rng.integers(len(self._order))) if self._order else 0
+        for candidate in (*self._order[start:], *self._order[:start]):
+            if candidate not in results.proposed:
+                return candidate
+        return self.draw(results.proposed, rng)  # which says why there is none
+
+    @cached_property
+    def _order(self) -> list[Candidate]:
+        fitting = [c for c in self.space.architectures() if not self.violations(c)]
+        return [
+            fitting[index] for index in np.random.default_rng(self.seed).permutation(len(fitting))
+        ]

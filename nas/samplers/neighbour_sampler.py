@@ -1,0 +1,50 @@
+"""Samplers that, after a random beginning, change one parameter of an architecture they choose."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from nas.constraints import SpaceExhausted
+from nas.samplers.architecture_sampler import ENUMERABLE, ArchitectureSampler
+from nas.samplers.choice_space import Candidate
+from nas.samplers.results import Results
+
+
+class NeighbourSampler(ArchitectureSampler):
+    """After ``initial_trials`` random ones, a random new neighbour of a parent.
+
+    A neighbour is drawn as a mutation is: a parameter first, uniformly, then a new value of it, so
+    that a parameter with many values is not changed more often. What was proposed before or does
+    not fit is passed over.
+    """
+
+    def __init__(self, *args: Any, initial_trials: int, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        if initial_trials < 1:
+            raise ValueError(f"initial_trials must be at least 1, got {initial_trials}")
+        self.initial_trials = initial_trials
+
+    @abstractmethod
+    def parents(self, results: Results, rng: np.random.Generator) -> Iterable[Candidate]:
+        """Whose neighbours to try, the most wanted first; there are results."""
+
+    def propose(self, results: Results, rng: np.random.Generator) -> Candidate:
+        """See :meth:`ArchitectureSampler.propose`."""
+        if len(results.proposed) < self.initial_trials or not results.told:
+            try:
+                return self.draw(results.proposed, rng)
+            except SpaceExhausted:  # tight limits: what is near a fitting one may still fit
+                if not results.told or self.space.size <= ENUMERABLE:
+                    raise
+        for parent in self.parents(results, rng):
+            groups = list(self.space.changes(parent).values())
+            for group in rng.permutation(len(groups)):
+                for near in rng.permutation(len(groups[group])):
+                    candidate = groups[group][near]
+                    if candidate not in results.proposed and self.fits(candidate):
+                        return candidate
+        return self.draw(results.proposed, rng)

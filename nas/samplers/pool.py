@@ -1,0 +1,83 @@
+"""Candidates for an acquisition function to choose from: typical ones, and changed good ones.
+
+Legend: N candidates, P parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from nas.samplers.architecture_sampler import ENUMERABLE
+from nas.samplers.choice_space import ChoiceSpace, KnownCosts
+from search_space.alternatives import Parameter
+from search_space.space import INACTIVE
+
+RESERVOIR = 2000
+"""Random candidates that are drawn once, from spaces that are not listed whole."""
+
+RESERVOIR_STREAM = 0x9E1
+"""Of a sampler's seed: the draw of the reservoir."""
+
+
+class Pool(NamedTuple):
+    """Candidates by vector, with their known costs."""
+
+    vectors: np.ndarray  # [N, P]
+    costs: np.ndarray  # [N, names]
+
+    def some(self, rows: np.ndarray) -> Pool:
+        """Those at ``rows`` (indices or a mask)."""
+        return Pool(self.vectors[rows], self.costs[rows])
+
+
+def together(pools: Sequence[Pool]) -> Pool:
+    """All of several pools."""
+    return Pool(*(np.concatenate(columns) for columns in zip(*pools, strict=True)))
+
+
+def is_listed(space: ChoiceSpace) -> bool:
+    """Whether :func:`reservoir` holds every candidate."""
+    return space.is_irregular or space.size <= ENUMERABLE
+
+
+def reservoir(space: ChoiceSpace, costs: KnownCosts, seed: int) -> Pool:
+    """Every candidate of a small space, random distinct ones of a large one."""
+    if is_listed(space):
+        listed = list(space.architectures())
+    else:
+        rng = np.random.default_rng([seed, RESERVOIR_STREAM])
+        listed = list(dict.fromkeys(space.sample(rng) for _ in range(RESERVOIR)))
+    vectors = np.array([space.encode(candidate) for candidate in listed])
+    return Pool(vectors, costs.columns(vectors))
+
+
+def mutated(
+    parameters: Sequence[Parameter],
+    parents: np.ndarray,
+    changes: int,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """``parents [N, P]`` with up to ``changes`` random active parameters changed each.
+
+    What a change brings into being is drawn, what it ends becomes inactive.
+    """
+    vectors = parents.copy()
+    choices = np.array([len(parameter.choices) for parameter in parameters])
+    rows = np.arange(len(vectors))
+    for _ in range(changes):
+        ranks = np.where(vectors != INACTIVE, rng.random(vectors.shape), -1.0)
+        column = ranks.argmax(axis=1)
+        step = 1 + (rng.random(len(vectors)) * (choices[column] - 1)).astype(np.int64)
+        vectors[rows, column] = (vectors[rows, column] + step) % choices[column]
+        for index, parameter in enumerate(parameters):
+            active = np.ones(len(vectors), dtype=bool)
+            for earlier, allowed in parameter.conditions:
+                active &= np.isin(vectors[:, earlier], list(allowed))
+            drawn = rng.integers(choices[index], size=len(vectors))
+            fresh = active & (vectors[:, index] == INACTIVE)
+            vectors[:, index] = np.where(active, vectors[:, index], INACTIVE)
+            vectors[fresh, index] = drawn[fresh]
+    return vectors

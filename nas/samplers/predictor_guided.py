@@ -1,0 +1,189 @@
+"""The default: a predictor of accuracy guides the search, and every cost is known exactly.
+
+A Gaussian process believes something of each candidate's accuracy; its costs need no belief. So the
+expected growth of the front's hypervolume is exact, and what is proposed is where it is greatest.
+Now and then it is the expected improvement of accuracy alone, since the accurate end of a front
+adds little volume.
+
+Sources: Emmerich, Deutz, Klinkenberg 2011, "Hypervolume-based Expected Improvement" for the
+criterion; Ginsbourger, Le Riche, Carraro 2010, "Kriging is Well-Suited to Parallelize
+Optimization" for candidates that are still running (they count with their believed result);
+Gardner et al. 2014, "Bayesian Optimization with Inequality Constraints" for measured limits.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from nas.samplers.architecture_sampler import ArchitectureSampler, label_of
+from nas.samplers.beliefs import Learner
+from nas.samplers.choice_space import Candidate
+from nas.samplers.outlook import Outlook
+from nas.samplers.pool import Pool, is_listed, mutated, reservoir, together
+from nas.samplers.results import Results
+from nas.samplers.surrogate import Encoder
+
+MOST_COMPARED = 1_000_000
+"""Candidates times results that a proposal looks at; more are sampled."""
+
+FEWEST_COMPARED = 500
+
+PARENTS = 40
+"""Good results whose mutations are candidates."""
+
+MUTATIONS = 400
+"""Of them, in spaces that are not listed whole."""
+
+REFINED, REFINEMENTS, ROUNDS = 10, 20, 2
+"""Then the best so many candidates are mutated so often, so many times."""
+
+LOOKED_AT = 200
+"""Of the best candidates, to find one that is new."""
+
+BEGINNING_STREAM = 0xB36
+"""Of the seed: the order of the first proposals."""
+
+
+class PredictorGuidedSampler(ArchitectureSampler):
+    """Where the front is expected to grow most, by a Gaussian process and exact costs.
+
+    The first proposals are random, spread evenly over the range of cost.
+
+    Args:
+        initial_trials: random proposals before the predictor guides.
+        accuracy_share: of the proposals, that look at the uncertain objective alone.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        initial_trials: int = 16,
+        accuracy_share: float = 0.2,
+        **settings: Any,
+    ) -> None:
+        super().__init__(*args, **settings)
+        if initial_trials < 2:
+            raise ValueError(f"initial_trials must be at least 2, got {initial_trials}")
+        if not 0 <= accuracy_share <= 1:
+            raise ValueError(f"accuracy_share must be from 0 to 1, got {accuracy_share}")
+        self.initial_trials = initial_trials
+        self.accuracy_share = accuracy_share
+
+    def propose(self, results: Results, rng: np.random.Generator) -> Candidate:
+        """See :meth:`ArchitectureSampler.propose`."""
+        if not results.proposed and len(self.fitting.vectors):
+            self._note_rejections()
+        if len(results.proposed) + len(self.earlier) < self.initial_trials or len(results.told) < 2:
+            return self._begin(results, rng)
+        for vector in self._best_first(results, rng):
+            candidate = self.space.decode(vector)
+            if candidate not in results.proposed:
+                return candidate
+        return self.draw(results.proposed, rng)
+
+    def _best_first(self, results: Results, rng: np.random.Generator) -> list[np.ndarray]:
+        """Vectors of candidates, those first where most improvement is expected."""
+        outlook = Outlook(self, results, rng)
+        if rng.random() < self.accuracy_share:
+            outlook.look_at_main_objective_alone()
+        fresh = np.ones(len(self.fitting.vectors), dtype=bool)
+        for vector in self.vectors_of(list(results.proposed)):
+            fresh[self.numbers.get(vector.tobytes(), slice(0))] = False
+        rows = np.flatnonzero(fresh)
+        most = max(FEWEST_COMPARED, MOST_COMPARED // outlook.observations)
+        search = len(rows) > most or not self.is_listed_whole
+        if len(rows) > most:
+            rows = np.sort(rng.choice(rows, most, replace=False))
+        pools = [self.fitting.some(rows)]
+        if search:
+            parents = self.vectors_of(outlook.good_results(PARENTS))
+            pools.append(self._mutations(parents, MUTATIONS, rng))
+        scores = [outlook.improvement(pool) for pool in pools]
+        for _ in range(ROUNDS if search else 0):
+            best = np.argsort(-np.concatenate(scores), kind="stable")[:REFINED]
+            parents = together(pools).vectors[best]
+            pools.append(self._mutations(parents, REFINED * REFINEMENTS, rng))
+            scores.append(outlook.improvement(pools[-1]))
+        order = np.argsort(-np.concatenate(scores), kind="stable")[:LOOKED_AT]
+        return list(together(pools).vectors[order])
+
+    def _mutations(self, parents: np.ndarray, number: int, rng: np.random.Generator) -> Pool:
+        """Distinct candidates within the limits, one or two changes away from ``parents``."""
+        chosen = parents[rng.integers(len(parents), size=number)]
+        half = number // 2
+        parameters = self.space.parameters
+        near = mutated(parameters, chosen[:half], 1, rng)
+        far = mutated(parameters, chosen[half:], 2, rng)
+        vectors = np.unique(np.concatenate([near, far]), axis=0)
+        if self.is_listed_whole:
+            rows = [self.numbers.get(vector.tobytes()) for vector in vectors]
+            return self.fitting.some(np.array([row for row in rows if row is not None], dtype=int))
+        pool = Pool(vectors, self.costs.columns(vectors))
+        return pool.some(self.within(pool.costs))
+
+    @cached_property
+    def listed(self) -> Pool:
+        """All candidates of a small space, or random ones, whether they fit or not."""
+        return reservoir(self.space, self.costs, self.seed)
+
+    @cached_property
+    def fitting(self) -> Pool:
+        """Those within the limits."""
+        return self.listed.some(self.within(self.listed.costs))
+
+    @property
+    def is_listed_whole(self) -> bool:
+        """Whether :attr:`listed` is the whole space."""
+        return is_listed(self.space)
+
+    @cached_property
+    def learner(self) -> Learner:
+        """The surrogates of this space."""
+        return Learner(Encoder(self.space.parameters, self.listed.costs))
+
+    @cached_property
+    def numbers(self) -> dict[bytes, int]:
+        """Rows of :attr:`fitting` by vector."""
+        return {vector.tobytes(): row for row, vector in enumerate(self.fitting.vectors)}
+
+    def within(self, costs: np.ndarray) -> np.ndarray:
+        """Which rows of known costs ``[N, names]`` keep the limits."""
+        fits = np.ones(len(costs), dtype=bool)
+        for column, name in enumerate(self.costs.names):
+            fits &= costs[:, column] <= self.limits.get(name, np.inf)
+        return fits
+
+    def pool_of(self, architectures: list[Candidate]) -> Pool:
+        """Candidates with their known costs."""
+        vectors = self.vectors_of(architectures)
+        known = [self.costs_of(architecture) for architecture in architectures]
+        costs = [[figures[name] for name in self.costs.names] for figures in known]
+        return Pool(vectors, np.array(costs).reshape(len(vectors), len(self.costs.names)))
+
+    def _begin(self, results: Results, rng: np.random.Generator) -> Candidate:
+        """A random new candidate from one of as many ranges of cost as there are first trials."""
+        fitting = self.fitting
+        once = np.random.default_rng([self.seed, BEGINNING_STREAM])
+        order = once.permutation(len(fitting.vectors))
+        known = [name for name in (*self.objectives, *self.costs.names) if name in self.costs.names]
+        if known:
+            column = fitting.costs[:, self.costs.names.index(known[0])]
+            order = order[np.argsort(column[order], kind="stable")]
+        ranges = np.array_split(order, min(self.initial_trials, max(1, len(order))))
+        turns = np.roll(once.permutation(len(ranges)), -len(results.proposed))
+        for turn in turns:
+            for row in rng.permutation(ranges[turn]):
+                candidate = self.space.decode(fitting.vectors[row])
+                if candidate not in results.proposed:
+                    return candidate
+        return self.draw(results.proposed, rng)
+
+    def _note_rejections(self) -> None:
+        """Tell what the limits turned away among the listed candidates."""
+        for row in np.flatnonzero(~self.within(self.listed.costs)):
+            costs = dict(zip(self.costs.names, self.listed.costs[row].tolist(), strict=True))
+            over = {n: costs[n] for n, limit in self.limits.items() if costs[n] > limit}
+            self.rejections.add(label_of(self.space.decode(self.listed.vectors[row])), over)

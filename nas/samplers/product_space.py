@@ -1,0 +1,178 @@
+"""A space of named choices, for samplers outside of this project's own search spaces."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import product
+from math import prod
+
+import numpy as np
+
+from search_space.alternatives import Choice, Parameter
+
+Row = tuple[Choice, ...]
+
+
+class ProductSpace:
+    """Every combination of named choices, or those of them that ``rows`` lists.
+
+    A candidate is a tuple of values, in the order of ``choices``. The space of a table whose rows
+    are not all combinations has the table's rows alone.
+
+    Args:
+        name: for messages.
+        choices: each parameter's values, distinct.
+        rows: the candidates; None for all combinations.
+
+    Raises:
+        ValueError: no choice, a parameter with repeated or without values, or a row that repeats,
+            is too short or long, or has a value that is no choice.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        choices: Mapping[str, Sequence[Choice]],
+        rows: Iterable[Row] | None = None,
+    ) -> None:
+        if not choices:
+            raise ValueError(f"{name}: a space needs at least one parameter")
+        self.name = name
+        self.parameters = tuple(
+            Parameter(key, tuple(values), ()) for key, values in choices.items()
+        )
+        self._indices: list[dict[Choice, int]] = []
+        for parameter in self.parameters:
+            indices = {value: index for index, value in enumerate(parameter.choices)}
+            if not indices or len(indices) < len(parameter.choices):
+                raise ValueError(
+                    f"{name}: {parameter.name} needs distinct values, got {parameter.choices}"
+                )
+            self._indices.append(indices)
+        self._rows: list[Row] | None = None
+        self._members: frozenset[Row] = frozenset()
+        if rows is not None:
+            self._rows = [self._checked_row(tuple(row)) for row in rows]
+            self._members = frozenset(self._rows)
+            if not self._rows or len(self._members) < len(self._rows):
+                raise ValueError(f"{name}: rows must be distinct and at least one")
+
+    @property
+    def size(self) -> int:
+        """How many candidates there are."""
+        if self._rows is not None:
+            return len(self._rows)
+        return prod(len(parameter.choices) for parameter in self.parameters)
+
+    @property
+    def is_irregular(self) -> bool:
+        """Whether some combinations are missing."""
+        return self._rows is not None and len(self._rows) < prod(
+            len(parameter.choices) for parameter in self.parameters
+        )
+
+    def contains(self, architecture: Row) -> bool:
+        """Whether this is one of the space's candidates."""
+        if self._rows is not None:
+            return architecture in self._members
+        return len(architecture) == len(self._indices) and all(
+            value in indices for value, indices in zip(architecture, self._indices, strict=True)
+        )
+
+    def sample(self, rng: np.random.Generator) -> Row:
+        """A candidate, each as likely as another."""
+        if self._rows is not None:
+            return self._rows[rng.integers(len(self._rows))]
+        return self.decode(self.walk(lambda parameter: int(rng.integers(len(parameter.choices)))))
+
+    def walk(self, choose: Callable[[Parameter], int]) -> np.ndarray:
+        """The vector made by asking ``choose`` for each parameter's index."""
+        return np.array([choose(parameter) for parameter in self.parameters], dtype=np.int64)
+
+    def encode(self, architecture: Row) -> np.ndarray:
+        """The choices' indices ``[P]``.
+
+        Raises:
+            ValueError: not a candidate of this space.
+        """
+        if not self.contains(architecture):
+            raise ValueError(f"{self.name} holds no {architecture!r}")
+        pairs = zip(architecture, self._indices, strict=True)
+        return np.array([indices[value] for value, indices in pairs], dtype=np.int64)
+
+    def decode(self, vector: Sequence[int] | np.ndarray) -> Row:
+        """The candidate at a vector.
+
+        Raises:
+            ValueError: the wrong length, an index out of its range, or no row of the space.
+        """
+        checked = self.checked(np.asarray(vector)[None])[0]
+        row = tuple(p.choices[i] for p, i in zip(self.parameters, checked, strict=True))
+        if not self.contains(row):
+            raise ValueError(f"{self.name} holds no {row!r}")
+        return row
+
+    def checked(self, vectors: np.ndarray) -> np.ndarray:
+        """The vectors ``[N, P]`` themselves.
+
+        Raises:
+            ValueError: not P columns, or an index out of its range.
+        """
+        vectors = np.array(vectors, dtype=np.int64)
+        if vectors.ndim != 2 or vectors.shape[1] != len(self.parameters):
+            raise ValueError(
+                f"{self.name} has {len(self.parameters)} parameters, got an array of shape "
+                f"{vectors.shape}"
+            )
+        for parameter, column in zip(self.parameters, vectors.T, strict=True):
+            if len(column) and not 0 <= column.min() <= column.max() < len(parameter.choices):
+                raise ValueError(
+                    f"{parameter.name} must be an index below {len(parameter.choices)}, got "
+                    f"{column.min()} to {column.max()}"
+                )
+        return vectors
+
+    def changes(self, architecture: Row) -> dict[str, list[Row]]:
+        """For each parameter, the candidates that differ in it alone."""
+        changed = {}
+        for index, parameter in enumerate(self.parameters):
+            near = [
+                (*architecture[:index], value, *architecture[index + 1 :])
+                for value in parameter.choices
+                if value != architecture[index]
+            ]
+            changed[parameter.name] = [row for row in near if self.contains(row)]
+        return changed
+
+    def architectures(self) -> Iterator[Row]:
+        """Every candidate."""
+        if self._rows is not None:
+            return iter(self._rows)
+        return product(*(parameter.choices for parameter in self.parameters))
+
+    def params_of(self, architecture: Row) -> dict[str, Choice]:
+        """The values by name."""
+        names = (parameter.name for parameter in self.parameters)
+        return dict(zip(names, architecture, strict=True))
+
+    def from_params(self, params: Mapping[str, Choice]) -> Row:
+        """The candidate with these values.
+
+        Raises:
+            ValueError: a parameter is missing, or the space holds no such candidate.
+        """
+        missing = [p.name for p in self.parameters if p.name not in params]
+        if missing:
+            raise ValueError(f"{self.name}: parameter {missing[0]} is missing")
+        row = tuple(params[parameter.name] for parameter in self.parameters)
+        if not self.contains(row):
+            raise ValueError(f"{self.name} holds no {row!r}")
+        return row
+
+    def _checked_row(self, row: Row) -> Row:
+        if len(row) != len(self._indices):
+            raise ValueError(f"{self.name}: a row has {len(self._indices)} values, got {row!r}")
+        for value, parameter, indices in zip(row, self.parameters, self._indices, strict=True):
+            if value not in indices:
+                raise ValueError(f"{self.name}: {value!r} is no choice of {parameter.name}")
+        return row

@@ -1,0 +1,52 @@
+"""What a sampler sees of a study: results, trials that were stopped early, and running ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from nas.samplers.choice_space import Candidate
+
+
+class Told(NamedTuple):
+    """A finished trial of full fidelity."""
+
+    architecture: Candidate
+    losses: tuple[float, ...]  # one an objective, smaller is better
+    curve: Mapping[int, float] = {}  # loss of the first objective by epoch, where it was reported
+    measured: Mapping[str, float] = {}  # of limited quantities that are only known by measuring
+
+
+class Stopped(NamedTuple):
+    """A trial that was stopped early; what it had is no result."""
+
+    architecture: Candidate
+    curve: Mapping[int, float]  # loss of the first objective by epoch
+
+
+@dataclass
+class Results:
+    """All that is known when a proposal is made, in order of the trials' numbers."""
+
+    told: list[Told] = field(default_factory=list)
+    stopped: list[Stopped] = field(default_factory=list)
+    pending: list[Candidate] = field(default_factory=list)  # proposed, with no result yet
+    turned_away: list[tuple[Candidate, Mapping[str, float]]] = field(default_factory=list)
+    # measured over a limit, with the value
+    proposed: set[Candidate] = field(default_factory=set)  # whatever became of them
+
+    @property
+    def losses(self) -> Sequence[tuple[float, ...]]:
+        """Of the finished trials."""
+        return [trial.losses for trial in self.told]
+
+
+class WarmStart(NamedTuple):
+    """What is known before the first proposal."""
+
+    first: tuple[Candidate, ...] = ()  # proposed before any other
+    earlier: tuple[Told, ...] = ()  # results that samplers learn from
+
+
+NOTHING = WarmStart()

@@ -1,0 +1,274 @@
+"""What the default sampler believes: a Gaussian process over choices and exactly known costs.
+
+The kernel is the sum of two. One compares choices: ``exp(-sum_i w_i d_i)``, where ``d_i`` is 0 for
+equal choices of parameter i and 1 for different ones, mixed with the distance of their ranks where
+choices are numbers (a kernel of 3 is nearer to 5 than to 7). The other compares the logarithms of
+the costs. Weights, scales and noise are those of the greatest posterior density.
+
+Source: Rasmussen and Williams 2006, "Gaussian Processes for Machine Learning", algorithm 2.1 and
+equation 5.9.
+
+Legend: n observations, N candidates, F binary columns, m costs, P parameters, t settings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy.linalg import cho_solve, cholesky, solve_triangular
+from scipy.optimize import minimize
+from scipy.special import expit
+
+from search_space.alternatives import Parameter
+
+FIT_ITERATIONS = 25
+
+SPREAD_OF_LOG = {"weight": 1.5, "scale": 1.0, "length": 0.7, "noise": 1.5}
+"""Standard deviations of the settings' log-normal priors."""
+
+JITTER = 1e-6
+
+
+class Inputs(NamedTuple):
+    """Candidates as the kernel sees them."""
+
+    bits: np.ndarray  # [N, F], 0 and 1
+    costs: np.ndarray  # [N, m], logarithms, standardised
+
+
+class Encoder:
+    """From vectors and costs to :class:`Inputs`.
+
+    Args:
+        parameters: the space's.
+        cost_sample: costs ``[any, m]`` of typical candidates, positive; they set the scale.
+    """
+
+    def __init__(self, parameters: Sequence[Parameter], cost_sample: np.ndarray) -> None:
+        self.values = [len(parameter.choices) for parameter in parameters]
+        self.ranked = [
+            len(parameter.choices) > 2
+            and all(isinstance(c, int | float) and c is not True for c in parameter.choices)
+            for parameter in parameters
+        ]
+        ranks = [np.argsort(np.argsort(p.choices)) for p in parameters if len(p.choices)]
+        self._ranks = ranks
+        logs = np.log(np.maximum(cost_sample, np.finfo(float).tiny))
+        deviation = logs.std(axis=0)
+        self._informative = deviation > 0
+        self.costs = int(self._informative.sum())
+        self._mean = logs.mean(axis=0)[self._informative]
+        self._deviation = deviation[self._informative]
+        owner, is_rank, share = [], [], []
+        for index, (count, ranked) in enumerate(zip(self.values, self.ranked, strict=True)):
+            owner += [index] * (count + 1)  # the first is for an inactive parameter
+            is_rank += [False] * (count + 1)
+            share += [0.5] * (count + 1)  # two bits differ where choices do
+            if ranked:
+                owner += [index] * (count - 1)
+                is_rank += [True] * (count - 1)
+                share += [1 / (count - 1)] * (count - 1)
+        self.owner = np.array(owner)  # [F]: the parameter of each bit
+        self.is_rank = np.array(is_rank)
+        self.share = np.array(share)  # of each bit in its parameter's distance
+
+    def __call__(self, vectors: np.ndarray, costs: np.ndarray) -> Inputs:
+        """Vectors ``[N, P]``, -1 where inactive, and their costs ``[N, m]``."""
+        bits = []
+        for index, (count, ranked) in enumerate(zip(self.values, self.ranked, strict=True)):
+            column = vectors[:, index, None]
+            bits.append(column == np.arange(-1, count))
+            if ranked:
+                rank = np.where(column >= 0, self._ranks[index][column], -1)
+                bits.append(rank >= np.arange(1, count))
+        logs = np.log(np.maximum(costs, np.finfo(float).tiny))[:, self._informative]
+        return Inputs(
+            np.concatenate(bits, axis=1).astype(float), (logs - self._mean) / self._deviation
+        )
+
+
+class Unpacked(NamedTuple):
+    """The kernel's settings."""
+
+    weights: np.ndarray  # [F], of each bit in the distance
+    ranks_part: float  # of the distance of ranks, where choices are numbers
+    scales: np.ndarray  # [2], variances of the two kernels
+    lengths: np.ndarray  # [m], scales of the costs
+    noise: float  # variance of an evaluation
+
+
+class Settings:
+    """The kernel's settings as one vector of unbounded numbers ``[t]``, with their prior.
+
+    In order: log weights [P], logit of the ranks' part, log scales of the two kernels, log length
+    scales of the costs [m], log noise variance.
+    """
+
+    def __init__(self, encoder: Encoder) -> None:
+        self.encoder = encoder
+        parameters = len(encoder.values)
+        self.costs = costs = encoder.costs
+        self.centre = np.concatenate(
+            [
+                np.full(parameters, np.log(2 / parameters)),
+                [0.0],
+                [np.log(0.7), np.log(0.3)],
+                np.full(costs, np.log(1.5)),
+                [np.log(0.02)],
+            ]
+        )
+        spread = SPREAD_OF_LOG
+        self.spread = np.concatenate(
+            [
+                np.full(parameters, spread["weight"]),
+                [1.0],
+                [spread["scale"]] * 2,
+                np.full(costs, spread["length"]),
+                [spread["noise"]],
+            ]
+        )
+        self.parameters = parameters
+
+    def split(self, point: np.ndarray) -> Unpacked:
+        """What a point ``[t]`` says."""
+        encoder, last = self.encoder, self.parameters + 3
+        part = float(expit(point[self.parameters]))
+        ranked = np.array(encoder.ranked)[encoder.owner]
+        mixed = np.where(encoder.is_rank, part, np.where(ranked, 1 - part, 1.0))
+        return Unpacked(
+            np.exp(point[: self.parameters])[encoder.owner] * mixed * encoder.share,
+            part,
+            np.exp(point[self.parameters + 1 : last]),
+            np.exp(point[last : last + self.costs]),
+            float(np.exp(point[-1])),
+        )
+
+
+def _distances(a: np.ndarray, b: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Weighted counts of the bits that differ: [A, F], [B, F] -> [A, B]."""
+    weighted = a * weights
+    return np.maximum(weighted.sum(1)[:, None] + (b @ weights)[None] - 2 * weighted @ b.T, 0)
+
+
+def _squares(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Squared differences by column: [A, m], [B, m] -> [m, A, B]."""
+    return (a.T[:, :, None] - b.T[:, None, :]) ** 2
+
+
+class Surrogate:
+    """A Gaussian process given observations; predictions are in the observations' unit.
+
+    Args:
+        settings: how the settings are laid out.
+        inputs: of the n observations.
+        values: ``[n]``.
+        extra_noise: ``[n]``, variance beside the noise, in squared units of ``values``.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        point: np.ndarray,
+        inputs: Inputs,
+        values: np.ndarray,
+        extra_noise: np.ndarray | None = None,
+    ) -> None:
+        self.layout, self.point, self.inputs = settings, point, inputs
+        self.mean = float(values.mean())
+        self.unit = float(values.std()) or 1.0
+        kernel = self._kernel(inputs, inputs)
+        noise = settings.split(point).noise + JITTER
+        extra = 0.0 if extra_noise is None else extra_noise / self.unit**2
+        kernel[np.diag_indices_from(kernel)] += noise + extra
+        self._factor = cholesky(kernel, lower=True, overwrite_a=True, check_finite=False)
+        standard = (values - self.mean) / self.unit
+        self._alpha = cho_solve((self._factor, True), standard, check_finite=False)
+
+    def predict(self, inputs: Inputs) -> tuple[np.ndarray, np.ndarray]:
+        """Means and standard deviations ``[N]``, without the noise of an evaluation."""
+        cross = self._kernel(self.inputs, inputs)  # [n, N]
+        mean = self.mean + self.unit * (self._alpha @ cross)
+        half = solve_triangular(self._factor, cross, lower=True, check_finite=False)
+        prior = self.layout.split(self.point).scales.sum()
+        variance = np.maximum(prior - np.einsum("nN,nN->N", half, half), 1e-9)
+        return mean, self.unit * np.sqrt(variance)
+
+    def predict_mean(self, inputs: Inputs) -> np.ndarray:
+        """Means ``[N]`` alone, which cost much less."""
+        return self.mean + self.unit * (self._alpha @ self._kernel(self.inputs, inputs))
+
+    def _kernel(self, a: Inputs, b: Inputs) -> np.ndarray:
+        weights, _, scales, lengths, _ = self.layout.split(self.point)
+        kernel = scales[0] * np.exp(-_distances(a.bits, b.bits, weights))
+        if self.layout.costs:
+            kernel += scales[1] * np.exp(
+                -0.5 * np.maximum(_euclidean(a.costs / lengths, b.costs / lengths), 0)
+            )
+        return kernel
+
+
+def _euclidean(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return (a**2).sum(1)[:, None] + (b**2).sum(1)[None] - 2 * a @ b.T
+
+
+def fit(settings: Settings, inputs: Inputs, values: np.ndarray) -> np.ndarray:
+    """The settings of greatest posterior density, from the prior's centre on."""
+    standard = (values - values.mean()) / (values.std() or 1.0)
+    squares = _squares(inputs.costs, inputs.costs)
+
+    def loss(point: np.ndarray) -> tuple[float, np.ndarray]:
+        return _negative_log_posterior(settings, point, inputs.bits, squares, standard)
+
+    bounds = [(c - 4 * s, c + 4 * s) for c, s in zip(settings.centre, settings.spread, strict=True)]
+    found = minimize(
+        loss,
+        settings.centre,
+        jac=True,
+        method="L-BFGS-B",
+        bounds=bounds,
+        options={"maxiter": FIT_ITERATIONS},
+    )
+    return np.asarray(found.x)
+
+
+def _negative_log_posterior(
+    layout: Settings, point: np.ndarray, bits: np.ndarray, squares: np.ndarray, values: np.ndarray
+) -> tuple[float, np.ndarray]:
+    """Its value and gradient ``[t]``, up to a constant."""
+    encoder, count = layout.encoder, layout.parameters
+    weights, part, scales, lengths, noise = layout.split(point)
+    by_choice = scales[0] * np.exp(-_distances(bits, bits, weights))
+    by_cost = scales[1] * np.exp(-0.5 * np.tensordot(lengths**-2, squares, 1))
+    if not layout.costs:
+        by_cost = np.zeros_like(by_choice)
+    kernel = by_choice + by_cost
+    kernel[np.diag_indices_from(kernel)] += noise + JITTER
+    factor = cholesky(kernel, lower=True, check_finite=False)
+    alpha = cho_solve((factor, True), values, check_finite=False)
+    inverse = cho_solve((factor, True), np.eye(len(values)), check_finite=False)
+    outer = np.outer(alpha, alpha) - inverse  # d log-likelihood = trace(outer @ dK) / 2
+
+    through = outer * by_choice
+    of_bits = through @ bits
+    # sum over pairs of through x (whether the bit differs), for each bit
+    differing = 2 * (bits.T @ through.sum(1)) - 2 * np.einsum("nf,nf->f", bits, of_bits)
+    by_bit = -0.5 * differing * weights  # derivative by the log of the bit's weight
+    gradient = np.zeros_like(point)
+    np.add.at(gradient, encoder.owner, by_bit)
+    ranked = np.array(encoder.ranked)[encoder.owner]
+    gradient[count] = (
+        by_bit * np.where(encoder.is_rank, 1 - part, np.where(ranked, -part, 0))
+    ).sum()
+    gradient[count + 1] = 0.5 * through.sum()
+    of_cost = outer * by_cost
+    gradient[count + 2] = 0.5 * of_cost.sum()
+    gradient[count + 3 : count + 3 + layout.costs] = (
+        0.5 * np.tensordot(squares, of_cost, 2) / lengths**2
+    )
+    gradient[-1] = 0.5 * noise * np.trace(outer)
+
+    away = (point - layout.centre) / layout.spread
+    likelihood = -0.5 * values @ alpha - np.log(np.diag(factor)).sum()
+    return -likelihood + 0.5 * away @ away, -gradient + away / layout.spread

@@ -1,0 +1,119 @@
+"""What a search knows before its first proposal: the papers' networks, and earlier searches."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+
+from nas.config import SearchConfig
+from nas.front import candidates, losses, pareto_front
+from nas.ledger import Evaluation, curve_points, ledger_of
+from nas.run_folder import RunError, RunFolder
+from nas.samplers.results import NOTHING, Told, WarmStart
+from search_space.architecture import Architecture, Task
+from search_space.space import SearchSpace
+from search_space.zoo import ZOO
+
+log = logging.getLogger(__name__)
+
+FILE = "warm_start.json"
+"""Of a run's folder: what was collected when it began, so that it goes on the same without them."""
+
+
+def warm_start_of(run: RunFolder, config: SearchConfig, task: Task, runs: Path) -> WarmStart:
+    """What ``sampler.papers_first`` and ``sampler.learn_from`` ask for, collected once a run.
+
+    The networks of both papers come first, then the fronts of earlier runs, as far as the space
+    holds them. Results of earlier runs are learned from where they compare: the same task, proxy
+    recipe, fidelity and metric, and no latency among the objectives.
+
+    Raises:
+        RunError: no such run, or none of its architectures is in the space.
+    """
+    file = run.path / FILE
+    if file.is_file():
+        return _read(file)
+    space = config.search_space()
+    first: list[Architecture] = []
+    if config.sampler.papers_first:
+        first += [a for named in ZOO.values() if space.contains(a := named.at_width(1.0))]
+        if not first:
+            log.warning("sampler.papers_first: the space holds none of the papers' networks")
+    earlier: list[Told] = []
+    for name in config.sampler.learn_from:
+        front, results = _from_run(RunFolder.find(name, runs), config, task, space)
+        first += front
+        earlier += results
+    found = WarmStart(tuple(dict.fromkeys(first)), tuple(earlier))
+    if found != NOTHING:
+        run.write_json(FILE, _plain(found))
+    return found
+
+
+def _from_run(
+    run: RunFolder, config: SearchConfig, task: Task, space: SearchSpace
+) -> tuple[list[Architecture], list[Told]]:
+    """A run's front and, where they compare, its results."""
+    theirs, ledger = ledger_of(run)
+    rows = [row for row in ledger.evaluations("search") if space.contains(row.architecture)]
+    rows = [row for row in rows if row.state == "complete"]
+    if not rows:
+        raise RunError(
+            f"sampler.learn_from: run {run.name!r} has no result in the space {space.name!r}"
+        )
+    front = [member.architecture for member in pareto_front(candidates(rows), theirs.objectives)]
+    compares = (
+        (theirs.proxy_id, theirs.metric) == (config.proxy_id, config.metric)
+        and _task_of(run) == task
+        and all("latency" not in objective for objective in config.objectives)
+    )
+    if not compares:
+        log.warning(
+            "sampler.learn_from: results of %r do not compare with this search's (another task, "
+            "proxy or metric, or latency); its front comes first, and nothing else is used",
+            run.name,
+        )
+        return front, []
+    return front, [_told(row, config) for row in rows]
+
+
+def _told(row: Evaluation, config: SearchConfig) -> Told:
+    (values,) = losses(candidates([row]), config.objectives).tolist()
+    curve = {epoch: -accuracy for epoch, accuracy in curve_points(row.curve).items()}
+    return Told(row.architecture, tuple(values), curve)
+
+
+def _task_of(run: RunFolder) -> Task:
+    try:
+        return Task.model_validate_json((run.path / "task.json").read_text())
+    except (OSError, ValueError) as error:
+        raise RunError(f"sampler.learn_from: {run.path / 'task.json'} cannot be read") from error
+
+
+def _plain(found: WarmStart) -> dict[str, object]:
+    return {
+        "first": [architecture.canonical_json() for architecture in found.first],
+        "earlier": [
+            [told.architecture.canonical_json(), told.losses, dict(told.curve)]
+            for told in found.earlier
+        ],
+    }
+
+
+def _read(file: Path) -> WarmStart:
+    try:
+        data = json.loads(file.read_text())
+        return WarmStart(
+            tuple(Architecture.from_json(text) for text in data["first"]),
+            tuple(
+                Told(
+                    Architecture.from_json(text),
+                    tuple(values),
+                    {int(epoch): loss for epoch, loss in curve.items()},
+                )
+                for text, values, curve in data["earlier"]
+            ),
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{file} is not what a search wrote there: {error}") from error

@@ -1,0 +1,153 @@
+"""The parts that networks are put together from, each by itself: stems, blocks, endings.
+
+Architectures of one space share them, so that what is measured of a part holds for all of them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from itertools import product
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+
+from search_space.architecture import Architecture, Stage, Task
+from search_space.families import primitive_in_channels
+from search_space.networks.ending import Classifier, Ending, build_head
+from search_space.networks.network import BLOCK_FORMS
+from search_space.networks.plan import BlockPlan, plan_block, plan_network
+from search_space.primitives import Primitive, Recalibration, Stem
+from search_space.space import SearchSpace
+from search_space.stage_place import StagePlace
+from search_space.values import Value
+
+
+class StemPlan(NamedTuple):
+    """A stem and the images that it sees."""
+
+    stem: Stem
+    in_channels: int
+    input_hw: tuple[int, int]  # (height, width), pixels
+
+
+Part = StemPlan | BlockPlan | Ending
+"""Hashable and equal by content; ``in_channels`` and ``input_hw`` are its input's."""
+
+KINDS: dict[type[Part], str] = {StemPlan: "stem", BlockPlan: "block", Ending: "ending"}
+
+
+def part_name(part: Part) -> str:
+    """The one JSON text of a part: its kind and all that its construction depends on."""
+    fields = {name: _plain(value) for name, value in part._asdict().items()}
+    named = {"part": KINDS[type(part)], **fields}
+    return json.dumps(named, sort_keys=True, separators=(",", ":"))
+
+
+def build_part(part: Part, *, seed: int) -> nn.Module:
+    """The module that stands for ``part`` in a network, which takes ``[B, in_channels, H, W]``.
+
+    The same seed gives the same initial weights; torch's global generator is left as it was.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        if isinstance(part, StemPlan):
+            return part.stem.build(part.in_channels)
+        if isinstance(part, BlockPlan):
+            return BLOCK_FORMS[part.family].build(part)
+        return nn.Sequential(build_head(part), Classifier(part.features, part.classes))
+
+
+def parts_of_network(architecture: Architecture, task: Task) -> Counter[Part]:
+    """The parts of a network, and how often each stands in it.
+
+    Raises:
+        ValueError: the stem cannot take the task's images.
+    """
+    plan = plan_network(architecture, task)
+    parts: Counter[Part] = Counter([StemPlan(plan.stem, plan.in_channels, plan.input_hw)])
+    for stage in plan.stages:
+        for block, number in stage.runs:
+            parts[block] += number
+    parts[plan.ending] += 1
+    return parts
+
+
+def parts_of_space(space: SearchSpace, task: Task) -> list[Part]:
+    """Every distinct part of any architecture of ``space``, in a fixed order.
+
+    Raises:
+        ValueError: a stem cannot take the task's images.
+    """
+    image_channels, *image_hw = task.input_shape
+    hw = (image_hw[0], image_hw[1])
+    parts: dict[Part, None] = {}  # an ordered set
+    maps: dict[tuple[int, tuple[int, int]], None] = {}  # channels and pixels that a stage may see
+    for stem in space.layout.stem_table:
+        parts[StemPlan(stem, image_channels, hw)] = None
+        maps[stem.width, stem.output_hw(hw)] = None
+    for place in space.layout.stages:
+        following: dict[tuple[int, tuple[int, int]], None] = {}
+        for channels, map_hw in maps:
+            for block in _blocks(space, place, channels, map_hw):
+                parts[block] = None
+                following[block.out_channels, block.output_hw] = None
+        maps = following
+    for channels, map_hw in maps:
+        ending = Ending(space.config.family, channels, map_hw, space.config.head, task.classes)
+        parts[ending] = None
+    return list(parts)
+
+
+def _blocks(
+    space: SearchSpace, place: StagePlace, channels: int, hw: tuple[int, int]
+) -> Iterator[BlockPlan]:
+    """The blocks of a stage whose input has ``channels`` on ``hw``; some more than once."""
+    for depth, width in product(place.config.depth, place.config.width):
+        gates = place.recalibrations(depth, width, channels)
+        for index in range(depth):
+            primitives = _primitives(place, index, depth, width, channels)
+            here = dict.fromkeys(each[index] if each else None for each in gates)
+            for primitive, gate in product(primitives, here):
+                stage = _stage_with(place, width, primitive, gate, is_first=index == 0)
+                yield plan_block(space.config, stage, len(stage.blocks) - 1, channels, hw)
+
+
+def _primitives(
+    place: StagePlace, index: int, depth: int, width: int, channels: int
+) -> dict[Primitive, None]:
+    """What may stand in one block."""
+
+    def seen(block: int) -> int:
+        return primitive_in_channels(
+            place.block, width, width * place.expansion if block else channels
+        )
+
+    slot = place.slot(index)
+    inputs = list(dict.fromkeys(seen(b) for b in range(depth) if place.slot(b) is slot))
+    at = inputs.index(seen(index))  # a content has one primitive for each different input
+    return dict.fromkeys(each[at] for each in place.primitives(slot, depth, width, channels))
+
+
+def _stage_with(
+    place: StagePlace,
+    width: int,
+    primitive: Primitive,
+    gate: Recalibration | None,
+    *,
+    is_first: bool,
+) -> Stage:
+    """A stage that ends in a block of that content, as its first block or a later one."""
+    number = 1 if is_first else 2
+    return Stage(
+        width=width,
+        stride=place.config.stride,
+        blocks=(primitive,) * number,
+        recalibration=(*(None,) * (number - 1), gate) if gate else (),
+    )
+
+
+def _plain(value: Any) -> Any:
+    return value.model_dump(mode="json") if isinstance(value, Value) else value

@@ -1,0 +1,111 @@
+"""A whole architecture made narrower or wider, whatever its primitives: a proxy of itself."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import floor
+
+from search_space.architecture import Architecture, Stage
+from search_space.families import primitive_in_channels
+from search_space.primitives import Primitive, Recalibration
+from search_space.primitives.augmented_convolution import AugmentedConvolution
+from search_space.primitives.inverted_bottleneck import InvertedBottleneck
+
+
+def at_width(architecture: Architecture, factor: float) -> Architecture:
+    """``architecture`` with the widths of its stem and stages times ``factor``.
+
+    A width is rounded to the nearest whole number, at least 1: what differs should go on to
+    differ (the zoo's multiples of 8 would make narrow networks equal, and wider). Depths of
+    attention and squeezed widths keep their share of the channels, depths as multiples of the
+    heads, at least one a head. Numbers of heads, kernels, depths in blocks and a head stay; so do
+    settings of a primitive of the user's own. A factor of 1 gives ``architecture`` itself.
+
+    Raises:
+        ValueError: something does not fit the new widths, such as heads that do not divide one;
+            the message names the stem, or the stage and block.
+    """
+    if factor == 1:
+        return architecture
+    stem_width = _times(architecture.stem.width, factor)
+    try:
+        stem = architecture.stem.replace(width=stem_width)
+    except ValueError as error:
+        raise ValueError(f"stem of width {stem_width}: {_reason(error)}") from error
+    stages: list[Stage] = []
+    before, now = architecture.stem.width, stem_width  # channels so far
+    for number, stage in enumerate(architecture.stages, start=1):
+        width = _times(stage.width, factor)
+        blocks: list[Primitive] = []
+        gates: list[Recalibration | None] = []
+        for index, primitive in enumerate(stage.blocks):
+            gate = stage.recalibration[index] if stage.recalibration else None
+            seen = [
+                primitive_in_channels(architecture.block, *channels)
+                for channels in ((stage.width, before), (width, now))
+            ]
+            try:
+                blocks.append(_primitive(primitive, (stage.width, width), (seen[0], seen[1])))
+                gates.append(_gate(gate, width * architecture.expansion, now, factor))
+            except ValueError as error:
+                raise ValueError(
+                    f"stage {number} of width {width}, block {index}: {_reason(error)}"
+                ) from error
+            before, now = (w * architecture.expansion for w in (stage.width, width))
+        stages.append(
+            Stage(
+                width=width,
+                stride=stage.stride,
+                blocks=tuple(blocks),
+                recalibration=tuple(gates) if any(gates) else (),
+            )
+        )
+    return architecture.replace(stem=stem, stages=tuple(stages))
+
+
+def _primitive(
+    primitive: Primitive, channels: tuple[int, int], in_channels: tuple[int, int]
+) -> Primitive:
+    """A primitive at other channels; each pair is what was and what is to be."""
+    if isinstance(primitive, AugmentedConvolution):
+        primitive = _augmented(primitive, *channels)
+    elif isinstance(primitive, InvertedBottleneck) and primitive.augmentation is not None:
+        hidden = (primitive.expansion * each for each in in_channels)
+        primitive = primitive.replace(augmentation=_augmented(primitive.augmentation, *hidden))
+    return primitive.resolve(channels[1], in_channels[1])
+
+
+def _augmented(primitive: AugmentedConvolution, before: int, now: int) -> AugmentedConvolution:
+    heads = primitive.heads
+    if heads > now:
+        raise ValueError(
+            f"heads must not exceed the output channels, got heads={heads}, channels={now}"
+        )
+    key_depth, value_depth = (
+        heads * _times(depth // heads, now / before)
+        for depth in (primitive.key_depth, primitive.value_depth)
+    )
+    most = now // heads * heads
+    return primitive.replace(key_depth=key_depth, value_depth=min(value_depth, most))
+
+
+def _gate(
+    gate: Recalibration | None, channels: int, in_channels: int, factor: float
+) -> Recalibration | None:
+    if gate is None:
+        return None
+    squeeze = getattr(gate, "squeeze", None)  # the hidden width, of those that have one
+    if squeeze is not None:
+        gate = gate.replace(squeeze=_times(squeeze, factor))
+    return gate.resolve(channels, in_channels)
+
+
+def _times(width: int, factor: float) -> int:
+    # By the factor's decimal digits, so that 0.35 * 10 is 3.5 and not 3.4999...
+    return max(1, floor(width * Fraction(str(factor)) + Fraction(1, 2)))
+
+
+def _reason(error: ValueError) -> str:
+    """The first problem, without pydantic's frame around it."""
+    errors = getattr(error, "errors", None)
+    return str(errors()[0]["msg"]).removeprefix("Value error, ") if errors else str(error)

@@ -1,0 +1,195 @@
+"""``nas benchmark``: what it prints and writes, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from nas.benchmark.replay import Ended, Replay
+from nas.benchmark.results import Result, results_json, summaries
+from nas.benchmark.table import BenchmarkTable
+from nas.cli import app
+from nas.commands.benchmark import parse_seeds
+from nas.commands.benchmark_report import Report
+from nas.user_errors import CommandError
+from search_space.reading import DescriptionError
+
+
+@pytest.fixture
+def csv_file(tmp_path: Path) -> Path:
+    """36 architectures of three choices; more of each is better and costs more."""
+    lines = ["a,b,c,acc,cost"]
+    for number, (a, b, c) in enumerate(product(range(4), range(3), range(3))):
+        worth = 50 + 10 * a + 3 * b + c + (7 * number % 5)
+        lines.append(f"{a},{b},{c},{worth},{1 + a * a + b + 2 * c}")
+    path = tmp_path / "squares.csv"
+    path.write_text("\n".join(lines))
+    return path
+
+
+def of_csv(path: Path, *more: str) -> list[str]:
+    columns = ["--choices", "a,b,c", "--maximize", "acc", "--minimize", "cost"]
+    return ["benchmark", "--csv", str(path), *columns, *more]
+
+
+def test_replays_are_printed_written_and_drawn(csv_file: Path, tmp_path: Path) -> None:
+    json_file, picture = tmp_path / "out.json", tmp_path / "out.png"
+    options = ["--samplers", "random,nsga2:population_size=6", "--budget", "12", "--seeds", "1-3"]
+    files = ["--json", str(json_file), "--plot", str(picture)]
+    done = CliRunner().invoke(app, of_csv(csv_file, *options, *files, "--processes", "1"))
+    assert done.exit_code == 0, done.output
+    entries = json.loads(json_file.read_text())
+    assert [(entry["sampler"], entry["seed"]) for entry in entries] == [
+        *(("random", seed) for seed in (1, 2, 3)),
+        *(("nsga2:population_size=6", seed) for seed in (1, 2, 3)),
+    ]
+    cells = [line.split(",") for line in csv_file.read_text().splitlines()[1:]]
+    rows = [[float(acc), float(cost)] for *_, acc, cost in cells]
+    for entry in entries:
+        assert entry.keys() == {"sampler", "seed", "evaluations"}
+        assert len(entry["evaluations"]) == 12
+        for evaluation in entry["evaluations"]:
+            assert entry["evaluations"].count(evaluation) <= rows.count(evaluation)
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert "squares: 36 architectures of 3 choices, acc against cost; 12 distinct" in done.output
+    assert "replays 6/6" in done.output
+    headings = next(line for line in done.output.splitlines() if line.startswith("sampler"))
+    assert headings.split("  ")[0] == "sampler"
+    assert "at 10" in headings
+    assert "at 12" in headings
+    assert "s a proposal" in headings
+    assert (
+        sum(line.startswith("nsga2:population_size=6 ") for line in done.output.splitlines()) == 2
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--budget", "0"], "--budget must be at least 1, got 0"),
+        (["--workers", "0"], "--workers must be at least 1, got 0"),
+        (["--processes", "-1"], "--processes must be at least 1, got -1"),
+        (["--seeds", "many"], "--seeds must be a number such as 20, or a range such as 0-19"),
+        (["--plot", "out.jpg"], "--plot must end in .png, got 'out.jpg'"),
+        (["--json", "nowhere/out.json"], "--json: there is no folder 'nowhere'"),
+        (["--scheduler", "asha"], "squares has no accuracies during training to stop by"),
+        (["--samplers", "random,random"], "--samplers must name each once, got random,random"),
+        (["--samplers", "random:seed"], "'random:seed': an option must be NAME=VALUE, got 'seed'"),
+        (["--samplers", "random,"], "'': a name must come first"),
+        (["--samplers", "randon"], "no sampler is called 'randon'; did you mean 'random'?"),
+        (["--samplers", "nsga2:size=3"], "sampler.options.size: 'nsga2' has no such option"),
+        (["--samplers", "nsga2:population_size=1"], "'nsga2' does not take them"),
+        (["--maximize", "accuracy"], "there is no column 'accuracy'; columns: a, b, c, acc, cost"),
+        (["--tabulated", "x.csv"], "--csv and --tabulated exclude each other"),
+        (["--maximize", ""], "--csv needs --maximize"),
+    ],
+)
+def test_what_is_refused(csv_file: Path, options: list[str], message: str) -> None:
+    done = CliRunner().invoke(app, of_csv(csv_file, *options))
+    assert isinstance(done.exception, CommandError | DescriptionError), done.output
+    assert message in str(done.exception)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--nas-bench-macro", "none.json"], "none.json: No such file or directory"),
+        (["--nas-bench-macro", "a", "--minimize", "b"], "--minimize does not go with"),
+        (["--tabulated", "a.csv", "--choices", "b"], "--choices does not go with --tabulated"),
+        (["--seconds", "s"], "--seconds goes with --csv alone"),
+    ],
+)
+def test_a_source_that_is_refused(options: list[str], message: str) -> None:
+    done = CliRunner().invoke(app, ["benchmark", *options])
+    assert isinstance(done.exception, CommandError), done.output
+    assert message in str(done.exception)
+
+
+@pytest.mark.parametrize(
+    ("text", "seeds"), [("3", [0, 1, 2]), ("2-4", [2, 3, 4]), ("7-7", [7]), (" 1 ", [0])]
+)
+def test_seeds(text: str, seeds: list[int]) -> None:
+    assert parse_seeds(text) == seeds
+
+
+@pytest.mark.parametrize("text", ["0", "4-2", "-1", "1.5", "1,2", ""])
+def test_what_are_no_seeds(text: str) -> None:
+    with pytest.raises(CommandError, match="--seeds must"):
+        parse_seeds(text)
+
+
+@pytest.fixture
+def halved() -> tuple[BenchmarkTable, list[Result]]:
+    """Two replays of three architectures; the second was stopped at a rung in one of them."""
+    table = BenchmarkTable(
+        "three",
+        choices=["x"],
+        rows=[("a",), ("b",), ("c",)],
+        maximised=np.array([0.5, 0.75, 1.0]),
+        minimised=np.array([1, 2, 3]),
+        maximised_name="worth",
+        minimised_name="cost",
+        seconds=np.array([10, 10, 10]),
+        epochs=[1, 2],
+        curves=np.ones((3, 2)),
+    )
+    plain = [Ended(1, 10, 2, True), Ended(0, 20, 2, True), Ended(2, 30, 2, True)]
+    stopped = [Ended(1, 10, 2, True), Ended(0, 15, 1, False), Ended(2, 25, 2, True)]
+    return table, [
+        Result("random", "none", 0, Replay(plain, 3, 0.3, "")),
+        Result("random", "asha", 0, Replay(stopped, 5, 0.5, "nothing new in 1,000 proposals")),
+    ]
+
+
+def test_the_clock_and_what_was_stopped_are_written(
+    halved: tuple[BenchmarkTable, list[Result]],
+) -> None:
+    table, results = halved
+    plain, stopped = results_json(table, results, on_clock=True)
+    assert plain["evaluations"] == [[0.75, 2], [0.5, 1], [1, 3]]
+    assert stopped == {
+        "sampler": "random",
+        "seed": 0,
+        "evaluations": [[0.75, 2], [1, 3]],
+        "scheduler": "asha",
+        "simulated_seconds": [10, 25],
+        "stopped": 1,
+        "training_epochs": 5,
+    }
+
+
+def test_figures_at_simulated_times(halved: tuple[BenchmarkTable, list[Result]]) -> None:
+    table, results = halved
+    plain, stopped = summaries(table, results, [5, 12, 25, 30], np.array([20, 28]), on_clock=True)
+    assert (plain.strategy, stopped.strategy) == ("random", "random + asha")
+    assert [regret.mean for regret in plain.regret][1:] == [0.25, 0.25, 0]
+    assert [regret.mean for regret in stopped.regret][1:] == [0.25, 0, 0]
+    assert np.isnan(plain.regret[0].mean)  # nothing had ended
+    assert plain.hypervolume[0].mean == 0
+    assert stopped.regret_band.mean.tolist() == pytest.approx([0.25, np.nan], nan_ok=True)
+    assert (plain.simulated_seconds, plain.epochs, plain.stopped) == (30, 6, 0)
+    assert (stopped.simulated_seconds, stopped.epochs, stopped.stopped) == (25, 5, 1)
+    assert stopped.proposal_seconds == pytest.approx(0.1)
+    assert stopped.ended_early == "1 of 1 seeds: nothing new in 1,000 proposals"
+
+
+def test_the_clocks_report(
+    halved: tuple[BenchmarkTable, list[Result]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = Report(*halved, 3, on_clock=True)
+    console = Console(width=20)
+    report.show(console)
+    printed = capsys.readouterr().out
+    assert "6.25 s" in printed  # a quarter of the shorter replay
+    assert "at its end" in printed
+    assert "random + asha ended early with 1 of 1 seeds: nothing new" in printed
+    report.draw(tmp_path / "clock.png")
+    assert (tmp_path / "clock.png").stat().st_size > 10_000
+    with pytest.raises(CommandError, match="--plot: cannot write"):
+        report.draw(tmp_path / "none" / "clock.png")

@@ -1,0 +1,76 @@
+"""Fewer and smaller images: cheaper training whose ranking of networks should stay."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from trainers.data.dataset import ImageSplits, Split
+from trainers.data.split import stratified
+from trainers.errors import DataError
+
+IMAGES_AT_ONCE = 1024
+
+
+def reduced(
+    splits: ImageSplits,
+    *,
+    train_images: int | None = None,
+    resolution: int | None = None,
+    seed: int = 0,
+) -> ImageSplits:
+    """The same data set with part of its train images, or all images smaller.
+
+    Validation and test images stay as many. Pixel statistics are those of the new train images.
+
+    Args:
+        splits: the whole.
+        train_images: how many are kept, the classes in proportion; None keeps all.
+        resolution: pixels of the shorter side, the other in proportion (anti-aliased bilinear
+            resizing); None keeps the size.
+        seed: of the choice of train images, 0 or more; a larger choice holds no smaller one.
+
+    Raises:
+        DataError: more images or pixels than there are, or too few to hold every class.
+    """
+    train = splits.train
+    if train_images is not None:
+        if train_images > len(train):
+            raise DataError(
+                f"data set {splits.name!r}: train_images={train_images} exceeds the "
+                f"{len(train)} images of the train split"
+            )
+        labels = train.labels.cpu().numpy()
+        chosen, _ = stratified(
+            np.arange(len(labels)), labels, train_images, seed, splits.name, "train"
+        )
+        rows = torch.from_numpy(np.sort(chosen)).to(train.labels.device)
+        train = Split(train.images[rows], train.labels[rows])
+    parts = {"train": train, "validation": splits.validation, "test": splits.test}
+    if resolution is not None:
+        shorter = min(splits.input_shape[1:])
+        if resolution > shorter:
+            raise DataError(
+                f"data set {splits.name!r}: resolution={resolution} exceeds the {shorter} pixels "
+                "of the images' shorter side"
+            )
+        size = resized_hw(splits.input_shape[1:], resolution)
+        parts = {name: _resized(split, size) for name, split in parts.items()}
+    return ImageSplits.of(splits.name, **parts, class_names=splits.class_names)
+
+
+def resized_hw(hw: tuple[int, int], resolution: int) -> tuple[int, int]:
+    """(height, width) in pixels with a shorter side of ``resolution``."""
+    height, width = (round(side * resolution / min(hw)) for side in hw)
+    return height, width
+
+
+def _resized(split: Split, size: tuple[int, int]) -> Split:
+    channels = split.images.shape[1]
+    images = split.images.new_empty((len(split), channels, *size))
+    for at in range(0, len(split), IMAGES_AT_ONCE):
+        part = slice(at, at + IMAGES_AT_ONCE)
+        pixels = F.interpolate(split.images[part].float(), size, mode="bilinear", antialias=True)
+        images[part] = pixels.round().clamp(0, 255).to(torch.uint8)
+    return Split(images, split.labels)
