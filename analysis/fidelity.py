@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,6 +27,7 @@ class Compared(NamedTuple):
 
     proxy: Candidate
     full: Candidate
+    kind: str  # what it is called in tables
 
 
 def rank_correlation(first: Sequence[float], second: Sequence[float]) -> RankCorrelation:
@@ -55,10 +56,21 @@ def rank_correlation(first: Sequence[float], second: Sequence[float]) -> RankCor
     )
 
 
-def compared(proxies: Iterable[Candidate], trainings: Iterable[Candidate]) -> list[Compared]:
-    """The architectures that both have, the best in full first."""
-    proxy_of = {candidate.architecture: candidate for candidate in proxies}
-    pairs = [Compared(proxy_of[c.architecture], c) for c in trainings if c.architecture in proxy_of]
+def compared(
+    proxies: Mapping[str, Iterable[Candidate]], trainings: Iterable[Candidate]
+) -> list[Compared]:
+    """The architectures that were evaluated both ways, the best in full first.
+
+    Args:
+        proxies: by kind, such as found and plain convolution.
+        trainings: of all kinds, in full.
+    """
+    proxy_of = {c.architecture: (c, kind) for kind, found in proxies.items() for c in found}
+    pairs = [
+        Compared(proxy_of[full.architecture][0], full, proxy_of[full.architecture][1])
+        for full in trainings
+        if full.architecture in proxy_of
+    ]
     return sorted(pairs, key=lambda pair: -pair.full.metrics["val_accuracy"])
 
 
@@ -100,6 +112,7 @@ def comparison_json(pairs: Sequence[Compared]) -> list[dict[str, Any]]:
     """The pairs as plain data, accuracies and errors as fractions."""
     return [
         {
+            "kind": kind,
             "arch_id": full.arch_id,
             "description": str(full.architecture),
             "params": proxy.metrics["params"],
@@ -111,5 +124,5 @@ def comparison_json(pairs: Sequence[Compared]) -> list[dict[str, Any]]:
             "test_accuracy": full.metrics["test_accuracy"],
             "full_n": full.n,
         }
-        for proxy, full in pairs
+        for proxy, full, kind in pairs
     ]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from analysis.appearance import FAINT_INK, FAMILIES, INK, dominant_primitive, markings
 from analysis.fidelity import Compared, proxy_correlation
-from analysis.plot import DOTS_PER_INCH, save_png, style_axes
+from analysis.plot import DOTS_PER_INCH, ON_WHITE, save_png, style_axes
 
 
 def plot_fidelity_png(path: Path | str, pairs: Sequence[Compared], *, name: str) -> None:
@@ -38,10 +38,10 @@ def plot_fidelity_png(path: Path | str, pairs: Sequence[Compared], *, name: str)
     for family, marking in markings(pair.full for pair in pairs).items():
         shown = [pair for pair in pairs if dominant_primitive(pair.full.architecture) == family]
         axes.errorbar(
-            [100 * proxy.metrics["val_accuracy"] for proxy, _ in shown],
-            [100 * full.metrics["val_accuracy"] for _, full in shown],
-            xerr=[100 * (proxy.standard_error or 0.0) for proxy, _ in shown],
-            yerr=[100 * (full.standard_error or 0.0) for _, full in shown],
+            [100 * proxy.metrics["val_accuracy"] for proxy, *_ in shown],
+            [100 * full.metrics["val_accuracy"] for _, full, _ in shown],
+            xerr=[100 * (proxy.standard_error or 0.0) for proxy, *_ in shown],
+            yerr=[100 * (full.standard_error or 0.0) for _, full, _ in shown],
             fmt=marking.marker,
             color=marking.colour,
             label=marking.label,
@@ -49,8 +49,8 @@ def plot_fidelity_png(path: Path | str, pairs: Sequence[Compared], *, name: str)
             elinewidth=1,
             zorder=3,
         )
-    axes.set_xlabel("validation accuracy of the proxy, %")
-    axes.set_ylabel("validation accuracy after full training, %")
+    axes.set_xlabel("validation accuracy of the proxy ± standard error, %")
+    axes.set_ylabel("validation accuracy after full training ± standard error, %")
     if found.kendall_tau is not None and found.spearman_rho is not None:
         axes.text(
             0.02,
@@ -60,6 +60,7 @@ def plot_fidelity_png(path: Path | str, pairs: Sequence[Compared], *, name: str)
             va="top",
             fontsize=9,
             color=FAINT_INK,
+            bbox=ON_WHITE,
         )
     figure.legend(
         loc="outside lower center",

@@ -17,11 +17,13 @@ def comparison_table(pairs: Sequence[Compared]) -> Table:
     """A row for each architecture, in their order."""
     table = _table("proxy and full accuracy")
     table.add_column("arch_id", no_wrap=True)
+    table.add_column("network", no_wrap=True)
     for heading in ("params", "proxy validation", "full validation", "test"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for proxy, full in pairs:
+    for proxy, full, kind in pairs:
         table.add_row(
             full.arch_id,
+            kind,
             format_quantity(proxy.metrics["params"]),
             _accuracy(proxy),
             _accuracy(full),

@@ -35,6 +35,9 @@ LATEST = "latest"
 
 Config = TypeVar("Config", bound=Value)
 Objective = Literal["val_accuracy", "val_accuracy_by_latency", "params", "macs", "latency_ms"]
+ACCURACIES = ("val_accuracy", "val_accuracy_by_latency")
+"""Objectives that move while a network is trained."""
+
 Objectives = Annotated[
     tuple[Objective, ...],
     BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v),
@@ -177,10 +180,10 @@ class SearchConfig(Value):
                 f"(proxy.evaluate_every_epochs={every}), got rungs "
                 f"{', '.join(map(str, self.rungs))}"
             )
-        if "val_accuracy" not in self.objectives:
+        if not set(self.objectives) & set(ACCURACIES):
             raise ValueError(
                 "scheduler asha compares accuracies at rungs, so objectives must have "
-                f"val_accuracy, got {list(self.objectives)}"
+                f"{' or '.join(ACCURACIES)}, got {list(self.objectives)}"
             )
         if self.search.deterministic and self.search.concurrency != 1:
             raise ValueError(
@@ -397,6 +400,11 @@ def _flat(data: Any, prefix: str = "") -> dict[str, Any]:
 
 
 def parse_overrides(overrides: Sequence[str]) -> dict[str, Any]:
+    """Nested plain data from ``section.key=value`` texts.
+
+    Raises:
+        DescriptionError: one of them is not of that form.
+    """
     for override in overrides:
         key, equals, _ = override.partition("=")
         if not equals or not all(key.split(".")):

@@ -3,24 +3,40 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 
+from nas.latency_records import differing
 from nas.run_folder import RunError
 from search_space.architecture import Architecture, Task
 from search_space.attention import preferred_on
-from search_space.cost.latency import Latency, LatencySettings
+from search_space.cost.latency import Latency, LatencyContext, LatencySettings
 
 
 class LatencyCache:
     """Measurements of one run, by architecture, input, settings, torch version and kernels.
 
     All are of one kind of device: latencies of different devices do not compare.
+
+    Args:
+        path: the file that keeps them.
+        task: whose images they are for.
+        settings: how they are measured.
+        compared: what they will be compared with, such as a run's trained candidates and its
+            latency table, by where it is from.
     """
 
-    def __init__(self, path: Path, task: Task, settings: LatencySettings) -> None:
+    def __init__(
+        self,
+        path: Path,
+        task: Task,
+        settings: LatencySettings,
+        compared: Mapping[str, LatencyContext] | None = None,
+    ) -> None:
         self._path = path
+        self._compared = dict(compared or {})
         measured = settings.model_dump(include=set(LatencySettings.model_fields))
         self._context = {
             "input_shape": list(task.input_shape),
@@ -41,15 +57,13 @@ class LatencyCache:
         """Keep a measurement.
 
         Raises:
-            RunError: it was made on another kind of device than the run's others, or the file
-                cannot be written.
+            RunError: it does not compare with the run's others, or with what the cache was told
+                of; or the file cannot be written.
         """
-        for other in self._known.values():
-            if other.device != latency.device:
-                raise RunError(
-                    f"latencies of different devices do not compare: {self._path} has those of "
-                    f"{other.device!r}, this one is of {latency.device!r}"
-                )
+        known = {str(self._path): other.context for other in self._known.values()}
+        for place, context in (known | self._compared).items():
+            if context != latency.context:
+                raise RunError(f"{place}: {differing(context, latency.context)}")
         self._known[architecture.arch_id] = latency
         record = self._context | {
             "arch_id": architecture.arch_id,

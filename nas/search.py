@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 from nas.config import SearchConfig
@@ -16,6 +15,7 @@ from nas.constraints import PREDICTED_LATENCY, SpaceExhausted
 from nas.evaluate import EvaluationResult
 from nas.front import Candidate, candidates, pareto_front
 from nas.latency_cache import LatencyCache
+from nas.latency_records import Meter
 from nas.ledger import TRAINED, Ledger, curve_points
 from nas.proposals import Proposal, Proposals
 from nas.repeats import unfinished_round
@@ -28,9 +28,6 @@ log = logging.getLogger(__name__)
 
 SLOW_IN_A_ROW = 100
 """Measured candidates over the latency limit, one after another, that end the search."""
-
-Meter = Callable[[Sequence[Architecture]], list[Latency | str]]
-"""Measures architectures one after another on an idle device: a latency, or why there is none."""
 
 
 class Job(NamedTuple):

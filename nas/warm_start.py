@@ -45,7 +45,11 @@ def warm_start_of(run: RunFolder, config: SearchConfig, task: Task, runs: Path) 
         front, results = _from_run(RunFolder.find(name, runs), config, task, space)
         first += front
         earlier += results
-    found = WarmStart(tuple(dict.fromkeys(first)), tuple(earlier))
+    costs = config.static_costs(task)
+    over = {a for a in first if config.limits.static_violations(costs.of(a))}
+    if over:
+        log.warning("%d architectures to begin with are over the limits, and left out", len(over))
+    found = WarmStart(tuple(a for a in dict.fromkeys(first) if a not in over), tuple(earlier))
     if found != NOTHING:
         run.write_json(FILE, _plain(found))
     return found

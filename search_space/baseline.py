@@ -16,6 +16,9 @@ from search_space.primitives import (
     Primitive,
 )
 
+PLAIN = "plain convolution"
+"""What such a network is called in tables."""
+
 BISECTION_STEPS = 20
 POOLED_REDUCTION = 4  # of the image, from which on a stem pools, as ResNet's does
 

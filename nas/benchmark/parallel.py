@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from contextlib import contextmanager
@@ -79,16 +80,16 @@ def replay_all(
 def _inherited_by_children() -> Iterator[None]:
     """One thread for linear algebra, and no heed to Ctrl-C: the parent ends its children."""
     threads = os.environ.get("OMP_NUM_THREADS")
-    on_interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     os.environ["OMP_NUM_THREADS"] = "1"
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, on_interrupt)
         if threads is None:
             del os.environ["OMP_NUM_THREADS"]
         else:
             os.environ["OMP_NUM_THREADS"] = threads
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)  # what came meanwhile comes now
 
 
 _table: BenchmarkTable
@@ -97,7 +98,16 @@ _table: BenchmarkTable
 def _begin(table: BenchmarkTable) -> None:
     global _table  # noqa: PLW0603 - a process's own, set once
     _table = table
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+def _end_with_parent() -> None:
+    """A parent that was killed, or interrupted while it started this process, ends nobody."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _do(job: Job) -> Result:

@@ -8,6 +8,7 @@ from math import inf, isfinite
 
 import numpy as np
 
+from nas.samplers.known_costs import CostFunctions
 from nas.samplers.product_space import ProductSpace, Row
 from search_space.alternatives import Choice
 
@@ -87,9 +88,10 @@ class BenchmarkTable:
         return np.stack([-self.maximised, self.minimised], axis=1)
 
     @cached_property
-    def costs(self) -> TableCosts:
+    def costs(self) -> CostFunctions:
         """What samplers know of every row."""
-        return TableCosts(self)
+        by_row = dict(zip(self.rows, self.minimised.tolist(), strict=True))
+        return CostFunctions(self.space, {self.minimised_name: by_row.__getitem__})
 
     def _seconds(self, seconds: np.ndarray | None) -> np.ndarray:
         if seconds is None:
@@ -121,35 +123,6 @@ class BenchmarkTable:
                 raise TableError(f"{self.name}: row {row}: {what} must be finite")
             if column.min() == column.max():
                 raise TableError(f"{self.name}: {what} is {column[0]:g} in every row")
-
-
-class TableCosts:
-    """A table's minimised column, which samplers know of every row."""
-
-    def __init__(self, table: BenchmarkTable) -> None:
-        self.names = (table.minimised_name,)
-        self._by_row = dict(zip(table.rows, table.minimised, strict=True))
-        encoded = (table.space.encode(row) for row in table.rows)
-        self._costs = {
-            vector.tobytes(): cost for vector, cost in zip(encoded, table.minimised, strict=True)
-        }
-
-    def of(self, architecture: Row) -> dict[str, float]:
-        """A row's cost by name.
-
-        Raises:
-            KeyError: not a row of the table.
-        """
-        return dict(zip(self.names, [float(self._by_row[architecture])], strict=True))
-
-    def columns(self, vectors: np.ndarray) -> np.ndarray:
-        """``[N, 1]`` for vectors ``[N, P]``.
-
-        Raises:
-            KeyError: a vector that is no row of the table.
-        """
-        vectors = np.ascontiguousarray(vectors, dtype=np.int64)
-        return np.array([[self._costs[vector.tobytes()]] for vector in vectors]).reshape(-1, 1)
 
 
 def _ordered(values: list[Choice]) -> list[Choice]:

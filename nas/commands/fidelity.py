@@ -19,12 +19,13 @@ from analysis.fidelity import (
 from analysis.fidelity_plot import plot_fidelity_png
 from analysis.fidelity_table import comparison_table, correlation_table
 from nas.commands.drawn_files import check_ending
-from nas.commands.frontier import all_candidates
 from nas.config import SearchConfig
 from nas.front import candidates
+from nas.latency_records import all_candidates
 from nas.ledger import TRAINED, Evaluation, Ledger, ledger_of
 from nas.run_folder import RunError, RunFolder
 from nas.user_errors import CommandError
+from search_space.baseline import PLAIN
 
 MOST_EPOCHS = 10
 """Epochs compared where there are no rungs."""
@@ -83,7 +84,10 @@ def show_fidelity(
 
 def _retrained(run: RunFolder, config: SearchConfig, ledger: Ledger) -> list[Compared]:
     """The architectures with both evaluations, plain networks for comparison among them."""
-    proxies = [*all_candidates(ledger), *candidates(ledger.evaluations("baselines"))]
+    proxies = {
+        "found": all_candidates(config, ledger),
+        PLAIN: candidates(ledger.evaluations("baselines")),
+    }
     trainings = [r for r in ledger.evaluations("retrain") if r.recipe_id == config.retrain_id]
     pairs = compared(proxies, candidates(trainings))
     if len(pairs) < LEAST_RANKED:
@@ -116,13 +120,13 @@ def _show(
     if pairs:
         console.print(comparison_table(pairs))
         against = {FULL_METRICS[metric]: found for metric, found in proxy.items()}
-        console.print(correlation_table("proxy validation accuracy ranks as", "accuracy", against))
+        console.print(correlation_table("proxy validation ranks as", "accuracy", against))
     if not early:
         return
-    kind = "rung" if config.rungs else "epoch"
-    title = f"val_accuracy there ranks as after all {config.proxy.epochs} epochs of the proxy"
+    kind = "a rung" if config.rungs else "an epoch"
+    title = f"validation at {kind} ranks as after epoch {config.proxy.epochs}"
     console.print(
-        correlation_table(title, kind, {f"epoch {epoch}": found for epoch, found in early.items()})
+        correlation_table(title, "epoch", {str(epoch): found for epoch, found in early.items()})
     )
     stopped = sum(row.state == "pruned" for row in rows)
     if stopped:

@@ -23,6 +23,7 @@ from analysis.table import front_json, front_table
 from nas.commands.drawn_files import check_ending
 from nas.config import SearchConfig
 from nas.front import Candidate, candidates, pareto_front
+from nas.latency_records import all_candidates
 from nas.ledger import TRAINED, Ledger, ledger_of
 from nas.quantities import format_quantity
 from nas.run_folder import RunError, RunFolder
@@ -56,8 +57,8 @@ def show_frontier(
     check_ending("--png", png, ".png")
     check_ending("--html", html, ".html")
     run = RunFolder.find(name, runs)
-    _, ledger = ledger_of(run)
-    found = _within(all_candidates(ledger), under)
+    config, ledger = ledger_of(run)
+    found = _within(all_candidates(config, ledger), under)
     members = pareto_front(found, [y, x])
     if not members:
         limits = f" under {under}" if under else ""
@@ -70,15 +71,10 @@ def show_frontier(
     _draw(run, found, members, x=x, y=y, best=best, png=png, html=html)
 
 
-def all_candidates(ledger: Ledger) -> list[Candidate]:
-    """Every architecture that a run evaluated, over all evaluations of it."""
-    return candidates([*ledger.evaluations("search"), *ledger.evaluations("repeats")])
-
-
 def report_search(console: Console, run: RunFolder, config: SearchConfig, ledger: Ledger) -> None:
     """The front, as table, PNG, HTML and JSON; what separates candidates; what was tried."""
     x, y = config.cost_objective, "val_accuracy"
-    found = all_candidates(ledger)
+    found = all_candidates(config, ledger)
     members = pareto_front(found, [y, x])
     if not members:
         console.print("no trial finished, so there is no front")
@@ -155,4 +151,4 @@ def _draw(
         raise RunError(f"cannot draw the front: {error}") from error
 
 
-__all__ = ["all_candidates", "report_search", "show_frontier"]
+__all__ = ["report_search", "show_frontier"]

@@ -14,10 +14,10 @@ from rich.table import Table
 
 from analysis.front import knee
 from analysis.plot import plot_curves_png
-from nas.commands.frontier import all_candidates
 from nas.config import SearchConfig
 from nas.driver import proxy_assignment, retrain_assignment
 from nas.front import Candidate, candidates, pareto_front
+from nas.latency_records import all_candidates
 from nas.ledger import Evaluation, Ledger, ledger_of
 from nas.progress import LOG_EVERY_SECONDS
 from nas.quantities import format_quantity
@@ -27,10 +27,8 @@ from nas.retrain import Retraining, pending
 from nas.run_folder import RunError, RunFolder
 from nas.user_errors import CommandError
 from search_space.architecture import Architecture, Task
-from search_space.baseline import plain_convolutional
+from search_space.baseline import PLAIN, plain_convolutional
 from search_space.cost import network_costs
-
-PLAIN = "plain convolution"
 
 
 def run_retrain_command(
@@ -51,7 +49,7 @@ def run_retrain_command(
         raise CommandError(f"--baseline: {error}") from error
     with run.driving():
         _train(console, run, config, ledger, task, [*picked, *plain], plain)
-    proxies = [*all_candidates(ledger), *candidates(ledger.evaluations("baselines"))]
+    proxies = [*all_candidates(config, ledger), *candidates(ledger.evaluations("baselines"))]
     full = [r for r in ledger.evaluations("retrain") if r.recipe_id == config.retrain_id]
     rows = [
         _row(proxies, full, task, architecture, PLAIN if architecture in plain else "found")
@@ -159,7 +157,7 @@ class _Printer:
 
 def _pick(pick: str, config: SearchConfig, ledger: Ledger, run: RunFolder) -> list[Architecture]:
     """The architectures that ``--pick`` names."""
-    found = all_candidates(ledger)
+    found = all_candidates(config, ledger)
     if not found:
         raise CommandError(f"run {run.name!r} has no evaluated architecture to retrain")
     cost = config.cost_objective

@@ -12,11 +12,19 @@ from nas.commands.frontier import report_search
 from nas.config import SearchConfig, differences, load_config, save_config
 from nas.driver import check_search, load_task, proxy_assignment
 from nas.latency_cache import LatencyCache
+from nas.latency_records import (
+    all_candidates,
+    check_comparable,
+    first_latencies,
+    measure_front_again,
+)
+from nas.latency_table import read_table
 from nas.ledger import TRAINED, Ledger
 from nas.progress import ProgressDisplay
 from nas.quantities import format_quantity
 from nas.ray.cluster import connected, trials_at_once
 from nas.ray.execute import run_search
+from nas.ray.meter import measure_on_cluster
 from nas.run_folder import RunError, RunFolder, check_new, next_name, without_passwords
 from nas.samplers.results import WarmStart
 from nas.search import Search
@@ -94,15 +102,12 @@ def _search(
     concurrency: int,
     warm_start: WarmStart,
 ) -> Search:
-    latencies = (
-        LatencyCache(run.latency_file, task, config.latency) if config.uses_latency else None
-    )
     search = Search(
         config,
         ledger,
         task,
         concurrency=concurrency,
-        latencies=latencies,
+        latencies=_latencies(config, run, ledger, task) if config.uses_latency else None,
         warm_start=warm_start,
     )
     with ProgressDisplay(console, search.status) as display:
@@ -113,7 +118,48 @@ def _search(
             concurrency=concurrency,
             on_change=display.update,
         )
+    if config.uses_latency:
+        _measure_front_again(console, config, ledger, task)
     return search
+
+
+def _latencies(config: SearchConfig, run: RunFolder, ledger: Ledger, task: Task) -> LatencyCache:
+    """The run's measurements, which must compare with those that trials were made by."""
+    first = list(first_latencies(ledger).values())
+    check_comparable(first, ledger.place)
+    compared = {ledger.place: first[0].context} if first else {}
+    if config.latency.table is not None:
+        compared[config.latency.table] = read_table(Path(config.latency.table)).context
+    return LatencyCache(run.latency_file, task, config.latency, compared)
+
+
+def _measure_front_again(
+    console: Console, config: SearchConfig, ledger: Ledger, task: Task
+) -> None:
+    """The second measurement of the front's members, and what it says of the first."""
+
+    def announce(number: int) -> None:
+        console.print(f"measuring the latency of {number} of the front again", highlight=False)
+
+    disagreements = measure_front_again(
+        config, ledger, lambda found: measure_on_cluster(found, task, config.latency), announce
+    )
+    for each in disagreements:
+        console.print(
+            f"latency of {each.arch_id}: {each.first_ms:.4g} ms before training, "
+            f"{each.again_ms:.4g} ms now, {each.share:.0%} apart; their mean counts",
+            highlight=False,
+            soft_wrap=True,
+        )
+    for candidate in all_candidates(config, ledger):
+        twice = "latency_ms_again" in candidate.metrics
+        if twice and config.limits.latency_violations(candidate.metrics["latency_ms"]):
+            console.print(
+                f"latency of {candidate.arch_id}: {candidate.metrics['latency_ms']:.4g} ms, the "
+                f"mean of two measurements, is over limits.latency_ms={config.limits.latency_ms:g}",
+                highlight=False,
+                soft_wrap=True,
+            )
 
 
 def _resume_command(

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from nas.commands.frontier import all_candidates
+from nas.latency_records import all_candidates
 from nas.ledger import SUFFIXES, TRAINED, ledger_of
 from nas.quantities import format_quantity
 from nas.run_folder import RunFolder
@@ -64,7 +64,7 @@ def read_status(run: RunFolder) -> dict[str, Any]:
     rows = ledger.evaluations("search")
     trained = [row for row in rows if row.state in TRAINED]
     stops = Counter(row.stopped_at_epoch for row in trained if row.stopped_at_epoch is not None)
-    found = all_candidates(ledger)
+    found = all_candidates(config, ledger)
     best = max(found, key=lambda candidate: candidate.metrics["val_accuracy"], default=None)
     retrained = ledger.evaluations("retrain")
     state = "running" if run.is_driven() else "finished" if run.is_finished() else "interrupted"

@@ -12,6 +12,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from nas.evaluate import traceback_of
 from nas.ray.cluster import ClusterError
 from search_space.architecture import Architecture, Task
+from search_space.cost.core_speed import CoreSpeed
 from search_space.cost.latency import DeviceBusy, Latency, LatencySettings, measure_latency
 from search_space.networks import build
 
@@ -69,10 +70,11 @@ def _meter_node(settings: LatencySettings) -> dict[str, Any]:
 
 def _measure(texts: Sequence[str], task: Task, settings: LatencySettings) -> list[Latency | str]:
     found: list[Latency | str] = []
+    core = CoreSpeed()
     for text in texts:
         try:
             model = build(Architecture.from_json(text), task, seed=0)
-            found.append(measure_latency(model, task.input_shape, settings))
+            found.append(measure_latency(model, task.input_shape, settings, core))
         except DeviceBusy:
             raise  # the device's fault, not the architecture's
         except Exception as error:  # noqa: BLE001 (whatever a network raises is its result)

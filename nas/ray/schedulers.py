@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialScheduler
 
-from nas.config import SearchConfig
+from nas.config import ACCURACIES, SearchConfig
 from nas.halving import SuccessiveHalving
 from nas.ledger import MAXIMISED
 from nas.ray.searcher import SearchJobs
@@ -130,20 +130,20 @@ class ToldScheduler(FIFOScheduler):
 def build_scheduler(config: SearchConfig) -> TrialScheduler:
     """The scheduler that a search's configuration names.
 
-    With one objective it is Ray's own ASHA. With several, accuracy comes first.
+    With one objective it is Ray's own ASHA. With several, accuracy is the first of them.
     """
     if config.scheduler.name == "none":
         return FIFOScheduler()
-    if config.objectives == ("val_accuracy",):
+    if len(config.objectives) == 1:
         return AsyncHyperBandScheduler(
             time_attr=TIME,
-            metric="val_accuracy",
+            metric=config.objectives[0],
             mode="max",
             max_t=config.proxy.epochs,
             grace_period=config.rungs[0],
             reduction_factor=config.scheduler.reduction_factor,
         )
-    names = dict.fromkeys(["val_accuracy", *config.objectives])
+    names = sorted(config.objectives, key=lambda name: name not in ACCURACIES)
     return MultiObjectiveASHA(
         {name: "max" if name in MAXIMISED else "min" for name in names},
         rungs=config.rungs,

@@ -98,7 +98,7 @@ class ArchitectureSampler(BaseSampler):
         results = self._results(study, trial.number)
         rng = np.random.default_rng([self.seed, trial.number])
         for architecture in self.first:
-            if architecture not in results.proposed and self.fits(architecture):
+            if architecture not in results.proposed and not self.violations(architecture):
                 return dict(self.space.params_of(architecture))
         return dict(self.space.params_of(self.propose(results, rng)))
 

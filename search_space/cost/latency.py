@@ -6,7 +6,7 @@ import platform
 import time
 from collections import deque
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -48,6 +48,17 @@ class LatencySettings(Value):
     repeats: int = Field(default=30, ge=3)  # timed passes
 
 
+class LatencyContext(NamedTuple):
+    """What two latencies must have alike to be compared."""
+
+    device: str  # the hardware's own name
+    dtype: str
+    batch_size: int
+    threads: int
+    input_shape: tuple[int, int, int]
+    torch_version: str
+
+
 class Latency(Value):
     """A measurement and all that it depends on; records of different devices do not compare."""
 
@@ -61,6 +72,18 @@ class Latency(Value):
     input_shape: tuple[int, int, int]
     torch_version: str
     backend: str  # which kernels ran, such as "eager" or "eager, attention by cpp"
+
+    @property
+    def context(self) -> LatencyContext:
+        """With what it may be compared."""
+        return LatencyContext(
+            self.device,
+            self.dtype,
+            self.batch_size,
+            self.threads,
+            self.input_shape,
+            self.torch_version,
+        )
 
 
 class DeviceBusy(RuntimeError):

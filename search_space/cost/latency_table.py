@@ -15,7 +15,7 @@ from pydantic import Field
 
 from search_space.architecture import Architecture, Task
 from search_space.cost.core_speed import CoreSpeed
-from search_space.cost.latency import LatencySettings, measure_latency
+from search_space.cost.latency import LatencyContext, LatencySettings, measure_latency
 from search_space.cost.population import PopulationRows, Row
 from search_space.networks import build
 from search_space.networks.ending import Ending
@@ -84,6 +84,18 @@ class LatencyTable(Value):
     parts: tuple[PartLatency, ...] = ()
     networks: tuple[NetworkLatency, ...] = ()
     correction: Correction | None = None  # None until all is measured
+
+    @property
+    def context(self) -> LatencyContext:
+        """With which measurements its predictions may be compared."""
+        return LatencyContext(
+            self.device,
+            self.settings.dtype,
+            self.settings.batch_size,
+            self.settings.threads,
+            self.input_shape,
+            self.torch_version,
+        )
 
 
 class Prediction:

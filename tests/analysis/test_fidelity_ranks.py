@@ -33,7 +33,8 @@ def test_too_few_are_refused(values: tuple[list[float], list[float]]) -> None:
 def test_only_what_has_both_is_compared_the_best_in_full_first() -> None:
     proxies = [candidate(index, 0.5 + index / 100, 1000, n=2, deviation=0.02) for index in range(4)]
     full = [candidate(index, 0.8 + index / 100, test_accuracy=0.7) for index in (1, 3, 7)]
-    pairs = compared(proxies, full)
+    pairs = compared({"found": proxies[:3], "plain": proxies[3:]}, full)
+    assert [pair.kind for pair in pairs] == ["plain", "found"]
     assert [pair.full for pair in pairs] == [full[1], full[0]]
     assert [pair.proxy for pair in pairs] == [proxies[3], proxies[1]]
     first = comparison_json(pairs)[0]

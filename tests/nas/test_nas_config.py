@@ -11,11 +11,9 @@ import pytest
 import yaml
 
 from nas.config import SearchConfig, differences, load_config, save_config
-from nas.constraints import Limits, Rejections
 from nas.driver import check_search
 from nas.samplers import SAMPLERS, build_sampler
-from search_space.architecture import Architecture, Task
-from search_space.cost import Costs
+from search_space.architecture import Task
 from search_space.reading import DescriptionError
 from search_space.space import SearchSpace
 
@@ -61,15 +59,7 @@ def problems_of(file: Path, *overrides: str) -> list[str]:
 def test_every_shipped_search_is_whole(file: Path) -> None:
     config = load_config(file)
     assert config.search_space().size > 1
-    build_sampler(
-        config.sampler.name,
-        config.sampler.options,
-        config.search_space(),
-        costs=lambda architecture: pytest.fail("nothing is proposed here"),
-        limits=config.limits,
-        seed=config.seed,
-        rejections=Rejections(),
-    )
+    build_sampler(config.sampler.name, config.sampler.options, config.search_space())
 
 
 def test_files_are_found_beside_the_file_that_names_them(
@@ -407,19 +397,9 @@ def test_differences_have_both_values(config_of: Callable[..., SearchConfig]) ->
 
 
 @pytest.fixture
-def sampler_named(
-    small_space: SearchSpace, costs: Callable[[Architecture], Costs]
-) -> Callable[..., Any]:
+def sampler_named(small_space: SearchSpace) -> Callable[..., Any]:
     def build(name: str, **options: Any) -> Any:
-        return build_sampler(
-            name,
-            options,
-            small_space,
-            costs=costs,
-            limits=Limits(),
-            seed=0,
-            rejections=Rejections(),
-        )
+        return build_sampler(name, options, small_space)
 
     return build
 

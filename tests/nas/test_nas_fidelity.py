@@ -156,7 +156,7 @@ def test_fidelity_compares_what_was_retrained(
         assert architecture.arch_id in shown
     # five of six pairs in order; 1 - 6 * 2 / (4 * 15)
     assert shown.count("0.667") == shown.count("0.800") == 2
-    assert re.search(r"epoch 1 +-1\.000 +-1\.000 +4 *\n", shown)
+    assert re.search(r"\n 1 +-1\.000 +-1\.000 +4 *\n", shown)
     assert "of the 6 trials, 2 were stopped at rungs" in shown
 
 

@@ -277,7 +277,7 @@ def test_another_device_is_refused(
 ) -> None:
     cache_of().put(networks[0], latency())
     cache = cache_of()
-    with pytest.raises(RunError, match="latencies of different devices do not compare") as caught:
+    with pytest.raises(RunError, match="latencies of different devices or settings do not") as caught:
         cache.put(networks[1], latency(device="another"))
     for named in (str(tmp_path / "latency.jsonl"), "'a processor'", "'another'"):
         assert named in str(caught.value)

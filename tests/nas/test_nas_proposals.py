@@ -27,8 +27,11 @@ Begin = Callable[..., Proposals]
 Finish = Callable[[Proposals, Proposal], None]
 
 STRATEGIES: dict[str, dict[str, Any]] = {
+    "default": {"initial_trials": 3},
     "pareto_local_search": {"initial_trials": 3},
+    "aging_evolution": {"population_size": 3, "tournament_size": 2},
     "random": {},
+    "grid": {},
     "nsga2": {"population_size": 3},
     "tpe": {"n_startup_trials": 8},
 }

@@ -1,0 +1,134 @@
+"""What stopping trials early saves: a search on digits with multi-objective ASHA and without.
+
+Both propose by random search with the same seed, on real Ray, and train the same first
+architectures; ASHA stops what lags in validation accuracy and parameters, and may look at more
+architectures for it. Compared are the epochs trained and the hypervolume of the front of
+(validation error, parameters) of the trials that were trained to the end, as a share of the box
+between the origin and a fixed reference point. From the repository's root::
+
+    python benchmarks/multi_fidelity.py [--quick] [--seeds N] [--json FILE]
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import moocore
+import numpy as np
+from command_line import parser_of, write_json
+from machine import machine
+from rich.console import Console
+from tables import print_table
+
+from nas.config import SamplerSettings, SchedulerSettings, SearchConfig, SearchSettings, load_config
+from nas.driver import load_task, proxy_assignment
+from nas.ledger import TRAINED, Evaluation, Ledger
+from nas.progress import ProgressDisplay
+from nas.ray.cluster import connected, trials_at_once
+from nas.ray.execute import run_search
+from nas.run_folder import RunFolder
+from nas.search import Search
+
+SEARCH = Path(__file__).parents[1] / "configs" / "searches" / "digits.yaml"
+SMALLER = ("data.train_images=300", "data.validation_images=500", "proxy.evaluate_every_epochs=1")
+EPOCHS = 18
+TRIALS = 40
+ASHA_TRIALS = 60
+ASHA = SchedulerSettings(name="asha", min_epochs=3, reduction_factor=3)
+
+WORST = (0.9, 40_000.0)
+"""The reference point: chance with ten classes, and about the largest network of the space."""
+
+
+def main() -> None:
+    """Search with each seed both ways, print two tables, and write the same figures as JSON."""
+    parser = parser_of(__doc__, quick="one seed, 9 trials of 4 epochs against 12, under a minute")
+    parser.add_argument("--seeds", type=int, default=5, metavar="N", help="of each search; else 5")
+    options = parser.parse_args()
+    if options.seeds < 1:
+        parser.error(f"--seeds must be at least 1, got {options.seeds}")
+    epochs, trials, asha_trials = (4, 9, 12) if options.quick else (EPOCHS, TRIALS, ASHA_TRIALS)
+    asha = ASHA.replace(min_epochs=1) if options.quick else ASHA
+    whole = load_config(SEARCH, [*SMALLER, f"proxy.epochs={epochs}"])
+    ways = {
+        "none": (SchedulerSettings(), trials),
+        "asha": (asha, asha_trials),
+    }
+    rows = []
+    with connected(whole.ray):
+        for seed in range(1 if options.quick else options.seeds):
+            for scheduler, n_trials in ways.values():
+                config = whole.replace(
+                    name=f"{scheduler.name}-{seed}",
+                    seed=seed,
+                    scheduler=scheduler,
+                    sampler=SamplerSettings(name="random"),
+                    search=SearchSettings(n_trials=n_trials, finalist_seeds=1),
+                )
+                rows.append(figures(config, searched(config)))
+    print_table("one search a line", rows)
+    means = [mean_of([row for row in rows if row["scheduler"] == name]) for name in ways]
+    for mean in means:
+        mean["share_of_epochs"] = mean["epochs"] / means[0]["epochs"]
+    print_table(f"means of {len(rows) // len(ways)} seeds, ± the standard error", means)
+    write_json({"machine": machine(), "searches": rows, "means": means}, options)
+
+
+def searched(config: SearchConfig) -> list[Evaluation]:
+    """The trials of a whole search; Ray must be connected."""
+    task = load_task(config)
+    with tempfile.TemporaryDirectory() as runs:
+        concurrency = trials_at_once(config.resources)
+        ledger = Ledger.create(config, RunFolder.create(Path(runs), config))
+        search = Search(config, ledger, task, concurrency=concurrency, latencies=None)
+        with ProgressDisplay(Console(stderr=True), search.status) as display:
+            run_search(
+                search,
+                proxy_assignment(config, task),
+                config.resources,
+                concurrency=concurrency,
+                on_change=display.update,
+            )
+        return ledger.evaluations("search")
+
+
+def figures(config: SearchConfig, trials: Sequence[Evaluation]) -> dict[str, Any]:
+    """What one search came to."""
+    complete = [row for row in trials if row.state == "complete"]
+    return {
+        "seed": config.seed,
+        "scheduler": config.scheduler.name,
+        "trials": len(trials),
+        "complete": len(complete),
+        "stopped": sum(row.state == "pruned" for row in trials),
+        "failed": sum(row.state == "fail" for row in trials),
+        "epochs": sum(row.epochs for row in trials if row.state in TRAINED),
+        "best_val_accuracy": max(row.metrics["val_accuracy"] for row in complete),
+        "hypervolume": hypervolume(
+            [(1 - row.metrics["val_accuracy"], row.metrics["params"]) for row in complete]
+        ),
+    }
+
+
+def hypervolume(losses: Sequence[tuple[float, float]]) -> float:
+    """Of (validation error, parameters), as a share of the box up to ``WORST``."""
+    return float(moocore.hypervolume(np.array(losses) / WORST, ref=(1.0, 1.0)))
+
+
+def mean_of(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Means over the seeds, and the standard error of the hypervolume's."""
+    volumes = [row["hypervolume"] for row in rows]
+    counted = ("trials", "complete", "stopped", "epochs", "best_val_accuracy", "hypervolume")
+    error = float(np.std(volumes, ddof=1) / len(volumes) ** 0.5) if len(volumes) > 1 else None
+    return {
+        "scheduler": rows[0]["scheduler"],
+        **{name: float(np.mean([row[name] for row in rows])) for name in counted},
+        "±": error,
+    }
+
+
+if __name__ == "__main__":
+    main()

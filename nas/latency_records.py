@@ -1,0 +1,163 @@
+"""What a run's ledger says of latencies: measured before training, and the front's again after it.
+
+The rule: the latency of an architecture that was measured twice is the mean of both, wherever it
+is shown or limited; ``latency_ms_first`` and ``latency_ms_again`` stand beside it. The search's own
+decisions were made by the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from nas.config import SearchConfig
+from nas.front import Candidate, candidates, pareto_front
+from nas.ledger import Ledger
+from nas.run_folder import RunError
+from search_space.architecture import Architecture
+from search_space.cost.latency import Latency, LatencyContext
+
+AGAIN = "latencies_again"
+"""Of the search's study: second measurements by ``arch_id``."""
+
+NOTABLE_SHARE = 0.1
+"""Two measurements farther apart than this share of their mean are told of."""
+
+Meter = Callable[[Sequence[Architecture]], list[Latency | str]]
+"""Measures architectures one after another on an idle device: a latency, or why there is none."""
+
+
+class Disagreement(NamedTuple):
+    """An architecture whose two measurements differ notably."""
+
+    arch_id: str
+    first_ms: float
+    again_ms: float
+
+    @property
+    def share(self) -> float:
+        """The difference, as a share of the mean."""
+        return 2 * abs(self.again_ms - self.first_ms) / (self.again_ms + self.first_ms)
+
+
+def first_latencies(ledger: Ledger) -> dict[str, Latency]:
+    """What was measured before training, by ``arch_id``."""
+    trials = ledger.study("search").get_trials(deepcopy=False)
+    return {
+        trial.user_attrs["arch_id"]: _latency(trial.user_attrs["latency"])
+        for trial in trials
+        if "latency" in trial.user_attrs
+    }
+
+
+def second_latencies(ledger: Ledger) -> dict[str, Latency]:
+    """What was measured after the search, by ``arch_id``."""
+    recorded: Mapping[str, object] = ledger.study("search").user_attrs.get(AGAIN, {})
+    return {arch_id: _latency(entry) for arch_id, entry in recorded.items()}
+
+
+def all_candidates(config: SearchConfig, ledger: Ledger) -> list[Candidate]:
+    """Every architecture that a run evaluated, over all evaluations and both measurements of it.
+
+    Raises:
+        RunError: the ledger has latencies of different devices or settings.
+    """
+    found = candidates([*ledger.evaluations("search"), *ledger.evaluations("repeats")])
+    if not config.uses_latency:
+        return found
+    first, again = first_latencies(ledger), second_latencies(ledger)
+    check_comparable([*first.values(), *again.values()], ledger.place)
+    return [
+        _with_both(candidate, first[candidate.arch_id], again[candidate.arch_id], config)
+        if candidate.arch_id in again
+        else candidate
+        for candidate in found
+    ]
+
+
+def measure_front_again(
+    config: SearchConfig, ledger: Ledger, meter: Meter, on_round: Callable[[int], None]
+) -> list[Disagreement]:
+    """Measure each member of the front that is shown a second time, and record it.
+
+    The means may put others on the front, which are then measured too, until all of it is. What
+    was measured is kept as it comes.
+
+    Args:
+        config: the search's.
+        ledger: the run's.
+        meter: see :data:`Meter`.
+        on_round: told how many are measured next.
+
+    Returns:
+        those of the front whose two measurements differ by more than 10 % of their mean.
+
+    Raises:
+        RunError: a network could not be measured, or on another device than before.
+    """
+    while True:
+        again = second_latencies(ledger)
+        members = pareto_front(
+            all_candidates(config, ledger), ["val_accuracy", config.cost_objective]
+        )
+        lacking = [member.architecture for member in members if member.arch_id not in again]
+        if not lacking:
+            break
+        batch = lacking[: config.latency.candidates_per_batch]
+        on_round(len(batch))
+        for architecture, measured in zip(batch, meter(batch), strict=True):
+            if isinstance(measured, str):
+                raise RunError(f"{architecture.arch_id} could not be measured again: {measured}")
+            again[architecture.arch_id] = measured
+        check_comparable([*first_latencies(ledger).values(), *again.values()], ledger.place)
+        recorded = {arch_id: each.model_dump(mode="json") for arch_id, each in again.items()}
+        ledger.study("search").set_user_attr(AGAIN, recorded)
+    first = first_latencies(ledger)
+    pairs = [
+        Disagreement(m.arch_id, first[m.arch_id].latency_ms, again[m.arch_id].latency_ms)
+        for m in members
+    ]
+    return [pair for pair in pairs if pair.share > NOTABLE_SHARE]
+
+
+def check_comparable(latencies: Iterable[Latency], place: str) -> None:
+    """See that latencies are of one device, type, batch, threads, images and version of torch.
+
+    Raises:
+        RunError: they are not; with what differs.
+    """
+    contexts = dict.fromkeys(latency.context for latency in latencies)
+    if len(contexts) > 1:
+        one, other = list(contexts)[:2]
+        raise RunError(f"{place}: {differing(one, other)}")
+
+
+def differing(one: LatencyContext, other: LatencyContext) -> str:
+    """Why two latencies do not compare."""
+    pairs = [
+        f"{name} {mine!r} and {its!r}"
+        for name, mine, its in zip(LatencyContext._fields, one, other, strict=True)
+        if mine != its
+    ]
+    return f"latencies of different devices or settings do not compare: {', '.join(pairs)}"
+
+
+def _with_both(
+    candidate: Candidate, first: Latency, again: Latency, config: SearchConfig
+) -> Candidate:
+    mean_ms = (first.latency_ms + again.latency_ms) / 2
+    metrics = dict(candidate.metrics) | {
+        "latency_ms": mean_ms,
+        "latency_ms_first": first.latency_ms,
+        "latency_ms_again": again.latency_ms,
+    }
+    if "val_accuracy_by_latency" in metrics:
+        metrics["val_accuracy_by_latency"] = config.latency.weighed(
+            metrics["val_accuracy"], mean_ms
+        )
+    return replace(candidate, metrics=metrics)
+
+
+def _latency(record: object) -> Latency:
+    return Latency.model_validate(record, strict=False)

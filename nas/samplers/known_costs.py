@@ -1,0 +1,45 @@
+"""Known costs as plain functions, for samplers outside of this project's own search spaces."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from nas.samplers.choice_space import Candidate, ChoiceSpace
+
+
+class CostFunctions:
+    """What is known of every candidate, by functions of it.
+
+    Args:
+        space: whose candidates these are.
+        functions: by the cost's name; each is called once a candidate.
+    """
+
+    def __init__(
+        self, space: ChoiceSpace, functions: Mapping[str, Callable[[Candidate], float]]
+    ) -> None:
+        self.space = space
+        self.names = tuple(functions)
+        self._functions = dict(functions)
+        self._known: dict[bytes, list[float]] = {}
+
+    def of(self, architecture: Candidate) -> dict[str, float]:
+        """The costs of one candidate by name."""
+        return {name: float(cost(architecture)) for name, cost in self._functions.items()}
+
+    def columns(self, vectors: np.ndarray) -> np.ndarray:
+        """The costs ``[N, names]`` of vectors ``[N, P]``.
+
+        Raises:
+            ValueError: a vector of no candidate.
+        """
+        vectors = np.ascontiguousarray(vectors, dtype=np.int64)
+        rows = []
+        for vector in vectors:
+            key = vector.tobytes()
+            if key not in self._known:
+                self._known[key] = list(self.of(self.space.decode(vector)).values())
+            rows.append(self._known[key])
+        return np.array(rows, dtype=float).reshape(len(vectors), len(self.names))
