@@ -4,7 +4,8 @@ For each space a table is made as ``nas latency-table`` makes it, then 50 archit
 not seen are measured, twice: how far the second measurement is from the first says how much of the
 error is the device's. Leave the device otherwise idle. From the repository's root::
 
-    python benchmarks/latency_table.py [--quick] [--device cuda] [--tables FOLDER] [--json FILE]
+    python benchmarks/latency_table.py [--quick] [--space NAME] [--device cuda] [--tables FOLDER]
+        [--json FILE]
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ LOG_EVERY_SECONDS = 15.0
 def main() -> None:
     """Measure, print a table, and write the same figures as JSON."""
     parser = parser_of(__doc__, quick="the smallest space alone, about a minute")
+    parser.add_argument("--space", choices=list(IMAGES), action="append", help="only this one")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="on the CPU")
     parser.add_argument("--batch", type=int, default=1, metavar="N", help="images a pass")
@@ -54,7 +56,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.tables or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
-        rows = [error_of(name, settings, folder) for name in (QUICK if options.quick else IMAGES)]
+        names = options.space or (QUICK if options.quick else tuple(IMAGES))
+        rows = [error_of(name, settings, folder) for name in names]
     print_table(
         f"predicted against measured latency, {ARCHITECTURES} random architectures, batch "
         f"{options.batch}, float32",

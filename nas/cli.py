@@ -269,6 +269,19 @@ def fidelity(
     show_fidelity(_console(), run, runs, curves=curves, as_json=as_json, plot=plot)
 
 
+@app.command("zero-cost")
+def zero_cost(
+    run: RunName,
+    scores: Annotated[str, typer.Option(help="Such as synflow,naswot; all if not given.")] = "",
+    as_json: AsJson = False,
+    runs: Runs = RUNS,
+) -> None:
+    """Whether scores of untrained networks rank a run's trials as training did."""
+    from nas.commands.zero_cost import show_zero_cost  # noqa: PLC0415
+
+    show_zero_cost(_console(), run, runs, scores=scores, as_json=as_json)
+
+
 @app.command("attention-maps")
 def attention_maps(
     model_file: Annotated[Path, typer.Argument(help="A model.pt that `nas retrain` wrote.")],

@@ -10,6 +10,7 @@ from nas.fidelity import FULL, Fidelity
 from nas.ray.trainable import Assignment
 from nas.samplers import RandomSampler, build_sampler
 from nas.static_costs import StaticCosts
+from nas.zero_cost.source import NetworkScores
 from search_space.architecture import Task
 from search_space.cost import network_costs
 from search_space.reading import DescriptionError
@@ -71,6 +72,7 @@ def check_search(config: SearchConfig, task: Task) -> None:
         objectives=config.objectives,
         limits=limits,
         seed=config.seed,
+        score_source=NetworkScores(config.data, config.fidelity, seed=config.seed),
     )
     rng = np.random.default_rng([config.seed, 0])
     RandomSampler(costs.space, costs=costs, limits=limits).draw(set(), rng)
@@ -96,10 +98,8 @@ def _check_fidelity(config: SearchConfig, task: Task, costs: StaticCosts) -> Non
         except ValueError as error:
             problems.append(f"{architecture}: {error}")
     if problems:
-        given = {name: value for name, value in fidelity if value is not None}
-        settings = ", ".join(f"{name}={value}" for name, value in given.items())
         raise DescriptionError(
-            f"fidelity ({settings})",
+            f"fidelity ({fidelity})",
             [
                 f"{len(problems)} of {len(fitting)} architectures drawn from {space.name!r} cannot "
                 f"be made so; the first, {problems[0]}"

@@ -31,6 +31,11 @@ class Fidelity(Value):
             )
         return self
 
+    def __str__(self) -> str:
+        """Such as ``train_fraction=0.5, width=0.5``."""
+        given = {name: value for name, value in self if value is not None}
+        return ", ".join(f"{name}={value}" for name, value in given.items()) or "all of the task"
+
     def splits(self, whole: ImageSplits, split_seed: int) -> ImageSplits:
         """The images to train and validate on.
 

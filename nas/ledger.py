@@ -7,26 +7,24 @@ plain networks they are compared with, and ``NAME/retrain`` full trainings. Only
 
 from __future__ import annotations
 
-import json
 import logging
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Literal
 
 import optuna
-from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning, StorageInternalError
+from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from pydantic import ValidationError
-from sqlalchemy import event
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import SQLAlchemyError
 
 from nas.config import SearchConfig
+from nas.database import STORAGE_ERRORS, connect, one_transaction, reason_of, unreadable
 from nas.run_folder import RunError, RunFolder
 from search_space.architecture import Architecture
 
@@ -41,8 +39,6 @@ MAXIMISED = ("val_accuracy", "val_accuracy_by_latency", "test_accuracy")
 TRAINED = ("complete", "pruned")
 """States of the trials that ``search.n_trials`` counts: trained to the end, or stopped early."""
 FORMAT = 1
-
-STORAGE_ERRORS = (SQLAlchemyError, StorageInternalError, json.JSONDecodeError)
 
 # Optuna announces every study and trial; the run has its own progress display.
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -88,7 +84,8 @@ class Ledger:
     """A run's studies. Open one with :meth:`create` or :meth:`open`."""
 
     def __init__(self, storage: BaseStorage, name: str, place: str) -> None:
-        self.storage = storage
+        self._database = storage if isinstance(storage, RDBStorage) else None
+        self.storage = optuna.storages.get_storage(storage)
         self.name = name
         self.place = place
 
@@ -99,15 +96,15 @@ class Ledger:
         Raises:
             RunError: the storage cannot be reached, or holds a run of this name.
         """
-        storage, place = _connect(config, run)
-        ledger = cls(storage, config.name, place)
+        database, place = connect(config.storage, run.ledger_file)
+        ledger = cls(database, config.name, place)
         directions = [
             StudyDirection.MAXIMIZE if objective in MAXIMISED else StudyDirection.MINIMIZE
             for objective in config.objectives
         ]
         try:
             study = optuna.create_study(
-                study_name=config.name, storage=storage, directions=directions
+                study_name=config.name, storage=ledger.storage, directions=directions
             )
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ExperimentalWarning)
@@ -115,7 +112,9 @@ class Ledger:
             for kind in SUFFIXES:
                 if kind != "search":
                     name = ledger.study_name(kind)
-                    optuna.create_study(study_name=name, storage=storage, direction="maximize")
+                    optuna.create_study(
+                        study_name=name, storage=ledger.storage, direction="maximize"
+                    )
             study.set_user_attr("format", FORMAT)  # last: a ledger that has it is whole
         except DuplicatedStudyError as error:
             raise RunError(
@@ -123,7 +122,7 @@ class Ledger:
                 "name with name=..."
             ) from error
         except STORAGE_ERRORS as error:
-            raise _unreadable(place, error) from error
+            raise unreadable(place, error) from error
         return ledger
 
     @classmethod
@@ -135,19 +134,19 @@ class Ledger:
         """
         if config.storage is None and not run.ledger_file.is_file():
             return cls.create(config, run)
-        storage, place = _connect(config, run)
-        ledger = cls(storage, config.name, place)
+        database, place = connect(config.storage, run.ledger_file)
+        ledger = cls(database, config.name, place)
         try:
-            names = optuna.get_all_study_names(storage)
+            names = optuna.get_all_study_names(ledger.storage)
             begun = [name for name in map(ledger.study_name, SUFFIXES) if name in names]
             if config.name in begun and ledger.study("search").user_attrs.get("format") == FORMAT:
                 return ledger
             if config.name in begun and ledger.study("search").get_trials(deepcopy=False):
                 return cls.open(config, run)  # which says what is wrong with it
             for name in begun:
-                optuna.delete_study(study_name=name, storage=storage)
+                optuna.delete_study(study_name=name, storage=ledger.storage)
         except STORAGE_ERRORS as error:
-            raise _unreadable(place, error) from error
+            raise unreadable(place, error) from error
         return cls.create(config, run)
 
     @classmethod
@@ -159,17 +158,34 @@ class Ledger:
         """
         if config.storage is None and not run.ledger_file.is_file():
             raise RunError(f"the ledger {run.ledger_file} is missing")
-        storage, place = _connect(config, run)
-        ledger = cls(storage, config.name, place)
+        database, place = connect(config.storage, run.ledger_file)
+        ledger = cls(database, config.name, place)
         try:
             found = ledger.study("search").user_attrs.get("format")
         except KeyError as error:
             raise RunError(f"the storage {place} holds no run called {config.name!r}") from error
         except STORAGE_ERRORS as error:
-            raise _unreadable(place, error) from error
+            raise unreadable(place, error) from error
         if found != FORMAT:
             raise RunError(f"the ledger {place} has format {found}, this version reads {FORMAT}")
         return ledger
+
+    @contextmanager
+    def one_transaction(self) -> Iterator[None]:
+        """What the block writes is in the ledger whole, or not at all: see :mod:`nas.database`.
+
+        Raises:
+            RunError: the storage refused something.
+        """
+        if self._database is None:
+            yield
+            return
+        try:
+            with one_transaction(self._database):
+                yield
+        except STORAGE_ERRORS as error:
+            reason = reason_of(error)
+            raise RunError(f"cannot go on with the ledger {self.place}: {reason}") from error
 
     def study_name(self, kind: Kind) -> str:
         """What one of the run's studies is called in the storage."""
@@ -189,7 +205,7 @@ class Ledger:
             trials = self.study(kind).get_trials(deepcopy=False)
             return [_evaluation(kind, t) for t in trials if "architecture" in t.user_attrs]
         except (*STORAGE_ERRORS, ValidationError) as error:
-            raise _unreadable(self.place, error) from error
+            raise unreadable(self.place, error) from error
 
     def evaluation(self, kind: Kind, number: int) -> Evaluation:
         """One row of a study."""
@@ -283,53 +299,6 @@ def _evaluation(kind: Kind, trial: FrozenTrial) -> Evaluation:
 def _parsed(text: str) -> Architecture:
     """Ledgers are read again and again while a search runs; their architectures do not change."""
     return Architecture.from_json(text)
-
-
-def _connect(config: SearchConfig, run: RunFolder) -> tuple[BaseStorage, str]:
-    file = URL.create("sqlite", database=str(run.ledger_file))  # whatever the path's characters
-    url = config.storage or file.render_as_string()
-    place = str(run.ledger_file) if config.storage is None else _without_password(url)
-    try:
-        # A server may close a connection that was idle while a network trained.
-        backend = RDBStorage(url, engine_kwargs={"pool_pre_ping": config.storage is not None})
-        if config.storage is None:
-            _write_ahead(backend)
-        return optuna.storages.get_storage(backend), place
-    except (*STORAGE_ERRORS, ImportError, ValueError, RuntimeError) as error:
-        raise _unreadable(place, error) from error
-
-
-def _write_ahead(backend: RDBStorage) -> None:
-    """Let SQLite write ahead: a commit then survives a killed process without waiting for the disk.
-
-    (After a power cut the last trials may be missing; the file stays whole.)
-    """
-
-    def set_up(connection: Any, _: Any) -> None:
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
-
-    event.listen(backend.engine, "connect", set_up)
-    backend.engine.dispose()  # connections made before this are not set up
-
-
-def _without_password(url: str) -> str:
-    try:
-        parsed = make_url(url)
-    except (SQLAlchemyError, ValueError) as error:
-        raise RunError(
-            "storage: not a database URL such as postgresql+psycopg://user:password@host/name"
-        ) from error
-    secrets = [key for key in parsed.query if "password" in key]
-    return parsed.difference_update_query(secrets).render_as_string(hide_password=True)
-
-
-def _unreadable(place: str, error: Exception) -> RunError:
-    if isinstance(error, ValidationError):
-        reason = f"an architecture is wrong: {error.errors()[0]['msg']}"
-    else:
-        reason = str(error.__cause__ or error).splitlines()[0]
-    return RunError(f"{place} is not a ledger that can be read: {reason}")
 
 
 def ledger_of(run: RunFolder) -> tuple[SearchConfig, Ledger]:

@@ -15,6 +15,7 @@ from nas.samplers import ARCHITECTURE_SAMPLERS, build_sampler
 from nas.samplers.architecture_sampler import nothing_fits
 from nas.samplers.history import HistoryStudy
 from nas.samplers.results import NOTHING, WarmStart
+from nas.zero_cost.source import NetworkScores
 from search_space.alternatives import Parameter
 from search_space.architecture import Architecture, Task
 from search_space.cost.latency import Latency
@@ -58,7 +59,9 @@ class Proposals:
         self.static_costs = config.static_costs(task)
         self.space = self.static_costs.space
         self._lag = concurrency if config.search.deterministic else None
+        self._ledger = ledger
         self._storage = ledger.storage
+        self._study_id = self._storage.get_study_id_from_name(ledger.study_name("search"))
         self.study = HistoryStudy(ledger.study_name("search"), ledger.storage)
         self.rejections = Rejections(self.study.user_attrs.get("rejections"))
         self._sampler = build_sampler(
@@ -72,6 +75,7 @@ class Proposals:
             earlier=warm_start.earlier,
             seed=config.seed,
             rejections=self.rejections,
+            score_source=NetworkScores(config.data, config.fidelity, seed=config.seed),
         )
         self._is_foreign = config.sampler.name not in ARCHITECTURE_SAMPLERS
         self.study.curves_of_stopped = not self._is_foreign or len(config.objectives) == 1
@@ -127,26 +131,27 @@ class Proposals:
         if self._known and not self.space.parameters:
             raise SpaceExhausted(f"{self.space.name!r} has one architecture only")
         while True:
-            trial = self._ask()
-            try:
-                architecture = self._architecture(trial)
-            except Exception:  # an interruption leaves the number to be taken up again
-                self.study.tell(trial, state=TrialState.FAIL)
-                raise
-            finally:
-                self._save_rejections()
-            costs = self.costs(architecture)
-            violations = self.config.limits.static_violations(costs)
-            if not violations and architecture not in self._known:
-                _record(trial, self._row(architecture))
-                proposal = Proposal(trial.number, architecture)
-                self._known[architecture] = trial.number
-                self._unfinished[trial.number] = proposal
-                return proposal
+            with self._ledger.one_transaction():
+                trial = self._ask()
+                try:
+                    architecture = self._architecture(trial)
+                except Exception:  # an interruption leaves the number to be taken up again
+                    self.study.tell(trial, state=TrialState.FAIL)
+                    raise
+                finally:
+                    self._save_rejections()
+                costs = self.costs(architecture)
+                violations = self.config.limits.static_violations(costs)
+                if not violations and architecture not in self._known:
+                    _record(trial, self._row(architecture))
+                    proposal = Proposal(trial.number, architecture)
+                    self._known[architecture] = trial.number
+                    self._unfinished[trial.number] = proposal
+                    return proposal
+                self._turn_away(trial, architecture, violations)
             rejected += 1
             for name, value in violations.items():
                 smallest[name] = min(value, smallest.get(name, value))
-            self._turn_away(trial, architecture, violations)
             if rejected >= FOREIGN_REJECTIONS_IN_A_ROW:
                 if self._known:
                     raise SpaceExhausted(
@@ -164,8 +169,9 @@ class Proposals:
         latency: Latency | None,
     ) -> None:
         """Tell a trained proposal's result; ``metrics`` has every objective."""
-        self._record_training(proposal, result, latency, {"metrics": metrics})
-        self.study.tell(proposal.number, [metrics[name] for name in self.config.objectives])
+        with self._ledger.one_transaction():
+            self._record_training(proposal, result, latency, {"metrics": metrics})
+            self.study.tell(proposal.number, [metrics[name] for name in self.config.objectives])
         del self._unfinished[proposal.number]
         self.trained += 1
 
@@ -182,24 +188,27 @@ class Proposals:
         It counts as trained, and has no value: what it would have come to is not known.
         """
         last = {"stopped_at_epoch": stopped_at_epoch}
-        self._record_training(proposal, result, latency, last)
-        self._end_as_pruned(self._trial_id(proposal.number))
+        with self._ledger.one_transaction():
+            self._record_training(proposal, result, latency, last)
+            self._end_as_pruned(self._trial_id(proposal.number))
         del self._unfinished[proposal.number]
         self.trained += 1
 
     def fail(self, proposal: Proposal, error: str) -> None:
         """Record a proposal whose training raised, with its traceback."""
-        self._set_attributes(self._trial_id(proposal.number), {"error": error})
-        self.study.tell(proposal.number, state=TrialState.FAIL)
+        with self._ledger.one_transaction():
+            self._set_attributes(self._trial_id(proposal.number), {"error": error})
+            self.study.tell(proposal.number, state=TrialState.FAIL)
         del self._unfinished[proposal.number]
 
     def reject(self, proposal: Proposal, violations: dict[str, float]) -> None:
         """Record a proposal that a measured limit turned away."""
         self.rejections.add(proposal.architecture.arch_id, violations)
-        self._set_attributes(self._trial_id(proposal.number), {"violation": violations})
-        self.study.tell(proposal.number, state=TrialState.FAIL)
+        with self._ledger.one_transaction():
+            self._set_attributes(self._trial_id(proposal.number), {"violation": violations})
+            self.study.tell(proposal.number, state=TrialState.FAIL)
+            self._save_rejections()
         del self._unfinished[proposal.number]
-        self._save_rejections()
 
     def _record_training(
         self,
@@ -280,8 +289,7 @@ class Proposals:
             self._storage.set_trial_user_attr(trial_id, name, value)
 
     def _trial_id(self, number: int) -> int:
-        study_id = self._storage.get_study_id_from_name(self.study.study_name)
-        return self._storage.get_trial_id_from_study_id_trial_number(study_id, number)
+        return self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
 
     def _save_rejections(self) -> None:
         if self.rejections.changed:

@@ -229,6 +229,7 @@ def _comments(
     return [
         journal.command,
         f"space: {space.name}, {space.size} architectures, sha256 {config.space_id}",
+        f"space description: {_json(config.space)}",  # what `nas benchmark` reads the rows by
         f"data: {_json(config.data.model_dump(mode='json', exclude_none=True))}",
         f"recipe: {_json(config.recipe.model_dump(mode='json', exclude_none=True))}",
         f"seeds: {', '.join(map(str, config.seeds))}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from nas.constraints import NothingFits, SpaceExhausted
 from nas.run_folder import RunError
 from nas.search import TooManyFailures
+from nas.zero_cost.errors import ScoreError
 from search_space.cost.latency import DeviceBusy
 from search_space.reading import DescriptionError
 from trainers import CheckpointError, DataError
@@ -22,6 +23,7 @@ USER_ERRORS = (
     DeviceBusy,
     NothingFits,
     RunError,
+    ScoreError,
     SpaceExhausted,
     TooManyFailures,
 )

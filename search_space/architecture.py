@@ -147,6 +147,9 @@ class Architecture(Value):
         digest = hashlib.sha256(self.canonical_json().encode())
         return digest.hexdigest()[:ARCH_ID_DIGITS]
 
+    def __hash__(self) -> int:
+        return hash(self.arch_id)  # searches look the same values up again and again
+
     def __str__(self) -> str:
         """One line, such as ``resnet[conv3-stem w16 | conv3 x2 w16 | attn(k=7,h=8) x2 w32 s2]``.
 

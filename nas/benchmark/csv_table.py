@@ -1,26 +1,16 @@
-"""Tables from CSV files, plain or compressed by gzip: any benchmark's, or `nas tabulate`'s."""
+"""Tables from CSV files of any benchmark, plain or compressed by gzip."""
 
 from __future__ import annotations
 
 import csv
 import gzip
-import re
-from collections.abc import Sequence
-from math import isfinite
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from nas.benchmark.table import BenchmarkTable, TableError
-from search_space.alternatives import Choice
-
-COSTS = ("params", "macs", "activations")
-"""Of a table that `nas tabulate` made."""
-
-_ACCURACY = re.compile(r"val_accuracy_seed(?P<seed>\d+)")
-_SECONDS = re.compile(r"train_seconds_seed(?P<seed>\d+)")
-_CURVE = re.compile(r"val_accuracy_seed(?P<seed>\d+)_epoch(?P<epoch>\d+)")
+from nas.benchmark.table import BenchmarkTable, TableError, space_of_rows
 
 
 class Cells(NamedTuple):
@@ -30,6 +20,7 @@ class Cells(NamedTuple):
     header: list[str]
     rows: list[list[str]]
     lines: list[int]  # where each row stands in the file, from 1
+    comments: list[str]  # the lines at its head that begin with #, without it
 
     def column(self, name: str) -> list[str]:
         """The cells of a column.
@@ -81,6 +72,7 @@ def read_csv_table(
         maximise: the column of what training gives, such as an accuracy.
         minimise: the column of the cost that is known without training.
         seconds: the column of the seconds that a training takes; None if there is none.
+            Samplers may ask for further columns of numbers as scores.
 
     Raises:
         TableError: the file cannot be read or holds no such table; the message has the place.
@@ -91,56 +83,41 @@ def read_csv_table(
         raise TableError(f"{path}: column {repeated[0]!r} is named for two things")
     cells = read_cells(path)
     rows = _choice_rows(cells, choices)
+    name = path.name.removesuffix(".gz").removesuffix(".csv")
     return BenchmarkTable(
-        path.name.removesuffix(".gz").removesuffix(".csv"),
-        choices=choices,
+        name,
         rows=rows,
+        space=space_of_rows(name, choices, rows),
         maximised=cells.numbers(maximise),
         minimised=cells.numbers(minimise),
         maximised_name=maximise,
         minimised_name=minimise,
         seconds=cells.numbers(seconds) if seconds else None,
+        scores=_ColumnScores(cells, rows),
     )
 
 
-def read_tabulated(path: Path, *, minimise: str = "params") -> BenchmarkTable:
-    """A table that `nas tabulate` made: accuracies, seconds and curves are means over its seeds.
+class _ColumnScores:
+    """A source of scores: further columns of numbers, by their names."""
 
-    The choices are the columns before ``arch_id``; numbers are numbers, as in the space that was
-    tabulated. Accuracies are fractions.
+    def __init__(self, cells: Cells, rows: Sequence[tuple[str, ...]]) -> None:
+        self._cells, self._rows = cells, rows
 
-    Args:
-        path: its file.
-        minimise: the known cost, one of ``COSTS``.
+    def __call__(self, names: Sequence[str]) -> _Columns:
+        columns = [self._cells.numbers(name).tolist() for name in names]
+        figures = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+        return _Columns(tuple(names), dict(zip(self._rows, figures, strict=True)))
 
-    Raises:
-        TableError: the file cannot be read or is not such a table; the message has the place.
-    """
-    cells = read_cells(path)
-    if "arch_id" not in cells.header:
-        raise TableError(f"{path}: no table of `nas tabulate`: there is no column 'arch_id'")
-    if minimise not in COSTS:
-        raise TableError(f"{path}: the cost must be one of {', '.join(COSTS)}, got {minimise!r}")
-    choices = cells.header[: cells.header.index("arch_id")]
-    accuracies = _of_seeds(cells, _ACCURACY)
-    seconds = _of_seeds(cells, _SECONDS)
-    epochs = sorted({int(m["epoch"]) for name in cells.header if (m := _CURVE.fullmatch(name))})
-    curves = [
-        np.mean([cells.numbers(f"{name}_epoch{epoch}") for name in accuracies], axis=0)
-        for epoch in epochs
-    ]
-    return BenchmarkTable(
-        path.name.removesuffix(".gz").removesuffix(".csv"),
-        choices=choices,
-        rows=[tuple(map(_as_number, row)) for row in _choice_rows(cells, choices)],
-        maximised=np.mean([cells.numbers(name) for name in accuracies], axis=0),
-        minimised=cells.numbers(minimise),
-        maximised_name="val_accuracy",
-        minimised_name=minimise,
-        seconds=np.mean([cells.numbers(name) for name in seconds], axis=0),
-        epochs=epochs,
-        curves=np.stack(curves, axis=1) if curves else None,
-    )
+
+class _Columns(NamedTuple):
+    """Some columns, by row: a :class:`nas.samplers.prior_scores.PriorScores`."""
+
+    names: tuple[str, ...]
+    by_row: Mapping[tuple[str, ...], Mapping[str, float]]
+
+    def of(self, architecture: tuple[str, ...]) -> Mapping[str, float]:
+        """A row's figures by name."""
+        return self.by_row[architecture]
 
 
 def read_cells(path: Path) -> Cells:
@@ -177,7 +154,13 @@ def read_cells(path: Path) -> Cells:
     for line, row in numbered[1:]:
         if len(row) != len(header):
             raise TableError(f"{path} line {line}: must have {len(header)} cells, got {len(row)}")
-    return Cells(path, header, [row for _, row in numbered[1:]], [line for line, _ in numbered[1:]])
+    return Cells(
+        path,
+        header,
+        rows=[row for _, row in numbered[1:]],
+        lines=[line for line, _ in numbered[1:]],
+        comments=[line.removeprefix("#").strip() for line in lines[:head]],
+    )
 
 
 def _choice_rows(cells: Cells, choices: Sequence[str]) -> list[tuple[str, ...]]:
@@ -194,24 +177,3 @@ def _choice_rows(cells: Cells, choices: Sequence[str]) -> list[tuple[str, ...]]:
             )
         first[row] = line
     return rows
-
-
-def _as_number(cell: str) -> Choice:
-    """A whole or decimal number where the cell is one."""
-    try:
-        number = float(cell)
-    except ValueError:
-        return cell
-    if not isfinite(number):
-        return cell
-    return int(number) if number.is_integer() else number
-
-
-def _of_seeds(cells: Cells, pattern: re.Pattern[str]) -> list[str]:
-    """The columns of a figure, one a seed."""
-    found = [name for name in cells.header if pattern.fullmatch(name)]
-    if not found:
-        raise TableError(
-            f"{cells.path}: no table of `nas tabulate`: no column is {pattern.pattern}"
-        )
-    return found

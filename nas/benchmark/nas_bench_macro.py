@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from nas.benchmark.table import BenchmarkTable, TableError
+from nas.benchmark.table import BenchmarkTable, TableError, space_of_rows
 
+NAME = "NAS-Bench-Macro"
 LAYERS = 8
 FIELDS = ("mean_acc", "flops")
 MEGA = 1e6
@@ -43,10 +44,12 @@ def read_nas_bench_macro(path: Path) -> BenchmarkTable:
         if len(key) != LAYERS or not key.isdecimal():
             raise TableError(f"{path}: a key must be {LAYERS} digits, one a layer, got {key!r}")
         _check_entry(path, key, entry)
+    rows = [tuple(key) for key in data]
+    choices = [f"layer{number}" for number in range(1, LAYERS + 1)]
     return BenchmarkTable(
-        "NAS-Bench-Macro",
-        choices=[f"layer{number}" for number in range(1, LAYERS + 1)],
-        rows=[tuple(key) for key in data],
+        NAME,
+        rows=rows,
+        space=space_of_rows(NAME, choices, rows),
         maximised=np.array([entry["mean_acc"] for entry in data.values()]),
         minimised=np.array([entry["flops"] for entry in data.values()]) / MEGA,
         maximised_name="accuracy, %",

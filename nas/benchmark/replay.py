@@ -160,8 +160,10 @@ class _Search:
             return parameter.choices.index(value)
 
         vector = self.table.space.walk(choose)
-        pairs = zip(self.table.space.parameters, vector, strict=True)
-        return self.table.index.get(tuple(parameter.choices[index] for parameter, index in pairs))
+        try:
+            return self.table.index[self.table.space.decode(vector)]
+        except ValueError:  # a combination that is no candidate of the space
+            return None
 
     def _schedule(self, row: int, order: int, started: float, epochs: int) -> None:
         share = epochs / self.stops[-1] if self.stops[-1] else 1.0

@@ -75,6 +75,7 @@ def sampler_of(spec: Spec, table: BenchmarkTable, *, seed: int) -> Callable[[int
         costs=table.costs,
         objectives=table.objectives,
         seed=seed,
+        score_source=table.scores,
     )
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from math import inf, isfinite
 
 import numpy as np
 
+from nas.samplers.choice_space import Candidate, ChoiceSpace
 from nas.samplers.known_costs import CostFunctions
-from nas.samplers.product_space import ProductSpace, Row
-from search_space.alternatives import Choice
+from nas.samplers.prior_scores import ScoreSource
+from nas.samplers.product_space import ProductSpace
 
 MEAN_SECONDS = 3600.0
 """What an architecture takes on average where a table does not say: an hour of simulated time."""
@@ -23,21 +24,23 @@ class TableError(ValueError):
 class BenchmarkTable:
     """The rows of a benchmark; architectures are numbered by their row.
 
-    Legend: N rows, P choices, E evaluated epochs.
+    Legend: N rows, E evaluated epochs.
 
     Args:
         name: for titles and messages.
-        choices: the names of the P choices.
-        rows: the N architectures, each a value for every choice.
+        rows: the N architectures, as ``space`` has them.
+        space: what samplers choose from; ``rows`` are its candidates.
         maximised: ``[N]``, what training gives, more is better.
         minimised: ``[N]``, the cost that is known without training, less is better.
         maximised_name: what ``maximised`` is, with its unit.
         minimised_name: what ``minimised`` is, with its unit.
+        more_costs: further known costs by name, each ``[N]``, that are no objectives.
         seconds: ``[N]`` of a training; None for times in proportion to ``minimised``, an hour on
             average.
         epochs: the E evaluated epochs, ascending, the last the training's end; empty if the table
             has no curves.
         curves: ``[N, E]``, ``maximised`` at each of them.
+        scores: further figures of architectures, which samplers may ask for by name.
 
     Raises:
         TableError: fewer than two rows, a repeated one, a figure that is not finite, one that is
@@ -48,32 +51,32 @@ class BenchmarkTable:
         self,
         name: str,
         *,
-        choices: Sequence[str],
-        rows: Sequence[Row],
+        rows: Sequence[Candidate],
+        space: ChoiceSpace,
         maximised: np.ndarray,
         minimised: np.ndarray,
         maximised_name: str,
         minimised_name: str,
+        more_costs: Mapping[str, np.ndarray] | None = None,
         seconds: np.ndarray | None = None,
         epochs: Sequence[int] = (),
         curves: np.ndarray | None = None,
+        scores: ScoreSource | None = None,
     ) -> None:
         self.name = name
         self.rows = list(rows)
+        self.space = space
         self.maximised = np.asarray(maximised, dtype=float)
         self.minimised = np.asarray(minimised, dtype=float)
         self.maximised_name = maximised_name
         self.minimised_name = minimised_name
+        self.more_costs = dict(more_costs or {})
+        self.scores = scores
         self.epochs = tuple(epochs)
         self.curves = np.empty((len(self.rows), 0)) if curves is None else np.asarray(curves)
         assert self.curves.shape == (len(self.rows), len(self.epochs))
-        self.index: dict[Row, int] = {row: number for number, row in enumerate(self.rows)}
-        self._check(choices)
-        values = {
-            choice: list(dict.fromkeys(row[column] for row in self.rows))
-            for column, choice in enumerate(choices)
-        }
-        self.space = ProductSpace(name, {k: _ordered(v) for k, v in values.items()}, self.rows)
+        self.index: dict[Candidate, int] = {row: number for number, row in enumerate(self.rows)}
+        self._check()
         self.has_seconds = seconds is not None
         self.seconds = self._seconds(seconds)
 
@@ -90,30 +93,42 @@ class BenchmarkTable:
     @cached_property
     def costs(self) -> CostFunctions:
         """What samplers know of every row."""
-        by_row = dict(zip(self.rows, self.minimised.tolist(), strict=True))
-        return CostFunctions(self.space, {self.minimised_name: by_row.__getitem__})
+        columns = {self.minimised_name: self.minimised, **self.more_costs}
+        by_row = {
+            name: dict(zip(self.rows, column.tolist(), strict=True))
+            for name, column in columns.items()
+        }
+        return CostFunctions(self.space, {name: of.__getitem__ for name, of in by_row.items()})
+
+    def check_clock(self) -> None:
+        """See that what trainings take is known.
+
+        Raises:
+            TableError: it is not given, and cannot be in proportion to a cost of zero or less.
+        """
+        if not self.has_seconds and self.minimised.min() <= 0:
+            raise TableError(
+                f"{self.name}: times in proportion to {self.minimised_name} need it to be "
+                f"positive, got {self.minimised.min():g}; name a column of seconds"
+            )
 
     def _seconds(self, seconds: np.ndarray | None) -> np.ndarray:
         if seconds is None:
             if self.minimised.min() <= 0:
-                raise TableError(
-                    f"{self.name}: times in proportion to {self.minimised_name} need it to be "
-                    f"positive, got {self.minimised.min():g}; name a column of seconds"
-                )
-            seconds = MEAN_SECONDS * self.minimised / self.minimised.mean()
+                return np.full(len(self.rows), MEAN_SECONDS)  # only the order matters
+            return MEAN_SECONDS * self.minimised / self.minimised.mean()
         if not np.isfinite(seconds).all() or seconds.min() <= 0:
             raise TableError(f"{self.name}: training seconds must be positive numbers")
         return np.asarray(seconds, dtype=float)
 
-    def _check(self, choices: Sequence[str]) -> None:
+    def _check(self) -> None:
         if len(self.rows) < 2:
             raise TableError(
                 f"{self.name}: a benchmark needs two rows or more, got {len(self.rows)}"
             )
         if len(self.index) < len(self.rows):
             twice = next(row for place, row in enumerate(self.rows) if self.index[row] != place)
-            named = ", ".join(f"{c}={v}" for c, v in zip(choices, twice, strict=True))
-            raise TableError(f"{self.name}: two rows have the same choices, {named}")
+            raise TableError(f"{self.name}: two rows are the same architecture, {twice}")
         for what, column in (
             (self.maximised_name, self.maximised),
             (self.minimised_name, self.minimised),
@@ -125,12 +140,23 @@ class BenchmarkTable:
                 raise TableError(f"{self.name}: {what} is {column[0]:g} in every row")
 
 
-def _ordered(values: list[Choice]) -> list[Choice]:
+def space_of_rows(
+    name: str, choices: Sequence[str], rows: Sequence[tuple[str, ...]]
+) -> ProductSpace:
+    """The space of the values in each column, whose only candidates are ``rows``."""
+    values = {
+        choice: _ordered(list(dict.fromkeys(row[column] for row in rows)))
+        for column, choice in enumerate(choices)
+    }
+    return ProductSpace(name, values, rows)
+
+
+def _ordered(values: list[str]) -> list[str]:
     """Sorted by what they are, so that the order of a file's rows does not matter."""
-    return sorted(values, key=lambda value: (_number(value), str(value)))
+    return sorted(values, key=lambda value: (_number(value), value))
 
 
-def _number(value: Choice) -> float:
+def _number(value: str) -> float:
     try:
         number = float(value)
     except ValueError:

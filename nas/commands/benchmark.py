@@ -65,6 +65,11 @@ def run_benchmark(
         budget = len(table.rows)
     strategies = _strategies(table, samplers, scheduler)
     on_clock = workers > 1 or any(halving.name != PLAIN for _, halving in strategies)
+    if on_clock:
+        try:
+            table.check_clock()
+        except TableError as error:
+            raise CommandError(str(error)) from error
     _announce(console, table, budget=budget, seeds=numbers, workers=workers, on_clock=on_clock)
     jobs = [
         Job(sampler, halving, seed, budget, workers)
@@ -108,7 +113,7 @@ def parse_seeds(text: str) -> list[int]:
 def _strategies(table: BenchmarkTable, samplers: str, schedulers: str) -> list[tuple[Spec, Spec]]:
     """Every sampler with every scheduler, each built once to see that it can be."""
     try:
-        chosen = [parse_spec(text) for text in samplers.split(",") if samplers]
+        chosen = [parse_spec(text) for text in _split(samplers) if samplers]
         halvings = [parse_spec(text) for text in schedulers.split(",")]
         for option, specs in (("--samplers", chosen), ("--scheduler", halvings)):
             texts = [spec.text for spec in specs]
@@ -123,6 +128,11 @@ def _strategies(table: BenchmarkTable, samplers: str, schedulers: str) -> list[t
     for sampler in chosen:
         sampler_of(sampler, table, seed=0)
     return [(sampler, halving) for sampler in chosen for halving in halvings]
+
+
+def _split(texts: str) -> list[str]:
+    """By the commas that are not in brackets."""
+    return re.split(r",(?![^\[]*\])", texts)
 
 
 def _replay(

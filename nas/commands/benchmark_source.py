@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from nas.benchmark.csv_table import read_csv_table, read_tabulated
+from nas.benchmark.csv_table import read_csv_table
 from nas.benchmark.nas_bench_macro import read_nas_bench_macro
 from nas.benchmark.table import BenchmarkTable, TableError
+from nas.benchmark.tabulated import read_tabulated
 from nas.user_errors import CommandError
 
 SHIPPED = Path(__file__).parents[1] / "tables" / "digits.csv.gz"

@@ -11,6 +11,7 @@ from rich.console import Console
 from nas.commands.frontier import report_search
 from nas.config import SearchConfig, differences, load_config, save_config
 from nas.driver import check_search, load_task, proxy_assignment
+from nas.fidelity import FULL
 from nas.latency_cache import LatencyCache
 from nas.latency_records import (
     all_candidates,
@@ -31,6 +32,7 @@ from nas.search import Search
 from nas.user_errors import CommandError
 from nas.warm_start import warm_start_of
 from search_space.architecture import Task
+from search_space.cost.latency import DeviceBusy
 
 MAY_CHANGE_ON_RESUME = ("search.n_trials", "search.finalist_seeds", "search.max_failures")
 MAY_CHANGE_SECTIONS = ("ray.", "resources.", "retrain")
@@ -81,7 +83,7 @@ def run_search_command(
             warm_start = warm_start_of(run, config, task, runs)
             try:
                 search = _search(console, config, run, ledger, task, concurrency, warm_start)
-            except KeyboardInterrupt:
+            except (KeyboardInterrupt, DeviceBusy):
                 finished = sum(row.state in TRAINED for row in ledger.evaluations("search"))
                 console.print(
                     f"\nstopped: {finished} of {config.search.n_trials} trials are finished and "
@@ -210,3 +212,17 @@ def _announce(console: Console, config: SearchConfig, run: RunFolder, *, resumed
         highlight=False,
         soft_wrap=True,
     )
+    if config.rungs:
+        console.print(
+            f"{config.scheduler.name} stops trials early, after {_listed(config.rungs)} of "
+            f"{config.proxy.epochs} epochs",
+            highlight=False,
+        )
+    if config.fidelity != FULL:
+        console.print(f"proxies are trained with {config.fidelity}", highlight=False)
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    """Such as 1, 3 or 9."""
+    *first, last = map(str, numbers)
+    return f"{', '.join(first)} or {last}" if first else last

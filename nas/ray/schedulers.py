@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal
 
+from ray.tune.experiment import Trial
 from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialScheduler
 
 from nas.config import ACCURACIES, SearchConfig
@@ -23,7 +25,8 @@ Mode = Literal["min", "max"]
 class MultiObjectiveASHA(FIFOScheduler):
     """Successive halving on several objectives, for any Tune run; see :mod:`nas.halving`.
 
-    It stops or lets go on, and never pauses. A result that lacks an objective is let through.
+    It stops or lets go on, and never pauses. A result that lacks an objective, or in which one is
+    not finite, is let through.
 
     Args:
         objectives: by name in a trial's results, each "min" or "max"; the first one counts most
@@ -59,6 +62,8 @@ class MultiObjectiveASHA(FIFOScheduler):
         if not {self._time_attr, *self._signs} <= result.keys():
             return str(TrialScheduler.CONTINUE)
         losses = [sign * result[name] for name, sign in self._signs.items()]
+        if not all(map(math.isfinite, losses)):
+            return str(TrialScheduler.CONTINUE)
         decision = self.halving.report(trial.trial_id, result[self._time_attr], losses)
         stops = decision == "stop"
         return str(TrialScheduler.STOP if stops else TrialScheduler.CONTINUE)
@@ -92,6 +97,17 @@ class ToldScheduler(FIFOScheduler):
                 result = metrics | {TIME: epoch}
                 self._inner.on_trial_result(no_controller, trial, result)
             self._inner.on_trial_complete(no_controller, trial, result)
+
+    def choose_trial_to_run(self, tune_controller: Any) -> Any:
+        """The newest trial that waits for a worker.
+
+        Tune gives it the worker that became free. An earlier one has asked for a worker of its own,
+        which takes seconds to start, and would lose it: with trials that are shorter than that, all
+        would run on the first worker that came up.
+        """
+        waiting = {t for t in tune_controller.get_live_trials() if t.status == Trial.PENDING}
+        newest_first = reversed(tune_controller.get_trials())
+        return next((trial for trial in newest_first if trial in waiting), None)
 
     def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
         """A trial of the search is the inner scheduler's."""

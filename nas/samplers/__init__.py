@@ -18,6 +18,7 @@ from nas.samplers.choice_space import Candidate, ChoiceSpace, KnownCosts
 from nas.samplers.grid import GridSampler
 from nas.samplers.pareto_local_search import ParetoLocalSearchSampler
 from nas.samplers.predictor_guided import PredictorGuidedSampler
+from nas.samplers.prior_scores import PriorScores, ScoreSource
 from nas.samplers.random_search import RandomSampler
 from nas.samplers.results import Told
 from search_space.reading import DescriptionError
@@ -55,11 +56,13 @@ def build_sampler(
     earlier: Sequence[Told] = (),
     seed: int = 0,
     rejections: Rejections | None = None,
+    score_source: ScoreSource | None = None,
 ) -> Callable[[int], BaseSampler]:
     """From a proposal's number to the sampler that makes it.
 
     This project's samplers derive a proposal's randomness from its number themselves. One of
     Optuna's is made anew for each proposal, seeded by (seed, number); its memory is the study.
+    The option ``scores`` names scores that ``score_source`` has.
 
     Raises:
         DescriptionError: no such sampler, or an option that it does not take.
@@ -76,6 +79,10 @@ def build_sampler(
                 for option in unknown
             )
         )
+
+    options = dict(options)
+    if "scores" in options:
+        options["scores"] = _scores(options["scores"], score_source)
 
     def make(number: int) -> BaseSampler:
         if name in ARCHITECTURE_SAMPLERS:
@@ -107,6 +114,21 @@ def _option_names(name: str) -> list[str]:
     parameters = inspect.signature(sampler).parameters.values()
     kinds = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     return [p.name for p in parameters if p.kind in kinds and p.name not in given]
+
+
+def _scores(names: Any, source: ScoreSource | None) -> PriorScores | None:
+    """The scores of these names; None for no name."""
+    place = "sampler.options.scores"
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        raise _wrong(f"{place}: must be a list of names, such as [synflow, naswot], got {names!r}")
+    if not names:
+        return None
+    if source is None:
+        raise _wrong(f"{place}: no scores of candidates are known here")
+    try:
+        return source(names)
+    except ValueError as error:
+        raise _wrong(f"{place}: {error}") from error
 
 
 def _nearest(name: str, known: Sequence[str]) -> str:

@@ -21,7 +21,10 @@ from optuna.trial import FrozenTrial, TrialState
 from nas.constraints import NothingFits, Rejections, SpaceExhausted, describe_limits
 from nas.quantities import format_quantity
 from nas.samplers.choice_space import Candidate, ChoiceSpace, KnownCosts, NoCosts
-from nas.samplers.results import Results, Stopped, Told
+from nas.samplers.results import OverLimit, Proposed, Results, Stopped, Told
+
+Read = Told | Stopped | OverLimit | Proposed
+"""What a trial says of its candidate."""
 
 DRAWS = 2000
 """Architectures drawn before a sampler gives up on finding one that fits and is new."""
@@ -69,6 +72,7 @@ class ArchitectureSampler(BaseSampler):
         self.seed = seed
         self.rejections = rejections or Rejections()
         self._read: dict[frozenset[tuple[str, Any]], Candidate] = {}  # by a trial's params
+        self._finished: dict[int, tuple[FrozenTrial, Read | None]] = {}  # by its number
         self._vectors: dict[Candidate, np.ndarray] = {}
         self._known_costs: dict[Candidate, Mapping[str, float]] = {}
 
@@ -118,16 +122,20 @@ class ArchitectureSampler(BaseSampler):
 
     def costs_of(self, architecture: Candidate) -> Mapping[str, float]:
         """The known costs by name."""
-        if architecture not in self._known_costs:
-            self._known_costs[architecture] = self.costs.of(architecture)
-        return self._known_costs[architecture]
+        costs = self._known_costs.get(architecture)
+        if costs is None:
+            costs = self._known_costs[architecture] = self.costs.of(architecture)
+        return costs
 
     def vectors_of(self, architectures: Sequence[Candidate]) -> np.ndarray:
         """Their vectors ``[N, P]``."""
+        found = []
         for architecture in architectures:
-            if architecture not in self._vectors:
-                self._vectors[architecture] = self.space.encode(architecture)
-        return np.array([self._vectors[architecture] for architecture in architectures])
+            vector = self._vectors.get(architecture)
+            if vector is None:
+                vector = self._vectors[architecture] = self.space.encode(architecture)
+            found.append(vector)
+        return np.array(found)
 
     def violations(self, architecture: Candidate) -> dict[str, float]:
         """The limits that ``architecture`` exceeds, with its values."""
@@ -187,31 +195,46 @@ class ArchitectureSampler(BaseSampler):
     def _results(self, study: Study, number: int) -> Results:
         """What is known before trial ``number``."""
         signs = [-1 if d == StudyDirection.MAXIMIZE else 1 for d in study.directions]
-        results = Results(told=list(self.earlier))
+        results = Results(signs, told=list(self.earlier))
         for trial in study.get_trials(deepcopy=False):
-            if trial.number == number or not trial.params:
+            if trial.number == number:
                 continue
-            architecture = self._architecture(trial)
-            if architecture is None:
+            of, read = self._finished.get(trial.number, (None, None))
+            if of is not trial:
+                read = self._read_trial(trial, signs)
+                if trial.state.is_finished():
+                    self._finished[trial.number] = (trial, read)
+            if read is None:
                 continue
-            results.proposed.add(architecture)
-            if trial.state == TrialState.RUNNING:
-                results.pending.append(architecture)
-            elif trial.state == TrialState.FAIL:
-                violation = trial.user_attrs.get("violation", {})
-                over = {n: v for n, v in violation.items() if n in self.measured_limits}
-                if over:
-                    results.turned_away.append((architecture, over))
-            else:
-                curve = {e: signs[0] * v for e, v in trial.intermediate_values.items()}
-                if trial.state == TrialState.PRUNED:
-                    results.stopped.append(Stopped(architecture, curve))
-                    continue
-                losses = tuple(s * v for s, v in zip(signs, trial.values, strict=True))
-                metrics = trial.user_attrs.get("metrics", {}) if self.measured_limits else {}
-                measured = {n: metrics[n] for n in self.measured_limits if n in metrics}
-                results.told.append(Told(architecture, losses, curve, measured))
+            results.proposed.add(read.architecture)
+            if isinstance(read, Told):
+                results.told.append(read)
+            elif isinstance(read, Stopped):
+                results.stopped.append(read)
+            elif isinstance(read, OverLimit):
+                results.over_limit.append(read)
+            elif trial.state == TrialState.RUNNING:
+                results.pending.append(read.architecture)
         return results
+
+    def _read_trial(self, trial: FrozenTrial, signs: Sequence[int]) -> Read | None:
+        """What a trial says; None where it has no architecture of the space."""
+        architecture = self._architecture(trial) if trial.params else None
+        if architecture is None:
+            return None
+        if trial.state == TrialState.FAIL:
+            violation = trial.user_attrs.get("violation", {})
+            over = {n: v for n, v in violation.items() if n in self.measured_limits}
+            return OverLimit(architecture, over) if over else Proposed(architecture)
+        curve = {e: signs[0] * v for e, v in trial.intermediate_values.items()}
+        if trial.state == TrialState.PRUNED:
+            return Stopped(architecture, curve)
+        if trial.state == TrialState.COMPLETE:
+            losses = tuple(s * v for s, v in zip(signs, trial.values, strict=True))
+            metrics = trial.user_attrs.get("metrics", {}) if self.measured_limits else {}
+            measured = {n: metrics[n] for n in self.measured_limits if n in metrics}
+            return Told(architecture, losses, curve, measured)
+        return Proposed(architecture)
 
     def _architecture(self, trial: FrozenTrial) -> Candidate | None:
         """A trial's architecture; None while, or because, not all parameters were chosen."""

@@ -15,8 +15,11 @@ from scipy.special import ndtr
 from nas.samplers.pool import Pool, together
 from nas.samplers.surrogate import Encoder, Inputs, Settings, Surrogate, fit
 
-MOST_OBSERVATIONS = 500
+MOST_OBSERVATIONS = 400
 """Results that a surrogate is given: those nearest to the front, and some of the others."""
+
+MOST_STOPPED = 150
+"""Of them, trials that were stopped early, the latest ones."""
 
 MOST_FITTED = 250
 """Results that settings are fitted to."""
@@ -100,6 +103,15 @@ def nearest_to_front(losses: np.ndarray, most: int, rng: np.random.Generator) ->
     return np.sort(np.concatenate([near, rng.permutation(far)[:others]]))
 
 
+def finite(losses: np.ndarray) -> np.ndarray:
+    """Losses ``[n, objectives]`` where an infinite one counts as the worst that is not."""
+    found = losses.copy()
+    for column in found.T:
+        usable = column[np.isfinite(column)]
+        column[:] = np.clip(column, usable.min(), usable.max()) if len(usable) else 0.0
+    return found
+
+
 def compressed(losses: np.ndarray, typical: np.ndarray) -> np.ndarray:
     """Losses whose bad half is drawn together, in the same order.
 
@@ -118,11 +130,11 @@ def probability_within(beliefs: Sequence[tuple[Surrogate, float]], inputs: Input
     """The probability ``[N]`` that measured quantities are within their limits.
 
     Args:
-        beliefs: surrogates of the quantities' logarithms, and their limits.
+        beliefs: surrogates of the quantities, and their limits.
         inputs: of the candidates.
     """
     likely = np.ones(len(inputs.bits))
     for surrogate, limit in beliefs:
         mean, deviation = surrogate.predict(inputs)
-        likely *= ndtr((np.log(limit) - mean) / deviation)
+        likely *= ndtr((limit - mean) / deviation)
     return likely

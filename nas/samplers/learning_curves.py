@@ -7,6 +7,7 @@ at that epoch, give the expected final loss and how far off such a guess is.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite, nan
 from typing import NamedTuple
 
 import numpy as np
@@ -32,7 +33,7 @@ def estimate(stopped: Sequence[Stopped], told: Sequence[Told]) -> list[Estimate 
     fits: dict[int, tuple[float, float, float, float] | None] = {}
     found: list[Estimate | None] = []
     for trial in stopped:
-        epoch = max(trial.curve, default=None)
+        epoch = max((e for e, loss in trial.curve.items() if isfinite(loss)), default=None)
         if epoch is None:
             found.append(None)
             continue
@@ -49,7 +50,8 @@ def estimate(stopped: Sequence[Stopped], told: Sequence[Told]) -> list[Estimate 
 
 def _regression(epoch: int, told: Sequence[Told]) -> tuple[float, float, float, float] | None:
     """Slope, mean loss at ``epoch``, mean final loss, residual variance."""
-    pairs = [(trial.curve[epoch], trial.losses[0]) for trial in told if epoch in trial.curve]
+    pairs = [(trial.curve.get(epoch, nan), trial.losses[0]) for trial in told]
+    pairs = [pair for pair in pairs if all(map(isfinite, pair))]
     if len(pairs) < FEWEST:
         return None
     early, final = np.array(pairs).T

@@ -5,6 +5,8 @@ Legend: N candidates, n results, d costs.
 
 from __future__ import annotations
 
+from functools import cached_property
+from math import isfinite
 from typing import TYPE_CHECKING
 
 import moocore
@@ -13,18 +15,26 @@ import numpy as np
 from nas.samplers.beliefs import (
     MOST_FITTED,
     MOST_OBSERVATIONS,
+    MOST_STOPPED,
+    Learner,
     Observations,
     compressed,
+    finite,
     nearest_to_front,
     probability_within,
     settled_count,
 )
 from nas.samplers.choice_space import Candidate
-from nas.samplers.improvement import expected_improvement, hypervolume_improvement
+from nas.samplers.improvement import (
+    FreeBoxes,
+    expected_improvement,
+    free_boxes,
+    hypervolume_improvement,
+)
 from nas.samplers.learning_curves import estimate
 from nas.samplers.pool import Pool
 from nas.samplers.results import Results
-from nas.samplers.surrogate import Surrogate
+from nas.samplers.surrogate import Inputs, Surrogate
 
 if TYPE_CHECKING:
     from nas.samplers.predictor_guided import PredictorGuidedSampler
@@ -41,16 +51,21 @@ class Outlook:
 
     Args:
         sampler: whose space, costs and limits these are.
+        learner: what learns from results, and how it sees candidates.
         results: two or more finished trials among them.
         rng: chooses which results to look at, where there are very many.
     """
 
     def __init__(
-        self, sampler: PredictorGuidedSampler, results: Results, rng: np.random.Generator
+        self,
+        sampler: PredictorGuidedSampler,
+        learner: Learner,
+        results: Results,
+        rng: np.random.Generator,
     ) -> None:
-        self._sampler, self._results, self._rng = sampler, results, rng
-        self._told = sampler.pool_of([trial.architecture for trial in results.told])
-        self._losses = np.array(results.losses)
+        self._sampler, self._learner = sampler, learner
+        self._results, self._rng = results, rng
+        self._losses = finite(np.array(results.losses))
         names = sampler.objectives or ("",) * self._losses.shape[1]
         if len(names) != self._losses.shape[1]:
             raise ValueError(
@@ -63,17 +78,21 @@ class Outlook:
         self._others = [i for i in range(len(names)) if i != self._main]
         self._column = {i: known.index(names[i]) for i in self._others if names[i] in known}
         self._begun = self._losses[: sampler.initial_trials].copy()
+        self._typical = self._begun[:, self._main].copy()
         for losses in (self._losses, self._begun):
-            losses[:, self._main] = compressed(losses[:, self._main], self._begun[:, self._main])
-        self._kept = nearest_to_front(self._losses, MOST_OBSERVATIONS, rng)
+            losses[:, self._main] = compressed(losses[:, self._main], self._typical)
+        self._estimated = self._estimates()
+        most = MOST_OBSERVATIONS - (len(self._estimated.values) if self._estimated else 0)
+        self._kept = nearest_to_front(self._losses, most, rng)
         self._measured = {
-            i: self._learn(f"objective {i}", self._told, self._losses[:, i])
+            i: self._learn(f"objective {i}", self._losses[:, i])
             for i in self._others
             if i not in self._column
         }
         self._limited = self._limit_beliefs()
         self._believe_pending()
-        self._front = self._losses[moocore.is_nondominated(self._losses)]
+        usable = self._losses[self._keep_limits()]
+        self._front = usable[moocore.is_nondominated(usable)] if len(usable) else usable
 
     @property
     def observations(self) -> int:
@@ -87,7 +106,7 @@ class Outlook:
     def good_results(self, number: int) -> list[Candidate]:
         """Finished trials' architectures, by layers of fronts."""
         order = np.argsort(
-            moocore.pareto_rank(self._losses[: len(self._told.vectors)]), kind="stable"
+            moocore.pareto_rank(self._losses[: len(self._results.told)]), kind="stable"
         )
         return [self._results.told[index].architecture for index in order[:number]]
 
@@ -95,35 +114,52 @@ class Outlook:
         """What each candidate is expected to add ``[N]``."""
         if not len(pool.vectors):
             return np.empty(0)
-        inputs = self._sampler.learner.inputs(pool)
+        inputs = self._learner.inputs(pool)
         mean, deviation = self._surrogate.predict(inputs)
         likely = probability_within(self._limited, inputs)
         if not self._others:
-            best = self._front[:, self._main].min()
-            return likely * expected_improvement(mean, deviation, np.array(best))
-        costs = np.stack(
-            [
-                pool.costs[:, self._column[i]]
-                if i in self._column
-                else self._measured[i].predict_mean(inputs)
-                for i in self._others
-            ],
-            axis=1,
-        )
+            best = np.append(self._front[:, self._main], self._reference[self._main]).min()
+            return likely * expected_improvement(mean, deviation, best)
+        costs = np.stack([self._other(i, pool, inputs) for i in self._others], axis=1)
+        return likely * hypervolume_improvement(mean, deviation, costs, self._free)
+
+    @cached_property
+    def _free(self) -> FreeBoxes:
         order = [self._main, *self._others]
-        front, reference = self._front[:, order], self._reference[order]
-        return likely * hypervolume_improvement(mean, deviation, costs, front, reference)
+        return free_boxes(self._front[:, order], self._reference[order])
 
     @property
     def _reference(self) -> np.ndarray:
         """The worst of the first results, and of all candidates where it is known: it stays."""
         worst = self._begun.max(axis=0)
-        for i, column in self._column.items():
-            worst[i] = self._sampler.fitting.costs[:, column].max()
+        for i in self._column if len(self._sampler.fitting.vectors) else ():
+            worst[i] = self._known(i, self._sampler.fitting).max()
         return np.asarray(worst + BARELY * np.abs(worst))
 
+    def _known(self, i: int, pool: Pool) -> np.ndarray:
+        """The losses ``[N]`` of a known objective."""
+        return self._results.signs[i] * pool.costs[:, self._column[i]]
+
+    def _other(self, i: int, pool: Pool, inputs: Inputs) -> np.ndarray:
+        """The losses ``[N]`` of an objective beside the main one, as known or as believed."""
+        if i in self._column:
+            return self._known(i, pool)
+        return self._measured[i].predict_mean(inputs)
+
+    def _keep_limits(self) -> np.ndarray:
+        """Which rows of the losses are within the measured limits, as far as is known."""
+        limits = self._sampler.measured_limits
+        kept = np.ones(len(self._losses), dtype=bool)
+        for row, trial in enumerate(self._results.told if limits else ()):
+            kept[row] = all(trial.measured.get(name, most) <= most for name, most in limits.items())
+        return kept
+
+    def _pool_of_told(self, rows: np.ndarray) -> Pool:
+        told = self._results.told
+        return self._sampler.pool_of([told[row].architecture for row in rows])
+
     def _learn(
-        self, quantity: str, pool: Pool, values: np.ndarray, more: Observations | None = None
+        self, quantity: str, values: np.ndarray, more: Observations | None = None
     ) -> Surrogate:
         """A surrogate of values of finished trials, and of ``more``."""
         sampler = self._sampler
@@ -131,37 +167,36 @@ class Outlook:
         rows = nearest_to_front(
             self._losses[:count], MOST_FITTED, np.random.default_rng([sampler.seed, count])
         )
-        exact = Observations(pool, values, np.zeros(len(values)))
-        observed = exact.some(self._kept)
+        observed, settled = (
+            Observations(self._pool_of_told(some), values[some], np.zeros(len(some)))
+            for some in (self._kept, rows)
+        )
         if more is not None:
             observed = observed.and_also(more)
-        return sampler.learner.learn(quantity, observed, exact.some(rows))
+        return self._learner.learn(quantity, observed, settled)
 
     def _believe_pending(self) -> None:
         """Learn the main objective; running trials count with the result that is believed."""
-        estimates = self._estimates()
+        estimates = self._estimated
         values = self._losses[:, self._main]
-        self._surrogate = self._learn("main", self._told, values, estimates)
+        self._surrogate = self._learn("main", values, estimates)
         if not self._results.pending:
             return
         pending = self._sampler.pool_of(self._results.pending)
-        inputs = self._sampler.learner.inputs(pending)
+        inputs = self._learner.inputs(pending)
         believed = self._surrogate.predict_mean(inputs)
         more = Observations(pending, believed, np.zeros(len(believed)))
         more = more if estimates is None else estimates.and_also(more)
-        self._surrogate = self._learn("main", self._told, values, more)
+        self._surrogate = self._learn("main", values, more)
         rows = np.empty((len(believed), self._losses.shape[1]))
         rows[:, self._main] = believed
         for i in self._others:
-            known = self._column.get(i)
-            rows[:, i] = (
-                self._measured[i].predict_mean(inputs) if known is None else pending.costs[:, known]
-            )
+            rows[:, i] = self._other(i, pending, inputs)
         self._losses = np.concatenate([self._losses, rows])
 
     def _estimates(self) -> Observations | None:
         """What trials that were stopped early would have come to, if anything can be said."""
-        stopped = self._results.stopped[-MOST_OBSERVATIONS:]
+        stopped = self._results.stopped[-MOST_STOPPED:]
         if self._main != 0 or not stopped:  # curves are those of the first objective
             return None
         found = estimate(stopped, self._results.told)
@@ -169,27 +204,42 @@ class Outlook:
         if not usable:
             return None
         losses = np.array([e.loss for _, e in usable])
-        typical = np.array(self._results.losses)[: self._sampler.initial_trials, 0]
         return Observations(
             self._sampler.pool_of([architecture for architecture, _ in usable]),
-            compressed(losses, typical),
+            compressed(losses, self._typical),
             np.array([e.variance for _, e in usable]),
         )
 
     def _limit_beliefs(self) -> list[tuple[Surrogate, float]]:
-        """Of each measured quantity with a limit, its logarithm's surrogate and the limit."""
-        sampler, results = self._sampler, self._results
+        """Of each measured quantity with a limit, its surrogate and the limit.
+
+        Where all are positive, both are of logarithms.
+        """
         beliefs = []
-        for name, limit in sampler.measured_limits.items():
-            known = [(t.architecture, t.measured[name]) for t in results.told if name in t.measured]
-            known += [(a, v[name]) for a, v in results.turned_away if name in v]
-            known = known[-MOST_OBSERVATIONS:]
-            if len(known) < 2:
+        for name, limit in self._sampler.measured_limits.items():
+            within, over = (
+                [t for t in trials if isfinite(t.measured.get(name, np.nan))]
+                for trials in (self._results.told, self._results.over_limit)
+            )
+            if len(within) + len(over) < 2:
                 continue
-            pool = sampler.pool_of([architecture for architecture, _ in known])
-            values = np.log([value for _, value in known])
-            observed = Observations(pool, values, np.zeros(len(values)))
-            count = settled_count(len(values), 2)
-            settled = observed.some(np.arange(min(count, MOST_FITTED)))
-            beliefs.append((sampler.learner.learn(name, observed, settled), limit))
+            latest = [*within[-MOST_OBSERVATIONS // 2 :], *over[-MOST_OBSERVATIONS // 2 :]]
+            settled = [  # of both the first, since settings are kept while these are the same
+                trial
+                for trials in (within, over)
+                for trial in trials[: min(settled_count(len(trials), 2), MOST_FITTED // 2)]
+            ]
+            values = [trial.measured[name] for trial in (*latest, *settled)]
+            scaled = np.log if min(limit, *values) > 0 else np.asarray
+            observations = Observations(
+                self._sampler.pool_of([trial.architecture for trial in (*latest, *settled)]),
+                scaled(values),
+                np.zeros(len(values)),
+            )
+            surrogate = self._learner.learn(
+                f"limit on {name}",
+                observations.some(np.arange(len(latest))),
+                observations.some(np.arange(len(latest), len(values))),
+            )
+            beliefs.append((surrogate, float(scaled(limit))))
         return beliefs

@@ -5,7 +5,7 @@ Legend: N candidates, P parameters.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +17,9 @@ from search_space.space import INACTIVE
 
 RESERVOIR = 2000
 """Random candidates that are drawn once, from spaces that are not listed whole."""
+
+DESCENT, DESCENDANTS = 40, 200
+"""Steps towards candidates within tight limits, and mutations in each."""
 
 RESERVOIR_STREAM = 0x9E1
 """Of a sampler's seed: the draw of the reservoir."""
@@ -54,6 +57,43 @@ def reservoir(space: ChoiceSpace, costs: KnownCosts, seed: int) -> Pool:
     return Pool(vectors, costs.columns(vectors))
 
 
+def descended(
+    space: ChoiceSpace,
+    costs: KnownCosts,
+    pool: Pool,
+    excess: Callable[[np.ndarray], np.ndarray],
+    enough: int,
+    rng: np.random.Generator,
+) -> Pool:
+    """``pool`` and mutations of its least excessive candidates, until enough are not excessive.
+
+    Args:
+        space: whose candidates these are.
+        costs: of them.
+        pool: where to begin.
+        excess: of costs ``[N, names]``, ``[N]``, 0 where there is none.
+        enough: candidates without excess; after ``DESCENT`` steps there may be fewer.
+        rng: of the mutations.
+    """
+    known = {vector.tobytes() for vector in pool.vectors}
+    for _ in range(DESCENT):
+        over = excess(pool.costs)
+        if (over == 0).sum() >= enough:
+            break
+        least = np.argsort(over, kind="stable")[:enough]
+        parents = pool.vectors[rng.choice(least, DESCENDANTS)]
+        vectors = []
+        for vector in mutated(space.parameters, parents, 1, rng):
+            canonical = space.encode(space.decode(vector))
+            if canonical.tobytes() not in known:
+                known.add(canonical.tobytes())
+                vectors.append(canonical)
+        if vectors:
+            new = np.array(vectors)
+            pool = together([pool, Pool(new, costs.columns(new))])
+    return pool
+
+
 def mutated(
     parameters: Sequence[Parameter],
     parents: np.ndarray,
@@ -66,18 +106,32 @@ def mutated(
     """
     vectors = parents.copy()
     choices = np.array([len(parameter.choices) for parameter in parameters])
+    conditions = [_conditions(parameter, choices) for parameter in parameters]
     rows = np.arange(len(vectors))
     for _ in range(changes):
-        ranks = np.where(vectors != INACTIVE, rng.random(vectors.shape), -1.0)
+        may_change = (vectors != INACTIVE) & (choices > 1)
+        ranks = np.where(may_change, rng.random(vectors.shape), -1.0)
         column = ranks.argmax(axis=1)
         step = 1 + (rng.random(len(vectors)) * (choices[column] - 1)).astype(np.int64)
         vectors[rows, column] = (vectors[rows, column] + step) % choices[column]
-        for index, parameter in enumerate(parameters):
+        for index, tables in enumerate(conditions):
+            if not tables:
+                continue
             active = np.ones(len(vectors), dtype=bool)
-            for earlier, allowed in parameter.conditions:
-                active &= np.isin(vectors[:, earlier], list(allowed))
+            for earlier, allowed in tables:
+                active &= allowed[vectors[:, earlier]]
             drawn = rng.integers(choices[index], size=len(vectors))
             fresh = active & (vectors[:, index] == INACTIVE)
             vectors[:, index] = np.where(active, vectors[:, index], INACTIVE)
             vectors[fresh, index] = drawn[fresh]
     return vectors
+
+
+def _conditions(parameter: Parameter, choices: np.ndarray) -> list[tuple[int, np.ndarray]]:
+    """Earlier parameters, each with a table by choice of whether it holds (last: if inactive)."""
+    tables = []
+    for earlier, allowed in parameter.conditions:
+        table = np.zeros(choices[earlier] + 1, dtype=bool)
+        table[list(allowed)] = True
+        tables.append((earlier, table))
+    return tables

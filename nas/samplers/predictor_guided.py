@@ -22,12 +22,13 @@ from nas.samplers.architecture_sampler import ArchitectureSampler, label_of
 from nas.samplers.beliefs import Learner
 from nas.samplers.choice_space import Candidate
 from nas.samplers.outlook import Outlook
-from nas.samplers.pool import Pool, is_listed, mutated, reservoir, together
+from nas.samplers.pool import Pool, descended, is_listed, mutated, reservoir, together
+from nas.samplers.prior_scores import PriorScores, ScoreColumns, ScoredEncoder
 from nas.samplers.results import Results
 from nas.samplers.surrogate import Encoder
 
-MOST_COMPARED = 1_000_000
-"""Candidates times results that a proposal looks at; more are sampled."""
+MOST_COMPARED = 80_000_000
+"""Candidates times squared results, the work of predicting; of more candidates, some are drawn."""
 
 FEWEST_COMPARED = 500
 
@@ -40,21 +41,35 @@ MUTATIONS = 400
 REFINED, REFINEMENTS, ROUNDS = 10, 20, 2
 """Then the best so many candidates are mutated so often, so many times."""
 
-LOOKED_AT = 200
-"""Of the best candidates, to find one that is new."""
+RESCORED = 64
+"""Of the best candidates, which are compared again by what their scores add."""
+
+RANKED_AMONG = 64
+"""Random candidates whose scores say what is a high one."""
+
+FEWEST_FITTING = 100
+"""Of a large space's random candidates; where fewer are within the limits, more are sought."""
+
+DESCENT_STREAM = 0xDE5
+"""Of the seed: candidates that are sought within tight limits."""
 
 BEGINNING_STREAM = 0xB36
 """Of the seed: the order of the first proposals."""
+
+SCORES_STREAM = 0x5C0
+"""Of the seed: which candidates scores are ranked among."""
 
 
 class PredictorGuidedSampler(ArchitectureSampler):
     """Where the front is expected to grow most, by a Gaussian process and exact costs.
 
-    The first proposals are random, spread evenly over the range of cost.
+    The first proposals are random, spread evenly over the range of cost. With ``scores`` the best
+    candidates are compared once more, by a second predictor that sees their scores too.
 
     Args:
         initial_trials: random proposals before the predictor guides.
         accuracy_share: of the proposals, that look at the uncertain objective alone.
+        scores: figures of a candidate that are not worth having of every one.
     """
 
     def __init__(
@@ -62,6 +77,7 @@ class PredictorGuidedSampler(ArchitectureSampler):
         *args: Any,
         initial_trials: int = 16,
         accuracy_share: float = 0.2,
+        scores: PriorScores | None = None,
         **settings: Any,
     ) -> None:
         super().__init__(*args, **settings)
@@ -71,6 +87,8 @@ class PredictorGuidedSampler(ArchitectureSampler):
             raise ValueError(f"accuracy_share must be from 0 to 1, got {accuracy_share}")
         self.initial_trials = initial_trials
         self.accuracy_share = accuracy_share
+        self.scores = scores
+        self._cost_rows: dict[Candidate, np.ndarray] = {}
 
     def propose(self, results: Results, rng: np.random.Generator) -> Candidate:
         """See :meth:`ArchitectureSampler.propose`."""
@@ -86,14 +104,15 @@ class PredictorGuidedSampler(ArchitectureSampler):
 
     def _best_first(self, results: Results, rng: np.random.Generator) -> list[np.ndarray]:
         """Vectors of candidates, those first where most improvement is expected."""
-        outlook = Outlook(self, results, rng)
-        if rng.random() < self.accuracy_share:
+        outlook = Outlook(self, self.learner, results, rng)
+        is_main_alone = rng.random() < self.accuracy_share
+        if is_main_alone:
             outlook.look_at_main_objective_alone()
         fresh = np.ones(len(self.fitting.vectors), dtype=bool)
         for vector in self.vectors_of(list(results.proposed)):
             fresh[self.numbers.get(vector.tobytes(), slice(0))] = False
         rows = np.flatnonzero(fresh)
-        most = max(FEWEST_COMPARED, MOST_COMPARED // outlook.observations)
+        most = max(FEWEST_COMPARED, MOST_COMPARED // outlook.observations**2)
         search = len(rows) > most or not self.is_listed_whole
         if len(rows) > most:
             rows = np.sort(rng.choice(rows, most, replace=False))
@@ -102,13 +121,21 @@ class PredictorGuidedSampler(ArchitectureSampler):
             parents = self.vectors_of(outlook.good_results(PARENTS))
             pools.append(self._mutations(parents, MUTATIONS, rng))
         scores = [outlook.improvement(pool) for pool in pools]
-        for _ in range(ROUNDS if search else 0):
+        for _ in range(ROUNDS if search and any(map(len, scores)) else 0):
             best = np.argsort(-np.concatenate(scores), kind="stable")[:REFINED]
             parents = together(pools).vectors[best]
             pools.append(self._mutations(parents, REFINED * REFINEMENTS, rng))
             scores.append(outlook.improvement(pools[-1]))
-        order = np.argsort(-np.concatenate(scores), kind="stable")[:LOOKED_AT]
-        return list(together(pools).vectors[order])
+        order = np.argsort(-np.concatenate(scores), kind="stable")
+        best_first = together(pools).some(order)
+        if self.scored_learner is not None:
+            scored = Outlook(self, self.scored_learner, results, rng)
+            if is_main_alone:
+                scored.look_at_main_objective_alone()
+            again = scored.improvement(best_first.some(np.arange(len(order)) < RESCORED))
+            rest = np.arange(len(again), len(order))
+            best_first = best_first.some(np.append(np.argsort(-again, kind="stable"), rest))
+        return list(best_first.vectors)
 
     def _mutations(self, parents: np.ndarray, number: int, rng: np.random.Generator) -> Pool:
         """Distinct candidates within the limits, one or two changes away from ``parents``."""
@@ -131,8 +158,13 @@ class PredictorGuidedSampler(ArchitectureSampler):
 
     @cached_property
     def fitting(self) -> Pool:
-        """Those within the limits."""
-        return self.listed.some(self.within(self.listed.costs))
+        """Those within the limits; where random candidates hardly are, some that are sought."""
+        found = self.listed.some(self.within(self.listed.costs))
+        if self.is_listed_whole or len(found.vectors) >= FEWEST_FITTING:
+            return found
+        rng = np.random.default_rng([self.seed, DESCENT_STREAM])
+        sought = descended(self.space, self.costs, self.listed, self.excess, FEWEST_FITTING, rng)
+        return sought.some(self.within(sought.costs))
 
     @property
     def is_listed_whole(self) -> bool:
@@ -143,6 +175,22 @@ class PredictorGuidedSampler(ArchitectureSampler):
     def learner(self) -> Learner:
         """The surrogates of this space."""
         return Learner(Encoder(self.space.parameters, self.listed.costs))
+
+    @cached_property
+    def scored_learner(self) -> Learner | None:
+        """The surrogates that see scores too; None without scores."""
+        if self.scores is None:
+            return None
+        rng = np.random.default_rng([self.seed, SCORES_STREAM])
+        rows = rng.permutation(len(self.fitting.vectors))[:RANKED_AMONG]
+        return Learner(
+            ScoredEncoder(
+                self.space.parameters,
+                self.listed.costs,
+                ScoreColumns(self.space, self.scores),
+                self.fitting.vectors[rows],
+            )
+        )
 
     @cached_property
     def numbers(self) -> dict[bytes, int]:
@@ -156,12 +204,23 @@ class PredictorGuidedSampler(ArchitectureSampler):
             fits &= costs[:, column] <= self.limits.get(name, np.inf)
         return fits
 
+    def excess(self, costs: np.ndarray) -> np.ndarray:
+        """How far rows of known costs ``[N, names]`` are over the limits ``[N]``, 0 if they fit."""
+        over = np.zeros(len(costs))
+        for column, name in enumerate(self.costs.names):
+            beyond = np.maximum(costs[:, column] - self.limits.get(name, np.inf), 0)
+            over += beyond / max(np.ptp(self.listed.costs[:, column]), np.finfo(float).tiny)
+        return over
+
     def pool_of(self, architectures: list[Candidate]) -> Pool:
         """Candidates with their known costs."""
         vectors = self.vectors_of(architectures)
-        known = [self.costs_of(architecture) for architecture in architectures]
-        costs = [[figures[name] for name in self.costs.names] for figures in known]
-        return Pool(vectors, np.array(costs).reshape(len(vectors), len(self.costs.names)))
+        new = [row for row, of in enumerate(architectures) if of not in self._cost_rows]
+        if new:
+            for row, costs in zip(new, self.costs.columns(vectors[new]), strict=True):
+                self._cost_rows[architectures[row]] = costs
+        known = np.array([self._cost_rows[architecture] for architecture in architectures])
+        return Pool(vectors, known)
 
     def _begin(self, results: Results, rng: np.random.Generator) -> Candidate:
         """A random new candidate from one of as many ranges of cost as there are first trials."""

@@ -25,15 +25,28 @@ class Stopped(NamedTuple):
     curve: Mapping[int, float]  # loss of the first objective by epoch
 
 
+class OverLimit(NamedTuple):
+    """A candidate that was turned away when it was measured."""
+
+    architecture: Candidate
+    measured: Mapping[str, float]  # of the limited quantities that it exceeds
+
+
+class Proposed(NamedTuple):
+    """A candidate of which nothing else is known: its trial runs, or failed."""
+
+    architecture: Candidate
+
+
 @dataclass
 class Results:
     """All that is known when a proposal is made, in order of the trials' numbers."""
 
+    signs: Sequence[int] = ()  # one an objective: -1 where losses are what is maximised, negated
     told: list[Told] = field(default_factory=list)
     stopped: list[Stopped] = field(default_factory=list)
     pending: list[Candidate] = field(default_factory=list)  # proposed, with no result yet
-    turned_away: list[tuple[Candidate, Mapping[str, float]]] = field(default_factory=list)
-    # measured over a limit, with the value
+    over_limit: list[OverLimit] = field(default_factory=list)
     proposed: set[Candidate] = field(default_factory=set)  # whatever became of them
 
     @property

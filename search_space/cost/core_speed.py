@@ -13,7 +13,7 @@ from collections import deque
 
 import torch
 
-SLOWED = 1.15
+SLOWED = 1.1
 """Fixed work that takes this many times its fastest recent time was slowed from outside."""
 
 FIRST_LOOK_SECONDS = 0.5

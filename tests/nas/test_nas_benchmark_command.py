@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from nas.benchmark.replay import Ended, Replay
 from nas.benchmark.results import Result, results_json, summaries
-from nas.benchmark.table import BenchmarkTable
+from nas.benchmark.table import BenchmarkTable, space_of_rows
 from nas.cli import app
 from nas.commands.benchmark import parse_seeds
 from nas.commands.benchmark_report import Report
@@ -127,10 +127,11 @@ def test_what_are_no_seeds(text: str) -> None:
 @pytest.fixture
 def halved() -> tuple[BenchmarkTable, list[Result]]:
     """Two replays of three architectures; the second was stopped at a rung in one of them."""
+    rows = [("a",), ("b",), ("c",)]
     table = BenchmarkTable(
         "three",
-        choices=["x"],
-        rows=[("a",), ("b",), ("c",)],
+        rows=rows,
+        space=space_of_rows("three", ["x"], rows),
         maximised=np.array([0.5, 0.75, 1.0]),
         minimised=np.array([1, 2, 3]),
         maximised_name="worth",

@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial
 
 from nas.benchmark.replay import NOTHING_NEW_IN_A_ROW, Replay, replay
 from nas.benchmark.specs import SpecError, build_halving, parse_spec, sampler_of
-from nas.benchmark.table import BenchmarkTable
+from nas.benchmark.table import BenchmarkTable, space_of_rows
 from nas.halving import SuccessiveHalving
 
 
@@ -46,10 +46,11 @@ class Scripted(BaseSampler):
 def table_of(seconds: Sequence[float], **more: Any) -> BenchmarkTable:
     """Rows a, b, c ... with worths 1, 2, 3 ... and costs 10, 20, 30 ..."""
     number = np.arange(1.0, len(seconds) + 1)
+    rows = [(letter,) for letter in "abcdefgh"[: len(seconds)]]
     return BenchmarkTable(
         "letters",
-        choices=["x"],
-        rows=[(letter,) for letter in "abcdefgh"[: len(seconds)]],
+        rows=rows,
+        space=space_of_rows("letters", ["x"], rows),
         maximised=number,
         minimised=10 * number,
         maximised_name="worth",
@@ -107,10 +108,11 @@ def test_a_sampler_with_nothing_new_is_given_up() -> None:
 
 
 def test_choices_without_a_row_are_failed_trials() -> None:
+    rows = [("0", "0"), ("0", "1"), ("1", "0")]
     table = BenchmarkTable(
         "corner",
-        choices=["x", "y"],
-        rows=[("0", "0"), ("0", "1"), ("1", "0")],
+        rows=rows,
+        space=space_of_rows("corner", ["x", "y"], rows),
         maximised=np.array([1, 2, 3]),
         minimised=np.array([3, 4, 5]),
         maximised_name="worth",
@@ -143,11 +145,11 @@ def test_what_is_stopped_at_a_rung_is_pruned_with_its_curve() -> None:
 
 @pytest.mark.parametrize("name", ["random", "pareto_local_search", "nsga2:population_size=4"])
 def test_a_seed_gives_the_same_evaluations(name: str) -> None:
-    digits = [f"{number:03b}" for number in range(8)]
+    digits = [tuple(f"{number:03b}") for number in range(8)]
     table = BenchmarkTable(
         "bits",
-        choices=["first", "second", "third"],
-        rows=[tuple(row) for row in digits],
+        rows=digits,
+        space=space_of_rows("bits", ["first", "second", "third"], digits),
         maximised=np.arange(8),
         minimised=np.arange(8, 0, -1),
         maximised_name="worth",

@@ -12,23 +12,28 @@ import moocore
 import numpy as np
 import pytest
 
-from nas.benchmark.csv_table import read_csv_table, read_tabulated
+from nas.benchmark.csv_table import read_csv_table
 from nas.benchmark.nas_bench_macro import read_nas_bench_macro
 from nas.benchmark.results import checkpoints
 from nas.benchmark.statistics import Score, interval
-from nas.benchmark.table import BenchmarkTable, TableError
+from nas.benchmark.table import BenchmarkTable, TableError, space_of_rows
+from nas.benchmark.tabulated import read_tabulated
 
 COLUMNS: dict[str, Any] = {"choices": ["stem", "kind"], "maximise": "acc", "minimise": "cost"}
 HEADER = "stem,kind,acc,cost,note"
 ROWS = [HEADER, "conv,,0.5,100,a", "conv,k,0.75,200,b", "attention,k,0.7,150,c"]
 
 TABULATED = """\
-# command: nas tabulate
-stem,kappa,arch_id,params,macs,activations,val_accuracy_seed0,train_seconds_seed0,\
-val_accuracy_seed1,train_seconds_seed1,val_accuracy_seed0_epoch3,val_accuracy_seed0_epoch12,\
-val_accuracy_seed1_epoch3,val_accuracy_seed1_epoch12
-conv,,aaaa,10,100,5,0.5,2,0.7,4,0.2,0.5,0.4,0.7
-attention,0.5,bbbb,20,90,6,0.8,6,0.9,6,0.5,0.8,0.7,0.9
+# nas tabulate two.yaml
+# space description: {"name": "two", "stem": [{"type": "conv", "width": 4}], "stages": [\
+{"depth": 1, "width": 4, "primitive": [{"type": "conv", "kernel": 3}, \
+{"type": "local_attention", "extent": [3, 5], "heads": 2}]}]}
+stage1.type,stage1.local_attention.extent,arch_id,params,macs,activations,\
+val_accuracy_seed0,train_seconds_seed0,val_accuracy_seed0_epoch3,val_accuracy_seed0_epoch12,\
+val_accuracy_seed1,train_seconds_seed1,val_accuracy_seed1_epoch3,val_accuracy_seed1_epoch12
+conv,,aaaa,10,100,5,0.5,2,0.2,0.5,0.7,4,0.4,0.7
+local_attention,5,bbbb,20,90,6,0.8,6,0.5,0.8,0.9,6,0.7,0.9
+local_attention,3,cccc,15,95,7,0.7,1,0.5,0.7,0.7,1,0.5,0.7
 """
 
 
@@ -58,20 +63,50 @@ def test_a_column_of_seconds(tmp_path: Path) -> None:
     table = read_csv_table(path, choices=["a"], maximise="acc", minimise="cost", seconds="s")
     assert table.seconds.tolist() == [7, 8]
     assert table.space.parameters[0].choices == ("9", "10")  # as numbers
+    without = read_csv_table(path, choices=["a"], maximise="acc", minimise="cost")
     with pytest.raises(TableError, match="need it to be positive, got 0; name a column of seconds"):
-        read_csv_table(path, choices=["a"], maximise="acc", minimise="cost")
+        without.check_clock()
 
 
 def test_a_table_of_nas_tabulate_is_a_mean_over_seeds(tmp_path: Path) -> None:
     path = written(tmp_path / "own.csv.gz", TABULATED)
     table = read_tabulated(path)
-    assert table.rows == [("conv", ""), ("attention", 0.5)]
-    assert table.maximised == pytest.approx([0.6, 0.85])
-    assert table.minimised.tolist() == [10, 20]
-    assert table.seconds.tolist() == [3, 6]
+    assert table.name == "two"
+    assert [table.space.params_of(row) for row in table.rows[:2]] == [
+        {"stage1.type": "conv"},
+        {"stage1.type": "local_attention", "stage1.local_attention.extent": 5},
+    ]
+    assert table.maximised == pytest.approx([0.6, 0.85, 0.7])
+    assert table.minimised.tolist() == [10, 20, 15]
+    assert table.costs.of(table.rows[1]) == {"params": 20, "macs": 90, "activations": 6}
+    assert table.seconds.tolist() == [3, 6, 1]
     assert table.epochs == (3, 12)
-    assert table.curves == pytest.approx(np.array([[0.3, 0.6], [0.6, 0.85]]))
-    assert read_tabulated(path, minimise="macs").minimised.tolist() == [100, 90]
+    assert table.curves == pytest.approx(np.array([[0.3, 0.6], [0.6, 0.85], [0.5, 0.7]]))
+    assert read_tabulated(path, minimise="macs").minimised.tolist() == [100, 90, 95]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("# space", "# spice", "no line at its head begins with '# space description: '"),
+        ('{"name"', '"name"', "space description: is not JSON"),
+        ("conv,,aaaa", "conv,3x,aaaa", "line 4, column stage1.local_attention.extent: must be one"),
+        ("attention,5,bbbb", "attention,,bbbb", "line 5: two: parameter stage1.local_attention"),
+        ("attention,3,cccc", "attention,5,cccc", "must hold all 3 architectures of 'two', got 2"),
+        ("stage1.type,", "stage9.type,", "there is no column 'stage1.type'"),
+        ("train_seconds", "seconds", "no column is train_seconds_seed"),
+        ("0.9,6", ",6", "line 5, column val_accuracy_seed1: must be a finite number, got ''"),
+    ],
+)
+def test_a_table_of_nas_tabulate_that_is_refused(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    assert old in TABULATED
+    path = written(tmp_path / "own.csv", TABULATED.replace(old, new, 1 + (old == "train_seconds")))
+    with pytest.raises(TableError) as caught:
+        read_tabulated(path)
+    assert str(caught.value).startswith(str(path))
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -199,10 +234,11 @@ def test_nas_bench_macro() -> None:
 def diagonal() -> BenchmarkTable:
     """21 rows of worth i and cost i, none better than another; scaled, they are 1/19 apart."""
     number = np.arange(21)
+    rows = [(str(i),) for i in number]
     return BenchmarkTable(
         "diagonal",
-        choices=["i"],
-        rows=[(str(i),) for i in number],
+        rows=rows,
+        space=space_of_rows("diagonal", ["i"], rows),
         maximised=number,
         minimised=number,
         maximised_name="worth",
@@ -231,12 +267,13 @@ def test_hypervolume_step_by_step_is_that_of_all_so_far(diagonal: BenchmarkTable
 
 def test_what_cannot_be_scaled_is_refused() -> None:
     worths = np.array([1.0] * 39 + [0])
+    rows = [(str(i),) for i in range(40)]
     with pytest.raises(TableError, match="worth cannot be scaled: 95 % of the rows or more have"):
         Score(
             BenchmarkTable(
                 "flat",
-                choices=["i"],
-                rows=[(str(i),) for i in range(40)],
+                rows=rows,
+                space=space_of_rows("flat", ["i"], rows),
                 maximised=worths,
                 minimised=np.arange(1, 41),
                 maximised_name="worth",

@@ -14,7 +14,7 @@ from nas.front import candidates, pareto_front
 from nas.ledger import Ledger
 from nas.progress import describe
 from nas.proposals import Proposals
-from nas.ray.schedulers import ToldScheduler, build_scheduler
+from nas.ray.schedulers import MultiObjectiveASHA, ToldScheduler, build_scheduler
 from nas.ray.searcher import SearchJobs
 from nas.run_folder import RunFolder
 from nas.samplers import SAMPLERS
@@ -79,10 +79,11 @@ def test_a_stopped_trial_is_pruned_with_its_curve_and_without_a_value(
 
 
 def test_a_driver_that_dies_at_a_stopped_trials_end_has_stopped_it(
-    config_of: ConfigOf, start: Start, propose_from: Begin, monkeypatch: pytest.MonkeyPatch
+    config_of: ConfigOf, in_memory: InMemory, propose_from: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Where a storage has no transactions, as drivers had none up to version 0.1."""
     config = config_of(**ASHA)
-    run, ledger = start(config)
+    ledger = in_memory(config)
     proposals = propose_from(config, ledger)
     whole, half = proposals.propose(), proposals.propose()
 
@@ -96,10 +97,10 @@ def test_a_driver_that_dies_at_a_stopped_trials_end_has_stopped_it(
         patch.setattr(ledger.storage, "set_trial_user_attr", killed)
         with pytest.raises(KeyboardInterrupt):
             proposals.prune(half, partial(1, 0.4), None, stopped_at_epoch=1)
-    again = propose_from(config, Ledger.open(config, run))
+    again = propose_from(config, ledger)
     assert again.trained == 1
     assert again.unfinished == [half]  # without its epoch it is not known to be whole
-    rows = Ledger.open(config, run).evaluations()
+    rows = ledger.evaluations()
     assert [row.state for row in rows] == ["pruned", "running"]
 
 
@@ -254,6 +255,26 @@ def test_rungs_weigh_accuracy_there_against_exact_costs(
     assert len(set(seen)) == 3
 
 
+def test_the_scheduler_serves_any_tune_run() -> None:
+    scheduler = MultiObjectiveASHA(
+        {"accuracy": "max", "size": "min"}, rungs=[2], reduction_factor=2, time_attr="steps"
+    )
+
+    def decided(name: str, **result: float) -> str:
+        trial: Any = type("Trial", (), {"trial_id": name})()
+        return scheduler.on_trial_result(None, trial, result)
+
+    assert decided("a", steps=2, accuracy=0.5, size=10) == "CONTINUE"
+    assert decided("b", steps=1, accuracy=0.4, size=11) == "CONTINUE"
+    assert decided("b", steps=2, accuracy=0.4, size=11) == "STOP"
+    assert decided("c", steps=2, accuracy=0.6, size=11) == "CONTINUE"
+    assert decided("d", steps=2, accuracy=0.1) == "CONTINUE"
+    assert decided("e", steps=2, accuracy=float("nan"), size=99) == "CONTINUE"
+    assert scheduler.halving.seen(2) == 3
+    with pytest.raises(ValueError, match="each min or max, got"):
+        MultiObjectiveASHA({"accuracy": "most"}, rungs=[2], reduction_factor=2)  # type: ignore[dict-item]
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -263,7 +284,10 @@ def test_rungs_weigh_accuracy_there_against_exact_costs(
             {"proxy": {"evaluate_every_epochs": 2}, "scheduler": {"name": "asha", "min_epochs": 1}},
             r"evaluates \(proxy.evaluate_every_epochs=2\), got rungs 1, 3",
         ),
-        ({"objectives": ["params", "macs"]}, r"val_accuracy, got \['params', 'macs'\]"),
+        (
+            {"objectives": ["params", "macs"]},
+            r"must have val_accuracy or .*, got \['params', 'macs'\]",
+        ),
         ({"search": {"deterministic": True, "concurrency": 2}}, "set search.concurrency=1"),
         ({"scheduler": {"name": "asha", "reduction_factor": 1}}, "scheduler.reduction_factor"),
         ({"scheduler": {"name": "hyperband"}}, "scheduler.name"),

@@ -1,0 +1,149 @@
+"""Zero-cost scores: whether they rank networks as training does, and speed a search up.
+
+On this project's own table, or another of `nas tabulate`: each score's rank correlation with the
+trained accuracy, beside those of parameters and MACs, and what a score costs against a training;
+then replays of the default sampler with and without scores, the same seeds for both. From the
+repository's root::
+
+    python benchmarks/zero_cost.py [--quick] [--table FILE] [--json FILE]
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from command_line import parser_of, write_json
+from machine import machine
+from tables import print_table
+
+from analysis.score_ranking import score_rankings
+from nas.benchmark.parallel import Job, replay_all
+from nas.benchmark.results import evaluations
+from nas.benchmark.specs import PLAIN, parse_spec
+from nas.benchmark.statistics import Score, interval
+from nas.benchmark.table import BenchmarkTable
+from nas.benchmark.tabulated import read_tabulated
+from nas.commands.benchmark_source import SHIPPED
+from nas.zero_cost import SCORES
+from nas.zero_cost.measured import measure_scores
+from nas.zero_cost.source import NetworkScores
+
+WITHOUT = "default"
+WITH = ("synflow,naswot", "naswot", "grad_norm", "params")
+CHECKPOINTS = (50, 100)
+SEEDS, QUICK_SEEDS = 20, 2
+QUICK_ROWS, QUICK_RESAMPLES, RESAMPLES = 60, 100, 1000
+PROCESSES = 2
+LOG_EVERY_SECONDS = 15.0
+
+
+def main() -> None:
+    """Measure, print two tables, and write the same figures as JSON."""
+    parser = parser_of(__doc__, quick="60 networks and 2 seeds, about a minute")
+    parser.add_argument("--table", type=Path, default=SHIPPED, help="of `nas tabulate`")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    table = read_tabulated(options.table)
+    if not isinstance(table.scores, NetworkScores):
+        sys.exit(f"{options.table}: its head does not name the data, so nothing can be scored")
+
+    rows = np.arange(len(table.rows))
+    if options.quick:
+        rows = np.random.default_rng(0).permutation(rows)[:QUICK_ROWS]
+    ranked = rankings(
+        table, table.scores, rows, resamples=QUICK_RESAMPLES if options.quick else RESAMPLES
+    )
+    training_ms = 1e3 * float(table.seconds[rows].mean())
+    print_table(
+        f"rank correlation with val_accuracy, {len(rows)} networks of {table.name}; a training "
+        f"takes {training_ms:,.0f} ms",
+        [_flat(row) for row in ranked],
+    )
+    replayed = comparison(table, SEEDS if not options.quick else QUICK_SEEDS)
+    print_table(
+        "the default sampler with scores, less without: 95 % intervals over the same seeds",
+        replayed,
+    )
+    write_json(
+        {"machine": machine(), "training_ms": training_ms, "scores": ranked, "search": replayed},
+        options,
+    )
+
+
+def rankings(
+    table: BenchmarkTable, source: NetworkScores, rows: np.ndarray, *, resamples: int
+) -> list[dict[str, Any]]:
+    """Of every score: its correlations with intervals, and its cost."""
+    log = _Log("scored networks", len(rows))
+    measured = measure_scores(source, [table.rows[row] for row in rows], SCORES, on_done=log)
+    found = score_rankings(
+        measured.scores, table.maximised[rows].tolist(), measured.score_ms, resamples=resamples
+    )
+    return [ranking.to_json() for ranking in found]
+
+
+def comparison(table: BenchmarkTable, seeds: int) -> list[dict[str, Any]]:
+    """Hypervolume and regret with each choice of scores, and the differences to none."""
+    specs = [parse_spec(WITHOUT), *(parse_spec(f"{WITHOUT}:scores=[{names}]") for names in WITH)]
+    jobs = [
+        Job(spec, parse_spec(PLAIN), seed, max(CHECKPOINTS), 1)
+        for seed in range(seeds)
+        for spec in specs
+    ]
+    results = replay_all(table, jobs, processes=PROCESSES, on_change=_Log("replays", len(jobs)))
+    score = Score(table)
+    figures: dict[str, dict[str, list[float]]] = {spec.text: {} for spec in specs}
+    for result in results:  # by seed
+        found = evaluations(table, result.replay)
+        for name, values in (
+            ("hypervolume", score.hypervolumes(found)),
+            ("regret", score.regrets(found)),
+        ):
+            for at in CHECKPOINTS:
+                figures[result.sampler].setdefault(f"{name}_{at}", []).append(values[at - 1])
+    rows = []
+    for spec in specs:
+        for name, values in figures[spec.text].items():
+            differences = np.subtract(values, figures[WITHOUT][name])
+            mean, half = interval(differences)
+            rows.append(
+                {
+                    "sampler": spec.text,
+                    "figure": name,
+                    "mean": float(np.mean(values)),
+                    "difference": None if spec.text == WITHOUT else mean,
+                    "half_width": None if spec.text == WITHOUT else half,
+                    "n": seeds,
+                }
+            )
+    return rows
+
+
+def _flat(ranking: dict[str, Any]) -> dict[str, Any]:
+    """For the table: intervals as text."""
+    return {
+        name: f"{value[0]:.3f} to {value[1]:.3f}" if isinstance(value, list) else value
+        for name, value in ranking.items()
+    }
+
+
+class _Log:
+    """A line on how far it is, now and then."""
+
+    def __init__(self, what: str, wanted: int) -> None:
+        self._what, self._wanted = what, wanted
+        self._next = time.monotonic() + LOG_EVERY_SECONDS
+
+    def __call__(self, done: int) -> None:
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + LOG_EVERY_SECONDS
+            print(f"{self._what}: {done} of {self._wanted}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

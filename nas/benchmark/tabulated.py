@@ -1,0 +1,140 @@
+"""Tables that `nas tabulate` made: a search space of this project, trained whole."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nas.benchmark.csv_table import Cells, read_cells
+from nas.benchmark.table import BenchmarkTable, TableError
+from nas.zero_cost.source import NetworkScores
+from search_space.architecture import Architecture
+from search_space.reading import validate
+from search_space.space import SearchSpace
+from trainers import DataConfig
+
+COSTS = ("params", "macs", "activations")
+
+SPACE = "space description: "
+"""What begins the comment that holds the space's own file as JSON."""
+
+DATA = "data: "
+"""What begins the comment that holds the data set's configuration as JSON."""
+
+SCORE_SEED = 0
+"""Of zero-cost scores, which are the same in all replays."""
+
+_ACCURACY = re.compile(r"val_accuracy_seed\d+")
+_SECONDS = re.compile(r"train_seconds_seed\d+")
+_CURVE = re.compile(r"val_accuracy_seed\d+_epoch(?P<epoch>\d+)")
+
+
+def read_tabulated(path: Path, *, minimise: str = "params") -> BenchmarkTable:
+    """A table of `nas tabulate`; accuracies, seconds and curves are means over its seeds.
+
+    Accuracies are fractions. All its costs are known to samplers, as in a search.
+
+    Args:
+        path: its file.
+        minimise: the cost that is an objective, one of ``COSTS``.
+
+    Raises:
+        TableError: the file cannot be read or is not such a table; the message has the place.
+        DescriptionError: the space in its head is none.
+    """
+    if minimise not in COSTS:
+        raise TableError(f"{path}: the cost must be one of {', '.join(COSTS)}, got {minimise!r}")
+    cells = read_cells(path)
+    space = _space(cells)
+    rows = _architectures(cells, space)
+    if len(set(rows)) != space.size:
+        raise TableError(
+            f"{path}: must hold all {space.size} architectures of {space.name!r}, got "
+            f"{len(set(rows))}"
+        )
+    accuracies, seconds = _of_seeds(cells, _ACCURACY), _of_seeds(cells, _SECONDS)
+    epochs = sorted({int(m["epoch"]) for name in cells.header if (m := _CURVE.fullmatch(name))})
+    curves = [_mean(cells, [f"{name}_epoch{epoch}" for name in accuracies]) for epoch in epochs]
+    return BenchmarkTable(
+        space.name,
+        rows=rows,
+        space=space,
+        maximised=_mean(cells, accuracies),
+        minimised=cells.numbers(minimise),
+        maximised_name="val_accuracy",
+        minimised_name=minimise,
+        more_costs={name: cells.numbers(name) for name in COSTS if name != minimise},
+        seconds=_mean(cells, seconds),
+        epochs=epochs,
+        curves=np.stack(curves, axis=1) if curves else None,
+        scores=_scores(cells),
+    )
+
+
+def _space(cells: Cells) -> SearchSpace:
+    description = _described(cells, SPACE)
+    if description is None:
+        raise TableError(
+            f"{cells.path}: no table of `nas tabulate`: no line at its head begins with '# {SPACE}'"
+        )
+    return SearchSpace.from_mapping(description, str(cells.path))
+
+
+def _scores(cells: Cells) -> NetworkScores | None:
+    """Zero-cost scores on the table's data; None where its head does not name them."""
+    data = _described(cells, DATA)
+    if data is None:
+        return None
+    return NetworkScores(validate(DataConfig, data, str(cells.path)), seed=SCORE_SEED)
+
+
+def _described(cells: Cells, beginning: str) -> Any:
+    """What the comment of this beginning says; None where there is none."""
+    for comment in cells.comments:
+        if comment.startswith(beginning):
+            try:
+                return json.loads(comment.removeprefix(beginning))
+            except ValueError as error:
+                raise TableError(f"{cells.path}: {beginning}is not JSON: {error}") from error
+    return None
+
+
+def _architectures(cells: Cells, space: SearchSpace) -> list[Architecture]:
+    """What each row is of; a parameter's cell is empty where it is inactive."""
+    columns = {parameter.name: cells.column(parameter.name) for parameter in space.parameters}
+    choices = {p.name: {str(choice): choice for choice in p.choices} for p in space.parameters}
+    found = []
+    for index, line in enumerate(cells.lines):
+        params = {}
+        for name, column in columns.items():
+            if column[index] and column[index] not in choices[name]:
+                raise TableError(
+                    f"{cells.path} line {line}, column {name}: must be one of "
+                    f"{', '.join(choices[name])}, got {column[index]!r}"
+                )
+            if column[index]:
+                params[name] = choices[name][column[index]]
+        try:
+            found.append(space.from_params(params))
+        except ValueError as error:
+            raise TableError(f"{cells.path} line {line}: {error}") from error
+    return found
+
+
+def _mean(cells: Cells, names: list[str]) -> np.ndarray:
+    """``[N]``: the mean of some columns."""
+    return np.mean([cells.numbers(name) for name in names], axis=0)
+
+
+def _of_seeds(cells: Cells, pattern: re.Pattern[str]) -> list[str]:
+    """The columns of a figure, one a seed."""
+    found = [name for name in cells.header if pattern.fullmatch(name)]
+    if not found:
+        raise TableError(
+            f"{cells.path}: no table of `nas tabulate`: no column is {pattern.pattern}"
+        )
+    return found

@@ -1,0 +1,75 @@
+"""``nas zero-cost``: whether scores of untrained networks rank a run's trials as training does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from analysis.fidelity import LEAST_RANKED
+from analysis.score_ranking import ranking_table, score_rankings
+from nas.front import candidates
+from nas.ledger import ledger_of
+from nas.progress import LineDisplay
+from nas.run_folder import RunFolder
+from nas.user_errors import CommandError
+from nas.zero_cost import SCORES, check_names
+from nas.zero_cost.measured import measure_scores
+from nas.zero_cost.source import NetworkScores
+
+
+def show_zero_cost(console: Console, name: str, runs: Path, *, scores: str, as_json: bool) -> None:
+    """Print rank correlations of scores with the proxies' validation accuracy.
+
+    Args:
+        console: where to.
+        name: the run's name or path.
+        runs: the folder of all runs.
+        scores: names separated by commas; empty for all.
+        as_json: print JSON.
+
+    Raises:
+        CommandError: no such score, or fewer than three architectures were trained to the end.
+        ScoreError: the run's networks do not have a score.
+        RunError: no such run, or its ledger cannot be read.
+        DataError: the run's data cannot be read.
+    """
+    names = [part.strip() for part in scores.split(",")] if scores else list(SCORES)
+    try:
+        check_names(names)
+    except ValueError as error:
+        raise CommandError(f"--scores: {error}") from error
+    run = RunFolder.find(name, runs)
+    config, ledger = ledger_of(run)
+    trained = candidates(ledger.evaluations("search"))
+    if len(trained) < LEAST_RANKED:
+        raise CommandError(
+            f"{len(trained)} architectures of {run.name!r} were trained to the end, and a rank "
+            f"correlation needs {LEAST_RANKED} or more"
+        )
+    source = NetworkScores(config.data, config.fidelity, seed=config.seed)
+    progress = Console(stderr=True)  # so that JSON stays JSON
+    done = 0
+    with LineDisplay(progress, lambda: f"scored {done}/{len(trained)}") as display:
+
+        def count(number: int) -> None:
+            nonlocal done
+            done = number
+            display.update()
+
+        measured = measure_scores(source, [c.architecture for c in trained], names, on_done=count)
+    accuracies = [candidate.metrics["val_accuracy"] for candidate in trained]
+    rankings = score_rankings(measured.scores, accuracies, measured.score_ms, seed=config.seed)
+    training_ms = 1e3 * sum(c.gpu_seconds for c in trained) / sum(c.n for c in trained)
+    if as_json:
+        console.print_json(
+            data={
+                "n": len(trained),
+                "training_ms": training_ms,
+                "scores": [ranking.to_json() for ranking in rankings],
+            }
+        )
+        return
+    title = f"scores before training rank {len(trained)} architectures as their val_accuracy"
+    console.print(ranking_table(title, rankings))
+    console.print(f"a training takes {training_ms:,.0f} ms on average", highlight=False)

@@ -1,0 +1,34 @@
+"""The images that scores look at."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+
+from trainers import ImageSplits
+
+IMAGES = 64
+"""In the batch that a search scores with: some more than the classes of small data sets."""
+
+
+class Batch(NamedTuple):
+    """Normalised images with their labels, on the CPU."""
+
+    images: torch.Tensor  # [B, C, H, W], float32
+    labels: torch.Tensor  # [B], int64
+
+
+def batch_of(splits: ImageSplits, *, seed: int, images: int = IMAGES) -> Batch:
+    """Random train images, none twice, as they are evaluated: normalised, not augmented.
+
+    Args:
+        splits: the data, on the CPU.
+        seed: of the choice.
+        images: how many; all, where there are fewer.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    chosen = torch.randperm(len(splits.train), generator=generator)[:images]
+    mean, std = (torch.tensor(figures)[:, None, None] for figures in (splits.mean, splits.std))
+    pixels = splits.train.images[chosen].float().div(255)
+    return Batch((pixels - mean) / std, splits.train.labels[chosen])
