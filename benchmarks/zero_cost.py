@@ -34,8 +34,8 @@ from nas.zero_cost.measured import measure_scores
 from nas.zero_cost.source import NetworkScores
 
 WITHOUT = "default"
-WITH = ("synflow,naswot", "naswot", "grad_norm", "params")
-CHECKPOINTS = (50, 100)
+WITH = ("synflow,naswot", "naswot", "grad_norm")
+CHECKPOINTS = (25, 50, 100)
 SEEDS, QUICK_SEEDS = 20, 2
 QUICK_ROWS, QUICK_RESAMPLES, RESAMPLES = 60, 100, 1000
 PROCESSES = 2

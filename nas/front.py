@@ -64,9 +64,14 @@ def pareto_front(found: Sequence[Candidate], objectives: Iterable[str]) -> list[
     return sorted(members, key=lambda candidate: candidate.metrics[objectives[-1]])
 
 
+def _mean(values: Sequence[float]) -> float:
+    # Most candidates have one evaluation, and a search's status looks at all of them.
+    return float(values[0]) if len(values) == 1 else float(np.mean(values))
+
+
 def _candidate(architecture: Architecture, rows: Sequence[Evaluation]) -> Candidate:
     shared = set.intersection(*(set(row.metrics) for row in rows))
-    metrics = {name: float(np.mean([row.metrics[name] for row in rows])) for name in shared}
+    metrics = {name: _mean([row.metrics[name] for row in rows]) for name in shared}
     accuracies = [row.metrics["val_accuracy"] for row in rows if "val_accuracy" in row.metrics]
     deviation = float(np.std(accuracies, ddof=1)) if len(accuracies) > 1 else None
     gpu_seconds = sum(row.gpu_seconds for row in rows)

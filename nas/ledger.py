@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, Literal
 
 import optuna
@@ -88,6 +87,7 @@ class Ledger:
         self.storage = optuna.storages.get_storage(storage)
         self.name = name
         self.place = place
+        self._finished: dict[tuple[Kind, int], Evaluation] = {}  # rows that change no more
 
     @classmethod
     def create(cls, config: SearchConfig, run: RunFolder) -> Ledger:
@@ -203,7 +203,7 @@ class Ledger:
         """
         try:
             trials = self.study(kind).get_trials(deepcopy=False)
-            return [_evaluation(kind, t) for t in trials if "architecture" in t.user_attrs]
+            return [self._row(kind, t) for t in trials if "architecture" in t.user_attrs]
         except (*STORAGE_ERRORS, ValidationError) as error:
             raise unreadable(self.place, error) from error
 
@@ -212,6 +212,13 @@ class Ledger:
         study_id = self.storage.get_study_id_from_name(self.study_name(kind))
         trial_id = self.storage.get_trial_id_from_study_id_trial_number(study_id, number)
         return _evaluation(kind, self.storage.get_trial(trial_id))
+
+    def _row(self, kind: Kind, trial: FrozenTrial) -> Evaluation:
+        """A trial as a row; ledgers are read again and again while a search runs."""
+        row = self._finished.get((kind, trial.number)) or _evaluation(kind, trial)
+        if trial.state.is_finished():
+            self._finished[kind, trial.number] = row
+        return row
 
     def add(
         self,
@@ -281,7 +288,7 @@ def _evaluation(kind: Kind, trial: FrozenTrial) -> Evaluation:
         kind=kind,
         number=trial.number,
         state=trial.state.name.lower(),
-        architecture=_parsed(attributes["architecture"]),
+        architecture=Architecture.from_json(attributes["architecture"]),
         seed=attributes.get("seed", 0),
         recipe_id=attributes.get("recipe_id", ""),
         metrics=attributes.get("metrics", {}) if complete else {},
@@ -293,12 +300,6 @@ def _evaluation(kind: Kind, trial: FrozenTrial) -> Evaluation:
         started=trial.datetime_start,
         finished=trial.datetime_complete,
     )
-
-
-@lru_cache(maxsize=100_000)
-def _parsed(text: str) -> Architecture:
-    """Ledgers are read again and again while a search runs; their architectures do not change."""
-    return Architecture.from_json(text)
 
 
 def ledger_of(run: RunFolder) -> tuple[SearchConfig, Ledger]:

@@ -15,8 +15,7 @@ from nas.benchmark.specs import PLAIN
 from nas.benchmark.statistics import Interval, Score, interval
 from nas.benchmark.table import BenchmarkTable
 
-CHECKPOINTS = (50, 100, 200, 300)
-MORE_CHECKPOINTS = (10, 20, 50, 100, 200, 300, 500, 1000, 2000, 5000, 10_000)
+ROUND_NUMBERS = (10, 20, 50, 100, 200, 300, 500, 1000, 2000, 5000, 10_000)
 MOST_CHECKPOINTS = 4
 
 
@@ -63,10 +62,8 @@ class Summary(NamedTuple):
 
 
 def checkpoints(budget: int) -> list[int]:
-    """Numbers of evaluations to report at: 50, 100, 200, 300, or up to four that end in budget."""
-    if budget == CHECKPOINTS[-1]:
-        return list(CHECKPOINTS)
-    before = [number for number in MORE_CHECKPOINTS if number < budget]
+    """Numbers of evaluations to report at, up to four: 50, 100, 200, 300 of a budget of 300."""
+    before = [number for number in ROUND_NUMBERS if number < budget]
     return [*before[1 - MOST_CHECKPOINTS :], budget]
 
 

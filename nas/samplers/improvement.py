@@ -10,6 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import ndtr
 
+LEAST_DEVIATION = 1e-100
+"""Stands for none, in a division."""
+
 AT_ONCE = 500_000
 """Candidates times boxes whose volumes are held in memory."""
 
@@ -21,7 +24,7 @@ def expected_improvement(mean: np.ndarray, deviation: np.ndarray, best: np.ndarr
     Functions", equation 15.
     """
     gain = best - mean
-    z = gain / np.maximum(deviation, np.finfo(float).tiny)
+    z = gain / np.maximum(deviation, LEAST_DEVIATION)
     density = np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi)
     return np.asarray(gain * ndtr(z) + deviation * density)
 

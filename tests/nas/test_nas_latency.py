@@ -22,6 +22,7 @@ from nas.latency_cache import LatencyCache
 from nas.run_folder import RunError
 from search_space.architecture import Architecture, Task
 from search_space.attention import backend
+from search_space.cost.core_speed import CoreSpeed
 from search_space.cost.latency import (
     CONTENDED_CPU_SHARE,
     DeviceBusy,
@@ -35,6 +36,7 @@ from search_space.primitives.local_attention import LocalAttention
 from search_space.space import SearchSpace
 
 IMAGE = (3, 32, 32)
+CORE = CoreSpeed()  # so that its first look is taken once
 
 
 def convolution(channels: int) -> nn.Module:
@@ -46,10 +48,10 @@ def measured(model: nn.Module, shape: tuple[int, int, int], **settings: Any) -> 
     few = LatencySettings(**{"warmup": 1, "repeats": 3} | settings)
     for _ in range(30):
         try:
-            return measure_latency(model, shape, few)
+            return measure_latency(model, shape, few, CORE)
         except DeviceBusy:
             time.sleep(0.2)
-    return measure_latency(model, shape, few)
+    return measure_latency(model, shape, few, CORE)
 
 
 def test_a_measurement_records_all_that_it_depends_on() -> None:

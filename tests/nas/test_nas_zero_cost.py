@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from math import inf, isfinite, log
 from pathlib import Path
@@ -20,6 +22,7 @@ from analysis.score_ranking import score_rankings, weighted_correlations
 from nas.benchmark.csv_table import read_csv_table
 from nas.benchmark.replay import replay
 from nas.benchmark.specs import parse_spec, sampler_of
+from nas.benchmark.tabulated import read_tabulated
 from nas.cli import app
 from nas.config import SearchConfig
 from nas.evaluate import EvaluationResult
@@ -420,8 +423,35 @@ def test_columns_of_any_table_are_scores(tmp_path: Path) -> None:
         ends[text] = np.mean([worths[e.row] for e in ended[8:]])
     plain, with_hint = ends.values()
     assert with_hint > plain
-    with pytest.raises(DescriptionError, match=r"t\.csv: there is no column 'hunt'; columns: a, b"):
-        sampler_of(parse_spec("default:scores=[hunt]"), table, seed=0)
+    columns = ["--choices", "a,b", "--maximize", "acc", "--minimize", "cost"]
+    strategies = ["--samplers", "random,default:scores=[hint,hunt]"]  # the comma splits no list
+    refused = CliRunner().invoke(app, ["benchmark", "--csv", str(path), *columns, *strategies])
+    assert "t.csv: there is no column 'hunt'; columns: a, b" in str(refused.exception)
+
+
+def test_a_table_of_nas_tabulate_is_scored_on_its_data(tmp_path: Path) -> None:
+    space = {
+        "name": "two",
+        "stem": [CONV_STEM],
+        "stages": [{"depth": 1, "width": 8, "primitive": [CONV, LOCAL]}],
+    }
+    lines = [
+        f"# space description: {json.dumps(space)}",
+        f"# data: {DATA.model_dump_json(exclude_none=True)}",
+        "stage1.type,arch_id,params,macs,activations,val_accuracy_seed0,train_seconds_seed0",
+        "conv,aaaa,10,100,5,0.5,2",
+        "local_attention,bbbb,20,90,6,0.8,6",
+    ]
+    path = tmp_path / "own.csv"
+    path.write_text("\n".join(lines))
+    table = read_tabulated(path)
+    batch = batch_of(load_splits(DATA), seed=0)
+    assert table.scores is not None
+    for architecture in table.rows:
+        expected = zero_cost_scores(architecture, TASK, batch, ["grad_norm"], seed=0)
+        assert table.scores(["grad_norm"]).of(architecture) == expected
+    path.write_text("\n".join([lines[0], *lines[2:]]))
+    assert read_tabulated(path).scores is None
 
 
 def test_rankings_have_intervals() -> None:
@@ -497,3 +527,18 @@ def test_the_command_ranks_a_runs_trials(
     assert "a training takes 1,500 ms on average" in shown.stdout
     wrong = CliRunner().invoke(app, [*command, "--scores", "snip"])
     assert "--scores: no score is called 'snip'" in str(wrong.exception)
+
+
+@pytest.mark.slow
+def test_the_benchmark_runs_as_its_head_says(tmp_path: Path) -> None:
+    root, file = Path(__file__).parents[2], tmp_path / "figures.json"
+    command = [sys.executable, "benchmarks/zero_cost.py", "--quick", "--json", str(file)]
+    done = subprocess.run(
+        command, cwd=root, capture_output=True, text=True, timeout=600, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(file.read_text())
+    assert [row["score"] for row in figures["scores"]] == list(SCORES)
+    assert all(row["score"] in done.stdout for row in figures["scores"])
+    assert {row["n"] for row in figures["search"]} == {2}
+    assert all(row["mean"] >= 0 for row in figures["search"])
