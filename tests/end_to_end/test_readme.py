@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from typing import Any
 
 import pytest
 import yaml
@@ -17,10 +18,11 @@ from search_space.space import SearchSpace
 pytestmark = pytest.mark.ray
 
 README = (ROOT / "README.md").read_text()
+ON_SEARCH = (ROOT / "docs" / "search.md").read_text()
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+def blocks(language: str, text: str = README) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
 
 
 COMMANDS = [line.split("   #")[0].strip() for block in blocks("sh") for line in block.splitlines()]
@@ -30,6 +32,7 @@ QUERIES = [
     if command.split()[:2][-1] in {"status", "frontier", "describe", "zoo", "tables"}
 ]
 SEARCHES = [c for c in COMMANDS if c.startswith("nas search")]
+BENCHMARKS = [c for c in COMMANDS if c.startswith("nas benchmark")]
 RETRAININGS = [c for c in COMMANDS if c.startswith("nas retrain")]
 PICTURES = [c for c in COMMANDS if c.startswith("nas attention-maps")]
 MODEL_FILE = "runs/digits/retrain/ARCH_ID-RECIPE-seed0/model.pt"
@@ -37,7 +40,8 @@ MODEL_FILE = "runs/digits/retrain/ARCH_ID-RECIPE-seed0/model.pt"
 
 def test_no_command_is_left_out_here():
     makes = ["make quickstart", "make test"]
-    assert sorted(COMMANDS) == sorted([*makes, *QUERIES, *SEARCHES, *RETRAININGS, *PICTURES])
+    known = [*makes, *QUERIES, *SEARCHES, *BENCHMARKS, *RETRAININGS, *PICTURES]
+    assert sorted(COMMANDS) == sorted(known)
     makefile = (ROOT / "Makefile").read_text()
     assert all(re.search(rf"^{target.split()[1]}:", makefile, re.MULTILINE) for target in makes)
 
@@ -53,9 +57,17 @@ def test_a_query_answers(finished_run, command):
 @pytest.mark.parametrize("command", SEARCHES)
 def test_a_search_is_configured(command):
     _, _, config_file, *rest = shlex.split(command)
-    overrides = [word for word in rest if word != "--resume"]
+    overrides = [word for word in rest if word not in ("--resume", "--dry-run")]
     config = load_config(ROOT / config_file, overrides)
     assert SearchSpace.from_mapping(config.space).size > 1
+
+
+@pytest.mark.parametrize("command", BENCHMARKS)
+def test_a_benchmark_is_replayed(finished_run, command):
+    shorter = ["--seeds", "2", "--budget", "24"]  # the last one given counts
+    done = query(finished_run, *shlex.split(command)[1:], *shorter)
+    assert done.returncode == 0, done.stderr
+    assert "hypervolume" in done.stdout
 
 
 @pytest.mark.slow  # the knee beside a plain network is retrained in test_finished_run.py too
@@ -95,3 +107,10 @@ def test_the_python_in_the_readme_runs(finished_run, monkeypatch, capsys):
     for block in blocks("python"):
         exec(block.replace(MODEL_FILE, str(model_file)), {})
     assert "160308" in capsys.readouterr().out
+
+
+def test_a_sampler_serves_another_study():
+    (block,) = blocks("python", ON_SEARCH)
+    found: dict[str, Any] = {}
+    exec(block, found)
+    assert len(found["study"].trials) == 20
