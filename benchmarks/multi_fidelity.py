@@ -23,7 +23,8 @@ from machine import machine
 from rich.console import Console
 from tables import print_table
 
-from nas.config import SamplerSettings, SchedulerSettings, SearchConfig, SearchSettings, load_config
+from nas.config import SearchConfig
+from nas.config_file import load_config
 from nas.driver import load_task, proxy_assignment
 from nas.ledger import TRAINED, Evaluation, Ledger
 from nas.progress import ProgressDisplay
@@ -31,6 +32,7 @@ from nas.ray.cluster import connected, trials_at_once
 from nas.ray.execute import run_search
 from nas.run_folder import RunFolder
 from nas.search import Search
+from nas.settings import SamplerSettings, SchedulerSettings, SearchSettings
 
 SEARCH = Path(__file__).parents[1] / "configs" / "searches" / "digits.yaml"
 SMALLER = ("data.train_images=300", "data.validation_images=500", "proxy.evaluate_every_epochs=1")

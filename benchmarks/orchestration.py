@@ -12,14 +12,9 @@ the repository's root::
 
 from __future__ import annotations
 
-import sys
-from concurrent.futures import ProcessPoolExecutor
-from itertools import pairwise
-from multiprocessing import get_context
 from typing import Any
 
-from command_line import parser_of, write_json
-from tables import print_table
+from command_line import parser_of
 
 BLOCK = 500
 """Trials whose rate is one line: a rate that falls from line to line is growth."""
@@ -34,7 +29,7 @@ def main() -> None:
     if trials < 2:
         parser.error(f"--trials must be at least 2, got {trials}")
 
-    from orchestration_paths import PATHS, about_this_machine  # noqa: PLC0415 - PyTorch and Ray
+    from orchestration_paths import about_this_machine  # noqa: PLC0415 - PyTorch and Ray
 
     figures: dict[str, Any] = {"machine": about_this_machine(), "paths": []}
     print(", ".join(f"{key} {value}" for key, value in figures["machine"].items()), flush=True)

@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-import ray
+from machine import machine
 from ray import tune
 from ray.tune.search.optuna import OptunaSearch
 from rich.console import Console
 
-from machine import machine
-from nas.config import SamplerSettings, SearchConfig, SearchSettings, load_config
+from nas.config_file import load_config
 from nas.driver import proxy_assignment
 from nas.evaluate import EvaluationResult
 from nas.ledger import Ledger
@@ -28,6 +27,7 @@ from nas.ray.execute import run_search
 from nas.ray.trainable import TrainingTrainable
 from nas.run_folder import RunFolder
 from nas.search import Search
+from nas.settings import SamplerSettings, SearchSettings
 from search_space.alternatives import Parameter
 from search_space.architecture import Task
 from search_space.space import SearchSpace
@@ -134,9 +134,7 @@ class _Shown(tune.Callback):
             print(f"plain Ray Tune: trials {self.done}/{self.trials}", file=sys.stderr)
 
 
-def _figures(
-    path: str, started: float, concurrency: int, study: optuna.Study
-) -> dict[str, Any]:
+def _figures(path: str, started: float, concurrency: int, study: optuna.Study) -> dict[str, Any]:
     """What the study says of when its trials ended, and what the system says of this process."""
     ended = sorted(
         trial.datetime_complete.timestamp()

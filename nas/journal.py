@@ -12,7 +12,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 from pydantic import BaseModel
 
-from nas.config import differences
+from nas.config_file import differences
 from nas.run_folder import LOCK_SECONDS, RunError
 from search_space.reading import DescriptionError, validate
 

@@ -18,7 +18,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from nas.config import LATEST, SearchConfig, load_config, save_config
+from nas.config import LATEST, SearchConfig
+from nas.config_file import load_config, save_config
 
 PACKAGES = (
     "convattn",

@@ -24,9 +24,10 @@ from typing import Any, NamedTuple
 from pydantic import Field, field_validator
 
 from nas.benchmark.csv_table import read_cells
-from nas.config import RaySettings, ResourceSettings, read_config
+from nas.config_file import read_config
 from nas.journal import Journal
 from nas.run_folder import RunError
+from nas.settings import RaySettings, ResourceSettings
 from search_space.architecture import Architecture, Task
 from search_space.cost import network_costs
 from search_space.reading import DescriptionError

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nas.config import load_config
+from nas.config_file import load_config
 from nas.driver import check_search
 from nas.tabulate import load_tabulation
 from search_space.architecture import Task

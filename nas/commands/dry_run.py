@@ -11,7 +11,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from nas.config import SearchConfig, load_config
+from nas.config import SearchConfig
+from nas.config_file import load_config
 from nas.constraints import PREDICTED_LATENCY
 from nas.driver import check_search, load_task
 from nas.dry_run import (

@@ -13,7 +13,7 @@ from rich.status import Status
 from rich.table import Table
 
 from nas.commands.describe import changed_task
-from nas.config import load_config, parse_overrides
+from nas.config_file import load_config, parse_overrides
 from nas.evaluate import task_of
 from nas.make_latency_table import TableProgress, make_table
 from nas.progress import LOG_EVERY_SECONDS, duration

@@ -9,7 +9,8 @@ from pathlib import Path
 from rich.console import Console
 
 from nas.commands.frontier import report_search
-from nas.config import SearchConfig, differences, load_config, save_config
+from nas.config import SearchConfig
+from nas.config_file import differences, load_config, save_config
 from nas.driver import check_search, load_task, proxy_assignment
 from nas.fidelity import FULL
 from nas.latency_cache import LatencyCache

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import ray
 
-from nas.config import RaySettings, ResourceSettings
+from nas.settings import RaySettings, ResourceSettings
 
 CONNECT_SECONDS = 10.0
 

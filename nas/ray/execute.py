@@ -12,12 +12,12 @@ from contextlib import contextmanager
 
 from ray import tune
 
-from nas.config import ResourceSettings
 from nas.ray.meter import measure_on_cluster
 from nas.ray.schedulers import ToldScheduler, build_scheduler
 from nas.ray.searcher import SearchJobs
 from nas.ray.trainable import Assignment, TrainingTrainable
 from nas.search import Search
+from nas.settings import ResourceSettings
 
 WORKER_RETRIES = 1
 """How often a trial is started again after its worker died."""

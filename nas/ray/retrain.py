@@ -13,7 +13,6 @@ import ray
 import torch
 from ray.exceptions import RayError
 
-from nas.config import ResourceSettings
 from nas.evaluate import (
     EvaluationResult,
     cached_splits,
@@ -24,6 +23,7 @@ from nas.evaluate import (
 from nas.ledger import Evaluation, Ledger
 from nas.ray.trainable import Assignment
 from nas.retrain import CHECKPOINT_EVERY_EPOCHS, Retraining
+from nas.settings import ResourceSettings
 from search_space.architecture import Architecture
 from search_space.networks import build
 from trainers import Training

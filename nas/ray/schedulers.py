@@ -11,10 +11,11 @@ from typing import Any, Literal
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialScheduler
 
-from nas.config import ACCURACIES, SearchConfig
+from nas.config import SearchConfig
 from nas.halving import SuccessiveHalving
 from nas.ledger import MAXIMISED
 from nas.ray.searcher import SearchJobs
+from nas.settings import ACCURACIES
 
 TIME = "epoch"
 """What a trial's result calls its finished epochs."""

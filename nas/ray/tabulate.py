@@ -16,9 +16,9 @@ import ray
 import torch
 from ray.exceptions import RayError, RayTaskError
 
-from nas.config import ResourceSettings
 from nas.evaluate import EvaluationResult, cached_splits, evaluate, traceback_of
 from nas.ray.trainable import Assignment
+from nas.settings import ResourceSettings
 from nas.tabulate import Entry, Key
 from search_space.architecture import Architecture
 from trainers import Recipe

@@ -18,7 +18,8 @@ from analysis.attention_maps import AttentionMaps, attention_maps
 from analysis.attention_picture import draw_attention_maps
 from nas.commands import attention_maps as command
 from nas.commands.attention_maps import normalised, quadrant_centres, show_attention_maps
-from nas.config import SearchConfig, load_config
+from nas.config import SearchConfig
+from nas.config_file import load_config
 from nas.evaluate import task_of
 from nas.ledger import Ledger
 from nas.retrain import Retraining, load_model

@@ -9,7 +9,7 @@ import pytest
 from optuna.trial import TrialState
 from tiny_search import RECIPE, query, read_json, write_search
 
-from nas.config import load_config
+from nas.config_file import load_config
 from nas.driver import load_task, proxy_assignment
 from nas.halving import SuccessiveHalving
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from tiny_search import ROOT, command_in, query
 
-from nas.config import load_config
+from nas.config_file import load_config
 from nas.ledger import ledger_of
 from nas.run_folder import RunFolder
 from search_space.space import SearchSpace

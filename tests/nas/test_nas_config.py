@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from nas.config import SearchConfig, differences, load_config, save_config
+from nas.config import SearchConfig
+from nas.config_file import differences, load_config, save_config
 from nas.driver import check_search
 from nas.samplers import SAMPLERS, build_sampler
 from search_space.architecture import Task

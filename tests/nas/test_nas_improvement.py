@@ -77,8 +77,7 @@ def test_hypervolume_improvement_is_the_expectation_of_what_is_gained(
         low = mean[index] - 9 * deviation[index]
         ends = [low, *(level for level in levels if level > low)]
         expected = sum(
-            quad(weighted, *part, epsabs=1e-8, epsrel=1e-6)[0]
-            for part in pairwise(ends)
+            quad(weighted, *part, epsabs=1e-8, epsrel=1e-6)[0] for part in pairwise(ends)
         )
         assert found[index] == pytest.approx(expected, abs=1e-7)
     assert found[1] == 0

@@ -17,8 +17,8 @@ import pytest
 import torch
 from torch import nn
 
-from nas.config import LatencyMetering
 from nas.latency_cache import LatencyCache
+from nas.latency_metering import LatencyMetering
 from nas.run_folder import RunError
 from search_space.architecture import Architecture, Task
 from search_space.attention import backend

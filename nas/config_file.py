@@ -1,0 +1,151 @@
+"""Configurations as files: YAML, overridden by ``section.key=value``, validated whole."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import yaml
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import BaseModel
+
+from nas.config import SearchConfig
+from search_space.reading import DescriptionError, read_yaml, validate
+from search_space.space import SearchSpace
+from search_space.values import Value
+from trainers import DataConfig
+
+Config = TypeVar("Config", bound=Value)
+
+
+def load_config(path: Path, overrides: Sequence[str] = ()) -> SearchConfig:
+    """Read a search's file, apply ``section.key=value`` overrides, and check all of it.
+
+    ``space``, ``proxy`` and ``retrain`` may each be a path to a file of their own, relative to the
+    file that names it (or, in an override, to the working folder).
+
+    Raises:
+        DescriptionError: with every problem found, each with its key.
+    """
+    config = read_config(SearchConfig, path, overrides, ("space", "proxy", "retrain"))
+    if config.latency.table is None:
+        return config
+    table = str(Path(config.latency.table).resolve())  # a run may be resumed from another folder
+    return config.replace(latency=config.latency.replace(table=table))
+
+
+def read_config(
+    kind: type[Config], path: Path, overrides: Sequence[str], file_sections: Sequence[str]
+) -> Config:
+    """A configuration that has a ``space`` and ``data``, read as :func:`load_config` says.
+
+    Args:
+        kind: what to read.
+        path: its file.
+        overrides: changes, ``section.key=value``.
+        file_sections: the sections that may be a path to a file of their own.
+
+    Raises:
+        DescriptionError: with every problem found, each with its key.
+    """
+    data = read_yaml(path)
+    if not isinstance(data, dict):
+        raise DescriptionError(str(path), ["not a configuration: a mapping is needed"])
+    changes = parse_overrides(overrides)
+    unread: dict[str, list[str]] = {}  # section -> why its file could not be read
+    for section in file_sections:
+        if isinstance(changes.get(section), str):
+            data.pop(section, None)  # another file stands in its place, and is not merged into it
+        for source, folder in ((changes, Path()), (data, path.parent)):
+            if isinstance(source.get(section), str):
+                file = folder / source[section]
+                try:
+                    source[section] = read_yaml(file)
+                except DescriptionError as error:
+                    unread[section] = [f"{section}: {file}: {line}" for line in error.problems]
+    try:
+        merged = OmegaConf.to_container(OmegaConf.merge(data, changes), resolve=True)
+    except OmegaConfBaseException as error:
+        raise DescriptionError(str(path), [" ".join(str(error).split())]) from error
+    except TypeError as error:
+        raise DescriptionError(
+            "command line", [f"a list and a mapping do not merge, got {' '.join(overrides)}"]
+        ) from error
+    problems = [line for lines in unread.values() for line in lines]
+    try:
+        config = _with_absolute_data_path(validate(kind, merged, str(path)))
+    except DescriptionError as error:
+        problems += [line for line in error.problems if line.partition(":")[0] not in unread]
+    space = merged.get("space") if isinstance(merged, dict) else None
+    if isinstance(space, dict):
+        try:
+            SearchSpace.from_mapping(space)
+        except DescriptionError as error:
+            problems += [f"space.{line}" for line in error.problems]
+    if problems:
+        raise DescriptionError(str(path), problems)
+    return config
+
+
+def _with_absolute_data_path(config: Config) -> Config:
+    """Workers run in folders of their own, and a run may be resumed from another one."""
+    data: DataConfig = config.data  # type: ignore[attr-defined]
+    if data.path is None or not Path(data.path).exists():
+        return config  # a data set's name on the hub, or missing, which loading says
+    return config.replace(data=data.model_copy(update={"path": str(Path(data.path).resolve())}))
+
+
+def save_config(config: SearchConfig, path: Path) -> None:
+    """Write the resolved configuration; :func:`load_config` reads it back to an equal value.
+
+    Raises:
+        OSError: it cannot be written; an earlier file stays as it was.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.touch(mode=0o600 if config.storage else 0o666)  # it may hold a password
+        temporary.write_text(OmegaConf.to_yaml(OmegaConf.create(config.model_dump(mode="json"))))
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def differences(before: BaseModel, now: BaseModel) -> dict[str, tuple[Any, Any]]:
+    """The keys in which two configurations differ, each with both values."""
+    old, new = (_flat(config.model_dump(mode="json")) for config in (before, now))
+    return {
+        key: (old.get(key), new.get(key))
+        for key in sorted(old | new)
+        if old.get(key) != new.get(key)
+    }
+
+
+def _flat(data: Any, prefix: str = "") -> dict[str, Any]:
+    if not isinstance(data, dict) or not data:
+        return {prefix: data}
+    flat: dict[str, Any] = {}
+    for key, value in data.items():
+        flat |= _flat(value, f"{prefix}.{key}" if prefix else str(key))
+    return flat
+
+
+def parse_overrides(overrides: Sequence[str]) -> dict[str, Any]:
+    """Nested plain data from ``section.key=value`` texts.
+
+    Raises:
+        DescriptionError: one of them is not of that form.
+    """
+    for override in overrides:
+        key, equals, _ = override.partition("=")
+        if not equals or not all(key.split(".")):
+            raise DescriptionError(
+                "command line", [f"an override is section.key=value, got {override!r}"]
+            )
+    try:
+        parsed = OmegaConf.to_container(OmegaConf.from_dotlist(list(overrides)))
+    except (OmegaConfBaseException, ValueError, TypeError, yaml.YAMLError) as error:
+        raise DescriptionError("command line", [" ".join(str(error).split())]) from error
+    return cast(dict[str, Any], parsed)
