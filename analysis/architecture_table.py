@@ -73,7 +73,7 @@ def describe_json(architecture: Architecture, task: Task, costs: Costs) -> dict[
         "macs": costs.macs,
         "flops_paper": costs.flops_paper,
         "activations": costs.activations,
-        "peak_memory_mb": peak_memory_bytes(architecture, task) / 1e6,
+        "peak_memory_mb_per_image": peak_memory_bytes(architecture, task) / 1e6,
         "stages": [
             {
                 "name": part.name,

@@ -16,7 +16,7 @@ from nas.front import Candidate, pareto_front
 from nas.ledger import MAXIMISED, Evaluation
 from nas.quantities import parse_quantity
 
-COSTS = ("params", "macs", "activations", "latency_ms")
+COSTS = ("params", "macs", "activations", "peak_memory_mb", "latency_ms")
 """Metrics of which less is better; those of ``MAXIMISED`` are the others."""
 
 TIE = 1e-9  # distances from the chord closer than this, of a front of extent 1, are equal

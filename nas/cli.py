@@ -69,7 +69,9 @@ def status(run: RunName, as_json: AsJson = False, runs: Runs = RUNS) -> None:
 @app.command()
 def frontier(
     run: RunName,
-    x: Annotated[str, typer.Option(help="Cost: params, macs, activations, latency_ms.")] = "params",
+    x: Annotated[
+        str, typer.Option(help="Cost: params, macs, activations, peak_memory_mb, latency_ms.")
+    ] = "params",
     y: Annotated[str, typer.Option(help="Worth: val_accuracy.")] = "val_accuracy",
     under: Annotated[str, typer.Option(help="Limits, such as macs=40M,latency_ms=5.")] = "",
     as_json: AsJson = False,

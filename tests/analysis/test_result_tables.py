@@ -126,12 +126,12 @@ def test_describe_json() -> None:
         "macs",
         "flops_paper",
         "activations",
-        "peak_memory_mb",
+        "peak_memory_mb_per_image",
         "stages",
     ]
     settings = {key: data[key] for key in ("family", "block", "expansion", "shortcut", "head")}
     assert settings == {key: getattr(architecture, key) for key in settings}
-    assert data["peak_memory_mb"] == peak_memory_bytes(architecture, TASK) / 1e6
+    assert data["peak_memory_mb_per_image"] == peak_memory_bytes(architecture, TASK) / 1e6
     assert Task.from_json(json.dumps(data["task"])) == TASK
     assert data["arch_id"] == architecture.arch_id
     assert data["flops_paper"] == 2 * data["macs"]
