@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import lru_cache
@@ -16,12 +17,11 @@ import ray
 import torch
 from ray.exceptions import RayError, RayTaskError
 
-from nas.evaluate import EvaluationResult, cached_splits, evaluate, traceback_of
+from nas.evaluate import EvaluationResult, cached_splits, traceback_of
 from nas.ray.trainable import Assignment
 from nas.settings import ResourceSettings
 from nas.tabulate import Entry, Key
 from search_space.architecture import Architecture
-from trainers import Recipe
 
 QUEUED_PER_WORKER = 2
 """A worker that ends a training finds the next one waiting."""
@@ -86,14 +86,15 @@ def _row(text: str, seed: int, assignment: Assignment, first_text: str) -> dict[
     torch.set_num_threads(assignment.threads)
     cached_splits(assignment.data, assignment.device)
     _warm_up(assignment, first_text)
-    architecture = Architecture.from_json(text)
-    row = {"arch_id": architecture.arch_id, "seed": seed, "machine": _machine(assignment.device)}
+    arch_id = Architecture.from_json(text).arch_id
+    row = {"arch_id": arch_id, "seed": seed, "machine": _machine(assignment.device)}
     clock = time.process_time if assignment.device == "cpu" else time.perf_counter
     began = clock()
     try:
-        result = _train(architecture, assignment, assignment.recipe, seed)
+        *_, result = assignment.evaluation(text, seed)
     except Exception as error:  # noqa: BLE001 (whatever a network raises is its result)
         return {**row, "train_seconds": clock() - began, "error": traceback_of(error)}
+    assert isinstance(result, EvaluationResult)
     return {
         **row,
         "train_seconds": clock() - began,
@@ -106,28 +107,12 @@ def _row(text: str, seed: int, assignment: Assignment, first_text: str) -> dict[
     }
 
 
-def _train(
-    architecture: Architecture, assignment: Assignment, recipe: Recipe, seed: int
-) -> EvaluationResult:
-    *_, result = evaluate(
-        architecture,
-        cached_splits(assignment.data, assignment.device),
-        assignment.task,
-        recipe,
-        seed=seed,
-        device=assignment.device,
-        metric=assignment.metric,
-    )
-    assert isinstance(result, EvaluationResult)
-    return result
-
-
 @lru_cache(maxsize=1)
 def _warm_up(assignment: Assignment, text: str) -> None:
     """One epoch, once a process: else its first training would pay for imports."""
     with suppress(Exception):  # the architecture's own training says what it raises
         recipe = assignment.recipe.model_copy(update={"epochs": 1})
-        _train(Architecture.from_json(text), assignment, recipe, seed=0)
+        deque(assignment._replace(recipe=recipe).evaluation(text, 0), maxlen=0)
 
 
 def _machine(device: str) -> str:

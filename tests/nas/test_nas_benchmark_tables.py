@@ -15,9 +15,11 @@ import pytest
 from nas.benchmark.csv_table import read_csv_table
 from nas.benchmark.nas_bench_macro import read_nas_bench_macro
 from nas.benchmark.results import checkpoints
+from nas.benchmark.specs import build_halving, parse_spec
 from nas.benchmark.statistics import Score, interval
 from nas.benchmark.table import BenchmarkTable, TableError, space_of_rows
 from nas.benchmark.tabulated import read_tabulated
+from nas.commands.benchmark_source import Source, read_source
 
 COLUMNS: dict[str, Any] = {"choices": ["stem", "kind"], "maximise": "acc", "minimise": "cost"}
 HEADER = "stem,kind,acc,cost,note"
@@ -83,6 +85,13 @@ def test_a_table_of_nas_tabulate_is_a_mean_over_seeds(tmp_path: Path) -> None:
     assert table.epochs == (3, 12)
     assert table.curves == pytest.approx(np.array([[0.3, 0.6], [0.6, 0.85], [0.5, 0.7]]))
     assert read_tabulated(path, minimise="macs").minimised.tolist() == [100, 90, 95]
+
+
+def test_the_table_that_ships_is_replayed_without_a_source() -> None:
+    table = read_source(Source(None, None, None, choices="", maximize="", minimize="", seconds=""))
+    assert (table.name, len(table.rows)) == ("digits_tabular", 480)
+    assert build_halving(parse_spec("asha"), table) is not None
+    assert Score(table).best > 0.95
 
 
 @pytest.mark.parametrize(
