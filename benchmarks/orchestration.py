@@ -1,10 +1,11 @@
 """Trials a second that train nothing: this project's whole path beside plain Ray Tune.
 
-Both run the same no-op trainable on reused actors, one a core, of the space of
-`configs/spaces/digits.yaml` by random search, with two objectives and an SQLite file. The project's
-path is a search as `nas search` runs it: proposals by exact cost, ledger, Tune, progress display.
-Plain Ray Tune has its OptunaSearch (Optuna's RandomSampler, an RDBStorage), and Tune's settings as
-they come. Each runs in a process of its own, whose peak of resident memory is the driver's. From
+Both run the same no-op trainable on reused actors, as many as there are cores: random search over
+`configs/spaces/digits.yaml` with two objectives. This project's path is the one of `nas search`:
+proposals by exact cost, the ledger in an SQLite file, Tune, the progress display. Plain Ray Tune
+has its OptunaSearch with Optuna's RandomSampler, once with Optuna's RDBStorage in an SQLite file
+and once with its default, which is in memory and gone when the driver dies; all other settings are
+as they come. Each runs in a process of its own, whose peak of resident memory is the driver's. From
 the repository's root::
 
     python benchmarks/orchestration.py [--quick] [--trials N] [--json FILE]
@@ -12,24 +13,109 @@ the repository's root::
 
 from __future__ import annotations
 
+import argparse
+import multiprocessing
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
-from command_line import parser_of
+from command_line import parser_of, write_json
+from tables import print_table
 
 BLOCK = 500
-"""Trials whose rate is one line: a rate that falls from line to line is growth."""
+"""Trials whose rate is one line: rates that fall from line to line are growth of a trial's cost."""
+
+PLAIN_TRIALS = 300
+FEWEST_TRIALS = 20
+
+COLUMNS = {
+    "path": "",
+    "trials": "trials",
+    "trials_per_second": "trials/s",
+    "ratio": "this project's / its",
+    "seconds_to_first": "s to the first",
+    "driver_peak_mib": "driver's peak MiB",
+}
 
 
 def main() -> None:
     """Measure, print two tables, and write the same figures as JSON."""
-    parser = parser_of(__doc__, quick="80 trials each, under 40 s")
-    parser.add_argument("--trials", type=int, metavar="N", help="of each; else 1,000")
+    parser = parser_of(__doc__, quick="fewer trials, and no plain Tune in memory, under 40 s")
+    parser.add_argument("--trials", type=int, metavar="N", help="of this project; else 1,000")
     options = parser.parse_args()
-    trials = options.trials or (80 if options.quick else 1000)
-    if trials < 2:
-        parser.error(f"--trials must be at least 2, got {trials}")
+    if options.trials is not None and options.trials < FEWEST_TRIALS:
+        parser.error(f"--trials must be at least {FEWEST_TRIALS}, got {options.trials}")
+    write_json(measure(options), options)
 
-    from orchestration_paths import about_this_machine  # noqa: PLC0415 - PyTorch and Ray
 
-    figures: dict[str, Any] = {"machine": about_this_machine(), "paths": []}
-    print(", ".join(f"{key} {value}" for key, value in figures["machine"].items()), flush=True)
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    """All figures, which are printed too."""
+    trials = options.trials or (100 if options.quick else 1000)
+    plain_trials = min(trials, FEWEST_TRIALS if options.quick else PLAIN_TRIALS)
+    runs = [
+        _in_own_process("this_project", trials),
+        _in_own_process("plain_tune_with_sqlite", plain_trials),
+    ]
+    if not options.quick:
+        runs.append(_in_own_process("plain_tune_in_memory", plain_trials))
+    rates = [rate(run["ended_at_seconds"]) for run in runs]
+    figures = {
+        "machine": runs[0]["machine"],
+        "concurrency": runs[0]["concurrency"],
+        "paths": [
+            {
+                "path": run["path"],
+                "trials": len(run["ended_at_seconds"]),
+                "trials_per_second": found,
+                "ratio": rates[0] / found,
+                "seconds_to_first": run["ended_at_seconds"][0],
+                "driver_peak_mib": run["driver_peak_mib"],
+            }
+            for run, found in zip(runs, rates, strict=True)
+        ],
+        "blocks": [
+            {"path": run["path"]} | row for run in runs for row in blocks(run["ended_at_seconds"])
+        ],
+    }
+    print(", ".join(f"{key} {value}" for key, value in figures["machine"].items()))
+    print_table(
+        f"no-op trials from the first one's end on, {figures['concurrency']} at once",
+        figures["paths"],
+        COLUMNS,
+    )
+    print_table("the same by blocks", figures["blocks"])
+    return figures
+
+
+def rate(ended_at_seconds: Sequence[float]) -> float:
+    """Trials a second between the end of the first and the end of the last."""
+    return (len(ended_at_seconds) - 1) / (ended_at_seconds[-1] - ended_at_seconds[0])
+
+
+def blocks(ended_at_seconds: Sequence[float]) -> list[dict[str, Any]]:
+    """The rates of blocks of trials, at least four (short of :data:`BLOCK` trials each, if so)."""
+    size = min(BLOCK, len(ended_at_seconds) // 4)
+    return [
+        {
+            "trials": f"{start + 1}-{start + size}",
+            "trials_per_second": rate(ended_at_seconds[max(0, start - 1) : start + size]),
+        }
+        for start in range(0, len(ended_at_seconds) - size + 1, size)
+    ]
+
+
+def _in_own_process(path: str, trials: int) -> dict[str, Any]:
+    print(f"{path.replace('_', ' ')}: {trials} trials", flush=True)
+    spawned = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(max_workers=1, mp_context=spawned) as pool:
+        return pool.submit(_run, path, trials).result()
+
+
+def _run(path: str, trials: int) -> dict[str, Any]:
+    from orchestration_paths import PATHS  # noqa: PLC0415 - PyTorch and Ray, in that process alone
+
+    return PATHS[path](trials)
+
+
+if __name__ == "__main__":
+    main()

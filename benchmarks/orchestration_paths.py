@@ -1,4 +1,4 @@
-"""The two ways to run trials that :mod:`orchestration` compares, each for a process of its own."""
+"""The ways to run trials that :mod:`orchestration` compares, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,8 @@ SHOW_EVERY_SECONDS = 10.0
 class NoOp(TrainingTrainable):
     """A training that is over at once."""
 
-    def _evaluation(self, config: Mapping[str, Any]) -> Iterator[EvaluationResult]:
+    def evaluation(self, config: Mapping[str, Any]) -> Iterator[EvaluationResult]:
+        """The result."""
         yield EvaluationResult({"val_accuracy": FOUND["val_accuracy"]}, CURVE, 0.0)
 
 
@@ -77,15 +78,24 @@ def this_project(trials: int) -> dict[str, Any]:
         return _figures("this project", started, concurrency, ledger.study("search"))
 
 
-def plain_tune(trials: int) -> dict[str, Any]:
-    """As many trials of Tune's own OptunaSearch."""
+def plain_tune_with_sqlite(trials: int) -> dict[str, Any]:
+    """As many trials of Tune's own OptunaSearch, its study in a file."""
+    with tempfile.TemporaryDirectory() as folder:
+        storage = optuna.storages.RDBStorage(f"sqlite:///{folder}/study.db")
+        return _plain_tune("plain Ray Tune, SQLite", trials, storage)
+
+
+def plain_tune_in_memory(trials: int) -> dict[str, Any]:
+    """The same as OptunaSearch has it by default."""
+    return _plain_tune("plain Ray Tune, in memory", trials, optuna.storages.InMemoryStorage())
+
+
+def _plain_tune(path: str, trials: int, storage: optuna.storages.BaseStorage) -> dict[str, Any]:
     config = load_config(SEARCH)
     space = config.search_space()
     started = time.time()
     with tempfile.TemporaryDirectory() as folder, connected(config.ray):
         concurrency = trials_at_once(config.resources)
-        storage = optuna.storages.RDBStorage(f"sqlite:///{folder}/study.db")
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
         tune.Tuner(
             tune.with_parameters(FlatNoOp, assignment=proxy_assignment(config, TASK)),
             tune_config=tune.TuneConfig(
@@ -105,12 +115,12 @@ def plain_tune(trials: int) -> dict[str, Any]:
                 name="plain",
                 storage_path=folder,
                 verbose=0,
-                callbacks=[_Shown(trials)],
+                callbacks=[_Shown(path, trials)],
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             ),
         ).fit()
         study = optuna.load_study(study_name="plain", storage=storage)
-        return _figures("plain Ray Tune", started, concurrency, study)
+        return _figures(path, started, concurrency, study)
 
 
 def _suggest(space: SearchSpace, trial: Any) -> None:
@@ -124,14 +134,14 @@ def _suggest(space: SearchSpace, trial: Any) -> None:
 class _Shown(tune.Callback):
     """One line now and then, as :class:`nas.progress.ProgressDisplay` has it."""
 
-    def __init__(self, trials: int) -> None:
-        self.trials, self.done, self.next_show = trials, 0, 0.0
+    def __init__(self, path: str, trials: int) -> None:
+        self.path, self.trials, self.done, self.next_show = path, trials, 0, 0.0
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self.done += 1
         if time.monotonic() >= self.next_show:
             self.next_show = time.monotonic() + SHOW_EVERY_SECONDS
-            print(f"plain Ray Tune: trials {self.done}/{self.trials}", file=sys.stderr)
+            print(f"{self.path}: trials {self.done}/{self.trials}", file=sys.stderr)
 
 
 def _figures(path: str, started: float, concurrency: int, study: optuna.Study) -> dict[str, Any]:
@@ -149,3 +159,10 @@ def _figures(path: str, started: float, concurrency: int, study: optuna.Study) -
         "driver_peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit,
         "machine": machine(),
     }
+
+
+PATHS: dict[str, Callable[[int], dict[str, Any]]] = {
+    "this_project": this_project,
+    "plain_tune_with_sqlite": plain_tune_with_sqlite,
+    "plain_tune_in_memory": plain_tune_in_memory,
+}

@@ -119,5 +119,5 @@ def _read(file: Path) -> WarmStart:
                 for text, values, curve in data["earlier"]
             ),
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise RunError(f"{file} is not what a search wrote there: {error}") from error

@@ -43,7 +43,7 @@ def run_search(
         resources: what one job takes.
         concurrency: how many run at once.
         on_change: called whenever there may be something new to show.
-        trainable: does a job on its worker; a subclass may evaluate in another way.
+        trainable: does a job on its worker.
 
     Raises:
         NothingFits, TooManyFailures: see :meth:`nas.search.Search.next_job`.

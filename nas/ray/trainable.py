@@ -68,7 +68,7 @@ class TrainingTrainable(tune.Trainable):
         """Start on another trial; the data stay in memory, the last network does not."""
         self._steps = iter(())
         torch.cuda.empty_cache()  # trials that share the GPU may want it
-        self._steps = self._evaluation(new_config)
+        self._steps = self.evaluation(new_config)
         return True
 
     def step(self) -> dict[str, Any]:
@@ -85,5 +85,6 @@ class TrainingTrainable(tune.Trainable):
         # a list: Tune would flatten a dict
         return {"done": True, "outcome": list(found._replace(worker=worker))}
 
-    def _evaluation(self, config: Mapping[str, Any]) -> Iterator[Progress | EvaluationResult]:
+    def evaluation(self, config: Mapping[str, Any]) -> Iterator[Progress | EvaluationResult]:
+        """A trial's points and, last, its result; a subclass may find them in another way."""
         yield from self.assignment.evaluation(config["architecture"], config["seed"])

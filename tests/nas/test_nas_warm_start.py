@@ -180,7 +180,7 @@ class TestLearnFrom:
         "changes",
         [
             {"proxy": PROXY},
-            {"fidelity": {"train_share": 0.5}},
+            {"fidelity": {"train_fraction": 0.5}},
             {"metric": "balanced_accuracy"},
             {"objectives": ["val_accuracy", "latency_ms"]},
         ],
