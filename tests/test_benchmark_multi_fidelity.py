@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nas.config import load_config
+from nas.config_file import load_config
 from tests.analysis.invented import evaluation
 
 ROOT = Path(__file__).parents[1]

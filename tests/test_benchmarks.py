@@ -167,6 +167,34 @@ def test_no_gpu_is_one_clear_error(script: str, tmp_path: Path) -> None:
     assert not file.exists()
 
 
+@pytest.mark.usefixtures("on_path")
+def test_growth_shows_in_the_blocks_of_orchestration() -> None:
+    orchestration = importlib.import_module("orchestration")
+    steady = [3 + 0.1 * number for number in range(1000)]
+    assert orchestration.rate(steady) == pytest.approx(10)
+    assert [row["trials_per_second"] for row in orchestration.blocks(steady)] == pytest.approx(
+        [10.0] * 4
+    )
+    slower = [*steady[:500], *(steady[499] + 0.2 * number for number in range(1, 501))]
+    found = {row["trials"]: row["trials_per_second"] for row in orchestration.blocks(slower)}
+    assert found == pytest.approx({"1-250": 10, "251-500": 10, "501-750": 5, "751-1000": 5})
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_orchestration(tmp_path: Path) -> None:
+    file = tmp_path / "figures.json"
+    done = _run("orchestration", "--quick", "--json", str(file))
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(file.read_text())
+    ours, plain = figures["paths"]
+    assert (ours["path"], ours["ratio"]) == ("this project", 1)
+    assert plain["trials"] < ours["trials"] == 100
+    assert all(row["trials_per_second"] > 0 for row in [*figures["paths"], *figures["blocks"]])
+    assert 0 < ours["driver_peak_mib"] < 1024
+    assert all(row["path"] in done.stdout for row in figures["blocks"])
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("script", "part", "name"),

@@ -15,10 +15,10 @@ from scipy.special import ndtr
 from nas.samplers.pool import Pool, together
 from nas.samplers.surrogate import Encoder, Inputs, Settings, Surrogate, fit
 
-MOST_OBSERVATIONS = 400
+MOST_OBSERVATIONS = 300
 """Results that a surrogate is given: those nearest to the front, and some of the others."""
 
-MOST_STOPPED = 150
+MOST_STOPPED = 100
 """Of them, trials that were stopped early, the latest ones."""
 
 MOST_FITTED = 250

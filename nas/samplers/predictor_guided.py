@@ -27,7 +27,7 @@ from nas.samplers.prior_scores import PriorScores, ScoreColumns, ScoredEncoder
 from nas.samplers.results import Results
 from nas.samplers.surrogate import Encoder
 
-MOST_COMPARED = 80_000_000
+MOST_COMPARED = 60_000_000
 """Candidates times squared results, the work of predicting; of more candidates, some are drawn."""
 
 FEWEST_COMPARED = 500

@@ -24,7 +24,7 @@ from scipy.linalg.lapack import dtrtri
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from search_space.alternatives import Parameter
+from search_space.alternatives import Choice, Parameter
 
 FIT_ITERATIONS = 25
 
@@ -58,17 +58,9 @@ class Encoder:
 
     def __init__(self, parameters: Sequence[Parameter], cost_sample: np.ndarray) -> None:
         self.values = [len(parameter.choices) for parameter in parameters]
-        self.ranked = [
-            len(parameter.choices) > 2
-            and all(
-                isinstance(c, int | float) and not isinstance(c, bool) for c in parameter.choices
-            )
-            for parameter in parameters
-        ]
-        self._ranks = [
-            np.argsort(np.argsort(parameter.choices)) if ranked else np.empty(0, dtype=np.int64)
-            for parameter, ranked in zip(parameters, self.ranked, strict=True)
-        ]
+        numbers = [_as_numbers(parameter.choices) for parameter in parameters]
+        self.ranked = [len(found) > 2 for found in numbers]
+        self._ranks = [np.argsort(np.argsort(found)) for found in numbers]
         if not np.isfinite(cost_sample).all():
             raise ValueError("known costs must be finite numbers")
         self._by_logarithm = (cost_sample > 0).all(axis=0)
@@ -105,6 +97,16 @@ class Encoder:
     def _scaled(self, costs: np.ndarray) -> np.ndarray:
         logarithms = np.log(np.maximum(costs, np.finfo(float).tiny))
         return np.where(self._by_logarithm, logarithms, costs)
+
+
+def _as_numbers(choices: Sequence[Choice]) -> list[float]:
+    """Choices that are numbers, also as text; none if any is not."""
+    try:
+        numbers = [float(c) for c in choices if not isinstance(c, bool)]
+    except ValueError:
+        return []
+    whole = len(numbers) == len(choices) and bool(np.isfinite(numbers).all())
+    return numbers if whole else []
 
 
 class Unpacked(NamedTuple):

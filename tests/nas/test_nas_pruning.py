@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from optuna.trial import TrialState
+from ray.tune.experiment import Trial
 
 from nas.config import SearchConfig
 from nas.evaluate import EvaluationResult
@@ -299,3 +301,23 @@ def test_a_scheduler_that_cannot_work_is_refused(
     changes = ASHA | changes | {"proxy": ASHA["proxy"] | changes.get("proxy", {})}
     with pytest.raises(ValueError, match=said):
         config_of(**changes)
+
+
+def test_a_free_worker_takes_the_newest_trial(
+    config_of: ConfigOf, in_memory: InMemory, drive: Callable[[SearchConfig, Ledger], Driven]
+) -> None:
+    """The one before it waits for the worker that it has asked for, which is starting."""
+    config = config_of()
+    scheduler = drive(config, in_memory(config)).scheduler
+    states = [Trial.TERMINATED, Trial.RUNNING, Trial.PENDING, Trial.PENDING, Trial.RUNNING]
+    trials = [Trial("nothing", trial_id=f"trial{n}", stub=True) for n in range(len(states))]
+    for trial, state in zip(trials, states, strict=True):
+        trial.set_status(state)
+    controller: Any = SimpleNamespace(
+        get_trials=lambda: trials, get_live_trials=lambda: set(trials[1:])
+    )
+    assert scheduler.choose_trial_to_run(controller) is trials[3]
+    trials[3].set_status(Trial.RUNNING)
+    assert scheduler.choose_trial_to_run(controller) is trials[2]
+    trials[2].set_status(Trial.RUNNING)
+    assert scheduler.choose_trial_to_run(controller) is None
