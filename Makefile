@@ -24,7 +24,7 @@ quickstart: install ## Search on real images, print and draw the front, retrain 
 	$(BIN)/nas retrain latest --pick knee --baseline
 
 test: install ## Run the tests
-	$(BIN)/python -m pytest -n 2 -m "not ray"
+	$(BIN)/python -m pytest -n 2 -m "not ray and not slow"
 	$(BIN)/python -m pytest -m "ray and not slow"
 
 test-all: test ## Run the slow tests too

@@ -2,7 +2,8 @@
 
 ``NAME`` is the search itself, which samplers learn from; ``NAME/repeats`` holds further
 evaluations of its finalists with other seeds; ``NAME/baselines`` holds proxy evaluations of the
-plain networks they are compared with, and ``NAME/retrain`` full trainings. Only the driver writes.
+plain networks they are compared with, and ``NAME/retrain`` full trainings. Only the driver writes,
+a row's proposal and its end each as one transaction.
 """
 
 from __future__ import annotations

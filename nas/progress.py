@@ -15,6 +15,8 @@ from nas.search import Status
 
 LOG_EVERY_SECONDS = 10.0
 REFRESH_EVERY_SECONDS = 0.5
+MOST_TIME_SPENT = 0.02
+"""On showing, as a share of all time: a status looks at every trial, and there may be thousands."""
 
 
 class LineDisplay:
@@ -46,8 +48,10 @@ class LineDisplay:
         """Something changed; shown if the last time was long enough ago."""
         now = time.monotonic()
         if now >= self._next_show:
-            self._next_show = now + (REFRESH_EVERY_SECONDS if self._live else LOG_EVERY_SECONDS)
             self._show()
+            pause = REFRESH_EVERY_SECONDS if self._live else LOG_EVERY_SECONDS
+            spent = time.monotonic() - now
+            self._next_show = now + max(pause, spent / MOST_TIME_SPENT)
 
     def _show(self) -> None:
         line = self._line()

@@ -34,6 +34,9 @@ class Proposal(NamedTuple):
 class Proposals:
     """The search study of a run, from the driver's side. Everything here writes to the ledger.
 
+    Each proposal and each end of a trial is one transaction, from the sampler's first look at the
+    study on: whenever the driver dies, a row is there whole or not at all.
+
     Args:
         config: the search's.
         ledger: the run's.
@@ -297,7 +300,11 @@ class Proposals:
             self.rejections.changed = False
 
     def _read_ledger(self) -> None:
-        """Take up what an earlier driver left: finished trials stay, running ones are taken up."""
+        """Take up what an earlier driver left: finished trials stay, running ones are taken up.
+
+        Rows that are cut off in the middle are from a driver that wrote without transactions
+        (versions up to 0.1).
+        """
         trials = self.study.get_trials(deepcopy=False)
         self._count = len(trials)
         for trial in trials:

@@ -167,10 +167,10 @@ class Outlook:
         rows = nearest_to_front(
             self._losses[:count], MOST_FITTED, np.random.default_rng([sampler.seed, count])
         )
-        observed, settled = (
-            Observations(self._pool_of_told(some), values[some], np.zeros(len(some)))
-            for some in (self._kept, rows)
-        )
+        both = np.concatenate([self._kept, rows])
+        exact = Observations(self._pool_of_told(both), values[both], np.zeros(len(both)))
+        observed = exact.some(np.arange(len(self._kept)))
+        settled = exact.some(np.arange(len(self._kept), len(both)))
         if more is not None:
             observed = observed.and_also(more)
         return self._learner.learn(quantity, observed, settled)

@@ -83,7 +83,7 @@ def descended(
         least = np.argsort(over, kind="stable")[:enough]
         parents = pool.vectors[rng.choice(least, DESCENDANTS)]
         vectors = []
-        for vector in mutated(space.parameters, parents, 1, rng):
+        for vector in mutated(space.parameters, parents, rng):
             canonical = space.encode(space.decode(vector))
             if canonical.tobytes() not in known:
                 known.add(canonical.tobytes())
@@ -97,33 +97,29 @@ def descended(
 def mutated(
     parameters: Sequence[Parameter],
     parents: np.ndarray,
-    changes: int,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """``parents [N, P]`` with up to ``changes`` random active parameters changed each.
+    """``parents [N, P]`` with a random active parameter changed each.
 
     What a change brings into being is drawn, what it ends becomes inactive.
     """
     vectors = parents.copy()
     choices = np.array([len(parameter.choices) for parameter in parameters])
-    conditions = [_conditions(parameter, choices) for parameter in parameters]
+    may_change = (vectors != INACTIVE) & (choices > 1)
+    column = np.where(may_change, rng.random(vectors.shape), -1.0).argmax(axis=1)
+    step = 1 + (rng.random(len(vectors)) * (choices[column] - 1)).astype(np.int64)
     rows = np.arange(len(vectors))
-    for _ in range(changes):
-        may_change = (vectors != INACTIVE) & (choices > 1)
-        ranks = np.where(may_change, rng.random(vectors.shape), -1.0)
-        column = ranks.argmax(axis=1)
-        step = 1 + (rng.random(len(vectors)) * (choices[column] - 1)).astype(np.int64)
-        vectors[rows, column] = (vectors[rows, column] + step) % choices[column]
-        for index, tables in enumerate(conditions):
-            if not tables:
-                continue
-            active = np.ones(len(vectors), dtype=bool)
-            for earlier, allowed in tables:
-                active &= allowed[vectors[:, earlier]]
-            drawn = rng.integers(choices[index], size=len(vectors))
-            fresh = active & (vectors[:, index] == INACTIVE)
-            vectors[:, index] = np.where(active, vectors[:, index], INACTIVE)
-            vectors[fresh, index] = drawn[fresh]
+    vectors[rows, column] = (vectors[rows, column] + step) % choices[column]
+    for index, parameter in enumerate(parameters):
+        if not parameter.conditions:
+            continue
+        active = np.ones(len(vectors), dtype=bool)
+        for earlier, allowed in _conditions(parameter, choices):
+            active &= allowed[vectors[:, earlier]]
+        drawn = rng.integers(choices[index], size=len(vectors))
+        fresh = active & (vectors[:, index] == INACTIVE)
+        vectors[:, index] = np.where(active, vectors[:, index], INACTIVE)
+        vectors[fresh, index] = drawn[fresh]
     return vectors
 
 

@@ -30,12 +30,12 @@ from nas.samplers.surrogate import Encoder
 MOST_COMPARED = 60_000_000
 """Candidates times squared results, the work of predicting; of more candidates, some are drawn."""
 
-FEWEST_COMPARED = 500
+FEWEST_COMPARED = 300
 
 PARENTS = 40
 """Good results whose mutations are candidates."""
 
-MUTATIONS = 400
+MUTATIONS = 300
 """Of them, in spaces that are not listed whole."""
 
 REFINED, REFINEMENTS, ROUNDS = 10, 20, 2
@@ -52,6 +52,8 @@ FEWEST_FITTING = 100
 
 DESCENT_STREAM = 0xDE5
 """Of the seed: candidates that are sought within tight limits."""
+
+NO_ROWS = slice(0)
 
 BEGINNING_STREAM = 0xB36
 """Of the seed: the order of the first proposals."""
@@ -89,6 +91,7 @@ class PredictorGuidedSampler(ArchitectureSampler):
         self.accuracy_share = accuracy_share
         self.scores = scores
         self._cost_rows: dict[Candidate, np.ndarray] = {}
+        self._number_by_candidate: dict[Candidate, int | slice] = {}
 
     def propose(self, results: Results, rng: np.random.Generator) -> Candidate:
         """See :meth:`ArchitectureSampler.propose`."""
@@ -109,8 +112,8 @@ class PredictorGuidedSampler(ArchitectureSampler):
         if is_main_alone:
             outlook.look_at_main_objective_alone()
         fresh = np.ones(len(self.fitting.vectors), dtype=bool)
-        for vector in self.vectors_of(list(results.proposed)):
-            fresh[self.numbers.get(vector.tobytes(), slice(0))] = False
+        for candidate in results.proposed:
+            fresh[self._number_of(candidate)] = False
         rows = np.flatnonzero(fresh)
         most = max(FEWEST_COMPARED, MOST_COMPARED // outlook.observations**2)
         search = len(rows) > most or not self.is_listed_whole
@@ -140,11 +143,10 @@ class PredictorGuidedSampler(ArchitectureSampler):
     def _mutations(self, parents: np.ndarray, number: int, rng: np.random.Generator) -> Pool:
         """Distinct candidates within the limits, one or two changes away from ``parents``."""
         chosen = parents[rng.integers(len(parents), size=number)]
-        half = number // 2
-        parameters = self.space.parameters
-        near = mutated(parameters, chosen[:half], 1, rng)
-        far = mutated(parameters, chosen[half:], 2, rng)
-        vectors = np.unique(np.concatenate([near, far]), axis=0)
+        vectors = mutated(self.space.parameters, chosen, rng)
+        twice = number // 2
+        vectors[twice:] = mutated(self.space.parameters, vectors[twice:], rng)
+        vectors = np.unique(vectors, axis=0)
         if self.is_listed_whole:
             rows = [self.numbers.get(vector.tobytes()) for vector in vectors]
             return self.fitting.some(np.array([row for row in rows if row is not None], dtype=int))
@@ -196,6 +198,15 @@ class PredictorGuidedSampler(ArchitectureSampler):
     def numbers(self) -> dict[bytes, int]:
         """Rows of :attr:`fitting` by vector."""
         return {vector.tobytes(): row for row, vector in enumerate(self.fitting.vectors)}
+
+    def _number_of(self, candidate: Candidate) -> int | slice:
+        """Its row of :attr:`fitting`, as an index; an empty one if it is not there."""
+        number = self._number_by_candidate.get(candidate)
+        if number is None:
+            (vector,) = self.vectors_of([candidate])
+            number = self.numbers.get(vector.tobytes(), NO_ROWS)
+            self._number_by_candidate[candidate] = number
+        return number
 
     def within(self, costs: np.ndarray) -> np.ndarray:
         """Which rows of known costs ``[N, names]`` keep the limits."""

@@ -60,7 +60,10 @@ class Encoder:
         self.values = [len(parameter.choices) for parameter in parameters]
         numbers = [_as_numbers(parameter.choices) for parameter in parameters]
         self.ranked = [len(found) > 2 for found in numbers]
-        self._ranks = [np.argsort(np.argsort(found)) for found in numbers]
+        self._bits = [
+            _bits_of(count, found if ranked else [])
+            for count, found, ranked in zip(self.values, numbers, self.ranked, strict=True)
+        ]
         if not np.isfinite(cost_sample).all():
             raise ValueError("known costs must be finite numbers")
         self._by_logarithm = (cost_sample > 0).all(axis=0)
@@ -83,20 +86,24 @@ class Encoder:
 
     def __call__(self, vectors: np.ndarray, costs: np.ndarray) -> Inputs:
         """Vectors ``[N, P]``, -1 where inactive, and their costs ``[N, m]``."""
-        bits = []
-        for index, (count, ranked) in enumerate(zip(self.values, self.ranked, strict=True)):
-            column = vectors[:, index, None]
-            bits.append(column == np.arange(-1, count))
-            if ranked:
-                rank = np.where(column >= 0, self._ranks[index][column], -1)
-                bits.append(rank >= np.arange(1, count))
+        columns = zip(self._bits, vectors.T, strict=True)
+        bits = np.concatenate([table[choices] for table, choices in columns], axis=1)
         kept = self._informative
         centred = (self._scaled(costs) - self._mean)[:, kept]
-        return Inputs(np.concatenate(bits, axis=1).astype(float), centred / self._deviation[kept])
+        return Inputs(bits, centred / self._deviation[kept])
 
     def _scaled(self, costs: np.ndarray) -> np.ndarray:
         logarithms = np.log(np.maximum(costs, np.finfo(float).tiny))
         return np.where(self._by_logarithm, logarithms, costs)
+
+
+def _bits_of(count: int, numbers: Sequence[float]) -> np.ndarray:
+    """The bits of each of ``count`` choices, and of none as the last row: which, then its rank."""
+    which = np.roll(np.eye(count + 1), 1, axis=1)  # the first bit is that of none
+    if not len(numbers):
+        return which
+    ranks = np.append(np.argsort(np.argsort(numbers)), -1)
+    return np.concatenate([which, ranks[:, None] >= np.arange(1, count)], axis=1)
 
 
 def _as_numbers(choices: Sequence[Choice]) -> list[float]:
