@@ -201,12 +201,11 @@ class PredictorGuidedSampler(ArchitectureSampler):
 
     def _number_of(self, candidate: Candidate) -> int | slice:
         """Its row of :attr:`fitting`, as an index; an empty one if it is not there."""
-        number = self._number_by_candidate.get(candidate)
-        if number is None:
+        if candidate not in self._number_by_candidate:
             (vector,) = self.vectors_of([candidate])
-            number = self.numbers.get(vector.tobytes(), NO_ROWS)
-            self._number_by_candidate[candidate] = number
-        return number
+            row = self.numbers.get(vector.tobytes())
+            self._number_by_candidate[candidate] = NO_ROWS if row is None else row
+        return self._number_by_candidate[candidate]
 
     def within(self, costs: np.ndarray) -> np.ndarray:
         """Which rows of known costs ``[N, names]`` keep the limits."""
