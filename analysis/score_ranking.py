@@ -116,7 +116,7 @@ def ranking_table(title: str, rankings: Sequence[ScoreRanking]) -> Table:
     """A row for each score, for the terminal."""
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False)
     table.add_column("score", no_wrap=True)
-    for heading in ("Spearman's rho", "95 %", "Kendall's tau", "95 %", "ms"):
+    for heading in ("Spearman", "95 %", "Kendall", "95 %", "ms"):
         table.add_column(heading, justify="right", no_wrap=True)
     for ranking in rankings:
         table.add_row(

@@ -381,7 +381,7 @@ class TestBeforeTheFirstResult:
         assert share_of_front(first, mflops) > 0.9 > share_of_front(search(guided(), 12), mflops)
         everything = [Told(row, (-accuracy(row), mflops(row))) for row in ROWS]
         known = search(guided(earlier=everything, accuracy_share=1), 1)
-        assert accuracy(known[0]) > BEST - 0.05
+        assert accuracy(known[0]) > BEST - 0.2
         beginning = search(guided(), 4)
         few = search(guided(earlier=earlier[:5]), 4)
         assert few[:3] == beginning[:3]

@@ -125,34 +125,29 @@ def test_expected_improvement_is_the_expectation_of_what_is_below(
     assert found == pytest.approx(expected, abs=1e-9)
 
 
-SPACES = [SearchSpace.from_yaml(file) for file in SPACE_FILES]
+SEVERAL = ("digits", "mnasnet_imagenet")
+SPACES = [SearchSpace.from_yaml(file) for file in SPACE_FILES if file.stem in SEVERAL]
 
 
 @pytest.mark.parametrize("space", SPACES, ids=lambda space: space.name)
-@given(st.integers(0, 2**32 - 1), st.integers(1, 3))
-@examples(5)
-def test_mutations_are_candidates_a_few_choices_away(
-    space: SearchSpace, seed: int, changes: int
-) -> None:
+@given(st.integers(0, 2**32 - 1))
+@examples(4)
+def test_mutations_are_candidates_one_choice_away(space: SearchSpace, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    parents = np.array([space.encode(space.sample(rng)) for _ in range(30)])
+    parents = np.array([space.encode(space.sample(rng)) for _ in range(15)])
     before = parents.copy()
-    found = mutated(space.parameters, parents, changes, rng)
+    found = mutated(space.parameters, parents, rng)
     np.testing.assert_array_equal(parents, before)
     np.testing.assert_array_equal(space.checked(found), found)  # inactive where it has to be
-    for child in found[:5]:
+    for child in found[:3]:
         space.decode(child)
     was_and_is_active = (found != INACTIVE) & (parents != INACTIVE)
-    differ = ((found != parents) & was_and_is_active).sum(axis=1)
-    if changes == 1:
-        assert (differ == 1).all()
-    else:  # what a second change brings back is drawn anew
-        assert (differ > 1).any()
+    assert (((found != parents) & was_and_is_active).sum(axis=1) == 1).all()
 
 
 def test_a_parameter_without_a_choice_is_not_what_changes() -> None:
     space = ProductSpace("flat", {"one": ("a",), "two": (1, 2, 3), "three": (True,)})
     parents = np.zeros((50, 3), dtype=np.int64)
-    found = mutated(space.parameters, parents, 1, np.random.default_rng(0))
+    found = mutated(space.parameters, parents, np.random.default_rng(0))
     assert set(found[:, 1]) == {1, 2}
     assert not found[:, [0, 2]].any()
