@@ -21,6 +21,7 @@ SPACE = {
 }
 
 
+@pytest.mark.slow
 def test_the_error_of_a_small_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     benchmark = importlib.import_module("latency_table")
