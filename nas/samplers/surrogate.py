@@ -33,6 +33,9 @@ SPREAD_OF_LOG = {"weight": 1.5, "scale": 1.0, "length": 0.7, "noise": 1.5}
 
 JITTER = 1e-6
 
+AT_ONCE = 128
+"""Candidates that are predicted together: what they need fits into a processor's cache."""
+
 LEAST_VARIANCE = 1e-9
 """Of a prediction, as a share of the observations' variance: a deviation is never zero."""
 
@@ -173,16 +176,25 @@ class Settings:
         )
 
 
-def _nearness(a: np.ndarray, b: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """``exp`` of minus the weighted squared distances: [A, F], [B, F] -> [A, B].
+class _Nearness:
+    """``exp`` of minus the weighted squared distances to some points.
 
-    One product of matrices gives the exponents, all terms of ``-|a|^2 + 2ab - |b|^2`` together.
+    Args:
+        points: ``[B, F]``.
+        weights: ``[F]``.
     """
-    weighted = a * weights
-    left = [2 * weighted, -np.einsum("af,af->a", weighted, a)[:, None], np.ones((len(a), 1))]
-    right = [b, np.ones((len(b), 1)), -((b * b) @ weights)[:, None]]
-    exponents = np.concatenate(left, axis=1) @ np.concatenate(right, axis=1).T
-    return np.exp(exponents, out=exponents)
+
+    def __init__(self, points: np.ndarray, weights: np.ndarray) -> None:
+        self._weights = weights
+        self._doubled = (2 * weights * points).T
+        self._own = (points * points) @ weights
+
+    def __call__(self, others: np.ndarray) -> np.ndarray:
+        """``[A, B]`` for others ``[A, F]``."""
+        exponents = others @ self._doubled
+        exponents -= ((others * others) @ self._weights)[:, None]
+        exponents -= self._own
+        return np.exp(exponents, out=exponents)
 
 
 def _squares(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -209,14 +221,15 @@ class Surrogate:
         extra_noise: np.ndarray | None = None,
     ) -> None:
         self.inputs = inputs
-        self._costs = settings.costs
-        self._settings = settings.split(point)
         self.mean = float(values.mean())
         self.unit = float(values.std()) or 1.0
-        kernel = self._kernel(inputs, inputs)
-        noise = self._settings.noise + JITTER
+        weights, _, self._scales, lengths, noise = settings.split(point)
+        self._near = [_Nearness(inputs.bits, weights)]
+        if settings.costs:
+            self._near.append(_Nearness(inputs.costs, 0.5 / lengths**2))
+        kernel = self._kernel(inputs)
         extra = 0.0 if extra_noise is None else extra_noise / self.unit**2
-        kernel[np.diag_indices_from(kernel)] += noise + extra
+        kernel[np.diag_indices_from(kernel)] += noise + JITTER + extra
         factor = cholesky(kernel, lower=True, overwrite_a=True, check_finite=False)
         standard = (values - self.mean) / self.unit
         self._alpha = cho_solve((factor, True), standard, check_finite=False)
@@ -225,25 +238,29 @@ class Surrogate:
 
     def predict(self, inputs: Inputs) -> tuple[np.ndarray, np.ndarray]:
         """Means and standard deviations ``[N]``, without the noise of an evaluation."""
-        cross = self._kernel(inputs, self.inputs)  # [N, n]
-        mean = self.mean + self.unit * (cross @ self._alpha)
-        half = dtrmm(1.0, self._inverse, cross.T, lower=1, overwrite_b=1).T  # [N, n]
-        prior = self._settings.scales[: 2 if self._costs else 1].sum()
-        variance = np.maximum(prior - np.einsum("Nn,Nn->N", half, half), LEAST_VARIANCE)
-        return mean, self.unit * np.sqrt(variance)
+        count = len(inputs.bits)
+        mean, explained = np.empty(count), np.empty(count)
+        for start in range(0, count, AT_ONCE):
+            rows = slice(start, start + AT_ONCE)
+            cross = self._kernel(Inputs(inputs.bits[rows], inputs.costs[rows]))  # [rows, n]
+            mean[rows] = cross @ self._alpha
+            half = dtrmm(1.0, self._inverse, cross.T, lower=1, overwrite_b=1).T  # [rows, n]
+            explained[rows] = np.einsum("Nn,Nn->N", half, half)
+        prior = self._scales[: len(self._near)].sum()
+        variance = np.maximum(prior - explained, LEAST_VARIANCE)
+        return self.mean + self.unit * mean, self.unit * np.sqrt(variance)
 
     def predict_mean(self, inputs: Inputs) -> np.ndarray:
         """Means ``[N]`` alone, which cost much less."""
-        return self.mean + self.unit * (self._kernel(inputs, self.inputs) @ self._alpha)
+        return self.mean + self.unit * (self._kernel(inputs) @ self._alpha)
 
-    def _kernel(self, a: Inputs, b: Inputs) -> np.ndarray:
-        """``[A, B]``."""
-        weights, _, scales, lengths, _ = self._settings
-        kernel = _nearness(a.bits, b.bits, weights)
-        kernel *= scales[0]
-        if self._costs:
-            by_cost = _nearness(a.costs, b.costs, 0.5 / lengths**2)
-            by_cost *= scales[1]
+    def _kernel(self, others: Inputs) -> np.ndarray:
+        """Of others and the observations: ``[N, n]``."""
+        kernel = self._near[0](others.bits)
+        kernel *= self._scales[0]
+        for near, scale in zip(self._near[1:], self._scales[1:], strict=False):
+            by_cost = near(others.costs)
+            by_cost *= scale
             kernel += by_cost
         return kernel
 
@@ -274,7 +291,7 @@ def _negative_log_posterior(
     """Its value and gradient ``[t]``, up to a constant."""
     encoder, count = layout.encoder, layout.parameters
     weights, part, scales, lengths, noise = layout.split(point)
-    by_choice = scales[0] * _nearness(bits, bits, weights)
+    by_choice = scales[0] * _Nearness(bits, weights)(bits)
     by_cost = scales[1] * np.exp(-0.5 * np.tensordot(lengths**-2, squares, 1))
     if not layout.costs:
         by_cost = np.zeros_like(by_choice)
