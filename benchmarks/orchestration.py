@@ -23,7 +23,8 @@ from command_line import parser_of, write_json
 from tables import print_table
 
 BLOCK = 500
-"""Trials whose rate is one line: rates that fall from line to line are growth of a trial's cost."""
+"""Trials whose rate is one line: where the driver's CPU time a trial rises from line to line, a
+trial's cost grows. (Trials a second also tell what else the machine did.)"""
 
 PLAIN_TRIALS = 300
 FEWEST_TRIALS = 20
@@ -33,6 +34,7 @@ COLUMNS = {
     "trials": "trials",
     "trials_per_second": "trials/s",
     "ratio": "this project's / its",
+    "driver_cpu_ms": "driver's CPU ms/trial",
     "seconds_to_first": "s to the first",
     "driver_peak_mib": "driver's peak MiB",
 }
@@ -68,13 +70,16 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
                 "trials": len(run["ended_at_seconds"]),
                 "trials_per_second": found,
                 "ratio": rates[0] / found,
+                "driver_cpu_ms": 1e3 / rate(run["cpu_seconds"]),
                 "seconds_to_first": run["ended_at_seconds"][0],
                 "driver_peak_mib": run["driver_peak_mib"],
             }
             for run, found in zip(runs, rates, strict=True)
         ],
         "blocks": [
-            {"path": run["path"]} | row for run in runs for row in blocks(run["ended_at_seconds"])
+            {"path": run["path"]} | row
+            for run in runs
+            for row in blocks(run["ended_at_seconds"], run["cpu_seconds"])
         ],
     }
     print(", ".join(f"{key} {value}" for key, value in figures["machine"].items()))
@@ -92,15 +97,25 @@ def rate(ended_at_seconds: Sequence[float]) -> float:
     return (len(ended_at_seconds) - 1) / (ended_at_seconds[-1] - ended_at_seconds[0])
 
 
-def blocks(ended_at_seconds: Sequence[float]) -> list[dict[str, Any]]:
-    """The rates of blocks of trials, at least four (short of :data:`BLOCK` trials each, if so)."""
+def blocks(ended_at_seconds: Sequence[float], cpu_seconds: Sequence[float]) -> list[dict[str, Any]]:
+    """The rates of blocks of trials, at least four (short of :data:`BLOCK` trials each, if so).
+
+    Args:
+        ended_at_seconds: when each trial ended.
+        cpu_seconds: what the driver had spent by then.
+    """
     size = min(BLOCK, len(ended_at_seconds) // 4)
+    ranges = [
+        slice(max(0, start - 1), start + size)
+        for start in range(0, len(ended_at_seconds) - size + 1, size)
+    ]
     return [
         {
-            "trials": f"{start + 1}-{start + size}",
-            "trials_per_second": rate(ended_at_seconds[max(0, start - 1) : start + size]),
+            "trials": f"{number * size + 1}-{(number + 1) * size}",
+            "trials_per_second": rate(ended_at_seconds[within]),
+            "driver_cpu_ms": 1e3 / rate(cpu_seconds[within]),
         }
-        for start in range(0, len(ended_at_seconds) - size + 1, size)
+        for number, within in enumerate(ranges)
     ]
 
 

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import optuna
 from machine import machine
 from ray import tune
@@ -66,16 +67,23 @@ def this_project(trials: int) -> dict[str, Any]:
         concurrency = trials_at_once(config.resources)
         ledger = Ledger.create(config, RunFolder.create(Path(runs), config))
         search = Search(config, ledger, TASK, concurrency=concurrency, latencies=None)
+        cpu_seconds: dict[int, float] = {}  # by trials trained
+
+        def changed() -> None:
+            display.update()
+            cpu_seconds.setdefault(search.proposals.trained, time.process_time())
+
         with ProgressDisplay(Console(stderr=True), search.status) as display:
             run_search(
                 search,
                 proxy_assignment(config, TASK),
                 config.resources,
                 concurrency=concurrency,
-                on_change=display.update,
+                on_change=changed,
                 trainable=NoOp,
             )
-        return _figures("this project", started, concurrency, ledger.study("search"))
+        study = ledger.study("search")
+        return _figures("this project", started, concurrency, study, cpu_seconds)
 
 
 def plain_tune_with_sqlite(trials: int) -> dict[str, Any]:
@@ -96,6 +104,7 @@ def _plain_tune(path: str, trials: int, storage: optuna.storages.BaseStorage) ->
     started = time.time()
     with tempfile.TemporaryDirectory() as folder, connected(config.ray):
         concurrency = trials_at_once(config.resources)
+        shown = _Shown(path, trials)
         tune.Tuner(
             tune.with_parameters(FlatNoOp, assignment=proxy_assignment(config, TASK)),
             tune_config=tune.TuneConfig(
@@ -115,12 +124,12 @@ def _plain_tune(path: str, trials: int, storage: optuna.storages.BaseStorage) ->
                 name="plain",
                 storage_path=folder,
                 verbose=0,
-                callbacks=[_Shown(path, trials)],
+                callbacks=[shown],
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             ),
         ).fit()
         study = optuna.load_study(study_name="plain", storage=storage)
-        return _figures(path, started, concurrency, study)
+        return _figures(path, started, concurrency, study, shown.cpu_seconds)
 
 
 def _suggest(space: SearchSpace, trial: Any) -> None:
@@ -136,26 +145,36 @@ class _Shown(tune.Callback):
 
     def __init__(self, path: str, trials: int) -> None:
         self.path, self.trials, self.done, self.next_show = path, trials, 0, 0.0
+        self.cpu_seconds: dict[int, float] = {}
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self.done += 1
+        self.cpu_seconds[self.done] = time.process_time()
         if time.monotonic() >= self.next_show:
             self.next_show = time.monotonic() + SHOW_EVERY_SECONDS
             print(f"{self.path}: trials {self.done}/{self.trials}", file=sys.stderr)
 
 
-def _figures(path: str, started: float, concurrency: int, study: optuna.Study) -> dict[str, Any]:
+def _figures(
+    path: str,
+    started: float,
+    concurrency: int,
+    study: optuna.Study,
+    cpu_seconds: Mapping[int, float],
+) -> dict[str, Any]:
     """What the study says of when its trials ended, and what the system says of this process."""
     ended = sorted(
         trial.datetime_complete.timestamp()
         for trial in study.get_trials(deepcopy=False)
         if trial.state == optuna.trial.TrialState.COMPLETE and trial.datetime_complete
     )
+    counts = range(1, len(ended) + 1)
     unit = 2**20 if sys.platform == "darwin" else 2**10
     return {
         "path": path,
         "concurrency": concurrency,
         "ended_at_seconds": [end - started for end in ended],
+        "cpu_seconds": np.interp(counts, [*cpu_seconds], [*cpu_seconds.values()]).tolist(),
         "driver_peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit,
         "machine": machine(),
     }

@@ -91,7 +91,8 @@ class Proposals:
 
     def costs(self, architecture: Architecture) -> dict[str, float]:
         """What an architecture costs on the task, before anything is built."""
-        return self.static_costs.of(architecture)
+        limited = self.config.limits.peak_memory_mb is not None
+        return self.static_costs.of(architecture, with_memory=limited)
 
     @property
     def unfinished(self) -> list[Proposal]:

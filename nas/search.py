@@ -226,8 +226,6 @@ class Search:
         """What a training found, with the exact costs and the measured latency."""
         costs = self.proposals.costs(architecture)
         costs.pop(PREDICTED_LATENCY, None)  # the measured one is known
-        if self.config.limits.peak_memory_mb is None:
-            del costs["peak_memory_mb"]  # the batch that it is for may change when resuming
         latency = self._latency(architecture)
         if latency is None:
             return found | costs

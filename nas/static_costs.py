@@ -55,17 +55,24 @@ class StaticCosts:
         self._population = PopulationCosts(space, task)
         self._latencies = prediction.of_space(space) if prediction else None
 
-    def of(self, architecture: Architecture) -> dict[str, float]:
+    def of(self, architecture: Architecture, *, with_memory: bool = True) -> dict[str, float]:
         """The costs of one architecture by name.
+
+        Args:
+            architecture: of the space.
+            with_memory: False leaves out peak memory, for which a primitive of the user's own has
+                to run a training step here.
 
         Raises:
             ValueError: it cannot take the task's images, holds a primitive without cost rule, or a
                 part that the latency table does not have.
         """
         costs = network_costs(architecture, self.task)
-        image_bytes = peak_memory_bytes(architecture, self.task)
-        memory = _megabytes(self.batch_size * image_bytes, costs.params)
-        found = {**costs.metrics(), "peak_memory_mb": float(memory)}
+        found = costs.metrics()
+        if with_memory:
+            image_bytes = peak_memory_bytes(architecture, self.task)
+            memory = _megabytes(self.batch_size * image_bytes, costs.params)
+            found["peak_memory_mb"] = float(memory)
         if self.prediction is not None:
             predicted_ms = self.prediction.latency_ms(architecture)
             found[PREDICTED_LATENCY] = float(self.prediction.least_ms(predicted_ms))

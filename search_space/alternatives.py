@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any, NamedTuple
 
+import numpy as np
 from pydantic import ValidationError
 
 from search_space.reading import explain
@@ -25,6 +26,21 @@ class Parameter(NamedTuple):
     name: str
     choices: tuple[Choice, ...]
     conditions: Conditions
+
+
+def condition_tables(parameters: Sequence[Parameter]) -> list[list[tuple[int, np.ndarray]]]:
+    """Each parameter's conditions for many vectors at once: ``table[vectors[:, index]]`` says.
+
+    A table is bool ``[choices + 1]``; the last is False and stands for -1, an inactive parameter.
+    """
+    tables: list[list[tuple[int, np.ndarray]]] = []
+    for parameter in parameters:
+        tables.append([])
+        for earlier, allowed in parameter.conditions:
+            holds = np.zeros(len(parameters[earlier].choices) + 1, dtype=bool)
+            holds[list(allowed)] = True
+            tables[-1].append((earlier, holds))
+    return tables
 
 
 class ParameterList:

@@ -171,13 +171,16 @@ def test_no_gpu_is_one_clear_error(script: str, tmp_path: Path) -> None:
 def test_growth_shows_in_the_blocks_of_orchestration() -> None:
     orchestration = importlib.import_module("orchestration")
     steady = [3 + 0.1 * number for number in range(1000)]
-    assert orchestration.rate(steady) == pytest.approx(10)
-    assert [row["trials_per_second"] for row in orchestration.blocks(steady)] == pytest.approx(
-        [10.0] * 4
-    )
     slower = [*steady[:500], *(steady[499] + 0.2 * number for number in range(1, 501))]
-    found = {row["trials"]: row["trials_per_second"] for row in orchestration.blocks(slower)}
-    assert found == pytest.approx({"1-250": 10, "251-500": 10, "501-750": 5, "751-1000": 5})
+    assert orchestration.rate(steady) == pytest.approx(10)
+    for ended, cpu, rates, costs in (
+        (steady, slower, [10] * 4, [100, 100, 200, 200]),
+        (slower, steady, [10, 10, 5, 5], [100] * 4),
+    ):
+        rows = orchestration.blocks(ended, cpu)
+        assert [row["trials"] for row in rows] == ["1-250", "251-500", "501-750", "751-1000"]
+        assert [row["trials_per_second"] for row in rows] == pytest.approx(rates)
+        assert [row["driver_cpu_ms"] for row in rows] == pytest.approx(costs)
 
 
 @pytest.mark.ray

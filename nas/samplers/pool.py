@@ -12,7 +12,7 @@ import numpy as np
 
 from nas.samplers.architecture_sampler import ENUMERABLE
 from nas.samplers.choice_space import ChoiceSpace, KnownCosts
-from search_space.alternatives import Parameter
+from search_space.alternatives import Parameter, condition_tables
 from search_space.space import INACTIVE
 
 RESERVOIR = 2000
@@ -110,24 +110,14 @@ def mutated(
     step = 1 + (rng.random(len(vectors)) * (choices[column] - 1)).astype(np.int64)
     rows = np.arange(len(vectors))
     vectors[rows, column] = (vectors[rows, column] + step) % choices[column]
-    for index, parameter in enumerate(parameters):
-        if not parameter.conditions:
+    for index, conditions in enumerate(condition_tables(parameters)):
+        if not conditions:
             continue
         active = np.ones(len(vectors), dtype=bool)
-        for earlier, allowed in _conditions(parameter, choices):
-            active &= allowed[vectors[:, earlier]]
+        for earlier, holds in conditions:
+            active &= holds[vectors[:, earlier]]
         drawn = rng.integers(choices[index], size=len(vectors))
         fresh = active & (vectors[:, index] == INACTIVE)
         vectors[:, index] = np.where(active, vectors[:, index], INACTIVE)
         vectors[fresh, index] = drawn[fresh]
     return vectors
-
-
-def _conditions(parameter: Parameter, choices: np.ndarray) -> list[tuple[int, np.ndarray]]:
-    """Earlier parameters, each with a table by choice of whether it holds (last: if inactive)."""
-    tables = []
-    for earlier, allowed in parameter.conditions:
-        table = np.zeros(choices[earlier] + 1, dtype=bool)
-        table[list(allowed)] = True
-        tables.append((earlier, table))
-    return tables
