@@ -124,12 +124,10 @@ class PopulationRows(ABC):
             largest = largest * values + values - 1
         _, at, inverse = np.unique(codes, return_index=True, return_inverse=True)
         known = self._known.setdefault(name, {})
-        contents = vectors[np.ix_(at, parameters)]
-        if maps is not None:
-            contents = np.column_stack([contents, maps[at]])
         rows = []
-        for row, content in zip(at.tolist(), contents.tolist(), strict=True):
-            key = tuple(content)
+        for row in at.tolist():
+            content = vectors[row, parameters].tolist()
+            key = tuple(content) if maps is None else (*content, int(maps[row]))
             if key not in known:
                 known[key] = work_out(vectors[row].tolist())
             rows.append(known[key])
