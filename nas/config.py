@@ -181,10 +181,13 @@ class SearchConfig(Value):
         """The space that ``space`` describes."""
         return SearchSpace.from_mapping(self.space, f"search space of {self.name!r}")
 
-    def static_costs(self, task: Task) -> StaticCosts:
+    def static_costs(self, task: Task, *, with_memory: bool = False) -> StaticCosts:
         """What an architecture of the space costs on ``task``, as the limits have it.
 
-        Peak memory is that of a step of the full training (``retrain``), whatever the proxy's.
+        Args:
+            task: what the architectures are for.
+            with_memory: False leaves out peak memory where it is not limited. It is that of a step
+                of the full training (``retrain``), whatever the proxy's.
 
         Raises:
             DescriptionError: the latency table is none, or not for this search.
@@ -199,7 +202,9 @@ class SearchConfig(Value):
                 task,
                 measured_here=self.ray.address is None,
             )
-        return StaticCosts(space, task, self.retrain.batch_size, prediction)
+        counts_memory = with_memory or self.limits.peak_memory_mb is not None
+        batch_size = self.retrain.batch_size if counts_memory else None
+        return StaticCosts(space, task, batch_size, prediction)
 
 
 def recipe_id(recipe: Recipe, fidelity: Fidelity = FULL) -> str:

@@ -13,7 +13,9 @@ from search_space.values import Value
 
 EXAMPLES_KEPT = 5
 
-STATIC_COSTS = ("params", "macs", "activations", "peak_memory_mb")
+PEAK_MEMORY = "peak_memory_mb"
+
+STATIC_COSTS = ("params", "macs", "activations", PEAK_MEMORY)
 """Limited costs that follow from an architecture and its task, before anything is built."""
 
 PREDICTED_LATENCY = "predicted_latency_ms"

@@ -101,7 +101,7 @@ def space_costs(config: SearchConfig, task: Task) -> SpaceCosts:
         DescriptionError: the latency table is not for this search.
         ValueError: an architecture cannot take the task's images.
     """
-    costs = config.static_costs(task)
+    costs = config.static_costs(task, with_memory=True)
     vectors = _vectors(costs.space, np.random.default_rng([config.seed, DRAW_STREAM]))
     columns = costs.columns(vectors)
     limits = config.limits.static(costs.names)

@@ -91,8 +91,7 @@ class Proposals:
 
     def costs(self, architecture: Architecture) -> dict[str, float]:
         """What an architecture costs on the task, before anything is built."""
-        limited = self.config.limits.peak_memory_mb is not None
-        return self.static_costs.of(architecture, with_memory=limited)
+        return self.static_costs.of(architecture)
 
     @property
     def unfinished(self) -> list[Proposal]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from nas.constraints import PREDICTED_LATENCY, STATIC_COSTS
+from nas.constraints import PEAK_MEMORY, PREDICTED_LATENCY, STATIC_COSTS
 from search_space.architecture import Architecture, Task
 from search_space.cost import network_costs, peak_memory_bytes
 from search_space.cost.latency_table import Prediction
@@ -21,19 +21,20 @@ BYTES_PER_PARAMETER = 3 * FLOAT_BYTES
 
 
 class StaticCosts:
-    """Parameters, MACs, activations and peak memory of a space's architectures on a task.
+    """Parameters, MACs, activations and, if asked for, peak memory of a space's architectures.
 
     ``peak_memory_mb`` estimates the peak of a float32 training step with ``batch_size`` images, in
     megabytes (10^6 bytes): what each image keeps and needs
     (:func:`search_space.cost.peak_memory_bytes`), and weights, gradients and momentum. Reduced
-    precision takes less. The others are per image, in evaluation mode. With a latency table there
+    precision takes less. A primitive of the user's own without a rule for it has to run such a
+    step here. The others are per image, in evaluation mode. With a latency table there
     is ``predicted_latency_ms`` too: what the table predicts less its margin, so what an
     architecture takes at least.
 
     Args:
         space: the search space.
         task: what the architectures are for.
-        batch_size: images of the training step whose memory counts.
+        batch_size: images of the training step whose memory counts; None leaves it out.
         prediction: of latency, by a table.
 
     Attributes:
@@ -44,24 +45,21 @@ class StaticCosts:
         self,
         space: SearchSpace,
         task: Task,
-        batch_size: int,
+        batch_size: int | None,
         prediction: Prediction | None = None,
     ) -> None:
         self.space = space
         self.task = task
         self.batch_size = batch_size
         self.prediction = prediction
-        self.names = STATIC_COSTS if prediction is None else (*STATIC_COSTS, PREDICTED_LATENCY)
-        self._population = PopulationCosts(space, task)
+        left_out = PEAK_MEMORY if batch_size is None else None
+        static = tuple(name for name in STATIC_COSTS if name != left_out)
+        self.names = static if prediction is None else (*static, PREDICTED_LATENCY)
+        self._population = PopulationCosts(space, task, with_memory=batch_size is not None)
         self._latencies = prediction.of_space(space) if prediction else None
 
-    def of(self, architecture: Architecture, *, with_memory: bool = True) -> dict[str, float]:
+    def of(self, architecture: Architecture) -> dict[str, float]:
         """The costs of one architecture by name.
-
-        Args:
-            architecture: of the space.
-            with_memory: False leaves out peak memory, for which a primitive of the user's own has
-                to run a training step here.
 
         Raises:
             ValueError: it cannot take the task's images, holds a primitive without cost rule, or a
@@ -69,10 +67,9 @@ class StaticCosts:
         """
         costs = network_costs(architecture, self.task)
         found = costs.metrics()
-        if with_memory:
+        if self.batch_size is not None:
             image_bytes = peak_memory_bytes(architecture, self.task)
-            memory = _megabytes(self.batch_size * image_bytes, costs.params)
-            found["peak_memory_mb"] = float(memory)
+            found[PEAK_MEMORY] = float(_megabytes(self.batch_size * image_bytes, costs.params))
         if self.prediction is not None:
             predicted_ms = self.prediction.latency_ms(architecture)
             found[PREDICTED_LATENCY] = float(self.prediction.least_ms(predicted_ms))
@@ -89,12 +86,13 @@ class StaticCosts:
         """
         vectors = np.asarray(vectors)
         found = self._population(vectors)
-        memory = _megabytes(self.batch_size * found.peak_memory_bytes, found.params)
-        columns = [found.params, found.macs, found.activations, memory]
+        columns = [found.params, found.macs, found.activations]
+        if self.batch_size is not None and found.peak_memory_bytes is not None:
+            columns.append(_megabytes(self.batch_size * found.peak_memory_bytes, found.params))
         if self.prediction is not None and self._latencies is not None:
             columns.append(self.prediction.least_ms(self._latencies(vectors)))
         return np.stack(columns, axis=1, dtype=float)
 
 
-def _megabytes(images_bytes: int | np.ndarray, params: int | np.ndarray) -> float | np.ndarray:
-    return (images_bytes + BYTES_PER_PARAMETER * params) / BYTES_PER_MB
+def _megabytes(images_bytes: int | np.ndarray, params: int | np.ndarray) -> np.ndarray:
+    return np.asarray((images_bytes + BYTES_PER_PARAMETER * params) / BYTES_PER_MB)

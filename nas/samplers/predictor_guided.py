@@ -13,10 +13,11 @@ Gardner et al. 2014, "Bayesian Optimization with Inequality Constraints" for mea
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from nas.samplers.architecture_sampler import ArchitectureSampler, label_of
 from nas.samplers.beliefs import Learner
@@ -94,7 +95,14 @@ class PredictorGuidedSampler(ArchitectureSampler):
         self._number_by_candidate: dict[Candidate, int | slice] = {}
 
     def propose(self, results: Results, rng: np.random.Generator) -> Candidate:
-        """See :meth:`ArchitectureSampler.propose`."""
+        """See :meth:`ArchitectureSampler.propose`.
+
+        The matrices are small: one thread computes them, beside trainings that use all cores.
+        """
+        with _linear_algebra().limit(limits=1):
+            return self._propose(results, rng)
+
+    def _propose(self, results: Results, rng: np.random.Generator) -> Candidate:
         if not results.proposed and len(self.fitting.vectors):
             self._note_rejections()
         if len(results.proposed) + len(self.earlier) < self.initial_trials or len(results.told) < 2:
@@ -256,3 +264,9 @@ class PredictorGuidedSampler(ArchitectureSampler):
             costs = dict(zip(self.costs.names, self.listed.costs[row].tolist(), strict=True))
             over = {n: costs[n] for n, limit in self.limits.items() if costs[n] > limit}
             self.rejections.add(label_of(self.space.decode(self.listed.vectors[row])), over)
+
+
+@cache
+def _linear_algebra() -> ThreadpoolController:
+    """The libraries of linear algebra that are loaded."""
+    return ThreadpoolController().select(user_api="blas")

@@ -41,7 +41,7 @@ class PopulationColumns(NamedTuple):
     params: np.ndarray
     macs: np.ndarray
     activations: np.ndarray
-    peak_memory_bytes: np.ndarray
+    peak_memory_bytes: np.ndarray | None  # None where it was not asked for
 
 
 class PopulationRows(ABC):
@@ -186,7 +186,18 @@ class PopulationRows(ABC):
 
 
 class PopulationCosts(PopulationRows):
-    """Costs of the architectures of a space on a task, many at a time."""
+    """Costs of the architectures of a space on a task, many at a time.
+
+    Args:
+        space: whose architectures these are.
+        task: what they are for.
+        with_memory: False leaves out peak memory, for which a primitive of the user's own has to
+            run a training step.
+    """
+
+    def __init__(self, space: SearchSpace, task: Task, *, with_memory: bool = True) -> None:
+        super().__init__(space, task)
+        self.with_memory = with_memory
 
     def __call__(self, vectors: np.ndarray) -> PopulationColumns:
         """The costs of ``vectors``, integers ``[N, P]``, each row as ``space.encode`` gives it.
@@ -197,23 +208,30 @@ class PopulationCosts(PopulationRows):
         """
         vectors = self.space.checked(vectors)
         if not len(vectors):
-            return PopulationColumns(*np.zeros((4, 0), dtype=np.int64))
+            nothing = np.zeros(0, dtype=np.int64)
+            peak = nothing if self.with_memory else None
+            return PopulationColumns(nothing, nothing, nothing, peak)
         groups = self.rows(vectors)
         counts = sum(row[:, :3] for group in groups for row in group)
         assert isinstance(counts, np.ndarray)
-        kept = np.full(len(counts), FLOAT_BYTES * prod(self.task.input_shape))
+        params, macs, activations = counts.T
+        peak = self._peak(groups) if self.with_memory else None
+        return PopulationColumns(params, macs, activations, peak)
+
+    def _peak(self, groups: list[list[np.ndarray]]) -> np.ndarray:
+        kept = np.full(len(groups[0][0]), FLOAT_BYTES * prod(self.task.input_shape))
         peak = kept
         for group in groups:
             kept = kept + sum(row[:, 3] for row in group)
             transient = np.max([row[:, 4] for row in group], axis=0)
             peak = np.maximum(peak, kept + transient)
-        params, macs, activations = counts.T
-        return PopulationColumns(params, macs, activations, peak)
+        return peak
 
     def stem_row(self, stem: StemPlan) -> Row:
-        """(params, macs, activations, saved, transient); likewise of the others."""
+        """(params, macs, activations) and, with memory, (saved, transient); so the others too."""
         seen = (stem.in_channels, stem.input_hw)
-        return (*stem.stem.counts(*seen), *stem.stem.training_bytes(*seen))
+        kept = stem.stem.training_bytes(*seen) if self.with_memory else ()
+        return (*stem.stem.counts(*seen), *kept)
 
     def blocks_row(self, blocks: Sequence[BlockPlan]) -> Row:
         """See :meth:`stem_row`."""
@@ -221,12 +239,14 @@ class PopulationCosts(PopulationRows):
         for block in blocks:
             form = BLOCK_FORMS[block.family]
             counts += form.counts(block)
-            kept = kept.then(form.training_bytes(block))
-        return (*counts, *kept)
+            if self.with_memory:
+                kept = kept.then(form.training_bytes(block))
+        return (*counts, *kept) if self.with_memory else (*counts,)
 
     def ending_row(self, ending: Ending) -> Row:
         """See :meth:`stem_row`."""
-        return (*sum(ending_counts(ending), NOTHING), *ending_bytes(ending))
+        kept = ending_bytes(ending) if self.with_memory else ()
+        return (*sum(ending_counts(ending), NOTHING), *kept)
 
 
 def _given(parameter: int | None) -> tuple[int, ...]:

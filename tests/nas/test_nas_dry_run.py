@@ -35,7 +35,7 @@ DIGITS = Path(__file__).parents[2] / "configs" / "spaces" / "digits.yaml"
 def test_a_small_space_is_costed_whole(config_of: ConfigOf, task: Task) -> None:
     config = config_of(limits={"params": 2000, "macs": "60k"})
     found = space_costs(config, task)
-    costs = config.static_costs(task)
+    costs = config.static_costs(task, with_memory=True)
     rows = [costs.of(each) for each in costs.space.architectures()]
     assert (found.size, found.looked_at, found.whole_space) == (384, 384, True)
     for name, each in found.ranges.items():

@@ -15,6 +15,8 @@ from nas.proposals import Proposals
 from nas.static_costs import StaticCosts
 from search_space.architecture import Task
 from search_space.cost import network_costs, peak_memory_bytes
+from search_space.primitives.convolution import Convolution
+from search_space.primitives.local_attention import LocalAttention
 from search_space.reading import DescriptionError
 from search_space.space import SearchSpace
 
@@ -43,7 +45,7 @@ def test_peak_memory_is_a_limit_like_the_others(
     """Of the full recipe's batch: the proxy's does not matter."""
     recipe = {"epochs": 2, "batch_size": 16, "learning_rate": 0.1}
     config = config_of(retrain=recipe | {"batch_size": 128}, sampler={"name": "random"})
-    costs = config.static_costs(task)
+    costs = config.static_costs(task, with_memory=True)
     memory = [costs.of(each)["peak_memory_mb"] for each in costs.space.architectures()]
     limit = float(np.median(memory))
     config = config.replace(limits=Limits(peak_memory_mb=limit))
@@ -55,6 +57,27 @@ def test_peak_memory_is_a_limit_like_the_others(
     assert rejected["smallest"] > limit
     proxy = StaticCosts(costs.space, task, config.proxy.batch_size)
     assert max(proxy.of(each)["peak_memory_mb"] for each in costs.space.architectures()) < limit
+
+
+def test_without_a_limit_no_primitive_is_asked_for_its_memory(
+    config_of: Callable[..., SearchConfig], task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of the user's own would have to run a training step, in the driver."""
+
+    def run(*arguments: object) -> None:
+        raise AssertionError("a training step ran")
+
+    for primitive in (Convolution, LocalAttention):
+        monkeypatch.setattr(primitive, "training_bytes", run)
+    costs = config_of().static_costs(task)
+    architectures = list(costs.space.architectures())
+    assert costs.names == ("params", "macs", "activations")
+    columns = costs.columns([costs.space.encode(each) for each in architectures])
+    assert columns.tolist() == [list(costs.of(each).values()) for each in architectures]
+    assert costs.columns(np.empty((0, len(costs.space.parameters)), int)).shape == (0, 3)
+    limited = config_of(limits={"peak_memory_mb": 1}).static_costs(task)
+    with pytest.raises(AssertionError, match="a training step ran"):
+        limited.of(architectures[0])
 
 
 def test_a_limit_needs_its_cost(task: Task, small_space: SearchSpace) -> None:
