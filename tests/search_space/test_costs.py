@@ -67,7 +67,7 @@ def test_closed_forms_of_the_zoo_are_what_is_traced(name: str) -> None:
     assert_parts_are_traced(ZOO[name].at_width(1.0), ZOO[name].task)
 
 
-@pytest.mark.parametrize("number", [100, pytest.param(500, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("number", [25, pytest.param(500, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("path", SPACE_FILES, ids=lambda path: path.stem)
 def test_closed_forms_of_random_architectures_are_what_is_traced(path, number: int) -> None:
     """So many of every shipped space on images of 32 x 32, and a few on 64 x 36."""
