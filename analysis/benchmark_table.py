@@ -45,12 +45,12 @@ def benchmark_table(
         show_edge=False,
         pad_edge=False,
         padding=(0, 1, 0, 0),
-        title=title,
+        title=Text(title, style="table.title"),  # as it stands: names may hold brackets
         title_justify="left",
     )
     table.add_column("sampler", no_wrap=True)
     for heading in (*headings, *more_headings):
-        table.add_column(heading, justify="right", no_wrap=True)
+        table.add_column(Text(heading), justify="right", no_wrap=True)
     columns = zip(*([mean for mean, _ in row.figures] for row in rows), strict=True)
     known = [[mean for mean in means if isfinite(mean)] for means in columns]
     bests = [(max if best_is_most else min)(means, default=None) for means in known]
@@ -63,7 +63,7 @@ def benchmark_table(
                 Text(_figure(*figure, decimals), style="bold" if figure[0] == best else "")
                 for figure, best in zip(row.figures, bests, strict=True)
             ),
-            *row.more,
+            *map(Text, row.more),
         )
     return table
 

@@ -17,6 +17,8 @@ from nas.quantities import format_quantity
 
 KNEE_MARK = "*"
 NOTHING = "-"
+WITH_A_COLUMN_IF_ASKED = {"activations": "activations", "peak_memory_mb": "memory\nMB"}
+"""Headings of costs that are seldom looked at."""
 
 
 def front_table(
@@ -31,7 +33,7 @@ def front_table(
         members: a front.
         knee: the member to mark, see :func:`analysis.front.knee`.
         objectives_xy: the cost and the worth that the front trades, for the title; a cost that has
-            no column of its own otherwise (activations) gets one.
+            no column of its own otherwise (activations, peak memory) gets one.
     """
     members = list(members)
     table = Table(
@@ -48,8 +50,8 @@ def front_table(
     if knee is not None:
         table.caption = f"{KNEE_MARK} the knee"
     costs = {"params": "params", "macs": "MACs"}
-    if objectives_xy is not None and objectives_xy[0] == "activations":
-        costs["activations"] = "activations"
+    if objectives_xy is not None and objectives_xy[0] in WITH_A_COLUMN_IF_ASKED:
+        costs[objectives_xy[0]] = WITH_A_COLUMN_IF_ASKED[objectives_xy[0]]
     if any("latency_ms" in member.metrics for member in members):
         costs["latency_ms"] = "latency\nms"
 

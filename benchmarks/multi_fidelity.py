@@ -35,11 +35,13 @@ from nas.search import Search
 from nas.settings import SamplerSettings, SchedulerSettings, SearchSettings
 
 SEARCH = Path(__file__).parents[1] / "configs" / "searches" / "digits.yaml"
-SMALLER = ("data.train_images=300", "data.validation_images=500", "proxy.evaluate_every_epochs=1")
-EPOCHS = 18
+LONGER = ("data.train_images=200", "proxy.batch_size=32", "proxy.learning_rate=0.05")
+"""More and smaller steps than the search's own proxy: what is seen at a rung must say something."""
+
+EPOCHS = 54
 TRIALS = 40
 ASHA_TRIALS = 60
-ASHA = SchedulerSettings(name="asha", min_epochs=3, reduction_factor=3)
+ASHA = SchedulerSettings(name="asha", min_epochs=6, reduction_factor=3)
 
 WORST = (0.9, 40_000.0)
 """The reference point: chance with ten classes, and about the largest network of the space."""
@@ -54,7 +56,8 @@ def main() -> None:
         parser.error(f"--seeds must be at least 1, got {options.seeds}")
     epochs, trials, asha_trials = (4, 9, 12) if options.quick else (EPOCHS, TRIALS, ASHA_TRIALS)
     asha = ASHA.replace(min_epochs=1) if options.quick else ASHA
-    whole = load_config(SEARCH, [*SMALLER, f"proxy.epochs={epochs}"])
+    points = [f"proxy.epochs={epochs}", f"proxy.evaluate_every_epochs={asha.min_epochs}"]
+    whole = load_config(SEARCH, [*LONGER, *points])
     ways = {
         "none": (SchedulerSettings(), trials),
         "asha": (asha, asha_trials),

@@ -44,14 +44,16 @@ def search(
     runs: Runs = RUNS,
 ) -> None:
     """Search, then print the Pareto front and write it as PNG and HTML."""
+    from nas.user_errors import CommandError  # noqa: PLC0415
+
     if as_json and not dry_run:
-        raise typer.BadParameter("goes with --dry-run only", param_hint="--json")
+        raise CommandError("--json goes with --dry-run only")
     if dry_run:
         if resume or again:
-            raise typer.BadParameter("excludes --resume and --again", param_hint="--dry-run")
+            raise CommandError("--dry-run excludes --resume and --again")
         from nas.commands.dry_run import show_dry_run  # noqa: PLC0415
 
-        show_dry_run(_console(), config, overrides or [], as_json=as_json)
+        show_dry_run(_console(), config, overrides or [], runs, as_json=as_json)
         return
     from nas.commands.search import run_search_command  # noqa: PLC0415
 

@@ -18,6 +18,7 @@ from nas.latency_metering import LatencyMetering
 from nas.latency_table import load_prediction
 from nas.settings import (
     ACCURACIES,
+    DataWithValidation,
     Objectives,
     RaySettings,
     ResourceSettings,
@@ -30,7 +31,7 @@ from search_space.architecture import Task
 from search_space.families import FAMILIES, check_zero_init
 from search_space.space import SearchSpace
 from search_space.values import Value
-from trainers import DataConfig, Recipe
+from trainers import Recipe
 
 RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 LATEST = "latest"
@@ -40,9 +41,9 @@ class SearchConfig(Value):
     """Everything that decides a search."""
 
     name: str  # of the run's folder
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**63)
     space: dict[str, Any]  # the search space's own file, inlined
-    data: DataConfig
+    data: DataWithValidation
     objectives: Objectives = ("val_accuracy", "params")
     metric: Metric = "accuracy"  # which accuracy val_accuracy is
     limits: Limits = Limits()

@@ -13,6 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel
 
 from nas.config import SearchConfig
+from nas.settings import SamplerSettings
 from search_space.reading import DescriptionError, read_yaml, validate
 from search_space.space import SearchSpace
 from search_space.values import Value
@@ -25,7 +26,8 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> SearchConfig:
     """Read a search's file, apply ``section.key=value`` overrides, and check all of it.
 
     ``space``, ``proxy`` and ``retrain`` may each be a path to a file of their own, relative to the
-    file that names it (or, in an override, to the working folder).
+    file that names it (or, in an override, to the working folder). An override that names another
+    sampler drops the file's ``sampler.options``, which are those of one sampler.
 
     Raises:
         DescriptionError: with every problem found, each with its key.
@@ -66,6 +68,7 @@ def read_config(
                     source[section] = read_yaml(file)
                 except DescriptionError as error:
                     unread[section] = [f"{section}: {file}: {line}" for line in error.problems]
+    _drop_options_of_another_sampler(data, changes)
     try:
         merged = OmegaConf.to_container(OmegaConf.merge(data, changes), resolve=True)
     except OmegaConfBaseException as error:
@@ -88,6 +91,15 @@ def read_config(
     if problems:
         raise DescriptionError(str(path), problems)
     return config
+
+
+def _drop_options_of_another_sampler(data: dict[str, Any], changes: dict[str, Any]) -> None:
+    before, now = data.get("sampler"), changes.get("sampler")
+    if not isinstance(before, dict) or not isinstance(now, dict):
+        return
+    name = before.get("name", SamplerSettings().name)
+    if now.get("name", name) != name:
+        before.pop("options", None)
 
 
 def _with_absolute_data_path(config: Config) -> Config:

@@ -7,6 +7,8 @@ import numpy as np
 from nas.config import SearchConfig
 from nas.evaluate import task_of
 from nas.fidelity import FULL, Fidelity
+from nas.image_fit import check_images
+from nas.latency_table import hardware_of
 from nas.ray.trainable import Assignment
 from nas.samplers import RandomSampler, build_sampler
 from nas.static_costs import StaticCosts
@@ -57,11 +59,14 @@ def check_search(config: SearchConfig, task: Task) -> None:
     """See before anything is started that the space has what the search needs.
 
     Raises:
-        DescriptionError: no such sampler, or an option that it does not take; networks that
-            cannot be made at the proxy's fidelity.
+        DescriptionError: no such sampler, or an option that it does not take; no such device to
+            measure latency on, where that is this machine's; networks that cannot take the task's
+            images, or be made at the proxy's fidelity.
         NothingFits: no architecture fits the static limits.
-        ValueError: a stem that cannot take the task's images.
     """
+    check_images(config.search_space(), task, seed=config.seed)
+    if config.uses_latency and config.ray.address is None:
+        hardware_of(config.latency)
     costs = config.static_costs(task)
     limits = config.limits.static(costs.names)
     build_sampler(

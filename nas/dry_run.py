@@ -13,7 +13,9 @@ import torch
 from nas.config import SearchConfig
 from nas.constraints import NothingFits
 from nas.evaluate import EvaluationResult, cached_splits, evaluate
+from nas.image_fit import check_images
 from nas.quantities import format_quantity
+from nas.trial_slots import Machine, no_slot, trial_slots
 from search_space.architecture import Architecture, Task
 from search_space.space import SearchSpace
 from trainers import ImageSplits, Split
@@ -98,9 +100,10 @@ def space_costs(config: SearchConfig, task: Task) -> SpaceCosts:
     """The costs of all architectures of a small space, or of a random sample.
 
     Raises:
-        DescriptionError: the latency table is not for this search.
-        ValueError: an architecture cannot take the task's images.
+        DescriptionError: the latency table is not for this search, or an architecture cannot take
+            the task's images.
     """
+    check_images(config.search_space(), task, seed=config.seed)
     costs = config.static_costs(task, with_memory=True)
     vectors = _vectors(costs.space, np.random.default_rng([config.seed, DRAW_STREAM]))
     columns = costs.columns(vectors)
@@ -150,12 +153,15 @@ def check_fits(found: SpaceCosts, config: SearchConfig) -> None:
 
 
 def missing_device(config: SearchConfig) -> str | None:
-    """Why trainings cannot be timed on this machine; None if they can."""
+    """Why trainings cannot be timed on this machine, or a search run here; None if they can."""
     if config.resources.gpus_per_trial and not torch.cuda.is_available():
         return (
             f"resources.gpus_per_trial is {config.resources.gpus_per_trial:g}, and torch sees no "
             "CUDA device here"
         )
+    here = [_this_machine()]
+    if config.ray.address is None and not trial_slots(here, config.resources):
+        return no_slot(here, config.resources)
     return None
 
 
@@ -171,7 +177,8 @@ def device_hours(
     Args:
         config: the search's.
         task: what its architectures are for.
-        found: what :func:`space_costs` gave, with something within the limits.
+        found: what :func:`space_costs` gave, with something within the limits; and
+            :func:`missing_device` said nothing.
         on_progress: told what is being timed.
 
     Raises:
@@ -272,8 +279,9 @@ def _concurrency(config: SearchConfig) -> int | None:
     """Trials at once; None where only the cluster knows."""
     if config.ray.address is not None:
         return config.search.concurrency
-    slots = int((os.cpu_count() or 1) // config.resources.cpus_per_trial)
-    if config.resources.gpus_per_trial:
-        slots = min(slots, int(torch.cuda.device_count() / config.resources.gpus_per_trial))
-    slots = max(1, slots)
+    slots = trial_slots([_this_machine()], config.resources)
     return min(config.search.concurrency or slots, slots)
+
+
+def _this_machine() -> Machine:
+    return Machine(os.cpu_count() or 1, torch.cuda.device_count())

@@ -75,7 +75,7 @@ class SuccessiveHalving:
             trial_key: names the trial.
             epoch: finished epochs.
             losses: one an objective, smaller is better; the first one counts most where
-                trade-offs are equally good (see :func:`best_first`).
+                trade-offs are equally good (see :func:`spread`).
 
         Raises:
             ValueError: a loss is not finite, or there are more or fewer than before.
@@ -96,38 +96,27 @@ class SuccessiveHalving:
         rank = _rank_of_last(np.array(list(seen.values())))
         return "continue" if rank < kept else "stop"
 
-    def seen(self, rung: int) -> int:
-        """How many trials have reached a rung.
-
-        Raises:
-            KeyError: there is no such rung.
-        """
-        return len(self._seen[rung])
-
-
-def best_first(losses: np.ndarray) -> np.ndarray:
-    """Indices of ``losses`` [N, objectives] from the best to the worst, smaller losses better.
-
-    Fronts of non-dominated sorting come one after another. Within a front: first the member with
-    the smallest first loss, then again and again the one that is farthest from its nearest chosen
-    one, each loss scaled by its range over the front, so that any first few spread over the front.
-    Of equally far ones the lexicographically smaller comes first, of equal ones the earlier.
-    """
-    fronts = moocore.pareto_rank(losses)
-    order = [_spread(losses, np.flatnonzero(fronts == front)) for front in np.unique(fronts)]
-    return np.concatenate(order) if order else np.empty(0, dtype=np.int64)
-
 
 def _rank_of_last(losses: np.ndarray) -> int:
-    """The place of the last row in :func:`best_first`; only its own front is put in order."""
+    """The place of the last row of ``losses`` [N, objectives] from the best (0) to the worst.
+
+    Fronts of non-dominated sorting come one after another, each in the order of :func:`spread`;
+    only the last row's own is put in order.
+    """
     fronts = moocore.pareto_rank(losses)
     before = int((fronts < fronts[-1]).sum())
-    own = _spread(losses, np.flatnonzero(fronts == fronts[-1]))
+    own = spread(losses, np.flatnonzero(fronts == fronts[-1]))
     return before + int(np.flatnonzero(own == len(losses) - 1)[0])
 
 
-def _spread(losses: np.ndarray, front: np.ndarray) -> np.ndarray:
-    """The rows ``front`` of ``losses`` in the order of a greedy epsilon-net."""
+def spread(losses: np.ndarray, front: np.ndarray) -> np.ndarray:
+    """The rows ``front`` of ``losses`` [N, objectives] in the order of a greedy epsilon-net.
+
+    First the member with the smallest first loss, then again and again the one that is farthest
+    from its nearest chosen one, each loss scaled by its range over the front, so that any first few
+    spread over the front. Of equally far ones the lexicographically smaller comes first, of equal
+    ones the earlier.
+    """
     front = front[np.lexsort(losses[front].T[::-1])]  # stable: of equal rows the earlier first
     members = losses[front]
     spans = np.ptp(members, axis=0)

@@ -36,7 +36,7 @@ class Journal:
         Raises:
             RunError: the disk is full or not writable.
         """
-        _append(self.path, row)
+        append_line(self.path, row)
         self.rows.append(row)
 
 
@@ -67,18 +67,22 @@ def open_journal(
     except OSError as error:
         raise RunError(f"cannot use {path}: {error.strerror or error}") from error
     try:
-        lines = _whole_lines(path)
+        lines = [_row(path, *numbered) for numbered in enumerate(whole_lines(path), start=1)]
         if not lines:
             lines = [{"command": command, "configuration": configuration.model_dump(mode="json")}]
-            _append(path, lines[0])
+            append_line(path, lines[0])
         _check_same(path, lines[0], configuration, tuple(may_differ))
         yield Journal(path, lines[0]["command"], lines[1:])
     finally:
         lock.release()
 
 
-def _whole_lines(path: Path) -> list[dict[str, Any]]:
-    """What the file holds, the rest of a line that was cut off removed from it."""
+def whole_lines(path: Path) -> list[bytes]:
+    """A file's lines (none if there is no file); a last one that was cut off is removed from it.
+
+    Raises:
+        RunError: it cannot be read or cut.
+    """
     try:
         if not path.exists():
             return []
@@ -88,16 +92,30 @@ def _whole_lines(path: Path) -> list[dict[str, Any]]:
             os.truncate(path, len(whole))
     except OSError as error:
         raise RunError(f"cannot use {path}: {error.strerror or error}") from error
-    found = []
-    for number, line in enumerate(whole.splitlines(), start=1):
-        try:
-            row = json.loads(line)
-        except ValueError as error:  # of its JSON or its UTF-8
-            raise RunError(f"{path} line {number}: not JSON: {error}") from error
-        if not isinstance(row, dict):
-            raise RunError(f"{path} line {number}: must be a JSON object, got {row!r}")
-        found.append(row)
-    return found
+    return whole.splitlines()
+
+
+def append_line(path: Path, row: Mapping[str, Any]) -> None:
+    """Add a JSON object as a line.
+
+    Raises:
+        RunError: the file cannot be written.
+    """
+    try:
+        with path.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+    except OSError as error:
+        raise RunError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def _row(path: Path, number: int, line: bytes) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except ValueError as error:  # of its JSON or its UTF-8
+        raise RunError(f"{path} line {number}: not JSON: {error}") from error
+    if not isinstance(row, dict):
+        raise RunError(f"{path} line {number}: must be a JSON object, got {row!r}")
+    return row
 
 
 def _check_same(
@@ -117,11 +135,3 @@ def _check_same(
     if changed:
         listed = "; ".join(f"{key} was {old!r}, is {new!r}" for key, (old, new) in changed.items())
         raise RunError(f"{path} is of another configuration: {listed}")
-
-
-def _append(path: Path, row: Mapping[str, Any]) -> None:
-    try:
-        with path.open("a") as file:
-            file.write(json.dumps(row) + "\n")
-    except OSError as error:
-        raise RunError(f"cannot write {path}: {error.strerror or error}") from error

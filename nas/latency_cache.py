@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from nas.journal import append_line, whole_lines
 from nas.latency_records import differing
 from nas.run_folder import RunError
 from search_space.architecture import Architecture, Task
@@ -26,6 +27,9 @@ class LatencyCache:
         settings: how they are measured.
         compared: what they will be compared with, such as a run's trained candidates and its
             latency table, by where it is from.
+
+    Raises:
+        RunError: the file is damaged; the rest of a last line that was cut off is only removed.
     """
 
     def __init__(
@@ -45,9 +49,8 @@ class LatencyCache:
             "attention": preferred_on(torch.device(settings.device).type),
         }
         self._known: dict[str, Latency] = {}
-        if path.exists():
-            for number, line in enumerate(path.read_text(errors="replace").splitlines(), start=1):
-                self._read(line, number)
+        for number, line in enumerate(whole_lines(path), start=1):
+            self._read(line, number)
 
     def get(self, architecture: Architecture) -> Latency | None:
         """The measurement of ``architecture``, if there is one."""
@@ -69,13 +72,9 @@ class LatencyCache:
             "arch_id": architecture.arch_id,
             "latency": latency.model_dump(mode="json"),
         }
-        try:
-            with self._path.open("a") as file:
-                file.write(json.dumps(record) + "\n")
-        except OSError as error:
-            raise RunError(f"cannot write {self._path}: {error.strerror}") from error
+        append_line(self._path, record)
 
-    def _read(self, line: str, number: int) -> None:
+    def _read(self, line: bytes, number: int) -> None:
         try:
             record = json.loads(line)
             latency = Latency.model_validate_json(json.dumps(record["latency"]))

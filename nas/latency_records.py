@@ -16,7 +16,7 @@ from nas.front import Candidate, candidates, pareto_front
 from nas.ledger import Ledger
 from nas.run_folder import RunError
 from search_space.architecture import Architecture
-from search_space.cost.latency import Latency, LatencyContext
+from search_space.cost.latency import DeviceBusy, Latency, LatencyContext
 
 AGAIN = "latencies_again"
 """Of the search's study: second measurements by ``arch_id``."""
@@ -24,8 +24,11 @@ AGAIN = "latencies_again"
 NOTABLE_SHARE = 0.1
 """Two measurements farther apart than this share of their mean are told of."""
 
-Meter = Callable[[Sequence[Architecture]], list[Latency | str]]
-"""Measures architectures one after another on an idle device: a latency, or why there is none."""
+Meter = Callable[[Sequence[Architecture]], Sequence[Latency | str | DeviceBusy]]
+"""Measures architectures one after another on an idle device: a latency, or why there is none.
+
+DeviceBusy stands for one that was not measured for no fault of its own.
+"""
 
 
 class Disagreement(NamedTuple):
@@ -76,13 +79,30 @@ def all_candidates(config: SearchConfig, ledger: Ledger) -> list[Candidate]:
     ]
 
 
+def by_latency_limit(
+    config: SearchConfig, found: Iterable[Candidate]
+) -> tuple[list[Candidate], list[Candidate]]:
+    """``found`` apart: what ``limits.latency_ms`` allows, and what turned out to be over it.
+
+    The first measurement of all that is trained is within the limit; the mean with the second one
+    may be over it, and then the candidate is on no front.
+    """
+    within: list[Candidate] = []
+    over: list[Candidate] = []
+    for each in found:
+        latency_ms = each.metrics.get("latency_ms")
+        is_over = latency_ms is not None and config.limits.latency_violations(latency_ms)
+        (over if is_over else within).append(each)
+    return within, over
+
+
 def measure_front_again(
     config: SearchConfig, ledger: Ledger, meter: Meter, on_round: Callable[[int], None]
 ) -> list[Disagreement]:
     """Measure each member of the front that is shown a second time, and record it.
 
-    The means may put others on the front, which are then measured too, until all of it is. What
-    was measured is kept as it comes.
+    The means may put others on the front, or a member over the limit and so off it; who comes in is
+    then measured too, until all of the front is. What was measured is kept as it comes.
 
     Args:
         config: the search's.
@@ -95,24 +115,27 @@ def measure_front_again(
 
     Raises:
         RunError: a network could not be measured, or on another device than before.
+        DeviceBusy: the meter said so; what it had measured until then is kept.
     """
     while True:
         again = second_latencies(ledger)
-        members = pareto_front(
-            all_candidates(config, ledger), ["val_accuracy", config.cost_objective]
-        )
+        within, _ = by_latency_limit(config, all_candidates(config, ledger))
+        members = pareto_front(within, ["val_accuracy", config.cost_objective])
         lacking = [member.architecture for member in members if member.arch_id not in again]
         if not lacking:
             break
         batch = lacking[: config.latency.candidates_per_batch]
         on_round(len(batch))
-        for architecture, measured in zip(batch, meter(batch), strict=True):
-            if isinstance(measured, str):
-                raise RunError(f"{architecture.arch_id} could not be measured again: {measured}")
-            again[architecture.arch_id] = measured
+        measured = {a.arch_id: found for a, found in zip(batch, meter(batch), strict=True)}
+        again |= {name: found for name, found in measured.items() if isinstance(found, Latency)}
         check_comparable([*first_latencies(ledger).values(), *again.values()], ledger.place)
         recorded = {arch_id: each.model_dump(mode="json") for arch_id, each in again.items()}
         ledger.study("search").set_user_attr(AGAIN, recorded)
+        for arch_id, found in measured.items():
+            if isinstance(found, DeviceBusy):
+                raise found
+            if isinstance(found, str):
+                raise RunError(f"{arch_id} could not be measured again: {found}")
     first = first_latencies(ledger)
     pairs = [
         Disagreement(m.arch_id, first[m.arch_id].latency_ms, again[m.arch_id].latency_ms)

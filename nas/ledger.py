@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Literal
 
 import optuna
@@ -39,6 +40,8 @@ MAXIMISED = ("val_accuracy", "val_accuracy_by_latency", "test_accuracy")
 TRAINED = ("complete", "pruned")
 """States of the trials that ``search.n_trials`` counts: trained to the end, or stopped early."""
 FORMAT = 1
+RUN_ID = "run_id"
+"""Of the search's study: which run it is of, since folders may share a storage and a name."""
 
 # Optuna announces every study and trial; the run has its own progress display.
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -97,6 +100,7 @@ class Ledger:
         Raises:
             RunError: the storage cannot be reached, or holds a run of this name.
         """
+        run_id = run.run_id
         database, place = connect(config.storage, run.ledger_file)
         ledger = cls(database, config.name, place)
         directions = [
@@ -107,6 +111,8 @@ class Ledger:
             study = optuna.create_study(
                 study_name=config.name, storage=ledger.storage, directions=directions
             )
+            if run_id is not None:
+                study.set_user_attr(RUN_ID, run_id)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ExperimentalWarning)
                 study.set_metric_names(list(config.objectives))
@@ -118,10 +124,7 @@ class Ledger:
                     )
             study.set_user_attr("format", FORMAT)  # last: a ledger that has it is whole
         except DuplicatedStudyError as error:
-            raise RunError(
-                f"the storage {place} already holds a run called {config.name!r}; choose another "
-                "name with name=..."
-            ) from error
+            raise _taken(place, config.name) from error
         except STORAGE_ERRORS as error:
             raise unreadable(place, error) from error
         return ledger
@@ -140,10 +143,15 @@ class Ledger:
         try:
             names = optuna.get_all_study_names(ledger.storage)
             begun = [name for name in map(ledger.study_name, SUFFIXES) if name in names]
-            if config.name in begun and ledger.study("search").user_attrs.get("format") == FORMAT:
-                return ledger
-            if config.name in begun and ledger.study("search").get_trials(deepcopy=False):
-                return cls.open(config, run)  # which says what is wrong with it
+            if config.name in begun:
+                search = ledger.study("search")
+                is_whole = search.user_attrs.get("format") == FORMAT
+                if is_whole or RUN_ID in search.user_attrs:
+                    ledger._check_own(search.user_attrs, run)
+                if is_whole:
+                    return ledger
+                if search.get_trials(deepcopy=False):
+                    return cls.open(config, run)  # which says what is wrong with it
             for name in begun:
                 optuna.delete_study(study_name=name, storage=ledger.storage)
         except STORAGE_ERRORS as error:
@@ -155,21 +163,32 @@ class Ledger:
         """A run's ledger.
 
         Raises:
-            RunError: it is missing, or not a readable ledger.
+            RunError: it is missing, not a readable ledger, or that of another run of this name.
         """
         if config.storage is None and not run.ledger_file.is_file():
             raise RunError(f"the ledger {run.ledger_file} is missing")
         database, place = connect(config.storage, run.ledger_file)
         ledger = cls(database, config.name, place)
         try:
-            found = ledger.study("search").user_attrs.get("format")
+            attributes = ledger.study("search").user_attrs
         except KeyError as error:
             raise RunError(f"the storage {place} holds no run called {config.name!r}") from error
         except STORAGE_ERRORS as error:
             raise unreadable(place, error) from error
+        found = attributes.get("format")
         if found != FORMAT:
             raise RunError(f"the ledger {place} has format {found}, this version reads {FORMAT}")
+        ledger._check_own(attributes, run)
         return ledger
+
+    def _check_own(self, attributes: Mapping[str, Any], run: RunFolder) -> None:
+        """See that the search's study was begun by ``run``, not by another run of its name."""
+        if attributes.get(RUN_ID) != run.run_id:
+            raise RunError(
+                f"the run called {self.name!r} in {self.place} is not that of the folder "
+                f"{run.path}: their run_id differ ({attributes.get(RUN_ID)} and {run.run_id}, of "
+                "environment.json)"
+            )
 
     @contextmanager
     def one_transaction(self) -> Iterator[None]:
@@ -208,12 +227,6 @@ class Ledger:
         except (*STORAGE_ERRORS, ValidationError) as error:
             raise unreadable(self.place, error) from error
 
-    def evaluation(self, kind: Kind, number: int) -> Evaluation:
-        """One row of a study."""
-        study_id = self.storage.get_study_id_from_name(self.study_name(kind))
-        trial_id = self.storage.get_trial_id_from_study_id_trial_number(study_id, number)
-        return _evaluation(kind, self.storage.get_trial(trial_id))
-
     def _row(self, kind: Kind, trial: FrozenTrial) -> Evaluation:
         """A trial as a row; ledgers are read again and again while a search runs."""
         row = self._finished.get((kind, trial.number)) or _evaluation(kind, trial)
@@ -245,6 +258,30 @@ class Ledger:
             )
         )
         return _evaluation(kind, study.get_trials(deepcopy=False)[-1])
+
+
+def check_free(config: SearchConfig) -> None:
+    """See, before a run is made, that a ledger of its own can be begun in its storage.
+
+    Raises:
+        RunError: the storage cannot be reached, or holds a run of this name.
+    """
+    if config.storage is None:
+        return
+    database, place = connect(config.storage, Path())
+    try:
+        names = optuna.get_all_study_names(optuna.storages.get_storage(database))
+    except STORAGE_ERRORS as error:
+        raise unreadable(place, error) from error
+    if config.name in names:
+        raise _taken(place, config.name)
+
+
+def _taken(place: str, name: str) -> RunError:
+    return RunError(
+        f"the storage {place} already holds a run called {name!r}; choose another name with "
+        "name=..."
+    )
 
 
 def row_attributes(architecture: Architecture, *, seed: int, recipe_id: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from nas.image_fit import check_images
 from nas.latency_table import hardware_of, read_table
 from nas.run_folder import write_whole
 from search_space.architecture import Architecture, Task
@@ -71,10 +72,12 @@ def make_table(
         on_progress: told after each measurement.
 
     Raises:
-        DescriptionError: the file is no table, or one of another space, task, device or setting.
+        DescriptionError: the file is no table, or one of another space, task, device or setting;
+            or a network cannot take the images.
         RunError: the file cannot be written.
         ValueError, DeviceBusy: see :func:`search_space.cost.latency.measure_latency`.
     """
+    check_images(space, task, seed=seed)
     begun = _empty_table(space, task, settings, seed)
     table = begun
     if path.exists():
@@ -85,6 +88,7 @@ def make_table(
             space.name,
             [f"has {space.size} architectures; a latency table needs {FEWEST_NETWORKS} or more"],
         )
+    write_whole(path, table.model_dump_json(indent=1) + "\n")  # before anything that takes time
     core = CoreSpeed()
     parts = parts_of_space(space, task)
     order = np.random.default_rng([seed, 0]).permutation(len(parts))

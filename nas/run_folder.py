@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import metadata
@@ -17,9 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
+from pydantic import ValidationError
 
 from nas.config import LATEST, SearchConfig
 from nas.config_file import load_config, save_config
+from search_space.architecture import Task
 
 PACKAGES = (
     "convattn",
@@ -40,6 +43,10 @@ LOCK_SECONDS = 0.5
 
 class RunError(RuntimeError):
     """A run that cannot be found, made, read or used; the message says which and why."""
+
+
+class RunIsDrivenError(RunError):
+    """Another process drives the run."""
 
 
 class RunFolder:
@@ -64,6 +71,11 @@ class RunFolder:
         return self.path / "ledger.db"
 
     @property
+    def task_file(self) -> Path:
+        """What the architectures are for."""
+        return self.path / "task.json"
+
+    @property
     def latency_file(self) -> Path:
         """Measured latencies, one JSON object a line."""
         return self.path / "latency.jsonl"
@@ -75,7 +87,7 @@ class RunFolder:
 
     @classmethod
     def create(cls, runs: Path, config: SearchConfig) -> RunFolder:
-        """Make ``runs/NAME`` with its configuration and environment.
+        """Make ``runs/NAME`` with its configuration, environment and a :attr:`run_id` of its own.
 
         Raises:
             RunError: it exists, or cannot be written.
@@ -94,11 +106,29 @@ class RunFolder:
             raise RunError(f"cannot make {run.path}: {error.strerror or error}") from error
         return run
 
+    def remove(self) -> None:
+        """Take a run away of which nothing was begun yet.
+
+        Raises:
+            RunError: it cannot be removed.
+        """
+        try:
+            shutil.rmtree(self.path)
+        except OSError as error:
+            raise RunError(f"cannot remove {self.path}: {error.strerror or error}") from error
+
     def point_latest_here(self) -> None:
-        """Make ``latest`` name this run."""
+        """Make ``latest`` name this run.
+
+        Raises:
+            RunError: the folder of all runs cannot be written.
+        """
         link = self.path.parent / LATEST
-        link.unlink(missing_ok=True)
-        link.symlink_to(self.path.name, target_is_directory=True)
+        try:
+            link.unlink(missing_ok=True)
+            link.symlink_to(self.path.name, target_is_directory=True)
+        except OSError as error:
+            raise RunError(f"cannot write {link}: {error.strerror or error}") from error
 
     def has_interrupted_retraining(self) -> bool:
         """Whether full trainings were begun and their results not written."""
@@ -128,6 +158,29 @@ class RunFolder:
         """
         return load_config(self.config_file)
 
+    @property
+    def run_id(self) -> str | None:
+        """What tells this run from another of its name; None if it was made before runs had one.
+
+        Raises:
+            RunError: ``environment.json`` is damaged.
+        """
+        file = self.path / "environment.json"
+        return _json_object(file).get("run_id") if file.is_file() else None
+
+    def task(self) -> Task:
+        """What the run's architectures are for.
+
+        Raises:
+            RunError: ``task.json`` is missing or damaged.
+        """
+        try:
+            return Task.from_json(json.dumps(_json_object(self.task_file)))
+        except ValidationError as error:
+            problem = error.errors()[0]
+            place = ".".join(map(str, problem["loc"]))
+            raise RunError(f"{self.task_file} cannot be read: {place}: {problem['msg']}") from error
+
     def write_json(self, name: str, data: Any) -> None:
         """Write one of the folder's JSON files, whole or not at all."""
         write_whole(self.path / name, json.dumps(data, indent=2) + "\n")
@@ -137,29 +190,42 @@ class RunFolder:
         """Hold the run for this process, so that no second one writes to it.
 
         Raises:
-            RunError: another process holds it.
+            RunIsDrivenError: another process holds it.
+            RunError: the folder cannot be written.
         """
         lock = FileLock(self.path / "driver.lock")
         try:
             lock.acquire(timeout=LOCK_SECONDS)
         except Timeout:
-            raise RunError(f"run {self.name!r} is being driven by another process") from None
+            raise RunIsDrivenError(
+                f"run {self.name!r} is being driven by another process"
+            ) from None
+        except OSError as error:
+            raise RunError(f"cannot use {lock.lock_file}: {error.strerror or error}") from error
         try:
             yield
         finally:
             lock.release()
 
     def is_finished(self) -> bool:
-        """Whether the run's search came to its end."""
-        state = self.path / "state.json"
-        return state.is_file() and bool(json.loads(state.read_text()).get("finished"))
+        """Whether the run's search came to its end.
+
+        Raises:
+            RunError: ``state.json`` is damaged.
+        """
+        file = self.path / "state.json"
+        return file.is_file() and bool(_json_object(file).get("finished"))
 
     def is_driven(self) -> bool:
-        """Whether a living process is driving the run."""
+        """Whether a living process is driving the run.
+
+        Raises:
+            RunError: the folder cannot be written, so that nobody can tell.
+        """
         try:
             with self.driving():
                 return False
-        except RunError:
+        except RunIsDrivenError:
             return True
 
 
@@ -204,8 +270,22 @@ def write_whole(path: Path, text: str) -> None:
         raise RunError(f"cannot write {path}: {error.strerror}") from error
 
 
+def _json_object(file: Path) -> dict[str, Any]:
+    """One of the folder's JSON files."""
+    try:
+        data = json.loads(file.read_text())
+    except OSError as error:
+        raise RunError(f"{file} cannot be read: {error.strerror or error}") from error
+    except ValueError as error:  # of its JSON or its UTF-8
+        raise RunError(f"{file} cannot be read: {error}") from error
+    if not isinstance(data, dict):
+        raise RunError(f"{file} cannot be read: must be a JSON object, got {data!r}")
+    return data
+
+
 def _environment(seed: int) -> dict[str, Any]:
     return {
+        "run_id": uuid.uuid4().hex,
         "seed": seed,
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "command": [without_passwords(word) for word in sys.argv],

@@ -15,14 +15,14 @@ from nas.constraints import PREDICTED_LATENCY, SpaceExhausted
 from nas.evaluate import EvaluationResult
 from nas.front import Candidate, candidates, pareto_front
 from nas.latency_cache import LatencyCache
-from nas.latency_records import Meter
+from nas.latency_records import Meter, first_latencies
 from nas.ledger import TRAINED, Ledger, curve_points
 from nas.proposals import Proposal, Proposals
 from nas.repeats import unfinished_round
 from nas.samplers.architecture_sampler import nothing_fits
 from nas.samplers.results import NOTHING, WarmStart
 from search_space.architecture import Architecture, Task
-from search_space.cost.latency import Latency
+from search_space.cost.latency import DeviceBusy, Latency
 
 log = logging.getLogger(__name__)
 
@@ -98,6 +98,8 @@ class Search:
             config, ledger, task, concurrency=concurrency, warm_start=warm_start
         )
         self.latencies = latencies
+        # What the cache does not take any more (it is lost, or torch is another) is in the ledger.
+        self._measured_before = first_latencies(ledger) if latencies is not None else {}
         self._exhausted = False
         self._slow: dict[str, float] = {}  # too slow, since the last one that was not
         while self.proposals.half_asked and not self._exhausted:
@@ -150,6 +152,7 @@ class Search:
         Raises:
             NothingFits: no architecture fits the static limits, or many in a row were too slow.
             TooManyFailures: ``search.max_failures`` measurements in a row failed.
+            DeviceBusy: the meter said so; what it had measured until then is kept.
         """
         assert self.latencies is not None
         assert not self._running
@@ -161,6 +164,8 @@ class Search:
         batch = self._unmeasured
         measured = meter([proposal.architecture for proposal in batch])
         for proposal, latency in zip(batch, measured, strict=True):
+            if isinstance(latency, DeviceBusy):
+                raise latency
             if isinstance(latency, str):
                 self._note_failure(latency, "measurements")
                 self.proposals.fail(proposal, latency)
@@ -236,7 +241,9 @@ class Search:
         return metrics
 
     def _latency(self, architecture: Architecture) -> Latency | None:
-        return self.latencies.get(architecture) if self.latencies else None
+        if self.latencies is None:
+            return None
+        return self.latencies.get(architecture) or self._measured_before.get(architecture.arch_id)
 
     def candidates(self) -> list[Candidate]:
         """Every architecture with a result, over all of its evaluations."""
@@ -305,10 +312,15 @@ class Search:
                 self._slow[proposal.architecture.arch_id] = latency.latency_ms
             else:
                 self._slow.clear()
+        space, limits = self.proposals.space, self.config.limits.given
         if len(self._slow) >= SLOW_IN_A_ROW:
             smallest = {"latency_ms": min(self._slow.values())}
-            space, limits = self.proposals.space, self.config.limits.given
             raise nothing_fits(space, limits, len(self._slow), smallest)
+        turned_away = self.proposals.rejections.to_json().get("latency_ms")
+        is_over = self._exhausted and not self.proposals.unfinished and not self.proposals.trained
+        if is_over and turned_away is not None:  # of a small space, all of it
+            smallest = {"latency_ms": turned_away["smallest"]}
+            raise nothing_fits(space, limits, turned_away["count"], smallest)
 
     def _new_job(self) -> Job | None:
         if self._unmeasured:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from nas.samplers import OPTUNA_SAMPLERS
 from search_space.values import Value
+from trainers import DataConfig
 
 Objective = Literal["val_accuracy", "val_accuracy_by_latency", "params", "macs", "latency_ms"]
 ACCURACIES = ("val_accuracy", "val_accuracy_by_latency")
@@ -25,6 +26,16 @@ RunNames = Annotated[
 ]
 
 
+def _has_validation(data: DataConfig) -> DataConfig:
+    if data.validation_images == 0:
+        raise ValueError("validation_images must be at least 1, by which networks compare, got 0")
+    return data
+
+
+DataWithValidation = Annotated[DataConfig, AfterValidator(_has_validation)]
+"""Data for networks that are compared by their validation accuracy."""
+
+
 class SamplerSettings(Value):
     """Which search strategy proposes; ``options`` are the strategy's own."""
 
@@ -32,6 +43,13 @@ class SamplerSettings(Value):
     options: dict[str, Any] = Field(default_factory=dict)
     papers_first: bool = False  # begin with the papers' networks that the space holds
     learn_from: RunNames = ()  # earlier runs: their fronts come first, their results are learned
+
+    @field_validator("learn_from")
+    @classmethod
+    def _each_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(names)) < len(names):
+            raise ValueError(f"a run's results would count twice, got {list(names)}")
+        return names
 
     @model_validator(mode="after")
     def _own_where_warm(self) -> SamplerSettings:

@@ -68,8 +68,7 @@ class StaticCosts:
         costs = network_costs(architecture, self.task)
         found = costs.metrics()
         if self.batch_size is not None:
-            image_bytes = peak_memory_bytes(architecture, self.task)
-            found[PEAK_MEMORY] = float(_megabytes(self.batch_size * image_bytes, costs.params))
+            found[PEAK_MEMORY] = peak_memory_mb(architecture, self.task, self.batch_size)
         if self.prediction is not None:
             predicted_ms = self.prediction.latency_ms(architecture)
             found[PREDICTED_LATENCY] = float(self.prediction.least_ms(predicted_ms))
@@ -92,6 +91,17 @@ class StaticCosts:
         if self.prediction is not None and self._latencies is not None:
             columns.append(self.prediction.least_ms(self._latencies(vectors)))
         return np.stack(columns, axis=1, dtype=float)
+
+
+def peak_memory_mb(architecture: Architecture, task: Task, batch_size: int) -> float:
+    """The estimate that :class:`StaticCosts` describes, megabytes (10^6 bytes).
+
+    Raises:
+        ValueError: as :meth:`StaticCosts.of`.
+    """
+    image_bytes = peak_memory_bytes(architecture, task)
+    params = network_costs(architecture, task).params
+    return float(_megabytes(batch_size * image_bytes, params))
 
 
 def _megabytes(images_bytes: int | np.ndarray, params: int | np.ndarray) -> np.ndarray:

@@ -23,23 +23,25 @@ from typing import Any, NamedTuple
 
 from pydantic import Field, field_validator
 
-from nas.benchmark.csv_table import read_cells
 from nas.config_file import read_config
 from nas.journal import Journal
 from nas.run_folder import RunError
-from nas.settings import RaySettings, ResourceSettings
+from nas.settings import DataWithValidation, RaySettings, ResourceSettings
 from search_space.architecture import Architecture, Task
 from search_space.cost import network_costs
 from search_space.reading import DescriptionError
 from search_space.space import SearchSpace
 from search_space.values import Value
-from trainers import DataConfig, Recipe
+from trainers import Recipe
 
 MOST_ARCHITECTURES = 20_000
 """A larger space is refused: a table is for spaces that can be trained whole."""
 
-MAY_CHANGE = ("name", "ray.", "resources.")
-"""Of the configuration, between the parts of one table's computation."""
+MAY_CHANGE = ("name", "ray.", "resources.cpus_per_trial")
+"""Of the configuration, between the parts of one table's computation.
+
+Not what a training takes of a GPU: with one its seconds are of wall time, else of the processor's.
+"""
 
 Key = tuple[str, int]
 """What the journal knows a training by: arch_id and seed."""
@@ -50,7 +52,7 @@ class TabulationConfig(Value):
 
     name: str
     space: dict[str, Any]  # the search space's own file, inlined
-    data: DataConfig
+    data: DataWithValidation
     recipe: Recipe  # how each architecture is trained
     seeds: tuple[int, ...] = Field(default=(0, 1, 2), min_length=1)  # of each architecture
     resources: ResourceSettings = ResourceSettings()  # of one training
@@ -68,8 +70,8 @@ class TabulationConfig(Value):
         return SearchSpace.from_mapping(self.space, f"search space of {self.name!r}")
 
     @property
-    def space_id(self) -> str:
-        """The first 8 hexadecimal digits of the SHA-256 of the space's description."""
+    def description_id(self) -> str:
+        """The first 8 hexadecimal digits of the SHA-256 of the space's description as JSON."""
         return hashlib.sha256(_json(self.space).encode()).hexdigest()[:8]
 
 
@@ -85,25 +87,8 @@ class Entry(NamedTuple):
         return self.architecture.arch_id, self.seed
 
 
-class Table(NamedTuple):
-    """A table as it is read back: text, cell by cell."""
-
-    comments: list[str]  # the lines at its head, without "# "
-    header: list[str]
-    rows: list[list[str]]  # one an architecture, as long as the header
-
-    def column(self, name: str) -> list[str]:
-        """A column's cells.
-
-        Raises:
-            ValueError: there is none of this name.
-        """
-        place = self.header.index(name)
-        return [row[place] for row in self.rows]
-
-
 def load_tabulation(path: Path, overrides: Sequence[str] = ()) -> TabulationConfig:
-    """Read a tabulation's file, as :func:`nas.config.load_config` reads a search's.
+    """Read a tabulation's file, as :func:`nas.config_file.load_config` reads a search's.
 
     Raises:
         DescriptionError: with every problem found, each with its key; or the space is too large.
@@ -199,17 +184,6 @@ def write_table(path: Path, text: str) -> None:
         raise RunError(f"cannot write {path}: {error.strerror or error}") from error
 
 
-def read_table(path: Path) -> Table:
-    """Read what :func:`write_table` wrote.
-
-    Raises:
-        TableError: it cannot be read, or is no table; the message has the place.
-    """
-    cells = read_cells(path)
-    lines = gzip.decompress(path.read_bytes()).decode().splitlines()[: cells.lines[0] - 2]
-    return Table([line.removeprefix("# ") for line in lines], cells.header, cells.rows)
-
-
 def _cells(row: Mapping[str, Any], epochs: Sequence[int]) -> list[str]:
     """One training's cells: accuracy, seconds, curve; empty where it raised."""
     if "error" in row:
@@ -229,7 +203,7 @@ def _comments(
     failed = [row for row in trained if "error" in row]
     return [
         journal.command,
-        f"space: {space.name}, {space.size} architectures, sha256 {config.space_id}",
+        f"space: {space.name}, {space.size} architectures, sha256 {config.description_id}",
         f"space description: {_json(config.space)}",  # what `nas benchmark` reads the rows by
         f"data: {_json(config.data.model_dump(mode='json', exclude_none=True))}",
         f"recipe: {_json(config.recipe.model_dump(mode='json', exclude_none=True))}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 from nas.config import SearchConfig
@@ -22,18 +23,40 @@ FILE = "warm_start.json"
 
 
 def warm_start_of(run: RunFolder, config: SearchConfig, task: Task, runs: Path) -> WarmStart:
-    """What ``sampler.papers_first`` and ``sampler.learn_from`` ask for, collected once a run.
-
-    The networks of both papers come first, then the fronts of earlier runs, as far as the space
-    holds them. Results of earlier runs are learned from where they compare: the same task, proxy
-    recipe, fidelity and metric, and no latency among the objectives.
+    """What a run began with; collected now where it died before that was kept.
 
     Raises:
-        RunError: no such run, or none of its architectures is in the space.
+        RunError: what was kept is damaged; or see :func:`collect_warm_start`.
     """
     file = run.path / FILE
     if file.is_file():
         return _read(file)
+    found = collect_warm_start(config, task, runs)
+    keep_warm_start(run, found)
+    return found
+
+
+def keep_warm_start(run: RunFolder, found: WarmStart) -> None:
+    """Write what a run begins with into its folder, if it is anything.
+
+    Raises:
+        RunError: the folder cannot be written.
+    """
+    if found != NOTHING:
+        run.write_json(FILE, _plain(found))
+
+
+def collect_warm_start(config: SearchConfig, task: Task, runs: Path) -> WarmStart:
+    """What ``sampler.papers_first`` and ``sampler.learn_from`` ask for, collected once a run.
+
+    The networks of both papers come first, then the fronts of earlier runs, as far as the space
+    holds them. Results of earlier runs are learned from where they compare: the same task, data
+    settings, proxy recipe, fidelity and metric, and no latency among the objectives.
+
+    Raises:
+        RunError: no such run, or one that is named twice, or none of its architectures is in the
+            space.
+    """
     space = config.search_space()
     first: list[Architecture] = []
     if config.sampler.papers_first:
@@ -41,18 +64,28 @@ def warm_start_of(run: RunFolder, config: SearchConfig, task: Task, runs: Path) 
         if not first:
             log.warning("sampler.papers_first: the space holds none of the papers' networks")
     earlier: list[Told] = []
-    for name in config.sampler.learn_from:
-        front, results = _from_run(RunFolder.find(name, runs), config, task, space)
+    for other in _different_runs(config.sampler.learn_from, runs):
+        front, results = _from_run(other, config, task, space)
         first += front
         earlier += results
     costs = config.static_costs(task)
     over = {a for a in first if config.limits.static_violations(costs.of(a))}
     if over:
         log.warning("%d architectures to begin with are over the limits, and left out", len(over))
-    found = WarmStart(tuple(a for a in dict.fromkeys(first) if a not in over), tuple(earlier))
-    if found != NOTHING:
-        run.write_json(FILE, _plain(found))
-    return found
+    return WarmStart(tuple(a for a in dict.fromkeys(first) if a not in over), tuple(earlier))
+
+
+def _different_runs(names: Sequence[str], runs: Path) -> list[RunFolder]:
+    found: dict[Path, str] = {}
+    for name in names:
+        path = RunFolder.find(name, runs).path
+        if path in found:
+            raise RunError(
+                f"sampler.learn_from: {found[path]!r} and {name!r} are the same run, whose results "
+                "would count twice"
+            )
+        found[path] = name
+    return [RunFolder(path) for path in found]
 
 
 def _from_run(
@@ -69,13 +102,15 @@ def _from_run(
     front = [member.architecture for member in pareto_front(candidates(rows), theirs.objectives)]
     compares = (
         (theirs.proxy_id, theirs.metric) == (config.proxy_id, config.metric)
-        and _task_of(run) == task
+        and theirs.data == config.data
+        and run.task() == task
         and all("latency" not in objective for objective in config.objectives)
     )
     if not compares:
         log.warning(
             "sampler.learn_from: results of %r do not compare with this search's (another task, "
-            "proxy or metric, or latency); its front comes first, and nothing else is used",
+            "data, proxy, fidelity or metric, or latency as an objective); its front comes first, "
+            "and nothing else is used",
             run.name,
         )
         return front, []
@@ -86,13 +121,6 @@ def _told(row: Evaluation, config: SearchConfig) -> Told:
     (values,) = losses(candidates([row]), config.objectives).tolist()
     curve = {epoch: -accuracy for epoch, accuracy in curve_points(row.curve).items()}
     return Told(row.architecture, tuple(values), curve)
-
-
-def _task_of(run: RunFolder) -> Task:
-    try:
-        return Task.model_validate_json((run.path / "task.json").read_text())
-    except (OSError, ValueError) as error:
-        raise RunError(f"sampler.learn_from: {run.path / 'task.json'} cannot be read") from error
 
 
 def _plain(found: WarmStart) -> dict[str, object]:

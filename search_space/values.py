@@ -9,12 +9,14 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Value(BaseModel):
-    """A frozen value: unknown fields are refused, types are strict, equality is by content.
+    """A frozen value: unknown fields, infinity and NaN are refused, types are strict.
+
+    Equality is by content.
 
     JSON is the exception to strictness that JSON needs: a list there stands for a tuple here.
     """
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
 
     def canonical_json(self) -> str:
         """The one JSON text of this value: sorted keys, no spaces, every field written out."""

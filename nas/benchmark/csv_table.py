@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from nas.benchmark.table import BenchmarkTable, TableError, space_of_rows
+from nas.benchmark.table import BenchmarkTable, TableError, in_order, space_of_rows
 
 
 class Cells(NamedTuple):
-    """A CSV file's text: a header, and rows of as many cells."""
+    """A CSV file's text: a header, without blanks around names, and rows of as many cells."""
 
     path: Path
     header: list[str]
@@ -87,24 +89,31 @@ def read_csv_table(
     return BenchmarkTable(
         name,
         rows=rows,
-        space=space_of_rows(name, choices, rows),
+        space=space_of_rows(name, choices, in_order(rows)),
         maximised=cells.numbers(maximise),
         minimised=cells.numbers(minimise),
         maximised_name=maximise,
         minimised_name=minimise,
         seconds=cells.numbers(seconds) if seconds else None,
-        scores=_ColumnScores(cells, rows),
+        scores=_ColumnScores(path, rows),
     )
 
 
 class _ColumnScores:
-    """A source of scores: further columns of numbers, by their names."""
+    """A source of scores: further columns of numbers, by their names.
 
-    def __init__(self, cells: Cells, rows: Sequence[tuple[str, ...]]) -> None:
-        self._cells, self._rows = cells, rows
+    They are read again when they are asked for, so that processes are given those alone.
+    """
+
+    def __init__(self, path: Path, rows: Sequence[tuple[str, ...]]) -> None:
+        self._path, self._rows = path, rows
+        self._read: dict[str, list[float]] = {}
 
     def __call__(self, names: Sequence[str]) -> _Columns:
-        columns = [self._cells.numbers(name).tolist() for name in names]
+        if not self._read.keys() >= set(names):
+            cells = read_cells(self._path)
+            self._read |= {name: cells.numbers(name).tolist() for name in names}
+        columns = [self._read[name] for name in names]
         figures = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
         return _Columns(tuple(names), dict(zip(self._rows, figures, strict=True)))
 
@@ -134,11 +143,11 @@ def read_cells(path: Path) -> Cells:
         if path.suffix.lower() == ".gz":
             content = gzip.decompress(content)
         text = content.decode("utf-8-sig")
-    except (OSError, EOFError) as error:  # gzip.BadGzipFile is an OSError
+    except (OSError, EOFError, zlib.error) as error:  # gzip.BadGzipFile is an OSError
         raise TableError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
     except UnicodeDecodeError as error:
         raise TableError(f"{path}: is not UTF-8 text: {error}") from error
-    lines = text.splitlines(keepends=True)
+    lines = io.StringIO(text, newline="").readlines()  # splitlines would split cells
     head = next((n for n, line in enumerate(lines) if not line.startswith("#")), len(lines))
     reader = csv.reader(lines[head:], strict=True)
     try:
@@ -147,7 +156,7 @@ def read_cells(path: Path) -> Cells:
         raise TableError(f"{path} line {head + reader.line_num}: {error}") from error
     if len(numbered) < 2:
         raise TableError(f"{path}: needs a header and rows, got {len(numbered)} lines")
-    header = numbered[0][1]
+    header = [name.strip() for name in numbered[0][1]]
     repeated = [name for name in header if header.count(name) > 1]
     if repeated:
         raise TableError(f"{path}: there are several columns {repeated[0]!r}")

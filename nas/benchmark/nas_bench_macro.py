@@ -8,6 +8,7 @@ https://github.com/xiusu/NAS-Bench-Macro. This project carries no copy.
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -36,15 +37,15 @@ def read_nas_bench_macro(path: Path) -> BenchmarkTable:
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise TableError(f"{path}: {error.strerror}") from error
-    except ValueError as error:  # no JSON, or no UTF-8
+    except (ValueError, RecursionError) as error:  # no JSON, no UTF-8, or nested too deeply
         raise TableError(f"{path}: is not JSON: {error}") from error
-    if not isinstance(data, dict):
+    if not isinstance(data, dict) or not data:
         raise TableError(f"{path}: must be a JSON object with a key of 8 digits a network")
     for key, entry in data.items():
         if len(key) != LAYERS or not key.isdecimal():
             raise TableError(f"{path}: a key must be {LAYERS} digits, one a layer, got {key!r}")
         _check_entry(path, key, entry)
-    rows = [tuple(key) for key in data]
+    rows = [tuple(key) for key in data]  # all copies of the file have the same order
     choices = [f"layer{number}" for number in range(1, LAYERS + 1)]
     return BenchmarkTable(
         NAME,
@@ -62,3 +63,5 @@ def _check_entry(path: Path, key: str, entry: Any) -> None:
         value = entry.get(field) if isinstance(entry, dict) else None
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise TableError(f"{path}: {key}.{field}: must be a number, got {value!r}")
+        if isinstance(value, int) and abs(value) > sys.float_info.max:
+            raise TableError(f"{path}: {key}.{field}: is too large a number")

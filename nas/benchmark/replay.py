@@ -1,4 +1,4 @@
-"""Replaying one search on a table: a plain Optuna study, asked and told, on a simulated clock.
+"""Replaying one search on a table: an Optuna study, asked and told, on a simulated clock.
 
 Workers are asynchronous: whenever one is free the sampler is asked, and what it sees is what has
 ended by then (what still runs is a RUNNING trial to it). Nothing here is random but the sampler.
@@ -19,6 +19,8 @@ from optuna.trial import Trial, TrialState
 from nas.benchmark.table import BenchmarkTable
 from nas.constraints import SpaceExhausted
 from nas.halving import SuccessiveHalving
+from nas.samplers import OPTUNA_SAMPLERS
+from nas.samplers.history import HistoryStudy
 from search_space.alternatives import Parameter
 
 NOTHING_NEW_IN_A_ROW = 1000
@@ -100,9 +102,10 @@ class _Search:
         last = table.epochs[-1] if table.epochs else 0
         self.stops = (*halving.rungs, last) if halving else (last,)
         self.storage = InMemoryStorage()
-        self.study = optuna.create_study(
+        optuna.create_study(
             study_name=STUDY, storage=self.storage, directions=["maximize", "minimize"]
         )
+        self.study = HistoryStudy(STUDY, self.storage)
         self.now = 0.0
         self.queue: list[_Job] = []
         self.numbers: dict[int, list[int]] = {}  # by row, the trials that wait for its end
@@ -128,7 +131,8 @@ class _Search:
     def _propose(self) -> None:
         """Ask once; a new architecture takes a worker."""
         began = time.process_time()
-        self.study.sampler = self.sampler(self.proposals)
+        sampler = self.study.sampler = self.sampler(self.proposals)
+        self.study.curves_of_stopped = type(sampler) not in OPTUNA_SAMPLERS.values()
         try:
             trial = self.study.ask()
             row = self._row(trial)

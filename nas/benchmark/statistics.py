@@ -46,7 +46,12 @@ class Score:
                 )
         self._whole = _volume(self._scaled(table.losses))
         if self._whole <= 0:
-            raise TableError(f"{table.name}: no row is better than the reference point")
+            worth, cost = (self._low + self._extent) * (-1, 1) + 0.0  # which is no negative zero
+            raise TableError(
+                f"{table.name}: no row is better than the reference point, {worth:g} of "
+                f"{table.maximised_name} and {cost:g} of {table.minimised_name}: of each the value "
+                f"that {WORST_PERCENTILE} % of the rows are better than or equal to"
+            )
 
     def hypervolumes(self, evaluations: np.ndarray) -> np.ndarray:
         """``[K]``: the share of the true front's hypervolume after each evaluation, 0 to 1.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from itertools import chain
 from math import inf, isfinite
 
 import numpy as np
@@ -143,16 +144,21 @@ class BenchmarkTable:
 def space_of_rows(
     name: str, choices: Sequence[str], rows: Sequence[tuple[str, ...]]
 ) -> ProductSpace:
-    """The space of the values in each column, whose only candidates are ``rows``."""
+    """The space of the values in each column, whose only candidates are ``rows``, in this order."""
     values = {
-        choice: _ordered(list(dict.fromkeys(row[column] for row in rows)))
-        for column, choice in enumerate(choices)
+        choice: _ordered({row[column] for row in rows}) for column, choice in enumerate(choices)
     }
     return ProductSpace(name, values, rows)
 
 
-def _ordered(values: list[str]) -> list[str]:
-    """Sorted by what they are, so that the order of a file's rows does not matter."""
+def in_order(rows: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Sorted by what their values are, so that the order of a file's rows does not matter."""
+    ranks = {value: rank for rank, value in enumerate(_ordered(set(chain.from_iterable(rows))))}
+    return sorted(rows, key=lambda row: [ranks[value] for value in row])
+
+
+def _ordered(values: Iterable[str]) -> list[str]:
+    """Numbers first, by size."""
     return sorted(values, key=lambda value: (_number(value), value))
 
 

@@ -57,6 +57,7 @@ def read_tabulated(path: Path, *, minimise: str = "params") -> BenchmarkTable:
             f"{len(set(rows))}"
         )
     accuracies, seconds = _of_seeds(cells, _ACCURACY), _of_seeds(cells, _SECONDS)
+    _check_all_trained(cells, accuracies)
     epochs = sorted({int(m["epoch"]) for name in cells.header if (m := _CURVE.fullmatch(name))})
     curves = [_mean(cells, [f"{name}_epoch{epoch}" for name in accuracies]) for epoch in epochs]
     return BenchmarkTable(
@@ -123,6 +124,20 @@ def _architectures(cells: Cells, space: SearchSpace) -> list[Architecture]:
         except ValueError as error:
             raise TableError(f"{cells.path} line {line}: {error}") from error
     return found
+
+
+def _check_all_trained(cells: Cells, accuracies: list[str]) -> None:
+    """Refuse a table with a training that failed: its accuracy is empty."""
+    for name in accuracies:
+        for arch_id, cell, line in zip(
+            cells.column("arch_id"), cells.column(name), cells.lines, strict=True
+        ):
+            if not cell:
+                raise TableError(
+                    f"{cells.path} line {line}: the training of {arch_id} with seed "
+                    f"{name.removeprefix('val_accuracy_seed')} failed, as its head says; remove "
+                    "its line from the table's journal, and `nas tabulate` trains it again"
+                )
 
 
 def _mean(cells: Cells, names: list[str]) -> np.ndarray:

@@ -32,6 +32,8 @@ from nas.commands.drawn_files import check_ending
 from nas.progress import LineDisplay, duration
 from nas.user_errors import CommandError
 
+MOST_SEEDS = 10_000
+
 
 def run_benchmark(
     console: Console,
@@ -55,13 +57,20 @@ def run_benchmark(
     for option, file in (("--plot", plot), ("--json", json_file)):
         if file is not None and not file.absolute().parent.is_dir():
             raise CommandError(f"{option}: there is no folder {str(file.parent)!r}")
+        if file is not None and file.is_dir():
+            raise CommandError(f"{option} must be a file, got the folder {str(file)!r}")
     for option, value in (("--budget", budget), ("--workers", workers), ("--processes", processes)):
         if value is not None and value < 1:
             raise CommandError(f"{option} must be at least 1, got {value}")
     numbers = parse_seeds(seeds)
     table = read_source(source)
     if budget > len(table.rows):
-        console.print(f"the budget is all {len(table.rows)} architectures of {table.name}")
+        console.print(
+            f"the budget is all {len(table.rows)} architectures of {table.name}",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
         budget = len(table.rows)
     strategies = _strategies(table, samplers, scheduler)
     on_clock = workers > 1 or any(halving.name != PLAIN for _, halving in strategies)
@@ -78,14 +87,14 @@ def run_benchmark(
     ]
     results = _replay(console, table, jobs, processes or _cpus())
     results.sort(key=lambda result: [(s.text, h.text) for s, h in strategies].index(result[:2]))
+    report = Report(table, results, budget, on_clock=on_clock)
+    report.show(console)  # first, so that a file that cannot be written costs nothing else
     if json_file is not None:
         text = json.dumps(results_json(table, results, on_clock=on_clock))
         try:
             replace_file(json_file, text.encode())
         except OSError as error:
             raise CommandError(f"--json: cannot write {json_file}: {error.strerror}") from error
-    report = Report(table, results, budget, on_clock=on_clock)
-    report.show(console)
     if plot is not None:
         report.draw(plot)
 
@@ -94,20 +103,20 @@ def parse_seeds(text: str) -> list[int]:
     """``20`` for seeds 0 to 19, or ``5-9``.
 
     Raises:
-        CommandError: something else, or no seed.
+        CommandError: something else, no seed, or more than ``MOST_SEEDS``.
     """
-    match = re.fullmatch(r"(?:(?P<first>\d+)-)?(?P<last>\d+)", text.strip())
+    match = re.fullmatch(r"(?:(?P<first>\d{1,20})-)?(?P<last>\d{1,20})", text.strip())
     if match is None:
         raise CommandError(
             f"--seeds must be a number such as 20, or a range such as 0-19, got {text!r}"
         )
     if match["first"] is None:
-        seeds = list(range(int(match["last"])))
+        first, end = 0, int(match["last"])
     else:
-        seeds = list(range(int(match["first"]), int(match["last"]) + 1))
-    if not seeds:
-        raise CommandError(f"--seeds must name a seed or more, got {text!r}")
-    return seeds
+        first, end = int(match["first"]), int(match["last"]) + 1
+    if not 1 <= end - first <= MOST_SEEDS:
+        raise CommandError(f"--seeds must name 1 to {MOST_SEEDS:,} seeds, got {text!r}")
+    return list(range(first, end))
 
 
 def _strategies(table: BenchmarkTable, samplers: str, schedulers: str) -> list[tuple[Spec, Spec]]:

@@ -44,6 +44,8 @@ class Report:
     def __init__(
         self, table: BenchmarkTable, results: Sequence[Result], budget: int, *, on_clock: bool
     ) -> None:
+        if not any(result.replay.ended for result in results):
+            raise CommandError("no sampler proposed a single architecture that the table has")
         self.table = table
         self.on_clock = on_clock
         self.axes = _clock_axes(results) if on_clock else _evaluation_axes(budget)
@@ -123,8 +125,6 @@ def _evaluation_axes(budget: int) -> _Axes:
 
 def _clock_axes(results: Sequence[Result]) -> _Axes:
     ends = [end for end in (result.replay.seconds for result in results) if end]
-    if not ends:
-        raise CommandError("no sampler proposed a single architecture that the table has")
     quarters = [min(ends) * part / QUARTERS for part in range(1, QUARTERS + 1)]
     unit = next((u for u in TIME_UNITS if max(ends) >= 2 * TIME_UNITS[u]), "s")
     headings = [*(f"{place / TIME_UNITS[unit]:.3g} {unit}" for place in quarters), "at its end"]

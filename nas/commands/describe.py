@@ -120,10 +120,10 @@ def _in_runs(arch_id: str, runs: Path) -> tuple[Architecture, Task]:
     """An architecture that some run has seen, with that run's task."""
     for config_file in sorted(runs.glob("*/config.yaml")):
         run = RunFolder(config_file.parent)
-        task_file = run.path / "task.json"
-        if run.path.is_symlink() or not task_file.is_file():
+        if run.path.is_symlink() or not run.task_file.is_file():
             continue
         try:
+            task = run.task()
             _, ledger = ledger_of(run)
             rows = [*ledger.evaluations("search"), *ledger.evaluations("baselines")]
         except (RunError, DescriptionError) as error:
@@ -131,5 +131,5 @@ def _in_runs(arch_id: str, runs: Path) -> tuple[Architecture, Task]:
             continue
         for row in rows:
             if row.arch_id == arch_id:
-                return row.architecture, Task.from_json(task_file.read_text())
+                return row.architecture, task
     raise CommandError(f"no run in {runs} has an architecture {arch_id}")

@@ -27,16 +27,17 @@ from nas.dry_run import (
 )
 from nas.progress import duration
 from nas.quantities import format_quantity
+from nas.warm_start import collect_warm_start
 
 
 def show_dry_run(
-    console: Console, config_file: Path, overrides: Sequence[str], *, as_json: bool
+    console: Console, config_file: Path, overrides: Sequence[str], runs: Path, *, as_json: bool
 ) -> None:
     """Print the space's size, the range of each cost, what fits, and the expected device-hours.
 
     Raises:
         NothingFits: after the table, if no architecture that was looked at is within the limits.
-        CommandError, DescriptionError, DataError: see :mod:`nas.user_errors`.
+        CommandError, DescriptionError, DataError, RunError: see :mod:`nas.user_errors`.
     """
     progress = Console(stderr=True)
     config = load_config(config_file, overrides)
@@ -48,6 +49,7 @@ def show_dry_run(
         console.print_json(data=dry_run_json(config, found, None, None))
     check_fits(found, config)
     check_search(config, task)
+    collect_warm_start(config, task, runs)  # which says what is wrong with the runs it names
     missing = missing_device(config)
     hours = None
     if missing is None:

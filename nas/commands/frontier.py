@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -16,17 +17,19 @@ from analysis.front import (
     reference_point,
     seed_noise,
     spread,
-    under,
 )
+from analysis.front import under as within_limits
 from analysis.plot import plot_front_html, plot_front_png
 from analysis.table import front_json, front_table
 from nas.commands.drawn_files import check_ending
 from nas.config import SearchConfig
+from nas.constraints import PEAK_MEMORY
 from nas.front import Candidate, candidates, pareto_front
-from nas.latency_records import all_candidates
+from nas.latency_records import all_candidates, by_latency_limit
 from nas.ledger import TRAINED, Ledger, ledger_of
 from nas.quantities import format_quantity
 from nas.run_folder import RunError, RunFolder
+from nas.static_costs import peak_memory_mb
 from nas.user_errors import CommandError
 
 WORTHS = ("val_accuracy",)
@@ -58,29 +61,42 @@ def show_frontier(
     check_ending("--html", html, ".html")
     run = RunFolder.find(name, runs)
     config, ledger = ledger_of(run)
-    found = _within(all_candidates(config, ledger), under)
+    asked = _limits(under)
+    within, over = by_latency_limit(config, all_candidates(config, ledger))
+    if PEAK_MEMORY in (x, *asked):
+        within = _with_peak_memory(within, run, config)
+    found = within_limits(within, asked)
     members = pareto_front(found, [y, x])
     if not members:
         limits = f" under {under}" if under else ""
-        raise CommandError(f"run {run.name!r} has no evaluated architecture with {x}{limits}")
+        left_out = f"; {_left_out(config, over)}" if over else ""
+        raise CommandError(
+            f"run {run.name!r} has no evaluated architecture with {x}{limits}{left_out}"
+        )
     best = knee(members, x, y)
     if as_json:
         console.print_json(data=front_json(members, knee=best))
     else:
         console.print(front_table(members, knee=best, objectives_xy=(x, y)))
+        if over:
+            console.print(_left_out(config, over), highlight=False, soft_wrap=True)
     _draw(run, found, members, x=x, y=y, best=best, png=png, html=html)
 
 
 def report_search(console: Console, run: RunFolder, config: SearchConfig, ledger: Ledger) -> None:
     """The front, as table, PNG, HTML and JSON; what separates candidates; what was tried."""
     x, y = config.cost_objective, "val_accuracy"
-    found = all_candidates(config, ledger)
+    found, over = by_latency_limit(config, all_candidates(config, ledger))
     members = pareto_front(found, [y, x])
     if not members:
-        console.print("no trial finished, so there is no front")
+        why = _left_out(config, over) if over else "no trial finished"
+        console.print(f"there is no front: {why}", highlight=False, soft_wrap=True)
+        _report_failures(console, ledger)
         return
     best = knee(members, x, y)
     console.print(front_table(members, knee=best, objectives_xy=(x, y)))
+    if over:
+        console.print(_left_out(config, over), highlight=False, soft_wrap=True)
     reference = reference_point(found, [y, x])
     console.print(
         f"hypervolume {hypervolume(members, [y, x], reference):.5g} against the worst seen, "
@@ -118,16 +134,53 @@ def report_search(console: Console, run: RunFolder, config: SearchConfig, ledger
     rejections = ledger.study("search").user_attrs.get("rejections", {})
     for limit, entry in rejections.items():
         console.print(f"{entry['count']:,} proposals were over the limit on {limit}")
+    _report_failures(console, ledger)
     console.print(f"front drawn in {png} and {html}", highlight=False, soft_wrap=True)
 
 
-def _within(found: list[Candidate], limits: str) -> list[Candidate]:
-    if not limits:
-        return found
+def _left_out(config: SearchConfig, over: list[Candidate]) -> str:
+    """What a measured limit keeps off the front, and why."""
+    listed = ", ".join(f"{each.arch_id} ({each.metrics['latency_ms']:.4g} ms)" for each in over)
+    return (
+        f"{len(over)} trained with a mean latency of two measurements over limits.latency_ms="
+        f"{config.limits.latency_ms:g}, left out: {listed}"
+    )
+
+
+def _report_failures(console: Console, ledger: Ledger) -> None:
+    """How many trainings of a search raised, if any did."""
+    trials, repeats = ledger.evaluations("search"), ledger.evaluations("repeats")
+    for rows, called in ((trials, "trials"), (repeats, "repeats of the front")):
+        failed = sum(row.error is not None for row in rows)
+        if failed:
+            console.print(
+                f"{failed} of {len(rows)} {called} failed: `nas status` says why", highlight=False
+            )
+
+
+def _limits(text: str) -> dict[str, float]:
     try:
-        return under(found, parse_limits(limits))
+        return parse_limits(text) if text else {}
     except ValueError as error:
         raise CommandError(f"--under: {error}") from error
+
+
+def _with_peak_memory(
+    found: list[Candidate], run: RunFolder, config: SearchConfig
+) -> list[Candidate]:
+    """The ledger has it only where it was limited."""
+    task, batch_size = run.task(), config.retrain.batch_size
+    lacking = {
+        each.architecture: peak_memory_mb(each.architecture, task, batch_size)
+        for each in found
+        if PEAK_MEMORY not in each.metrics
+    }
+    return [
+        replace(each, metrics={**each.metrics, PEAK_MEMORY: lacking[each.architecture]})
+        if each.architecture in lacking
+        else each
+        for each in found
+    ]
 
 
 def _draw(

@@ -17,7 +17,7 @@ from analysis.plot import plot_curves_png
 from nas.config import SearchConfig
 from nas.driver import proxy_assignment, retrain_assignment
 from nas.front import Candidate, candidates, pareto_front
-from nas.latency_records import all_candidates
+from nas.latency_records import all_candidates, by_latency_limit
 from nas.ledger import Evaluation, Ledger, ledger_of
 from nas.progress import LOG_EVERY_SECONDS
 from nas.quantities import format_quantity
@@ -41,7 +41,7 @@ def run_retrain_command(
     """
     run = RunFolder.find(name, runs)
     config, ledger = ledger_of(run)
-    task = Task.from_json((run.path / "task.json").read_text())
+    task = run.task()
     picked = _pick(pick, config, ledger, run)
     try:
         plain = [plain_convolutional(a, task) for a in picked] if baseline else []
@@ -120,11 +120,17 @@ def _evaluate_plain(
     task: Task,
     proxies: Sequence[tuple[Architecture, int]],
 ) -> None:
-    """Proxy evaluations of plain networks, with the seeds that the front's members had."""
+    """Proxy evaluations of plain networks, with the seeds that the front's members had.
+
+    Raises:
+        RunError: some have no result; the others' are in the ledger.
+    """
     found = evaluate_on_cluster(proxies, proxy_assignment(config, task), config.resources)
+    failures = []
     for (architecture, seed), result in zip(proxies, found, strict=True):
         if isinstance(result, str):
-            raise RunError(f"the proxy evaluation of {architecture} with seed {seed}:\n{result}")
+            failures.append(f"{architecture} with seed {seed}: {result}")
+            continue
         ledger.add(
             "baselines",
             architecture,
@@ -133,6 +139,12 @@ def _evaluate_plain(
             curve=result.curve,
             gpu_seconds=result.gpu_seconds,
             recipe_id=config.proxy_id,
+        )
+    if failures:
+        listed = "\n".join(failures)
+        raise RunError(
+            f"{len(failures)} of {len(proxies)} proxy evaluations of plain networks failed (run "
+            f"the same command again to take them up):\n{listed}"
         )
 
 
@@ -158,10 +170,14 @@ class _Printer:
 def _pick(pick: str, config: SearchConfig, ledger: Ledger, run: RunFolder) -> list[Architecture]:
     """The architectures that ``--pick`` names."""
     found = all_candidates(config, ledger)
-    if not found:
-        raise CommandError(f"run {run.name!r} has no evaluated architecture to retrain")
+    within, _ = by_latency_limit(config, found)
     cost = config.cost_objective
-    members = pareto_front(found, ["val_accuracy", cost])
+    members = pareto_front(within, ["val_accuracy", cost])
+    for candidate in found:
+        if candidate.arch_id == pick:
+            return [candidate.architecture]
+    if not members:
+        raise CommandError(f"run {run.name!r} has no evaluated architecture to retrain")
     if pick == "all":
         return [member.architecture for member in members]
     if pick == "best":
@@ -170,12 +186,9 @@ def _pick(pick: str, config: SearchConfig, ledger: Ledger, run: RunFolder) -> li
         chosen = knee(members, cost, "val_accuracy")
         assert chosen is not None  # there are members
         return [chosen.architecture]
-    for candidate in found:
-        if candidate.arch_id == pick:
-            return [candidate.architecture]
     raise CommandError(
-        f"--pick is knee, best, all, or the arch_id of an architecture that {run.name!r} trained; "
-        f"got {pick!r}"
+        f"--pick is knee, best, all, or the arch_id of an architecture that {run.name!r} trained "
+        f"to the end; got {pick!r}"
     )
 
 

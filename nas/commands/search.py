@@ -14,24 +14,19 @@ from nas.config_file import differences, load_config, save_config
 from nas.driver import check_search, load_task, proxy_assignment
 from nas.fidelity import FULL
 from nas.latency_cache import LatencyCache
-from nas.latency_records import (
-    all_candidates,
-    check_comparable,
-    first_latencies,
-    measure_front_again,
-)
+from nas.latency_records import check_comparable, first_latencies, measure_front_again
 from nas.latency_table import read_table
-from nas.ledger import TRAINED, Ledger
+from nas.ledger import TRAINED, Ledger, check_free
 from nas.progress import ProgressDisplay
 from nas.quantities import format_quantity
 from nas.ray.cluster import connected, trials_at_once
 from nas.ray.execute import run_search
-from nas.ray.meter import measure_on_cluster
+from nas.ray.meter import check_meter, measure_on_cluster
 from nas.run_folder import RunError, RunFolder, check_new, next_name, without_passwords
 from nas.samplers.results import WarmStart
 from nas.search import Search
 from nas.user_errors import CommandError
-from nas.warm_start import warm_start_of
+from nas.warm_start import collect_warm_start, keep_warm_start, warm_start_of
 from search_space.architecture import Task
 from search_space.cost.latency import DeviceBusy
 
@@ -66,34 +61,64 @@ def run_search_command(
         _check_same_search(run, config)
     else:
         check_new(runs, config.name)  # before anything that takes time
+        check_free(config)
     task = load_task(config)
     check_search(config, task)
+    if resume:
+        _check_same_task(run, task)
+    else:
+        warm_start = collect_warm_start(config, task, runs)
     with connected(config.ray):
         slots = trials_at_once(config.resources)
         concurrency = min(config.search.concurrency or slots, slots)
+        if config.uses_latency:
+            check_meter(config.latency)
         if not resume:
             run = RunFolder.create(runs, config)
         with run.driving():
             if resume:
+                ledger = Ledger.resume(config, run)
                 save_config(config, run.config_file)
-            run.point_latest_here()
-            ledger = Ledger.resume(config, run) if resume else Ledger.create(config, run)
-            run.write_json("task.json", task.model_dump(mode="json"))
+                warm_start = warm_start_of(run, config, task, runs)
+            else:
+                ledger = begin_ledger(run, config, warm_start)
+            run.write_json(run.task_file.name, task.model_dump(mode="json"))
             run.write_json("state.json", {"finished": False})
+            run.point_latest_here()
             _announce(console, config, run, resumed=resume)
-            warm_start = warm_start_of(run, config, task, runs)
             try:
                 search = _search(console, config, run, ledger, task, concurrency, warm_start)
             except (KeyboardInterrupt, DeviceBusy):
-                finished = sum(row.state in TRAINED for row in ledger.evaluations("search"))
                 console.print(
-                    f"\nstopped: {finished} of {config.search.n_trials} trials are finished and "
-                    f"kept; continue with: {_resume_command(config_file, overrides, config, runs)}",
+                    f"\nstopped: {trained_so_far(config, ledger)} and kept; continue with: "
+                    f"{_resume_command(config_file, overrides, config, runs)}",
                     soft_wrap=True,
                 )
                 raise
             run.write_json("state.json", {"finished": True, "trained": search.proposals.trained})
             report_search(console, run, config, ledger)
+
+
+def begin_ledger(run: RunFolder, config: SearchConfig, warm_start: WarmStart) -> Ledger:
+    """A new run's ledger; where it cannot be made, the folder goes, so that the name is free.
+
+    Raises:
+        RunError: the storage cannot be reached, or holds a run of this name.
+    """
+    try:
+        keep_warm_start(run, warm_start)
+        return Ledger.create(config, run)
+    except RunError:
+        run.remove()
+        raise
+
+
+def trained_so_far(config: SearchConfig, ledger: Ledger) -> str:
+    """Such as ``5 of 12 trials are trained (3 stopped early)``."""
+    trained = [row for row in ledger.evaluations("search") if row.state in TRAINED]
+    stopped = sum(row.state == "pruned" for row in trained)
+    early = f" ({stopped} stopped early)" if stopped else ""
+    return f"{len(trained)} of {config.search.n_trials} trials are trained{early}"
 
 
 def _search(
@@ -154,15 +179,6 @@ def _measure_front_again(
             highlight=False,
             soft_wrap=True,
         )
-    for candidate in all_candidates(config, ledger):
-        twice = "latency_ms_again" in candidate.metrics
-        if twice and config.limits.latency_violations(candidate.metrics["latency_ms"]):
-            console.print(
-                f"latency of {candidate.arch_id}: {candidate.metrics['latency_ms']:.4g} ms, the "
-                f"mean of two measurements, is over limits.latency_ms={config.limits.latency_ms:g}",
-                highlight=False,
-                soft_wrap=True,
-            )
 
 
 def _resume_command(
@@ -202,6 +218,16 @@ def _check_same_search(run: RunFolder, config: SearchConfig) -> None:
             "; ".join(f"{key} was {old!r}, is {new!r}" for key, (old, new) in changed.items())
         )
         raise RunError(f"run {run.name!r} cannot be resumed with another configuration: {listed}")
+
+
+def _check_same_task(run: RunFolder, task: Task) -> None:
+    """A resumed run goes on with the data that it has results of."""
+    if not run.task_file.is_file():
+        return  # it died before there was a result
+    changed = differences(run.task(), task)
+    if changed:
+        listed = "; ".join(f"{key} was {old!r}, is {new!r}" for key, (old, new) in changed.items())
+        raise RunError(f"run {run.name!r} cannot be resumed with other data: {listed}")
 
 
 def _announce(console: Console, config: SearchConfig, run: RunFolder, *, resumed: bool) -> None:

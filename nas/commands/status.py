@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from nas.latency_records import all_candidates
+from nas.latency_records import all_candidates, by_latency_limit
 from nas.ledger import SUFFIXES, TRAINED, ledger_of
 from nas.quantities import format_quantity
 from nas.run_folder import RunFolder
@@ -54,8 +54,8 @@ def show_status(console: Console, name: str, runs: Path, *, as_json: bool) -> No
         )
     for limit, entry in status["rejections"].items():
         console.print(f"  over the limit on {limit}: {entry['count']:,} proposals", highlight=False)
-    for number, error in status["errors"].items():
-        console.print(f"  trial {number} failed: {error}", highlight=False, markup=False)
+    for which, error in status["errors"].items():
+        console.print(f"  {which} failed: {error}", highlight=False, markup=False)
 
 
 def read_status(run: RunFolder) -> dict[str, Any]:
@@ -64,8 +64,9 @@ def read_status(run: RunFolder) -> dict[str, Any]:
     rows = ledger.evaluations("search")
     trained = [row for row in rows if row.state in TRAINED]
     stops = Counter(row.stopped_at_epoch for row in trained if row.stopped_at_epoch is not None)
-    found = all_candidates(config, ledger)
+    found, _ = by_latency_limit(config, all_candidates(config, ledger))
     best = max(found, key=lambda candidate: candidate.metrics["val_accuracy"], default=None)
+    repeats = ledger.evaluations("repeats")
     retrained = ledger.evaluations("retrain")
     state = "running" if run.is_driven() else "finished" if run.is_finished() else "interrupted"
     return {
@@ -77,7 +78,7 @@ def read_status(run: RunFolder) -> dict[str, Any]:
         "stopped_early": {str(epoch): count for epoch, count in sorted(stops.items())},
         "epochs": sum(row.epochs for row in trained),
         "epochs_in_full": len(trained) * config.proxy.epochs,
-        "repeats": len(ledger.evaluations("repeats")),
+        "repeats": sum(row.state == "complete" for row in repeats),
         "retrained": sorted({row.arch_id for row in retrained}),
         "gpu_hours": sum(row.gpu_seconds for kind in SUFFIXES for row in ledger.evaluations(kind))
         / 3600,
@@ -91,6 +92,9 @@ def read_status(run: RunFolder) -> dict[str, Any]:
         },
         "rejections": ledger.study("search").user_attrs.get("rejections", {}),
         "errors": {
-            str(row.number): row.error.strip().splitlines()[-1] for row in rows if row.error
+            f"{called} {row.number}": row.error.strip().splitlines()[-1]
+            for called, studied in (("trial", rows), ("repeat", repeats))
+            for row in studied
+            if row.error
         },
     }

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
+from nas.benchmark.csv_table import read_cells
 from nas.evaluate import task_of
 from nas.journal import Journal, open_journal
 from nas.progress import LineDisplay, duration
@@ -23,7 +24,6 @@ from nas.tabulate import (
     all_costs,
     all_entries,
     load_tabulation,
-    read_table,
     rows_by_key,
     table_text,
     write_table,
@@ -50,9 +50,9 @@ def run_tabulate_command(
     config = load_tabulation(config_file, overrides)
     task = task_of(config.data, load_splits(config.data))
     costs = all_costs(config, task)
-    command = shlex.join(["nas", "tabulate", str(config_file), *overrides])
+    words = ["nas", "tabulate", str(config_file), *overrides, "--out", str(out)]
     journal_file = out.with_name(f"{out.name.removesuffix(ENDING)}.journal.jsonl")
-    with open_journal(journal_file, config, command, may_differ=MAY_CHANGE) as journal:
+    with open_journal(journal_file, config, shlex.join(words), may_differ=MAY_CHANGE) as journal:
         _train_missing(console, config, task, journal)
         write_table(out, table_text(config, journal, costs))
         failed = sum("error" in row for row in rows_by_key(journal).values())
@@ -147,7 +147,7 @@ class _Progress:
 
 def _summary(out: Path, config: TabulationConfig) -> str:
     """How much architectures differ, and seeds, by the table as it is read back."""
-    table = read_table(out)
+    table = read_cells(out)
     columns = [table.column(f"val_accuracy_seed{seed}") for seed in config.seeds]
     trained = [row for row in zip(*columns, strict=True) if all(row)]
     shown = f"{len(table.rows)} architectures, {len(config.seeds)} seeds"

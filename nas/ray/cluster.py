@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import ray
 
 from nas.settings import RaySettings, ResourceSettings
+from nas.trial_slots import Machine, no_slot, trial_slots
 
 CONNECT_SECONDS = 10.0
 
@@ -75,29 +76,12 @@ def trials_at_once(resources: ResourceSettings) -> int:
     Raises:
         ClusterError: no node holds a single one.
     """
-    slots = 0
-    offered = []
-    for node in ray.nodes():
-        if not node["Alive"]:
-            continue
-        cpus, gpus = node["Resources"].get("CPU", 0.0), node["Resources"].get("GPU", 0.0)
-        offered.append(f"{cpus:g} CPUs and {gpus:g} GPUs")
-        fitting = cpus // resources.cpus_per_trial
-        if resources.gpus_per_trial:
-            fitting = min(fitting, _gpu_slots(gpus, resources.gpus_per_trial))
-        slots += int(fitting)
+    nodes = [
+        Machine(node["Resources"].get("CPU", 0.0), node["Resources"].get("GPU", 0.0))
+        for node in ray.nodes()
+        if node["Alive"]
+    ]
+    slots = trial_slots(nodes, resources)
     if not slots:
-        nodes = "; ".join(offered)
-        raise ClusterError(
-            f"a trial needs {resources.cpus_per_trial:g} CPUs and "
-            f"{resources.gpus_per_trial:g} GPUs (resources), but the nodes have: {nodes}"
-        )
+        raise ClusterError(no_slot(nodes, resources))
     return slots
-
-
-def _gpu_slots(gpus: float, per_trial: float) -> float:
-    """A fraction of a GPU is taken from one GPU, so leftovers of several do not add up."""
-    # The tolerance keeps 1 / (1/3) = 3.
-    if per_trial < 1:
-        return gpus * (1 / per_trial + 1e-9) // 1 if gpus < 1 else gpus * int(1 / per_trial + 1e-9)
-    return gpus // per_trial

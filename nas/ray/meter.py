@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import ray
-from ray.exceptions import RayTaskError
+from ray.exceptions import RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from nas.evaluate import traceback_of
@@ -21,18 +21,19 @@ def measure_on_cluster(
     architectures: Sequence[Architecture],
     task: Task,
     settings: LatencySettings,
-) -> list[Latency | str]:
+) -> list[Latency | str | DeviceBusy]:
     """Latencies, one after another, in one task that holds a node's CPUs, and a GPU if needed.
 
     No trial may be running: the task waits for the resources, and they for it. It is always the
     same node's turn as long as the cluster does not change.
 
     Returns:
-        for each architecture its latency, or the traceback of what it raised.
+        for each architecture its latency, the traceback of what it raised, or what Ray knows of
+        its worker's death; DeviceBusy from the first one on during which something else was
+        running on the device.
 
     Raises:
         ClusterError: no node has the device.
-        DeviceBusy: something else was running on it.
     """
     if not architectures:
         return []
@@ -41,15 +42,30 @@ def measure_on_cluster(
         num_cpus=node["Resources"]["CPU"],
         num_gpus=1 if settings.device.startswith("cuda") else 0,
         max_calls=1,
+        max_retries=1,
     )(_measure).options(
         scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
     )
     texts = [architecture.canonical_json() for architecture in architectures]
     try:
-        found: list[Latency | str] = ray.get(measure.remote(texts, task, settings))
+        found: list[Latency | str | DeviceBusy] = ray.get(measure.remote(texts, task, settings))
     except RayTaskError as error:
-        raise error.cause from None  # DeviceBusy, as it was raised there
+        raise error.cause from None  # not of a network, whose traceback is in its place
+    except RayError as error:
+        if len(architectures) == 1:
+            return [str(error)]
+        # The worker died of one of them: alone, each fails or succeeds by itself.
+        return [one for each in architectures for one in measure_on_cluster([each], task, settings)]
     return found
+
+
+def check_meter(settings: LatencySettings) -> None:
+    """See that the cluster has something to measure on.
+
+    Raises:
+        ClusterError: no node has the device.
+    """
+    _meter_node(settings)
 
 
 def _meter_node(settings: LatencySettings) -> dict[str, Any]:
@@ -68,15 +84,17 @@ def _meter_node(settings: LatencySettings) -> dict[str, Any]:
     return min(fitting, key=lambda node: (-node["Resources"]["CPU"], node["NodeManagerAddress"]))
 
 
-def _measure(texts: Sequence[str], task: Task, settings: LatencySettings) -> list[Latency | str]:
-    found: list[Latency | str] = []
+def _measure(
+    texts: Sequence[str], task: Task, settings: LatencySettings
+) -> list[Latency | str | DeviceBusy]:
+    found: list[Latency | str | DeviceBusy] = []
     core = CoreSpeed()
     for text in texts:
         try:
             model = build(Architecture.from_json(text), task, seed=0)
             found.append(measure_latency(model, task.input_shape, settings, core))
-        except DeviceBusy:
-            raise  # the device's fault, not the architecture's
+        except DeviceBusy as busy:  # the device's fault, not the architecture's
+            return found + [busy] * (len(texts) - len(found))
         except Exception as error:  # noqa: BLE001 (whatever a network raises is its result)
             found.append(traceback_of(error))
     return found

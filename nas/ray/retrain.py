@@ -111,17 +111,27 @@ def _first_ready(streams: Mapping[Any, Retraining]) -> Any:
 def evaluate_on_cluster(
     jobs: Sequence[tuple[Architecture, int]], assignment: Assignment, resources: ResourceSettings
 ) -> list[EvaluationResult | str]:
-    """Proxy evaluations of (architecture, seed), side by side; a traceback for one that raised.
+    """Proxy evaluations of (architecture, seed), side by side; Ray must be connected.
 
-    Ray must be connected.
+    Returns:
+        for each job its result, the traceback of what it raised, or what Ray knows of the death of
+        its worker.
     """
     task = ray.remote(
         num_cpus=resources.cpus_per_trial, num_gpus=resources.gpus_per_trial, max_calls=1
     )(_evaluation)
     shared = ray.put(assignment)
-    found: list[EvaluationResult | str] = ray.get(
-        [task.remote(architecture.canonical_json(), seed, shared) for architecture, seed in jobs]
-    )
+    begun = [
+        task.remote(architecture.canonical_json(), seed, shared) for architecture, seed in jobs
+    ]
+    return [_fetched(reference) for reference in begun]
+
+
+def _fetched(reference: Any) -> EvaluationResult | str:
+    try:
+        found: EvaluationResult | str = ray.get(reference)
+    except RayError as error:
+        return str(error)
     return found
 
 

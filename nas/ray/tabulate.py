@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import platform
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import ray
@@ -22,6 +20,7 @@ from nas.ray.trainable import Assignment
 from nas.settings import ResourceSettings
 from nas.tabulate import Entry, Key
 from search_space.architecture import Architecture
+from search_space.cost.latency import device_name
 
 QUEUED_PER_WORKER = 2
 """A worker that ends a training finds the next one waiting."""
@@ -117,15 +116,4 @@ def _warm_up(assignment: Assignment, text: str) -> None:
 
 def _machine(device: str) -> str:
     """The kind of machine, such as ``AMD EPYC 7B13, 2 cores, torch 2.13.0``."""
-    kind = torch.cuda.get_device_name() if device.startswith("cuda") else _processor()
-    return f"{kind}, {os.cpu_count()} cores, torch {torch.__version__}"
-
-
-def _processor() -> str:
-    """The processor's name as Linux gives it; elsewhere what Python knows."""
-    file = Path("/proc/cpuinfo")
-    if file.is_file():
-        for line in file.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    return f"{device_name(device)}, {os.cpu_count()} cores, torch {torch.__version__}"

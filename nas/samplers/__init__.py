@@ -40,6 +40,9 @@ OPTUNA_SAMPLERS: dict[str, Callable[..., BaseSampler]] = {
 
 SAMPLERS = (*ARCHITECTURE_SAMPLERS, *OPTUNA_SAMPLERS)
 
+OPTION_TYPES: dict[str, tuple[type, ...]] = {"bool": (bool,), "int": (int,), "float": (int, float)}
+"""What an option of each annotation may be given; a bool is no number."""
+
 PROPOSAL_STREAM = 0x5A3
 """Keeps Optuna's samplers' seeds apart from other uses of the same (seed, n)."""
 
@@ -70,7 +73,8 @@ def build_sampler(
     if name not in SAMPLERS:
         hint = _nearest(name, SAMPLERS)
         raise _wrong(f"sampler.name: no sampler is called {name!r}; {hint}")
-    known = _option_names(name)
+    takes = _options_of(name)
+    known = list(takes)
     unknown = [option for option in options if option not in known]
     if unknown:
         raise _wrong(
@@ -81,6 +85,13 @@ def build_sampler(
         )
 
     options = dict(options)
+    problems = [
+        f"sampler.options.{option}: {problem}, got {value!r}"
+        for option, value in options.items()
+        if option != "scores" and (problem := _wrong_type(takes[option], value))
+    ]
+    if problems:
+        raise _wrong(*problems)
     if "scores" in options:
         options["scores"] = _scores(options["scores"], score_source)
 
@@ -107,13 +118,25 @@ def build_sampler(
     return (lambda number: sampler) if name in ARCHITECTURE_SAMPLERS else make
 
 
-def _option_names(name: str) -> list[str]:
-    """What a sampler's constructor takes beside what :func:`build_sampler` gives it."""
+def _options_of(name: str) -> dict[str, inspect.Parameter]:
+    """What a sampler's constructor takes beside what :func:`build_sampler` gives it, by name."""
     sampler = ARCHITECTURE_SAMPLERS.get(name) or OPTUNA_SAMPLERS[name]
     given = {"space", "costs", "objectives", "limits", "first", "earlier", "seed", "rejections"}
     parameters = inspect.signature(sampler).parameters.values()
     kinds = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return [p.name for p in parameters if p.kind in kinds and p.name not in given]
+    return {p.name: p for p in parameters if p.kind in kinds and p.name not in given}
+
+
+def _wrong_type(option: inspect.Parameter, value: Any) -> str:
+    """What is wrong with an option's value, by the option's annotation; empty if nothing is."""
+    annotation = str(option.annotation)  # text, as of everything in these modules
+    kind = annotation.removesuffix(" | None")
+    if value is None and kind != annotation:
+        return ""
+    if kind not in OPTION_TYPES:
+        return f"must be a {kind}, which cannot be given as an option"
+    fits = isinstance(value, OPTION_TYPES[kind]) and isinstance(value, bool) == (kind == "bool")
+    return "" if fits else f"must be of type {annotation}"
 
 
 def _scores(names: Any, source: ScoreSource | None) -> PriorScores | None:

@@ -41,7 +41,5 @@ class AgingEvolutionSampler(NeighbourSampler):
         """The tournament's winners in random order."""
         alive = results.told[-self.initial_trials :]
         entrants = rng.permutation(len(alive))[: self.tournament_size]
-        winners = entrants[
-            moocore.is_nondominated(np.array(results.losses)[-len(alive) :][entrants])
-        ]
+        winners = entrants[moocore.is_nondominated(results.losses[-len(alive) :][entrants])]
         return (alive[index].architecture for index in rng.permutation(winners))

@@ -89,6 +89,16 @@ class ArchitectureSampler(BaseSampler):
             SpaceExhausted: all that were found were proposed before.
         """
 
+    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
+        """Propose at once where nothing can be chosen, since Optuna then asks for nothing.
+
+        Raises:
+            NothingFits, SpaceExhausted: see :meth:`propose`.
+        """
+        single = all(distribution.single() for distribution in self._distributions.values())
+        if single and "fixed_params" not in trial.system_attrs:  # which a user has enqueued
+            self.sample_relative(study, trial, self._distributions)
+
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
@@ -177,9 +187,10 @@ class ArchitectureSampler(BaseSampler):
             if left:
                 return left[rng.integers(len(left))]
         if proposed:
+            limits = describe_limits(self.limits | self.measured_limits)
             raise SpaceExhausted(
-                f"no new architecture of {self.space.name!r} within the limits "
-                f"({describe_limits(self.limits)}) was found in {DRAWS:,} draws; "
+                f"no new architecture of {self.space.name!r} within the limits ({limits}) was "
+                f"found in {DRAWS:,} draws; "
                 f"{len(proposed):,} were proposed before"
             )
         smallest: dict[str, float] = {}

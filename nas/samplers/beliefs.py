@@ -103,15 +103,6 @@ def nearest_to_front(losses: np.ndarray, most: int, rng: np.random.Generator) ->
     return np.sort(np.concatenate([near, rng.permutation(far)[:others]]))
 
 
-def finite(losses: np.ndarray) -> np.ndarray:
-    """Losses ``[n, objectives]`` where an infinite one counts as the worst that is not."""
-    found = losses.copy()
-    for column in found.T:
-        usable = column[np.isfinite(column)]
-        column[:] = np.clip(column, usable.min(), usable.max()) if len(usable) else 0.0
-    return found
-
-
 def compressed(losses: np.ndarray, typical: np.ndarray) -> np.ndarray:
     """Losses whose bad half is drawn together, in the same order.
 

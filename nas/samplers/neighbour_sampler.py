@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ class NeighbourSampler(ArchitectureSampler):
 
     @abstractmethod
     def parents(self, results: Results, rng: np.random.Generator) -> Iterable[Candidate]:
-        """Whose neighbours to try, the most wanted first; there are results."""
+        """Whose neighbours to try, the most wanted first; there are results, all within limits."""
 
     def propose(self, results: Results, rng: np.random.Generator) -> Candidate:
         """See :meth:`ArchitectureSampler.propose`."""
@@ -40,7 +41,9 @@ class NeighbourSampler(ArchitectureSampler):
             except SpaceExhausted:  # tight limits: what is near a fitting one may still fit
                 if not results.told or self.space.size <= ENUMERABLE:
                     raise
-        for parent in self.parents(results, rng):
+        # Earlier results and what a user enqueued may be over the limits.
+        within = [trial for trial in results.told if not self.violations(trial.architecture)]
+        for parent in self.parents(replace(results, told=within), rng) if within else ():
             groups = list(self.space.changes(parent).values())
             for group in rng.permutation(len(groups)):
                 for near in rng.permutation(len(groups[group])):

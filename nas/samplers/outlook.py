@@ -19,7 +19,6 @@ from nas.samplers.beliefs import (
     Learner,
     Observations,
     compressed,
-    finite,
     nearest_to_front,
     probability_within,
     settled_count,
@@ -65,7 +64,7 @@ class Outlook:
     ) -> None:
         self._sampler, self._learner = sampler, learner
         self._results, self._rng = results, rng
-        self._losses = finite(np.array(results.losses))
+        self._losses = results.losses
         names = sampler.objectives or ("",) * self._losses.shape[1]
         if len(names) != self._losses.shape[1]:
             raise ValueError(
@@ -104,11 +103,11 @@ class Outlook:
         self._others = []
 
     def good_results(self, number: int) -> list[Candidate]:
-        """Finished trials' architectures, by layers of fronts."""
-        order = np.argsort(
-            moocore.pareto_rank(self._losses[: len(self._results.told)]), kind="stable"
-        )
-        return [self._results.told[index].architecture for index in order[:number]]
+        """Finished trials' architectures, by layers of fronts; those over known limits last."""
+        told = self._results.told
+        ranks = moocore.pareto_rank(self._losses[: len(told)])
+        order = np.lexsort((ranks, ~self._keep_known_limits()))
+        return [told[index].architecture for index in order[:number]]
 
     def improvement(self, pool: Pool) -> np.ndarray:
         """What each candidate is expected to add ``[N]``."""
@@ -147,12 +146,18 @@ class Outlook:
         return self._measured[i].predict_mean(inputs)
 
     def _keep_limits(self) -> np.ndarray:
-        """Which rows of the losses are within the measured limits, as far as is known."""
+        """Which rows of the losses are within the limits, as far as is known."""
         limits = self._sampler.measured_limits
         kept = np.ones(len(self._losses), dtype=bool)
+        kept[: len(self._results.told)] = self._keep_known_limits()
         for row, trial in enumerate(self._results.told if limits else ()):
-            kept[row] = all(trial.measured.get(name, most) <= most for name, most in limits.items())
+            kept[row] &= all(trial.measured.get(n, most) <= most for n, most in limits.items())
         return kept
+
+    def _keep_known_limits(self) -> np.ndarray:
+        """Which finished trials are within the limits on known costs; earlier ones may not be."""
+        told = self._results.told
+        return np.array([not self._sampler.violations(trial.architecture) for trial in told])
 
     def _pool_of_told(self, rows: np.ndarray) -> Pool:
         told = self._results.told

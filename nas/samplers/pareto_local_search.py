@@ -26,5 +26,5 @@ class ParetoLocalSearchSampler(NeighbourSampler):
 
     def parents(self, results: Results, rng: np.random.Generator) -> Iterable[Candidate]:
         """The front's members in random order."""
-        on_front = np.flatnonzero(moocore.is_nondominated(np.array(results.losses)))
+        on_front = np.flatnonzero(moocore.is_nondominated(results.losses))
         return (results.told[index].architecture for index in rng.permutation(on_front))

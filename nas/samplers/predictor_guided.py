@@ -14,6 +14,7 @@ Gardner et al. 2014, "Bayesian Optimization with Inequality Constraints" for mea
 from __future__ import annotations
 
 from functools import cache, cached_property
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,9 @@ MOST_COMPARED = 60_000_000
 """Candidates times squared results, the work of predicting; of more candidates, some are drawn."""
 
 FEWEST_COMPARED = 300
+
+MOST_CANDIDATES = 50_000
+"""That are compared, however few the results are: what a proposal holds in memory."""
 
 PARENTS = 40
 """Good results whose mutations are candidates."""
@@ -61,6 +65,10 @@ BEGINNING_STREAM = 0xB36
 
 SCORES_STREAM = 0x5C0
 """Of the seed: which candidates scores are ranked among."""
+
+
+ONE_PROPOSAL = Lock()
+"""At a time in a process: limits on its threads that overlap would stay behind."""
 
 
 class PredictorGuidedSampler(ArchitectureSampler):
@@ -99,7 +107,7 @@ class PredictorGuidedSampler(ArchitectureSampler):
 
         The matrices are small: one thread computes them, beside trainings that use all cores.
         """
-        with _linear_algebra().limit(limits=1):
+        with ONE_PROPOSAL, _linear_algebra().limit(limits=1):
             return self._propose(results, rng)
 
     def _propose(self, results: Results, rng: np.random.Generator) -> Candidate:
@@ -124,6 +132,7 @@ class PredictorGuidedSampler(ArchitectureSampler):
             fresh[self._number_of(candidate)] = False
         rows = np.flatnonzero(fresh)
         most = max(FEWEST_COMPARED, MOST_COMPARED // outlook.observations**2)
+        most = min(most, MOST_CANDIDATES)
         search = len(rows) > most or not self.is_listed_whole
         if len(rows) > most:
             rows = np.sort(rng.choice(rows, most, replace=False))

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import numpy as np
+
 from nas.samplers.choice_space import Candidate
 
 
@@ -50,9 +52,16 @@ class Results:
     proposed: set[Candidate] = field(default_factory=set)  # whatever became of them
 
     @property
-    def losses(self) -> Sequence[tuple[float, ...]]:
-        """Of the finished trials."""
-        return [trial.losses for trial in self.told]
+    def losses(self) -> np.ndarray:
+        """Of the finished trials, ``[n, objectives]``, each infinite one as the utmost that is not.
+
+        moocore 0.3 takes no infinite ones: of three objectives it is wrong, or kills the process.
+        """
+        found = np.array([trial.losses for trial in self.told], dtype=float)
+        for column in found.T:
+            usable = column[np.isfinite(column)]
+            column[:] = np.clip(column, usable.min(), usable.max()) if len(usable) else 0.0
+        return found
 
 
 class WarmStart(NamedTuple):

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import platform
+import re
 import time
 from collections import deque
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 import torch
 from fvcore.common.timer import Timer
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from torch import nn
 
-from search_space.attention import record_calls
+from search_space.attention import preferred_on, record_calls
 from search_space.cost.core_speed import CoreSpeed
 from search_space.values import Value
 
@@ -37,10 +38,19 @@ FIRST_PAUSE_SECONDS = 0.5
 something else passes."""
 
 
+def _measurable(device: str) -> str:
+    if not re.fullmatch(r"cpu|cuda(:[0-9]+)?", device):
+        raise ValueError(f"latency is measured on cpu, cuda or such as cuda:1, got {device!r}")
+    return device
+
+
+Device = Annotated[str, AfterValidator(_measurable)]
+
+
 class LatencySettings(Value):
     """How to measure: one forward pass of a batch, in evaluation mode."""
 
-    device: str = "cpu"  # a torch device: "cpu", "cuda"
+    device: Device = "cpu"  # "cpu", "cuda", or "cuda:1" for the second
     batch_size: int = Field(default=1, ge=1)  # images
     threads: int = Field(default=1, ge=1)  # CPU threads
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
@@ -57,6 +67,7 @@ class LatencyContext(NamedTuple):
     threads: int
     input_shape: tuple[int, int, int]
     torch_version: str
+    attention: str | None
 
 
 class Latency(Value):
@@ -72,6 +83,7 @@ class Latency(Value):
     input_shape: tuple[int, int, int]
     torch_version: str
     backend: str  # which kernels ran, such as "eager" or "eager, attention by cpp"
+    attention: str | None = None  # which the process prefers, whatever this network has
 
     @property
     def context(self) -> LatencyContext:
@@ -83,6 +95,7 @@ class Latency(Value):
             self.threads,
             self.input_shape,
             self.torch_version,
+            self.attention,
         )
 
 
@@ -150,6 +163,7 @@ def measure_latency(
         input_shape=input_shape,
         torch_version=torch.__version__,
         backend=backend,
+        attention=preferred_on(device.type),
     )
 
 
@@ -166,12 +180,11 @@ def device_name(device: str) -> str:
     Raises:
         ValueError: there is no such device.
     """
-    if torch.device(device).type == "cuda":
-        if not torch.cuda.is_available():
-            raise ValueError(f"latency.device is {device!r}, but torch sees no CUDA device here")
+    if _measurable(device) != "cpu":
+        present = torch.cuda.device_count()
+        if (torch.device(device).index or 0) >= present:
+            raise ValueError(f"device {device!r} is not here: torch sees {present} CUDA devices")
         return torch.cuda.get_device_name(device)
-    if torch.device(device).type != "cpu":
-        raise ValueError(f"latency.device must be cpu or cuda, got {device!r}")
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         for line in cpuinfo.read_text().splitlines():

@@ -95,6 +95,7 @@ class LatencyTable(Value):
             self.settings.threads,
             self.input_shape,
             self.torch_version,
+            self.attention,
         )
 
 

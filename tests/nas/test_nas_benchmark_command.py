@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+import threading
+import time
 from itertools import product
 from pathlib import Path
 
@@ -56,6 +59,10 @@ def test_replays_are_printed_written_and_drawn(csv_file: Path, tmp_path: Path) -
         assert len(entry["evaluations"]) == 12
         for evaluation in entry["evaluations"]:
             assert entry["evaluations"].count(evaluation) <= rows.count(evaluation)
+    again = tmp_path / "again.json"
+    twice = of_csv(csv_file, *options, "--json", str(again), "--processes", "2")
+    assert CliRunner().invoke(app, twice).exit_code == 0
+    assert json.loads(again.read_text()) == entries
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert "squares: 36 architectures of 3 choices, acc against cost; 12 distinct" in done.output
     assert "replays 6/6" in done.output
@@ -78,6 +85,7 @@ def test_replays_are_printed_written_and_drawn(csv_file: Path, tmp_path: Path) -
         (["--seeds", "many"], "--seeds must be a number such as 20, or a range such as 0-19"),
         (["--plot", "out.jpg"], "--plot must end in .png, got 'out.jpg'"),
         (["--json", "nowhere/out.json"], "--json: there is no folder 'nowhere'"),
+        (["--json", "."], "--json must be a file, got the folder '.'"),
         (["--scheduler", "asha"], "squares has no accuracies during training to stop by"),
         (["--samplers", "random,random"], "--samplers must name each once, got random,random"),
         (["--samplers", "random:seed"], "'random:seed': an option must be NAME=VALUE, got 'seed'"),
@@ -118,7 +126,7 @@ def test_seeds(text: str, seeds: list[int]) -> None:
     assert parse_seeds(text) == seeds
 
 
-@pytest.mark.parametrize("text", ["0", "4-2", "-1", "1.5", "1,2", ""])
+@pytest.mark.parametrize("text", ["0", "4-2", "-1", "1.5", "1,2", "", "10001", "9" * 5000])
 def test_what_are_no_seeds(text: str) -> None:
     with pytest.raises(CommandError, match="--seeds must"):
         parse_seeds(text)
@@ -134,7 +142,7 @@ def halved() -> tuple[BenchmarkTable, list[Result]]:
         space=space_of_rows("three", ["x"], rows),
         maximised=np.array([0.5, 0.75, 1.0]),
         minimised=np.array([1, 2, 3]),
-        maximised_name="worth",
+        maximised_name="worth [/1]",
         minimised_name="cost",
         seconds=np.array([10, 10, 10]),
         epochs=[1, 2],
@@ -189,8 +197,32 @@ def test_the_clocks_report(
     printed = capsys.readouterr().out
     assert "6.25 s" in printed  # a quarter of the shorter replay
     assert "at its end" in printed
+    assert "regret of worth [/1] (the table's best" in " ".join(printed.split())
     assert "random + asha ended early with 1 of 1 seeds: nothing new" in printed
     report.draw(tmp_path / "clock.png")
     assert (tmp_path / "clock.png").stat().st_size > 10_000
     with pytest.raises(CommandError, match="--plot: cannot write"):
         report.draw(tmp_path / "none" / "clock.png")
+
+
+@pytest.mark.parametrize("on_clock", [False, True])
+def test_a_report_of_nothing_is_refused(
+    halved: tuple[BenchmarkTable, list[Result]], on_clock: bool
+) -> None:
+    nothing = Replay([], 1000, 0.1, "nothing new in 1,000 proposals")
+    with pytest.raises(CommandError, match="no sampler proposed a single architecture"):
+        Report(halved[0], [Result("nsga2", "none", 0, nothing)], 3, on_clock=on_clock)
+
+
+def test_a_replay_that_is_killed_is_said(csv_file: Path) -> None:
+    def kill() -> None:
+        while not (children := multiprocessing.active_children()):
+            time.sleep(0.01)
+        children[0].kill()
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    done = CliRunner().invoke(app, of_csv(csv_file, "--samplers", "random", "--budget", "9"))
+    killer.join()
+    assert isinstance(done.exception, CommandError)
+    assert "a replay's process was killed" in str(done.exception)

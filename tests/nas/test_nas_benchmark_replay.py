@@ -16,6 +16,7 @@ from nas.benchmark.replay import NOTHING_NEW_IN_A_ROW, Replay, replay
 from nas.benchmark.specs import SpecError, build_halving, parse_spec, sampler_of
 from nas.benchmark.table import BenchmarkTable, space_of_rows
 from nas.halving import SuccessiveHalving
+from nas.samplers import SAMPLERS
 
 
 class Scripted(BaseSampler):
@@ -143,26 +144,41 @@ def test_what_is_stopped_at_a_rung_is_pruned_with_its_curve() -> None:
     assert sampler.trials[2].intermediate_values == {1: 0.6, 2: 3}
 
 
-@pytest.mark.parametrize("name", ["random", "pareto_local_search", "nsga2:population_size=4"])
-def test_a_seed_gives_the_same_evaluations(name: str) -> None:
-    digits = [tuple(f"{number:03b}") for number in range(8)]
+SOON_GUIDED = {
+    "default": ":initial_trials=3",
+    "pareto_local_search": ":initial_trials=3",
+    "aging_evolution": ":population_size=3:tournament_size=2",
+    "nsga2": ":population_size=4",
+    "tpe": ":n_startup_trials=3",
+}
+
+
+@pytest.mark.parametrize("scheduler", ["none", "asha"])
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_a_seed_gives_the_same_evaluations(name: str, scheduler: str) -> None:
+    digits = [tuple(f"{number:04b}") for number in range(16)]
     table = BenchmarkTable(
         "bits",
         rows=digits,
-        space=space_of_rows("bits", ["first", "second", "third"], digits),
-        maximised=np.arange(8),
-        minimised=np.arange(8, 0, -1),
+        space=space_of_rows("bits", ["first", "second", "third", "fourth"], digits),
+        maximised=np.arange(16),
+        minimised=np.arange(16, 0, -1),
         maximised_name="worth",
         minimised_name="cost",
+        epochs=[1, 2],
+        curves=np.arange(32).reshape(16, 2),
     )
 
     def rows(seed: int) -> list[int]:
-        sampler = sampler_of(parse_spec(name), table, seed=seed)
-        return [ended.row for ended in replay(table, sampler, budget=6, workers=2).ended]
+        sampler = sampler_of(parse_spec(name + SOON_GUIDED.get(name, "")), table, seed=seed)
+        halving = build_halving(parse_spec(scheduler), table)
+        done = replay(table, sampler, budget=10, workers=2, halving=halving)
+        assert all(ended.is_complete for ended in done.ended) == (scheduler == "none")
+        return [ended.row for ended in done.ended]
 
     assert rows(3) == rows(3)
-    assert len(set(rows(3))) == 6
-    assert len({tuple(rows(seed)) for seed in range(4)}) > 1
+    assert len(set(rows(3))) == 10
+    assert rows(3) != rows(4)
 
 
 def test_the_rungs_of_a_table() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ import pytest
 
 from nas.benchmark.csv_table import read_csv_table
 from nas.benchmark.nas_bench_macro import read_nas_bench_macro
+from nas.benchmark.replay import replay
 from nas.benchmark.results import checkpoints
-from nas.benchmark.specs import build_halving, parse_spec
+from nas.benchmark.specs import build_halving, parse_spec, sampler_of
 from nas.benchmark.statistics import Score, interval
 from nas.benchmark.table import BenchmarkTable, TableError, space_of_rows
 from nas.benchmark.tabulated import read_tabulated
@@ -57,6 +59,40 @@ def test_a_csv_of_any_benchmark(tmp_path: Path, name: str) -> None:
     assert table.losses.tolist() == [[-0.5, 100], [-0.75, 200], [-0.7, 150]]
     assert table.seconds.mean() == pytest.approx(3600)
     assert table.seconds[1] == pytest.approx(2 * table.seconds[0])
+
+
+@pytest.mark.parametrize("name", ["default", "pareto_local_search", "random"])
+def test_the_order_of_rows_does_not_matter(tmp_path: Path, name: str) -> None:
+    lines = [f"{a},{b},{(a * b) % 7},{a + b}" for a in range(4) for b in (2, 10, 3)]
+    found = []
+    for number, rows in enumerate((lines, lines[::-1])):
+        path = written(tmp_path / f"{number}.csv", "\n".join(["a,b,acc,cost", *rows]))
+        table = read_csv_table(path, choices=["a", "b"], maximise="acc", minimise="cost")
+        options = "" if name == "random" else ":initial_trials=2"
+        done = replay(table, sampler_of(parse_spec(name + options), table, seed=0), budget=6)
+        found.append([table.rows[ended.row] for ended in done.ended])
+    assert found[0] == found[1]
+
+
+def test_what_a_cell_may_hold(tmp_path: Path) -> None:
+    """Unicode's line ends, which are none of a CSV; blanks around the names of columns."""
+    text = "a, b ,acc, cost\r\nu\u2028v,\x85\x0b\x0c,1,2\r\nw,,2,1\r\n"
+    path = written(tmp_path / "any.csv", text)
+    table = read_csv_table(path, choices=["a", "b"], maximise="acc", minimise="cost")
+    assert table.rows == [("u\u2028v", "\x85\x0b\x0c"), ("w", "")]
+
+
+def test_processes_are_given_the_columns_that_are_asked_for(tmp_path: Path) -> None:
+    lines = ["a,acc,cost,size,note", "u,1,1,7,left_out", "v,2,2,8,left_out"]
+    path = written(tmp_path / "any.csv", "\n".join(lines))
+    table = read_csv_table(path, choices=["a"], maximise="acc", minimise="cost")
+    assert table.scores is not None
+    assert table.scores(["size"]).of(("v",)) == {"size": 8}
+    path.unlink()
+    sent = pickle.dumps(table)
+    assert b"left_out" not in sent
+    there = pickle.loads(sent).scores
+    assert there(["size"]).of(("u",)) == {"size": 7}
 
 
 def test_a_column_of_seconds(tmp_path: Path) -> None:
@@ -104,7 +140,8 @@ def test_the_table_that_ships_is_replayed_without_a_source() -> None:
         ("attention,3,cccc", "attention,5,cccc", "must hold all 3 architectures of 'two', got 2"),
         ("stage1.type,", "stage9.type,", "there is no column 'stage1.type'"),
         ("train_seconds", "seconds", "no column is train_seconds_seed"),
-        ("0.9,6", ",6", "line 5, column val_accuracy_seed1: must be a finite number, got ''"),
+        ("0.9,6", "x,6", "line 5, column val_accuracy_seed1: must be a finite number, got 'x'"),
+        ("0.9,6,0.7,0.9", ",,,", "line 5: the training of bbbb with seed 1 failed, as its head"),
     ],
 )
 def test_a_table_of_nas_tabulate_that_is_refused(
@@ -189,6 +226,7 @@ def test_a_csv_that_is_refused(
     [
         ("any.csv.gz", b"stem,kind", "Not a gzipped file"),
         ("any.csv.gz", gzip.compress(b"stem,kind\n" * 99, mtime=0)[:-9], "ended before"),
+        ("any.csv.gz", gzip.compress(b"", mtime=0)[:10] + b"\xff" * 20, "invalid block type"),
         ("any.csv", b"\xff\xfe\x00", "is not UTF-8 text"),
         ("any.txt", b"", "must end in .csv or .csv.gz"),
         ("none.csv", None, "No such file or directory"),
@@ -210,7 +248,10 @@ def test_a_file_that_is_no_csv(
     ("content", "message"),
     [
         ("{", "is not JSON"),
+        ("[" * 100_000, "is not JSON: maximum recursion depth"),
         ("[]", "must be a JSON object"),
+        ("{}", "must be a JSON object with a key of 8 digits a network"),
+        ('{"00000000": {"mean_acc": 9%s}}' % ("0" * 400), "mean_acc: is too large a number"),
         ('{"012": {}}', "a key must be 8 digits, one a layer, got '012'"),
         ('{"00000000": {"mean_acc": "90"}}', "00000000.mean_acc: must be a number, got '90'"),
         ('{"00000000": {"mean_acc": 90}}', "00000000.flops: must be a number, got None"),
@@ -289,6 +330,21 @@ def test_what_cannot_be_scaled_is_refused() -> None:
                 minimised_name="cost",
             )
         )
+
+
+def test_a_table_with_no_row_better_than_the_reference_point() -> None:
+    rows = [(str(i),) for i in range(4)]
+    table = BenchmarkTable(
+        "corner",
+        rows=rows,
+        space=space_of_rows("corner", ["i"], rows),
+        maximised=np.array([1, 0, 0, 0]),
+        minimised=np.array([3, 1, 1, 1]),  # of which 2.7 is the 95th percentile
+        maximised_name="worth",
+        minimised_name="cost",
+    )
+    with pytest.raises(TableError, match=r"the reference point, 0 of worth and 2\.7 of cost: of"):
+        Score(table)
 
 
 def test_confidence_interval() -> None:

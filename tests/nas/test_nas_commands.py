@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ray.exceptions import WorkerCrashedError
 from rich.console import Console
+from typer.testing import CliRunner
 
+from nas.cli import app
 from nas.commands import retrain as retrain_command
 from nas.commands.drawn_files import check_ending
 from nas.commands.frontier import show_frontier
 from nas.commands.retrain import run_retrain_command
 from nas.config import SearchConfig
+from nas.evaluate import EvaluationResult
 from nas.ledger import Ledger
 from nas.proposals import Proposals
-from nas.run_folder import RunFolder
+from nas.run_folder import RunError, RunFolder
 from nas.user_errors import CommandError
-from search_space.architecture import Task
+from search_space.architecture import Architecture, Task
 
 
 @pytest.fixture
@@ -57,6 +64,99 @@ def test_a_front_is_drawn_into_files_named_for_their_format(
             html=Path(html) if html else None,
         )
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--json"], "--json goes with --dry-run only"),
+        (["--dry-run", "--again"], "--dry-run excludes --resume and --again"),
+        (["--resume", "--again"], "--resume and --again exclude each other"),
+    ],
+)
+def test_options_that_exclude_each_other_are_one_message(options: list[str], message: str) -> None:
+    done = CliRunner().invoke(app, ["search", "none.yaml", *options])
+    assert isinstance(done.exception, CommandError)
+    assert str(done.exception) == message
+
+
+def test_peak_memory_is_worked_out_where_it_is_asked_for(
+    config_of: Callable[..., SearchConfig],
+    start: Callable[[SearchConfig], tuple[RunFolder, Ledger]],
+    propose_from: Callable[..., Proposals],
+    finish: Callable[..., None],
+    task: Task,
+    runs: Path,
+) -> None:
+    config = config_of(retrain={"epochs": 2, "batch_size": 64, "learning_rate": 0.1})
+    run, ledger = start(config)
+    run.write_json("task.json", task.model_dump(mode="json"))
+    proposals = propose_from(config, ledger)
+    for _ in range(5):
+        finish(proposals, proposals.propose())
+
+    def asked(*, x: str, under: str) -> list[dict[str, Any]]:
+        console = Console(file=io.StringIO())
+        show_frontier(
+            console,
+            run.name,
+            runs,
+            x=x,
+            y="val_accuracy",
+            under=under,
+            as_json=True,
+            png=None,
+            html=None,
+        )
+        found: list[dict[str, Any]] = json.loads(console.file.getvalue())
+        return found
+
+    front = asked(x="peak_memory_mb", under="")
+    costs = config.static_costs(task, with_memory=True)
+    for member in front:
+        architecture = Architecture.from_json(json.dumps(member["architecture"]))
+        assert member["metrics"]["peak_memory_mb"] == costs.of(architecture)["peak_memory_mb"]
+    least = front[0]["metrics"]["peak_memory_mb"]
+    assert len(asked(x="params", under=f"peak_memory_mb={least}")) == 1
+    with pytest.raises(CommandError, match="no evaluated architecture with params under peak"):
+        asked(x="params", under=f"peak_memory_mb={least / 2}")
+
+
+def test_evaluations_whose_workers_died_are_one_message(
+    monkeypatch: pytest.MonkeyPatch,
+    config_of: Callable[..., SearchConfig],
+    start: Callable[[SearchConfig], tuple[RunFolder, Ledger]],
+    propose_from: Callable[..., Proposals],
+    finish: Callable[..., None],
+    trained: Callable[..., EvaluationResult],
+    task: Task,
+    runs: Path,
+) -> None:
+    config = config_of()
+    run, ledger = start(config)
+    run.write_json("task.json", task.model_dump(mode="json"))
+    proposals = propose_from(config, ledger)
+    finish(proposals, proposals.propose())
+
+    def remote(**options: Any) -> Any:
+        return lambda function: SimpleNamespace(remote=lambda text, seed, shared: (text, seed))
+
+    def get(reference: tuple[str, int]) -> EvaluationResult:
+        if reference[1] == config.seed:
+            raise WorkerCrashedError
+        return trained(Architecture.from_json(reference[0]), reference[1])
+
+    # without Ray: its part is to raise what it raises where a worker is gone
+    monkeypatch.setattr(retrain_command, "connected", lambda settings: nullcontext())
+    monkeypatch.setattr("nas.ray.retrain.ray.remote", remote)
+    monkeypatch.setattr("nas.ray.retrain.ray.put", lambda value: value)
+    monkeypatch.setattr("nas.ray.retrain.ray.get", get)
+    with pytest.raises(RunError, match="1 of 2 proxy evaluations of plain networks") as caught:
+        run_retrain_command(
+            Console(file=io.StringIO()), run.name, runs, pick="best", baseline=True, as_json=False
+        )
+    assert "worker died unexpectedly" in str(caught.value)
+    assert [row.seed for row in ledger.evaluations("baselines")] == [config.seed + 1]
 
 
 def test_a_network_without_a_plain_one_is_one_message(

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 
 from nas.config import SearchConfig
 from nas.config_file import differences, load_config, save_config
 from nas.driver import check_search
 from nas.samplers import SAMPLERS, build_sampler
+from nas.settings import RaySettings
 from search_space.architecture import Task
 from search_space.reading import DescriptionError
 from search_space.space import SearchSpace
@@ -162,6 +164,7 @@ def test_an_unknown_key_is_named_with_the_nearest(
     [
         ("seed=-1", "seed", "got -1"),
         ("seed=1.5", "seed", "got 1.5"),
+        (f"seed={2**63}", "seed", f"got {2**63}"),
         ("name=5", "name", "got 5"),
         ("search.n_trials=0", "search.n_trials", "got 0"),
         ("search.n_trials=many", "search.n_trials", "got 'many'"),
@@ -176,6 +179,11 @@ def test_an_unknown_key_is_named_with_the_nearest(
         ("objectives=[val_accuracy,flops]", "objectives[1]", "got 'flops'"),
         ("metric=top3", "metric", "got 'top3'"),
         ("resources.cpus_per_trial=0", "resources.cpus_per_trial", "got 0"),
+        ("sampler.learn_from=[a,a]", "sampler.learn_from", "got ['a', 'a']"),
+        ("resources.cpus_per_trial=.inf", "resources.cpus_per_trial", "got inf"),
+        ("resources.gpus_per_trial=.nan", "resources.gpus_per_trial", "got nan"),
+        ("data.validation_images=0", "data", "got 0"),
+        ("latency.device=gpu", "latency.device", "got 'gpu'"),
         ("latency.repeats=2", "latency.repeats", "got 2"),
         ("latency.dtype=int8", "latency.dtype", "got 'int8'"),
         ("proxy.learning_rate=0", "proxy.learning_rate", "got 0"),
@@ -268,6 +276,24 @@ def test_overrides_reach_every_depth(written: Callable[..., Path]) -> None:
     assert config.proxy.augmentation.noise_std == 0.5
     assert config.proxy.label_smoothing == 0.25
     assert config.storage == "postgresql+psycopg://someone:a=b@host/name"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "options"),
+    [
+        (["sampler.name=random"], {}),
+        (["sampler={name: random}"], {}),
+        (["sampler.name=nsga2", "sampler.options.population_size=9"], {"population_size": 9}),
+        (["sampler.name=default"], {"initial_trials": 5}),
+        (["sampler.options.scores=[]"], {"initial_trials": 5, "scores": []}),
+    ],
+)
+def test_another_sampler_does_not_get_the_options_of_the_one_in_the_file(
+    written: Callable[..., Path], overrides: list[str], options: dict[str, Any]
+) -> None:
+    options_of_one = {"options": {"initial_trials": 5}}
+    for sampler in (options_of_one, options_of_one | {"name": "default"}):
+        assert load_config(written(sampler=sampler), overrides).sampler.options == options
 
 
 @pytest.mark.parametrize("override", ["seed", "=3", ".seed=3", "search..n_trials=3", "--seed"])
@@ -454,16 +480,27 @@ def test_all_unknown_options_are_named(sampler_named: Callable[..., Any]) -> Non
     ("name", "options", "reason"),
     [
         ("pareto_local_search", {"initial_trials": 0}, "initial_trials must be at least 1, got 0"),
-        ("pareto_local_search", {"initial_trials": "many"}, "not supported between"),
+        ("pareto_local_search", {"initial_trials": "many"}, "must be of type int, got 'many'"),
         ("nsga2", {"population_size": 1}, "population_size"),
     ],
 )
 def test_a_value_that_a_sampler_refuses_is_a_message(
     sampler_named: Callable[..., Any], name: str, options: dict[str, Any], reason: str
 ) -> None:
-    with pytest.raises(DescriptionError, match=r"sampler\.options: ") as caught:
+    with pytest.raises(DescriptionError, match=r"sampler\.options") as caught:
         sampler_named(name, **options)
     assert reason in str(caught.value)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has what the test lacks")
+def test_a_missing_device_is_seen_before_anything_is_started(
+    config_of: Callable[..., SearchConfig], task: Task
+) -> None:
+    config = config_of(limits={"latency_ms": 5}, latency={"device": "cuda"})
+    with pytest.raises(DescriptionError, match=r"latency:\n  device 'cuda' is not here"):
+        check_search(config, task)
+    check_search(config.replace(ray=RaySettings(address="auto")), task)
+    check_search(config_of(latency={"device": "cuda"}), task)
 
 
 def test_a_wrong_sampler_is_seen_before_anything_is_started(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
 from math import inf, log2
@@ -12,6 +13,7 @@ import numpy as np
 import optuna
 import pytest
 from optuna.trial import FrozenTrial, TrialState
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from nas.constraints import NothingFits, Rejections, SpaceExhausted
 from nas.samplers import PredictorGuidedSampler, RandomSampler
@@ -19,6 +21,7 @@ from nas.samplers.architecture_sampler import ENUMERABLE, ArchitectureSampler
 from nas.samplers.beliefs import MOST_OBSERVATIONS, MOST_STOPPED, settled_count
 from nas.samplers.known_costs import CostFunctions
 from nas.samplers.outlook import Outlook
+from nas.samplers.predictor_guided import MUTATIONS, REFINED, REFINEMENTS, ROUNDS
 from nas.samplers.product_space import ProductSpace, Row
 from nas.samplers.results import Results, Stopped, Told
 
@@ -74,10 +77,15 @@ def values_of(row: Row) -> tuple[float, ...]:
     return accuracy(row), mflops(row)
 
 
+def walked(trial: optuna.Trial, space: ProductSpace = SPACE) -> Row:
+    return space.decode(
+        space.walk(lambda p: p.choices.index(trial.suggest_categorical(p.name, p.choices)))
+    )
+
+
 def ask(study: optuna.Study, space: ProductSpace = SPACE) -> tuple[optuna.Trial, Row]:
     trial = study.ask()
-    walked = space.walk(lambda p: p.choices.index(trial.suggest_categorical(p.name, p.choices)))
-    return trial, space.decode(walked)
+    return trial, walked(trial, space)
 
 
 def search(
@@ -387,6 +395,24 @@ class TestBeforeTheFirstResult:
         assert few[:3] == beginning[:3]
         assert few[3] != beginning[3]
 
+    def test_earlier_results_over_a_limit_are_on_no_front(self) -> None:
+        """They are better in all that counts; what they say of others is learned all the same."""
+        limits = {"latency_ms": 4.0}
+        ordered = sorted(ROWS, key=latency)
+        over = [Told(row, (-accuracy(row) - 5, mflops(row) / 9)) for row in ordered[-99::9]]
+        within = [Told(row, (-accuracy(row), mflops(row))) for row in ordered[:99:9]]
+        assert latency(within[-1].architecture) <= 4 < latency(over[0].architecture)
+        costs = CostFunctions(SPACE, {"mflops": mflops, "latency_ms": latency})
+        sampler = guided(costs=costs, limits=limits, earlier=[*over, *within])
+        results = Results((-1, 1), [*over, *within])
+        outlook = Outlook(sampler, sampler.learner, results, np.random.default_rng(0))
+        assert outlook.observations == len(over) + len(within)
+        losses = np.array([trial.losses[1] for trial in within])
+        assert set(outlook._front[:, 1]) <= set(losses)
+        assert outlook.improvement(sampler.fitting).max() > 1e-3
+        first = outlook.good_results(len(within))
+        assert set(first) == {trial.architecture for trial in within}
+
 
 class TestManyResults:
     def test_what_is_looked_at_is_bounded(self) -> None:
@@ -399,7 +425,19 @@ class TestManyResults:
                 sampler, sampler.learner, Results((-1, 1), told, half), np.random.default_rng(0)
             )
             assert outlook.observations == MOST_OBSERVATIONS
-            assert len(half[-MOST_STOPPED:]) == (MOST_STOPPED if stopped else 0)
+            estimates = [] if outlook._estimated is None else outlook._estimated.values
+            assert len(estimates) == (MOST_STOPPED if stopped else 0)
+
+    def test_candidates_that_are_compared_are_bounded(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        told = [Told(row, (-accuracy(row), mflops(row))) for row in random_rows(9)]
+        results = Results((-1, 1), told, proposed={trial.architecture for trial in told})
+        compared = len(guided()._best_first(results, np.random.default_rng(0)))
+        assert compared == len(ROWS) - len(told)
+        monkeypatch.setattr("nas.samplers.predictor_guided.MOST_CANDIDATES", 50)
+        compared = len(guided()._best_first(results, np.random.default_rng(0)))
+        assert 50 < compared <= 50 + MUTATIONS + ROUNDS * REFINED * REFINEMENTS
 
     def test_settings_are_fitted_now_and_then(self) -> None:
         counts = [settled_count(results, 8) for results in range(1, 1001)]
@@ -442,6 +480,23 @@ class TestUnusualResults:
         sampler = guided(costs=costs, objectives=("accuracy", "cost"))
         found = search(sampler, 30, values=lambda row: (accuracy(row), cost(row)))
         assert BEST - max(map(accuracy, found)) < 0.05
+
+    def test_several_threads_leave_linear_algebra_as_it_was(self) -> None:
+        """Proposals that overlapped would take another's limit for what to go back to."""
+
+        entered: list[int] = []
+
+        class Slow(PredictorGuidedSampler):
+            def _propose(self, results: Results, rng: np.random.Generator) -> Row:
+                entered.append(0)
+                time.sleep(0.1 * len(entered))  # who comes second, leaves last
+                return super()._propose(results, rng)
+
+        study = optuna.create_study(directions=TWO, sampler=Slow(SPACE))
+        with threadpool_limits(2, user_api="blas"):
+            study.optimize(lambda trial: values_of(walked(trial)), n_trials=2, n_jobs=2)
+            blas = [library for library in threadpool_info() if library["user_api"] == "blas"]
+        assert {library["num_threads"] for library in blas} == {2}
 
     def test_a_space_of_one_candidate_ends(self) -> None:
         space = ProductSpace("one", {"layer": ("conv", "none")}, [("conv",)])

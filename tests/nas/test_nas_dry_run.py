@@ -96,6 +96,11 @@ def test_a_missing_gpu_is_named(config_of: ConfigOf) -> None:
     missing = missing_device(config_of(resources=resources))
     assert (missing is None) == torch.cuda.is_available()
     assert missing_device(config_of()) is None
+    too_large = {"cpus_per_trial": 5000}
+    missing = missing_device(config_of(resources=too_large))
+    assert (missing or "").startswith("a trial needs 5000 CPUs and 0 GPUs (resources), but the")
+    elsewhere = config_of(resources=too_large, ray={"address": "host:6379"})
+    assert missing_device(elsewhere) is None
 
 
 def test_the_command_prints_and_keeps_nothing(
@@ -110,7 +115,8 @@ def test_the_command_prints_and_keeps_nothing(
 
     def shown(*overrides: str, as_json: bool) -> str:
         output = io.StringIO()
-        show_dry_run(Console(file=output, width=100), file, overrides, as_json=as_json)
+        console = Console(file=output, width=100)
+        show_dry_run(console, file, overrides, tmp_path / "runs", as_json=as_json)
         return output.getvalue()
 
     text = shown(as_json=False)

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas.halving import SuccessiveHalving, best_first, rungs_below
+from nas.halving import SuccessiveHalving, rungs_below, spread
 
 LOSS = st.integers(min_value=-8, max_value=8).map(float)  # few values: ties are common
 POINTS = st.integers(1, 3).flatmap(
@@ -25,6 +25,13 @@ FACTOR = st.sampled_from([1.5, 2, 3, 4])
 def reported(points: Sequence[tuple[float, ...]], factor: float) -> list[str]:
     halving = SuccessiveHalving([2], factor)
     return [halving.report(key, 2, losses) for key, losses in enumerate(points)]
+
+
+def best_first(losses: np.ndarray) -> np.ndarray:
+    """Indices of ``losses`` from the best to the worst: front by front, all of each in order."""
+    fronts = moocore.pareto_rank(losses)
+    order = [spread(losses, np.flatnonzero(fronts == front)) for front in np.unique(fronts)]
+    return np.concatenate(order)
 
 
 def dominates(one: Sequence[float], other: Sequence[float]) -> bool:
@@ -116,9 +123,9 @@ def test_the_first_of_a_front_cover_it(points: list[tuple[float, float]]) -> Non
 
 def test_a_trial_that_was_started_again_is_not_its_own_rival() -> None:
     halving = SuccessiveHalving([1, 2], 2)
+    assert halving.report("a", 1, [0.9, 3]) == "continue"
     assert halving.report("a", 1, [0.5, 3]) == "continue"
-    assert halving.report("a", 1, [0.6, 3]) == "continue"
-    assert halving.seen(1) == 1
+    assert halving.report("b", 1, [0.7, 3]) == "stop"  # the second of two, not of three
     assert halving.report("a", 3, []) == "continue"  # no rung, nothing to compare
 
 
@@ -140,4 +147,4 @@ def test_what_cannot_be_compared_is_refused() -> None:
         halving.report("b", 1, [0.5])
     with pytest.raises(ValueError, match="finite"):
         halving.report("c", 1, [math.nan, 1])
-    assert halving.seen(1) == 1
+    assert halving.report("d", 1, [0.6, 3]) == "stop"  # the second of two, not of four

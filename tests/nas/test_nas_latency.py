@@ -19,6 +19,7 @@ from torch import nn
 
 from nas.latency_cache import LatencyCache
 from nas.latency_metering import LatencyMetering
+from nas.ray import meter
 from nas.run_folder import RunError
 from search_space.architecture import Architecture, Task
 from search_space.attention import backend
@@ -171,15 +172,38 @@ def test_a_busy_device_gives_no_figure() -> None:
     assert "leave the device idle" in message
 
 
-@pytest.mark.parametrize("device", ["meta", "mps", "xla"])
+def test_a_batch_that_is_disturbed_keeps_what_was_measured_before(
+    networks: list[Architecture], task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the worker returns it; a network that raises is its own result."""
+    found = iter([latency(1.0), ValueError("too small"), DeviceBusy("something else ran")])
+
+    def measure(*_: Any) -> Latency:
+        each = next(found)
+        if isinstance(each, Exception):
+            raise each
+        return each
+
+    monkeypatch.setattr(meter, "measure_latency", measure)
+    texts = [network.canonical_json() for network in [*networks, networks[0]]]
+    first, failed, *busy = meter._measure(texts, task, LatencySettings())
+    assert first == latency(1.0)
+    assert isinstance(failed, str)
+    assert "ValueError: too small" in failed
+    assert [type(each) for each in busy] == [DeviceBusy, DeviceBusy]
+
+
+@pytest.mark.parametrize("device", ["meta", "gpu", "cpu:7", "cuda:x"])
 def test_a_device_that_cannot_be_timed_is_named(device: str) -> None:
-    with pytest.raises(ValueError, match=rf"latency\.device must be cpu or cuda, got '{device}'"):
+    with pytest.raises(ValueError, match=rf"on cpu, cuda or such as cuda:1, got '{device}'"):
         device_name(device)
+    with pytest.raises(ValueError, match=rf"on cpu, cuda or such as cuda:1, got '{device}'"):
+        LatencySettings(device=device)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has what the test lacks")
 def test_a_missing_gpu_is_named() -> None:
-    with pytest.raises(ValueError, match=r"latency\.device is 'cuda:1', but torch sees no CUDA"):
+    with pytest.raises(ValueError, match=r"device 'cuda:1' is not here: torch sees 0 CUDA"):
         device_name("cuda:1")
 
 
@@ -315,6 +339,21 @@ def test_a_damaged_line_is_named(
     with pytest.raises(RunError) as caught:
         cache_of()
     assert str(caught.value) == f"{file}, line 3: not a latency record"
+
+
+def test_a_line_that_was_cut_off_is_measured_again(
+    cache_of: Callable[..., LatencyCache], networks: list[Architecture], tmp_path: Path
+) -> None:
+    """A kill or a full disk leaves it; what is added then must not stand in the same line."""
+    cache = cache_of()
+    for number in (0, 1):
+        cache.put(networks[number], latency(1.0 + number))
+    file = tmp_path / "latency.jsonl"
+    file.write_bytes(file.read_bytes()[:-30])
+    cache = cache_of()
+    assert (cache.get(networks[0]), cache.get(networks[1])) == (latency(1.0), None)
+    cache.put(networks[2], latency(3.0))
+    assert [cache_of().get(network) for network in networks] == [latency(1.0), None, latency(3.0)]
 
 
 def test_a_record_without_its_architecture_is_damaged(

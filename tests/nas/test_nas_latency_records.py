@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import io
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
+from nas.commands.frontier import report_search
+from nas.commands.retrain import _pick
 from nas.config import SearchConfig
+from nas.constraints import Limits
 from nas.evaluate import EvaluationResult
 from nas.front import pareto_front
 from nas.latency_cache import LatencyCache
 from nas.latency_records import all_candidates, first_latencies, measure_front_again
 from nas.ledger import Ledger
 from nas.proposals import Proposals
-from nas.run_folder import RunError
+from nas.run_folder import RunError, RunFolder
 from nas.search import Search
 from search_space.architecture import Architecture, Task
-from search_space.cost.latency import Latency
+from search_space.cost.latency import DeviceBusy, Latency
 
 FIRST_MS = (1.0, 2.0, 3.0, 4.0, 5.0)
 ACCURACIES = (0.5, 0.6, 0.55, 0.8, 0.7)  # the front: numbers 0, 1 and 3
@@ -136,6 +142,43 @@ def test_a_search_records_the_weighed_accuracy(
     assert ledger.study("search").directions[0].name == "MAXIMIZE"
 
 
+def test_what_turns_out_to_be_over_the_limit_is_on_no_front(
+    config_of: Callable[..., SearchConfig], config: SearchConfig, ledger: Ledger, runs: Path
+) -> None:
+    """Number 3's mean is 5.1 ms, over the limit, so that 4 comes onto the front; a repeat fails."""
+    config = config.replace(limits=Limits(latency_ms=5.0))
+    meter = Meter(ledger, [1.0, 2.0, 3.0, 6.2, 4.8])
+    measure_front_again(config, ledger, meter, lambda number: None)
+    assert [sorted(batch) for batch in meter.asked] == [[0, 1], [3], [4]]
+    run = RunFolder.create(runs, config)
+    rows = ledger.evaluations("search")
+    fields: dict[str, Any] = {"metrics": {}, "curve": [], "gpu_seconds": 0.0, "recipe_id": "proxy"}
+    ledger.add("repeats", rows[0].architecture, seed=4, error="Traceback:\nIt is so", **fields)
+    output = io.StringIO()
+    report_search(Console(file=output, width=200), run, config, ledger)
+    said = f"over limits.latency_ms=5, left out: {rows[3].arch_id} (5.1 ms)"
+    assert output.getvalue().count(said) == 1
+    assert "1 of 1 repeats of the front failed" in output.getvalue()
+    shown = [member["arch_id"] for member in json.loads((run.path / "front.json").read_text())]
+    assert shown == [rows[number].arch_id for number in (0, 1, 4)]
+    picked = _pick("all", config, ledger, run)
+    assert [architecture.arch_id for architecture in picked] == shown
+    assert _pick(rows[3].arch_id, config, ledger, run) == [rows[3].architecture]
+
+
+def test_a_front_measured_in_part_is_kept(config: SearchConfig, ledger: Ledger) -> None:
+    meter = Meter(ledger, FIRST_MS)
+
+    def disturbed(architectures: Sequence[Architecture]) -> list[Latency | str | DeviceBusy]:
+        return [meter(architectures)[0], DeviceBusy("something else ran")]
+
+    with pytest.raises(DeviceBusy, match="something else ran"):
+        measure_front_again(config, ledger, disturbed, lambda number: None)
+    meter.asked.clear()
+    measure_front_again(config, ledger, meter, lambda number: None)
+    assert [len(batch) for batch in meter.asked] == [2]  # of three
+
+
 def test_what_was_measured_again_is_not_measured_a_third_time(
     config: SearchConfig, ledger: Ledger
 ) -> None:
@@ -151,7 +194,9 @@ def test_what_was_measured_again_is_not_measured_a_third_time(
 
 
 @pytest.mark.parametrize(
-    "changes", [{"device": "another"}, {"torch_version": "3"}, {"threads": 2}], ids=str
+    "changes",
+    [{"device": "another"}, {"torch_version": "3"}, {"threads": 2}, {"attention": "torch"}],
+    ids=str,
 )
 def test_measurements_that_do_not_compare_are_refused(
     config: SearchConfig, ledger: Ledger, changes: dict[str, Any]

@@ -24,7 +24,14 @@ from optuna.trial import TrialState
 from nas.config import SearchConfig
 from nas.evaluate import EvaluationResult
 from nas.front import candidates
-from nas.ledger import Evaluation, Ledger, ledger_of, result_attributes, row_attributes
+from nas.ledger import (
+    Evaluation,
+    Ledger,
+    check_free,
+    ledger_of,
+    result_attributes,
+    row_attributes,
+)
 from nas.proposals import Proposal, Proposals
 from nas.run_folder import RunError, RunFolder
 from search_space.architecture import Architecture
@@ -171,7 +178,6 @@ class TestEveryStorage:
         assert (rows[1].curve, rows[1].gpu_seconds) == (curve, 12.5)
         assert all(row.started is not None for row in rows)
         assert [row.finished is None for row in rows] == [False, False, True, False]
-        assert [ledger.evaluation("search", row.number) for row in rows] == rows
         for kind in ("repeats", "baselines", "retrain"):
             good, bad = ledger.evaluations(kind)
             assert (good.recipe_id, bad.recipe_id) == ("proxy", "proxy")
@@ -348,6 +354,32 @@ class TestEveryStorage:
             Ledger.create(config, run)
         with pytest.raises(RunError, match="has format None, this version reads 1"):
             Ledger.open(config, run)
+
+
+def test_a_run_cannot_take_over_another_of_its_name(
+    config_of: ConfigOf, start: Start, propose_from: Begin, tmp_path: Path
+) -> None:
+    """Two folders, one storage: each opens and resumes its own run alone."""
+    config = config_of(storage=f"sqlite:///{tmp_path / 'shared.db'}")
+    run, ledger = start(config)
+    propose_from(config, ledger).propose()
+    with pytest.raises(RunError, match="already holds a run called 'first'"):
+        check_free(config)
+    other = RunFolder.create(tmp_path / "elsewhere", config)
+    for way in (Ledger.open, Ledger.resume):
+        with pytest.raises(RunError, match=r"not that of the folder .*elsewhere/first") as caught:
+            way(config, other)
+        assert str(run.run_id) in str(caught.value)
+        assert len(way(config, run).evaluations()) == 1
+
+
+def test_a_run_from_before_runs_had_ids_is_opened(config_of: ConfigOf, runs: Path) -> None:
+    config = config_of()
+    run = RunFolder.create(runs, config)
+    run.write_json("environment.json", {"seed": 3})
+    Ledger.create(config, run)
+    assert Ledger.open(config, run).evaluations() == []
+    assert Ledger.resume(config, run).evaluations() == []
 
 
 def test_a_wrong_password_is_not_shown(postgresql: str, config_of: ConfigOf, start: Start) -> None:

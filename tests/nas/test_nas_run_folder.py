@@ -17,6 +17,7 @@ import torch
 
 from nas.config import SearchConfig
 from nas.run_folder import PACKAGES, RunError, RunFolder, next_name, write_whole
+from search_space.architecture import Task
 from search_space.reading import DescriptionError
 
 ROOT = Path(__file__).parents[2]
@@ -179,6 +180,34 @@ def test_an_error_lets_go(config_of: ConfigOf, runs: Path) -> None:
     with pytest.raises(KeyError), run.driving():
         raise KeyError
     assert not run.is_driven()
+
+
+def test_a_run_that_cannot_be_held_is_one_message(config_of: ConfigOf, runs: Path) -> None:
+    run = RunFolder.create(runs, config_of())
+    (run.path / "driver.lock").mkdir()
+    with pytest.raises(RunError, match=r"cannot use .*driver\.lock: Is a directory"):
+        run.driving().__enter__()
+    with pytest.raises(RunError, match=r"cannot use .*driver\.lock"):
+        run.is_driven()
+
+
+@pytest.mark.parametrize("content", ['{"a":', "[]", "\udcff"])
+def test_a_damaged_file_of_a_run_is_named(
+    config_of: ConfigOf, runs: Path, content: str, task: Task
+) -> None:
+    run = RunFolder.create(runs, config_of())
+    with pytest.raises(RunError, match=r"task\.json cannot be read: No such file"):
+        run.task()
+    run.write_json("task.json", task.model_dump(mode="json"))
+    assert run.task() == task
+    for name in ("task.json", "state.json", "environment.json"):
+        (run.path / name).write_text(content, errors="surrogateescape")
+    for read in (run.task, run.is_finished, lambda: run.run_id):
+        with pytest.raises(RunError, match=r"(task|state|environment)\.json cannot be read: "):
+            read()
+    run.write_json("task.json", {"classes": 10})
+    with pytest.raises(RunError, match=r"task\.json cannot be read: input_shape: Field required"):
+        run.task()
 
 
 def test_runs_do_not_hold_each_other(config_of: ConfigOf, runs: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from math import inf
 from typing import Any
 
 import moocore
@@ -24,7 +25,10 @@ from nas.samplers import (
     build_sampler,
 )
 from nas.samplers.architecture_sampler import DRAWS, ENUMERABLE
+from nas.samplers.known_costs import CostFunctions
 from nas.samplers.neighbour_sampler import NeighbourSampler
+from nas.samplers.product_space import ProductSpace
+from nas.samplers.results import Results, Told
 from nas.static_costs import StaticCosts
 from search_space.architecture import Architecture, Task
 from search_space.cost import Costs
@@ -373,6 +377,79 @@ class TestOwnSamplers:
         study = optuna.create_study(directions=TWO_OBJECTIVES, sampler=bench.make(name)(0))
         with pytest.raises(ValueError, match="'depth' is not a parameter of the space 'small'"):
             study.ask().suggest_categorical("depth", (1, 2))
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_a_space_with_nothing_to_choose(name: str) -> None:
+    """Optuna fills single values in without asking the sampler."""
+    space = ProductSpace("one", {"x": ("a",), "y": (3,)})
+    costs = CostFunctions(space, {"c": lambda row: 9.0})
+    limited = build_sampler(name, {}, space, costs=costs, limits={"c": 1.0})(0)
+    with pytest.raises(NothingFits):
+        optuna.create_study(sampler=limited).ask()
+    study = optuna.create_study(sampler=build_sampler(name, {}, space, costs=costs)(0))
+    trial = study.ask()
+    assert [trial.suggest_categorical("x", ("a",)), trial.suggest_categorical("y", (3,))] == [
+        "a",
+        3,
+    ]
+    study.tell(trial, 1)
+    with pytest.raises(SpaceExhausted):
+        study.ask()
+
+
+def test_infinite_losses_count_as_the_utmost_finite_ones() -> None:
+    """moocore takes none: with three objectives it ended the process."""
+    losses = [(1.0, -inf, 3.0), (2.0, 5.0, inf), (inf, 4.0, inf)]
+    results = Results(told=[Told(("a",), values) for values in losses])
+    assert results.losses.tolist() == [[1, 4, 3], [2, 5, 3], [2, 4, 3]]
+
+
+@pytest.mark.parametrize("name", ["pareto_local_search", "aging_evolution"])
+def test_no_neighbour_of_earlier_results_over_a_limit(name: str) -> None:
+    space = ProductSpace("plane", {"x": tuple(range(20)), "y": tuple(range(20))})
+    costs = CostFunctions(space, {"x": lambda row: row[0]})
+    sampler = build_sampler(name, OPTIONS[name], space, costs=costs, limits={"x": 9.0})(0)
+    assert isinstance(sampler, NeighbourSampler)
+    told = [Told(row, (-float(row[0]),)) for row in ((19, 7), (2, 5), (18, 7), (17, 7))]
+    results = Results((-1,), told, proposed={(0, y) for y in range(5)})
+    for seed in range(9):
+        x, y = sampler.propose(results, np.random.default_rng(seed))
+        assert (x == 2) != (y == 5)
+        assert x <= 9
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("default", {"initial_trials": 2.5}, "initial_trials: must be of type int, got 2.5"),
+        ("default", {"initial_trials": "abc"}, "initial_trials: must be of type int, got 'abc'"),
+        ("default", {"initial_trials": True}, "initial_trials: must be of type int, got True"),
+        ("default", {"accuracy_share": None}, "accuracy_share: must be of type float, got None"),
+        ("aging_evolution", {"tournament_size": 2.5}, "must be of type int, got 2.5"),
+        ("nsga2", {"population_size": 2.5}, "population_size: must be of type int, got 2.5"),
+        ("nsga2", {"mutation": "swap"}, "must be a BaseMutation, which cannot be given as an"),
+        ("tpe", {"n_ei_candidates": "abc"}, "n_ei_candidates: must be of type int, got 'abc'"),
+        ("tpe", {"multivariate": 1}, "multivariate: must be of type bool | None, got 1"),
+        ("tpe", {"gamma": 3}, "gamma: must be a Callable[[int], int], which cannot be given"),
+    ],
+)
+def test_an_option_of_the_wrong_type(
+    tiny: Bench, name: str, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(DescriptionError) as caught:
+        build_sampler(name, options, tiny.space)
+    assert "sampler.options." in str(caught.value)
+    assert message in str(caught.value)
+
+
+def test_options_of_the_right_types(tiny: Bench) -> None:
+    for name, options in {
+        "default": {"accuracy_share": 1},
+        "nsga2": {"mutation_prob": None, "crossover_prob": 0.5},
+        "tpe": {"multivariate": True, "group": False, "gamma": None},
+    }.items():
+        build_sampler(name, options, tiny.space)
 
 
 def test_random_search_does_not_look_at_results(bench: Bench) -> None:

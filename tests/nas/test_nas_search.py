@@ -18,7 +18,7 @@ from nas.run_folder import RunFolder
 from nas.search import Job, Search, TooManyFailures
 from search_space.architecture import Architecture, Task
 from search_space.cost import Costs, network_costs
-from search_space.cost.latency import Latency
+from search_space.cost.latency import DeviceBusy, Latency
 from search_space.space import SearchSpace
 
 ConfigOf = Callable[..., SearchConfig]
@@ -570,6 +570,68 @@ def test_measurements_that_succeed_do_not_hide_trainings_that_fail(
     search = begin(timed, in_memory(timed), cache_of(timed))
     with pytest.raises(TooManyFailures, match="10 trials in a row failed"):
         drive(search, lambda job: "Traceback: no", at_once=1, meter=meter)
+
+
+def test_a_device_in_use_ends_the_search_and_keeps_what_was_measured(
+    timed: SearchConfig,
+    in_memory: InMemory,
+    begin: Callable[..., Search],
+    meter: Meter,
+    cache_of: Callable[[SearchConfig], LatencyCache],
+) -> None:
+    def disturbed(architectures: Sequence[Architecture]) -> list[Latency | str | DeviceBusy]:
+        busy = DeviceBusy("something else ran")
+        return [*meter(architectures)[:2], *[busy] * (len(architectures) - 2)]
+
+    search = begin(timed, in_memory(timed), cache_of(timed))
+    with pytest.raises(DeviceBusy, match="something else ran"):
+        search.meter_proposals(disturbed)
+    known = cache_of(timed)
+    assert [known.get(each) is not None for each in meter.batches[0]] == [True, True, False, False]
+
+
+def test_a_small_space_without_anything_fast_enough_is_an_error(
+    config_of: ConfigOf,
+    start: Start,
+    begin: Callable[..., Search],
+    outcome: Outcome,
+    meter: Meter,
+    cache_of: Callable[[SearchConfig], LatencyCache],
+    tiny_description: dict[str, Any],
+) -> None:
+    """Also of fewer architectures than are turned away before a large one is given up."""
+    config = config_of(space=tiny_description, limits={"latency_ms": 0.001, "params": 1e9})
+    run, ledger = start(config)
+    for _ in range(2):  # and again when it is resumed
+        search = begin(config, ledger, cache_of(config))
+        with pytest.raises(
+            NothingFits, match=r"limits \(params <= 1G, latency_ms <= 0.001\)"
+        ) as it:
+            drive(search, outcome, meter=meter)
+        assert "12 were tried, the smallest latency_ms seen is" in str(it.value)
+        ledger = Ledger.open(config, run)
+
+
+def test_repeats_know_their_latency_without_the_cache(
+    timed: SearchConfig,
+    start: Start,
+    begin: Callable[..., Search],
+    outcome: Outcome,
+    meter: Meter,
+    cache_of: Callable[[SearchConfig], LatencyCache],
+    tmp_path: Path,
+) -> None:
+    """Lost, or made by another torch: else what is repeated would leave the front."""
+    run, ledger = start(timed)
+    drive(begin(timed, ledger, cache_of(timed)), outcome, meter=meter, stop_after=8)
+    assert len(ledger.evaluations("repeats")) == 1
+    (tmp_path / "latency.jsonl").unlink()
+    ledger = Ledger.open(timed, run)
+    drive(begin(timed, ledger, cache_of(timed)), outcome)
+    repeats = ledger.evaluations("repeats")
+    assert len(repeats) > 1
+    for row in repeats:
+        assert row.metrics["latency_ms"] == meter.latency_ms(row.architecture)
 
 
 @pytest.mark.parametrize("measured", [0, 2, 4])

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from nas.benchmark.csv_table import read_cells
 from nas.cli import main
 from nas.journal import open_journal
 from nas.ray.tabulate import _row
@@ -22,7 +23,6 @@ from nas.tabulate import (
     all_costs,
     all_entries,
     load_tabulation,
-    read_table,
     table_text,
     write_table,
 )
@@ -99,7 +99,7 @@ def test_a_table_has_a_row_an_architecture_and_says_how_it_was_made(file: Path) 
     journal = journal_file(file.with_name("journal"), config, invented(config))
     out = file.with_name("two.csv.gz")
     write_table(out, text_of(config, journal))
-    table = read_table(out)
+    table = read_cells(out)
     assert table.header == [
         *["stage1.type", "arch_id", "params", "macs", "activations"],
         *["val_accuracy_seed0", "train_seconds_seed0"],
@@ -114,7 +114,7 @@ def test_a_table_has_a_row_an_architecture_and_says_how_it_was_made(file: Path) 
     assert table.rows[0][5:9] == [f"0.{50 + place}00", "1.24", "0.1000", f"0.{50 + place}00"]
     assert table.rows[0][9] == f"0.{51 + place}00"
     assert table.comments[0] == COMMAND
-    assert f"space: two, 2 architectures, sha256 {config.space_id}" in table.comments
+    assert f"space: two, 2 architectures, sha256 {config.description_id}" in table.comments
     assert "machine: abacus, 9 wires (4 trainings)" in table.comments
     assert "failed trainings: 0 of 4" in table.comments
 
@@ -139,7 +139,7 @@ def test_a_training_that_raised_is_named_at_the_head_and_has_no_figures(file: Pa
     out = file.with_name("two.csv.gz")
     journal = journal_file(file.with_name("journal"), config, rows)
     write_table(out, text_of(config, journal))
-    table = read_table(out)
+    table = read_cells(out)
     assert "failed trainings: 1 of 4" in table.comments
     name = f"{kept['arch_id']} seed {kept['seed']}"
     assert f"failed: {name}: TrainingDiverged: the loss is nan" in table.comments
@@ -164,12 +164,16 @@ def test_a_journal_is_of_one_configuration_wherever_it_is_computed(file: Path) -
     elsewhere = load_tabulation(file, ["ray.address=auto", "resources.cpus_per_trial=2"])
     with open_journal(path, elsewhere, COMMAND, may_differ=MAY_CHANGE) as journal:
         assert len(journal.rows) == 4
-    longer = load_tabulation(file, ["recipe.epochs=3"])
-    with (
-        pytest.raises(RunError, match=r"another configuration: recipe\.epochs was 2, is 3$"),
-        open_journal(path, longer, COMMAND, may_differ=MAY_CHANGE),
+    for change, message in (
+        ("recipe.epochs=3", r"recipe\.epochs was 2, is 3$"),
+        ("resources.gpus_per_trial=1", r"resources\.gpus_per_trial was 0\.0, is 1\.0$"),
     ):
-        pass
+        changed = load_tabulation(file, [change])
+        with (
+            pytest.raises(RunError, match=f"another configuration: {message}"),
+            open_journal(path, changed, COMMAND, may_differ=MAY_CHANGE),
+        ):
+            pass
 
 
 def damaged(path: Path) -> None:
@@ -261,11 +265,19 @@ def test_the_command_trains_what_its_journal_lacks(
     assert {(row["arch_id"], row["seed"]) for row in rows} == {
         entry.key for entry in all_entries(config)
     }
-    assert read_table(out).comments[0] == COMMAND
+    assert read_cells(out).comments[0] == COMMAND  # which began its journal
     assert "2 architectures, 2 seeds" in capsys.readouterr().out
     before = out.read_bytes()
     assert nas(monkeypatch, "tabulate", file, "--out", out) == 0  # nothing is left to train
     assert out.read_bytes() == before
+
+
+def test_the_whole_command_is_recorded(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = file.with_name("out.csv.gz")
+    nowhere = "ray.address=127.0.0.1:1"
+    assert nas(monkeypatch, "tabulate", file, "--out", out, nowhere) == 1  # once it is recorded
+    head = json.loads(file.with_name("out.journal.jsonl").read_text())
+    assert head["command"] == f"nas tabulate {file} {nowhere} --out {out}"
 
 
 def test_the_table_is_named_for_its_format(
@@ -277,9 +289,11 @@ def test_the_table_is_named_for_its_format(
 
 def test_the_table_that_ships_is_that_of_its_configuration() -> None:
     config = load_tabulation(ROOT / "configs" / "tabulations" / "digits.yaml")
-    table = read_table(ROOT / "nas" / "tables" / "digits.csv.gz")
+    table = read_cells(ROOT / "nas" / "tables" / "digits.csv.gz")
+    made = "nas tabulate configs/tabulations/digits.yaml --out nas/tables/digits.csv.gz"
+    assert table.comments[0] == made
     head = dict(line.split(": ", 1) for line in table.comments if ": " in line)
-    assert head["space"].endswith(config.space_id)
+    assert head["space"].endswith(config.description_id)
     assert json.loads(head["data"]) == config.data.model_dump(mode="json", exclude_none=True)
     assert json.loads(head["recipe"]) == config.recipe.model_dump(mode="json", exclude_none=True)
     assert head["failed trainings"] == "0 of 1440"

@@ -180,6 +180,7 @@ class TestLearnFrom:
         "changes",
         [
             {"proxy": PROXY},
+            {"data": {"name": "digits", "train_images": 900, "validation_images": 100}},
             {"fidelity": {"train_fraction": 0.5}},
             {"metric": "balanced_accuracy"},
             {"objectives": ["val_accuracy", "latency_ms"]},
@@ -199,6 +200,13 @@ class TestLearnFrom:
         assert list(found.first) == front_of(ledger, ("val_accuracy", "params"))
         assert found.earlier == ()
         assert "results of 'one' do not compare" in caplog.text
+
+    def test_a_run_that_is_named_twice_is_refused(
+        self, make_run: MakeRun, collect: Callable[..., tuple[RunFolder, WarmStart]]
+    ) -> None:
+        run, _ = make_run("one")
+        with pytest.raises(RunError, match=r"'one' and '.*/one' are the same run"):
+            collect(["one", str(run.path)])
 
     def test_another_task_does_not_compare(
         self,
@@ -242,7 +250,7 @@ class TestLearnFrom:
     ) -> None:
         run, _ = make_run("one")
         (run.path / "task.json").unlink()
-        with pytest.raises(RunError, match=r"learn_from: .*task\.json cannot be read"):
+        with pytest.raises(RunError, match=r"task\.json cannot be read: No such file"):
             collect(["one"])
 
 
