@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
@@ -492,11 +493,22 @@ class TestUnusualResults:
                 time.sleep(0.1 * len(entered))  # who comes second, leaves last
                 return super()._propose(results, rng)
 
+        def threads() -> set[int]:
+            return {lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"}
+
+        def set_threads(number: int) -> None:
+            """In a thread that ends, since while one that set it lives, no other may."""
+            setter = threading.Thread(target=threadpool_limits, args=(number, "blas"))
+            setter.start()
+            setter.join()
+
+        before = max(threads())
+        set_threads(2)
         study = optuna.create_study(directions=TWO, sampler=Slow(SPACE))
-        with threadpool_limits(2, user_api="blas"):
-            study.optimize(lambda trial: values_of(walked(trial)), n_trials=2, n_jobs=2)
-            blas = [library for library in threadpool_info() if library["user_api"] == "blas"]
-        assert {library["num_threads"] for library in blas} == {2}
+        study.optimize(lambda trial: values_of(walked(trial)), n_trials=2, n_jobs=2)
+        after = threads()
+        set_threads(before)
+        assert after == {2}
 
     def test_a_space_of_one_candidate_ends(self) -> None:
         space = ProductSpace("one", {"layer": ("conv", "none")}, [("conv",)])

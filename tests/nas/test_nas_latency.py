@@ -22,7 +22,7 @@ from nas.latency_metering import LatencyMetering
 from nas.ray import meter
 from nas.run_folder import RunError
 from search_space.architecture import Architecture, Task
-from search_space.attention import backend
+from search_space.attention import backend, preferred_on
 from search_space.cost.core_speed import CoreSpeed
 from search_space.cost.latency import (
     CONTENDED_CPU_SHARE,
@@ -219,6 +219,7 @@ def latency(value: float = 1.5, device: str = "a processor") -> Latency:
         input_shape=(1, 8, 8),
         torch_version=torch.__version__,
         backend="eager",
+        attention=preferred_on("cpu"),
     )
 
 
