@@ -35,13 +35,13 @@ from nas.search import Search
 from nas.settings import SamplerSettings, SchedulerSettings, SearchSettings
 
 SEARCH = Path(__file__).parents[1] / "configs" / "searches" / "digits.yaml"
-LONGER = ("data.train_images=200", "proxy.batch_size=32", "proxy.learning_rate=0.05")
+LONGER = ("data.train_images=128", "proxy.batch_size=32", "proxy.learning_rate=0.05")
 """More and smaller steps than the search's own proxy: what is seen at a rung must say something."""
 
-EPOCHS = 54
+EPOCHS = 96
 TRIALS = 40
-ASHA_TRIALS = 60
-ASHA = SchedulerSettings(name="asha", min_epochs=6, reduction_factor=3)
+ASHA_TRIALS = 96
+ASHA = SchedulerSettings(name="asha", min_epochs=6, reduction_factor=4)
 
 WORST = (0.9, 40_000.0)
 """The reference point: chance with ten classes, and about the largest network of the space."""

@@ -73,7 +73,7 @@ def test_costs_fail_where_fvcore_disagrees(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.usefixtures("on_path")
-@pytest.mark.parametrize("kind", ["local", "global"])
+@pytest.mark.parametrize("kind", ["local", pytest.param("global", marks=pytest.mark.slow)])
 def test_attention_on_a_small_map(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     layers, figures, bandwidth, interleaved = map(
         importlib.import_module,

@@ -251,6 +251,7 @@ def test_what_a_training_raises_is_its_row(file: Path) -> None:
     assert good == row(config.recipe) | {"train_seconds": good["train_seconds"]}
 
 
+@pytest.mark.slow
 @pytest.mark.ray
 def test_the_command_trains_what_its_journal_lacks(
     file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
