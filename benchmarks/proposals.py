@@ -138,9 +138,9 @@ def timed(
         seen.setdefault(space.sample(rng))
     study.add_trials([_finished(space, each, landscape(each)) for each in seen])
     times = []
-    for _ in range(1 + n):
+    for number in range(results, results + 1 + n):
         started = time.perf_counter()
-        study.sampler = build(len(study.trials))
+        study.sampler = build(number)
         trial = study.ask()
 
         def choose(parameter: Parameter, trial: optuna.Trial = trial) -> int:
