@@ -68,7 +68,9 @@ class StaticCosts:
         costs = network_costs(architecture, self.task)
         found = costs.metrics()
         if self.batch_size is not None:
-            found[PEAK_MEMORY] = peak_memory_mb(architecture, self.task, self.batch_size)
+            found[PEAK_MEMORY] = peak_memory_mb(
+                architecture, self.task, self.batch_size, costs.params
+            )
         if self.prediction is not None:
             predicted_ms = self.prediction.latency_ms(architecture)
             found[PREDICTED_LATENCY] = float(self.prediction.least_ms(predicted_ms))
@@ -93,16 +95,21 @@ class StaticCosts:
         return np.stack(columns, axis=1, dtype=float)
 
 
-def peak_memory_mb(architecture: Architecture, task: Task, batch_size: int) -> float:
+def peak_memory_mb(architecture: Architecture, task: Task, batch_size: int, params: float) -> float:
     """The estimate that :class:`StaticCosts` describes, megabytes (10^6 bytes).
+
+    Args:
+        architecture: of any space.
+        task: what it is for.
+        batch_size: images of the training step.
+        params: the architecture's, which callers know.
 
     Raises:
         ValueError: as :meth:`StaticCosts.of`.
     """
     image_bytes = peak_memory_bytes(architecture, task)
-    params = network_costs(architecture, task).params
     return float(_megabytes(batch_size * image_bytes, params))
 
 
-def _megabytes(images_bytes: int | np.ndarray, params: int | np.ndarray) -> np.ndarray:
+def _megabytes(images_bytes: int | np.ndarray, params: float | np.ndarray) -> np.ndarray:
     return np.asarray((images_bytes + BYTES_PER_PARAMETER * params) / BYTES_PER_MB)

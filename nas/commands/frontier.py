@@ -171,7 +171,9 @@ def _with_peak_memory(
     """The ledger has it only where it was limited."""
     task, batch_size = run.task(), config.retrain.batch_size
     lacking = {
-        each.architecture: peak_memory_mb(each.architecture, task, batch_size)
+        each.architecture: peak_memory_mb(
+            each.architecture, task, batch_size, each.metrics["params"]
+        )
         for each in found
         if PEAK_MEMORY not in each.metrics
     }

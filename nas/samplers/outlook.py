@@ -106,7 +106,7 @@ class Outlook:
         """Finished trials' architectures, by layers of fronts; those over known limits last."""
         told = self._results.told
         ranks = moocore.pareto_rank(self._losses[: len(told)])
-        order = np.lexsort((ranks, ~self._keep_known_limits()))
+        order = np.lexsort((ranks, ~self._within_known_limits))
         return [told[index].architecture for index in order[:number]]
 
     def improvement(self, pool: Pool) -> np.ndarray:
@@ -149,12 +149,13 @@ class Outlook:
         """Which rows of the losses are within the limits, as far as is known."""
         limits = self._sampler.measured_limits
         kept = np.ones(len(self._losses), dtype=bool)
-        kept[: len(self._results.told)] = self._keep_known_limits()
+        kept[: len(self._results.told)] = self._within_known_limits
         for row, trial in enumerate(self._results.told if limits else ()):
             kept[row] &= all(trial.measured.get(n, most) <= most for n, most in limits.items())
         return kept
 
-    def _keep_known_limits(self) -> np.ndarray:
+    @cached_property
+    def _within_known_limits(self) -> np.ndarray:
         """Which finished trials are within the limits on known costs; earlier ones may not be."""
         told = self._results.told
         return np.array([not self._sampler.violations(trial.architecture) for trial in told])
