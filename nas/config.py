@@ -13,7 +13,7 @@ from pydantic import Field, field_validator, model_validator
 from nas.constraints import Limits
 from nas.evaluate import Metric
 from nas.fidelity import FULL, Fidelity
-from nas.halving import rungs_below
+from nas.rungs import rungs_below
 from nas.latency_metering import LatencyMetering
 from nas.latency_table import load_prediction
 from nas.settings import (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
@@ -31,6 +31,13 @@ class Progress(NamedTuple):
     val_accuracy: float
     curve: list[dict[str, Any]]
     gpu_seconds: float
+
+
+class Paused(NamedTuple):
+    """An evaluation that paused where it was told to, and what it goes on from."""
+
+    progress: Progress
+    state: Mapping[str, Any]
 
 
 class EvaluationResult(NamedTuple):
@@ -76,7 +83,9 @@ def evaluate(
     seed: int,
     device: str = "cpu",
     metric: Metric = "accuracy",
-) -> Iterator[Progress | EvaluationResult]:
+    pause_at: int | None = None,
+    state: Mapping[str, Any] | None = None,
+) -> Iterator[Progress | Paused | EvaluationResult]:
     """Train ``architecture``; yields :class:`Progress` and, last, the :class:`EvaluationResult`.
 
     Only training and validation images are looked at. What is trained is what is given: see
@@ -90,17 +99,27 @@ def evaluate(
         seed: of the initial weights and of training.
         device: such as "cpu" or "cuda".
         metric: which accuracy ``val_accuracy`` is: top-1, top-5, or the mean over the classes.
+        pause_at: the epoch, one that is evaluated, after which :class:`Paused` comes last instead.
+        state: where to go on, as :class:`Paused` has it; to the same bits as without a pause.
 
     Raises:
         TrainingDiverged: the loss became infinite or not a number.
+        CheckpointError: the state is of another evaluation.
     """
     model = build(architecture, task, seed=seed, zero_init_residual=recipe.zero_init_residual)
     training = Training(model, splits, recipe, seed=seed, device=device)
+    if state is not None:
+        training.load_state_dict(dict(state))
     while not training.done:
         point = training.run_epoch()
-        if point.validation is not None and not training.done:
-            accuracy = chosen(point.validation, metric)
-            yield Progress(training.epoch, recipe.epochs, accuracy, *_so_far(training, metric))
+        if point.validation is None or training.done:
+            continue
+        accuracy = chosen(point.validation, metric)
+        progress = Progress(training.epoch, recipe.epochs, accuracy, *_so_far(training, metric))
+        if training.epoch == pause_at:
+            yield Paused(progress, training.state_dict())
+            return
+        yield progress
     last = training.curve[-1].validation
     assert last is not None  # the last epoch is always evaluated
     yield EvaluationResult({"val_accuracy": chosen(last, metric)}, *_so_far(training, metric))

@@ -81,7 +81,6 @@ class Proposals:
             score_source=NetworkScores(config.data, config.fidelity, seed=config.seed),
         )
         self._is_foreign = config.sampler.name not in ARCHITECTURE_SAMPLERS
-        self.study.curves_of_stopped = not self._is_foreign or len(config.objectives) == 1
         self._half_asked: list[int] = []  # trial ids
         self._known: dict[Architecture, int] = {}
         self._unfinished: dict[int, Proposal] = {}

@@ -19,6 +19,13 @@ FORMAT = "trainers.checkpoint"
 FORMAT_VERSION = 1
 
 
+def checkpoint_bytes(payload: Mapping[str, Any]) -> bytes:
+    """``payload`` (tensors and plain values) as the content of a checkpoint file."""
+    buffer = io.BytesIO()
+    torch.save({"format": FORMAT, "version": FORMAT_VERSION, "payload": dict(payload)}, buffer)
+    return buffer.getvalue()
+
+
 def save_checkpoint(path: Path, payload: Mapping[str, Any]) -> None:
     """Write ``payload`` (tensors and plain values) to ``path`` atomically.
 
@@ -29,15 +36,14 @@ def save_checkpoint(path: Path, payload: Mapping[str, Any]) -> None:
         CheckpointError: the file cannot be written; what ``path`` held before is kept.
     """
     # through memory: torch's own file writer reports a full disk as an internal error
-    buffer = io.BytesIO()
-    torch.save({"format": FORMAT, "version": FORMAT_VERSION, "payload": dict(payload)}, buffer)
+    content = checkpoint_bytes(payload)
     # beside the target: os.replace is atomic only within one file system
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with open(temporary, "wb") as file:
-                file.write(buffer.getbuffer())
+                file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, path)
@@ -45,7 +51,7 @@ def save_checkpoint(path: Path, payload: Mapping[str, Any]) -> None:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise CheckpointError(
-            f"cannot write the checkpoint {path} ({buffer.getbuffer().nbytes} bytes): {error}; "
+            f"cannot write the checkpoint {path} ({len(content)} bytes): {error}; "
             "an earlier checkpoint there is kept"
         ) from error
 
@@ -58,40 +64,53 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
             of another format version.
     """
     try:
-        _check_archive(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = path.read_bytes()
     except OSError as error:
         raise CheckpointError(f"cannot read the checkpoint {path}: {error}") from error
+    return read_checkpoint(content, str(path))
+
+
+def read_checkpoint(content: bytes, name: str) -> dict[str, Any]:
+    """The payload of what :func:`checkpoint_bytes` made, tensors on the CPU.
+
+    Args:
+        content: of a checkpoint file.
+        name: what messages call it.
+
+    Raises:
+        CheckpointError: it is truncated, damaged, of another kind or of another format version.
+    """
+    _check_archive(content, name)
+    try:
+        found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except (RuntimeError, ValueError, KeyError, EOFError, pickle.UnpicklingError) as error:
-        if isinstance(error, CheckpointError):
-            raise
         raise CheckpointError(
-            f"the checkpoint {path} holds something other than tensors and plain values, or is "
+            f"the checkpoint {name} holds something other than tensors and plain values, or is "
             f"damaged: {error}"
         ) from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise CheckpointError(f"the file {path} is no checkpoint of a training run")
-    if content.get("version") != FORMAT_VERSION:
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
+        raise CheckpointError(f"the file {name} is no checkpoint of a training run")
+    if found.get("version") != FORMAT_VERSION:
         raise CheckpointError(
-            f"the checkpoint {path} has format version {content.get('version')!r}, this code "
+            f"the checkpoint {name} has format version {found.get('version')!r}, this code "
             f"reads version {FORMAT_VERSION}"
         )
-    payload = content.get("payload")
+    payload = found.get("payload")
     if not isinstance(payload, dict):
-        raise CheckpointError(f"the checkpoint {path} has no payload")
+        raise CheckpointError(f"the checkpoint {name} has no payload")
     return payload
 
 
-def _check_archive(path: Path) -> None:
+def _check_archive(content: bytes, name: str) -> None:
     """Refuse what is no whole zip archive: torch's reader does not compare check sums."""
-    if path.stat().st_size == 0:
-        raise CheckpointError(f"the checkpoint {path} is empty")
+    if not content:
+        raise CheckpointError(f"the checkpoint {name} is empty")
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
             damaged = archive.testzip()
     except zipfile.BadZipFile as error:
         raise CheckpointError(
-            f"the checkpoint {path} is truncated, damaged or another kind of file: {error}"
+            f"the checkpoint {name} is truncated, damaged or another kind of file: {error}"
         ) from error
     if damaged is not None:
-        raise CheckpointError(f"the checkpoint {path} is damaged: wrong check sum of {damaged}")
+        raise CheckpointError(f"the checkpoint {name} is damaged: wrong check sum of {damaged}")

@@ -19,7 +19,6 @@ from optuna.trial import Trial, TrialState
 from nas.benchmark.table import BenchmarkTable
 from nas.constraints import SpaceExhausted
 from nas.halving import SuccessiveHalving
-from nas.samplers import OPTUNA_SAMPLERS
 from nas.samplers.history import HistoryStudy
 from search_space.alternatives import Parameter
 
@@ -131,8 +130,7 @@ class _Search:
     def _propose(self) -> None:
         """Ask once; a new architecture takes a worker."""
         began = time.process_time()
-        sampler = self.study.sampler = self.sampler(self.proposals)
-        self.study.curves_of_stopped = type(sampler) not in OPTUNA_SAMPLERS.values()
+        self.study.sampler = self.sampler(self.proposals)
         try:
             trial = self.study.ask()
             row = self._row(trial)

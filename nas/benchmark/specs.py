@@ -9,7 +9,8 @@ import yaml
 from optuna.samplers import BaseSampler
 
 from nas.benchmark.table import BenchmarkTable
-from nas.halving import SuccessiveHalving, rungs_below
+from nas.halving import SuccessiveHalving
+from nas.rungs import rungs_below
 from nas.samplers import SAMPLERS, build_sampler
 from nas.samplers.architecture_sampler import ENUMERABLE
 

@@ -12,6 +12,7 @@ from ray import tune
 from nas.evaluate import (
     EvaluationResult,
     Metric,
+    Paused,
     Progress,
     cached_splits,
     evaluate,
@@ -33,7 +34,14 @@ class Assignment(NamedTuple):
     threads: int
     fidelity: Fidelity = FULL
 
-    def evaluation(self, architecture: str, seed: int) -> Iterator[Progress | EvaluationResult]:
+    def evaluation(
+        self,
+        architecture: str,
+        seed: int,
+        *,
+        pause_at: int | None = None,
+        state: Mapping[str, Any] | None = None,
+    ) -> Iterator[Progress | Paused | EvaluationResult]:
         """Train the network of an architecture's JSON; see :func:`nas.evaluate.evaluate`."""
         yield from evaluate(
             self.fidelity.network(Architecture.from_json(architecture)),
@@ -43,6 +51,8 @@ class Assignment(NamedTuple):
             seed=seed,
             device=self.device,
             metric=self.metric,
+            pause_at=pause_at,
+            state=state,
         )
 
 

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Container
 
 import optuna
+from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
 
@@ -15,12 +16,11 @@ class HistoryStudy(optuna.Study):
     With it a search is reproducible on several workers: proposal n sees the results of proposals
     before n - concurrency alone, however fast the others were. None hides nothing.
 
-    ``curves_of_stopped`` False hides the curves of pruned trials: where there are several
-    objectives, Optuna's TPE ranks pruned trials last without curves, and raises with them.
+    Where there are several objectives, Optuna's TPE does not see the curves of pruned trials: it
+    ranks these last without curves, and raises with them.
     """
 
     results_before: int | None = None
-    curves_of_stopped = True
 
     # All of Optuna's samplers read trials through this one method (Study.best_trial does not).
     def _get_trials(
@@ -32,7 +32,7 @@ class HistoryStudy(optuna.Study):
         trials = super()._get_trials(deepcopy=deepcopy, states=None, use_cache=use_cache)
         if self.results_before is not None:
             trials = [self._as_seen(trial, self.results_before) for trial in trials]
-        if not self.curves_of_stopped:
+        if len(self.directions) > 1 and isinstance(self.sampler, TPESampler):
             trials = [self._without_curve(trial) for trial in trials]
         return [trial for trial in trials if states is None or trial.state in states]
 

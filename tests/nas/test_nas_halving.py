@@ -13,7 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas.halving import SuccessiveHalving, rungs_below, spread
+from nas.halving import SuccessiveHalving
+from nas.ranking import best_first
+from nas.rungs import rungs_below
 
 LOSS = st.integers(min_value=-8, max_value=8).map(float)  # few values: ties are common
 POINTS = st.integers(1, 3).flatmap(
@@ -25,13 +27,6 @@ FACTOR = st.sampled_from([1.5, 2, 3, 4])
 def reported(points: Sequence[tuple[float, ...]], factor: float) -> list[str]:
     halving = SuccessiveHalving([2], factor)
     return [halving.report(key, 2, losses) for key, losses in enumerate(points)]
-
-
-def best_first(losses: np.ndarray) -> np.ndarray:
-    """Indices of ``losses`` from the best to the worst: front by front, all of each in order."""
-    fronts = moocore.pareto_rank(losses)
-    order = [spread(losses, np.flatnonzero(fronts == front)) for front in np.unique(fronts)]
-    return np.concatenate(order)
 
 
 def dominates(one: Sequence[float], other: Sequence[float]) -> bool:
