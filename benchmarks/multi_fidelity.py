@@ -1,8 +1,8 @@
-"""What stopping trials early saves: a search on digits with multi-objective ASHA and without.
+"""What multi-objective ASHA saves: a search on digits with it and without.
 
-Both propose by random search with the same seed, on real Ray, and train the same first
-architectures; ASHA stops what lags in validation accuracy and parameters, and may look at more
-architectures for it. Compared are the epochs trained and the hypervolume of the front of
+Both propose by random search with the same seed, on real Ray, and begin with the same
+architectures; ASHA pauses all at rungs, lets the best of each go on, by validation accuracy and
+parameters, and looks at more architectures for it. Compared are the epochs trained and the hypervolume of the front of
 (validation error, parameters) of the trials that were trained to the end, as a share of the box
 between the origin and a fixed reference point. From the repository's root::
 
@@ -27,6 +27,7 @@ from nas.config import SearchConfig
 from nas.config_file import load_config
 from nas.driver import load_task, proxy_assignment
 from nas.ledger import TRAINED, Evaluation, Ledger
+from nas.paused_states import PausedStates
 from nas.progress import ProgressDisplay
 from nas.ray.cluster import connected, trials_at_once
 from nas.ray.execute import run_search
@@ -39,9 +40,11 @@ LONGER = ("data.train_images=200", "proxy.batch_size=32", "proxy.learning_rate=0
 """More and smaller steps than the search's own proxy: what is seen at a rung must say something."""
 
 EPOCHS = 54
-TRIALS = 40
-ASHA_TRIALS = 60
-ASHA = SchedulerSettings(name="asha", min_epochs=6, reduction_factor=3)
+TRIALS = 100
+ASHA_TRIALS = 172
+"""As many as half of the epochs allow."""
+
+ASHA = SchedulerSettings(name="asha", min_epochs=6, reduction_factor=2)
 
 WORST = (0.9, 40_000.0)
 """The reference point: chance with ten classes, and about the largest network of the space."""
@@ -87,8 +90,16 @@ def searched(config: SearchConfig) -> list[Evaluation]:
     task = load_task(config)
     with tempfile.TemporaryDirectory() as runs:
         concurrency = trials_at_once(config.resources)
-        ledger = Ledger.create(config, RunFolder.create(Path(runs), config))
-        search = Search(config, ledger, task, concurrency=concurrency, latencies=None)
+        run = RunFolder.create(Path(runs), config)
+        ledger = Ledger.create(config, run)
+        search = Search(
+            config,
+            ledger,
+            task,
+            concurrency=concurrency,
+            latencies=None,
+            states=PausedStates(run.paused_folder),
+        )
         with ProgressDisplay(Console(stderr=True), search.status) as display:
             run_search(
                 search,

@@ -13,9 +13,9 @@ from pydantic import Field, field_validator, model_validator
 from nas.constraints import Limits
 from nas.evaluate import Metric
 from nas.fidelity import FULL, Fidelity
-from nas.rungs import rungs_below
 from nas.latency_metering import LatencyMetering
 from nas.latency_table import load_prediction
+from nas.rungs import rungs_below
 from nas.settings import (
     ACCURACIES,
     DataWithValidation,
@@ -171,6 +171,16 @@ class SearchConfig(Value):
             min_epochs=self.scheduler.min_epochs or self.proxy.evaluate_every_epochs,
             reduction_factor=self.scheduler.reduction_factor,
         )
+
+    @property
+    def promotes(self) -> bool:
+        """Whether trials pause at rungs, and the best go on later."""
+        return self.scheduler.name == "asha" and self.scheduler.type == "promotion"
+
+    @property
+    def compared_objectives(self) -> tuple[str, ...]:
+        """In the order in which they count at rungs: accuracies first."""
+        return tuple(sorted(self.objectives, key=lambda name: name not in ACCURACIES))
 
     @property
     def uses_latency(self) -> bool:

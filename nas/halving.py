@@ -35,12 +35,7 @@ class SuccessiveHalving:
     """
 
     def __init__(self, rungs: Sequence[int], reduction_factor: float) -> None:
-        self._rungs = Rungs(rungs, reduction_factor)
-
-    @property
-    def rungs(self) -> tuple[int, ...]:
-        """The epochs at which trials are compared."""
-        return self._rungs.epochs
+        self.rungs = Rungs(rungs, reduction_factor)
 
     def report(self, trial_key: Hashable, epoch: int, losses: Sequence[float]) -> Decision:
         """Note where a trial is, and decide; it goes on wherever there is no rung.
@@ -55,9 +50,9 @@ class SuccessiveHalving:
         Raises:
             ValueError: a loss is not finite, or there are more or fewer than before.
         """
-        if epoch not in self.rungs:
+        if epoch not in self.rungs.epochs:
             return "continue"
-        self._rungs.note(trial_key, epoch, losses)
-        seen = self._rungs.losses(epoch)
-        kept = math.ceil(len(seen) / self._rungs.reduction_factor)
+        self.rungs.note(trial_key, epoch, losses)
+        seen = self.rungs.losses(epoch)
+        kept = math.ceil(len(seen) / self.rungs.reduction_factor)
         return "continue" if place_of_last(seen) < kept else "stop"

@@ -27,6 +27,7 @@ from pydantic import ValidationError
 from nas.config import SearchConfig
 from nas.database import STORAGE_ERRORS, connect, one_transaction, reason_of, unreadable
 from nas.run_folder import RunError, RunFolder
+from nas.samplers.results import PAUSED_AT
 from search_space.architecture import Architecture
 
 Kind = Literal["search", "repeats", "baselines", "retrain"]
@@ -54,12 +55,13 @@ class Evaluation:
 
     ``metrics`` holds val_accuracy, params, macs, activations, and latency_ms and test_accuracy
     where they were measured. It is empty for a trial that did not finish; a pruned trial, stopped
-    after ``stopped_at_epoch`` epochs, has a curve, which is no result.
+    after ``stopped_at_epoch`` epochs, has a curve, which is no result, and so has a paused one,
+    which waits at a rung or goes on from there.
     """
 
     kind: Kind
     number: int
-    state: str  # complete, pruned, fail, running
+    state: str  # complete, pruned, fail, running, paused
     architecture: Architecture
     seed: int  # of the training
     recipe_id: str  # how it was trained
@@ -322,10 +324,11 @@ def curve_points(curve: Sequence[Mapping[str, Any]]) -> dict[int, float]:
 def _evaluation(kind: Kind, trial: FrozenTrial) -> Evaluation:
     attributes = trial.user_attrs
     complete = trial.state == TrialState.COMPLETE
+    is_paused = trial.state == TrialState.RUNNING and PAUSED_AT in attributes
     return Evaluation(
         kind=kind,
         number=trial.number,
-        state=trial.state.name.lower(),
+        state="paused" if is_paused else trial.state.name.lower(),
         architecture=Architecture.from_json(attributes["architecture"]),
         seed=attributes.get("seed", 0),
         recipe_id=attributes.get("recipe_id", ""),

@@ -81,6 +81,8 @@ def describe(status: Status) -> str:
         parts.append(f"repeats of the front {status.repeats_done}/{status.repeats_wanted}")
     if status.running:
         parts.append(f"{status.running} running")
+    if status.paused:
+        parts.append(f"{status.paused} paused")
     if status.stopped_early:
         parts.append(f"{status.stopped_early} stopped early")
     if status.failed:

@@ -4,6 +4,10 @@ Source: Li et al. 2020, "A System for Massively Parallel Hyperparameter Tuning" 
 https://arxiv.org/abs/1810.05934). A paused trial may still go on when later ones have shown how
 good it is, so that fewer are trained on that should not be than by stopping (:mod:`nas.halving`);
 it needs a checkpoint. With several objectives trials compare by :mod:`nas.ranking`.
+
+Differs in that no more than the share ever goes on: there, whoever is among the best at the moment
+does, although others did before it that are not among them any more. So what a search costs is
+known beforehand (:func:`expected_epochs`).
 """
 
 from __future__ import annotations
@@ -27,13 +31,9 @@ class Promotion:
     """
 
     def __init__(self, rungs: Sequence[int], reduction_factor: float) -> None:
-        self._rungs = Rungs(rungs, reduction_factor)
+        self.rungs = Rungs(rungs, reduction_factor)
         self._gone_on: dict[int, set[Hashable]] = {epoch: set() for epoch in rungs}
-
-    @property
-    def rungs(self) -> tuple[int, ...]:
-        """The epochs at which trials pause."""
-        return self._rungs.epochs
+        self._ended: set[Hashable] = set()
 
     def pause(self, trial_key: Hashable, epoch: int, losses: Sequence[float]) -> None:
         """A trial has reached a rung, and waits there.
@@ -46,33 +46,58 @@ class Promotion:
         Raises:
             ValueError: a loss is not finite, or there are more or fewer than before.
         """
-        self._rungs.note(trial_key, epoch, losses)
-        for before in self.rungs[: self.rungs.index(epoch)]:
+        self.rungs.note(trial_key, epoch, losses)
+        for before in self.rungs.epochs[: self.rungs.epochs.index(epoch)]:
             self._gone_on[before].add(trial_key)
 
-    def leave(self, trial_key: Hashable) -> None:
-        """A trial has ended, trained to its end or failed: it is compared with, and never goes on."""
-        for gone_on in self._gone_on.values():
-            gone_on.add(trial_key)
-
     def next(self, *, nothing_else: bool = False) -> Hashable | None:
-        """The trial that goes on, from the highest rung that has one; None if none does yet.
+        """The trial that should go on, from the highest rung that has one; None if none yet.
 
-        One does if it is among the best ``n // reduction_factor`` of the ``n`` trials that reached
-        its rung so far, the best first.
+        Of ``n`` trials that reached a rung, ``n // reduction_factor`` go on: whenever that is more
+        than have done so, the best of those that wait there.
 
         Args:
             nothing_else: nothing runs, and no further trial will come; then the share is rounded
                 up, so that at least one trial is trained to the end.
         """
-        for epoch in reversed(self.rungs):
-            trials, gone_on = self._rungs.trials(epoch), self._gone_on[epoch]
-            share = len(trials) / self._rungs.reduction_factor
+        for epoch in reversed(self.rungs.epochs):
+            trials, gone_on = self.rungs.trials(epoch), self._gone_on[epoch]
+            share = len(trials) / self.rungs.reduction_factor
             kept = math.ceil(share) if nothing_else else math.floor(share)
-            if len(gone_on.intersection(trials)) >= len(trials) or not kept:
+            if kept <= len(gone_on) or gone_on.union(self._ended).issuperset(trials):
                 continue
-            for place in best_first(self._rungs.losses(epoch))[:kept]:
-                if trials[place] not in gone_on:
-                    gone_on.add(trials[place])
-                    return trials[place]
+            order = (trials[place] for place in best_first(self.rungs.losses(epoch)))
+            return next(trial for trial in order if trial not in gone_on | self._ended)
         return None
+
+    def go_on(self, trial_key: Hashable) -> None:
+        """A trial that waits goes on, or is trained to its end already."""
+        for epoch in self.rungs.epochs:
+            if trial_key in self.rungs.trials(epoch):
+                self._gone_on[epoch].add(trial_key)
+
+    def end(self, trial_key: Hashable) -> None:
+        """A trial that waits never goes on; others are still compared with it."""
+        self._ended.add(trial_key)
+
+    def withdraw(self, trial_key: Hashable) -> None:
+        """A trial failed: it counts no more, as if it had not been there."""
+        self.rungs.forget(trial_key)
+        for gone_on in self._gone_on.values():
+            gone_on.discard(trial_key)
+
+
+def expected_epochs(trials: int, epochs: int, rungs: Sequence[int], reduction_factor: float) -> int:
+    """How many epochs a search trains if none of its trials fails.
+
+    Args:
+        trials: architectures.
+        epochs: of a whole training.
+        rungs: where they pause, ascending.
+        reduction_factor: of how many at a rung one goes on.
+    """
+    total, before = 0, 0
+    for epoch in (*rungs, epochs):
+        total += trials * (epoch - before)
+        trials, before = math.ceil(trials / reduction_factor), epoch
+    return total

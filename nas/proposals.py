@@ -14,7 +14,7 @@ from nas.ledger import Ledger, curve_points, result_attributes, row_attributes
 from nas.samplers import ARCHITECTURE_SAMPLERS, build_sampler
 from nas.samplers.architecture_sampler import nothing_fits
 from nas.samplers.history import HistoryStudy
-from nas.samplers.results import NOTHING, WarmStart
+from nas.samplers.results import NOTHING, PAUSED_AT, WarmStart
 from nas.zero_cost.source import NetworkScores
 from search_space.alternatives import Parameter
 from search_space.architecture import Architecture, Task
@@ -84,6 +84,7 @@ class Proposals:
         self._half_asked: list[int] = []  # trial ids
         self._known: dict[Architecture, int] = {}
         self._unfinished: dict[int, Proposal] = {}
+        self._paused: dict[int, Proposal] = {}
         self._count = 0
         self.trained = 0
         self._read_ledger()
@@ -96,6 +97,11 @@ class Proposals:
     def unfinished(self) -> list[Proposal]:
         """Proposals that are not trained yet; after an interruption, those to take up again."""
         return list(self._unfinished.values())
+
+    @property
+    def paused(self) -> list[Proposal]:
+        """Proposals whose training waits at a rung."""
+        return list(self._paused.values())
 
     def may_propose(self) -> bool:
         """Whether the next proposal's history is settled (always, unless deterministic)."""
@@ -194,6 +200,28 @@ class Proposals:
             self._record_training(proposal, result, latency, last)
             self._end_as_pruned(self._trial_id(proposal.number))
         del self._unfinished[proposal.number]
+        self.trained += 1
+
+    def pause(
+        self, proposal: Proposal, result: EvaluationResult, latency: Latency | None, *, epoch: int
+    ) -> None:
+        """Record that a proposal's training waits after ``epoch`` epochs, with its curve so far."""
+        with self._ledger.one_transaction():
+            self._record_training(proposal, result, latency, {PAUSED_AT: epoch})
+        self._paused[proposal.number] = self._unfinished.pop(proposal.number)
+
+    def take_up(self, number: int) -> Proposal:
+        """The proposal under this number goes on."""
+        self._unfinished[number] = self._paused.pop(number)
+        return self._unfinished[number]
+
+    def stop_paused(self, proposal: Proposal, *, at_epoch: int) -> None:
+        """Record that a proposal that waits never goes on, as :meth:`prune` does."""
+        with self._ledger.one_transaction():
+            trial_id = self._trial_id(proposal.number)
+            self._set_attributes(trial_id, {"stopped_at_epoch": at_epoch})
+            self._end_as_pruned(trial_id)
+        del self._paused[proposal.number]
         self.trained += 1
 
     def fail(self, proposal: Proposal, error: str) -> None:
@@ -326,6 +354,8 @@ class Proposals:
                 elif "stopped_at_epoch" in trial.user_attrs:  # likewise
                     self._end_as_pruned(self._trial_id(trial.number))
                     self.trained += 1
+                elif PAUSED_AT in trial.user_attrs:
+                    self._paused[trial.number] = Proposal(trial.number, architecture)
                 else:
                     self._unfinished[trial.number] = Proposal(trial.number, architecture)
             if not trial.user_attrs.get("violation"):

@@ -81,6 +81,11 @@ class RunFolder:
         return self.path / "latency.jsonl"
 
     @property
+    def paused_folder(self) -> Path:
+        """What paused trainings go on from; there while any waits."""
+        return self.path / "paused"
+
+    @property
     def retrain_folder(self) -> Path:
         """One folder for each architecture retrained."""
         return self.path / "retrain"

@@ -70,6 +70,11 @@ class Rungs:
         seen.pop(trial_key, None)
         seen[trial_key] = tuple(map(float, losses))
 
+    def forget(self, trial_key: Hashable) -> None:
+        """Leave a trial out, wherever it was seen."""
+        for seen in self._seen.values():
+            seen.pop(trial_key, None)
+
     def trials(self, epoch: int) -> list[Hashable]:
         """Who was seen at a rung, in order."""
         return list(self._seen[epoch])

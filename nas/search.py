@@ -17,6 +17,8 @@ from nas.front import Candidate, candidates, pareto_front
 from nas.latency_cache import LatencyCache
 from nas.latency_records import Meter, first_latencies
 from nas.ledger import TRAINED, Ledger, curve_points
+from nas.paused_states import PausedStates
+from nas.paused_trials import Leg, PausedTrials
 from nas.proposals import Proposal, Proposals
 from nas.repeats import unfinished_round
 from nas.samplers.architecture_sampler import nothing_fits
@@ -36,6 +38,8 @@ class Job(NamedTuple):
     architecture: Architecture
     seed: int
     proposal: Proposal | None
+    pause_at: int | None = None  # the epoch; None trains to the end
+    resumes: bool = False  # from the state of the proposal's earlier job
 
     @property
     def kind(self) -> Literal["search", "repeats"]:
@@ -57,6 +61,7 @@ class Status(NamedTuple):
     repeats_wanted: int
     running: int
     failed: int
+    paused: int  # at a rung
     stopped_early: int  # of those trained
     rejected: int
     best: Candidate | None  # by the first objective
@@ -75,6 +80,7 @@ class Search:
         concurrency: how many jobs run at once.
         latencies: the run's measured latencies, if the search uses latency.
         warm_start: what is known before the first proposal.
+        states: where paused trainings are kept, if the scheduler pauses any.
 
     Raises:
         DescriptionError: a sampler's name or option that does not exist.
@@ -90,6 +96,7 @@ class Search:
         concurrency: int,
         latencies: LatencyCache | None,
         warm_start: WarmStart = NOTHING,
+        states: PausedStates | None = None,
     ) -> None:
         self.config = config
         self.ledger = ledger
@@ -104,6 +111,13 @@ class Search:
         self._slow: dict[str, float] = {}  # too slow, since the last one that was not
         while self.proposals.half_asked and not self._exhausted:
             self._propose()
+        rows = ledger.evaluations("search")
+        self.paused_trials: PausedTrials | None = None
+        if config.promotes:
+            assert states is not None, "a search that pauses trials needs a place for their states"
+            self.paused_trials = PausedTrials(
+                config, self.proposals, states, self._metrics_with, rows
+            )
         self._turn_away_slow()
         self._ready: deque[Job] = deque(
             self._job(p) for p in self.proposals.unfinished if p not in self._unmeasured
@@ -112,8 +126,9 @@ class Search:
         self._round: list[Job] = []  # of repeats
         self._repeated = ledger.evaluations("repeats")
         self._started = time.monotonic()
+        self._share_before = self.paused_trials.share_done if self.paused_trials else 0.0
         self._done_before = self.proposals.trained + len(self._repeated)
-        rows = [*ledger.evaluations("search"), *self._repeated]
+        rows = [*rows, *self._repeated]
         self.failed = sum(row.error is not None for row in rows)
         self.stopped_early = sum(row.state == "pruned" for row in rows)
         self._stopped_seconds = sum(row.gpu_seconds for row in rows if row.state == "pruned")
@@ -124,6 +139,8 @@ class Search:
     def finished(self) -> bool:
         """No job is left, and none is running."""
         if self._running or self._ready or self._missing or self._unmeasured:
+            return False
+        if self.proposals.paused:
             return False
         return not self._repeats()
 
@@ -185,10 +202,21 @@ class Search:
         else:
             latency = self._latency(job.architecture)
             self.proposals.complete(job.proposal, metrics, result, latency)
+            if self.paused_trials is not None:
+                self.paused_trials.complete(job.proposal)
 
     def metrics_at(self, job: Job, val_accuracy: float) -> dict[str, float]:
         """What a trial's metrics are as long as its accuracy is this one: what rungs compare."""
-        return self._with_costs(job.architecture, {"val_accuracy": val_accuracy})
+        return self._metrics_with(job.architecture, val_accuracy)
+
+    def paused(self, job: Job, result: EvaluationResult, *, epoch: int) -> None:
+        """Record that a job has reached the epoch at which it pauses."""
+        assert job.proposal is not None
+        assert self.paused_trials is not None
+        self._running.discard(job)
+        self._failures_in_a_row["trials"] = 0
+        latency = self._latency(job.architecture)
+        self.paused_trials.pause(job.proposal, result, latency, epoch=epoch)
 
     def stopped(self, job: Job, result: EvaluationResult, *, epoch: int) -> None:
         """Record that a trial was stopped after ``epoch`` epochs; repeats never are."""
@@ -209,7 +237,7 @@ class Search:
             (
                 row.number,
                 [
-                    (epoch, self._with_costs(row.architecture, {"val_accuracy": accuracy}))
+                    (epoch, self._metrics_with(row.architecture, accuracy))
                     for epoch, accuracy in curve_points(row.curve).items()
                     if epoch in rungs
                 ],
@@ -224,8 +252,13 @@ class Search:
         self._note_failure(error, "trials")
         if job.proposal is not None:
             self.proposals.fail(job.proposal, error)
+            if self.paused_trials is not None:
+                self.paused_trials.withdraw(job.proposal)
         else:
             self._add_repeat(job, {}, EvaluationResult({}, [], 0.0), error)
+
+    def _metrics_with(self, architecture: Architecture, val_accuracy: float) -> dict[str, float]:
+        return self._with_costs(architecture, {"val_accuracy": val_accuracy})
 
     def _with_costs(self, architecture: Architecture, found: dict[str, float]) -> dict[str, float]:
         """What a training found, with the exact costs and the measured latency."""
@@ -252,15 +285,17 @@ class Search:
     def status(self) -> Status:
         """How far the search is; the time left assumes that jobs go on taking as long."""
         found = self.candidates()
-        searching = self._missing or self._unmeasured or self._ready
+        waiting = len(self._ready) + len(self._unmeasured) + len(self.proposals.paused)
+        searching = self._missing or waiting
         in_repeats = not searching and not self._running_of("search")
-        left = self._missing + self._running_of("search")
-        left += len(self._ready) + len(self._unmeasured)
         elapsed = time.monotonic() - self._started
-        done = self.proposals.trained + len(self._repeated) - self._done_before
         rejections = self.proposals.rejections.to_json().values()
         repeats_left = self._running_of("repeats")
         repeats_left += len(self._repeats()) if in_repeats else 0
+        done, left = self._progress(repeats_left)
+        partial_seconds = self._stopped_seconds
+        if self.paused_trials is not None:
+            partial_seconds += self.paused_trials.gpu_seconds
         objective = self.config.objectives[0]
         best = pareto_front(found, [objective])
         return Status(
@@ -271,21 +306,32 @@ class Search:
             repeats_wanted=len(self._repeated) + repeats_left,
             running=len(self._running),
             failed=self.failed,
+            paused=len(self.proposals.paused),
             stopped_early=self.stopped_early,
             rejected=sum(entry["count"] for entry in rejections),
             best=best[0] if best else None,
-            gpu_hours=(self._stopped_seconds + sum(c.gpu_seconds for c in found)) / 3600,
+            gpu_hours=(partial_seconds + sum(c.gpu_seconds for c in found)) / 3600,
             elapsed_seconds=elapsed,
-            remaining_seconds=elapsed / done * (left + repeats_left) if done else None,
+            remaining_seconds=elapsed / done * left if done else None,
         )
+
+    def _progress(self, repeats_left: int) -> tuple[float, float]:
+        """What this driver has done and what is left, in jobs, or in epochs' shares of a search."""
+        repeats = len(self._repeated)
+        if self.paused_trials is None or repeats or repeats_left:
+            done = self.proposals.trained + repeats - self._done_before
+            left = self._missing + len(self.proposals.unfinished) + repeats_left
+            return done, left
+        share = self.paused_trials.share_done
+        return share - self._share_before, 1 - share
 
     @property
     def _missing(self) -> int:
         """Proposals still to be made."""
         if self._exhausted:
             return 0
-        unfinished = len(self.proposals.unfinished)
-        return max(0, self.config.search.n_trials - self.proposals.trained - unfinished)
+        begun = len(self.proposals.unfinished) + len(self.proposals.paused)
+        return max(0, self.config.search.n_trials - self.proposals.trained - begun)
 
     def _running_of(self, kind: Literal["search", "repeats"]) -> int:
         """How many jobs of a kind are running."""
@@ -317,7 +363,8 @@ class Search:
             smallest = {"latency_ms": min(self._slow.values())}
             raise nothing_fits(space, limits, len(self._slow), smallest)
         turned_away = self.proposals.rejections.to_json().get("latency_ms")
-        is_over = self._exhausted and not self.proposals.unfinished and not self.proposals.trained
+        kept = self.proposals.trained + len(self.proposals.paused)
+        is_over = self._exhausted and not self.proposals.unfinished and not kept
         if is_over and turned_away is not None:  # of a small space, all of it
             smallest = {"latency_ms": turned_away["smallest"]}
             raise nothing_fits(space, limits, turned_away["count"], smallest)
@@ -325,6 +372,11 @@ class Search:
     def _new_job(self) -> Job | None:
         if self._unmeasured:
             return None
+        if self.paused_trials is not None:
+            nothing_else = not self._missing and not self._running_of("search")
+            leg = self.paused_trials.next_leg(nothing_else=nothing_else)
+            if leg is not None:
+                return self._leg(leg)
         if self._missing:
             if self.latencies is not None or not self.proposals.may_propose():
                 return None
@@ -333,6 +385,10 @@ class Search:
                 return self._job(proposal)
         if self._running_of("search"):
             return None
+        if self.paused_trials is not None:
+            ended = self.paused_trials.end_all()
+            self.stopped_early += len(ended)
+            self._stopped_seconds += sum(ended)
         repeats = self._repeats()
         return repeats.pop(0) if repeats else None
 
@@ -380,4 +436,10 @@ class Search:
         self._last_error = error
 
     def _job(self, proposal: Proposal) -> Job:
+        if self.paused_trials is not None:
+            return self._leg(self.paused_trials.first_leg(proposal))
         return Job(proposal.architecture, self.config.seed, proposal)
+
+    def _leg(self, leg: Leg) -> Job:
+        architecture = leg.proposal.architecture
+        return Job(architecture, self.config.seed, leg.proposal, leg.pause_at, leg.resumes)

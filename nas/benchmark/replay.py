@@ -99,7 +99,7 @@ class _Search:
         self.free = workers
         self.halving = halving
         last = table.epochs[-1] if table.epochs else 0
-        self.stops = (*halving.rungs, last) if halving else (last,)
+        self.stops = (*halving.rungs.epochs, last) if halving else (last,)
         self.storage = InMemoryStorage()
         optuna.create_study(
             study_name=STUDY, storage=self.storage, directions=["maximize", "minimize"]

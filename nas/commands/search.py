@@ -17,6 +17,7 @@ from nas.latency_cache import LatencyCache
 from nas.latency_records import check_comparable, first_latencies, measure_front_again
 from nas.latency_table import read_table
 from nas.ledger import TRAINED, Ledger, check_free
+from nas.paused_states import PausedStates
 from nas.progress import ProgressDisplay
 from nas.quantities import format_quantity
 from nas.ray.cluster import connected, trials_at_once
@@ -137,6 +138,7 @@ def _search(
         concurrency=concurrency,
         latencies=_latencies(config, run, ledger, task) if config.uses_latency else None,
         warm_start=warm_start,
+        states=PausedStates(run.paused_folder),
     )
     with ProgressDisplay(console, search.status) as display:
         run_search(
@@ -240,9 +242,11 @@ def _announce(console: Console, config: SearchConfig, run: RunFolder, *, resumed
         soft_wrap=True,
     )
     if config.rungs:
+        does = "pauses trials" if config.promotes else "stops trials early"
+        goes_on = ", where the best go on" if config.promotes else ""
         console.print(
-            f"{config.scheduler.name} stops trials early, after {_listed(config.rungs)} of "
-            f"{config.proxy.epochs} epochs",
+            f"{config.scheduler.name} {does} after {_listed(config.rungs)} of "
+            f"{config.proxy.epochs} epochs{goes_on}",
             highlight=False,
         )
     if config.fidelity != FULL:

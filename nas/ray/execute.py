@@ -9,10 +9,12 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from ray import tune
 
 from nas.ray.meter import measure_on_cluster
+from nas.ray.paused_states import keep_states
 from nas.ray.schedulers import ToldScheduler, build_scheduler
 from nas.ray.searcher import SearchJobs
 from nas.ray.trainable import Assignment, TrainingTrainable
@@ -72,8 +74,11 @@ def _run_jobs(
     searcher = SearchJobs(search, on_change)
     scheduler = ToldScheduler(build_scheduler(search.config), searcher)
     scheduler.replay(search.rung_records())
+    shared: dict[str, Any] = {"assignment": assignment}
+    if search.paused_trials is not None:
+        shared["states"] = keep_states(search.paused_trials.states)
     prepared = tune.with_resources(
-        tune.with_parameters(trainable, assignment=assignment),
+        tune.with_parameters(trainable, **shared),
         {"cpu": resources.cpus_per_trial, "gpu": resources.gpus_per_trial},
     )
     # Tune's own files (not the run's) live on the driver, and only as long as it does.

@@ -15,7 +15,6 @@ from nas.config import SearchConfig
 from nas.halving import SuccessiveHalving
 from nas.ledger import MAXIMISED
 from nas.ray.searcher import SearchJobs
-from nas.settings import ACCURACIES
 
 TIME = "epoch"
 """What a trial's result calls its finished epochs."""
@@ -147,9 +146,10 @@ class ToldScheduler(FIFOScheduler):
 def build_scheduler(config: SearchConfig) -> TrialScheduler:
     """The scheduler that a search's configuration names.
 
-    With one objective it is Ray's own ASHA. With several, accuracy is the first of them.
+    That trials pause and go on is the search's own business (:mod:`nas.paused_trials`): Tune runs
+    each leg of a training as a trial. For stopping them, with one objective it is Ray's own ASHA.
     """
-    if config.scheduler.name == "none":
+    if config.scheduler.name == "none" or config.promotes:
         return FIFOScheduler()
     if len(config.objectives) == 1:
         return AsyncHyperBandScheduler(
@@ -160,9 +160,8 @@ def build_scheduler(config: SearchConfig) -> TrialScheduler:
             grace_period=config.rungs[0],
             reduction_factor=config.scheduler.reduction_factor,
         )
-    names = sorted(config.objectives, key=lambda name: name not in ACCURACIES)
     return MultiObjectiveASHA(
-        {name: "max" if name in MAXIMISED else "min" for name in names},
+        {name: "max" if name in MAXIMISED else "min" for name in config.compared_objectives},
         rungs=config.rungs,
         reduction_factor=config.scheduler.reduction_factor,
         time_attr=TIME,

@@ -8,10 +8,11 @@ from typing import Any
 from ray.tune.search import Searcher
 
 from nas.evaluate import EvaluationResult
+from nas.run_folder import RunError
 from nas.search import Job, Search
 
-KEPT_WHEN_STOPPED = ("curve", "gpu_seconds", "worker")
-"""What a trial's last report has of an evaluation's result."""
+KEPT_BEFORE_THE_END = ("curve", "gpu_seconds", "worker")
+"""What a report of a trial that is stopped or pauses has of an evaluation's result."""
 
 
 class SearchJobs(Searcher):
@@ -39,6 +40,8 @@ class SearchJobs(Searcher):
             if self._search.finished or (self._search.needs_metering and not self._jobs):
                 return Searcher.FINISHED
             job = self._search.next_job()
+            if job is None and self._search.finished:  # what waited was ended just now
+                return Searcher.FINISHED
         except Exception as error:  # noqa: BLE001 (raised again by the caller, outside Tune)
             self.error = error
             return Searcher.FINISHED
@@ -46,7 +49,13 @@ class SearchJobs(Searcher):
             return None
         self._jobs[trial_id] = job
         self._on_change()
-        return {"architecture": job.architecture.canonical_json(), "seed": job.seed}
+        return {
+            "architecture": job.architecture.canonical_json(),
+            "seed": job.seed,
+            "trial": None if job.proposal is None else job.proposal.number,
+            "pause_at": job.pause_at,
+            "resumes": job.resumes,
+        }
 
     def may_be_stopped(self, trial_id: str) -> bool:
         """Whether a trial is one of the search's own, not a repeat of a finalist."""
@@ -82,12 +91,19 @@ class SearchJobs(Searcher):
             self._search.failed_with(job, f"the worker died: {cause}")
         elif "error" in result:
             self._search.failed_with(job, result["error"])
-        elif trial_id in self.stopped:
-            self.stopped.discard(trial_id)
-            found = EvaluationResult({}, *(result[key] for key in KEPT_WHEN_STOPPED))
-            self._search.stopped(job, found, epoch=result["epoch"])
-        else:
+        elif "outcome" in result:
             self._search.completed(job, EvaluationResult(*result["outcome"]))
+        else:
+            found = EvaluationResult({}, *(result[key] for key in KEPT_BEFORE_THE_END))
+            if trial_id in self.stopped:
+                self.stopped.discard(trial_id)
+                self._search.stopped(job, found, epoch=result["epoch"])
+                return
+            self._search.paused(job, found, epoch=result["epoch"])
+            if result["unkept"]:
+                raise RunError(
+                    f"{result['unkept']}: a paused training cannot be kept, so the search ends"
+                )
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing, where Tune pickles its experiment: the ledger is the state."""

@@ -21,6 +21,7 @@ from nas.evaluate import (
 from nas.fidelity import FULL, Fidelity
 from search_space.architecture import Architecture, Task
 from trainers import DataConfig, Recipe
+from trainers.checkpoint import checkpoint_bytes, read_checkpoint
 
 
 class Assignment(NamedTuple):
@@ -61,23 +62,33 @@ class TrainingTrainable(tune.Trainable):
 
     What a training raises is reported, not raised: the actor stays usable for the next trial, and
     the driver records the traceback. A step's result has the fields of
-    :class:`nas.evaluate.Progress` or, with ``done``, either ``outcome`` or ``error``. A training
-    that is stopped in between leaves nothing behind: the next one begins with a new network.
+    :class:`nas.evaluate.Progress`, at a pause with ``done`` and in ``unkept`` why its state could
+    not be kept, or nothing; or, with ``done``, either ``outcome`` or ``error``. A training that is
+    stopped in between leaves nothing behind: the next one begins with a new network.
     """
 
     def setup(  # type: ignore[override]
-        self, config: dict[str, Any], assignment: Assignment
+        self, config: dict[str, Any], assignment: Assignment, states: Any = None
     ) -> None:
-        """Keep what all trials share, and start on the first one."""
+        """Keep what all trials share, and start on the first one.
+
+        Args:
+            config: of the first trial; see :meth:`evaluation`.
+            assignment: what all trials share.
+            states: the handle of a :class:`nas.ray.paused_states.StateKeeper`, if trials pause.
+        """
         self.assignment = assignment
+        self.states = states
         torch.set_num_threads(assignment.threads)
-        self._steps: Iterator[Progress | EvaluationResult] = iter(())
+        self._steps: Iterator[Progress | Paused | EvaluationResult] = iter(())
+        self._number: int | None = None
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Start on another trial; the data stay in memory, the last network does not."""
         self._steps = iter(())
         torch.cuda.empty_cache()  # trials that share the GPU may want it
+        self._number = new_config["trial"]
         self._steps = self.evaluation(new_config)
         return True
 
@@ -92,9 +103,27 @@ class TrainingTrainable(tune.Trainable):
         worker = f"node {ray.get_runtime_context().get_node_id()[:12]}"
         if isinstance(found, Progress):
             return {**found._asdict(), "worker": worker, "done": False}
+        if isinstance(found, Paused):
+            content = checkpoint_bytes(found.state)
+            unkept = ray.get(self.states.save.remote(self._number, content))
+            return {**found.progress._asdict(), "worker": worker, "unkept": unkept, "done": True}
         # a list: Tune would flatten a dict
         return {"done": True, "outcome": list(found._replace(worker=worker))}
 
-    def evaluation(self, config: Mapping[str, Any]) -> Iterator[Progress | EvaluationResult]:
-        """A trial's points and, last, its result; a subclass may find them in another way."""
-        yield from self.assignment.evaluation(config["architecture"], config["seed"])
+    def evaluation(
+        self, config: Mapping[str, Any]
+    ) -> Iterator[Progress | Paused | EvaluationResult]:
+        """A trial's points and, last, its result; a subclass may find them in another way.
+
+        Args:
+            config: ``architecture`` (JSON), ``seed``, ``trial`` (its number; None for what is no
+                proposal), ``pause_at`` (an epoch or None), ``resumes`` (from the state of the same
+                trial's earlier job).
+        """
+        state = None
+        if config["resumes"]:
+            content, file = ray.get(self.states.load.remote(config["trial"]))
+            state = read_checkpoint(content, file)
+        yield from self.assignment.evaluation(
+            config["architecture"], config["seed"], pause_at=config["pause_at"], state=state
+        )

@@ -21,7 +21,7 @@ from optuna.trial import FrozenTrial, TrialState
 from nas.constraints import NothingFits, Rejections, SpaceExhausted, describe_limits
 from nas.quantities import format_quantity
 from nas.samplers.choice_space import Candidate, ChoiceSpace, KnownCosts, NoCosts
-from nas.samplers.results import OverLimit, Proposed, Results, Stopped, Told
+from nas.samplers.results import PAUSED_AT, OverLimit, Proposed, Results, Stopped, Told
 
 Read = Told | Stopped | OverLimit | Proposed
 """What a trial says of its candidate."""
@@ -238,13 +238,13 @@ class ArchitectureSampler(BaseSampler):
             over = {n: v for n, v in violation.items() if n in self.measured_limits}
             return OverLimit(architecture, over) if over else Proposed(architecture)
         curve = {e: signs[0] * v for e, v in trial.intermediate_values.items()}
-        if trial.state == TrialState.PRUNED:
-            return Stopped(architecture, curve)
         if trial.state == TrialState.COMPLETE:
             losses = tuple(s * v for s, v in zip(signs, trial.values, strict=True))
             metrics = trial.user_attrs.get("metrics", {}) if self.measured_limits else {}
             measured = {n: metrics[n] for n in self.measured_limits if n in metrics}
             return Told(architecture, losses, curve, measured)
+        if trial.state == TrialState.PRUNED or PAUSED_AT in trial.user_attrs:
+            return Stopped(architecture, curve)
         return Proposed(architecture)
 
     def _architecture(self, trial: FrozenTrial) -> Candidate | None:

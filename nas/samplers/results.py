@@ -10,6 +10,9 @@ import numpy as np
 
 from nas.samplers.choice_space import Candidate
 
+PAUSED_AT = "paused_at_epoch"
+"""User attribute of a running trial whose training waits at a rung, with its curve until there."""
+
 
 class Told(NamedTuple):
     """A finished trial of full fidelity."""
@@ -21,7 +24,7 @@ class Told(NamedTuple):
 
 
 class Stopped(NamedTuple):
-    """A trial that was stopped early; what it had is no result."""
+    """A trial that was stopped early, or waits at a rung; what it had is no result."""
 
     architecture: Candidate
     curve: Mapping[int, float]  # loss of the first objective by epoch

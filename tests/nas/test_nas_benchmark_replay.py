@@ -186,10 +186,10 @@ def test_the_rungs_of_a_table() -> None:
     assert build_halving(parse_spec("none"), table) is None
     by_default = build_halving(parse_spec("asha"), table)
     assert by_default is not None
-    assert by_default.rungs == (2, 6)
+    assert by_default.rungs.epochs == (2, 6)
     chosen = build_halving(parse_spec("asha:min_epochs=6:reduction_factor=2"), table)
     assert chosen is not None
-    assert (chosen.rungs, chosen.reduction_factor) == ((6, 12), 2)
+    assert (chosen.rungs.epochs, chosen.rungs.reduction_factor) == ((6, 12), 2)
 
 
 @pytest.mark.parametrize(

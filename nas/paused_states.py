@@ -1,0 +1,54 @@
+"""Where paused trainings go on from: one checkpoint file a trial, in the run's folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+class PausedStates:
+    """The files of one run. What they hold is the business of those who write and read them.
+
+    Args:
+        folder: made when the first one is kept.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.absolute()
+
+    def file_of(self, number: int) -> Path:
+        """A trial's file, whether it is there or not."""
+        return self.folder / f"trial-{number}.pt"
+
+    def save(self, number: int, content: bytes) -> None:
+        """Keep a trial's state in place of an earlier one, whole or not at all.
+
+        Raises:
+            OSError: the disk is full or not writable; an earlier state stays.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        file = self.file_of(number)
+        temporary = file.with_name(f".{file.name}.{os.getpid()}")
+        try:
+            temporary.write_bytes(content)
+            temporary.replace(file)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def load(self, number: int) -> bytes:
+        """A trial's state.
+
+        Raises:
+            OSError: there is none, or it cannot be read.
+        """
+        return self.file_of(number).read_bytes()
+
+    def holds(self, number: int) -> bool:
+        """Whether a trial's state is there."""
+        return self.file_of(number).is_file()
+
+    def discard(self, number: int) -> None:
+        """Let go of a trial's state, if there is one; and of the folder, if it was the last."""
+        self.file_of(number).unlink(missing_ok=True)
+        if self.folder.is_dir() and not any(self.folder.iterdir()):
+            self.folder.rmdir()
