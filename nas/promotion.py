@@ -13,7 +13,7 @@ known beforehand (:func:`expected_epochs`).
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 from nas.ranking import best_first
 from nas.rungs import Rungs
@@ -57,17 +57,15 @@ class Promotion:
         than have done so, the best of those that wait there.
 
         Args:
-            nothing_else: nothing runs, and no further trial will come; then the share is rounded
-                up, so that at least one trial is trained to the end.
+            nothing_else: nothing runs, and no further trial will come; then shares are rounded up,
+                from the lowest rung on, so that at least one trial is trained to the end.
         """
         for epoch in reversed(self.rungs.epochs):
-            trials, gone_on = self.rungs.trials(epoch), self._gone_on[epoch]
-            share = len(trials) / self.rungs.reduction_factor
-            kept = math.ceil(share) if nothing_else else math.floor(share)
-            if kept <= len(gone_on) or gone_on.union(self._ended).issuperset(trials):
-                continue
-            order = (trials[place] for place in best_first(self.rungs.losses(epoch)))
-            return next(trial for trial in order if trial not in gone_on | self._ended)
+            if (trial := self._best_waiting(epoch, math.floor)) is not None:
+                return trial
+        for epoch in self.rungs.epochs if nothing_else else ():
+            if (trial := self._best_waiting(epoch, math.ceil)) is not None:
+                return trial
         return None
 
     def go_on(self, trial_key: Hashable) -> None:
@@ -85,6 +83,17 @@ class Promotion:
         self.rungs.forget(trial_key)
         for gone_on in self._gone_on.values():
             gone_on.discard(trial_key)
+
+    def _best_waiting(self, epoch: int, rounded: Callable[[float], int]) -> Hashable | None:
+        """The best that waits at a rung, if fewer than its share have gone on from there."""
+        trials, gone_on = self.rungs.trials(epoch), self._gone_on[epoch]
+        if rounded(len(trials) / self.rungs.reduction_factor) <= len(gone_on):
+            return None
+        left = gone_on | self._ended
+        if left.issuperset(trials):
+            return None
+        order = (trials[place] for place in best_first(self.rungs.losses(epoch)))
+        return next(trial for trial in order if trial not in left)
 
 
 def expected_epochs(trials: int, epochs: int, rungs: Sequence[int], reduction_factor: float) -> int:

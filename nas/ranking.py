@@ -10,15 +10,17 @@ Legend: N trials, ``losses`` [N, objectives], smaller is better.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import moocore
 import numpy as np
 
 
-def best_first(losses: np.ndarray) -> np.ndarray:
-    """All rows of ``losses`` in order; of equal ones the earlier first."""
+def best_first(losses: np.ndarray) -> Iterator[int]:
+    """The rows of ``losses`` in order, of equal ones the earlier first; sorted as far as asked."""
     fronts = moocore.pareto_rank(losses)
-    order = [spread(losses, np.flatnonzero(fronts == front)) for front in np.unique(fronts)]
-    return np.concatenate(order)
+    for front in np.unique(fronts):
+        yield from spread(losses, np.flatnonzero(fronts == front)).tolist()
 
 
 def place_of_last(losses: np.ndarray) -> int:

@@ -1,25 +1,30 @@
-"""A search that stops what lags, on real Ray: the ledger says exactly what was trained."""
+"""Successive halving on real Ray, stopping and promoting: the ledger says what was trained."""
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import time
 from pathlib import Path
 
 import optuna
 import pytest
 from optuna.trial import TrialState
-from tiny_search import RECIPE, query, read_json, write_search
+from tiny_search import RECIPE, nas_command, query, read_json, write_search
 
 from nas.config_file import load_config
 from nas.driver import load_task, proxy_assignment
 from nas.halving import SuccessiveHalving
+from nas.promotion import expected_epochs
 
 pytestmark = pytest.mark.ray
 
 
-def test_multi_objective_asha_on_a_reduced_proxy(nas, tmp_path: Path) -> None:
+def test_multi_objective_asha_by_stopping_on_a_reduced_proxy(nas, tmp_path: Path) -> None:
     file = write_search(
         tmp_path / "tiny.yaml",
-        scheduler={"name": "asha", "reduction_factor": 2},
+        scheduler={"name": "asha", "type": "stopping", "reduction_factor": 2},
         proxy=RECIPE | {"epochs": 4},
         fidelity={"train_fraction": 0.5, "resolution": 6},
         search={"n_trials": 10, "finalist_seeds": 2, "concurrency": 1},
@@ -70,3 +75,63 @@ def test_multi_objective_asha_on_a_reduced_proxy(nas, tmp_path: Path) -> None:
     assert status["trials"] == {"complete": len(complete), "pruned": len(stopped)}
     assert (status["epochs"], status["epochs_in_full"]) == (sum(epochs.values()), 40)
     assert f"{len(stopped)} stopped early" in done.stdout
+
+
+def test_multi_objective_asha_by_promotion_goes_on_after_a_kill(
+    nas, environment, tmp_path: Path
+) -> None:
+    """Killed with trials waiting at rungs, it goes on from their states: not an epoch is lost."""
+    file = write_search(
+        tmp_path / "tiny.yaml",
+        scheduler={"name": "asha", "reduction_factor": 2},
+        proxy=RECIPE | {"epochs": 8, "evaluate_every_epochs": 2},
+        search={"n_trials": 12, "finalist_seeds": 2, "concurrency": 2},
+        sampler={"name": "random"},
+    )
+    run = tmp_path / "runs" / "tiny"
+    process = subprocess.Popen(
+        nas_command("search", file), cwd=tmp_path, env=environment, start_new_session=True
+    )
+    deadline = time.monotonic() + 120
+    while len(list(run.glob("paused/*.pt"))) < 4:
+        assert process.poll() is None
+        assert time.monotonic() < deadline, "the search made no progress"
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    storage = f"sqlite:///{run / 'ledger.db'}"
+    waited = {
+        trial.number: trial.user_attrs["curve"]
+        for trial in optuna.load_study(study_name="tiny", storage=storage).trials
+        if "paused_at_epoch" in trial.user_attrs
+    }
+    assert len(waited) >= 3  # a state is there a moment before the ledger's row
+    counts = read_json(query(tmp_path, "status", "tiny", "--json"))["trials"]
+    assert counts.get("paused", 0) + counts.get("complete", 0) >= len(waited)
+
+    done = nas("search", file, "--resume")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "asha pauses trials after 2 or 4 of 8 epochs, where the best go on" in done.stdout
+    assert not (run / "paused").exists()
+    trials = optuna.load_study(study_name="tiny", storage=storage).trials
+    assert len(trials) == 12
+    assert {trial.state for trial in trials} == {TrialState.COMPLETE, TrialState.PRUNED}
+    epochs = {trial.number: trial.user_attrs.get("stopped_at_epoch", 8) for trial in trials}
+    assert sorted(epochs.values()) == [2] * 6 + [4] * 3 + [8] * 3
+    status = read_json(query(tmp_path, "status", "tiny", "--json"))
+    assert status["epochs"] == expected_epochs(12, 8, [2, 4], 2) == 48
+    assert status["epochs_in_full"] == 96
+
+    config = load_config(file)
+    assignment = proxy_assignment(config, load_task(config))
+    for trial in trials:
+        attributes = trial.user_attrs
+        *_, alone = assignment.evaluation(attributes["architecture"], attributes["seed"])
+        # to the bit: neither pauses nor the kill, nor other trials on the worker, left a trace
+        assert attributes["curve"] == alone.curve[: epochs[trial.number]]
+        if trial.number in waited:
+            before = waited[trial.number]
+            assert attributes["curve"][: len(before)] == before
+    complete = {t.user_attrs["arch_id"] for t in trials if t.state == TrialState.COMPLETE}
+    repeats = optuna.load_study(study_name="tiny/repeats", storage=storage).trials
+    assert {trial.user_attrs["arch_id"] for trial in repeats} <= complete

@@ -82,7 +82,7 @@ def test_units_of_an_objective_do_not_matter(
     losses = np.array(points)
     changed = losses.copy()
     changed[:, 0] = changed[:, 0] * 2.0 ** round(math.log2(unit)) + round(offset)
-    np.testing.assert_array_equal(best_first(losses), best_first(changed))
+    assert list(best_first(losses)) == list(best_first(changed))
 
 
 def test_one_objective_keeps_the_best_third() -> None:
@@ -107,7 +107,7 @@ def test_the_first_of_a_front_cover_it(points: list[tuple[float, float]]) -> Non
     front = np.array(points)[moocore.is_nondominated(np.array(points))]
     spans = np.ptp(front, axis=0)
     scaled = front / np.where(spans > 0, spans, 1)
-    order = best_first(front)
+    order = list(best_first(front))
     kept = max(1, len(front) // 2)
     between = np.linalg.norm(scaled[:, None] - scaled[None], axis=2)
     covered = between[:, order[:kept]].min(axis=1).max()

@@ -1,4 +1,4 @@
-"""Trials that are stopped early: what the ledger keeps of them, and what comes after."""
+"""Trials that a scheduler stops early: what the ledger keeps of them, and what comes after."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Begin = Callable[..., Proposals]
 Finish = Callable[..., None]
 
 ASHA: dict[str, Any] = {
-    "scheduler": {"name": "asha"},
+    "scheduler": {"name": "asha", "type": "stopping"},
     "proxy": {"epochs": 9, "batch_size": 16, "learning_rate": 0.1},
 }
 """Rungs after 1 and 3 epochs."""
@@ -282,9 +282,9 @@ def test_the_scheduler_serves_any_tune_run() -> None:
     ("changes", "said"),
     [
         ({"proxy": {"epochs": 1}}, "a rung before the proxy's last epoch"),
-        ({"scheduler": {"name": "asha", "min_epochs": 9}}, "got first rung 9, proxy.epochs=9"),
+        ({"scheduler": {"name": "asha", "type": "stopping", "min_epochs": 9}}, "got first rung 9, proxy.epochs=9"),
         (
-            {"proxy": {"evaluate_every_epochs": 2}, "scheduler": {"name": "asha", "min_epochs": 1}},
+            {"proxy": {"evaluate_every_epochs": 2}, "scheduler": {"name": "asha", "type": "stopping", "min_epochs": 1}},
             r"evaluates \(proxy.evaluate_every_epochs=2\), got rungs 1, 3",
         ),
         (
@@ -292,8 +292,9 @@ def test_the_scheduler_serves_any_tune_run() -> None:
             r"must have val_accuracy or .*, got \['params', 'macs'\]",
         ),
         ({"search": {"deterministic": True, "concurrency": 2}}, "set search.concurrency=1"),
-        ({"scheduler": {"name": "asha", "reduction_factor": 1}}, "scheduler.reduction_factor"),
+        ({"scheduler": {"name": "asha", "type": "stopping", "reduction_factor": 1}}, "scheduler.reduction_factor"),
         ({"scheduler": {"name": "hyperband"}}, "scheduler.name"),
+        ({"scheduler": {"name": "asha", "type": "halting"}}, "scheduler.type"),
     ],
 )
 def test_a_scheduler_that_cannot_work_is_refused(

@@ -1,0 +1,401 @@
+"""Trials that pause at rungs: what the ledger keeps of them, who goes on, and interruptions."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+from optuna.trial import TrialState
+
+from nas.commands.status import read_status
+from nas.config import SearchConfig
+from nas.driver import load_task, proxy_assignment
+from nas.evaluate import EvaluationResult, Paused, Progress
+from nas.ledger import Ledger
+from nas.paused_states import PausedStates
+from nas.progress import describe
+from nas.promotion import Promotion, expected_epochs
+from nas.ray.paused_states import StateKeeper
+from nas.ray.searcher import SearchJobs
+from nas.run_folder import RunError, RunFolder
+from nas.samplers import SAMPLERS
+from nas.search import Job, Search
+from search_space.architecture import Architecture, Task
+from search_space.cost import Costs
+from search_space.space import SearchSpace
+from trainers import CheckpointError
+from trainers.checkpoint import checkpoint_bytes, read_checkpoint
+
+ConfigOf = Callable[..., SearchConfig]
+Start = Callable[[SearchConfig], tuple[RunFolder, Ledger]]
+InMemory = Callable[[SearchConfig], Ledger]
+
+PROMOTION: dict[str, Any] = {
+    "scheduler": {"name": "asha"},
+    "proxy": {"epochs": 9, "batch_size": 16, "learning_rate": 0.1},
+    "sampler": {"name": "random"},
+}
+"""Rungs after 1 and 3 epochs, of three one goes on."""
+
+
+class Trained(NamedTuple):
+    """A job that was run."""
+
+    architecture: Architecture
+    kind: str
+    resumes: bool
+    epoch: int  # at its end
+
+
+def curve_to(epoch: int, accuracy: float) -> list[dict[str, Any]]:
+    return [{"epoch": e, "val_accuracy": accuracy * e / epoch} for e in range(1, epoch + 1)]
+
+
+class Legs:
+    """A search whose jobs are trained by the test, as Tune and the workers do it."""
+
+    def __init__(
+        self, config: SearchConfig, ledger: Ledger, task: Task, states: PausedStates
+    ) -> None:
+        self.config = config
+        self.states = states
+        self.search = Search(config, ledger, task, concurrency=1, latencies=None, states=states)
+        self.searcher = SearchJobs(self.search, lambda: None)
+        self.count = 0
+
+    def begin(self) -> tuple[str, Job] | None:
+        """The next job; None when the search is over."""
+        self.count += 1
+        trial_id = f"trial{self.count}"
+        suggested = self.searcher.suggest(trial_id)
+        assert self.searcher.error is None
+        if suggested == "FINISHED":
+            return None
+        assert isinstance(suggested, dict), "no job, and none running"
+        return trial_id, self.searcher._jobs[trial_id]
+
+    def end(self, trial_id: str, job: Job, accuracy: float) -> Trained:
+        """A whole training would have ended at ``accuracy``."""
+        epochs = self.config.proxy.epochs
+        epoch = job.pause_at or epochs
+        if job.resumes:
+            assert job.proposal is not None
+            assert self.states.load(job.proposal.number)
+        result: dict[str, Any] = {
+            "epoch": epoch,
+            "val_accuracy": accuracy * epoch / epochs,
+            "curve": curve_to(epoch, accuracy * epoch / epochs),
+            "gpu_seconds": 0.5 * epoch,
+            "worker": "node 7",
+            "unkept": "",
+        }
+        if epoch < epochs:
+            assert job.proposal is not None
+            self.states.save(job.proposal.number, b"weights")
+        else:
+            metrics = {"val_accuracy": accuracy}
+            found = EvaluationResult(metrics, result["curve"], 0.5 * epoch, "node 7")
+            result = {"outcome": list(found)}
+        self.searcher.on_trial_complete(trial_id, result | {"done": True})
+        return Trained(job.architecture, job.kind, job.resumes, epoch)
+
+    def train(self, accuracy: Callable[[Job], float]) -> Trained | None:
+        begun = self.begin()
+        if begun is None:
+            return None
+        trained = self.end(*begun, accuracy(begun[1]))
+        assert self.searcher.error is None
+        return trained
+
+    def train_all(self, accuracy: Callable[[Job], float]) -> list[Trained]:
+        trained = []
+        while (following := self.train(accuracy)) is not None:
+            trained.append(following)
+        assert self.search.finished
+        return trained
+
+
+@pytest.fixture
+def states(tmp_path: Path) -> PausedStates:
+    return PausedStates(tmp_path / "paused")
+
+
+@pytest.fixture
+def legs(task: Task, states: PausedStates) -> Callable[[SearchConfig, Ledger], Legs]:
+    return lambda config, ledger: Legs(config, ledger, task, states)
+
+
+@pytest.mark.parametrize("objectives", [["val_accuracy"], ["val_accuracy", "params"]])
+def test_the_best_third_of_each_rung_goes_on_and_the_others_are_pruned(
+    config_of: ConfigOf,
+    start: Start,
+    legs: Callable[[SearchConfig, Ledger], Legs],
+    accuracy: Callable[..., float],
+    costs: Callable[[Architecture], Costs],
+    states: PausedStates,
+    objectives: list[str],
+) -> None:
+    search = {"n_trials": 18, "finalist_seeds": 1, "noise_candidates": 0}
+    config = config_of(**PROMOTION, objectives=objectives, search=search)
+    run, ledger = start(config)
+    trained = legs(config, ledger).train_all(lambda job: accuracy(job.architecture))
+
+    rows = ledger.evaluations()
+    assert [row.state for row in rows].count("complete") == 2
+    assert [row.state for row in rows].count("pruned") == 16
+    assert sorted(row.epochs for row in rows) == [1] * 12 + [3] * 4 + [9] * 2
+    assert sum(row.epochs for row in rows) == expected_epochs(18, 9, [1, 3], 3)
+    assert len(trained) == 18 + 6 + 2
+    assert all(job.resumes == (job.epoch > 1) for job in trained)
+    study = ledger.study("search")
+    for row, trial in zip(rows, study.trials, strict=True):
+        final = accuracy(row.architecture)
+        points = {epoch: final * epoch / 9 for epoch in range(1, row.epochs + 1)}
+        assert trial.intermediate_values == pytest.approx(points)
+        assert row.gpu_seconds == 0.5 * row.epochs
+        if row.state == "pruned":
+            assert (trial.state, trial.values) == (TrialState.PRUNED, None)
+            assert (row.metrics, row.stopped_at_epoch) == ({}, row.epochs)
+
+    # one worker: each promotion follows from what was seen until then
+    promotion = Promotion([1, 3], 3)
+    numbers = {row.architecture: row.number for row in rows}
+    for job in trained:
+        number = numbers[job.architecture]
+        if job.resumes:
+            follows = promotion.next()
+            assert (promotion.next(nothing_else=True) if follows is None else follows) == number
+            promotion.go_on(number)
+        if job.epoch < 9:
+            losses = [-accuracy(job.architecture) * job.epoch / 9, costs(job.architecture).params]
+            promotion.pause(number, job.epoch, losses[: len(objectives)])
+    assert promotion.next(nothing_else=True) is None
+
+    status = read_status(run)
+    assert status["trials"] == {"complete": 2, "pruned": 16}
+    assert status["stopped_early"] == {"1": 12, "3": 4}
+    assert not states.folder.exists()
+
+
+def test_a_search_goes_on_from_what_is_paused_as_if_it_had_not_been_interrupted(
+    config_of: ConfigOf,
+    start: Start,
+    in_memory: InMemory,
+    legs: Callable[[SearchConfig, Ledger], Legs],
+    accuracy: Callable[..., float],
+) -> None:
+    search = {"n_trials": 12, "finalist_seeds": 2, "concurrency": 1, "deterministic": True}
+
+    def found(job: Job) -> float:
+        return accuracy(job.architecture, job.seed)
+
+    whole = config_of(name="whole", **PROMOTION, search=search)
+    expected = legs(whole, in_memory(whole)).train_all(found)
+
+    config = config_of(name="stopped", **PROMOTION, search=search)
+    run, _ = start(config)
+    again: list[Trained | None] = []
+    for stop in (2, 3, 4, 3):
+        driven = legs(config, Ledger.open(config, run))
+        again += [driven.train(found) for _ in range(stop)]
+        driven.begin()  # and is killed before it ends
+        rows = Ledger.open(config, run).evaluations()
+        paused = [row for row in rows if row.state == "paused"]
+        assert {row.number for row in paused} >= {p.number for p in driven.search.proposals.paused}
+        assert all(row.metrics == {} and row.epochs in (1, 3) for row in paused)
+        assert read_status(run)["trials"]["paused"] == len(paused)
+    last = legs(config, Ledger.open(config, run))
+    status = last.search.status()
+    done = {trained.architecture: 0.5 * trained.epoch for trained in again if trained}
+    assert status.gpu_hours * 3600 == pytest.approx(sum(done.values()))
+    assert status.paused == len(last.search.proposals.paused)
+    assert f"{status.paused} paused" in describe(status)
+    again += last.train_all(found)
+    assert again == expected
+
+
+def test_a_search_shows_how_much_of_it_is_done(
+    config_of: ConfigOf,
+    in_memory: InMemory,
+    legs: Callable[[SearchConfig, Ledger], Legs],
+) -> None:
+    search = {"n_trials": 9, "finalist_seeds": 1, "noise_candidates": 0}
+    config = config_of(**PROMOTION, search=search)
+    driven = legs(config, in_memory(config))
+    assert driven.search.status().remaining_seconds is None
+    assert driven.search.paused_trials is not None
+    driven.train(lambda job: 0.5)
+    assert driven.search.paused_trials.share_done == 1 / expected_epochs(9, 9, [1, 3], 3)
+    status = driven.search.status()
+    assert (status.trained, status.paused, status.phase) == (0, 1, "search")
+    assert status.remaining_seconds is not None
+    driven.train_all(lambda job: 0.5)
+    assert driven.search.paused_trials.share_done == 1
+
+
+def test_a_lost_state_is_trained_again_from_the_beginning(
+    config_of: ConfigOf,
+    in_memory: InMemory,
+    legs: Callable[[SearchConfig, Ledger], Legs],
+    states: PausedStates,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    search = {"n_trials": 3, "finalist_seeds": 1, "noise_candidates": 0}
+    config = config_of(**PROMOTION, search=search)
+    ledger = in_memory(config)
+    driven = legs(config, ledger)
+    for _ in range(3):
+        driven.train(lambda job: 0.5)
+    shutil.rmtree(states.folder)
+    with caplog.at_level(logging.WARNING):
+        trained = driven.train(lambda job: 0.5)
+    assert trained is not None
+    assert (trained.epoch, trained.resumes) == (3, False)
+    assert "is trained again from its first epoch" in caplog.text
+    last = driven.train(lambda job: 0.5)
+    assert last is not None
+    assert (last.epoch, last.resumes) == (9, True)
+    assert [row.epochs for row in ledger.evaluations() if row.state == "complete"] == [9]
+
+
+def test_a_failing_training_leaves_its_place_to_the_next_best(
+    config_of: ConfigOf,
+    in_memory: InMemory,
+    legs: Callable[[SearchConfig, Ledger], Legs],
+    states: PausedStates,
+) -> None:
+    search = {"n_trials": 6, "finalist_seeds": 1, "noise_candidates": 0}
+    config = config_of(**PROMOTION, objectives=["val_accuracy"], search=search)
+    ledger = in_memory(config)
+    driven = legs(config, ledger)
+    calls = iter([0.3, 0.9, 0.6])
+    accuracies: dict[Architecture, float] = {}
+
+    def found(job: Job) -> float:
+        return accuracies.setdefault(job.architecture, next(calls, 0.1))
+
+    for _ in range(3):
+        driven.train(found)
+    begun = driven.begin()
+    assert begun is not None
+    trial_id, job = begun
+    assert (accuracies[job.architecture], job.pause_at, job.resumes) == (0.9, 3, True)
+    driven.searcher.on_trial_complete(trial_id, {"done": True, "error": "it raised"})
+    assert job.proposal is not None
+    assert not states.holds(job.proposal.number)
+    driven.train_all(found)
+    rows = ledger.evaluations()
+    states_of = {accuracies[row.architecture]: row.state for row in rows}
+    assert states_of[0.9] == "fail"
+    assert states_of[0.6] == "complete"  # the best of those that are left
+    assert len(rows) == 7  # a failed one is not trained: another takes its place
+
+
+def test_a_state_that_cannot_be_kept_ends_the_search_with_what_is_known(
+    config_of: ConfigOf,
+    in_memory: InMemory,
+    legs: Callable[[SearchConfig, Ledger], Legs],
+) -> None:
+    config = config_of(**PROMOTION)
+    ledger = in_memory(config)
+    driven = legs(config, ledger)
+    begun = driven.begin()
+    assert begun is not None
+    result = {
+        "epoch": 1,
+        "val_accuracy": 0.5,
+        "curve": curve_to(1, 0.5),
+        "gpu_seconds": 0.5,
+        "worker": "",
+        "unkept": "cannot write trial-0.pt: No space left on device",
+    }
+    driven.searcher.on_trial_complete(begun[0], result | {"done": True})
+    assert isinstance(driven.searcher.error, RunError)
+    assert "trial-0.pt: No space left on device" in str(driven.searcher.error)
+    assert [(row.state, row.epochs) for row in ledger.evaluations()] == [("paused", 1)]
+
+
+@pytest.mark.parametrize("objectives", [["val_accuracy"], ["val_accuracy", "params"]])
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_every_sampler_goes_on_while_trials_wait(
+    config_of: ConfigOf,
+    in_memory: InMemory,
+    legs: Callable[[SearchConfig, Ledger], Legs],
+    accuracy: Callable[..., float],
+    objectives: list[str],
+    name: str,
+) -> None:
+    options = {
+        "default": {"initial_trials": 4},
+        "tpe": {"n_startup_trials": 3, "n_ei_candidates": 1},
+        "nsga2": {"population_size": 3},
+    }.get(name, {})
+    config = config_of(
+        **PROMOTION | {"sampler": {"name": name, "options": options}},
+        objectives=objectives,
+        search={"n_trials": 14, "finalist_seeds": 1, "noise_candidates": 0},
+    )
+    ledger = in_memory(config)
+    legs(config, ledger).train_all(lambda job: accuracy(job.architecture))
+    rows = [row for row in ledger.evaluations() if not row.violation]
+    assert len({row.architecture for row in rows}) == len(rows) == 14
+    assert {row.state for row in rows} == {"complete", "pruned"}
+
+
+@pytest.mark.parametrize("pauses", [(1,), (2,), (1, 2)])
+def test_a_paused_training_goes_on_to_the_same_bits(
+    config_of: ConfigOf, small_space: SearchSpace, pauses: tuple[int, ...]
+) -> None:
+    recipe = {"epochs": 3, "batch_size": 16, "learning_rate": 0.1, "ema_decay": 0.9}
+    config = config_of(proxy=recipe | {"augmentation": {"noise_std": 0.1}})
+    assignment = proxy_assignment(config, load_task(config))
+    text = list(small_space.architectures())[5].canonical_json()
+    *_, whole = assignment.evaluation(text, 0)
+    state = None
+    for pause in pauses:
+        *points, paused = assignment.evaluation(text, 0, pause_at=pause, state=state)
+        assert isinstance(paused, Paused)
+        assert all(isinstance(point, Progress) for point in points)
+        assert paused.progress.epoch == pause
+        state = read_checkpoint(checkpoint_bytes(paused.state), "the test's")
+    *_, last = assignment.evaluation(text, 0, state=state)
+    assert isinstance(last, EvaluationResult)
+    assert isinstance(whole, EvaluationResult)
+    assert (last.metrics, last.curve) == (whole.metrics, whole.curve)
+    assert last.gpu_seconds > paused.progress.gpu_seconds
+    with pytest.raises(CheckpointError, match="of another run: seed"):
+        list(assignment.evaluation(text, 1, state=state))
+
+
+def test_states_are_kept_whole_or_not_at_all(
+    states: PausedStates, full_disk: Callable[[int], Any]
+) -> None:
+    states.save(3, b"one")
+    states.save(12, b"two")
+    states.save(3, b"three")
+    assert (states.load(3), states.load(12)) == (b"three", b"two")
+    keeper = StateKeeper(str(states.folder))
+    with full_disk(10):
+        said = keeper.save(3, b"more than ten bytes")
+    assert said == f"cannot write {states.folder / 'trial-3.pt'}: File too large"
+    assert keeper.load(3) == (b"three", str(states.folder / "trial-3.pt"))
+    assert sorted(file.name for file in states.folder.iterdir()) == ["trial-12.pt", "trial-3.pt"]
+    states.discard(3)
+    states.discard(3)
+    assert (states.holds(3), states.holds(12)) == (False, True)
+    states.discard(12)
+    assert not states.folder.exists()
+    with pytest.raises(FileNotFoundError):
+        keeper.load(12)
+
+
+def test_a_damaged_state_says_which_file_it_is(states: PausedStates) -> None:
+    states.save(0, checkpoint_bytes({"weights": torch.ones(100)})[:-50])
+    content, file = StateKeeper(str(states.folder)).load(0)
+    with pytest.raises(CheckpointError, match=r"trial-0.pt is truncated, damaged"):
+        read_checkpoint(content, file)

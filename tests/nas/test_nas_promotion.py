@@ -1,0 +1,187 @@
+"""Promotion at rungs: who waits, who goes on, and how many."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nas.promotion import Promotion, expected_epochs
+from nas.ranking import best_first
+
+LOSS = st.integers(min_value=-8, max_value=8).map(float)  # few values: ties are common
+POINTS = st.integers(1, 3).flatmap(
+    lambda objectives: st.lists(st.tuples(*[LOSS] * objectives), min_size=1, max_size=24)
+)
+FACTOR = st.sampled_from([1.5, 2, 3, 4])
+
+
+def one_at_a_time(points: Sequence[tuple[float, ...]], factor: float) -> list[int]:
+    """Who goes on from the only rung, as early as it may, and last when nothing else is left."""
+    promotion = Promotion([1], factor)
+    gone_on: list[int] = []
+    for number, losses in enumerate(points):
+        promotion.pause(number, 1, losses)
+        while (following := promotion.next()) is not None:
+            promotion.go_on(following)
+            gone_on.append(following)
+    while (following := promotion.next(nothing_else=True)) is not None:
+        promotion.go_on(following)
+        gone_on.append(following)
+    return gone_on
+
+
+@given(POINTS, FACTOR)
+def test_each_that_goes_on_is_the_best_of_those_that_wait(
+    points: list[tuple[float, ...]], factor: float
+) -> None:
+    promotion = Promotion([3], factor)
+    gone_on: list[int] = []
+    for n, losses in enumerate(points, start=1):
+        promotion.pause(n - 1, 3, losses)
+        following = promotion.next()
+        assert (following is not None) == (math.floor(n / factor) > len(gone_on))
+        if following is not None:
+            waiting = [i for i in best_first(np.array(points[:n])) if i not in gone_on]
+            assert following == waiting[0]
+            promotion.go_on(following)
+            gone_on.append(following)
+
+
+@given(POINTS, FACTOR)
+def test_no_more_than_the_share_goes_on_and_at_last_all_of_it(
+    points: list[tuple[float, ...]], factor: float
+) -> None:
+    gone_on = one_at_a_time(points, factor)
+    assert len(gone_on) == len(set(gone_on)) == math.ceil(len(points) / factor)
+
+
+def test_one_that_waited_goes_on_when_later_ones_are_worse() -> None:
+    """By stopping, 2 would have been lost: at its arrival it was the second of two."""
+    promotion = Promotion([1], 2)
+    promotion.pause("first", 1, [0.1])
+    assert promotion.next() is None
+    promotion.pause("second", 1, [0.2])
+    assert promotion.next() == "first"
+    promotion.go_on("first")
+    promotion.pause("third", 1, [0.4])
+    assert promotion.next() is None
+    promotion.pause("fourth", 1, [0.3])
+    assert promotion.next() == "second"
+
+
+def test_asking_changes_nothing() -> None:
+    promotion = Promotion([1], 2)
+    for number in range(4):
+        promotion.pause(number, 1, [number])
+    assert promotion.next() == promotion.next() == 0
+
+
+def test_the_highest_rung_comes_first() -> None:
+    promotion = Promotion([1, 3], 2)
+    for number in range(4):
+        promotion.pause(number, 1, [number])
+    for number in (0, 1):
+        assert promotion.next() == number
+        promotion.go_on(number)
+    promotion.pause(0, 3, [0.5])
+    assert promotion.next() is None
+    promotion.pause(1, 3, [0.1])
+    for number in (4, 5):
+        promotion.pause(number, 1, [-1])
+    assert promotion.next() == 1  # from the second rung, though 4 and 5 are better at the first
+    promotion.go_on(1)
+    assert promotion.next() == 4
+
+
+def test_a_failed_one_leaves_its_place_to_the_next() -> None:
+    promotion = Promotion([1], 2)
+    for number in range(4):
+        promotion.pause(number, 1, [number])
+    for number in (0, 1):
+        promotion.go_on(number)
+    assert promotion.next() is None
+    promotion.withdraw(0)
+    assert promotion.next() is None  # three are left, and one of them went on
+    promotion.pause(4, 1, [9])
+    assert promotion.next() == 2
+
+
+def test_one_that_was_ended_is_compared_with_and_never_goes_on() -> None:
+    promotion = Promotion([1], 2)
+    promotion.pause("ended", 1, [0])
+    promotion.end("ended")
+    promotion.pause("waits", 1, [1])
+    assert promotion.next() == "waits"
+    assert Promotion([1], 2).next(nothing_else=True) is None
+
+
+@given(st.lists(st.tuples(LOSS, LOSS), min_size=1, max_size=60), st.sampled_from([2, 3, 4]))
+def test_what_a_search_trains_is_known_beforehand(
+    points: list[tuple[float, float]], factor: int
+) -> None:
+    """Workers' order aside: first all pause at the first rung, then the best go on."""
+    rungs, epochs = [2, 4, 8], 10
+    stops = [*rungs, epochs]
+    promotion = Promotion(rungs, factor)
+    at = dict.fromkeys(range(len(points)), 2)
+    for number, losses in enumerate(points):
+        promotion.pause(number, 2, losses)
+    while (following := promotion.next(nothing_else=True)) is not None:
+        promotion.go_on(following)
+        at[following] = stops[stops.index(at[following]) + 1]
+        if at[following] < epochs:
+            promotion.pause(following, at[following], points[following])
+    assert sum(at.values()) == expected_epochs(len(points), epochs, rungs, factor)
+    assert epochs in at.values()
+
+
+def test_the_expected_epochs_of_a_search() -> None:
+    assert expected_epochs(9, 9, [1, 3], 3) == 9 * 1 + 3 * 2 + 1 * 6
+    assert expected_epochs(5, 4, [], 3) == 20
+    assert expected_epochs(1, 9, [1, 3], 3) == 9
+
+
+def test_what_was_seen_before_goes_on_as_before() -> None:
+    """A driver that takes a search up tells what it knows in another order."""
+    generator = np.random.default_rng(0)
+    points = [tuple(pair) for pair in generator.random((12, 2))]
+    first = Promotion([1, 3], 3)
+    for number, losses in enumerate(points):
+        first.pause(number, 1, losses)
+    promoted = []
+    for _ in range(3):
+        following = first.next()
+        assert isinstance(following, int)
+        first.go_on(following)
+        first.pause(following, 3, points[following])
+        promoted.append(following)
+
+    again = Promotion([1, 3], 3)
+    for number, losses in enumerate(points):
+        again.pause(number, 1, losses)
+        if number in promoted:
+            again.pause(number, 3, losses)
+    assert again.next() == first.next()
+
+
+@pytest.mark.parametrize(
+    ("rungs", "factor", "said"),
+    [([2, 1], 3, "ascending"), ([0], 3, "from 1"), ([1], 1, "above 1")],
+)
+def test_impossible_settings_are_refused(rungs: list[int], factor: float, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Promotion(rungs, factor)
+
+
+def test_what_cannot_be_compared_is_refused() -> None:
+    promotion = Promotion([1], 3)
+    promotion.pause("a", 1, [0.5, 3])
+    with pytest.raises(ValueError, match="'b' has 1 losses at epoch 1, those before had 2"):
+        promotion.pause("b", 1, [0.5])
+    with pytest.raises(ValueError, match="finite"):
+        promotion.pause("c", 1, [math.nan, 1])
