@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nas.evaluation_row import Evaluation
 from nas.front import Candidate
-from nas.ledger import Evaluation
 
 LEAST_RANKED = 3
 """Architectures from which on a rank correlation says anything."""

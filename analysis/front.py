@@ -12,8 +12,9 @@ from difflib import get_close_matches
 import moocore
 import numpy as np
 
+from nas.evaluation_row import Evaluation
 from nas.front import Candidate, pareto_front
-from nas.ledger import MAXIMISED, Evaluation
+from nas.ledger import MAXIMISED
 from nas.quantities import parse_quantity
 
 COSTS = ("params", "macs", "activations", "peak_memory_mb", "latency_ms")

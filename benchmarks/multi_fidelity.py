@@ -2,9 +2,10 @@
 
 Both propose by random search with the same seed, on real Ray, and begin with the same
 architectures; ASHA pauses all at rungs, lets the best of each go on, by validation accuracy and
-parameters, and looks at more architectures for it. Compared are the epochs trained and the hypervolume of the front of
-(validation error, parameters) of the trials that were trained to the end, as a share of the box
-between the origin and a fixed reference point. From the repository's root::
+parameters, and looks at more architectures for it. Compared are the epochs trained and the
+hypervolume of the front of (validation error, parameters) of the trials that were trained to the
+end, as a share of the box between the origin and a fixed reference point. From the repository's
+root::
 
     python benchmarks/multi_fidelity.py [--quick] [--seeds N] [--json FILE]
 """
@@ -26,7 +27,8 @@ from tables import print_table
 from nas.config import SearchConfig
 from nas.config_file import load_config
 from nas.driver import load_task, proxy_assignment
-from nas.ledger import TRAINED, Evaluation, Ledger
+from nas.evaluation_row import Evaluation
+from nas.ledger import TRAINED, Ledger
 from nas.paused_states import PausedStates
 from nas.progress import ProgressDisplay
 from nas.ray.cluster import connected, trials_at_once

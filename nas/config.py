@@ -15,6 +15,7 @@ from nas.evaluate import Metric
 from nas.fidelity import FULL, Fidelity
 from nas.latency_metering import LatencyMetering
 from nas.latency_table import load_prediction
+from nas.promotion import expected_epochs
 from nas.rungs import rungs_below
 from nas.settings import (
     ACCURACIES,
@@ -176,6 +177,13 @@ class SearchConfig(Value):
     def promotes(self) -> bool:
         """Whether trials pause at rungs, and the best go on later."""
         return self.scheduler.name == "asha" and self.scheduler.type == "promotion"
+
+    def most_epochs(self, trials: int) -> int:
+        """How many epochs so many trials train at the most; promotion trains just as many."""
+        if not self.promotes:
+            return trials * self.proxy.epochs
+        factor = self.scheduler.reduction_factor
+        return expected_epochs(trials, self.proxy.epochs, self.rungs, factor)
 
     @property
     def compared_objectives(self) -> tuple[str, ...]:

@@ -79,7 +79,7 @@ class TimedCandidate:
 
 @dataclass(frozen=True)
 class DeviceHours:
-    """What the trainings of a search take together, all in full; an early stop takes less."""
+    """What the trainings of a search take together; trials that are stopped early take less."""
 
     timed: tuple[TimedCandidate, ...]
     trials: int
@@ -213,11 +213,13 @@ def device_hours(
     repeated = min(trials, FRONT_ASSUMED + config.search.noise_candidates)
     repeats = repeated * (config.search.finalist_seeds - 1)
     concurrency = _concurrency(config)
-    hours = (trials + repeats) * mean_hours
+    share_of_epochs = config.most_epochs(trials) / (trials * config.proxy.epochs)
+    trial_hours = trials * mean_hours * share_of_epochs
+    hours = trial_hours + repeats * mean_hours
     return DeviceHours(
         tuple(timed),
         trials,
-        trials * mean_hours,
+        trial_hours,
         repeats,
         repeats * mean_hours,
         hours * config.resources.gpus_per_trial,

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import moocore
 import numpy as np
 
-from nas.ledger import MAXIMISED, Evaluation
+from nas.evaluation_row import Evaluation
+from nas.ledger import MAXIMISED
 from search_space.architecture import Architecture
 
 

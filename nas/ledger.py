@@ -12,10 +12,8 @@ import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import optuna
 from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning
@@ -26,11 +24,17 @@ from pydantic import ValidationError
 
 from nas.config import SearchConfig
 from nas.database import STORAGE_ERRORS, connect, one_transaction, reason_of, unreadable
+from nas.evaluation_row import (
+    Evaluation,
+    Kind,
+    curve_points,
+    evaluation_of,
+    result_attributes,
+    row_attributes,
+)
 from nas.run_folder import RunError, RunFolder
-from nas.samplers.results import PAUSED_AT
 from search_space.architecture import Architecture
 
-Kind = Literal["search", "repeats", "baselines", "retrain"]
 SUFFIXES: dict[Kind, str] = {
     "search": "",
     "repeats": "/repeats",
@@ -47,42 +51,6 @@ RUN_ID = "run_id"
 # Optuna announces every study and trial; the run has its own progress display.
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 logging.getLogger("alembic").setLevel(logging.WARNING)
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """One row of the ledger: an architecture trained once, or tried.
-
-    ``metrics`` holds val_accuracy, params, macs, activations, and latency_ms and test_accuracy
-    where they were measured. It is empty for a trial that did not finish; a pruned trial, stopped
-    after ``stopped_at_epoch`` epochs, has a curve, which is no result, and so has a paused one,
-    which waits at a rung or goes on from there.
-    """
-
-    kind: Kind
-    number: int
-    state: str  # complete, pruned, fail, running, paused
-    architecture: Architecture
-    seed: int  # of the training
-    recipe_id: str  # how it was trained
-    metrics: Mapping[str, float]
-    curve: Sequence[Mapping[str, Any]]
-    gpu_seconds: float  # wall time on the trial's device, whichever it is
-    error: str | None  # the traceback of a trial that raised
-    violation: Mapping[str, float]  # the limits that a rejected proposal exceeded
-    started: datetime | None
-    finished: datetime | None
-    stopped_at_epoch: int | None = None  # of a pruned trial
-
-    @property
-    def arch_id(self) -> str:
-        """The architecture's."""
-        return self.architecture.arch_id
-
-    @property
-    def epochs(self) -> int:
-        """How many were trained."""
-        return int(self.curve[-1]["epoch"]) if self.curve else 0
 
 
 class Ledger:
@@ -231,7 +199,7 @@ class Ledger:
 
     def _row(self, kind: Kind, trial: FrozenTrial) -> Evaluation:
         """A trial as a row; ledgers are read again and again while a search runs."""
-        row = self._finished.get((kind, trial.number)) or _evaluation(kind, trial)
+        row = self._finished.get((kind, trial.number)) or evaluation_of(kind, trial)
         if trial.state.is_finished():
             self._finished[kind, trial.number] = row
         return row
@@ -259,7 +227,7 @@ class Ledger:
                 intermediate_values=curve_points(curve),
             )
         )
-        return _evaluation(kind, study.get_trials(deepcopy=False)[-1])
+        return evaluation_of(kind, study.get_trials(deepcopy=False)[-1])
 
 
 def check_free(config: SearchConfig) -> None:
@@ -286,67 +254,7 @@ def _taken(place: str, name: str) -> RunError:
     )
 
 
-def row_attributes(architecture: Architecture, *, seed: int, recipe_id: str) -> dict[str, Any]:
-    """What a row says of its proposal, as Optuna user attributes.
-
-    The architecture is last: attributes are written one by one, and a row that has it has all.
-    """
-    return {
-        "arch_id": architecture.arch_id,
-        "description": str(architecture),
-        "seed": seed,
-        "recipe_id": recipe_id,
-        "architecture": architecture.canonical_json(),
-    }
-
-
-def result_attributes(
-    metrics: Mapping[str, float],
-    curve: Sequence[Mapping[str, Any]],
-    gpu_seconds: float,
-    error: str | None,
-) -> dict[str, Any]:
-    """What a row says of its result, as Optuna user attributes."""
-    attributes: dict[str, Any] = {"gpu_seconds": gpu_seconds, "curve": list(curve)}
-    attributes |= {"metrics": dict(metrics)} if metrics else {}
-    return attributes | ({"error": error} if error else {})
-
-
-def curve_points(curve: Sequence[Mapping[str, Any]]) -> dict[int, float]:
-    """Validation accuracy by epoch, as Optuna's intermediate values."""
-    return {
-        int(point["epoch"]): float(point["val_accuracy"])
-        for point in curve
-        if point["val_accuracy"] is not None
-    }
-
-
-def _evaluation(kind: Kind, trial: FrozenTrial) -> Evaluation:
-    attributes = trial.user_attrs
-    complete = trial.state == TrialState.COMPLETE
-    is_paused = trial.state == TrialState.RUNNING and PAUSED_AT in attributes
-    return Evaluation(
-        kind=kind,
-        number=trial.number,
-        state="paused" if is_paused else trial.state.name.lower(),
-        architecture=Architecture.from_json(attributes["architecture"]),
-        seed=attributes.get("seed", 0),
-        recipe_id=attributes.get("recipe_id", ""),
-        metrics=attributes.get("metrics", {}) if complete else {},
-        curve=attributes.get("curve", []),
-        gpu_seconds=attributes.get("gpu_seconds", 0.0),
-        error=attributes.get("error"),
-        violation=attributes.get("violation", {}),
-        stopped_at_epoch=attributes.get("stopped_at_epoch"),
-        started=trial.datetime_start,
-        finished=trial.datetime_complete,
-    )
-
-
 def ledger_of(run: RunFolder) -> tuple[SearchConfig, Ledger]:
     """A run's configuration and ledger, for reading."""
     config = run.config()
     return config, Ledger.open(config, run)
-
-
-__all__ = ["Evaluation", "Kind", "Ledger", "ledger_of"]

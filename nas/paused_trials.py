@@ -8,10 +8,12 @@ from typing import NamedTuple
 
 from nas.config import SearchConfig
 from nas.evaluate import EvaluationResult
-from nas.ledger import MAXIMISED, Evaluation, curve_points
+from nas.evaluation_row import Evaluation, curve_points
+from nas.ledger import MAXIMISED
 from nas.paused_states import PausedStates
-from nas.promotion import Promotion, expected_epochs
+from nas.promotion import Promotion
 from nas.proposals import Proposal, Proposals
+from nas.run_folder import RunError
 from search_space.architecture import Architecture
 from search_space.cost.latency import Latency
 
@@ -54,26 +56,14 @@ class PausedTrials:
         self._metrics_at = metrics_at
         self._promotion = Promotion(config.rungs, config.scheduler.reduction_factor)
         self._epochs: dict[int, int] = {}  # that each trial is trained, by its number
-        self._seconds: dict[int, float] = {}  # of the device, of those that wait
         for row in rows:
             if row.state in ("complete", "pruned", "paused"):
                 self._take_up(row)
 
     @property
-    def gpu_seconds(self) -> float:
-        """Of the device, by the trials that are neither complete nor stopped."""
-        return sum(self._seconds.values())
-
-    @property
     def share_done(self) -> float:
         """Of the epochs that the whole search will train, those that are."""
-        config = self._config
-        wanted = expected_epochs(
-            config.search.n_trials,
-            config.proxy.epochs,
-            config.rungs,
-            config.scheduler.reduction_factor,
-        )
+        wanted = self._config.most_epochs(self._config.search.n_trials)
         return min(1.0, sum(self._epochs.values()) / wanted)
 
     def first_leg(self, proposal: Proposal) -> Leg:
@@ -105,34 +95,70 @@ class PausedTrials:
         return Leg(proposal, later[0] if later else None, resumes)
 
     def pause(
-        self, proposal: Proposal, result: EvaluationResult, latency: Latency | None, *, epoch: int
+        self,
+        proposal: Proposal,
+        result: EvaluationResult,
+        latency: Latency | None,
+        *,
+        epoch: int,
+        state: bytes | None,
     ) -> None:
-        """Record that a trial has reached a rung, with its curve until there."""
+        """Record that a trial has reached a rung, with its curve until there.
+
+        The ledger is first: a driver that dies in between has an older state of the trial or none,
+        from which it goes on to the next rung all the same.
+
+        Args:
+            proposal, result, latency, epoch: see :meth:`nas.proposals.Proposals.pause`.
+            state: what it goes on from; None if it was lost with a node.
+
+        Raises:
+            RunError: the state cannot be written; what it found until here is kept.
+        """
         self._proposals.pause(proposal, result, latency, epoch=epoch)
         accuracy = curve_points(result.curve)[epoch]
         self._note(proposal.number, proposal.architecture, {epoch: accuracy})
         self._epochs[proposal.number] = epoch
-        self._seconds[proposal.number] = result.gpu_seconds
+        if state is None:
+            self.states.discard(proposal.number)
+            return
+        try:
+            self.states.save(proposal.number, state)
+        except OSError as error:
+            raise RunError(
+                f"cannot write {self.states.file_of(proposal.number)}, from which a paused "
+                f"training would go on: {error.strerror or error}"
+            ) from error
+
+    def state_of(self, proposal: Proposal) -> bytes:
+        """What a trial goes on from.
+
+        Raises:
+            RunError: it cannot be read.
+        """
+        try:
+            return self.states.load(proposal.number)
+        except OSError as error:
+            raise RunError(
+                f"cannot read {self.states.file_of(proposal.number)}: {error.strerror or error}"
+            ) from error
 
     def complete(self, proposal: Proposal) -> None:
         """A trial was trained to its end."""
         self._epochs[proposal.number] = self._config.proxy.epochs
-        self._let_go(proposal.number)
+        self.states.discard(proposal.number)
 
     def withdraw(self, proposal: Proposal) -> None:
         """A trial failed: the next best one may go on in its place."""
         self._promotion.withdraw(proposal.number)
-        self._let_go(proposal.number)
+        self.states.discard(proposal.number)
 
-    def end_all(self) -> list[float]:
-        """Stop all that wait, for good; the device seconds of each."""
-        seconds = []
+    def end_all(self) -> None:
+        """Stop all that wait, for good."""
         for proposal in self._proposals.paused:
             self._proposals.stop_paused(proposal, at_epoch=self._epochs[proposal.number])
             self._promotion.end(proposal.number)
-            seconds.append(self._seconds[proposal.number])
-            self._let_go(proposal.number)
-        return seconds
+            self.states.discard(proposal.number)
 
     def _take_up(self, row: Evaluation) -> None:
         points = curve_points(row.curve)
@@ -143,8 +169,6 @@ class PausedTrials:
             self._promotion.go_on(row.number)
         elif row.state == "pruned":
             self._promotion.end(row.number)
-        else:
-            self._seconds[row.number] = row.gpu_seconds
 
     def _note(self, number: int, architecture: Architecture, rungs: Mapping[int, float]) -> None:
         for epoch, accuracy in rungs.items():
@@ -154,7 +178,3 @@ class PausedTrials:
                 for name in self._config.compared_objectives
             ]
             self._promotion.pause(number, epoch, losses)
-
-    def _let_go(self, number: int) -> None:
-        self._seconds.pop(number, None)
-        self.states.discard(number)

@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.text import Text
 
 from nas.quantities import format_quantity
-from nas.search import Status
+from nas.status import Status
 
 LOG_EVERY_SECONDS = 10.0
 REFRESH_EVERY_SECONDS = 0.5

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from optuna.distributions import CategoricalDistribution
 from optuna.trial import Trial, TrialState
 
 from nas.config import SearchConfig
 from nas.constraints import Rejections, SpaceExhausted
+from nas.database import STORAGE_ERRORS
 from nas.evaluate import EvaluationResult
-from nas.ledger import Ledger, curve_points, result_attributes, row_attributes
+from nas.evaluation_row import curve_points, result_attributes, row_attributes
+from nas.ledger import Ledger
 from nas.samplers import ARCHITECTURE_SAMPLERS, build_sampler
 from nas.samplers.architecture_sampler import nothing_fits
 from nas.samplers.history import HistoryStudy
@@ -81,7 +82,6 @@ class Proposals:
             score_source=NetworkScores(config.data, config.fidelity, seed=config.seed),
         )
         self._is_foreign = config.sampler.name not in ARCHITECTURE_SAMPLERS
-        self._half_asked: list[int] = []  # trial ids
         self._known: dict[Architecture, int] = {}
         self._unfinished: dict[int, Proposal] = {}
         self._paused: dict[int, Proposal] = {}
@@ -119,15 +119,6 @@ class Proposals:
             return 0
         return max(0, max(self._known.values(), default=-1) + 1 - self._lag)
 
-    @property
-    def half_asked(self) -> bool:
-        """Whether an earlier driver was interrupted while asking.
-
-        The proposal must be taken up before any other result is told: what was chosen of it
-        already and what is still to be chosen must come from the same history.
-        """
-        return bool(self._half_asked)
-
     def propose(self) -> Proposal:
         """Ask the sampler until it proposes what fits the static limits and is new.
 
@@ -140,23 +131,14 @@ class Proposals:
             raise SpaceExhausted(f"{self.space.name!r} has one architecture only")
         while True:
             with self._ledger.one_transaction():
-                trial = self._ask()
-                try:
-                    architecture = self._architecture(trial)
-                except Exception:  # an interruption leaves the number to be taken up again
-                    self.study.tell(trial, state=TrialState.FAIL)
-                    raise
-                finally:
-                    self._save_rejections()
-                costs = self.costs(architecture)
-                violations = self.config.limits.static_violations(costs)
+                number, architecture, violations = self._ask()
                 if not violations and architecture not in self._known:
-                    _record(trial, self._row(architecture))
-                    proposal = Proposal(trial.number, architecture)
-                    self._known[architecture] = trial.number
-                    self._unfinished[trial.number] = proposal
+                    self._set_attributes(number, self._row(architecture))
+                    proposal = Proposal(number, architecture)
+                    self._known[architecture] = number
+                    self._unfinished[number] = proposal
                     return proposal
-                self._turn_away(trial, architecture, violations)
+                self._turn_away(number, architecture, violations)
             rejected += 1
             for name, value in violations.items():
                 smallest[name] = min(value, smallest.get(name, value))
@@ -195,10 +177,10 @@ class Proposals:
 
         It counts as trained, and has no value: what it would have come to is not known.
         """
-        last = {"stopped_at_epoch": stopped_at_epoch}
+        stop = {"stopped_at_epoch": stopped_at_epoch}
         with self._ledger.one_transaction():
-            self._record_training(proposal, result, latency, last)
-            self._end_as_pruned(self._trial_id(proposal.number))
+            self._record_training(proposal, result, latency, stop)
+            self._end_as_pruned(proposal.number)
         del self._unfinished[proposal.number]
         self.trained += 1
 
@@ -218,16 +200,15 @@ class Proposals:
     def stop_paused(self, proposal: Proposal, *, at_epoch: int) -> None:
         """Record that a proposal that waits never goes on, as :meth:`prune` does."""
         with self._ledger.one_transaction():
-            trial_id = self._trial_id(proposal.number)
-            self._set_attributes(trial_id, {"stopped_at_epoch": at_epoch})
-            self._end_as_pruned(trial_id)
+            self._set_attributes(proposal.number, {"stopped_at_epoch": at_epoch})
+            self._end_as_pruned(proposal.number)
         del self._paused[proposal.number]
         self.trained += 1
 
     def fail(self, proposal: Proposal, error: str) -> None:
         """Record a proposal whose training raised, with its traceback."""
         with self._ledger.one_transaction():
-            self._set_attributes(self._trial_id(proposal.number), {"error": error})
+            self._set_attributes(proposal.number, {"error": error})
             self.study.tell(proposal.number, state=TrialState.FAIL)
         del self._unfinished[proposal.number]
 
@@ -235,7 +216,7 @@ class Proposals:
         """Record a proposal that a measured limit turned away."""
         self.rejections.add(proposal.architecture.arch_id, violations)
         with self._ledger.one_transaction():
-            self._set_attributes(self._trial_id(proposal.number), {"violation": violations})
+            self._set_attributes(proposal.number, {"violation": violations})
             self.study.tell(proposal.number, state=TrialState.FAIL)
             self._save_rejections()
         del self._unfinished[proposal.number]
@@ -245,9 +226,9 @@ class Proposals:
         proposal: Proposal,
         result: EvaluationResult,
         latency: Latency | None,
-        last: dict[str, Any],
+        more: dict[str, Any],
     ) -> None:
-        """Write a curve and what it cost; with the attribute ``last``, the result is whole."""
+        """Write a curve, what it cost, and ``more`` attributes."""
         attributes = result_attributes({}, result.curve, result.gpu_seconds, error=None)
         attributes |= {"worker": result.worker}
         if latency is not None:
@@ -256,49 +237,43 @@ class Proposals:
         # The storage's own call: Trial.report refuses studies with several objectives.
         for epoch, accuracy in curve_points(result.curve).items():
             self._storage.set_trial_intermediate_value(trial_id, epoch, accuracy)
-        self._set_attributes(trial_id, attributes | last)
+        self._set_attributes(proposal.number, attributes | more)
 
-    def _end_as_pruned(self, trial_id: int) -> None:
+    def _end_as_pruned(self, number: int) -> None:
         # Study.tell would make the last accuracy the value of a study with one objective.
-        self._storage.set_trial_state_values(trial_id, state=TrialState.PRUNED)
+        self._storage.set_trial_state_values(self._trial_id(number), state=TrialState.PRUNED)
 
-    def _ask(self) -> Trial:
-        """A new trial, or one that an earlier driver left before all of it was chosen."""
+    def _ask(self) -> tuple[int, Architecture, dict[str, float]]:
+        """A new trial's number, what the sampler wants, and the static limits that it exceeds."""
         if self._lag is not None:
             self.study.results_before = self._settled
         number = self._count
-        if self._half_asked:
-            number = self._storage.get_trial_number_from_id(self._half_asked[0])
-        self.study.sampler = self._sampler(number)
-        if self._half_asked:
-            return Trial(self.study, self._half_asked.pop(0))
         self._count += 1
-        return self.study.ask()
+        self.study.sampler = self._sampler(number)
+        try:
+            trial = self.study.ask()
+            architecture = self._architecture(trial)
+            violations = self.config.limits.static_violations(self.costs(architecture))
+        except STORAGE_ERRORS:  # which undo the trial
+            raise
+        except Exception:
+            self.study.tell(number, state=TrialState.FAIL)
+            self._save_rejections()
+            raise
+        self._save_rejections()
+        return trial.number, architecture, violations
 
     def _architecture(self, trial: Trial) -> Architecture:
         """What the sampler wants, parameter by parameter."""
-        chosen_before = set(trial.params)  # by a driver that was interrupted
 
         def choose(parameter: Parameter) -> int:
-            if parameter.name in chosen_before:
-                self._draw_again(trial, parameter)
             value = trial.suggest_categorical(parameter.name, parameter.choices)
             return parameter.choices.index(value)
 
         return self.space.decode(self.space.walk(choose))
 
-    def _draw_again(self, trial: Trial, parameter: Parameter) -> None:
-        """Use up the random numbers of a choice that is stored, as those after it come next."""
-        if parameter.name not in trial.relative_params:
-            self.study.sampler.sample_independent(
-                self.study,
-                self._storage.get_trial(self._trial_id(trial.number)),
-                parameter.name,
-                CategoricalDistribution(parameter.choices),
-            )
-
     def _turn_away(
-        self, trial: Trial, architecture: Architecture, violations: dict[str, float]
+        self, number: int, architecture: Architecture, violations: dict[str, float]
     ) -> None:
         """Tell a foreign sampler that its proposal is over a limit, or was made before."""
         assert self._is_foreign, "this project's samplers propose what fits and is new"
@@ -307,14 +282,14 @@ class Proposals:
             self._save_rejections()
         else:
             violations = {"repeats_trial": float(self._known[architecture])}
-        attributes = self._row(architecture)
-        _record(trial, {"violation": violations} | attributes)
-        self.study.tell(trial, state=TrialState.FAIL)
+        self._set_attributes(number, self._row(architecture) | {"violation": violations})
+        self.study.tell(number, state=TrialState.FAIL)
 
     def _row(self, architecture: Architecture) -> dict[str, Any]:
         return row_attributes(architecture, seed=self.config.seed, recipe_id=self.config.proxy_id)
 
-    def _set_attributes(self, trial_id: int, attributes: dict[str, Any]) -> None:
+    def _set_attributes(self, number: int, attributes: dict[str, Any]) -> None:
+        trial_id = self._trial_id(number)
         for name, value in attributes.items():
             self._storage.set_trial_user_attr(trial_id, name, value)
 
@@ -327,42 +302,17 @@ class Proposals:
             self.rejections.changed = False
 
     def _read_ledger(self) -> None:
-        """Take up what an earlier driver left: finished trials stay, running ones are taken up.
-
-        Rows that are cut off in the middle are from a driver that wrote without transactions
-        (versions up to 0.1).
-        """
+        """Take up what an earlier driver left: finished trials stay, running ones are taken up."""
         trials = self.study.get_trials(deepcopy=False)
         self._count = len(trials)
         for trial in trials:
             text = trial.user_attrs.get("architecture")
-            if text is None and trial.state == TrialState.RUNNING:
-                # The driver died while asking; the same number draws the same again.
-                self._half_asked.append(self._trial_id(trial.number))
+            if text is None:  # asking for it failed
                 continue
-            if text is None:
-                continue
-            architecture = Architecture.from_json(text)
+            proposal = Proposal(trial.number, Architecture.from_json(text))
             if trial.state == TrialState.RUNNING:
-                if trial.user_attrs.keys() & {"violation", "error"}:
-                    # The driver died between a trial's last attribute and its end.
-                    self.study.tell(trial.number, state=TrialState.FAIL)
-                elif "metrics" in trial.user_attrs:  # likewise
-                    metrics = trial.user_attrs["metrics"]
-                    self.study.tell(trial.number, [metrics[o] for o in self.config.objectives])
-                    self.trained += 1
-                elif "stopped_at_epoch" in trial.user_attrs:  # likewise
-                    self._end_as_pruned(self._trial_id(trial.number))
-                    self.trained += 1
-                elif PAUSED_AT in trial.user_attrs:
-                    self._paused[trial.number] = Proposal(trial.number, architecture)
-                else:
-                    self._unfinished[trial.number] = Proposal(trial.number, architecture)
+                left = self._paused if PAUSED_AT in trial.user_attrs else self._unfinished
+                left[trial.number] = proposal
             if not trial.user_attrs.get("violation"):
-                self._known[architecture] = trial.number
+                self._known[proposal.architecture] = trial.number
             self.trained += trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
-
-
-def _record(trial: Trial, attributes: dict[str, Any]) -> None:
-    for name, value in attributes.items():
-        trial.set_user_attr(name, value)

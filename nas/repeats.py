@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from nas.config import SearchConfig
+from nas.evaluation_row import Evaluation
 from nas.front import Candidate, candidates, pareto_front
-from nas.ledger import Evaluation
 from search_space.architecture import Architecture
 
 NOISE_STREAM = 0x401

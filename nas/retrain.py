@@ -14,7 +14,8 @@ from pydantic import ValidationError
 from torch import nn
 
 from nas.config import SearchConfig
-from nas.ledger import Evaluation, Ledger
+from nas.evaluation_row import Evaluation
+from nas.ledger import Ledger
 from nas.run_folder import RunError, RunFolder, write_whole
 from search_space.architecture import Architecture, Task
 from search_space.cost import network_costs

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from nas.constraints import NothingFits, SpaceExhausted
+from nas.failures import TooManyFailures
 from nas.run_folder import RunError
-from nas.search import TooManyFailures
 from nas.zero_cost.errors import ScoreError
 from search_space.cost.latency import DeviceBusy
 from search_space.reading import DescriptionError

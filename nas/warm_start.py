@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nas.config import SearchConfig
+from nas.evaluation_row import Evaluation, curve_points
 from nas.front import candidates, losses, pareto_front
-from nas.ledger import Evaluation, curve_points, ledger_of
+from nas.ledger import ledger_of
 from nas.run_folder import RunError, RunFolder
 from nas.samplers.results import NOTHING, Told, WarmStart
 from search_space.architecture import Architecture, Task

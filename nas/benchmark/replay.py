@@ -1,7 +1,8 @@
 """Replaying one search on a table: an Optuna study, asked and told, on a simulated clock.
 
-Workers are asynchronous: whenever one is free the sampler is asked, and what it sees is what has
-ended by then (what still runs is a RUNNING trial to it). Nothing here is random but the sampler.
+Workers are asynchronous: whenever one is free, a training that waits at a rung goes on if one may,
+and else the sampler is asked. What it sees is what has ended by then (what still runs, or waits, is
+a RUNNING trial to it). Nothing here is random but the sampler.
 """
 
 from __future__ import annotations
@@ -11,36 +12,30 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-import optuna
 from optuna.samplers import BaseSampler
-from optuna.storages import InMemoryStorage
-from optuna.trial import Trial, TrialState
 
+from nas.benchmark.rung_rules import Halving, rule_of
 from nas.benchmark.table import BenchmarkTable
+from nas.benchmark.table_study import TableStudy
 from nas.constraints import SpaceExhausted
-from nas.halving import SuccessiveHalving
-from nas.samplers.history import HistoryStudy
-from search_space.alternatives import Parameter
 
 NOTHING_NEW_IN_A_ROW = 1000
 """Proposals without a new architecture, one after another, at which a sampler is given up."""
 
-STUDY = "replay"
-
 
 class Ended(NamedTuple):
-    """An architecture's evaluation, when it ended."""
+    """An architecture's evaluation, when it was last trained."""
 
     row: int  # of the table
     seconds: float  # of simulated time, since the search began
-    epochs: int  # trained; 0 where the table has none
-    is_complete: bool  # not stopped at a rung
+    epochs: int  # trained in all; 0 where the table has none
+    is_complete: bool  # not ended at a rung
 
 
 class Replay(NamedTuple):
     """What a sampler did with its budget."""
 
-    ended: list[Ended]  # each architecture once, in order
+    ended: list[Ended]  # each architecture once, in order of time
     proposals: int  # repeated ones included
     proposal_seconds: float  # of processor time, all together
     ended_early: str  # why the budget was not used; empty if it was
@@ -51,14 +46,13 @@ class Replay(NamedTuple):
         return self.ended[-1].seconds if self.ended else 0.0
 
 
-class _Job(NamedTuple):
-    """A training: where it will be at its next rung or at its end. Ordered by time, then start."""
+class _Leg(NamedTuple):
+    """A training until its next rung or its end. Ordered by time, then by first proposal."""
 
-    seconds: float
-    order: int
+    seconds: float  # when it gets there
+    number: int  # of the architecture's first trial
     row: int
-    epochs: int
-    started: float
+    epochs: int  # trained by then
 
 
 def replay(
@@ -67,9 +61,9 @@ def replay(
     *,
     budget: int,
     workers: int = 1,
-    halving: SuccessiveHalving | None = None,
+    halving: Halving | None = None,
 ) -> Replay:
-    """Search until ``budget`` architectures are evaluated, in full or up to where they are stopped.
+    """Search until ``budget`` architectures are evaluated, in full or as far as ``halving`` lets.
 
     An architecture that was proposed before is answered from the table again, when its first
     evaluation has ended, and is no new evaluation; choices that no row has are a failed trial.
@@ -79,7 +73,8 @@ def replay(
         sampler: from a proposal's number to the sampler that makes it.
         budget: distinct architectures.
         workers: trainings at once.
-        halving: stops trainings at its rungs; each must be among the table's epochs.
+        halving: stops or pauses trainings at its rungs, each of which must be among the table's
+            epochs. What goes on takes up its training where it was.
     """
     return _Search(table, sampler, budget, workers, halving).run()
 
@@ -91,24 +86,21 @@ class _Search:
         sampler: Callable[[int], BaseSampler],
         budget: int,
         workers: int,
-        halving: SuccessiveHalving | None,
+        halving: Halving | None,
     ) -> None:
         self.table = table
         self.sampler = sampler
         self.budget = budget
-        self.free = workers
-        self.halving = halving
+        self.workers = workers
+        self.rule = rule_of(halving) if halving else None
         last = table.epochs[-1] if table.epochs else 0
         self.stops = (*halving.rungs.epochs, last) if halving else (last,)
-        self.storage = InMemoryStorage()
-        optuna.create_study(
-            study_name=STUDY, storage=self.storage, directions=["maximize", "minimize"]
-        )
-        self.study = HistoryStudy(STUDY, self.storage)
+        self.study = TableStudy(table)
         self.now = 0.0
-        self.queue: list[_Job] = []
+        self.running: list[_Leg] = []  # a heap
         self.numbers: dict[int, list[int]] = {}  # by row, the trials that wait for its end
-        self.results: dict[int, Ended] = {}  # by row, in order
+        self.paused: dict[int, Ended] = {}  # by row, as it is if it does not go on
+        self.results: dict[int, Ended] = {}  # by row
         self.proposals = 0
         self.nothing_new = 0
         self.proposal_seconds = 0.0
@@ -116,24 +108,41 @@ class _Search:
 
     def run(self) -> Replay:
         while True:
-            while self.free and len(self.numbers) < self.budget and not self.ended_early:
-                self._propose()
-            if not self.queue:
+            self._occupy_workers()
+            if not self.running:
                 break
-            self.now = self.queue[0].seconds
-            while self.queue and self.queue[0].seconds == self.now:  # before anything is asked
-                self._advance(heapq.heappop(self.queue))
-        return Replay(
-            list(self.results.values()), self.proposals, self.proposal_seconds, self.ended_early
+            self.now = self.running[0].seconds
+            while self.running and self.running[0].seconds == self.now:  # before anything is asked
+                self._arrive(heapq.heappop(self.running))
+        for row, paused in self.paused.items():
+            if row not in self.results:
+                self._end(paused)
+        in_order = sorted(
+            self.results.values(), key=lambda ended: (ended.seconds, self.numbers[ended.row][0])
         )
+        return Replay(in_order, self.proposals, self.proposal_seconds, self.ended_early)
+
+    @property
+    def _may_propose(self) -> bool:
+        return len(self.numbers) < self.budget and not self.ended_early
+
+    def _occupy_workers(self) -> None:
+        """Give each free worker a training, as long as there are any."""
+        while len(self.running) < self.workers:
+            nothing_else = not self.running and not self._may_propose
+            row = self.rule.next(nothing_else=nothing_else) if self.rule else None
+            if row is not None:
+                self._train(row, trained=self.paused[row].epochs)
+            elif self._may_propose:
+                self._propose()
+            else:
+                break
 
     def _propose(self) -> None:
         """Ask once; a new architecture takes a worker."""
         began = time.process_time()
-        self.study.sampler = self.sampler(self.proposals)
         try:
-            trial = self.study.ask()
-            row = self._row(trial)
+            number, row = self.study.ask(self.sampler(self.proposals))
         except SpaceExhausted as error:
             self.ended_early = str(error)
             return
@@ -144,61 +153,53 @@ class _Search:
         if self.nothing_new >= NOTHING_NEW_IN_A_ROW:
             self.ended_early = f"nothing new in {NOTHING_NEW_IN_A_ROW:,} proposals"
         if row is None:
-            self.study.tell(trial, state=TrialState.FAIL)
+            self.study.fail(number)
         elif row in self.results:
-            self._tell(trial.number, self.results[row])
+            self._tell(number, self.results[row])
         else:
-            self.numbers.setdefault(row, []).append(trial.number)
+            self.numbers.setdefault(row, []).append(number)
+            if row in self.paused:
+                self.study.pause(number, row, self.paused[row].epochs)
         if is_new:
             assert row is not None
-            self.free -= 1
-            self._schedule(row, len(self.numbers), self.now, self.stops[0])
+            self._train(row, trained=0)
 
-    def _row(self, trial: Trial) -> int | None:
-        """What the sampler wants; None if no row has these choices."""
+    def _train(self, row: int, *, trained: int) -> None:
+        """From now to the next rung or the end, having trained so many epochs before."""
+        last = self.stops[-1]  # 0 where the table has no epochs
+        until = next((stop for stop in self.stops if stop > trained), last)
+        share = (until - trained) / last if last else 1.0
+        seconds = self.now + share * float(self.table.seconds[row])
+        heapq.heappush(self.running, _Leg(seconds, self.numbers[row][0], row, until))
 
-        def choose(parameter: Parameter) -> int:
-            value = trial.suggest_categorical(parameter.name, parameter.choices)
-            return parameter.choices.index(value)
-
-        vector = self.table.space.walk(choose)
-        try:
-            return self.table.index[self.table.space.decode(vector)]
-        except ValueError:  # a combination that is no candidate of the space
-            return None
-
-    def _schedule(self, row: int, order: int, started: float, epochs: int) -> None:
-        share = epochs / self.stops[-1] if self.stops[-1] else 1.0
-        seconds = started + share * float(self.table.seconds[row])
-        heapq.heappush(self.queue, _Job(seconds, order, row, epochs, started))
-
-    def _advance(self, job: _Job) -> None:
+    def _arrive(self, leg: _Leg) -> None:
         """A training has reached a rung or its end."""
-        is_complete = job.epochs == self.stops[-1]
-        if not is_complete:
-            assert self.halving is not None  # else there are no rungs
-            worth = self.table.curves[job.row, self.table.epochs.index(job.epochs)]
-            losses = (-float(worth), float(self.table.minimised[job.row]))
-            if self.halving.report(job.row, job.epochs, losses) == "continue":
-                following = self.stops[self.stops.index(job.epochs) + 1]
-                self._schedule(job.row, job.order, job.started, following)
-                return
-        ended = Ended(job.row, job.seconds, job.epochs, is_complete)
-        self.results[job.row] = ended
-        self.free += 1
-        for number in self.numbers[job.row]:
+        row, epoch = leg.row, leg.epochs
+        if epoch == self.stops[-1]:
+            self._end(Ended(row, self.now, epoch, is_complete=True))
+            return
+        assert self.rule is not None  # else there are no rungs
+        worth = self.table.curves[row, self.table.epochs.index(epoch)]
+        losses = (-float(worth), float(self.table.minimised[row]))
+        fate = self.rule.reach(row, epoch, losses)
+        if fate == "continue":
+            self._train(row, trained=epoch)
+            return
+        so_far = Ended(row, self.now, epoch, is_complete=False)
+        if fate == "stop":
+            self._end(so_far)
+        else:
+            self.paused[row] = so_far
+            for number in self.numbers[row]:
+                self.study.pause(number, row, epoch)
+
+    def _end(self, ended: Ended) -> None:
+        self.results[ended.row] = ended
+        for number in self.numbers[ended.row]:
             self._tell(number, ended)
 
     def _tell(self, number: int, ended: Ended) -> None:
-        """Record an evaluation, with its curve, as `nas search` does."""
-        study_id = self.storage.get_study_id_from_name(STUDY)
-        trial_id = self.storage.get_trial_id_from_study_id_trial_number(study_id, number)
-        for epoch, worth in zip(self.table.epochs, self.table.curves[ended.row], strict=True):
-            if epoch <= ended.epochs:
-                # The storage's own call: Trial.report refuses studies with several objectives.
-                self.storage.set_trial_intermediate_value(trial_id, epoch, float(worth))
         if ended.is_complete:
-            values = [self.table.maximised[ended.row], self.table.minimised[ended.row]]
-            self.study.tell(number, [float(value) for value in values])
+            self.study.complete(number, ended.row)
         else:
-            self.study.tell(number, state=TrialState.PRUNED)
+            self.study.stop(number, ended.row, ended.epochs)

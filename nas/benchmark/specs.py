@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 import yaml
 from optuna.samplers import BaseSampler
 
+from nas.benchmark.rung_rules import Halving
 from nas.benchmark.table import BenchmarkTable
 from nas.halving import SuccessiveHalving
+from nas.promotion import Promotion
 from nas.rungs import rungs_below
 from nas.samplers import SAMPLERS, build_sampler
 from nas.samplers.architecture_sampler import ENUMERABLE
@@ -17,6 +19,12 @@ from nas.samplers.architecture_sampler import ENUMERABLE
 PLAIN = "none"
 HALVING = "asha"
 REDUCTION_FACTOR = 3
+
+HALVING_TYPES: dict[str, type[Halving]] = {
+    "promotion": Promotion,
+    "stopping": SuccessiveHalving,
+}
+DEFAULT_TYPE = "promotion"
 
 BESIDE_DEFAULTS = ("nsga2:population_size=20",)
 """Replayed beside every sampler with its defaults: Optuna's population of 50 suits long runs."""
@@ -80,24 +88,28 @@ def sampler_of(spec: Spec, table: BenchmarkTable, *, seed: int) -> Callable[[int
     )
 
 
-def build_halving(spec: Spec, table: BenchmarkTable) -> SuccessiveHalving | None:
-    """A scheduler without memory yet: ``none``, or ``asha`` with ``min_epochs`` and
-    ``reduction_factor``.
+def build_halving(spec: Spec, table: BenchmarkTable) -> Halving | None:
+    """A scheduler without memory yet: ``none``, or ``asha`` with ``min_epochs``,
+    ``reduction_factor`` and ``type``.
 
     Args:
-        spec: ``min_epochs`` is the first evaluated epoch and ``reduction_factor`` 3 by default.
+        spec: by default, ``min_epochs`` is the first evaluated epoch, ``reduction_factor`` 3 and
+            ``type`` promotion.
         table: whose epochs are the rungs.
 
     Raises:
-        SpecError: another name or option, a table without curves, no rung before the last epoch,
-            or one at which the table has no accuracy.
+        SpecError: another name, option or type, a table without curves, no rung before the last
+            epoch, or one at which the table has no accuracy.
     """
     if spec.name not in (PLAIN, HALVING):
         raise SpecError(f"a scheduler is {PLAIN} or {HALVING}, got {spec.name!r}")
-    known = ("min_epochs", "reduction_factor") if spec.name == HALVING else ()
+    known = ("min_epochs", "reduction_factor", "type") if spec.name == HALVING else ()
     _check_options(spec, known)
     if spec.name == PLAIN:
         return None
+    chosen = spec.options.get("type", DEFAULT_TYPE)
+    if chosen not in tuple(HALVING_TYPES):  # a tuple, since what was given may not be hashable
+        raise SpecError(f"{spec.text}: type is {' or '.join(HALVING_TYPES)}, got {chosen!r}")
     if not table.epochs:
         raise SpecError(
             f"{spec.text}: {table.name} has no accuracies during training to stop by; "
@@ -107,7 +119,7 @@ def build_halving(spec: Spec, table: BenchmarkTable) -> SuccessiveHalving | None
     first = spec.options.get("min_epochs", table.epochs[0])
     try:
         rungs = rungs_below(table.epochs[-1], min_epochs=first, reduction_factor=factor)
-        halving = SuccessiveHalving(rungs, factor)
+        halving = HALVING_TYPES[chosen](rungs, factor)
     except (TypeError, ValueError) as error:
         raise SpecError(f"{spec.text}: {error}") from error
     missing = [rung for rung in rungs if rung not in table.epochs]

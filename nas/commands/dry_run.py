@@ -144,5 +144,11 @@ def _show_hours(console: Console, config: SearchConfig, hours: DeviceHours) -> N
             f"{hours.gpu_hours:.3g}",
             highlight=False,
         )
-    if config.scheduler.name != "none":
+    if config.promotes:
+        console.print(
+            f"of {hours.trials * config.proxy.epochs:,} epochs, {config.scheduler.name} trains "
+            f"{config.most_epochs(hours.trials):,}",
+            highlight=False,
+        )
+    elif config.rungs:
         console.print("trials that the scheduler stops early take less", highlight=False)

@@ -20,9 +20,10 @@ from analysis.fidelity_plot import plot_fidelity_png
 from analysis.fidelity_table import comparison_table, correlation_table
 from nas.commands.drawn_files import check_ending
 from nas.config import SearchConfig
+from nas.evaluation_row import Evaluation
 from nas.front import candidates
 from nas.latency_records import all_candidates
-from nas.ledger import TRAINED, Evaluation, Ledger, ledger_of
+from nas.ledger import TRAINED, Ledger, ledger_of
 from nas.run_folder import RunError, RunFolder
 from nas.user_errors import CommandError
 from search_space.baseline import PLAIN

@@ -16,9 +16,10 @@ from analysis.front import knee
 from analysis.plot import plot_curves_png
 from nas.config import SearchConfig
 from nas.driver import proxy_assignment, retrain_assignment
+from nas.evaluation_row import Evaluation
 from nas.front import Candidate, candidates, pareto_front
 from nas.latency_records import all_candidates, by_latency_limit
-from nas.ledger import Evaluation, Ledger, ledger_of
+from nas.ledger import Ledger, ledger_of
 from nas.progress import LOG_EVERY_SECONDS
 from nas.quantities import format_quantity
 from nas.ray.cluster import connected

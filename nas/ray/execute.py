@@ -9,12 +9,11 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from ray import tune
 
+from nas.ray.mailbox import ClusterMailbox
 from nas.ray.meter import measure_on_cluster
-from nas.ray.paused_states import keep_states
 from nas.ray.schedulers import ToldScheduler, build_scheduler
 from nas.ray.searcher import SearchJobs
 from nas.ray.trainable import Assignment, TrainingTrainable
@@ -71,14 +70,12 @@ def _run_jobs(
     trainable: type[TrainingTrainable],
 ) -> None:
     """One Tune run, until the search has no more jobs or needs its proposals measured."""
-    searcher = SearchJobs(search, on_change)
+    mailbox = ClusterMailbox() if search.config.promotes else None
+    searcher = SearchJobs(search, on_change, mailbox)
     scheduler = ToldScheduler(build_scheduler(search.config), searcher)
     scheduler.replay(search.rung_records())
-    shared: dict[str, Any] = {"assignment": assignment}
-    if search.paused_trials is not None:
-        shared["states"] = keep_states(search.paused_trials.states)
     prepared = tune.with_resources(
-        tune.with_parameters(trainable, **shared),
+        tune.with_parameters(trainable, assignment=assignment, mailbox=mailbox),
         {"cpu": resources.cpus_per_trial, "gpu": resources.gpus_per_trial},
     )
     # Tune's own files (not the run's) live on the driver, and only as long as it does.

@@ -20,7 +20,8 @@ from nas.evaluate import (
     curve_row,
     traceback_of,
 )
-from nas.ledger import Evaluation, Ledger
+from nas.evaluation_row import Evaluation
+from nas.ledger import Ledger
 from nas.ray.trainable import Assignment
 from nas.retrain import CHECKPOINT_EVERY_EPOCHS, Retraining
 from nas.settings import ResourceSettings

@@ -8,7 +8,7 @@ from typing import Any
 from ray.tune.search import Searcher
 
 from nas.evaluate import EvaluationResult
-from nas.run_folder import RunError
+from nas.ray.mailbox import Mailbox
 from nas.search import Job, Search
 
 KEPT_BEFORE_THE_END = ("curve", "gpu_seconds", "worker")
@@ -19,12 +19,20 @@ class SearchJobs(Searcher):
     """Jobs of a :class:`nas.search.Search`, as Tune's suggestions. Runs in the driver.
 
     An error while proposing ends the Tune run; it is kept in ``error`` for the caller to raise.
+
+    Args:
+        search: the source of jobs.
+        on_change: called whenever there may be something new to show.
+        mailbox: for the states of paused trainings, if the search pauses any.
     """
 
-    def __init__(self, search: Search, on_change: Callable[[], None]) -> None:
+    def __init__(
+        self, search: Search, on_change: Callable[[], None], mailbox: Mailbox | None = None
+    ) -> None:
         super().__init__()
         self._search = search
         self._on_change = on_change
+        self._mailbox = mailbox
         self._jobs: dict[str, Job] = {}
         self.error: BaseException | None = None
         self.stopped: set[str] = set()  # ids of trials that the scheduler stopped
@@ -42,6 +50,8 @@ class SearchJobs(Searcher):
             job = self._search.next_job()
             if job is None and self._search.finished:  # what waited was ended just now
                 return Searcher.FINISHED
+            if job is not None and job.resumes:
+                self._send_state(job)
         except Exception as error:  # noqa: BLE001 (raised again by the caller, outside Tune)
             self.error = error
             return Searcher.FINISHED
@@ -56,6 +66,16 @@ class SearchJobs(Searcher):
             "pause_at": job.pause_at,
             "resumes": job.resumes,
         }
+
+    def _send_state(self, job: Job) -> None:
+        assert self._mailbox is not None
+        assert job.proposal is not None
+        self._mailbox.put(job.proposal.number, self._search.state_of(job))
+
+    def _received_state(self, job: Job) -> bytes | None:
+        assert self._mailbox is not None
+        assert job.proposal is not None
+        return self._mailbox.get(job.proposal.number)
 
     def may_be_stopped(self, trial_id: str) -> bool:
         """Whether a trial is one of the search's own, not a repeat of a finalist."""
@@ -80,6 +100,8 @@ class SearchJobs(Searcher):
             self._record(job, trial_id, result, error=error)
         except Exception as failure:  # noqa: BLE001 (raised again by the caller, outside Tune)
             self.error = failure
+        if self._mailbox is not None and job.proposal is not None:
+            self._mailbox.discard(job.proposal.number)
 
     def _record(
         self, job: Job, trial_id: str, result: dict[str, Any] | None, *, error: bool
@@ -99,11 +121,8 @@ class SearchJobs(Searcher):
                 self.stopped.discard(trial_id)
                 self._search.stopped(job, found, epoch=result["epoch"])
                 return
-            self._search.paused(job, found, epoch=result["epoch"])
-            if result["unkept"]:
-                raise RunError(
-                    f"{result['unkept']}: a paused training cannot be kept, so the search ends"
-                )
+            state = self._received_state(job)
+            self._search.paused(job, found, epoch=result["epoch"], state=state)
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing, where Tune pickles its experiment: the ledger is the state."""

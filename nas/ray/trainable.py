@@ -19,8 +19,9 @@ from nas.evaluate import (
     traceback_of,
 )
 from nas.fidelity import FULL, Fidelity
+from nas.ray.mailbox import Mailbox
 from search_space.architecture import Architecture, Task
-from trainers import DataConfig, Recipe
+from trainers import CheckpointError, DataConfig, Recipe
 from trainers.checkpoint import checkpoint_bytes, read_checkpoint
 
 
@@ -62,23 +63,23 @@ class TrainingTrainable(tune.Trainable):
 
     What a training raises is reported, not raised: the actor stays usable for the next trial, and
     the driver records the traceback. A step's result has the fields of
-    :class:`nas.evaluate.Progress`, at a pause with ``done`` and in ``unkept`` why its state could
-    not be kept, or nothing; or, with ``done``, either ``outcome`` or ``error``. A training that is
-    stopped in between leaves nothing behind: the next one begins with a new network.
+    :class:`nas.evaluate.Progress`, with ``done`` at a pause, whose state then is in the mailbox;
+    or, with ``done``, either ``outcome`` or ``error``. A training that is stopped in between leaves
+    nothing behind: the next one begins with a new network.
     """
 
     def setup(  # type: ignore[override]
-        self, config: dict[str, Any], assignment: Assignment, states: Any = None
+        self, config: dict[str, Any], assignment: Assignment, mailbox: Mailbox | None = None
     ) -> None:
         """Keep what all trials share, and start on the first one.
 
         Args:
             config: of the first trial; see :meth:`evaluation`.
             assignment: what all trials share.
-            states: the handle of a :class:`nas.ray.paused_states.StateKeeper`, if trials pause.
+            mailbox: for the states of paused trainings, if trials pause.
         """
         self.assignment = assignment
-        self.states = states
+        self.mailbox = mailbox
         torch.set_num_threads(assignment.threads)
         self._steps: Iterator[Progress | Paused | EvaluationResult] = iter(())
         self._number: int | None = None
@@ -104,9 +105,10 @@ class TrainingTrainable(tune.Trainable):
         if isinstance(found, Progress):
             return {**found._asdict(), "worker": worker, "done": False}
         if isinstance(found, Paused):
-            content = checkpoint_bytes(found.state)
-            unkept = ray.get(self.states.save.remote(self._number, content))
-            return {**found.progress._asdict(), "worker": worker, "unkept": unkept, "done": True}
+            assert self.mailbox is not None
+            assert self._number is not None
+            self.mailbox.put(self._number, checkpoint_bytes(found.state))
+            return {**found.progress._asdict(), "worker": worker, "done": True}
         # a list: Tune would flatten a dict
         return {"done": True, "outcome": list(found._replace(worker=worker))}
 
@@ -122,8 +124,13 @@ class TrainingTrainable(tune.Trainable):
         """
         state = None
         if config["resumes"]:
-            content, file = ray.get(self.states.load.remote(config["trial"]))
-            state = read_checkpoint(content, file)
+            assert self.mailbox is not None
+            content = self.mailbox.get(config["trial"])
+            if content is None:
+                raise CheckpointError(
+                    f"the state of trial {config['trial']} was lost between driver and worker"
+                )
+            state = read_checkpoint(content, f"of trial {config['trial']}")
         yield from self.assignment.evaluation(
             config["architecture"], config["seed"], pause_at=config["pause_at"], state=state
         )

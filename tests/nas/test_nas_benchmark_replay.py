@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.samplers import BaseSampler
 from optuna.study import Study
@@ -16,7 +18,11 @@ from nas.benchmark.replay import NOTHING_NEW_IN_A_ROW, Replay, replay
 from nas.benchmark.specs import SpecError, build_halving, parse_spec, sampler_of
 from nas.benchmark.table import BenchmarkTable, space_of_rows
 from nas.halving import SuccessiveHalving
+from nas.promotion import Promotion, expected_epochs
 from nas.samplers import SAMPLERS
+from nas.samplers.architecture_sampler import ArchitectureSampler
+from nas.samplers.choice_space import Candidate
+from nas.samplers.results import PAUSED_AT, Results, Stopped
 
 
 class Scripted(BaseSampler):
@@ -27,6 +33,13 @@ class Scripted(BaseSampler):
         self.script = script
         self.seen: list[str] = []
         self.trials: list[FrozenTrial] = []
+        self.study: Study | None = None
+
+    @property
+    def all_trials(self) -> list[FrozenTrial]:
+        """As they are now."""
+        assert self.study is not None
+        return self.study.get_trials()
 
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
@@ -36,6 +49,7 @@ class Scripted(BaseSampler):
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
+        self.study = study
         self.trials = study.get_trials(deepcopy=False)[:-1]  # without the one that is asked for
         self.seen.append("".join(trial.state.name[0] for trial in self.trials))
         return {"x": self.script[min(trial.number, len(self.script) - 1)]}
@@ -144,6 +158,141 @@ def test_what_is_stopped_at_a_rung_is_pruned_with_its_curve() -> None:
     assert sampler.trials[2].intermediate_values == {1: 0.6, 2: 3}
 
 
+def test_what_waits_goes_on_later_and_the_rest_is_pruned_with_its_curve() -> None:
+    """Two workers; the rung is after the first of four epochs, and of two there one goes on.
+
+    a pauses at 1, b and c at 2. Of these three a goes on, from 2 to 5; for the other worker b is
+    proposed again, which waits already, and then d, which pauses at 3. It is the best of the three
+    that wait, and since two of four may, it goes on, from 3 to 6.
+    """
+    curves = np.array([[0.5, 1], [0.2, 2], [0.3, 3], [0.4, 4]])
+    table = table_of([4, 8, 4, 4], epochs=[1, 4], curves=curves)
+    sampler = Scripted(table, "abcbd")
+    done = replay(table, lambda number: sampler, budget=4, workers=2, halving=Promotion([1], 2))
+    assert ends(table, done) == [("b", 2), ("c", 2), ("a", 5), ("d", 6)]
+    assert [ended.epochs for ended in done.ended] == [1, 1, 4, 4]
+    assert [ended.is_complete for ended in done.ended] == [False, False, True, True]
+    assert (done.seconds, done.proposals, done.ended_early) == (6, 5, "")
+
+    assert sampler.seen == ["", "R", "RR", "RRR", "RRRR"]
+    waiting = {PAUSED_AT: 1}
+    assert [trial.user_attrs for trial in sampler.trials] == [waiting] * 4  # b's second one too
+    assert [trial.intermediate_values for trial in sampler.trials] == [
+        {1: 0.5},
+        {1: 0.2},
+        {1: 0.3},
+        {1: 0.2},
+    ]
+    assert [trial.state.name for trial in sampler.all_trials] == [
+        *("COMPLETE", "PRUNED", "PRUNED", "PRUNED", "COMPLETE")
+    ]
+    assert [trial.values for trial in sampler.all_trials] == [[1, 10], None, None, None, [4, 40]]
+    assert [trial.intermediate_values for trial in sampler.all_trials] == [
+        {1: 0.5, 4: 1},
+        {1: 0.2},
+        {1: 0.3},
+        {1: 0.2},
+        {1: 0.4, 4: 4},
+    ]
+
+
+def test_each_leg_takes_the_time_from_rung_to_rung() -> None:
+    """One worker, of eight epochs each takes 1; a and b pause, and a goes on to the second rung.
+
+    c and d pause, and c goes on to the second rung, as the better of those that wait. Of the two
+    there a is better, and is trained to the end.
+    """
+    curves = np.array([[0.8, 0.9, 1], [0.1, 0, 2], [0.4, 0.5, 3], [0.3, 0, 4]])
+    table = table_of([8, 8, 8, 8], epochs=[1, 2, 8], curves=curves)
+    sampler = Scripted(table, "abcd")
+    done = replay(table, lambda number: sampler, budget=4, halving=Promotion([1, 2], 2))
+    assert ends(table, done) == [("b", 2), ("d", 5), ("c", 6), ("a", 12)]
+    assert [ended.epochs for ended in done.ended] == [1, 1, 2, 8]
+    a, *_ = sampler.trials  # when d was proposed
+    assert (a.user_attrs, a.intermediate_values) == ({PAUSED_AT: 2}, {1: 0.8, 2: 0.9})
+    assert [trial.intermediate_values for trial in sampler.all_trials] == [
+        {1: 0.8, 2: 0.9, 8: 1},
+        {1: 0.1},
+        {1: 0.4, 2: 0.5},
+        {1: 0.3},
+    ]
+
+
+@pytest.mark.parametrize(("budget", "ended_early"), [(2, ""), (3, "nothing new")])
+def test_the_best_is_trained_to_the_end_when_nothing_else_comes(
+    budget: int, ended_early: str
+) -> None:
+    """Of three one goes on, and two are all: as many as asked, or as the sampler proposes."""
+    table = table_of([2, 2, 2], epochs=[1, 2], curves=np.array([[0.1, 1], [0.2, 2], [0.3, 3]]))
+    sampler = Scripted(table, "ab")
+    done = replay(table, lambda number: sampler, budget=budget, halving=Promotion([1], 3))
+    assert ends(table, done) == [("a", 1), ("b", 3)]
+    assert [ended.is_complete for ended in done.ended] == [False, True]
+    assert done.ended_early.startswith(ended_early)
+
+
+class InOrder(ArchitectureSampler):
+    """Proposes the table's rows one after another, and keeps what it knew."""
+
+    def __init__(self, table: BenchmarkTable) -> None:
+        super().__init__(table.space)
+        self.rows = table.rows
+        self.results = Results()
+
+    def propose(self, results: Results, rng: np.random.Generator) -> Candidate:
+        self.results = results
+        return self.rows[len(results.proposed)]
+
+
+def test_a_sampler_knows_the_curve_of_what_waits() -> None:
+    """When c is proposed, a waits and b still runs."""
+    table = table_of([2, 8, 2], epochs=[1, 2], curves=CURVES[:3])
+    sampler = InOrder(table)
+    replay(table, lambda number: sampler, budget=3, workers=2, halving=Promotion([1], 3))
+    assert sampler.results.stopped == [Stopped(("a",), {1: -0.5})]
+    assert sampler.results.pending == [("b",)]
+    assert sampler.results.told == []
+
+
+LETTERS = "abcdefgh"
+WORTH = st.integers(0, 4).map(float)  # few values: ties are common
+
+
+@given(
+    curves=st.lists(st.tuples(WORTH, WORTH, WORTH), min_size=8, max_size=8),
+    seconds=st.lists(st.integers(1, 4).map(float), min_size=8, max_size=8),
+    script=st.lists(st.sampled_from(LETTERS), max_size=12),
+    budget=st.integers(1, 8),
+    workers=st.integers(1, 4),
+    factor=st.sampled_from([1.5, 2, 3]),
+)
+def test_what_promotion_trains_is_known_beforehand(
+    curves: list[tuple[float, ...]],
+    seconds: list[float],
+    script: list[str],
+    budget: int,
+    workers: int,
+    factor: float,
+) -> None:
+    table = table_of(seconds, epochs=[1, 3, 9], curves=np.array(curves))
+    sampler = Scripted(table, [*script, *LETTERS])
+    done = replay(
+        table,
+        lambda number: sampler,
+        budget=budget,
+        workers=workers,
+        halving=Promotion([1, 3], factor),
+    )
+    assert len({ended.row for ended in done.ended}) == len(done.ended) == budget
+    assert sum(ended.epochs for ended in done.ended) == expected_epochs(budget, 9, [1, 3], factor)
+    assert any(ended.is_complete for ended in done.ended)
+    times = [ended.seconds for ended in done.ended]
+    assert times == sorted(times)
+    worked = sum(table.seconds[ended.row] * ended.epochs / 9 for ended in done.ended)
+    assert worked / workers <= done.seconds + 1e-9 <= worked + 2e-9  # some worker always trains
+    assert {trial.state.name for trial in sampler.all_trials} <= {"COMPLETE", "PRUNED"}
+
+
 SOON_GUIDED = {
     "default": ":initial_trials=3",
     "pareto_local_search": ":initial_trials=3",
@@ -153,7 +302,7 @@ SOON_GUIDED = {
 }
 
 
-@pytest.mark.parametrize("scheduler", ["none", "asha"])
+@pytest.mark.parametrize("scheduler", ["none", "asha", "asha:type=stopping"])
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_a_seed_gives_the_same_evaluations(name: str, scheduler: str) -> None:
     digits = [tuple(f"{number:04b}") for number in range(16)]
@@ -184,12 +333,29 @@ def test_a_seed_gives_the_same_evaluations(name: str, scheduler: str) -> None:
 def test_the_rungs_of_a_table() -> None:
     table = table_of([1, 1], epochs=[2, 4, 6, 12, 18], curves=np.ones((2, 5)))
     assert build_halving(parse_spec("none"), table) is None
-    by_default = build_halving(parse_spec("asha"), table)
+    by_default = build_halving(parse_spec("asha:type=stopping"), table)
     assert by_default is not None
     assert by_default.rungs.epochs == (2, 6)
-    chosen = build_halving(parse_spec("asha:min_epochs=6:reduction_factor=2"), table)
+    options = "min_epochs=6:reduction_factor=2"
+    chosen = build_halving(parse_spec(f"asha:type=stopping:{options}"), table)
     assert chosen is not None
     assert (chosen.rungs.epochs, chosen.rungs.reduction_factor) == ((6, 12), 2)
+    promotion = build_halving(parse_spec(f"asha:{options}"), table)
+    assert promotion is not None
+    assert (promotion.rungs.epochs, promotion.rungs.reduction_factor) == ((6, 12), 2)
+
+
+@pytest.mark.parametrize(
+    ("spec", "of_type"),
+    [
+        ("asha", Promotion),
+        ("asha:type=promotion", Promotion),
+        ("asha:type=stopping", SuccessiveHalving),
+    ],
+)
+def test_the_type_of_halving(spec: str, of_type: type) -> None:
+    table = table_of([1, 1], epochs=[2, 4], curves=np.ones((2, 2)))
+    assert type(build_halving(parse_spec(spec), table)) is of_type
 
 
 @pytest.mark.parametrize(
@@ -198,6 +364,13 @@ def test_the_rungs_of_a_table() -> None:
         ("hyperband", "a scheduler is none or asha, got 'hyperband'"),
         ("none:min_epochs=2", "none has no option 'min_epochs'; known: none"),
         ("asha:eta=3", "asha has no option 'eta'; known: min_epochs, reduction_factor"),
+        ("none:type=stopping", "none has no option 'type'; known: none"),
+        (
+            "asha:type=halting",
+            "asha:type=halting: type is promotion or stopping, got 'halting'",
+        ),
+        ("asha:type=[]", "asha:type=[]: type is promotion or stopping, got []"),
+        ("asha:type=stopping:min_epochs=12", "before the last, got none; letters has 2, 4, 6, 12"),
         ("asha:reduction_factor=2", "rungs must be evaluated epochs before the last, got 2, 4, 8"),
         ("asha:min_epochs=12", "rungs must be evaluated epochs before the last, got none"),
         ("asha:reduction_factor=1", "reduction_factor at least 2, got"),

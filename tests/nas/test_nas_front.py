@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nas.evaluation_row import Evaluation
 from nas.front import Candidate, candidates, losses, pareto_front
-from nas.ledger import Evaluation
 from search_space.architecture import Architecture
 from search_space.space import SearchSpace
 

@@ -23,15 +23,9 @@ from optuna.trial import TrialState
 
 from nas.config import SearchConfig
 from nas.evaluate import EvaluationResult
+from nas.evaluation_row import Evaluation, result_attributes, row_attributes
 from nas.front import candidates
-from nas.ledger import (
-    Evaluation,
-    Ledger,
-    check_free,
-    ledger_of,
-    result_attributes,
-    row_attributes,
-)
+from nas.ledger import Ledger, check_free, ledger_of
 from nas.proposals import Proposal, Proposals
 from nas.run_folder import RunError, RunFolder
 from search_space.architecture import Architecture

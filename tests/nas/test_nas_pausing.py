@@ -20,8 +20,9 @@ from nas.ledger import Ledger
 from nas.paused_states import PausedStates
 from nas.progress import describe
 from nas.promotion import Promotion, expected_epochs
-from nas.ray.paused_states import StateKeeper
+from nas.ray.mailbox import LocalMailbox
 from nas.ray.searcher import SearchJobs
+from nas.ray.trainable import TrainingTrainable
 from nas.run_folder import RunError, RunFolder
 from nas.samplers import SAMPLERS
 from nas.search import Job, Search
@@ -65,7 +66,8 @@ class Legs:
         self.config = config
         self.states = states
         self.search = Search(config, ledger, task, concurrency=1, latencies=None, states=states)
-        self.searcher = SearchJobs(self.search, lambda: None)
+        self.mailbox = LocalMailbox()
+        self.searcher = SearchJobs(self.search, lambda: None, self.mailbox)
         self.count = 0
 
     def begin(self) -> tuple[str, Job] | None:
@@ -85,23 +87,24 @@ class Legs:
         epoch = job.pause_at or epochs
         if job.resumes:
             assert job.proposal is not None
-            assert self.states.load(job.proposal.number)
+            assert self.mailbox.get(job.proposal.number) == str(job.architecture).encode()
         result: dict[str, Any] = {
             "epoch": epoch,
             "val_accuracy": accuracy * epoch / epochs,
             "curve": curve_to(epoch, accuracy * epoch / epochs),
             "gpu_seconds": 0.5 * epoch,
             "worker": "node 7",
-            "unkept": "",
         }
         if epoch < epochs:
             assert job.proposal is not None
-            self.states.save(job.proposal.number, b"weights")
+            self.mailbox.put(job.proposal.number, str(job.architecture).encode())
         else:
             metrics = {"val_accuracy": accuracy}
             found = EvaluationResult(metrics, result["curve"], 0.5 * epoch, "node 7")
             result = {"outcome": list(found)}
         self.searcher.on_trial_complete(trial_id, result | {"done": True})
+        if job.proposal is not None:
+            assert self.mailbox.get(job.proposal.number) is None
         return Trained(job.architecture, job.kind, job.resumes, epoch)
 
     def train(self, accuracy: Callable[[Job], float]) -> Trained | None:
@@ -238,6 +241,21 @@ def test_a_search_shows_how_much_of_it_is_done(
     assert driven.search.paused_trials.share_done == 1
 
 
+def test_a_small_space_that_is_exhausted_trains_its_share_to_the_end(
+    config_of: ConfigOf,
+    in_memory: InMemory,
+    legs: Callable[[SearchConfig, Ledger], Legs],
+    tiny_description: dict[str, Any],
+) -> None:
+    search = {"n_trials": 20, "finalist_seeds": 1, "noise_candidates": 0}
+    config = config_of(**PROMOTION, space=tiny_description, search=search)
+    ledger = in_memory(config)
+    legs(config, ledger).train_all(lambda job: 0.5)
+    rows = ledger.evaluations()
+    assert sorted(row.epochs for row in rows) == [1] * 8 + [3] * 2 + [9] * 2
+    assert [row.state for row in rows].count("complete") == 2
+
+
 def test_a_lost_state_is_trained_again_from_the_beginning(
     config_of: ConfigOf,
     in_memory: InMemory,
@@ -296,28 +314,44 @@ def test_a_failing_training_leaves_its_place_to_the_next_best(
     assert len(rows) == 7  # a failed one is not trained: another takes its place
 
 
-def test_a_state_that_cannot_be_kept_ends_the_search_with_what_is_known(
+def test_a_state_that_cannot_be_written_ends_the_search_with_what_is_known(
     config_of: ConfigOf,
     in_memory: InMemory,
     legs: Callable[[SearchConfig, Ledger], Legs],
+    states: PausedStates,
+    full_disk: Callable[[int], Any],
 ) -> None:
-    config = config_of(**PROMOTION)
+    ledger = in_memory(config_of(**PROMOTION))
+    driven = legs(config_of(**PROMOTION), ledger)
+    begun = driven.begin()
+    assert begun is not None
+    with full_disk(10):
+        driven.end(*begun, 0.5)
+    assert isinstance(driven.searcher.error, RunError)
+    file = states.folder / "trial-0.pt"
+    assert str(driven.searcher.error) == (
+        f"cannot write {file}, from which a paused training would go on: File too large"
+    )
+    assert [(row.state, row.epochs) for row in ledger.evaluations()] == [("paused", 1)]
+    again = legs(config_of(**PROMOTION), ledger)  # goes on, and trains that one from the beginning
+    assert [p.number for p in again.search.proposals.paused] == [0]
+
+
+def test_a_state_that_was_lost_with_a_node_is_trained_again(
+    config_of: ConfigOf, in_memory: InMemory, legs: Callable[[SearchConfig, Ledger], Legs]
+) -> None:
+    search = {"n_trials": 1, "finalist_seeds": 1, "noise_candidates": 0}
+    config = config_of(**PROMOTION, search=search)
     ledger = in_memory(config)
     driven = legs(config, ledger)
     begun = driven.begin()
     assert begun is not None
-    result = {
-        "epoch": 1,
-        "val_accuracy": 0.5,
-        "curve": curve_to(1, 0.5),
-        "gpu_seconds": 0.5,
-        "worker": "",
-        "unkept": "cannot write trial-0.pt: No space left on device",
-    }
-    driven.searcher.on_trial_complete(begun[0], result | {"done": True})
-    assert isinstance(driven.searcher.error, RunError)
-    assert "trial-0.pt: No space left on device" in str(driven.searcher.error)
-    assert [(row.state, row.epochs) for row in ledger.evaluations()] == [("paused", 1)]
+    driven.mailbox.put = lambda number, content: None  # type: ignore[method-assign]
+    driven.end(*begun, 0.5)
+    assert driven.searcher.error is None
+    following = driven.begin()
+    assert following is not None
+    assert (following[1].pause_at, following[1].resumes) == (3, False)
 
 
 @pytest.mark.parametrize("objectives", [["val_accuracy"], ["val_accuracy", "params"]])
@@ -379,11 +413,9 @@ def test_states_are_kept_whole_or_not_at_all(
     states.save(12, b"two")
     states.save(3, b"three")
     assert (states.load(3), states.load(12)) == (b"three", b"two")
-    keeper = StateKeeper(str(states.folder))
-    with full_disk(10):
-        said = keeper.save(3, b"more than ten bytes")
-    assert said == f"cannot write {states.folder / 'trial-3.pt'}: File too large"
-    assert keeper.load(3) == (b"three", str(states.folder / "trial-3.pt"))
+    with full_disk(10), pytest.raises(OSError, match="File too large"):
+        states.save(3, b"more than ten bytes")
+    assert states.load(3) == b"three"
     assert sorted(file.name for file in states.folder.iterdir()) == ["trial-12.pt", "trial-3.pt"]
     states.discard(3)
     states.discard(3)
@@ -391,11 +423,23 @@ def test_states_are_kept_whole_or_not_at_all(
     states.discard(12)
     assert not states.folder.exists()
     with pytest.raises(FileNotFoundError):
-        keeper.load(12)
+        states.load(12)
 
 
-def test_a_damaged_state_says_which_file_it_is(states: PausedStates) -> None:
-    states.save(0, checkpoint_bytes({"weights": torch.ones(100)})[:-50])
-    content, file = StateKeeper(str(states.folder)).load(0)
-    with pytest.raises(CheckpointError, match=r"trial-0.pt is truncated, damaged"):
-        read_checkpoint(content, file)
+def test_a_damaged_state_fails_its_trial_with_one_clear_error(
+    config_of: ConfigOf, small_space: SearchSpace
+) -> None:
+    config = config_of(**PROMOTION)
+    mailbox = LocalMailbox()
+    mailbox.put(7, checkpoint_bytes({"weights": torch.ones(100)})[:-50])
+    worker = TrainingTrainable.__new__(TrainingTrainable)  # beside Tune
+    worker.assignment, worker.mailbox = proxy_assignment(config, load_task(config)), mailbox
+    text = list(small_space.architectures())[5].canonical_json()
+    job = {"architecture": text, "seed": 0, "trial": 7, "pause_at": 3, "resumes": True}
+    worker.reset_config(job)
+    found = worker.step()
+    assert found["done"]
+    assert "checkpoint of trial 7 is truncated, damaged" in found["error"]
+    mailbox.discard(7)
+    worker.reset_config(job)
+    assert "the state of trial 7 was lost between driver and worker" in worker.step()["error"]

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 
 from nas.config import SearchConfig
@@ -107,50 +106,6 @@ class TestInterruptions:
             found += proposed_by(proposals, finish, count)
         assert found == expected
 
-    @pytest.mark.parametrize("chosen", [0, 1, 3, None])
-    def test_a_proposal_that_was_being_asked_is_asked_again(
-        self,
-        config_of: Callable[..., SearchConfig],
-        in_memory: InMemory,
-        propose_from: Begin,
-        finish: Finish,
-        name: str,
-        chosen: int | None,
-    ) -> None:
-        """The trial exists with some of its values; nobody has recorded what it is."""
-        whole = config_of(name="whole", sampler=strategy(name))
-        reference = propose_from(whole, in_memory(whole))
-        expected = proposed_by(reference, finish, 6)
-
-        config = config_of(name="stopped", sampler=strategy(name))
-        ledger = in_memory(config)
-        first = proposed_by(propose_from(config, ledger), finish, 4)
-        number = len(ledger.study("search").trials)
-        asked = reference.study.trials[number]
-        _leave_half_asked(ledger, config.name, asked, chosen)
-
-        proposals = propose_from(config, ledger)
-        assert proposals.half_asked
-        assert proposals.unfinished == []
-        proposal = proposals.propose()
-        assert not proposals.half_asked
-        assert proposals.study.trials[number].params == asked.params
-        finish(proposals, proposal)
-        assert [*first, proposal.architecture, *proposed_by(proposals, finish, 1)] == expected
-        assert [trial.params for trial in proposals.study.trials] == [
-            trial.params for trial in reference.study.trials
-        ]
-
-
-def _leave_half_asked(ledger: Ledger, name: str, asked: Any, chosen: int | None) -> None:
-    """A new trial with the first of the values of ``asked`` (None: all of them)."""
-    storage: BaseStorage = ledger.storage
-    trial_id = storage.create_new_trial(storage.get_study_id_from_name(name))
-    for parameter in list(asked.params)[:chosen]:
-        distribution = asked.distributions[parameter]
-        internal = distribution.to_internal_repr(asked.params[parameter])
-        storage.set_trial_param(trial_id, parameter, internal, distribution)
-
 
 def test_ctrl_c_while_asking_does_not_use_the_number_up(
     config_of: Callable[..., SearchConfig],
@@ -177,104 +132,6 @@ def test_ctrl_c_while_asking_does_not_use_the_number_up(
     proposals = propose_from(config, Ledger.open(config, run))
     assert found + proposed_by(proposals, finish, 1) == expected
     assert [row.state for row in Ledger.open(config, run).evaluations()] == ["complete"] * 3
-
-
-@pytest.mark.parametrize("attribute", ["violation", "error"])
-def test_a_trial_that_was_being_ended_is_ended(
-    config_of: Callable[..., SearchConfig],
-    start: Start,
-    propose_from: Begin,
-    attribute: str,
-) -> None:
-    """The driver died after a trial's last attribute was written, before its state was."""
-    config = config_of()
-    run, ledger = start(config)
-    proposals = propose_from(config, ledger)
-    proposal = proposals.propose()
-    trial_id = ledger.storage.get_trial_id_from_study_id_trial_number(
-        ledger.storage.get_study_id_from_name(config.name), proposal.number
-    )
-    value: Any = {"violation": {"latency_ms": 9.0}, "error": "Traceback: no"}[attribute]
-    ledger.storage.set_trial_user_attr(trial_id, attribute, value)
-    again = propose_from(config, Ledger.open(config, run))
-    assert again.unfinished == []
-    (row,) = ledger.evaluations()
-    assert row.state == "fail"
-    assert getattr(row, attribute) == value
-
-
-class Killed(BaseException):
-    """The driver's end, in the middle of something."""
-
-
-WRITES = (
-    "create_new_trial",
-    "set_trial_param",
-    "set_trial_user_attr",
-    "set_trial_system_attr",
-    "set_trial_intermediate_value",
-    "set_trial_state_values",
-    "set_study_user_attr",
-    "set_study_system_attr",
-)
-"""All that a driver ever tells a storage."""
-
-
-def die_at_write(storage: BaseStorage, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the storage take that many more writes."""
-    left = [number]
-
-    def until_killed(write: Callable[..., Any]) -> Callable[..., Any]:
-        def attempt(*args: Any, **kwargs: Any) -> Any:
-            if left[0] == 0:
-                raise Killed
-            left[0] -= 1
-            return write(*args, **kwargs)
-
-        return attempt
-
-    for name in WRITES:
-        monkeypatch.setattr(storage, name, until_killed(getattr(storage, name)))
-
-
-@pytest.mark.parametrize("name", ["pareto_local_search", "nsga2"])
-@pytest.mark.parametrize("write", range(1, 150, 15))
-def test_whichever_write_is_the_last_one_the_search_goes_on_as_if_it_were_not(
-    config_of: Callable[..., SearchConfig],
-    in_memory: InMemory,
-    propose_from: Begin,
-    finish: Finish,
-    costs: Callable[[Architecture], Costs],
-    name: str,
-    write: int,
-) -> None:
-    """With a foreign sampler also: what was being turned away is not trained."""
-    common: dict[str, Any] = {"sampler": strategy(name), "limits": {"params": 2000}, "seed": 6}
-    whole = config_of(name="whole", **common)
-    ledger_of_whole = in_memory(whole)
-    expected = proposed_by(propose_from(whole, ledger_of_whole), finish, 5)
-
-    config = config_of(name="stopped", **common)
-    ledger = in_memory(config)
-    with pytest.MonkeyPatch.context() as patch:
-        die_at_write(ledger.storage, write, patch)
-        with pytest.raises(Killed):
-            proposed_by(propose_from(config, ledger), finish, 20)
-
-    proposals = propose_from(config, ledger)
-    if proposals.half_asked and proposals.trained < 5:
-        proposals.propose()
-    for proposal in proposals.unfinished:
-        finish(proposals, proposal)
-    proposed_by(proposals, finish, 5 - proposals.trained)
-    rows = ledger.evaluations()
-    assert [row.architecture for row in rows if row.state == "complete"][:5] == expected
-    assert {row.state for row in rows} <= {"complete", "fail"}
-    assert all(costs(row.architecture).params <= 2000 for row in rows if row.state == "complete")
-    columns = ("number", "state", "architecture", "seed", "metrics", "curve", "violation", "error")
-    assert [
-        [getattr(row, c) for c in columns] for row in rows[: len(ledger_of_whole.evaluations())]
-    ] == [[getattr(row, c) for c in columns] for row in ledger_of_whole.evaluations()]
 
 
 def run_window(
@@ -529,6 +386,12 @@ def test_a_space_of_one_architecture_is_exhausted_after_it(
     assert proposed_by(proposals, finish, 1) == list(config.search_space().architectures())
     with pytest.raises(SpaceExhausted, match="'tiny' has one architecture only"):
         proposals.propose()
+
+    config = config_of(name="second", space=only, sampler=strategy(name), limits={"params": 100})
+    proposals = propose_from(config, in_memory(config))
+    with pytest.raises(NothingFits, match="the smallest params seen is"):
+        proposals.propose()
+    assert {trial.state for trial in proposals.study.trials} == {TrialState.FAIL}
 
 
 @pytest.mark.parametrize("name", ["pareto_local_search", "random"])

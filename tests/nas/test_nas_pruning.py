@@ -80,32 +80,6 @@ def test_a_stopped_trial_is_pruned_with_its_curve_and_without_a_value(
     assert again.propose().architecture not in {complete.architecture, stopped.architecture}
 
 
-def test_a_driver_that_dies_at_a_stopped_trials_end_has_stopped_it(
-    config_of: ConfigOf, in_memory: InMemory, propose_from: Begin, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where a storage has no transactions, as drivers had none up to version 0.1."""
-    config = config_of(**ASHA)
-    ledger = in_memory(config)
-    proposals = propose_from(config, ledger)
-    whole, half = proposals.propose(), proposals.propose()
-
-    def killed(*_: Any, **__: Any) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(ledger.storage, "set_trial_state_values", killed)
-        with pytest.raises(KeyboardInterrupt):
-            proposals.prune(whole, partial(1, 0.4), None, stopped_at_epoch=1)
-        patch.setattr(ledger.storage, "set_trial_user_attr", killed)
-        with pytest.raises(KeyboardInterrupt):
-            proposals.prune(half, partial(1, 0.4), None, stopped_at_epoch=1)
-    again = propose_from(config, ledger)
-    assert again.trained == 1
-    assert again.unfinished == [half]  # without its epoch it is not known to be whole
-    rows = ledger.evaluations()
-    assert [row.state for row in rows] == ["pruned", "running"]
-
-
 @pytest.mark.parametrize("objectives", [["val_accuracy"], ["val_accuracy", "params"]])
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_every_sampler_goes_on_after_stopped_trials(
@@ -207,7 +181,7 @@ def test_a_search_stops_what_lags_and_resumes_with_its_rungs(
     first = drive(config, ledger)
     again = [first.train(found) for _ in range(6)]
     second = drive(config, Ledger.open(config, run))
-    assert second.search.stopped_early == sum(e < 9 for e in epochs[:6])
+    assert second.search.status().stopped_early == sum(e < 9 for e in epochs[:6])
     again += [second.train(found) for _ in range(6)]
     assert again == expected
 
@@ -282,9 +256,15 @@ def test_the_scheduler_serves_any_tune_run() -> None:
     ("changes", "said"),
     [
         ({"proxy": {"epochs": 1}}, "a rung before the proxy's last epoch"),
-        ({"scheduler": {"name": "asha", "type": "stopping", "min_epochs": 9}}, "got first rung 9, proxy.epochs=9"),
         (
-            {"proxy": {"evaluate_every_epochs": 2}, "scheduler": {"name": "asha", "type": "stopping", "min_epochs": 1}},
+            {"scheduler": {"name": "asha", "type": "stopping", "min_epochs": 9}},
+            "got first rung 9, proxy.epochs=9",
+        ),
+        (
+            {
+                "proxy": {"evaluate_every_epochs": 2},
+                "scheduler": {"name": "asha", "type": "stopping", "min_epochs": 1},
+            },
             r"evaluates \(proxy.evaluate_every_epochs=2\), got rungs 1, 3",
         ),
         (
@@ -292,7 +272,10 @@ def test_the_scheduler_serves_any_tune_run() -> None:
             r"must have val_accuracy or .*, got \['params', 'macs'\]",
         ),
         ({"search": {"deterministic": True, "concurrency": 2}}, "set search.concurrency=1"),
-        ({"scheduler": {"name": "asha", "type": "stopping", "reduction_factor": 1}}, "scheduler.reduction_factor"),
+        (
+            {"scheduler": {"name": "asha", "type": "stopping", "reduction_factor": 1}},
+            "scheduler.reduction_factor",
+        ),
         ({"scheduler": {"name": "hyperband"}}, "scheduler.name"),
         ({"scheduler": {"name": "asha", "type": "halting"}}, "scheduler.type"),
     ],

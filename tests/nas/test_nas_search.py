@@ -11,11 +11,12 @@ import pytest
 from nas.config import SearchConfig
 from nas.constraints import NothingFits
 from nas.evaluate import EvaluationResult
+from nas.failures import TooManyFailures
 from nas.front import pareto_front
 from nas.latency_cache import LatencyCache
 from nas.ledger import Ledger
 from nas.run_folder import RunFolder
-from nas.search import Job, Search, TooManyFailures
+from nas.search import Job, Search
 from search_space.architecture import Architecture, Task
 from search_space.cost import Costs, network_costs
 from search_space.cost.latency import DeviceBusy, Latency
@@ -241,7 +242,7 @@ def test_failures_in_a_row_stop_the_search(
     assert [row.error is None for row in rows] == [n in (1, 5) for n in range(1, 10)]
     # continued, it may fail as often again
     again = begin(config, Ledger.open(config, run))
-    assert again.failed == 7
+    assert again.status().failed == 7
     assert again.next_job() is not None
 
 
@@ -264,7 +265,7 @@ def test_failing_repeats_stop_the_search_only_in_a_row(
     config = config_of(search=settings)
     search = begin(config, in_memory(config))
     drive(search, failing(every=2), at_once=1)
-    assert search.failed > 2
+    assert search.status().failed > 2
     config = config_of(name="second", search=settings)
     with pytest.raises(TooManyFailures):
         drive(begin(config, in_memory(config)), failing(every=1), at_once=1)
@@ -309,39 +310,6 @@ def test_what_was_running_is_run_first(
     assert not again.finished
     assert [again.next_job() for _ in range(4)] == [made[0], *made[2:]]
     assert again.next_job() is None
-
-
-def test_a_proposal_that_was_being_asked_comes_before_any_new_result(
-    config_of: ConfigOf, in_memory: InMemory, begin: Callable[..., Search], outcome: Outcome
-) -> None:
-    """Else half of its values would come from one history, and half from another."""
-    sampler = {"name": "pareto_local_search", "options": {"initial_trials": 2}}
-    for chosen in range(1, 9):
-        config = config_of(sampler=sampler, search={"n_trials": 20, "finalist_seeds": 1})
-        ledger = in_memory(config)
-        drive(begin(config, ledger), outcome, at_once=1, stop_after=5)
-        search = begin(config, ledger)
-        running = search.next_job()
-        reference = search.next_job()
-        assert running is not None
-        assert reference is not None
-        assert reference.proposal is not None
-        params = config.search_space().params_of(reference.architecture)
-
-        other = in_memory(config)
-        drive(begin(config, other), outcome, at_once=1, stop_after=5)
-        assert begin(config, other).next_job() == running
-        trial_id = other.storage.create_new_trial(other.storage.get_study_id_from_name(config.name))
-        study = ledger.study("search")
-        distributions = study.trials[reference.proposal.number].distributions
-        for name in list(params)[:chosen]:
-            internal = distributions[name].to_internal_repr(params[name])
-            other.storage.set_trial_param(trial_id, name, internal, distributions[name])
-        resumed = begin(config, other)
-        first = resumed.next_job()
-        assert first == running
-        resumed.completed(running, outcome(running))
-        assert resumed.next_job() == reference
 
 
 def test_a_small_space_ends_the_search_early(
@@ -557,7 +525,8 @@ def test_a_device_that_is_always_busy_stops_the_search(
     with pytest.raises(TooManyFailures, match="12 measurements in a row failed") as caught:
         drive(search, outcome, meter=meter)
     assert "DeviceBusy: latency could not be measured" in str(caught.value)
-    assert search.failed == 12  # three batches of four: the first number past max_failures, 10
+    # three batches of four: the first number past max_failures, 10
+    assert search.status().failed == 12
 
 
 def test_measurements_that_succeed_do_not_hide_trainings_that_fail(

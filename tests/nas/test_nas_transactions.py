@@ -11,17 +11,21 @@ import pytest
 from optuna.trial import TrialState
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
+from sqlalchemy.exc import OperationalError
 
 from nas.config import SearchConfig
 from nas.ledger import Ledger
 from nas.proposals import Proposals
 from nas.run_folder import RunError, RunFolder
 from search_space.architecture import Architecture
+from search_space.cost import Costs
 
 ConfigOf = Callable[..., SearchConfig]
 Start = Callable[[SearchConfig], tuple[RunFolder, Ledger]]
+InMemory = Callable[[SearchConfig], Ledger]
 Begin = Callable[..., Proposals]
 Finish = Callable[..., None]
+AtEachWrite = Callable[[Callable[[], None]], AbstractContextManager[None]]
 
 
 STATES = """
@@ -36,7 +40,7 @@ from trials
 
 
 @pytest.fixture
-def at_each_write() -> Callable[[Callable[[], None]], AbstractContextManager[None]]:
+def at_each_write() -> AtEachWrite:
     """Within it, a function is called after every statement that changes a database."""
 
     class Watched(AbstractContextManager[None]):
@@ -83,7 +87,7 @@ def test_a_driver_killed_at_any_statement_leaves_whole_rows(
     start: Start,
     propose_from: Begin,
     finish: Finish,
-    at_each_write: Callable[[Callable[[], None]], AbstractContextManager[None]],
+    at_each_write: AtEachWrite,
 ) -> None:
     """What another connection sees at that moment is what a killed driver leaves."""
     config = config_of(sampler={"name": "random"})
@@ -151,3 +155,123 @@ def test_a_ledger_that_cannot_be_written_is_named(
     again = propose_from(config, Ledger.open(config, run))
     assert again.unfinished[0] == first
     assert isinstance(again.propose().architecture, Architecture)
+
+
+class Killed(BaseException):
+    """The driver's end, in the middle of something."""
+
+
+@pytest.mark.parametrize(
+    "sampler",
+    [
+        {"name": "pareto_local_search", "options": {"initial_trials": 3}},
+        {"name": "nsga2", "options": {"population_size": 3}},
+    ],
+    ids=["pareto_local_search", "nsga2"],
+)
+@pytest.mark.parametrize("statement", range(1, 150, 15))
+def test_whichever_statement_is_the_last_one_the_search_goes_on_as_if_it_were_not(
+    config_of: ConfigOf,
+    start: Start,
+    in_memory: InMemory,
+    propose_from: Begin,
+    finish: Finish,
+    costs: Callable[[Architecture], Costs],
+    at_each_write: AtEachWrite,
+    sampler: dict[str, Any],
+    statement: int,
+) -> None:
+    """With a foreign sampler also: what was being turned away is not trained."""
+
+    def train(proposals: Proposals, count: int) -> list[Architecture]:
+        found = []
+        for _ in range(count):
+            proposal = proposals.propose()
+            finish(proposals, proposal)
+            found.append(proposal.architecture)
+        return found
+
+    common: dict[str, Any] = {"sampler": sampler, "limits": {"params": 2000}, "seed": 6}
+    whole = config_of(name="whole", **common)
+    ledger_of_whole = in_memory(whole)
+    expected = train(propose_from(whole, ledger_of_whole), 5)
+
+    config = config_of(name="stopped", **common)
+    run, ledger = start(config)
+    proposals = propose_from(config, ledger)
+    left = iter(range(statement))
+
+    def die() -> None:
+        if next(left, None) is None:
+            raise Killed
+
+    with pytest.raises(Killed), at_each_write(die):
+        train(proposals, 20)
+
+    ledger = Ledger.open(config, run)
+    proposals = propose_from(config, ledger)
+    for proposal in proposals.unfinished:
+        finish(proposals, proposal)
+    train(proposals, 5 - proposals.trained)
+    rows = ledger.evaluations()
+    assert [row.number for row in rows] == list(range(len(rows)))
+    assert [row.architecture for row in rows if row.state == "complete"][:5] == expected
+    assert {row.state for row in rows} <= {"complete", "fail"}
+    assert all(costs(row.architecture).params <= 2000 for row in rows if row.state == "complete")
+    columns = ("number", "state", "architecture", "seed", "metrics", "curve", "violation", "error")
+    assert [
+        [getattr(row, c) for c in columns] for row in rows[: len(ledger_of_whole.evaluations())]
+    ] == [[getattr(row, c) for c in columns] for row in ledger_of_whole.evaluations()]
+
+
+@pytest.mark.parametrize("sampler", ["random", "nsga2"])
+@pytest.mark.parametrize("step", ["before_trial", "sample_relative", "costs"])
+def test_a_proposal_that_raises_has_failed(
+    config_of: ConfigOf,
+    start: Start,
+    propose_from: Begin,
+    monkeypatch: pytest.MonkeyPatch,
+    sampler: str,
+    step: str,
+) -> None:
+    """Wherever it does: no trial runs that has no architecture."""
+    config = config_of(sampler={"name": sampler})
+    run, ledger = start(config)
+    proposals = propose_from(config, ledger)
+    proposals.propose()
+
+    def wrong(*_: Any) -> None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        where: Any = proposals if step == "costs" else type(proposals.study.sampler)
+        patch.setattr(where, step, wrong)
+        with pytest.raises(ZeroDivisionError):
+            proposals.propose()
+    trials = Ledger.open(config, run).study("search").trials
+    assert [trial.state for trial in trials] == [TrialState.RUNNING, TrialState.FAIL]
+    again = propose_from(config, Ledger.open(config, run))
+    assert again.propose().number == 2
+
+
+def test_a_storage_that_is_lost_while_asking_is_named_and_has_no_such_trial(
+    config_of: ConfigOf, start: Start, propose_from: Begin
+) -> None:
+    config = config_of()
+    run, ledger = start(config)
+    proposals = propose_from(config, ledger)
+    first = proposals.propose()
+
+    def lost(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith("INSERT INTO trial_params"):
+            raise OperationalError(statement, {}, Exception("the server has gone away"))
+
+    event.listen(Engine, "before_cursor_execute", lost)
+    try:
+        with pytest.raises(RunError, match=r"cannot go on with .*the server has gone away"):
+            proposals.propose()
+    finally:
+        event.remove(Engine, "before_cursor_execute", lost)
+    again = propose_from(config, Ledger.open(config, run))
+    assert again.unfinished == [first]
+    assert again.propose().number == 1

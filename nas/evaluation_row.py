@@ -1,0 +1,107 @@
+"""One row of the ledger, and how an Optuna trial holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from optuna.trial import FrozenTrial, TrialState
+
+from nas.samplers.results import PAUSED_AT
+from search_space.architecture import Architecture
+
+Kind = Literal["search", "repeats", "baselines", "retrain"]
+"""Which of a run's studies a row is in: see :mod:`nas.ledger`."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One row of the ledger: an architecture trained once, or tried.
+
+    ``metrics`` holds val_accuracy, params, macs, activations, and latency_ms and test_accuracy
+    where they were measured. It is empty for a trial that did not finish; a pruned trial, stopped
+    after ``stopped_at_epoch`` epochs, has a curve, which is no result, and so has a paused one,
+    which waits at a rung or goes on from there.
+    """
+
+    kind: Kind
+    number: int
+    state: str  # complete, pruned, fail, running, paused
+    architecture: Architecture
+    seed: int  # of the training
+    recipe_id: str  # how it was trained
+    metrics: Mapping[str, float]
+    curve: Sequence[Mapping[str, Any]]
+    gpu_seconds: float  # wall time on the trial's device, whichever it is
+    error: str | None  # the traceback of a trial that raised
+    violation: Mapping[str, float]  # the limits that a rejected proposal exceeded
+    started: datetime | None
+    finished: datetime | None
+    stopped_at_epoch: int | None = None  # of a pruned trial
+
+    @property
+    def arch_id(self) -> str:
+        """The architecture's."""
+        return self.architecture.arch_id
+
+    @property
+    def epochs(self) -> int:
+        """How many were trained."""
+        return int(self.curve[-1]["epoch"]) if self.curve else 0
+
+
+def row_attributes(architecture: Architecture, *, seed: int, recipe_id: str) -> dict[str, Any]:
+    """What a row says of its proposal, as Optuna user attributes."""
+    return {
+        "arch_id": architecture.arch_id,
+        "description": str(architecture),
+        "seed": seed,
+        "recipe_id": recipe_id,
+        "architecture": architecture.canonical_json(),
+    }
+
+
+def result_attributes(
+    metrics: Mapping[str, float],
+    curve: Sequence[Mapping[str, Any]],
+    gpu_seconds: float,
+    error: str | None,
+) -> dict[str, Any]:
+    """What a row says of its result, as Optuna user attributes."""
+    attributes: dict[str, Any] = {"gpu_seconds": gpu_seconds, "curve": list(curve)}
+    attributes |= {"metrics": dict(metrics)} if metrics else {}
+    return attributes | ({"error": error} if error else {})
+
+
+def curve_points(curve: Sequence[Mapping[str, Any]]) -> dict[int, float]:
+    """Validation accuracy by epoch, as Optuna's intermediate values."""
+    return {
+        int(point["epoch"]): float(point["val_accuracy"])
+        for point in curve
+        if point["val_accuracy"] is not None
+    }
+
+
+def evaluation_of(kind: Kind, trial: FrozenTrial) -> Evaluation:
+    """The row that an Optuna trial with an architecture is."""
+    attributes = trial.user_attrs
+    complete = trial.state == TrialState.COMPLETE
+    is_paused = trial.state == TrialState.RUNNING and PAUSED_AT in attributes
+    return Evaluation(
+        kind=kind,
+        number=trial.number,
+        state="paused" if is_paused else trial.state.name.lower(),
+        architecture=Architecture.from_json(attributes["architecture"]),
+        seed=attributes.get("seed", 0),
+        recipe_id=attributes.get("recipe_id", ""),
+        metrics=attributes.get("metrics", {}) if complete else {},
+        curve=attributes.get("curve", []),
+        gpu_seconds=attributes.get("gpu_seconds", 0.0),
+        error=attributes.get("error"),
+        violation=attributes.get("violation", {}),
+        stopped_at_epoch=attributes.get("stopped_at_epoch"),
+        started=trial.datetime_start,
+        finished=trial.datetime_complete,
+    )

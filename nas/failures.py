@@ -1,0 +1,46 @@
+"""Failures one after another, which end a search."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Kind = Literal["trials", "measurements"]
+
+
+class TooManyFailures(RuntimeError):
+    """Trials kept raising; the message ends with the last traceback."""
+
+
+class Failures:
+    """Counts, of trials and of measurements, how many have failed in a row.
+
+    Args:
+        most: how many end the search.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._in_a_row: dict[Kind, int] = {"trials": 0, "measurements": 0}
+        self._last_error = ""
+
+    def note(self, kind: Kind, error: str) -> None:
+        """One failed, with this traceback."""
+        self._in_a_row[kind] += 1
+        self._last_error = error
+
+    def note_success(self, kind: Kind) -> None:
+        """One did not fail: the next failure is the first in a row."""
+        self._in_a_row[kind] = 0
+
+    def check(self) -> None:
+        """See that the search may go on.
+
+        Raises:
+            TooManyFailures: ``most`` of a kind in a row failed.
+        """
+        for kind, count in self._in_a_row.items():
+            if count >= self._most:
+                raise TooManyFailures(
+                    f"{count} {kind} in a row failed (search.max_failures); "
+                    f"the last one with:\n{self._last_error}"
+                )

@@ -1,0 +1,68 @@
+"""States of paused trainings on their way between workers and the driver.
+
+Neither through Tune's results and configurations, which it keeps for as long as it runs, nor
+through files, since nodes need none in common and the driver alone writes the run's folder.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import ray
+
+
+class Mailbox(Protocol):
+    """One state a trial."""
+
+    def put(self, number: int, content: bytes) -> None:
+        """Lay a trial's state there, in place of an earlier one."""
+
+    def get(self, number: int) -> bytes | None:
+        """A trial's state; it stays. None if there is none."""
+
+    def discard(self, number: int) -> None:
+        """Let go of a trial's state, if there is one."""
+
+
+class LocalMailbox:
+    """A mailbox in the memory of a process."""
+
+    def __init__(self) -> None:
+        self._contents: dict[int, bytes] = {}
+
+    def put(self, number: int, content: bytes) -> None:
+        """See :class:`Mailbox`."""
+        self._contents[number] = content
+
+    def get(self, number: int) -> bytes | None:
+        """See :class:`Mailbox`."""
+        return self._contents.get(number)
+
+    def discard(self, number: int) -> None:
+        """See :class:`Mailbox`."""
+        self._contents.pop(number, None)
+
+
+class ClusterMailbox:
+    """A mailbox that every process of a Ray cluster reaches: this object can be sent to them.
+
+    It is an actor that takes no processor, lives as long as this object and its copies, and begins
+    anew, empty, where its node is lost.
+    """
+
+    def __init__(self) -> None:
+        actor = ray.remote(LocalMailbox)
+        self._actor: Any = actor.options(num_cpus=0, max_restarts=-1, max_task_retries=-1).remote()
+
+    def put(self, number: int, content: bytes) -> None:
+        """See :class:`Mailbox`."""
+        ray.get(self._actor.put.remote(number, content))
+
+    def get(self, number: int) -> bytes | None:
+        """See :class:`Mailbox`."""
+        found: bytes | None = ray.get(self._actor.get.remote(number))
+        return found
+
+    def discard(self, number: int) -> None:
+        """See :class:`Mailbox`."""
+        ray.get(self._actor.discard.remote(number))

@@ -1,0 +1,65 @@
+"""Trainings of a search's finalists with further seeds, round by round, in the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from nas.config import SearchConfig
+from nas.evaluate import EvaluationResult
+from nas.ledger import Ledger
+from nas.repeats import unfinished_round
+from search_space.architecture import Architecture
+
+
+class RepeatRounds:
+    """Hands out the repeats of one round, and the next round's when all of these have ended.
+
+    For when the search's own trials have ended.
+
+    Args:
+        config: the search's.
+        ledger: the run's.
+    """
+
+    def __init__(self, config: SearchConfig, ledger: Ledger) -> None:
+        self._config = config
+        self._ledger = ledger
+        self._done = ledger.evaluations("repeats")
+        self._round: list[tuple[Architecture, int]] = []
+        self.running = 0
+
+    def left(self) -> list[tuple[Architecture, int]]:
+        """Architectures and seeds that are still to be begun: of this round, or of the next."""
+        if not self._round and not self.running:
+            trained = self._ledger.evaluations("search")
+            self._round = unfinished_round(self._config, trained, self._done)
+        return self._round
+
+    def begin(self) -> tuple[Architecture, int] | None:
+        """The next one, which then runs; None while there is none."""
+        if not self.left():
+            return None
+        self.running += 1
+        return self._round.pop(0)
+
+    def end(
+        self,
+        architecture: Architecture,
+        seed: int,
+        metrics: Mapping[str, float],
+        result: EvaluationResult,
+        error: str | None = None,
+    ) -> None:
+        """Record what one that ran came to."""
+        self.running -= 1
+        row = self._ledger.add(
+            "repeats",
+            architecture,
+            seed=seed,
+            metrics=metrics,
+            curve=result.curve,
+            gpu_seconds=result.gpu_seconds,
+            recipe_id=self._config.proxy_id,
+            error=error,
+        )
+        self._done.append(row)
