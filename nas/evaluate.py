@@ -110,19 +110,26 @@ def evaluate(
     training = Training(model, splits, recipe, seed=seed, device=device)
     if state is not None:
         training.load_state_dict(dict(state))
-    while not training.done:
-        point = training.run_epoch()
-        if point.validation is None or training.done:
-            continue
-        accuracy = chosen(point.validation, metric)
-        progress = Progress(training.epoch, recipe.epochs, accuracy, *_so_far(training, metric))
-        if training.epoch == pause_at:
-            yield Paused(progress, training.state_dict())
-            return
-        yield progress
+    while training.epoch != pause_at:  # which a state may be at already
+        training.run_epoch()
+        if training.done:
+            break
+        if training.curve[-1].validation is not None and training.epoch != pause_at:
+            yield _progress(training, metric)
+    if not training.done:
+        yield Paused(_progress(training, metric), training.state_dict())
+        return
     last = training.curve[-1].validation
     assert last is not None  # the last epoch is always evaluated
     yield EvaluationResult({"val_accuracy": chosen(last, metric)}, *_so_far(training, metric))
+
+
+def _progress(training: Training, metric: Metric) -> Progress:
+    """How far a training is that was evaluated just now."""
+    validation = training.curve[-1].validation
+    assert validation is not None
+    accuracy = chosen(validation, metric)
+    return Progress(training.epoch, training.recipe.epochs, accuracy, *_so_far(training, metric))
 
 
 def _so_far(training: Training, metric: Metric) -> tuple[list[dict[str, Any]], float]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
-Kind = Literal["trials", "measurements"]
+FailureKind = Literal["trials", "resumed trials", "measurements"]
 
 
 class TooManyFailures(RuntimeError):
@@ -12,7 +12,7 @@ class TooManyFailures(RuntimeError):
 
 
 class Failures:
-    """Counts, of trials and of measurements, how many have failed in a row.
+    """Counts, of each kind, how many have failed in a row.
 
     Args:
         most: how many end the search.
@@ -20,15 +20,15 @@ class Failures:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._in_a_row: dict[Kind, int] = {"trials": 0, "measurements": 0}
+        self._in_a_row: dict[FailureKind, int] = dict.fromkeys(get_args(FailureKind), 0)
         self._last_error = ""
 
-    def note(self, kind: Kind, error: str) -> None:
+    def note(self, kind: FailureKind, error: str) -> None:
         """One failed, with this traceback."""
         self._in_a_row[kind] += 1
         self._last_error = error
 
-    def note_success(self, kind: Kind) -> None:
+    def note_success(self, kind: FailureKind) -> None:
         """One did not fail: the next failure is the first in a row."""
         self._in_a_row[kind] = 0
 

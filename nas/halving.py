@@ -35,7 +35,7 @@ class SuccessiveHalving:
     """
 
     def __init__(self, rungs: Sequence[int], reduction_factor: float) -> None:
-        self.rungs = Rungs(rungs, reduction_factor)
+        self.rungs: Rungs[Hashable] = Rungs(rungs, reduction_factor)
 
     def report(self, trial_key: Hashable, epoch: int, losses: Sequence[float]) -> Decision:
         """Note where a trial is, and decide; it goes on wherever there is no rung.

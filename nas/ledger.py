@@ -33,6 +33,7 @@ from nas.evaluation_row import (
     row_attributes,
 )
 from nas.run_folder import RunError, RunFolder
+from nas.sole_writer import SoleWriterStorage
 from search_space.architecture import Architecture
 
 SUFFIXES: dict[Kind, str] = {
@@ -58,10 +59,10 @@ class Ledger:
 
     def __init__(self, storage: BaseStorage, name: str, place: str) -> None:
         self._database = storage if isinstance(storage, RDBStorage) else None
-        self.storage = optuna.storages.get_storage(storage)
+        self.storage = SoleWriterStorage(storage) if isinstance(storage, RDBStorage) else storage
         self.name = name
         self.place = place
-        self._finished: dict[tuple[Kind, int], Evaluation] = {}  # rows that change no more
+        self._rows: dict[tuple[Kind, int], tuple[FrozenTrial, Evaluation]] = {}
 
     @classmethod
     def create(cls, config: SearchConfig, run: RunFolder) -> Ledger:
@@ -197,11 +198,26 @@ class Ledger:
         except (*STORAGE_ERRORS, ValidationError) as error:
             raise unreadable(self.place, error) from error
 
+    def rest(self, number: int) -> None:
+        """Nothing is written to an unfinished trial of the search from now on."""
+        if isinstance(self.storage, SoleWriterStorage):
+            self.storage.rest(*self._ids_of(number))
+
+    def wake(self, number: int) -> None:
+        """A trial of the search that rests will be written to."""
+        if isinstance(self.storage, SoleWriterStorage):
+            self.storage.wake(*self._ids_of(number))
+
+    def _ids_of(self, number: int) -> tuple[int, int]:
+        study_id = self.storage.get_study_id_from_name(self.name)
+        return study_id, self.storage.get_trial_id_from_study_id_trial_number(study_id, number)
+
     def _row(self, kind: Kind, trial: FrozenTrial) -> Evaluation:
         """A trial as a row; ledgers are read again and again while a search runs."""
-        row = self._finished.get((kind, trial.number)) or evaluation_of(kind, trial)
-        if trial.state.is_finished():
-            self._finished[kind, trial.number] = row
+        of, row = self._rows.get((kind, trial.number), (None, None))
+        if of is not trial or row is None:  # another object where it was read anew
+            row = evaluation_of(kind, trial)
+            self._rows[kind, trial.number] = (trial, row)
         return row
 
     def add(

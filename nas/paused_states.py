@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 
@@ -48,7 +49,16 @@ class PausedStates:
         return self.file_of(number).is_file()
 
     def discard(self, number: int) -> None:
-        """Let go of a trial's state, if there is one; and of the folder, if it was the last."""
+        """Let go of a trial's state, if there is one."""
         self.file_of(number).unlink(missing_ok=True)
-        if self.folder.is_dir() and not any(self.folder.iterdir()):
+
+    def keep_only(self, numbers: Collection[int]) -> None:
+        """Let go of all other trials' states, and of what a killed process left half written."""
+        if not self.folder.is_dir():
+            return
+        kept = {self.file_of(number) for number in numbers}
+        for file in self.folder.iterdir():
+            if file not in kept:
+                file.unlink()
+        if not numbers:
             self.folder.rmdir()

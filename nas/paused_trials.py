@@ -59,6 +59,7 @@ class PausedTrials:
         for row in rows:
             if row.state in ("complete", "pruned", "paused"):
                 self._take_up(row)
+        states.keep_only({proposal.number for proposal in proposals.paused})
 
     @property
     def share_done(self) -> float:
@@ -69,6 +70,11 @@ class PausedTrials:
     def first_leg(self, proposal: Proposal) -> Leg:
         """How a proposal's training begins."""
         return Leg(proposal, self._config.rungs[0], resumes=False)
+
+    @property
+    def may_go_on(self) -> bool:
+        """Whether :meth:`next_leg` has one, without a further proposal's pause."""
+        return self._promotion.next() is not None
 
     def next_leg(self, *, nothing_else: bool) -> Leg | None:
         """The leg of the trial that goes on; None if none does yet.
@@ -81,7 +87,6 @@ class PausedTrials:
         number = self._promotion.next(nothing_else=nothing_else)
         if number is None:
             return None
-        assert isinstance(number, int)
         self._promotion.go_on(number)
         later = [rung for rung in self._config.rungs if rung > self._epochs[number]]
         resumes = self.states.holds(number)
@@ -105,8 +110,8 @@ class PausedTrials:
     ) -> None:
         """Record that a trial has reached a rung, with its curve until there.
 
-        The ledger is first: a driver that dies in between has an older state of the trial or none,
-        from which it goes on to the next rung all the same.
+        Where the state is lost, or the driver dies before it is written, there is an older one of
+        the trial or none, from which it goes on to the next rung all the same.
 
         Args:
             proposal, result, latency, epoch: see :meth:`nas.proposals.Proposals.pause`.
@@ -120,7 +125,6 @@ class PausedTrials:
         self._note(proposal.number, proposal.architecture, {epoch: accuracy})
         self._epochs[proposal.number] = epoch
         if state is None:
-            self.states.discard(proposal.number)
             return
         try:
             self.states.save(proposal.number, state)
@@ -151,6 +155,7 @@ class PausedTrials:
     def withdraw(self, proposal: Proposal) -> None:
         """A trial failed: the next best one may go on in its place."""
         self._promotion.withdraw(proposal.number)
+        self._epochs.pop(proposal.number, None)
         self.states.discard(proposal.number)
 
     def end_all(self) -> None:
@@ -158,7 +163,7 @@ class PausedTrials:
         for proposal in self._proposals.paused:
             self._proposals.stop_paused(proposal, at_epoch=self._epochs[proposal.number])
             self._promotion.end(proposal.number)
-            self.states.discard(proposal.number)
+        self.states.keep_only(())
 
     def _take_up(self, row: Evaluation) -> None:
         points = curve_points(row.curve)

@@ -13,7 +13,7 @@ known beforehand (:func:`expected_epochs`).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 
 from nas.ranking import best_first
 from nas.rungs import Rungs
@@ -31,26 +31,26 @@ class Promotion:
     """
 
     def __init__(self, rungs: Sequence[int], reduction_factor: float) -> None:
-        self.rungs = Rungs(rungs, reduction_factor)
-        self._gone_on: dict[int, set[Hashable]] = {epoch: set() for epoch in rungs}
-        self._ended: set[Hashable] = set()
+        self.rungs: Rungs[int] = Rungs(rungs, reduction_factor)
+        self._gone_on: dict[int, set[int]] = {epoch: set() for epoch in rungs}
+        self._ended: set[int] = set()
 
-    def pause(self, trial_key: Hashable, epoch: int, losses: Sequence[float]) -> None:
+    def pause(self, number: int, epoch: int, losses: Sequence[float]) -> None:
         """A trial has reached a rung, and waits there.
 
         Args:
-            trial_key: names the trial.
+            number: of the trial; of equally good ones the smaller goes first.
             epoch: the rung.
             losses: one an objective, smaller is better; see :meth:`nas.rungs.Rungs.note`.
 
         Raises:
             ValueError: a loss is not finite, or there are more or fewer than before.
         """
-        self.rungs.note(trial_key, epoch, losses)
+        self.rungs.note(number, epoch, losses)
         for before in self.rungs.epochs[: self.rungs.epochs.index(epoch)]:
-            self._gone_on[before].add(trial_key)
+            self._gone_on[before].add(number)
 
-    def next(self, *, nothing_else: bool = False) -> Hashable | None:
+    def next(self, *, nothing_else: bool = False) -> int | None:
         """The trial that should go on, from the highest rung that has one; None if none yet.
 
         Of ``n`` trials that reached a rung, ``n // reduction_factor`` go on: whenever that is more
@@ -68,23 +68,23 @@ class Promotion:
                 return trial
         return None
 
-    def go_on(self, trial_key: Hashable) -> None:
+    def go_on(self, number: int) -> None:
         """A trial that waits goes on, or is trained to its end already."""
         for epoch in self.rungs.epochs:
-            if trial_key in self.rungs.trials(epoch):
-                self._gone_on[epoch].add(trial_key)
+            if self.rungs.reached(number, epoch):
+                self._gone_on[epoch].add(number)
 
-    def end(self, trial_key: Hashable) -> None:
+    def end(self, number: int) -> None:
         """A trial that waits never goes on; others are still compared with it."""
-        self._ended.add(trial_key)
+        self._ended.add(number)
 
-    def withdraw(self, trial_key: Hashable) -> None:
+    def withdraw(self, number: int) -> None:
         """A trial failed: it counts no more, as if it had not been there."""
-        self.rungs.forget(trial_key)
+        self.rungs.forget(number)
         for gone_on in self._gone_on.values():
-            gone_on.discard(trial_key)
+            gone_on.discard(number)
 
-    def _best_waiting(self, epoch: int, rounded: Callable[[float], int]) -> Hashable | None:
+    def _best_waiting(self, epoch: int, rounded: Callable[[float], int]) -> int | None:
         """The best that waits at a rung, if fewer than its share have gone on from there."""
         trials, gone_on = self.rungs.trials(epoch), self._gone_on[epoch]
         if rounded(len(trials) / self.rungs.reduction_factor) <= len(gone_on):
@@ -92,8 +92,9 @@ class Promotion:
         left = gone_on | self._ended
         if left.issuperset(trials):
             return None
-        order = (trials[place] for place in best_first(self.rungs.losses(epoch)))
-        return next(trial for trial in order if trial not in left)
+        by_number = sorted(range(len(trials)), key=trials.__getitem__)
+        order = best_first(self.rungs.losses(epoch)[by_number])
+        return next(n for n in (trials[by_number[place]] for place in order) if n not in left)
 
 
 def expected_epochs(trials: int, epochs: int, rungs: Sequence[int], reduction_factor: float) -> int:

@@ -190,15 +190,18 @@ class Proposals:
         """Record that a proposal's training waits after ``epoch`` epochs, with its curve so far."""
         with self._ledger.one_transaction():
             self._record_training(proposal, result, latency, {PAUSED_AT: epoch})
+            self._ledger.rest(proposal.number)
         self._paused[proposal.number] = self._unfinished.pop(proposal.number)
 
     def take_up(self, number: int) -> Proposal:
         """The proposal under this number goes on."""
+        self._ledger.wake(number)
         self._unfinished[number] = self._paused.pop(number)
         return self._unfinished[number]
 
     def stop_paused(self, proposal: Proposal, *, at_epoch: int) -> None:
         """Record that a proposal that waits never goes on, as :meth:`prune` does."""
+        self._ledger.wake(proposal.number)
         with self._ledger.one_transaction():
             self._set_attributes(proposal.number, {"stopped_at_epoch": at_epoch})
             self._end_as_pruned(proposal.number)
@@ -310,9 +313,11 @@ class Proposals:
             if text is None:  # asking for it failed
                 continue
             proposal = Proposal(trial.number, Architecture.from_json(text))
-            if trial.state == TrialState.RUNNING:
-                left = self._paused if PAUSED_AT in trial.user_attrs else self._unfinished
-                left[trial.number] = proposal
+            if trial.state == TrialState.RUNNING and PAUSED_AT in trial.user_attrs:
+                self._paused[trial.number] = proposal
+                self._ledger.rest(trial.number)
+            elif trial.state == TrialState.RUNNING:
+                self._unfinished[trial.number] = proposal
             if not trial.user_attrs.get("violation"):
                 self._known[proposal.architecture] = trial.number
             self.trained += trial.state in (TrialState.COMPLETE, TrialState.PRUNED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Sequence
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -27,7 +28,10 @@ def rungs_below(epochs: int, *, min_epochs: int, reduction_factor: int) -> tuple
     return tuple(rungs)
 
 
-class Rungs:
+Key = TypeVar("Key", bound=Hashable)
+
+
+class Rungs(Generic[Key]):
     """The losses of every trial at every rung that it reached, in the order of their reports.
 
     Args:
@@ -45,9 +49,9 @@ class Rungs:
             raise ValueError(f"reduction_factor must be above 1, got {reduction_factor}")
         self.epochs = tuple(epochs)
         self.reduction_factor = reduction_factor
-        self._seen: dict[int, dict[Hashable, tuple[float, ...]]] = {epoch: {} for epoch in epochs}
+        self._seen: dict[int, dict[Key, tuple[float, ...]]] = {epoch: {} for epoch in epochs}
 
-    def note(self, trial_key: Hashable, epoch: int, losses: Sequence[float]) -> None:
+    def note(self, trial_key: Key, epoch: int, losses: Sequence[float]) -> None:
         """Keep a trial's losses at a rung; those that it reported there before are replaced.
 
         Args:
@@ -70,12 +74,16 @@ class Rungs:
         seen.pop(trial_key, None)
         seen[trial_key] = tuple(map(float, losses))
 
-    def forget(self, trial_key: Hashable) -> None:
+    def forget(self, trial_key: Key) -> None:
         """Leave a trial out, wherever it was seen."""
         for seen in self._seen.values():
             seen.pop(trial_key, None)
 
-    def trials(self, epoch: int) -> list[Hashable]:
+    def reached(self, trial_key: Key, epoch: int) -> bool:
+        """Whether a trial was seen at a rung."""
+        return trial_key in self._seen[epoch]
+
+    def trials(self, epoch: int) -> list[Key]:
         """Who was seen at a rung, in order."""
         return list(self._seen[epoch])
 

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 from nas.config import SearchConfig
 from nas.constraints import SpaceExhausted
 from nas.evaluate import EvaluationResult
-from nas.failures import Failures
+from nas.failures import FailureKind, Failures
 from nas.front import Candidate, candidates
 from nas.latency_cache import LatencyCache
 from nas.latency_gate import LatencyGate
@@ -105,8 +105,11 @@ class Search:
     @property
     def needs_metering(self) -> bool:
         """Whether the next jobs exist only once :meth:`meter_proposals` has run."""
-        lacking = self._missing > 0 or bool(self._gate.waiting)
-        return self._gate.measures and lacking and not self._ready
+        if not self._gate.measures or self._ready:
+            return False
+        if self.paused_trials is not None and self.paused_trials.may_go_on:
+            return False
+        return self._missing > 0 or bool(self._gate.waiting)
 
     def next_job(self) -> Job | None:
         """The next job to run; None while there is none (perhaps until a running one ends).
@@ -194,7 +197,7 @@ class Search:
     def failed_with(self, job: Job, error: str) -> None:
         """Record that a job raised, or its worker died; the search goes on."""
         self._running.discard(job)
-        self._failures.note("trials", error)
+        self._failures.note(_failures_of(job), error)
         if job.proposal is None:
             nothing = EvaluationResult({}, [], 0.0)
             self._repeats.end(job.architecture, job.seed, {}, nothing, error)
@@ -232,13 +235,13 @@ class Search:
         return max(0, self.config.search.n_trials - self.proposals.trained - begun)
 
     def _new_job(self) -> Job | None:
-        if self._gate.waiting:
-            return None
         if self.paused_trials is not None:
             nothing_else = not self._missing and not self.proposals.unfinished
             leg = self.paused_trials.next_leg(nothing_else=nothing_else)
             if leg is not None:
                 return self._leg(leg)
+        if self._gate.waiting:
+            return None
         if self._missing:
             if self._gate.measures or not self.proposals.may_propose():
                 return None
@@ -263,7 +266,7 @@ class Search:
     def _end(self, job: Job) -> None:
         """A job did not fail."""
         self._running.discard(job)
-        self._failures.note_success("trials")
+        self._failures.note_success(_failures_of(job))
 
     def _job(self, proposal: Proposal) -> Job:
         if self.paused_trials is not None:
@@ -273,3 +276,8 @@ class Search:
     def _leg(self, leg: Leg) -> Job:
         architecture = leg.proposal.architecture
         return Job(architecture, self.config.seed, leg.proposal, leg.pause_at, leg.resumes)
+
+
+def _failures_of(job: Job) -> FailureKind:
+    """Trials that go on are counted apart: others begin, and pause, in between."""
+    return "resumed trials" if job.resumes else "trials"

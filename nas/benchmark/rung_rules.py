@@ -62,7 +62,6 @@ class Promoting:
         row = self._promotion.next(nothing_else=nothing_else)
         if row is None:
             return None
-        assert isinstance(row, int)
         self._promotion.go_on(row)
         return row
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -115,11 +116,13 @@ def begin_ledger(run: RunFolder, config: SearchConfig, warm_start: WarmStart) ->
 
 
 def trained_so_far(config: SearchConfig, ledger: Ledger) -> str:
-    """Such as ``5 of 12 trials are trained (3 stopped early)``."""
-    trained = [row for row in ledger.evaluations("search") if row.state in TRAINED]
-    stopped = sum(row.state == "pruned" for row in trained)
-    early = f" ({stopped} stopped early)" if stopped else ""
-    return f"{len(trained)} of {config.search.n_trials} trials are trained{early}"
+    """Such as ``5 of 12 trials are trained (3 stopped early, 2 more paused)``."""
+    states = Counter(row.state for row in ledger.evaluations("search"))
+    beside = [f"{states['pruned']} stopped early"] if states["pruned"] else []
+    beside += [f"{states['paused']} more paused"] if states["paused"] else []
+    listed = f" ({', '.join(beside)})" if beside else ""
+    trained = sum(states[state] for state in TRAINED)
+    return f"{trained} of {config.search.n_trials} trials are trained{listed}"
 
 
 def _search(

@@ -51,31 +51,36 @@ def run_search(
         KeyboardInterrupt: on Ctrl-C. All that was finished is in the ledger.
     """
     _quieten_tune()
-    while not search.finished:
-        if search.needs_metering:
-            search.meter_proposals(
-                lambda found: measure_on_cluster(found, search.task, search.config.latency)
-            )
-            on_change()
-            continue
-        _run_jobs(search, assignment, resources, concurrency, on_change, trainable)
+    mailbox = ClusterMailbox() if search.config.promotes else None
+    try:
+        while not search.finished:
+            if search.needs_metering:
+                search.meter_proposals(
+                    lambda found: measure_on_cluster(found, search.task, search.config.latency)
+                )
+                on_change()
+                continue
+            searcher = SearchJobs(search, on_change, mailbox)
+            _run_jobs(searcher, search, assignment, resources, concurrency, trainable)
+    finally:
+        if mailbox is not None:
+            mailbox.close()
 
 
 def _run_jobs(
+    searcher: SearchJobs,
     search: Search,
     assignment: Assignment,
     resources: ResourceSettings,
     concurrency: int,
-    on_change: Callable[[], None],
     trainable: type[TrainingTrainable],
 ) -> None:
     """One Tune run, until the search has no more jobs or needs its proposals measured."""
-    mailbox = ClusterMailbox() if search.config.promotes else None
-    searcher = SearchJobs(search, on_change, mailbox)
     scheduler = ToldScheduler(build_scheduler(search.config), searcher)
-    scheduler.replay(search.rung_records())
+    if not search.config.promotes:
+        scheduler.replay(search.rung_records())
     prepared = tune.with_resources(
-        tune.with_parameters(trainable, assignment=assignment, mailbox=mailbox),
+        tune.with_parameters(trainable, assignment=assignment, mailbox=searcher.mailbox),
         {"cpu": resources.cpus_per_trial, "gpu": resources.gpus_per_trial},
     )
     # Tune's own files (not the run's) live on the driver, and only as long as it does.

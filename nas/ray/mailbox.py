@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 
 class Mailbox(Protocol):
@@ -46,13 +47,17 @@ class LocalMailbox:
 class ClusterMailbox:
     """A mailbox that every process of a Ray cluster reaches: this object can be sent to them.
 
-    It is an actor that takes no processor, lives as long as this object and its copies, and begins
-    anew, empty, where its node is lost.
+    It is an actor on the driver's node that takes no processor.
     """
 
     def __init__(self) -> None:
-        actor = ray.remote(LocalMailbox)
-        self._actor: Any = actor.options(num_cpus=0, max_restarts=-1, max_task_retries=-1).remote()
+        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+        actor = ray.remote(LocalMailbox).options(num_cpus=0, scheduling_strategy=here)
+        self._actor: Any = actor.remote()
+
+    def close(self) -> None:
+        """End the actor: Tune keeps what it was given, so that it would stay."""
+        ray.kill(self._actor)
 
     def put(self, number: int, content: bytes) -> None:
         """See :class:`Mailbox`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,6 +11,8 @@ from ray.tune.search import Searcher
 from nas.evaluate import EvaluationResult
 from nas.ray.mailbox import Mailbox
 from nas.search import Job, Search
+
+log = logging.getLogger(__name__)
 
 KEPT_BEFORE_THE_END = ("curve", "gpu_seconds", "worker")
 """What a report of a trial that is stopped or pauses has of an evaluation's result."""
@@ -32,7 +35,7 @@ class SearchJobs(Searcher):
         super().__init__()
         self._search = search
         self._on_change = on_change
-        self._mailbox = mailbox
+        self.mailbox = mailbox
         self._jobs: dict[str, Job] = {}
         self.error: BaseException | None = None
         self.stopped: set[str] = set()  # ids of trials that the scheduler stopped
@@ -68,14 +71,14 @@ class SearchJobs(Searcher):
         }
 
     def _send_state(self, job: Job) -> None:
-        assert self._mailbox is not None
+        assert self.mailbox is not None
         assert job.proposal is not None
-        self._mailbox.put(job.proposal.number, self._search.state_of(job))
+        self.mailbox.put(job.proposal.number, self._search.state_of(job))
 
     def _received_state(self, job: Job) -> bytes | None:
-        assert self._mailbox is not None
+        assert self.mailbox is not None
         assert job.proposal is not None
-        return self._mailbox.get(job.proposal.number)
+        return self.mailbox.get(job.proposal.number)
 
     def may_be_stopped(self, trial_id: str) -> bool:
         """Whether a trial is one of the search's own, not a repeat of a finalist."""
@@ -96,12 +99,19 @@ class SearchJobs(Searcher):
     ) -> None:
         """Record a trial's result, what there is of it if it was stopped, or why it failed."""
         job = self._jobs.pop(trial_id)
+        if result is not None and result.get("began_anew") and job.proposal is not None:
+            log.warning(
+                "the state of trial %d cannot be taken up: %s; it is trained again from its first "
+                "epoch",
+                job.proposal.number,
+                result["began_anew"],
+            )
         try:
             self._record(job, trial_id, result, error=error)
         except Exception as failure:  # noqa: BLE001 (raised again by the caller, outside Tune)
             self.error = failure
-        if self._mailbox is not None and job.proposal is not None:
-            self._mailbox.discard(job.proposal.number)
+        if self.mailbox is not None and job.proposal is not None:
+            self.mailbox.discard(job.proposal.number)
 
     def _record(
         self, job: Job, trial_id: str, result: dict[str, Any] | None, *, error: bool

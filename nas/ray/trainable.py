@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import ray
@@ -64,8 +65,9 @@ class TrainingTrainable(tune.Trainable):
     What a training raises is reported, not raised: the actor stays usable for the next trial, and
     the driver records the traceback. A step's result has the fields of
     :class:`nas.evaluate.Progress`, with ``done`` at a pause, whose state then is in the mailbox;
-    or, with ``done``, either ``outcome`` or ``error``. A training that is stopped in between leaves
-    nothing behind: the next one begins with a new network.
+    or, with ``done``, either ``outcome`` or ``error``. ``began_anew`` says why a state could not be
+    taken up, or nothing. A training that is stopped in between leaves nothing behind: the next one
+    begins with a new network.
     """
 
     def setup(  # type: ignore[override]
@@ -83,13 +85,14 @@ class TrainingTrainable(tune.Trainable):
         torch.set_num_threads(assignment.threads)
         self._steps: Iterator[Progress | Paused | EvaluationResult] = iter(())
         self._number: int | None = None
+        self._began_anew = ""
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Start on another trial; the data stay in memory, the last network does not."""
         self._steps = iter(())
         torch.cuda.empty_cache()  # trials that share the GPU may want it
-        self._number = new_config["trial"]
+        self._number, self._began_anew = new_config["trial"], ""
         self._steps = self.evaluation(new_config)
         return True
 
@@ -102,15 +105,16 @@ class TrainingTrainable(tune.Trainable):
                 raise  # it may have broken the process: Tune starts the trial again in a new one
             return {"done": True, "error": traceback_of(error)}
         worker = f"node {ray.get_runtime_context().get_node_id()[:12]}"
+        shared = {"worker": worker, "began_anew": self._began_anew}
         if isinstance(found, Progress):
-            return {**found._asdict(), "worker": worker, "done": False}
+            return {**found._asdict(), **shared, "done": False}
         if isinstance(found, Paused):
             assert self.mailbox is not None
             assert self._number is not None
             self.mailbox.put(self._number, checkpoint_bytes(found.state))
-            return {**found.progress._asdict(), "worker": worker, "done": True}
+            return {**found.progress._asdict(), **shared, "done": True}
         # a list: Tune would flatten a dict
-        return {"done": True, "outcome": list(found._replace(worker=worker))}
+        return {"done": True, "outcome": list(found._replace(worker=worker)), **shared}
 
     def evaluation(
         self, config: Mapping[str, Any]
@@ -122,15 +126,27 @@ class TrainingTrainable(tune.Trainable):
                 proposal), ``pause_at`` (an epoch or None), ``resumes`` (from the state of the same
                 trial's earlier job).
         """
-        state = None
-        if config["resumes"]:
-            assert self.mailbox is not None
-            content = self.mailbox.get(config["trial"])
-            if content is None:
-                raise CheckpointError(
-                    f"the state of trial {config['trial']} was lost between driver and worker"
-                )
-            state = read_checkpoint(content, f"of trial {config['trial']}")
-        yield from self.assignment.evaluation(
-            config["architecture"], config["seed"], pause_at=config["pause_at"], state=state
+        begin = partial(
+            self.assignment.evaluation,
+            config["architecture"],
+            config["seed"],
+            pause_at=config["pause_at"],
         )
+        if not config["resumes"]:
+            yield from begin()
+            return
+        steps: Iterator[Progress | Paused | EvaluationResult]
+        try:
+            steps = begin(state=self._received_state(config["trial"]))
+            yield next(steps)
+        except CheckpointError as error:  # before anything was trained
+            self._began_anew = str(error)
+            steps = begin()
+        yield from steps
+
+    def _received_state(self, number: int) -> dict[str, Any]:
+        assert self.mailbox is not None
+        content = self.mailbox.get(number)
+        if content is None:
+            raise CheckpointError("it was lost between driver and worker")
+        return read_checkpoint(content, f"of trial {number}")

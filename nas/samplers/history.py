@@ -9,6 +9,8 @@ import optuna
 from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
+from nas.samplers.results import PAUSED_AT
+
 
 class HistoryStudy(optuna.Study):
     """A study whose trials from number ``results_before`` on look as if they were still running.
@@ -46,11 +48,13 @@ class HistoryStudy(optuna.Study):
 
     @staticmethod
     def _as_seen(trial: FrozenTrial, results_before: int) -> FrozenTrial:
-        if trial.number < results_before or not trial.state.is_finished():
+        is_paused = trial.state == TrialState.RUNNING and PAUSED_AT in trial.user_attrs
+        if trial.number < results_before or not (trial.state.is_finished() or is_paused):
             return trial
         seen = copy.copy(trial)
         seen.state = TrialState.RUNNING
         seen.values = None
         seen.datetime_complete = None
         seen.intermediate_values = {}
+        seen.user_attrs = {k: v for k, v in trial.user_attrs.items() if k != PAUSED_AT}
         return seen

@@ -11,7 +11,10 @@ import numpy as np
 from nas.samplers.choice_space import Candidate
 
 PAUSED_AT = "paused_at_epoch"
-"""User attribute of a running trial whose training waits at a rung, with its curve until there."""
+"""User attribute of a trial that paused at a rung: while it is unfinished, its curve ends there.
+
+It may be training again, and keeps the attribute when it ends.
+"""
 
 
 class Told(NamedTuple):

@@ -22,7 +22,8 @@ def cluster():
 def test_a_search_runs_on_every_node_and_the_driver_alone_writes(tmp_path, environment, cluster):
     search_file = write_search(
         tmp_path / "tiny.yaml",
-        proxy=RECIPE | {"epochs": 5},
+        proxy=RECIPE | {"epochs": 6},
+        scheduler={"name": "asha", "min_epochs": 3},  # the states of paused trials travel
         ray={"address": cluster.address},
         sampler={"name": "random"},
     )

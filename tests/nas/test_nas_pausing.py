@@ -6,9 +6,11 @@ import logging
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
+import ray
 import torch
 from optuna.trial import TrialState
 
@@ -16,6 +18,8 @@ from nas.commands.status import read_status
 from nas.config import SearchConfig
 from nas.driver import load_task, proxy_assignment
 from nas.evaluate import EvaluationResult, Paused, Progress
+from nas.failures import TooManyFailures
+from nas.latency_cache import LatencyCache
 from nas.ledger import Ledger
 from nas.paused_states import PausedStates
 from nas.progress import describe
@@ -28,6 +32,7 @@ from nas.samplers import SAMPLERS
 from nas.search import Job, Search
 from search_space.architecture import Architecture, Task
 from search_space.cost import Costs
+from search_space.cost.latency import Latency
 from search_space.space import SearchSpace
 from trainers import CheckpointError
 from trainers.checkpoint import checkpoint_bytes, read_checkpoint
@@ -420,26 +425,193 @@ def test_states_are_kept_whole_or_not_at_all(
     states.discard(3)
     states.discard(3)
     assert (states.holds(3), states.holds(12)) == (False, True)
-    states.discard(12)
-    assert not states.folder.exists()
     with pytest.raises(FileNotFoundError):
-        states.load(12)
+        states.load(3)
+    (states.folder / ".trial-4.pt.123").write_bytes(b"of a killed driver")
+    states.save(4, b"four")
+    states.keep_only([12])
+    assert [file.name for file in states.folder.iterdir()] == ["trial-12.pt"]
+    states.keep_only([])
+    states.keep_only([])
+    assert not states.folder.exists()
 
 
-def test_a_damaged_state_fails_its_trial_with_one_clear_error(
-    config_of: ConfigOf, small_space: SearchSpace
+@pytest.mark.parametrize("content", ["damaged", "of another run", "lost"])
+def test_a_state_that_cannot_be_taken_up_is_trained_anew_and_said(
+    config_of: ConfigOf, small_space: SearchSpace, monkeypatch: pytest.MonkeyPatch, content: str
 ) -> None:
     config = config_of(**PROMOTION)
-    mailbox = LocalMailbox()
-    mailbox.put(7, checkpoint_bytes({"weights": torch.ones(100)})[:-50])
-    worker = TrainingTrainable.__new__(TrainingTrainable)  # beside Tune
-    worker.assignment, worker.mailbox = proxy_assignment(config, load_task(config)), mailbox
+    assignment = proxy_assignment(config, load_task(config))
     text = list(small_space.architectures())[5].canonical_json()
+    mailbox = LocalMailbox()
+    if content != "lost":
+        *_, paused = assignment.evaluation(text, int(content != "damaged"), pause_at=1)
+        assert isinstance(paused, Paused)
+        whole = checkpoint_bytes(paused.state)
+        mailbox.put(7, whole[:-50] if content == "damaged" else whole)
+    node = SimpleNamespace(get_node_id=lambda: "seven")
+    monkeypatch.setattr(ray, "get_runtime_context", lambda: node)
+    worker = TrainingTrainable.__new__(TrainingTrainable)  # beside Tune
+    worker.assignment, worker.mailbox = assignment, mailbox
     job = {"architecture": text, "seed": 0, "trial": 7, "pause_at": 3, "resumes": True}
     worker.reset_config(job)
-    found = worker.step()
-    assert found["done"]
-    assert "checkpoint of trial 7 is truncated, damaged" in found["error"]
-    mailbox.discard(7)
-    worker.reset_config(job)
-    assert "the state of trial 7 was lost between driver and worker" in worker.step()["error"]
+    found = [worker.step() for _ in range(3)]
+    assert [each["epoch"] for each in found] == [1, 2, 3]
+    assert [each["done"] for each in found] == [False, False, True]
+    said = {"damaged": "truncated, damaged", "of another run": "seed", "lost": "it was lost"}
+    assert said[content] in found[-1]["began_anew"]
+    kept = mailbox.get(7)
+    assert kept is not None
+    assert read_checkpoint(kept, "the new one")["epoch"] == 3
+
+    worker.reset_config(job)  # as if the worker had died after it had sent its state
+    again = worker.step()
+    assert (again["epoch"], again["done"], again["began_anew"]) == (3, True, "")
+    assert again["curve"] == found[-1]["curve"]
+
+
+def test_a_state_that_was_not_taken_up_is_logged(
+    config_of: ConfigOf,
+    in_memory: InMemory,
+    legs: Callable[[SearchConfig, Ledger], Legs],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    config = config_of(**PROMOTION)
+    driven = legs(config, in_memory(config))
+    begun = driven.begin()
+    assert begun is not None
+    with caplog.at_level(logging.WARNING):
+        driven.searcher.on_trial_complete(begun[0], {"error": "no", "began_anew": "damaged"})
+    assert "the state of trial 0 cannot be taken up: damaged; it is trained again" in caplog.text
+
+
+def test_failures_of_trials_that_go_on_end_a_search(
+    config_of: ConfigOf, in_memory: InMemory, legs: Callable[[SearchConfig, Ledger], Legs]
+) -> None:
+    """Others begin and pause without fail in between."""
+    search = {"n_trials": 12, "max_failures": 3, "finalist_seeds": 1, "noise_candidates": 0}
+    config = config_of(**PROMOTION, search=search)
+    ledger = in_memory(config)
+    driven = legs(config, ledger)
+    for _ in range(60):
+        driven.count += 1
+        trial_id = f"trial{driven.count}"
+        if driven.searcher.suggest(trial_id) == "FINISHED":
+            break
+        job = driven.searcher._jobs[trial_id]
+        if job.resumes:
+            driven.searcher.on_trial_complete(trial_id, {"done": True, "error": "it raised"})
+        else:
+            driven.end(trial_id, job, 0.5)
+    assert isinstance(driven.searcher.error, TooManyFailures)
+    assert "3 resumed trials in a row failed" in str(driven.searcher.error)
+    assert [row.state for row in ledger.evaluations()].count("fail") == 3
+
+
+def test_files_of_trials_that_do_not_wait_are_removed(
+    config_of: ConfigOf,
+    in_memory: InMemory,
+    legs: Callable[[SearchConfig, Ledger], Legs],
+    states: PausedStates,
+) -> None:
+    """A driver that is killed between the ledger and the disk leaves them."""
+    config = config_of(**PROMOTION)
+    ledger = in_memory(config)
+    legs(config, ledger).train(lambda job: 0.5)
+    states.save(5, b"of one that has ended")
+    legs(config, ledger)
+    assert [file.name for file in states.folder.iterdir()] == ["trial-0.pt"]
+
+
+def test_trials_that_wait_are_read_from_the_database_once(
+    config_of: ConfigOf,
+    start: Start,
+    legs: Callable[[SearchConfig, Ledger], Legs],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else each proposal would take as long as there are many."""
+    search = {"n_trials": 30, "finalist_seeds": 1, "noise_candidates": 0}
+    config = config_of(**PROMOTION, search=search)
+    run, ledger = start(config)
+    driven = legs(config, ledger)
+    database = ledger._database
+    assert database is not None
+    read: list[int] = []
+    get_trials = database._get_trials
+
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        found = get_trials(*args, **kwargs)
+        read.append(len(found))
+        return found
+
+    monkeypatch.setattr(database, "_get_trials", counted)
+    legs_trained = driven.train_all(lambda job: 0.5)
+    assert len(ledger.evaluations()) == 30
+    assert sum(read) <= 4 * len(legs_trained)
+    assert ledger.evaluations() == Ledger.open(config, run).evaluations()
+
+
+@pytest.mark.parametrize("places", [1, 2])
+def test_trials_go_on_between_the_measurements_of_latency(
+    config_of: ConfigOf,
+    in_memory: InMemory,
+    task: Task,
+    states: PausedStates,
+    tmp_path: Path,
+    places: int,
+) -> None:
+    """What is proposed later shall see results, also with one worker."""
+    search = {"n_trials": 12, "finalist_seeds": 1, "noise_candidates": 0}
+    latency = {"candidates_per_batch": 6}
+    config = config_of(
+        **PROMOTION, objectives=["val_accuracy", "latency_ms"], search=search, latency=latency
+    )
+    cache = LatencyCache(tmp_path / "latency.jsonl", task, config.latency)
+    measured = Latency(
+        device="a processor",
+        dtype="float32",
+        batch_size=1,
+        threads=1,
+        input_shape=(1, 8, 8),
+        torch_version=torch.__version__,
+        latency_ms=5.0,
+        spread_ms=0.0,
+        repeats=3,
+        backend="eager",
+    )
+    search_ = Search(
+        config, in_memory(config), task, concurrency=places, latencies=cache, states=states
+    )
+    mailbox = LocalMailbox()
+    epochs: list[int] = []
+    while not search_.finished:
+        if search_.needs_metering:
+            search_.meter_proposals(lambda found: [measured for _ in found])
+            epochs.append(0)
+            continue
+        searcher = SearchJobs(search_, lambda: None, mailbox)  # as a Tune run of its own
+        running: list[str] = []
+        while True:
+            suggested = None
+            while len(running) < places:
+                trial_id = f"trial{len(epochs)}-{len(running)}"
+                suggested = searcher.suggest(trial_id)
+                assert searcher.error is None
+                if not isinstance(suggested, dict):
+                    break
+                running.append(trial_id)
+            if not running:
+                assert suggested == "FINISHED"
+                break
+            trial_id = running.pop()
+            job = searcher._jobs[trial_id]
+            epochs.append(job.pause_at or 9)
+            result: dict[str, Any] = {"epoch": epochs[-1], "curve": curve_to(epochs[-1], 0.5)}
+            result |= {"gpu_seconds": 1.0, "worker": ""}
+            if job.pause_at is None:
+                result = {"outcome": list(EvaluationResult({"val_accuracy": 0.5}, [], 1.0))}
+            elif job.proposal is not None:
+                mailbox.put(job.proposal.number, b"state")
+            searcher.on_trial_complete(trial_id, result)
+    assert sorted(epochs) == [0, 0] + [1] * 12 + [3] * 4 + [9] * 2
+    assert 3 in epochs[: epochs.index(0, 1)]  # before the second measurement
