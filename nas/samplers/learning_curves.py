@@ -1,18 +1,21 @@
-"""What a trial that was stopped early says of the result that it would have had.
+"""What a trial that was stopped early, or waits, says of the result that it would have had.
 
 It is compared with finished trials at the same epoch: their final losses, regressed on their losses
-at that epoch, give the expected final loss and how far off such a guess is.
+at that epoch, give the expected final loss and how far off such a guess is. As long as there are
+hardly any finished ones, trials are compared with each other, all at the same epoch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from math import isfinite, nan
 from typing import NamedTuple
 
 import numpy as np
 
-from nas.samplers.results import Stopped, Told
+from nas.samplers.choice_space import Candidate
+from nas.samplers.results import Results, Stopped, Told
 
 FEWEST = 4
 """Finished trials that were seen at an epoch, for a regression."""
@@ -46,6 +49,27 @@ def estimate(stopped: Sequence[Stopped], told: Sequence[Told]) -> list[Estimate 
         slope, centre, final, variance = line
         found.append(Estimate(final + slope * (trial.curve[epoch] - centre), variance))
     return found
+
+
+def at_one_epoch(
+    results: Results, fewest: int, known_losses: Callable[[Candidate], tuple[float, ...]]
+) -> Results:
+    """All trials as they were at the latest epoch that ``fewest`` of them reached, as if finished.
+
+    Args:
+        results: with curves of the first objective.
+        fewest: trials; where no epoch has so many, the results are returned as they are.
+        known_losses: those of the other objectives.
+    """
+    curves = [(trial.architecture, trial.curve) for trial in results.told]
+    curves += [(trial.architecture, trial.curve) for trial in results.stopped]
+    epochs = {epoch for trial in results.stopped for epoch in trial.curve}
+    for epoch in sorted(epochs, reverse=True):
+        seen = [(of, curve[epoch]) for of, curve in curves if isfinite(curve.get(epoch, nan))]
+        if len(seen) >= fewest:
+            told = [Told(of, (loss, *known_losses(of))) for of, loss in seen]
+            return replace(results, told=told, stopped=[])
+    return results
 
 
 def _regression(epoch: int, told: Sequence[Told]) -> tuple[float, float, float, float] | None:

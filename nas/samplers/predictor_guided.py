@@ -13,6 +13,7 @@ Gardner et al. 2014, "Bayesian Optimization with Inequality Constraints" for mea
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import cache, cached_property
 from threading import Lock
 from typing import Any
@@ -23,6 +24,7 @@ from threadpoolctl import ThreadpoolController
 from nas.samplers.architecture_sampler import ArchitectureSampler, label_of
 from nas.samplers.beliefs import Learner
 from nas.samplers.choice_space import Candidate
+from nas.samplers.learning_curves import at_one_epoch
 from nas.samplers.outlook import Outlook
 from nas.samplers.pool import Pool, descended, is_listed, mutated, reservoir, together
 from nas.samplers.prior_scores import PriorScores, ScoreColumns, ScoredEncoder
@@ -57,6 +59,9 @@ FEWEST_FITTING = 100
 
 DESCENT_STREAM = 0xDE5
 """Of the seed: candidates that are sought within tight limits."""
+
+FEWEST_FINISHED = 8
+"""Trials below which those that were stopped early, or wait, are compared at an epoch of theirs."""
 
 NO_ROWS = slice(0)
 
@@ -113,6 +118,8 @@ class PredictorGuidedSampler(ArchitectureSampler):
     def _propose(self, results: Results, rng: np.random.Generator) -> Candidate:
         if not results.proposed and len(self.fitting.vectors):
             self._note_rejections()
+        if len(results.told) < FEWEST_FINISHED and self._costs_are_known(results):
+            results = at_one_epoch(results, self.initial_trials, self._known_losses(results.signs))
         if len(results.proposed) + len(self.earlier) < self.initial_trials or len(results.told) < 2:
             return self._begin(results, rng)
         for vector in self._best_first(results, rng):
@@ -120,6 +127,19 @@ class PredictorGuidedSampler(ArchitectureSampler):
             if candidate not in results.proposed:
                 return candidate
         return self.draw(results.proposed, rng)
+
+    def _costs_are_known(self, results: Results) -> bool:
+        """Whether the first objective has curves, and all others are known without training."""
+        first, *others = self.objectives or ("",) * len(results.signs)
+        return first not in self.costs.names and set(others) <= set(self.costs.names)
+
+    def _known_losses(self, signs: Sequence[int]) -> Callable[[Candidate], tuple[float, ...]]:
+        def losses(architecture: Candidate) -> tuple[float, ...]:
+            costs = self.costs_of(architecture)
+            pairs = zip(signs[1:], self.objectives[1:], strict=True)
+            return tuple(sign * costs[name] for sign, name in pairs)
+
+        return losses
 
     def _best_first(self, results: Results, rng: np.random.Generator) -> list[np.ndarray]:
         """Vectors of candidates, those first where most improvement is expected."""

@@ -24,7 +24,7 @@ from nas.samplers.known_costs import CostFunctions
 from nas.samplers.outlook import Outlook
 from nas.samplers.predictor_guided import MUTATIONS, REFINED, REFINEMENTS, ROUNDS
 from nas.samplers.product_space import ProductSpace, Row
-from nas.samplers.results import Results, Stopped, Told
+from nas.samplers.results import PAUSED_AT, Results, Stopped, Told
 
 OPERATIONS = ("none", "conv", "attention")
 WIDTHS = (8, 16, 32, 64)
@@ -364,6 +364,18 @@ class TestStoppedTrials:
             found.append(row)
         assert len(set(found)) == 45
         assert BEST - max(map(accuracy, found)) < 0.02
+
+    def test_as_long_as_none_has_finished_rungs_guide_it(self) -> None:
+        """Trials that wait: here all accuracies are lower by as much, and nothing else changes."""
+        storage = optuna.storages.InMemoryStorage()
+        study = optuna.create_study(directions=TWO, storage=storage, sampler=guided())
+        found = []
+        for _ in range(30):
+            trial, row = ask(study)
+            storage.set_trial_intermediate_value(trial._trial_id, 3, accuracy(row) - 5)
+            trial.set_user_attr(PAUSED_AT, 3)
+            found.append(row)
+        assert found == search(guided(), 30)
 
 
 class TestBeforeTheFirstResult:

@@ -6,13 +6,27 @@ from math import inf, nan
 
 import pytest
 
-from nas.samplers.learning_curves import FEWEST, estimate
-from nas.samplers.results import Stopped, Told
+from nas.samplers.learning_curves import FEWEST, at_one_epoch, estimate
+from nas.samplers.results import Results, Stopped, Told
 
 
 def told(*pairs: tuple[float, float], epoch: int = 3) -> list[Told]:
     """Finished trials by their loss at an epoch and in the end."""
     return [Told(index, (final, 7.0), {epoch: early}) for index, (early, final) in enumerate(pairs)]
+
+
+def test_trials_compare_at_the_latest_epoch_that_enough_of_them_reached() -> None:
+    finished = Told("f", (0.1, 5.0), {1: 0.9, 3: 0.5})
+    stopped = [Stopped("a", {1: 0.8, 3: 0.4}), Stopped("b", {1: 0.7}), Stopped("c", {1: nan})]
+    results = Results((-1, 1), told=[finished], stopped=stopped, pending=["d"])
+    costs = {"f": (5.0,), "a": (6.0,), "b": (7.0,)}
+    at_three = at_one_epoch(results, 2, costs.__getitem__)
+    assert at_three.told == [Told("f", (0.5, 5.0)), Told("a", (0.4, 6.0))]
+    assert (at_three.stopped, at_three.pending) == ([], ["d"])
+    at_first = at_one_epoch(results, 3, costs.__getitem__)
+    assert [trial.losses for trial in at_first.told] == [(0.9, 5.0), (0.8, 6.0), (0.7, 7.0)]
+    assert at_one_epoch(results, 4, costs.__getitem__) is results
+    assert results.told == [finished]
 
 
 def test_parallel_curves_go_on_in_parallel() -> None:
