@@ -92,7 +92,7 @@ class TrainingTrainable(tune.Trainable):
         """Start on another trial; the data stay in memory, the last network does not."""
         self._steps = iter(())
         torch.cuda.empty_cache()  # trials that share the GPU may want it
-        self._number, self._began_anew = new_config["trial"], ""
+        self._number, self._began_anew = new_config.get("trial"), ""
         self._steps = self.evaluation(new_config)
         return True
 
