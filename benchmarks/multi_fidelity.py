@@ -31,7 +31,8 @@ from tables import print_table
 from nas.config import SearchConfig
 from nas.config_file import load_config
 from nas.driver import load_task, proxy_assignment
-from nas.front import pareto_front
+from nas.evaluation_row import Evaluation
+from nas.front import candidates, pareto_front
 from nas.ledger import TRAINED, Ledger
 from nas.paused_states import PausedStates
 from nas.progress import ProgressDisplay
@@ -117,16 +118,16 @@ def searched(config: SearchConfig) -> dict[str, Any]:
                 concurrency=concurrency,
                 on_change=display.update,
             )
-        return figures(search)
+        ledger = search.ledger
+        return figures(config, ledger.evaluations("search"), ledger.evaluations("repeats"))
 
 
-def figures(search: Search) -> dict[str, Any]:
+def figures(
+    config: SearchConfig, trials: Sequence[Evaluation], repeats: Sequence[Evaluation]
+) -> dict[str, Any]:
     """What one search came to."""
-    config = search.config
-    trials, repeats = (search.ledger.evaluations(kind) for kind in ("search", "repeats"))
     complete = [row for row in trials if row.state == "complete"]
-    front = pareto_front(search.candidates(), config.objectives)
-    assert all(member.n >= FINALIST_SEEDS for member in front)
+    front = pareto_front(candidates([*trials, *repeats]), config.objectives)
     return {
         "seed": config.seed,
         "scheduler": config.scheduler.name,

@@ -553,9 +553,8 @@ def test_every_own_sampler_is_an_architecture_sampler() -> None:
             yield cls
             yield from subclasses(cls)
 
-    assert set(ARCHITECTURE_SAMPLERS.values()) == set(subclasses(ArchitectureSampler)) - {
-        NeighbourSampler
-    }
+    ours = {cls for cls in subclasses(ArchitectureSampler) if cls.__module__.startswith("nas.")}
+    assert set(ARCHITECTURE_SAMPLERS.values()) == ours - {NeighbourSampler}
 
 
 def test_limits_read_quantities_and_leave_latency_to_the_meter(
