@@ -11,20 +11,23 @@ from pathlib import Path
 import pytest
 
 from nas.config_file import load_config
+from nas.evaluate import EvaluationResult
+from nas.evaluation_row import Evaluation
+from nas.front import candidates, pareto_front
 from tests.analysis.invented import evaluation
 
 ROOT = Path(__file__).parents[1]
 SCRIPT = ROOT / "benchmarks" / "multi_fidelity.py"
 
 
-def test_epochs_of_all_trials_and_the_front_of_the_complete_ones(
+def test_epochs_of_all_trials_and_the_front_by_further_seeds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.syspath_prepend(str(SCRIPT.parent))
     benchmark = importlib.import_module("multi_fidelity")
     error, params = benchmark.WORST
 
-    def trial(index: int, share: float, epochs: int, accuracy: float | None = None) -> object:
+    def trial(index: int, share: float, epochs: int, accuracy: float | None = None) -> Evaluation:
         """An evaluation of a network with this share of the reference's parameters."""
         curve = [{"epoch": epoch, "val_accuracy": 0.99} for epoch in range(1, epochs + 1)]
         if accuracy is None:
@@ -32,21 +35,30 @@ def test_epochs_of_all_trials_and_the_front_of_the_complete_ones(
         metrics = {"val_accuracy": accuracy, "params": share * params}
         return evaluation(index, accuracy, curve=curve, metrics=metrics)
 
+    def again(*errors: float) -> list[EvaluationResult]:
+        return [EvaluationResult({"val_accuracy": 1 - error * each}, [], 0.0) for each in errors]
+
     trials = [
         trial(0, 0.5, 4, 1 - error / 2),
         trial(1, 0.75, 4, 1 - error / 4),
-        trial(2, 0.9, 4, 1 - error),  # on the box's side: adds nothing
+        trial(2, 0.9, 4, 1 - error),  # dominated
         trial(3, 0.1, 2),  # stopped, so its accuracy is no result
     ]
-    repeats = [trial(1, 0.75, 4, 1 - error / 2)]  # by both seeds it is worth less
-    row = benchmark.figures(load_config(benchmark.SEARCH), trials, repeats)
-    assert row["by_first_seed"] == pytest.approx(0.5 * 0.5 + 0.25 * 0.25)
-    assert row["hypervolume"] == pytest.approx(0.5 * 0.5 + 0.25 * 0.125)
-    assert (row["trials"], row["complete"], row["stopped"]) == (4, 3, 1)
-    assert (row["epochs"], row["with_repeats"]) == (14, 18)
+    config = load_config(benchmark.SEARCH)
+    front = pareto_front(candidates(trials), config.objectives)
+    first = [member.metrics["params"] for member in front].index(0.5 * params)
+    evaluated = [*again(0.5, 0.5), *again(0.2, 0.8)]  # both are worth 1/2, and one costs more
+    evaluated = evaluated if first == 0 else [*evaluated[2:], *evaluated[:2]]
+    row = benchmark.figures(config, trials, front, evaluated)
+    assert row["as_found"] == pytest.approx(0.5 * 0.5 + 0.25 * 0.25)
+    assert row["hypervolume"] == pytest.approx(0.5 * 0.5)
+    assert row["best_val_accuracy"] == pytest.approx(1 - error / 2)
+    assert (row["trials"], row["complete"], row["stopped"], row["epochs"]) == (4, 3, 1, 14)
     mean = benchmark.mean_of([row, row | {"hypervolume": row["hypervolume"] + 0.02}])
     assert mean["hypervolume"] == pytest.approx(row["hypervolume"] + 0.01)
     assert mean["±"] == pytest.approx(0.01)
+    with pytest.raises(SystemExit, match="evaluating a front failed: it raised"):
+        benchmark.figures(config, trials, front, ["it raised", *evaluated[1:]])
 
 
 @pytest.mark.slow
