@@ -10,7 +10,8 @@ The members of a front are the luckiest of many noisy evaluations, and the more 
 luckier. So after a search each member is evaluated with further seeds, and these alone count; the
 search's own evaluations stand beside (``as_found``). From the repository's root::
 
-    python benchmarks/multi_fidelity.py [--quick] [--seeds N] [--json FILE]
+    python benchmarks/multi_fidelity.py [--quick] [--seeds N] [--trials N]
+        [--asha-trials N] [--json FILE]
 """
 
 from __future__ import annotations
@@ -51,12 +52,12 @@ LONGER = ("data.train_images=200", "proxy.batch_size=32", "proxy.learning_rate=0
 EPOCHS = 54
 TRIALS = 60
 ASHA_TRIALS = 104
-"""As many as half of the epochs allow."""
+"""Unless others are asked for; as many as half of the epochs allow."""
 
 FURTHER_SEEDS = (1_001, 1_002)
 """Of evaluations that no search has seen."""
 
-ASHA = SchedulerSettings(name="asha", min_epochs=6, reduction_factor=2)
+ASHA = SchedulerSettings(name="asha", type="promotion", min_epochs=6, reduction_factor=2)
 
 WORST = (0.9, 40_000.0)
 """The reference point: chance with ten classes, and about the largest network of the space."""
@@ -66,10 +67,15 @@ def main() -> None:
     """Search with each seed both ways, print two tables, and write the same figures as JSON."""
     parser = parser_of(__doc__, quick="one seed, 9 trials of 4 epochs against 12, under a minute")
     parser.add_argument("--seeds", type=int, default=5, metavar="N", help="of each search; else 5")
+    parser.add_argument("--trials", type=int, default=TRIALS, metavar="N", help="without ASHA")
+    parser.add_argument("--asha-trials", type=int, default=ASHA_TRIALS, metavar="N")
     options = parser.parse_args()
-    if options.seeds < 1:
-        parser.error(f"--seeds must be at least 1, got {options.seeds}")
-    epochs, trials, asha_trials = (4, 9, 12) if options.quick else (EPOCHS, TRIALS, ASHA_TRIALS)
+    for name in ("seeds", "trials", "asha_trials"):
+        if (number := getattr(options, name)) < 1:
+            parser.error(f"--{name.replace('_', '-')} must be at least 1, got {number}")
+    epochs, trials, asha_trials = (
+        (4, 9, 12) if options.quick else (EPOCHS, options.trials, options.asha_trials)
+    )
     asha = ASHA.replace(min_epochs=1) if options.quick else ASHA
     points = [f"proxy.epochs={epochs}", f"proxy.evaluate_every_epochs={asha.min_epochs}"]
     whole = load_config(SEARCH, [*LONGER, *points])

@@ -76,12 +76,12 @@ class SearchSettings(Value):
 class SchedulerSettings(Value):
     """Which trials are not trained to their end: ``asha`` compares them at rungs.
 
-    ``promotion`` pauses every trial at a rung and lets the best go on later (nas/promotion.py);
-    ``stopping`` judges each when it gets there, and needs no states on the disk (nas/halving.py).
+    ``stopping`` judges each when it gets there (nas/halving.py); ``promotion`` pauses every trial
+    at a rung, with its state on the disk, and lets the best go on later (nas/promotion.py).
     """
 
     name: Literal["none", "asha"] = "none"
-    type: Literal["promotion", "stopping"] = "promotion"
+    type: Literal["stopping", "promotion"] = "stopping"
     min_epochs: int | None = Field(default=None, ge=1)  # the first rung; None takes the first
     # epoch at which the proxy recipe evaluates
     reduction_factor: int = Field(default=3, ge=2)  # of as many at a rung, one goes on; a rung's

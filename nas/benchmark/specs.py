@@ -21,10 +21,10 @@ HALVING = "asha"
 REDUCTION_FACTOR = 3
 
 HALVING_TYPES: dict[str, type[Halving]] = {
-    "promotion": Promotion,
     "stopping": SuccessiveHalving,
+    "promotion": Promotion,
 }
-DEFAULT_TYPE = "promotion"
+DEFAULT_TYPE = "stopping"
 
 BESIDE_DEFAULTS = ("nsga2:population_size=20",)
 """Replayed beside every sampler with its defaults: Optuna's population of 50 suits long runs."""
@@ -94,7 +94,7 @@ def build_halving(spec: Spec, table: BenchmarkTable) -> Halving | None:
 
     Args:
         spec: by default, ``min_epochs`` is the first evaluated epoch, ``reduction_factor`` 3 and
-            ``type`` promotion.
+            ``type`` stopping.
         table: whose epochs are the rungs.
 
     Raises:

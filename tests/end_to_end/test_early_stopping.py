@@ -83,7 +83,7 @@ def test_multi_objective_asha_by_promotion_goes_on_after_a_kill(
     """Killed with trials waiting at rungs, it goes on from their states: not an epoch is lost."""
     file = write_search(
         tmp_path / "tiny.yaml",
-        scheduler={"name": "asha", "reduction_factor": 2},
+        scheduler={"name": "asha", "type": "promotion", "reduction_factor": 2},
         proxy=RECIPE | {"epochs": 8, "evaluate_every_epochs": 2},
         search={"n_trials": 12, "finalist_seeds": 2, "concurrency": 2},
         sampler={"name": "random"},

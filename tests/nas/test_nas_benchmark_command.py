@@ -79,20 +79,20 @@ def test_replays_are_printed_written_and_drawn(csv_file: Path, tmp_path: Path) -
 def test_schedulers_side_by_side(tmp_path: Path) -> None:
     """On the table that ships: 8 epochs, evaluated every second one; rungs after 2 and 6."""
     json_file = tmp_path / "out.json"
-    schedulers = "none,asha,asha:type=stopping"
+    schedulers = "none,asha,asha:type=promotion"
     options = ["--samplers", "random", "--budget", "9", "--seeds", "1", "--workers", "2"]
     files = ["--json", str(json_file), "--processes", "1"]
     command = ["benchmark", *options, "--scheduler", schedulers, *files]
     done = CliRunner().invoke(app, command)
     assert done.exit_code == 0, done.output
-    none, promotion, stopping = json.loads(json_file.read_text())
-    assert [none["scheduler"], promotion["scheduler"], stopping["scheduler"]] == (
+    none, stopping, promotion = json.loads(json_file.read_text())
+    assert [none["scheduler"], stopping["scheduler"], promotion["scheduler"]] == (
         schedulers.split(",")
     )
     assert (none["stopped"], none["training_epochs"]) == (0, 9 * 8)
     assert (promotion["stopped"], promotion["training_epochs"]) == (8, 9 * 2 + 3 * 4 + 1 * 2)
     assert 9 * 2 < stopping["training_epochs"] < 9 * 8
-    assert "random + asha:type=stopping" in done.output
+    assert "random + asha:type=promotion" in done.output
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_schedulers_side_by_side(tmp_path: Path) -> None:
         (["--json", "nowhere/out.json"], "--json: there is no folder 'nowhere'"),
         (["--json", "."], "--json must be a file, got the folder '.'"),
         (["--scheduler", "asha"], "squares has no accuracies during training to stop by"),
-        (["--scheduler", "asha:type=no"], "type is promotion or stopping, got False"),
+        (["--scheduler", "asha:type=no"], "type is stopping or promotion, got False"),
         (["--samplers", "random,random"], "--samplers must name each once, got random,random"),
         (["--samplers", "random:seed"], "'random:seed': an option must be NAME=VALUE, got 'seed'"),
         (["--samplers", "random,"], "'': a name must come first"),

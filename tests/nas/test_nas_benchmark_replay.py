@@ -302,7 +302,7 @@ SOON_GUIDED = {
 }
 
 
-@pytest.mark.parametrize("scheduler", ["none", "asha", "asha:type=stopping"])
+@pytest.mark.parametrize("scheduler", ["none", "asha", "asha:type=promotion"])
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_a_seed_gives_the_same_evaluations(name: str, scheduler: str) -> None:
     digits = [tuple(f"{number:04b}") for number in range(16)]
@@ -340,7 +340,7 @@ def test_the_rungs_of_a_table() -> None:
     chosen = build_halving(parse_spec(f"asha:type=stopping:{options}"), table)
     assert chosen is not None
     assert (chosen.rungs.epochs, chosen.rungs.reduction_factor) == ((6, 12), 2)
-    promotion = build_halving(parse_spec(f"asha:{options}"), table)
+    promotion = build_halving(parse_spec(f"asha:type=promotion:{options}"), table)
     assert promotion is not None
     assert (promotion.rungs.epochs, promotion.rungs.reduction_factor) == ((6, 12), 2)
 
@@ -348,7 +348,7 @@ def test_the_rungs_of_a_table() -> None:
 @pytest.mark.parametrize(
     ("spec", "of_type"),
     [
-        ("asha", Promotion),
+        ("asha", SuccessiveHalving),
         ("asha:type=promotion", Promotion),
         ("asha:type=stopping", SuccessiveHalving),
     ],
@@ -367,9 +367,9 @@ def test_the_type_of_halving(spec: str, of_type: type) -> None:
         ("none:type=stopping", "none has no option 'type'; known: none"),
         (
             "asha:type=halting",
-            "asha:type=halting: type is promotion or stopping, got 'halting'",
+            "asha:type=halting: type is stopping or promotion, got 'halting'",
         ),
-        ("asha:type=[]", "asha:type=[]: type is promotion or stopping, got []"),
+        ("asha:type=[]", "asha:type=[]: type is stopping or promotion, got []"),
         ("asha:type=stopping:min_epochs=12", "before the last, got none; letters has 2, 4, 6, 12"),
         ("asha:reduction_factor=2", "rungs must be evaluated epochs before the last, got 2, 4, 8"),
         ("asha:min_epochs=12", "rungs must be evaluated epochs before the last, got none"),

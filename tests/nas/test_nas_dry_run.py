@@ -91,17 +91,20 @@ def test_device_hours_follow_from_the_timed_trainings(config_of: ConfigOf, task:
     assert found.gpu_hours == 0
 
 
+PROMOTION = {"name": "asha", "type": "promotion"}
+
+
 def test_promotion_takes_the_hours_of_the_epochs_that_it_trains(
     config_of: ConfigOf, task: Task
 ) -> None:
     proxy = {"epochs": 9, "batch_size": 50, "learning_rate": 0.1}
-    config = config_of(proxy=proxy, search={"n_trials": 18}, scheduler={"name": "asha"})
+    config = config_of(proxy=proxy, search={"n_trials": 18}, scheduler=PROMOTION)
     found = device_hours(config, task, space_costs(config, task), lambda said: None)
     trained = 18 * 1 + 6 * 2 + 2 * 6
     assert config.most_epochs(18) == trained
     hours = found.repeat_hours / found.repeats  # of one whole training
     assert found.trial_hours == pytest.approx(trained / 9 * hours)
-    stopping = config_of(proxy=proxy, scheduler={"name": "asha", "type": "stopping"})
+    stopping = config_of(proxy=proxy, scheduler={"name": "asha"})
     assert stopping.most_epochs(18) == 18 * 9
 
 
@@ -137,7 +140,7 @@ def test_the_command_prints_and_keeps_nothing(
     for part in ("384 architectures; costs of all of them", "within all limits: ", "1.5k"):
         assert part in text
     assert "expected device-hours: 6 trials" in text
-    text = shown("proxy.epochs=3", "scheduler.name=asha", as_json=False)
+    text = shown("proxy.epochs=3", "scheduler.name=asha", "scheduler.type=promotion", as_json=False)
     assert "of 18 epochs, asha trains 10" in text
     data: dict[str, Any] = json.loads(shown("search.concurrency=1", as_json=True))
     assert data["costs"]["params"]["limit"] == 1500

@@ -42,7 +42,7 @@ Start = Callable[[SearchConfig], tuple[RunFolder, Ledger]]
 InMemory = Callable[[SearchConfig], Ledger]
 
 PROMOTION: dict[str, Any] = {
-    "scheduler": {"name": "asha"},
+    "scheduler": {"name": "asha", "type": "promotion"},
     "proxy": {"epochs": 9, "batch_size": 16, "learning_rate": 0.1},
     "sampler": {"name": "random"},
 }
