@@ -171,6 +171,7 @@ class SearchConfig(Value):
             self.proxy.epochs,
             min_epochs=self.scheduler.min_epochs or self.proxy.evaluate_every_epochs,
             reduction_factor=self.scheduler.reduction_factor,
+            spacing=self.scheduler.spacing,
         )
 
     @property

@@ -13,6 +13,10 @@ from search_space.values import Value
 
 EXAMPLES_KEPT = 5
 
+REJECTIONS_IN_A_ROW = 200
+"""Proposals that cannot be or were made before, one after another, at which a sampler is given up.
+Those of this project make none."""
+
 PEAK_MEMORY = "peak_memory_mb"
 
 STATIC_COSTS = ("params", "macs", "activations", PEAK_MEMORY)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from optuna.trial import Trial, TrialState
 
 from nas.config import SearchConfig
-from nas.constraints import Rejections, SpaceExhausted
+from nas.constraints import REJECTIONS_IN_A_ROW, Rejections, SpaceExhausted
 from nas.database import STORAGE_ERRORS
 from nas.evaluate import EvaluationResult
 from nas.evaluation_row import curve_points, result_attributes, row_attributes
@@ -20,9 +20,6 @@ from nas.zero_cost.source import NetworkScores
 from search_space.alternatives import Parameter
 from search_space.architecture import Architecture, Task
 from search_space.cost.latency import Latency
-
-FOREIGN_REJECTIONS_IN_A_ROW = 200
-"""Proposals over budget or repeated, one after another, at which a foreign sampler is given up."""
 
 
 class Proposal(NamedTuple):
@@ -142,7 +139,7 @@ class Proposals:
             rejected += 1
             for name, value in violations.items():
                 smallest[name] = min(value, smallest.get(name, value))
-            if rejected >= FOREIGN_REJECTIONS_IN_A_ROW:
+            if rejected >= REJECTIONS_IN_A_ROW:
                 if self._known:
                     raise SpaceExhausted(
                         f"sampler {self.config.sampler.name!r} proposed {rejected} architectures "

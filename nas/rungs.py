@@ -4,28 +4,52 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Sequence
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar, get_args
 
 import numpy as np
 
+Spacing = Literal["geometric", "even"]
+"""``geometric``: each rung is ``reduction_factor`` times the one before; ``even``: every
+``min_epochs`` there is one, which suits a factor near 1."""
 
-def rungs_below(epochs: int, *, min_epochs: int, reduction_factor: int) -> tuple[int, ...]:
-    """The epochs ``min_epochs * reduction_factor ** k`` before the last of ``epochs``, ascending.
+
+def rungs_below(
+    epochs: int, *, min_epochs: int, reduction_factor: float, spacing: Spacing = "geometric"
+) -> tuple[int, ...]:
+    """The rungs before the last of ``epochs``, ascending from ``min_epochs`` on.
 
     Raises:
-        ValueError: ``min_epochs`` is under 1, or ``reduction_factor`` under 2.
+        ValueError: ``min_epochs`` is under 1, ``reduction_factor`` 1 or less, or no whole number
+            though rungs are multiples of it; another spacing.
     """
-    if min_epochs < 1 or reduction_factor < 2:
-        raise ValueError(
-            "min_epochs must be at least 1 and reduction_factor at least 2, got "
-            f"{min_epochs=}, {reduction_factor=}"
-        )
+    if spacing not in get_args(Spacing):
+        raise ValueError(f"spacing must be {' or '.join(get_args(Spacing))}, got {spacing!r}")
+    if min_epochs < 1:
+        raise ValueError(f"min_epochs must be at least 1, got {min_epochs}")
+    check_reduction_factor(reduction_factor, spacing)
+    if spacing == "even":
+        return tuple(range(min_epochs, epochs, min_epochs))
     rungs = []
     rung = min_epochs
     while rung < epochs:
         rungs.append(rung)
-        rung *= reduction_factor
+        rung *= int(reduction_factor)
     return tuple(rungs)
+
+
+def check_reduction_factor(reduction_factor: float, spacing: Spacing) -> None:
+    """Refuse a factor that leaves all trials, or makes rungs between epochs.
+
+    Raises:
+        ValueError: it is 1 or less or infinite, or with geometric spacing no whole number.
+    """
+    if not 1 < reduction_factor < math.inf:
+        raise ValueError(f"reduction_factor must be above 1 and finite, got {reduction_factor}")
+    if spacing == "geometric" and reduction_factor != int(reduction_factor):
+        raise ValueError(
+            "reduction_factor must be a whole number where rungs are multiples of it (with "
+            f"spacing even it need not), got {reduction_factor}"
+        )
 
 
 Key = TypeVar("Key", bound=Hashable)

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
+from nas.rungs import Spacing, check_reduction_factor
 from nas.samplers import OPTUNA_SAMPLERS
 from search_space.values import Value
 from trainers import DataConfig
@@ -82,10 +83,16 @@ class SchedulerSettings(Value):
 
     name: Literal["none", "asha"] = "none"
     type: Literal["stopping", "promotion"] = "stopping"
+    spacing: Spacing = "geometric"  # of the rungs: see nas/rungs.py
     min_epochs: int | None = Field(default=None, ge=1)  # the first rung; None takes the first
     # epoch at which the proxy recipe evaluates
-    reduction_factor: int = Field(default=3, ge=2)  # of as many at a rung, one goes on; a rung's
-    # epoch over the one before
+    reduction_factor: float = Field(default=3, gt=1, allow_inf_nan=False)  # of as many at a rung,
+    # one goes on; with geometric spacing, also a rung's epoch over that of the one before
+
+    @model_validator(mode="after")
+    def _rungs_at_epochs(self) -> SchedulerSettings:
+        check_reduction_factor(self.reduction_factor, self.spacing)
+        return self
 
 
 class ResourceSettings(Value):

@@ -36,9 +36,10 @@ def replay_all(
     jobs: Sequence[Job],
     *,
     processes: int,
-    on_change: Callable[[int], None],
-) -> list[Result]:
-    """Do all jobs; the results are in their order, and the same however many processes there are.
+    ended: list[Result],
+    on_change: Callable[[], None],
+) -> None:
+    """Do all jobs; the results are the same however many processes there are.
 
     The processes are spawned with one thread each, so that they do not stand in each other's way.
 
@@ -46,7 +47,8 @@ def replay_all(
         table: given to each process once.
         jobs: what to replay.
         processes: how many at once.
-        on_change: told how many are done, several times a second.
+        ended: is given each result as soon as it is there, and keeps them whatever happens.
+        on_change: called several times a second.
 
     Raises:
         BrokenProcessPool: a process was killed, as where memory runs out.
@@ -62,12 +64,11 @@ def replay_all(
             futures = [executor.submit(_do, job) for job in jobs]
         waiting = set(futures)
         while waiting:
-            on_change(len(futures) - len(waiting))
+            on_change()
             done, waiting = wait(waiting, REFRESH_SECONDS, FIRST_COMPLETED)
             for future in done:
-                future.result()  # an error ends all at once
-        on_change(len(futures))
-        return [future.result() for future in futures]
+                ended.append(future.result())  # an error ends all at once
+        on_change()
     except BaseException:
         for child in multiprocessing.active_children():
             child.terminate()

@@ -17,10 +17,7 @@ from optuna.samplers import BaseSampler
 from nas.benchmark.rung_rules import Halving, rule_of
 from nas.benchmark.table import BenchmarkTable
 from nas.benchmark.table_study import TableStudy
-from nas.constraints import SpaceExhausted
-
-NOTHING_NEW_IN_A_ROW = 1000
-"""Proposals without a new architecture, one after another, at which a sampler is given up."""
+from nas.constraints import REJECTIONS_IN_A_ROW, SpaceExhausted
 
 
 class Ended(NamedTuple):
@@ -150,8 +147,8 @@ class _Search:
         self.proposals += 1
         is_new = row is not None and row not in self.numbers
         self.nothing_new = 0 if is_new else self.nothing_new + 1
-        if self.nothing_new >= NOTHING_NEW_IN_A_ROW:
-            self.ended_early = f"nothing new in {NOTHING_NEW_IN_A_ROW:,} proposals"
+        if self.nothing_new >= REJECTIONS_IN_A_ROW:
+            self.ended_early = f"nothing new in {REJECTIONS_IN_A_ROW} proposals"
         if row is None:
             self.study.fail(number)
         elif row in self.results:

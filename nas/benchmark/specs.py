@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import yaml
 from optuna.samplers import BaseSampler
@@ -15,16 +15,16 @@ from nas.promotion import Promotion
 from nas.rungs import rungs_below
 from nas.samplers import SAMPLERS, build_sampler
 from nas.samplers.architecture_sampler import ENUMERABLE
+from nas.settings import SchedulerSettings
 
 PLAIN = "none"
-HALVING = "asha"
-REDUCTION_FACTOR = 3
+HALVING: Final = "asha"
+HALVING_DEFAULTS = SchedulerSettings(name=HALVING)
 
 HALVING_TYPES: dict[str, type[Halving]] = {
     "stopping": SuccessiveHalving,
     "promotion": Promotion,
 }
-DEFAULT_TYPE = "stopping"
 
 BESIDE_DEFAULTS = ("nsga2:population_size=20",)
 """Replayed beside every sampler with its defaults: Optuna's population of 50 suits long runs."""
@@ -90,11 +90,11 @@ def sampler_of(spec: Spec, table: BenchmarkTable, *, seed: int) -> Callable[[int
 
 def build_halving(spec: Spec, table: BenchmarkTable) -> Halving | None:
     """A scheduler without memory yet: ``none``, or ``asha`` with ``min_epochs``,
-    ``reduction_factor`` and ``type``.
+    ``reduction_factor``, ``spacing`` and ``type``.
 
     Args:
-        spec: by default, ``min_epochs`` is the first evaluated epoch, ``reduction_factor`` 3 and
-            ``type`` stopping.
+        spec: by default, ``min_epochs`` is the first evaluated epoch, and all else as in a
+            search's configuration.
         table: whose epochs are the rungs.
 
     Raises:
@@ -103,11 +103,11 @@ def build_halving(spec: Spec, table: BenchmarkTable) -> Halving | None:
     """
     if spec.name not in (PLAIN, HALVING):
         raise SpecError(f"a scheduler is {PLAIN} or {HALVING}, got {spec.name!r}")
-    known = ("min_epochs", "reduction_factor", "type") if spec.name == HALVING else ()
+    known = ("min_epochs", "reduction_factor", "spacing", "type") if spec.name == HALVING else ()
     _check_options(spec, known)
     if spec.name == PLAIN:
         return None
-    chosen = spec.options.get("type", DEFAULT_TYPE)
+    chosen = spec.options.get("type", HALVING_DEFAULTS.type)
     if chosen not in tuple(HALVING_TYPES):  # a tuple, since what was given may not be hashable
         raise SpecError(f"{spec.text}: type is {' or '.join(HALVING_TYPES)}, got {chosen!r}")
     if not table.epochs:
@@ -115,10 +115,13 @@ def build_halving(spec: Spec, table: BenchmarkTable) -> Halving | None:
             f"{spec.text}: {table.name} has no accuracies during training to stop by; "
             "a table of `nas tabulate` has"
         )
-    factor = spec.options.get("reduction_factor", REDUCTION_FACTOR)
+    factor = spec.options.get("reduction_factor", HALVING_DEFAULTS.reduction_factor)
     first = spec.options.get("min_epochs", table.epochs[0])
+    spacing = spec.options.get("spacing", HALVING_DEFAULTS.spacing)
     try:
-        rungs = rungs_below(table.epochs[-1], min_epochs=first, reduction_factor=factor)
+        rungs = rungs_below(
+            table.epochs[-1], min_epochs=first, reduction_factor=factor, spacing=spacing
+        )
         halving = HALVING_TYPES[chosen](rungs, factor)
     except (TypeError, ValueError) as error:
         raise SpecError(f"{spec.text}: {error}") from error

@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -52,6 +53,7 @@ def run_benchmark(
 
     Raises:
         CommandError, DescriptionError: see :mod:`nas.user_errors`.
+        KeyboardInterrupt: after the same for the replays that have ended.
     """
     check_ending("--plot", plot, ".png")
     for option, file in (("--plot", plot), ("--json", json_file)):
@@ -85,18 +87,26 @@ def run_benchmark(
         for seed in numbers  # outermost, so that what is done tells how long the rest takes
         for sampler, halving in strategies
     ]
-    results = _replay(console, table, jobs, processes or _cpus())
-    results.sort(key=lambda result: [(s.text, h.text) for s, h in strategies].index(result[:2]))
-    report = Report(table, results, budget, on_clock=on_clock)
-    report.show(console)  # first, so that a file that cannot be written costs nothing else
-    if json_file is not None:
-        text = json.dumps(results_json(table, results, on_clock=on_clock))
-        try:
-            replace_file(json_file, text.encode())
-        except OSError as error:
-            raise CommandError(f"--json: cannot write {json_file}: {error.strerror}") from error
-    if plot is not None:
-        report.draw(plot)
+    ended: list[Result] = []
+
+    def report() -> None:
+        places = [(sampler.text, halving.text) for sampler, halving in strategies]
+        ended.sort(key=lambda result: (places.index(result[:2]), result.seed))
+        drawn = Report(table, ended, budget, on_clock=on_clock)
+        drawn.show(console)  # first, so that a file that cannot be written costs nothing else
+        if json_file is not None:
+            _write_json(json_file, results_json(table, ended, on_clock=on_clock))
+        if plot is not None:
+            drawn.draw(plot)
+
+    try:
+        _replay(console, table, jobs, processes or _cpus(), ended)
+    except (KeyboardInterrupt, CommandError):
+        if any(result.replay.ended for result in ended):
+            console.print(f"{len(ended)} of {len(jobs)} replays ended before:", highlight=False)
+            report()
+        raise
+    report()
 
 
 def parse_seeds(text: str) -> list[int]:
@@ -144,27 +154,32 @@ def _split(texts: str) -> list[str]:
     return re.split(r",(?![^\[]*\])", texts)
 
 
+def _write_json(path: Path, entries: Sequence[dict[str, Any]]) -> None:
+    try:
+        replace_file(path, json.dumps(entries).encode())
+    except OSError as error:
+        raise CommandError(f"--json: cannot write {path}: {error.strerror}") from error
+
+
 def _replay(
-    console: Console, table: BenchmarkTable, jobs: Sequence[Job], processes: int
-) -> list[Result]:
-    """All jobs, with a line on how far they are."""
-    began, done = time.monotonic(), 0
+    console: Console,
+    table: BenchmarkTable,
+    jobs: Sequence[Job],
+    processes: int,
+    ended: list[Result],
+) -> None:
+    """Do all jobs, with a line on how far they are; results go to ``ended``."""
+    began = time.monotonic()
 
     def line() -> str:
-        elapsed = time.monotonic() - began
+        elapsed, done = time.monotonic() - began, len(ended)
         rest = elapsed / done * (len(jobs) - done) if done else 0.0
         left = f" | about {duration(rest)} left" if rest else ""
         return f"replays {done}/{len(jobs)} | {duration(elapsed)} elapsed{left}"
 
     with LineDisplay(console, line) as display:
-
-        def on_change(finished: int) -> None:
-            nonlocal done
-            done = finished
-            display.update()
-
         try:
-            return replay_all(table, jobs, processes=processes, on_change=on_change)
+            replay_all(table, jobs, processes=processes, ended=ended, on_change=display.update)
         except BrokenProcessPool as error:
             raise CommandError(
                 "a replay's process was killed, as where memory runs out; try --processes 1"

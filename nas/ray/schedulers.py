@@ -147,11 +147,12 @@ def build_scheduler(config: SearchConfig) -> TrialScheduler:
     """The scheduler that a search's configuration names.
 
     That trials pause and go on is the search's own business (:mod:`nas.paused_trials`): Tune runs
-    each leg of a training as a trial. For stopping them, with one objective it is Ray's own ASHA.
+    each leg of a training as a trial. For stopping them, with one objective it is Ray's own ASHA,
+    unless rungs are evenly spaced, which that does not have.
     """
     if config.scheduler.name == "none" or config.promotes:
         return FIFOScheduler()
-    if len(config.objectives) == 1:
+    if len(config.objectives) == 1 and config.scheduler.spacing == "geometric":
         return AsyncHyperBandScheduler(
             time_attr=TIME,
             metric=config.objectives[0],

@@ -8,12 +8,14 @@ import threading
 import time
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
+import nas.commands.benchmark
 from nas.benchmark.replay import Ended, Replay
 from nas.benchmark.results import Result, results_json, summaries
 from nas.benchmark.table import BenchmarkTable, space_of_rows
@@ -172,7 +174,7 @@ def halved() -> tuple[BenchmarkTable, list[Result]]:
     stopped = [Ended(1, 10, 2, True), Ended(0, 15, 1, False), Ended(2, 25, 2, True)]
     return table, [
         Result("random", "none", 0, Replay(plain, 3, 0.3, "")),
-        Result("random", "asha", 0, Replay(stopped, 5, 0.5, "nothing new in 1,000 proposals")),
+        Result("random", "asha", 0, Replay(stopped, 5, 0.5, "nothing new in 200 proposals")),
     ]
 
 
@@ -205,7 +207,7 @@ def test_figures_at_simulated_times(halved: tuple[BenchmarkTable, list[Result]])
     assert (plain.simulated_seconds, plain.epochs, plain.stopped) == (30, 6, 0)
     assert (stopped.simulated_seconds, stopped.epochs, stopped.stopped) == (25, 5, 1)
     assert stopped.proposal_seconds == pytest.approx(0.1)
-    assert stopped.ended_early == "1 of 1 seeds: nothing new in 1,000 proposals"
+    assert stopped.ended_early == "1 of 1 seeds: nothing new in 200 proposals"
 
 
 def test_the_clocks_report(
@@ -229,9 +231,31 @@ def test_the_clocks_report(
 def test_a_report_of_nothing_is_refused(
     halved: tuple[BenchmarkTable, list[Result]], on_clock: bool
 ) -> None:
-    nothing = Replay([], 1000, 0.1, "nothing new in 1,000 proposals")
+    nothing = Replay([], 200, 0.1, "nothing new in 200 proposals")
     with pytest.raises(CommandError, match="no sampler proposed a single architecture"):
         Report(halved[0], [Result("nsga2", "none", 0, nothing)], 3, on_clock=on_clock)
+
+
+def test_what_has_ended_is_reported_when_replays_are_interrupted(
+    csv_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replay_all = nas.commands.benchmark.replay_all
+
+    def interrupted(*arguments: Any, ended: list[Result], on_change: Any, **more: Any) -> None:
+        def change() -> None:
+            if len(ended) == 3:
+                raise KeyboardInterrupt
+
+        replay_all(*arguments, ended=ended, on_change=change, **more)
+
+    monkeypatch.setattr("nas.commands.benchmark.replay_all", interrupted)
+    json_file = tmp_path / "out.json"
+    options = ["--budget", "9", "--seeds", "4", "--processes", "1", "--json", str(json_file)]
+    done = CliRunner().invoke(app, of_csv(csv_file, "--samplers", "random", *options))
+    assert done.exit_code == 130
+    assert "3 of 4 replays ended before:" in done.output
+    assert "hypervolume, share of the true front's" in " ".join(done.output.split())
+    assert [entry["seed"] for entry in json.loads(json_file.read_text())] == [0, 1, 2]
 
 
 def test_a_replay_that_is_killed_is_said(csv_file: Path) -> None:

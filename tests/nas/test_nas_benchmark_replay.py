@@ -14,9 +14,10 @@ from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
-from nas.benchmark.replay import NOTHING_NEW_IN_A_ROW, Replay, replay
+from nas.benchmark.replay import Replay, replay
 from nas.benchmark.specs import SpecError, build_halving, parse_spec, sampler_of
 from nas.benchmark.table import BenchmarkTable, space_of_rows
+from nas.constraints import REJECTIONS_IN_A_ROW
 from nas.halving import SuccessiveHalving
 from nas.promotion import Promotion, expected_epochs
 from nas.samplers import SAMPLERS
@@ -118,8 +119,8 @@ def test_a_sampler_with_nothing_new_is_given_up() -> None:
     table = table_of([1, 1, 1])
     sampler = Scripted(table, "ab")
     done = replay(table, lambda number: sampler, budget=3)
-    assert done.ended_early == "nothing new in 1,000 proposals"
-    assert (len(done.ended), done.proposals) == (2, 2 + NOTHING_NEW_IN_A_ROW)
+    assert done.ended_early == "nothing new in 200 proposals"
+    assert (len(done.ended), done.proposals) == (2, 2 + REJECTIONS_IN_A_ROW)
 
 
 def test_choices_without_a_row_are_failed_trials() -> None:
@@ -343,6 +344,9 @@ def test_the_rungs_of_a_table() -> None:
     promotion = build_halving(parse_spec(f"asha:type=promotion:{options}"), table)
     assert promotion is not None
     assert (promotion.rungs.epochs, promotion.rungs.reduction_factor) == ((6, 12), 2)
+    even = build_halving(parse_spec("asha:spacing=even:min_epochs=6:reduction_factor=1.5"), table)
+    assert even is not None
+    assert (even.rungs.epochs, even.rungs.reduction_factor) == ((6, 12), 1.5)
 
 
 @pytest.mark.parametrize(
@@ -363,7 +367,7 @@ def test_the_type_of_halving(spec: str, of_type: type) -> None:
     [
         ("hyperband", "a scheduler is none or asha, got 'hyperband'"),
         ("none:min_epochs=2", "none has no option 'min_epochs'; known: none"),
-        ("asha:eta=3", "asha has no option 'eta'; known: min_epochs, reduction_factor"),
+        ("asha:eta=3", "asha has no option 'eta'; known: min_epochs, reduction_factor, spacing"),
         ("none:type=stopping", "none has no option 'type'; known: none"),
         (
             "asha:type=halting",
@@ -373,7 +377,9 @@ def test_the_type_of_halving(spec: str, of_type: type) -> None:
         ("asha:type=stopping:min_epochs=12", "before the last, got none; letters has 2, 4, 6, 12"),
         ("asha:reduction_factor=2", "rungs must be evaluated epochs before the last, got 2, 4, 8"),
         ("asha:min_epochs=12", "rungs must be evaluated epochs before the last, got none"),
-        ("asha:reduction_factor=1", "reduction_factor at least 2, got"),
+        ("asha:reduction_factor=1", "reduction_factor must be above 1 and finite, got 1"),
+        ("asha:reduction_factor=1.5", "reduction_factor must be a whole number"),
+        ("asha:spacing=odd", "asha:spacing=odd: spacing must be geometric or even, got 'odd'"),
         ("asha:min_epochs=[]", "not supported between instances"),
     ],
 )

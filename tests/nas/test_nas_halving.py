@@ -6,6 +6,7 @@ import itertools
 import math
 import random
 from collections.abc import Sequence
+from typing import Any
 
 import moocore
 import numpy as np
@@ -42,6 +43,17 @@ def test_rungs_are_before_the_last_epoch(
     epochs: int, least: int, factor: int, rungs: tuple[int, ...]
 ) -> None:
     assert rungs_below(epochs, min_epochs=least, reduction_factor=factor) == rungs
+
+
+@pytest.mark.parametrize(
+    ("epochs", "least", "rungs"), [(13, 3, (3, 6, 9, 12)), (12, 3, (3, 6, 9)), (3, 3, ())]
+)
+def test_evenly_spaced_rungs_do_not_follow_the_factor(
+    epochs: int, least: int, rungs: tuple[int, ...]
+) -> None:
+    for factor in (1.25, 3):
+        spaced = rungs_below(epochs, min_epochs=least, reduction_factor=factor, spacing="even")
+        assert spaced == rungs
 
 
 @given(POINTS, FACTOR)
@@ -131,8 +143,21 @@ def test_a_trial_that_was_started_again_is_not_its_own_rival() -> None:
 def test_impossible_settings_are_refused(rungs: list[int], factor: float, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         SuccessiveHalving(rungs, factor)
-    with pytest.raises(ValueError, match="at least"):
-        rungs_below(9, min_epochs=0, reduction_factor=3)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"min_epochs": 0}, "min_epochs must be at least 1, got 0"),
+        ({"reduction_factor": 1}, "above 1 and finite, got 1"),
+        ({"reduction_factor": math.inf}, "above 1 and finite, got inf"),
+        ({"reduction_factor": 1.5}, "whole number where rungs are multiples of it .* got 1.5"),
+        ({"spacing": "odd"}, "geometric or even, got 'odd'"),
+    ],
+)
+def test_rungs_that_cannot_be_are_refused(settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        rungs_below(9, **({"min_epochs": 1, "reduction_factor": 3} | settings))
 
 
 def test_what_cannot_be_compared_is_refused() -> None:

@@ -121,9 +121,12 @@ def test_one_that_was_ended_is_compared_with_and_never_goes_on() -> None:
     assert Promotion([1], 2).next(nothing_else=True) is None
 
 
-@given(st.lists(st.tuples(LOSS, LOSS), min_size=1, max_size=60), st.sampled_from([2, 3, 4]))
+@given(
+    st.lists(st.tuples(LOSS, LOSS), min_size=1, max_size=60),
+    st.sampled_from([1.2, 1.333, 1.5, 2, 3, 4]),
+)
 def test_what_a_search_trains_is_known_beforehand(
-    points: list[tuple[float, float]], factor: int
+    points: list[tuple[float, float]], factor: float
 ) -> None:
     """Workers' order aside: first all pause at the first rung, then the best go on."""
     rungs, epochs = [2, 4, 8], 10

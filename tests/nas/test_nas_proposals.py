@@ -10,10 +10,10 @@ import pytest
 from optuna.trial import TrialState
 
 from nas.config import SearchConfig
-from nas.constraints import NothingFits, SpaceExhausted
+from nas.constraints import REJECTIONS_IN_A_ROW, NothingFits, SpaceExhausted
 from nas.evaluate import traceback_of
 from nas.ledger import Ledger
-from nas.proposals import FOREIGN_REJECTIONS_IN_A_ROW, Proposal, Proposals
+from nas.proposals import Proposal, Proposals
 from nas.run_folder import RunFolder
 from nas.samplers import SAMPLERS
 from search_space.architecture import Architecture
@@ -358,7 +358,7 @@ def test_a_foreign_sampler_is_given_up_in_the_end(
     proposals = propose_from(config, in_memory(config))
     with pytest.raises(NothingFits) as nothing:
         proposals.propose()
-    assert f"{FOREIGN_REJECTIONS_IN_A_ROW} were tried" in str(nothing.value)
+    assert f"{REJECTIONS_IN_A_ROW} were tried" in str(nothing.value)
     assert f"the smallest params seen is {smallest} ({smallest})" in str(nothing.value)
 
     config = config_of(name="second", limits={"params": smallest}, **common)

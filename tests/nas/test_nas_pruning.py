@@ -231,6 +231,32 @@ def test_rungs_weigh_accuracy_there_against_exact_costs(
     assert len(set(seen)) == 3
 
 
+@pytest.mark.parametrize("objectives", [["val_accuracy"], ["val_accuracy", "params"]])
+def test_evenly_spaced_rungs_stop_few_at_each(
+    config_of: ConfigOf,
+    in_memory: InMemory,
+    drive: Callable[[SearchConfig, Ledger], Driven],
+    objectives: list[str],
+) -> None:
+    """Two of three go on every third epoch, with one objective (where Ray's ASHA cannot) too."""
+    scheduler = {"name": "asha", "spacing": "even", "min_epochs": 3, "reduction_factor": 1.5}
+    config = config_of(
+        **ASHA | {"scheduler": scheduler},
+        objectives=objectives,
+        sampler={"name": "random"},
+        search={"n_trials": 12, "finalist_seeds": 1},
+    )
+    driven = drive(config, in_memory(config))
+    trained = [driven.train(lambda job: 0.5) for _ in range(12)]
+    stops = [epochs for _, _, epochs in trained]
+    assert set(stops) <= {3, 6, 9}
+    assert stops[:2] == [9, 9]
+    if len(objectives) == 1:  # all are as good, so the first are the better ones
+        assert stops[2:] == [3] * 10
+    else:
+        assert set(stops) == {3, 6, 9}
+
+
 def test_the_scheduler_serves_any_tune_run() -> None:
     scheduler = MultiObjectiveASHA(
         {"accuracy": "max", "size": "min"}, rungs=[2], reduction_factor=2, time_attr="steps"
@@ -276,6 +302,11 @@ def test_the_scheduler_serves_any_tune_run() -> None:
             {"scheduler": {"name": "asha", "type": "stopping", "reduction_factor": 1}},
             "scheduler.reduction_factor",
         ),
+        (
+            {"scheduler": {"name": "asha", "reduction_factor": 1.5}},
+            "scheduler: .*whole number where rungs are multiples of it",
+        ),
+        ({"scheduler": {"name": "asha", "spacing": "odd"}}, "scheduler.spacing"),
         ({"scheduler": {"name": "hyperband"}}, "scheduler.name"),
         ({"scheduler": {"name": "asha", "type": "halting"}}, "scheduler.type"),
     ],
