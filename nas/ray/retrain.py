@@ -118,9 +118,9 @@ def evaluate_on_cluster(
         for each job its result, the traceback of what it raised, or what Ray knows of the death of
         its worker.
     """
-    task = ray.remote(
-        num_cpus=resources.cpus_per_trial, num_gpus=resources.gpus_per_trial, max_calls=1
-    )(_evaluation)
+    task = ray.remote(num_cpus=resources.cpus_per_trial, num_gpus=resources.gpus_per_trial)(
+        _evaluation
+    )
     shared = ray.put(assignment)
     begun = [
         task.remote(architecture.canonical_json(), seed, shared) for architecture, seed in jobs
