@@ -18,8 +18,8 @@ from analysis.appearance import (
     log_limits,
 )
 from analysis.drawn import drawn, of_family
-from analysis.whole_file import replace_file
 from nas.front import Candidate
+from nas.whole_file import replace_file
 
 
 def plot_front_html(

@@ -28,9 +28,9 @@ from analysis.appearance import (
 )
 from analysis.drawn import Drawn, drawn, of_family
 from analysis.page import plot_front_html
-from analysis.whole_file import replace_file
 from nas.front import Candidate
 from nas.quantities import format_quantity
+from nas.whole_file import replace_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection
 from pathlib import Path
+
+from nas.whole_file import replace_file
 
 
 class PausedStates:
@@ -28,13 +29,7 @@ class PausedStates:
             OSError: the disk is full or not writable; an earlier state stays.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        file = self.file_of(number)
-        temporary = file.with_name(f".{file.name}.{os.getpid()}")
-        try:
-            temporary.write_bytes(content)
-            temporary.replace(file)
-        finally:
-            temporary.unlink(missing_ok=True)
+        replace_file(self.file_of(number), content)
 
     def load(self, number: int) -> bytes:
         """A trial's state.

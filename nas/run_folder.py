@@ -22,6 +22,7 @@ from pydantic import ValidationError
 
 from nas.config import LATEST, SearchConfig
 from nas.config_file import load_config, save_config
+from nas.whole_file import replace_file
 from search_space.architecture import Task
 
 PACKAGES = (
@@ -266,12 +267,9 @@ def write_whole(path: Path, text: str) -> None:
     Raises:
         RunError: the disk is full or not writable; the old content stays.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        temporary.write_text(text)
-        temporary.replace(path)
+        replace_file(path, text.encode())
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise RunError(f"cannot write {path}: {error.strerror}") from error
 
 

@@ -21,7 +21,7 @@ ALLOWED = {
     "trainers": ("trainers",),
     "nas": ("search_space", "trainers", "nas"),
     "nas.commands": ("search_space", "trainers", "nas", "analysis"),
-    "analysis": ("search_space", "analysis", *RESULTS),
+    "analysis": ("search_space", "analysis", *RESULTS, "nas.whole_file"),
 }
 RAY_MAY_BE_IMPORTED_BY = ("nas.ray",)
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))

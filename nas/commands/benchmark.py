@@ -13,7 +13,6 @@ from typing import Any
 
 from rich.console import Console
 
-from analysis.whole_file import replace_file
 from nas.benchmark.parallel import Job, replay_all
 from nas.benchmark.results import Result, results_json
 from nas.benchmark.specs import (
@@ -32,6 +31,7 @@ from nas.commands.benchmark_source import Source, read_source
 from nas.commands.drawn_files import check_ending
 from nas.progress import LineDisplay, duration
 from nas.user_errors import CommandError
+from nas.whole_file import replace_file
 
 MOST_SEEDS = 10_000
 
