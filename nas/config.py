@@ -177,7 +177,7 @@ class SearchConfig(Value):
     @property
     def promotes(self) -> bool:
         """Whether trials pause at rungs, and the best go on later."""
-        return self.scheduler.name == "asha" and self.scheduler.type == "promotion"
+        return self.scheduler.name == "asha" and self.scheduler.type != "stopping"
 
     def most_epochs(self, trials: int) -> int:
         """How many epochs so many trials train at the most; promotion trains just as many."""

@@ -11,7 +11,7 @@ from nas.evaluate import EvaluationResult
 from nas.evaluation_row import Evaluation, curve_points
 from nas.ledger import MAXIMISED
 from nas.paused_states import PausedStates
-from nas.promotion import Promotion
+from nas.promotion import Promotion, RungByRung
 from nas.proposals import Proposal, Proposals
 from nas.run_folder import RunError
 from search_space.architecture import Architecture
@@ -54,7 +54,8 @@ class PausedTrials:
         self._proposals = proposals
         self.states = states
         self._metrics_at = metrics_at
-        self._promotion = Promotion(config.rungs, config.scheduler.reduction_factor)
+        promotion = RungByRung if config.scheduler.type == "rung_by_rung" else Promotion
+        self._promotion = promotion(config.rungs, config.scheduler.reduction_factor)
         self._epochs: dict[int, int] = {}  # that each trial is trained, by its number
         for row in rows:
             if row.state in ("complete", "pruned", "paused"):
@@ -71,20 +72,19 @@ class PausedTrials:
         """How a proposal's training begins."""
         return Leg(proposal, self._config.rungs[0], resumes=False)
 
-    @property
-    def may_go_on(self) -> bool:
-        """Whether :meth:`next_leg` has one, without a further proposal's pause."""
-        return self._promotion.next() is not None
+    def may_go_on(self, *, begins: bool) -> bool:
+        """Whether :meth:`next_leg` has one, as long as some trial is being trained."""
+        return self._promotion.next(begins=begins, runs=True) is not None
 
-    def next_leg(self, *, nothing_else: bool) -> Leg | None:
+    def next_leg(self, *, begins: bool, runs: bool) -> Leg | None:
         """The leg of the trial that goes on; None if none does yet.
 
         A state that is not there any more is noted in the log, and the training begins anew.
 
         Args:
-            nothing_else: see :meth:`nas.promotion.Promotion.next`.
+            begins, runs: see :meth:`nas.promotion.Promotion.next`.
         """
-        number = self._promotion.next(nothing_else=nothing_else)
+        number = self._promotion.next(begins=begins, runs=runs)
         if number is None:
             return None
         self._promotion.go_on(number)

@@ -8,12 +8,15 @@ it needs a checkpoint. With several objectives trials compare by :mod:`nas.ranki
 Differs in that no more than the share ever goes on: there, whoever is among the best at the moment
 does, although others did before it that are not among them any more. So what a search costs is
 known beforehand (:func:`expected_epochs`).
+
+Rung by rung, it is successive halving as it was before it became asynchronous (Jamieson and
+Talwalkar 2016, https://arxiv.org/abs/1502.07943), but no worker waits for the last of a rung.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from nas.ranking import best_first
 from nas.rungs import Rungs
@@ -50,20 +53,24 @@ class Promotion:
         for before in self.rungs.epochs[: self.rungs.epochs.index(epoch)]:
             self._gone_on[before].add(number)
 
-    def next(self, *, nothing_else: bool = False) -> int | None:
+    def next(self, *, begins: bool, runs: bool) -> int | None:
         """The trial that should go on, from the highest rung that has one; None if none yet.
 
         Of ``n`` trials that reached a rung, ``n // reduction_factor`` go on: whenever that is more
-        than have done so, the best of those that wait there.
+        than have done so, the best of those that wait there. When nothing else is left, shares are
+        rounded up, from the lowest rung on, so that at least one trial is trained to the end.
 
         Args:
-            nothing_else: nothing runs, and no further trial will come; then shares are rounded up,
-                from the lowest rung on, so that at least one trial is trained to the end.
+            begins: a further trial is to begin, now or later.
+            runs: some trial is being trained.
         """
-        for epoch in reversed(self.rungs.epochs):
+        return self._first_waiting(reversed(self.rungs.epochs), begins=begins, runs=runs)
+
+    def _first_waiting(self, epochs: Iterable[int], *, begins: bool, runs: bool) -> int | None:
+        for epoch in epochs:
             if (trial := self._best_waiting(epoch, math.floor)) is not None:
                 return trial
-        for epoch in self.rungs.epochs if nothing_else else ():
+        for epoch in () if begins or runs else self.rungs.epochs:
             if (trial := self._best_waiting(epoch, math.ceil)) is not None:
                 return trial
         return None
@@ -95,6 +102,20 @@ class Promotion:
         by_number = sorted(range(len(trials)), key=trials.__getitem__)
         order = best_first(self.rungs.losses(epoch)[by_number])
         return next(n for n in (trials[by_number[place]] for place in order) if n not in left)
+
+
+class RungByRung(Promotion):
+    """Whoever goes on is chosen among nearly all that will ever be at its rung.
+
+    The same trainings, and as many epochs, as with :class:`Promotion`, but those that early
+    arrivals make look good are not trained for nothing. There is no front until late.
+    """
+
+    def next(self, *, begins: bool, runs: bool) -> int | None:
+        """As there, but from the lowest rung, and not before the last trial has begun."""
+        if begins:
+            return None
+        return self._first_waiting(self.rungs.epochs, begins=begins, runs=runs)
 
 
 def expected_epochs(trials: int, epochs: int, rungs: Sequence[int], reduction_factor: float) -> int:

@@ -107,9 +107,9 @@ class Search:
         """Whether the next jobs exist only once :meth:`meter_proposals` has run."""
         if not self._gate.measures or self._ready:
             return False
-        if self.paused_trials is not None and self.paused_trials.may_go_on:
+        if self.paused_trials is not None and self.paused_trials.may_go_on(begins=self._begins):
             return False
-        return self._missing > 0 or bool(self._gate.waiting)
+        return self._begins
 
     def next_job(self) -> Job | None:
         """The next job to run; None while there is none (perhaps until a running one ends).
@@ -234,10 +234,15 @@ class Search:
         begun = len(self.proposals.unfinished) + len(self.proposals.paused)
         return max(0, self.config.search.n_trials - self.proposals.trained - begun)
 
+    @property
+    def _begins(self) -> bool:
+        """Whether further trials are to begin."""
+        return self._missing > 0 or bool(self._gate.waiting)
+
     def _new_job(self) -> Job | None:
         if self.paused_trials is not None:
-            nothing_else = not self._missing and not self.proposals.unfinished
-            leg = self.paused_trials.next_leg(nothing_else=nothing_else)
+            runs = bool(self.proposals.unfinished)
+            leg = self.paused_trials.next_leg(begins=self._begins, runs=runs)
             if leg is not None:
                 return self._leg(leg)
         if self._gate.waiting:

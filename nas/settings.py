@@ -78,11 +78,12 @@ class SchedulerSettings(Value):
     """Which trials are not trained to their end: ``asha`` compares them at rungs.
 
     ``stopping`` judges each when it gets there (nas/halving.py); ``promotion`` pauses every trial
-    at a rung, with its state on the disk, and lets the best go on later (nas/promotion.py).
+    at a rung, with its state on the disk, and lets the best go on later (nas/promotion.py), which
+    ``rung_by_rung`` does when all have begun.
     """
 
     name: Literal["none", "asha"] = "none"
-    type: Literal["stopping", "promotion"] = "stopping"
+    type: Literal["stopping", "promotion", "rung_by_rung"] = "stopping"
     spacing: Spacing = "geometric"  # of the rungs: see nas/rungs.py
     min_epochs: int | None = Field(default=None, ge=1)  # the first rung; None takes the first
     # epoch at which the proxy recipe evaluates

@@ -126,8 +126,9 @@ class _Search:
     def _occupy_workers(self) -> None:
         """Give each free worker a training, as long as there are any."""
         while len(self.running) < self.workers:
-            nothing_else = not self.running and not self._may_propose
-            row = self.rule.next(nothing_else=nothing_else) if self.rule else None
+            row = None
+            if self.rule:
+                row = self.rule.next(begins=self._may_propose, runs=bool(self.running))
             if row is not None:
                 self._train(row, trained=self.paused[row].epochs)
             elif self._may_propose:

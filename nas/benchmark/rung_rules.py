@@ -23,11 +23,11 @@ class RungRule(Protocol):
     def reach(self, row: int, epoch: int, losses: Sequence[float]) -> Fate:
         """What a training does that has reached the rung ``epoch``; losses as there."""
 
-    def next(self, *, nothing_else: bool) -> int | None:
+    def next(self, *, begins: bool, runs: bool) -> int | None:
         """The training that waits and goes on now; None if none does.
 
         Args:
-            nothing_else: see :meth:`nas.promotion.Promotion.next`.
+            begins, runs: see :meth:`nas.promotion.Promotion.next`.
         """
 
 
@@ -41,7 +41,7 @@ class Stopping:
         """See :class:`RungRule`."""
         return self._halving.report(row, epoch, losses)
 
-    def next(self, *, nothing_else: bool) -> int | None:
+    def next(self, *, begins: bool, runs: bool) -> int | None:
         """See :class:`RungRule`."""
         return None
 
@@ -57,9 +57,9 @@ class Promoting:
         self._promotion.pause(row, epoch, losses)
         return "pause"
 
-    def next(self, *, nothing_else: bool) -> int | None:
+    def next(self, *, begins: bool, runs: bool) -> int | None:
         """See :class:`RungRule`."""
-        row = self._promotion.next(nothing_else=nothing_else)
+        row = self._promotion.next(begins=begins, runs=runs)
         if row is None:
             return None
         self._promotion.go_on(row)

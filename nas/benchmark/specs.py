@@ -11,7 +11,7 @@ from optuna.samplers import BaseSampler
 from nas.benchmark.rung_rules import Halving
 from nas.benchmark.table import BenchmarkTable
 from nas.halving import SuccessiveHalving
-from nas.promotion import Promotion
+from nas.promotion import Promotion, RungByRung
 from nas.rungs import rungs_below
 from nas.samplers import SAMPLERS, build_sampler
 from nas.samplers.architecture_sampler import ENUMERABLE
@@ -24,6 +24,7 @@ HALVING_DEFAULTS = SchedulerSettings(name=HALVING)
 HALVING_TYPES: dict[str, type[Halving]] = {
     "stopping": SuccessiveHalving,
     "promotion": Promotion,
+    "rung_by_rung": RungByRung,
 }
 
 BESIDE_DEFAULTS = ("nsga2:population_size=20",)

@@ -23,11 +23,8 @@ def test_a_search_runs_on_every_node_and_the_driver_alone_writes(tmp_path, envir
     search_file = write_search(
         tmp_path / "tiny.yaml",
         proxy=RECIPE | {"epochs": 6},
-        scheduler={
-            "name": "asha",
-            "type": "promotion",
-            "min_epochs": 3,
-        },  # the states of paused trials travel
+        # the states of paused trials travel
+        scheduler={"name": "asha", "type": "rung_by_rung", "min_epochs": 3},
         ray={"address": cluster.address},
         sampler={"name": "random"},
     )

@@ -19,7 +19,7 @@ from nas.benchmark.specs import SpecError, build_halving, parse_spec, sampler_of
 from nas.benchmark.table import BenchmarkTable, space_of_rows
 from nas.constraints import REJECTIONS_IN_A_ROW
 from nas.halving import SuccessiveHalving
-from nas.promotion import Promotion, expected_epochs
+from nas.promotion import Promotion, RungByRung, expected_epochs
 from nas.samplers import SAMPLERS
 from nas.samplers.architecture_sampler import ArchitectureSampler
 from nas.samplers.choice_space import Candidate
@@ -219,6 +219,16 @@ def test_each_leg_takes_the_time_from_rung_to_rung() -> None:
     ]
 
 
+def test_rung_by_rung_a_rung_ends_before_the_next_begins() -> None:
+    """One worker: all four pause, then a and c go on, and then the better of these."""
+    curves = np.array([[0.3, 0.9, 1], [0.1, 0, 2], [0.4, 0.5, 3], [0.2, 0, 4]])
+    table = table_of([8, 8, 8, 8], epochs=[1, 2, 8], curves=curves)
+    sampler = Scripted(table, "abcd")
+    done = replay(table, lambda number: sampler, budget=4, halving=RungByRung([1, 2], 2))
+    assert ends(table, done) == [("b", 2), ("d", 4), ("c", 5), ("a", 12)]
+    assert [ended.epochs for ended in done.ended] == [1, 1, 2, 8]
+
+
 @pytest.mark.parametrize(("budget", "ended_early"), [(2, ""), (3, "nothing new")])
 def test_the_best_is_trained_to_the_end_when_nothing_else_comes(
     budget: int, ended_early: str
@@ -354,6 +364,7 @@ def test_the_rungs_of_a_table() -> None:
     [
         ("asha", SuccessiveHalving),
         ("asha:type=promotion", Promotion),
+        ("asha:type=rung_by_rung", RungByRung),
         ("asha:type=stopping", SuccessiveHalving),
     ],
 )
@@ -371,9 +382,9 @@ def test_the_type_of_halving(spec: str, of_type: type) -> None:
         ("none:type=stopping", "none has no option 'type'; known: none"),
         (
             "asha:type=halting",
-            "asha:type=halting: type is stopping or promotion, got 'halting'",
+            "asha:type=halting: type is stopping or promotion or rung_by_rung, got 'halting'",
         ),
-        ("asha:type=[]", "asha:type=[]: type is stopping or promotion, got []"),
+        ("asha:type=[]", "asha:type=[]: type is stopping or promotion or rung_by_rung, got []"),
         ("asha:type=stopping:min_epochs=12", "before the last, got none; letters has 2, 4, 6, 12"),
         ("asha:reduction_factor=2", "rungs must be evaluated epochs before the last, got 2, 4, 8"),
         ("asha:min_epochs=12", "rungs must be evaluated epochs before the last, got none"),

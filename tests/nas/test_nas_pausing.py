@@ -23,7 +23,7 @@ from nas.latency_cache import LatencyCache
 from nas.ledger import Ledger
 from nas.paused_states import PausedStates
 from nas.progress import describe
-from nas.promotion import Promotion, expected_epochs
+from nas.promotion import Promotion, RungByRung, expected_epochs
 from nas.ray.mailbox import LocalMailbox
 from nas.ray.searcher import SearchJobs
 from nas.ray.trainable import TrainingTrainable
@@ -138,6 +138,7 @@ def legs(task: Task, states: PausedStates) -> Callable[[SearchConfig, Ledger], L
     return lambda config, ledger: Legs(config, ledger, task, states)
 
 
+@pytest.mark.parametrize("promotion_type", [Promotion, RungByRung])
 @pytest.mark.parametrize("objectives", [["val_accuracy"], ["val_accuracy", "params"]])
 def test_the_best_third_of_each_rung_goes_on_and_the_others_are_pruned(
     config_of: ConfigOf,
@@ -147,9 +148,12 @@ def test_the_best_third_of_each_rung_goes_on_and_the_others_are_pruned(
     costs: Callable[[Architecture], Costs],
     states: PausedStates,
     objectives: list[str],
+    promotion_type: type[Promotion],
 ) -> None:
     search = {"n_trials": 18, "finalist_seeds": 1, "noise_candidates": 0}
-    config = config_of(**PROMOTION, objectives=objectives, search=search)
+    kind = {Promotion: "promotion", RungByRung: "rung_by_rung"}[promotion_type]
+    scheduler = {"name": "asha", "type": kind}
+    config = config_of(**PROMOTION | {"scheduler": scheduler}, objectives=objectives, search=search)
     run, ledger = start(config)
     trained = legs(config, ledger).train_all(lambda job: accuracy(job.architecture))
 
@@ -171,18 +175,21 @@ def test_the_best_third_of_each_rung_goes_on_and_the_others_are_pruned(
             assert (row.metrics, row.stopped_at_epoch) == ({}, row.epochs)
 
     # one worker: each promotion follows from what was seen until then
-    promotion = Promotion([1, 3], 3)
+    promotion = promotion_type([1, 3], 3)
     numbers = {row.architecture: row.number for row in rows}
+    begun = 0
     for job in trained:
         number = numbers[job.architecture]
         if job.resumes:
-            follows = promotion.next()
-            assert (promotion.next(nothing_else=True) if follows is None else follows) == number
+            assert promotion.next(begins=begun < 18, runs=False) == number
             promotion.go_on(number)
+        else:
+            assert promotion.next(begins=True, runs=False) is None
+            begun += 1
         if job.epoch < 9:
             losses = [-accuracy(job.architecture) * job.epoch / 9, costs(job.architecture).params]
             promotion.pause(number, job.epoch, losses[: len(objectives)])
-    assert promotion.next(nothing_else=True) is None
+    assert promotion.next(begins=False, runs=False) is None
 
     status = read_status(run)
     assert status["trials"] == {"complete": 2, "pruned": 16}

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nas.promotion import Promotion, expected_epochs
+from nas.promotion import Promotion, RungByRung, expected_epochs
 from nas.ranking import best_first
 
 LOSS = st.integers(min_value=-8, max_value=8).map(float)  # few values: ties are common
@@ -27,10 +27,10 @@ def one_at_a_time(points: Sequence[tuple[float, ...]], factor: float) -> list[in
     gone_on: list[int] = []
     for number, losses in enumerate(points):
         promotion.pause(number, 1, losses)
-        while (following := promotion.next()) is not None:
+        while (following := promotion.next(begins=True, runs=True)) is not None:
             promotion.go_on(following)
             gone_on.append(following)
-    while (following := promotion.next(nothing_else=True)) is not None:
+    while (following := promotion.next(begins=False, runs=False)) is not None:
         promotion.go_on(following)
         gone_on.append(following)
     return gone_on
@@ -44,7 +44,7 @@ def test_each_that_goes_on_is_the_best_of_those_that_wait(
     gone_on: list[int] = []
     for n, losses in enumerate(points, start=1):
         promotion.pause(n - 1, 3, losses)
-        following = promotion.next()
+        following = promotion.next(begins=True, runs=True)
         assert (following is not None) == (math.floor(n / factor) > len(gone_on))
         if following is not None:
             waiting = [i for i in best_first(np.array(points[:n])) if i not in gone_on]
@@ -65,21 +65,21 @@ def test_one_that_waited_goes_on_when_later_ones_are_worse() -> None:
     """By stopping, 2 would have been lost: at its arrival it was the second of two."""
     promotion = Promotion([1], 2)
     promotion.pause(1, 1, [0.1])
-    assert promotion.next() is None
+    assert promotion.next(begins=True, runs=True) is None
     promotion.pause(2, 1, [0.2])
-    assert promotion.next() == 1
+    assert promotion.next(begins=True, runs=True) == 1
     promotion.go_on(1)
     promotion.pause(3, 1, [0.4])
-    assert promotion.next() is None
+    assert promotion.next(begins=True, runs=True) is None
     promotion.pause(4, 1, [0.3])
-    assert promotion.next() == 2
+    assert promotion.next(begins=True, runs=True) == 2
 
 
 def test_asking_changes_nothing() -> None:
     promotion = Promotion([1], 2)
     for number in range(4):
         promotion.pause(number, 1, [number])
-    assert promotion.next() == promotion.next() == 0
+    assert promotion.next(begins=True, runs=True) == promotion.next(begins=True, runs=True) == 0
 
 
 def test_the_highest_rung_comes_first() -> None:
@@ -87,16 +87,59 @@ def test_the_highest_rung_comes_first() -> None:
     for number in range(4):
         promotion.pause(number, 1, [number])
     for number in (0, 1):
-        assert promotion.next() == number
+        assert promotion.next(begins=True, runs=True) == number
         promotion.go_on(number)
     promotion.pause(0, 3, [0.5])
-    assert promotion.next() is None
+    assert promotion.next(begins=True, runs=True) is None
     promotion.pause(1, 3, [0.1])
     for number in (4, 5):
         promotion.pause(number, 1, [-1])
-    assert promotion.next() == 1  # from the second rung, though 4 and 5 are better at the first
+    # from the second rung, though 4 and 5 are better at the first
+    assert promotion.next(begins=True, runs=True) == 1
     promotion.go_on(1)
-    assert promotion.next() == 4
+    assert promotion.next(begins=True, runs=True) == 4
+
+
+def test_rung_by_rung_none_goes_on_before_all_have_begun() -> None:
+    promotion = RungByRung([1, 3], 2)
+    for number in range(4):
+        promotion.pause(number, 1, [number])
+    assert promotion.next(begins=True, runs=True) is None
+    assert promotion.next(begins=True, runs=False) is None
+    for number in (0, 1):
+        assert promotion.next(begins=False, runs=True) == number
+        promotion.go_on(number)
+    promotion.pause(0, 3, [0.5])
+    promotion.pause(1, 3, [0.1])
+    for number in (4, 5):
+        promotion.pause(number, 1, [-1])
+    # from the first rung, though 1 may go on from the second
+    assert promotion.next(begins=False, runs=True) == 4
+    promotion.go_on(4)
+    assert promotion.next(begins=False, runs=True) == 1
+
+
+@given(POINTS, FACTOR, st.integers(1, 4))
+def test_rung_by_rung_the_best_of_all_at_a_rung_go_on(
+    points: list[tuple[float, ...]], factor: float, workers: int
+) -> None:
+    """All but as many as run at once are there when the first one goes on."""
+    promotion = RungByRung([1, 2], factor)
+    arrived = max(1, len(points) - workers + 1)
+    for number, losses in enumerate(points[:arrived]):
+        promotion.pause(number, 1, losses)
+    gone_on = []
+    while (following := promotion.next(begins=False, runs=True)) is not None:
+        promotion.go_on(following)
+        gone_on.append(following)
+    best = list(best_first(np.array(points[:arrived])))
+    assert gone_on == best[: math.floor(arrived / factor)]
+    for number, losses in enumerate(points[arrived:], start=arrived):
+        promotion.pause(number, 1, losses)
+    while (following := promotion.next(begins=False, runs=False)) is not None:
+        promotion.go_on(following)
+        gone_on.append(following)
+    assert len(gone_on) == math.ceil(len(points) / factor)
 
 
 def test_a_failed_one_leaves_its_place_to_the_next() -> None:
@@ -105,11 +148,11 @@ def test_a_failed_one_leaves_its_place_to_the_next() -> None:
         promotion.pause(number, 1, [number])
     for number in (0, 1):
         promotion.go_on(number)
-    assert promotion.next() is None
+    assert promotion.next(begins=True, runs=True) is None
     promotion.withdraw(0)
-    assert promotion.next() is None  # three are left, and one of them went on
+    assert promotion.next(begins=True, runs=True) is None  # three are left, and one of them went on
     promotion.pause(4, 1, [9])
-    assert promotion.next() == 2
+    assert promotion.next(begins=True, runs=True) == 2
 
 
 def test_one_that_was_ended_is_compared_with_and_never_goes_on() -> None:
@@ -117,25 +160,26 @@ def test_one_that_was_ended_is_compared_with_and_never_goes_on() -> None:
     promotion.pause(0, 1, [0])
     promotion.end(0)
     promotion.pause(1, 1, [1])
-    assert promotion.next() == 1
-    assert Promotion([1], 2).next(nothing_else=True) is None
+    assert promotion.next(begins=True, runs=True) == 1
+    assert Promotion([1], 2).next(begins=False, runs=False) is None
 
 
 @given(
+    st.sampled_from([Promotion, RungByRung]),
     st.lists(st.tuples(LOSS, LOSS), min_size=1, max_size=60),
     st.sampled_from([1.2, 1.333, 1.5, 2, 3, 4]),
 )
 def test_what_a_search_trains_is_known_beforehand(
-    points: list[tuple[float, float]], factor: float
+    promotion_type: type[Promotion], points: list[tuple[float, float]], factor: float
 ) -> None:
     """Workers' order aside: first all pause at the first rung, then the best go on."""
     rungs, epochs = [2, 4, 8], 10
     stops = [*rungs, epochs]
-    promotion = Promotion(rungs, factor)
+    promotion = promotion_type(rungs, factor)
     at = dict.fromkeys(range(len(points)), 2)
     for number, losses in enumerate(points):
         promotion.pause(number, 2, losses)
-    while (following := promotion.next(nothing_else=True)) is not None:
+    while (following := promotion.next(begins=False, runs=False)) is not None:
         promotion.go_on(following)
         at[following] = stops[stops.index(at[following]) + 1]
         if at[following] < epochs:
@@ -161,7 +205,7 @@ def test_what_was_seen_before_goes_on_as_before(
         first.pause(number, 1, points[number])
     promoted = []
     for _ in range(3):
-        following = first.next()
+        following = first.next(begins=True, runs=True)
         assert following is not None
         first.go_on(following)
         first.pause(following, 3, points[following])
@@ -172,8 +216,8 @@ def test_what_was_seen_before_goes_on_as_before(
         again.pause(number, 1, losses)
         if number in promoted:
             again.pause(number, 3, losses)
-    assert again.next() == first.next()
-    assert again.next(nothing_else=True) == first.next(nothing_else=True)
+    assert again.next(begins=True, runs=True) == first.next(begins=True, runs=True)
+    assert again.next(begins=False, runs=False) == first.next(begins=False, runs=False)
 
 
 @pytest.mark.parametrize(
