@@ -188,8 +188,11 @@ class Search:
         self.proposals.prune(job.proposal, result, latency, stopped_at_epoch=epoch)
 
     def rung_records(self) -> list[tuple[int, list[tuple[int, dict[str, float]]]]]:
-        """Each trained trial's number, and by rung that it reached :meth:`metrics_at` it."""
-        if not self.config.rungs:
+        """Each trained trial's number, and by rung that it reached :meth:`metrics_at` it.
+
+        Empty where no scheduler stops trials; which go on, the search itself knows.
+        """
+        if not self.config.rungs or self.config.promotes:
             return []
         trained = [row for row in self.ledger.evaluations("search") if row.state in TRAINED]
         return self._metrics.at_rungs(trained, self.config.rungs)

@@ -77,8 +77,7 @@ def _run_jobs(
 ) -> None:
     """One Tune run, until the search has no more jobs or needs its proposals measured."""
     scheduler = ToldScheduler(build_scheduler(search.config), searcher)
-    if not search.config.promotes:
-        scheduler.replay(search.rung_records())
+    scheduler.replay(search.rung_records())
     prepared = tune.with_resources(
         tune.with_parameters(trainable, assignment=assignment, mailbox=searcher.mailbox),
         {"cpu": resources.cpus_per_trial, "gpu": resources.gpus_per_trial},
