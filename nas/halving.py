@@ -53,6 +53,5 @@ class SuccessiveHalving:
         if epoch not in self.rungs.epochs:
             return "continue"
         self.rungs.note(trial_key, epoch, losses)
-        seen = self.rungs.losses(epoch)
-        kept = math.ceil(len(seen) / self.rungs.reduction_factor)
-        return "continue" if place_of_last(seen) < kept else "stop"
+        kept = math.ceil(self.rungs.share(epoch))
+        return "continue" if place_of_last(self.rungs.losses(epoch)) < kept else "stop"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from nas.config import SearchConfig
@@ -72,19 +72,20 @@ class PausedTrials:
         """How a proposal's training begins."""
         return Leg(proposal, self._config.rungs[0], resumes=False)
 
-    def may_go_on(self, *, begins: bool) -> bool:
-        """Whether :meth:`next_leg` has one, as long as some trial is being trained."""
-        return self._promotion.next(begins=begins, runs=True) is not None
+    @property
+    def may_go_on(self) -> bool:
+        """Whether :meth:`next_leg` has one though further trials are to begin."""
+        return self._promotion.next(more_begin=True, arriving=()) is not None
 
-    def next_leg(self, *, begins: bool, runs: bool) -> Leg | None:
+    def next_leg(self, *, more_begin: bool, arriving: Collection[int]) -> Leg | None:
         """The leg of the trial that goes on; None if none does yet.
 
         A state that is not there any more is noted in the log, and the training begins anew.
 
         Args:
-            begins, runs: see :meth:`nas.promotion.Promotion.next`.
+            more_begin, arriving: see :meth:`nas.promotion.Promotion.next`.
         """
-        number = self._promotion.next(begins=begins, runs=runs)
+        number = self._promotion.next(more_begin=more_begin, arriving=arriving)
         if number is None:
             return None
         self._promotion.go_on(number)

@@ -16,10 +16,11 @@ Talwalkar 2016, https://arxiv.org/abs/1502.07943), but no worker waits for the l
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from fractions import Fraction
 
 from nas.ranking import best_first
-from nas.rungs import Rungs
+from nas.rungs import Rungs, share_of
 
 
 class Promotion:
@@ -53,7 +54,7 @@ class Promotion:
         for before in self.rungs.epochs[: self.rungs.epochs.index(epoch)]:
             self._gone_on[before].add(number)
 
-    def next(self, *, begins: bool, runs: bool) -> int | None:
+    def next(self, *, more_begin: bool, arriving: Collection[int]) -> int | None:
         """The trial that should go on, from the highest rung that has one; None if none yet.
 
         Of ``n`` trials that reached a rung, ``n // reduction_factor`` go on: whenever that is more
@@ -61,16 +62,13 @@ class Promotion:
         rounded up, from the lowest rung on, so that at least one trial is trained to the end.
 
         Args:
-            begins: a further trial is to begin, now or later.
-            runs: some trial is being trained.
+            more_begin: a further trial is to begin, now or later.
+            arriving: the epochs at which those that are being trained will pause, or end.
         """
-        return self._first_waiting(reversed(self.rungs.epochs), begins=begins, runs=runs)
-
-    def _first_waiting(self, epochs: Iterable[int], *, begins: bool, runs: bool) -> int | None:
-        for epoch in epochs:
+        for epoch in reversed(self.rungs.epochs):
             if (trial := self._best_waiting(epoch, math.floor)) is not None:
                 return trial
-        for epoch in () if begins or runs else self.rungs.epochs:
+        for epoch in () if more_begin or arriving else self.rungs.epochs:
             if (trial := self._best_waiting(epoch, math.ceil)) is not None:
                 return trial
         return None
@@ -91,10 +89,10 @@ class Promotion:
         for gone_on in self._gone_on.values():
             gone_on.discard(number)
 
-    def _best_waiting(self, epoch: int, rounded: Callable[[float], int]) -> int | None:
+    def _best_waiting(self, epoch: int, rounded: Callable[[Fraction], int]) -> int | None:
         """The best that waits at a rung, if fewer than its share have gone on from there."""
         trials, gone_on = self.rungs.trials(epoch), self._gone_on[epoch]
-        if rounded(len(trials) / self.rungs.reduction_factor) <= len(gone_on):
+        if rounded(self.rungs.share(epoch)) <= len(gone_on):
             return None
         left = gone_on | self._ended
         if left.issuperset(trials):
@@ -105,17 +103,27 @@ class Promotion:
 
 
 class RungByRung(Promotion):
-    """Whoever goes on is chosen among nearly all that will ever be at its rung.
+    """Who goes on is chosen among all that will ever be at a rung, but those still on their way.
 
-    The same trainings, and as many epochs, as with :class:`Promotion`, but those that early
-    arrivals make look good are not trained for nothing. There is no front until late.
+    As many epochs as with :class:`Promotion`, but none for those that look good only because the
+    better ones come later. There is no front until late, and with about as many workers as trials
+    it is the same.
     """
 
-    def next(self, *, begins: bool, runs: bool) -> int | None:
-        """As there, but from the lowest rung, and not before the last trial has begun."""
-        if begins:
+    def next(self, *, more_begin: bool, arriving: Collection[int]) -> int | None:
+        """The trial that should go on, from the lowest rung that has one; None if none yet.
+
+        None does before the last trial has begun. A rung's share is rounded up when none is on its
+        way to the rung any more.
+        """
+        if more_begin:
             return None
-        return self._first_waiting(self.rungs.epochs, begins=begins, runs=runs)
+        for epoch in self.rungs.epochs:
+            is_full = all(other > epoch for other in arriving)
+            trial = self._best_waiting(epoch, math.ceil if is_full else math.floor)
+            if trial is not None:
+                return trial
+        return None
 
 
 def expected_epochs(trials: int, epochs: int, rungs: Sequence[int], reduction_factor: float) -> int:
@@ -130,5 +138,5 @@ def expected_epochs(trials: int, epochs: int, rungs: Sequence[int], reduction_fa
     total, before = 0, 0
     for epoch in (*rungs, epochs):
         total += trials * (epoch - before)
-        trials, before = math.ceil(trials / reduction_factor), epoch
+        trials, before = math.ceil(share_of(trials, reduction_factor)), epoch
     return total

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Sequence
+from fractions import Fraction
 from typing import Generic, Literal, TypeVar, get_args
 
 import numpy as np
@@ -37,14 +38,31 @@ def rungs_below(
     return tuple(rungs)
 
 
+MOST_PARTS = 100
+"""A factor is the nearest fraction of up to so many parts: 1.333 is exactly 4/3."""
+
+
+def share_of(trials: int, reduction_factor: float) -> Fraction:
+    """How many of so many trials at a rung go on, before it is rounded.
+
+    Raises:
+        ValueError: the factor is less than 1.01, or infinite.
+    """
+    if not 1 < reduction_factor < math.inf:
+        raise ValueError(f"reduction_factor must be above 1 and finite, got {reduction_factor}")
+    factor = Fraction(reduction_factor).limit_denominator(MOST_PARTS)
+    if factor == 1:
+        raise ValueError(f"reduction_factor must be at least 1.01, got {reduction_factor}")
+    return trials / factor
+
+
 def check_reduction_factor(reduction_factor: float, spacing: Spacing) -> None:
     """Refuse a factor that leaves all trials, or makes rungs between epochs.
 
     Raises:
-        ValueError: it is 1 or less or infinite, or with geometric spacing no whole number.
+        ValueError: see :func:`share_of`; with geometric spacing, it is no whole number.
     """
-    if not 1 < reduction_factor < math.inf:
-        raise ValueError(f"reduction_factor must be above 1 and finite, got {reduction_factor}")
+    share_of(1, reduction_factor)
     if spacing == "geometric" and reduction_factor != int(reduction_factor):
         raise ValueError(
             "reduction_factor must be a whole number where rungs are multiples of it (with "
@@ -60,17 +78,16 @@ class Rungs(Generic[Key]):
 
     Args:
         epochs: the rungs, ascending (see :func:`rungs_below`).
-        reduction_factor: of how many trials at a rung one goes on; above 1.
+        reduction_factor: of how many trials at a rung one goes on; see :func:`share_of`.
 
     Raises:
-        ValueError: epochs that do not ascend from 1 or more, or a factor of 1 or less.
+        ValueError: epochs that do not ascend from 1 or more, or a factor that cannot be.
     """
 
     def __init__(self, epochs: Sequence[int], reduction_factor: float) -> None:
         if list(epochs) != sorted(set(epochs)) or any(epoch < 1 for epoch in epochs):
             raise ValueError(f"rungs must be ascending epochs from 1 on, got {list(epochs)}")
-        if not reduction_factor > 1:
-            raise ValueError(f"reduction_factor must be above 1, got {reduction_factor}")
+        share_of(1, reduction_factor)
         self.epochs = tuple(epochs)
         self.reduction_factor = reduction_factor
         self._seen: dict[int, dict[Key, tuple[float, ...]]] = {epoch: {} for epoch in epochs}
@@ -106,6 +123,10 @@ class Rungs(Generic[Key]):
     def reached(self, trial_key: Key, epoch: int) -> bool:
         """Whether a trial was seen at a rung."""
         return trial_key in self._seen[epoch]
+
+    def share(self, epoch: int) -> Fraction:
+        """How many of those that were seen at a rung go on, before it is rounded."""
+        return share_of(len(self._seen[epoch]), self.reduction_factor)
 
     def trials(self, epoch: int) -> list[Key]:
         """Who was seen at a rung, in order."""

@@ -105,11 +105,9 @@ class Search:
     @property
     def needs_metering(self) -> bool:
         """Whether the next jobs exist only once :meth:`meter_proposals` has run."""
-        if not self._gate.measures or self._ready:
+        if not self._gate.measures or self._ready or not self._more_begin:
             return False
-        if self.paused_trials is not None and self.paused_trials.may_go_on(begins=self._begins):
-            return False
-        return self._begins
+        return self.paused_trials is None or not self.paused_trials.may_go_on
 
     def next_job(self) -> Job | None:
         """The next job to run; None while there is none (perhaps until a running one ends).
@@ -238,14 +236,15 @@ class Search:
         return max(0, self.config.search.n_trials - self.proposals.trained - begun)
 
     @property
-    def _begins(self) -> bool:
+    def _more_begin(self) -> bool:
         """Whether further trials are to begin."""
         return self._missing > 0 or bool(self._gate.waiting)
 
     def _new_job(self) -> Job | None:
         if self.paused_trials is not None:
-            runs = bool(self.proposals.unfinished)
-            leg = self.paused_trials.next_leg(begins=self._begins, runs=runs)
+            last = self.config.proxy.epochs
+            arriving = [job.pause_at or last for job in self._running if job.kind == "search"]
+            leg = self.paused_trials.next_leg(more_begin=self._more_begin, arriving=arriving)
             if leg is not None:
                 return self._leg(leg)
         if self._gate.waiting:

@@ -128,7 +128,8 @@ class _Search:
         while len(self.running) < self.workers:
             row = None
             if self.rule:
-                row = self.rule.next(begins=self._may_propose, runs=bool(self.running))
+                arriving = [leg.epochs for leg in self.running]
+                row = self.rule.next(more_begin=self._may_propose, arriving=arriving)
             if row is not None:
                 self._train(row, trained=self.paused[row].epochs)
             elif self._may_propose:

@@ -1,11 +1,11 @@
-"""What becomes of a training at a rung, by either type of successive halving.
+"""What becomes of a training at a rung, by each type of successive halving.
 
 Trainings are known by their row of the table.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Literal, Protocol
 
 from nas.halving import SuccessiveHalving
@@ -23,11 +23,11 @@ class RungRule(Protocol):
     def reach(self, row: int, epoch: int, losses: Sequence[float]) -> Fate:
         """What a training does that has reached the rung ``epoch``; losses as there."""
 
-    def next(self, *, begins: bool, runs: bool) -> int | None:
+    def next(self, *, more_begin: bool, arriving: Collection[int]) -> int | None:
         """The training that waits and goes on now; None if none does.
 
         Args:
-            begins, runs: see :meth:`nas.promotion.Promotion.next`.
+            more_begin, arriving: see :meth:`nas.promotion.Promotion.next`.
         """
 
 
@@ -41,7 +41,7 @@ class Stopping:
         """See :class:`RungRule`."""
         return self._halving.report(row, epoch, losses)
 
-    def next(self, *, begins: bool, runs: bool) -> int | None:
+    def next(self, *, more_begin: bool, arriving: Collection[int]) -> int | None:
         """See :class:`RungRule`."""
         return None
 
@@ -57,9 +57,9 @@ class Promoting:
         self._promotion.pause(row, epoch, losses)
         return "pause"
 
-    def next(self, *, begins: bool, runs: bool) -> int | None:
+    def next(self, *, more_begin: bool, arriving: Collection[int]) -> int | None:
         """See :class:`RungRule`."""
-        row = self._promotion.next(begins=begins, runs=runs)
+        row = self._promotion.next(more_begin=more_begin, arriving=arriving)
         if row is None:
             return None
         self._promotion.go_on(row)
@@ -67,5 +67,5 @@ class Promoting:
 
 
 def rule_of(halving: Halving) -> RungRule:
-    """The rule of either type."""
+    """The rule of a type."""
     return Promoting(halving) if isinstance(halving, Promotion) else Stopping(halving)

@@ -181,15 +181,15 @@ def test_the_best_third_of_each_rung_goes_on_and_the_others_are_pruned(
     for job in trained:
         number = numbers[job.architecture]
         if job.resumes:
-            assert promotion.next(begins=begun < 18, runs=False) == number
+            assert promotion.next(more_begin=begun < 18, arriving=[]) == number
             promotion.go_on(number)
         else:
-            assert promotion.next(begins=True, runs=False) is None
+            assert promotion.next(more_begin=True, arriving=[]) is None
             begun += 1
         if job.epoch < 9:
             losses = [-accuracy(job.architecture) * job.epoch / 9, costs(job.architecture).params]
             promotion.pause(number, job.epoch, losses[: len(objectives)])
-    assert promotion.next(begins=False, runs=False) is None
+    assert promotion.next(more_begin=False, arriving=[]) is None
 
     status = read_status(run)
     assert status["trials"] == {"complete": 2, "pruned": 16}

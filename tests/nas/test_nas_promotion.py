@@ -21,16 +21,26 @@ POINTS = st.integers(1, 3).flatmap(
 FACTOR = st.sampled_from([1.5, 2, 3, 4])
 
 
+def early(promotion: Promotion) -> int | None:
+    """Who goes on while further trials begin."""
+    return promotion.next(more_begin=True, arriving=[])
+
+
+def at_last(promotion: Promotion) -> int | None:
+    """Who goes on when nothing else is left."""
+    return promotion.next(more_begin=False, arriving=[])
+
+
 def one_at_a_time(points: Sequence[tuple[float, ...]], factor: float) -> list[int]:
     """Who goes on from the only rung, as early as it may, and last when nothing else is left."""
     promotion = Promotion([1], factor)
     gone_on: list[int] = []
     for number, losses in enumerate(points):
         promotion.pause(number, 1, losses)
-        while (following := promotion.next(begins=True, runs=True)) is not None:
+        while (following := early(promotion)) is not None:
             promotion.go_on(following)
             gone_on.append(following)
-    while (following := promotion.next(begins=False, runs=False)) is not None:
+    while (following := at_last(promotion)) is not None:
         promotion.go_on(following)
         gone_on.append(following)
     return gone_on
@@ -44,7 +54,7 @@ def test_each_that_goes_on_is_the_best_of_those_that_wait(
     gone_on: list[int] = []
     for n, losses in enumerate(points, start=1):
         promotion.pause(n - 1, 3, losses)
-        following = promotion.next(begins=True, runs=True)
+        following = early(promotion)
         assert (following is not None) == (math.floor(n / factor) > len(gone_on))
         if following is not None:
             waiting = [i for i in best_first(np.array(points[:n])) if i not in gone_on]
@@ -65,21 +75,21 @@ def test_one_that_waited_goes_on_when_later_ones_are_worse() -> None:
     """By stopping, 2 would have been lost: at its arrival it was the second of two."""
     promotion = Promotion([1], 2)
     promotion.pause(1, 1, [0.1])
-    assert promotion.next(begins=True, runs=True) is None
+    assert early(promotion) is None
     promotion.pause(2, 1, [0.2])
-    assert promotion.next(begins=True, runs=True) == 1
+    assert early(promotion) == 1
     promotion.go_on(1)
     promotion.pause(3, 1, [0.4])
-    assert promotion.next(begins=True, runs=True) is None
+    assert early(promotion) is None
     promotion.pause(4, 1, [0.3])
-    assert promotion.next(begins=True, runs=True) == 2
+    assert early(promotion) == 2
 
 
 def test_asking_changes_nothing() -> None:
     promotion = Promotion([1], 2)
     for number in range(4):
         promotion.pause(number, 1, [number])
-    assert promotion.next(begins=True, runs=True) == promotion.next(begins=True, runs=True) == 0
+    assert early(promotion) == early(promotion) == 0
 
 
 def test_the_highest_rung_comes_first() -> None:
@@ -87,36 +97,46 @@ def test_the_highest_rung_comes_first() -> None:
     for number in range(4):
         promotion.pause(number, 1, [number])
     for number in (0, 1):
-        assert promotion.next(begins=True, runs=True) == number
+        assert early(promotion) == number
         promotion.go_on(number)
     promotion.pause(0, 3, [0.5])
-    assert promotion.next(begins=True, runs=True) is None
+    assert early(promotion) is None
     promotion.pause(1, 3, [0.1])
     for number in (4, 5):
         promotion.pause(number, 1, [-1])
     # from the second rung, though 4 and 5 are better at the first
-    assert promotion.next(begins=True, runs=True) == 1
+    assert early(promotion) == 1
     promotion.go_on(1)
-    assert promotion.next(begins=True, runs=True) == 4
+    assert early(promotion) == 4
 
 
 def test_rung_by_rung_none_goes_on_before_all_have_begun() -> None:
     promotion = RungByRung([1, 3], 2)
     for number in range(4):
         promotion.pause(number, 1, [number])
-    assert promotion.next(begins=True, runs=True) is None
-    assert promotion.next(begins=True, runs=False) is None
+    assert early(promotion) is None
     for number in (0, 1):
-        assert promotion.next(begins=False, runs=True) == number
+        assert promotion.next(more_begin=False, arriving=[1]) == number
         promotion.go_on(number)
     promotion.pause(0, 3, [0.5])
     promotion.pause(1, 3, [0.1])
     for number in (4, 5):
         promotion.pause(number, 1, [-1])
     # from the first rung, though 1 may go on from the second
-    assert promotion.next(begins=False, runs=True) == 4
+    assert promotion.next(more_begin=False, arriving=[1]) == 4
     promotion.go_on(4)
-    assert promotion.next(begins=False, runs=True) == 1
+    assert promotion.next(more_begin=False, arriving=[1, 3]) == 1
+
+
+def test_rung_by_rung_a_share_is_rounded_up_when_none_comes_any_more() -> None:
+    """Whatever is trained beyond the rung: no worker waits for it."""
+    promotion = RungByRung([1, 3], 2)
+    for number in range(3):
+        promotion.pause(number, 1, [number])
+    promotion.go_on(0)
+    assert promotion.next(more_begin=False, arriving=[1, 3]) is None
+    assert promotion.next(more_begin=False, arriving=[3]) == 1
+    assert Promotion([1], 2).next(more_begin=False, arriving=[3]) is None
 
 
 @given(POINTS, FACTOR, st.integers(1, 4))
@@ -126,17 +146,19 @@ def test_rung_by_rung_the_best_of_all_at_a_rung_go_on(
     """All but as many as run at once are there when the first one goes on."""
     promotion = RungByRung([1, 2], factor)
     arrived = max(1, len(points) - workers + 1)
+    on_their_way = [1] * (len(points) - arrived)
     for number, losses in enumerate(points[:arrived]):
         promotion.pause(number, 1, losses)
     gone_on = []
-    while (following := promotion.next(begins=False, runs=True)) is not None:
+    while (following := promotion.next(more_begin=False, arriving=on_their_way)) is not None:
         promotion.go_on(following)
         gone_on.append(following)
     best = list(best_first(np.array(points[:arrived])))
-    assert gone_on == best[: math.floor(arrived / factor)]
+    share = arrived / factor
+    assert gone_on == best[: math.floor(share) if on_their_way else math.ceil(share)]
     for number, losses in enumerate(points[arrived:], start=arrived):
         promotion.pause(number, 1, losses)
-    while (following := promotion.next(begins=False, runs=False)) is not None:
+    while (following := at_last(promotion)) is not None:
         promotion.go_on(following)
         gone_on.append(following)
     assert len(gone_on) == math.ceil(len(points) / factor)
@@ -148,11 +170,11 @@ def test_a_failed_one_leaves_its_place_to_the_next() -> None:
         promotion.pause(number, 1, [number])
     for number in (0, 1):
         promotion.go_on(number)
-    assert promotion.next(begins=True, runs=True) is None
+    assert early(promotion) is None
     promotion.withdraw(0)
-    assert promotion.next(begins=True, runs=True) is None  # three are left, and one of them went on
+    assert early(promotion) is None  # three are left, and one of them went on
     promotion.pause(4, 1, [9])
-    assert promotion.next(begins=True, runs=True) == 2
+    assert early(promotion) == 2
 
 
 def test_one_that_was_ended_is_compared_with_and_never_goes_on() -> None:
@@ -160,8 +182,8 @@ def test_one_that_was_ended_is_compared_with_and_never_goes_on() -> None:
     promotion.pause(0, 1, [0])
     promotion.end(0)
     promotion.pause(1, 1, [1])
-    assert promotion.next(begins=True, runs=True) == 1
-    assert Promotion([1], 2).next(begins=False, runs=False) is None
+    assert early(promotion) == 1
+    assert at_last(Promotion([1], 2)) is None
 
 
 @given(
@@ -179,7 +201,7 @@ def test_what_a_search_trains_is_known_beforehand(
     at = dict.fromkeys(range(len(points)), 2)
     for number, losses in enumerate(points):
         promotion.pause(number, 2, losses)
-    while (following := promotion.next(begins=False, runs=False)) is not None:
+    while (following := at_last(promotion)) is not None:
         promotion.go_on(following)
         at[following] = stops[stops.index(at[following]) + 1]
         if at[following] < epochs:
@@ -205,7 +227,7 @@ def test_what_was_seen_before_goes_on_as_before(
         first.pause(number, 1, points[number])
     promoted = []
     for _ in range(3):
-        following = first.next(begins=True, runs=True)
+        following = early(first)
         assert following is not None
         first.go_on(following)
         first.pause(following, 3, points[following])
@@ -216,8 +238,8 @@ def test_what_was_seen_before_goes_on_as_before(
         again.pause(number, 1, losses)
         if number in promoted:
             again.pause(number, 3, losses)
-    assert again.next(begins=True, runs=True) == first.next(begins=True, runs=True)
-    assert again.next(begins=False, runs=False) == first.next(begins=False, runs=False)
+    assert early(again) == early(first)
+    assert at_last(again) == at_last(first)
 
 
 @pytest.mark.parametrize(
