@@ -50,8 +50,8 @@ MORE_IMAGES = (
     *("data.train_images=800", "data.validation_images=500", "data.test_images=497"),
     "proxy.learning_rate=0.05",
 )
-"""Twice the images of the search's own proxy, fewer and smaller steps on each: less of an accuracy
-is luck, at a rung and at the end."""
+"""Twice the training images of the search's own proxy, for fewer epochs and at half the rate: less of
+an accuracy is luck, at a rung and at the end."""
 
 EPOCHS = 24
 TRIALS = 120
@@ -59,6 +59,7 @@ ASHA_TRIALS = 192
 """Unless others are asked for; as many as half of the epochs allow."""
 
 FURTHER_SEEDS = (1_001, 1_002)
+"""Of evaluations that no search has seen."""
 
 HYPERVOLUMES = ("as_found", "with_further_seeds")
 
@@ -69,7 +70,7 @@ WORST = (0.9, 40_000.0)
 
 
 def main() -> None:
-    """Search with each seed both ways, print two tables, and write the same figures as JSON."""
+    """Search with each seed both ways, print three tables, and write the same figures as JSON."""
     parser = parser_of(__doc__, quick="one seed, 9 trials of 4 epochs against 12")
     parser.add_argument("--seeds", type=int, default=5, metavar="N", help="of each search; else 5")
     parser.add_argument("--trials", type=int, default=TRIALS, metavar="N", help="without ASHA")
@@ -139,6 +140,8 @@ def searched(config: SearchConfig, further_seeds: Sequence[int]) -> dict[str, An
                 on_change=display.update,
             )
         front = pareto_front(search.candidates(), config.objectives)
+        if not front:
+            sys.exit(f"{config.name} found nothing: see what its trials raised above")
         jobs = [(member.architecture, seed) for member in front for seed in further_seeds]
         evaluated = evaluate_on_cluster(jobs, assignment, config.resources)
         return figures(config, search.ledger.evaluations("search"), front, evaluated)

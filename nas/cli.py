@@ -182,7 +182,7 @@ def benchmark(
     seeds: Annotated[str, typer.Option(help="A number, or a range such as 0-19.")] = "20",
     workers: Annotated[int, typer.Option(help="Simulated trainings at once.")] = 1,
     scheduler: Annotated[
-        str, typer.Option(help="none, asha, or several: none,asha,asha:type=promotion.")
+        str, typer.Option(help="none, asha, or several: none,asha:type=rung_by_rung.")
     ] = "none",
     processes: Annotated[
         int | None, typer.Option(help="Replays at once; one a CPU by default.")

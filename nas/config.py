@@ -19,6 +19,7 @@ from nas.promotion import expected_epochs
 from nas.rungs import rungs_below
 from nas.settings import (
     ACCURACIES,
+    NEED_NO_FINISHED,
     DataWithValidation,
     Objectives,
     RaySettings,
@@ -110,6 +111,12 @@ class SearchConfig(Value):
                 "scheduler asha compares accuracies at rungs, so objectives must have "
                 f"{' or '.join(ACCURACIES)}, got {list(self.objectives)}"
             )
+        if self.scheduler.type == "rung_by_rung" and self.sampler.name not in NEED_NO_FINISHED:
+            raise ValueError(
+                "with scheduler.type=rung_by_rung no trial finishes before all have begun, so that "
+                f"sampler.name must be one of {', '.join(NEED_NO_FINISHED)}: "
+                f"{self.sampler.name!r} would propose at random"
+            )
         if self.search.deterministic and self.search.concurrency != 1:
             raise ValueError(
                 "search.deterministic cannot hold with scheduler asha on several workers, since "
@@ -180,7 +187,7 @@ class SearchConfig(Value):
         return self.scheduler.name == "asha" and self.scheduler.type != "stopping"
 
     def most_epochs(self, trials: int) -> int:
-        """How many epochs so many trials train at the most; promotion trains just as many."""
+        """How many epochs so many trials train: with stopping at the most, else just as many."""
         if not self.promotes:
             return trials * self.proxy.epochs
         factor = self.scheduler.reduction_factor

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -14,6 +13,7 @@ from pydantic import BaseModel
 
 from nas.config import SearchConfig
 from nas.settings import SamplerSettings
+from nas.whole_file import replace_file
 from search_space.reading import DescriptionError, read_yaml, validate
 from search_space.space import SearchSpace
 from search_space.values import Value
@@ -116,13 +116,9 @@ def save_config(config: SearchConfig, path: Path) -> None:
     Raises:
         OSError: it cannot be written; an earlier file stays as it was.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.touch(mode=0o600 if config.storage else 0o666)  # it may hold a password
-        temporary.write_text(OmegaConf.to_yaml(OmegaConf.create(config.model_dump(mode="json"))))
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    text = OmegaConf.to_yaml(OmegaConf.create(config.model_dump(mode="json")))
+    # a database's address may hold a password
+    replace_file(path, text.encode(), mode=0o600 if config.storage else 0o666)
 
 
 def differences(before: BaseModel, now: BaseModel) -> dict[str, tuple[Any, Any]]:

@@ -14,8 +14,8 @@ from search_space.values import Value
 EXAMPLES_KEPT = 5
 
 REJECTIONS_IN_A_ROW = 200
-"""Proposals that cannot be or were made before, one after another, at which a sampler is given up.
-Those of this project make none."""
+"""Proposals over a limit, without an architecture, or made before, one after another, at which a
+foreign sampler is given up (this project's make none)."""
 
 PEAK_MEMORY = "peak_memory_mb"
 

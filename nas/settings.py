@@ -74,6 +74,10 @@ class SearchSettings(Value):
     max_failures: int = Field(default=10, ge=1)  # raising trials in a row that stop the search
 
 
+NEED_NO_FINISHED = ("default", "random", "grid")
+"""Samplers that make do without a finished trial: the first reads rungs, the others nothing."""
+
+
 class SchedulerSettings(Value):
     """Which trials are not trained to their end: ``asha`` compares them at rungs.
 

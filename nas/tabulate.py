@@ -15,7 +15,6 @@ import gzip
 import hashlib
 import io
 import json
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -27,6 +26,7 @@ from nas.config_file import read_config
 from nas.journal import Journal
 from nas.run_folder import RunError
 from nas.settings import DataWithValidation, RaySettings, ResourceSettings
+from nas.whole_file import replace_file
 from search_space.architecture import Architecture, Task
 from search_space.cost import network_costs
 from search_space.reading import DescriptionError
@@ -175,12 +175,9 @@ def write_table(path: Path, text: str) -> None:
     Raises:
         RunError: the disk is full or not writable; an earlier table stays.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        temporary.write_bytes(gzip.compress(text.encode(), mtime=0))
-        temporary.replace(path)
+        replace_file(path, gzip.compress(text.encode(), mtime=0))
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise RunError(f"cannot write {path}: {error.strerror or error}") from error
 
 

@@ -6,8 +6,13 @@ import os
 from pathlib import Path
 
 
-def replace_file(path: Path | str, content: bytes) -> None:
+def replace_file(path: Path | str, content: bytes, *, mode: int = 0o666) -> None:
     """Give a file new content in one step.
+
+    Args:
+        path: made where it is missing.
+        content: all of it.
+        mode: who may read and write it, less the process's umask.
 
     Raises:
         OSError: the folder is missing or not writable, or the disk is full; the error names
@@ -17,6 +22,7 @@ def replace_file(path: Path | str, content: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         try:
+            temporary.touch(mode=mode)
             temporary.write_bytes(content)
             temporary.replace(path)
         finally:

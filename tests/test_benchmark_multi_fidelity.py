@@ -86,3 +86,10 @@ def test_the_whole_script(tmp_path: Path) -> None:
     assert (none["stopped"], none["epochs"]) == (0, 4 * none["trials"])
     assert 0 < asha["stopped"] < asha["trials"]
     assert asha["epochs"] < 4 * asha["trials"]
+    assert [mean["share_of_epochs"] for mean in figures["means"]] == [
+        1,
+        asha["epochs"] / none["epochs"],
+    ]
+    assert [gain["asha - none"] for gain in figures["differences"]] == [
+        asha[measure] - none[measure] for measure in ("as_found", "with_further_seeds")
+    ]

@@ -66,8 +66,9 @@ def replay_all(
         while waiting:
             on_change()
             done, waiting = wait(waiting, REFRESH_SECONDS, FIRST_COMPLETED)
+            ended += [future.result() for future in done if future.exception() is None]
             for future in done:
-                ended.append(future.result())  # an error ends all at once
+                future.result()  # an error ends all at once
         on_change()
     except BaseException:
         for child in multiprocessing.active_children():

@@ -110,7 +110,7 @@ def build_halving(spec: Spec, table: BenchmarkTable) -> Halving | None:
         return None
     chosen = spec.options.get("type", HALVING_DEFAULTS.type)
     if chosen not in tuple(HALVING_TYPES):  # a tuple, since what was given may not be hashable
-        raise SpecError(f"{spec.text}: type is {' or '.join(HALVING_TYPES)}, got {chosen!r}")
+        raise SpecError(f"{spec.text}: type is one of {', '.join(HALVING_TYPES)}, got {chosen!r}")
     if not table.epochs:
         raise SpecError(
             f"{spec.text}: {table.name} has no accuracies during training to stop by; "

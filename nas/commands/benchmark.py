@@ -6,6 +6,7 @@ import json
 import os
 import re
 import time
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -53,7 +54,8 @@ def run_benchmark(
 
     Raises:
         CommandError, DescriptionError: see :mod:`nas.user_errors`.
-        KeyboardInterrupt: after the same for the replays that have ended.
+        KeyboardInterrupt: after the same for the seeds that every sampler has replayed, as with any
+            other error on the way.
     """
     check_ending("--plot", plot, ".png")
     for option, file in (("--plot", plot), ("--json", json_file)):
@@ -89,24 +91,27 @@ def run_benchmark(
     ]
     ended: list[Result] = []
 
-    def report() -> None:
+    def report(results: list[Result]) -> None:
         places = [(sampler.text, halving.text) for sampler, halving in strategies]
-        ended.sort(key=lambda result: (places.index(result[:2]), result.seed))
-        drawn = Report(table, ended, budget, on_clock=on_clock)
-        drawn.show(console)  # first, so that a file that cannot be written costs nothing else
+        results.sort(key=lambda result: (places.index(result[:2]), result.seed))
+        shown = Report(table, results, budget, on_clock=on_clock)
+        shown.show(console)  # first, so that a file that cannot be written costs nothing else
         if json_file is not None:
-            _write_json(json_file, results_json(table, ended, on_clock=on_clock))
+            _write_json(json_file, results_json(table, results, on_clock=on_clock))
         if plot is not None:
-            drawn.draw(plot)
+            shown.draw(plot)
 
     try:
         _replay(console, table, jobs, processes or _cpus(), ended)
-    except (KeyboardInterrupt, CommandError):
-        if any(result.replay.ended for result in ended):
-            console.print(f"{len(ended)} of {len(jobs)} replays ended before:", highlight=False)
-            report()
+    except BaseException:
+        replays_of = Counter(result.seed for result in ended)
+        whole = [seed for seed in numbers if replays_of[seed] == len(strategies)]
+        if results := [r for r in ended if r.seed in whole and r.replay.ended]:
+            shares = f"{len(whole)} of {len(numbers)} seeds were, and gave:"
+            console.print(f"ended before all was replayed; {shares}", highlight=False)
+            report(results)
         raise
-    report()
+    report(ended)
 
 
 def parse_seeds(text: str) -> list[int]:

@@ -118,6 +118,8 @@ def evaluate_on_cluster(
         for each job its result, the traceback of what it raised, or what Ray knows of the death of
         its worker.
     """
+    # Without a GPU, workers stay for the next evaluation; with one, Ray ends them after each, so
+    # that none holds its memory.
     task = ray.remote(num_cpus=resources.cpus_per_trial, num_gpus=resources.gpus_per_trial)(
         _evaluation
     )

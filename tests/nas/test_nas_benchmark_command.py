@@ -108,7 +108,10 @@ def test_schedulers_side_by_side(tmp_path: Path) -> None:
         (["--json", "nowhere/out.json"], "--json: there is no folder 'nowhere'"),
         (["--json", "."], "--json must be a file, got the folder '.'"),
         (["--scheduler", "asha"], "squares has no accuracies during training to stop by"),
-        (["--scheduler", "asha:type=no"], "type is stopping or promotion, got False"),
+        (
+            ["--scheduler", "asha:type=no"],
+            "type is one of stopping, promotion, rung_by_rung, got False",
+        ),
         (["--samplers", "random,random"], "--samplers must name each once, got random,random"),
         (["--samplers", "random:seed"], "'random:seed': an option must be NAME=VALUE, got 'seed'"),
         (["--samplers", "random,"], "'': a name must come first"),
@@ -236,26 +239,28 @@ def test_a_report_of_nothing_is_refused(
         Report(halved[0], [Result("nsga2", "none", 0, nothing)], 3, on_clock=on_clock)
 
 
-def test_what_has_ended_is_reported_when_replays_are_interrupted(
-    csv_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+def test_what_was_replayed_whole_is_reported_when_something_ends_it(
+    csv_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
 ) -> None:
+    """The last seed lacks one of two samplers, and is left out."""
     replay_all = nas.commands.benchmark.replay_all
 
-    def interrupted(*arguments: Any, ended: list[Result], on_change: Any, **more: Any) -> None:
-        def change() -> None:
-            if len(ended) == 3:
-                raise KeyboardInterrupt
-
-        replay_all(*arguments, ended=ended, on_change=change, **more)
+    def interrupted(*arguments: Any, ended: list[Result], **more: Any) -> None:
+        whole: list[Result] = []
+        replay_all(*arguments, ended=whole, **more)
+        ended += [r for r in whole if (r.sampler, r.seed) != ("grid", 2)]
+        raise error
 
     monkeypatch.setattr("nas.commands.benchmark.replay_all", interrupted)
     json_file = tmp_path / "out.json"
-    options = ["--budget", "9", "--seeds", "4", "--processes", "1", "--json", str(json_file)]
-    done = CliRunner().invoke(app, of_csv(csv_file, "--samplers", "random", *options))
-    assert done.exit_code == 130
-    assert "3 of 4 replays ended before:" in done.output
+    options = ["--budget", "9", "--seeds", "3", "--processes", "1", "--json", str(json_file)]
+    done = CliRunner().invoke(app, of_csv(csv_file, "--samplers", "random,grid", *options))
+    assert done.exit_code == (130 if error is KeyboardInterrupt else 1)
+    assert "2 of 3 seeds were, and gave:" in done.output
     assert "hypervolume, share of the true front's" in " ".join(done.output.split())
-    assert [entry["seed"] for entry in json.loads(json_file.read_text())] == [0, 1, 2]
+    found = [(entry["sampler"], entry["seed"]) for entry in json.loads(json_file.read_text())]
+    assert found == [("random", 0), ("random", 1), ("grid", 0), ("grid", 1)]
 
 
 def test_a_replay_that_is_killed_is_said(csv_file: Path) -> None:

@@ -382,9 +382,9 @@ def test_the_type_of_halving(spec: str, of_type: type) -> None:
         ("none:type=stopping", "none has no option 'type'; known: none"),
         (
             "asha:type=halting",
-            "asha:type=halting: type is stopping or promotion or rung_by_rung, got 'halting'",
+            "asha:type=halting: type is one of stopping, promotion, rung_by_rung, got 'halting'",
         ),
-        ("asha:type=[]", "asha:type=[]: type is stopping or promotion or rung_by_rung, got []"),
+        ("asha:type=[]", "asha:type=[]: type is one of stopping, promotion, rung_by_rung, got []"),
         ("asha:type=stopping:min_epochs=12", "before the last, got none; letters has 2, 4, 6, 12"),
         ("asha:reduction_factor=2", "rungs must be evaluated epochs before the last, got 2, 4, 8"),
         ("asha:min_epochs=12", "rungs must be evaluated epochs before the last, got none"),

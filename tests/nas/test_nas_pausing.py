@@ -49,6 +49,13 @@ PROMOTION: dict[str, Any] = {
 """Rungs after 1 and 3 epochs, of three one goes on."""
 
 
+BOTH_TYPES = pytest.mark.parametrize("kind", ["promotion", "rung_by_rung"])
+
+
+def promotion_of(kind: str) -> dict[str, Any]:
+    return PROMOTION | {"scheduler": {"name": "asha", "type": kind}}
+
+
 class Trained(NamedTuple):
     """A job that was run."""
 
@@ -152,8 +159,7 @@ def test_the_best_third_of_each_rung_goes_on_and_the_others_are_pruned(
 ) -> None:
     search = {"n_trials": 18, "finalist_seeds": 1, "noise_candidates": 0}
     kind = {Promotion: "promotion", RungByRung: "rung_by_rung"}[promotion_type]
-    scheduler = {"name": "asha", "type": kind}
-    config = config_of(**PROMOTION | {"scheduler": scheduler}, objectives=objectives, search=search)
+    config = config_of(**promotion_of(kind), objectives=objectives, search=search)
     run, ledger = start(config)
     trained = legs(config, ledger).train_all(lambda job: accuracy(job.architecture))
 
@@ -197,25 +203,27 @@ def test_the_best_third_of_each_rung_goes_on_and_the_others_are_pruned(
     assert not states.folder.exists()
 
 
+@BOTH_TYPES
 def test_a_search_goes_on_from_what_is_paused_as_if_it_had_not_been_interrupted(
     config_of: ConfigOf,
     start: Start,
     in_memory: InMemory,
     legs: Callable[[SearchConfig, Ledger], Legs],
     accuracy: Callable[..., float],
+    kind: str,
 ) -> None:
     search = {"n_trials": 12, "finalist_seeds": 2, "concurrency": 1, "deterministic": True}
 
     def found(job: Job) -> float:
         return accuracy(job.architecture, job.seed)
 
-    whole = config_of(name="whole", **PROMOTION, search=search)
+    whole = config_of(name="whole", **promotion_of(kind), search=search)
     expected = legs(whole, in_memory(whole)).train_all(found)
 
-    config = config_of(name="stopped", **PROMOTION, search=search)
+    config = config_of(name="stopped", **promotion_of(kind), search=search)
     run, _ = start(config)
     again: list[Trained | None] = []
-    for stop in (2, 3, 4, 3):
+    for stop in (2, 3, 8, 3):
         driven = legs(config, Ledger.open(config, run))
         again += [driven.train(found) for _ in range(stop)]
         driven.begin()  # and is killed before it ends
@@ -253,14 +261,16 @@ def test_a_search_shows_how_much_of_it_is_done(
     assert driven.search.paused_trials.share_done == 1
 
 
+@BOTH_TYPES
 def test_a_small_space_that_is_exhausted_trains_its_share_to_the_end(
     config_of: ConfigOf,
     in_memory: InMemory,
     legs: Callable[[SearchConfig, Ledger], Legs],
     tiny_description: dict[str, Any],
+    kind: str,
 ) -> None:
     search = {"n_trials": 20, "finalist_seeds": 1, "noise_candidates": 0}
-    config = config_of(**PROMOTION, space=tiny_description, search=search)
+    config = config_of(**promotion_of(kind), space=tiny_description, search=search)
     ledger = in_memory(config)
     legs(config, ledger).train_all(lambda job: 0.5)
     rows = ledger.evaluations()
@@ -293,14 +303,17 @@ def test_a_lost_state_is_trained_again_from_the_beginning(
     assert [row.epochs for row in ledger.evaluations() if row.state == "complete"] == [9]
 
 
+@pytest.mark.parametrize(("kind", "begun_before"), [("promotion", 3), ("rung_by_rung", 6)])
 def test_a_failing_training_leaves_its_place_to_the_next_best(
     config_of: ConfigOf,
     in_memory: InMemory,
     legs: Callable[[SearchConfig, Ledger], Legs],
     states: PausedStates,
+    kind: str,
+    begun_before: int,
 ) -> None:
     search = {"n_trials": 6, "finalist_seeds": 1, "noise_candidates": 0}
-    config = config_of(**PROMOTION, objectives=["val_accuracy"], search=search)
+    config = config_of(**promotion_of(kind), objectives=["val_accuracy"], search=search)
     ledger = in_memory(config)
     driven = legs(config, ledger)
     calls = iter([0.3, 0.9, 0.6])
@@ -309,7 +322,7 @@ def test_a_failing_training_leaves_its_place_to_the_next_best(
     def found(job: Job) -> float:
         return accuracies.setdefault(job.architecture, next(calls, 0.1))
 
-    for _ in range(3):
+    for _ in range(begun_before):
         driven.train(found)
     begun = driven.begin()
     assert begun is not None
@@ -558,6 +571,7 @@ def test_trials_that_wait_are_read_from_the_database_once(
     assert ledger.evaluations() == Ledger.open(config, run).evaluations()
 
 
+@BOTH_TYPES
 @pytest.mark.parametrize("places", [1, 2])
 def test_trials_go_on_between_the_measurements_of_latency(
     config_of: ConfigOf,
@@ -566,12 +580,16 @@ def test_trials_go_on_between_the_measurements_of_latency(
     states: PausedStates,
     tmp_path: Path,
     places: int,
+    kind: str,
 ) -> None:
-    """What is proposed later shall see results, also with one worker."""
+    """What is proposed later shall see results, also with one worker, but for rung by rung."""
     search = {"n_trials": 12, "finalist_seeds": 1, "noise_candidates": 0}
     latency = {"candidates_per_batch": 6}
     config = config_of(
-        **PROMOTION, objectives=["val_accuracy", "latency_ms"], search=search, latency=latency
+        **promotion_of(kind),
+        objectives=["val_accuracy", "latency_ms"],
+        search=search,
+        latency=latency,
     )
     cache = LatencyCache(tmp_path / "latency.jsonl", task, config.latency)
     measured = Latency(
@@ -621,4 +639,5 @@ def test_trials_go_on_between_the_measurements_of_latency(
                 mailbox.put(job.proposal.number, b"state")
             searcher.on_trial_complete(trial_id, result)
     assert sorted(epochs) == [0, 0] + [1] * 12 + [3] * 4 + [9] * 2
-    assert 3 in epochs[: epochs.index(0, 1)]  # before the second measurement
+    before_the_second_measurement = epochs[: epochs.index(0, 1)]
+    assert (3 in before_the_second_measurement) == (kind == "promotion")

@@ -307,6 +307,13 @@ def test_the_scheduler_serves_any_tune_run() -> None:
             "scheduler: .*whole number where rungs are multiples of it",
         ),
         ({"scheduler": {"name": "asha", "spacing": "odd"}}, "scheduler.spacing"),
+        (
+            {
+                "scheduler": {"name": "asha", "type": "rung_by_rung"},
+                "sampler": {"name": "pareto_local_search"},
+            },
+            "one of default, random, grid: 'pareto_local_search' would propose at random",
+        ),
         ({"scheduler": {"name": "hyperband"}}, "scheduler.name"),
         ({"scheduler": {"name": "asha", "type": "halting"}}, "scheduler.type"),
     ],
