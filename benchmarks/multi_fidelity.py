@@ -50,8 +50,8 @@ MORE_IMAGES = (
     *("data.train_images=800", "data.validation_images=500", "data.test_images=497"),
     "proxy.learning_rate=0.05",
 )
-"""Twice the training images of the search's own proxy, for fewer epochs and at half the rate: less of
-an accuracy is luck, at a rung and at the end."""
+"""Twice the training images of the search's own proxy, for fewer epochs and at half the rate: less
+of an accuracy is luck, at a rung and at the end."""
 
 EPOCHS = 24
 TRIALS = 120
