@@ -18,9 +18,9 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import moocore
 import numpy as np
@@ -32,7 +32,6 @@ from tables import print_table
 from nas.config import SearchConfig
 from nas.config_file import load_config
 from nas.driver import load_task, proxy_assignment
-from nas.evaluate import EvaluationResult
 from nas.evaluation_row import Evaluation
 from nas.front import Candidate, pareto_front
 from nas.ledger import TRAINED, Ledger
@@ -44,6 +43,7 @@ from nas.ray.retrain import evaluate_on_cluster
 from nas.run_folder import RunFolder
 from nas.search import Search
 from nas.settings import SamplerSettings, SchedulerSettings, SearchSettings
+from search_space.architecture import Architecture
 
 SEARCH = Path(__file__).parents[1] / "configs" / "searches" / "digits.yaml"
 MORE_IMAGES = (
@@ -71,7 +71,7 @@ WORST = (0.9, 40_000.0)
 
 def main() -> None:
     """Search with each seed both ways, print three tables, and write the same figures as JSON."""
-    parser = parser_of(__doc__, quick="one seed, 9 trials of 4 epochs against 12")
+    parser = parser_of(__doc__, quick="one seed, 5 trials of 4 epochs against 8")
     parser.add_argument("--seeds", type=int, default=5, metavar="N", help="of each search; else 5")
     parser.add_argument("--trials", type=int, default=TRIALS, metavar="N", help="without ASHA")
     parser.add_argument("--asha-trials", type=int, default=ASHA_TRIALS, metavar="N")
@@ -80,7 +80,7 @@ def main() -> None:
         if (number := getattr(options, name)) < 1:
             parser.error(f"--{name.replace('_', '-')} must be at least 1, got {number}")
     epochs, trials, asha_trials = (
-        (4, 9, 12) if options.quick else (EPOCHS, options.trials, options.asha_trials)
+        (4, 5, 8) if options.quick else (EPOCHS, options.trials, options.asha_trials)
     )
     asha = ASHA.replace(min_epochs=1) if options.quick else ASHA
     points = [f"proxy.epochs={epochs}", f"proxy.evaluate_every_epochs={asha.min_epochs}"]
@@ -92,16 +92,23 @@ def main() -> None:
     rows = []
     with connected(whole.ray):
         for seed in range(1 if options.quick else options.seeds):
-            for scheduler, n_trials in ways.values():
-                config = whole.replace(
-                    name=f"{scheduler.name}-{seed}",
-                    seed=seed,
-                    scheduler=scheduler,
-                    sampler=SamplerSettings(name="random"),
-                    search=SearchSettings(n_trials=n_trials, finalist_seeds=1),
+            found = [
+                searched(
+                    whole.replace(
+                        name=f"{scheduler.name}-{seed}",
+                        seed=seed,
+                        scheduler=scheduler,
+                        sampler=SamplerSettings(name="random"),
+                        search=SearchSettings(n_trials=n_trials, finalist_seeds=1),
+                    )
                 )
-                rows.append(searched(config, FURTHER_SEEDS[: 1 if options.quick else None]))
-                print(rows[-1], file=sys.stderr, flush=True)  # whatever happens to the others
+                for scheduler, n_trials in ways.values()
+            ]
+            further_seeds = FURTHER_SEEDS[: 1 if options.quick else None]
+            again = evaluated_again(whole, [one.front for one in found], further_seeds)
+            rows += [figures(*one, again) for one in found]
+            for row in rows[-len(ways) :]:
+                print(row, file=sys.stderr, flush=True)  # whatever happens to the others
     print_table("one search a line", rows)
     means = [mean_of([row for row in rows if row["scheduler"] == name]) for name in ways]
     for mean in means:
@@ -116,8 +123,16 @@ def main() -> None:
     )
 
 
-def searched(config: SearchConfig, further_seeds: Sequence[int]) -> dict[str, Any]:
-    """Run a whole search, and what it came to; Ray must be connected."""
+class Found(NamedTuple):
+    """What a search left."""
+
+    config: SearchConfig
+    trials: Sequence[Evaluation]
+    front: Sequence[Candidate]
+
+
+def searched(config: SearchConfig) -> Found:
+    """Run a whole search; Ray must be connected."""
     task = load_task(config)
     with tempfile.TemporaryDirectory() as runs:
         concurrency = trials_at_once(config.resources)
@@ -142,16 +157,30 @@ def searched(config: SearchConfig, further_seeds: Sequence[int]) -> dict[str, An
         front = pareto_front(search.candidates(), config.objectives)
         if not front:
             sys.exit(f"{config.name} found nothing: see what its trials raised above")
-        jobs = [(member.architecture, seed) for member in front for seed in further_seeds]
-        evaluated = evaluate_on_cluster(jobs, assignment, config.resources)
-        return figures(config, search.ledger.evaluations("search"), front, evaluated)
+        return Found(config, search.ledger.evaluations("search"), front)
+
+
+def evaluated_again(
+    config: SearchConfig, fronts: Iterable[Sequence[Candidate]], seeds: Sequence[int]
+) -> dict[Architecture, float]:
+    """Mean accuracy, over ``seeds``, of every architecture on some front."""
+    members = dict.fromkeys(member.architecture for front in fronts for member in front)
+    jobs = [(architecture, seed) for architecture in members for seed in seeds]
+    assignment = proxy_assignment(config, load_task(config))
+    accuracies: dict[Architecture, list[float]] = {architecture: [] for architecture in members}
+    results = evaluate_on_cluster(jobs, assignment, config.resources)
+    for (architecture, _), result in zip(jobs, results, strict=True):
+        if isinstance(result, str):
+            sys.exit(f"evaluating a front failed: {result}")
+        accuracies[architecture].append(result.metrics["val_accuracy"])
+    return {architecture: float(np.mean(each)) for architecture, each in accuracies.items()}
 
 
 def figures(
     config: SearchConfig,
     trials: Sequence[Evaluation],
     front: Sequence[Candidate],
-    evaluated: Sequence[EvaluationResult | str],
+    again: Mapping[Architecture, float],
 ) -> dict[str, Any]:
     """What one search came to.
 
@@ -159,14 +188,9 @@ def figures(
         config: the search's.
         trials: its ledger's.
         front: its front.
-        evaluated: the front's members, each with every further seed.
+        again: the accuracy of each of its members by further seeds.
     """
-    again = []
-    n_seeds = len(evaluated) // len(front)
-    for index, member in enumerate(front):
-        results = evaluated[index * n_seeds : (index + 1) * n_seeds]
-        accuracies = [result.metrics["val_accuracy"] for result in map(checked, results)]
-        again.append(dict(member.metrics) | {"val_accuracy": float(np.mean(accuracies))})
+    further = [dict(m.metrics) | {"val_accuracy": again[m.architecture]} for m in front]
     return {
         "seed": config.seed,
         "scheduler": config.scheduler.name,
@@ -178,15 +202,8 @@ def figures(
         "front": len(front),
         "best_val_accuracy": max(member.metrics["val_accuracy"] for member in front),
         "as_found": hypervolume([member.metrics for member in front]),
-        "with_further_seeds": hypervolume(again),
+        "with_further_seeds": hypervolume(further),
     }
-
-
-def checked(result: EvaluationResult | str) -> EvaluationResult:
-    """An evaluation that did not fail."""
-    if isinstance(result, str):
-        sys.exit(f"evaluating a front failed: {result}")
-    return result
 
 
 def hypervolume(found: Sequence[Mapping[str, float]]) -> float:

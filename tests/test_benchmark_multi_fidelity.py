@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from nas.config_file import load_config
 from nas.evaluate import EvaluationResult
 from nas.evaluation_row import Evaluation
 from nas.front import candidates, pareto_front
+from search_space.architecture import Architecture
 from tests.analysis.invented import evaluation
 
 ROOT = Path(__file__).parents[1]
@@ -35,9 +37,6 @@ def test_epochs_of_all_trials_and_the_front_by_further_seeds(
         metrics = {"val_accuracy": accuracy, "params": share * params}
         return evaluation(index, accuracy, curve=curve, metrics=metrics)
 
-    def again(*errors: float) -> list[EvaluationResult]:
-        return [EvaluationResult({"val_accuracy": 1 - error * each}, [], 0.0) for each in errors]
-
     trials = [
         trial(0, 0.5, 4, 1 - error / 2),
         trial(1, 0.75, 4, 1 - error / 4),
@@ -46,10 +45,19 @@ def test_epochs_of_all_trials_and_the_front_by_further_seeds(
     ]
     config = load_config(benchmark.SEARCH)
     front = pareto_front(candidates(trials), config.objectives)
-    first = [member.metrics["params"] for member in front].index(0.5 * params)
-    evaluated = [*again(0.5, 0.5), *again(0.2, 0.8)]  # both are worth 1/2, and one costs more
-    evaluated = evaluated if first == 0 else [*evaluated[2:], *evaluated[:2]]
-    row = benchmark.figures(config, trials, front, evaluated)
+    errors = {0.5 * params: [0.5, 0.5], 0.75 * params: [0.2, 0.8]}  # as good, and one costs more
+
+    def evaluate(jobs: list[tuple[Architecture, int]], *_: Any) -> list[EvaluationResult]:
+        """Each front's member with two seeds, one of which is lucky."""
+        size_of = {member.architecture: member.metrics["params"] for member in front}
+        assert sorted(seed for _, seed in jobs) == [5, 5, 6, 6]
+        found = [1 - error * errors[size_of[network]][seed - 5] for network, seed in jobs]
+        return [EvaluationResult({"val_accuracy": accuracy}, [], 0.0) for accuracy in found]
+
+    monkeypatch.setattr(benchmark, "evaluate_on_cluster", evaluate)
+    again = benchmark.evaluated_again(config, [front, front[:1]], [5, 6])
+    assert list(again.values()) == pytest.approx([1 - error / 2] * 2)
+    row = benchmark.figures(config, trials, front, again)
     assert row["as_found"] == pytest.approx(0.5 * 0.5 + 0.25 * 0.25)
     assert row["with_further_seeds"] == pytest.approx(0.5 * 0.5)
     assert row["best_val_accuracy"] == pytest.approx(1 - error / 4)
@@ -64,8 +72,9 @@ def test_epochs_of_all_trials_and_the_front_by_further_seeds(
         "asha - none": pytest.approx(0.01),
         "±": pytest.approx(0.01),
     }
+    monkeypatch.setattr(benchmark, "evaluate_on_cluster", lambda jobs, *_: ["it raised"] * 4)
     with pytest.raises(SystemExit, match="evaluating a front failed: it raised"):
-        benchmark.figures(config, trials, front, ["it raised", *evaluated[1:]])
+        benchmark.evaluated_again(config, [front], [5, 6])
 
 
 @pytest.mark.slow
