@@ -6,6 +6,7 @@ import itertools
 import math
 import random
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 
 import moocore
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from nas.halving import SuccessiveHalving
 from nas.ranking import best_first
-from nas.rungs import rungs_below
+from nas.rungs import rungs_below, share_of
 
 LOSS = st.integers(min_value=-8, max_value=8).map(float)  # few values: ties are common
 POINTS = st.integers(1, 3).flatmap(
@@ -146,11 +147,21 @@ def test_impossible_settings_are_refused(rungs: list[int], factor: float, said: 
 
 
 @pytest.mark.parametrize(
+    ("trials", "factor", "share"),
+    [(4, 1.333, 3), (3, 1.333, Fraction(9, 4)), (33, 1.1, 30), (21, 1.4, 15), (9, 3, 3)],
+)
+def test_a_share_is_what_the_factor_means(trials: int, factor: float, share: Fraction) -> None:
+    """As binary numbers, 4 / 1.333 is above 3, 33 / 1.1 under 30 and 21 / 1.4 above 15."""
+    assert share_of(trials, factor) == share
+
+
+@pytest.mark.parametrize(
     ("settings", "said"),
     [
         ({"min_epochs": 0}, "min_epochs must be at least 1, got 0"),
         ({"reduction_factor": 1}, "above 1 and finite, got 1"),
         ({"reduction_factor": math.inf}, "above 1 and finite, got inf"),
+        ({"reduction_factor": 1.001, "spacing": "even"}, "at least 1.01, got 1.001"),
         ({"reduction_factor": 1.5}, "whole number where rungs are multiples of it .* got 1.5"),
         ({"spacing": "odd"}, "geometric or even, got 'odd'"),
     ],
