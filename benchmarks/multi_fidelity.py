@@ -145,11 +145,10 @@ def searched(config: SearchConfig) -> Found:
             latencies=None,
             states=PausedStates(run.paused_folder),
         )
-        assignment = proxy_assignment(config, task)
         with ProgressDisplay(Console(stderr=True), search.status) as display:
             run_search(
                 search,
-                assignment,
+                proxy_assignment(config, task),
                 config.resources,
                 concurrency=concurrency,
                 on_change=display.update,

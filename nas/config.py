@@ -15,7 +15,7 @@ from nas.evaluate import Metric
 from nas.fidelity import FULL, Fidelity
 from nas.latency_metering import LatencyMetering
 from nas.latency_table import load_prediction
-from nas.promotion import expected_epochs
+from nas.promotion import PROMOTIONS, expected_epochs
 from nas.rungs import rungs_below
 from nas.settings import (
     ACCURACIES,
@@ -184,7 +184,7 @@ class SearchConfig(Value):
     @property
     def promotes(self) -> bool:
         """Whether trials pause at rungs, and the best go on later."""
-        return self.scheduler.name == "asha" and self.scheduler.type != "stopping"
+        return self.scheduler.name == "asha" and self.scheduler.type in PROMOTIONS
 
     def most_epochs(self, trials: int) -> int:
         """How many epochs so many trials train: with stopping at the most, else just as many."""

@@ -11,7 +11,7 @@ from nas.evaluate import EvaluationResult
 from nas.evaluation_row import Evaluation, curve_points
 from nas.ledger import MAXIMISED
 from nas.paused_states import PausedStates
-from nas.promotion import Promotion, RungByRung
+from nas.promotion import PROMOTIONS
 from nas.proposals import Proposal, Proposals
 from nas.run_folder import RunError
 from search_space.architecture import Architecture
@@ -54,7 +54,7 @@ class PausedTrials:
         self._proposals = proposals
         self.states = states
         self._metrics_at = metrics_at
-        promotion = RungByRung if config.scheduler.type == "rung_by_rung" else Promotion
+        promotion = PROMOTIONS[config.scheduler.type]
         self._promotion = promotion(config.rungs, config.scheduler.reduction_factor)
         self._epochs: dict[int, int] = {}  # that each trial is trained, by its number
         for row in rows:

@@ -20,7 +20,7 @@ from collections.abc import Callable, Collection, Sequence
 from fractions import Fraction
 
 from nas.ranking import best_first
-from nas.rungs import Rungs, share_of
+from nas.rungs import Rungs, exact_factor
 
 
 class Promotion:
@@ -126,6 +126,10 @@ class RungByRung(Promotion):
         return None
 
 
+PROMOTIONS: dict[str, type[Promotion]] = {"promotion": Promotion, "rung_by_rung": RungByRung}
+"""By the name that ``scheduler.type`` has for it."""
+
+
 def expected_epochs(trials: int, epochs: int, rungs: Sequence[int], reduction_factor: float) -> int:
     """How many epochs a search trains if none of its trials fails.
 
@@ -135,8 +139,8 @@ def expected_epochs(trials: int, epochs: int, rungs: Sequence[int], reduction_fa
         rungs: where they pause, ascending.
         reduction_factor: of how many at a rung one goes on.
     """
-    total, before = 0, 0
+    total, before, factor = 0, 0, exact_factor(reduction_factor)
     for epoch in (*rungs, epochs):
         total += trials * (epoch - before)
-        trials, before = math.ceil(share_of(trials, reduction_factor)), epoch
+        trials, before = math.ceil(trials / factor), epoch
     return total

@@ -261,14 +261,14 @@ def without_passwords(text: str) -> str:
     return re.sub(r"(://[^:/@\s]*):[^@\s]*@", r"\1:***@", text)
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, content: str | bytes) -> None:
     """Replace a file's content in one step.
 
     Raises:
         RunError: the disk is full or not writable; the old content stays.
     """
     try:
-        replace_file(path, text.encode())
+        replace_file(path, content.encode() if isinstance(content, str) else content)
     except OSError as error:
         raise RunError(f"cannot write {path}: {error.strerror}") from error
 

@@ -42,8 +42,8 @@ MOST_PARTS = 100
 """A factor is the nearest fraction of up to so many parts: 1.333 is exactly 4/3."""
 
 
-def share_of(trials: int, reduction_factor: float) -> Fraction:
-    """How many of so many trials at a rung go on, before it is rounded.
+def exact_factor(reduction_factor: float) -> Fraction:
+    """Of how many trials at a rung one goes on, so that shares are not off by a binary rounding.
 
     Raises:
         ValueError: the factor is less than 1.01, or infinite.
@@ -53,16 +53,16 @@ def share_of(trials: int, reduction_factor: float) -> Fraction:
     factor = Fraction(reduction_factor).limit_denominator(MOST_PARTS)
     if factor == 1:
         raise ValueError(f"reduction_factor must be at least 1.01, got {reduction_factor}")
-    return trials / factor
+    return factor
 
 
 def check_reduction_factor(reduction_factor: float, spacing: Spacing) -> None:
     """Refuse a factor that leaves all trials, or makes rungs between epochs.
 
     Raises:
-        ValueError: see :func:`share_of`; with geometric spacing, it is no whole number.
+        ValueError: see :func:`exact_factor`; with geometric spacing, it is no whole number.
     """
-    share_of(1, reduction_factor)
+    exact_factor(reduction_factor)
     if spacing == "geometric" and reduction_factor != int(reduction_factor):
         raise ValueError(
             "reduction_factor must be a whole number where rungs are multiples of it (with "
@@ -78,7 +78,7 @@ class Rungs(Generic[Key]):
 
     Args:
         epochs: the rungs, ascending (see :func:`rungs_below`).
-        reduction_factor: of how many trials at a rung one goes on; see :func:`share_of`.
+        reduction_factor: of how many trials at a rung one goes on; see :func:`exact_factor`.
 
     Raises:
         ValueError: epochs that do not ascend from 1 or more, or a factor that cannot be.
@@ -87,9 +87,8 @@ class Rungs(Generic[Key]):
     def __init__(self, epochs: Sequence[int], reduction_factor: float) -> None:
         if list(epochs) != sorted(set(epochs)) or any(epoch < 1 for epoch in epochs):
             raise ValueError(f"rungs must be ascending epochs from 1 on, got {list(epochs)}")
-        share_of(1, reduction_factor)
         self.epochs = tuple(epochs)
-        self.reduction_factor = reduction_factor
+        self.reduction_factor = exact_factor(reduction_factor)
         self._seen: dict[int, dict[Key, tuple[float, ...]]] = {epoch: {} for epoch in epochs}
 
     def note(self, trial_key: Key, epoch: int, losses: Sequence[float]) -> None:
@@ -126,7 +125,7 @@ class Rungs(Generic[Key]):
 
     def share(self, epoch: int) -> Fraction:
         """How many of those that were seen at a rung go on, before it is rounded."""
-        return share_of(len(self._seen[epoch]), self.reduction_factor)
+        return len(self._seen[epoch]) / self.reduction_factor
 
     def trials(self, epoch: int) -> list[Key]:
         """Who was seen at a rung, in order."""

@@ -24,9 +24,8 @@ from pydantic import Field, field_validator
 
 from nas.config_file import read_config
 from nas.journal import Journal
-from nas.run_folder import RunError
+from nas.run_folder import RunError, write_whole
 from nas.settings import DataWithValidation, RaySettings, ResourceSettings
-from nas.whole_file import replace_file
 from search_space.architecture import Architecture, Task
 from search_space.cost import network_costs
 from search_space.reading import DescriptionError
@@ -175,10 +174,7 @@ def write_table(path: Path, text: str) -> None:
     Raises:
         RunError: the disk is full or not writable; an earlier table stays.
     """
-    try:
-        replace_file(path, gzip.compress(text.encode(), mtime=0))
-    except OSError as error:
-        raise RunError(f"cannot write {path}: {error.strerror or error}") from error
+    write_whole(path, gzip.compress(text.encode(), mtime=0))
 
 
 def _cells(row: Mapping[str, Any], epochs: Sequence[int]) -> list[str]:

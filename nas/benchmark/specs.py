@@ -11,7 +11,7 @@ from optuna.samplers import BaseSampler
 from nas.benchmark.rung_rules import Halving
 from nas.benchmark.table import BenchmarkTable
 from nas.halving import SuccessiveHalving
-from nas.promotion import Promotion, RungByRung
+from nas.promotion import PROMOTIONS
 from nas.rungs import rungs_below
 from nas.samplers import SAMPLERS, build_sampler
 from nas.samplers.architecture_sampler import ENUMERABLE
@@ -23,8 +23,7 @@ HALVING_DEFAULTS = SchedulerSettings(name=HALVING)
 
 HALVING_TYPES: dict[str, type[Halving]] = {
     "stopping": SuccessiveHalving,
-    "promotion": Promotion,
-    "rung_by_rung": RungByRung,
+    **PROMOTIONS,
 }
 
 BESIDE_DEFAULTS = ("nsga2:population_size=20",)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from nas.halving import SuccessiveHalving
 from nas.ranking import best_first
-from nas.rungs import rungs_below, share_of
+from nas.rungs import exact_factor, rungs_below
 
 LOSS = st.integers(min_value=-8, max_value=8).map(float)  # few values: ties are common
 POINTS = st.integers(1, 3).flatmap(
@@ -152,7 +152,7 @@ def test_impossible_settings_are_refused(rungs: list[int], factor: float, said: 
 )
 def test_a_share_is_what_the_factor_means(trials: int, factor: float, share: Fraction) -> None:
     """As binary numbers, 4 / 1.333 is above 3, 33 / 1.1 under 30 and 21 / 1.4 above 15."""
-    assert share_of(trials, factor) == share
+    assert trials / exact_factor(factor) == share
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from nas.latency_cache import LatencyCache
 from nas.ledger import Ledger
 from nas.paused_states import PausedStates
 from nas.progress import describe
-from nas.promotion import Promotion, RungByRung, expected_epochs
+from nas.promotion import PROMOTIONS, expected_epochs
 from nas.ray.mailbox import LocalMailbox
 from nas.ray.searcher import SearchJobs
 from nas.ray.trainable import TrainingTrainable
@@ -49,7 +49,7 @@ PROMOTION: dict[str, Any] = {
 """Rungs after 1 and 3 epochs, of three one goes on."""
 
 
-BOTH_TYPES = pytest.mark.parametrize("kind", ["promotion", "rung_by_rung"])
+BOTH_TYPES = pytest.mark.parametrize("kind", list(PROMOTIONS))
 
 
 def promotion_of(kind: str) -> dict[str, Any]:
@@ -145,7 +145,7 @@ def legs(task: Task, states: PausedStates) -> Callable[[SearchConfig, Ledger], L
     return lambda config, ledger: Legs(config, ledger, task, states)
 
 
-@pytest.mark.parametrize("promotion_type", [Promotion, RungByRung])
+@BOTH_TYPES
 @pytest.mark.parametrize("objectives", [["val_accuracy"], ["val_accuracy", "params"]])
 def test_the_best_third_of_each_rung_goes_on_and_the_others_are_pruned(
     config_of: ConfigOf,
@@ -155,10 +155,9 @@ def test_the_best_third_of_each_rung_goes_on_and_the_others_are_pruned(
     costs: Callable[[Architecture], Costs],
     states: PausedStates,
     objectives: list[str],
-    promotion_type: type[Promotion],
+    kind: str,
 ) -> None:
     search = {"n_trials": 18, "finalist_seeds": 1, "noise_candidates": 0}
-    kind = {Promotion: "promotion", RungByRung: "rung_by_rung"}[promotion_type]
     config = config_of(**promotion_of(kind), objectives=objectives, search=search)
     run, ledger = start(config)
     trained = legs(config, ledger).train_all(lambda job: accuracy(job.architecture))
@@ -181,7 +180,7 @@ def test_the_best_third_of_each_rung_goes_on_and_the_others_are_pruned(
             assert (row.metrics, row.stopped_at_epoch) == ({}, row.epochs)
 
     # one worker: each promotion follows from what was seen until then
-    promotion = promotion_type([1, 3], 3)
+    promotion = PROMOTIONS[kind]([1, 3], 3)
     numbers = {row.architecture: row.number for row in rows}
     begun = 0
     for job in trained:
