@@ -87,7 +87,7 @@ def front_json(members: Iterable[Candidate], *, knee: Candidate | None) -> list[
             "n": member.n,
             "standard_error": member.standard_error,
             "is_knee": _is(member, knee),
-            "gpu_seconds": member.gpu_seconds,
+            "device_seconds": member.device_seconds,
         }
         for member in members
     ]

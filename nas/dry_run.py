@@ -263,8 +263,8 @@ def _timed_training(
     finally:
         torch.set_num_threads(threads)
     assert isinstance(result, EvaluationResult)  # one epoch has no points before its end
-    epoch = result.gpu_seconds * len(splits.train) / len(few.train)
-    evaluation = (total - result.gpu_seconds) * len(splits.validation) / len(few.validation)
+    epoch = result.device_seconds * len(splits.train) / len(few.train)
+    evaluation = (total - result.device_seconds) * len(splits.validation) / len(few.validation)
     return epoch, evaluation
 
 

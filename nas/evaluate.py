@@ -30,7 +30,7 @@ class Progress(NamedTuple):
     epochs: int
     val_accuracy: float
     curve: list[dict[str, Any]]
-    gpu_seconds: float
+    device_seconds: float
 
 
 class Paused(NamedTuple):
@@ -45,7 +45,7 @@ class EvaluationResult(NamedTuple):
 
     metrics: dict[str, float]
     curve: list[dict[str, Any]]
-    gpu_seconds: float
+    device_seconds: float
     worker: str = ""  # where it ran
 
 

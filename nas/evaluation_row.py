@@ -15,6 +15,9 @@ from search_space.architecture import Architecture
 Kind = Literal["search", "repeats", "baselines", "retrain"]
 """Which of a run's studies a row is in: see :mod:`nas.ledger`."""
 
+DEVICE_SECONDS_BEFORE = "gpu_seconds"
+"""What ``device_seconds`` was called in ledgers of the first 0.1.0."""
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -34,7 +37,7 @@ class Evaluation:
     recipe_id: str  # how it was trained
     metrics: Mapping[str, float]
     curve: Sequence[Mapping[str, Any]]
-    gpu_seconds: float  # wall time on the trial's device, whichever it is
+    device_seconds: float  # wall time on the trial's device, whichever it is
     error: str | None  # the traceback of a trial that raised
     violation: Mapping[str, float]  # the limits that a rejected proposal exceeded
     started: datetime | None
@@ -66,11 +69,11 @@ def row_attributes(architecture: Architecture, *, seed: int, recipe_id: str) -> 
 def result_attributes(
     metrics: Mapping[str, float],
     curve: Sequence[Mapping[str, Any]],
-    gpu_seconds: float,
+    device_seconds: float,
     error: str | None,
 ) -> dict[str, Any]:
     """What a row says of its result, as Optuna user attributes."""
-    attributes: dict[str, Any] = {"gpu_seconds": gpu_seconds, "curve": list(curve)}
+    attributes: dict[str, Any] = {"device_seconds": device_seconds, "curve": list(curve)}
     attributes |= {"metrics": dict(metrics)} if metrics else {}
     return attributes | ({"error": error} if error else {})
 
@@ -98,7 +101,7 @@ def evaluation_of(kind: Kind, trial: FrozenTrial) -> Evaluation:
         recipe_id=attributes.get("recipe_id", ""),
         metrics=attributes.get("metrics", {}) if complete else {},
         curve=attributes.get("curve", []),
-        gpu_seconds=attributes.get("gpu_seconds", 0.0),
+        device_seconds=attributes.get("device_seconds", attributes.get(DEVICE_SECONDS_BEFORE, 0.0)),
         error=attributes.get("error"),
         violation=attributes.get("violation", {}),
         stopped_at_epoch=attributes.get("stopped_at_epoch"),

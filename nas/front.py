@@ -21,7 +21,7 @@ class Candidate:
     metrics: Mapping[str, float]  # means over the evaluations
     n: int  # evaluations, each with another seed
     deviation: float | None  # of val_accuracy from seed to seed (n - 1); None for n = 1
-    gpu_seconds: float  # all evaluations together
+    device_seconds: float  # all evaluations together
 
     @property
     def arch_id(self) -> str:
@@ -75,5 +75,5 @@ def _candidate(architecture: Architecture, rows: Sequence[Evaluation]) -> Candid
     metrics = {name: _mean([row.metrics[name] for row in rows]) for name in shared}
     accuracies = [row.metrics["val_accuracy"] for row in rows if "val_accuracy" in row.metrics]
     deviation = float(np.std(accuracies, ddof=1)) if len(accuracies) > 1 else None
-    gpu_seconds = sum(row.gpu_seconds for row in rows)
-    return Candidate(architecture, metrics, len(rows), deviation, gpu_seconds)
+    device_seconds = sum(row.device_seconds for row in rows)
+    return Candidate(architecture, metrics, len(rows), deviation, device_seconds)

@@ -228,7 +228,7 @@ class Ledger:
         seed: int,
         metrics: Mapping[str, float],
         curve: Sequence[Mapping[str, Any]],
-        gpu_seconds: float,
+        device_seconds: float,
         recipe_id: str,
         error: str | None = None,
     ) -> Evaluation:
@@ -239,7 +239,7 @@ class Ledger:
                 state=TrialState.FAIL if error else TrialState.COMPLETE,
                 values=None if error else [metrics["val_accuracy"]],
                 user_attrs=row_attributes(architecture, seed=seed, recipe_id=recipe_id)
-                | result_attributes(metrics, curve, gpu_seconds, error),
+                | result_attributes(metrics, curve, device_seconds, error),
                 intermediate_values=curve_points(curve),
             )
         )

@@ -93,7 +93,7 @@ def describe(status: Status) -> str:
         metrics = status.best.metrics
         params = format_quantity(metrics["params"])
         parts.append(f"best {metrics['val_accuracy']:.1%} with {params} parameters")
-    parts.append(f"{status.gpu_hours:.2f} device-hours")
+    parts.append(f"{status.device_hours:.2f} device-hours")
     parts.append(f"{duration(status.elapsed_seconds)} elapsed")
     if status.remaining_seconds is not None and status.remaining_seconds > 0:
         parts.append(f"about {duration(status.remaining_seconds)} left")

@@ -229,7 +229,7 @@ class Proposals:
         more: dict[str, Any],
     ) -> None:
         """Write a curve, what it cost, and ``more`` attributes."""
-        attributes = result_attributes({}, result.curve, result.gpu_seconds, error=None)
+        attributes = result_attributes({}, result.curve, result.device_seconds, error=None)
         attributes |= {"worker": result.worker}
         if latency is not None:
             attributes["latency"] = latency.model_dump(mode="json")

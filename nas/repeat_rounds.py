@@ -58,7 +58,7 @@ class RepeatRounds:
             seed=seed,
             metrics=metrics,
             curve=result.curve,
-            gpu_seconds=result.gpu_seconds,
+            device_seconds=result.device_seconds,
             recipe_id=self._config.proxy_id,
             error=error,
         )

@@ -85,7 +85,7 @@ class Retraining:
         weights: Mapping[str, Any],
         metrics: dict[str, float],
         curve: Sequence[Mapping[str, Any]],
-        gpu_seconds: float,
+        device_seconds: float,
     ) -> Evaluation:
         """Keep the network and its curve, then record the result; the checkpoint has served."""
         model = {
@@ -101,7 +101,7 @@ class Retraining:
             seed=self.seed,
             metrics=metrics | network_costs(self.architecture, task).metrics(),
             curve=curve,
-            gpu_seconds=gpu_seconds,
+            device_seconds=device_seconds,
             recipe_id=self.recipe_id,
         )
         self.checkpoint_file.unlink(missing_ok=True)

@@ -26,7 +26,7 @@ class Status(NamedTuple):
     stopped_early: int  # of those trained
     rejected: int
     best: Candidate | None  # by the first objective
-    gpu_hours: float
+    device_hours: float
     elapsed_seconds: float
     remaining_seconds: float | None
 
@@ -71,7 +71,7 @@ class StatusReport:
         rows = [*self._ledger.evaluations("search"), *repeats]
         best = pareto_front(candidates(rows), [self._config.objectives[0]])
         rejections = self._proposals.rejections.to_json().values()
-        seconds = [r.gpu_seconds for r in rows if r.state in ("complete", "pruned", "paused")]
+        seconds = [r.device_seconds for r in rows if r.state in ("complete", "pruned", "paused")]
         elapsed = time.monotonic() - self._started
         done, left = self._progress(missing, len(repeats), repeats_left)
         return Status(
@@ -86,7 +86,7 @@ class StatusReport:
             stopped_early=sum(row.state == "pruned" for row in rows),
             rejected=sum(entry["count"] for entry in rejections),
             best=best[0] if best else None,
-            gpu_hours=sum(seconds) / 3600,
+            device_hours=sum(seconds) / 3600,
             elapsed_seconds=elapsed,
             remaining_seconds=elapsed / done * left if done else None,
         )

@@ -138,7 +138,7 @@ def _evaluate_plain(
             seed=seed,
             metrics=result.metrics | network_costs(architecture, task).metrics(),
             curve=result.curve,
-            gpu_seconds=result.gpu_seconds,
+            device_seconds=result.device_seconds,
             recipe_id=config.proxy_id,
         )
     if failures:

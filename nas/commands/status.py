@@ -41,7 +41,7 @@ def show_status(console: Console, name: str, runs: Path, *, as_json: bool) -> No
         )
     console.print(f"  repeats of the front: {status['repeats']}", highlight=False)
     console.print(f"  retrained: {', '.join(status['retrained']) or 'nothing'}", highlight=False)
-    console.print(f"  device-hours: {status['gpu_hours']:.3f}", highlight=False)
+    console.print(f"  device-hours: {status['device_hours']:.3f}", highlight=False)
     if status["best"]:
         best = status["best"]
         params = format_quantity(best["params"])
@@ -80,7 +80,7 @@ def read_status(run: RunFolder) -> dict[str, Any]:
         "epochs_in_full": len(trained) * config.proxy.epochs,
         "repeats": sum(row.state == "complete" for row in repeats),
         "retrained": sorted({row.arch_id for row in retrained}),
-        "gpu_hours": sum(row.gpu_seconds for kind in SUFFIXES for row in ledger.evaluations(kind))
+        "device_hours": sum(row.device_seconds for kind in SUFFIXES for row in ledger.evaluations(kind))
         / 3600,
         "best": None
         if best is None

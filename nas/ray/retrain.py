@@ -202,5 +202,5 @@ def _train_fully(
             "test_accuracy": chosen(tested, assignment.metric),
         },
         "curve": [curve_row(point, assignment.metric) for point in training.curve],
-        "gpu_seconds": sum(point.train_seconds for point in training.curve),
+        "device_seconds": sum(point.train_seconds for point in training.curve),
     }

@@ -14,7 +14,7 @@ from nas.search import Job, Search
 
 log = logging.getLogger(__name__)
 
-KEPT_BEFORE_THE_END = ("curve", "gpu_seconds", "worker")
+KEPT_BEFORE_THE_END = ("curve", "device_seconds", "worker")
 """What a report of a trial that is stopped or pauses has of an evaluation's result."""
 
 

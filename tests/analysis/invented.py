@@ -57,7 +57,7 @@ def evaluation(index: int, accuracy: float | None, **changes: Any) -> Evaluation
         "recipe_id": "proxy",
         "metrics": {} if accuracy is None else {"val_accuracy": accuracy},
         "curve": [],
-        "gpu_seconds": 1.0,
+        "device_seconds": 1.0,
         "error": None,
         "violation": {},
         "started": None,

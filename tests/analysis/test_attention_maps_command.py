@@ -64,7 +64,7 @@ def model_file(
         weights=build(architecture(), task, seed=0).state_dict(),
         metrics={"val_accuracy": 0.1, "test_accuracy": 0.1},
         curve=[{"epoch": 1, "val_accuracy": 0.1}],
-        gpu_seconds=1.0,
+        device_seconds=1.0,
     )
     return training.model_file
 

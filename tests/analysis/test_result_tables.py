@@ -88,7 +88,7 @@ def test_front_json_is_plain_data_that_reads_back() -> None:
         assert row["metrics"] == dict(member.metrics)
         assert row["n"] == member.n
         assert row["standard_error"] == member.standard_error
-        assert row["gpu_seconds"] == member.gpu_seconds
+        assert row["device_seconds"] == member.device_seconds
     assert not any(row["is_knee"] for row in front_json(members, knee=None))
 
 

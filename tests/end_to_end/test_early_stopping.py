@@ -47,7 +47,7 @@ def test_multi_objective_asha_by_stopping_on_a_reduced_proxy(nas, tmp_path: Path
         assert [point["epoch"] for point in trial.user_attrs["curve"]] == list(
             trial.intermediate_values
         )
-        assert trial.user_attrs["gpu_seconds"] > 0
+        assert trial.user_attrs["device_seconds"] > 0
     assert all(trial.values is None and "metrics" not in trial.user_attrs for trial in stopped)
 
     # one after another, so that what each rung had seen is known

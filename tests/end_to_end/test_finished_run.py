@@ -74,7 +74,7 @@ def test_status_counts_what_was_done(finished_run, environment):
     assert status["state"] == "finished"
     assert status["trained"] == 6
     assert status["repeats"] >= 1
-    assert status["gpu_hours"] > 0
+    assert status["device_hours"] > 0
     shown = query(finished_run, "status", "latest").stdout
     assert "finished" in shown
     assert status["best"]["arch_id"] in shown

@@ -45,7 +45,7 @@ def test_only_training_sees_the_fidelity(config_of: ConfigOf, small_space: Searc
     assert [type(point) for point in points] == [Progress]
     assert isinstance(result, EvaluationResult)
     assert points[0].curve == result.curve[:1]
-    assert 0 < points[0].gpu_seconds < result.gpu_seconds
+    assert 0 < points[0].device_seconds < result.device_seconds
 
 
 def test_evaluations_of_another_fidelity_have_another_recipe(config_of: ConfigOf) -> None:
@@ -132,7 +132,7 @@ def ranked_run(
                 seed=0,
                 metrics={"val_accuracy": accuracy, "test_accuracy": accuracy - 0.1},
                 curve=[],
-                gpu_seconds=3.0,
+                device_seconds=3.0,
                 recipe_id=config.retrain_id,
             )
         return run, found
@@ -185,4 +185,4 @@ def test_status_says_what_was_stopped_and_saved(
     assert status["trials"] == {"complete": 4, "pruned": 2}
     assert status["stopped_early"] == {"1": 2}
     assert (status["epochs"], status["epochs_in_full"]) == (4 * 3 + 2, 18)
-    assert status["gpu_hours"] * 3600 == pytest.approx(4 * 1.0 + 2 * 2.0)
+    assert status["device_hours"] * 3600 == pytest.approx(4 * 1.0 + 2 * 2.0)

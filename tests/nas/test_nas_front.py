@@ -32,7 +32,7 @@ def row(architecture: Architecture | None, metrics: dict[str, float], **changes:
         "recipe_id": "proxy",
         "metrics": metrics,
         "curve": [],
-        "gpu_seconds": 2.0,
+        "device_seconds": 2.0,
         "error": None,
         "violation": {},
         "started": None,
@@ -42,14 +42,14 @@ def row(architecture: Architecture | None, metrics: dict[str, float], **changes:
 
 
 def candidate(architecture: Architecture, **metrics: float) -> Candidate:
-    return Candidate(architecture, metrics, n=1, deviation=None, gpu_seconds=0.0)
+    return Candidate(architecture, metrics, n=1, deviation=None, device_seconds=0.0)
 
 
 def test_means_and_errors_by_hand(networks: list[Architecture]) -> None:
     first, second = networks[:2]
     rows = [
         row(first, {"val_accuracy": 0.80, "params": 100.0}),
-        row(second, {"val_accuracy": 0.60, "params": 50.0}, gpu_seconds=7.0),
+        row(second, {"val_accuracy": 0.60, "params": 50.0}, device_seconds=7.0),
         row(first, {"val_accuracy": 0.90, "params": 100.0}, seed=1, kind="repeats"),
         row(first, {"val_accuracy": 0.85, "params": 100.0}, seed=2, kind="repeats"),
     ]
@@ -61,7 +61,7 @@ def test_means_and_errors_by_hand(networks: list[Architecture]) -> None:
     assert found[0].deviation == pytest.approx(0.05)
     assert found[0].standard_error == pytest.approx(0.05 / math.sqrt(3))
     assert (found[1].deviation, found[1].standard_error) == (None, None)
-    assert [c.gpu_seconds for c in found] == [6.0, 7.0]
+    assert [c.device_seconds for c in found] == [6.0, 7.0]
 
 
 def test_equal_repeats_have_no_deviation(networks: list[Architecture]) -> None:

@@ -152,7 +152,7 @@ def test_what_turns_out_to_be_over_the_limit_is_on_no_front(
     assert [sorted(batch) for batch in meter.asked] == [[0, 1], [3], [4]]
     run = RunFolder.create(runs, config)
     rows = ledger.evaluations("search")
-    fields: dict[str, Any] = {"metrics": {}, "curve": [], "gpu_seconds": 0.0, "recipe_id": "proxy"}
+    fields: dict[str, Any] = {"metrics": {}, "curve": [], "device_seconds": 0.0, "recipe_id": "proxy"}
     ledger.add("repeats", rows[0].architecture, seed=4, error="Traceback:\nIt is so", **fields)
     output = io.StringIO()
     report_search(Console(file=output, width=200), run, config, ledger)

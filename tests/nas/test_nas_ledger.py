@@ -8,6 +8,7 @@ import pwd
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import tempfile
 import time
@@ -151,7 +152,7 @@ class TestEveryStorage:
         proposals.fail(made[0], error)
         proposals.reject(made[3], {"latency_ms": 7.25})
         other = list(small_space.architectures())[17]
-        settings: dict[str, Any] = {"curve": curve, "gpu_seconds": 3.0, "recipe_id": "proxy"}
+        settings: dict[str, Any] = {"curve": curve, "device_seconds": 3.0, "recipe_id": "proxy"}
         for kind in ("repeats", "baselines", "retrain"):
             ledger.add(kind, other, seed=9, metrics=metrics, **settings)
             ledger.add(kind, other, seed=10, metrics={}, error=error, **settings)
@@ -169,7 +170,7 @@ class TestEveryStorage:
         assert [row.error for row in rows] == [error, None, None, None]
         assert [row.violation for row in rows] == [{}, {}, {}, {"latency_ms": 7.25}]
         assert [row.metrics for row in rows] == [{}, metrics, {}, {}]
-        assert (rows[1].curve, rows[1].gpu_seconds) == (curve, 12.5)
+        assert (rows[1].curve, rows[1].device_seconds) == (curve, 12.5)
         assert all(row.started is not None for row in rows)
         assert [row.finished is None for row in rows] == [False, False, True, False]
         for kind in ("repeats", "baselines", "retrain"):
@@ -181,9 +182,24 @@ class TestEveryStorage:
                 9,
                 metrics,
             )
-            assert (good.curve, good.gpu_seconds, good.error) == (curve, 3.0, None)
+            assert (good.curve, good.device_seconds, good.error) == (curve, 3.0, None)
             assert (bad.state, bad.seed, bad.metrics, bad.error) == ("fail", 10, {}, error)
             assert good.architecture == bad.architecture == other
+
+    def test_a_ledger_that_calls_device_seconds_gpu_seconds_still_loads(
+        self, config: SearchConfig, start: Start
+    ) -> None:
+        run, ledger = start(config)
+        proposals = propose_from(config, ledger)
+        trial = proposals.propose()
+        proposals.complete(trial, {"val_accuracy": 0.5, "params": 9.0}, EvaluationResult({}, [], 1.0), None)
+        with sqlite3.connect(run.ledger_file) as database:
+            database.execute(
+                "UPDATE trial_user_attributes SET key = 'gpu_seconds', value_json = '12.5' "
+                "WHERE key = 'device_seconds'"
+            )
+        (row,) = Ledger.open(config, run).evaluations()
+        assert row.device_seconds == 12.5
 
     def test_adding_gives_the_row_that_is_read(
         self, config: SearchConfig, start: Start, small_space: SearchSpace
@@ -197,7 +213,7 @@ class TestEveryStorage:
                 seed=seed,
                 metrics={"val_accuracy": 0.5},
                 curve=[],
-                gpu_seconds=0.0,
+                device_seconds=0.0,
                 recipe_id="proxy",
             )
             for seed, architecture in enumerate(architectures)
@@ -282,7 +298,7 @@ class TestEveryStorage:
         assert [row.state for row in rows] == ["complete", "pruned"]
         assert rows[1].metrics == {}
         assert (rows[1].architecture, rows[1].curve) == (architecture, curve)
-        assert rows[1].gpu_seconds == 4.0
+        assert rows[1].device_seconds == 4.0
         assert [c.architecture for c in candidates(rows)] == [complete.architecture]
         assert propose_from(config, Ledger.open(config, run)).propose().architecture not in {
             complete.architecture,
@@ -501,7 +517,7 @@ def test_a_folder_with_odd_characters_holds_a_ledger(
         run = RunFolder.create(tmp_path / name, config)
         ledger = Ledger.create(config, run)
         metrics = {"val_accuracy": 0.5}
-        found = {"metrics": metrics, "curve": [], "gpu_seconds": 0.0}
+        found = {"metrics": metrics, "curve": [], "device_seconds": 0.0}
         ledger.add("retrain", architecture, seed=0, recipe_id="full", **found)
         assert run.ledger_file.is_file()
         assert len(everything(config, run)[3]) == 1

@@ -104,7 +104,7 @@ class Legs:
             "epoch": epoch,
             "val_accuracy": accuracy * epoch / epochs,
             "curve": curve_to(epoch, accuracy * epoch / epochs),
-            "gpu_seconds": 0.5 * epoch,
+            "device_seconds": 0.5 * epoch,
             "worker": "node 7",
         }
         if epoch < epochs:
@@ -174,7 +174,7 @@ def test_the_best_third_of_each_rung_goes_on_and_the_others_are_pruned(
         final = accuracy(row.architecture)
         points = {epoch: final * epoch / 9 for epoch in range(1, row.epochs + 1)}
         assert trial.intermediate_values == pytest.approx(points)
-        assert row.gpu_seconds == 0.5 * row.epochs
+        assert row.device_seconds == 0.5 * row.epochs
         if row.state == "pruned":
             assert (trial.state, trial.values) == (TrialState.PRUNED, None)
             assert (row.metrics, row.stopped_at_epoch) == ({}, row.epochs)
@@ -234,7 +234,7 @@ def test_a_search_goes_on_from_what_is_paused_as_if_it_had_not_been_interrupted(
     last = legs(config, Ledger.open(config, run))
     status = last.search.status()
     done = {trained.architecture: 0.5 * trained.epoch for trained in again if trained}
-    assert status.gpu_hours * 3600 == pytest.approx(sum(done.values()))
+    assert status.device_hours * 3600 == pytest.approx(sum(done.values()))
     assert status.paused == len(last.search.proposals.paused)
     assert f"{status.paused} paused" in describe(status)
     again += last.train_all(found)
@@ -425,7 +425,7 @@ def test_a_paused_training_goes_on_to_the_same_bits(
     assert isinstance(last, EvaluationResult)
     assert isinstance(whole, EvaluationResult)
     assert (last.metrics, last.curve) == (whole.metrics, whole.curve)
-    assert last.gpu_seconds > paused.progress.gpu_seconds
+    assert last.device_seconds > paused.progress.device_seconds
     with pytest.raises(CheckpointError, match="of another run: seed"):
         list(assignment.evaluation(text, 1, state=state))
 
@@ -631,7 +631,7 @@ def test_trials_go_on_between_the_measurements_of_latency(
             job = searcher._jobs[trial_id]
             epochs.append(job.pause_at or 9)
             result: dict[str, Any] = {"epoch": epochs[-1], "curve": curve_to(epochs[-1], 0.5)}
-            result |= {"gpu_seconds": 1.0, "worker": ""}
+            result |= {"device_seconds": 1.0, "worker": ""}
             if job.pause_at is None:
                 result = {"outcome": list(EvaluationResult({"val_accuracy": 0.5}, [], 1.0))}
             elif job.proposal is not None:

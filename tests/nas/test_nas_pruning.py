@@ -70,7 +70,7 @@ def test_a_stopped_trial_is_pruned_with_its_curve_and_without_a_value(
     assert (again.trained, again.unfinished) == (2, [running])
     row = ledger.evaluations()[stopped.number]
     assert (row.state, row.metrics, row.stopped_at_epoch) == ("pruned", {}, 3)
-    assert (row.curve, row.gpu_seconds, row.epochs) == (curve_to(3, 0.9), 1.5, 3)
+    assert (row.curve, row.device_seconds, row.epochs) == (curve_to(3, 0.9), 1.5, 3)
     assert row.architecture == stopped.architecture
     trial = ledger.study("search").trials[stopped.number]
     assert trial.state == TrialState.PRUNED
@@ -138,7 +138,7 @@ class Driven:
                 "epochs": epochs,
                 "val_accuracy": last * epoch / epochs,
                 "curve": found.curve,
-                "gpu_seconds": found.gpu_seconds,
+                "device_seconds": found.device_seconds,
                 "worker": found.worker,
             }
             if self.scheduler.on_trial_result(None, trial, result) == "STOP":
@@ -188,7 +188,7 @@ def test_a_search_stops_what_lags_and_resumes_with_its_rungs(
     status = second.search.status()
     assert (status.trained, status.phase) == (12, "repeats")
     assert status.stopped_early == sum(e < 9 for e in epochs)
-    assert status.gpu_hours * 3600 == pytest.approx(0.5 * sum(epochs))
+    assert status.device_hours * 3600 == pytest.approx(0.5 * sum(epochs))
     assert f"{status.stopped_early} stopped early" in describe(status)
 
 

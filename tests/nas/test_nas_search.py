@@ -130,7 +130,7 @@ def test_a_search_trains_and_then_repeats_its_front(
             "macs": costs.macs,
             "activations": costs.activations,
         }
-        assert (row.gpu_seconds, len(row.curve)) == (1.5, 2)
+        assert (row.device_seconds, len(row.curve)) == (1.5, 2)
     assert search.next_job() is None
 
 
@@ -691,7 +691,7 @@ def test_status_counts(
     search = begin(config, ledger)
     status = search.status()
     assert (status.phase, status.trained, status.wanted, status.running) == ("search", 0, 4, 0)
-    assert (status.failed, status.rejected, status.best, status.gpu_hours) == (0, 0, None, 0.0)
+    assert (status.failed, status.rejected, status.best, status.device_hours) == (0, 0, None, 0.0)
     assert (status.repeats_done, status.repeats_wanted) == (0, 0)
     assert status.remaining_seconds is None
     assert status.elapsed_seconds >= 0
@@ -709,7 +709,7 @@ def test_status_counts(
     assert status.rejected > 0
     assert status.best is not None
     assert status.best.architecture == first.architecture
-    assert status.gpu_hours == pytest.approx(1.5 / 3600)
+    assert status.device_hours == pytest.approx(1.5 / 3600)
     # one is done; two are missing, one is running
     assert status.remaining_seconds == pytest.approx(3 * status.elapsed_seconds)
 
@@ -734,7 +734,7 @@ def test_status_counts(
     status = search.status()
     assert status.repeats_done == status.repeats_wanted >= len(front)
     assert status.remaining_seconds == 0
-    assert status.gpu_hours == pytest.approx(1.5 * (4 + status.repeats_done) / 3600)
+    assert status.device_hours == pytest.approx(1.5 * (4 + status.repeats_done) / 3600)
     resumed = begin(config, ledger).status()
     assert (resumed.trained, resumed.failed, resumed.rejected) == (4, 1, status.rejected)
     assert (resumed.repeats_done, resumed.phase) == (status.repeats_done, "repeats")

@@ -100,7 +100,7 @@ def test_what_was_stopped_early_or_failed_is_told_apart(
     proposals.prune(pruned, stopped, None, stopped_at_epoch=1)
     assert trained_so_far(config, ledger) == "2 of 6 trials are trained (1 stopped early)"
     proposals.fail(proposals.propose(), "Traceback:\nKeyError: 'of a trial'")
-    fields: dict[str, Any] = {"curve": [], "gpu_seconds": 1.0, "recipe_id": config.proxy_id}
+    fields: dict[str, Any] = {"curve": [], "device_seconds": 1.0, "recipe_id": config.proxy_id}
     architecture = complete.architecture
     metrics = ledger.evaluations("search")[0].metrics
     ledger.add("repeats", architecture, seed=4, metrics=metrics, **fields)
