@@ -1,0 +1,65 @@
+"""The command line, ``nas``: one module a group of commands, as ``nas --help`` groups them.
+
+Heavy imports happen inside the commands that need them.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+
+import typer
+from rich.console import Console
+
+from nas.cli.networks import attention_maps, describe, tables, zoo
+from nas.cli.querying import frontier
+from nas.cli.searching import search, status
+from nas.cli.tools import benchmark, fidelity, latency_table, tabulate, zero_cost
+from nas.cli.training import retrain
+
+GROUPS = {
+    "Search": (search, status),
+    "Query": (frontier,),
+    "Train": (retrain,),
+    "Networks": (zoo, tables, describe, attention_maps),
+    "Tools": (benchmark, tabulate, latency_table, fidelity, zero_cost),
+}
+"""The commands of each group, in the order of ``nas --help``."""
+
+INTERRUPTED = 130
+"""The exit status of a command ended by Ctrl-C, as shells have it."""
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Search architectures of convolution and self-attention, query the front, retrain.",
+)
+for group, commands in GROUPS.items():
+    for command in commands:
+        app.command(rich_help_panel=group)(command)
+
+
+def main() -> None:
+    """Run the command line: an error that a user can act on is one message and exit status 1."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        app(standalone_mode=True)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except Exception as error:
+        from nas.user_errors import is_user_error  # noqa: PLC0415
+
+        if not is_user_error(error):
+            raise
+        Console(stderr=True).print(f"[bold red]error:[/] {_escaped(error)}", soft_wrap=True)
+        sys.exit(1)
+
+
+def _interrupt(signal_number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _escaped(error: Exception) -> str:
+    from rich.markup import escape  # noqa: PLC0415
+
+    return escape(str(error.args[0]) if isinstance(error, KeyError) else str(error))

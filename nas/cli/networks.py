@@ -1,0 +1,74 @@
+"""Commands that show networks, of the papers or found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nas.cli.options import RUNS, AsJson, Runs, console
+
+
+def zoo(
+    containing: Annotated[
+        str, typer.Option("--filter", help="Only those with this text in name, group or source.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """The papers' networks by name, with what they cost."""
+    from nas.commands.zoo import show_zoo  # noqa: PLC0415
+
+    show_zoo(console(), containing=containing, as_json=as_json)
+
+
+def tables(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[TABLE]...", help="Such as aacn3 or sasa1; all if none is given."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Every table of the two papers beside what is counted here."""
+    from nas.commands.tables import show_tables  # noqa: PLC0415
+
+    show_tables(console(), names or [], as_json=as_json)
+
+
+def describe(
+    what: Annotated[str, typer.Argument(help="A network's name, an arch_id of a run, or a file.")],
+    image: Annotated[
+        str, typer.Option(help="Channels, height, width in pixels, such as 3x224x224.")
+    ] = "",
+    classes: Annotated[int | None, typer.Option(help="Classes.")] = None,
+    kernels: Annotated[
+        bool, typer.Option("--kernels", help="Show by what its attention runs here.")
+    ] = False,
+    as_json: AsJson = False,
+    runs: Runs = RUNS,
+) -> None:
+    """An architecture, stage by stage: parameters, MACs, output shape."""
+    from nas.commands.describe import show_architecture  # noqa: PLC0415
+
+    show_architecture(
+        console(), what, runs, image=image, classes=classes, kernels=kernels, as_json=as_json
+    )
+
+
+def attention_maps(
+    model_file: Annotated[Path, typer.Argument(help="A model.pt that `nas retrain` wrote.")],
+    image: Annotated[str, typer.Option(help="validation:INDEX or an image file.")] = "validation:0",
+    pixels: Annotated[
+        str, typer.Option(help="'row,column row,column', from 0; else the quadrants' centres.")
+    ] = "",
+    layer: Annotated[
+        str, typer.Option(help="A layer's name; else the last of more than one pixel.")
+    ] = "",
+    png: Annotated[
+        Path | None, typer.Option(help="Else attention-maps.png beside the model.")
+    ] = None,
+) -> None:
+    """Where the heads of a retrained network look, for some pixels of an image."""
+    from nas.commands.attention_maps import show_attention_maps  # noqa: PLC0415
+
+    show_attention_maps(console(), model_file, image=image, pixels=pixels, layer=layer, png=png)

@@ -1,0 +1,28 @@
+"""Commands that answer questions about a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nas.cli.options import RUNS, AsJson, RunName, Runs, console
+
+
+def frontier(
+    run: RunName,
+    x: Annotated[
+        str, typer.Option(help="Cost: params, macs, activations, peak_memory_mb, latency_ms.")
+    ] = "params",
+    y: Annotated[str, typer.Option(help="Worth: val_accuracy.")] = "val_accuracy",
+    under: Annotated[str, typer.Option(help="Limits, such as macs=40M,latency_ms=5.")] = "",
+    as_json: AsJson = False,
+    png: Annotated[Path | None, typer.Option(help="Also draw it here.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Also write an interactive page here.")] = None,
+    runs: Runs = RUNS,
+) -> None:
+    """The Pareto front of a run."""
+    from nas.commands.frontier import show_frontier  # noqa: PLC0415
+
+    show_frontier(console(), run, runs, x=x, y=y, under=under, as_json=as_json, png=png, html=html)

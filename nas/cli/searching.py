@@ -1,0 +1,49 @@
+"""Commands that search."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nas.cli.options import RUNS, AsJson, RunName, Runs, console
+
+
+def search(
+    config: Annotated[Path, typer.Argument(help="The search's YAML file.")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(help="Changes to it: section.key=value ...")
+    ] = None,
+    resume: Annotated[bool, typer.Option(help="Continue the run of this name.")] = False,
+    again: Annotated[
+        bool, typer.Option(help="Resume the newest run of this name if unfinished, or start anew.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what it would cost; makes no run.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Of --dry-run: print JSON.")] = False,
+    runs: Runs = RUNS,
+) -> None:
+    """Search, then print the Pareto front and write it as PNG and HTML."""
+    from nas.user_errors import CommandError  # noqa: PLC0415
+
+    if as_json and not dry_run:
+        raise CommandError("--json goes with --dry-run only")
+    if dry_run:
+        if resume or again:
+            raise CommandError("--dry-run excludes --resume and --again")
+        from nas.commands.dry_run import show_dry_run  # noqa: PLC0415
+
+        show_dry_run(console(), config, overrides or [], runs, as_json=as_json)
+        return
+    from nas.commands.search import run_search_command  # noqa: PLC0415
+
+    run_search_command(console(), config, overrides or [], runs, resume=resume, again=again)
+
+
+def status(run: RunName, as_json: AsJson = False, runs: Runs = RUNS) -> None:
+    """How far a run is, and what it cost."""
+    from nas.commands.status import show_status  # noqa: PLC0415
+
+    show_status(console(), run, runs, as_json=as_json)

@@ -1,0 +1,140 @@
+"""Commands that judge and prepare searches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nas.cli.options import RUNS, AsJson, RunName, Runs, console
+
+
+def benchmark(
+    nas_bench_macro: Annotated[
+        Path | None, typer.Option(help="The file nas-bench-macro_cifar10.json.")
+    ] = None,
+    csv: Annotated[
+        Path | None, typer.Option(help="Any table, .csv or .csv.gz: one row an architecture.")
+    ] = None,
+    tabulated: Annotated[
+        Path | None, typer.Option(help="A table of `nas tabulate`; the project's own by default.")
+    ] = None,
+    choices: Annotated[
+        str, typer.Option(metavar="COL,COL", help="Of --csv: its categorical columns.")
+    ] = "",
+    maximize: Annotated[
+        str, typer.Option(metavar="COL", help="Of --csv: what training gives.")
+    ] = "",
+    minimize: Annotated[
+        str,
+        typer.Option(
+            metavar="COL", help="The known cost; of --tabulated: params, macs, activations."
+        ),
+    ] = "",
+    seconds: Annotated[
+        str, typer.Option(metavar="COL", help="Of --csv: training time; else as the cost.")
+    ] = "",
+    samplers: Annotated[
+        str, typer.Option(help="Such as random,nsga2:population_size=20; all if not given.")
+    ] = "",
+    budget: Annotated[int, typer.Option(help="Distinct architectures.")] = 300,
+    seeds: Annotated[str, typer.Option(help="A number, or a range such as 0-19.")] = "20",
+    workers: Annotated[int, typer.Option(help="Simulated trainings at once.")] = 1,
+    scheduler: Annotated[
+        str, typer.Option(help="none, asha, or several: none,asha:type=rung_by_rung.")
+    ] = "none",
+    processes: Annotated[
+        int | None, typer.Option(help="Replays at once; one a CPU by default.")
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write every evaluation here.")
+    ] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw the curves here, a .png.")] = None,
+) -> None:
+    """Replay samplers and schedulers on a table of trained architectures; nothing is trained."""
+    from nas.commands.benchmark import run_benchmark  # noqa: PLC0415
+    from nas.commands.benchmark_source import Source  # noqa: PLC0415
+
+    run_benchmark(
+        console(),
+        Source(nas_bench_macro, csv, tabulated, choices, maximize, minimize, seconds),
+        samplers=samplers,
+        scheduler=scheduler,
+        budget=budget,
+        seeds=seeds,
+        workers=workers,
+        processes=processes,
+        json_file=json_file,
+        plot=plot,
+    )
+
+
+def tabulate(
+    config: Annotated[Path, typer.Argument(help="The tabulation's YAML file.")],
+    out: Annotated[Path, typer.Option(help="The table, a .csv.gz; its journal lies beside it.")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(help="Changes to it: section.key=value ...")
+    ] = None,
+) -> None:
+    """Train a whole small space with every seed: a tabular benchmark. Continues where it was."""
+    from nas.commands.tabulate import run_tabulate_command  # noqa: PLC0415
+
+    run_tabulate_command(console(), config, overrides or [], out)
+
+
+def latency_table(
+    source: Annotated[Path, typer.Argument(help="A search's YAML file, or a space's.")],
+    out: Annotated[Path, typer.Option(help="The table, a .json; continues where it was.")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(help="Changes, such as latency.threads=2 ...")
+    ] = None,
+    image: Annotated[
+        str, typer.Option(help="Of a space: channels, height, width, such as 3x32x32.")
+    ] = "",
+    classes: Annotated[int | None, typer.Option(help="Of a space: classes.")] = None,
+    seed: Annotated[int, typer.Option(help="Of weights, order and networks.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Measure a space's parts on this idle machine, to predict its networks' latencies."""
+    from nas.commands.latency_table import make_table_command  # noqa: PLC0415
+
+    make_table_command(
+        console(),
+        source,
+        overrides or [],
+        out,
+        image=image,
+        classes=classes,
+        seed=seed,
+        as_json=as_json,
+    )
+
+
+def fidelity(
+    run: RunName,
+    curves: Annotated[
+        bool, typer.Option("--curves", help="Only early against last epochs; needs no retraining.")
+    ] = False,
+    as_json: AsJson = False,
+    plot: Annotated[
+        Path | None, typer.Option(help="Also draw proxy and full accuracies, a PNG.")
+    ] = None,
+    runs: Runs = RUNS,
+) -> None:
+    """Whether the proxy ranks architectures as full training does (Kendall, Spearman)."""
+    from nas.commands.fidelity import show_fidelity  # noqa: PLC0415
+
+    show_fidelity(console(), run, runs, curves=curves, as_json=as_json, plot=plot)
+
+
+def zero_cost(
+    run: RunName,
+    scores: Annotated[str, typer.Option(help="Such as synflow,naswot; all if not given.")] = "",
+    as_json: AsJson = False,
+    runs: Runs = RUNS,
+) -> None:
+    """Whether scores of untrained networks rank a run's trials as training did."""
+    from nas.commands.zero_cost import show_zero_cost  # noqa: PLC0415
+
+    show_zero_cost(console(), run, runs, scores=scores, as_json=as_json)
