@@ -66,7 +66,7 @@ def this_project(trials: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as runs, connected(config.ray):
         concurrency = trials_at_once(config.resources)
         ledger = Ledger.create(config, RunFolder.create(Path(runs), config))
-        search = Search(config, ledger, TASK, concurrency=concurrency, latencies=None)
+        search = Search(config, ledger, TASK, latencies=None)
         cpu_seconds: dict[int, float] = {}  # by trials trained
 
         def changed() -> None:

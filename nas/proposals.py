@@ -39,7 +39,6 @@ class Proposals:
         config: the search's.
         ledger: the run's.
         task: what the architectures are for.
-        concurrency: how many trials run at once, for ``search.deterministic``.
         warm_start: what is known before the first proposal.
 
     Raises:
@@ -52,14 +51,13 @@ class Proposals:
         ledger: Ledger,
         task: Task,
         *,
-        concurrency: int,
         warm_start: WarmStart = NOTHING,
     ) -> None:
         self.config = config
         self.task = task
         self.static_costs = config.static_costs(task)
         self.space = self.static_costs.space
-        self._lag = concurrency if config.search.deterministic else None
+        self._lag = config.search.concurrency if config.search.deterministic else None
         self._ledger = ledger
         self._storage = ledger.storage
         self._study_id = self._storage.get_study_id_from_name(ledger.study_name("search"))

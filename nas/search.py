@@ -52,7 +52,6 @@ class Search:
         config: the search's.
         ledger: the run's, created or reopened.
         task: what the architectures are for.
-        concurrency: how many jobs run at once.
         latencies: the run's measured latencies, if the search uses latency.
         warm_start: what is known before the first proposal.
         states: where paused trainings are kept, if the scheduler pauses any.
@@ -68,7 +67,6 @@ class Search:
         ledger: Ledger,
         task: Task,
         *,
-        concurrency: int,
         latencies: LatencyCache | None,
         warm_start: WarmStart = NOTHING,
         states: PausedStates | None = None,
@@ -76,9 +74,7 @@ class Search:
         self.config = config
         self.ledger = ledger
         self.task = task
-        self.proposals = Proposals(
-            config, ledger, task, concurrency=concurrency, warm_start=warm_start
-        )
+        self.proposals = Proposals(config, ledger, task, warm_start=warm_start)
         self._failures = Failures(config.search.max_failures)
         self._gate = LatencyGate(config, ledger, self.proposals, latencies, self._failures)
         self._metrics = TrialMetrics(config, self.proposals.costs, self._gate.latency_of)

@@ -138,7 +138,6 @@ def _search(
         config,
         ledger,
         task,
-        concurrency=concurrency,
         latencies=_latencies(config, run, ledger, task) if config.uses_latency else None,
         warm_start=warm_start,
         states=PausedStates(run.paused_folder),

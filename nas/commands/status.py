@@ -80,7 +80,9 @@ def read_status(run: RunFolder) -> dict[str, Any]:
         "epochs_in_full": len(trained) * config.proxy.epochs,
         "repeats": sum(row.state == "complete" for row in repeats),
         "retrained": sorted({row.arch_id for row in retrained}),
-        "device_hours": sum(row.device_seconds for kind in SUFFIXES for row in ledger.evaluations(kind))
+        "device_hours": sum(
+            row.device_seconds for kind in SUFFIXES for row in ledger.evaluations(kind)
+        )
         / 3600,
         "best": None
         if best is None

@@ -210,8 +210,8 @@ def in_memory() -> Callable[[SearchConfig], Ledger]:
 def propose_from(task: Task) -> Callable[..., Proposals]:
     """The proposals of a ledger, as a driver that was just started sees them."""
 
-    def begin(config: SearchConfig, ledger: Ledger, concurrency: int = 2) -> Proposals:
-        return Proposals(config, ledger, task, concurrency=concurrency)
+    def begin(config: SearchConfig, ledger: Ledger) -> Proposals:
+        return Proposals(config, ledger, task)
 
     return begin
 

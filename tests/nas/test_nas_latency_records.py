@@ -124,7 +124,7 @@ def test_a_search_records_the_weighed_accuracy(
 ) -> None:
     ledger = in_memory(config)
     cache = LatencyCache(tmp_path / "latency.jsonl", task, config.latency)
-    search = Search(config, ledger, task, concurrency=1, latencies=cache)
+    search = Search(config, ledger, task, latencies=cache)
     given = iter([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0])
     while not search.finished:
         if search.needs_metering:
@@ -152,7 +152,12 @@ def test_what_turns_out_to_be_over_the_limit_is_on_no_front(
     assert [sorted(batch) for batch in meter.asked] == [[0, 1], [3], [4]]
     run = RunFolder.create(runs, config)
     rows = ledger.evaluations("search")
-    fields: dict[str, Any] = {"metrics": {}, "curve": [], "device_seconds": 0.0, "recipe_id": "proxy"}
+    fields: dict[str, Any] = {
+        "metrics": {},
+        "curve": [],
+        "device_seconds": 0.0,
+        "recipe_id": "proxy",
+    }
     ledger.add("repeats", rows[0].architecture, seed=4, error="Traceback:\nIt is so", **fields)
     output = io.StringIO()
     report_search(Console(file=output, width=200), run, config, ledger)

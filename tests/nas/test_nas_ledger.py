@@ -8,7 +8,6 @@ import pwd
 import shutil
 import signal
 import socket
-import sqlite3
 import subprocess
 import tempfile
 import time
@@ -20,7 +19,7 @@ from urllib.parse import quote
 import optuna
 import pytest
 from optuna.study import StudyDirection
-from optuna.trial import TrialState
+from optuna.trial import TrialState, create_trial
 
 from nas.config import SearchConfig
 from nas.evaluate import EvaluationResult
@@ -187,18 +186,18 @@ class TestEveryStorage:
             assert good.architecture == bad.architecture == other
 
     def test_a_ledger_that_calls_device_seconds_gpu_seconds_still_loads(
-        self, config: SearchConfig, start: Start
+        self, config: SearchConfig, start: Start, small_space: SearchSpace
     ) -> None:
         run, ledger = start(config)
-        proposals = propose_from(config, ledger)
-        trial = proposals.propose()
-        proposals.complete(trial, {"val_accuracy": 0.5, "params": 9.0}, EvaluationResult({}, [], 1.0), None)
-        with sqlite3.connect(run.ledger_file) as database:
-            database.execute(
-                "UPDATE trial_user_attributes SET key = 'gpu_seconds', value_json = '12.5' "
-                "WHERE key = 'device_seconds'"
+        architecture = next(iter(small_space.architectures()))
+        before = {"gpu_seconds": 12.5, "metrics": {"val_accuracy": 0.5}, "curve": []}
+        ledger.study("repeats").add_trial(
+            create_trial(
+                value=0.5,
+                user_attrs=row_attributes(architecture, seed=0, recipe_id="proxy") | before,
             )
-        (row,) = Ledger.open(config, run).evaluations()
+        )
+        (row,) = Ledger.open(config, run).evaluations("repeats")
         assert row.device_seconds == 12.5
 
     def test_adding_gives_the_row_that_is_read(

@@ -77,7 +77,7 @@ class Legs:
     ) -> None:
         self.config = config
         self.states = states
-        self.search = Search(config, ledger, task, concurrency=1, latencies=None, states=states)
+        self.search = Search(config, ledger, task, latencies=None, states=states)
         self.mailbox = LocalMailbox()
         self.searcher = SearchJobs(self.search, lambda: None, self.mailbox)
         self.count = 0
@@ -603,9 +603,7 @@ def test_trials_go_on_between_the_measurements_of_latency(
         repeats=3,
         backend="eager",
     )
-    search_ = Search(
-        config, in_memory(config), task, concurrency=places, latencies=cache, states=states
-    )
+    search_ = Search(config, in_memory(config), task, latencies=cache, states=states)
     mailbox = LocalMailbox()
     epochs: list[int] = []
     while not search_.finished:

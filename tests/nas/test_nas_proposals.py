@@ -185,7 +185,7 @@ def test_deterministic_searches_do_not_depend_on_who_is_first(
             limits={"params": limit},
             search={"n_trials": 14, "deterministic": True, "concurrency": 2},
         )
-        proposals = propose_from(config, in_memory(config), concurrency=2)
+        proposals = propose_from(config, in_memory(config))
         found[label], waits[label] = run_window(proposals, finish, order, 14)
     first, *others = found.values()
     assert all(other == first for other in others)
@@ -200,7 +200,7 @@ def test_without_deterministic_they_do(
     found = []
     for number, order in enumerate(orders().values()):
         config = config_of(name=f"run-{number}")
-        proposals = propose_from(config, in_memory(config), concurrency=2)
+        proposals = propose_from(config, in_memory(config))
         architectures, waits = run_window(proposals, finish, order, 14)
         assert waits == 0
         found.append(architectures)
@@ -245,7 +245,7 @@ def test_a_proposal_waits_for_those_whose_results_it_sees(
     config_of: Callable[..., SearchConfig], in_memory: InMemory, propose_from: Begin, finish: Finish
 ) -> None:
     config = config_of(search={"n_trials": 9, "deterministic": True, "concurrency": 2})
-    proposals = propose_from(config, in_memory(config), concurrency=2)
+    proposals = propose_from(config, in_memory(config))
     running = []
     while proposals.may_propose():
         running.append(proposals.propose())
@@ -266,7 +266,7 @@ def test_without_deterministic_nothing_waits(
     config_of: Callable[..., SearchConfig], in_memory: InMemory, propose_from: Begin
 ) -> None:
     config = config_of()
-    proposals = propose_from(config, in_memory(config), concurrency=1)
+    proposals = propose_from(config, in_memory(config))
     for _ in range(5):
         assert proposals.may_propose()
         proposals.propose()

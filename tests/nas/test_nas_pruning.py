@@ -110,7 +110,7 @@ class Driven:
 
     def __init__(self, config: SearchConfig, ledger: Ledger, task: Task) -> None:
         self.config = config
-        self.search = Search(config, ledger, task, concurrency=2, latencies=None)
+        self.search = Search(config, ledger, task, latencies=None)
         self.searcher = SearchJobs(self.search, lambda: None)
         self.scheduler = ToldScheduler(build_scheduler(config), self.searcher)
         self.scheduler.replay(self.search.rung_records())

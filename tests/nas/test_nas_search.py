@@ -73,7 +73,7 @@ def drive(
 @pytest.fixture
 def begin(task: Task) -> Callable[..., Search]:
     def made(config: SearchConfig, ledger: Ledger, latencies: LatencyCache | None = None) -> Search:
-        return Search(config, ledger, task, concurrency=2, latencies=latencies)
+        return Search(config, ledger, task, latencies=latencies)
 
     return made
 
@@ -354,9 +354,9 @@ def test_a_deterministic_search_waits(
         search={"n_trials": 9, "finalist_seeds": 1, "deterministic": True, "concurrency": 3}
     )
     search = begin(config, in_memory(config))
-    jobs = [search.next_job() for _ in range(3)]
+    jobs = [search.next_job() for _ in range(4)]  # number 4 sees the result of number 0
     assert search.next_job() is None
-    for job in (jobs[2], jobs[1]):
+    for job in (jobs[2], jobs[1], jobs[3]):
         assert job is not None
         search.completed(job, outcome(job))
         assert search.next_job() is None

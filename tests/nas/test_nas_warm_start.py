@@ -158,7 +158,7 @@ class TestLearnFrom:
         make_run("one")
         run, found = collect(["one"])
         config = run.config()
-        proposals = Proposals(config, in_memory(config), task, concurrency=1, warm_start=found)
+        proposals = Proposals(config, in_memory(config), task, warm_start=found)
         proposed = [proposals.propose().architecture for _ in range(len(found.first) + 2)]
         assert proposed[: len(found.first)] == list(found.first)
         assert len(set(proposed)) == len(proposed)
