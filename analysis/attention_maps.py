@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from search_space.attention.weights import AttentionCall, attention_layers, record_attention
+from search_space.nearest import hint
 
 Pixel = tuple[int, int]  # (row, column)
 
@@ -99,11 +99,7 @@ def _chosen(calls: dict[str, AttentionCall], layer: str | None) -> AttentionCall
         wide = [call for call in calls.values() if call.map_hw != (1, 1)]
         return (wide or list(calls.values()))[-1]
     if layer not in calls:
-        near = get_close_matches(layer, calls, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise ValueError(
-            f"the network has no attention layer {layer!r}; {hint}layers: {', '.join(calls)}"
-        )
+        raise ValueError(f"the network has no attention layer {layer!r}; {hint(layer, calls)}")
     return calls[layer]
 
 

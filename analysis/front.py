@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from difflib import get_close_matches
 
 import moocore
 import numpy as np
@@ -16,6 +15,7 @@ from nas.evaluation_row import Evaluation
 from nas.front import Candidate, pareto_front
 from nas.ledger import MAXIMISED
 from nas.quantities import parse_quantity
+from search_space.nearest import hint
 
 COSTS = ("params", "macs", "activations", "peak_memory_mb", "latency_ms")
 """Metrics of which less is better; those of ``MAXIMISED`` are the others."""
@@ -200,9 +200,7 @@ def check_name(name: str, known: Sequence[str], what: str) -> None:
     """
     if name in known:
         return
-    near = get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
-    raise ValueError(f"unknown {what} {name!r}; {hint}")
+    raise ValueError(f"unknown {what} {name!r}; {hint(name, known)}")
 
 
 def _check_objectives(objectives: Sequence[str]) -> None:

@@ -24,6 +24,7 @@ from nas.config import LATEST, SearchConfig
 from nas.config_file import load_config, save_config
 from nas.whole_file import replace_file
 from search_space.architecture import Task
+from search_space.nearest import hint
 
 PACKAGES = (
     "convattn",
@@ -145,7 +146,7 @@ class RunFolder:
         """The run of that name in ``runs``, the run at that path, or the latest one.
 
         Raises:
-            RunError: there is none; the message lists those there are.
+            RunError: there is none; the message has the nearest name, or lists those there are.
         """
         for path in (runs / name, Path(name)):
             if (path / "config.yaml").is_file():
@@ -153,8 +154,9 @@ class RunFolder:
         known = sorted(
             path.parent.name for path in runs.glob("*/config.yaml") if not path.parent.is_symlink()
         )
-        listed = f"there are: {', '.join(known)}" if known else f"there are none in {runs}"
-        raise RunError(f"no run {name!r}; {listed}")
+        if not known:
+            raise RunError(f"no run {name!r}; there are none in {runs}")
+        raise RunError(f"no run {name!r} in {runs}; {hint(name, known)}")
 
     def config(self) -> SearchConfig:
         """The run's configuration.

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from search_space.nearest import hint, nearest
 
 Model = TypeVar("Model", bound=BaseModel)
+
+QUOTED = re.compile(r"'([^']*)'")
+"""The names in pydantic's list of what a literal may be."""
 
 
 class DescriptionError(ValueError):
@@ -89,7 +95,7 @@ def explain(
             lines.append(f"{path}: {problem['msg'].removeprefix('Value error, ')}")
         else:
             message = problem["msg"][0].lower() + problem["msg"][1:]
-            lines.append(f"{path}: {message}, got {problem['input']!r}")
+            lines.append(f"{path}: {message}, got {problem['input']!r}{_nearest_choice(problem)}")
     return lines
 
 
@@ -103,10 +109,15 @@ def _path(place: str, loc: tuple[int | str, ...]) -> str:
 def _nearest(model: type[BaseModel], loc: tuple[int | str, ...], data: Any) -> str:
     """Which keys there are where the unknown one stands."""
     fields = _fields_at(model, loc[:-1], data)
-    near = get_close_matches(str(loc[-1]), fields, n=1)
-    if near:
-        return f"; did you mean {near[0]!r}?"
-    return f"; known: {', '.join(sorted(fields))}" if fields else ""
+    return f"; {hint(str(loc[-1]), sorted(fields))}" if fields else ""
+
+
+def _nearest_choice(problem: ErrorDetails) -> str:
+    """The nearest of the names that may stand where ``problem`` found another one."""
+    if problem["type"] != "literal_error" or not isinstance(problem["input"], str):
+        return ""
+    near = nearest(problem["input"], QUOTED.findall(problem["ctx"]["expected"]))
+    return f"; did you mean {near!r}?" if near else ""
 
 
 def _fields_at(model: type[BaseModel], loc: tuple[int | str, ...], data: Any) -> list[str]:

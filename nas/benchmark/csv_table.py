@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nas.benchmark.table import BenchmarkTable, TableError, in_order, space_of_rows
+from search_space.nearest import hint
 
 
 class Cells(NamedTuple):
@@ -31,9 +32,7 @@ class Cells(NamedTuple):
             TableError: there is none of this name.
         """
         if name not in self.header:
-            raise TableError(
-                f"{self.path}: there is no column {name!r}; columns: {', '.join(self.header)}"
-            )
+            raise TableError(f"{self.path}: there is no column {name!r}; {hint(name, self.header)}")
         place = self.header.index(name)
         return [row[place] for row in self.rows]
 

@@ -16,6 +16,7 @@ from nas.rungs import rungs_below
 from nas.samplers import SAMPLERS, build_sampler
 from nas.samplers.architecture_sampler import ENUMERABLE
 from nas.settings import SchedulerSettings
+from search_space.nearest import hint
 
 PLAIN = "none"
 HALVING: Final = "asha"
@@ -102,14 +103,16 @@ def build_halving(spec: Spec, table: BenchmarkTable) -> Halving | None:
             epoch, or one at which the table has no accuracy.
     """
     if spec.name not in (PLAIN, HALVING):
-        raise SpecError(f"a scheduler is {PLAIN} or {HALVING}, got {spec.name!r}")
+        raise SpecError(
+            f"no scheduler is called {spec.name!r}; {hint(spec.name, (PLAIN, HALVING))}"
+        )
     known = ("min_epochs", "reduction_factor", "spacing", "type") if spec.name == HALVING else ()
     _check_options(spec, known)
     if spec.name == PLAIN:
         return None
     chosen = spec.options.get("type", HALVING_DEFAULTS.type)
     if chosen not in tuple(HALVING_TYPES):  # a tuple, since what was given may not be hashable
-        raise SpecError(f"{spec.text}: type is one of {', '.join(HALVING_TYPES)}, got {chosen!r}")
+        raise SpecError(f"{spec.text}: unknown type {chosen!r}; {hint(str(chosen), HALVING_TYPES)}")
     if not table.epochs:
         raise SpecError(
             f"{spec.text}: {table.name} has no accuracies during training to stop by; "
@@ -139,6 +142,5 @@ def _check_options(spec: Spec, known: Iterable[str]) -> None:
     for option in spec.options:
         if option not in known:
             raise SpecError(
-                f"{spec.text}: {spec.name} has no option {option!r}; known: "
-                f"{', '.join(known) or 'none'}"
+                f"{spec.text}: {spec.name} has no option {option!r}; {hint(option, known)}"
             )

@@ -13,6 +13,7 @@ from nas.benchmark.csv_table import Cells, read_cells
 from nas.benchmark.table import BenchmarkTable, TableError
 from nas.zero_cost.source import NetworkScores
 from search_space.architecture import Architecture
+from search_space.nearest import hint
 from search_space.reading import validate
 from search_space.space import SearchSpace
 from trainers import DataConfig
@@ -47,7 +48,7 @@ def read_tabulated(path: Path, *, minimise: str = "params") -> BenchmarkTable:
         DescriptionError: the space in its head is none.
     """
     if minimise not in COSTS:
-        raise TableError(f"{path}: the cost must be one of {', '.join(COSTS)}, got {minimise!r}")
+        raise TableError(f"{path}: unknown cost {minimise!r}; {hint(minimise, COSTS)}")
     cells = read_cells(path)
     space = _space(cells)
     rows = _architectures(cells, space)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-from difflib import get_close_matches
 from pathlib import Path
 
 import torch
@@ -21,6 +20,7 @@ from search_space.architecture_file import read_architecture
 from search_space.cost import network_costs
 from search_space.cost.kernels import attention_kernels
 from search_space.cost.latency import device_name
+from search_space.nearest import nearest
 from search_space.networks import build
 from search_space.reading import DescriptionError, explain
 from search_space.zoo import IMAGENET, ZOO, named_network
@@ -100,10 +100,11 @@ def _find(what: str, runs: Path) -> tuple[Architecture, Task]:
         return read_architecture(Path(what)), IMAGENET
     if re.fullmatch(rf"[0-9a-f]{{{ARCH_ID_DIGITS}}}", what):
         return _in_runs(what, runs)
-    near = get_close_matches(what.partition("@")[0], ZOO, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    near = nearest(what.partition("@")[0], ZOO)
+    suggestion = f"did you mean {near!r}? " if near else ""
     raise CommandError(
-        f"{what!r} is no network's name, no arch_id and no file; {hint}`nas zoo` lists the names"
+        f"{what!r} is not the name of a network, an arch_id or a file; {suggestion}"
+        "`nas zoo` lists the names"
     )
 
 

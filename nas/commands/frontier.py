@@ -31,6 +31,7 @@ from nas.quantities import format_quantity
 from nas.run_folder import RunError, RunFolder
 from nas.static_costs import peak_memory_mb
 from nas.user_errors import CommandError
+from search_space.nearest import hint
 
 WORTHS = ("val_accuracy",)
 
@@ -52,11 +53,9 @@ def show_frontier(
     Raises:
         CommandError, RunError: see :mod:`nas.user_errors`.
     """
-    if x not in COSTS or y not in WORTHS:
-        raise CommandError(
-            f"--x must be one of {', '.join(COSTS)} and --y one of {', '.join(WORTHS)}, "
-            f"got --x {x} --y {y}"
-        )
+    for option, given, known in (("--x", x, COSTS), ("--y", y, WORTHS)):
+        if given not in known:
+            raise CommandError(f"{option} cannot be {given!r}; {hint(given, known)}")
     check_ending("--png", png, ".png")
     check_ending("--html", html, ".html")
     run = RunFolder.find(name, runs)

@@ -30,6 +30,9 @@ from nas.user_errors import CommandError
 from search_space.architecture import Architecture, Task
 from search_space.baseline import PLAIN, plain_convolutional
 from search_space.cost import network_costs
+from search_space.nearest import nearest
+
+PICKS = ("knee", "best", "all")
 
 
 def run_retrain_command(
@@ -187,9 +190,11 @@ def _pick(pick: str, config: SearchConfig, ledger: Ledger, run: RunFolder) -> li
         chosen = knee(members, cost, "val_accuracy")
         assert chosen is not None  # there are members
         return [chosen.architecture]
+    near = nearest(pick, (*PICKS, *(candidate.arch_id for candidate in found)))
+    suggestion = f"; did you mean {near!r}?" if near else ""
     raise CommandError(
         f"--pick is knee, best, all, or the arch_id of an architecture that {run.name!r} trained "
-        f"to the end; got {pick!r}"
+        f"to the end, got {pick!r}{suggestion}"
     )
 
 

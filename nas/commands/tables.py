@@ -9,6 +9,7 @@ from analysis.paper_tables.compared import compared_table, summary_of
 from analysis.paper_tables.data import tables_data
 from analysis.paper_tables.shown import TABLE_COLUMNS, shown_ending, shown_table
 from nas.user_errors import CommandError
+from search_space.nearest import hint
 
 
 def show_tables(console: Console, names: list[str], *, as_json: bool) -> None:
@@ -20,7 +21,7 @@ def show_tables(console: Console, names: list[str], *, as_json: bool) -> None:
     keys = list(dict.fromkeys(name.lower() for name in names)) or list(CATALOGUE)
     for name in keys:
         if name not in CATALOGUE:
-            raise CommandError(f"no table is called {name!r}; known: {', '.join(CATALOGUE)}")
+            raise CommandError(f"no table is called {name!r}; {hint(name, CATALOGUE)}")
     tables = [compared_table(key) for key in keys]
     summary = summary_of(tables)
     if as_json:

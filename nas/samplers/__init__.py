@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from nas.samplers.predictor_guided import PredictorGuidedSampler
 from nas.samplers.prior_scores import PriorScores, ScoreSource
 from nas.samplers.random_search import RandomSampler
 from nas.samplers.results import Told
+from search_space.nearest import hint
 from search_space.reading import DescriptionError
 
 ARCHITECTURE_SAMPLERS: dict[str, type[ArchitectureSampler]] = {
@@ -71,15 +71,14 @@ def build_sampler(
         DescriptionError: no such sampler, or an option that it does not take.
     """
     if name not in SAMPLERS:
-        hint = _nearest(name, SAMPLERS)
-        raise _wrong(f"sampler.name: no sampler is called {name!r}; {hint}")
+        raise _wrong(f"sampler.name: no sampler is called {name!r}; {hint(name, SAMPLERS)}")
     takes = _options_of(name)
     known = list(takes)
     unknown = [option for option in options if option not in known]
     if unknown:
         raise _wrong(
             *(
-                f"sampler.options.{option}: {name!r} has no such option; {_nearest(option, known)}"
+                f"sampler.options.{option}: {name!r} has no such option; {hint(option, known)}"
                 for option in unknown
             )
         )
@@ -152,11 +151,6 @@ def _scores(names: Any, source: ScoreSource | None) -> PriorScores | None:
         return source(names)
     except ValueError as error:
         raise _wrong(f"{place}: {error}") from error
-
-
-def _nearest(name: str, known: Sequence[str]) -> str:
-    near = get_close_matches(name, known, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known) or 'none'}"
 
 
 def _wrong(*problems: str) -> DescriptionError:

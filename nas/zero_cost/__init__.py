@@ -19,6 +19,7 @@ from nas.zero_cost.naswot import naswot
 from nas.zero_cost.synflow import synflow
 from search_space.architecture import Architecture, Task
 from search_space.cost import network_costs
+from search_space.nearest import hint
 from search_space.networks import build
 from trainers.randomness import seeded
 
@@ -77,7 +78,7 @@ def check_names(names: Sequence[str]) -> None:
     """
     for name in names:
         if name not in SCORES:
-            raise ValueError(f"no score is called {name!r}; known: {', '.join(SCORES)}")
+            raise ValueError(f"no score is called {name!r}; {hint(name, SCORES)}")
     if len(set(names)) < len(names):
         raise ValueError(f"each score may be named once, got {', '.join(names)}")
 

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from search_space.attention import cpp, eager, reference, triton_kernels
 from search_space.attention.operands import Gradients, Operands
+from search_space.nearest import hint
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +82,7 @@ def backend(name: str) -> Iterator[None]:
     global _forced  # noqa: PLW0603 - a module's global is what torch.compile can guard on
     if name not in IMPLEMENTATIONS:
         raise ValueError(
-            f"attention.backend must be one of {', '.join(IMPLEMENTATIONS)}, got {name!r}"
+            f"no implementation of attention is called {name!r}; {hint(name, IMPLEMENTATIONS)}"
         )
     before, _forced = _forced, name
     try:

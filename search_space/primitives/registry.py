@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from difflib import get_close_matches
 from inspect import isabstract
 from typing import Any, TypeVar
 
 from pydantic_core import to_json
 
+from search_space.nearest import hint
 from search_space.primitives.augmented_convolution import (
     AugmentedConvolution,
     AugmentedConvolutionRatios,
@@ -70,10 +70,9 @@ def class_named(name: str, known: Mapping[str, type[Kind]], kind: type[Kind]) ->
     what = kind.__name__.lower().removesuffix("description") or "primitive"
     module_name, colon, class_name = name.partition(":")
     if not colon:
-        near = get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
         raise ValueError(
-            f"unknown {what} type {name!r}; {hint} (your own: type: my_package.module:Class)"
+            f"unknown {what} type {name!r}; {hint(name, known)} "
+            "(your own: type: my_package.module:Class)"
         )
     try:
         found = getattr(importlib.import_module(module_name), class_name)

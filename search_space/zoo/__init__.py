@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
-
 from search_space.architecture import Architecture
+from search_space.nearest import hint
 from search_space.zoo import aacn, sasa
 from search_space.zoo.named import IMAGENET, NamedNetwork
 
@@ -22,9 +21,7 @@ def named_network(name: str) -> NamedNetwork:
     """
     base, at, factor = name.partition("@")
     if base not in ZOO:
-        near = get_close_matches(base, ZOO, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(ZOO)}"
-        raise KeyError(f"no network is called {base!r}; {hint}")
+        raise KeyError(f"no network is called {base!r}; {hint(base, ZOO)}")
     if not at:
         return ZOO[base]
     try:

@@ -104,7 +104,7 @@ def test_frontier_takes_other_costs_and_limits(finished_run, environment):
     [
         (["frontier", "tiny", "--under", "parms=3"], "params"),
         (["frontier", "tiny", "--under", "params=1"], "no evaluated architecture"),
-        (["frontier", "tiny", "--x", "colour"], "--x must be one of"),
+        (["frontier", "tiny", "--x", "colour"], "--x cannot be 'colour'; known: params, macs"),
         (["frontier", "nope"], "no run 'nope'; there are: tiny"),
         (["describe", "resnet51"], "did you mean 'resnet50'"),
         (["describe", "0123456789ab"], "has an architecture 0123456789ab"),

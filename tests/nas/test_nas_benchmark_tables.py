@@ -187,12 +187,12 @@ def test_a_table_of_nas_tabulate_that_is_refused(
         (
             ROWS,
             {"maximise": "accuracy"},
-            "{path}: there is no column 'accuracy'; columns: stem, kind, acc, cost, note",
+            "{path}: there is no column 'accuracy'; known: stem, kind, acc, cost, note",
         ),
         (
             ROWS,
             {"choices": ["stem", "size"]},
-            "{path}: there is no column 'size'; columns: stem, kind, acc, cost, note",
+            "{path}: there is no column 'size'; known: stem, kind, acc, cost, note",
         ),
         (ROWS, {"choices": ["acc"]}, "{path}: column 'acc' is named for two things"),
         (

@@ -180,3 +180,37 @@ def test_a_network_without_a_plain_one_is_one_message(
     monkeypatch.setattr(retrain_command, "plain_convolutional", none_there)
     with pytest.raises(CommandError, match="--baseline: no convolution stem makes a 6x6 map"):
         run_retrain_command(console, run.name, runs, pick="best", baseline=True, as_json=False)
+
+
+@pytest.mark.parametrize(
+    ("pick", "ending"),
+    [
+        ("kne", "got 'kne'; did you mean 'knee'?"),
+        ("BEST", "got 'BEST'; did you mean 'best'?"),
+        ("zzz", "got 'zzz'"),
+    ],
+)
+def test_an_unknown_pick_is_answered_with_the_nearest(
+    console: Console,
+    config_of: Callable[..., SearchConfig],
+    start: Callable[[SearchConfig], tuple[RunFolder, Ledger]],
+    propose_from: Callable[..., Proposals],
+    finish: Callable[..., None],
+    task: Task,
+    runs: Path,
+    pick: str,
+    ending: str,
+) -> None:
+    config = config_of()
+    run, ledger = start(config)
+    run.write_json("task.json", task.model_dump(mode="json"))
+    proposals = propose_from(config, ledger)
+    proposal = proposals.propose()
+    assert proposal is not None
+    finish(proposals, proposal)
+    with pytest.raises(CommandError) as caught:
+        run_retrain_command(console, run.name, runs, pick=pick, baseline=False, as_json=False)
+    assert str(caught.value).endswith(ending)
+    most = proposal.architecture.arch_id[:-2]
+    with pytest.raises(CommandError, match=f"did you mean '{proposal.architecture.arch_id}'"):
+        run_retrain_command(console, run.name, runs, pick=most, baseline=False, as_json=False)

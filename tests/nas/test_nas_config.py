@@ -160,6 +160,26 @@ def test_an_unknown_key_is_named_with_the_nearest(
 
 
 @pytest.mark.parametrize(
+    ("override", "key", "name"),
+    [
+        ("objectives=[val_acuracy,params]", "objectives[0]", "val_accuracy"),
+        ("data.name=cifar-100", "data.name", "cifar100"),
+        ("metric=balanced", "metric", "balanced_accuracy"),
+        ("scheduler.name=ASHA", "scheduler.name", "asha"),
+        ("scheduler.spacing=evn", "scheduler.spacing", "even"),
+        ("space.family=wide-resnet", "space.family", "wide_resnet"),
+        ("proxy.precision=bf16", "proxy.precision", "bfloat16"),
+    ],
+)
+def test_an_unknown_choice_is_named_with_the_nearest(
+    written: Callable[..., Path], override: str, key: str, name: str
+) -> None:
+    (found,) = problems_of(written(), override)
+    assert found.startswith(f"{key}: input should be ")
+    assert found.endswith(f"; did you mean {name!r}?")
+
+
+@pytest.mark.parametrize(
     ("override", "path", "got"),
     [
         ("seed=-1", "seed", "got -1"),
@@ -197,7 +217,7 @@ def test_a_wrong_value_is_shown_with_the_path_of_its_key(
 ) -> None:
     (problem,) = problems_of(written(), override)
     assert problem.startswith(f"{path}: ")
-    assert problem.endswith(got)
+    assert got in problem
 
 
 @pytest.mark.parametrize("family", [["resnet"], {"resnet": 1}, 5, "resnets", None])
@@ -206,7 +226,7 @@ def test_a_family_that_is_no_name_is_one_error(written: Callable[..., Path], fam
     space = {"name": "odd", "family": family, "stem": {"type": "conv"}, "stages": []}
     family_problem, stages_problem = problems_of(written(space=space, proxy=recipe))
     assert family_problem.startswith("space.family: input should be 'resnet', 'wide_resnet' or")
-    assert family_problem.endswith(f"got {family!r}")
+    assert f"got {family!r}" in family_problem
     assert stages_problem.startswith("space.stages: ")
 
 

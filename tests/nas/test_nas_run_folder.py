@@ -80,7 +80,7 @@ def test_runs_that_were_moved_are_found(config_of: ConfigOf, runs: Path, tmp_pat
     assert RunFolder.find("latest", tmp_path / "moved").config() == config_of()
 
 
-def test_an_unknown_run_lists_the_known(config_of: ConfigOf, runs: Path) -> None:
+def test_an_unknown_run_is_answered_with_the_nearest(config_of: ConfigOf, runs: Path) -> None:
     with pytest.raises(RunError) as caught:
         RunFolder.find("frist", runs)
     assert str(caught.value) == f"no run 'frist'; there are none in {runs}"
@@ -89,7 +89,9 @@ def test_an_unknown_run_lists_the_known(config_of: ConfigOf, runs: Path) -> None
     (runs / "no-run").mkdir()
     with pytest.raises(RunError) as caught:
         RunFolder.find("frist", runs)
-    assert str(caught.value) == "no run 'frist'; there are: first, second"
+    assert str(caught.value) == f"no run 'frist' in {runs}; did you mean 'first'?"
+    with pytest.raises(RunError, match=r"no run 'zzz' in .*; known: first, second"):
+        RunFolder.find("zzz", runs)
 
 
 def test_an_existing_run_is_kept_and_a_free_name_suggested(config_of: ConfigOf, runs: Path) -> None:

@@ -426,7 +426,7 @@ def test_columns_of_any_table_are_scores(tmp_path: Path) -> None:
     columns = ["--choices", "a,b", "--maximize", "acc", "--minimize", "cost"]
     strategies = ["--samplers", "random,default:scores=[hint,hunt]"]  # the comma splits no list
     refused = CliRunner().invoke(app, ["benchmark", "--csv", str(path), *columns, *strategies])
-    assert "t.csv: there is no column 'hunt'; columns: a, b" in str(refused.exception)
+    assert "t.csv: there is no column 'hunt'; did you mean 'hint'?" in str(refused.exception)
 
 
 def test_a_table_of_nas_tabulate_is_scored_on_its_data(tmp_path: Path) -> None:
