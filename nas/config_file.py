@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
-import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel
@@ -14,12 +13,15 @@ from pydantic import BaseModel
 from nas.config import SearchConfig
 from nas.settings import SamplerSettings
 from nas.whole_file import replace_file
-from search_space.reading import DescriptionError, read_yaml, validate
+from search_space.reading import DescriptionError, dump_yaml, parse_yaml, read_yaml, validate
 from search_space.space import SearchSpace
 from search_space.values import Value
 from trainers import DataConfig
 
 Config = TypeVar("Config", bound=Value)
+
+MOST_INTERPOLATIONS = 16
+"""``${...}`` in a configuration."""
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> SearchConfig:
@@ -69,14 +71,7 @@ def read_config(
                 except DescriptionError as error:
                     unread[section] = [f"{section}: {file}: {line}" for line in error.problems]
     _drop_options_of_another_sampler(data, changes)
-    try:
-        merged = OmegaConf.to_container(OmegaConf.merge(data, changes), resolve=True)
-    except OmegaConfBaseException as error:
-        raise DescriptionError(str(path), [" ".join(str(error).split())]) from error
-    except TypeError as error:
-        raise DescriptionError(
-            "command line", [f"a list and a mapping do not merge, got {' '.join(overrides)}"]
-        ) from error
+    merged = _merged(data, changes, path, overrides)
     problems = [line for lines in unread.values() for line in lines]
     try:
         config = _with_absolute_data_path(validate(kind, merged, str(path)))
@@ -91,6 +86,26 @@ def read_config(
     if problems:
         raise DescriptionError(str(path), problems)
     return config
+
+
+def _merged(
+    data: dict[str, Any], changes: dict[str, Any], path: Path, overrides: Sequence[str]
+) -> Any:
+    """A file's content with the overrides in it, and its interpolations resolved."""
+    number = sum(text.count("${") for source in (data, changes) for text in _texts(source))
+    if number > MOST_INTERPOLATIONS:  # each may repeat all the others: a few lines make gigabytes
+        problem = f"at most {MOST_INTERPOLATIONS} interpolations ${{...}} are read, got {number:,}"
+        raise DescriptionError(str(path), [problem])
+    try:
+        return OmegaConf.to_container(OmegaConf.merge(data, changes), resolve=True)
+    except OmegaConfBaseException as error:
+        raise DescriptionError(str(path), [" ".join(str(error).split())]) from error
+    except RecursionError as error:
+        raise DescriptionError(str(path), ["an interpolation is nested too deeply"]) from error
+    except TypeError as error:
+        raise DescriptionError(
+            "command line", [f"a list and a mapping do not merge, got {' '.join(overrides)}"]
+        ) from error
 
 
 def _drop_options_of_another_sampler(data: dict[str, Any], changes: dict[str, Any]) -> None:
@@ -116,7 +131,7 @@ def save_config(config: SearchConfig, path: Path) -> None:
     Raises:
         OSError: it cannot be written; an earlier file stays as it was.
     """
-    text = OmegaConf.to_yaml(OmegaConf.create(config.model_dump(mode="json")))
+    text = dump_yaml(config.model_dump(mode="json"))
     # a database's address may hold a password
     replace_file(path, text.encode(), mode=0o600 if config.storage else 0o666)
 
@@ -141,19 +156,45 @@ def _flat(data: Any, prefix: str = "") -> dict[str, Any]:
 
 
 def parse_overrides(overrides: Sequence[str]) -> dict[str, Any]:
-    """Nested plain data from ``section.key=value`` texts.
+    """Nested plain data from ``section.key=value`` texts; values are read as a file's are.
 
     Raises:
-        DescriptionError: one of them is not of that form.
+        DescriptionError: one of them is not of that form, or a key is given twice.
     """
+    parsed: dict[str, Any] = {}
     for override in overrides:
-        key, equals, _ = override.partition("=")
-        if not equals or not all(key.split(".")):
+        key, equals, text = override.partition("=")
+        steps = key.split(".")
+        if not equals or not all(steps) or not key.isprintable():
             raise DescriptionError(
-                "command line", [f"an override is section.key=value, got {override!r}"]
+                "command line", [f"an override is section.key=value, got {override!a}"]
             )
+        section = parsed
+        for step in steps[:-1]:
+            section = section.setdefault(step, {})
+            if not isinstance(section, dict):
+                break
+        if not isinstance(section, dict) or steps[-1] in section:
+            raise DescriptionError("command line", [f"{key} is given twice"])
+        try:
+            section[steps[-1]] = parse_yaml(text, key)
+        except DescriptionError as error:
+            problems = [f"{key}: {problem}" for problem in error.problems]
+            raise DescriptionError("command line", problems) from error
     try:
-        parsed = OmegaConf.to_container(OmegaConf.from_dotlist(list(overrides)))
-    except (OmegaConfBaseException, ValueError, TypeError, yaml.YAMLError) as error:
+        OmegaConf.create(parsed)  # reads interpolations, which may be no such thing
+    except (OmegaConfBaseException, RecursionError) as error:
         raise DescriptionError("command line", [" ".join(str(error).split())]) from error
-    return cast(dict[str, Any], parsed)
+    return parsed
+
+
+def _texts(data: Any) -> Iterator[str]:
+    if isinstance(data, str):
+        yield data
+    elif isinstance(data, dict):
+        for pair in data.items():
+            for inner in pair:
+                yield from _texts(inner)
+    elif isinstance(data, list):
+        for inner in data:
+            yield from _texts(inner)

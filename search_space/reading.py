@@ -11,8 +11,10 @@ from typing import Any, TypeVar, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
+from yaml.constructor import ConstructorError
 
 from search_space.nearest import hint, nearest
+from search_space.yaml_schema import MOST_CHARACTERS, CoreDumper, CoreLoader
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -29,19 +31,58 @@ class DescriptionError(ValueError):
 
 
 def read_yaml(path: Path) -> Any:
-    """The content of a YAML (or JSON) file, safely loaded.
+    """The content of a YAML (or JSON) file; see :mod:`search_space.yaml_schema` for its rules.
 
     Raises:
-        DescriptionError: no such file, or not YAML.
+        DescriptionError: it cannot be read, or is not such YAML; with the line.
     """
     try:
-        return yaml.safe_load(path.read_text())
+        with path.open("rb") as file:
+            content = file.read(MOST_CHARACTERS + 1)
+        text = content.decode("utf-8-sig")
     except FileNotFoundError:
         raise DescriptionError(str(path), ["no such file"]) from None
     except IsADirectoryError:
         raise DescriptionError(str(path), ["is a folder, not a file"]) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise DescriptionError(str(path), [f"not YAML: {' '.join(str(error).split())}"]) from error
+    except OSError as error:
+        raise DescriptionError(str(path), [f"cannot be read: {error.strerror}"]) from error
+    except UnicodeDecodeError as error:
+        raise DescriptionError(str(path), [f"not YAML: {error}"]) from error
+    except ValueError as error:  # of the path: a zero byte, or what the file system cannot write
+        raise DescriptionError(ascii(str(path)), [f"is no path: {error}"]) from error
+    if len(content) > MOST_CHARACTERS:
+        raise DescriptionError(str(path), [f"is over {MOST_CHARACTERS:,} bytes"])
+    return parse_yaml(text, str(path))
+
+
+def parse_yaml(text: str, source: str) -> Any:
+    """The content of a YAML text; see :mod:`search_space.yaml_schema` for its rules.
+
+    Raises:
+        DescriptionError: it is not such YAML; with the line.
+    """
+    try:
+        loader = CoreLoader(text)
+        try:
+            return loader.get_single_data()
+        finally:
+            loader.dispose()
+    except ConstructorError as error:
+        raise DescriptionError(source, [f"{_marked(error)}{error.problem}"]) from error
+    except yaml.MarkedYAMLError as error:
+        raise DescriptionError(source, [f"not YAML: {_marked(error)}{error.problem}"]) from error
+    except (yaml.YAMLError, ValueError, OverflowError) as error:  # a character that is none
+        raise DescriptionError(source, [f"not YAML: {' '.join(str(error).split())}"]) from error
+
+
+def _marked(error: yaml.MarkedYAMLError) -> str:
+    mark = error.problem_mark
+    return f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+
+
+def dump_yaml(data: Any) -> str:
+    """Plain data as YAML that :func:`parse_yaml` reads back."""
+    return yaml.dump(data, Dumper=CoreDumper, sort_keys=False, allow_unicode=True)
 
 
 def validate(model: type[Model], data: Any, source: str, place: str = "") -> Model:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
-import yaml
 from optuna.samplers import BaseSampler
 
 from nas.benchmark.rung_rules import Halving
@@ -17,6 +16,7 @@ from nas.samplers import SAMPLERS, build_sampler
 from nas.samplers.architecture_sampler import ENUMERABLE
 from nas.settings import SchedulerSettings
 from search_space.nearest import hint
+from search_space.reading import DescriptionError, parse_yaml
 
 PLAIN = "none"
 HALVING: Final = "asha"
@@ -58,9 +58,10 @@ def parse_spec(text: str) -> Spec:
         if option in options:
             raise SpecError(f"{text!r}: {option} is given twice")
         try:
-            options[option] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise SpecError(f"{text!r}: {option}: cannot be read: {value!r}") from error
+            options[option] = parse_yaml(value, option)
+        except DescriptionError as error:
+            problem = "; ".join(error.problems)
+            raise SpecError(f"{text!r}: {option}: cannot be read: {value!r}: {problem}") from error
     if not name:
         raise SpecError(f"{text!r}: a name must come first")
     return Spec(text.strip(), name, options)

@@ -110,7 +110,7 @@ def test_schedulers_side_by_side(tmp_path: Path) -> None:
         (["--scheduler", "asha"], "squares has no accuracies during training to stop by"),
         (["--scheduler", "ahsa"], "no scheduler is called 'ahsa'; did you mean 'asha'?"),
         (["--scheduler", "asha:factor=2"], "has no option 'factor'; known: min_epochs, reduction"),
-        (["--scheduler", "asha:type=no"], "unknown type False; known: stopping, promotion, rung"),
+        (["--scheduler", "asha:type=false"], "unknown type False; known: stopping, promotion"),
         (["--scheduler", "asha:type=stoping"], "unknown type 'stoping'; did you mean 'stopping'?"),
         (["--samplers", "random,random"], "--samplers must name each once, got random,random"),
         (["--samplers", "random:seed"], "'random:seed': an option must be NAME=VALUE, got 'seed'"),

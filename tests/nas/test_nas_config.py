@@ -123,7 +123,7 @@ def test_yaml_makes_no_objects(tmp_path: Path) -> None:
     marker = tmp_path / "made"
     file = tmp_path / "search.yaml"
     file.write_text(f"name: !!python/object/apply:pathlib.Path.touch [{marker}]\n")
-    with pytest.raises(DescriptionError, match="not YAML: could not determine a constructor"):
+    with pytest.raises(DescriptionError, match=r"line 1, column 7: the tag .*apply.* is not read"):
         load_config(file)
     assert not marker.exists()
 
@@ -326,7 +326,7 @@ def test_a_malformed_override_is_shown(written: Callable[..., Path], override: s
 @pytest.mark.parametrize(
     ("override", "reason"),
     [
-        ("objectives=[val_accuracy", "while parsing a flow sequence"),
+        ("objectives=[val_accuracy", "objectives: not YAML: line 1, column 14: expected"),
         ("name=${seed", "seed"),
         ("objectives.first=params", "a list and a mapping do not merge, got objectives.first"),
         ("search=[1]", "a list and a mapping do not merge, got search="),

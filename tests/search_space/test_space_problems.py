@@ -211,8 +211,6 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     wrong.write_bytes(b"\xff\xfe\x00\x80")
     assert problem(wrong).startswith("not YAML: ")
     wrong.write_text("a: !!python/object/apply:os.getcwd []")
-    assert problem(wrong).startswith("not YAML: ")
+    assert "line 1, column 4: the tag" in problem(wrong)
     wrong.write_text("")
     assert problem(wrong) == "the file: input should be an object, got None"
-    wrong.write_text("name: 2020-01-01")
-    assert "not plain data" in problem(wrong)
