@@ -10,6 +10,7 @@ from pathlib import Path
 from textwrap import shorten
 from typing import Any, TypeVar
 
+import torch
 from pydantic import ValidationError
 from torch import nn
 
@@ -144,17 +145,33 @@ def load_model(path: Path) -> tuple[nn.Module, Architecture, Task]:
         raise CheckpointError(f"{path} is not a retrained model: it has no {min(missing)}")
     architecture = _read_back(Architecture, saved, path)
     task = _read_back(Task, saved, path)
+    weights = _weights(saved, path)
     try:
+        params = network_costs(architecture, task).params
+        if params > (held := sum(tensor.numel() for tensor in weights.values())):
+            # seen before memory is taken for an architecture of any size
+            raise _of_another_version(
+                path, f"its weights do not fit: {params:,} parameters are needed, it holds {held:,}"
+            )
         model = build(architecture, task, seed=0)
     except ValueError as error:
         raise _of_another_version(path, f"{architecture} cannot be built: {error}") from error
     try:
-        model.load_state_dict(saved["weights"])
+        model.load_state_dict(weights)
     except (RuntimeError, TypeError) as error:
         # PyTorch names every tensor that differs, which can be hundreds.
         differing = shorten(str(error), WEIGHTS_ERROR_CHARACTERS, placeholder=" ...")
         raise _of_another_version(path, f"its weights do not fit: {differing}") from error
     return model.eval(), architecture, task
+
+
+def _weights(saved: Mapping[str, Any], path: Path) -> dict[str, torch.Tensor]:
+    found = saved["weights"]
+    if not isinstance(found, dict) or not all(
+        isinstance(name, str) and isinstance(tensor, torch.Tensor) for name, tensor in found.items()
+    ):
+        raise _of_another_version(path, "its weights do not fit: they must be tensors by name")
+    return found
 
 
 def _read_back(kind: type[Read], saved: Mapping[str, Any], path: Path) -> Read:

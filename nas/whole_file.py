@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
 
 
@@ -19,7 +20,8 @@ def replace_file(path: Path | str, content: bytes, *, mode: int = 0o666) -> None
             ``path``, which keeps what it had.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    # not made of the file's name, which may be as long as a name can be
+    temporary = path.with_name(f".{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
         try:
             temporary.touch(mode=mode)

@@ -13,10 +13,24 @@ from typing import Any
 
 import torch
 
+from trainers.checkpoint_contents import check_members, check_pickle
 from trainers.errors import CheckpointError
 
 FORMAT = "trainers.checkpoint"
 FORMAT_VERSION = 1
+
+UNPICKLING_ERRORS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    pickle.UnpicklingError,
+)
+"""What a file of another kind, or a damaged one, raises while it is read."""
 
 
 def checkpoint_bytes(payload: Mapping[str, Any]) -> bytes:
@@ -38,7 +52,7 @@ def save_checkpoint(path: Path, payload: Mapping[str, Any]) -> None:
     # through memory: torch's own file writer reports a full disk as an internal error
     content = checkpoint_bytes(payload)
     # beside the target: os.replace is atomic only within one file system
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    temporary = path.with_name(f".{os.getpid()}-{secrets.token_hex(4)}.tmp")  # short
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -83,16 +97,18 @@ def read_checkpoint(content: bytes, name: str) -> dict[str, Any]:
     _check_archive(content, name)
     try:
         found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except (RuntimeError, ValueError, KeyError, EOFError, pickle.UnpicklingError) as error:
+    except UNPICKLING_ERRORS as error:
         raise CheckpointError(
             f"the checkpoint {name} holds something other than tensors and plain values, or is "
             f"damaged: {error}"
         ) from error
-    if not isinstance(found, dict) or found.get("format") != FORMAT:
+    kind = found.get("format") if isinstance(found, dict) else None
+    if not isinstance(kind, str) or kind != FORMAT:  # a tensor would compare by element
         raise CheckpointError(f"the file {name} is no checkpoint of a training run")
-    if found.get("version") != FORMAT_VERSION:
+    version = found.get("version")
+    if type(version) is not int or version != FORMAT_VERSION:
         raise CheckpointError(
-            f"the checkpoint {name} has format version {found.get('version')!r}, this code "
+            f"the checkpoint {name} has format version {version!r}, this code "
             f"reads version {FORMAT_VERSION}"
         )
     payload = found.get("payload")
@@ -102,15 +118,27 @@ def read_checkpoint(content: bytes, name: str) -> dict[str, Any]:
 
 
 def _check_archive(content: bytes, name: str) -> None:
-    """Refuse what is no whole zip archive: torch's reader does not compare check sums."""
+    """Refuse what is no whole zip archive of what a checkpoint holds.
+
+    Torch's reader compares no check sums and bounds nothing: see
+    :mod:`trainers.checkpoint_contents`.
+    """
     if not content:
         raise CheckpointError(f"the checkpoint {name} is empty")
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            check_members(archive, len(content))
             damaged = archive.testzip()
-    except zipfile.BadZipFile as error:
+            if damaged is None:
+                check_pickle(archive)
+    except (zipfile.BadZipFile, NotImplementedError, EOFError) as error:
         raise CheckpointError(
             f"the checkpoint {name} is truncated, damaged or another kind of file: {error}"
+        ) from error
+    except UNPICKLING_ERRORS as error:
+        raise CheckpointError(
+            f"the checkpoint {name} holds something other than tensors and plain values, or is "
+            f"damaged: {error}"
         ) from error
     if damaged is not None:
         raise CheckpointError(f"the checkpoint {name} is damaged: wrong check sum of {damaged}")

@@ -17,8 +17,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from trainers.batches import Batches
+from trainers.checkpoint import UNPICKLING_ERRORS
 from trainers.data.dataset import ImageSplits
-from trainers.errors import DataError, TrainingDiverged
+from trainers.errors import CheckpointError, DataError, TrainingDiverged
 from trainers.evaluation import EvaluatedNetwork
 from trainers.metrics import Metrics, check_logits
 from trainers.optimizer import build_optimizer
@@ -188,18 +189,24 @@ class Training:
 
         Raises:
             CheckpointError: the state is of another recipe, seed, data split, precision,
-                ``evaluate_on`` or model;
-                this run is then unchanged.
+                ``evaluate_on`` or model, and this run is then unchanged; or it is no state of a
+                training, and this run then needs another one to go on from.
         """
-        check_identity(self._identity, state)
-        check_weights(self.model.state_dict(), state["model"])
-        self.model.load_state_dict(state["model"])
-        self._optimizer.load_state_dict(state["optimizer"])
-        self._scaler.load_state_dict(state["scaler"])
-        if state["averaged_weights"] is not None:
-            self._evaluated.load_averaged_weights(state["averaged_weights"])
-        self.curve = tuple(EpochResult.from_dict(values) for values in state["curve"])
-        self.epoch = state["epoch"]
+        try:
+            check_identity(self._identity, state)
+            check_weights(self.model.state_dict(), state["model"])
+            self._broken = True
+            self.model.load_state_dict(state["model"])
+            self._optimizer.load_state_dict(state["optimizer"])
+            self._scaler.load_state_dict(state["scaler"])
+            if state["averaged_weights"] is not None:
+                self._evaluated.load_averaged_weights(state["averaged_weights"])
+            self.curve = tuple(EpochResult.from_dict(values) for values in state["curve"])
+            self.epoch = int(state["epoch"])
+        except CheckpointError:
+            raise
+        except UNPICKLING_ERRORS as error:
+            raise CheckpointError(f"it is not the state of a training: {error!r}") from error
         self._broken = False
 
     def _train_epoch(self) -> tuple[float, float, float]:

@@ -78,7 +78,7 @@ BLOCK_STEM = {"type": "attention", "width": 4, "block": 3, "heads": 2}
             {"architecture": another(stem=BLOCK_STEM)},
             "resnet.* cannot be built: .* block must divide the image, got block=3, image 8x8",
         ),
-        ({"weights": {}}, "its weights do not fit: .*Missing key"),
+        ({"weights": {}}, "its weights do not fit: .* parameters are needed, it holds 0"),
         ({"weights": weights(other=torch.zeros(1))}, "do not fit: .*Unexpected key.*other"),
         (
             {"weights": weights(**{"classifier.linear.bias": torch.zeros(3)})},
@@ -104,3 +104,10 @@ def test_what_another_version_made_is_one_message(
 def test_what_is_no_model_at_all_is_said(kept: Callable[..., Path], missing: str) -> None:
     with pytest.raises(CheckpointError, match=f"not a retrained model: it has no {missing}"):
         load_model(kept(**{missing: None}))
+
+
+def test_an_architecture_of_any_size_takes_no_memory(kept: Callable[..., Path]) -> None:
+    wide = STAGE | {"width": 60_000}
+    path = kept(architecture=another(stages=[wide, wide]))
+    with pytest.raises(CheckpointError, match=r"do not fit: 108,\d{3},\d{3},\d{3} para"):
+        load_model(path)

@@ -1,0 +1,158 @@
+"""A checkpoint takes no more memory than its file is large, whatever it claims."""
+
+from __future__ import annotations
+
+import io
+import random
+import struct
+import tracemalloc
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from trainers import CheckpointError, save_checkpoint
+from trainers.checkpoint import checkpoint_bytes, read_checkpoint
+
+CONTENT = checkpoint_bytes(
+    {
+        "weights": torch.nn.Linear(3, 5).state_dict(),
+        "half": torch.ones(4, dtype=torch.bfloat16)[1:3],
+        "empty": torch.zeros(0, 7),
+        "curve": [{"loss": 0.5, "none": None, "yes": True, "large": -(10**30), "text": "é"}],
+    }
+)
+
+
+def changed(change: Callable[[str, bytes], bytes], **kind: Any) -> bytes:
+    """The archive with each member's content changed, and packed anew."""
+    packed = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(CONTENT)) as archive,
+        zipfile.ZipFile(packed, "w", **kind) as anew,
+    ):
+        for name in archive.namelist():
+            anew.writestr(name, change(name, archive.read(name)))
+    return packed.getvalue()
+
+
+def with_pickle(pickled: bytes) -> bytes:
+    return changed(lambda name, content: pickled if name.endswith("data.pkl") else content)
+
+
+def refusal(content: bytes) -> str:
+    tracemalloc.start()
+    try:
+        with pytest.raises(CheckpointError) as caught:
+            read_checkpoint(content, "x.pt")
+        assert tracemalloc.get_traced_memory()[1] < 50e6
+    finally:
+        tracemalloc.stop()
+    return str(caught.value)
+
+
+def test_what_was_saved_is_read_also_when_packed_anew() -> None:
+    for content in (CONTENT, changed(lambda _, content: content)):
+        found = read_checkpoint(content, "x.pt")
+        assert found["curve"][0]["large"] == -(10**30)
+        assert found["half"].shape == (2,)
+        assert found["weights"]["weight"].shape == (5, 3)
+
+
+def test_a_member_that_inflates() -> None:
+    def grown(name: str, content: bytes) -> bytes:
+        return bytes(10**8) if name.endswith("data/0") else content
+
+    content = changed(grown, compression=zipfile.ZIP_DEFLATED)
+    assert len(content) < 10**6
+    assert "is compressed, which torch.save never does" in refusal(content)
+
+
+def test_members_that_share_their_bytes() -> None:
+    start = CONTENT.index(b"PK\x01\x02")
+    end = CONTENT.rindex(b"PK\x05\x06")
+    entry = CONTENT[start : CONTENT.index(b"PK\x01\x02", start + 1)]
+    entries = CONTENT[start:end] + entry * 2000
+    number = len(entries) // len(entry)
+    tail = CONTENT[end : end + 8] + struct.pack("<HHII", number, number, len(entries), start)
+    assert "x.pt" in refusal(CONTENT[:start] + entries + tail + bytes(2))
+
+
+@pytest.mark.parametrize("put", [b"PK", CONTENT])
+def test_bytes_before_the_archive(put: bytes) -> None:
+    assert "x.pt" in refusal(put + CONTENT)
+
+
+TENSOR = b"ctorch._utils\n_rebuild_tensor_v2\n"
+STORAGE = b"(X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpu"
+"""Of 15 elements, the weights', but for its size, a tuple's end and BINPERSID."""
+
+
+def tensor(
+    shape: bytes, strides: bytes, *, items: bytes = b"K\x0f", offset: bytes = b"K\x00"
+) -> bytes:
+    storage = STORAGE + items + b"tQ"
+    rest = b"\x89ccollections\nOrderedDict\n)R"
+    return b"\x80\x02" + TENSOR + b"(" + storage + offset + shape + strides + rest + b"tR."
+
+
+HUGE = b"\x8a\x06" + (2**40).to_bytes(6, "little")
+
+
+@pytest.mark.parametrize(
+    ("pickled", "problem"),
+    [
+        (tensor(HUGE + b"\x85", b"K\x01\x85"), "does not lie in its storage of 15 elements"),
+        (tensor(HUGE + b"\x85", b"K\x00\x85"), "does not lie in its storage of 15 elements"),
+        (tensor(b"K\x03\x85", HUGE + b"\x85"), "does not lie in its storage of 15 elements"),
+        (tensor(b"K\x03\x85", b"K\x01\x85", offset=b"K\x0d"), "does not lie in its storage"),
+        (tensor(b"K\x03\x85", b"K\x01\x85", items=HUGE), "has 60 bytes, not 4,398,046,511,104"),
+        (tensor(b"J\xff\xff\xff\xff\x85", b"K\x01\x85"), "describes a tensor by"),
+        (tensor(b"K\x03K\x05\x86", b"K\x01\x85"), "describes a tensor by"),
+        (b"\x80\x02ctorch\nFloatTensor\n" + HUGE + b"\x85R.", "it names torch.FloatTensor"),
+        (b"\x80\x02c__builtin__\nbytearray\n" + HUGE + b"\x85R.", "names __builtin__.bytearray"),
+        (b"\x80\x02cos\nsystem\nX\x02\x00\x00\x00ls\x85R.", "it names os.system"),
+        (b"\x80\x02ccollections\nOrderedDict\n]\x85R.", "damaged"),
+        (b"\x80\x02Nr\xff\xff\xff\x7f.", "its pickle counts to 2,147,483,647"),
+        (b"\x80\x05\x96" + (2**40).to_bytes(8, "little") + b".", "damaged"),
+        (b"\x80\x02" + b"]" * 2**22 + b".", "its pickle is over 4,194,304 bytes"),
+        (b"\x80\x02}.", "is no checkpoint of a training run"),
+        (b"", "damaged"),
+    ],
+)  # fmt: skip
+def test_a_pickle_that_would_take_memory_or_act(pickled: bytes, problem: str) -> None:
+    assert problem in refusal(with_pickle(pickled))
+
+
+def test_any_mutated_checkpoint_is_read_or_one_message() -> None:
+    rng = random.Random(0)
+    with zipfile.ZipFile(io.BytesIO(CONTENT)) as archive:
+        pickled = next(archive.read(n) for n in archive.namelist() if n.endswith("data.pkl"))
+    refused = 0
+    for number in range(400):
+        source = bytearray(CONTENT if number % 4 == 0 else pickled)
+        for _ in range(rng.randrange(1, 4)):
+            start = rng.randrange(len(source))
+            match rng.randrange(3):
+                case 0:
+                    source[start] = rng.randrange(256)
+                case 1:
+                    del source[start : start + rng.randrange(1, 9)]
+                case 2:
+                    source[start:start] = source[start : start + rng.randrange(1, 9)]
+        try:
+            read_checkpoint(bytes(source) if number % 4 == 0 else with_pickle(source), "x.pt")
+        except CheckpointError:
+            refused += 1
+    assert 300 < refused < 400
+
+
+def test_a_name_as_long_as_a_name_can_be(tmp_path: Path) -> None:
+    path = tmp_path / ("x" * 255)
+    save_checkpoint(path, {"epoch": 1})
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+    with pytest.raises(CheckpointError, match="File name too long"):
+        save_checkpoint(tmp_path / ("x" * 256), {"epoch": 1})
