@@ -147,7 +147,7 @@ class AttentionStem2d(nn.Module):
         self.spec = spec
         head_width = spec.width // spec.heads
         self.scale = head_width**-0.5
-        self.query_key = projection(in_channels, 2 * spec.width, bias=False)
+        self.query_key = projection(in_channels, spec.width, spec.width, bias=False)
         self.values = _values(spec, in_channels)
         self.row_embedding: nn.Parameter | None = None
         self.column_embedding: nn.Parameter | None = None

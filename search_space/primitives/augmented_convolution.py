@@ -5,6 +5,10 @@ layer of its appendix A.3. Where the paper is silent:
 
 * A stride is taken by the convolution; the attention's input is average-pooled 3x3 by the same
   stride, so that both branches have one output size. Pooling averages real pixels only.
+* Downsampled attention ("3x3 average pooling with stride 2", "upsampled via bilinear
+  interpolation") is interpolated at the centres of its pooling windows, pixels 0, 2, 4, ...: its
+  features lie where the convolution's do. In the last row or column of an even size, beyond the
+  last centre, the last sample is repeated.
 * ``key_depth_per_head >= 20`` holds on every data set: the paper's parameter tables fit only then.
 * The attention's table of relative positions belongs to one map size, as in the paper.
 * Absolute positions are those of the map that is attended over, after any pooling.
@@ -18,7 +22,6 @@ from typing import Any, Literal
 import torch
 from pydantic import Field, field_validator, model_validator
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from search_space.attention import AttentionInputs, global_attention
 from search_space.counts import (
@@ -45,6 +48,7 @@ from search_space.primitives.positions import (
     position_table,
 )
 from search_space.primitives.primitive import Description, Primitive
+from search_space.primitives.resampling import average_pooled, interpolated
 
 Rounding = Literal["down", "nearest"]
 
@@ -131,9 +135,9 @@ class AugmentedConvolution(Primitive):
         return self.replace(**inert) if inert else self
 
     @property
-    def qkv_depth(self) -> int:
-        """Channels of queries, keys and values together."""
-        return 2 * self.key_depth + self.value_depth
+    def qkv_depths(self) -> tuple[int, int, int]:
+        """Channels of queries, keys and values."""
+        return self.key_depth, self.key_depth, self.value_depth
 
     @property
     def label(self) -> str:
@@ -177,7 +181,7 @@ class AugmentedConvolution(Primitive):
         seen_channels = encoded_channels(self.position, in_channels)
         return (
             convolved
-            + convolution_counts(seen_channels, self.qkv_depth, 1, attention_hw, bias=True)
+            + convolution_counts(seen_channels, sum(self.qkv_depths), 1, attention_hw, bias=True)
             + attention_counts(
                 height * width,
                 height * width,
@@ -200,7 +204,7 @@ class AugmentedConvolution(Primitive):
         """
         out_hw, attention_hw = strided(input_hw, stride), self.attention_hw(stride, input_hw)
         out_pixels, pixels = out_hw[0] * out_hw[1], attention_hw[0] * attention_hw[1]
-        projected = self.qkv_depth * pixels
+        projected = sum(self.qkv_depths) * pixels
         out, values = out_channels * out_pixels, self.value_depth * pixels
         saved = projected + values + self.heads * pixels + out
         if stride > 1 or self.downsample or self.position in ("sine", "coordconv"):
@@ -240,7 +244,7 @@ class AugmentedConvolution2d(nn.Module):
         self.attention_hw = height, width = spec.attention_hw(stride, input_hw)
         self.encode = position_encoding(spec.position, in_channels, self.attention_hw)
         seen_channels = encoded_channels(spec.position, in_channels)
-        self.qkv = projection(seen_channels, spec.qkv_depth, bias=True)
+        self.qkv = projection(seen_channels, *spec.qkv_depths, bias=True)
         self.mix_heads = projection(spec.value_depth, spec.value_depth, bias=True)
         head_width = spec.key_depth // spec.heads
         self.row_embedding: nn.Parameter | None = None
@@ -269,14 +273,13 @@ class AugmentedConvolution2d(nn.Module):
         spec = self.spec
         for step in (self.stride, 2 if spec.downsample else 1):
             if step > 1:
-                x = F.avg_pool2d(x, 3, step, padding=1, count_include_pad=False)
+                x = average_pooled(x, step)
         if self.row_embedding is not None and tuple(x.shape[-2:]) != self.attention_hw:
             raise ValueError(
                 "relative positions were made for an attention map of "
                 f"{self.attention_hw[0]}x{self.attention_hw[1]}, got {x.shape[-2]}x{x.shape[-1]}"
             )
-        depths = [spec.key_depth, spec.key_depth, spec.value_depth]
-        parts = self.qkv(self.encode(x)).split(depths, dim=1)
+        parts = self.qkv(self.encode(x)).split(spec.qkv_depths, dim=1)
         q, k, v = (part.unflatten(1, (spec.heads, -1)) for part in parts)
         scale = (spec.key_depth // spec.heads) ** -0.5  # of both terms, as in A.3
         rows, columns = self.row_embedding, self.column_embedding
@@ -287,9 +290,7 @@ class AugmentedConvolution2d(nn.Module):
         q, k, v, rows, columns, scale, *_ = self.attention_inputs(x)
         attended = global_attention(q, k, v, rows, columns, scale=scale)
         mixed: Tensor = self.mix_heads(attended.flatten(1, 2))
-        if mixed.shape[-2:] != out_hw:
-            mixed = F.interpolate(mixed, size=out_hw, mode="bilinear", align_corners=False)
-        return mixed
+        return interpolated(mixed, out_hw) if self.spec.downsample else mixed
 
 
 def _round_to_heads(depth: float, heads: int, rounding: Rounding) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import torch
 from pydantic import Field, field_validator
 from torch import nn
 
@@ -74,13 +75,25 @@ def depthwise_convolution(channels: int, kernel: int, stride: int) -> nn.Conv2d:
     return conv
 
 
-def projection(in_channels: int, out_channels: int, *, bias: bool) -> nn.Conv2d:
-    """A 1x1 convolution that makes queries, keys, values or mixes heads (Glorot initialisation).
+def projection(in_channels: int, *depths: int, bias: bool) -> nn.Conv2d:
+    """A 1x1 convolution that applies attention's matrices ``[depth, in_channels]`` side by side.
 
-    Glorot uniform with zero bias is what AACN's published layers (A.3) get by default.
+    How every matrix of attention starts, in all primitives and in the stem (W_Q, W_K, each value
+    matrix, and the one that mixes the heads): by itself, Glorot uniform (Glorot and Bengio 2010),
+    with its own inputs and outputs, all heads together; biases at zero. It makes no difference how
+    many matrices one convolution applies. Neither paper states a rule. AACN's published code (A.3)
+    draws queries, keys and values as one Glorot matrix, whose entries are smaller: for three
+    matrices of in_channels x in_channels by a factor of 0.71.
+
+    Args:
+        in_channels: of the map.
+        depths: output channels of each matrix, in the order of the output's channels.
+        bias: whether a bias is added.
     """
-    conv = nn.Conv2d(in_channels, out_channels, 1, bias=bias)
-    nn.init.xavier_uniform_(conv.weight)
+    conv = nn.Conv2d(in_channels, sum(depths), 1, bias=bias)
+    with torch.no_grad():
+        for matrix in conv.weight.split(depths):
+            nn.init.xavier_uniform_(matrix)
     if conv.bias is not None:
         nn.init.zeros_(conv.bias)
     return conv

@@ -192,7 +192,7 @@ class LocalAttention2d(nn.Module):
         self.spec = spec
         self.encode = position_encoding(spec.position, in_channels, input_hw)
         seen_channels = encoded_channels(spec.position, in_channels)
-        self.qkv = projection(seen_channels, spec.projections * out_channels, bias=False)
+        self.qkv = projection(seen_channels, *[out_channels] * spec.projections, bias=False)
         head_width = out_channels // spec.heads
         self.scale = head_width**-0.5 if spec.scaled else 1.0
         self.row_embedding: nn.Parameter | None = None

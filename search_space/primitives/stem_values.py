@@ -25,10 +25,7 @@ class MixedValues(nn.Module):
         super().__init__()
         self.block = block
         self.mixtures = mixtures
-        self.matrices = projection(in_channels, mixtures * width, bias=False)
-        with torch.no_grad():
-            for matrix in self.matrices.weight.chunk(mixtures):
-                nn.init.xavier_uniform_(matrix)
+        self.matrices = projection(in_channels, *[width] * mixtures, bias=False)
         spread = embedding_width**-0.5
         self.row_embedding = nn.Parameter(torch.randn(block, embedding_width) * spread)
         self.column_embedding = nn.Parameter(torch.randn(block, embedding_width) * spread)

@@ -207,20 +207,20 @@ def average_pool_three(picture: Tensor, step: int) -> Tensor:
 
 
 def bilinear(picture: Tensor, height: int, width: int) -> Tensor:
-    """``[C, h, w]`` resized to height x width; pixel centres at halves, edges extended."""
+    """``[C, h, w]``, whose pixel (y, x) lies at (2 y, 2 x), to height x width; edges extended."""
 
-    def between(index: int, new: int, old: int) -> tuple[int, int, float]:
-        at = max((index + 0.5) * old / new - 0.5, 0.0)
-        low = min(int(at), old - 1)
-        return low, min(low + 1, old - 1), at - low
+    def between(index: int, count: int) -> tuple[int, int, float]:
+        at = index / 2
+        low = min(int(at), count - 1)
+        return low, min(low + 1, count - 1), at - low
 
     grid = pixels(picture)
     rows = []
     for i in range(height):
-        up, down, share = between(i, height, picture.shape[1])
+        up, down, share = between(i, picture.shape[1])
         row = []
         for j in range(width):
-            left, right, part = between(j, width, picture.shape[2])
+            left, right, part = between(j, picture.shape[2])
             upper = (1 - part) * grid[up][left] + part * grid[up][right]
             lower = (1 - part) * grid[down][left] + part * grid[down][right]
             row.append((1 - share) * upper + share * lower)

@@ -80,8 +80,6 @@ def test_embeddings_of_the_attention_stem() -> None:
         assert table is not None
         assert_spread(table, 64**-0.5)
     assert_spread(stem.values.mixture_embedding, 1.0)
-    for matrix in stem.values.matrices.weight.chunk(16):  # each by itself, not all as one
-        assert_glorot(matrix)
 
 
 # Convolutions and projections
@@ -89,7 +87,7 @@ def test_embeddings_of_the_attention_stem() -> None:
 
 def assert_glorot(weight: Tensor) -> None:
     """Uniform of variance 2 / (inputs + outputs) (Glorot and Bengio 2010)."""
-    outputs, inputs = weight.shape[:2]
+    outputs, inputs = (side * weight[0, 0].numel() for side in weight.shape[:2])
     std = (2 / (inputs + outputs)) ** 0.5
     assert_spread(weight, std)
     assert float(weight.detach().abs().max()) <= 3**0.5 * std
@@ -111,16 +109,41 @@ def test_convolutions_start_by_he(name: str) -> None:
     assert depthwise == 16 * (name == "mnasnet_100")
 
 
-def test_layers_of_attention_start_by_glorot() -> None:
+def test_each_matrix_of_attention_starts_by_glorot_by_itself() -> None:
+    """W_Q, W_K, each value matrix and the heads' mixture, whatever shares a convolution."""
     augmented = AugmentedConvolution(
         kernel=3, key_depth=32, value_depth=16, heads=4, position="none", downsample=False
     )
     layer = module(augmented, 24, 48, 4)
-    for projection in (layer.qkv, layer.mix_heads):
-        assert_glorot(projection.weight)
-        assert not projection.bias.any()
+    for matrix in (*layer.qkv.weight.split([32, 32, 16]), layer.mix_heads.weight):
+        assert_glorot(matrix)
+    assert not layer.qkv.bias.any()
+    assert not layer.mix_heads.bias.any()
     assert_spread(layer.conv.weight, (2 / (9 * 32)) ** 0.5)
-    assert_glorot(module(LocalAttention(heads=4), 24, 48, 4).qkv.weight)
+
+    for content, count in ((True, 3), (False, 2)):
+        local = module(LocalAttention(heads=4, content=content), 24, 48, 4)
+        assert local.qkv.weight.shape[0] == count * 48
+        for matrix in local.qkv.weight.split(48):
+            assert_glorot(matrix)
+
+    forms: dict[str, Any] = {"spatially_aware": 4, "pointwise": 1, "convolution": 1}
+    for values, mixtures in forms.items():
+        torch.manual_seed(0)
+        stem: Any = AttentionStem(width=256, values=values, mixtures=mixtures).build(3)
+        for matrix in stem.query_key.weight.split(256):
+            assert_glorot(matrix)
+        made = {"spatially_aware": "matrices.weight", "pointwise": "weight"}
+        weight = stem.values.get_parameter(made.get(values, "1.weight"))
+        for matrix in weight.split(256):
+            assert_glorot(matrix)
+
+
+def test_local_attention_starts_as_wide_as_three_layers_would() -> None:
+    """Drawn as one matrix of 3 x 64 outputs, its values would start at 0.71 of this."""
+    layer = module(LocalAttention(heads=4), 64, 64, 4)
+    for matrix in layer.qkv.weight.split(64):
+        assert_spread(matrix, 64**-0.5)
 
 
 @pytest.mark.parametrize("name", ["aa_resnet34", "cbam_resnet50", "se_wide_resnet28_10@0.3"])

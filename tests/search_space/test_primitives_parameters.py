@@ -16,6 +16,7 @@ from search_space.primitives import (
 )
 from search_space.primitives.augmented_convolution import AugmentedConvolution2d
 from search_space.primitives.local_attention import LocalAttention2d
+from search_space.primitives.resampling import interpolated
 from tests.search_space.comparison import normal, randomised
 
 
@@ -123,6 +124,4 @@ def test_attention_inputs_are_what_the_forward_pass_uses(hw: tuple[int, int]) ->
     assert (inputs.scale, inputs.extent, inputs.border) == (4**-0.5, None, "masked")
     assert inputs.q.shape == (2, 2, 4, -(-hw[0] // 2), -(-hw[1] // 2))
     mixed = module.mix_heads(global_attention(*inputs[:5], scale=inputs.scale).flatten(1, 2))
-    torch.testing.assert_close(
-        module(x), nn.functional.interpolate(mixed, hw, mode="bilinear", align_corners=False)
-    )
+    torch.testing.assert_close(module(x), interpolated(mixed, hw))
