@@ -66,7 +66,9 @@ def plot_benchmark_png(
 
     layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.07)  # inches
     figure = Figure(figsize=(11, 5.2), dpi=DOTS_PER_INCH, layout=layout)
-    figure.suptitle(title, x=0.012, ha="left", fontsize=12, fontweight="bold", color=INK)
+    heading = {"fontsize": 12, "fontweight": "bold", "color": INK}
+    # A CSV's name and its columns' are no formulas, whatever dollars they hold.
+    figure.suptitle(title, x=0.012, ha="left", parse_math=False, **heading)
     left, right = figure.subplots(1, 2)
     for axes, lines in ((left, hypervolumes), (right, regrets)):
         style_axes(axes)
@@ -78,7 +80,7 @@ def plot_benchmark_png(
     left.set_ylim(lowest - 0.1 * (1 - lowest), 1 + 0.02 * (1 - lowest))
     left.set_ylabel("hypervolume, share of the true front's")
     _scale_regret(right, [line.mean[shown] for line in regrets])
-    right.set_ylabel(regret_label)
+    right.set_ylabel(regret_label, parse_math=False)
     figure.legend(
         handles=left.get_lines(),
         loc="outside lower center",

@@ -26,7 +26,6 @@ import moocore
 import numpy as np
 from command_line import parser_of, write_json
 from machine import machine
-from rich.console import Console
 from tables import print_table
 
 from nas.config import SearchConfig
@@ -35,6 +34,7 @@ from nas.driver import load_task, proxy_assignment
 from nas.evaluation_row import Evaluation
 from nas.front import Candidate, pareto_front
 from nas.ledger import TRAINED, Ledger
+from nas.output import Output
 from nas.paused_states import PausedStates
 from nas.progress import ProgressDisplay
 from nas.ray.cluster import connected, trials_at_once
@@ -145,7 +145,7 @@ def searched(config: SearchConfig) -> Found:
             latencies=None,
             states=PausedStates(run.paused_folder),
         )
-        with ProgressDisplay(Console(stderr=True), search.status) as display:
+        with ProgressDisplay(Output(stderr=True), search.status) as display:
             run_search(
                 search,
                 proxy_assignment(config, task),

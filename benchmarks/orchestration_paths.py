@@ -16,12 +16,12 @@ import optuna
 from machine import machine
 from ray import tune
 from ray.tune.search.optuna import OptunaSearch
-from rich.console import Console
 
 from nas.config_file import load_config
 from nas.driver import proxy_assignment
 from nas.evaluate import EvaluationResult
 from nas.ledger import Ledger
+from nas.output import Output
 from nas.progress import ProgressDisplay
 from nas.ray.cluster import connected, trials_at_once
 from nas.ray.execute import run_search
@@ -73,7 +73,7 @@ def this_project(trials: int) -> dict[str, Any]:
             display.update()
             cpu_seconds.setdefault(search.proposals.trained, time.process_time())
 
-        with ProgressDisplay(Console(stderr=True), search.status) as display:
+        with ProgressDisplay(Output(stderr=True), search.status) as display:
             run_search(
                 search,
                 proxy_assignment(config, TASK),

@@ -6,10 +6,9 @@ import time
 from collections.abc import Callable
 from typing import Self
 
-from rich.console import Console
-from rich.live import Live
 from rich.text import Text
 
+from nas.output import Output
 from nas.quantities import format_quantity
 from nas.status import Status
 
@@ -23,14 +22,14 @@ class LineDisplay:
     """Shows how far something is; use it as a context manager.
 
     Args:
-        console: where to.
+        output: where to.
         line: asked for what to show whenever something is shown.
     """
 
-    def __init__(self, console: Console, line: Callable[[], str]) -> None:
-        self._console = console
+    def __init__(self, output: Output, line: Callable[[], str]) -> None:
+        self._output = output
         self._line = line
-        self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
+        self._live = output.live() if output.is_terminal else None
         self._next_show = 0.0
         self._shown = ""
 
@@ -58,7 +57,7 @@ class LineDisplay:
         if self._live:
             self._live.update(Text(line), refresh=True)
         elif line != self._shown:
-            self._console.print(line, highlight=False, soft_wrap=True)
+            self._output.say(line)
         self._shown = line
 
 
@@ -66,12 +65,12 @@ class ProgressDisplay(LineDisplay):
     """Shows a search's status.
 
     Args:
-        console: where to.
+        output: where to.
         status: asked for the status whenever something is shown.
     """
 
-    def __init__(self, console: Console, status: Callable[[], Status]) -> None:
-        super().__init__(console, lambda: describe(status()))
+    def __init__(self, output: Output, status: Callable[[], Status]) -> None:
+        super().__init__(output, lambda: describe(status()))
 
 
 def describe(status: Status) -> str:

@@ -9,13 +9,13 @@ import signal
 import sys
 
 import typer
-from rich.console import Console
 
 from nas.cli.networks import attention_maps, describe, tables, zoo
 from nas.cli.querying import frontier
 from nas.cli.searching import search, status
 from nas.cli.tools import benchmark, fidelity, latency_table, tabulate, zero_cost
 from nas.cli.training import retrain
+from nas.output import Output
 
 GROUPS = {
     "Search": (search, status),
@@ -51,15 +51,10 @@ def main() -> None:
 
         if not is_user_error(error):
             raise
-        Console(stderr=True).print(f"[bold red]error:[/] {_escaped(error)}", soft_wrap=True)
+        said = str(error.args[0]) if isinstance(error, KeyError) else str(error)
+        Output(stderr=True).say(("error:", "bold red"), f" {said}")
         sys.exit(1)
 
 
 def _interrupt(signal_number: int, frame: object) -> None:
     raise KeyboardInterrupt
-
-
-def _escaped(error: Exception) -> str:
-    from rich.markup import escape  # noqa: PLC0415
-
-    return escape(str(error.args[0]) if isinstance(error, KeyError) else str(error))

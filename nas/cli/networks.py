@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from nas.cli.options import RUNS, AsJson, Runs, console
+from nas.cli.options import RUNS, AsJson, Runs
+from nas.output import Output
 
 
 def zoo(
@@ -19,7 +20,8 @@ def zoo(
     """The papers' networks by name, with what they cost."""
     from nas.commands.zoo import show_zoo  # noqa: PLC0415
 
-    show_zoo(console(), containing=containing, as_json=as_json)
+    with Output(as_json=as_json) as output:
+        show_zoo(output, containing=containing)
 
 
 def tables(
@@ -32,7 +34,8 @@ def tables(
     """Every table of the two papers beside what is counted here."""
     from nas.commands.tables import show_tables  # noqa: PLC0415
 
-    show_tables(console(), names or [], as_json=as_json)
+    with Output(as_json=as_json) as output:
+        show_tables(output, names or [])
 
 
 def describe(
@@ -50,9 +53,8 @@ def describe(
     """An architecture, stage by stage: parameters, MACs, output shape."""
     from nas.commands.describe import show_architecture  # noqa: PLC0415
 
-    show_architecture(
-        console(), what, runs, image=image, classes=classes, kernels=kernels, as_json=as_json
-    )
+    with Output(as_json=as_json) as output:
+        show_architecture(output, what, runs, image=image, classes=classes, kernels=kernels)
 
 
 def attention_maps(
@@ -71,4 +73,4 @@ def attention_maps(
     """Where the heads of a retrained network look, for some pixels of an image."""
     from nas.commands.attention_maps import show_attention_maps  # noqa: PLC0415
 
-    show_attention_maps(console(), model_file, image=image, pixels=pixels, layer=layer, png=png)
+    show_attention_maps(Output(), model_file, image=image, pixels=pixels, layer=layer, png=png)

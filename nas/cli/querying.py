@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from nas.cli.options import RUNS, AsJson, RunName, Runs, console
+from nas.cli.options import RUNS, AsJson, RunName, Runs
+from nas.output import Output
 
 
 def frontier(
@@ -25,4 +26,5 @@ def frontier(
     """The Pareto front of a run."""
     from nas.commands.frontier import show_frontier  # noqa: PLC0415
 
-    show_frontier(console(), run, runs, x=x, y=y, under=under, as_json=as_json, png=png, html=html)
+    with Output(as_json=as_json) as output:
+        show_frontier(output, run, runs, x=x, y=y, under=under, png=png, html=html)

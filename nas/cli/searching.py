@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from nas.cli.options import RUNS, AsJson, RunName, Runs, console
+from nas.cli.options import RUNS, AsJson, RunName, Runs
+from nas.output import Output
 
 
 def search(
@@ -35,15 +36,17 @@ def search(
             raise CommandError("--dry-run excludes --resume and --again")
         from nas.commands.dry_run import show_dry_run  # noqa: PLC0415
 
-        show_dry_run(console(), config, overrides or [], runs, as_json=as_json)
+        with Output(as_json=as_json) as output:
+            show_dry_run(output, config, overrides or [], runs)
         return
     from nas.commands.search import run_search_command  # noqa: PLC0415
 
-    run_search_command(console(), config, overrides or [], runs, resume=resume, again=again)
+    run_search_command(Output(), config, overrides or [], runs, resume=resume, again=again)
 
 
 def status(run: RunName, as_json: AsJson = False, runs: Runs = RUNS) -> None:
     """How far a run is, and what it cost."""
     from nas.commands.status import show_status  # noqa: PLC0415
 
-    show_status(console(), run, runs, as_json=as_json)
+    with Output(as_json=as_json) as output:
+        show_status(output, run, runs)

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from nas.cli.options import RUNS, AsJson, RunName, Runs, console
+from nas.cli.options import RUNS, AsJson, RunName, Runs
+from nas.output import Output
 
 
 def benchmark(
@@ -57,7 +58,7 @@ def benchmark(
     from nas.commands.benchmark_source import Source  # noqa: PLC0415
 
     run_benchmark(
-        console(),
+        Output(),
         Source(nas_bench_macro, csv, tabulated, choices, maximize, minimize, seconds),
         samplers=samplers,
         scheduler=scheduler,
@@ -80,7 +81,7 @@ def tabulate(
     """Train a whole small space with every seed: a tabular benchmark. Continues where it was."""
     from nas.commands.tabulate import run_tabulate_command  # noqa: PLC0415
 
-    run_tabulate_command(console(), config, overrides or [], out)
+    run_tabulate_command(Output(), config, overrides or [], out)
 
 
 def latency_table(
@@ -99,16 +100,16 @@ def latency_table(
     """Measure a space's parts on this idle machine, to predict its networks' latencies."""
     from nas.commands.latency_table import make_table_command  # noqa: PLC0415
 
-    make_table_command(
-        console(),
-        source,
-        overrides or [],
-        out,
-        image=image,
-        classes=classes,
-        seed=seed,
-        as_json=as_json,
-    )
+    with Output(as_json=as_json) as output:
+        make_table_command(
+            output,
+            source,
+            overrides or [],
+            out,
+            image=image,
+            classes=classes,
+            seed=seed,
+        )
 
 
 def fidelity(
@@ -125,7 +126,8 @@ def fidelity(
     """Whether the proxy ranks architectures as full training does (Kendall, Spearman)."""
     from nas.commands.fidelity import show_fidelity  # noqa: PLC0415
 
-    show_fidelity(console(), run, runs, curves=curves, as_json=as_json, plot=plot)
+    with Output(as_json=as_json) as output:
+        show_fidelity(output, run, runs, curves=curves, plot=plot)
 
 
 def zero_cost(
@@ -137,4 +139,5 @@ def zero_cost(
     """Whether scores of untrained networks rank a run's trials as training did."""
     from nas.commands.zero_cost import show_zero_cost  # noqa: PLC0415
 
-    show_zero_cost(console(), run, runs, scores=scores, as_json=as_json)
+    with Output(as_json=as_json) as output:
+        show_zero_cost(output, run, runs, scores=scores)

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from nas.cli.options import RUNS, AsJson, RunName, Runs, console
+from nas.cli.options import RUNS, AsJson, RunName, Runs
+from nas.output import Output
 
 
 def retrain(
@@ -21,4 +22,5 @@ def retrain(
     """Train found architectures in full; the test images are looked at once, here."""
     from nas.commands.retrain import run_retrain_command  # noqa: PLC0415
 
-    run_retrain_command(console(), run, runs, pick=pick, baseline=baseline, as_json=as_json)
+    with Output(as_json=as_json) as output:
+        run_retrain_command(output, run, runs, pick=pick, baseline=baseline)

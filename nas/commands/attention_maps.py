@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
-from rich.console import Console
 from torch import Tensor, nn
 
 from analysis.attention_maps import attention_layers, attention_maps
 from analysis.attention_picture import draw_attention_maps
 from nas.commands.drawn_files import check_ending
 from nas.evaluate import task_of
+from nas.output import Output
 from nas.retrain import load_model
 from nas.run_folder import RunFolder
 from nas.user_errors import CommandError
@@ -37,12 +37,12 @@ class Picture(NamedTuple):
 
 
 def show_attention_maps(
-    console: Console, model_file: Path, *, image: str, pixels: str, layer: str, png: Path | None
+    output: Output, model_file: Path, *, image: str, pixels: str, layer: str, png: Path | None
 ) -> None:
     """Draw a layer's attention maps for one image, and say what the network takes it for.
 
     Args:
-        console: to print to.
+        output: to print to.
         model_file: the ``model.pt`` of a retraining, in its run's folder, whose data it needs.
         image: ``validation:INDEX`` of the run's data, or an image file, which is resized to what
             the network takes. (The test images are looked at once, by ``nas retrain``.)
@@ -71,18 +71,15 @@ def show_attention_maps(
     except OSError as error:
         raise CommandError(f"cannot draw {target}: {error.strerror}") from error
     heads, height, width = maps.maps.shape[1:]
-    console.print(caption, highlight=False, markup=False)
-    console.print(
+    output.say(caption)
+    output.say(
         f"{maps.layer}: {maps.kind} attention, {heads} {'heads' if heads > 1 else 'head'}, map of "
         f"{height} x {width}; drawn in "
-        f"{target}",
-        highlight=False,
-        markup=False,
-        soft_wrap=True,
+        f"{target}"
     )
     others = [name for name in attention_layers(model) if name != maps.layer]
     if others:
-        console.print(f"other layers: {', '.join(others)}", highlight=False, markup=False)
+        output.say(f"other layers: {', '.join(others)}")
 
 
 def quadrant_centres(image_hw: tuple[int, int]) -> list[tuple[int, int]]:

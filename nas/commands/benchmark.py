@@ -12,8 +12,6 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from nas.benchmark.parallel import Job, replay_all
 from nas.benchmark.results import Result, results_json
 from nas.benchmark.specs import (
@@ -30,6 +28,7 @@ from nas.benchmark.table import BenchmarkTable, TableError
 from nas.commands.benchmark_report import Report
 from nas.commands.benchmark_source import Source, read_source
 from nas.commands.drawn_files import check_ending
+from nas.output import Output
 from nas.progress import LineDisplay, duration
 from nas.user_errors import CommandError
 from nas.whole_file import replace_file
@@ -38,7 +37,7 @@ MOST_SEEDS = 10_000
 
 
 def run_benchmark(
-    console: Console,
+    output: Output,
     source: Source,
     *,
     samplers: str,
@@ -69,12 +68,7 @@ def run_benchmark(
     numbers = parse_seeds(seeds)
     table = read_source(source)
     if budget > len(table.rows):
-        console.print(
-            f"the budget is all {len(table.rows)} architectures of {table.name}",
-            highlight=False,
-            markup=False,
-            soft_wrap=True,
-        )
+        output.say(f"the budget is all {len(table.rows)} architectures of {table.name}")
         budget = len(table.rows)
     strategies = _strategies(table, samplers, scheduler)
     on_clock = workers > 1 or any(halving.name != PLAIN for _, halving in strategies)
@@ -83,7 +77,7 @@ def run_benchmark(
             table.check_clock()
         except TableError as error:
             raise CommandError(str(error)) from error
-    _announce(console, table, budget=budget, seeds=numbers, workers=workers, on_clock=on_clock)
+    _announce(output, table, budget=budget, seeds=numbers, workers=workers, on_clock=on_clock)
     jobs = [
         Job(sampler, halving, seed, budget, workers)
         for seed in numbers  # outermost, so that what is done tells how long the rest takes
@@ -95,20 +89,20 @@ def run_benchmark(
         places = [(sampler.text, halving.text) for sampler, halving in strategies]
         results.sort(key=lambda result: (places.index(result[:2]), result.seed))
         shown = Report(table, results, budget, on_clock=on_clock)
-        shown.show(console)  # first, so that a file that cannot be written costs nothing else
+        shown.show(output)  # first, so that a file that cannot be written costs nothing else
         if json_file is not None:
             _write_json(json_file, results_json(table, results, on_clock=on_clock))
         if plot is not None:
             shown.draw(plot)
 
     try:
-        _replay(console, table, jobs, processes or _cpus(), ended)
+        _replay(output, table, jobs, processes or _cpus(), ended)
     except BaseException:
         replays_of = Counter(result.seed for result in ended)
         whole = [seed for seed in numbers if replays_of[seed] == len(strategies)]
         if results := [r for r in ended if r.seed in whole and r.replay.ended]:
             shares = f"{len(whole)} of {len(numbers)} seeds were, and gave:"
-            console.print(f"ended before all was replayed; {shares}", highlight=False)
+            output.say(f"ended before all was replayed; {shares}")
             report(results)
         raise
     report(ended)
@@ -167,7 +161,7 @@ def _write_json(path: Path, entries: Sequence[dict[str, Any]]) -> None:
 
 
 def _replay(
-    console: Console,
+    output: Output,
     table: BenchmarkTable,
     jobs: Sequence[Job],
     processes: int,
@@ -182,7 +176,7 @@ def _replay(
         left = f" | about {duration(rest)} left" if rest else ""
         return f"replays {done}/{len(jobs)} | {duration(elapsed)} elapsed{left}"
 
-    with LineDisplay(console, line) as display:
+    with LineDisplay(output, line) as display:
         try:
             replay_all(table, jobs, processes=processes, ended=ended, on_change=display.update)
         except BrokenProcessPool as error:
@@ -192,7 +186,7 @@ def _replay(
 
 
 def _announce(
-    console: Console,
+    output: Output,
     table: BenchmarkTable,
     *,
     budget: int,
@@ -210,7 +204,7 @@ def _announce(
         text += f", {workers} simulated workers"
         if not table.has_seconds:
             text += f" (times in proportion to {table.minimised_name}, an hour on average)"
-    console.print(text, highlight=False, markup=False, soft_wrap=True)
+    output.say(text)
 
 
 def _cpus() -> int:

@@ -7,16 +7,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
 from analysis.benchmark_plot import Line, plot_benchmark_png
 from analysis.benchmark_table import Row, benchmark_table
 from nas.benchmark.results import Result, Summary, checkpoints, summaries
 from nas.benchmark.table import BenchmarkTable
+from nas.output import Output
 from nas.user_errors import CommandError
-
-WIDEST = 1000  # columns of a table
 
 MOST_PLACES = 300
 """Of a curve that is drawn."""
@@ -52,7 +50,7 @@ class Report:
         axes = self.axes
         self.summaries = summaries(table, results, axes.places, axes.curve, on_clock=on_clock)
 
-    def show(self, console: Console) -> None:
+    def show(self, output: Output) -> None:
         """Print the tables, and which samplers ended early."""
         axes, found = self.axes, self.summaries
         tables = [
@@ -73,17 +71,10 @@ class Report:
         if self.on_clock:
             tables.append(_took_table(found))
         for shown in tables:
-            # A narrower terminal breaks the lines itself, so that no digit is cut off.
-            console.width = max(console.width, _width(console, shown))
-            console.print(shown)
+            output.show(shown, columns=output.columns_of(shown))
         for summary in found:
             if summary.ended_early:
-                console.print(
-                    f"{summary.strategy} ended early with {summary.ended_early}",
-                    highlight=False,
-                    markup=False,
-                    soft_wrap=True,
-                )
+                output.say(f"{summary.strategy} ended early with {summary.ended_early}")
 
     def draw(self, path: Path) -> None:
         """Draw the curves.
@@ -131,11 +122,6 @@ def _clock_axes(results: Sequence[Result]) -> _Axes:
     curve = np.linspace(0, max(ends), MOST_PLACES + 1)[1:]
     label = f"simulated time, {unit}"
     return _Axes(label, TIME_UNITS[unit], [*quarters, max(ends)], headings, curve)
-
-
-def _width(console: Console, table: Table) -> int:
-    """Of a table that nothing is cut off."""
-    return console.measure(table, options=console.options.update(width=WIDEST)).maximum
 
 
 def _took_table(found: Sequence[Summary]) -> Table:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import torch
 from pydantic import ValidationError
-from rich.console import Console
 
 from analysis.architecture_table import describe_json, describe_table
 from analysis.kernel_table import kernel_table, kernels_json
 from nas.ledger import ledger_of
+from nas.output import Output
 from nas.run_folder import RunError, RunFolder
 from nas.user_errors import CommandError
 from search_space.architecture import ARCH_ID_DIGITS, Architecture, Task
@@ -29,14 +29,13 @@ log = logging.getLogger(__name__)
 
 
 def show_architecture(
-    console: Console,
+    output: Output,
     what: str,
     runs: Path,
     *,
     image: str,
     classes: int | None,
     kernels: bool,
-    as_json: bool,
 ) -> None:
     """Print a network of the zoo, an architecture of a run, or one in a file.
 
@@ -53,26 +52,24 @@ def show_architecture(
     except ValueError as error:
         raise CommandError(f"{what} on {'x'.join(map(str, task.input_shape))}: {error}") from error
     if kernels:
-        _show_kernels(console, architecture, task, as_json=as_json)
-    elif as_json:
-        console.print_json(data=describe_json(architecture, task, costs))
+        _show_kernels(output, architecture, task)
+    elif output.as_json:
+        output.show_json(describe_json(architecture, task, costs))
     else:
-        console.print(describe_table(architecture, task, costs))
+        output.show(describe_table(architecture, task, costs))
 
 
-def _show_kernels(
-    console: Console, architecture: Architecture, task: Task, *, as_json: bool
-) -> None:
+def _show_kernels(output: Output, architecture: Architecture, task: Task) -> None:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     dtype = torch.bfloat16 if device == "cuda" else torch.float32  # as networks are trained there
     model = build(architecture, task, seed=0)
     uses = attention_kernels(model, task.input_shape, device=device, dtype=dtype)
-    if as_json:
-        console.print_json(data=kernels_json(uses, device_name(device)))
+    if output.as_json:
+        output.show_json(kernels_json(uses, device_name(device)))
     elif uses:
-        console.print(kernel_table(uses, device_name(device)))
+        output.show(kernel_table(uses, device_name(device)))
     else:
-        console.print("there is no attention in this architecture")
+        output.say("there is no attention in this architecture")
 
 
 def changed_task(task: Task, image: str, classes: int | None) -> Task:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from nas.config import SearchConfig
@@ -25,42 +24,52 @@ from nas.dry_run import (
     missing_device,
     space_costs,
 )
-from nas.progress import duration
+from nas.output import Output
+from nas.progress import LineDisplay, duration
 from nas.quantities import format_quantity
 from nas.warm_start import collect_warm_start
+from search_space.architecture import Task
 
 
-def show_dry_run(
-    console: Console, config_file: Path, overrides: Sequence[str], runs: Path, *, as_json: bool
-) -> None:
+def show_dry_run(output: Output, config_file: Path, overrides: Sequence[str], runs: Path) -> None:
     """Print the space's size, the range of each cost, what fits, and the expected device-hours.
 
     Raises:
         NothingFits: after the table, if no architecture that was looked at is within the limits.
         CommandError, DescriptionError, DataError, RunError: see :mod:`nas.user_errors`.
     """
-    progress = Console(stderr=True)
     config = load_config(config_file, overrides)
     task = load_task(config)
     found = space_costs(config, task)
-    if not as_json:
-        _show_costs(console, config, found)
+    if not output.as_json:
+        _show_costs(output, config, found)
     elif not len(found.vectors):
-        console.print_json(data=dry_run_json(config, found, None, None))
+        output.show_json(dry_run_json(config, found, None, None))
     check_fits(found, config)
     check_search(config, task)
     collect_warm_start(config, task, runs)  # which says what is wrong with the runs it names
     missing = missing_device(config)
     hours = None
     if missing is None:
-        with progress.status("timing trainings") as status:
-            hours = device_hours(config, task, found, status.update)
-    if as_json:
-        console.print_json(data=dry_run_json(config, found, hours, missing))
+        hours = _timed(config, task, found)
+    if output.as_json:
+        output.show_json(dry_run_json(config, found, hours, missing))
     elif hours is None:
-        console.print(f"device-hours are not estimated: {missing}", soft_wrap=True)
+        output.say(f"device-hours are not estimated: {missing}")
     else:
-        _show_hours(console, config, hours)
+        _show_hours(output, config, hours)
+
+
+def _timed(config: SearchConfig, task: Task, found: SpaceCosts) -> DeviceHours:
+    doing = "timing trainings"
+    with LineDisplay(Output(stderr=True), lambda: doing) as display:
+
+        def show(what: str) -> None:
+            nonlocal doing
+            doing = what
+            display.update()
+
+        return device_hours(config, task, found, show)
 
 
 def dry_run_json(
@@ -80,11 +89,9 @@ def dry_run_json(
     }
 
 
-def _show_costs(console: Console, config: SearchConfig, found: SpaceCosts) -> None:
+def _show_costs(output: Output, config: SearchConfig, found: SpaceCosts) -> None:
     how = "all of them" if found.whole_space else f"{found.looked_at:,} drawn at random"
-    console.print(
-        f"space {found.space!r}: {found.size:,} architectures; costs of {how}", highlight=False
-    )
+    output.say(f"space {found.space!r}: {found.size:,} architectures; costs of {how}")
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for heading in ("cost", "least", "median", "most", "limit", "within"):
         table.add_column(heading, justify="left" if heading == "cost" else "right")
@@ -98,22 +105,20 @@ def _show_costs(console: Console, config: SearchConfig, found: SpaceCosts) -> No
                 else (format_quantity(each.limit), f"{each.share_within:.1%}")
             ),
         )
-    console.print(table)
-    console.print(f"within all limits: {found.share_within_all:.1%}", highlight=False)
+    output.show(table)
+    output.say(f"within all limits: {found.share_within_all:.1%}")
     notes = [f"peak memory is of a training step with {config.retrain.batch_size} images"]
     if PREDICTED_LATENCY in found.ranges:
         notes.append("predicted latency is less the table's margin")
     elif config.uses_latency:
         notes.append("latency is measured as the search goes")
-    console.print("; ".join(notes), highlight=False, soft_wrap=True)
+    output.show("; ".join(notes))
 
 
-def _show_hours(console: Console, config: SearchConfig, hours: DeviceHours) -> None:
-    console.print(
+def _show_hours(output: Output, config: SearchConfig, hours: DeviceHours) -> None:
+    output.say(
         f"\nproxy trainings of {config.proxy.epochs} epochs; up to {TIMED_STEPS} steps timed here, "
-        "one training at a time",
-        highlight=False,
-        soft_wrap=True,
+        "one training at a time"
     )
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for heading in ("by MACs", "MACs", "epoch s", "evaluation s", "trial s"):
@@ -121,7 +126,7 @@ def _show_hours(console: Console, config: SearchConfig, hours: DeviceHours) -> N
     for each in hours.timed:
         seconds = (each.epoch_seconds, each.evaluation_seconds, each.trial_seconds)
         table.add_row(each.which, format_quantity(each.macs), *(f"{s:.3g}" for s in seconds))
-    console.print(table)
+    output.show(table)
     at_once = (
         "as many at once as the cluster holds"
         if hours.wall_hours is None
@@ -132,23 +137,19 @@ def _show_hours(console: Console, config: SearchConfig, hours: DeviceHours) -> N
         if hours.repeats
         else ""
     )
-    console.print(
+    output.say(
         f"expected device-hours: {hours.trials} trials: {hours.trial_hours:.3g}{repeats}; "
-        f"together {hours.hours:.3g}; {at_once}",
-        highlight=False,
-        soft_wrap=True,
+        f"together {hours.hours:.3g}; {at_once}"
     )
     if config.resources.gpus_per_trial:
-        console.print(
+        output.say(
             f"expected GPU-hours, {config.resources.gpus_per_trial:g} GPUs a trial: "
-            f"{hours.gpu_hours:.3g}",
-            highlight=False,
+            f"{hours.gpu_hours:.3g}"
         )
     if config.promotes:
-        console.print(
+        output.say(
             f"of {hours.trials * config.proxy.epochs:,} epochs, {config.scheduler.name} trains "
-            f"{config.most_epochs(hours.trials):,}",
-            highlight=False,
+            f"{config.most_epochs(hours.trials):,}"
         )
     elif config.rungs:
-        console.print("trials that the scheduler stops early take less", highlight=False)
+        output.say("trials that the scheduler stops early take less")

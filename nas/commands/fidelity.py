@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from rich.console import Console
-
 from analysis.fidelity import (
     LEAST_RANKED,
     Compared,
@@ -24,6 +22,7 @@ from nas.evaluation_row import Evaluation
 from nas.front import candidates
 from nas.latency_records import all_candidates
 from nas.ledger import TRAINED, Ledger, ledger_of
+from nas.output import Output
 from nas.run_folder import RunError, RunFolder
 from nas.user_errors import CommandError
 from search_space.baseline import PLAIN
@@ -35,16 +34,15 @@ FULL_METRICS = {"val_accuracy": "full validation", "test_accuracy": "test"}
 
 
 def show_fidelity(
-    console: Console, name: str, runs: Path, *, curves: bool, as_json: bool, plot: Path | None
+    output: Output, name: str, runs: Path, *, curves: bool, plot: Path | None
 ) -> None:
     """Print rank correlations of proxy and full accuracies, and of early and last ones.
 
     Args:
-        console: where to.
+        output: where to.
         name: the run's name or path.
         runs: the folder of all runs.
         curves: leave out what needs retrained architectures.
-        as_json: print JSON.
         plot: a PNG to draw proxy and full accuracies in.
 
     Raises:
@@ -71,16 +69,16 @@ def show_fidelity(
             plot_fidelity_png(plot, pairs, name=run.name)
         except OSError as error:
             raise RunError(f"cannot draw the accuracies: {error}") from error
-    if as_json:
-        console.print_json(
-            data={
+    if output.as_json:
+        output.show_json(
+            {
                 "retrained": comparison_json(pairs),
                 "proxy": {metric: found._asdict() for metric, found in proxy.items()},
                 "epochs": {str(epoch): found._asdict() for epoch, found in early.items()},
             }
         )
         return
-    _show(console, config, pairs, proxy, early, rows)
+    _show(output, config, pairs, proxy, early, rows)
 
 
 def _retrained(run: RunFolder, config: SearchConfig, ledger: Ledger) -> list[Compared]:
@@ -111,7 +109,7 @@ def _epochs(config: SearchConfig) -> list[int]:
 
 
 def _show(
-    console: Console,
+    output: Output,
     config: SearchConfig,
     pairs: list[Compared],
     proxy: Mapping[str, RankCorrelation],
@@ -119,21 +117,20 @@ def _show(
     rows: list[Evaluation],
 ) -> None:
     if pairs:
-        console.print(comparison_table(pairs))
+        output.show(comparison_table(pairs))
         against = {FULL_METRICS[metric]: found for metric, found in proxy.items()}
-        console.print(correlation_table("proxy validation ranks as", "accuracy", against))
+        output.show(correlation_table("proxy validation ranks as", "accuracy", against))
     if not early:
         return
     kind = "a rung" if config.rungs else "an epoch"
     title = f"validation at {kind} ranks as after epoch {config.proxy.epochs}"
-    console.print(
+    output.show(
         correlation_table(title, "epoch", {str(epoch): found for epoch, found in early.items()})
     )
     stopped = sum(row.state == "pruned" for row in rows)
     if stopped:
-        console.print(
+        output.say(
             f"of the {sum(row.state in TRAINED for row in rows)} trials, {stopped} were stopped "
             "at rungs and are not in it: the others are the better ones, which tends to lower a "
-            "rank correlation",
-            highlight=False,
+            "rank correlation"
         )

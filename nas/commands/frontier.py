@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from rich.console import Console
-
 from analysis.front import (
     COSTS,
     hypervolume,
@@ -27,6 +25,7 @@ from nas.constraints import PEAK_MEMORY
 from nas.front import Candidate, candidates, pareto_front
 from nas.latency_records import all_candidates, by_latency_limit
 from nas.ledger import TRAINED, Ledger, ledger_of
+from nas.output import Output
 from nas.quantities import format_quantity
 from nas.run_folder import RunError, RunFolder
 from nas.static_costs import peak_memory_mb
@@ -37,14 +36,13 @@ WORTHS = ("val_accuracy",)
 
 
 def show_frontier(
-    console: Console,
+    output: Output,
     name: str,
     runs: Path,
     *,
     x: str,
     y: str,
     under: str,
-    as_json: bool,
     png: Path | None,
     html: Path | None,
 ) -> None:
@@ -73,34 +71,33 @@ def show_frontier(
             f"run {run.name!r} has no evaluated architecture with {x}{limits}{left_out}"
         )
     best = knee(members, x, y)
-    if as_json:
-        console.print_json(data=front_json(members, knee=best))
+    if output.as_json:
+        output.show_json(front_json(members, knee=best))
     else:
-        console.print(front_table(members, knee=best, objectives_xy=(x, y)))
+        output.show(front_table(members, knee=best, objectives_xy=(x, y)))
         if over:
-            console.print(_left_out(config, over), highlight=False, soft_wrap=True)
+            output.say(_left_out(config, over))
     _draw(run, found, members, x=x, y=y, best=best, png=png, html=html)
 
 
-def report_search(console: Console, run: RunFolder, config: SearchConfig, ledger: Ledger) -> None:
+def report_search(output: Output, run: RunFolder, config: SearchConfig, ledger: Ledger) -> None:
     """The front, as table, PNG, HTML and JSON; what separates candidates; what was tried."""
     x, y = config.cost_objective, "val_accuracy"
     found, over = by_latency_limit(config, all_candidates(config, ledger))
     members = pareto_front(found, [y, x])
     if not members:
         why = _left_out(config, over) if over else "no trial finished"
-        console.print(f"there is no front: {why}", highlight=False, soft_wrap=True)
-        _report_failures(console, ledger)
+        output.say(f"there is no front: {why}")
+        _report_failures(output, ledger)
         return
     best = knee(members, x, y)
-    console.print(front_table(members, knee=best, objectives_xy=(x, y)))
+    output.show(front_table(members, knee=best, objectives_xy=(x, y)))
     if over:
-        console.print(_left_out(config, over), highlight=False, soft_wrap=True)
+        output.say(_left_out(config, over))
     reference = reference_point(found, [y, x])
-    console.print(
+    output.say(
         f"hypervolume {hypervolume(members, [y, x], reference):.5g} against the worst seen, "
-        f"{reference[y]:.2%} with {format_quantity(reference[x])} {x}",
-        highlight=False,
+        f"{reference[y]:.2%} with {format_quantity(reference[x])} {x}"
     )
     png, html = run.path / "front.png", run.path / "front.html"
     _draw(run, found, members, x=x, y=y, best=best, png=png, html=html)
@@ -108,33 +105,30 @@ def report_search(console: Console, run: RunFolder, config: SearchConfig, ledger
     rows = ledger.evaluations("search")
     noise, between = seed_noise(found), spread(rows)
     counts = primitive_counts(candidates(rows))
-    console.print(
+    output.say(
         "trained architectures with each primitive: "
-        + ", ".join(f"{kind} {count}" for kind, count in sorted(counts.items())),
-        highlight=False,
+        + ", ".join(f"{kind} {count}" for kind, count in sorted(counts.items()))
     )
     if noise is not None and between is not None:
-        console.print(
+        output.say(
             f"deviation of val_accuracy: {between:.2%} between candidates (interquartile range "
             f"{quartile_range(rows):.2%}), {noise:.2%} from seed to seed of one (median over "
             f"{sum(c.n > 1 for c in found)}: the front and a random sample), ratio "
-            f"{between / noise if noise else float('inf'):.1f}",
-            highlight=False,
+            f"{between / noise if noise else float('inf'):.1f}"
         )
     stopped = [row for row in rows if row.state == "pruned"]
     if stopped:
         trained = [row for row in rows if row.state in TRAINED]
-        console.print(
+        output.say(
             f"{len(stopped)} of {len(trained)} trials were stopped early: "
             f"{sum(row.epochs for row in trained):,} of "
-            f"{len(trained) * config.proxy.epochs:,} epochs were trained",
-            highlight=False,
+            f"{len(trained) * config.proxy.epochs:,} epochs were trained"
         )
     rejections = ledger.study("search").user_attrs.get("rejections", {})
     for limit, entry in rejections.items():
-        console.print(f"{entry['count']:,} proposals were over the limit on {limit}")
-    _report_failures(console, ledger)
-    console.print(f"front drawn in {png} and {html}", highlight=False, soft_wrap=True)
+        output.say(f"{entry['count']:,} proposals were over the limit on {limit}")
+    _report_failures(output, ledger)
+    output.say(f"front drawn in {png} and {html}")
 
 
 def _left_out(config: SearchConfig, over: list[Candidate]) -> str:
@@ -146,15 +140,13 @@ def _left_out(config: SearchConfig, over: list[Candidate]) -> str:
     )
 
 
-def _report_failures(console: Console, ledger: Ledger) -> None:
+def _report_failures(output: Output, ledger: Ledger) -> None:
     """How many trainings of a search raised, if any did."""
     trials, repeats = ledger.evaluations("search"), ledger.evaluations("repeats")
     for rows, called in ((trials, "trials"), (repeats, "repeats of the front")):
         failed = sum(row.error is not None for row in rows)
         if failed:
-            console.print(
-                f"{failed} of {len(rows)} {called} failed: `nas status` says why", highlight=False
-            )
+            output.say(f"{failed} of {len(rows)} {called} failed: `nas status` says why")
 
 
 def _limits(text: str) -> dict[str, float]:

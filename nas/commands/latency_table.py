@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from rich import box
-from rich.console import Console
-from rich.status import Status
 from rich.table import Table
 
 from nas.commands.describe import changed_task
 from nas.config_file import load_config, parse_overrides
 from nas.evaluate import task_of
 from nas.make_latency_table import TableProgress, make_table
-from nas.progress import LOG_EVERY_SECONDS, duration
+from nas.output import Output
+from nas.progress import LineDisplay, duration
 from nas.user_errors import CommandError
 from search_space.architecture import Task
 from search_space.cost.latency import LatencySettings
@@ -35,7 +34,7 @@ class _SpaceOverrides(Value):
 
 
 def make_table_command(
-    console: Console,
+    output: Output,
     source: Path,
     overrides: Sequence[str],
     out: Path,
@@ -43,7 +42,6 @@ def make_table_command(
     image: str,
     classes: int | None,
     seed: int,
-    as_json: bool,
 ) -> None:
     """Make or finish a table and print its fit.
 
@@ -53,16 +51,19 @@ def make_table_command(
         KeyboardInterrupt: what was measured is kept.
     """
     space, task, settings = _wanted(source, overrides, image, classes)
-    progress = Console(stderr=True)
-    with progress.status("measuring") as status:
-        table = make_table(
-            space, task, settings, out, seed=seed, on_progress=_Display(progress, status)
-        )
+    progress = _Progress()
+    with LineDisplay(Output(stderr=True), progress.line) as display:
+
+        def show(done: TableProgress) -> None:
+            progress.note(done)
+            display.update()
+
+        table = make_table(space, task, settings, out, seed=seed, on_progress=show)
     assert table.correction is not None
-    if as_json:
-        console.print_json(data=table_json(table, table.correction, out))
+    if output.as_json:
+        output.show_json(table_json(table, table.correction, out))
     else:
-        _show(console, table, table.correction, out)
+        _show(output, table, table.correction, out)
 
 
 def table_json(table: LatencyTable, correction: Correction, file: Path) -> dict[str, Any]:
@@ -99,42 +100,42 @@ def _wanted(
     return space, changed_task(IMAGENET, image, classes), chosen.latency
 
 
-class _Display:
-    """Shows how far the measuring is: in place on a terminal, else as a line now and then."""
+class _Progress:
+    """How much is measured, and the time left at the pace since the start."""
 
-    def __init__(self, console: Console, status: Status) -> None:
-        self._console = console
-        self._status = status
+    def __init__(self) -> None:
         self._started = time.monotonic()
-        self._next_line = self._started + LOG_EVERY_SECONDS
-        self._parts_before: int | None = None
+        self._done: TableProgress | None = None
+        self._parts_before = 0
 
-    def __call__(self, done: TableProgress) -> None:
-        now = time.monotonic()
-        if self._parts_before is None:
+    def note(self, done: TableProgress) -> None:
+        """More is measured."""
+        if self._done is None:
             self._parts_before = done.parts
+        self._done = done
+
+    def line(self) -> str:
+        """What is shown."""
+        done = self._done
+        if done is None:
+            return "measuring"
         line = (
             f"parts {done.parts:,}/{done.parts_wanted:,}, networks "
             f"{done.networks}/{done.networks_wanted}"
         )
         new = done.parts - self._parts_before
         if new and done.parts < done.parts_wanted:
-            left = (now - self._started) / new * (done.parts_wanted - done.parts)
+            left = (time.monotonic() - self._started) / new * (done.parts_wanted - done.parts)
             line += f", about {duration(left)} left"
-        self._status.update(line)
-        if not self._console.is_terminal and now >= self._next_line:
-            self._next_line = now + LOG_EVERY_SECONDS
-            self._console.print(line, highlight=False)
+        return line
 
 
-def _show(console: Console, table: LatencyTable, correction: Correction, file: Path) -> None:
+def _show(output: Output, table: LatencyTable, correction: Correction, file: Path) -> None:
     settings = table.settings
-    console.print(
+    output.say(
         f"{len(table.parts):,} parts of {table.space!r} on {table.device} ({settings.device}, "
         f"{settings.dtype}, batch {settings.batch_size}, {settings.threads} threads, images "
-        f"{'x'.join(map(str, table.input_shape))}) in {file}",
-        highlight=False,
-        soft_wrap=True,
+        f"{'x'.join(map(str, table.input_shape))}) in {file}"
     )
     rows = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for heading in ("network", "sum of parts ms", "predicted ms", "measured ms", "error"):
@@ -146,10 +147,8 @@ def _show(console: Console, table: LatencyTable, correction: Correction, file: P
             *(f"{value:.4g}" for value in (network.sum_ms, predicted, network.latency_ms)),
             f"{predicted / network.latency_ms - 1:+.1%}",
         )
-    console.print(rows)
-    console.print(
+    output.show(rows)
+    output.say(
         f"predicted = {correction.constant_ms:.4g} ms + {correction.factor:.4g} x sum; margin "
-        f"{correction.margin:.1%}: the largest error of a network that the others predict",
-        highlight=False,
-        soft_wrap=True,
+        f"{correction.margin:.1%}: the largest error of a network that the others predict"
     )

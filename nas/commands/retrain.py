@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 from rich import box
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from analysis.front import knee
 from analysis.plot import plot_curves_png
@@ -20,6 +20,7 @@ from nas.evaluation_row import Evaluation
 from nas.front import Candidate, candidates, pareto_front
 from nas.latency_records import all_candidates, by_latency_limit
 from nas.ledger import Ledger, ledger_of
+from nas.output import Output
 from nas.progress import LOG_EVERY_SECONDS
 from nas.quantities import format_quantity
 from nas.ray.cluster import connected
@@ -36,7 +37,7 @@ PICKS = ("knee", "best", "all")
 
 
 def run_retrain_command(
-    console: Console, name: str, runs: Path, *, pick: str, baseline: bool, as_json: bool
+    output: Output, name: str, runs: Path, *, pick: str, baseline: bool
 ) -> None:
     """Train what ``pick`` names in full; print test accuracies beside the proxies'.
 
@@ -52,7 +53,7 @@ def run_retrain_command(
     except ValueError as error:
         raise CommandError(f"--baseline: {error}") from error
     with run.driving():
-        _train(console, run, config, ledger, task, [*picked, *plain], plain)
+        _train(output, run, config, ledger, task, [*picked, *plain], plain)
     proxies = [*all_candidates(config, ledger), *candidates(ledger.evaluations("baselines"))]
     full = [r for r in ledger.evaluations("retrain") if r.recipe_id == config.retrain_id]
     rows = [
@@ -60,19 +61,17 @@ def run_retrain_command(
         for architecture in dict.fromkeys([*picked, *plain])
     ]
     run.write_json("retrain.json", rows)
-    if as_json:
-        console.print_json(data=rows)
+    if output.as_json:
+        output.show_json(rows)
     else:
-        console.print(_table(rows))
+        output.show(_table(rows))
         for row in rows:
-            console.print(
-                f"{row['arch_id']} is {row['description']}", highlight=False, markup=False
-            )
-        console.print(f"models and curves are in {run.retrain_folder}", soft_wrap=True)
+            output.say(f"{row['arch_id']} is {row['description']}")
+        output.say(f"models and curves are in {run.retrain_folder}")
 
 
 def _train(
-    console: Console,
+    output: Output,
     run: RunFolder,
     config: SearchConfig,
     ledger: Ledger,
@@ -90,12 +89,11 @@ def _train(
         if (architecture.arch_id, seed) not in done
     ]
     if not wanted and not proxies:
-        console.print("all of it was retrained before; the test images are not looked at again")
+        output.say("all of it was retrained before; the test images are not looked at again")
         return
-    console.print(
+    output.say(
         f"{len(wanted)} full trainings of {config.retrain.epochs} epochs, and {len(proxies)} proxy "
-        "evaluations of plain networks",
-        highlight=False,
+        "evaluations of plain networks"
     )
     with connected(config.ray):
         _evaluate_plain(config, ledger, task, proxies)
@@ -104,7 +102,7 @@ def _train(
             retrain_assignment(config, task),
             config.resources,
             ledger,
-            _Printer(console),
+            _Printer(output),
         )
     for row in rows:
         curve = {f"{row.arch_id} (seed {row.seed})": row.curve}
@@ -155,8 +153,8 @@ def _evaluate_plain(
 class _Printer:
     """A line every few seconds: how far the trainings are."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    def __init__(self, output: Output) -> None:
+        self._output = output
         self._next = 0.0
         self._latest: dict[str, str] = {}
 
@@ -168,7 +166,7 @@ class _Printer:
         self._latest[name] = f"{name}: epoch {progress.epoch}/{progress.epochs}{accuracy}"
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + LOG_EVERY_SECONDS
-            self._console.print(" | ".join(self._latest.values()), highlight=False, soft_wrap=True)
+            self._output.say(" | ".join(self._latest.values()))
 
 
 def _pick(pick: str, config: SearchConfig, ledger: Ledger, run: RunFolder) -> list[Architecture]:
@@ -239,7 +237,7 @@ def _table(rows: Sequence[dict[str, Any]]) -> Table:
             format_quantity(row["macs"]),
             proxy,
             _with_error(row["val_accuracy"], None, row["n"]),
-            f"[bold]{test}[/]",
+            Text(test, style="bold"),
         )
     return table
 

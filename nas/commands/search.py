@@ -7,8 +7,6 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
 from nas.commands.frontier import report_search
 from nas.config import SearchConfig
 from nas.config_file import differences, load_config, save_config
@@ -18,6 +16,7 @@ from nas.latency_cache import LatencyCache
 from nas.latency_records import check_comparable, first_latencies, measure_front_again
 from nas.latency_table import read_table
 from nas.ledger import TRAINED, Ledger, check_free
+from nas.output import Output
 from nas.paused_states import PausedStates
 from nas.progress import ProgressDisplay
 from nas.quantities import format_quantity
@@ -38,7 +37,7 @@ MAY_CHANGE_SECTIONS = ("ray.", "resources.", "retrain")
 
 
 def run_search_command(
-    console: Console,
+    output: Output,
     config_file: Path,
     overrides: Sequence[str],
     runs: Path,
@@ -87,18 +86,17 @@ def run_search_command(
             run.write_json(run.task_file.name, task.model_dump(mode="json"))
             run.write_json("state.json", {"finished": False})
             run.point_latest_here()
-            _announce(console, config, run, resumed=resume)
+            _announce(output, config, run, resumed=resume)
             try:
-                search = _search(console, config, run, ledger, task, concurrency, warm_start)
+                search = _search(output, config, run, ledger, task, concurrency, warm_start)
             except (KeyboardInterrupt, DeviceBusy):
-                console.print(
+                output.say(
                     f"\nstopped: {trained_so_far(config, ledger)} and kept; continue with: "
-                    f"{_resume_command(config_file, overrides, config, runs)}",
-                    soft_wrap=True,
+                    f"{_resume_command(config_file, overrides, config, runs)}"
                 )
                 raise
             run.write_json("state.json", {"finished": True, "trained": search.proposals.trained})
-            report_search(console, run, config, ledger)
+            report_search(output, run, config, ledger)
 
 
 def begin_ledger(run: RunFolder, config: SearchConfig, warm_start: WarmStart) -> Ledger:
@@ -126,7 +124,7 @@ def trained_so_far(config: SearchConfig, ledger: Ledger) -> str:
 
 
 def _search(
-    console: Console,
+    output: Output,
     config: SearchConfig,
     run: RunFolder,
     ledger: Ledger,
@@ -142,7 +140,7 @@ def _search(
         warm_start=warm_start,
         states=PausedStates(run.paused_folder),
     )
-    with ProgressDisplay(console, search.status) as display:
+    with ProgressDisplay(output, search.status) as display:
         run_search(
             search,
             proxy_assignment(config, task),
@@ -151,7 +149,7 @@ def _search(
             on_change=display.update,
         )
     if config.uses_latency:
-        _measure_front_again(console, config, ledger, task)
+        _measure_front_again(output, config, ledger, task)
     return search
 
 
@@ -165,23 +163,19 @@ def _latencies(config: SearchConfig, run: RunFolder, ledger: Ledger, task: Task)
     return LatencyCache(run.latency_file, task, config.latency, compared)
 
 
-def _measure_front_again(
-    console: Console, config: SearchConfig, ledger: Ledger, task: Task
-) -> None:
+def _measure_front_again(output: Output, config: SearchConfig, ledger: Ledger, task: Task) -> None:
     """The second measurement of the front's members, and what it says of the first."""
 
     def announce(number: int) -> None:
-        console.print(f"measuring the latency of {number} of the front again", highlight=False)
+        output.say(f"measuring the latency of {number} of the front again")
 
     disagreements = measure_front_again(
         config, ledger, lambda found: measure_on_cluster(found, task, config.latency), announce
     )
     for each in disagreements:
-        console.print(
+        output.say(
             f"latency of {each.arch_id}: {each.first_ms:.4g} ms before training, "
-            f"{each.again_ms:.4g} ms now, {each.share:.0%} apart; their mean counts",
-            highlight=False,
-            soft_wrap=True,
+            f"{each.again_ms:.4g} ms now, {each.share:.0%} apart; their mean counts"
         )
 
 
@@ -234,25 +228,24 @@ def _check_same_task(run: RunFolder, task: Task) -> None:
         raise RunError(f"run {run.name!r} cannot be resumed with other data: {listed}")
 
 
-def _announce(console: Console, config: SearchConfig, run: RunFolder, *, resumed: bool) -> None:
+def _announce(output: Output, config: SearchConfig, run: RunFolder, *, resumed: bool) -> None:
     space = config.search_space()
-    console.print(
-        f"{'resuming' if resumed else 'run'} [bold]{run.name}[/]: {config.search.n_trials} trials "
+    output.say(
+        "resuming " if resumed else "run ",
+        (run.name, "bold"),
+        f": {config.search.n_trials} trials "
         f"of the space {space.name!r} ({space.size:,} architectures, about "
         f"{format_quantity(space.size)}), sampler {config.sampler.name}, {config.limits}",
-        highlight=False,
-        soft_wrap=True,
     )
     if config.rungs:
         does = "pauses trials" if config.promotes else "stops trials early"
         goes_on = ", where the best go on" if config.promotes else ""
-        console.print(
+        output.say(
             f"{config.scheduler.name} {does} after {_listed(config.rungs)} of "
-            f"{config.proxy.epochs} epochs{goes_on}",
-            highlight=False,
+            f"{config.proxy.epochs} epochs{goes_on}"
         )
     if config.fidelity != FULL:
-        console.print(f"proxies are trained with {config.fidelity}", highlight=False)
+        output.say(f"proxies are trained with {config.fidelity}")
 
 
 def _listed(numbers: Sequence[int]) -> str:

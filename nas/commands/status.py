@@ -6,15 +6,14 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from nas.latency_records import all_candidates, by_latency_limit
 from nas.ledger import SUFFIXES, TRAINED, ledger_of
+from nas.output import Output
 from nas.quantities import format_quantity
 from nas.run_folder import RunFolder
 
 
-def show_status(console: Console, name: str, runs: Path, *, as_json: bool) -> None:
+def show_status(output: Output, name: str, runs: Path) -> None:
     """Print a run's state, trials by state, best candidate, device-hours and rejections.
 
     Raises:
@@ -22,40 +21,35 @@ def show_status(console: Console, name: str, runs: Path, *, as_json: bool) -> No
     """
     run = RunFolder.find(name, runs)
     status = read_status(run)
-    if as_json:
-        console.print_json(data=status)
+    if output.as_json:
+        output.show_json(status)
         return
     trials = ", ".join(f"{count} {state}" for state, count in status["trials"].items())
-    console.print(f"[bold]{run.name}[/] is {status['state']}", highlight=False)
-    console.print(
-        f"  trials: {status['trained']} of {status['wanted']} trained ({trials or 'none yet'})",
-        highlight=False,
+    output.say((run.name, "bold"), f" is {status['state']}")
+    output.say(
+        f"  trials: {status['trained']} of {status['wanted']} trained ({trials or 'none yet'})"
     )
     if status["stopped_early"]:
         stops = status["stopped_early"]
         places = ", ".join(f"{count} after epoch {epoch}" for epoch, count in stops.items())
-        console.print(
+        output.say(
             f"  stopped early: {sum(stops.values())} ({places}); {status['epochs']:,} of "
-            f"{status['epochs_in_full']:,} epochs trained",
-            highlight=False,
+            f"{status['epochs_in_full']:,} epochs trained"
         )
-    console.print(f"  repeats of the front: {status['repeats']}", highlight=False)
-    console.print(f"  retrained: {', '.join(status['retrained']) or 'nothing'}", highlight=False)
-    console.print(f"  device-hours: {status['device_hours']:.3f}", highlight=False)
+    output.say(f"  repeats of the front: {status['repeats']}")
+    output.say(f"  retrained: {', '.join(status['retrained']) or 'nothing'}")
+    output.say(f"  device-hours: {status['device_hours']:.3f}")
     if status["best"]:
         best = status["best"]
         params = format_quantity(best["params"])
-        console.print(
+        output.say(
             f"  best: {best['val_accuracy']:.2%} with {params} parameters, "
-            f"{best['arch_id']} {best['description']}",
-            highlight=False,
-            soft_wrap=True,
-            markup=False,
+            f"{best['arch_id']} {best['description']}"
         )
     for limit, entry in status["rejections"].items():
-        console.print(f"  over the limit on {limit}: {entry['count']:,} proposals", highlight=False)
+        output.say(f"  over the limit on {limit}: {entry['count']:,} proposals")
     for which, error in status["errors"].items():
-        console.print(f"  {which} failed: {error}", highlight=False, markup=False)
+        output.say(f"  {which} failed: {error}")
 
 
 def read_status(run: RunFolder) -> dict[str, Any]:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from rich.console import Console
-
 from analysis.paper_tables.catalogue import CATALOGUE
 from analysis.paper_tables.compared import compared_table, summary_of
 from analysis.paper_tables.data import tables_data
 from analysis.paper_tables.shown import TABLE_COLUMNS, shown_ending, shown_table
+from nas.output import Output
 from nas.user_errors import CommandError
 from search_space.nearest import hint
 
 
-def show_tables(console: Console, names: list[str], *, as_json: bool) -> None:
+def show_tables(output: Output, names: list[str]) -> None:
     """Print the tables of these names, such as ``aacn3``; without names, all.
 
     Raises:
@@ -24,11 +23,9 @@ def show_tables(console: Console, names: list[str], *, as_json: bool) -> None:
             raise CommandError(f"no table is called {name!r}; {hint(name, CATALOGUE)}")
     tables = [compared_table(key) for key in keys]
     summary = summary_of(tables)
-    if as_json:
-        console.print_json(data=tables_data(tables, summary))
+    if output.as_json:
+        output.show_json(tables_data(tables, summary))
         return
-    # A narrower terminal breaks the lines itself, so that no digit is cut off.
-    console.width = max(console.width, TABLE_COLUMNS)
     for table in tables:
-        console.print(shown_table(table))
-    console.print(shown_ending(tables, summary))
+        output.show(shown_table(table), columns=TABLE_COLUMNS)
+    output.show(shown_ending(tables, summary), columns=TABLE_COLUMNS)

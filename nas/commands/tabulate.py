@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 
 from nas.benchmark.csv_table import read_cells
 from nas.evaluate import task_of
 from nas.journal import Journal, open_journal
+from nas.output import Output
 from nas.progress import LineDisplay, duration
 from nas.ray.cluster import connected, trials_at_once
 from nas.ray.tabulate import run_trainings
@@ -36,7 +36,7 @@ ENDING = ".csv.gz"
 
 
 def run_tabulate_command(
-    console: Console, config_file: Path, overrides: Sequence[str], out: Path
+    output: Output, config_file: Path, overrides: Sequence[str], out: Path
 ) -> None:
     """Train what the journal beside ``out`` does not hold yet, then write the table.
 
@@ -53,35 +53,29 @@ def run_tabulate_command(
     words = ["nas", "tabulate", str(config_file), *overrides, "--out", str(out)]
     journal_file = out.with_name(f"{out.name.removesuffix(ENDING)}.journal.jsonl")
     with open_journal(journal_file, config, shlex.join(words), may_differ=MAY_CHANGE) as journal:
-        _train_missing(console, config, task, journal)
+        _train_missing(output, config, task, journal)
         write_table(out, table_text(config, journal, costs))
         failed = sum("error" in row for row in rows_by_key(journal).values())
-    console.print(f"wrote {out}: {_summary(out, config)}", highlight=False, soft_wrap=True)
+    output.say(f"wrote {out}: {_summary(out, config)}")
     if failed:
-        console.print(
+        output.say(
             f"{failed} trainings raised, as its head says; without their lines in {journal_file} "
-            "the same command trains them again",
-            highlight=False,
-            soft_wrap=True,
+            "the same command trains them again"
         )
 
 
-def _train_missing(
-    console: Console, config: TabulationConfig, task: Task, journal: Journal
-) -> None:
+def _train_missing(output: Output, config: TabulationConfig, task: Task, journal: Journal) -> None:
     entries, known = all_entries(config), rows_by_key(journal)
     wanted = [entry for entry in entries if entry.key not in known]
-    console.print(
+    output.say(
         f"{config.search_space().name}: {len(entries)} trainings, {len(config.seeds)} of each "
-        f"architecture; {len(known)} of them in {journal.path}",
-        highlight=False,
-        soft_wrap=True,
+        f"architecture; {len(known)} of them in {journal.path}"
     )
     if not wanted:
         return
     progress = _Progress(len(entries), journal)
     try:
-        with connected(config.ray), LineDisplay(console, progress.line) as display:
+        with connected(config.ray), LineDisplay(output, progress.line) as display:
 
             def keep(row: dict[str, Any]) -> None:
                 journal.add(row)
@@ -95,11 +89,9 @@ def _train_missing(
                 on_row=keep,
             )
     except KeyboardInterrupt:
-        console.print(
+        output.say(
             f"\nstopped: {len(journal.rows)} of {len(entries)} trainings are kept in "
-            f"{journal.path}; the same command continues",
-            highlight=False,
-            soft_wrap=True,
+            f"{journal.path}; the same command continues"
         )
         raise
     if lost:

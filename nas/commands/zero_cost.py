@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rich.console import Console
-
 from analysis.fidelity import LEAST_RANKED
 from analysis.score_ranking import ranking_table, score_rankings
 from nas.front import candidates
 from nas.ledger import ledger_of
+from nas.output import Output
 from nas.progress import LineDisplay
 from nas.run_folder import RunFolder
 from nas.user_errors import CommandError
@@ -18,15 +17,14 @@ from nas.zero_cost.measured import measure_scores
 from nas.zero_cost.source import NetworkScores
 
 
-def show_zero_cost(console: Console, name: str, runs: Path, *, scores: str, as_json: bool) -> None:
+def show_zero_cost(output: Output, name: str, runs: Path, *, scores: str) -> None:
     """Print rank correlations of scores with the proxies' validation accuracy.
 
     Args:
-        console: where to.
+        output: where to.
         name: the run's name or path.
         runs: the folder of all runs.
         scores: names separated by commas; empty for all.
-        as_json: print JSON.
 
     Raises:
         CommandError: no such score, or fewer than three architectures were trained to the end.
@@ -48,7 +46,7 @@ def show_zero_cost(console: Console, name: str, runs: Path, *, scores: str, as_j
             f"correlation needs {LEAST_RANKED} or more"
         )
     source = NetworkScores(config.data, config.fidelity, seed=config.seed)
-    progress = Console(stderr=True)  # so that JSON stays JSON
+    progress = Output(stderr=True)  # so that JSON stays JSON
     done = 0
     with LineDisplay(progress, lambda: f"scored {done}/{len(trained)}") as display:
 
@@ -61,9 +59,9 @@ def show_zero_cost(console: Console, name: str, runs: Path, *, scores: str, as_j
     accuracies = [candidate.metrics["val_accuracy"] for candidate in trained]
     rankings = score_rankings(measured.scores, accuracies, measured.score_ms, seed=config.seed)
     training_ms = 1e3 * sum(c.device_seconds for c in trained) / sum(c.n for c in trained)
-    if as_json:
-        console.print_json(
-            data={
+    if output.as_json:
+        output.show_json(
+            {
                 "n": len(trained),
                 "training_ms": training_ms,
                 "scores": [ranking.to_json() for ranking in rankings],
@@ -71,5 +69,5 @@ def show_zero_cost(console: Console, name: str, runs: Path, *, scores: str, as_j
         )
         return
     title = f"scores before training rank {len(trained)} architectures as their val_accuracy"
-    console.print(ranking_table(title, rankings))
-    console.print(f"a training takes {training_ms:,.0f} ms on average", highlight=False)
+    output.show(ranking_table(title, rankings))
+    output.say(f"a training takes {training_ms:,.0f} ms on average")

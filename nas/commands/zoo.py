@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from rich.console import Console
-
 from analysis.zoo_table import TABLE_COLUMNS, zoo_entries, zoo_json, zoo_table
+from nas.output import Output
 from nas.user_errors import CommandError
 from search_space.zoo import ZOO
 
 
-def show_zoo(console: Console, *, containing: str, as_json: bool) -> None:
+def show_zoo(output: Output, *, containing: str) -> None:
     """Print the networks whose name, group or source contains a text, whatever its case.
 
     Raises:
@@ -26,9 +25,7 @@ def show_zoo(console: Console, *, containing: str, as_json: bool) -> None:
             f"--filter: no network has {containing!r} in its name, group or source; `nas zoo` "
             "lists all"
         )
-    if as_json:
-        console.print_json(data=zoo_json(found))
+    if output.as_json:
+        output.show_json(zoo_json(found))
     else:
-        # A narrower terminal breaks the lines itself, so that no digit is cut off.
-        console.width = max(console.width, TABLE_COLUMNS)
-        console.print(zoo_table(found))
+        output.show(zoo_table(found), columns=TABLE_COLUMNS)

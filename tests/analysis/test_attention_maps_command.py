@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from rich.console import Console
 
 from analysis.attention_maps import AttentionMaps, attention_maps
 from analysis.attention_picture import draw_attention_maps
@@ -22,6 +21,7 @@ from nas.config import SearchConfig
 from nas.config_file import load_config
 from nas.evaluate import task_of
 from nas.ledger import Ledger
+from nas.output import Output
 from nas.retrain import Retraining, load_model
 from nas.run_folder import RunFolder
 from nas.user_errors import CommandError
@@ -74,11 +74,12 @@ def show(model_file: Path) -> Show:
     """Runs the command; what it prints."""
 
     def run(**changes: Any) -> str:
-        console = Console(file=io.StringIO(), width=300)
+        printed = io.StringIO()
         arguments = {"image": "validation:0", "pixels": "", "layer": "", "png": None} | changes
-        show_attention_maps(console, arguments.pop("model_file", model_file), **arguments)
-        assert isinstance(console.file, io.StringIO)
-        return console.file.getvalue()
+        show_attention_maps(
+            Output(file=printed), arguments.pop("model_file", model_file), **arguments
+        )
+        return printed.getvalue()
 
     return run
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 from typer.testing import CliRunner
 
 from analysis.paper_tables.catalogue import CATALOGUE, DETECTION
@@ -16,18 +16,19 @@ from analysis.paper_tables.compared import ComparedTable, compared_table, summar
 from analysis.paper_tables.data import tables_data
 from analysis.paper_tables.shown import TABLE_COLUMNS, shown_ending, shown_table
 from nas.cli import app
+from nas.output import Output
 from search_space.zoo import ZOO
 
 COMPARED = {key: compared_table(key) for key in CATALOGUE}
 
 
 def rendered(tables: list[ComparedTable]) -> list[str]:
-    console = Console(width=TABLE_COLUMNS)
-    with console.capture() as capture:
-        for table in tables:
-            console.print(shown_table(table))
-        console.print(shown_ending(tables, summary_of(tables)))
-    return [line.rstrip() for line in capture.get().splitlines()]
+    printed = io.StringIO()
+    output = Output(file=printed, width=TABLE_COLUMNS)
+    for table in tables:
+        output.show(shown_table(table))
+    output.show(shown_ending(tables, summary_of(tables)))
+    return [line.rstrip() for line in printed.getvalue().splitlines()]
 
 
 def recalled(*keys: str) -> str:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 from typing import Any
 
 import pytest
-from rich.console import Console
 from rich.table import Table
 
 from analysis.architecture_table import describe_json, describe_table, part_labels
 from analysis.front import knee
 from analysis.table import front_json, front_table
 from nas.front import Candidate, pareto_front
+from nas.output import Output
 from search_space.architecture import Architecture, Task
 from search_space.cost import network_costs, peak_memory_bytes
 from search_space.zoo import network
@@ -22,10 +23,9 @@ IMAGENET = Task(dataset="imagenet", input_shape=(3, 224, 224), classes=1000)
 
 
 def rendered(table: Table, width: int = 100) -> list[str]:
-    console = Console(width=width)
-    with console.capture() as capture:
-        console.print(table)
-    return [line.rstrip() for line in capture.get().splitlines()]
+    printed = io.StringIO()
+    Output(file=printed, width=width).show(table)
+    return [line.rstrip() for line in printed.getvalue().splitlines()]
 
 
 def front(x: str) -> tuple[list[Candidate], Candidate]:

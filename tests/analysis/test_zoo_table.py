@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 from itertools import pairwise
 
 import pytest
-from rich.console import Console
 from typer.testing import CliRunner
 
 from analysis.zoo_table import TABLE_COLUMNS, zoo_entries, zoo_json, zoo_table
 from nas.cli import app
 from nas.commands.zoo import show_zoo
+from nas.output import Output
 from nas.user_errors import CommandError
 from search_space.architecture import Task
 from search_space.cost import network_costs
@@ -45,10 +46,9 @@ def test_the_group_of_a_network(name: str, group: str) -> None:
 
 
 def test_table_fits_and_has_every_cost() -> None:
-    console = Console(width=TABLE_COLUMNS)
-    with console.capture() as capture:
-        console.print(zoo_table(ENTRIES))
-    lines = [line.rstrip() for line in capture.get().splitlines()]
+    printed = io.StringIO()
+    Output(file=printed, width=TABLE_COLUMNS).show(zoo_table(ENTRIES))
+    lines = [line.rstrip() for line in printed.getvalue().splitlines()]
     assert max(map(len, lines)) <= TABLE_COLUMNS
     assert "…" not in "".join(lines)
     assert "ResNet  imagenet, 3x224x224, 1000 classes" in lines
@@ -106,4 +106,4 @@ def test_command_prints_a_table_whatever_the_width() -> None:
 
 def test_a_filter_that_nothing_meets_is_an_error() -> None:
     with pytest.raises(CommandError, match="'vgg' in its name, group or source"):
-        show_zoo(Console(), containing="vgg", as_json=False)
+        show_zoo(Output(), containing="vgg")

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rich.console import Console
 from typer.testing import CliRunner
 
 import nas.commands.benchmark
@@ -22,6 +21,7 @@ from nas.benchmark.table import BenchmarkTable, space_of_rows
 from nas.cli import app
 from nas.commands.benchmark import parse_seeds
 from nas.commands.benchmark_report import Report
+from nas.output import Output
 from nas.user_errors import CommandError
 from search_space.reading import DescriptionError
 
@@ -217,8 +217,7 @@ def test_the_clocks_report(
     halved: tuple[BenchmarkTable, list[Result]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     report = Report(*halved, 3, on_clock=True)
-    console = Console(width=20)
-    report.show(console)
+    report.show(Output(width=20))
     printed = capsys.readouterr().out
     assert "6.25 s" in printed  # a quarter of the shorter replay
     assert "at its end" in printed

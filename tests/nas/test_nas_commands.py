@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 from ray.exceptions import WorkerCrashedError
-from rich.console import Console
 from typer.testing import CliRunner
 
 from nas.cli import app
@@ -23,6 +22,7 @@ from nas.commands.retrain import run_retrain_command
 from nas.config import SearchConfig
 from nas.evaluate import EvaluationResult
 from nas.ledger import Ledger
+from nas.output import Output
 from nas.proposals import Proposals
 from nas.run_folder import RunError, RunFolder
 from nas.user_errors import CommandError
@@ -30,8 +30,8 @@ from search_space.architecture import Architecture, Task
 
 
 @pytest.fixture
-def console() -> Console:
-    return Console(file=io.StringIO())
+def output() -> Output:
+    return Output(file=io.StringIO())
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.PNG", "a.b.png", "folder.jpg/a.png"])
@@ -49,17 +49,16 @@ def test_a_picture_named_for_its_format_is_taken(name: str) -> None:
     ],
 )
 def test_a_front_is_drawn_into_files_named_for_their_format(
-    console: Console, runs: Path, png: str | None, html: str | None, message: str
+    output: Output, runs: Path, png: str | None, html: str | None, message: str
 ) -> None:
     with pytest.raises(CommandError) as caught:
         show_frontier(
-            console,
+            output,
             "first",
             runs,
             x="params",
             y="val_accuracy",
             under="",
-            as_json=False,
             png=Path(png) if png else None,
             html=Path(html) if html else None,
         )
@@ -96,19 +95,18 @@ def test_peak_memory_is_worked_out_where_it_is_asked_for(
         finish(proposals, proposals.propose())
 
     def asked(*, x: str, under: str) -> list[dict[str, Any]]:
-        console = Console(file=io.StringIO())
+        printed = io.StringIO()
         show_frontier(
-            console,
+            Output(as_json=True, file=printed),
             run.name,
             runs,
             x=x,
             y="val_accuracy",
             under=under,
-            as_json=True,
             png=None,
             html=None,
         )
-        found: list[dict[str, Any]] = json.loads(console.file.getvalue())
+        found: list[dict[str, Any]] = json.loads(printed.getvalue())
         return found
 
     front = asked(x="peak_memory_mb", under="")
@@ -152,15 +150,13 @@ def test_evaluations_whose_workers_died_are_one_message(
     monkeypatch.setattr("nas.ray.retrain.ray.put", lambda value: value)
     monkeypatch.setattr("nas.ray.retrain.ray.get", get)
     with pytest.raises(RunError, match="1 of 2 proxy evaluations of plain networks") as caught:
-        run_retrain_command(
-            Console(file=io.StringIO()), run.name, runs, pick="best", baseline=True, as_json=False
-        )
+        run_retrain_command(Output(file=io.StringIO()), run.name, runs, pick="best", baseline=True)
     assert "worker died unexpectedly" in str(caught.value)
     assert [row.seed for row in ledger.evaluations("baselines")] == [config.seed + 1]
 
 
 def test_a_network_without_a_plain_one_is_one_message(
-    console: Console,
+    output: Output,
     monkeypatch: pytest.MonkeyPatch,
     config_of: Callable[..., SearchConfig],
     start: Callable[[SearchConfig], tuple[RunFolder, Ledger]],
@@ -179,7 +175,7 @@ def test_a_network_without_a_plain_one_is_one_message(
     finish(proposals, proposals.propose())
     monkeypatch.setattr(retrain_command, "plain_convolutional", none_there)
     with pytest.raises(CommandError, match="--baseline: no convolution stem makes a 6x6 map"):
-        run_retrain_command(console, run.name, runs, pick="best", baseline=True, as_json=False)
+        run_retrain_command(output, run.name, runs, pick="best", baseline=True)
 
 
 @pytest.mark.parametrize(
@@ -191,7 +187,7 @@ def test_a_network_without_a_plain_one_is_one_message(
     ],
 )
 def test_an_unknown_pick_is_answered_with_the_nearest(
-    console: Console,
+    output: Output,
     config_of: Callable[..., SearchConfig],
     start: Callable[[SearchConfig], tuple[RunFolder, Ledger]],
     propose_from: Callable[..., Proposals],
@@ -209,8 +205,8 @@ def test_an_unknown_pick_is_answered_with_the_nearest(
     assert proposal is not None
     finish(proposals, proposal)
     with pytest.raises(CommandError) as caught:
-        run_retrain_command(console, run.name, runs, pick=pick, baseline=False, as_json=False)
+        run_retrain_command(output, run.name, runs, pick=pick, baseline=False)
     assert str(caught.value).endswith(ending)
     most = proposal.architecture.arch_id[:-2]
     with pytest.raises(CommandError, match=f"did you mean '{proposal.architecture.arch_id}'"):
-        run_retrain_command(console, run.name, runs, pick=most, baseline=False, as_json=False)
+        run_retrain_command(output, run.name, runs, pick=most, baseline=False)

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 from typer.testing import CliRunner
 
 from nas.cli import app
 from nas.commands.describe import show_architecture
+from nas.output import Output
 from nas.user_errors import CommandError
 
 Describe = Callable[..., dict[str, Any]]
@@ -22,16 +22,14 @@ Describe = Callable[..., dict[str, Any]]
 @pytest.fixture
 def describe(tmp_path: Path) -> Describe:
     def run(image: str = "", classes: int | None = None) -> dict[str, Any]:
-        console = Console(file=io.StringIO(), width=200)
+        printed = io.StringIO()
         show_architecture(
-            *(console, "resnet50", tmp_path),
+            *(Output(as_json=True, file=printed), "resnet50", tmp_path),
             image=image,
             classes=classes,
             kernels=False,
-            as_json=True,
         )
-        assert isinstance(console.file, io.StringIO)
-        found = json.loads(console.file.getvalue())
+        found = json.loads(printed.getvalue())
         assert isinstance(found, dict)
         return found
 

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from rich.console import Console
 
 from nas.commands.dry_run import show_dry_run
 from nas.config import SearchConfig
@@ -26,6 +25,7 @@ from nas.dry_run import (
     missing_device,
     space_costs,
 )
+from nas.output import Output
 from search_space.architecture import Task
 
 ConfigOf = Callable[..., SearchConfig]
@@ -131,10 +131,10 @@ def test_the_command_prints_and_keeps_nothing(
     before = sorted(tmp_path.iterdir())
 
     def shown(*overrides: str, as_json: bool) -> str:
-        output = io.StringIO()
-        console = Console(file=output, width=100)
-        show_dry_run(console, file, overrides, tmp_path / "runs", as_json=as_json)
-        return output.getvalue()
+        printed = io.StringIO()
+        output = Output(as_json=as_json, file=printed, width=100)
+        show_dry_run(output, file, overrides, tmp_path / "runs")
+        return printed.getvalue()
 
     text = shown(as_json=False)
     for part in ("384 architectures; costs of all of them", "within all limits: ", "1.5k"):

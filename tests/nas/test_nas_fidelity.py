@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from nas.commands.fidelity import show_fidelity
 from nas.commands.status import read_status
@@ -17,6 +16,7 @@ from nas.driver import check_search, load_task, proxy_assignment, retrain_assign
 from nas.evaluate import EvaluationResult, Progress
 from nas.fidelity import FULL
 from nas.ledger import Ledger
+from nas.output import Output
 from nas.proposals import Proposals
 from nas.run_folder import RunFolder
 from nas.user_errors import CommandError
@@ -147,9 +147,8 @@ def test_fidelity_compares_what_was_retrained(
 ) -> None:
     run, found = ranked_run(4)
     plot = tmp_path / "ranks.png"
-    console = Console(width=120)
-    settings: dict[str, Any] = {"curves": False, "as_json": False, "plot": plot}
-    show_fidelity(console, run.name, run.path.parent, **settings)
+    settings: dict[str, Any] = {"curves": False, "plot": plot}
+    show_fidelity(Output(width=120), run.name, run.path.parent, **settings)
     shown = capsys.readouterr().out
     assert plot.read_bytes().startswith(b"\x89PNG")
     for architecture in found:
@@ -165,12 +164,11 @@ def test_fidelity_of_few_retrained_says_what_to_do(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     run, _ = ranked_run(2)
-    settings: dict[str, Any] = {"as_json": False, "plot": None}
     with pytest.raises(
         CommandError, match=r"2 architectures .* needs 3 or more: nas retrain first"
     ):
-        show_fidelity(Console(), run.name, run.path.parent, curves=False, **settings)
-    show_fidelity(Console(), run.name, run.path.parent, curves=True, **settings)
+        show_fidelity(Output(), run.name, run.path.parent, curves=False, plot=None)
+    show_fidelity(Output(), run.name, run.path.parent, curves=True, plot=None)
     shown = capsys.readouterr().out
     assert "-1.000" in shown
     assert "proxy and full" not in shown

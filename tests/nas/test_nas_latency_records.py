@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from nas.commands.frontier import report_search
 from nas.commands.retrain import _pick
@@ -20,6 +19,7 @@ from nas.front import pareto_front
 from nas.latency_cache import LatencyCache
 from nas.latency_records import all_candidates, first_latencies, measure_front_again
 from nas.ledger import Ledger
+from nas.output import Output
 from nas.proposals import Proposals
 from nas.run_folder import RunError, RunFolder
 from nas.search import Search
@@ -160,7 +160,7 @@ def test_what_turns_out_to_be_over_the_limit_is_on_no_front(
     }
     ledger.add("repeats", rows[0].architecture, seed=4, error="Traceback:\nIt is so", **fields)
     output = io.StringIO()
-    report_search(Console(file=output, width=200), run, config, ledger)
+    report_search(Output(file=output, width=200), run, config, ledger)
     said = f"over limits.latency_ms=5, left out: {rows[3].arch_id} (5.1 ms)"
     assert output.getvalue().count(said) == 1
     assert "1 of 1 repeats of the front failed" in output.getvalue()

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from rich.console import Console
 
 from nas.commands.latency_table import make_table_command, table_json
 from nas.config import SearchConfig
 from nas.driver import check_search
 from nas.ledger import Ledger
 from nas.make_latency_table import NETWORKS, TableProgress, make_table
+from nas.output import Output
 from nas.proposals import Proposals
 from nas.run_folder import RunError
 from nas.user_errors import CommandError
@@ -193,14 +193,13 @@ def test_the_command_says_what_it_lacks(
 
     def run(source: Path, *overrides: str, image: str = "", classes: int | None = None) -> None:
         make_table_command(
-            Console(file=io.StringIO()),
+            Output(as_json=True, file=io.StringIO()),
             source,
             overrides,
             tmp_path / "table.json",
             image=image,
             classes=classes,
             seed=0,
-            as_json=True,
         )
 
     with pytest.raises(CommandError, match="says nothing of images: give --image"):

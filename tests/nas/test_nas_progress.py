@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 
 import pytest
-from rich.console import Console
 
 import nas.progress
+from nas.output import Output
 from nas.progress import LOG_EVERY_SECONDS, MOST_TIME_SPENT, LineDisplay
 
 
@@ -24,7 +24,7 @@ def test_showing_takes_a_small_share_of_the_time(
         return f"{len(shown)} shown"
 
     monkeypatch.setattr(nas.progress.time, "monotonic", lambda: clock[0])
-    display = LineDisplay(Console(file=io.StringIO()), line)
+    display = LineDisplay(Output(file=io.StringIO()), line)
     while clock[0] < 10_000:
         display.update()
         clock[0] += 0.5

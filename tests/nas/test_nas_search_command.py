@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 import yaml
-from rich.console import Console
 
 from nas.commands.search import begin_ledger, run_search_command, trained_so_far
 from nas.commands.status import read_status
 from nas.config import SearchConfig
 from nas.evaluate import EvaluationResult
 from nas.ledger import Ledger
+from nas.output import Output
 from nas.proposals import Proposals
 from nas.run_folder import RunError, RunFolder
 from nas.samplers.results import WarmStart
@@ -35,9 +35,10 @@ def search_fails(
         file = tmp_path / "search.yaml"
         data = config_of(**changes).model_dump(mode="json", exclude_none=True)
         file.write_text(yaml.safe_dump(data))
-        console = Console(file=io.StringIO())
         with pytest.raises(RunError) as caught:
-            run_search_command(console, file, [], runs, resume=resume, again=False)
+            run_search_command(
+                Output(file=io.StringIO()), file, [], runs, resume=resume, again=False
+            )
         return caught
 
     return run
