@@ -7,27 +7,20 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from textwrap import shorten
-from typing import Any, TypeVar
-
-import torch
-from pydantic import ValidationError
-from torch import nn
+from typing import Any
 
 from nas.config import SearchConfig
 from nas.evaluation_row import Evaluation
+from nas.example_pictures import write_example_pictures
+from nas.front import Candidate
+from nas.full_training import Trained
 from nas.ledger import Ledger
-from nas.run_folder import RunError, RunFolder, write_whole
+from nas.network_record import Accuracies, Accuracy, NetworkCosts, NetworkRecord
+from nas.run_folder import RunError, RunFolder, package_version, write_whole
+from nas.saved_network import save_network
 from search_space.architecture import Architecture, Task
 from search_space.cost import network_costs
-from search_space.networks import build
-from search_space.reading import explain
-from trainers import CheckpointError, load_checkpoint, save_checkpoint
-
-CHECKPOINT_EVERY_EPOCHS = 5
-WEIGHTS_ERROR_CHARACTERS = 300
-
-Read = TypeVar("Read", Architecture, Task)
+from trainers import load_checkpoint, save_checkpoint
 
 
 @dataclass(frozen=True)
@@ -54,7 +47,7 @@ class Retraining:
 
     @property
     def model_file(self) -> Path:
-        """The trained network; :func:`load_model` reads it."""
+        """The trained network; :func:`nas.saved_network.load_network` reads it."""
         return self.folder / "model.pt"
 
     def start(self) -> dict[str, Any] | None:
@@ -80,33 +73,92 @@ class Retraining:
 
     def finish(
         self,
+        config: SearchConfig,
         ledger: Ledger,
         task: Task,
-        *,
-        weights: Mapping[str, Any],
-        metrics: dict[str, float],
-        curve: Sequence[Mapping[str, Any]],
-        device_seconds: float,
+        trained: Trained,
+        proxy: Candidate | None = None,
     ) -> Evaluation:
-        """Keep the network and its curve, then record the result; the checkpoint has served."""
-        model = {
-            "architecture": self.architecture.canonical_json(),
-            "task": task.canonical_json(),
-            "weights": dict(weights),
-        }
-        save_checkpoint(self.model_file, model)
-        write_curve(self.folder / "curve.csv", curve)
+        """Keep the network and its curve, then record the result; the checkpoint has served.
+
+        Args:
+            config: of the run.
+            ledger: of the run, which gets a row.
+            task: what the network was trained for.
+            trained: the finished training.
+            proxy: what the search found of the architecture, if it evaluated it.
+
+        Raises:
+            CheckpointError, RunError: a file cannot be written; the ledger then has no row.
+        """
+        costs = network_costs(self.architecture, task).metrics()
+        record = network_record(trained, config, self.seed, costs, proxy)
+        save_network(self.model_file, self.architecture, task, trained.weights, record)
+        examples = example_folder(self.folder.parent)
+        try:
+            write_example_pictures(trained.examples, examples)
+        except OSError as error:
+            raise RunError(f"cannot write {examples}: {error.strerror or error}") from error
+        write_curve(self.folder / "curve.csv", trained.curve)
         row = ledger.add(
             "retrain",
             self.architecture,
             seed=self.seed,
-            metrics=metrics | network_costs(self.architecture, task).metrics(),
-            curve=curve,
-            device_seconds=device_seconds,
+            metrics=dict(trained.metrics) | costs,
+            curve=trained.curve,
+            device_seconds=trained.device_seconds,
             recipe_id=self.recipe_id,
         )
         self.checkpoint_file.unlink(missing_ok=True)
         return row
+
+
+def example_folder(retrain_folder: Path) -> Path:
+    """Where a run keeps a few validation images as PNG files, to try its networks on."""
+    return retrain_folder / "examples"
+
+
+def network_record(
+    trained: Trained,
+    config: SearchConfig,
+    seed: int,
+    costs: Mapping[str, float],
+    proxy: Candidate | None,
+) -> NetworkRecord:
+    """What a retrained network's file says of it.
+
+    Args:
+        trained: the finished training.
+        config: of its run.
+        seed: of the training.
+        costs: params, macs and activations.
+        proxy: what the search found of the architecture, if it evaluated it.
+    """
+    found = None
+    if proxy is not None:
+        found = Accuracy(
+            mean=proxy.metrics["val_accuracy"],
+            images=trained.validation_images,
+            seeds=proxy.n,
+            standard_error=proxy.standard_error,
+        )
+    return NetworkRecord(
+        preprocessing=trained.preprocessing,
+        class_names=trained.class_names,
+        recipe=config.retrain,
+        seed=seed,
+        precision=trained.precision,
+        metric=config.metric,
+        accuracies=Accuracies(
+            test=Accuracy(mean=trained.metrics["test_accuracy"], images=trained.test_images),
+            validation=Accuracy(
+                mean=trained.metrics["val_accuracy"], images=trained.validation_images
+            ),
+            proxy_validation=found,
+        ),
+        costs=NetworkCosts.model_validate(costs),
+        software={name: package_version(name) for name in ("convattn", "torch")},
+    )
 
 
 def pending(
@@ -127,64 +179,6 @@ def pending(
         for repeat in range(config.retrain_seeds)
     ]
     return [w for w in wanted if (w.architecture.arch_id, w.seed) not in done]
-
-
-def load_model(path: Path) -> tuple[nn.Module, Architecture, Task]:
-    """A retrained network in evaluation mode, its architecture and its task.
-
-    Args:
-        path: a ``model.pt`` that ``nas retrain`` wrote.
-
-    Raises:
-        CheckpointError: it is damaged, no such file, or something else; or its architecture or
-            weights are not such as this version makes.
-    """
-    saved = load_checkpoint(path)
-    missing = {"architecture", "task", "weights"} - saved.keys()
-    if missing:
-        raise CheckpointError(f"{path} is not a retrained model: it has no {min(missing)}")
-    architecture = _read_back(Architecture, saved, path)
-    task = _read_back(Task, saved, path)
-    weights = _weights(saved, path)
-    try:
-        params = network_costs(architecture, task).params
-        if params > (held := sum(tensor.numel() for tensor in weights.values())):
-            # seen before memory is taken for an architecture of any size
-            raise _of_another_version(
-                path, f"its weights do not fit: {params:,} parameters are needed, it holds {held:,}"
-            )
-        model = build(architecture, task, seed=0)
-    except ValueError as error:
-        raise _of_another_version(path, f"{architecture} cannot be built: {error}") from error
-    try:
-        model.load_state_dict(weights)
-    except (RuntimeError, TypeError) as error:
-        # PyTorch names every tensor that differs, which can be hundreds.
-        differing = shorten(str(error), WEIGHTS_ERROR_CHARACTERS, placeholder=" ...")
-        raise _of_another_version(path, f"its weights do not fit: {differing}") from error
-    return model.eval(), architecture, task
-
-
-def _weights(saved: Mapping[str, Any], path: Path) -> dict[str, torch.Tensor]:
-    found = saved["weights"]
-    if not isinstance(found, dict) or not all(
-        isinstance(name, str) and isinstance(tensor, torch.Tensor) for name, tensor in found.items()
-    ):
-        raise _of_another_version(path, "its weights do not fit: they must be tensors by name")
-    return found
-
-
-def _read_back(kind: type[Read], saved: Mapping[str, Any], path: Path) -> Read:
-    name = kind.__name__.lower()
-    try:
-        return kind.from_json(saved[name])
-    except ValidationError as error:
-        problems = "; ".join(explain(error, kind, name))
-        raise _of_another_version(path, f"its {name} is not valid: {problems}") from error
-
-
-def _of_another_version(path: Path, why: str) -> CheckpointError:
-    return CheckpointError(f"{path} was made by another version of this software: {why}")
 
 
 def write_curve(path: Path, curve: Sequence[Mapping[str, Any]]) -> None:

@@ -4,6 +4,7 @@ from trainers.checkpoint import load_checkpoint, save_checkpoint
 from trainers.data import DataConfig, ImageSplits, load_splits
 from trainers.data.augmentation import Augmentation, build_augmentation
 from trainers.data.dataset import Split
+from trainers.data.preprocessing import Preprocessing
 from trainers.data.reduced import reduced, resized_hw
 from trainers.errors import CheckpointError, DataError, TrainingDiverged
 from trainers.loop import train
@@ -20,6 +21,7 @@ __all__ = [
     "EpochResult",
     "ImageSplits",
     "Metrics",
+    "Preprocessing",
     "Recipe",
     "Split",
     "Training",

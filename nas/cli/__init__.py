@@ -14,13 +14,13 @@ from nas.cli.networks import attention_maps, describe, tables, zoo
 from nas.cli.querying import frontier
 from nas.cli.searching import search, status
 from nas.cli.tools import benchmark, fidelity, latency_table, tabulate, zero_cost
-from nas.cli.training import retrain
+from nas.cli.training import predict, retrain
 from nas.output import Output
 
 GROUPS = {
     "Search": (search, status),
     "Query": (frontier,),
-    "Train": (retrain,),
+    "Train": (retrain, predict),
     "Networks": (zoo, tables, describe, attention_maps),
     "Tools": (benchmark, tabulate, latency_table, fidelity, zero_cost),
 }

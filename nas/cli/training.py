@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -24,3 +25,24 @@ def retrain(
 
     with Output(as_json=as_json) as output:
         run_retrain_command(output, run, runs, pick=pick, baseline=baseline)
+
+
+def predict(
+    model_file: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="A model.pt that `nas retrain` wrote.")
+    ],
+    images: Annotated[
+        list[Path],
+        typer.Argument(metavar="IMAGE", help="Image files, or folders of them at any depth."),
+    ],
+    top: Annotated[int, typer.Option(help="Classes shown for each image.")] = 1,
+    batch: Annotated[int, typer.Option(help="Images in memory at once.")] = 64,
+    as_json: AsJson = False,
+) -> None:
+    """Classify pictures with a retrained network; its file is all that is needed."""
+    from nas.commands.predict import show_predictions  # noqa: PLC0415
+
+    with Output(as_json=as_json) as output:
+        every_image_was_read = show_predictions(output, model_file, images, top=top, batch=batch)
+    if not every_image_was_read:
+        raise typer.Exit(1)

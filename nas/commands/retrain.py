@@ -14,6 +14,7 @@ from rich.text import Text
 
 from analysis.front import knee
 from analysis.plot import plot_curves_png
+from nas.commands.typed import typed
 from nas.config import SearchConfig
 from nas.driver import proxy_assignment, retrain_assignment
 from nas.evaluation_row import Evaluation
@@ -25,7 +26,7 @@ from nas.progress import LOG_EVERY_SECONDS
 from nas.quantities import format_quantity
 from nas.ray.cluster import connected
 from nas.ray.retrain import RetrainProgress, evaluate_on_cluster, run_retrainings
-from nas.retrain import Retraining, pending
+from nas.retrain import Retraining, example_folder, pending
 from nas.run_folder import RunError, RunFolder
 from nas.user_errors import CommandError
 from search_space.architecture import Architecture, Task
@@ -54,7 +55,7 @@ def run_retrain_command(
         raise CommandError(f"--baseline: {error}") from error
     with run.driving():
         _train(output, run, config, ledger, task, [*picked, *plain], plain)
-    proxies = [*all_candidates(config, ledger), *candidates(ledger.evaluations("baselines"))]
+    proxies = _proxy_results(config, ledger)
     full = [r for r in ledger.evaluations("retrain") if r.recipe_id == config.retrain_id]
     rows = [
         _row(proxies, full, task, architecture, PLAIN if architecture in plain else "found")
@@ -68,6 +69,24 @@ def run_retrain_command(
         for row in rows:
             output.say(f"{row['arch_id']} is {row['description']}")
         output.say(f"models and curves are in {run.retrain_folder}")
+        model_file = Retraining.of(picked[0], config.seed, config, run).model_file
+        _print_what_follows(output, run, config, model_file, pick)
+
+
+def _print_what_follows(
+    output: Output, run: RunFolder, config: SearchConfig, model_file: Path, pick: str
+) -> None:
+    """Three commands to go on with, as they can be typed."""
+    examples = example_folder(run.retrain_folder)
+    commands = [
+        typed("frontier", run.path, "--x", "params" if config.cost_objective == "macs" else "macs"),
+        typed("retrain", run.path, "--pick", "all" if pick == "best" else "best"),
+    ]
+    if examples.is_dir():  # a run that an earlier version retrained has none
+        commands.insert(1, typed("predict", model_file, examples))
+    output.say("\nwhat you may do next:")
+    for command in commands:
+        output.say(f"  {command}")
 
 
 def _train(
@@ -97,11 +116,14 @@ def _train(
     )
     with connected(config.ray):
         _evaluate_plain(config, ledger, task, proxies)
+        proxies_by_id = {found.arch_id: found for found in _proxy_results(config, ledger)}
         rows, failures = run_retrainings(
             wanted,
             retrain_assignment(config, task),
             config.resources,
-            ledger,
+            lambda retraining, trained: retraining.finish(
+                config, ledger, task, trained, proxies_by_id.get(retraining.architecture.arch_id)
+            ),
             _Printer(output),
         )
     for row in rows:
@@ -114,6 +136,11 @@ def _train(
             f"{len(failures)} of {len(wanted)} full trainings failed (run the same command again "
             f"to take them up):\n{listed}"
         )
+
+
+def _proxy_results(config: SearchConfig, ledger: Ledger) -> list[Candidate]:
+    """Everything that was evaluated by proxies: the search's architectures and plain networks."""
+    return [*all_candidates(config, ledger), *candidates(ledger.evaluations("baselines"))]
 
 
 def _evaluate_plain(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from nas.commands.frontier import report_search
+from nas.commands.typed import typed
 from nas.config import SearchConfig
 from nas.config_file import differences, load_config, save_config
 from nas.driver import check_search, load_task, proxy_assignment
@@ -184,8 +184,8 @@ def _resume_command(
 ) -> str:
     """What to type to go on."""
     kept = [override for override in overrides if not override.startswith("name=")]
-    words = ["nas", "search", str(config_file), *kept, f"name={config.name}", "--resume"]
-    return without_passwords(shlex.join([*words, "--runs", str(runs)]))
+    words = ["search", str(config_file), *kept, f"name={config.name}", "--resume"]
+    return without_passwords(typed(*words, "--runs", str(runs)))
 
 
 def _newest_or_next(config: SearchConfig, runs: Path) -> tuple[SearchConfig, bool]:

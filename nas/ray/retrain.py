@@ -16,18 +16,14 @@ from ray.exceptions import RayError
 from nas.evaluate import (
     EvaluationResult,
     cached_splits,
-    chosen,
-    curve_row,
     traceback_of,
 )
 from nas.evaluation_row import Evaluation
-from nas.ledger import Ledger
+from nas.full_training import EpochDone, Trained, train_in_full
 from nas.ray.trainable import Assignment
-from nas.retrain import CHECKPOINT_EVERY_EPOCHS, Retraining
+from nas.retrain import Retraining
 from nas.settings import ResourceSettings
 from search_space.architecture import Architecture
-from search_space.networks import build
-from trainers import Training
 
 
 class RetrainProgress(NamedTuple):
@@ -37,6 +33,12 @@ class RetrainProgress(NamedTuple):
     epoch: int
     epochs: int
     val_accuracy: float | None
+
+
+class Raised(NamedTuple):
+    """What a worker sends in place of a result."""
+
+    traceback: str
 
 
 class Failure(NamedTuple):
@@ -50,10 +52,17 @@ def run_retrainings(
     wanted: Sequence[Retraining],
     assignment: Assignment,
     resources: ResourceSettings,
-    ledger: Ledger,
+    keep: Callable[[Retraining, Trained], Evaluation],
     on_progress: Callable[[RetrainProgress], None],
 ) -> tuple[list[Evaluation], list[Failure]]:
     """Train all of ``wanted``, as many at once as the cluster holds; Ray must be connected.
+
+    Args:
+        wanted: what to train.
+        assignment: what all of them share.
+        resources: what each of them takes.
+        keep: writes a finished training to the run's folder and ledger; gives the ledger's row.
+        on_progress: is told of every epoch.
 
     Returns:
         the ledger's new rows, and what failed (its last state stays, to be taken up again).
@@ -79,7 +88,7 @@ def run_retrainings(
         stream = _first_ready(streams)
         retraining = streams[stream]
         try:
-            event: dict[str, Any] = ray.get(next(stream))
+            event: EpochDone | Trained | Raised = ray.get(next(stream))
         except StopIteration:
             del streams[stream]
             continue
@@ -88,16 +97,16 @@ def run_retrainings(
             ray.cancel(stream)
             failures.append(Failure(retraining, str(error)))
             continue
-        if "error" in event:
-            failures.append(Failure(retraining, event["error"]))
-        elif "weights" in event:
-            rows.append(retraining.finish(ledger, assignment.task, **event))
+        if isinstance(event, Raised):
+            failures.append(Failure(retraining, event.traceback))
+        elif isinstance(event, Trained):
+            rows.append(keep(retraining, event))
         else:
-            if event["state"] is not None:
-                retraining.save_state(event["state"])
+            if event.state is not None:
+                retraining.save_state(event.state)
             on_progress(
                 RetrainProgress(
-                    retraining, event["epoch"], assignment.recipe.epochs, event["val_accuracy"]
+                    retraining, event.epoch, assignment.recipe.epochs, event.val_accuracy
                 )
             )
     return rows, failures
@@ -150,57 +159,19 @@ def _evaluation(text: str, seed: int, assignment: Assignment) -> EvaluationResul
 
 def _full_training(
     text: str, seed: int, assignment: Assignment, state: Mapping[str, Any] | None
-) -> Iterator[dict[str, Any]]:
-    """Progress and state at times; last the result, with the test images looked at once."""
+) -> Iterator[EpochDone | Trained | Raised]:
+    """Train an architecture's JSON in full; see :func:`nas.full_training.train_in_full`."""
     try:
-        yield from _train_fully(text, seed, assignment, state)
+        torch.set_num_threads(assignment.threads)
+        yield from train_in_full(
+            Architecture.from_json(text),
+            cached_splits(assignment.data, assignment.device),
+            assignment.task,
+            assignment.recipe,
+            seed=seed,
+            device=assignment.device,
+            metric=assignment.metric,
+            state=state,
+        )
     except Exception as error:  # noqa: BLE001 (whatever a network raises is the training's result)
-        yield {"error": traceback_of(error)}
-
-
-def _on_cpu(value: Any) -> Any:
-    """Plain data with every tensor on the CPU: the driver need not have the worker's device."""
-    if isinstance(value, torch.Tensor):
-        return value.cpu()
-    if isinstance(value, Mapping):
-        return {key: _on_cpu(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)(_on_cpu(inner) for inner in value)
-    return value
-
-
-def _train_fully(
-    text: str, seed: int, assignment: Assignment, state: Mapping[str, Any] | None
-) -> Iterator[dict[str, Any]]:
-    torch.set_num_threads(assignment.threads)
-    splits = cached_splits(assignment.data, assignment.device)
-    model = build(
-        Architecture.from_json(text),
-        assignment.task,
-        seed=seed,
-        zero_init_residual=assignment.recipe.zero_init_residual,
-    )
-    training = Training(model, splits, assignment.recipe, seed=seed, device=assignment.device)
-    if state is not None:
-        training.load_state_dict(dict(state))
-    while not training.done:
-        point = training.run_epoch()
-        due = training.epoch % CHECKPOINT_EVERY_EPOCHS == 0 and not training.done
-        yield {
-            "epoch": training.epoch,
-            "val_accuracy": point.val_accuracy,
-            "state": _on_cpu(training.state_dict()) if due else None,
-        }
-    last = training.curve[-1].validation
-    assert last is not None  # the last epoch is always evaluated
-    tested = training.evaluate("test")
-    yield {
-        # Taken last: evaluating recalibrates batch normalisation in these same tensors.
-        "weights": _on_cpu(dict(training.evaluated_model().state_dict())),
-        "metrics": {
-            "val_accuracy": chosen(last, assignment.metric),
-            "test_accuracy": chosen(tested, assignment.metric),
-        },
-        "curve": [curve_row(point, assignment.metric) for point in training.curve],
-        "device_seconds": sum(point.train_seconds for point in training.curve),
-    }
+        yield Raised(traceback_of(error))

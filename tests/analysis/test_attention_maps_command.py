@@ -10,32 +10,26 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from analysis.attention_maps import AttentionMaps, attention_maps
 from analysis.attention_picture import draw_attention_maps
 from nas.commands import attention_maps as command
-from nas.commands.attention_maps import normalised, quadrant_centres, show_attention_maps
+from nas.commands.attention_maps import quadrant_centres, show_attention_maps
 from nas.config import SearchConfig
 from nas.config_file import load_config
 from nas.evaluate import task_of
+from nas.example_pictures import example_pictures
+from nas.full_training import Trained
 from nas.ledger import Ledger
 from nas.output import Output
-from nas.retrain import Retraining, load_model
+from nas.retrain import Retraining
 from nas.run_folder import RunFolder
+from nas.saved_network import load_network
 from nas.user_errors import CommandError
 from search_space.networks import build
 from tests.analysis.small_attention import GLOBAL, LOCAL, architecture
-from trainers import (
-    CheckpointError,
-    DataError,
-    ImageSplits,
-    Recipe,
-    Split,
-    load_splits,
-)
-from trainers.batches import Batches
+from trainers import CheckpointError, DataError, ImageSplits, Preprocessing, load_splits
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 Show = Callable[..., str]
@@ -58,14 +52,19 @@ def model_file(
     run = RunFolder.create(tmp_path_factory.mktemp("runs"), config)
     task = task_of(config.data, splits)
     training = Retraining.of(architecture(), 0, config, run)
-    training.finish(
-        Ledger.create(config, run),
-        task,
+    trained = Trained(
         weights=build(architecture(), task, seed=0).state_dict(),
         metrics={"val_accuracy": 0.1, "test_accuracy": 0.1},
         curve=[{"epoch": 1, "val_accuracy": 0.1}],
         device_seconds=1.0,
+        precision="float32",
+        preprocessing=Preprocessing.of(splits),
+        class_names=splits.class_names,
+        validation_images=len(splits.validation),
+        test_images=len(splits.test),
+        examples=example_pictures(splits),
     )
+    training.finish(config, Ledger.create(config, run), task, trained)
     return training.model_file
 
 
@@ -108,9 +107,8 @@ def test_command_draws_beside_the_model(
     assert f"other layers: {LOCAL}" in printed
     assert model_file.with_name("attention-maps.png").stat().st_size > 10_000
     assert drawn[0].pixels == ((2, 2), (2, 6), (6, 2), (6, 6))
-    model, _, _ = load_model(model_file)
-    x = normalised(splits.validation.images[5], splits)
-    expected = attention_maps(model, x, drawn[0].pixels, GLOBAL)
+    x = Preprocessing.of(splits).normalised(splits.validation.images[5])
+    expected = attention_maps(load_network(model_file).model, x, drawn[0].pixels, GLOBAL)
     np.testing.assert_array_equal(drawn[0].maps, expected.maps)
 
 
@@ -143,16 +141,6 @@ def test_an_image_file_is_seen_as_the_same_image_of_the_data(
     assert says[0].partition(": ")[2] == says[1].partition(": ")[2]
 
 
-def test_images_are_normalised_as_in_training(splits: ImageSplits) -> None:
-    batches = Batches(
-        splits, Recipe(epochs=1, batch_size=4, learning_rate=0.1), channels_last=False
-    )
-    some = Split(splits.validation.images[:3], splits.validation.labels[:3])
-    (expected,) = batches.evaluation(some)
-    found = torch.stack([normalised(pixels, splits) for pixels in some.images])
-    torch.testing.assert_close(found, expected)
-
-
 def test_quadrant_centres() -> None:
     assert quadrant_centres((224, 32)) == [(56, 8), (56, 24), (168, 8), (168, 24)]
     assert quadrant_centres((1, 2)) == [(0, 0), (0, 1)]
@@ -179,28 +167,48 @@ def test_command_says_what_is_wrong(show: Show, changes: dict[str, Any], message
         show(**changes)
 
 
+def test_a_model_alone_is_enough_for_an_image_file(
+    show: Show, tmp_path: Path, model_file: Path, splits: ImageSplits
+) -> None:
+    lonely, digit = tmp_path / "model.pt", tmp_path / "digit.png"
+    lonely.write_bytes(model_file.read_bytes())
+    Image.fromarray(splits.validation.images[3, 0].numpy()).save(digit)
+    alone, in_run = (show(model_file=file, image=str(digit)) for file in (lonely, model_file))
+    assert alone.splitlines()[0] == in_run.splitlines()[0]
+
+
 def test_command_needs_a_whole_image_and_a_model_in_its_run(
     show: Show, tmp_path: Path, model_file: Path
 ) -> None:
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"\x89PNG\r\n\x1a\n and nothing more")
-    with pytest.raises(DataError, match=r"broken.png: .* damaged"):
+    with pytest.raises(DataError, match=r"broken.png (cannot be read as|is not) an image"):
         show(image=str(broken))
     with pytest.raises(CheckpointError, match="cannot read the checkpoint"):
         show(model_file=model_file.with_name("other.pt"))
     lonely = tmp_path / "model.pt"
     lonely.write_bytes(model_file.read_bytes())
-    with pytest.raises(CommandError, match="does not lie in a run's folder"):
+    with pytest.raises(
+        CommandError, match=r"not lie in a run's folder.*give an image file instead"
+    ):
         show(model_file=lonely)
 
 
+@pytest.mark.parametrize(
+    ("changed", "instead"),
+    [
+        (("split_seed: 0", "split_seed: 1"), "split_seed=1.* instead of .*split_seed=0"),
+        (("train_images: 400", "train_images: 300"), "mean=.* instead of .*mean="),
+    ],
+)
 def test_command_refuses_data_that_the_network_was_not_trained_on(
-    show: Show, model_file: Path, tmp_path: Path
+    show: Show, model_file: Path, tmp_path: Path, changed: tuple[str, str], instead: str
 ) -> None:
     run = RunFolder(tmp_path / "run")
     shutil.copytree(model_file.parents[2], run.path)
     text = run.config_file.read_text()
-    run.config_file.write_text(text.replace("split_seed: 0", "split_seed: 1"))
+    assert changed[0] in text
+    run.config_file.write_text(text.replace(*changed))
     copied = run.path / model_file.relative_to(model_file.parents[2])
-    with pytest.raises(CommandError, match=r"are not what .*model.pt was trained on"):
+    with pytest.raises(CommandError, match=rf"are not what .*model.pt was trained on: .*{instead}"):
         show(model_file=copied)

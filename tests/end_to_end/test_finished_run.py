@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sqlite3
 from pathlib import Path
 
@@ -10,9 +11,9 @@ import optuna
 import pytest
 import torch
 import yaml
+from PIL import Image
 from tiny_search import command_in, query, read_json
 
-from nas.retrain import load_model
 from trainers import DataConfig, load_splits
 
 pytestmark = pytest.mark.ray
@@ -162,22 +163,36 @@ def test_retrain_the_knee_beside_a_plain_network_once(finished_run, environment)
         assert (folder / "curve.csv").read_text().count("\n") == 3
         assert (folder / "curve.png").read_bytes().startswith(b"\x89PNG")
         assert not (folder / "checkpoint.pt").exists()
-        assert measured_test_accuracy(folder / "model.pt") == pytest.approx(row["test_accuracy"])
+        assert measured_test_accuracy(finished_run, folder / "model.pt") == row["test_accuracy"]
     again = command_in(finished_run, environment, *command)
     assert "retrained before" in again.stdout
     assert json.loads(again.stdout[again.stdout.index("[\n") :]) == rows
 
 
-def measured_test_accuracy(model_file: Path) -> float:
-    """The test accuracy of the saved network, measured here."""
-    model, _, task = load_model(model_file)
+def measured_test_accuracy(finished_run: Path, model_file: Path) -> float:
+    """The share of the test images, as PNG files, that ``nas predict`` is right about."""
     splits = load_splits(DataConfig(name="digits", train_images=100, validation_images=100))
-    assert task.input_shape == splits.input_shape
-    mean = torch.tensor(splits.mean).view(1, -1, 1, 1)
-    std = torch.tensor(splits.std).view(1, -1, 1, 1)
-    with torch.inference_mode():
-        logits = model((splits.test.images.float() / 255 - mean) / std)
-    return (logits.argmax(1) == splits.test.labels).float().mean().item()
+    folder = finished_run / "test images"
+    folder.mkdir(exist_ok=True)
+    for index, image in enumerate(splits.test.images):
+        Image.fromarray(image[0].numpy()).save(folder / f"{index:04}.png")
+    rows = read_json(query(finished_run, "predict", model_file, folder, "--json"))
+    said = [row["predictions"][0]["class_name"] for row in rows]
+    labels = splits.test.labels.tolist()
+    return sum(name == str(label) for name, label in zip(said, labels, strict=True)) / len(said)
+
+
+def test_a_retraining_ends_with_three_commands_that_work(finished_run, environment):
+    done = command_in(finished_run, environment, "retrain", "tiny", "--pick", "knee")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.partition("what you may do next:\n")[2].splitlines()
+    frontier, predict, retrain = (shlex.split(line)[1:] for line in lines)
+    assert frontier == ["frontier", "runs/tiny", "--x", "macs"]
+    assert "architectures" in query(finished_run, *frontier).stdout
+    predicted = query(finished_run, *predict)
+    assert predicted.returncode == 0, predicted.stderr
+    assert predicted.stdout.count(".png") == 10
+    assert retrain == ["retrain", "runs/tiny", "--pick", "best"]
 
 
 def test_a_run_that_exists_is_not_overwritten(finished_run, environment):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 from typing import Any
 
 import pytest
@@ -35,12 +36,13 @@ SEARCHES = [c for c in COMMANDS if c.startswith("nas search")]
 BENCHMARKS = [c for c in COMMANDS if c.startswith("nas benchmark")]
 RETRAININGS = [c for c in COMMANDS if c.startswith("nas retrain")]
 PICTURES = [c for c in COMMANDS if c.startswith("nas attention-maps")]
+PREDICTIONS = [c for c in COMMANDS if c.startswith("nas predict")]
 MODEL_FILE = "runs/digits/retrain/ARCH_ID-RECIPE-seed0/model.pt"
 
 
 def test_no_command_is_left_out_here():
     makes = ["make quickstart", "make test"]
-    known = [*makes, *QUERIES, *SEARCHES, *BENCHMARKS, *RETRAININGS, *PICTURES]
+    known = [*makes, *QUERIES, *SEARCHES, *BENCHMARKS, *RETRAININGS, *PREDICTIONS, *PICTURES]
     assert sorted(COMMANDS) == sorted(known)
     makefile = (ROOT / "Makefile").read_text()
     assert all(re.search(rf"^{target.split()[1]}:", makefile, re.MULTILINE) for target in makes)
@@ -79,8 +81,9 @@ def test_a_retraining_runs(finished_run, environment, command):
     assert "test" in done.stdout
 
 
-@pytest.mark.parametrize("command", PICTURES)
-def test_a_picture_of_attention_is_drawn(finished_run, environment, command):
+@pytest.fixture(scope="module")
+def attending(finished_run, environment):
+    """The file of a retrained network with attention; ``digit.png`` lies in the run's folder."""
     _, ledger = ledger_of(RunFolder(finished_run / "runs" / "tiny"))
     arch_id = next(
         row.arch_id
@@ -90,9 +93,32 @@ def test_a_picture_of_attention_is_drawn(finished_run, environment, command):
     done = command_in(finished_run, environment, "retrain", "tiny", "--pick", arch_id)
     assert done.returncode == 0, done.stderr
     (model_file,) = finished_run.glob(f"runs/tiny/retrain/{arch_id}-*-seed0/model.pt")
-    done = query(finished_run, *shlex.split(command.replace(MODEL_FILE, str(model_file)))[1:])
+    example = min(finished_run.glob("runs/tiny/retrain/examples/*.png"))
+    shutil.copy(example, finished_run / "digit.png")
+    return model_file
+
+
+def with_model(command, model_file):
+    """The command's arguments, of the tiny run and this model of it."""
+    return shlex.split(
+        command.replace(MODEL_FILE, str(model_file)).replace("runs/digits/", "runs/tiny/")
+    )[1:]
+
+
+@pytest.mark.parametrize("command", PICTURES)
+def test_a_picture_of_attention_is_drawn(finished_run, attending, command):
+    picture = attending.with_name("attention-maps.png")
+    picture.unlink(missing_ok=True)
+    done = query(finished_run, *with_model(command, attending))
     assert done.returncode == 0, done.stderr
-    assert model_file.with_name("attention-maps.png").stat().st_size > 10_000
+    assert picture.stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("command", PREDICTIONS)
+def test_pictures_are_classified(finished_run, attending, command):
+    done = query(finished_run, *with_model(command, attending))
+    assert done.returncode == 0, done.stderr
+    assert "probability" in done.stdout
 
 
 def test_the_space_in_the_readme_loads():
@@ -100,12 +126,11 @@ def test_the_space_in_the_readme_loads():
     assert SearchSpace.from_mapping(yaml.safe_load(text), "README.md").size > 100
 
 
-def test_the_python_in_the_readme_runs(finished_run, monkeypatch, capsys):
+def test_the_python_in_the_readme_runs(finished_run, attending, monkeypatch, capsys):
     monkeypatch.chdir(ROOT)
-    retrained = finished_run / "runs" / "tiny" / "retrain"
-    model_file = min(retrained.glob("*/model.pt"))
     for block in blocks("python"):
-        exec(block.replace(MODEL_FILE, str(model_file)), {})
+        of_the_run = block.replace(MODEL_FILE, str(attending))
+        exec(of_the_run.replace("digit.png", str(finished_run / "digit.png")), {})
     assert "160308" in capsys.readouterr().out
 
 

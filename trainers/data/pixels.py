@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from trainers.errors import DataError
 
+if TYPE_CHECKING:
+    from PIL import Image
+
 GREY_MODES = ("1", "L")
 COLOUR_MODES = ("LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
+DECODER_ERRORS = (OSError, ValueError, SyntaxError)
+"""What Pillow's decoders raise, beside DecompressionBombError for more than 179 million pixels."""
 
 
 def decode_images(
@@ -32,15 +39,17 @@ def decode_images(
         DataError: a picture is missing or damaged, has more than 8 bits a channel, or another
             size than the first one while ``image_size`` is None.
     """
+    from PIL import Image  # noqa: PLC0415
+
     height, width = image_size or (0, 0)
     stacked = np.empty((count, 1, height, width), np.uint8)
     iterator = iter(pictures)
     for position in range(count):
         try:
             picture = next(iterator)
-        except (OSError, ValueError, SyntaxError) as error:  # all three by Pillow's decoders
+        except (*DECODER_ERRORS, Image.DecompressionBombError) as error:
             raise DataError(f"{place}: chosen image {position} is damaged: {error}") from error
-        pixels = _pixels(picture, image_size, f"{place}: chosen image {position}")
+        pixels = picture_pixels(picture, image_size, f"{place}: chosen image {position}")
         if position == 0:
             stacked = np.empty((count, *pixels.shape), np.uint8)
         if pixels.shape[1:] != stacked.shape[2:]:
@@ -59,8 +68,43 @@ def to_colour(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     return images if images.shape[1] == 3 else np.repeat(images, 3, axis=1)
 
 
-def _pixels(picture: Any, image_size: tuple[int, int] | None, place: str) -> npt.NDArray[np.uint8]:
-    """One picture as [1 or 3, H, W]."""
+def open_picture(path: str | Path) -> Image.Image:
+    """Decode an image file and turn it upright by its EXIF orientation.
+
+    Data sets are decoded in the same way (by ``datasets.Image``).
+
+    Raises:
+        DataError: no such file, or it cannot be decoded.
+    """
+    from PIL import Image, ImageOps, UnidentifiedImageError  # noqa: PLC0415
+
+    if not os.path.isfile(path):  # (it is False, not an error, for names that no file can have)
+        raise DataError(f"{path}: {'not a file' if os.path.exists(path) else 'no such file'}")
+    try:
+        with Image.open(path) as opened:
+            return ImageOps.exif_transpose(opened)
+    except UnidentifiedImageError:
+        raise DataError(f"{path} is not an image of a format that Pillow reads") from None
+    except (*DECODER_ERRORS, Image.DecompressionBombError) as error:
+        raise DataError(f"{path} cannot be read as an image: {error}") from error
+
+
+def picture_pixels(
+    picture: Any, image_size: tuple[int, int] | None, place: str
+) -> npt.NDArray[np.uint8]:
+    """The pixels of one PIL image.
+
+    Args:
+        picture: the image; None is refused as missing.
+        image_size: (height, width) in pixels to resize to, or None to keep its size.
+        place: opens every message.
+
+    Returns:
+        [1 or 3, H, W]: 1 where the image is grey.
+
+    Raises:
+        DataError: it is missing, damaged, or has more than 8 bits a channel.
+    """
     from PIL import Image  # noqa: PLC0415
 
     if picture is None:

@@ -1,0 +1,121 @@
+"""``nas predict``: classify pictures with a retrained network's file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich import box
+from rich.table import Table
+
+from nas.output import Output
+from nas.saved_network import Prediction, SavedNetwork, load_network
+from nas.user_errors import CommandError
+from trainers import DataError
+
+ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+"""By which the images of a folder are known, in upper or lower case."""
+
+
+def show_predictions(
+    output: Output, model_file: Path, images: Sequence[Path], *, top: int, batch: int
+) -> bool:
+    """Print the most probable classes of each image; one message for each that cannot be read.
+
+    Args:
+        output: to print the table or JSON to; messages go to standard error.
+        model_file: the ``model.pt`` of a retraining; nothing else of its run is needed.
+        images: image files, and folders, whose image files are taken at any depth.
+        top: how many classes an image.
+        batch: images in memory at once.
+
+    Returns:
+        whether every image was read.
+
+    Raises:
+        CommandError, CheckpointError: see :mod:`nas.user_errors`.
+    """
+    network = load_network(model_file, require_complete=True)
+    if not 1 <= top <= len(network.class_names):
+        raise CommandError(
+            f"--top must be 1 to {len(network.class_names)}, the number of classes, got {top}"
+        )
+    if batch < 1:
+        raise CommandError(f"--batch must be 1 or more, got {batch}")
+    rows, errors = [], Output(stderr=True)
+    for name, found in _classified(network, images, top, batch):
+        error = found if isinstance(found, str) else None
+        if error is not None:
+            errors.say(("error:", "bold red"), f" {error}")
+        rows.append(
+            {
+                "image": name,
+                "predictions": None if isinstance(found, str) else [p._asdict() for p in found],
+                "error": error,
+            }
+        )
+    read = [row for row in rows if row["error"] is None]
+    if output.as_json:
+        output.show_json(rows)
+    elif read:
+        output.show(_table(read))
+    return len(read) == len(rows)
+
+
+def _classified(
+    network: SavedNetwork, images: Iterable[Path], top: int, batch: int
+) -> Iterator[tuple[str, list[Prediction] | str]]:
+    """Each image's name with its predictions, or with why there are none."""
+    files = (each for image in images for each in _files(image))
+    while chunk := list(islice(files, batch)):
+        inputs: list[torch.Tensor] = []
+        problems: dict[int, str] = {}
+        for position, (name, problem) in enumerate(chunk):
+            try:
+                if problem is not None:
+                    raise DataError(problem)
+                inputs.append(network.preprocess(name))
+            except DataError as error:
+                problems[position] = str(error)
+        found = iter(network.predictions(torch.cat(inputs), top) if inputs else [])
+        for position, (name, _) in enumerate(chunk):
+            yield name, problems[position] if position in problems else next(found)
+
+
+def _files(image: Path) -> Iterator[tuple[str, str | None]]:
+    """The image files that an argument names, sorted; with a problem instead where there is one."""
+    if not image.is_dir():
+        yield str(image), None
+        return
+    unreadable: list[OSError] = []
+    any_found = False
+    for folder, subfolders, names in os.walk(image, onerror=unreadable.append):
+        subfolders.sort()
+        for name in sorted(names):
+            if name.lower().endswith(ENDINGS):
+                any_found = True
+                yield os.path.join(folder, name), None
+    for error in unreadable:
+        yield str(error.filename), f"{error.filename} cannot be read: {error.strerror}"
+    if not any_found and not unreadable:
+        yield str(image), f"{image} holds no image file (one that ends in {', '.join(ENDINGS)})"
+
+
+def _table(rows: Sequence[dict[str, Any]]) -> Table:
+    """One row an image; the classes below one another."""
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("image", overflow="fold")
+    table.add_column("class", overflow="fold")
+    table.add_column("probability", justify="right", no_wrap=True)
+    for row in rows:
+        predictions = row["predictions"]
+        table.add_row(
+            row["image"],
+            "\n".join(p["class_name"] for p in predictions),
+            "\n".join(f"{p['probability']:.1%}" for p in predictions),
+        )
+    return table
