@@ -8,6 +8,7 @@ from typing import NamedTuple
 from search_space.architecture import Architecture, Task
 
 IMAGENET = Task(dataset="imagenet", input_shape=(3, 224, 224), classes=1000)
+CIFAR_10 = Task(dataset="cifar10", input_shape=(3, 32, 32), classes=10)
 CIFAR_100 = Task(dataset="cifar100", input_shape=(3, 32, 32), classes=100)
 
 

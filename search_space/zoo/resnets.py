@@ -32,6 +32,7 @@ GROUPS = (1, 2, 3, 4)
 GROUP_WIDTHS = {1: 64, 2: 128, 3: 256, 4: 512}
 
 DEPTHS = {
+    18: (2, 2, 2, 2),
     26: (1, 2, 4, 1),
     34: (3, 4, 6, 3),
     38: (2, 3, 5, 2),
@@ -39,7 +40,9 @@ DEPTHS = {
     101: (3, 4, 23, 3),
     152: (3, 8, 36, 3),
 }
-"""Blocks in each stage by nominal depth; 34 has basic blocks, the others bottlenecks."""
+"""Blocks in each stage by nominal depth: basic blocks in 18 and 34, bottlenecks in the others."""
+
+BASIC_DEPTHS = (18, 34)
 
 
 def resnet(
@@ -110,7 +113,7 @@ def _network(
 ) -> Architecture:
     if depth not in DEPTHS:
         raise ValueError(f"depth must be one of {', '.join(map(str, DEPTHS))}, got {depth}")
-    block: BlockKind = "basic" if depth == 34 else "bottleneck"
+    block: BlockKind = "basic" if depth in BASIC_DEPTHS else "bottleneck"
     expansion = 1 if block == "basic" else 4
     stem = stem or ConvolutionStem()
     stem = stem.replace(width=scaled(stem.width, width))

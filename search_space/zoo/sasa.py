@@ -6,7 +6,7 @@ from typing import Any
 
 from search_space.primitives import AttentionStem, ConvolutionStem, LocalAttention
 from search_space.zoo.named import NamedNetwork
-from search_space.zoo.resnets import DEPTHS, resnet, sasa_resnet
+from search_space.zoo.resnets import sasa_resnet
 
 GROUPS = ("234", "34", "4", "1", "12", "123")
 """Layer groups that attend, the others convolve (Table 3)."""
@@ -17,12 +17,6 @@ EXTENTS = (3, 5, 9, 11)
 CONV_STEM = ConvolutionStem()
 
 
-def _resnet(depth: int) -> NamedNetwork:
-    # ResNet-26 and -38 are SASA's own, made by removing layers from each group.
-    source = "SASA Table 1" if depth in (26, 38) else "He et al. 2015"
-    return NamedNetwork(lambda width: resnet(depth, width=width), source)
-
-
 def _sasa_resnet(depth: int, table: int, **form: Any) -> NamedNetwork:
     return NamedNetwork(
         lambda width: sasa_resnet(depth, **form, width=width), f"SASA Table {table}"
@@ -30,7 +24,6 @@ def _sasa_resnet(depth: int, table: int, **form: Any) -> NamedNetwork:
 
 
 NETWORKS: dict[str, NamedNetwork] = {
-    **{f"resnet{depth}": _resnet(depth) for depth in DEPTHS},
     **{f"sasa_resnet{depth}": _sasa_resnet(depth, 1) for depth in (26, 38, 50)},
     **{
         f"sasa_resnet{depth}_conv_stem": _sasa_resnet(depth, 1, stem=CONV_STEM)

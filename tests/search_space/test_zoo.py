@@ -17,7 +17,8 @@ from search_space.primitives.augmented_convolution import (
 )
 from search_space.primitives.inverted_bottleneck import InvertedBottleneck
 from search_space.zoo import IMAGENET, ZOO, named_network, network
-from search_space.zoo.named import CIFAR_100
+from search_space.zoo.named import CIFAR_10, CIFAR_100
+from search_space.zoo.plain import cifar_resnet
 from tests.search_space.comparison import generator
 from tests.search_space.golden_costs import GOLDEN_FILE
 
@@ -124,15 +125,15 @@ def test_factors_that_are_refused(factor: str) -> None:
 
 
 @pytest.mark.parametrize("find", [named_network, network])
-@pytest.mark.parametrize("name", ["resnet5", "resnet5@0.5", "resnet5@"])
+@pytest.mark.parametrize("name", ["resnet500", "resnet500@0.5", "resnet500@"])
 def test_an_unknown_name_is_answered_with_the_nearest(find: Any, name: str) -> None:
-    with pytest.raises(KeyError, match="no network is called 'resnet5'; did you mean 'resnet50'"):
+    with pytest.raises(KeyError, match="no network is called 'resnet500'; did you mean 'resnet50'"):
         find(name)
 
 
 @pytest.mark.parametrize("name", ["", "@0.5", "transformer"])
 def test_a_name_like_no_other_is_answered_with_all(name: str) -> None:
-    with pytest.raises(KeyError, match=r"known: resnet26, .*, aa_mnasnet_140"):
+    with pytest.raises(KeyError, match=r"known: resnet18, .*, aa_mnasnet_140"):
         network(name)
 
 
@@ -144,9 +145,52 @@ def test_a_factor_too_small_for_the_heads() -> None:
 
 
 def test_sources_and_tasks() -> None:
+    on_cifar_10 = [f"resnet{depth}" for depth in (20, 32, 44, 56, 110)]
     for name, found in ZOO.items():
-        assert found.task == (CIFAR_100 if "wide" in name else IMAGENET)
+        small = CIFAR_100 if "wide" in name else CIFAR_10 if name in on_cifar_10 else None
+        assert found.task == (small or IMAGENET)
         paper = "SASA" if name.startswith("sasa") else "AACN"
         if name.startswith("resnet"):
             paper = "SASA" if name in ("resnet26", "resnet38") else "He et al. 2015"
         assert found.source.startswith(paper)
+
+
+# Published costs
+
+TORCHVISION = {
+    "resnet18": (11_689_512, 1.814),
+    "resnet34": (21_797_672, 3.664),
+    "resnet50": (25_557_032, 4.089),
+    "resnet101": (44_549_160, 7.801),
+    "resnet152": (60_192_808, 11.514),
+}
+"""Parameters and 10^9 multiply-adds as torchvision's table of weights has them."""
+
+HE_TABLE_6 = {
+    "resnet20": "0.27",
+    "resnet32": "0.46",
+    "resnet44": "0.66",
+    "resnet56": "0.85",
+    "resnet110": "1.7",
+}
+"""Millions of parameters for CIFAR-10 (He et al. 2015)."""
+
+
+@pytest.mark.parametrize("name", TORCHVISION)
+def test_parameters_and_macs_are_those_of_torchvision(name: str) -> None:
+    params, gmacs = TORCHVISION[name]
+    assert GOLDEN[name]["params"] == params
+    assert round(GOLDEN[name]["macs"] / 1e9, 3) == gmacs
+
+
+@pytest.mark.parametrize("name", HE_TABLE_6)
+def test_parameters_for_cifar_are_those_of_the_paper(name: str) -> None:
+    printed = HE_TABLE_6[name]
+    decimals = len(printed.partition(".")[2])
+    assert f"{GOLDEN[name]['params'] / 1e6:.{decimals}f}" == printed
+
+
+@pytest.mark.parametrize("depth", [2, 18, 21])
+def test_a_depth_that_makes_no_network_for_cifar(depth: int) -> None:
+    with pytest.raises(ValueError, match=f"depth must be 6 n \\+ 2 with n at least 1, got {depth}"):
+        cifar_resnet(depth)
