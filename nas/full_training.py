@@ -11,7 +11,7 @@ from nas.evaluate import Metric, chosen, curve_row
 from nas.example_pictures import ExamplePicture, example_pictures
 from search_space.architecture import Architecture, Task
 from search_space.networks import build
-from trainers import ImageSplits, Preprocessing, Recipe, Training
+from trainers import DataError, ImageSplits, Preprocessing, Recipe, Training
 
 CHECKPOINT_EVERY_EPOCHS = 5
 
@@ -65,8 +65,14 @@ def train_in_full(
     Raises:
         TrainingDiverged: the loss became infinite or not a number.
         CheckpointError: the state is of another training.
-        DataError: there are no test images.
+        DataError: the images are not the task's, or there are none to test on.
     """
+    if (splits.input_shape, splits.classes) != (task.input_shape, task.classes):
+        raise DataError(
+            f"data set {splits.name!r} has {splits.classes} classes of images of "
+            f"{list(splits.input_shape)} [channels, height, width]; the task has {task.classes} of "
+            f"{list(task.input_shape)}: the data changed since the search"
+        )
     model = build(architecture, task, seed=seed, zero_init_residual=recipe.zero_init_residual)
     training = Training(model, splits, recipe, seed=seed, device=device)
     if state is not None:

@@ -29,7 +29,15 @@ from nas.saved_network import load_network
 from nas.user_errors import CommandError
 from search_space.networks import build
 from tests.analysis.small_attention import GLOBAL, LOCAL, architecture
-from trainers import CheckpointError, DataError, ImageSplits, Preprocessing, load_splits
+from trainers import (
+    CheckpointError,
+    DataError,
+    ImageSplits,
+    Preprocessing,
+    load_checkpoint,
+    load_splits,
+    save_checkpoint,
+)
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 Show = Callable[..., str]
@@ -187,6 +195,11 @@ def test_command_needs_a_whole_image_and_a_model_in_its_run(
     with pytest.raises(CheckpointError, match="cannot read the checkpoint"):
         show(model_file=model_file.with_name("other.pt"))
     lonely = tmp_path / "model.pt"
+    content = load_checkpoint(model_file)
+    del content["record"]
+    save_checkpoint(lonely, content)
+    with pytest.raises(CheckpointError, match="lacks the preprocessing, the class names"):
+        show(model_file=lonely)
     lonely.write_bytes(model_file.read_bytes())
     with pytest.raises(
         CommandError, match=r"not lie in a run's folder.*give an image file instead"

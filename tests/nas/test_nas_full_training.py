@@ -9,7 +9,7 @@ from nas.full_training import Trained, train_in_full
 from search_space.architecture import Architecture, Task
 from search_space.networks import build
 from search_space.space import SearchSpace
-from trainers import DataConfig, Recipe, load_splits
+from trainers import DataConfig, DataError, Recipe, load_splits
 
 
 def test_the_weights_are_those_of_the_network_that_was_tested(
@@ -36,3 +36,21 @@ def test_the_weights_are_those_of_the_network_that_was_tested(
     # statistics of all train images, not of the last batch
     torch.testing.assert_close(network.stem[1].running_mean, seen.mean((0, 2, 3)))
     assert found.float().mean().item() == pytest.approx(result.metrics["test_accuracy"])
+
+
+def test_data_that_changed_since_the_search_are_refused_before_training(
+    small_space: SearchSpace, task: Task
+) -> None:
+    splits = load_splits(DataConfig(name="digits", train_images=100, validation_images=100))
+    wider = task.replace(input_shape=(1, 8, 9))
+    training = train_in_full(
+        next(small_space.architectures()),
+        splits,
+        wider,
+        Recipe(epochs=1, batch_size=20, learning_rate=0.05),
+        seed=0,
+        device="cpu",
+        metric="accuracy",
+    )
+    with pytest.raises(DataError, match=r"10 classes of images of \[1, 8, 8\] .* \[1, 8, 9\]: the"):
+        next(training)
