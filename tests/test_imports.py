@@ -66,7 +66,6 @@ def test_ray_is_imported_in_one_place(path):
         ("search_space.space", ("ray", "optuna", "matplotlib", "plotly")),
         ("trainers", ("ray", "optuna", "search_space", "kornia", "datasets", "sklearn")),
         ("nas.samplers", ("ray",)),
-        ("nas.saved_network", ("ray", "optuna", "PIL", "matplotlib", "plotly")),
         ("nas.cli", ("torch", "ray", "optuna")),
         ("nas.commands.frontier", ("ray", "matplotlib", "plotly")),
     ],

@@ -111,14 +111,10 @@ def test_the_three_lines_of_the_readme_work_in_any_folder(
     elsewhere.mkdir()
     kept().rename(elsewhere / "model.pt")
     Image.linear_gradient("L").save(elsewhere / "digit.png")
+    code = re.sub(r'"[^"]*/model.pt"', '"model.pt"', block)
+    code += "import sys; print({'ray', 'optuna', 'plotly'} & sys.modules.keys())"  # it is light
     done = subprocess.run(
-        [
-            sys.executable,
-            "-W",
-            "error::UserWarning",
-            "-c",
-            re.sub(r'"[^"]*/model.pt"', '"model.pt"', block),
-        ],
+        [sys.executable, "-W", "error::UserWarning", "-c", code],
         cwd=elsewhere,
         capture_output=True,
         text=True,
@@ -126,6 +122,7 @@ def test_the_three_lines_of_the_readme_work_in_any_folder(
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("class_name='digit ") == 3
+    assert done.stdout.endswith("set()\n")
     assert {path.name for path in elsewhere.iterdir()} == {"model.pt", "digit.png"}
 
 
