@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from analysis.appearance import Marking, dominant_primitive, markings
-from analysis.front import COSTS, check_name
+from analysis.front import COSTS, check_name, why_no_knee
 from nas.front import Candidate
 from nas.ledger import MAXIMISED
 
@@ -42,6 +42,11 @@ class Drawn(NamedTuple):
             return ""
         lowest = min(c.metrics[self.y] for c in self.below)
         return f"{count} candidate{'s' * (count > 1)} far below, down to {lowest:.1%}"
+
+    def notes(self, knee: Candidate | None) -> list[str]:
+        """What the picture says in words: why it has no knee, and what it leaves out."""
+        missing = [why_no_knee(self.front, self.x, self.y)] if knee is None else []
+        return [*missing, *([self.note_on_below] if self.below else [])]
 
     def markings(self) -> dict[str, Marking]:
         """How to draw each family, by its dominant primitive."""

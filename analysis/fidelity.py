@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nas.evaluation_row import Evaluation
+from nas.finite_values import check_all_finite
 from nas.front import Candidate
 
 LEAST_RANKED = 3
@@ -38,7 +39,7 @@ def rank_correlation(first: Sequence[float], second: Sequence[float]) -> RankCor
         second: [N], in the same order.
 
     Raises:
-        ValueError: fewer than three, or not as many of both.
+        ValueError: fewer than three, not as many of both, or one that is not finite.
     """
     from scipy import stats  # noqa: PLC0415 (slow to import)
 
@@ -47,6 +48,7 @@ def rank_correlation(first: Sequence[float], second: Sequence[float]) -> RankCor
             f"a rank correlation needs {LEAST_RANKED} pairs or more, got {len(first)} and "
             f"{len(second)} values"
         )
+    check_all_finite(np.array([first, second], dtype=float), "what is ranked")
     if np.ptp(first) == 0 or np.ptp(second) == 0:
         return RankCorrelation(None, None, len(first))
     return RankCorrelation(
@@ -119,6 +121,8 @@ def comparison_json(pairs: Sequence[Compared]) -> list[dict[str, Any]]:
             "proxy_val_accuracy": proxy.metrics["val_accuracy"],
             "proxy_standard_error": proxy.standard_error,
             "proxy_n": proxy.n,
+            "proxy_is_fresh": proxy.is_fresh,
+            "proxy_val_accuracy_as_found": proxy.as_found,
             "full_val_accuracy": full.metrics["val_accuracy"],
             "full_standard_error": full.standard_error,
             "test_accuracy": full.metrics["test_accuracy"],

@@ -9,8 +9,8 @@ from rich.table import Table
 
 from analysis.fidelity import Compared, RankCorrelation
 from analysis.table import NOTHING
-from nas.front import Candidate
 from nas.quantities import format_quantity
+from nas.valued_accuracy import accuracy_text
 
 
 def comparison_table(pairs: Sequence[Compared]) -> Table:
@@ -25,8 +25,8 @@ def comparison_table(pairs: Sequence[Compared]) -> Table:
             full.arch_id,
             kind,
             format_quantity(proxy.metrics["params"]),
-            _accuracy(proxy),
-            _accuracy(full),
+            accuracy_text(proxy),
+            accuracy_text(full),
             f"{full.metrics['test_accuracy']:.2%}",
         )
     return table
@@ -45,12 +45,6 @@ def correlation_table(title: str, heading: str, rows: Mapping[str, RankCorrelati
 
 def _table(title: str) -> Table:
     return Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False)
-
-
-def _accuracy(found: Candidate) -> str:
-    error = found.standard_error
-    spread = "" if error is None else f" ± {100 * error:.2f}"
-    return f"{found.metrics['val_accuracy']:.2%}{spread} (n={found.n})"
 
 
 def _rank(value: float | None) -> str:

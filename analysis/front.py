@@ -1,4 +1,4 @@
-"""Questions to a front: its knee, what fits limits, its hypervolume, and how noisy it all is.
+"""Questions to a front: its knee, what fits limits, and its hypervolume.
 
 The Pareto set itself is :func:`nas.front.pareto_front`'s.
 """
@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import moocore
 import numpy as np
 
-from nas.evaluation_row import Evaluation
-from nas.front import Candidate, pareto_front
+from nas.finite_values import check_all_finite, check_finite
+from nas.front import Candidate, front_by_value
 from nas.ledger import MAXIMISED
 from nas.quantities import parse_quantity
 from search_space.nearest import hint
@@ -20,39 +20,57 @@ from search_space.nearest import hint
 COSTS = ("params", "macs", "activations", "peak_memory_mb", "latency_ms")
 """Metrics of which less is better; those of ``MAXIMISED`` are the others."""
 
+FEWEST_WITH_A_KNEE = 3
+"""Members of a front: its two ends, and one between them."""
+
 TIE = 1e-9  # distances from the chord closer than this, of a front of extent 1, are equal
 
 
 def knee(members: Iterable[Candidate], x: str, y: str) -> Candidate | None:
     """The member farthest from the chord between the front's ends, on its better side.
 
-    The cost ``x`` is on a log scale, and both axes are normalised to the front's own range, which
-    puts the ends at (0, 0) and (1, 1) and the chord on the diagonal. A member below the chord
-    (dearer than a straight trade between the ends) is never a knee; if all are, the cheaper end
-    is. Of equally far members the cheaper is taken, of fewer than three the best by ``y``.
+    Members count with what they are worth (``metrics``), which fresh evaluations say where there
+    are any; the accuracies that chose them would put the luckiest at the knee. The cost ``x`` is on
+    a log scale, and both axes are normalised to the front's own range, which puts the ends at
+    (0, 0) and (1, 1) and the chord on the diagonal. A knee is above the chord: it gives more than
+    a straight trade between the ends does. Of equally far members the cheaper one is taken.
 
     Args:
-        members: a front, in any order. Those that are not on the front of ``y`` against ``x``
-            (it may have had further objectives), or lack one of them, are left out.
+        members: a front, in any order. Those that are dominated by their values (the front may
+            have had further objectives, or was chosen before fresh evaluations), or lack one of
+            the two metrics, are left out.
         x: a cost, one of ``COSTS``.
         y: a metric to maximise, such as ``val_accuracy``.
 
     Returns:
-        One of ``members``, whatever their order; None if none has both metrics.
+        One of ``members``, whatever their order. None if fewer than three are left, or none of
+        them is above the chord: :func:`why_no_knee` says which.
 
     Raises:
-        ValueError: ``x`` is no cost, ``y`` none of ``MAXIMISED``, or a cost is not positive.
+        ValueError: ``x`` is no cost, ``y`` none of ``MAXIMISED``, a cost is not positive, or a
+            value is not finite.
     """
-    check_name(x, COSTS, "cost")
-    check_name(y, MAXIMISED, "metric to maximise")
-    front = pareto_front(sorted(members, key=lambda member: member.arch_id), [y, x])
-    if len(front) < 3:
-        return max(front, key=lambda member: member.metrics[y], default=None)
+    front = _front_with_a_chord(members, x, y)
+    if len(front) < FEWEST_WITH_A_KNEE:
+        return None
     costs = np.array([member.metrics[x] for member in front])  # ascending
     if costs[0] <= 0:
         raise ValueError(f"a cost must be positive to be on a log scale, got {x}={costs[0]:g}")
     above = _to_unit(np.array([m.metrics[y] for m in front])) - _to_unit(np.log(costs))
+    if above.max() <= TIE:
+        return None
     return front[int(np.argmax(above >= above.max() - TIE))]
+
+
+def why_no_knee(members: Iterable[Candidate], x: str, y: str) -> str:
+    """Say in one line why :func:`knee` found none among the same members."""
+    count = len(_front_with_a_chord(members, x, y))
+    if count < FEWEST_WITH_A_KNEE:
+        return (
+            f"no knee: it takes {FEWEST_WITH_A_KNEE} members of which none dominates another, and "
+            f"there {'is' if count == 1 else 'are'} {count}"
+        )
+    return "no knee: no member lies above the line between the front's ends"
 
 
 def under(candidates: Iterable[Candidate], limits: Mapping[str, float]) -> list[Candidate]:
@@ -114,16 +132,19 @@ def hypervolume(
         The volume, in the product of the objectives' own units (accuracies as fractions).
 
     Raises:
-        ValueError: an unknown objective, a repeated one, none, or one without a reference.
+        ValueError: an unknown objective, a repeated one, none, or one without a reference; a value
+            or a reference is not finite.
     """
     _check_objectives(objectives)
     missing = [objective for objective in objectives if objective not in reference]
     if missing:
         raise ValueError(f"the reference point lacks {', '.join(missing)}, got {dict(reference)}")
+    point = [reference[objective] for objective in objectives]
+    check_all_finite(np.array(point), "the reference point's values")
     return float(
         moocore.hypervolume(
             _values(members, objectives),
-            ref=[reference[objective] for objective in objectives],
+            ref=point,
             maximise=[objective in MAXIMISED for objective in objectives],
         )
     )
@@ -148,48 +169,10 @@ def reference_point(candidates: Iterable[Candidate], objectives: Sequence[str]) 
     }
 
 
-def seed_noise(candidates: Iterable[Candidate]) -> float | None:
-    """How much val_accuracy moves from seed to seed, as a fraction.
-
-    The median, over the candidates with two evaluations or more, of the standard deviation (n - 1)
-    between a candidate's evaluations; None if there is no such candidate.
-    """
-    deviations = [c.deviation for c in candidates if c.deviation is not None]
-    return float(np.median(deviations)) if deviations else None
-
-
-def spread(evaluations: Iterable[Evaluation]) -> float | None:
-    """How much val_accuracy differs between architectures, as a fraction.
-
-    The standard deviation (n - 1) over the first complete evaluation of each architecture; None
-    for fewer than two. One evaluation each, because means over repeats, which only finalists have,
-    carry less noise than the others and would be compared with them.
-
-    Args:
-        evaluations: a search's own, in the ledger's order; its repeats may follow.
-    """
-    first = _first_accuracies(evaluations)
-    return float(np.std(first, ddof=1)) if len(first) > 1 else None
-
-
-def quartile_range(evaluations: Iterable[Evaluation]) -> float | None:
-    """Like :func:`spread`, as the interquartile range: a few collapsed networks do not widen it."""
-    first = _first_accuracies(evaluations)
-    return float(np.subtract(*np.percentile(first, [75, 25]))) if len(first) > 1 else None
-
-
 def primitive_counts(candidates: Iterable[Candidate]) -> dict[str, int]:
     """For each type of primitive, how many distinct architectures have it in some block."""
     distinct = {candidate.architecture for candidate in candidates}
     return dict(Counter(kind for a in distinct for kind in sorted(set(a.primitive_types()))))
-
-
-def _first_accuracies(evaluations: Iterable[Evaluation]) -> list[float]:
-    first: dict[str, float] = {}
-    for evaluation in evaluations:
-        if evaluation.state == "complete" and "val_accuracy" in evaluation.metrics:
-            first.setdefault(evaluation.arch_id, evaluation.metrics["val_accuracy"])
-    return list(first.values())
 
 
 def check_name(name: str, known: Sequence[str], what: str) -> None:
@@ -211,13 +194,23 @@ def _check_objectives(objectives: Sequence[str]) -> None:
 
 
 def _values(candidates: Iterable[Candidate], objectives: Sequence[str]) -> np.ndarray:
-    """``[candidates, objectives]`` of those that have all objectives, in the metrics' own units."""
-    rows = [
-        [candidate.metrics[objective] for objective in objectives]
-        for candidate in candidates
-        if all(objective in candidate.metrics for objective in objectives)
-    ]
+    """``[candidates, objectives]`` of those that have all objectives, in the metrics' own units.
+
+    Raises:
+        ValueError: a value is not finite.
+    """
+    usable = [c for c in candidates if all(objective in c.metrics for objective in objectives)]
+    rows = [[candidate.metrics[objective] for objective in objectives] for candidate in usable]
+    for candidate, row in zip(usable, rows, strict=True):
+        check_finite(dict(zip(objectives, row, strict=True)), candidate.arch_id)
     return np.array(rows, dtype=float).reshape(len(rows), len(objectives))
+
+
+def _front_with_a_chord(members: Iterable[Candidate], x: str, y: str) -> list[Candidate]:
+    """The members that a knee is sought among, by ascending cost."""
+    check_name(x, COSTS, "cost")
+    check_name(y, MAXIMISED, "metric to maximise")
+    return front_by_value(sorted(members, key=lambda member: member.arch_id), [y, x])
 
 
 def _to_unit(values: np.ndarray) -> np.ndarray:

@@ -93,9 +93,10 @@ def plot_front_html(
         tickformat="~%",
         gridcolor=GRID,
     )
-    if picture.below:
+    if picture.notes(knee):
+        hint = " (double-click shows all)" if picture.below else ""
         figure.add_annotation(
-            text=f"{picture.note_on_below} (double-click shows all)",
+            text="<br>".join(map(escape, picture.notes(knee))) + hint,
             x=1,
             y=0,
             xref="paper",

@@ -91,7 +91,7 @@ def plot_front_png(
         )
         axes.plot([], [], marking.marker, color=marking.colour, label=marking.label)
     _draw_front(axes, picture)
-    _scale_axes(axes, picture)
+    _scale_axes(axes, picture, "\n".join(picture.notes(knee)))
     if knee is not None:
         _name_knee(axes, knee, x, y)
     figure.legend(
@@ -189,7 +189,7 @@ def _draw_front(axes: Axes, picture: Drawn) -> None:
         )
 
 
-def _scale_axes(axes: Axes, picture: Drawn) -> None:
+def _scale_axes(axes: Axes, picture: Drawn, notes: str) -> None:
     low, high = log_limits(c.metrics[picture.x] for c in picture.candidates)
     ticks = log_ticks(low, high)
     axes.set_xscale("log")
@@ -205,7 +205,7 @@ def _scale_axes(axes: Axes, picture: Drawn) -> None:
     axes.text(
         0.99,
         0.06,
-        picture.note_on_below,
+        notes,
         transform=axes.transAxes,
         ha="right",
         fontsize=9,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from rich import box
@@ -12,63 +12,63 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from nas.front import Candidate
+from analysis.front import why_no_knee
+from nas.front import Candidate, front_by_value
 from nas.quantities import format_quantity
+from nas.valued_accuracy import accuracy_json
 
 KNEE_MARK = "*"
+DOMINATED_MARK = "~"
+FOUND_MARK = "found"
 NOTHING = "-"
+NONE_IS_FRESH = f"{FOUND_MARK!r} in place of an error: no fresh seed, valued as found."
 WITH_A_COLUMN_IF_ASKED = {"activations": "activations", "peak_memory_mb": "memory\nMB"}
 """Headings of costs that are seldom looked at."""
 
 
-def front_table(
-    members: Iterable[Candidate],
-    *,
-    knee: Candidate | None,
-    objectives_xy: tuple[str, str] | None = None,
-) -> Table:
+def front_table(members: Sequence[Candidate], *, x: str, y: str, knee: Candidate | None) -> Table:
     """A row for each member, in their order; fits a terminal of 100 columns.
 
     Args:
-        members: a front.
+        members: a front of ``y`` against ``x``.
+        x: a cost. One that has no column otherwise (activations, peak memory) gets one.
+        y: a metric to maximise.
         knee: the member to mark, see :func:`analysis.front.knee`.
-        objectives_xy: the cost and the worth that the front trades, for the title; a cost that has
-            no column of its own otherwise (activations, peak memory) gets one.
     """
-    members = list(members)
     table = Table(
         box=box.SIMPLE_HEAD,
         show_edge=False,
         pad_edge=False,
-        padding=(0, 1, 0, 0),
+        padding=0,  # the box sets columns one blank apart
+        title=f"Pareto front: {y} against {x}",
         title_justify="left",
+        caption=Text("\n".join(_notes(members, x, y, knee))),
         caption_justify="left",
     )
-    if objectives_xy is not None:
-        x, y = objectives_xy
-        table.title = f"Pareto front: {y} against {x}"
-    if knee is not None:
-        table.caption = f"{KNEE_MARK} the knee"
     costs = {"params": "params", "macs": "MACs"}
-    if objectives_xy is not None and objectives_xy[0] in WITH_A_COLUMN_IF_ASKED:
-        costs[objectives_xy[0]] = WITH_A_COLUMN_IF_ASKED[objectives_xy[0]]
+    if x in WITH_A_COLUMN_IF_ASKED:
+        costs[x] = WITH_A_COLUMN_IF_ASKED[x]
     if any("latency_ms" in member.metrics for member in members):
         costs["latency_ms"] = "latency\nms"
 
     table.add_column("  arch_id", no_wrap=True)
-    table.add_column("val\nacc.", justify="right", no_wrap=True)
+    table.add_column("val\nacc.%", justify="right", no_wrap=True)
     table.add_column("± std\nerr.", justify="right", no_wrap=True)
     table.add_column("n", justify="right", no_wrap=True)
+    table.add_column("as\nfound", justify="right", no_wrap=True)
     for heading in costs.values():
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("architecture", overflow="fold")
+    by_value = front_by_value(members, [y, x])
     for member in members:
         is_knee = _is(member, knee)
+        mark = KNEE_MARK if is_knee else " " if member in by_value else DOMINATED_MARK
         table.add_row(
-            f"{KNEE_MARK if is_knee else ' '} {member.arch_id}",
+            f"{mark} {member.arch_id}",
             _percent(member.metrics.get("val_accuracy")),
-            NOTHING if member.standard_error is None else f"± {100 * member.standard_error:.2f}",
+            _error(member),
             str(member.n),
+            _percent(member.as_found),
             *(_quantity(member.metrics.get(name)) for name in costs),
             _Parts(str(member.architecture)),
             style="bold" if is_knee else None,
@@ -76,21 +76,59 @@ def front_table(
     return table
 
 
-def front_json(members: Iterable[Candidate], *, knee: Candidate | None) -> list[dict[str, Any]]:
-    """The members as plain data, in their order, accuracies and errors as fractions."""
-    return [
-        {
-            "arch_id": member.arch_id,
-            "description": str(member.architecture),
-            "architecture": json.loads(member.architecture.canonical_json()),
-            "metrics": {name: float(value) for name, value in sorted(member.metrics.items())},
-            "n": member.n,
-            "standard_error": member.standard_error,
-            "is_knee": _is(member, knee),
-            "device_seconds": member.device_seconds,
-        }
-        for member in members
-    ]
+def front_json(
+    members: Sequence[Candidate], *, x: str, y: str, knee: Candidate | None
+) -> dict[str, Any]:
+    """The front as plain data: what it trades, its knee's arch_id or None, and its members.
+
+    Members are in their order, accuracies and errors as fractions; see
+    :func:`nas.valued_accuracy.accuracy_json` for their keys. A member that is not
+    ``is_on_front_by_value`` is dominated by another one's fresh evaluations.
+    """
+    by_value = front_by_value(members, [y, x])
+    return {
+        "x": x,
+        "y": y,
+        "knee": None if knee is None else knee.arch_id,
+        "members": [
+            {
+                "arch_id": member.arch_id,
+                "description": str(member.architecture),
+                "architecture": json.loads(member.architecture.canonical_json()),
+                **accuracy_json(member),
+                "metrics": {name: float(value) for name, value in sorted(member.metrics.items())},
+                "is_knee": _is(member, knee),
+                "is_on_front_by_value": member in by_value,
+                "device_seconds": member.device_seconds,
+            }
+            for member in members
+        ],
+    }
+
+
+def _notes(members: Sequence[Candidate], x: str, y: str, knee: Candidate | None) -> list[str]:
+    """What the marks and the columns mean, under the table."""
+    if not members:
+        return []
+    notes = [f"{KNEE_MARK} the knee" if knee is not None else why_no_knee(members, x, y)]
+    if any(member.is_fresh for member in members):
+        notes.append(
+            "The front is chosen by all evaluations. val acc. is the mean of n with fresh seeds; "
+            "'as found' is the search's own evaluation, among the luckiest of many."
+            + ("" if all(member.is_fresh for member in members) else f" {NONE_IS_FRESH}")
+        )
+    else:
+        notes.append(
+            "No member was evaluated with fresh seeds: accuracies are as found, among the luckiest "
+            "of many."
+        )
+    dominated = len(members) - len(front_by_value(members, [y, x]))
+    if dominated:
+        notes.append(
+            f"{DOMINATED_MARK} {dominated} of {len(members)} members: by fresh seeds another one "
+            "is as good and cheaper. They stay, as the front was chosen by all evaluations."
+        )
+    return notes
 
 
 class _Parts:
@@ -117,8 +155,14 @@ def _is(member: Candidate, knee: Candidate | None) -> bool:
     return knee is not None and member.arch_id == knee.arch_id
 
 
+def _error(member: Candidate) -> str:
+    if not member.is_fresh:
+        return FOUND_MARK
+    return NOTHING if member.standard_error is None else f"{100 * member.standard_error:.2f}"
+
+
 def _percent(value: float | None) -> str:
-    return NOTHING if value is None else f"{value:.2%}"
+    return NOTHING if value is None else f"{100 * value:.2f}"
 
 
 def _quantity(value: float | None) -> str:

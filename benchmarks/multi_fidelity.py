@@ -199,7 +199,7 @@ def figures(
         "failed": sum(row.state == "fail" for row in trials),
         "epochs": sum(row.epochs for row in trials if row.state in TRAINED),
         "front": len(front),
-        "best_val_accuracy": max(member.metrics["val_accuracy"] for member in front),
+        "best_as_found": max(member.metrics["val_accuracy"] for member in front),
         "as_found": hypervolume([member.metrics for member in front]),
         "with_further_seeds": hypervolume(further),
     }
@@ -214,7 +214,7 @@ def hypervolume(found: Sequence[Mapping[str, float]]) -> float:
 def mean_of(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Means over the seeds."""
     counted = ("trials", "complete", "stopped", "epochs", "front")
-    found = ("best_val_accuracy", *HYPERVOLUMES)
+    found = ("best_as_found", *HYPERVOLUMES)
     return {
         "scheduler": rows[0]["scheduler"],
         **{name: float(np.mean([row[name] for row in rows])) for name in (*counted, *found)},

@@ -170,6 +170,11 @@ class SearchConfig(Value):
         return recipe_id(self.retrain)
 
     @property
+    def fresh_seeds(self) -> tuple[int, ...]:
+        """The seeds of the finalists' further proxy evaluations; the search's own is ``seed``."""
+        return tuple(self.seed + repeat for repeat in range(1, self.search.finalist_seeds))
+
+    @property
     def rungs(self) -> tuple[int, ...]:
         """The epochs at which trials are compared and perhaps stopped; none without a scheduler."""
         if self.scheduler.name == "none":

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 from nas.fidelity import FULL, Fidelity
+from nas.finite_values import check_finite
 from search_space.architecture import Architecture, Task
 from search_space.networks import build
 from trainers import (
@@ -144,11 +145,12 @@ def chosen(metrics: Metrics, metric: Metric) -> float:
     """The accuracy that ``metric`` names.
 
     Raises:
-        ValueError: top-5 of a task with five classes or fewer.
+        ValueError: top-5 of a task with five classes or fewer, or an accuracy that is not finite.
     """
     value = getattr(metrics, metric)
     if value is None:
         raise ValueError("metric: top5 needs a task with more than 5 classes")
+    check_finite({metric: value}, f"the accuracy on {metrics.images} images")
     return float(value)
 
 

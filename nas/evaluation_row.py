@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from optuna.trial import FrozenTrial, TrialState
 
+from nas.finite_values import check_finite
 from nas.samplers.results import PAUSED_AT
 from search_space.architecture import Architecture
 
@@ -88,9 +89,15 @@ def curve_points(curve: Sequence[Mapping[str, Any]]) -> dict[int, float]:
 
 
 def evaluation_of(kind: Kind, trial: FrozenTrial) -> Evaluation:
-    """The row that an Optuna trial with an architecture is."""
+    """The row that an Optuna trial with an architecture is.
+
+    Raises:
+        ValueError: a metric is not finite, or the architecture is none.
+    """
     attributes = trial.user_attrs
     complete = trial.state == TrialState.COMPLETE
+    metrics = attributes.get("metrics", {}) if complete else {}
+    check_finite(metrics, f"{kind} trial {trial.number}")
     is_paused = trial.state == TrialState.RUNNING and PAUSED_AT in attributes
     return Evaluation(
         kind=kind,
@@ -99,7 +106,7 @@ def evaluation_of(kind: Kind, trial: FrozenTrial) -> Evaluation:
         architecture=Architecture.from_json(attributes["architecture"]),
         seed=attributes.get("seed", 0),
         recipe_id=attributes.get("recipe_id", ""),
-        metrics=attributes.get("metrics", {}) if complete else {},
+        metrics=metrics,
         curve=attributes.get("curve", []),
         device_seconds=attributes.get("device_seconds", attributes.get(DEVICE_SECONDS_BEFORE, 0.0)),
         error=attributes.get("error"),

@@ -1,8 +1,9 @@
 """What a run's ledger says of latencies: measured before training, and the front's again after it.
 
-The rule: the latency of an architecture that was measured twice is the mean of both, wherever it
-is shown or limited; ``latency_ms_first`` and ``latency_ms_again`` stand beside it. The search's own
-decisions were made by the first.
+The search's decisions are made by the first measurement, so that of the front's members it is too
+low on average. The rule is that of accuracies (:mod:`nas.front`): the mean of both decides who is
+on the front, and the second alone is what is shown and limited. ``latency_ms_first`` and
+``latency_ms_again`` stand beside it.
 """
 
 from __future__ import annotations
@@ -84,8 +85,8 @@ def by_latency_limit(
 ) -> tuple[list[Candidate], list[Candidate]]:
     """``found`` apart: what ``limits.latency_ms`` allows, and what turned out to be over it.
 
-    The first measurement of all that is trained is within the limit; the mean with the second one
-    may be over it, and then the candidate is on no front.
+    The first measurement of all that is trained is within the limit; the second one may be over it,
+    and then the candidate is on no front.
     """
     within: list[Candidate] = []
     over: list[Candidate] = []
@@ -101,8 +102,9 @@ def measure_front_again(
 ) -> list[Disagreement]:
     """Measure each member of the front that is shown a second time, and record it.
 
-    The means may put others on the front, or a member over the limit and so off it; who comes in is
-    then measured too, until all of the front is. What was measured is kept as it comes.
+    The second measurement may put a member over the limit, and its mean with the first may put
+    others on the front; who comes in is then measured too, until all of the front is. What was
+    measured is kept as it comes.
 
     Args:
         config: the search's.
@@ -169,17 +171,21 @@ def differing(one: LatencyContext, other: LatencyContext) -> str:
 def _with_both(
     candidate: Candidate, first: Latency, again: Latency, config: SearchConfig
 ) -> Candidate:
+    both = {"latency_ms_first": first.latency_ms, "latency_ms_again": again.latency_ms}
+
+    def with_latency(values: Mapping[str, float], latency_ms: float) -> dict[str, float]:
+        changed = {**values, **both, "latency_ms": latency_ms}
+        if "val_accuracy_by_latency" in values:
+            weighed = config.latency.weighed(values["val_accuracy"], latency_ms)
+            changed["val_accuracy_by_latency"] = weighed
+        return changed
+
     mean_ms = (first.latency_ms + again.latency_ms) / 2
-    metrics = dict(candidate.metrics) | {
-        "latency_ms": mean_ms,
-        "latency_ms_first": first.latency_ms,
-        "latency_ms_again": again.latency_ms,
-    }
-    if "val_accuracy_by_latency" in metrics:
-        metrics["val_accuracy_by_latency"] = config.latency.weighed(
-            metrics["val_accuracy"], mean_ms
-        )
-    return replace(candidate, metrics=metrics)
+    return replace(
+        candidate,
+        metrics=with_latency(candidate.metrics, again.latency_ms),
+        choice=with_latency(candidate.choice, mean_ms),
+    )
 
 
 def _latency(record: object) -> Latency:

@@ -20,7 +20,6 @@ from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
-from pydantic import ValidationError
 
 from nas.config import SearchConfig
 from nas.database import STORAGE_ERRORS, connect, one_transaction, reason_of, unreadable
@@ -32,6 +31,7 @@ from nas.evaluation_row import (
     result_attributes,
     row_attributes,
 )
+from nas.finite_values import check_finite
 from nas.run_folder import RunError, RunFolder
 from nas.sole_writer import SoleWriterStorage
 from search_space.architecture import Architecture
@@ -195,7 +195,7 @@ class Ledger:
         try:
             trials = self.study(kind).get_trials(deepcopy=False)
             return [self._row(kind, t) for t in trials if "architecture" in t.user_attrs]
-        except (*STORAGE_ERRORS, ValidationError) as error:
+        except (*STORAGE_ERRORS, ValueError) as error:  # pydantic's ValidationError is one
             raise unreadable(self.place, error) from error
 
     def rest(self, number: int) -> None:
@@ -232,7 +232,12 @@ class Ledger:
         recipe_id: str,
         error: str | None = None,
     ) -> Evaluation:
-        """Add a finished row to a study other than the search's own, in one step."""
+        """Add a finished row to a study other than the search's own, in one step.
+
+        Raises:
+            ValueError: a metric is not finite; nothing is written.
+        """
+        check_finite(metrics, architecture.arch_id)
         study = self.study(kind)
         study.add_trial(
             create_trial(

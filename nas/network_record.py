@@ -17,6 +17,8 @@ class Accuracy(Value):
     images: int = Field(ge=1)  # on which each training was evaluated
     seeds: int = Field(default=1, ge=1)  # trainings
     standard_error: float | None = Field(default=None, ge=0)  # over seeds; None for one
+    as_found: bool = False  # by the evaluation that the search chose the architecture by, which is
+    # among the luckiest of many; False for fresh evaluations
 
 
 class Accuracies(Value):

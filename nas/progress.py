@@ -11,6 +11,7 @@ from rich.text import Text
 from nas.output import Output
 from nas.quantities import format_quantity
 from nas.status import Status
+from nas.valued_accuracy import accuracy_text
 
 LOG_EVERY_SECONDS = 10.0
 REFRESH_EVERY_SECONDS = 0.5
@@ -89,9 +90,8 @@ def describe(status: Status) -> str:
     if status.rejected:
         parts.append(f"{status.rejected:,} over the limits")
     if status.best:
-        metrics = status.best.metrics
-        params = format_quantity(metrics["params"])
-        parts.append(f"best {metrics['val_accuracy']:.1%} with {params} parameters")
+        params = format_quantity(status.best.metrics["params"])
+        parts.append(f"best {accuracy_text(status.best, decimals=1)} with {params} parameters")
     parts.append(f"{status.device_hours:.2f} device-hours")
     parts.append(f"{duration(status.elapsed_seconds)} elapsed")
     if status.remaining_seconds is not None and status.remaining_seconds > 0:

@@ -15,16 +15,28 @@ from collections.abc import Iterator
 import moocore
 import numpy as np
 
+from nas.finite_values import check_all_finite
+
 
 def best_first(losses: np.ndarray) -> Iterator[int]:
-    """The rows of ``losses`` in order, of equal ones the earlier first; sorted as far as asked."""
+    """The rows of ``losses`` in order, of equal ones the earlier first; sorted as far as asked.
+
+    Raises:
+        ValueError: a loss is not finite.
+    """
+    check_all_finite(losses, "losses")
     fronts = moocore.pareto_rank(losses)
     for front in np.unique(fronts):
         yield from spread(losses, np.flatnonzero(fronts == front)).tolist()
 
 
 def place_of_last(losses: np.ndarray) -> int:
-    """Where the last row stands in :func:`best_first`; only its own front is put in order."""
+    """Where the last row stands in :func:`best_first`; only its own front is put in order.
+
+    Raises:
+        ValueError: a loss is not finite.
+    """
+    check_all_finite(losses, "losses")
     fronts = moocore.pareto_rank(losses)
     before = int((fronts < fronts[-1]).sum())
     own = spread(losses, np.flatnonzero(fronts == fronts[-1]))

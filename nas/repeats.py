@@ -35,10 +35,10 @@ def unfinished_round(
     while True:
         finalists = _finalists(config, candidates([*trained, *known.values()]), trained)
         jobs = [
-            (architecture, config.seed + repeat)
-            for repeat in range(1, config.search.finalist_seeds)
+            (architecture, seed)
+            for seed in config.fresh_seeds
             for architecture in finalists
-            if (architecture.arch_id, config.seed + repeat) not in known
+            if (architecture.arch_id, seed) not in known
         ]
         left = [job for job in jobs if (job[0].arch_id, job[1]) not in results]
         if left or not jobs:
@@ -54,8 +54,18 @@ def _finalists(
     front = pareto_front(found, dict.fromkeys(["val_accuracy", *config.objectives]))
     if config.cost_objective not in config.objectives:
         front += pareto_front(found, ["val_accuracy", config.cost_objective])
+    chosen = [member.architecture for member in front]
+    return list(dict.fromkeys([*chosen, *random_sample(config, trained)]))
+
+
+def random_sample(config: SearchConfig, trained: Sequence[Evaluation]) -> list[Architecture]:
+    """Draw the architectures on which the noise is measured, whatever their accuracies.
+
+    Args:
+        config: the search's; ``search.noise_candidates`` are drawn, by its seed.
+        trained: the search's own evaluations. The draw is another when more are trained.
+    """
     first_results = candidates(trained)
     rng = np.random.default_rng([config.seed, NOISE_STREAM])
-    sample = rng.permutation(len(first_results))[: config.search.noise_candidates]
-    chosen = [member.architecture for member in front]
-    return list(dict.fromkeys([*chosen, *(first_results[index].architecture for index in sample)]))
+    drawn = rng.permutation(len(first_results))[: config.search.noise_candidates]
+    return [first_results[index].architecture for index in drawn]

@@ -141,6 +141,7 @@ def network_record(
             images=trained.validation_images,
             seeds=proxy.n,
             standard_error=proxy.standard_error,
+            as_found=not proxy.is_fresh,
         )
     return NetworkRecord(
         preprocessing=trained.preprocessing,

@@ -6,7 +6,7 @@ import time
 from typing import Literal, NamedTuple
 
 from nas.config import SearchConfig
-from nas.front import Candidate, candidates, pareto_front
+from nas.front import Candidate, candidates, most_accurate, pareto_front
 from nas.ledger import Ledger
 from nas.paused_trials import PausedTrials
 from nas.proposals import Proposals
@@ -25,7 +25,7 @@ class Status(NamedTuple):
     paused: int  # at a rung
     stopped_early: int  # of those trained
     rejected: int
-    best: Candidate | None  # by the first objective
+    best: Candidate | None  # the most accurate on the front
     device_hours: float
     elapsed_seconds: float
     remaining_seconds: float | None
@@ -69,7 +69,7 @@ class StatusReport:
         """
         repeats = self._ledger.evaluations("repeats")
         rows = [*self._ledger.evaluations("search"), *repeats]
-        best = pareto_front(candidates(rows), [self._config.objectives[0]])
+        front = pareto_front(candidates(rows), ["val_accuracy", self._config.cost_objective])
         rejections = self._proposals.rejections.to_json().values()
         seconds = [r.device_seconds for r in rows if r.state in ("complete", "pruned", "paused")]
         elapsed = time.monotonic() - self._started
@@ -85,7 +85,7 @@ class StatusReport:
             paused=len(self._proposals.paused),
             stopped_early=sum(row.state == "pruned" for row in rows),
             rejected=sum(entry["count"] for entry in rejections),
-            best=best[0] if best else None,
+            best=most_accurate(front),
             device_hours=sum(seconds) / 3600,
             elapsed_seconds=elapsed,
             remaining_seconds=elapsed / done * left if done else None,

@@ -7,8 +7,11 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from nas.config import SearchConfig
 from nas.evaluation_row import Evaluation, curve_points
+from nas.finite_values import check_all_finite
 from nas.front import candidates, losses, pareto_front
 from nas.ledger import ledger_of
 from nas.run_folder import RunError, RunFolder
@@ -119,7 +122,7 @@ def _from_run(
 
 
 def _told(row: Evaluation, config: SearchConfig) -> Told:
-    (values,) = losses(candidates([row]), config.objectives).tolist()
+    (values,) = losses([row.metrics], config.objectives, [row.arch_id]).tolist()
     curve = {epoch: -accuracy for epoch, accuracy in curve_points(row.curve).items()}
     return Told(row.architecture, tuple(values), curve)
 
@@ -137,6 +140,10 @@ def _plain(found: WarmStart) -> dict[str, object]:
 def _read(file: Path) -> WarmStart:
     try:
         data = json.loads(file.read_text())
+        for text, values, curve in data["earlier"]:
+            check_all_finite(
+                np.array([*values, *curve.values()], dtype=float), f"results of {text}"
+            )
         return WarmStart(
             tuple(Architecture.from_json(text) for text in data["first"]),
             tuple(

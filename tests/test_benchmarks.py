@@ -218,3 +218,14 @@ def _run(script: str, *options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False
     )
+
+
+def test_winners_curse(tmp_path: Path, on_path: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What chose a front is above fresh evaluations, and these are nearer to the truth."""
+    script = importlib.import_module("winners_curse")
+    file = tmp_path / "figures.json"
+    monkeypatch.setattr(sys, "argv", ["winners_curse.py", "--quick", "--json", str(file)])
+    script.main()
+    by_table, by_noise = json.loads(file.read_text())["rows"]
+    assert by_table["as_found"] > by_table["all"] > by_table["fresh"] == 0
+    assert by_noise["as_found"] > by_noise["all"] > by_noise["fresh"] > 0

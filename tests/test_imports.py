@@ -12,7 +12,14 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("search_space", "trainers", "nas", "analysis")
 
-RESULTS = ("nas.ledger", "nas.evaluation_row", "nas.front", "nas.quantities")
+RESULTS = (
+    "nas.ledger",
+    "nas.evaluation_row",
+    "nas.finite_values",
+    "nas.front",
+    "nas.quantities",
+    "nas.valued_accuracy",
+)
 """What of ``nas`` says what a search found, and no more."""
 
 # By the longest prefix of a module's name: the project's own modules that it may import.

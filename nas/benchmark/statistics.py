@@ -13,6 +13,7 @@ import numpy as np
 from scipy import stats
 
 from nas.benchmark.table import BenchmarkTable, TableError
+from nas.finite_values import check_all_finite
 
 WORST_PERCENTILE = 95
 CONFIDENCE = 0.95
@@ -58,7 +59,11 @@ class Score:
 
         Args:
             evaluations: ``[K, 2]``, (maximised, minimised) in order.
+
+        Raises:
+            ValueError: a value is not finite.
         """
+        check_all_finite(np.asarray(evaluations, dtype=float), "evaluations")
         scaled = self._scaled(np.asarray(evaluations, dtype=float).reshape(-1, 2) * (-1, 1))
         shares = np.zeros(len(scaled))
         front = np.empty((0, 2))
@@ -75,7 +80,11 @@ class Score:
 
         Args:
             evaluations: ``[K, 2]``, (maximised, minimised) in order.
+
+        Raises:
+            ValueError: a value is not finite.
         """
+        check_all_finite(np.asarray(evaluations, dtype=float), "evaluations")
         worths = np.asarray(evaluations, dtype=float).reshape(-1, 2)[:, 0]
         return self.best - np.maximum.accumulate(worths)
 

@@ -130,13 +130,16 @@ class BenchmarkTable:
         if len(self.index) < len(self.rows):
             twice = next(row for place, row in enumerate(self.rows) if self.index[row] != place)
             raise TableError(f"{self.name}: two rows are the same architecture, {twice}")
-        for what, column in (
-            (self.maximised_name, self.maximised),
-            (self.minimised_name, self.minimised),
-        ):
+        objectives = {self.maximised_name: self.maximised, self.minimised_name: self.minimised}
+        curves = {
+            f"{self.maximised_name} after epoch {epoch}": column
+            for epoch, column in zip(self.epochs, self.curves.T, strict=True)
+        }
+        for what, column in (objectives | self.more_costs | curves).items():
             if not np.isfinite(column).all():
                 row = int(np.flatnonzero(~np.isfinite(column))[0]) + 1
                 raise TableError(f"{self.name}: row {row}: {what} must be finite")
+        for what, column in objectives.items():
             if column.min() == column.max():
                 raise TableError(f"{self.name}: {what} is {column[0]:g} in every row")
 

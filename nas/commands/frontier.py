@@ -11,12 +11,10 @@ from analysis.front import (
     knee,
     parse_limits,
     primitive_counts,
-    quartile_range,
     reference_point,
-    seed_noise,
-    spread,
 )
 from analysis.front import under as within_limits
+from analysis.noise import quartile_range, seed_noise, spread
 from analysis.plot import plot_front_html, plot_front_png
 from analysis.table import front_json, front_table
 from nas.commands.drawn_files import check_ending
@@ -27,6 +25,7 @@ from nas.latency_records import all_candidates, by_latency_limit
 from nas.ledger import TRAINED, Ledger, ledger_of
 from nas.output import Output
 from nas.quantities import format_quantity
+from nas.repeats import random_sample
 from nas.run_folder import RunError, RunFolder
 from nas.static_costs import peak_memory_mb
 from nas.user_errors import CommandError
@@ -72,9 +71,9 @@ def show_frontier(
         )
     best = knee(members, x, y)
     if output.as_json:
-        output.show_json(front_json(members, knee=best))
+        output.show_json(front_json(members, x=x, y=y, knee=best))
     else:
-        output.show(front_table(members, knee=best, objectives_xy=(x, y)))
+        output.show(front_table(members, x=x, y=y, knee=best))
         if over:
             output.say(_left_out(config, over))
     _draw(run, found, members, x=x, y=y, best=best, png=png, html=html)
@@ -91,7 +90,7 @@ def report_search(output: Output, run: RunFolder, config: SearchConfig, ledger: 
         _report_failures(output, ledger)
         return
     best = knee(members, x, y)
-    output.show(front_table(members, knee=best, objectives_xy=(x, y)))
+    output.show(front_table(members, x=x, y=y, knee=best))
     if over:
         output.say(_left_out(config, over))
     reference = reference_point(found, [y, x])
@@ -101,9 +100,11 @@ def report_search(output: Output, run: RunFolder, config: SearchConfig, ledger: 
     )
     png, html = run.path / "front.png", run.path / "front.html"
     _draw(run, found, members, x=x, y=y, best=best, png=png, html=html)
-    run.write_json("front.json", front_json(members, knee=best))
+    run.write_json("front.json", front_json(members, x=x, y=y, knee=best))
     rows = ledger.evaluations("search")
-    noise, between = seed_noise(found), spread(rows)
+    repeats = ledger.evaluations("repeats")
+    noise = seed_noise([*rows, *repeats], set(random_sample(config, rows)))
+    between = spread(rows)
     counts = primitive_counts(candidates(rows))
     output.say(
         "trained architectures with each primitive: "
@@ -112,9 +113,10 @@ def report_search(output: Output, run: RunFolder, config: SearchConfig, ledger: 
     if noise is not None and between is not None:
         output.say(
             f"deviation of val_accuracy: {between:.2%} between candidates (interquartile range "
-            f"{quartile_range(rows):.2%}), {noise:.2%} from seed to seed of one (median over "
-            f"{sum(c.n > 1 for c in found)}: the front and a random sample), ratio "
-            f"{between / noise if noise else float('inf'):.1f}"
+            f"{quartile_range(rows):.2%}), {noise.deviation:.2%} from seed to seed of one (pooled "
+            f"over {noise.architectures}: fresh seeds of the front, all seeds of a random sample; "
+            f"{noise.degrees_of_freedom} degrees of freedom)"
+            + (f", ratio {between / noise.deviation:.1f}" if noise.deviation else "")
         )
     stopped = [row for row in rows if row.state == "pruned"]
     if stopped:
@@ -135,7 +137,7 @@ def _left_out(config: SearchConfig, over: list[Candidate]) -> str:
     """What a measured limit keeps off the front, and why."""
     listed = ", ".join(f"{each.arch_id} ({each.metrics['latency_ms']:.4g} ms)" for each in over)
     return (
-        f"{len(over)} trained with a mean latency of two measurements over limits.latency_ms="
+        f"{len(over)} trained whose second measurement of latency is over limits.latency_ms="
         f"{config.limits.latency_ms:g}, left out: {listed}"
     )
 
@@ -169,7 +171,11 @@ def _with_peak_memory(
         if PEAK_MEMORY not in each.metrics
     }
     return [
-        replace(each, metrics={**each.metrics, PEAK_MEMORY: lacking[each.architecture]})
+        replace(
+            each,
+            metrics={**each.metrics, PEAK_MEMORY: lacking[each.architecture]},
+            choice={**each.choice, PEAK_MEMORY: lacking[each.architecture]},
+        )
         if each.architecture in lacking
         else each
         for each in found

@@ -12,23 +12,30 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from analysis.front import knee
+from analysis.front import knee, why_no_knee
 from analysis.plot import plot_curves_png
+from nas.commands.plain_networks import (
+    difference_text,
+    evaluate_plain,
+    plain_evaluations,
+    proxy_seeds,
+)
 from nas.commands.typed import typed
 from nas.config import SearchConfig
-from nas.driver import proxy_assignment, retrain_assignment
+from nas.driver import retrain_assignment
 from nas.evaluation_row import Evaluation
-from nas.front import Candidate, candidates, pareto_front
+from nas.front import Candidate, candidates, most_accurate, pareto_front
 from nas.latency_records import all_candidates, by_latency_limit
 from nas.ledger import Ledger, ledger_of
 from nas.output import Output
 from nas.progress import LOG_EVERY_SECONDS
 from nas.quantities import format_quantity
 from nas.ray.cluster import connected
-from nas.ray.retrain import RetrainProgress, evaluate_on_cluster, run_retrainings
+from nas.ray.retrain import RetrainProgress, run_retrainings
 from nas.retrain import Retraining, example_folder, pending
 from nas.run_folder import RunError, RunFolder
 from nas.user_errors import CommandError
+from nas.valued_accuracy import AS_FOUND
 from search_space.architecture import Architecture, Task
 from search_space.baseline import PLAIN, plain_convolutional
 from search_space.cost import network_costs
@@ -66,6 +73,9 @@ def run_retrain_command(
         output.show_json(rows)
     else:
         output.show(_table(rows))
+        for found, equal in zip(picked, plain, strict=False):  # no plain ones without --baseline
+            if difference := difference_text(found, equal, config, ledger):
+                output.say(difference)
         for row in rows:
             output.say(f"{row['arch_id']} is {row['description']}")
         output.say(f"models and curves are in {run.retrain_folder}")
@@ -99,7 +109,7 @@ def _train(
     plain: Sequence[Architecture],
 ) -> None:
     wanted = pending(architectures, config, run, ledger)
-    seeds = [config.seed + repeat for repeat in range(config.search.finalist_seeds)]
+    seeds = proxy_seeds(config)
     done = {(row.arch_id, row.seed) for row in ledger.evaluations("baselines")}
     proxies = [
         (architecture, seed)
@@ -115,7 +125,7 @@ def _train(
         "evaluations of plain networks"
     )
     with connected(config.ray):
-        _evaluate_plain(config, ledger, task, proxies)
+        evaluate_plain(config, ledger, task, proxies)
         proxies_by_id = {found.arch_id: found for found in _proxy_results(config, ledger)}
         rows, failures = run_retrainings(
             wanted,
@@ -140,41 +150,7 @@ def _train(
 
 def _proxy_results(config: SearchConfig, ledger: Ledger) -> list[Candidate]:
     """Everything that was evaluated by proxies: the search's architectures and plain networks."""
-    return [*all_candidates(config, ledger), *candidates(ledger.evaluations("baselines"))]
-
-
-def _evaluate_plain(
-    config: SearchConfig,
-    ledger: Ledger,
-    task: Task,
-    proxies: Sequence[tuple[Architecture, int]],
-) -> None:
-    """Proxy evaluations of plain networks, with the seeds that the front's members had.
-
-    Raises:
-        RunError: some have no result; the others' are in the ledger.
-    """
-    found = evaluate_on_cluster(proxies, proxy_assignment(config, task), config.resources)
-    failures = []
-    for (architecture, seed), result in zip(proxies, found, strict=True):
-        if isinstance(result, str):
-            failures.append(f"{architecture} with seed {seed}: {result}")
-            continue
-        ledger.add(
-            "baselines",
-            architecture,
-            seed=seed,
-            metrics=result.metrics | network_costs(architecture, task).metrics(),
-            curve=result.curve,
-            device_seconds=result.device_seconds,
-            recipe_id=config.proxy_id,
-        )
-    if failures:
-        listed = "\n".join(failures)
-        raise RunError(
-            f"{len(failures)} of {len(proxies)} proxy evaluations of plain networks failed (run "
-            f"the same command again to take them up):\n{listed}"
-        )
+    return [*all_candidates(config, ledger), *candidates(plain_evaluations(config, ledger))]
 
 
 class _Printer:
@@ -210,10 +186,17 @@ def _pick(pick: str, config: SearchConfig, ledger: Ledger, run: RunFolder) -> li
     if pick == "all":
         return [member.architecture for member in members]
     if pick == "best":
-        return [max(members, key=lambda m: m.metrics["val_accuracy"]).architecture]
+        best = most_accurate(members)
+        assert best is not None  # there are members
+        return [best.architecture]
     if pick == "knee":
         chosen = knee(members, cost, "val_accuracy")
-        assert chosen is not None  # there are members
+        if chosen is None:
+            reason = why_no_knee(members, cost, "val_accuracy").removeprefix("no knee: ")
+            raise CommandError(
+                f"the front of run {run.name!r} has no knee: {reason}; choose with --pick best, or "
+                f"with the arch_id of a member: {', '.join(m.arch_id for m in members)}"
+            )
         return [chosen.architecture]
     near = nearest(pick, (*PICKS, *(candidate.arch_id for candidate in found)))
     suggestion = f"; did you mean {near!r}?" if near else ""
@@ -243,6 +226,8 @@ def _row(
         "proxy_val_accuracy": None if proxy is None else proxy.metrics["val_accuracy"],
         "proxy_standard_error": None if proxy is None else proxy.standard_error,
         "proxy_n": 0 if proxy is None else proxy.n,
+        "proxy_is_fresh": None if proxy is None else proxy.is_fresh,
+        "proxy_val_accuracy_as_found": None if proxy is None else proxy.as_found,
         "val_accuracy": _mean([row.metrics["val_accuracy"] for row in full]),
         "test_accuracy": _mean([row.metrics["test_accuracy"] for row in full]),
         "test_standard_error": _standard_error([row.metrics["test_accuracy"] for row in full]),
@@ -257,6 +242,8 @@ def _table(rows: Sequence[dict[str, Any]]) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
         proxy = _with_error(row["proxy_val_accuracy"], row["proxy_standard_error"], row["proxy_n"])
+        if row["proxy_is_fresh"] is False:
+            proxy = f"{row['proxy_val_accuracy']:.2%} {AS_FOUND}"
         test = _with_error(row["test_accuracy"], row["test_standard_error"], row["n"])
         table.add_row(
             f"{row['kind']}\n{row['arch_id']}",

@@ -175,7 +175,8 @@ def _measure_front_again(output: Output, config: SearchConfig, ledger: Ledger, t
     for each in disagreements:
         output.say(
             f"latency of {each.arch_id}: {each.first_ms:.4g} ms before training, "
-            f"{each.again_ms:.4g} ms now, {each.share:.0%} apart; their mean counts"
+            f"{each.again_ms:.4g} ms now, {each.share:.0%} apart; the front is chosen by their "
+            "mean, and shows the second"
         )
 
 

@@ -6,11 +6,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from nas.front import most_accurate, pareto_front
 from nas.latency_records import all_candidates, by_latency_limit
 from nas.ledger import SUFFIXES, TRAINED, ledger_of
 from nas.output import Output
 from nas.quantities import format_quantity
 from nas.run_folder import RunFolder
+from nas.valued_accuracy import accuracy_json, accuracy_text
 
 
 def show_status(output: Output, name: str, runs: Path) -> None:
@@ -43,7 +45,7 @@ def show_status(output: Output, name: str, runs: Path) -> None:
         best = status["best"]
         params = format_quantity(best["params"])
         output.say(
-            f"  best: {best['val_accuracy']:.2%} with {params} parameters, "
+            f"  best: {best['accuracy']} with {params} parameters, "
             f"{best['arch_id']} {best['description']}"
         )
     for limit, entry in status["rejections"].items():
@@ -59,7 +61,7 @@ def read_status(run: RunFolder) -> dict[str, Any]:
     trained = [row for row in rows if row.state in TRAINED]
     stops = Counter(row.stopped_at_epoch for row in trained if row.stopped_at_epoch is not None)
     found, _ = by_latency_limit(config, all_candidates(config, ledger))
-    best = max(found, key=lambda candidate: candidate.metrics["val_accuracy"], default=None)
+    best = most_accurate(pareto_front(found, ["val_accuracy", config.cost_objective]))
     repeats = ledger.evaluations("repeats")
     retrained = ledger.evaluations("retrain")
     state = "running" if run.is_driven() else "finished" if run.is_finished() else "interrupted"
@@ -83,8 +85,9 @@ def read_status(run: RunFolder) -> dict[str, Any]:
         else {
             "arch_id": best.arch_id,
             "description": str(best.architecture),
-            "n": best.n,
-            **best.metrics,
+            **accuracy_json(best),
+            "accuracy": accuracy_text(best),
+            **{name: value for name, value in best.metrics.items() if name != "val_accuracy"},
         },
         "rejections": ledger.study("search").user_attrs.get("rejections", {}),
         "errors": {

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from analysis.noise import pooled_deviation
 from nas.benchmark.csv_table import read_cells
 from nas.evaluate import task_of
 from nas.journal import Journal, open_journal
@@ -151,5 +152,10 @@ def _summary(out: Path, config: TabulationConfig) -> str:
         f"; mean validation accuracy {low:.1%} to {high:.1%}, interquartile range {q3 - q1:.1%}"
     )
     if len(config.seeds) > 1:
-        shown += f"; deviation between seeds {np.median(accuracies.std(1, ddof=1)):.1%} (median)"
+        noise = pooled_deviation(accuracies)
+        assert noise is not None  # there are two seeds or more
+        shown += (
+            f"; deviation between seeds {noise.deviation:.2%} (pooled, {noise.degrees_of_freedom} "
+            "degrees of freedom)"
+        )
     return shown

@@ -58,7 +58,7 @@ def show_zero_cost(output: Output, name: str, runs: Path, *, scores: str) -> Non
         measured = measure_scores(source, [c.architecture for c in trained], names, on_done=count)
     accuracies = [candidate.metrics["val_accuracy"] for candidate in trained]
     rankings = score_rankings(measured.scores, accuracies, measured.score_ms, seed=config.seed)
-    training_ms = 1e3 * sum(c.device_seconds for c in trained) / sum(c.n for c in trained)
+    training_ms = 1e3 * sum(c.device_seconds for c in trained) / sum(c.evaluations for c in trained)
     if output.as_json:
         output.show_json(
             {

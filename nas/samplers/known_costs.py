@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from nas.finite_values import check_finite
 from nas.samplers.choice_space import Candidate, ChoiceSpace
 
 
@@ -26,14 +27,20 @@ class CostFunctions:
         self._known: dict[bytes, list[float]] = {}
 
     def of(self, architecture: Candidate) -> dict[str, float]:
-        """The costs of one candidate by name."""
-        return {name: float(cost(architecture)) for name, cost in self._functions.items()}
+        """The costs of one candidate by name.
+
+        Raises:
+            ValueError: a cost is not finite.
+        """
+        costs = {name: float(cost(architecture)) for name, cost in self._functions.items()}
+        check_finite(costs, f"the known costs of {architecture}")
+        return costs
 
     def columns(self, vectors: np.ndarray) -> np.ndarray:
         """The costs ``[N, names]`` of vectors ``[N, P]``.
 
         Raises:
-            ValueError: a vector of no candidate.
+            ValueError: a vector of no candidate, or a cost is not finite.
         """
         vectors = np.ascontiguousarray(vectors, dtype=np.int64)
         rows = []

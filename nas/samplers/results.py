@@ -62,8 +62,16 @@ class Results:
         """Of the finished trials, ``[n, objectives]``, each infinite one as the utmost that is not.
 
         moocore 0.3 takes no infinite ones: of three objectives it is wrong, or kills the process.
+
+        Raises:
+            ValueError: a loss is NaN, which is neither good nor bad.
         """
         found = np.array([trial.losses for trial in self.told], dtype=float)
+        for trial, losses in zip(self.told, found, strict=True):
+            if np.isnan(losses).any():
+                raise ValueError(
+                    f"losses must be numbers, got {trial.losses} of {trial.architecture}"
+                )
         for column in found.T:
             usable = column[np.isfinite(column)]
             column[:] = np.clip(column, usable.min(), usable.max()) if len(usable) else 0.0

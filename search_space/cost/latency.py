@@ -73,7 +73,8 @@ class LatencyContext(NamedTuple):
 class Latency(Value):
     """A measurement and all that it depends on; records of different devices do not compare."""
 
-    latency_ms: float  # median of the repeats that count, for the whole batch
+    latency_ms: float = Field(gt=0, allow_inf_nan=False)  # median of the repeats that count, for
+    # the whole batch
     spread_ms: float  # interquartile range
     repeats: int
     device: str  # the hardware's own name

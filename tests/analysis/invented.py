@@ -40,10 +40,39 @@ def candidate(
     deviation: float | None = None,
     **metrics: float,
 ) -> Candidate:
-    """The one with architecture ``index``; metrics that are None are not measured."""
+    """The one with architecture ``index``; metrics that are None are not measured.
+
+    It has ``n`` fresh evaluations if it has a deviation, and is valued as found if not.
+    """
     given: Mapping[str, float | None] = {"val_accuracy": accuracy, "params": params, **metrics}
     measured = {name: value for name, value in given.items() if value is not None}
-    return Candidate(architectures(index + 1)[index], measured, n, deviation, 2.5 * n)
+    return invented(architectures(index + 1)[index], measured, n=n, deviation=deviation)
+
+
+def invented(
+    architecture: Architecture,
+    metrics: Mapping[str, float],
+    *,
+    n: int = 1,
+    deviation: float | None = None,
+    as_found: float | None = None,
+    choice: Mapping[str, float] | None = None,
+) -> Candidate:
+    """A candidate valued by ``n`` fresh evaluations if it has a deviation, or else as found."""
+    is_fresh = deviation is not None
+    found = metrics.get("val_accuracy") if as_found is None else as_found
+    evaluations = n + 1 if is_fresh else 1
+    return Candidate(
+        architecture,
+        metrics,
+        choice=metrics if choice is None else choice,
+        n=n,
+        is_fresh=is_fresh,
+        deviation=deviation,
+        as_found=found,
+        evaluations=evaluations,
+        device_seconds=2.5 * evaluations,
+    )
 
 
 def evaluation(index: int, accuracy: float | None, **changes: Any) -> Evaluation:
@@ -83,5 +112,9 @@ def search_of(wanted: int) -> tuple[Candidate, ...]:
             "latency_ms": 0.4 + costs.activations / 40_000 + float(rng.uniform(0, 0.1)),
         }
         n = 3 if deviation else 1
-        found.append(Candidate(architecture, metrics, n, deviation, 4.0 * n))
+        found.append(
+            invented(architecture, metrics, n=n, deviation=deviation, as_found=accuracy + 0.012)
+            if deviation
+            else invented(architecture, metrics)
+        )
     return tuple(found)

@@ -1,9 +1,10 @@
-"""Knee, limits, hypervolume and noise, each against its definition."""
+"""Knee, limits and hypervolume, each against its definition."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -16,14 +17,12 @@ from analysis.front import (
     knee,
     parse_limits,
     primitive_counts,
-    quartile_range,
     reference_point,
-    seed_noise,
-    spread,
     under,
+    why_no_knee,
 )
-from nas.front import Candidate, candidates, pareto_front
-from tests.analysis.invented import candidate, evaluation, search_of
+from nas.front import Candidate, pareto_front
+from tests.analysis.invented import candidate, search_of
 
 X, Y = "params", "val_accuracy"
 
@@ -68,20 +67,30 @@ def test_knee_is_never_a_dip_below_the_chord() -> None:
     # Above the chord by 0.05 (10 params) and below it by 0.5 (100 params).
     members = front_of((1, 0.0), (10, 0.30), (100, 0.31), (10_000, 1.0))
     assert knee(members, X, Y) is members[1]
-    only_dips = front_of((1, 0.0), (100, 0.1), (10_000, 1.0))
-    assert knee(only_dips, X, Y) is only_dips[0]
 
 
-def test_knee_of_a_straight_front_is_its_cheaper_end() -> None:
-    members = front_of((1, 0.1), (10, 0.2), (100, 0.3), (1000, 0.4))
-    assert knee(members, X, Y) is members[0]
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        ((1, 0.0), (100, 0.1), (10_000, 1.0)),
+        ((1, 0.1), (10, 0.2), (100, 0.3), (1000, 0.4)),
+    ],
+    ids=["below the chord", "on the chord"],
+)
+def test_a_front_without_a_member_above_the_chord_has_no_knee(
+    pairs: tuple[tuple[float, float], ...],
+) -> None:
+    assert knee(front_of(*pairs), X, Y) is None
+    assert "no member lies above the line" in why_no_knee(front_of(*pairs), X, Y)
 
 
 @few
 @given(st.integers(3, 9), st.floats(1.01, 9), st.floats(0.01, 50))
-def test_rounding_does_not_break_ties(count: int, ratio: float, cheapest: float) -> None:
+def test_rounding_does_not_make_a_knee_of_a_straight_front(
+    count: int, ratio: float, cheapest: float
+) -> None:
     members = front_of(*((cheapest * ratio**i, 0.1 + 0.07 * i) for i in range(count)))
-    assert knee(members, X, Y) is members[0]
+    assert knee(members, X, Y) is None
 
 
 def test_knee_of_candidates_with_equal_metrics_does_not_depend_on_their_order() -> None:
@@ -95,13 +104,57 @@ def test_knee_of_candidates_with_equal_metrics_does_not_depend_on_their_order() 
     assert chosen == {min(twin.arch_id for twin in twins)}
 
 
-def test_knee_of_few_members_is_the_most_accurate() -> None:
-    assert knee([], X, Y) is None
-    one = front_of((5, 0.5))
-    assert knee(one, X, Y) is one[0]
-    two = front_of((5, 0.5), (6, 0.6))
-    assert knee(two, X, Y) is two[1]
-    assert knee(two[::-1], X, Y) is two[1]
+def test_fewer_than_three_members_have_no_knee() -> None:
+    pairs = ((5.0, 0.5), (6.0, 0.6))
+    for count, said in enumerate(("there are 0", "there is 1", "there are 2")):
+        assert knee(front_of(*pairs[:count]), X, Y) is None
+        assert why_no_knee(front_of(*pairs[:count]), X, Y).endswith(said)
+
+
+def test_the_knee_is_that_of_fresh_values_not_of_those_that_chose_the_front() -> None:
+    """By the choosing values member 1 is far above the chord, by fresh ones member 2 is."""
+    members = [
+        candidate(i, accuracy, params, n=2, deviation=0.01)
+        for i, (params, accuracy) in enumerate([(1, 0.0), (10, 0.4), (100, 0.9), (1000, 1.0)])
+    ]
+    chosen_by = (0.0, 0.9, 0.91, 1.0)
+    members = [
+        replace(member, choice={X: member.metrics[X], Y: worth})
+        for member, worth in zip(members, chosen_by, strict=True)
+    ]
+    assert knee(members, X, Y) is members[2]
+    assert [m.arch_id for m in pareto_front(members, [Y, X])] == [m.arch_id for m in members]
+
+
+def test_a_member_that_fresh_values_dominate_does_not_count_for_the_knee() -> None:
+    members = front_of((1, 0.2), (10, 0.6), (100, 0.5))  # the last one cost more and got less
+    members = [replace(m, choice={X: m.metrics[X], Y: m.metrics[X] / 100}) for m in members]
+    assert len(pareto_front(members, [Y, X])) == 3
+    assert knee(members, X, Y) is None
+    assert why_no_knee(members, X, Y).endswith("there are 2")
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_values_that_are_not_finite_are_refused_wherever_they_would_be_compared(
+    bad: float,
+) -> None:
+    """A NaN accuracy with the fewest parameters would throw every other member off the front."""
+    members = front_of((1e3, 0.5), (2e3, 0.8), (20e3, 0.95))
+    name = members[0].arch_id
+    wrong = [candidate(0, bad, 1e3), *members[1:]]
+    costly = [candidate(0, 0.5, bad), *members[1:]]
+    for found, metric in ((wrong, Y), (costly, X)):
+        said = f"{name}: {metric} must be a finite number, got {bad}"
+        with pytest.raises(ValueError, match=said):
+            pareto_front(found, [Y, X])
+        with pytest.raises(ValueError, match=said):
+            knee(found, X, Y)
+        with pytest.raises(ValueError, match=said):
+            reference_point(found, [Y, X])
+        with pytest.raises(ValueError, match=said):
+            hypervolume(found, [Y, X], {Y: 0.0, X: 1e6})
+    with pytest.raises(ValueError, match="the reference point's values must be finite numbers"):
+        hypervolume(members, [Y, X], {Y: bad, X: 1e6})
 
 
 def test_knee_leaves_out_what_is_not_on_the_front_or_not_measured() -> None:
@@ -131,13 +184,11 @@ def test_front_is_nondominated_and_the_knee_is_its_member_farthest_above_the_cho
     for one, other in combinations(front, 2):
         assert (one.metrics[Y] - other.metrics[Y]) * (one.metrics[X] - other.metrics[X]) > 0
     chosen = knee(front, X, Y)
-    assert (chosen is None) == (not front)
     assert knee(front[::-1], X, Y) is chosen
+    best = max((_above_chord(m, front) for m in front), default=0.0) if len(front) > 2 else 0.0
+    assert (chosen is None) == (best < 1e-9)
     if chosen is not None:
         assert chosen in front
-    if len(front) >= 3:
-        assert chosen is not None
-        best = max(_above_chord(member, front) for member in front)
         assert _above_chord(chosen, front) == pytest.approx(best, abs=1e-8)
 
 
@@ -248,32 +299,6 @@ def test_reference_point_is_the_worst_of_all_candidates() -> None:
         reference_point(found, [Y, "macs"])
 
 
-def test_seed_noise_is_the_median_deviation_between_seeds() -> None:
-    rows = [
-        *(evaluation(0, accuracy) for accuracy in (0.90, 0.92)),  # deviation 0.02 / sqrt(2)
-        *(evaluation(1, accuracy) for accuracy in (0.80, 0.84, 0.88)),  # 0.04
-        *(evaluation(2, accuracy) for accuracy in (0.5, 0.7)),  # 0.2 / sqrt(2)
-        evaluation(3, 0.1),  # alone
-    ]
-    assert seed_noise(candidates(rows)) == pytest.approx(0.04)
-    assert seed_noise(candidates(rows[:5])) == pytest.approx((0.02 / math.sqrt(2) + 0.04) / 2)
-    assert seed_noise(candidates(rows[-1:])) is None
-    assert seed_noise([]) is None
-
-
-def test_spread_is_over_the_first_evaluation_of_each() -> None:
-    rows = [
-        evaluation(3, None),  # pruned
-        evaluation(0, 0.7),
-        evaluation(1, 0.8),
-        evaluation(2, 0.9),
-        evaluation(0, 0.1, kind="repeats", number=0),
-    ]
-    assert spread(rows) == pytest.approx(0.1)
-    assert spread(rows[:2]) is None
-    assert spread([]) is None
-
-
 def test_primitive_counts_are_of_distinct_architectures() -> None:
     found = list(search_of(20))
     counts = primitive_counts([*found, *found[:5]])
@@ -283,9 +308,3 @@ def test_primitive_counts_are_of_distinct_architectures() -> None:
     }
     assert len(kinds) > 1
     assert primitive_counts([]) == {}
-
-
-def test_the_quartile_range_is_over_the_first_evaluation_of_each() -> None:
-    rows = [evaluation(index, accuracy) for index, accuracy in enumerate((0.1, 0.8, 0.8, 0.9, 0.9))]
-    assert quartile_range([*rows, evaluation(0, 0.99)]) == pytest.approx(0.1)
-    assert quartile_range(rows[:1]) is None

@@ -19,6 +19,7 @@ from search_space.cost import network_costs, peak_memory_bytes
 from search_space.zoo import network
 from tests.analysis.invented import TASK, candidate, search_of
 
+Y = "val_accuracy"
 IMAGENET = Task(dataset="imagenet", input_shape=(3, 224, 224), classes=1000)
 
 
@@ -29,7 +30,7 @@ def rendered(table: Table, width: int = 100) -> list[str]:
 
 
 def front(x: str) -> tuple[list[Candidate], Candidate]:
-    members = pareto_front(list(search_of(50)), ["val_accuracy", x])
+    members = pareto_front(list(search_of(50)), [Y, x])
     best = knee(members, x, "val_accuracy")
     assert best is not None
     return members, best
@@ -39,20 +40,25 @@ def front(x: str) -> tuple[list[Candidate], Candidate]:
 @pytest.mark.parametrize("width", [80, 100, 200])
 def test_front_table_fits_and_keeps_every_arch_id(x: str, width: int) -> None:
     members, best = front(x)
-    lines = rendered(front_table(members, objectives_xy=(x, "val_accuracy"), knee=best), width)
+    lines = rendered(front_table(members, x=x, y=Y, knee=best), width)
     assert max(map(len, lines)) <= width
     for member in members:
         (row,) = (line for line in lines if member.arch_id in line)
         assert row.startswith("*") == (member is best)
-        assert f"{member.metrics['val_accuracy']:.2%}" in row
-        assert ("±" in row) == (member.n > 1)
+        assert f" {100 * member.metrics[Y]:.2f} " in row
+        assert member.as_found is not None
+        assert f" {100 * member.as_found:.2f} " in row
+        if member.standard_error is not None:
+            assert f" {100 * member.standard_error:.2f} " in row
+        assert (" found " in row) == (not member.is_fresh)
     assert ("activations" in lines[2]) == (x == "activations")
 
 
 def test_front_table_keeps_the_whole_description() -> None:
     members, best = front("params")
-    text = "".join(rendered(front_table(members, knee=best))).replace(" ", "")
-    wide = rendered(front_table(members, knee=best), 250)
+    table = front_table(members, x="params", y=Y, knee=best)
+    text = "".join(rendered(table)).replace(" ", "")
+    wide = rendered(table, 250)
     for member in members:
         assert any(str(member.architecture) in line for line in wide)
         for part in str(member.architecture).split(" | "):
@@ -61,7 +67,7 @@ def test_front_table_keeps_the_whole_description() -> None:
 
 def test_front_table_at_100_columns_breaks_between_parts() -> None:
     members, best = front("params")
-    lines = rendered(front_table(members, knee=best))
+    lines = rendered(front_table(members, x="params", y=Y, knee=best))
     for member in members:
         for number, stage in enumerate(member.architecture.stages):
             assert any(stage.label in line for line in lines), f"stage {number} is broken"
@@ -69,27 +75,58 @@ def test_front_table_at_100_columns_breaks_between_parts() -> None:
 
 def test_front_table_without_latency_knee_or_members() -> None:
     members = [candidate(0, 0.9, 123_456.0), candidate(1, 0.95, macs=5e6)]
-    lines = rendered(front_table(members, knee=None))
+    lines = rendered(front_table(members, x="params", y=Y, knee=None), 200)
     assert "latency" not in "".join(lines)
-    assert "knee" not in "".join(lines)
+    assert "no knee: it takes 3 members" in "".join(lines)
     assert " 123k " in next(line for line in lines if members[0].arch_id in line)
     assert " - " in next(line for line in lines if members[1].arch_id in line)
-    assert rendered(front_table([], knee=None))
+    assert rendered(front_table([], x="params", y=Y, knee=None))
+
+
+def test_front_table_says_what_its_values_rest_on() -> None:
+    """Two are valued by fresh seeds, by which the dearer is no better; one has none."""
+    members = [
+        candidate(0, 0.8, 100.0, n=2, deviation=0.01),
+        candidate(1, 0.7, 200.0, n=2, deviation=0.01),
+        candidate(2, 0.9, 300.0),
+    ]
+    lines = rendered(front_table(members, x="params", y=Y, knee=None), 200)
+    marks = {
+        member.arch_id: line[0] for member in members for line in lines if member.arch_id in line
+    }
+    assert list(marks.values()) == [" ", "~", " "]
+    text = " ".join(lines)
+    assert "chosen by all evaluations" in text
+    assert "mean of n with fresh seeds" in text
+    assert "~ 1 of 3 members" in text
+    alone = rendered(front_table(members[2:], x="params", y=Y, knee=None), 200)
+    assert "No member was evaluated with fresh seeds" in " ".join(alone)
+    data = front_json(members, x="params", y=Y, knee=None)
+    assert [row["is_on_front_by_value"] for row in data["members"]] == [True, False, True]
 
 
 def test_front_json_is_plain_data_that_reads_back() -> None:
     members, best = front("macs")
-    rows = json.loads(json.dumps(front_json(members, knee=best), allow_nan=False))
+    data = front_json(members, x="macs", y=Y, knee=best)
+    rows = data["members"]
+    assert json.loads(json.dumps(data, allow_nan=False)) == data
+    assert (data["x"], data["y"], data["knee"]) == ("macs", Y, best.arch_id)
     assert [row["arch_id"] for row in rows] == [member.arch_id for member in members]
     assert [row["arch_id"] for row in rows if row["is_knee"]] == [best.arch_id]
     for row, member in zip(rows, members, strict=True):
         assert Architecture.from_json(json.dumps(row["architecture"])) == member.architecture
         assert row["description"] == str(member.architecture)
         assert row["metrics"] == dict(member.metrics)
-        assert row["n"] == member.n
-        assert row["standard_error"] == member.standard_error
+        assert row["val_accuracy"] == member.metrics[Y]
+        assert row["val_accuracy_n"] == member.n
+        assert row["val_accuracy_standard_error"] == member.standard_error
+        assert row["val_accuracy_is_fresh"] == member.is_fresh
+        assert row["val_accuracy_as_found"] == member.as_found
+        assert row["val_accuracy_of_all"] == member.choice[Y]
         assert row["device_seconds"] == member.device_seconds
-    assert not any(row["is_knee"] for row in front_json(members, knee=None))
+    without = front_json(members, x="macs", y=Y, knee=None)
+    assert without["knee"] is None
+    assert not any(row["is_knee"] for row in without["members"])
 
 
 @pytest.mark.parametrize("name", ["resnet50", "aa_resnet152", "sasa_resnet26"])

@@ -51,12 +51,13 @@ def test_only_expected_files_are_in_the_run_folder(finished_run):
 
 def test_the_output_says_what_was_searched_and_found(finished_run):
     output = (finished_run / "output.txt").read_text()
-    front = json.loads((finished_run / "runs" / "tiny" / "front.json").read_text())
+    front = json.loads((finished_run / "runs" / "tiny" / "front.json").read_text())["members"]
     for text in ("trials 6/6", "device-hours", "seed", "between candidates", "augmented_conv"):
         assert text in output
     for member in front:
         assert member["arch_id"] in output
-        assert member["n"] == 2  # finalists are evaluated with every seed
+        # finalists have one fresh seed beside the search's own
+        assert (member["val_accuracy_n"], member["val_accuracy_is_fresh"]) == (1, True)
 
 
 def test_the_ledger_is_an_optuna_storage(finished_run):
@@ -82,7 +83,7 @@ def test_status_counts_what_was_done(finished_run, environment):
 
 
 def test_frontier_takes_other_costs_and_limits(finished_run, environment):
-    every = read_json(query(finished_run, "frontier", "tiny", "--json"))
+    every = read_json(query(finished_run, "frontier", "tiny", "--json"))["members"]
     assert [m["metrics"]["params"] for m in every] == sorted(m["metrics"]["params"] for m in every)
     limit = every[0]["metrics"]["params"]
     under = read_json(
@@ -94,10 +95,11 @@ def test_frontier_takes_other_costs_and_limits(finished_run, environment):
             f"params={limit:.0f}",
             "--json",
         )
-    )
+    )["members"]
     assert [m["arch_id"] for m in under] == [every[0]["arch_id"]]
     by_macs = read_json(query(finished_run, "frontier", "tiny", "--x", "macs", "--json"))
-    assert by_macs
+    assert by_macs["x"] == "macs"
+    assert by_macs["members"]
 
 
 @pytest.mark.parametrize(
@@ -124,7 +126,7 @@ def test_a_question_that_cannot_be_answered_gets_one_clear_error(
 
 
 def test_describe_an_architecture_of_the_run(finished_run, environment):
-    front = json.loads((finished_run / "runs" / "tiny" / "front.json").read_text())
+    front = json.loads((finished_run / "runs" / "tiny" / "front.json").read_text())["members"]
     arch_id = front[0]["arch_id"]
     found = read_json(query(finished_run, "describe", arch_id, "--json"))
     assert found["arch_id"] == arch_id
@@ -149,8 +151,8 @@ def test_describe_an_architecture_of_the_run(finished_run, environment):
     assert from_file["params"] == found["params"]
 
 
-def test_retrain_the_knee_beside_a_plain_network_once(finished_run, environment):
-    command = ("retrain", "tiny", "--pick", "knee", "--baseline", "--json")
+def test_retrain_the_best_beside_a_plain_network_once(finished_run, environment):
+    command = ("retrain", "tiny", "--pick", "best", "--baseline", "--json")
     first = command_in(finished_run, environment, *command)
     rows = json.loads(first.stdout[first.stdout.index("[\n") :])
     found, plain = rows
@@ -158,7 +160,7 @@ def test_retrain_the_knee_beside_a_plain_network_once(finished_run, environment)
     assert abs(plain["params"] / found["params"] - 1) < 0.1
     for row in rows:
         assert 0 < row["test_accuracy"] <= 1
-        assert row["proxy_n"] == 2
+        assert (row["proxy_n"], row["proxy_is_fresh"]) == (1, True)
         (folder,) = (finished_run / "runs" / "tiny" / "retrain").glob(f"{row['arch_id']}-*-seed0")
         assert (folder / "curve.csv").read_text().count("\n") == 3
         assert (folder / "curve.png").read_bytes().startswith(b"\x89PNG")

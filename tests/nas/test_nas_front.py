@@ -12,7 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nas.evaluation_row import Evaluation
-from nas.front import Candidate, candidates, losses, pareto_front
+from nas.front import (
+    Candidate,
+    candidates,
+    front_by_value,
+    losses,
+    most_accurate,
+    pareto_front,
+)
 from search_space.architecture import Architecture
 from search_space.space import SearchSpace
 
@@ -42,7 +49,17 @@ def row(architecture: Architecture | None, metrics: dict[str, float], **changes:
 
 
 def candidate(architecture: Architecture, **metrics: float) -> Candidate:
-    return Candidate(architecture, metrics, n=1, deviation=None, device_seconds=0.0)
+    return Candidate(
+        architecture,
+        metrics,
+        choice=metrics,
+        n=1,
+        is_fresh=False,
+        deviation=None,
+        as_found=metrics.get("val_accuracy"),
+        evaluations=1,
+        device_seconds=0.0,
+    )
 
 
 def test_means_and_errors_by_hand(networks: list[Architecture]) -> None:
@@ -55,18 +72,86 @@ def test_means_and_errors_by_hand(networks: list[Architecture]) -> None:
     ]
     found = candidates(rows)
     assert [c.arch_id for c in found] == [first.arch_id, second.arch_id]
-    assert found[0].metrics == pytest.approx({"val_accuracy": 0.85, "params": 100.0})
-    assert (found[0].n, found[1].n) == (3, 1)
-    # squares of -0.05, 0.05 and 0, over n - 1 = 2
-    assert found[0].deviation == pytest.approx(0.05)
-    assert found[0].standard_error == pytest.approx(0.05 / math.sqrt(3))
+    # valued by seeds 1 and 2, chosen by all three
+    assert found[0].metrics == pytest.approx({"val_accuracy": 0.875, "params": 100.0})
+    assert found[0].choice == pytest.approx({"val_accuracy": 0.85, "params": 100.0})
+    assert (found[0].as_found, found[0].is_fresh, found[0].n) == (0.80, True, 2)
+    # squares of 0.025 and -0.025, over n - 1 = 1
+    assert found[0].deviation == pytest.approx(0.05 / math.sqrt(2))
+    assert found[0].standard_error == pytest.approx(0.05 / 2)
+    assert found[1].metrics == found[1].choice == {"val_accuracy": 0.60, "params": 50.0}
+    assert (found[1].as_found, found[1].is_fresh, found[1].n) == (0.60, False, 1)
     assert (found[1].deviation, found[1].standard_error) == (None, None)
     assert [c.device_seconds for c in found] == [6.0, 7.0]
+    assert [c.evaluations for c in found] == [3, 1]
 
 
 def test_equal_repeats_have_no_deviation(networks: list[Architecture]) -> None:
-    (found,) = candidates([row(networks[0], {"val_accuracy": 0.5})] * 2)
+    fresh = row(networks[0], {"val_accuracy": 0.5}, kind="repeats")
+    (found,) = candidates([fresh] * 2)
     assert (found.deviation, found.standard_error) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("kind", ["baselines", "retrain"])
+def test_what_no_search_chose_is_fresh(networks: list[Architecture], kind: str) -> None:
+    (found,) = candidates([row(networks[0], {"val_accuracy": 0.5}, kind=kind)])
+    assert (found.is_fresh, found.n, found.as_found) == (True, 1, None)
+    assert found.metrics == found.choice == {"val_accuracy": 0.5}
+
+
+def test_the_front_is_chosen_by_all_evaluations_and_valued_by_fresh_ones(
+    networks: list[Architecture],
+) -> None:
+    """The dearer network stays on the front, although fresh seeds find it the worse one."""
+    cheap, dear = networks[:2]
+    rows = [
+        row(cheap, {"val_accuracy": 0.70, "params": 10.0}),
+        row(dear, {"val_accuracy": 0.90, "params": 20.0}),
+        row(cheap, {"val_accuracy": 0.72, "params": 10.0}, seed=1, kind="repeats"),
+        row(dear, {"val_accuracy": 0.68, "params": 20.0}, seed=1, kind="repeats"),
+    ]
+    front = pareto_front(candidates(rows), ["val_accuracy", "params"])
+    assert [member.architecture for member in front] == [cheap, dear]
+    assert [member.metrics["val_accuracy"] for member in front] == [0.72, 0.68]
+    by_value = front_by_value(front, ["val_accuracy", "params"])
+    assert [member.architecture for member in by_value] == [cheap]
+
+
+def test_fresh_means_of_what_a_search_chose_are_not_flattered(
+    networks: list[Architecture],
+) -> None:
+    """All networks are equally good: what chooses the best of them is noise alone."""
+    rng = np.random.default_rng(0)
+    own, fresh = [], []
+    for _ in range(400):
+        first = rng.normal(0.8, 0.02, len(networks))
+        best = int(np.argmax(first))
+        rows = [
+            row(network, {"val_accuracy": float(value), "params": 1.0})
+            for network, value in zip(networks, first, strict=True)
+        ]
+        repeat = {"val_accuracy": float(rng.normal(0.8, 0.02)), "params": 1.0}
+        rows.append(row(networks[best], repeat, seed=1, kind="repeats"))
+        member = next(c for c in candidates(rows) if c.architecture == networks[best])
+        assert member.as_found is not None
+        own.append(member.as_found)
+        fresh.append(member.metrics["val_accuracy"])
+    assert np.mean(own) > 0.8 + 0.02
+    assert np.mean(fresh) == pytest.approx(0.8, abs=0.004)
+
+
+def test_the_most_accurate_by_fresh_values_if_all_have_some(networks: list[Architecture]) -> None:
+    rows = [
+        row(networks[0], {"val_accuracy": 0.9, "params": 1.0}),
+        row(networks[1], {"val_accuracy": 0.8, "params": 2.0}),
+        row(networks[0], {"val_accuracy": 0.5, "params": 1.0}, kind="repeats"),
+        row(networks[1], {"val_accuracy": 0.55, "params": 2.0}, kind="repeats"),
+    ]
+    assert most_accurate([]) is None
+    for known, best in ((2, 0), (3, 1), (4, 1)):  # 3: 0.7 of the one by all, 0.8 of the other
+        found = most_accurate(candidates(rows[:known]))
+        assert found is not None
+        assert found.architecture == networks[best]
 
 
 @pytest.mark.parametrize("state", ["pruned", "fail", "running"])
@@ -91,12 +176,12 @@ def test_a_metric_that_one_evaluation_lacks_is_left_out(networks: list[Architect
 def test_no_candidates_no_front() -> None:
     assert candidates([]) == []
     assert pareto_front([], ["val_accuracy", "params"]) == []
-    assert losses([], ["val_accuracy", "params"]).shape == (0, 2)
+    assert losses([], ["val_accuracy", "params"], []).shape == (0, 2)
 
 
-def test_losses_turn_what_is_maximised_around(networks: list[Architecture]) -> None:
-    found = [candidate(networks[0], val_accuracy=0.5, params=3, test_accuracy=0.25)]
-    assert losses(found, ["params", "val_accuracy", "test_accuracy"]).tolist() == [
+def test_losses_turn_what_is_maximised_around() -> None:
+    found = [{"val_accuracy": 0.5, "params": 3.0, "test_accuracy": 0.25}]
+    assert losses(found, ["params", "val_accuracy", "test_accuracy"], ["a network"]).tolist() == [
         [3.0, -0.5, -0.25]
     ]
 

@@ -1,0 +1,36 @@
+"""The difference of two networks over the seeds that both were trained with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+
+class PairedDifference(NamedTuple):
+    """A mean difference of accuracies, as a fraction."""
+
+    mean: float
+    standard_error: float | None  # None for one pair
+    n: int  # seeds that both have
+
+    def __str__(self) -> str:
+        """Such as ``+1.60 ± 0.42 % (n=3)``, in percent points."""
+        error = "" if self.standard_error is None else f" ± {100 * self.standard_error:.2f}"
+        return f"{100 * self.mean:+.2f}{error} % (n={self.n})"
+
+
+def paired_difference(
+    first: Mapping[int, float], second: Mapping[int, float]
+) -> PairedDifference | None:
+    """``first`` less ``second``, both accuracies by seed; None if they share no seed.
+
+    What a seed does to both, such as the order of the images, cancels out in each difference.
+    """
+    shared = sorted(first.keys() & second.keys())
+    if not shared:
+        return None
+    differences = np.array([first[seed] - second[seed] for seed in shared])
+    error = float(np.std(differences, ddof=1) / len(shared) ** 0.5) if len(shared) > 1 else None
+    return PairedDifference(float(differences.mean()), error, len(shared))
