@@ -12,6 +12,7 @@ import numpy as np
 
 from search_space.alternatives import Choice, Parameter, condition_tables
 from search_space.architecture import Architecture, Stage
+from search_space.moves import Parts, changed_parts
 from search_space.primitives import Stem
 from search_space.reading import read_yaml, validate
 from search_space.space_config import SpaceConfig
@@ -71,7 +72,7 @@ class SearchSpace:
     @cached_property
     def size(self) -> int:
         """How many distinct architectures there are, exactly."""
-        ways = Counter(stem.width for stem in self.layout.stem_table)  # by channels so far
+        ways = Counter(stem.width for stem in self.layout.stems.first)  # by channels so far
         for place in self.layout.stages:
             ways = Counter(
                 {
@@ -132,7 +133,7 @@ class SearchSpace:
                 f"{self.name} has {len(places)} stages, got {len(architecture.stages)}"
             )
         vector = np.full(len(self.parameters), INACTIVE, dtype=np.int64)
-        stem, table = architecture.stem, self.layout.stem_table
+        stem, table = architecture.stem, self.layout.stems.first
         if stem not in table:
             raise ValueError(f"stem: {stem.label} is not among the {len(table)} alternatives")
         write(vector, table[stem])
@@ -155,25 +156,31 @@ class SearchSpace:
     def changes(self, architecture: Architecture) -> dict[str, list[Architecture]]:
         """For each active parameter, the other architectures that changing it alone can give.
 
-        Parameters that the change brings into being take each of their choices.
+        Where several descriptions build ``architecture``, a parameter is active that is so in one
+        of them, and each description is changed. Parameters that the change brings into being take
+        each of their choices. An architecture that several parameters give is listed once.
+
+        Raises:
+            ValueError: ``architecture`` is not in this space.
         """
-        vector = self.encode(architecture)
+        self.encode(architecture)  # for its message about one that is not in the space
         seen = {architecture}
         changed: dict[str, list[Architecture]] = {}
-        for index, parameter in enumerate(self.parameters):
-            if vector[index] == INACTIVE:
-                continue
-            found = []
-            for choice in range(len(parameter.choices)):
-                for candidate in self._completions(vector, index, choice):
-                    if candidate not in seen:
-                        seen.add(candidate)
-                        found.append(candidate)
-            changed[parameter.name] = found
+        parts = Parts(architecture.stem, architecture.stages)
+        for index, reached in changed_parts(self.layout, parts).items():
+            found = changed[self.parameters[index].name] = []
+            for stem, stages in reached:
+                candidate = self._architecture(stem, stages)
+                if candidate not in seen:
+                    seen.add(candidate)
+                    found.append(candidate)
         return changed
 
     def neighbours(self, architecture: Architecture) -> list[Architecture]:
-        """Every other architecture one parameter away, each once, in a fixed order."""
+        """Every other architecture one parameter away, each once, in a fixed order.
+
+        The relation is symmetric: ``a`` is a neighbour of ``b`` exactly if ``b`` is one of ``a``.
+        """
         return [near for found in self.changes(architecture).values() for near in found]
 
     def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
@@ -190,7 +197,7 @@ class SearchSpace:
 
     def architectures(self) -> Iterator[Architecture]:
         """Every distinct architecture; for spaces small enough to walk through."""
-        for stem in self.layout.stem_table:
+        for stem in self.layout.stems.first:
             for stages in _stage_lists(self.layout.stages, stem.width):
                 yield self._architecture(stem, stages)
 
@@ -226,26 +233,6 @@ class SearchSpace:
     def _architecture(self, stem: Stem, stages: Sequence[Stage]) -> Architecture:
         fixed = {name: getattr(self.config, name) for name in FIXED_FIELDS}
         return Architecture(**fixed, stem=stem, stages=tuple(stages))
-
-    def _completions(self, vector: np.ndarray, index: int, choice: int) -> Iterator[Architecture]:
-        """What the space holds with one parameter changed and all others kept where they exist."""
-        partial = [vector.copy()]
-        partial[0][index] = choice
-        for later in range(index + 1, len(self.parameters)):
-            parameter = self.parameters[later]
-            grown = []
-            for point in partial:
-                if not self._is_active(parameter, point):
-                    point[later] = INACTIVE
-                    grown.append(point)
-                elif point[later] != INACTIVE:
-                    grown.append(point)
-                else:
-                    for new in range(len(parameter.choices)):
-                        grown.append(point.copy())
-                        grown[-1][later] = new
-            partial = grown
-        return (self.decode(point) for point in partial)
 
     def checked(self, vectors: np.ndarray) -> np.ndarray:
         """Many vectors ``[N, P]`` at once, with -1 wherever a parameter is inactive.

@@ -23,8 +23,9 @@ from search_space.primitives.recalibration import (
 from search_space.primitives.registry import DESCRIPTIONS, class_named
 from search_space.primitives.stems import STEMS
 from search_space.reading import DescriptionError
+from search_space.slot_table import Fragment, SlotTable
 from search_space.space_config import SpaceConfig, StageConfig
-from search_space.stage_place import Fragment, StagePlace
+from search_space.stage_place import StagePlace
 
 
 class Layout(NamedTuple):
@@ -32,7 +33,7 @@ class Layout(NamedTuple):
 
     parameters: tuple[Parameter, ...]
     stem: Slot
-    stem_table: dict[Stem, Fragment]
+    stems: SlotTable[Stem]
     stages: tuple[StagePlace, ...]
 
 
@@ -52,11 +53,13 @@ def lay_out(config: SpaceConfig, source: str) -> Layout:
         _stage_place(number, stage, config, listed, problems)
         for number, stage in enumerate(config.stages, start=1)
     ]
-    stem_table: dict[Stem, Fragment] = {}
+    stem_values: list[Stem] = []
+    fragments: list[Fragment] = []
     for value, fragment in stem.combinations() if stem else ():
         assert isinstance(value, Stem)
-        stem_table.setdefault(value, fragment)
-    inputs = sorted({value.width for value in stem_table})
+        stem_values.append(value)
+        fragments.append(fragment)
+    inputs = sorted({value.width for value in stem_values})
     for place, stage in zip(stages, config.stages, strict=True):
         if place is not None:
             problems += place.faults(inputs)
@@ -65,7 +68,8 @@ def lay_out(config: SpaceConfig, source: str) -> Layout:
         raise DescriptionError(source, problems)
     assert stem is not None
     complete = tuple(place for place in stages if place is not None)
-    return Layout(tuple(listed.parameters), stem, stem_table, complete)
+    stems = SlotTable(fragments, stem_values, stem.type_parameter)
+    return Layout(tuple(listed.parameters), stem, stems, complete)
 
 
 def _stage_place(

@@ -19,11 +19,12 @@ from search_space.primitives.recalibration import (
     RecalibrationDescription,
     recalibrations_of_stage,
 )
+from search_space.slot_table import Fragment, SlotTable
 from search_space.space_config import StageConfig
 from search_space.values import Value
 
-Fragment = Mapping[int, int]
-"""From a parameter to its choice."""
+Primitives = tuple[Primitive, ...]
+"""What a place holds: a primitive for each number of channels that its blocks see."""
 
 Recalibrations = tuple[Recalibration | None, ...]
 
@@ -44,9 +45,9 @@ class StagePlace:
     shared: Slot
     overrides: Mapping[int, Slot]
     recalibration: Slot
-    _tables: dict[Any, dict[Any, Fragment]] = field(default_factory=dict)
+    _tables: dict[Any, SlotTable[Any]] = field(default_factory=dict)
     _alternatives: dict[str, list[tuple[Value, Fragment]]] = field(default_factory=dict)
-    _resolved: dict[Any, list[tuple[Primitive, Fragment]]] = field(default_factory=dict)
+    _resolved: dict[Any, list[Primitive]] = field(default_factory=dict)
 
     def depth(self, vector: Sequence[int]) -> int:
         """Blocks, by the choices in ``vector``."""
@@ -71,16 +72,16 @@ class StagePlace:
             ValueError: a primitive cannot be built at these widths.
         """
         depth, width = self.depth(vector), self.width(vector)
-        resolved: dict[tuple[str, int], Primitive] = {}
+        contents: dict[str, Primitives] = {}
         for slot in self.slots(depth):
             description = slot.value(vector)
             assert isinstance(description, Description)
-            for channels in self._inputs(slot, depth, width, in_channels):
-                resolved[slot.name, channels] = description.resolve(width, channels)
+            inputs = self._inputs(slot, depth, width, in_channels)
+            contents[slot.name] = tuple(description.resolve(width, n) for n in inputs)
         recalibration = self.recalibration.value(vector)
         assert isinstance(recalibration, RecalibrationDescription)
         each = self._resolve_recalibration(recalibration, depth, width, in_channels)
-        return self._stage(depth, width, in_channels, resolved, each)
+        return self.assembled(depth, width, in_channels, contents, each)
 
     def write(self, vector: np.ndarray, stage: Stage, in_channels: int, where: str) -> None:
         """Write a stage's choices into ``vector``.
@@ -106,49 +107,49 @@ class StagePlace:
                 channels = self._input(index, width, in_channels)
                 if self.slot(index) is slot and here.setdefault(channels, block) != block:
                     raise ValueError(f"{where}: its blocks must share one primitive")
-            table = self.primitives(slot, depth, width, in_channels)
+            table = self.table(slot, depth, width, in_channels).first
             found = tuple(here.values())
             if found not in table:
                 labels = " + ".join(primitive.label for primitive in found)
                 raise ValueError(f"{where}: {labels} is not among the {len(table)} alternatives")
             write(vector, table[found])
-        recalibrations = self.recalibrations(depth, width, in_channels)
+        recalibrations = self.recalibrations(depth, width, in_channels).first
         if stage.recalibration not in recalibrations:
             raise ValueError(
                 f"{where}: its recalibration is not among the {len(recalibrations)} alternatives"
             )
         write(vector, recalibrations[stage.recalibration])
 
+    def contents(self, stage: Stage, in_channels: int) -> dict[str, Primitives]:
+        """What each place of a stage holds, by the place's name; the stage is described here."""
+        found: dict[str, dict[int, Primitive]] = {}  # by the channels that it sees
+        for index, block in enumerate(stage.blocks):
+            channels = self._input(index, stage.width, in_channels)
+            found.setdefault(self.slot(index).name, {})[channels] = block
+        return {name: tuple(primitives.values()) for name, primitives in found.items()}
+
     def stages(self, in_channels: int) -> Iterator[Stage]:
         """Every distinct stage."""
         for depth, width in product(self.config.depth, self.config.width):
+            here = (depth, width, in_channels)
             slots = self.slots(depth)
-            tables = [self.primitives(slot, depth, width, in_channels) for slot in slots]
-            each = self.recalibrations(depth, width, in_channels)
-            for picked, recalibration in product(product(*tables), each):
-                resolved = {
-                    (slot.name, channels): primitive
-                    for slot, primitives in zip(slots, picked, strict=True)
-                    for channels, primitive in zip(
-                        self._inputs(slot, depth, width, in_channels), primitives, strict=True
-                    )
-                }
-                yield self._stage(depth, width, in_channels, resolved, recalibration)
+            tables = [self.table(slot, *here).first for slot in slots]
+            for picked, recalibration in product(
+                product(*tables), self.recalibrations(*here).first
+            ):
+                contents = {s.name: held for s, held in zip(slots, picked, strict=True)}
+                yield self.assembled(*here, contents, recalibration)
 
     def count(self, width: int, in_channels: int) -> int:
         """How many distinct stages of ``width`` there are."""
         return sum(
-            prod(len(self.primitives(s, depth, width, in_channels)) for s in self.slots(depth))
-            * len(self.recalibrations(depth, width, in_channels))
+            prod(len(self.table(s, depth, width, in_channels).first) for s in self.slots(depth))
+            * len(self.recalibrations(depth, width, in_channels).first)
             for depth in self.config.depth
         )
 
-    def primitives(
-        self, slot: Slot, depth: int, width: int, in_channels: int
-    ) -> dict[tuple[Primitive, ...], Fragment]:
-        """Each distinct content of a place, with the first choices that give it.
-
-        A content is the primitive for each number of channels that the place's primitives see.
+    def table(self, slot: Slot, depth: int, width: int, in_channels: int) -> SlotTable[Primitives]:
+        """All that a place may hold.
 
         Raises:
             ValueError: an alternative cannot be built at these widths.
@@ -156,25 +157,43 @@ class StagePlace:
         inputs = self._inputs(slot, depth, width, in_channels)
         key = (slot.name, width, inputs)
         if key not in self._tables:
-            table: dict[tuple[Primitive, ...], Fragment] = {}
-            for each in zip(*(self._resolve(slot, width, n) for n in inputs), strict=True):
-                table.setdefault(tuple(primitive for primitive, _ in each), each[0][1])
-            self._tables[key] = table
+            contents = list(zip(*(self._resolve(slot, width, n) for n in inputs), strict=True))
+            self._tables[key] = self._table(slot, contents)
         return self._tables[key]
 
-    def recalibrations(
-        self, depth: int, width: int, in_channels: int
-    ) -> dict[Recalibrations, Fragment]:
-        """Each distinct recalibration of the blocks, with the first choices that give it."""
+    def recalibrations(self, depth: int, width: int, in_channels: int) -> SlotTable[Recalibrations]:
+        """Every recalibration that the blocks may have."""
         key = ("recalibration", depth, width, in_channels)
         if key not in self._tables:
-            table: dict[Recalibrations, Fragment] = {}
-            for description, fragment in self._described(self.recalibration):
+            contents = []
+            for description, _ in self._described(self.recalibration):
                 assert isinstance(description, RecalibrationDescription)
-                each = self._resolve_recalibration(description, depth, width, in_channels)
-                table.setdefault(each, fragment)
-            self._tables[key] = table
+                contents.append(self._resolve_recalibration(description, depth, width, in_channels))
+            self._tables[key] = self._table(self.recalibration, contents)
         return self._tables[key]
+
+    def assembled(
+        self,
+        depth: int,
+        width: int,
+        in_channels: int,
+        contents: Mapping[str, Primitives],
+        recalibration: Recalibrations,
+    ) -> Stage:
+        """The stage whose places hold ``contents``, by the places' names."""
+        by_input = {
+            slot.name: dict(
+                zip(self._inputs(slot, depth, width, in_channels), contents[slot.name], strict=True)
+            )
+            for slot in self.slots(depth)
+        }
+        blocks = tuple(
+            by_input[self.slot(block).name][self._input(block, width, in_channels)]
+            for block in range(depth)
+        )
+        return Stage(
+            width=width, stride=self.config.stride, blocks=blocks, recalibration=recalibration
+        )
 
     def faults(self, inputs: Sequence[int]) -> list[str]:
         """Why alternatives cannot be built at the widths that they may meet.
@@ -216,32 +235,20 @@ class StagePlace:
             self._alternatives[slot.name] = list(slot.combinations())
         return self._alternatives[slot.name]
 
-    def _resolve(self, slot: Slot, width: int, channels: int) -> list[tuple[Primitive, Fragment]]:
+    def _table(self, slot: Slot, contents: Sequence[Any]) -> SlotTable[Any]:
+        fragments = [fragment for _, fragment in self._described(slot)]
+        return SlotTable(fragments, contents, slot.type_parameter)
+
+    def _resolve(self, slot: Slot, width: int, channels: int) -> list[Primitive]:
         """Every alternative of a place for blocks whose primitive sees ``channels``."""
         key = (slot.name, width, channels)
         if key not in self._resolved:
-            found: list[tuple[Primitive, Fragment]] = []
-            for description, fragment in self._described(slot):
+            found: list[Primitive] = []
+            for description, _ in self._described(slot):
                 assert isinstance(description, Description)
-                found.append((description.resolve(width, channels), fragment))
+                found.append(description.resolve(width, channels))
             self._resolved[key] = found
         return self._resolved[key]
-
-    def _stage(
-        self,
-        depth: int,
-        width: int,
-        in_channels: int,
-        resolved: Mapping[tuple[str, int], Primitive],
-        recalibration: Recalibrations,
-    ) -> Stage:
-        blocks = tuple(
-            resolved[self.slot(block).name, self._input(block, width, in_channels)]
-            for block in range(depth)
-        )
-        return Stage(
-            width=width, stride=self.config.stride, blocks=blocks, recalibration=recalibration
-        )
 
     def _resolve_recalibration(
         self, description: RecalibrationDescription, depth: int, width: int, in_channels: int

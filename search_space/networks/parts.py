@@ -85,7 +85,7 @@ def parts_of_space(space: SearchSpace, task: Task) -> list[Part]:
     hw = (image_hw[0], image_hw[1])
     parts: dict[Part, None] = {}  # an ordered set
     maps: dict[tuple[int, tuple[int, int]], None] = {}  # channels and pixels that a stage may see
-    for stem in space.layout.stem_table:
+    for stem in space.layout.stems.first:
         parts[StemPlan(stem, image_channels, hw)] = None
         maps[stem.width, stem.output_hw(hw)] = None
     for place in space.layout.stages:
@@ -106,7 +106,7 @@ def _blocks(
 ) -> Iterator[BlockPlan]:
     """The blocks of a stage whose input has ``channels`` on ``hw``; some more than once."""
     for depth, width in product(place.config.depth, place.config.width):
-        gates = place.recalibrations(depth, width, channels)
+        gates = place.recalibrations(depth, width, channels).first
         for index in range(depth):
             primitives = _primitives(place, index, depth, width, channels)
             here = dict.fromkeys(each[index] if each else None for each in gates)
@@ -128,7 +128,7 @@ def _primitives(
     slot = place.slot(index)
     inputs = list(dict.fromkeys(seen(b) for b in range(depth) if place.slot(b) is slot))
     at = inputs.index(seen(index))  # a content has one primitive for each different input
-    return dict.fromkeys(each[at] for each in place.primitives(slot, depth, width, channels))
+    return dict.fromkeys(each[at] for each in place.table(slot, depth, width, channels).first)
 
 
 def _stage_with(

@@ -5,16 +5,22 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
-from tests.search_space.brute_force import distinct_count, raw_architectures
+from search_space.architecture import Architecture
+from search_space.space import INACTIVE, SearchSpace
 from tests.search_space.small_spaces import AA, SMALL, described, read
 from tests.search_space.strategies import (
     BASIC,
     DIGITS,
+    MOBILE,
+    WIDE,
+    architectures,
     examples,
     sampled,
     seeds,
 )
+from tests.search_space.vectors import all_vectors
 
 
 def test_sample_is_deterministic_by_seed() -> None:
@@ -39,23 +45,52 @@ def test_sample_draws_every_type_alike_and_reaches_everything() -> None:
     assert set(drawn) == set(space.architectures())
 
 
-def test_neighbours(case: dict[str, Any]) -> None:
+def test_neighbours_are_symmetric_and_one_parameter_apart(case: dict[str, Any]) -> None:
+    """By the definition: some descriptions of both differ in one of the parameters they share."""
     space = read(case)
-    for architecture in space.architectures():
-        near = space.neighbours(architecture)
-        assert architecture not in near
-        assert len(set(near)) == len(near)
-        assert all(map(space.contains, near))
-        assert near == space.neighbours(architecture)
+    vectors = np.stack(all_vectors(space))
+    built = [space.decode(vector) for vector in vectors]
+    expected: dict[Architecture, set[Architecture]] = {one: set() for one in built}
+    for one, vector in zip(built, vectors, strict=True):
+        shared = (vectors != INACTIVE) & (vector != INACTIVE)
+        apart = ((vectors != vector) & shared).sum(axis=1) == 1
+        expected[one] |= {built[index] for index in np.flatnonzero(apart)} - {one}
+    near = {one: space.neighbours(one) for one in space.architectures()}
+    assert {one: set(others) for one, others in near.items()} == expected
+    assert all(len(set(others)) == len(others) for others in near.values())
+    assert all(one in expected[other] for one, others in expected.items() for other in others)
 
 
-def test_neighbours_are_symmetric_where_each_architecture_has_one_vector() -> None:
+def test_neighbours_come_in_a_fixed_order() -> None:
     for name, data in SMALL.items():
-        if len(list(raw_architectures(data))) != distinct_count(data):
-            continue
-        space = read(data)
-        near = {one: set(space.neighbours(one)) for one in space.architectures()}
-        assert all(one in near[other] for one, others in near.items() for other in others), name
+        spaces = read(data), read(data)
+        for seed in range(3):
+            first, second = (space.neighbours(sampled(space, seed)) for space in spaces)
+            assert first == second, name
+
+
+@pytest.mark.parametrize("space", [DIGITS, BASIC, MOBILE, WIDE], ids=lambda space: space.name)
+def test_neighbours_are_symmetric_in_larger_spaces(space: SearchSpace) -> None:
+    @examples(4)
+    @given(architecture=architectures(space), data=st.data())
+    def check(architecture: Architecture, data: st.DataObject) -> None:
+        near = space.neighbours(architecture)
+        for other in data.draw(st.lists(st.sampled_from(near), min_size=3, max_size=3)):
+            assert architecture in space.neighbours(other)
+
+    check()
+
+
+def test_neighbours_start_from_every_description() -> None:
+    """At 8 channels both upsilons give 2 value channels, at 32 they give 8 and 6."""
+    primitive = AA | {"kappa": 0.5, "upsilon": [0.25, 0.2]}
+    space = read(described({"depth": 1, "width": [8, 32], "primitive": primitive}))
+    (narrow,) = (a for a in space.architectures() if a.stages[0].width == 8)
+    wide = {a for a in space.architectures() if a.stages[0].width == 32}
+    assert len(wide) == 2
+    assert set(space.neighbours(narrow)) == wide
+    for one in wide:
+        assert narrow in space.neighbours(one)
 
 
 def test_every_architecture_can_be_reached_by_mutations(case: dict[str, Any]) -> None:

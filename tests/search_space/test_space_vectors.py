@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search_space.alternatives import Parameter
 from search_space.architecture import Architecture
-from search_space.space import INACTIVE, SearchSpace
+from search_space.space import INACTIVE
 from tests.search_space.brute_force import raw_architectures
 from tests.search_space.small_spaces import SMALL, read
 from tests.search_space.strategies import (
@@ -19,31 +18,7 @@ from tests.search_space.strategies import (
     sampled,
     seeds,
 )
-
-
-def walk_along(space: SearchSpace, prefix: tuple[int, ...]) -> tuple[np.ndarray, list[int]]:
-    """The vector whose first active choices are ``prefix``, and how many each parameter has."""
-    lengths: list[int] = []
-
-    def choose(parameter: Parameter) -> int:
-        lengths.append(len(parameter.choices))
-        return prefix[len(lengths) - 1] if len(lengths) <= len(prefix) else 0
-
-    return space.walk(choose), lengths
-
-
-def all_vectors(space: SearchSpace) -> list[np.ndarray]:
-    """Every vector of active choices, found by walking down all branches."""
-    found: list[np.ndarray] = []
-    todo: list[tuple[int, ...]] = [()]
-    while todo:
-        prefix = todo.pop()
-        vector, lengths = walk_along(space, prefix)
-        if len(lengths) > len(prefix):
-            todo += [(*prefix, choice) for choice in range(lengths[len(prefix)])]
-        else:
-            found.append(vector)
-    return found
+from tests.search_space.vectors import all_vectors
 
 
 def test_decode_reaches_everything_and_encode_is_canonical(case: dict[str, Any]) -> None:

@@ -1,0 +1,33 @@
+"""Every vector of a small space, repeats of an architecture included."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from search_space.alternatives import Parameter
+from search_space.space import SearchSpace
+
+
+def walk_along(space: SearchSpace, prefix: tuple[int, ...]) -> tuple[np.ndarray, list[int]]:
+    """The vector whose first active choices are ``prefix``, and how many each parameter has."""
+    lengths: list[int] = []
+
+    def choose(parameter: Parameter) -> int:
+        lengths.append(len(parameter.choices))
+        return prefix[len(lengths) - 1] if len(lengths) <= len(prefix) else 0
+
+    return space.walk(choose), lengths
+
+
+def all_vectors(space: SearchSpace) -> list[np.ndarray]:
+    """Every vector of active choices, found by walking down all branches."""
+    found: list[np.ndarray] = []
+    todo: list[tuple[int, ...]] = [()]
+    while todo:
+        prefix = todo.pop()
+        vector, lengths = walk_along(space, prefix)
+        if len(lengths) > len(prefix):
+            todo += [(*prefix, choice) for choice in range(lengths[len(prefix)])]
+        else:
+            found.append(vector)
+    return found
