@@ -16,6 +16,7 @@ from nas.cli.searching import search, status
 from nas.cli.tools import benchmark, fidelity, latency_table, tabulate, zero_cost
 from nas.cli.training import predict, retrain
 from nas.output import Output
+from nas.terminal import take_every_text
 
 GROUPS = {
     "Search": (search, status),
@@ -42,6 +43,7 @@ for group, commands in GROUPS.items():
 def main() -> None:
     """Run the command line: an error that a user can act on is one message and exit status 1."""
     signal.signal(signal.SIGTERM, _interrupt)
+    take_every_text()
     try:
         app(standalone_mode=True)
     except KeyboardInterrupt:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import socket
 from collections.abc import Iterator
@@ -14,6 +15,9 @@ from nas.settings import RaySettings, ResourceSettings
 from nas.trial_slots import Machine, no_slot, trial_slots
 
 CONNECT_SECONDS = 10.0
+
+SOCKET_PATH_BYTES = 107
+"""Linux's limit on the path of a socket, without its end."""
 
 
 class ClusterError(RuntimeError):
@@ -30,7 +34,10 @@ def connected(settings: RaySettings) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    _check_reachable(settings.address)
+    if settings.address is None:
+        _check_temporary_folder()
+    else:
+        _check_reachable(settings.address)
     on_terminate = signal.getsignal(signal.SIGTERM)
     try:
         if settings.address is None:
@@ -42,7 +49,7 @@ def connected(settings: RaySettings) -> Iterator[None]:
             )
         else:
             ray.init(address=settings.address, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         where = (
             "a local Ray could not be started"
             if settings.address is None
@@ -57,11 +64,26 @@ def connected(settings: RaySettings) -> Iterator[None]:
         ray.shutdown()
 
 
-def _check_reachable(address: str | None) -> None:
+def _check_temporary_folder() -> None:
+    """See that Ray's sockets can lie where it puts them: a socket's path is at most 107 bytes."""
+    variable = "RAY_TMPDIR" if "RAY_TMPDIR" in os.environ else "TMPDIR"
+    folder = os.environ.get(variable, "/tmp")
+    session = f"/ray/session_2000-01-01_00-00-00_000000_{os.getpid()}/sockets/plasma_store"
+    most_bytes = SOCKET_PATH_BYTES - len(session)
+    size_bytes = len(os.fsencode(folder))
+    if size_bytes > most_bytes:
+        raise ClusterError(
+            f"{variable} is too long, {size_bytes} bytes: Ray puts its sockets below it, whose "
+            f"paths the system limits to {SOCKET_PATH_BYTES} bytes, which leaves {most_bytes}; set "
+            f"a shorter one, such as RAY_TMPDIR=/tmp; got {folder}"
+        )
+
+
+def _check_reachable(address: str) -> None:
     """See that something listens at the address: Ray itself would wait for minutes."""
-    host, colon, port = (address or "").rpartition(":")
+    host, colon, port = address.rpartition(":")
     if not colon or not port.isdigit():
-        return  # None, "auto", or a name that Ray resolves
+        return  # "auto", or a name that Ray resolves
     try:
         socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
     except OSError as error:
