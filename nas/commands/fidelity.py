@@ -17,6 +17,7 @@ from analysis.fidelity import (
 from analysis.fidelity_plot import plot_fidelity_png
 from analysis.fidelity_table import comparison_table, correlation_table
 from nas.commands.drawn_files import check_ending
+from nas.commands.typed import typed
 from nas.config import SearchConfig
 from nas.evaluation_row import Evaluation
 from nas.front import candidates
@@ -92,8 +93,8 @@ def _retrained(run: RunFolder, config: SearchConfig, ledger: Ledger) -> list[Com
     if len(pairs) < LEAST_RANKED:
         raise CommandError(
             f"{len(pairs)} architectures of {run.name!r} were retrained by its recipe, and a rank "
-            f"correlation needs {LEAST_RANKED} or more: nas retrain {run.name} --pick all, or see "
-            "--curves, which needs none"
+            f"correlation needs {LEAST_RANKED} or more: "
+            f"{typed('retrain', run.path, '--pick', 'all')}, or see --curves, which needs none"
         )
     return pairs
 

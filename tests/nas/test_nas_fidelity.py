@@ -165,7 +165,7 @@ def test_fidelity_of_few_retrained_says_what_to_do(
 ) -> None:
     run, _ = ranked_run(2)
     with pytest.raises(
-        CommandError, match=r"2 architectures .* needs 3 or more: nas retrain first"
+        CommandError, match=r"2 architectures .* needs 3 or more: nas retrain .*/first --pick all, "
     ):
         show_fidelity(Output(), run.name, run.path.parent, curves=False, plot=None)
     show_fidelity(Output(), run.name, run.path.parent, curves=True, plot=None)
