@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import signal
 import sys
+from typing import Annotated
 
 import typer
 
 from nas.cli.networks import attention_maps, describe, tables, zoo
 from nas.cli.querying import frontier
-from nas.cli.searching import search, status
+from nas.cli.searching import runs, search, status
 from nas.cli.tools import benchmark, fidelity, latency_table, tabulate, zero_cost
 from nas.cli.training import predict, retrain
 from nas.output import Output
 from nas.terminal import take_every_text
 
 GROUPS = {
-    "Search": (search, status),
+    "Search": (search, status, runs),
     "Query": (frontier,),
     "Train": (retrain, predict),
     "Networks": (zoo, tables, describe, attention_maps),
@@ -35,6 +36,28 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Search architectures of convolution and self-attention, query the front, retrain.",
 )
+
+
+def _show_version(is_asked: bool) -> None:
+    if is_asked:
+        from importlib import metadata  # noqa: PLC0415
+
+        Output().say(f"convattn {metadata.version('convattn')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options_of_nas(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Show the version and exit.", is_eager=True, callback=_show_version
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
 for group, commands in GROUPS.items():
     for command in commands:
         app.command(rich_help_panel=group)(command)

@@ -39,7 +39,10 @@ def tables(
 
 
 def describe(
-    what: Annotated[str, typer.Argument(help="A network's name, an arch_id of a run, or a file.")],
+    networks: Annotated[
+        list[str],
+        typer.Argument(help="Each a network's name, an arch_id of a run, or a file."),
+    ],
     image: Annotated[
         str, typer.Option(help="Channels, height, width in pixels, such as 3x224x224.")
     ] = "",
@@ -50,11 +53,11 @@ def describe(
     as_json: AsJson = False,
     runs: Runs = RUNS,
 ) -> None:
-    """An architecture, stage by stage: parameters, MACs, output shape."""
-    from nas.commands.describe import show_architecture  # noqa: PLC0415
+    """Architectures, stage by stage: parameters, MACs, output shape."""
+    from nas.commands.describe import show_architectures  # noqa: PLC0415
 
     with Output(as_json=as_json) as output:
-        show_architecture(output, what, runs, image=image, classes=classes, kernels=kernels)
+        show_architectures(output, networks, runs, image=image, classes=classes, kernels=kernels)
 
 
 def attention_maps(

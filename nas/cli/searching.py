@@ -50,3 +50,11 @@ def status(run: RunName, as_json: AsJson = False, runs: Runs = RUNS) -> None:
 
     with Output(as_json=as_json) as output:
         show_status(output, run, runs)
+
+
+def runs(as_json: AsJson = False, runs: Runs = RUNS) -> None:
+    """Every run, the newest first: its state, trials trained, size of its front."""
+    from nas.commands.runs import show_runs  # noqa: PLC0415
+
+    with Output(as_json=as_json) as output:
+        show_runs(output, runs)

@@ -1,13 +1,16 @@
-"""``nas describe``: one architecture, stage by stage."""
+"""``nas describe``: architectures, stage by stage."""
 
 from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
 from pydantic import ValidationError
+from rich.console import RenderableType
 
 from analysis.architecture_table import describe_json, describe_table
 from analysis.kernel_table import kernel_table, kernels_json
@@ -28,48 +31,69 @@ from search_space.zoo import IMAGENET, ZOO, named_network
 log = logging.getLogger(__name__)
 
 
-def show_architecture(
+def show_architectures(
     output: Output,
-    what: str,
+    names: Sequence[str],
     runs: Path,
     *,
     image: str,
     classes: int | None,
     kernels: bool,
 ) -> None:
-    """Print a network of the zoo, an architecture of a run, or one in a file.
+    """Print networks of the zoo, architectures of runs, or those in files, in the order given.
 
-    With ``kernels``, what its attention runs by on this machine, in place of its costs.
+    With ``kernels``, the kernels that compute their attention on this machine take the place of
+    their costs. As JSON, one name gives an object and several give a list.
 
     Raises:
-        CommandError: there is no such thing, or it cannot take such images.
-        DescriptionError: the file does not describe one architecture.
+        CommandError: one of them is not there, or cannot take such images; nothing is printed.
+        DescriptionError: a file does not describe one architecture.
     """
-    architecture, task = _find(what, runs)
+    described = [
+        _described(name, runs, image=image, classes=classes, kernels=kernels) for name in names
+    ]
+    if output.as_json:
+        data = [each.data for each in described]
+        output.show_json(data[0] if len(data) == 1 else data)
+        return
+    for name, each in zip(names, described, strict=True):
+        if len(described) > 1:
+            output.say((name, "bold"))
+        output.show(each.shown)
+
+
+class _Description(NamedTuple):
+    """One architecture, as it is printed and as plain data."""
+
+    shown: RenderableType
+    data: dict[str, Any]
+
+
+def _described(
+    name: str, runs: Path, *, image: str, classes: int | None, kernels: bool
+) -> _Description:
+    architecture, task = _find(name, runs)
     task = changed_task(task, image, classes)
     try:
         costs = network_costs(architecture, task)
     except ValueError as error:
-        raise CommandError(f"{what} on {'x'.join(map(str, task.input_shape))}: {error}") from error
+        raise CommandError(f"{name} on {'x'.join(map(str, task.input_shape))}: {error}") from error
     if kernels:
-        _show_kernels(output, architecture, task)
-    elif output.as_json:
-        output.show_json(describe_json(architecture, task, costs))
-    else:
-        output.show(describe_table(architecture, task, costs))
+        return _kernels(architecture, task)
+    return _Description(
+        describe_table(architecture, task, costs), describe_json(architecture, task, costs)
+    )
 
 
-def _show_kernels(output: Output, architecture: Architecture, task: Task) -> None:
+def _kernels(architecture: Architecture, task: Task) -> _Description:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     dtype = torch.bfloat16 if device == "cuda" else torch.float32  # as networks are trained there
     model = build(architecture, task, seed=0)
     uses = attention_kernels(model, task.input_shape, device=device, dtype=dtype)
-    if output.as_json:
-        output.show_json(kernels_json(uses, device_name(device)))
-    elif uses:
-        output.show(kernel_table(uses, device_name(device)))
-    else:
-        output.say("there is no attention in this architecture")
+    shown: RenderableType = "there is no attention in this architecture"
+    if uses:
+        shown = kernel_table(uses, device_name(device))
+    return _Description(shown, kernels_json(uses, device_name(device)))
 
 
 def changed_task(task: Task, image: str, classes: int | None) -> Task:

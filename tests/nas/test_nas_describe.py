@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from nas.cli import app
-from nas.commands.describe import show_architecture
+from nas.commands.describe import show_architectures
 from nas.output import Output
 from nas.user_errors import CommandError
 
@@ -23,8 +23,8 @@ Describe = Callable[..., dict[str, Any]]
 def describe(tmp_path: Path) -> Describe:
     def run(image: str = "", classes: int | None = None) -> dict[str, Any]:
         printed = io.StringIO()
-        show_architecture(
-            *(Output(as_json=True, file=printed), "resnet50", tmp_path),
+        show_architectures(
+            *(Output(as_json=True, file=printed), ["resnet50"], tmp_path),
             image=image,
             classes=classes,
             kernels=False,
@@ -81,3 +81,22 @@ def test_the_kernels_of_attention() -> None:
 def test_there_are_none_without_attention() -> None:
     printed = CliRunner().invoke(app, ["describe", "resnet26@0.25", "--kernels"])
     assert printed.output.strip() == "there is no attention in this architecture"
+
+
+def test_several_are_described_in_the_order_given() -> None:
+    names = ["resnet20", "resnet18@0.25", "resnet20"]
+    printed = CliRunner().invoke(app, ["describe", *names]).output
+    lines = printed.splitlines()
+    assert [line for line in lines if line in names] == names
+    found = json.loads(CliRunner().invoke(app, ["describe", *names, "--json"]).output)
+    alone = json.loads(CliRunner().invoke(app, ["describe", names[0], "--json"]).output)
+    assert found[0] == found[2] == alone
+    assert f"{found[1]['params']:,}" in printed
+
+
+def test_one_unknown_among_several_is_one_message_and_nothing_is_printed() -> None:
+    done = CliRunner().invoke(app, ["describe", "resnet20", "resnet200"])
+    assert isinstance(done.exception, CommandError)
+    assert "'resnet200' is not the name of a network" in str(done.exception)
+    assert "did you mean 'resnet20'?" in str(done.exception)
+    assert not done.output
