@@ -44,6 +44,9 @@ class Evaluation:
     started: datetime | None
     finished: datetime | None
     stopped_at_epoch: int | None = None  # of a pruned trial
+    training: int | None = None  # number of a full training among those of its architecture, from
+    # 0; None for other rows, and in ledgers of the first 0.1.0, whose seeds count up from the
+    # search's
 
     @property
     def arch_id(self) -> str:
@@ -56,9 +59,12 @@ class Evaluation:
         return int(self.curve[-1]["epoch"]) if self.curve else 0
 
 
-def row_attributes(architecture: Architecture, *, seed: int, recipe_id: str) -> dict[str, Any]:
+def row_attributes(
+    architecture: Architecture, *, seed: int, recipe_id: str, training: int | None = None
+) -> dict[str, Any]:
     """What a row says of its proposal, as Optuna user attributes."""
-    return {
+    numbered = {} if training is None else {"training": training}
+    return numbered | {
         "arch_id": architecture.arch_id,
         "description": str(architecture),
         "seed": seed,
@@ -112,6 +118,7 @@ def evaluation_of(kind: Kind, trial: FrozenTrial) -> Evaluation:
         error=attributes.get("error"),
         violation=attributes.get("violation", {}),
         stopped_at_epoch=attributes.get("stopped_at_epoch"),
+        training=attributes.get("training"),
         started=trial.datetime_start,
         finished=trial.datetime_complete,
     )

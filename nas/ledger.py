@@ -231,8 +231,11 @@ class Ledger:
         device_seconds: float,
         recipe_id: str,
         error: str | None = None,
+        training: int | None = None,
     ) -> Evaluation:
         """Add a finished row to a study other than the search's own, in one step.
+
+        The arguments are the row's fields, see :class:`nas.evaluation_row.Evaluation`.
 
         Raises:
             ValueError: a metric is not finite; nothing is written.
@@ -243,7 +246,9 @@ class Ledger:
             create_trial(
                 state=TrialState.FAIL if error else TrialState.COMPLETE,
                 values=None if error else [metrics["val_accuracy"]],
-                user_attrs=row_attributes(architecture, seed=seed, recipe_id=recipe_id)
+                user_attrs=row_attributes(
+                    architecture, seed=seed, recipe_id=recipe_id, training=training
+                )
                 | result_attributes(metrics, curve, device_seconds, error),
                 intermediate_values=curve_points(curve),
             )

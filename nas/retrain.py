@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from nas.evaluation_row import Evaluation
 from nas.example_pictures import write_example_pictures
 from nas.front import Candidate
 from nas.full_training import Trained
+from nas.full_training_seed import full_training_seed
 from nas.ledger import Ledger
 from nas.network_record import Accuracies, Accuracy, NetworkCosts, NetworkRecord
 from nas.run_folder import RunError, RunFolder, package_version, write_whole
@@ -22,23 +24,27 @@ from search_space.architecture import Architecture, Task
 from search_space.cost import network_costs
 from trainers import load_checkpoint, save_checkpoint
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class Retraining:
     """One full training, and its folder ``retrain/ARCH_ID-RECIPE-seedN``."""
 
     architecture: Architecture
-    seed: int
+    number: int  # N, among the trainings of the architecture by the recipe
+    seed: int  # which follows from the run's seed and N, see nas/full_training_seed.py
     recipe_id: str
     folder: Path
 
     @classmethod
     def of(
-        cls, architecture: Architecture, seed: int, config: SearchConfig, run: RunFolder
+        cls, architecture: Architecture, number: int, config: SearchConfig, run: RunFolder
     ) -> Retraining:
-        """The training of ``architecture`` with ``seed`` by the run's recipe."""
-        name = f"{architecture.arch_id}-{config.retrain_id}-seed{seed}"
-        return cls(architecture, seed, config.retrain_id, run.retrain_folder / name)
+        """The training of ``architecture`` under ``number`` by the run's recipe."""
+        name = f"{architecture.arch_id}-{config.retrain_id}-seed{number}"
+        seed = full_training_seed(config.seed, number)
+        return cls(architecture, number, seed, config.retrain_id, run.retrain_folder / name)
 
     @property
     def checkpoint_file(self) -> Path:
@@ -61,7 +67,20 @@ class Retraining:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RunError(f"cannot make {self.folder}: {error.strerror}") from error
-        return load_checkpoint(self.checkpoint_file) if self.checkpoint_file.exists() else None
+        if not self.checkpoint_file.exists():
+            return None
+        state = load_checkpoint(self.checkpoint_file)
+        seed = state.get("identity", {}).get("seed")
+        if seed != self.seed:
+            log.warning(
+                "%s is of a training with seed %s, by an earlier version; trained anew with seed "
+                "%s, which no search uses",
+                self.checkpoint_file,
+                seed,
+                self.seed,
+            )
+            return None
+        return state
 
     def save_state(self, state: Mapping[str, Any]) -> None:
         """Keep the state of an unfinished training.
@@ -108,6 +127,7 @@ class Retraining:
             curve=trained.curve,
             device_seconds=trained.device_seconds,
             recipe_id=self.recipe_id,
+            training=self.number,
         )
         self.checkpoint_file.unlink(missing_ok=True)
         return row
@@ -167,19 +187,25 @@ def pending(
 ) -> list[Retraining]:
     """The full trainings that are wanted and not in the ledger yet.
 
-    The test images are looked at once for each: a finished one is never run again.
+    The test images are looked at once for each: a finished one is never run again, whatever its
+    seed was.
     """
     done = {
-        (row.arch_id, row.seed)
+        (row.arch_id, number_of(row, config))
         for row in ledger.evaluations("retrain")
         if row.recipe_id == config.retrain_id
     }
     wanted = [
-        Retraining.of(architecture, config.seed + repeat, config, run)
+        Retraining.of(architecture, number, config, run)
         for architecture in dict.fromkeys(architectures)
-        for repeat in range(config.retrain_seeds)
+        for number in range(config.retrain_seeds)
     ]
-    return [w for w in wanted if (w.architecture.arch_id, w.seed) not in done]
+    return [w for w in wanted if (w.architecture.arch_id, w.number) not in done]
+
+
+def number_of(row: Evaluation, config: SearchConfig) -> int:
+    """A full training's number; rows of the first 0.1.0 have the search's seed plus it instead."""
+    return row.seed - config.seed if row.training is None else row.training
 
 
 def write_curve(path: Path, curve: Sequence[Mapping[str, Any]]) -> None:

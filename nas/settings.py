@@ -62,13 +62,18 @@ class SamplerSettings(Value):
         return self
 
 
+MOST_FINALIST_SEEDS = 1_000_000
+"""Bounds the seeds that a search may use, see :mod:`nas.full_training_seed`."""
+
+
 class SearchSettings(Value):
     """How long to search, and how."""
 
     n_trials: int = Field(default=48, ge=1)  # architectures trained
     concurrency: int | None = Field(default=None, ge=1)  # trials at once; None fills the cluster
     deterministic: bool = False  # proposal n sees only results before n - concurrency
-    finalist_seeds: int = Field(default=3, ge=1)  # evaluations of each member of the front
+    # evaluations of each member of the front, the search's own among them
+    finalist_seeds: int = Field(default=3, ge=1, le=MOST_FINALIST_SEEDS)
     noise_candidates: int = Field(default=4, ge=0)  # random trained ones that get as many, to
     # measure the deviation from seed to seed where the front does not choose
     max_failures: int = Field(default=10, ge=1)  # raising trials in a row that stop the search

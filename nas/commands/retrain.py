@@ -32,7 +32,7 @@ from nas.progress import LOG_EVERY_SECONDS
 from nas.quantities import format_quantity
 from nas.ray.cluster import connected
 from nas.ray.retrain import RetrainProgress, run_retrainings
-from nas.retrain import Retraining, example_folder, pending
+from nas.retrain import Retraining, example_folder, number_of, pending
 from nas.run_folder import RunError, RunFolder
 from nas.user_errors import CommandError
 from nas.valued_accuracy import AS_FOUND
@@ -79,7 +79,7 @@ def run_retrain_command(
         for row in rows:
             output.say(f"{row['arch_id']} is {row['description']}")
         output.say(f"models and curves are in {run.retrain_folder}")
-        model_file = Retraining.of(picked[0], config.seed, config, run).model_file
+        model_file = Retraining.of(picked[0], 0, config, run).model_file
         _print_what_follows(output, run, config, model_file, pick)
 
 
@@ -137,8 +137,9 @@ def _train(
             _Printer(output),
         )
     for row in rows:
-        curve = {f"{row.arch_id} (seed {row.seed})": row.curve}
-        folder = Retraining.of(row.architecture, row.seed, config, run).folder
+        number = number_of(row, config)
+        curve = {f"{row.arch_id}, full training {number}": row.curve}
+        folder = Retraining.of(row.architecture, number, config, run).folder
         plot_curves_png(folder / "curve.png", curve)
     if failures:
         listed = "\n".join(f"{f.retraining.folder.name}: {f.error}" for f in failures)

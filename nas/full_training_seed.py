@@ -1,0 +1,36 @@
+"""The seeds of full trainings, which no search uses.
+
+A search evaluates by the seeds ``config.seed`` (its own trials) and the next few (repeats of its
+finalists), and chooses by what came of them. A full training with one of these seeds would begin
+from initial weights that the search has seen to be lucky.
+
+``config.seed`` is below 2**63 and a search has at most ``MOST_FINALIST_SEEDS`` evaluations of a
+finalist, so that all seeds of searches are below 2**63 + 2**62. The seeds of full trainings begin
+there.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+STREAM = 0xF011
+"""Of the search's seed: its full trainings."""
+
+LEAST_FULL_SEED = 2**63 + 2**62
+"""Above every seed of a search; 2**62 seeds of 64 bits are left above it."""
+
+
+def full_training_seed(search_seed: int, number: int) -> int:
+    """The seed of initial weights, order, augmentation and dropout of a full training.
+
+    All architectures of a run have the same seeds, so that their full trainings are paired.
+
+    Args:
+        search_seed: the search's, 0 or more.
+        number: of the training among those of one architecture, from 0.
+
+    Returns:
+        from ``LEAST_FULL_SEED`` to 2**64 - 1.
+    """
+    sequence = np.random.SeedSequence((search_seed, STREAM, number))
+    return LEAST_FULL_SEED + int(sequence.generate_state(1, np.uint64)[0]) % 2**62
