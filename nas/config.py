@@ -6,9 +6,9 @@ import hashlib
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from nas.constraints import Limits
 from nas.evaluate import Metric
@@ -29,6 +29,7 @@ from nas.settings import (
     SearchSettings,
 )
 from nas.static_costs import StaticCosts
+from nas.storage_url import check_storage_url, without_password
 from search_space.architecture import Task
 from search_space.families import FAMILIES, check_zero_init
 from search_space.space import SearchSpace
@@ -59,7 +60,8 @@ class SearchConfig(Value):
     resources: ResourceSettings = ResourceSettings()
     ray: RaySettings = RaySettings()
     latency: LatencyMetering = LatencyMetering()
-    storage: str | None = None  # a database URL; None keeps the ledger in the run's folder
+    storage: Annotated[str | None, BeforeValidator(check_storage_url)] = None
+    """A database's URL; None keeps the ledger in the run's folder."""
 
     @field_validator("name")
     @classmethod
@@ -150,6 +152,11 @@ class SearchConfig(Value):
             if getattr(self, section).zero_init_residual and family in tuple(FAMILIES):
                 check_zero_init(family, f"{section}.zero_init_residual")
         return self
+
+    @property
+    def saved(self) -> SearchConfig:
+        """What of it is written into the run's folder: all but the storage's password."""
+        return self.replace(storage=without_password(self.storage)) if self.storage else self
 
     @property
     def cost_objective(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,6 +13,8 @@ from pydantic import BaseModel
 
 from nas.config import SearchConfig
 from nas.settings import SamplerSettings
+from nas.storage_url import shown_words, with_absolute_path
+from nas.trust import refusal
 from nas.whole_file import replace_file
 from search_space.reading import DescriptionError, dump_yaml, parse_yaml, read_yaml, validate
 from search_space.space import SearchSpace
@@ -22,6 +25,11 @@ Config = TypeVar("Config", bound=Value)
 
 MOST_INTERPOLATIONS = 16
 """``${...}`` in a configuration."""
+
+STORAGE = "storage"
+"""The key whose value may hold a password, which no message repeats."""
+
+NOT_SHOWN = "it is not shown, since it may hold a password"
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> SearchConfig:
@@ -35,14 +43,36 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> SearchConfig:
         DescriptionError: with every problem found, each with its key.
     """
     config = read_config(SearchConfig, path, overrides, ("space", "proxy", "retrain"))
-    if config.latency.table is None:
-        return config
-    table = str(Path(config.latency.table).resolve())  # a run may be resumed from another folder
-    return config.replace(latency=config.latency.replace(table=table))
+    # absolute paths, since a run may be read and resumed from another folder
+    if config.storage is not None:
+        config = config.replace(storage=with_absolute_path(config.storage))
+    if config.latency.table is not None:
+        table = str(Path(config.latency.table).resolve())
+        config = config.replace(latency=config.latency.replace(table=table))
+    return config
+
+
+def load_saved_config(path: Path, *, trusted: bool) -> SearchConfig:
+    """Read a configuration that :func:`save_config` wrote, or that somebody says it wrote.
+
+    Args:
+        path: the file, which stands for itself: its sections are no paths to others.
+        trusted: False refuses to resolve ``${...}`` and to import modules.
+
+    Raises:
+        DescriptionError: with every problem found, each with its key.
+        TrustError: it holds a ``${...}``, and is not trusted.
+    """
+    return read_config(SearchConfig, path, (), (), trusted=trusted)
 
 
 def read_config(
-    kind: type[Config], path: Path, overrides: Sequence[str], file_sections: Sequence[str]
+    kind: type[Config],
+    path: Path,
+    overrides: Sequence[str],
+    file_sections: Sequence[str],
+    *,
+    trusted: bool = True,
 ) -> Config:
     """A configuration that has a ``space`` and ``data``, read as :func:`load_config` says.
 
@@ -51,9 +81,11 @@ def read_config(
         path: its file.
         overrides: changes, ``section.key=value``.
         file_sections: the sections that may be a path to a file of their own.
+        trusted: False refuses to resolve ``${...}`` and to import modules.
 
     Raises:
         DescriptionError: with every problem found, each with its key.
+        TrustError: it holds a ``${...}``, and is not trusted.
     """
     data = read_yaml(path)
     if not isinstance(data, dict):
@@ -71,6 +103,9 @@ def read_config(
                 except DescriptionError as error:
                     unread[section] = [f"{section}: {file}: {line}" for line in error.problems]
     _drop_options_of_another_sampler(data, changes)
+    interpolated = None if trusted else _interpolated_key(data)
+    if interpolated is not None:
+        raise refusal(str(path), f"{interpolated} holds ${{...}}, which would be resolved")
     merged = _merged(data, changes, path, overrides)
     problems = [line for lines in unread.values() for line in lines]
     try:
@@ -80,7 +115,7 @@ def read_config(
     space = merged.get("space") if isinstance(merged, dict) else None
     if isinstance(space, dict):
         try:
-            SearchSpace.from_mapping(space)
+            SearchSpace.from_mapping(space, imports=trusted)
         except DescriptionError as error:
             problems += [f"space.{line}" for line in error.problems]
     if problems:
@@ -99,12 +134,13 @@ def _merged(
     try:
         return OmegaConf.to_container(OmegaConf.merge(data, changes), resolve=True)
     except OmegaConfBaseException as error:
-        raise DescriptionError(str(path), [" ".join(str(error).split())]) from error
+        raise DescriptionError(str(path), [_unresolved(error)]) from error
     except RecursionError as error:
         raise DescriptionError(str(path), ["an interpolation is nested too deeply"]) from error
     except TypeError as error:
         raise DescriptionError(
-            "command line", [f"a list and a mapping do not merge, got {' '.join(overrides)}"]
+            "command line",
+            [f"a list and a mapping do not merge, got {' '.join(shown_words(overrides))}"],
         ) from error
 
 
@@ -126,14 +162,39 @@ def _with_absolute_data_path(config: Config) -> Config:
 
 
 def save_config(config: SearchConfig, path: Path) -> None:
-    """Write the resolved configuration; :func:`load_config` reads it back to an equal value.
+    """Write the resolved configuration; :func:`load_saved_config` reads back an equal value.
+
+    The storage's password is left out.
 
     Raises:
         OSError: it cannot be written; an earlier file stays as it was.
     """
-    text = dump_yaml(config.model_dump(mode="json"))
-    # a database's address may hold a password
-    replace_file(path, text.encode(), mode=0o600 if config.storage else 0o666)
+    data = _escaped(config.saved.model_dump(mode="json"))
+    replace_file(path, dump_yaml(data).encode())
+
+
+_INTERPOLATION = re.compile(r"(\\*)\$\{")
+"""After an odd number of backslashes, OmegaConf takes ``${`` for itself."""
+
+
+def _escaped(data: Any) -> Any:
+    """Plain data in which no text is an interpolation any more."""
+    if isinstance(data, dict):
+        return {key: _escaped(value) for key, value in data.items()}
+    if isinstance(data, list):
+        return [_escaped(value) for value in data]
+    if isinstance(data, str):
+        return _INTERPOLATION.sub(r"\1\1\\${", data)
+    return data
+
+
+def _interpolated_key(data: dict[str, Any]) -> str | None:
+    """The first key whose value OmegaConf would resolve; None if there is none."""
+    for key, value in _flat(data).items():
+        found = (m for text in _texts(value) for m in _INTERPOLATION.finditer(text))
+        if any(len(m[1]) % 2 == 0 for m in found):
+            return key
+    return None
 
 
 def differences(before: BaseModel, now: BaseModel) -> dict[str, tuple[Any, Any]]:
@@ -162,12 +223,12 @@ def parse_overrides(overrides: Sequence[str]) -> dict[str, Any]:
         DescriptionError: one of them is not of that form, or a key is given twice.
     """
     parsed: dict[str, Any] = {}
-    for override in overrides:
+    for override, shown in zip(overrides, shown_words(overrides), strict=True):
         key, equals, text = override.partition("=")
         steps = key.split(".")
-        if not equals or not all(steps) or not key.isprintable():
+        if not equals or not all(steps) or not key.isprintable() or "://" in key:
             raise DescriptionError(
-                "command line", [f"an override is section.key=value, got {override!a}"]
+                "command line", [f"an override is section.key=value, got {shown!a}"]
             )
         section = parsed
         for step in steps[:-1]:
@@ -180,12 +241,26 @@ def parse_overrides(overrides: Sequence[str]) -> dict[str, Any]:
             section[steps[-1]] = parse_yaml(text, key)
         except DescriptionError as error:
             problems = [f"{key}: {problem}" for problem in error.problems]
+            if key == STORAGE:
+                problems = [f"{key}: not YAML: put the value in quotes ({NOT_SHOWN})"]
             raise DescriptionError("command line", problems) from error
     try:
         OmegaConf.create(parsed)  # reads interpolations, which may be no such thing
-    except (OmegaConfBaseException, RecursionError) as error:
-        raise DescriptionError("command line", [" ".join(str(error).split())]) from error
+    except OmegaConfBaseException as error:
+        raise DescriptionError("command line", [_unresolved(error)]) from error
+    except RecursionError as error:
+        raise DescriptionError("command line", [str(error)]) from error
     return parsed
+
+
+def _unresolved(error: OmegaConfBaseException) -> str:
+    """Why OmegaConf could not resolve a value."""
+    reason = " ".join(str(error).split())
+    if error.full_key != STORAGE:
+        return reason
+    unset = re.search(r"Environment variable '\w+' not found", reason)
+    why = unset[0] if unset else f"its ${{...}} cannot be resolved ({NOT_SHOWN})"
+    return f"{STORAGE}: {why}"
 
 
 def _texts(data: Any) -> Iterator[str]:

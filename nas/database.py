@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,12 @@ from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 from pydantic import ValidationError
 from sqlalchemy import event
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
 from nas.run_folder import RunError
+from nas.storage_url import PASSWORD_WAYS, has_password, sqlite_file, without_password
+from search_space.primitives.registry import not_imported
 
 STORAGE_ERRORS = (SQLAlchemyError, StorageInternalError, json.JSONDecodeError)
 
@@ -23,10 +27,12 @@ STORAGE_ERRORS = (SQLAlchemyError, StorageInternalError, json.JSONDecodeError)
 def connect(url: str | None, file: Path) -> tuple[RDBStorage, str]:
     """The database at ``url`` (None: in the SQLite ``file``), and what messages call it.
 
+    A ledger's tables are made where they are missing.
+
     Raises:
         RunError: it cannot be reached, or is no database.
     """
-    place = str(file) if url is None else _without_password(url)
+    place = str(file) if url is None else without_password(url)
     local = URL.create("sqlite", database=str(file))  # whatever the path's characters
     try:
         # A server may close a connection that was idle while a network trained.
@@ -36,8 +42,48 @@ def connect(url: str | None, file: Path) -> tuple[RDBStorage, str]:
         if url is None:
             _write_ahead(database)
     except (*STORAGE_ERRORS, ImportError, ValueError, RuntimeError) as error:
-        raise unreadable(place, error) from error
+        raise _unreachable(url, place, error) from error
     return database, place
+
+
+def connect_for_reading(url: str | None, file: Path) -> tuple[RDBStorage, str]:
+    """The same for reading alone: nothing is created or altered, whatever the database holds.
+
+    Raises:
+        RunError: there is no such file, it cannot be reached, or it holds no ledger.
+    """
+    place = str(file) if url is None else without_password(url)
+    local = file if url is None else sqlite_file(url)
+    if local is not None and not local.is_file():
+        raise RunError(f"the ledger {local} is missing")
+    settings: dict[str, Any] = {
+        "execution_options": {"postgresql_readonly": True},
+        "pool_pre_ping": True,
+    }
+    if local is not None:
+        url = URL.create("sqlite", database=str(local)).render_as_string()
+        settings = {"creator": partial(_open_for_reading, local)}
+    assert url is not None
+    try:
+        return RDBStorage(url, engine_kwargs=settings, skip_table_creation=True), place
+    except (*STORAGE_ERRORS, ImportError, ValueError, RuntimeError) as error:
+        raise _unreachable(url, place, error) from error
+
+
+def _open_for_reading(file: Path) -> sqlite3.Connection:
+    """An SQLite file, in which nothing can be written, and beside which nothing is made.
+
+    SQLite would make two files for a database in write-ahead mode; it does not where it is told
+    that nobody writes, which holds if no write-ahead file is there.
+    """
+    file = file.resolve()
+    with file.open("rb") as opened:
+        header = opened.read(20)
+    is_write_ahead = header[18:] == b"\2\2"  # the file format's versions for writing and reading
+    options = "mode=ro"
+    if is_write_ahead and not file.with_name(f"{file.name}-wal").exists():
+        options += "&immutable=1"
+    return sqlite3.connect(f"{file.as_uri()}?{options}", uri=True, check_same_thread=False)
 
 
 @contextmanager
@@ -70,6 +116,8 @@ def one_transaction(database: RDBStorage) -> Iterator[None]:
 
 def unreadable(place: str, error: Exception) -> RunError:
     """What to raise where a ledger cannot be read."""
+    if isinstance(error, ValidationError) and (untrusted := not_imported(error)):
+        return RunError(f"{place}: an architecture's {untrusted}")
     if isinstance(error, ValidationError):
         reason = f"an architecture is wrong: {error.errors()[0]['msg']}"
     else:
@@ -96,12 +144,9 @@ def _write_ahead(database: RDBStorage) -> None:
     database.engine.dispose()  # connections made before this are not set up
 
 
-def _without_password(url: str) -> str:
-    try:
-        parsed = make_url(url)
-    except (SQLAlchemyError, ValueError) as error:
-        raise RunError(
-            "storage: not a database URL such as postgresql+psycopg://user:password@host/name"
-        ) from error
-    secrets = [key for key in parsed.query if "password" in key]
-    return parsed.difference_update_query(secrets).render_as_string(hide_password=True)
+def _unreachable(url: str | None, place: str, error: Exception) -> RunError:
+    """What to raise where a database cannot be opened."""
+    found = unreadable(place, error)
+    if url is None or "password" not in reason_of(error) or has_password(url):
+        return found
+    return RunError(f"{found}; {PASSWORD_WAYS}")

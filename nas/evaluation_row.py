@@ -94,8 +94,10 @@ def curve_points(curve: Sequence[Mapping[str, Any]]) -> dict[int, float]:
     }
 
 
-def evaluation_of(kind: Kind, trial: FrozenTrial) -> Evaluation:
+def evaluation_of(kind: Kind, trial: FrozenTrial, *, imports: bool = False) -> Evaluation:
     """The row that an Optuna trial with an architecture is.
+
+    ``imports`` is that of :meth:`search_space.architecture.Architecture.from_json`.
 
     Raises:
         ValueError: a metric is not finite, or the architecture is none.
@@ -109,7 +111,7 @@ def evaluation_of(kind: Kind, trial: FrozenTrial) -> Evaluation:
         kind=kind,
         number=trial.number,
         state="paused" if is_paused else trial.state.name.lower(),
-        architecture=Architecture.from_json(attributes["architecture"]),
+        architecture=Architecture.from_json(attributes["architecture"], imports=imports),
         seed=attributes.get("seed", 0),
         recipe_id=attributes.get("recipe_id", ""),
         metrics=metrics,

@@ -22,7 +22,14 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from nas.config import SearchConfig
-from nas.database import STORAGE_ERRORS, connect, one_transaction, reason_of, unreadable
+from nas.database import (
+    STORAGE_ERRORS,
+    connect,
+    connect_for_reading,
+    one_transaction,
+    reason_of,
+    unreadable,
+)
 from nas.evaluation_row import (
     Evaluation,
     Kind,
@@ -34,6 +41,7 @@ from nas.evaluation_row import (
 from nas.finite_values import check_finite
 from nas.run_folder import RunError, RunFolder
 from nas.sole_writer import SoleWriterStorage
+from nas.storage_url import sqlite_file, without_password
 from search_space.architecture import Architecture
 
 SUFFIXES: dict[Kind, str] = {
@@ -57,11 +65,22 @@ logging.getLogger("alembic").setLevel(logging.WARNING)
 class Ledger:
     """A run's studies. Open one with :meth:`create` or :meth:`open`."""
 
-    def __init__(self, storage: BaseStorage, name: str, place: str) -> None:
+    def __init__(
+        self, storage: BaseStorage, name: str, place: str, *, imports: bool = False
+    ) -> None:
+        """Wrap a storage.
+
+        Args:
+            storage: where the studies are.
+            name: the run's.
+            place: what messages call the storage.
+            imports: whether rows may import the modules of types ``module:Class``.
+        """
         self._database = storage if isinstance(storage, RDBStorage) else None
         self.storage = SoleWriterStorage(storage) if isinstance(storage, RDBStorage) else storage
         self.name = name
         self.place = place
+        self._imports = imports
         self._rows: dict[tuple[Kind, int], tuple[FrozenTrial, Evaluation]] = {}
 
     @classmethod
@@ -73,7 +92,7 @@ class Ledger:
         """
         run_id = run.run_id
         database, place = connect(config.storage, run.ledger_file)
-        ledger = cls(database, config.name, place)
+        ledger = cls(database, config.name, place, imports=run.is_trusted)
         directions = [
             StudyDirection.MAXIMIZE if objective in MAXIMISED else StudyDirection.MINIMIZE
             for objective in config.objectives
@@ -110,7 +129,7 @@ class Ledger:
         if config.storage is None and not run.ledger_file.is_file():
             return cls.create(config, run)
         database, place = connect(config.storage, run.ledger_file)
-        ledger = cls(database, config.name, place)
+        ledger = cls(database, config.name, place, imports=run.is_trusted)
         try:
             names = optuna.get_all_study_names(ledger.storage)
             begun = [name for name in map(ledger.study_name, SUFFIXES) if name in names]
@@ -131,15 +150,24 @@ class Ledger:
 
     @classmethod
     def open(cls, config: SearchConfig, run: RunFolder) -> Ledger:
-        """A run's ledger.
+        """A run's ledger, to write to.
+
+        Raises:
+            RunError: see :meth:`read`.
+        """
+        cls.read(config, run)  # before anything is made in what is no ledger
+        database, place = connect(config.storage, run.ledger_file)
+        return cls(database, config.name, place, imports=run.is_trusted)
+
+    @classmethod
+    def read(cls, config: SearchConfig, run: RunFolder) -> Ledger:
+        """A run's ledger, in which nothing is created or altered.
 
         Raises:
             RunError: it is missing, not a readable ledger, or that of another run of this name.
         """
-        if config.storage is None and not run.ledger_file.is_file():
-            raise RunError(f"the ledger {run.ledger_file} is missing")
-        database, place = connect(config.storage, run.ledger_file)
-        ledger = cls(database, config.name, place)
+        database, place = connect_for_reading(config.storage, run.ledger_file)
+        ledger = cls(database, config.name, place, imports=run.is_trusted)
         try:
             attributes = ledger.study("search").user_attrs
         except KeyError as error:
@@ -216,7 +244,7 @@ class Ledger:
         """A trial as a row; ledgers are read again and again while a search runs."""
         of, row = self._rows.get((kind, trial.number), (None, None))
         if of is not trial or row is None:  # another object where it was read anew
-            row = evaluation_of(kind, trial)
+            row = evaluation_of(kind, trial, imports=self._imports)
             self._rows[kind, trial.number] = (trial, row)
         return row
 
@@ -253,7 +281,7 @@ class Ledger:
                 intermediate_values=curve_points(curve),
             )
         )
-        return evaluation_of(kind, study.get_trials(deepcopy=False)[-1])
+        return evaluation_of(kind, study.get_trials(deepcopy=False)[-1], imports=self._imports)
 
 
 def check_free(config: SearchConfig) -> None:
@@ -280,7 +308,18 @@ def _taken(place: str, name: str) -> RunError:
     )
 
 
-def ledger_of(run: RunFolder) -> tuple[SearchConfig, Ledger]:
-    """A run's configuration and ledger, for reading."""
+def ledger_of(run: RunFolder, *, writes: bool = False) -> tuple[SearchConfig, Ledger]:
+    """A run's configuration and the ledger that it names, for reading alone unless ``writes``.
+
+    Raises:
+        DescriptionError: the configuration is wrong.
+        RunError: see :meth:`Ledger.read`.
+        TrustError: the ledger is not in the run's folder, or the configuration holds a ``${...}``,
+            and the run is not trusted.
+    """
     config = run.config()
-    return config, Ledger.open(config, run)
+    file = run.ledger_file if config.storage is None else sqlite_file(config.storage)
+    if file is None or not file.resolve().is_relative_to(run.path.resolve()):
+        place = file if config.storage is None else without_password(config.storage)
+        run.need_trust(f"the run's ledger is not in its folder: {place} would be opened")
+    return config, (Ledger.open if writes else Ledger.read)(config, run)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import re
 import shutil
 import subprocess
 import sys
@@ -21,7 +20,10 @@ from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from nas.config import LATEST, SearchConfig
-from nas.config_file import load_config, save_config
+from nas.config_file import load_saved_config, save_config
+from nas.run_lock import is_held
+from nas.storage_url import shown_words
+from nas.trust import is_listed, refusal
 from nas.whole_file import replace_file
 from search_space.architecture import Task
 from search_space.nearest import hint
@@ -54,8 +56,15 @@ class RunIsDrivenError(RunError):
 class RunFolder:
     """The files of one run."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, trust: bool = False) -> None:
+        """Name a run's folder.
+
+        Args:
+            path: the folder.
+            trust: what ``--trust`` says: reading may act as the run's files say.
+        """
         self.path = path
+        self._trust = trust
 
     @property
     def name(self) -> str:
@@ -142,15 +151,55 @@ class RunFolder:
         return self.retrain_folder.is_dir() and not (self.path / "retrain.json").is_file()
 
     @classmethod
-    def find(cls, name: str, runs: Path) -> RunFolder:
+    def around(cls, file: Path, *, trust: bool = False) -> RunFolder | None:
+        """The run in whose folder a file lies; None where it lies in none.
+
+        ``trust`` is as for the constructor.
+        """
+        runs = (cls(folder, trust=trust) for folder in file.resolve().parents)
+        return next((run for run in runs if run.config_file.is_file()), None)
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether reading may act as the run's files say: see :mod:`nas.trust`."""
+        return self._trust or is_listed(self.config_file)
+
+    def need_trust(self, act: str) -> None:
+        """See that the run is trusted.
+
+        Args:
+            act: what would be done, and by which of the run's words; for the message.
+
+        Raises:
+            TrustError: it is not.
+        """
+        if not self.is_trusted:
+            raise refusal(str(self.config_file), act)
+
+    def check_reach(self, config: SearchConfig) -> None:
+        """See that the run is trusted if its data or its trainings are on other machines.
+
+        Raises:
+            TrustError: they are, and it is not.
+        """
+        if config.ray.address is not None:
+            self.need_trust(f"the cluster at ray.address={config.ray.address} would be used")
+        path = config.data.path
+        if path is not None and not Path(path).expanduser().exists():
+            self.need_trust(f"data.path={path} is not on this machine and would be looked for")
+
+    @classmethod
+    def find(cls, name: str, runs: Path, *, trust: bool = False) -> RunFolder:
         """The run of that name in ``runs``, the run at that path, or the latest one.
+
+        ``trust`` is as for the constructor.
 
         Raises:
             RunError: there is none; the message has the nearest name, or lists those there are.
         """
         for path in (runs / name, Path(name)):
             if (path / "config.yaml").is_file():
-                return cls(path.resolve())
+                return cls(path.resolve(), trust=trust)
         known = sorted(
             path.parent.name for path in runs.glob("*/config.yaml") if not path.parent.is_symlink()
         )
@@ -163,8 +212,9 @@ class RunFolder:
 
         Raises:
             DescriptionError: the file was changed into something invalid.
+            TrustError: it holds a ``${...}``, and the run is not trusted.
         """
-        return load_config(self.config_file)
+        return load_saved_config(self.config_file, trusted=self.is_trusted)
 
     @property
     def run_id(self) -> str | None:
@@ -201,7 +251,7 @@ class RunFolder:
             RunIsDrivenError: another process holds it.
             RunError: the folder cannot be written.
         """
-        lock = FileLock(self.path / "driver.lock")
+        lock = FileLock(self._lock_file)
         try:
             lock.acquire(timeout=LOCK_SECONDS)
         except Timeout:
@@ -225,16 +275,25 @@ class RunFolder:
         return file.is_file() and bool(_json_object(file).get("finished"))
 
     def is_driven(self) -> bool:
-        """Whether a living process is driving the run.
+        """Whether a living process is driving the run; it writes nothing to find out.
 
         Raises:
-            RunError: the folder cannot be written, so that nobody can tell.
+            RunError: the lock cannot be read, so that nobody can tell.
         """
         try:
-            with self.driving():
-                return False
-        except RunIsDrivenError:
-            return True
+            return is_held(self._lock_file)
+        except OSError as error:
+            raise RunError(f"cannot read {self._lock_file}: {error.strerror or error}") from error
+
+    @property
+    def _lock_file(self) -> Path:
+        return self.path / "driver.lock"
+
+
+def is_trusted_file(file: Path, *, trust: bool) -> bool:
+    """Whether a file may import modules: by ``--trust``, or in the folder of a trusted run."""
+    run = RunFolder.around(file, trust=trust)
+    return trust or (run is not None and run.is_trusted)
 
 
 def check_new(runs: Path, name: str) -> None:
@@ -256,11 +315,6 @@ def next_name(runs: Path, name: str) -> str:
     while (runs / f"{name}-{number}").exists():
         number += 1
     return f"{name}-{number}"
-
-
-def without_passwords(text: str) -> str:
-    """Any URL's password in ``text`` replaced by stars."""
-    return re.sub(r"(://[^:/@\s]*):[^@\s]*@", r"\1:***@", text)
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
@@ -293,7 +347,7 @@ def _environment(seed: int) -> dict[str, Any]:
         "run_id": uuid.uuid4().hex,
         "seed": seed,
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "command": [without_passwords(word) for word in sys.argv],
+        "command": shown_words(sys.argv),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cpus": os.cpu_count(),

@@ -18,9 +18,11 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from nas.network_record import NetworkRecord
+from nas.trust import TrustError
 from search_space.architecture import Architecture, Task
 from search_space.cost import network_costs
 from search_space.networks import build
+from search_space.primitives.registry import not_imported
 from search_space.reading import explain
 from trainers import CheckpointError, Preprocessing, load_checkpoint, save_checkpoint
 
@@ -165,13 +167,17 @@ def save_network(
     save_checkpoint(path, content)
 
 
-def load_network(path: str | Path, *, require_complete: bool = False) -> SavedNetwork:
+def load_network(
+    path: str | Path, *, require_complete: bool = False, imports: bool = False
+) -> SavedNetwork:
     """Read a network that ``nas retrain`` saved. The file is all that is needed.
 
     Args:
         path: such as ``model.pt``.
         require_complete: refuse a file from before its record was saved, which cannot classify
             pictures, instead of warning.
+        imports: whether types ``module:Class`` may import their modules, which runs the code of
+            those: True only for a file that you trust. Else a module must be imported already.
 
     Warns:
         IncompleteNetworkWarning: it is such a file; ``model``, ``architecture`` and ``task`` are
@@ -180,13 +186,14 @@ def load_network(path: str | Path, *, require_complete: bool = False) -> SavedNe
     Raises:
         CheckpointError: it is damaged, no such file, or something else; or its architecture,
             weights or record are not such as this version makes.
+        TrustError: a type's module is not imported, and ``imports`` is False.
     """
     path = Path(path)
     saved = load_checkpoint(path)
     missing = {"architecture", "task", "weights"} - saved.keys()
     if missing:
         raise CheckpointError(f"{path} is not a retrained model: it has no {min(missing)}")
-    architecture = _read_back(Architecture, saved, path)
+    architecture = _read_back(Architecture, saved, path, imports=imports)
     task = _read_back(Task, saved, path)
     record = None
     if "record" in saved:
@@ -228,11 +235,13 @@ def _weights(saved: Mapping[str, Any], path: Path) -> dict[str, Tensor]:
     return found
 
 
-def _read_back(kind: type[Read], saved: Mapping[str, Any], path: Path) -> Read:
+def _read_back(kind: type[Read], saved: Mapping[str, Any], path: Path, **options: bool) -> Read:
     name = "record" if kind is NetworkRecord else kind.__name__.lower()
     try:
-        return kind.from_json(saved[name])
+        return kind.from_json(saved[name], **options)
     except ValidationError as error:
+        if untrusted := not_imported(error):
+            raise TrustError(f"{path}: its {name}'s {untrusted}") from error
         problems = "; ".join(explain(error, kind, name))
         raise _of_another_version(path, f"its {name} is not valid: {problems}") from error
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from nas.constraints import NothingFits, SpaceExhausted
 from nas.failures import TooManyFailures
 from nas.run_folder import RunError
+from nas.trust import TrustError
 from nas.zero_cost.errors import ScoreError
 from search_space.cost.latency import DeviceBusy
 from search_space.reading import DescriptionError
@@ -26,6 +27,7 @@ USER_ERRORS = (
     ScoreError,
     SpaceExhausted,
     TooManyFailures,
+    TrustError,
 )
 
 

@@ -26,7 +26,9 @@ FILE = "warm_start.json"
 """Of a run's folder: what was collected when it began, so that it goes on the same without them."""
 
 
-def warm_start_of(run: RunFolder, config: SearchConfig, task: Task, runs: Path) -> WarmStart:
+def warm_start_of(
+    run: RunFolder, config: SearchConfig, task: Task, runs: Path, *, trust: bool = False
+) -> WarmStart:
     """What a run began with; collected now where it died before that was kept.
 
     Raises:
@@ -35,7 +37,7 @@ def warm_start_of(run: RunFolder, config: SearchConfig, task: Task, runs: Path) 
     file = run.path / FILE
     if file.is_file():
         return _read(file)
-    found = collect_warm_start(config, task, runs)
+    found = collect_warm_start(config, task, runs, trust=trust)
     keep_warm_start(run, found)
     return found
 
@@ -50,16 +52,25 @@ def keep_warm_start(run: RunFolder, found: WarmStart) -> None:
         run.write_json(FILE, _plain(found))
 
 
-def collect_warm_start(config: SearchConfig, task: Task, runs: Path) -> WarmStart:
+def collect_warm_start(
+    config: SearchConfig, task: Task, runs: Path, *, trust: bool = False
+) -> WarmStart:
     """What ``sampler.papers_first`` and ``sampler.learn_from`` ask for, collected once a run.
 
     The networks of both papers come first, then the fronts of earlier runs, as far as the space
     holds them. Results of earlier runs are learned from where they compare: the same task, data
     settings, proxy recipe, fidelity and metric, and no latency among the objectives.
 
+    Args:
+        config: the search's.
+        task: what its architectures are for.
+        runs: the folder of all runs.
+        trust: what ``--trust`` says of the earlier runs.
+
     Raises:
         RunError: no such run, or one that is named twice, or none of its architectures is in the
             space.
+        TrustError: reading one would act, and it is not trusted.
     """
     space = config.search_space()
     first: list[Architecture] = []
@@ -68,7 +79,7 @@ def collect_warm_start(config: SearchConfig, task: Task, runs: Path) -> WarmStar
         if not first:
             log.warning("sampler.papers_first: the space holds none of the papers' networks")
     earlier: list[Told] = []
-    for other in _different_runs(config.sampler.learn_from, runs):
+    for other in _different_runs(config.sampler.learn_from, runs, trust=trust):
         front, results = _from_run(other, config, task, space)
         first += front
         earlier += results
@@ -79,7 +90,7 @@ def collect_warm_start(config: SearchConfig, task: Task, runs: Path) -> WarmStar
     return WarmStart(tuple(a for a in dict.fromkeys(first) if a not in over), tuple(earlier))
 
 
-def _different_runs(names: Sequence[str], runs: Path) -> list[RunFolder]:
+def _different_runs(names: Sequence[str], runs: Path, *, trust: bool) -> list[RunFolder]:
     found: dict[Path, str] = {}
     for name in names:
         path = RunFolder.find(name, runs).path
@@ -89,7 +100,7 @@ def _different_runs(names: Sequence[str], runs: Path) -> list[RunFolder]:
                 "would count twice"
             )
         found[path] = name
-    return [RunFolder(path) for path in found]
+    return [RunFolder(path, trust=trust) for path in found]
 
 
 def _from_run(

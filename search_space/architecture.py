@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from functools import cached_property
 from itertools import groupby
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
 
@@ -20,7 +20,12 @@ from search_space.families import (
     primitive_in_channels,
 )
 from search_space.primitives import Primitive, Recalibration, Stem
-from search_space.primitives.registry import primitive_from, recalibration_from, stem_from
+from search_space.primitives.registry import (
+    IMPORTS,
+    primitive_from,
+    recalibration_from,
+    stem_from,
+)
 from search_space.values import Value
 
 ARCH_ID_DIGITS = 12
@@ -109,6 +114,20 @@ class Architecture(Value):
     stages: tuple[Stage, ...] = Field(min_length=1)
     head: int | None = Field(default=None, ge=1)
     """Channels of a 1x1 convolution before the classifier, None for no such convolution."""
+
+    @classmethod
+    def from_json(cls, text: str, *, imports: bool = False) -> Self:
+        """Read an architecture back from :meth:`canonical_json`.
+
+        Args:
+            text: the JSON.
+            imports: whether types ``module:Class`` may import their modules, which runs the code
+                of those: see :func:`search_space.primitives.registry.class_named`.
+
+        Raises:
+            pydantic.ValidationError: the text is not JSON, or not an architecture.
+        """
+        return cls.model_validate_json(text, context={IMPORTS: imports})
 
     @model_validator(mode="after")
     def _consistent(self) -> Architecture:

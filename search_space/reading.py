@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -85,7 +85,14 @@ def dump_yaml(data: Any) -> str:
     return yaml.dump(data, Dumper=CoreDumper, sort_keys=False, allow_unicode=True)
 
 
-def validate(model: type[Model], data: Any, source: str, place: str = "") -> Model:
+def validate(
+    model: type[Model],
+    data: Any,
+    source: str,
+    place: str = "",
+    *,
+    context: Mapping[str, Any] | None = None,
+) -> Model:
     """``data`` as a ``model``; lists may stand for tuples, types are otherwise strict.
 
     Args:
@@ -93,6 +100,7 @@ def validate(model: type[Model], data: Any, source: str, place: str = "") -> Mod
         data: plain data, as YAML gives it.
         source: the file's name, for the message.
         place: where in the file ``data`` stands, for the message.
+        context: pydantic's validation context, for the fields that read one.
 
     Raises:
         DescriptionError: with every problem, the path of its key, and the nearest valid key where
@@ -100,7 +108,7 @@ def validate(model: type[Model], data: Any, source: str, place: str = "") -> Mod
     """
     try:
         # Through JSON, where a list stands for a tuple and all else stays strict.
-        return model.model_validate_json(json.dumps(data))
+        return model.model_validate_json(json.dumps(data), context=context)
     except ValidationError as error:
         raise DescriptionError(source, explain(error, model, place, data)) from error
     except (TypeError, ValueError) as error:

@@ -35,12 +35,16 @@ class SearchSpace:
 
     is_irregular = False  # every combination of active choices is an architecture
 
-    def __init__(self, config: SpaceConfig, source: str = "search space") -> None:
+    def __init__(
+        self, config: SpaceConfig, source: str = "search space", *, imports: bool = False
+    ) -> None:
         """Lay the space out, and build every primitive it can name once, to see that it can.
 
         Args:
             config: the description.
             source: the file's name, for messages.
+            imports: whether types ``module:Class`` may import their modules, which runs the code
+                of those: see :func:`search_space.primitives.registry.class_named`.
 
         Raises:
             DescriptionError: with all that is wrong, each with its place (a type or field that
@@ -48,26 +52,30 @@ class SearchSpace:
         """
         self.config = config
         self.name = config.name
-        self.layout = lay_out(config, source)
+        self.layout = lay_out(config, source, imports=imports)
         self.parameters: tuple[Parameter, ...] = self.layout.parameters
 
     @classmethod
-    def from_yaml(cls, path: Path | str) -> SearchSpace:
-        """Read a space's file.
+    def from_yaml(cls, path: Path | str, *, imports: bool = False) -> SearchSpace:
+        """Read a space's file; ``imports`` as for the constructor.
 
         Raises:
             DescriptionError: no such file, or any problem with it, all at once.
         """
-        return cls.from_mapping(read_yaml(Path(path)), str(path))
+        return cls.from_mapping(read_yaml(Path(path)), str(path), imports=imports)
 
     @classmethod
-    def from_mapping(cls, data: Any, source: str = "search space") -> SearchSpace:
+    def from_mapping(
+        cls, data: Any, source: str = "search space", *, imports: bool = False
+    ) -> SearchSpace:
         """A space from plain data (what YAML gives); ``source`` names it in messages.
+
+        ``imports`` is as for the constructor.
 
         Raises:
             DescriptionError: any problem with it, all at once.
         """
-        return cls(validate(SpaceConfig, data, source), source)
+        return cls(validate(SpaceConfig, data, source), source, imports=imports)
 
     @cached_property
     def size(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 from search_space.alternatives import (
@@ -37,8 +38,13 @@ class Layout(NamedTuple):
     stages: tuple[StagePlace, ...]
 
 
-def lay_out(config: SpaceConfig, source: str) -> Layout:
+def lay_out(config: SpaceConfig, source: str, *, imports: bool = False) -> Layout:
     """Read every place of ``config``, and resolve each primitive it can name once.
+
+    Args:
+        config: the description.
+        source: the file's name, for messages.
+        imports: whether types ``module:Class`` may import their modules.
 
     Raises:
         DescriptionError: with all that is wrong, each with its place in ``source``.
@@ -48,9 +54,10 @@ def lay_out(config: SpaceConfig, source: str) -> Layout:
     problem = family_problem(config.family, config.block, config.expansion, config.shortcut)
     if problem:
         problems.append(problem)
-    stem = slot_from(Place("stem", "stem", ()), config.stem, _stem_kind, listed, problems)
+    stem_kind = partial(_stem_kind, imports=imports)
+    stem = slot_from(Place("stem", "stem", ()), config.stem, stem_kind, listed, problems)
     stages = [
-        _stage_place(number, stage, config, listed, problems)
+        _stage_place(number, stage, config, listed, problems, imports=imports)
         for number, stage in enumerate(config.stages, start=1)
     ]
     stem_values: list[Stem] = []
@@ -78,6 +85,8 @@ def _stage_place(
     config: SpaceConfig,
     listed: ParameterList,
     problems: list[str],
+    *,
+    imports: bool,
 ) -> StagePlace | None:
     name, place = f"stage{number}", f"stages[{number - 1}]"
     for field in ("depth", "width"):
@@ -88,7 +97,7 @@ def _stage_place(
     width = listed.add(f"{name}.width", stage.width)
 
     def read(where: Place, alternatives: tuple[dict[str, Any], ...]) -> Slot | None:
-        kind = _description_kind(config.family)
+        kind = partial(_description_kind, family=config.family, imports=imports)
         return slot_from(where, alternatives, kind, listed, problems)
 
     overrides = {}
@@ -103,7 +112,7 @@ def _stage_place(
     recalibration = slot_from(
         Place(f"{name}.recalibration", f"{place}.recalibration", ()),
         stage.recalibration,
-        _recalibration_kind,
+        partial(_recalibration_kind, imports=imports),
         listed,
         problems,
     )
@@ -132,21 +141,18 @@ def _where_depth(
     return ((parameter, allowed),)
 
 
-def _stem_kind(name: str) -> type[Stem]:
-    return class_named(name, STEMS, Stem)  # type: ignore[type-abstract]
+def _stem_kind(name: str, *, imports: bool) -> type[Stem]:
+    return class_named(name, STEMS, Stem, imports=imports)  # type: ignore[type-abstract]
 
 
-def _recalibration_kind(name: str) -> type[RecalibrationDescription]:
-    return class_named(name, RECALIBRATION_DESCRIPTIONS, RecalibrationDescription)  # type: ignore[type-abstract]
+def _recalibration_kind(name: str, *, imports: bool) -> type[RecalibrationDescription]:
+    known, kind = RECALIBRATION_DESCRIPTIONS, RecalibrationDescription
+    return class_named(name, known, kind, imports=imports)  # type: ignore[type-abstract]
 
 
-def _description_kind(family: FamilyName) -> Callable[[str], type[Description]]:
-    def kind(name: str) -> type[Description]:
-        found: type[Description] = class_named(name, DESCRIPTIONS, Description)  # type: ignore[type-abstract]
-        if family not in found.families:
-            raise ValueError(
-                f"{name} may stand in {' or '.join(found.families)}, got family {family}"
-            )
-        return found
-
-    return kind
+def _description_kind(name: str, *, family: FamilyName, imports: bool) -> type[Description]:
+    known, kind = DESCRIPTIONS, Description
+    found = class_named(name, known, kind, imports=imports)  # type: ignore[type-abstract]
+    if family not in found.families:
+        raise ValueError(f"{name} may stand in {' or '.join(found.families)}, got family {family}")
+    return found

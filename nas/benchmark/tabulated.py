@@ -34,7 +34,9 @@ _SECONDS = re.compile(r"train_seconds_seed\d+")
 _CURVE = re.compile(r"val_accuracy_seed\d+_epoch(?P<epoch>\d+)")
 
 
-def read_tabulated(path: Path, *, minimise: str = "params") -> BenchmarkTable:
+def read_tabulated(
+    path: Path, *, minimise: str = "params", imports: bool = False
+) -> BenchmarkTable:
     """A table of `nas tabulate`; accuracies, seconds and curves are means over its seeds.
 
     Accuracies are fractions. All its costs are known to samplers, as in a search.
@@ -42,6 +44,7 @@ def read_tabulated(path: Path, *, minimise: str = "params") -> BenchmarkTable:
     Args:
         path: its file.
         minimise: the cost that is an objective, one of ``COSTS``.
+        imports: whether types ``module:Class`` of its space may import their modules.
 
     Raises:
         TableError: the file cannot be read or is not such a table; the message has the place.
@@ -50,7 +53,7 @@ def read_tabulated(path: Path, *, minimise: str = "params") -> BenchmarkTable:
     if minimise not in COSTS:
         raise TableError(f"{path}: unknown cost {minimise!r}; {hint(minimise, COSTS)}")
     cells = read_cells(path)
-    space = _space(cells)
+    space = _space(cells, imports=imports)
     rows = _architectures(cells, space)
     if len(set(rows)) != space.size:
         raise TableError(
@@ -77,13 +80,13 @@ def read_tabulated(path: Path, *, minimise: str = "params") -> BenchmarkTable:
     )
 
 
-def _space(cells: Cells) -> SearchSpace:
+def _space(cells: Cells, *, imports: bool) -> SearchSpace:
     description = _described(cells, SPACE)
     if description is None:
         raise TableError(
             f"{cells.path}: no table of `nas tabulate`: no line at its head begins with '# {SPACE}'"
         )
-    return SearchSpace.from_mapping(description, str(cells.path))
+    return SearchSpace.from_mapping(description, str(cells.path), imports=imports)
 
 
 def _scores(cells: Cells) -> NetworkScores | None:

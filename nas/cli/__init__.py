@@ -72,12 +72,13 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except Exception as error:
+        from nas.storage_url import hide_in  # noqa: PLC0415
         from nas.user_errors import is_user_error  # noqa: PLC0415
 
         if not is_user_error(error):
             raise
         said = str(error.args[0]) if isinstance(error, KeyError) else str(error)
-        Output(stderr=True).say(("error:", "bold red"), f" {said}")
+        Output(stderr=True).say(("error:", "bold red"), f" {hide_in(said, sys.argv)}")
         sys.exit(1)
 
 

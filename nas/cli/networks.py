@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nas.cli.options import RUNS, AsJson, Runs
+from nas.cli.options import RUNS, AsJson, Runs, Trust
 from nas.output import Output
 
 
@@ -51,13 +51,16 @@ def describe(
         bool, typer.Option("--kernels", help="Show by what its attention runs here.")
     ] = False,
     as_json: AsJson = False,
+    trust: Trust = False,
     runs: Runs = RUNS,
 ) -> None:
     """Architectures, stage by stage: parameters, MACs, output shape."""
     from nas.commands.describe import show_architectures  # noqa: PLC0415
 
     with Output(as_json=as_json) as output:
-        show_architectures(output, networks, runs, image=image, classes=classes, kernels=kernels)
+        show_architectures(
+            output, networks, runs, image=image, classes=classes, kernels=kernels, trust=trust
+        )
 
 
 def attention_maps(
@@ -72,8 +75,11 @@ def attention_maps(
     png: Annotated[
         Path | None, typer.Option(help="Else attention-maps.png beside the model.")
     ] = None,
+    trust: Trust = False,
 ) -> None:
     """Where the heads of a retrained network look, for some pixels of an image."""
     from nas.commands.attention_maps import show_attention_maps  # noqa: PLC0415
 
-    show_attention_maps(Output(), model_file, image=image, pixels=pixels, layer=layer, png=png)
+    show_attention_maps(
+        Output(), model_file, image=image, pixels=pixels, layer=layer, png=png, trust=trust
+    )

@@ -9,6 +9,13 @@ import typer
 
 Runs = Annotated[Path, typer.Option(envvar="NAS_RUNS", help="Folder of all runs.")]
 RunName = Annotated[str, typer.Argument(help="A run's name or path, or `latest`.")]
+Trust = Annotated[
+    bool,
+    typer.Option(
+        "--trust",
+        help="Let the run or file import modules, use the environment and reach other machines.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 RUNS = Path("runs")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nas.cli.options import RUNS, AsJson, RunName, Runs
+from nas.cli.options import RUNS, AsJson, RunName, Runs, Trust
 from nas.output import Output
 
 
@@ -21,10 +21,11 @@ def frontier(
     as_json: AsJson = False,
     png: Annotated[Path | None, typer.Option(help="Also draw it here.")] = None,
     html: Annotated[Path | None, typer.Option(help="Also write an interactive page here.")] = None,
+    trust: Trust = False,
     runs: Runs = RUNS,
 ) -> None:
     """The Pareto front of a run."""
     from nas.commands.frontier import show_frontier  # noqa: PLC0415
 
     with Output(as_json=as_json) as output:
-        show_frontier(output, run, runs, x=x, y=y, under=under, png=png, html=html)
+        show_frontier(output, run, runs, x=x, y=y, under=under, png=png, html=html, trust=trust)

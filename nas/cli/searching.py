@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nas.cli.options import RUNS, AsJson, RunName, Runs
+from nas.cli.options import RUNS, AsJson, RunName, Runs, Trust
 from nas.output import Output
 
 
@@ -24,6 +24,7 @@ def search(
         bool, typer.Option("--dry-run", help="Only say what it would cost; makes no run.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Of --dry-run: print JSON.")] = False,
+    trust: Trust = False,
     runs: Runs = RUNS,
 ) -> None:
     """Search, then print the Pareto front and write it as PNG and HTML."""
@@ -37,19 +38,21 @@ def search(
         from nas.commands.dry_run import show_dry_run  # noqa: PLC0415
 
         with Output(as_json=as_json) as output:
-            show_dry_run(output, config, overrides or [], runs)
+            show_dry_run(output, config, overrides or [], runs, trust=trust)
         return
     from nas.commands.search import run_search_command  # noqa: PLC0415
 
-    run_search_command(Output(), config, overrides or [], runs, resume=resume, again=again)
+    run_search_command(
+        Output(), config, overrides or [], runs, resume=resume, again=again, trust=trust
+    )
 
 
-def status(run: RunName, as_json: AsJson = False, runs: Runs = RUNS) -> None:
+def status(run: RunName, as_json: AsJson = False, trust: Trust = False, runs: Runs = RUNS) -> None:
     """How far a run is, and what it cost."""
     from nas.commands.status import show_status  # noqa: PLC0415
 
     with Output(as_json=as_json) as output:
-        show_status(output, run, runs)
+        show_status(output, run, runs, trust=trust)
 
 
 def runs(as_json: AsJson = False, runs: Runs = RUNS) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nas.cli.options import RUNS, AsJson, RunName, Runs
+from nas.cli.options import RUNS, AsJson, RunName, Runs, Trust
 from nas.output import Output
 
 
@@ -52,6 +52,7 @@ def benchmark(
         Path | None, typer.Option("--json", help="Write every evaluation here.")
     ] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw the curves here, a .png.")] = None,
+    trust: Trust = False,
 ) -> None:
     """Replay samplers and schedulers on a table of trained architectures; nothing is trained."""
     from nas.commands.benchmark import run_benchmark  # noqa: PLC0415
@@ -59,7 +60,7 @@ def benchmark(
 
     run_benchmark(
         Output(),
-        Source(nas_bench_macro, csv, tabulated, choices, maximize, minimize, seconds),
+        Source(nas_bench_macro, csv, tabulated, choices, maximize, minimize, seconds, trust),
         samplers=samplers,
         scheduler=scheduler,
         budget=budget,
@@ -121,23 +122,25 @@ def fidelity(
     plot: Annotated[
         Path | None, typer.Option(help="Also draw proxy and full accuracies, a PNG.")
     ] = None,
+    trust: Trust = False,
     runs: Runs = RUNS,
 ) -> None:
     """Whether the proxy ranks architectures as full training does (Kendall, Spearman)."""
     from nas.commands.fidelity import show_fidelity  # noqa: PLC0415
 
     with Output(as_json=as_json) as output:
-        show_fidelity(output, run, runs, curves=curves, plot=plot)
+        show_fidelity(output, run, runs, curves=curves, plot=plot, trust=trust)
 
 
 def zero_cost(
     run: RunName,
     scores: Annotated[str, typer.Option(help="Such as synflow,naswot; all if not given.")] = "",
     as_json: AsJson = False,
+    trust: Trust = False,
     runs: Runs = RUNS,
 ) -> None:
     """Whether scores of untrained networks rank a run's trials as training did."""
     from nas.commands.zero_cost import show_zero_cost  # noqa: PLC0415
 
     with Output(as_json=as_json) as output:
-        show_zero_cost(output, run, runs, scores=scores)
+        show_zero_cost(output, run, runs, scores=scores, trust=trust)

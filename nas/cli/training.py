@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nas.cli.options import RUNS, AsJson, RunName, Runs
+from nas.cli.options import RUNS, AsJson, RunName, Runs, Trust
 from nas.output import Output
 
 
@@ -18,13 +18,14 @@ def retrain(
         bool, typer.Option(help="Beside each, a plain convolutional network of equal parameters.")
     ] = False,
     as_json: AsJson = False,
+    trust: Trust = False,
     runs: Runs = RUNS,
 ) -> None:
     """Train found architectures in full; the test images are looked at once, here."""
     from nas.commands.retrain import run_retrain_command  # noqa: PLC0415
 
     with Output(as_json=as_json) as output:
-        run_retrain_command(output, run, runs, pick=pick, baseline=baseline)
+        run_retrain_command(output, run, runs, pick=pick, baseline=baseline, trust=trust)
 
 
 def predict(
@@ -38,11 +39,14 @@ def predict(
     top: Annotated[int, typer.Option(help="Classes shown for each image.")] = 1,
     batch: Annotated[int, typer.Option(help="Images in memory at once.")] = 64,
     as_json: AsJson = False,
+    trust: Trust = False,
 ) -> None:
     """Classify pictures with a retrained network; its file is all that is needed."""
     from nas.commands.predict import show_predictions  # noqa: PLC0415
 
     with Output(as_json=as_json) as output:
-        every_image_was_read = show_predictions(output, model_file, images, top=top, batch=batch)
+        every_image_was_read = show_predictions(
+            output, model_file, images, top=top, batch=batch, trust=trust
+        )
     if not every_image_was_read:
         raise typer.Exit(1)

@@ -13,7 +13,7 @@ from analysis.attention_picture import draw_attention_maps
 from nas.commands.drawn_files import check_ending
 from nas.evaluate import task_of
 from nas.output import Output
-from nas.run_folder import RunFolder
+from nas.run_folder import RunFolder, is_trusted_file
 from nas.saved_network import SavedNetwork, load_network
 from nas.user_errors import CommandError
 from trainers import ImageSplits, Preprocessing, load_splits
@@ -30,7 +30,14 @@ class Picture(NamedTuple):
 
 
 def show_attention_maps(
-    output: Output, model_file: Path, *, image: str, pixels: str, layer: str, png: Path | None
+    output: Output,
+    model_file: Path,
+    *,
+    image: str,
+    pixels: str,
+    layer: str,
+    png: Path | None,
+    trust: bool = False,
 ) -> None:
     """Draw a layer's attention maps for one image, and say what the network takes it for.
 
@@ -44,13 +51,17 @@ def show_attention_maps(
             centres of its four quadrants.
         layer: a layer's name; empty for the last that attends over more than one pixel.
         png: the picture's file; None for ``attention-maps.png`` beside the model.
+        trust: what ``--trust`` says.
 
     Raises:
-        CommandError, CheckpointError, DataError, DescriptionError: see :mod:`nas.user_errors`.
+        CommandError, CheckpointError, DataError, DescriptionError, TrustError: see
+            :mod:`nas.user_errors`.
     """
     check_ending("--png", png, ".png")
-    network = load_network(model_file, require_complete=True)
-    picture = _picture(image, network)
+    network = load_network(
+        model_file, require_complete=True, imports=is_trusted_file(model_file, trust=trust)
+    )
+    picture = _picture(image, network, trust=trust)
     looked_from = _pixels(pixels) or quadrant_centres(network.task.input_shape[1:])
     x = network.preprocessing.normalised(picture.pixels)
     try:
@@ -81,18 +92,17 @@ def quadrant_centres(image_hw: tuple[int, int]) -> list[tuple[int, int]]:
     return list(dict.fromkeys((row, column) for row in rows for column in columns))
 
 
-def _splits(network: SavedNetwork) -> ImageSplits:
+def _splits(network: SavedNetwork, *, trust: bool) -> ImageSplits:
     """The data that the network was trained on, as its run's configuration names them."""
-    for folder in network.path.resolve().parents:
-        run = RunFolder(folder)
-        if run.config_file.is_file():
-            break
-    else:
+    run = RunFolder.around(network.path, trust=trust)
+    if run is None:
         raise CommandError(
             f"{network.path} does not lie in a run's folder, whose configuration would name the "
             "data of --image validation:INDEX: give an image file instead"
         )
-    data = run.config().data
+    config = run.config()
+    run.check_reach(config)
+    data = config.data
     splits = load_splits(data)
     for found, expected in (
         (task_of(data, splits), network.task),
@@ -107,7 +117,7 @@ def _splits(network: SavedNetwork) -> ImageSplits:
     return splits
 
 
-def _picture(image: str, network: SavedNetwork) -> Picture:
+def _picture(image: str, network: SavedNetwork, *, trust: bool) -> Picture:
     named = re.fullmatch(r"validation:(\d+)", image)
     if named is None:
         if not Path(image).is_file():
@@ -116,7 +126,7 @@ def _picture(image: str, network: SavedNetwork) -> Picture:
                 f"once, by `nas retrain`), got {image!r}"
             )
         return Picture(Path(image).name, network.preprocessing.pixels(image), None)
-    splits = _splits(network)
+    splits = _splits(network, trust=trust)
     index, split = int(named[1]), splits.validation
     if index >= len(split):
         raise CommandError(

@@ -25,6 +25,7 @@ class Source(NamedTuple):
     maximize: str
     minimize: str
     seconds: str
+    trust: bool = False  # what --trust says of --tabulated
 
 
 def read_source(source: Source) -> BenchmarkTable:
@@ -59,7 +60,7 @@ def read_source(source: Source) -> BenchmarkTable:
             return read_nas_bench_macro(source.nas_bench_macro)
         if source.csv is None:
             path = source.tabulated or SHIPPED
-            return read_tabulated(path, minimise=source.minimize or "params")
+            return read_tabulated(path, minimise=source.minimize or "params", imports=source.trust)
         missing = [o for o, value in columns.items() if not value and o != "--seconds"]
         if missing:
             raise CommandError(f"--csv needs {', '.join(missing)}")

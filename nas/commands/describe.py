@@ -17,6 +17,7 @@ from analysis.kernel_table import kernel_table, kernels_json
 from nas.ledger import ledger_of
 from nas.output import Output
 from nas.run_folder import RunError, RunFolder
+from nas.trust import TrustError
 from nas.user_errors import CommandError
 from search_space.architecture import ARCH_ID_DIGITS, Architecture, Task
 from search_space.architecture_file import read_architecture
@@ -39,6 +40,7 @@ def show_architectures(
     image: str,
     classes: int | None,
     kernels: bool,
+    trust: bool = False,
 ) -> None:
     """Print networks of the zoo, architectures of runs, or those in files, in the order given.
 
@@ -47,10 +49,11 @@ def show_architectures(
 
     Raises:
         CommandError: one of them is not there, or cannot take such images; nothing is printed.
-        DescriptionError: a file does not describe one architecture.
+        DescriptionError: a file does not describe one architecture, or not without ``trust``.
     """
     described = [
-        _described(name, runs, image=image, classes=classes, kernels=kernels) for name in names
+        _described(name, runs, image=image, classes=classes, kernels=kernels, trust=trust)
+        for name in names
     ]
     if output.as_json:
         data = [each.data for each in described]
@@ -70,9 +73,9 @@ class _Description(NamedTuple):
 
 
 def _described(
-    name: str, runs: Path, *, image: str, classes: int | None, kernels: bool
+    name: str, runs: Path, *, image: str, classes: int | None, kernels: bool, trust: bool
 ) -> _Description:
-    architecture, task = _find(name, runs)
+    architecture, task = _find(name, runs, trust=trust)
     task = changed_task(task, image, classes)
     try:
         costs = network_costs(architecture, task)
@@ -114,13 +117,13 @@ def changed_task(task: Task, image: str, classes: int | None) -> Task:
         raise CommandError("; ".join(f"--{line}" for line in explain(error, Task))) from error
 
 
-def _find(what: str, runs: Path) -> tuple[Architecture, Task]:
+def _find(what: str, runs: Path, *, trust: bool) -> tuple[Architecture, Task]:
     if what.partition("@")[0] in ZOO:
         return _named(what)
     if Path(what).is_file():
-        return read_architecture(Path(what)), IMAGENET
+        return read_architecture(Path(what), imports=trust), IMAGENET
     if re.fullmatch(rf"[0-9a-f]{{{ARCH_ID_DIGITS}}}", what):
-        return _in_runs(what, runs)
+        return _in_runs(what, runs, trust=trust)
     near = nearest(what.partition("@")[0], ZOO)
     suggestion = f"did you mean {near!r}? " if near else ""
     raise CommandError(
@@ -138,17 +141,17 @@ def _named(name: str) -> tuple[Architecture, Task]:
         raise CommandError(f"{name}: {error}") from error
 
 
-def _in_runs(arch_id: str, runs: Path) -> tuple[Architecture, Task]:
+def _in_runs(arch_id: str, runs: Path, *, trust: bool) -> tuple[Architecture, Task]:
     """An architecture that some run has seen, with that run's task."""
     for config_file in sorted(runs.glob("*/config.yaml")):
-        run = RunFolder(config_file.parent)
+        run = RunFolder(config_file.parent, trust=trust)
         if run.path.is_symlink() or not run.task_file.is_file():
             continue
         try:
             task = run.task()
             _, ledger = ledger_of(run)
             rows = [*ledger.evaluations("search"), *ledger.evaluations("baselines")]
-        except (RunError, DescriptionError) as error:
+        except (RunError, DescriptionError, TrustError) as error:
             log.warning("run %s was passed over: %s", run.name, error)
             continue
         for row in rows:

@@ -31,12 +31,19 @@ from nas.warm_start import collect_warm_start
 from search_space.architecture import Task
 
 
-def show_dry_run(output: Output, config_file: Path, overrides: Sequence[str], runs: Path) -> None:
+def show_dry_run(
+    output: Output,
+    config_file: Path,
+    overrides: Sequence[str],
+    runs: Path,
+    *,
+    trust: bool = False,
+) -> None:
     """Print the space's size, the range of each cost, what fits, and the expected device-hours.
 
     Raises:
         NothingFits: after the table, if no architecture that was looked at is within the limits.
-        CommandError, DescriptionError, DataError, RunError: see :mod:`nas.user_errors`.
+        CommandError, DescriptionError, DataError, RunError, TrustError: see :mod:`nas.user_errors`.
     """
     config = load_config(config_file, overrides)
     task = load_task(config)
@@ -47,7 +54,8 @@ def show_dry_run(output: Output, config_file: Path, overrides: Sequence[str], ru
         output.show_json(dry_run_json(config, found, None, None))
     check_fits(found, config)
     check_search(config, task)
-    collect_warm_start(config, task, runs)  # which says what is wrong with the runs it names
+    # which says what is wrong with the runs it names
+    collect_warm_start(config, task, runs, trust=trust)
     missing = missing_device(config)
     hours = None
     if missing is None:

@@ -35,7 +35,13 @@ FULL_METRICS = {"val_accuracy": "full validation", "test_accuracy": "test"}
 
 
 def show_fidelity(
-    output: Output, name: str, runs: Path, *, curves: bool, plot: Path | None
+    output: Output,
+    name: str,
+    runs: Path,
+    *,
+    curves: bool,
+    plot: Path | None,
+    trust: bool = False,
 ) -> None:
     """Print rank correlations of proxy and full accuracies, and of early and last ones.
 
@@ -45,16 +51,18 @@ def show_fidelity(
         runs: the folder of all runs.
         curves: leave out what needs retrained architectures.
         plot: a PNG to draw proxy and full accuracies in.
+        trust: what ``--trust`` says.
 
     Raises:
         CommandError: fewer than three architectures were retrained (or, for ``curves``, trained
             to the end), or options that exclude each other.
         RunError: no such run, its ledger cannot be read, or ``plot`` cannot be written.
+        TrustError: reading it would act, and it is not trusted.
     """
     check_ending("--plot", plot, ".png")
     if curves and plot is not None:
         raise CommandError("--plot draws retrained architectures, which --curves leaves out")
-    run = RunFolder.find(name, runs)
+    run = RunFolder.find(name, runs, trust=trust)
     config, ledger = ledger_of(run)
     pairs = [] if curves else _retrained(run, config, ledger)
     proxy = {} if curves else {m: proxy_correlation(pairs, m) for m in FULL_METRICS}

@@ -44,18 +44,19 @@ def show_frontier(
     under: str,
     png: Path | None,
     html: Path | None,
+    trust: bool = False,
 ) -> None:
     """Print a run's front of ``y`` against ``x`` within limits.
 
     Raises:
-        CommandError, RunError: see :mod:`nas.user_errors`.
+        CommandError, RunError, TrustError: see :mod:`nas.user_errors`.
     """
     for option, given, known in (("--x", x, COSTS), ("--y", y, WORTHS)):
         if given not in known:
             raise CommandError(f"{option} cannot be {given!r}; {hint(given, known)}")
     check_ending("--png", png, ".png")
     check_ending("--html", html, ".html")
-    run = RunFolder.find(name, runs)
+    run = RunFolder.find(name, runs, trust=trust)
     config, ledger = ledger_of(run)
     asked = _limits(under)
     within, over = by_latency_limit(config, all_candidates(config, ledger))

@@ -13,6 +13,7 @@ from rich import box
 from rich.table import Table
 
 from nas.output import Output
+from nas.run_folder import is_trusted_file
 from nas.saved_network import Prediction, SavedNetwork, load_network
 from nas.user_errors import CommandError
 from trainers import DataError
@@ -22,7 +23,13 @@ ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".ti
 
 
 def show_predictions(
-    output: Output, model_file: Path, images: Sequence[Path], *, top: int, batch: int
+    output: Output,
+    model_file: Path,
+    images: Sequence[Path],
+    *,
+    top: int,
+    batch: int,
+    trust: bool = False,
 ) -> bool:
     """Print the most probable classes of each image; one message for each that cannot be read.
 
@@ -32,14 +39,17 @@ def show_predictions(
         images: image files, and folders, whose image files are taken at any depth.
         top: how many classes an image.
         batch: images in memory at once.
+        trust: what ``--trust`` says.
 
     Returns:
         whether every image was read.
 
     Raises:
-        CommandError, CheckpointError: see :mod:`nas.user_errors`.
+        CommandError, CheckpointError, TrustError: see :mod:`nas.user_errors`.
     """
-    network = load_network(model_file, require_complete=True)
+    network = load_network(
+        model_file, require_complete=True, imports=is_trusted_file(model_file, trust=trust)
+    )
     if not 1 <= top <= len(network.class_names):
         raise CommandError(
             f"--top must be 1 to {len(network.class_names)}, the number of classes, got {top}"

@@ -45,15 +45,23 @@ PICKS = ("knee", "best", "all")
 
 
 def run_retrain_command(
-    output: Output, name: str, runs: Path, *, pick: str, baseline: bool
+    output: Output,
+    name: str,
+    runs: Path,
+    *,
+    pick: str,
+    baseline: bool,
+    trust: bool = False,
 ) -> None:
     """Train what ``pick`` names in full; print test accuracies beside the proxies'.
 
     Raises:
-        CommandError, RunError, CheckpointError, ClusterError: see :mod:`nas.user_errors`.
+        CommandError, RunError, CheckpointError, ClusterError, TrustError: see
+            :mod:`nas.user_errors`.
     """
-    run = RunFolder.find(name, runs)
-    config, ledger = ledger_of(run)
+    run = RunFolder.find(name, runs, trust=trust)
+    config, ledger = ledger_of(run, writes=True)
+    run.check_reach(config)
     task = run.task()
     picked = _pick(pick, config, ledger, run)
     try:

@@ -23,9 +23,11 @@ from nas.quantities import format_quantity
 from nas.ray.cluster import connected, trials_at_once
 from nas.ray.execute import run_search
 from nas.ray.meter import check_meter, measure_on_cluster
-from nas.run_folder import RunError, RunFolder, check_new, next_name, without_passwords
+from nas.run_folder import RunError, RunFolder, check_new, next_name
 from nas.samplers.results import WarmStart
 from nas.search import Search
+from nas.storage_url import without_password
+from nas.trust import list_run
 from nas.user_errors import CommandError
 from nas.warm_start import collect_warm_start, keep_warm_start, warm_start_of
 from search_space.architecture import Task
@@ -44,12 +46,13 @@ def run_search_command(
     *,
     resume: bool,
     again: bool,
+    trust: bool = False,
 ) -> None:
     """Start a run or continue one, until its search is finished, and show the front.
 
     Raises:
         CommandError, DescriptionError, DataError, NothingFits, RunError, ClusterError,
-        TooManyFailures: see :mod:`nas.user_errors`.
+        TooManyFailures, TrustError: see :mod:`nas.user_errors`.
         KeyboardInterrupt: after saying how to go on.
     """
     if resume and again:
@@ -58,7 +61,7 @@ def run_search_command(
     if again:
         config, resume = _newest_or_next(config, runs)
     if resume:
-        run = RunFolder.find(config.name, runs)
+        run = RunFolder.find(config.name, runs, trust=trust)
         _check_same_search(run, config)
     else:
         check_new(runs, config.name)  # before anything that takes time
@@ -68,7 +71,7 @@ def run_search_command(
     if resume:
         _check_same_task(run, task)
     else:
-        warm_start = collect_warm_start(config, task, runs)
+        warm_start = collect_warm_start(config, task, runs, trust=trust)
     with connected(config.ray):
         slots = trials_at_once(config.resources)
         concurrency = min(config.search.concurrency or slots, slots)
@@ -80,9 +83,10 @@ def run_search_command(
             if resume:
                 ledger = Ledger.resume(config, run)
                 save_config(config, run.config_file)
-                warm_start = warm_start_of(run, config, task, runs)
+                warm_start = warm_start_of(run, config, task, runs, trust=trust)
             else:
                 ledger = begin_ledger(run, config, warm_start)
+            list_run(run.config_file)
             run.write_json(run.task_file.name, task.model_dump(mode="json"))
             run.write_json("state.json", {"finished": False})
             run.point_latest_here()
@@ -184,9 +188,12 @@ def _resume_command(
     config_file: Path, overrides: Sequence[str], config: SearchConfig, runs: Path
 ) -> str:
     """What to type to go on."""
-    kept = [override for override in overrides if not override.startswith("name=")]
+    replaced = ("name", "storage")
+    kept = [word for word in overrides if word.partition("=")[0] not in replaced]
+    if config.storage is not None and len(kept) < len(overrides):
+        kept.append(f"storage={without_password(config.storage)}")
     words = ["search", str(config_file), *kept, f"name={config.name}", "--resume"]
-    return without_passwords(typed(*words, "--runs", str(runs)))
+    return typed(*words, "--runs", str(runs))
 
 
 def _newest_or_next(config: SearchConfig, runs: Path) -> tuple[SearchConfig, bool]:
@@ -208,14 +215,12 @@ def _check_same_search(run: RunFolder, config: SearchConfig) -> None:
     """A resumed run goes on as the search that it is."""
     changed = {
         key: values
-        for key, values in differences(run.config(), config).items()
+        for key, values in differences(run.config().saved, config.saved).items()
         if (key not in MAY_CHANGE_ON_RESUME and not key.startswith(MAY_CHANGE_SECTIONS))
         or (key == "retrain.batch_size" and config.limits.peak_memory_mb is not None)
     }
     if changed:
-        listed = without_passwords(
-            "; ".join(f"{key} was {old!r}, is {new!r}" for key, (old, new) in changed.items())
-        )
+        listed = "; ".join(f"{key} was {old!r}, is {new!r}" for key, (old, new) in changed.items())
         raise RunError(f"run {run.name!r} cannot be resumed with another configuration: {listed}")
 
 

@@ -15,13 +15,14 @@ from nas.run_folder import RunFolder
 from nas.valued_accuracy import accuracy_json, accuracy_text
 
 
-def show_status(output: Output, name: str, runs: Path) -> None:
+def show_status(output: Output, name: str, runs: Path, *, trust: bool = False) -> None:
     """Print a run's state, trials by state, best candidate, device-hours and rejections.
 
     Raises:
         RunError: no such run, or its ledger cannot be read.
+        TrustError: reading it would act, and it is not trusted.
     """
-    run = RunFolder.find(name, runs)
+    run = RunFolder.find(name, runs, trust=trust)
     status = read_status(run)
     if output.as_json:
         output.show_json(status)

@@ -17,7 +17,9 @@ from nas.zero_cost.measured import measure_scores
 from nas.zero_cost.source import NetworkScores
 
 
-def show_zero_cost(output: Output, name: str, runs: Path, *, scores: str) -> None:
+def show_zero_cost(
+    output: Output, name: str, runs: Path, *, scores: str, trust: bool = False
+) -> None:
     """Print rank correlations of scores with the proxies' validation accuracy.
 
     Args:
@@ -25,11 +27,13 @@ def show_zero_cost(output: Output, name: str, runs: Path, *, scores: str) -> Non
         name: the run's name or path.
         runs: the folder of all runs.
         scores: names separated by commas; empty for all.
+        trust: what ``--trust`` says.
 
     Raises:
         CommandError: no such score, or fewer than three architectures were trained to the end.
         ScoreError: the run's networks do not have a score.
         RunError: no such run, or its ledger cannot be read.
+        TrustError: reading it would act, and it is not trusted.
         DataError: the run's data cannot be read.
     """
     names = [part.strip() for part in scores.split(",")] if scores else list(SCORES)
@@ -37,8 +41,9 @@ def show_zero_cost(output: Output, name: str, runs: Path, *, scores: str) -> Non
         check_names(names)
     except ValueError as error:
         raise CommandError(f"--scores: {error}") from error
-    run = RunFolder.find(name, runs)
+    run = RunFolder.find(name, runs, trust=trust)
     config, ledger = ledger_of(run)
+    run.check_reach(config)
     trained = candidates(ledger.evaluations("search"))
     if len(trained) < LEAST_RANKED:
         raise CommandError(

@@ -91,7 +91,7 @@ def _measure(
     core = CoreSpeed()
     for text in texts:
         try:
-            model = build(Architecture.from_json(text), task, seed=0)
+            model = build(Architecture.from_json(text, imports=True), task, seed=0)
             found.append(measure_latency(model, task.input_shape, settings, core))
         except DeviceBusy as busy:  # the device's fault, not the architecture's
             return found + [busy] * (len(texts) - len(found))

@@ -164,7 +164,7 @@ def _full_training(
     try:
         torch.set_num_threads(assignment.threads)
         yield from train_in_full(
-            Architecture.from_json(text),
+            Architecture.from_json(text, imports=True),
             cached_splits(assignment.data, assignment.device),
             assignment.task,
             assignment.recipe,

@@ -85,7 +85,7 @@ def _row(text: str, seed: int, assignment: Assignment, first_text: str) -> dict[
     torch.set_num_threads(assignment.threads)
     cached_splits(assignment.data, assignment.device)
     _warm_up(assignment, first_text)
-    arch_id = Architecture.from_json(text).arch_id
+    arch_id = Architecture.from_json(text, imports=True).arch_id
     row = {"arch_id": arch_id, "seed": seed, "machine": _machine(assignment.device)}
     clock = time.process_time if assignment.device == "cpu" else time.perf_counter
     began = clock()

@@ -47,7 +47,7 @@ class Assignment(NamedTuple):
     ) -> Iterator[Progress | Paused | EvaluationResult]:
         """Train the network of an architecture's JSON; see :func:`nas.evaluate.evaluate`."""
         yield from evaluate(
-            self.fidelity.network(Architecture.from_json(architecture)),
+            self.fidelity.network(Architecture.from_json(architecture, imports=True)),
             cached_splits(self.data, self.device, self.fidelity),
             self.fidelity.task(self.task),
             self.recipe,

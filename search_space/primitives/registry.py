@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Mapping
 from inspect import isabstract
 from typing import Any, TypeVar
 
+from pydantic import ValidationError, ValidationInfo
 from pydantic_core import to_json
 
 from search_space.nearest import hint
@@ -42,27 +44,52 @@ DESCRIPTIONS: dict[str, type[Description]] = PRIMITIVES | {
 }
 
 
-def primitive_from(value: Any) -> Any:
+class NotImported(ValueError):
+    """A description names a type of a module that is not imported, and may not be."""
+
+
+IMPORTS = "imports"
+"""The key of pydantic's validation context that says whether modules may be imported."""
+
+
+def primitive_from(value: Any, info: ValidationInfo) -> Any:
     """A resolved primitive from its fields; a primitive passes through."""
-    return _value_from(value, PRIMITIVES, Primitive)  # type: ignore[type-abstract]
+    return _value_from(value, PRIMITIVES, Primitive, info)  # type: ignore[type-abstract]
 
 
-def stem_from(value: Any) -> Any:
+def stem_from(value: Any, info: ValidationInfo) -> Any:
     """A stem from its fields; a stem passes through."""
-    return _value_from(value, STEMS, Stem)  # type: ignore[type-abstract]
+    return _value_from(value, STEMS, Stem, info)  # type: ignore[type-abstract]
 
 
-def recalibration_from(value: Any) -> Any:
+def recalibration_from(value: Any, info: ValidationInfo) -> Any:
     """A resolved recalibration from its fields; a recalibration and None pass through."""
     if value is None:
         return None
-    return _value_from(value, RECALIBRATIONS, Recalibration)  # type: ignore[type-abstract]
+    return _value_from(value, RECALIBRATIONS, Recalibration, info)  # type: ignore[type-abstract]
 
 
-def class_named(name: str, known: Mapping[str, type[Kind]], kind: type[Kind]) -> type[Kind]:
+def not_imported(error: ValidationError) -> NotImported | None:
+    """The first problem of ``error`` that is a module not imported; None if there is none."""
+    causes = (problem.get("ctx", {}).get("error") for problem in error.errors())
+    return next((cause for cause in causes if isinstance(cause, NotImported)), None)
+
+
+def class_named(
+    name: str, known: Mapping[str, type[Kind]], kind: type[Kind], *, imports: bool = False
+) -> type[Kind]:
     """The class behind ``name``: one of ``known``, or ``module:Class``, a subclass of ``kind``.
 
+    Args:
+        name: as a description has it.
+        known: the built-in classes by name.
+        kind: what the class must be a subclass of.
+        imports: whether the module may be imported, which runs its code: True only for a
+            description that the user wrote or trusts. Otherwise the module must be imported
+            already.
+
     Raises:
+        NotImported: ``imports`` is False, and the module is not imported.
         ValueError: no such name (the message has the nearest one), module, class or subclass.
     """
     if name in known:
@@ -74,8 +101,20 @@ def class_named(name: str, known: Mapping[str, type[Kind]], kind: type[Kind]) ->
             f"unknown {what} type {name!r}; {hint(name, known)} "
             "(your own: type: my_package.module:Class)"
         )
+    if not imports and module_name not in sys.modules:
+        raise NotImported(
+            f"{what} type {name!r} would import the module {module_name!r}, which runs its code; "
+            "that is done only for what you trust: give --trust (in Python, import it first)"
+        )
     try:
-        found = getattr(importlib.import_module(module_name), class_name)
+        module = importlib.import_module(module_name)
+        # a module may import others when it is asked for a name that it does not hold yet
+        found = getattr(module, class_name) if imports else vars(module)[class_name]
+    except KeyError:
+        raise ValueError(
+            f"{what} type {name!r} cannot be imported: module {module_name!r} has no attribute "
+            f"{class_name!r}"
+        ) from None
     except (ImportError, AttributeError, TypeError, ValueError) as error:
         raise ValueError(f"{what} type {name!r} cannot be imported: {error}") from error
     if not (isinstance(found, type) and issubclass(found, kind)):
@@ -86,7 +125,9 @@ def class_named(name: str, known: Mapping[str, type[Kind]], kind: type[Kind]) ->
     return found
 
 
-def _value_from(value: Any, known: Mapping[str, type[Kind]], kind: type[Kind]) -> Any:
+def _value_from(
+    value: Any, known: Mapping[str, type[Kind]], kind: type[Kind], info: ValidationInfo
+) -> Any:
     if isinstance(value, kind):
         return value
     if not isinstance(value, Mapping):
@@ -95,6 +136,8 @@ def _value_from(value: Any, known: Mapping[str, type[Kind]], kind: type[Kind]) -
         )
     if not isinstance(value.get("type"), str):
         raise ValueError(f"a {kind.__name__.lower()} needs a type, one of: {', '.join(known)}")
+    imports = bool((info.context or {}).get(IMPORTS))
+    found = class_named(value["type"], known, kind, imports=imports)
     # Through JSON, where a list stands for a tuple and all else stays strict.
-    found = class_named(value["type"], known, kind)
-    return found.model_validate_json(to_json(dict(value), inf_nan_mode="constants"))
+    text = to_json(dict(value), inf_nan_mode="constants")
+    return found.model_validate_json(text, context=info.context)

@@ -12,7 +12,7 @@ import torch
 import yaml
 
 from nas.config import SearchConfig
-from nas.config_file import differences, load_config, save_config
+from nas.config_file import differences, load_config, load_saved_config, save_config
 from nas.driver import check_search
 from nas.samplers import SAMPLERS, build_sampler
 from nas.settings import RaySettings
@@ -359,7 +359,8 @@ def test_a_saved_configuration_is_read_back_equal(
     ):
         config = config_of(**changes)
         save_config(config, tmp_path / "config.yaml")
-        assert load_config(tmp_path / "config.yaml") == config
+        assert load_saved_config(tmp_path / "config.yaml", trusted=False) == config.saved
+        assert load_config(tmp_path / "config.yaml") == config.saved
 
 
 def test_the_shipped_search_is_saved_and_read_back(tmp_path: Path) -> None:

@@ -53,8 +53,8 @@ def test_a_search_that_cannot_begin_leaves_no_run(
 ) -> None:
     sampler = {"name": "default", "learn_from": ["nosuch"]}
     assert "no run 'nosuch'" in str(search_fails(sampler=sampler).value)
-    for url in ("foo", f"sqlite:///{tmp_path}/gone/x.db"):
-        assert "database" in str(search_fails(storage=url).value)
+    gone = f"sqlite:///{tmp_path}/gone/x.db"
+    assert "database" in str(search_fails(storage=gone).value)
     assert not runs.exists()
 
     shared = config_of(storage=f"sqlite:///{tmp_path}/shared.db")

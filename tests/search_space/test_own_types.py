@@ -1,12 +1,18 @@
 """Primitives and stems of one's own, named by import path."""
 
+import contextlib
 import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
 from pydantic import ValidationError
 
 from search_space.architecture import Architecture, Stage, Task
+from search_space.architecture_file import read_architecture
 from search_space.cost import count_module, network_costs
 from search_space.networks import build
 from search_space.reading import DescriptionError, validate
@@ -94,7 +100,7 @@ def test_wrong_import_paths(path: str, message: str) -> None:
         "stages": [{"width": 8, "stride": 1, "blocks": [{"type": path}]}],
     }
     with pytest.raises(ValidationError, match=message) as caught:
-        Architecture.from_json(json.dumps(plain))
+        Architecture.from_json(json.dumps(plain), imports=True)
     assert path in str(caught.value)
     with pytest.raises(DescriptionError, match=message) as told:
         SearchSpace.from_mapping(
@@ -102,8 +108,76 @@ def test_wrong_import_paths(path: str, message: str) -> None:
                 "name": "own",
                 "stem": CONV_STEM,
                 "stages": [{"depth": 1, "width": 8, "primitive": {"type": path}}],
-            }
+            },
+            imports=True,
         )
     assert [line.startswith("stages[0].primitive[0].type: ") for line in told.value.problems] == [
         True
     ]
+
+
+@pytest.fixture
+def harmful(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """What the module ``harmful`` makes when it is imported; its class is a good primitive."""
+    made = tmp_path / "made"
+    (tmp_path / "harmful.py").write_text(
+        "from pathlib import Path\n"
+        f"Path({str(made)!r}).touch()\n"
+        "from tests.search_space.own_primitive import Anywhere as Good\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    yield made
+    sys.modules.pop("harmful", None)
+
+
+def test_reading_imports_no_module_unless_told_to(harmful: Path, tmp_path: Path) -> None:
+    """Wherever the type stands, in every form of a description."""
+    block, stem = {"type": "harmful:Good"}, CONV_STEM | {"type": "harmful:Good"}
+    architectures = [
+        {"stem": CONV_STEM, "stages": [{"width": 8, "stride": 1, "blocks": [block]}]},
+        {"stem": stem, "stages": [{"width": 8, "stride": 1, "blocks": [{"type": "conv"}]}]},
+    ]
+    places = [
+        {"primitive": block},
+        {"primitive": [{"type": "conv"}, block]},
+        {"overrides": {0: [block]}},
+    ]
+    places += [{"recalibration": [block]}]
+    stages = [{"depth": 1, "width": 8, "primitive": {"type": "conv"}} | place for place in places]
+    spaces = [{"name": "s", "stem": CONV_STEM, "stages": [stage]} for stage in stages]
+    spaces += [{"name": "s", "stem": [stem], "stages": stages[:1]}]
+    for plain in architectures:
+        with pytest.raises(ValidationError, match=r"'harmful'.*--trust"):
+            Architecture.from_json(json.dumps(plain))
+        with pytest.raises(ValidationError, match=r"'harmful'.*--trust"):
+            Architecture.model_validate_json(json.dumps(plain))
+    for plain in spaces:
+        with pytest.raises(DescriptionError, match=r"'harmful'.*--trust"):
+            SearchSpace.from_mapping(plain)
+    file = tmp_path / "file.json"
+    for plain in (*architectures, *spaces):
+        file.write_text(json.dumps(plain))
+        with pytest.raises(DescriptionError, match=r"file\.json:[\s\S]*'harmful'.*--trust"):
+            read_architecture(file)
+    assert not harmful.exists()
+    with contextlib.suppress(DescriptionError):  # what it says of itself is another type
+        read_architecture(file, imports=True)
+    assert harmful.exists()
+
+
+def test_what_is_imported_already_needs_no_trust(monkeypatch: pytest.MonkeyPatch) -> None:
+    """But a module may import others when it is asked for a name, which is not done either."""
+
+    def of_type(name: str) -> str:
+        stage = {"width": 8, "stride": 1, "blocks": [{"type": name}]}
+        return json.dumps({"stem": CONV_STEM, "stages": [stage]})
+
+    own = f"{PATH}:Anywhere"
+    assert Architecture.from_json(of_type(own)).primitive_types() == (own,)
+    asked: list[str] = []
+    lazy = ModuleType("lazy")
+    lazy.__getattr__ = asked.append  # type: ignore[method-assign]
+    monkeypatch.setitem(sys.modules, "lazy", lazy)
+    with pytest.raises(ValidationError, match="has no attribute 'Name'"):
+        Architecture.from_json(of_type("lazy:Name"))
+    assert asked == []

@@ -1,0 +1,170 @@
+"""The URL of a storage: what it may hold, and its form without a password, for files and messages.
+
+No message repeats a URL that cannot be parsed, nor a secret: what stands in it may be a password.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote_plus
+
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+SECRET_WORDS = ("pass", "pwd", "secret", "token")
+"""A key of the query that has one of these in its name holds a secret."""
+
+PASSWORD_FILE = "passfile"
+"""The one such key that holds no secret: in PostgreSQL's library it names a file of passwords."""
+
+HIDDEN = "***"
+
+PASSWORD_WAYS = (
+    "a password is kept out of the run's files: give it in ~/.pgpass, in the environment variable "
+    "PGPASSWORD, or in a file like ~/.pgpass that PGPASSFILE names"
+)
+
+_NO_VALUE = re.compile(r"|null|~|\$\{oc\.env:\w+\}")
+"""What may stand for a URL and is none; the name of an environment variable is no secret."""
+
+
+def check_storage_url(value: Any) -> Any:
+    """Refuse what is no database's URL, or what holds a secret elsewhere than before the ``@``.
+
+    Raises:
+        ValueError: it is; the message says the rule and nothing of the value.
+    """
+    if value is not None:
+        _parsed(value)
+    return value
+
+
+def without_password(url: str) -> str:
+    """The URL as it is saved and shown.
+
+    Raises:
+        ValueError: see :func:`check_storage_url`.
+    """
+    parsed = _parsed(url)
+    if parsed.password is None:
+        return url
+    bare = URL.create(
+        parsed.drivername,
+        username=parsed.username,
+        host=parsed.host,
+        port=parsed.port,
+        database=parsed.database,
+        query=parsed.query,
+    )
+    return bare.render_as_string()
+
+
+def has_password(url: str) -> bool:
+    """Whether a password stands in the URL."""
+    return _parsed(url).password is not None
+
+
+def sqlite_file(url: str) -> Path | None:
+    """The file of an SQLite database; None where the URL names a server."""
+    parsed = _parsed(url)
+    if parsed.get_backend_name() != "sqlite":
+        return None
+    assert parsed.database is not None
+    return Path(parsed.database)
+
+
+def with_absolute_path(url: str) -> str:
+    """The same storage, however the working folder changes."""
+    file = sqlite_file(url)
+    if file is None or file.is_absolute():
+        return url
+    return _parsed(url).set(database=str(file.resolve())).render_as_string(hide_password=False)
+
+
+def shown_words(words: Sequence[str]) -> list[str]:
+    """A command line as it may be kept and shown: no word holds a password of a URL.
+
+    A URL's password loses itself; a URL that cannot be parsed is hidden whole, and so are the
+    words after it that may belong to it, since the shell splits what has a blank in it.
+    """
+    shown: list[str] = []
+    after_url = hidden = False
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals or "://" in key:
+            key, equals, value = "", "", word
+        if "://" in value or "storage" in key.lower():
+            value = _shown(value)
+            after_url, hidden = True, value == HIDDEN
+        elif hidden or (after_url and "@" in value):
+            value = HIDDEN
+        shown.append(f"{key}{equals}{value}")
+    return shown
+
+
+def hide_in(message: str, words: Sequence[str]) -> str:
+    """A message without the passwords that stand in the command line, which it may repeat."""
+    for word, shown in zip(words, shown_words(words), strict=True):
+        if word != shown:
+            message = message.replace(word, shown)
+            key, _, value = word.partition("=")
+            if "://" in value and "://" not in key:
+                message = message.replace(value, shown.partition("=")[2])
+    return message
+
+
+def _shown(value: str) -> str:
+    if _NO_VALUE.fullmatch(value):
+        return value
+    try:
+        return without_password(value)
+    except ValueError:
+        return HIDDEN
+
+
+def _parsed(url: Any) -> URL:
+    if not isinstance(url, str):
+        raise ValueError(
+            "must be a database URL, a text such as postgresql+psycopg://user@host/name (what "
+            "stands there is not shown, since it may hold a password)"
+        )
+    try:
+        parsed = make_url(url)
+    except (SQLAlchemyError, ValueError):
+        # not raised from the error, which may repeat a part of the URL
+        raise ValueError(
+            "not a database URL such as postgresql+psycopg://user@host/name (it is not shown, "
+            "since it may hold a password)"
+        ) from None
+    if parsed.get_backend_name() == "sqlite":
+        _check_is_file(parsed)
+    else:
+        _check_no_secret(url, parsed)
+    return parsed
+
+
+def _check_is_file(parsed: URL) -> None:
+    name = parsed.database
+    is_server = any((parsed.host, parsed.username, parsed.password))
+    if is_server or not name or name == ":memory:" or name.startswith("file:"):
+        raise ValueError("an SQLite storage is a file, such as sqlite:////folder/name.db")
+
+
+def _check_no_secret(url: str, parsed: URL) -> None:
+    after = url.partition("://")[2]
+    if parsed.password is not None:
+        after = after.partition("@")[2]
+    if "@" in (after if parsed.password is not None else f"{parsed.host}{parsed.database}"):
+        raise ValueError("an @ in the user or password of the URL is written %40, a / %2F")
+    # a value may itself be a list of keys, as ODBC's is
+    parts = re.split(r"[&;?]", unquote_plus(after.partition("?")[2]))
+    keys = [part.partition("=")[0].lower() for part in parts]
+    for word in SECRET_WORDS:
+        if any(word in key and key != PASSWORD_FILE for key in keys):
+            raise ValueError(
+                f"no secret may stand in the query of the URL, and a key there has {word!r} in "
+                f"its name; {PASSWORD_WAYS}"
+            )
