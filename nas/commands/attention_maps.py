@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from textwrap import shorten
 from typing import NamedTuple
 
 from torch import Tensor
@@ -19,6 +20,7 @@ from nas.user_errors import CommandError
 from trainers import ImageSplits, Preprocessing, load_splits
 
 PNG_NAME = "attention-maps.png"
+DIFFERENCE_CHARACTERS = 300
 
 
 class Picture(NamedTuple):
@@ -104,15 +106,19 @@ def _splits(network: SavedNetwork, *, trust: bool) -> ImageSplits:
     run.check_reach(config)
     data = config.data
     splits = load_splits(data)
-    for found, expected in (
-        (task_of(data, splits), network.task),
-        (splits.class_names, network.class_names),
-        (Preprocessing.of(splits), network.preprocessing),
+    for what, found, expected in (
+        ("task", task_of(data, splits), network.task),
+        ("class names", list(splits.class_names), list(network.class_names)),
+        ("preprocessing", Preprocessing.of(splits), network.preprocessing),
     ):
         if found != expected:
+            now, before = (
+                shorten(str(each), DIFFERENCE_CHARACTERS, placeholder=" ...")
+                for each in (found, expected)
+            )
             raise CommandError(
                 f"the data of run {run.name!r} are not what {network.path} was trained on: "
-                f"{found} instead of {expected}"
+                f"their {what}: {now} instead of {before}"
             )
     return splits
 
