@@ -43,25 +43,44 @@ LATEST = "latest"
 class SearchConfig(Value):
     """Everything that decides a search."""
 
-    name: str  # of the run's folder
+    name: str
+    """Name of the run and of its folder. Another one is needed for each run."""
     seed: int = Field(default=0, ge=0, lt=2**63)
-    space: dict[str, Any]  # the search space's own file, inlined
+    """Seed of the proposals, of initial weights and of training. The split of the data does not
+    depend on it."""
+    space: dict[str, Any]
+    """The search space, or the path of its file (relative to the file that names it)."""
     data: DataWithValidation
+    """The data set and its split."""
     objectives: Objectives = ("val_accuracy", "params")
-    metric: Metric = "accuracy"  # which accuracy val_accuracy is
+    """What the front trades, each once: accuracies are maximised, costs are minimised."""
+    metric: Metric = "accuracy"
+    """Which accuracy `val_accuracy` is."""
     limits: Limits = Limits()
+    """Hard upper limits. What exceeds one is not trained."""
     sampler: SamplerSettings = SamplerSettings()
+    """The strategy that proposes architectures."""
     search: SearchSettings = SearchSettings()
+    """How long to search, and how many evaluations the finalists get."""
     scheduler: SchedulerSettings = SchedulerSettings()
-    proxy: Recipe  # how candidates are trained
-    fidelity: Fidelity = FULL  # on which of the images, and how small
-    retrain: Recipe  # how the winners are trained
-    retrain_seeds: int = Field(default=1, ge=1)  # full trainings of each architecture retrained
+    """Whether trials are stopped early."""
+    proxy: Recipe
+    """The recipe that trains candidates during the search, or the path of its file."""
+    fidelity: Fidelity = FULL
+    """Makes the proxy smaller than the full task."""
+    retrain: Recipe
+    """The recipe of the full training of chosen architectures, or the path of its file."""
+    retrain_seeds: int = Field(default=1, ge=1)
+    """Full trainings of each architecture that is retrained. Unit: trainings."""
     resources: ResourceSettings = ResourceSettings()
+    """What one trial takes of a machine."""
     ray: RaySettings = RaySettings()
+    """Where trials run."""
     latency: LatencyMetering = LatencyMetering()
+    """How latency is measured, where it is an objective or limited."""
     storage: Annotated[str | None, BeforeValidator(check_storage_url)] = None
-    """A database's URL; None keeps the ledger in the run's folder."""
+    """URL of the database that holds the ledger, such as `postgresql+psycopg://user@host/name`;
+    null keeps it in `ledger.db` in the folder of the run."""
 
     @field_validator("name")
     @classmethod

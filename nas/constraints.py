@@ -31,17 +31,25 @@ Quantity = Annotated[
 
 
 class Limits(Value):
-    """Upper limits, inclusive; None does not limit.
+    """Upper limits, inclusive, on what a network may cost. None does not limit.
 
     Costs are per image, but latency per batch, and peak memory per training step of the full
     recipe's batch, estimated for float32 (see :class:`nas.static_costs.StaticCosts`).
     """
 
     params: Quantity = None
+    """Parameters of the network. A suffix k, M or G may follow the number, as in `200k`. Unit:
+    parameters."""
     macs: Quantity = None
+    """Multiply-adds of one image. Suffixes as for `params`. Unit: multiply-adds."""
     activations: Quantity = None
-    peak_memory_mb: Quantity = None  # megabytes of 10^6 bytes
+    """Outputs of convolutions, linear layers and matrix products for one image. Suffixes as for
+    `params`. Unit: values."""
+    peak_memory_mb: Quantity = None
+    """Estimated peak memory of a training step of the `retrain` recipe in float32. Unit: MB (10^6
+    bytes)."""
     latency_ms: Quantity = None
+    """Measured time of one batch, as `latency` says. Unit: ms."""
 
     @property
     def given(self) -> dict[str, float]:

@@ -11,16 +11,23 @@ from trainers import ImageSplits, reduced, resized_hw
 
 
 class Fidelity(Value):
-    """Fewer train images, smaller images, a narrower network; None leaves each as it is.
+    """Train proxies on fewer or smaller images, or with narrower networks.
+
+    None leaves each as it is.
 
     Only training sees it: architectures, their costs and limits are those of the full task.
     Evaluations of another fidelity do not compare, so their ``recipe_id`` is another.
     """
 
-    train_images: int | None = Field(default=None, ge=2)  # of the train split, stratified
-    train_fraction: float | None = Field(default=None, gt=0, le=1)  # the same as a share of it
-    resolution: int | None = Field(default=None, ge=1)  # pixels of the images' shorter side
-    width: float | None = Field(default=None, gt=0, le=1)  # factor on all of a network's widths
+    train_images: int | None = Field(default=None, ge=2)
+    """Train images that the proxy uses, chosen with every class in proportion; null for all. Unit:
+    images."""
+    train_fraction: float | None = Field(default=None, gt=0, le=1)
+    """The same as a fraction of the train images. It excludes `train_images`."""
+    resolution: int | None = Field(default=None, ge=1)
+    """Length of the images' shorter side; null for their own. Unit: pixels."""
+    width: float | None = Field(default=None, gt=0, le=1)
+    """Factor on all widths of the network; null for 1."""
 
     @model_validator(mode="after")
     def _one_size(self) -> Fidelity:

@@ -18,12 +18,18 @@ class LatencyMetering(LatencySettings):
     paper's experiments; its hard form has 0 and -1.
     """
 
-    candidates_per_batch: int = Field(default=16, ge=1)  # measured together, between trainings
-    table: str | None = None  # a file of `nas latency-table`, relative to the working folder; what
-    # it predicts over limits.latency_ms by more than its margin is rejected unmeasured
-    target_ms: float | None = Field(default=None, gt=0)  # of the objective val_accuracy_by_latency
+    candidates_per_batch: int = Field(default=16, ge=1)
+    """Candidates that are measured together, while nothing trains. Unit: architectures."""
+    table: str | None = None
+    """A file of `nas latency-table`, relative to the working folder. Candidates whose predicted
+    latency is over `limits.latency_ms` by more than its margin are rejected without being measured.
+    """
+    target_ms: float | None = Field(default=None, gt=0)
+    """Target of the objective `val_accuracy_by_latency`, which needs it. Unit: ms."""
     exponent_within: float = Field(default=MNASNET_EXPONENT, le=0)
+    """Exponent of (latency / target) up to the target (MnasNet, equation 2)."""
     exponent_over: float = Field(default=MNASNET_EXPONENT, le=0)
+    """Exponent of (latency / target) beyond the target; at most `exponent_within`."""
 
     @model_validator(mode="after")
     def _no_gain_from_being_over(self) -> LatencyMetering:

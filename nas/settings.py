@@ -38,12 +38,17 @@ DataWithValidation = Annotated[DataConfig, AfterValidator(_has_validation)]
 
 
 class SamplerSettings(Value):
-    """Which search strategy proposes; ``options`` are the strategy's own."""
+    """The search strategy, which proposes architectures, with its own options."""
 
     name: str = "default"
+    """The strategy, one of those below."""
     options: dict[str, Any] = Field(default_factory=dict)
-    papers_first: bool = False  # begin with the papers' networks that the space holds
-    learn_from: RunNames = ()  # earlier runs: their fronts come first, their results are learned
+    """Options of that strategy, listed below."""
+    papers_first: bool = False
+    """Begin with the papers' networks that the space holds."""
+    learn_from: RunNames = ()
+    """Names of earlier runs. Their fronts are proposed first, and the sampler learns from their
+    results."""
 
     @field_validator("learn_from")
     @classmethod
@@ -69,14 +74,21 @@ MOST_FINALIST_SEEDS = 1_000_000
 class SearchSettings(Value):
     """How long to search, and how."""
 
-    n_trials: int = Field(default=48, ge=1)  # architectures trained
-    concurrency: int | None = Field(default=None, ge=1)  # trials at once; None fills the cluster
-    deterministic: bool = False  # proposal n sees only results before n - concurrency
-    # evaluations of each member of the front, the search's own among them
+    n_trials: int = Field(default=48, ge=1)
+    """Architectures to train. Unit: trials."""
+    concurrency: int | None = Field(default=None, ge=1)
+    """Trials at the same time; null for as many as the cluster holds. Unit: trials."""
+    deterministic: bool = False
+    """Proposal n uses only the results of proposals before n - concurrency, so that a search on
+    several workers can be repeated. It needs `search.concurrency`."""
     finalist_seeds: int = Field(default=3, ge=1, le=MOST_FINALIST_SEEDS)
-    noise_candidates: int = Field(default=4, ge=0)  # random trained ones that get as many, to
-    # measure the deviation from seed to seed where the front does not choose
-    max_failures: int = Field(default=10, ge=1)  # raising trials in a row that stop the search
+    """Evaluations of each member of the front with different seeds, the one of the search among
+    them. Unit: evaluations."""
+    noise_candidates: int = Field(default=4, ge=0)
+    """Trained architectures, chosen at random, that get as many evaluations as a finalist, to
+    estimate the deviation between seeds without the bias of selection. Unit: architectures."""
+    max_failures: int = Field(default=10, ge=1)
+    """Trials in a row that may raise an error before the search stops. Unit: trials."""
 
 
 NEED_NO_FINISHED = ("default", "random", "grid")
@@ -84,7 +96,7 @@ NEED_NO_FINISHED = ("default", "random", "grid")
 
 
 class SchedulerSettings(Value):
-    """Which trials are not trained to their end: ``asha`` compares them at rungs.
+    """Whether trials are stopped early; ``asha`` compares them at rungs.
 
     ``stopping`` judges each when it gets there (nas/halving.py); ``promotion`` pauses every trial
     at a rung, with its state on the disk, and lets the best go on later (nas/promotion.py), which
@@ -92,12 +104,17 @@ class SchedulerSettings(Value):
     """
 
     name: Literal["none", "asha"] = "none"
+    """`asha` compares trials at rungs and trains only the better ones to the end."""
     type: Literal["stopping", "promotion", "rung_by_rung"] = "stopping"
-    spacing: Spacing = "geometric"  # of the rungs: see nas/rungs.py
-    min_epochs: int | None = Field(default=None, ge=1)  # the first rung; None takes the first
-    # epoch at which the proxy recipe evaluates
-    reduction_factor: float = Field(default=3, gt=1, allow_inf_nan=False)  # of as many at a rung,
-    # one goes on; with geometric spacing, also a rung's epoch over that of the one before
+    """`stopping` judges a trial when it reaches a rung; `promotion` pauses every trial there and
+    continues the best; `rung_by_rung` does so after all trials have begun."""
+    spacing: Spacing = "geometric"
+    """Rungs are apart by a factor (`geometric`) or by equal numbers of epochs (`even`)."""
+    min_epochs: int | None = Field(default=None, ge=1)
+    """The first rung; null for the first epoch at which the proxy evaluates. Unit: epochs."""
+    reduction_factor: float = Field(default=3, gt=1, allow_inf_nan=False)
+    """One of this many trials continues at each rung. With geometric spacing it is also the ratio
+    of successive rungs."""
 
     @model_validator(mode="after")
     def _rungs_at_epochs(self) -> SchedulerSettings:
@@ -106,16 +123,21 @@ class SchedulerSettings(Value):
 
 
 class ResourceSettings(Value):
-    """What one trial takes; fractions of a GPU share it."""
+    """CPUs and GPUs that one trial takes."""
 
     cpus_per_trial: float = Field(default=1, gt=0)
+    """CPUs that Ray reserves for one trial. Unit: CPUs."""
     gpus_per_trial: float = Field(default=0, ge=0)
+    """GPUs that Ray reserves for one trial; a fraction lets several trials share one. Unit: GPUs.
+    """
 
 
 class RaySettings(Value):
-    """Where to run: ``address`` is all that a cluster needs; None starts a local Ray."""
+    """Where trials run: on a Ray cluster, or on this machine."""
 
-    address: str | None = None  # "auto" (on a node of the cluster) or "host:6379"
+    address: str | None = None
+    """Address of the Ray cluster: `auto` on one of its nodes, or `host:port`; null starts Ray on
+    this machine."""
 
     @field_validator("address")
     @classmethod

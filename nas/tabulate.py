@@ -50,12 +50,19 @@ class TabulationConfig(Value):
     """Everything that decides a table, and where it is computed."""
 
     name: str
-    space: dict[str, Any]  # the search space's own file, inlined
+    """Name of the table."""
+    space: dict[str, Any]
+    """The search space, or the path of its file. Every architecture of it is trained."""
     data: DataWithValidation
-    recipe: Recipe  # how each architecture is trained
-    seeds: tuple[int, ...] = Field(default=(0, 1, 2), min_length=1)  # of each architecture
-    resources: ResourceSettings = ResourceSettings()  # of one training
+    """The data set and its split."""
+    recipe: Recipe
+    """The recipe of each training, or the path of its file."""
+    seeds: tuple[int, ...] = Field(default=(0, 1, 2), min_length=1)
+    """Seeds that each architecture is trained with."""
+    resources: ResourceSettings = ResourceSettings()
+    """What one training takes of a machine."""
     ray: RaySettings = RaySettings()
+    """Where trainings run."""
 
     @field_validator("seeds")
     @classmethod

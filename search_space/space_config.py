@@ -28,28 +28,43 @@ Widths = Annotated[
 
 
 class StageConfig(Value):
-    """What a stage may be. A single value may stand where a list of choices may."""
+    """The alternatives for one stage; a single value may stand where a list of choices may."""
 
     stride: int = Field(default=1, ge=1)
-    depth: Widths  # blocks
-    width: Widths  # channels of the blocks' spatial operators
+    """Stride of the first block of the stage. Unit: pixels."""
+    depth: Widths
+    """Blocks in the stage; a list is a choice. Unit: blocks."""
+    width: Widths
+    """Channels of the blocks' spatial operators; a list is a choice. Unit: channels."""
     primitive: Alternatives
+    """Operator of the blocks, a mapping with `type` and the keys of that type; a list is a choice,
+    and so is a list as the value of a key."""
     recalibration: Alternatives = ({"type": "none"},)
+    """Channel attention at the end of each branch (or of the stage); a list is a choice."""
     overrides: dict[int, Alternatives] = Field(default_factory=dict)
-    """Alternatives of single blocks (counted from 0), in place of the stage's primitive."""
+    """Operators of single blocks in place of the stage's, by the number of the block from 0."""
 
 
 class SpaceConfig(Value):
-    """A family of networks and, place by place, what may stand there.
+    """A family of networks, and the alternatives for each part of them.
 
-    What is not given of ``block``, ``expansion`` and ``shortcut`` follows from the family.
+    Where ``block``, ``expansion`` or ``shortcut`` is not given, the family decides it.
     """
 
     name: str = Field(min_length=1)
+    """Name of the space, which is part of what a run prints."""
     family: FamilyName = "resnet"
+    """Family of networks."""
     block: BlockKind = Field(default_factory=default_block)
+    """Residual block; the family's own unless given."""
     expansion: int = Field(default_factory=default_expansion, ge=1)
+    """Output channels over width of a bottleneck; 4 for `bottleneck`, else 1."""
     shortcut: Shortcut = Field(default_factory=default_shortcut)
+    """What stands beside a branch that changes the shape: a 1x1 convolution, pooling and zero
+    channels, or nothing; the family's own unless given."""
     stem: Alternatives
+    """First layers, a mapping with `type` and the keys of that type; a list is a choice."""
     stages: tuple[StageConfig, ...] = Field(min_length=1)
+    """Stages of the network, in order."""
     head: int | None = Field(default=None, ge=1)
+    """Channels of a 1x1 convolution before the classifier; null for none. Unit: channels."""

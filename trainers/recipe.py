@@ -19,39 +19,40 @@ class Recipe(Settings):
     out of that epoch, and a train split smaller than ``batch_size`` is one batch.
     """
 
-    # passes over the train images
     epochs: int = Field(ge=1)
-    # images a step; batch normalisation needs two
+    """Passes over the train images. Unit: epochs."""
     batch_size: int = Field(ge=2)
-    # peak of the schedule, for this batch size
+    """Images in a step. Unit: images."""
     learning_rate: float = Field(gt=0)
-    # fraction of the last update that is kept; 0 is plain SGD
+    """Highest learning rate of the schedule, for this batch size."""
     momentum: float = Field(default=0.9, ge=0, lt=1)
-    # L2 penalty a step; see trainers.optimizer for the parameters that are spared
+    """Nesterov momentum; 0 is plain SGD."""
     weight_decay: float = Field(default=5e-4, ge=0)
-    # fraction of all steps that the linear warm-up takes
+    """Factor of the L2 penalty. Biases, normalisation and position embeddings are spared
+    (`trainers/optimizer.py`)."""
     warmup_fraction: float = Field(default=0.05, ge=0, lt=1)
-    # probability mass that is spread over all classes
+    """Fraction of all steps during which the learning rate rises linearly."""
     label_smoothing: float = Field(default=0.1, ge=0, lt=1)
+    """Probability that is spread evenly over all classes."""
     augmentation: Augmentation = Augmentation()
-    # of the forward and backward passes; weights and optimiser state are float32
+    """Random changes of train images."""
     precision: PrecisionSetting = "auto"
-    # memory layout; "auto" is channels-last exactly for reduced precision on CUDA
+    """Number type of the forward and backward passes; weights and optimiser state are float32."""
     channels_last: bool | Literal["auto"] = "auto"
-    # epochs between validation points of the curve; the last epoch always is one
+    """Memory layout; `auto` is channels-last on CUDA with reduced precision."""
     evaluate_every_epochs: int = Field(default=1, ge=1)
-    # L2 norm over all gradients; None does not clip
+    """Epochs between two evaluations on validation images; the last epoch always has one. Unit:
+    epochs."""
     gradient_clip_norm: float | None = Field(default=None, gt=0)
-    # weight of the past in the moving average of weights that is evaluated; None evaluates the
-    # trained weights themselves
+    """Largest L2 norm of all gradients together; null does not clip."""
     ema_decay: float | None = Field(default=None, gt=0, lt=1)
-    # start every residual branch at zero: its last batch normalisation's scale is zero at first
-    # (for whoever builds the network; training takes it as it comes)
+    """Decay of the exponential moving average of weights that is evaluated; null evaluates the
+    trained weights."""
     zero_init_residual: bool = False
-    # train images whose batch-norm statistics replace the running averages before each
-    # evaluation (at most the train split); 0 evaluates with the running averages, which are those
-    # of the trained weights also when ema_decay is set
+    """Start every residual branch at zero, by the scale of its last batch normalisation."""
     bn_recalibration_images: int = Field(default=1024, ge=0)
+    """Train images over which batch-norm statistics are computed anew before each evaluation; 0
+    uses the running averages. Unit: images."""
 
     @field_validator("bn_recalibration_images")
     @classmethod

@@ -72,7 +72,7 @@ def build_sampler(
     """
     if name not in SAMPLERS:
         raise _wrong(f"sampler.name: no sampler is called {name!r}; {hint(name, SAMPLERS)}")
-    takes = _options_of(name)
+    takes = options_of(name)
     known = list(takes)
     unknown = [option for option in options if option not in known]
     if unknown:
@@ -117,7 +117,7 @@ def build_sampler(
     return (lambda number: sampler) if name in ARCHITECTURE_SAMPLERS else make
 
 
-def _options_of(name: str) -> dict[str, inspect.Parameter]:
+def options_of(name: str) -> dict[str, inspect.Parameter]:
     """What a sampler's constructor takes beside what :func:`build_sampler` gives it, by name."""
     sampler = ARCHITECTURE_SAMPLERS.get(name) or OPTUNA_SAMPLERS[name]
     given = {"space", "costs", "objectives", "limits", "first", "earlier", "seed", "rejections"}

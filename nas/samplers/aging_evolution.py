@@ -22,8 +22,9 @@ class AgingEvolutionSampler(NeighbourSampler):
     """Mutates the best of a random tournament among the latest results.
 
     Args:
-        population_size: results that are alive; so many random architectures come first.
-        tournament_size: members of the population of which the parent is the best.
+        population_size: the latest results that can be parents; as many random architectures come
+            first.
+        tournament_size: members drawn from the population, of which the best becomes the parent.
     """
 
     def __init__(

@@ -19,7 +19,11 @@ from nas.samplers.results import Results
 
 
 class ParetoLocalSearchSampler(NeighbourSampler):
-    """A random new neighbour of a random member of the front."""
+    """Propose a random new neighbour of a random member of the front.
+
+    Args:
+        initial_trials: random proposals before the first neighbour.
+    """
 
     def __init__(self, *args: Any, initial_trials: int = 16, **settings: Any) -> None:
         super().__init__(*args, initial_trials=initial_trials, **settings)

@@ -77,15 +77,16 @@ ONE_PROPOSAL = Lock()
 
 
 class PredictorGuidedSampler(ArchitectureSampler):
-    """Where the front is expected to grow most, by a Gaussian process and exact costs.
+    """Propose where the hypervolume is expected to grow most: Gaussian process, exact costs.
 
     The first proposals are random, spread evenly over the range of cost. With ``scores`` the best
     candidates are compared once more, by a second predictor that sees their scores too.
 
     Args:
-        initial_trials: random proposals before the predictor guides.
-        accuracy_share: of the proposals, that look at the uncertain objective alone.
-        scores: figures of a candidate that are not worth having of every one.
+        initial_trials: first proposals, spread evenly over the range of cost.
+        accuracy_share: fraction of the proposals that maximise the expected accuracy alone.
+        scores: scores of untrained networks (synflow, naswot, jacob_cov, grad_norm), by which the
+            best candidates are ranked once more.
     """
 
     def __init__(

@@ -50,12 +50,18 @@ Device = Annotated[str, AfterValidator(_measurable)]
 class LatencySettings(Value):
     """How to measure: one forward pass of a batch, in evaluation mode."""
 
-    device: Device = "cpu"  # "cpu", "cuda", or "cuda:1" for the second
-    batch_size: int = Field(default=1, ge=1)  # images
-    threads: int = Field(default=1, ge=1)  # CPU threads
+    device: Device = "cpu"
+    """`cpu`, `cuda`, or `cuda:1` for the second GPU."""
+    batch_size: int = Field(default=1, ge=1)
+    """Images in the batch that is timed. Unit: images."""
+    threads: int = Field(default=1, ge=1)
+    """CPU threads of a pass. Unit: threads."""
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
-    warmup: int = Field(default=5, ge=0)  # untimed passes
-    repeats: int = Field(default=30, ge=3)  # timed passes
+    """Number type of weights and images."""
+    warmup: int = Field(default=5, ge=0)
+    """Passes before timing starts. Unit: passes."""
+    repeats: int = Field(default=30, ge=3)
+    """Passes that are timed. Unit: passes."""
 
 
 class LatencyContext(NamedTuple):

@@ -49,10 +49,15 @@ class AttentionStem(Stem):
 
     type: Literal["attention"] = "attention"
     heads: int = Field(default=4, ge=1)
+    """Attention heads. Unit: heads."""
     values: StemValues = "spatially_aware"
-    mixtures: int = Field(default=DEFAULT_MIXTURES, ge=1)  # value matrices mixed by position
+    """How values are made from pixels (SASA Table 7)."""
+    mixtures: int = Field(default=DEFAULT_MIXTURES, ge=1)
+    """Value matrices that are mixed by position. Unit: matrices."""
     position: Literal["none", "relative"] = "relative"
-    block: int = Field(default=4, ge=2)  # side of the attended and pooled square, pixels
+    """Encoding of positions."""
+    block: int = Field(default=4, ge=2)
+    """Side of the square that is attended and then pooled. Unit: pixels."""
 
     @model_validator(mode="before")
     @classmethod

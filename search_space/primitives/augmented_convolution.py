@@ -58,14 +58,23 @@ class AugmentedConvolutionRatios(Description):
 
     type: Literal["augmented_conv"] = "augmented_conv"
     kernel: int = Field(default=3, ge=1)
-    kappa: float = Field(ge=0, le=1)  # key depth / output channels
-    upsilon: float = Field(ge=0, le=1)  # value depth / output channels
+    """Side of the convolution kernel, odd. Unit: pixels."""
+    kappa: float = Field(ge=0, le=1)
+    """Key depth over output channels."""
+    upsilon: float = Field(ge=0, le=1)
+    """Value depth over output channels: the fraction of channels that come from attention."""
     heads: int = Field(default=8, ge=1)
+    """Attention heads. Unit: heads."""
     position: AttentionPosition = "relative"
+    """Encoding of positions in attention."""
     min_key_depth_per_head: int = Field(default=20, ge=1)
-    key_rounding: Rounding = "down"  # to a multiple of heads
-    value_rounding: Rounding = "down"  # to a multiple of heads, never under heads
+    """Least key depth of a head. Unit: channels."""
+    key_rounding: Rounding = "down"
+    """How the key depth is rounded to a multiple of the heads."""
+    value_rounding: Rounding = "down"
+    """How the value depth is rounded to a multiple of the heads; it never falls below the heads."""
     downsample: bool = False
+    """Attend on a map of half the height and width (AACN section 3.2)."""
 
     @field_validator("kernel")
     @classmethod

@@ -17,6 +17,7 @@ class Convolution(Primitive):
 
     type: Literal["conv"] = "conv"
     kernel: int = Field(default=3, ge=1)
+    """Side of the kernel, odd. Unit: pixels."""
 
     @field_validator("kernel")
     @classmethod

@@ -30,9 +30,14 @@ class ConvolutionStem(Stem):
 
     type: Literal["conv"] = "conv"
     kernel: int = Field(default=7, ge=1)
+    """Side of the kernel, odd. Unit: pixels."""
     stride: int = Field(default=2, ge=1)
+    """Stride of the convolution. Unit: pixels."""
     pool: bool = True
+    """3x3 max pooling of stride 2 after the convolution."""
     activated: bool = True
+    """Batch normalisation and ReLU after the convolution; false for Wide ResNet, whose blocks begin
+    with both."""
 
     @field_validator("kernel")
     @classmethod

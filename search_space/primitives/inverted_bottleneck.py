@@ -41,16 +41,26 @@ class InvertedBottleneckRatios(Description):
     families: ClassVar[tuple[str, ...]] = MNASNET_FAMILY
 
     type: Literal["inverted_bottleneck"] = "inverted_bottleneck"
-    kernel: int = Field(default=3, ge=1)  # of the depthwise convolution
-    expansion: int = Field(default=6, ge=1)  # hidden channels / input channels
-    kappa: float = Field(default=0.0, ge=0, le=1)  # key depth / hidden channels
-    upsilon: float = Field(default=0.0, ge=0, le=1)  # value depth / hidden channels
+    kernel: int = Field(default=3, ge=1)
+    """Side of the depthwise kernel, odd. Unit: pixels."""
+    expansion: int = Field(default=6, ge=1)
+    """Hidden channels over input channels."""
+    kappa: float = Field(default=0.0, ge=0, le=1)
+    """Key depth over hidden channels."""
+    upsilon: float = Field(default=0.0, ge=0, le=1)
+    """Value depth over hidden channels; 0 for no attention."""
     heads: int = Field(default=4, ge=1)
+    """Attention heads. Unit: heads."""
     position: AttentionPosition = "relative"
+    """Encoding of positions in attention."""
     min_key_depth_per_head: int = Field(default=1, ge=1)
+    """Least key depth of a head. Unit: channels."""
     key_rounding: Rounding = "down"
+    """How the key depth is rounded to a multiple of the heads."""
     value_rounding: Rounding = "down"
+    """How the value depth is rounded to a multiple of the heads; it never falls below the heads."""
     downsample: bool = False
+    """Attend on a map of half the height and width (AACN section 3.2)."""
 
     @field_validator("kernel")
     @classmethod

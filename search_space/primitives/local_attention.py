@@ -53,12 +53,19 @@ class LocalAttention(Primitive):
 
     type: Literal["local_attention"] = "local_attention"
     extent: int = Field(default=7, ge=1)
+    """Side of the window around each pixel, odd. Unit: pixels."""
     heads: int = Field(default=8, ge=1)
+    """Attention heads. Unit: heads."""
     position: AttentionPosition = "relative"
-    layout: Layout = "per_head"  # of the relative embeddings
-    content: bool = True  # the logits have a q.k term
+    """Encoding of positions."""
+    layout: Layout = "per_head"
+    """Whether heads have relative embeddings of their own."""
+    content: bool = True
+    """Whether logits have the term of query and key; without it they come from positions alone."""
     scaled: bool = True
+    """Divide logits by the square root of the width of a head."""
     border: Border = "masked"
+    """Pixels outside the map: left out of the softmax, or zeros."""
 
     @field_validator("extent")
     @classmethod

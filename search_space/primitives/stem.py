@@ -20,6 +20,7 @@ class Stem(Value):
 
     type: str
     width: int = Field(default=64, ge=1)
+    """Output channels. Unit: channels."""
 
     @property
     @abstractmethod

@@ -20,28 +20,30 @@ class Augmentation(Settings):
     outside an image is black (0).
     """
 
-    # rotation about the centre, degrees either way
     rotation_degrees: float = Field(default=0, ge=0, le=180)
-    # shift, as a fraction of height and width, either way
+    """Largest rotation, in either direction. Unit: degrees."""
     translation_fraction: float = Field(default=0, ge=0, le=1)
-    # zoom by 1 - fraction .. 1 + fraction
+    """Largest shift, as a fraction of height and width, in either direction."""
     scale_fraction: float = Field(default=0, ge=0, lt=1)
-    # shear along each axis, degrees either way
+    """Zoom by a factor between 1 - fraction and 1 + fraction."""
     shear_degrees: float = Field(default=0, ge=0, lt=90)
-    # mirror every second image, left for right
+    """Largest shear along each axis, in either direction. Unit: degrees."""
     horizontal_flip: bool = False
-    # shift by whole pixels, either way: CIFAR's padding and random crop
+    """Mirror every second image, left for right."""
     crop_padding_pixels: int = Field(default=0, ge=0)
-    # share of images in which a rectangle of 2 % to 33 % of the area is blackened
+    """Largest shift by whole pixels, in either direction: CIFAR's padding and random crop. Unit:
+    pixels."""
     erasing_probability: float = Field(default=0, ge=0, le=1)
-    # standard deviation of Gaussian noise, pixel units 0..1
+    """Fraction of images in which a rectangle of 2 % to 33 % of the area becomes black."""
     noise_std: float = Field(default=0, ge=0)
-    # brightness is multiplied by 1 - fraction .. 1 + fraction
+    """Standard deviation of Gaussian noise, for pixel values from 0 to 1."""
     brightness_fraction: float = Field(default=0, ge=0, le=1)
-    # distance from the image's mean is multiplied by 1 - fraction .. 1 + fraction
+    """Multiply brightness by a factor between 1 - fraction and 1 + fraction."""
     contrast_fraction: float = Field(default=0, ge=0, le=1)
-    # both parameters of the Beta distribution of mixup's shares; see trainers.data.mixup
+    """Multiply the distance from the image's mean by a factor between 1 - fraction and 1 +
+    fraction."""
     mixup_alpha: float = Field(default=0, ge=0)
+    """Both parameters of the Beta distribution of mixup (Zhang et al. 2017); 0 does not mix."""
 
 
 def build_augmentation(config: Augmentation) -> nn.Module:

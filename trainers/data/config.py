@@ -21,26 +21,38 @@ ImageSize = Annotated[tuple[Pixels, Pixels], BeforeValidator(_list_to_tuple)]
 
 
 class DataConfig(Settings):
-    """A data set and its split; :func:`trainers.load_splits` reads it.
+    """A data set and its split into train, validation and test images.
+
+    :func:`trainers.load_splits` reads it.
 
     ``None`` for a count means what is natural; :mod:`trainers.data.split` has the rules.
     """
 
     name: DataName
-    # image_folder: a folder; parquet: a file or folder; hub: the id of a data set, or a folder
-    # made with datasets.save_to_disk; cifar10, cifar100: such a folder instead of the hub
+    """The source: `digits` comes with scikit-learn; `cifar10` and `cifar100` come from the Hugging
+    Face hub; the others need `path`."""
     path: str | None = None
-    # the split depends on this alone, never on a run's seed
+    """For `image_folder` a folder; for `parquet` a file or folder; for `hub` the id of a data set,
+    or a folder made by `datasets.save_to_disk`; for `cifar10` and `cifar100` such a folder in place
+    of the hub."""
     split_seed: int = Field(default=0, ge=0, lt=2**32)
-    # images in each split
+    """Seed of the split into train, validation and test images, which depends on nothing else."""
     train_images: int | None = Field(default=None, ge=2)
+    """Train images; null for all that remain. Unit: images."""
     validation_images: int | None = Field(default=None, ge=0)
+    """Validation images; null for all of the source's own validation part, else for a fifth of the
+    train part (for what `train_images` leave, if those are given). A search needs at least one.
+    Unit: images."""
     test_images: int | None = Field(default=None, ge=0)
-    # [height, width] in pixels to resize every image to; needed where sizes are mixed
+    """Test images; null for all of the source's own test part, else for a fifth of the train part.
+    Unit: images."""
     image_size: ImageSize | None = None
-    # columns of the table, where they cannot be told from their types
+    """`[height, width]` to which every image is resized; needed where sizes differ. Unit: pixels.
+    """
     image_column: str | None = None
+    """Column of the images, where several could be meant."""
     label_column: str | None = None
+    """Column of the labels, where several could be meant."""
 
     @model_validator(mode="after")
     def _fits_the_name(self) -> Self:

@@ -33,7 +33,8 @@ class BlockAttentionRatio(RecalibrationDescription):
     """CBAM as the paper writes it."""
 
     type: Literal["cbam"] = "cbam"
-    reduction: int = Field(default=16, ge=1)  # output channels / squeeze
+    reduction: int = Field(default=16, ge=1)
+    """Channels over hidden width, which is rounded down to at least 1."""
 
     def resolve(self, channels: int, in_channels: int) -> BlockAttention:
         """With the width of its perceptron's hidden layer."""

@@ -32,8 +32,10 @@ class BottleneckAttentionRatio(RecalibrationDescription):
     """BAM as the paper writes it."""
 
     type: Literal["bam"] = "bam"
-    reduction: int = Field(default=16, ge=1)  # output channels / squeeze
-    dilation: int = Field(default=4, ge=1)  # of the spatial branch's 3x3 convolutions, pixels
+    reduction: int = Field(default=16, ge=1)
+    """Channels over hidden width, which is rounded down to at least 1."""
+    dilation: int = Field(default=4, ge=1)
+    """Dilation of the spatial branch's 3x3 convolutions. Unit: pixels."""
 
     def resolve(self, channels: int, in_channels: int) -> BottleneckAttention:
         """With the width of its hidden layers."""

@@ -35,7 +35,8 @@ class GlobalLocalAttentionRatio(RecalibrationDescription):
     """GALA as the papers write it."""
 
     type: Literal["gala"] = "gala"
-    reduction: int = Field(default=16, ge=1)  # output channels / squeeze
+    reduction: int = Field(default=16, ge=1)
+    """Channels over hidden width, which is rounded down to at least 1."""
 
     def resolve(self, channels: int, in_channels: int) -> GlobalLocalAttention:
         """With the width of its hidden layers."""

@@ -30,8 +30,10 @@ class SqueezeExcitationRatio(RecalibrationDescription):
     """Squeeze-and-excitation as the papers write it: by how much its hidden layer is narrower."""
 
     type: Literal["se"] = "se"
-    reduction: int = Field(default=16, ge=1)  # channels / squeeze, rounded down to at least 1
-    of: Literal["output", "input"] = "output"  # of the block: whose channels are divided
+    reduction: int = Field(default=16, ge=1)
+    """Channels over hidden width, which is rounded down to at least 1."""
+    of: Literal["output", "input"] = "output"
+    """Whether `reduction` divides the output or the input channels of the block."""
 
     def resolve(self, channels: int, in_channels: int) -> SqueezeExcitation:
         """With the width of its hidden layer."""
