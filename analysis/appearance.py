@@ -1,19 +1,19 @@
-"""What the plots look like: units, ticks, and a colour and marker for each kind of network."""
+"""What the plots look like: units, ticks, colours and markers."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from math import ceil, floor, log10
 from typing import NamedTuple
 
-from nas.front import Candidate
+from analysis.composition import LABELS, attention_share
 from search_space.architecture import Architecture
 
 AXIS_LABELS = {
     "params": "parameters",
     "macs": "MACs per image",
     "activations": "activations per image",
+    "peak_memory_mb": "peak memory of a training step, MB",
     "latency_ms": "latency, ms",
     "val_accuracy": "validation accuracy, %",
     "test_accuracy": "test accuracy, %",
@@ -23,12 +23,13 @@ UNITS = {
     "params": "parameters",
     "macs": "MACs",
     "activations": "activations",
+    "peak_memory_mb": "MB",
     "latency_ms": "ms",
 }
 """What follows a cost's number in running text."""
 
 FRONT = "Pareto front ± standard error"
-FAMILIES = "most frequent primitive"
+AS_FOUND = "a member as found by the search"
 
 INK = "#222222"
 FAINT_INK = "#6b6b6b"
@@ -38,56 +39,44 @@ PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8
 """Colours that the colour-blind can tell apart (Okabe and Ito 2008; its black is the front's, and
 its yellow, too light for a white page, is a brown here)."""
 
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+
 MOST_TICKS = 8
 LEAST_EXTENT = 1.5  # of a log axis, end over end, so that a single cost is in its middle
 
 
 class Marking(NamedTuple):
-    """How the candidates of one family are drawn."""
+    """How the candidates with some share of attention are drawn."""
 
     label: str
+    most: float  # the highest share
     colour: str
     marker: str  # matplotlib's name
     symbol: str  # Plotly's name of the same
+    is_light: bool  # so that what is written on it must be dark
 
 
-SHAPES = (
-    ("o", "circle"),
-    ("s", "square"),
-    ("^", "triangle-up"),
-    ("D", "diamond"),
-    ("v", "triangle-down"),
-    ("P", "cross"),
-    ("X", "x"),
+MARKINGS = (
+    Marking("none", 0.0, "#9E9E9E", "o", "circle", is_light=True),
+    Marking("up to half", 0.5, "#B79AD9", "s", "square", is_light=True),
+    Marking("more than half", 1 - 1e-9, "#7B3FB5", "^", "triangle-up", is_light=False),
+    Marking("all", 1.0, "#3B0764", "D", "diamond", is_light=False),
 )
-
-LABELS = {
-    "conv": "convolution",
-    "augmented_conv": "augmented convolution",
-    "local_attention": "local attention",
-}
-"""In the order of their colours, which a family keeps whatever else is in the picture."""
+"""By the share of blocks with attention; the more, the darker."""
 
 
-def dominant_primitive(architecture: Architecture) -> str:
-    """The most frequent primitive type over the blocks; of equally frequent ones, the first."""
-    return Counter(architecture.primitive_types()).most_common(1)[0][0]
+def marking_of(architecture: Architecture) -> Marking:
+    """How a candidate is drawn, by its share of blocks with attention."""
+    share = attention_share(architecture)
+    return next(marking for marking in MARKINGS if share <= marking.most)
 
 
-def markings(candidates: Iterable[Candidate]) -> dict[str, Marking]:
-    """For each dominant primitive among ``candidates``, how to draw it; the known ones first."""
-    found = {dominant_primitive(candidate.architecture) for candidate in candidates}
-    own = sorted(found - LABELS.keys())  # a user's, named module:Class
-    names = [*LABELS, *own]
-    return {
-        name: Marking(
-            LABELS.get(name, name.rpartition(":")[2]),
-            PALETTE[index % len(PALETTE)],
-            *SHAPES[index % len(SHAPES)],
-        )
-        for index, name in enumerate(names)
-        if name in found
-    }
+def kind_colours(kinds: Iterable[str]) -> dict[str, str]:
+    """A colour for each kind of block; a known kind keeps its own whatever else there is."""
+    kinds = list(kinds)
+    own = [kind for kind in kinds if kind not in LABELS]
+    order = [*LABELS, *own]
+    return {kind: PALETTE[order.index(kind) % len(PALETTE)] for kind in kinds}
 
 
 def log_limits(values: Iterable[float]) -> tuple[float, float]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from analysis.appearance import INK, PALETTE, log_ticks
-from analysis.plot import DOTS_PER_INCH, save_png, style_axes
+from analysis.png_figure import new_figure, save_png, style_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,11 +61,7 @@ def plot_benchmark_png(
     Raises:
         OSError: ``path`` cannot be written.
     """
-    from matplotlib.figure import Figure  # noqa: PLC0415
-    from matplotlib.layout_engine import ConstrainedLayoutEngine  # noqa: PLC0415
-
-    layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.07)  # inches
-    figure = Figure(figsize=(11, 5.2), dpi=DOTS_PER_INCH, layout=layout)
+    figure = new_figure(11, 5.2)
     heading = {"fontsize": 12, "fontweight": "bold", "color": INK}
     # A CSV's name and its columns' are no formulas, whatever dollars they hold.
     figure.suptitle(title, x=0.012, ha="left", parse_math=False, **heading)
@@ -145,5 +141,8 @@ def _scale_regret(axes: Axes, means: Sequence[np.ndarray]) -> None:
         ticks = log_ticks(low, high)
         axes.set_yscale("log", nonpositive="clip")
         axes.set_ylim(low, high)
-        axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+        axes.set_yticks(
+            ticks,
+            [np.format_float_positional(tick, 6, fractional=False, trim="-") for tick in ticks],
+        )
         axes.set_yticks([], minor=True)

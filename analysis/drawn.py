@@ -7,12 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analysis.appearance import Marking, dominant_primitive, markings
+from analysis.appearance import Marking, marking_of
 from analysis.front import COSTS, check_name, why_no_knee
-from nas.front import Candidate
+from nas.front import Candidate, front_by_value
 from nas.ledger import MAXIMISED
 
 LEAST_EXTENT_Y = 0.02  # two percent points
+TOP = 0.02  # of the range, over 100 %: room for a marker and no more, as nothing can be there
 
 
 class Drawn(NamedTuple):
@@ -48,18 +49,31 @@ class Drawn(NamedTuple):
         missing = [why_no_knee(self.front, self.x, self.y)] if knee is None else []
         return [*missing, *([self.note_on_below] if self.below else [])]
 
-    def markings(self) -> dict[str, Marking]:
-        """How to draw each family, by its dominant primitive."""
-        return markings(self.candidates)
+    @property
+    def staircase(self) -> list[Candidate]:
+        """The members that no other one dominates by value, by ascending cost."""
+        return front_by_value(self.front, [self.y, self.x])
+
+    @property
+    def as_found(self) -> list[tuple[Candidate, float]]:
+        """The members whose fresh value stands beside one as found, with the latter."""
+        if self.y != "val_accuracy":
+            return []
+        return [(m, m.as_found) for m in self.front if m.is_fresh and m.as_found is not None]
+
+    def marked(self, candidates: Iterable[Candidate], marking: Marking) -> list[Candidate]:
+        """Those of ``candidates`` that are drawn so."""
+        return [c for c in candidates if marking_of(c.architecture) == marking]
 
     def limits_y(self, margin: float) -> tuple[float, float]:
-        """The range of what is shown, standard errors included, and ``margin`` of it around."""
+        """The range of what is shown, with errors, and ``margin`` of it around; up to 1 at most."""
         errors = [(c.metrics[self.y], c.standard_error or 0.0) for c in self.front]
         values = [c.metrics[self.y] for c in self.shown]
+        values += [accuracy for _, accuracy in self.as_found]
         low = min([*values, *(value - error for value, error in errors)])
         high = max([*values, *(value + error for value, error in errors)])
         room = max(margin * (high - low), (LEAST_EXTENT_Y - (high - low)) / 2)
-        return low - room, high + room
+        return low - room, min(high + room, 1 + TOP * (high - low + 2 * room))
 
 
 def drawn(candidates: Iterable[Candidate], members: Iterable[Candidate], x: str, y: str) -> Drawn:
@@ -81,8 +95,3 @@ def drawn(candidates: Iterable[Candidate], members: Iterable[Candidate], x: str,
     fence = float(first - 3 * (third - first))
     floor = min([fence, *(member.metrics[y] for member in front)])
     return Drawn(x, y, list(found.values()), sorted(front, key=lambda m: m.metrics[x]), floor)
-
-
-def of_family(candidates: Iterable[Candidate], primitive: str) -> list[Candidate]:
-    """Those whose dominant primitive is ``primitive``."""
-    return [c for c in candidates if dominant_primitive(c.architecture) == primitive]

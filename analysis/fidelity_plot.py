@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from analysis.appearance import FAINT_INK, FAMILIES, INK, dominant_primitive, markings
+from analysis.appearance import FAINT_INK, MARKINGS, marking_of
+from analysis.composition import share_title
 from analysis.fidelity import Compared, proxy_correlation
-from analysis.plot import DOTS_PER_INCH, ON_WHITE, save_png, style_axes
+from analysis.png_figure import ON_WHITE, new_figure, save_png, style_axes, write_title
 
 
 def plot_fidelity_png(path: Path | str, pairs: Sequence[Compared], *, name: str) -> None:
@@ -22,21 +23,14 @@ def plot_fidelity_png(path: Path | str, pairs: Sequence[Compared], *, name: str)
         ValueError: fewer than three pairs.
         OSError: ``path`` cannot be written.
     """
-    from matplotlib.figure import Figure  # noqa: PLC0415
-    from matplotlib.layout_engine import ConstrainedLayoutEngine  # noqa: PLC0415
-
     found = proxy_correlation(pairs, "val_accuracy")
-    figure = Figure(
-        figsize=(6.4, 5.6),
-        dpi=DOTS_PER_INCH,
-        layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.07),  # inches
-    )
+    figure = new_figure(6.4, 5.6)
     axes = figure.add_subplot()
     style_axes(axes)
     title = f"{name}: proxy and full accuracy of {found.n} architectures"
-    axes.set_title(title, loc="left", fontsize=12, fontweight="bold", color=INK, pad=10)
-    for family, marking in markings(pair.full for pair in pairs).items():
-        shown = [pair for pair in pairs if dominant_primitive(pair.full.architecture) == family]
+    write_title(axes, title)
+    for marking in MARKINGS:
+        shown = [pair for pair in pairs if marking_of(pair.full.architecture) == marking]
         axes.errorbar(
             [100 * proxy.metrics["val_accuracy"] for proxy, *_ in shown],
             [100 * full.metrics["val_accuracy"] for _, full, _ in shown],
@@ -64,9 +58,9 @@ def plot_fidelity_png(path: Path | str, pairs: Sequence[Compared], *, name: str)
         )
     figure.legend(
         loc="outside lower center",
-        ncols=3,
+        ncols=len(MARKINGS),
         fontsize=9,
-        title=f"colour and marker: {FAMILIES} of an architecture",
+        title=f"mark: {share_title(pair.full for pair in pairs)}",
         title_fontproperties={"size": 9},
         frameon=False,
     )

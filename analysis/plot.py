@@ -1,4 +1,4 @@
-"""Pictures of a front, as PNG and as an interactive page, and of training curves.
+"""Pictures of a front, as PNG and as an interactive page.
 
 Nothing is drawn on a screen, and no state is shared between pictures. matplotlib and Plotly are
 imported where something is drawn.
@@ -6,40 +6,43 @@ imported where something is drawn.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from io import BytesIO
-from math import log10
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from analysis.appearance import (
+    AS_FOUND,
     AXIS_LABELS,
     FAINT_INK,
-    FAMILIES,
     FRONT,
-    GRID,
     INK,
-    PALETTE,
-    SHAPES,
+    MARKINGS,
     UNITS,
-    dominant_primitive,
     log_limits,
     log_ticks,
+    marking_of,
 )
-from analysis.drawn import Drawn, drawn, of_family
+from analysis.composition import share_title
+from analysis.drawn import Drawn, drawn
+from analysis.member_strip import draw_strip, stage_count
 from analysis.page import plot_front_html
+from analysis.png_figure import new_figure, save_png, style_axes, write_title
 from nas.front import Candidate
 from nas.quantities import format_quantity
-from nas.whole_file import replace_file
+from nas.valued_accuracy import accuracy_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-DOTS_PER_INCH = 150
 CARET_DOWN: Final = 7  # matplotlib's name of the marker
-ON_WHITE = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}  # over the grid's lines
-TEXT_EXTENT = 0.38  # of the width, that the knee's name takes
+STRIP_HEIGHT, STAGE_HEIGHT = 0.25, 0.2  # inches, of the strip without stages and of one
+AS_FOUND_STYLE: Final[dict[str, Any]] = {
+    "marker": "o",
+    "markersize": 4,
+    "markerfacecolor": "white",
+    "markeredgecolor": FAINT_INK,
+}
 
 
 def plot_front_png(
@@ -68,20 +71,20 @@ def plot_front_png(
         OSError: ``path`` cannot be written.
     """
     picture = drawn(candidates, members, x, y)
-    figure, axes = _figure(title)
-    for name, marking in picture.markings().items():
-        shown = of_family(picture.shown, name)
+    figure, axes, strip = _front_figure(picture.front)
+    for marking in MARKINGS:
+        shown = picture.marked(picture.shown, marking)
         axes.scatter(
             [c.metrics[x] for c in shown],
             [100 * c.metrics[y] for c in shown],
-            s=30,
+            s=26,
             color=marking.colour,
             marker=marking.marker,
-            alpha=0.45,
+            alpha=0.55,
             linewidths=0,
             zorder=2,
         )
-        below = [c.metrics[x] for c in of_family(picture.below, name)]
+        below = [c.metrics[x] for c in picture.marked(picture.below, marking)]
         axes.scatter(
             below,
             [0.025] * len(below),
@@ -89,91 +92,49 @@ def plot_front_png(
             color=marking.colour,
             transform=axes.get_xaxis_transform(),
         )
-        axes.plot([], [], marking.marker, color=marking.colour, label=marking.label)
-    _draw_front(axes, picture)
-    _scale_axes(axes, picture, "\n".join(picture.notes(knee)))
-    if knee is not None:
-        _name_knee(axes, knee, x, y)
-    figure.legend(
-        loc="outside lower center",
-        ncols=4,
-        fontsize=9,
-        title=f"colour and marker: {FAMILIES} of an architecture",
-        title_fontproperties={"size": 9},
-        columnspacing=1.5,
-        handletextpad=0.4,
-        frameon=False,
-    )
+    _draw_front(axes, picture, knee)
+    _scale_axes(axes, picture)
+    write_title(axes, title, _knee_lines(knee, x) + picture.notes(knee))
+    if picture.front:
+        draw_strip(strip, picture.front, knee)
+    _draw_legend(figure, picture)
     save_png(path, figure)
 
 
-def plot_curves_png(
-    path: Path | str, named_curves: Mapping[str, Sequence[Mapping[str, Any]]]
-) -> None:
-    """Draw accuracy by epoch, of validation images solid and of training images dashed.
-
-    Args:
-        path: the PNG to write; an existing file is replaced.
-        named_curves: for each training, its epochs with ``epoch``, ``val_accuracy`` (None where an
-            epoch was not evaluated) and ``train_accuracy``.
-
-    Raises:
-        OSError: ``path`` cannot be written.
-    """
-    from matplotlib.ticker import MaxNLocator  # noqa: PLC0415
-
-    figure, axes = _figure("accuracy in validation (solid) and in training (dashed)")
-    for index, (name, curve) in enumerate(named_curves.items()):
-        colour = PALETTE[index % len(PALETTE)]
-        marker, _ = SHAPES[index // len(PALETTE) % len(SHAPES)]
-        size = 4 if len(curve) <= 20 else 0
-        style: dict[str, Any] = {"color": colour, "marker": marker, "markersize": size}
-        axes.plot(*_points(curve, "val_accuracy"), **style, label=name, zorder=3)
-        axes.plot(
-            *_points(curve, "train_accuracy"),
-            **style,
-            linestyle=(0, (4, 2)),
-            linewidth=1,
-            alpha=0.6,
-            zorder=2,
-        )
-    axes.set_xlabel("epoch")
-    axes.set_ylabel("accuracy, %")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    if named_curves:
-        figure.legend(loc="outside lower center", ncols=3, fontsize=9, frameon=False)
-    save_png(path, figure)
-
-
-def _figure(title: str) -> tuple[Figure, Axes]:
-    from matplotlib.figure import Figure  # noqa: PLC0415
-    from matplotlib.layout_engine import ConstrainedLayoutEngine  # noqa: PLC0415
-
-    layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.07)  # inches
-    figure = Figure(figsize=(8, 5.2), dpi=DOTS_PER_INCH, layout=layout)
-    axes = figure.add_subplot()
-    axes.set_title(title, loc="left", fontsize=12, fontweight="bold", color=INK, pad=10)
+def _front_figure(members: Sequence[Candidate]) -> tuple[Figure, Axes, Axes]:
+    """A figure with room for the front and, under it, for its members' strip."""
+    strip = STRIP_HEIGHT + STAGE_HEIGHT * stage_count(members)
+    figure = new_figure(8, 5.4 + strip)
+    axes, under = figure.subplots(2, 1, height_ratios=[4.2, strip])
     style_axes(axes)
-    return figure, axes
+    if not members:
+        under.set_axis_off()
+    return figure, axes, under
 
 
-def style_axes(axes: Axes) -> None:
-    """A faint grid behind what is drawn, and lines on two sides only."""
-    axes.grid(color=GRID, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(FAINT_INK)
-    axes.tick_params(color=FAINT_INK, labelcolor=INK)
+def _draw_front(axes: Axes, picture: Drawn, knee: Candidate | None) -> None:
+    """The best accuracy that each cost buys, what is uncertain of it, and what was found at first.
 
-
-def _draw_front(axes: Axes, picture: Drawn) -> None:
-    """The best accuracy that each cost buys, and what is uncertain of it."""
-    markings = picture.markings()
-    costs = [member.metrics[picture.x] for member in picture.front]
-    worths = [100 * member.metrics[picture.y] for member in picture.front]
-    axes.step(costs, worths, where="post", color=INK, linewidth=1.3, label=FRONT, zorder=3)
-    for member, cost, worth in zip(picture.front, costs, worths, strict=True):
-        marking = markings[dominant_primitive(member.architecture)]
+    The stairs go through the members that none dominates by value; each member has its number in
+    the strip.
+    """
+    x, y = picture.x, picture.y
+    stairs = picture.staircase
+    axes.step(
+        [member.metrics[x] for member in stairs],
+        [100 * member.metrics[y] for member in stairs],
+        where="post",
+        color=INK,
+        linewidth=1.3,
+        zorder=3,
+    )
+    for member, accuracy in picture.as_found:
+        cost, worth = member.metrics[x], 100 * member.metrics[y]
+        axes.plot([cost, cost], [worth, 100 * accuracy], ":", color=FAINT_INK, linewidth=1)
+        axes.plot(cost, 100 * accuracy, **AS_FOUND_STYLE, zorder=4)
+    for number, member in enumerate(picture.front, start=1):
+        cost, worth = member.metrics[x], 100 * member.metrics[y]
+        marking = marking_of(member.architecture)
         if member.standard_error is not None:
             error = 100 * member.standard_error
             axes.errorbar(cost, worth, yerr=error, color=INK, capsize=3, elinewidth=1, zorder=4)
@@ -181,97 +142,74 @@ def _draw_front(axes: Axes, picture: Drawn) -> None:
             cost,
             worth,
             marker=marking.marker,
-            markersize=7,
+            markersize=12 if marking.marker == "^" else 10.5,
             color=marking.colour,
             markeredgecolor=INK,
-            markeredgewidth=1,
+            markeredgewidth=0.8,
             zorder=5,
         )
+        axes.annotate(
+            str(number),
+            (cost, worth),
+            xytext=(0, -1.2 if marking.marker == "^" else 0),
+            textcoords="offset points",
+            ha="center",
+            va="center_baseline",
+            fontsize=6.5,
+            fontweight="bold",
+            color=INK if marking.is_light else "white",
+            zorder=6,
+        )
+    if knee is not None:
+        style: dict[str, Any] = {"color": "none", "markeredgecolor": INK, "zorder": 4}
+        axes.plot(knee.metrics[x], 100 * knee.metrics[y], "o", markersize=18, **style)
 
 
-def _scale_axes(axes: Axes, picture: Drawn, notes: str) -> None:
+def _scale_axes(axes: Axes, picture: Drawn) -> None:
     low, high = log_limits(c.metrics[picture.x] for c in picture.candidates)
     ticks = log_ticks(low, high)
     axes.set_xscale("log")
     axes.set_xlim(low, high)
-    axes.set_xticks(ticks, [format_quantity(tick) for tick in ticks])
+    axes.set_xticks(ticks, [format_quantity(tick) for tick in ticks], va="baseline")
+    axes.tick_params(axis="x", pad=13)  # from the baseline, which all labels share
     axes.set_xticks([], minor=True)
     axes.set_xlabel(AXIS_LABELS[picture.x])
-
-    low, high = picture.limits_y(margin=0.08)
-    low -= 0.08 * (high - low) * bool(picture.below)  # room for the note
+    low, high = picture.limits_y(margin=0.06)
+    low -= 0.05 * (high - low) * bool(picture.below)  # room for their marks
     axes.set_ylim(100 * low, 100 * high)
     axes.set_ylabel(AXIS_LABELS[picture.y])
-    axes.text(
-        0.99,
-        0.06,
-        notes,
-        transform=axes.transAxes,
-        ha="right",
-        fontsize=9,
-        color=FAINT_INK,
-        bbox=ON_WHITE,
+
+
+def _knee_lines(knee: Candidate | None, x: str) -> list[str]:
+    """What the knee is, for the line under the title."""
+    if knee is None:
+        return []
+    cost = f"{format_quantity(knee.metrics[x])} {UNITS[x]}"
+    return [f"knee (circled): {knee.arch_id}, {accuracy_text(knee, decimals=1)}, {cost}"]
+
+
+def _draw_legend(figure: Figure, picture: Drawn) -> None:
+    """What the marks mean."""
+    from matplotlib.lines import Line2D  # noqa: PLC0415
+
+    handles = [
+        Line2D([], [], linestyle="", marker=m.marker, color=m.colour, label=m.label)
+        for m in MARKINGS
+    ]
+    handles.append(Line2D([], [], color=INK, linewidth=1.3, label=FRONT))
+    if picture.as_found:
+        handles.append(Line2D([], [], linestyle="", **AS_FOUND_STYLE, label=AS_FOUND))
+    figure.legend(
+        handles=handles,
+        loc="outside lower center",
+        ncols=len(handles),
+        fontsize=8,
+        title=f"mark: {share_title(picture.candidates)}; small ones are no members, as found",
+        title_fontproperties={"size": 8},
+        columnspacing=1.3,
+        handletextpad=0.4,
+        frameon=False,
     )
 
 
-def _name_knee(axes: Axes, knee: Candidate, x: str, y: str) -> None:
-    """Name the knee above and to the left of it, where no candidate can be."""
-    cost, worth = knee.metrics[x], 100 * knee.metrics[y]
-    error = "" if knee.standard_error is None else f" ± {100 * knee.standard_error:.1f}"
-    text = f"knee {knee.arch_id}\n{worth:.1f}{error} %, {format_quantity(cost)} {UNITS[x]}"
-    low, high = axes.get_xlim()
-    from_left = log10(cost / low) / log10(high / low)
-    if from_left > TEXT_EXTENT:
-        place: dict[str, Any] = {"xytext": (-26, 22), "textcoords": "offset points", "ha": "right"}
-        start = (1.0, 0.0)
-    else:  # too little room to the left: over everything else
-        bottom, top = axes.get_ylim()
-        axes.set_ylim(bottom, top + 0.14 * (top - bottom))
-        place = {"xytext": (from_left, 0.98), "textcoords": "axes fraction", "va": "top"}
-        start = (0.0, 0.0)
-    note = axes.annotate(
-        text,
-        (cost, worth),
-        **place,
-        fontsize=9,
-        color=INK,
-        bbox=ON_WHITE,
-        arrowprops={
-            "arrowstyle": "-",
-            "color": FAINT_INK,
-            "relpos": start,
-            "shrinkA": 0,
-            "shrinkB": 8,
-        },
-        zorder=6,
-    )
-    note.set_in_layout(False)
-    axes.plot(cost, worth, "o", markersize=15, color="none", markeredgecolor=INK, zorder=4)
-
-
-def _points(curve: Sequence[Mapping[str, Any]], name: str) -> tuple[list[int], list[float]]:
-    """Epochs and percentages, of the epochs that have ``name``."""
-    points = [(point["epoch"], point.get(name)) for point in curve]
-    known = [(epoch, 100 * value) for epoch, value in points if value is not None]
-    return [epoch for epoch, _ in known], [value for _, value in known]
-
-
-def save_png(path: Path | str, figure: Figure) -> None:
-    """Write a figure; an existing file is replaced.
-
-    Raises:
-        OSError: ``path`` cannot be written.
-    """
-    image = BytesIO()
-    figure.savefig(image, format="png", facecolor="white")
-    replace_file(path, image.getvalue())
-
-
-__all__ = [
-    "DOTS_PER_INCH",
-    "plot_curves_png",
-    "plot_front_html",
-    "plot_front_png",
-    "save_png",
-    "style_axes",
-]
+__all__ = ["plot_front_html", "plot_front_png"]

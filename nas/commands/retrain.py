@@ -12,8 +12,8 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from analysis.curves_plot import plot_curves_png
 from analysis.front import knee, why_no_knee
-from analysis.plot import plot_curves_png
 from nas.commands.plain_networks import (
     difference_text,
     evaluate_plain,

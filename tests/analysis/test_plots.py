@@ -13,19 +13,29 @@ import pytest
 from PIL import Image
 
 from analysis.appearance import (
-    LABELS,
+    MARKINGS,
     PALETTE,
-    dominant_primitive,
+    kind_colours,
     log_limits,
     log_ticks,
-    markings,
+    marking_of,
 )
+from analysis.composition import (
+    AUGMENTED_BOTTLENECK,
+    LABELS,
+    attention_share,
+    kinds_among,
+    kinds_by_stage,
+    share_title,
+)
+from analysis.curves_plot import plot_curves_png
 from analysis.drawn import drawn
 from analysis.front import knee
-from analysis.plot import plot_curves_png, plot_front_html, plot_front_png
+from analysis.plot import plot_front_html, plot_front_png
 from nas.front import Candidate, pareto_front
 from nas.quantities import format_quantity
-from tests.analysis.invented import candidate, search_of
+from search_space.zoo import network
+from tests.analysis.invented import candidate, invented, search_of
 
 Y = "val_accuracy"
 Plot = Callable[..., None]
@@ -66,13 +76,22 @@ def test_front_png(tmp_path: Path, x: str) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["front.png"]  # nothing temporary
 
 
-def test_front_png_has_the_families_colours(tmp_path: Path) -> None:
+@pytest.mark.parametrize("plot", PLOTS)
+def test_the_mix_of_every_member_is_shown(tmp_path: Path, plot: Plot) -> None:
+    """A bar a stage for each member, in the colours of its blocks' kinds, and a mark by share."""
     found = list(search_of(50))
-    draw(plot_front_png, tmp_path / "front.png", found)
-    with Image.open(tmp_path / "front.png") as image:
-        colours = {rgb for _, rgb in image.convert("RGB").getcolors(1 << 20) or []}
-    for marking in markings(found).values():
-        assert tuple(bytes.fromhex(marking.colour[1:])) in colours
+    members = draw(plot, tmp_path / "front", found)
+    colours = {*kind_colours(kinds_among(members)).values()}
+    colours |= {marking_of(member.architecture).colour for member in members}
+    if plot is plot_front_png:
+        with Image.open(tmp_path / "front") as image:
+            drawn_in = {rgb for _, rgb in image.convert("RGB").getcolors(1 << 20) or []}
+        assert {tuple(bytes.fromhex(colour[1:])) for colour in colours} <= drawn_in
+        return
+    page = (tmp_path / "front").read_text()
+    assert all(colour in page for colour in colours)
+    blocks = sum(len(member.architecture.primitive_types()) for member in members)
+    assert page.count('"type":"rect"') == blocks
 
 
 def test_front_html_is_self_contained(tmp_path: Path) -> None:
@@ -94,13 +113,13 @@ def test_hover_shows_the_architecture_and_its_metrics(tmp_path: Path) -> None:
     draw(plot_front_html, tmp_path / "front.html", found)
     page = (tmp_path / "front.html").read_text()
     for text in (
-        str(found[0].architecture),
-        "91.00",
-        "0.50 % (n=4)",
+        *str(found[0].architecture).split(" | "),
+        "91.00%",
+        "0.50 (n=4)",
         "4,321 parameters",
         "1,234,567 MACs",
         "latency 1.25 ms",
-        "80.00 % (n=1)",
+        "80.00% as found",
     ):
         assert text in page
 
@@ -239,13 +258,62 @@ def test_log_axes_of_any_extent_have_distinct_labels() -> None:
             assert len({format_quantity(tick) for tick in ticks}) == len(ticks)
 
 
-def test_a_family_keeps_its_colour_whatever_else_is_drawn() -> None:
-    found = list(search_of(50))
-    everything = markings(found)
-    assert list(everything) == list(LABELS)
-    for name in everything:
-        alone = [c for c in found if dominant_primitive(c.architecture) == name]
-        assert markings(alone) == {name: everything[name]}
-    assert len({marking.colour for marking in everything.values()}) == 3
-    assert len({marking.marker for marking in everything.values()}) == 3
+def test_what_is_drawn_follows_the_share_of_attention_not_the_most_frequent_type() -> None:
+    """Of two types as frequent, the first would be drawn: mostly convolution."""
+    half = network("aa_resnet50")  # the first stage is plain
+    assert {kind for stage in kinds_by_stage(half) for kind in stage} == {"conv", "augmented_conv"}
+    assert 0 < attention_share(half) < 1
+    shares = {network(name).arch_id: attention_share(network(name)) for name in NAMES}
+    assert list(shares.values()) == [0.0, 1.0]
+    labels = [marking_of(network(name)).label for name in (*NAMES, "aa_resnet50")]
+    assert labels == ["none", "all", "more than half"]
+
+
+NAMES = ("resnet50", "sasa_resnet50")
+
+
+def test_an_augmented_bottleneck_counts_as_attention() -> None:
+    kinds = {kind for stage in kinds_by_stage(network("aa_mnasnet_100")) for kind in stage}
+    assert AUGMENTED_BOTTLENECK in kinds
+    assert attention_share(network("mnasnet_100")) == 0 < attention_share(network("aa_mnasnet_100"))
+
+
+def test_a_kind_keeps_its_colour_whatever_else_is_drawn() -> None:
+    everything = kind_colours([*LABELS, "mine:Own"])
+    for kind, colour in everything.items():
+        assert kind == "mine:Own" or kind_colours([kind]) == {kind: colour}
+    assert len({everything[kind] for kind in LABELS}) == len(LABELS)
+    assert len({marking.colour for marking in MARKINGS}) == len(MARKINGS)
+    assert len({marking.marker for marking in MARKINGS}) == len(MARKINGS)
     assert len(set(PALETTE)) == len(PALETTE)
+    assert share_title(search_of(3)) == "blocks with attention"
+
+
+def test_a_page_is_made_for_a_phone(tmp_path: Path) -> None:
+    draw(plot_front_html, tmp_path / "front.html", list(search_of(50)))
+    page = (tmp_path / "front.html").read_text()
+    assert '<meta name="viewport" content="width=device-width, initial-scale=1">' in page
+
+
+def test_nothing_is_drawn_above_all_right() -> None:
+    """No blank band over 100 %: only so much that a mark there is whole."""
+    found = [candidate(0, 0.3, 10.0), candidate(1, 1.0, 20.0, n=2, deviation=0.2)]
+    low, high = drawn(found, found, "params", Y).limits_y(margin=0.06)
+    assert low < 0.3
+    assert 1 < high < 1.03
+
+
+def test_stairs_leave_out_what_fresh_values_dominate_and_keep_its_mark(tmp_path: Path) -> None:
+    members = [
+        invented(c.architecture, c.metrics, n=2, deviation=0.01, as_found=0.95)
+        for c in (candidate(0, 0.8, 10.0), candidate(1, 0.7, 20.0), candidate(2, 0.9, 30.0))
+    ]
+    picture = drawn(members, members, "params", Y)
+    assert [m.arch_id for m in picture.staircase] == [members[0].arch_id, members[2].arch_id]
+    assert picture.front == members
+    assert [accuracy for _, accuracy in picture.as_found] == [0.95] * 3
+    for plot, name in zip(PLOTS, ("front.png", "front.html"), strict=True):
+        plot(tmp_path / name, members, members, x="params", y=Y, knee=None, title="a run")
+    page = (tmp_path / "front.html").read_text()
+    assert "a member as found by the search" in page
+    assert "as found 95.00%" in page
