@@ -164,7 +164,7 @@ def test_a_ledger_takes_none_and_one_that_has_some_is_named(
             "update trial_user_attributes set value_json = ? where key = 'metrics'",
             (json.dumps({"val_accuracy": math.nan, "params": 9.0}),),
         )
-    with pytest.raises(RunError, match=r"ledger.db .*val_accuracy must be a finite number, got nan"):
+    with pytest.raises(RunError, match=r"ledger.db .*val_accuracy must be a finite number"):
         Ledger.open(config, run).evaluations("search")
 
 
