@@ -59,10 +59,10 @@ class Tally(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """Over tables. What is recalled is not verified, so it never counts among what matches."""
+    """The tallies over tables, apart for rows printed in the paper and from a secondary source."""
 
-    sourced: Tally
-    recalled: Tally
+    paper: Tally
+    secondary: Tally
 
 
 def compared_table(key: str) -> ComparedTable:
@@ -91,16 +91,16 @@ def compared_table(key: str) -> ComparedTable:
 
 
 def summary_of(tables: Sequence[ComparedTable]) -> Summary:
-    """How many rows match, and which do not: sourced rows, and recalled ones apart from them."""
-    return Summary(_tally(tables, is_recalled=False), _tally(tables, is_recalled=True))
+    """How many rows match, and which do not, apart for rows of the paper and secondary ones."""
+    return Summary(_tally(tables, is_secondary=False), _tally(tables, is_secondary=True))
 
 
-def _tally(tables: Sequence[ComparedTable], *, is_recalled: bool) -> Tally:
+def _tally(tables: Sequence[ComparedTable], *, is_secondary: bool) -> Tally:
     compared = matching = 0
     footnoted = {}
     for table in tables:
         rows = [row for row in table.rows if row.figures]
-        rows = [row for row in rows if row.printed.is_recalled == is_recalled]
+        rows = [row for row in rows if row.printed.is_secondary == is_secondary]
         names = [row.printed.name for row in rows if row.footnotes]
         compared += len(rows)
         matching += len(rows) - len(names)

@@ -26,12 +26,12 @@ def tables_data(tables: Sequence[ComparedTable], summary: Summary) -> dict[str, 
             for table in tables
         ],
         "summary": {
-            confidence: {
+            source: {
                 "rows_compared": tally.compared,
                 "rows_matching": tally.matching,
                 "rows_footnoted": tally.footnoted,
             }
-            for confidence, tally in summary._asdict().items()
+            for source, tally in summary._asdict().items()
         },
     }
 
@@ -43,7 +43,7 @@ def _row_data(row: ComparedRow, footnotes: dict[str, str]) -> dict[str, Any]:
         "network": row.printed.network,
         "part": row.printed.part or None,
         "arch_id": counted.arch_id if counted else None,
-        "is_recalled": row.printed.is_recalled,
+        "source": "secondary" if row.printed.is_secondary else "paper",
     }
     for column, unit in UNITS.items():
         printed = row.printed.costs.get(unit.cost)

@@ -2,9 +2,9 @@
 
 The files' columns are ``row`` (the paper's name), ``network`` (its name in the zoo, empty if there
 is none), ``part`` (AACN Table 9: what of the network), the printed figures with units in their
-names, and ``confidence``: ``sourced``, or ``recalled`` where a figure was written down from memory
-and not verified against the paper. A figure keeps the digits that are printed: ``18.0`` has one
-decimal, and ``1.9e2`` is 190 of which two digits count.
+names, and ``source``: ``paper`` where the figures are as printed in the paper, ``secondary`` where
+they come from a secondary source and were not checked against the paper. A figure keeps the digits
+that are printed: ``18.0`` has one decimal, and ``1.9e2`` is 190 with two significant digits.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import NamedTuple
 from analysis.paper_tables.catalogue import CATALOGUE, TableEntry
 from analysis.paper_tables.figure import UNITS, CostName, PrintedCost
 
-NAMING = ("row", "network", "part", "confidence")
+NAMING = ("row", "network", "part", "source")
 
 
 class PrintedRow(NamedTuple):
@@ -28,7 +28,7 @@ class PrintedRow(NamedTuple):
     part: str  # empty for the whole network
     costs: dict[CostName, PrintedCost]
     results: dict[str, str]  # by column: accuracies and latencies, empty where none is printed
-    is_recalled: bool
+    is_secondary: bool
 
 
 class PrintedTable(NamedTuple):
@@ -62,5 +62,5 @@ def _row(cells: dict[str, str]) -> PrintedRow:
             if column in UNITS and cell
         },
         results={column: cell for column, cell in figures.items() if column not in UNITS},
-        is_recalled=cells["confidence"] == "recalled",
+        is_secondary=cells["source"] == "secondary",
     )

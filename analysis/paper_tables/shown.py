@@ -15,7 +15,7 @@ from analysis.paper_tables.figure import UNITS, CostName, Unit
 TABLE_COLUMNS = 120
 """No table is wider, nor loses anything where it has so much room."""
 
-RECALLED_MARK = "*"
+SECONDARY_MARK = "*"
 LEFT_JUSTIFIED = ("row", "network", "verdict")
 RESULT_HEADINGS = {
     "top1_percent": "top-1\n%",
@@ -72,24 +72,24 @@ def shown_table(compared: ComparedTable) -> Group:
 def shown_ending(tables: Sequence[ComparedTable], summary: Summary) -> Group:
     """What the marks mean, how many rows match, and which have footnotes."""
     lines = []
-    if any(row.printed.is_recalled for table in tables for row in table.rows):
-        lines.append(f"{RECALLED_MARK} printed figures from memory, not verified against the paper")
-    sourced, recalled = summary
-    if sourced.compared or recalled.compared:
+    if any(row.printed.is_secondary for table in tables for row in table.rows):
+        lines.append(f"{SECONDARY_MARK} from a secondary source, not checked against the paper")
+    paper, secondary = summary
+    if paper.compared or secondary.compared:
         lines.append(
             "Parameters and memory match where the count rounds, or else truncates, to the printed "
             "digits; FLOPs (2 x MACs) where it is within one unit of the last printed digit."
         )
-        sums = [f"{sourced.matching} of {sourced.compared} sourced rows match"]
-        if recalled.compared:
-            sums.append(f"recalled rows: {recalled.matching} of {recalled.compared}")
+        sums = [f"{paper.matching} of {paper.compared} rows printed in the paper match"]
+        if secondary.compared:
+            sums.append(f"from a secondary source: {secondary.matching} of {secondary.compared}")
         lines.append(f"{'; '.join(sums)}.")
     marked = {
-        key: [f"{name} {RECALLED_MARK}" for name in names]
-        for key, names in recalled.footnoted.items()
+        key: [f"{name} {SECONDARY_MARK}" for name in names]
+        for key, names in secondary.footnoted.items()
     }
     footnoted = {
-        key: [*sourced.footnoted.get(key, []), *marked.get(key, [])]
+        key: [*paper.footnoted.get(key, []), *marked.get(key, [])]
         for key in (table.printed.key for table in tables)
     }
     each = [f"  {key}: {'; '.join(names)}" for key, names in footnoted.items() if names]
@@ -110,7 +110,7 @@ def _units(compared: ComparedTable) -> TableUnits:
 
 def _lines(row: ComparedRow, units: TableUnits) -> list[Cells]:
     """The row; below it, where there is such a count, its FLOPs as the paper seems to count."""
-    mark = f" {RECALLED_MARK}" if row.printed.is_recalled else ""
+    mark = f" {SECONDARY_MARK}" if row.printed.is_secondary else ""
     first = {"row": row.printed.name + mark, "network": row.printed.network or ""}
     for cost in SPOKEN:
         first |= _cost_cells(row, cost, units[cost])

@@ -28,7 +28,7 @@ COUNTED = [
     *("sasa1", "sasa3", "sasa4", "sasa5", "sasa6", "sasa7"),
 ]
 
-# Of sourced rows; what is recalled is never expected.
+# Rows printed in the paper; nothing is expected of those from a secondary source.
 FOOTNOTED = {
     "aacn1": {"AA-Wide-ResNet": {"params", "flops_paper"}},
     "aacn3": {f"AA-ResNet-{depth}": {"flops_paper"} for depth in (34, 50, 101)},
@@ -81,7 +81,7 @@ def test_every_column_and_every_network_is_known(key: str) -> None:
     assert set(rows[0]) <= {*NAMING, *UNITS, *RESULT_HEADINGS}
     for row in rows:
         assert None not in row
-        assert row["confidence"] in {"sourced", "recalled"}
+        assert row["source"] in {"paper", "secondary"}
         assert row["network"] in ZOO or (CATALOGUE[key].note == DETECTION and not row["network"])
 
 
@@ -154,7 +154,7 @@ def test_the_sourced_rows_that_have_footnotes() -> None:
     truncated = set()
     for key, table in COMPARED.items():
         for row in table.rows:
-            if row.printed.is_recalled:
+            if row.printed.is_secondary:
                 continue
             if row.footnotes:
                 found.setdefault(key, {})[row.printed.name] = set(row.footnotes)
@@ -162,24 +162,24 @@ def test_the_sourced_rows_that_have_footnotes() -> None:
                 truncated.add((key, row.printed.name))
     assert found == FOOTNOTED
     assert truncated == TRUNCATED
-    sourced = summary_of(list(COMPARED.values())).sourced
-    assert (sourced.compared, sourced.matching) == (53, 38)
-    assert {key: set(names) for key, names in sourced.footnoted.items()} == {
+    paper = summary_of(list(COMPARED.values())).paper
+    assert (paper.compared, paper.matching) == (53, 38)
+    assert {key: set(names) for key, names in paper.footnoted.items()} == {
         key: set(rows) for key, rows in FOOTNOTED.items()
     }
 
 
 def test_recalled_rows_are_summed_apart() -> None:
     rows = [(key, row) for key, table in COMPARED.items() for row in table.rows if row.figures]
-    recalled = [(key, row) for key, row in rows if row.printed.is_recalled]
-    assert recalled
+    secondary = [(key, row) for key, row in rows if row.printed.is_secondary]
+    assert secondary
     summary = summary_of(list(COMPARED.values()))
-    assert summary.sourced.compared + summary.recalled.compared == len(rows)
-    assert summary.recalled.compared == len(recalled)
-    footnoted = [(key, row.printed.name) for key, row in recalled if row.footnotes]
-    assert summary.recalled.matching == len(recalled) - len(footnoted)
+    assert summary.paper.compared + summary.secondary.compared == len(rows)
+    assert summary.secondary.compared == len(secondary)
+    footnoted = [(key, row.printed.name) for key, row in secondary if row.footnotes]
+    assert summary.secondary.matching == len(secondary) - len(footnoted)
     assert [
-        (key, name) for key, names in summary.recalled.footnoted.items() for name in names
+        (key, name) for key, names in summary.secondary.footnoted.items() for name in names
     ] == footnoted
 
 
@@ -231,7 +231,7 @@ def test_footnotes_say_what_is_measured() -> None:
     assert "kappa = upsilon = 1.0: 6.428 (+0.128)" in COMPARED["aacn6"].footnotes["a"]
     assert COMPARED["aacn6"].footnotes["a"].endswith("not explained: kappa = upsilon = 1.0.")
     for row in COMPARED["aacn3"].rows:
-        if row.footnotes and not row.printed.is_recalled:
+        if row.footnotes and not row.printed.is_secondary:
             assert row.figures["flops_paper"].is_close(row.flops_as_the_paper or 0)
     wide = COMPARED["aacn1"].footnotes["a"]
     for figure in ("36,058,836", "36.2 M", "36,278,324", "36,536,884", "36.3 M", "36,317,396"):

@@ -31,9 +31,9 @@ def rendered(tables: list[ComparedTable]) -> list[str]:
     return [line.rstrip() for line in printed.getvalue().splitlines()]
 
 
-def recalled(*keys: str) -> str:
-    """How many recalled rows match, which nothing here expects to be some number."""
-    tally = summary_of([COMPARED[key] for key in keys]).recalled
+def secondary(*keys: str) -> str:
+    """How many rows from a secondary source match, which nothing here expects."""
+    tally = summary_of([COMPARED[key] for key in keys]).secondary
     return f"{tally.matching} of {tally.compared}."
 
 
@@ -48,7 +48,7 @@ def test_a_table_fits_and_loses_nothing(key: str) -> None:
     assert lines[0].startswith(f"{entry.paper.short} Table {entry.number}: ")
     assert f"arXiv {entry.paper.arxiv_id}" in lines[0]
     for row in table.rows:
-        mark = " *" if row.printed.is_recalled else ""
+        mark = " *" if row.printed.is_secondary else ""
         starts = f"{row.printed.name}{mark} "
         (line,) = (line for line in lines if line.startswith(starts))
         for cost in row.printed.costs.values():
@@ -57,7 +57,7 @@ def test_a_table_fits_and_loses_nothing(key: str) -> None:
             assert cell in line
         if row.counted:
             assert f" {row.counted.costs['params']:,} " in line
-    assert ("from memory" in text) == any(row.printed.is_recalled for row in table.rows)
+    assert ("secondary source" in text) == any(row.printed.is_secondary for row in table.rows)
 
 
 def test_the_second_count_stands_below_its_row() -> None:
@@ -65,16 +65,18 @@ def test_the_second_count_stands_below_its_row() -> None:
     number = next(n for n, line in enumerate(lines) if line.startswith("AA-ResNet-50 "))
     assert lines[number].split()[-5:] == ["77.7", "93.8", "FLOPs:", "footnote", "a"]
     assert lines[number + 1].split() == ["counted", "as", "in", "a", "8.305", "+0.005"]
-    ending = lines.index("4 of 7 sourced rows match; recalled rows: " + recalled("aacn3"))
+    ending = lines.index(
+        "4 of 7 rows printed in the paper match; from a secondary source: " + secondary("aacn3")
+    )
     assert lines[ending + 1] == "These have footnotes:"
     names = lines[ending + 2].removeprefix("  aacn3: ").split("; ")
     assert names[:3] == ["AA-ResNet-34", "AA-ResNet-50", "AA-ResNet-101"]
     assert all(name.endswith(" *") for name in names[3:])
 
 
-def test_without_recalled_rows_only_sourced_ones_are_summed() -> None:
-    assert rendered([COMPARED["sasa3"]])[-1] == "8 of 8 sourced rows match."
-    assert "rows match" not in "".join(rendered([COMPARED["sasa2"]]))
+def test_without_secondary_rows_only_sourced_ones_are_summed() -> None:
+    assert rendered([COMPARED["sasa3"]])[-1] == "8 of 8 rows printed in the paper match."
+    assert "in the paper match" not in "".join(rendered([COMPARED["sasa2"]]))
 
 
 def test_json_has_it_all() -> None:
@@ -90,7 +92,7 @@ def test_json_has_it_all() -> None:
         "network": "aa_resnet34",
         "part": None,
         "arch_id": ZOO["aa_resnet34"].at_width(1.0).arch_id,
-        "is_recalled": False,
+        "source": "paper",
         "params_m_printed": 20.7,
         "params_m_difference": 0.051024,
         "params_verdict": "truncated",
@@ -111,14 +113,14 @@ def test_json_has_it_all() -> None:
     assert detection["note"] == DETECTION
     assert detection["rows"][0]["map_percent"] == 36.8
     assert "params" not in detection["rows"][0]
-    assert list(data["summary"]) == ["sourced", "recalled"]
+    assert list(data["summary"]) == ["paper", "secondary"]
     for tally in data["summary"].values():
         assert list(tally) == ["rows_compared", "rows_matching", "rows_footnoted"]
-    sourced = data["summary"]["sourced"]
-    assert (sourced["rows_compared"], sourced["rows_matching"]) == (53, 38)
+    paper = data["summary"]["paper"]
+    assert (paper["rows_compared"], paper["rows_matching"]) == (53, 38)
     rows = [row for table in data["tables"] for row in table["rows"] if row["verdict"]]
-    recalled_rows = sum(row["is_recalled"] for row in rows)
-    assert data["summary"]["recalled"]["rows_compared"] == recalled_rows
+    secondary_rows = sum(row["source"] == "secondary" for row in rows)
+    assert data["summary"]["secondary"]["rows_compared"] == secondary_rows
 
 
 def test_command_prints_json() -> None:
@@ -136,7 +138,8 @@ def test_command_prints_all_tables_whatever_the_width() -> None:
     assert [line.split(":")[0] for line in result.stdout.splitlines() if " Table " in line] == [
         f"{entry.paper.short} Table {entry.number}" for entry in CATALOGUE.values()
     ]
-    sums = f"38 of 53 sourced rows match; recalled rows: {recalled(*CATALOGUE)}"
+    others = secondary(*CATALOGUE)
+    sums = f"38 of 53 rows printed in the paper match; from a secondary source: {others}"
     assert sums in result.stdout.splitlines()
     assert "…" not in result.stdout
 
@@ -152,7 +155,7 @@ def test_an_unknown_table_is_one_clear_error() -> None:
 
 
 def test_the_readme_has_the_same_sum() -> None:
-    tally = summary_of(list(COMPARED.values())).sourced
+    tally = summary_of(list(COMPARED.values())).paper
     readme = " ".join((Path(__file__).parents[2] / "README.md").read_text().split())
-    rows = f"Of the {tally.compared} rows of known source that have costs, {tally.matching} match"
-    assert rows in readme
+    rows = f"Of the {tally.compared} rows with costs that are printed in the papers, "
+    assert f"{rows}{tally.matching} match" in readme
