@@ -155,7 +155,8 @@ class Ledger:
         Raises:
             RunError: see :meth:`read`.
         """
-        cls.read(config, run)  # before anything is made in what is no ledger
+        # before anything is made in what is no ledger
+        cls.read(config, run).close()
         database, place = connect(config.storage, run.ledger_file)
         return cls(database, config.name, place, imports=run.is_trusted)
 
@@ -179,6 +180,14 @@ class Ledger:
             raise RunError(f"the ledger {place} has format {found}, this version reads {FORMAT}")
         ledger._check_own(attributes, run)
         return ledger
+
+    def close(self) -> None:
+        """Let go of the storage's connections.
+
+        SQLite empties its write-ahead file when the last connection closes, if that one may write.
+        """
+        if self._database is not None:
+            self._database.engine.dispose()
 
     def _check_own(self, attributes: Mapping[str, Any], run: RunFolder) -> None:
         """See that the search's study was begun by ``run``, not by another run of its name."""
