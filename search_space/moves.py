@@ -10,19 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import product
-from typing import NamedTuple
 
 from search_space.architecture import Stage
-from search_space.primitives import Stem
-from search_space.space_layout import Layout
+from search_space.space_layout import Layout, Parts
 from search_space.stage_place import StagePlace
-
-
-class Parts(NamedTuple):
-    """What varies between the architectures of a space."""
-
-    stem: Stem
-    stages: tuple[Stage, ...]
 
 
 def changed_parts(layout: Layout, parts: Parts) -> dict[int, list[Parts]]:

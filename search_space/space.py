@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -12,11 +11,12 @@ import numpy as np
 
 from search_space.alternatives import Choice, Parameter, condition_tables
 from search_space.architecture import Architecture, Stage
-from search_space.moves import Parts, changed_parts
+from search_space.moves import changed_parts
+from search_space.numbering import Numbering, uniform_below
 from search_space.primitives import Stem
 from search_space.reading import read_yaml, validate
 from search_space.space_config import SpaceConfig
-from search_space.space_layout import lay_out
+from search_space.space_layout import Parts, lay_out
 from search_space.stage_place import StagePlace, write
 
 INACTIVE = -1
@@ -34,6 +34,7 @@ class SearchSpace:
     """
 
     is_irregular = False  # every combination of active choices is an architecture
+    sampled_over = "choices of each parameter"
 
     def __init__(
         self, config: SpaceConfig, source: str = "search space", *, imports: bool = False
@@ -80,24 +81,36 @@ class SearchSpace:
     @cached_property
     def size(self) -> int:
         """How many distinct architectures there are, exactly."""
-        ways = Counter(stem.width for stem in self.layout.stems.first)  # by channels so far
-        for place in self.layout.stages:
-            ways = Counter(
-                {
-                    width * place.expansion: sum(
-                        number * place.count(width, channels) for channels, number in ways.items()
-                    )
-                    for width in place.config.width
-                }
-            )
-        return ways.total()
+        return self._numbering.size
+
+    @cached_property
+    def _numbering(self) -> Numbering:
+        return Numbering(self.layout)
 
     def sample(self, rng: np.random.Generator) -> Architecture:
-        """Draw every active parameter uniformly among its choices, in order.
+        """Draw an architecture uniformly over choices.
 
-        So each type of primitive is as likely as another, however many variants it has.
+        Every active parameter is drawn uniformly among its choices, in order, so each type of
+        primitive is as likely as another, however many variants it has. Architectures are not
+        equally likely: see :meth:`sample_architectures`.
         """
         return self.decode(self.walk(lambda parameter: int(rng.integers(len(parameter.choices)))))
+
+    def sample_architectures(self, rng: np.random.Generator) -> Architecture:
+        """Draw an architecture uniformly over architectures: each is exactly as likely as another.
+
+        A type with many variants, or a large depth with many combinations, is drawn as often as it
+        has architectures.
+        """
+        return self.numbered(uniform_below(self.size, rng))
+
+    def numbered(self, number: int) -> Architecture:
+        """Architecture ``number``, in the order of :meth:`architectures`, without listing them.
+
+        Raises:
+            IndexError: not a number from 0 to ``size - 1``.
+        """
+        return self._architecture(*self._numbering.parts(number))
 
     def walk(self, choose: Callable[[Parameter], int]) -> np.ndarray:
         """The vector made by asking ``choose`` for a choice's index of each active parameter."""

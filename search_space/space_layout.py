@@ -14,6 +14,7 @@ from search_space.alternatives import (
     Slot,
     slot_from,
 )
+from search_space.architecture import Stage
 from search_space.families import FamilyName, family_problem
 from search_space.primitives import Stem
 from search_space.primitives.primitive import Description
@@ -36,6 +37,13 @@ class Layout(NamedTuple):
     stem: Slot
     stems: SlotTable[Stem]
     stages: tuple[StagePlace, ...]
+
+
+class Parts(NamedTuple):
+    """What varies between the architectures of a space."""
+
+    stem: Stem
+    stages: tuple[Stage, ...]
 
 
 def lay_out(config: SpaceConfig, source: str, *, imports: bool = False) -> Layout:

@@ -130,7 +130,7 @@ class StagePlace:
 
     def stages(self, in_channels: int) -> Iterator[Stage]:
         """Every distinct stage."""
-        for depth, width in product(self.config.depth, self.config.width):
+        for depth, width in self.sizes():
             here = (depth, width, in_channels)
             slots = self.slots(depth)
             tables = [self.table(slot, *here).first for slot in slots]
@@ -140,13 +140,31 @@ class StagePlace:
                 contents = {s.name: held for s, held in zip(slots, picked, strict=True)}
                 yield self.assembled(*here, contents, recalibration)
 
+    def sizes(self) -> Iterator[tuple[int, int]]:
+        """Every depth and width."""
+        return product(self.config.depth, self.config.width)
+
     def count(self, width: int, in_channels: int) -> int:
         """How many distinct stages of ``width`` there are."""
-        return sum(
-            prod(len(self.table(s, depth, width, in_channels).first) for s in self.slots(depth))
-            * len(self.recalibrations(depth, width, in_channels).first)
-            for depth in self.config.depth
-        )
+        return sum(self.count_at(depth, width, in_channels) for depth in self.config.depth)
+
+    def count_at(self, depth: int, width: int, in_channels: int) -> int:
+        """How many distinct stages of ``depth`` and ``width`` there are."""
+        here = (depth, width, in_channels)
+        gates = len(self.recalibrations(*here).first)
+        return prod((len(self.table(s, *here).first) for s in self.slots(depth)), start=gates)
+
+    def numbered(self, number: int, depth: int, width: int, in_channels: int) -> Stage:
+        """One of the stages that :meth:`count_at` counts, for a number from 0 to their count."""
+        here = (depth, width, in_channels)
+        gates = list(self.recalibrations(*here).first)
+        number, gate = divmod(number, len(gates))
+        contents: dict[str, Primitives] = {}
+        for slot in reversed(self.slots(depth)):
+            held = list(self.table(slot, *here).first)
+            number, index = divmod(number, len(held))
+            contents[slot.name] = held[index]
+        return self.assembled(*here, contents, gates[gate])
 
     def table(self, slot: Slot, depth: int, width: int, in_channels: int) -> SlotTable[Primitives]:
         """All that a place may hold.

@@ -72,6 +72,8 @@ class Report:
             tables.append(_took_table(found))
         for shown in tables:
             output.show(shown, columns=output.columns_of(shown))
+        if any(summary.sampler == "random" for summary in found):
+            output.say(f"random draws uniformly over the {self.table.space.sampled_over}")
         for summary in found:
             if summary.ended_early:
                 output.say(f"{summary.strategy} ended early with {summary.ended_early}")

@@ -98,7 +98,9 @@ def dry_run_json(
 
 
 def _show_costs(output: Output, config: SearchConfig, found: SpaceCosts) -> None:
-    how = "all of them" if found.whole_space else f"{found.looked_at:,} drawn at random"
+    how = (
+        "all of them" if found.whole_space else f"{found.looked_at:,} drawn uniformly over choices"
+    )
     output.say(f"space {found.space!r}: {found.size:,} architectures; costs of {how}")
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for heading in ("cost", "least", "median", "most", "limit", "within"):

@@ -40,7 +40,12 @@ OPTUNA_SAMPLERS: dict[str, Callable[..., BaseSampler]] = {
 
 SAMPLERS = (*ARCHITECTURE_SAMPLERS, *OPTUNA_SAMPLERS)
 
-OPTION_TYPES: dict[str, tuple[type, ...]] = {"bool": (bool,), "int": (int,), "float": (int, float)}
+OPTION_TYPES: dict[str, tuple[type, ...]] = {
+    "bool": (bool,),
+    "int": (int,),
+    "float": (int, float),
+    "str": (str,),
+}
 """What an option of each annotation may be given; a bool is no number."""
 
 PROPOSAL_STREAM = 0x5A3

@@ -161,6 +161,10 @@ class ArchitectureSampler(BaseSampler):
             self.rejections.add(label_of(architecture), violations)
         return not violations
 
+    def random_candidate(self, rng: np.random.Generator) -> Candidate:
+        """One draw from the space, uniform over choices."""
+        return self.space.sample(rng)
+
     def draw(self, proposed: set[Candidate], rng: np.random.Generator) -> Candidate:
         """A random architecture that fits and is new.
 
@@ -169,7 +173,7 @@ class ArchitectureSampler(BaseSampler):
         """
         tried = set()
         for _ in range(DRAWS):
-            candidate = self.space.sample(rng)
+            candidate = self.random_candidate(rng)
             if candidate in proposed or candidate in tried:
                 continue
             if self.fits(candidate):

@@ -38,8 +38,15 @@ class ChoiceSpace(Protocol):
     def is_irregular(self) -> bool:
         """Whether only a list says which vectors, of those in range, are candidates."""
 
+    @property
+    def sampled_over(self) -> str:
+        """What :meth:`sample` is uniform over, such as ``rows of the table``."""
+
     def sample(self, rng: np.random.Generator) -> Candidate:
-        """A random candidate."""
+        """A random candidate; in a space of conditional choices, uniform over choices."""
+
+    def sample_architectures(self, rng: np.random.Generator) -> Candidate:
+        """A random candidate, each exactly as likely as another."""
 
     def walk(self, choose: Callable[[Parameter], int]) -> np.ndarray:
         """The vector made by asking for a choice's index of each active parameter."""

@@ -29,6 +29,8 @@ class ProductSpace:
             is too short or long, or has a value that is no choice.
     """
 
+    sampled_over = "rows of the table"
+
     def __init__(
         self,
         name: str,
@@ -84,6 +86,10 @@ class ProductSpace:
         if self._rows is not None:
             return self._rows[rng.integers(len(self._rows))]
         return self.decode(self.walk(lambda parameter: int(rng.integers(len(parameter.choices)))))
+
+    def sample_architectures(self, rng: np.random.Generator) -> Row:
+        """The same: combinations of choices and rows are candidates, each once."""
+        return self.sample(rng)
 
     def walk(self, choose: Callable[[Parameter], int]) -> np.ndarray:
         """The vector made by asking ``choose`` for each parameter's index."""

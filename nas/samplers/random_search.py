@@ -2,15 +2,39 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from nas.samplers.architecture_sampler import ArchitectureSampler
 from nas.samplers.choice_space import Candidate
 from nas.samplers.results import Results
 
+UNIFORM_OVER = ("choices", "architectures")
+
 
 class RandomSampler(ArchitectureSampler):
-    """Draws from the space (``sample``) until a new architecture fits."""
+    """Draws from the space until a new architecture fits.
+
+    Args:
+        uniform_over: "choices", so that each type of primitive, each depth and each width is as
+            likely as another; or "architectures", so that each architecture is. Among the rows of
+            a table both are uniform over rows.
+    """
+
+    def __init__(self, *args: Any, uniform_over: str = "choices", **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        if uniform_over not in UNIFORM_OVER:
+            raise ValueError(
+                f"uniform_over must be one of {', '.join(UNIFORM_OVER)}, got {uniform_over!r}"
+            )
+        self.uniform_over = uniform_over
+
+    def random_candidate(self, rng: np.random.Generator) -> Candidate:
+        """See :class:`RandomSampler`."""
+        if self.uniform_over == "architectures":
+            return self.space.sample_architectures(rng)
+        return super().random_candidate(rng)
 
     def propose(self, results: Results, rng: np.random.Generator) -> Candidate:
         """See :meth:`ArchitectureSampler.propose`."""

@@ -68,6 +68,7 @@ def test_replays_are_printed_written_and_drawn(csv_file: Path, tmp_path: Path) -
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert "squares: 36 architectures of 3 choices, acc against cost; 12 distinct" in done.output
     assert "replays 6/6" in done.output
+    assert "random draws uniformly over the rows of the table" in done.output
     headings = next(line for line in done.output.splitlines() if line.startswith("sampler"))
     assert headings.split("  ")[0] == "sampler"
     assert "at 10" in headings

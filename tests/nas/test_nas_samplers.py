@@ -458,6 +458,52 @@ def test_random_search_does_not_look_at_results(bench: Bench) -> None:
     assert found[0] == found[1]
 
 
+def test_random_search_is_uniform_over_what_its_option_says() -> None:
+    """One type with 1 variant and one with 7: half of the draws, or an eighth, are the former."""
+    space = SearchSpace.from_mapping(
+        {
+            "name": "uneven",
+            "block": "basic",
+            "stem": {"type": "conv", "kernel": 3, "stride": 1, "pool": False, "width": 4},
+            "stages": [
+                {
+                    "depth": 1,
+                    "width": 8,
+                    "primitive": [
+                        {"type": "local_attention", "extent": 3, "heads": 2},
+                        {"type": "conv", "kernel": [1, 3, 5, 7, 9, 11, 13]},
+                    ],
+                }
+            ],
+        }
+    )
+    assert space.size == 8
+
+    def attention_first(**options: Any) -> int:
+        """In how many of 400 studies the first proposal is attention."""
+        found = 0
+        for seed in range(400):
+            sampler = RandomSampler(space, seed=seed, **options)
+            first = sampler.propose(Results([1]), np.random.default_rng([seed, 0]))
+            found += first.stages[0].blocks[0].type == "local_attention"
+        return found
+
+    # The standard deviations are 10 and 6.6.
+    assert 150 < attention_first() < 250
+    assert attention_first() == attention_first(uniform_over="choices")
+    assert 20 < attention_first(uniform_over="architectures") < 80
+    with pytest.raises(DescriptionError, match=r"must be one of choices, architectures, got 'rows"):
+        build_sampler("random", {"uniform_over": "rows"}, space)
+    with pytest.raises(DescriptionError, match=r"uniform_over: must be of type str, got 3"):
+        build_sampler("random", {"uniform_over": 3}, space)
+
+
+def test_random_search_over_architectures_proposes_each_once(tiny: Bench) -> None:
+    make = build_sampler("random", {"uniform_over": "architectures"}, tiny.space)
+    found = tiny.run(new_study(), make, tiny.space.size)
+    assert set(found) == set(tiny.space.architectures())
+
+
 @pytest.mark.parametrize("name", [n for n in SAMPLERS if n not in ("random", "grid")])
 def test_the_others_do(bench: Bench, name: str) -> None:
     opposite = Bench(
