@@ -10,15 +10,18 @@ import pytest
 
 from nas.commands.frontier import report_search
 from nas.commands.plain_networks import proxy_seeds
-from nas.commands.retrain import _pick
+from nas.commands.retrain import _pick, run_retrain_command
 from nas.commands.status import read_status
 from nas.config import SearchConfig
 from nas.evaluate import EvaluationResult
+from nas.full_training_seed import full_training_seed
 from nas.ledger import Ledger
 from nas.output import Output
 from nas.proposals import Proposals
 from nas.run_folder import RunFolder
 from nas.user_errors import CommandError
+from search_space.architecture import Task
+from search_space.baseline import plain_convolutional
 
 Begun = tuple[SearchConfig, RunFolder, Ledger]
 
@@ -104,3 +107,39 @@ def test_plain_networks_get_the_fresh_seeds_of_what_was_found(
     """The search's own evaluation chose what was found, and did not choose the plain network."""
     assert proxy_seeds(config_of(seed=3, search={"finalist_seeds": 3})) == (4, 5)
     assert proxy_seeds(config_of(seed=3, search={"finalist_seeds": 1})) == (3,)
+
+
+def test_a_retrained_network_is_compared_with_the_plain_one_by_fresh_and_shared_seeds(
+    searched: Callable[..., Begun], task: Task
+) -> None:
+    """As found the network has 99 %, by its fresh seed 60 %; the plain one has 50 % with that."""
+    config, run, ledger = searched([(10.0, 0.99)], fresh=[0.6])
+    run.write_json("task.json", task.model_dump(mode="json"))
+    found = ledger.evaluations("search")[0].architecture
+    plain = plain_convolutional(found, task)
+    (fresh,) = config.fresh_seeds
+    shared = {"curve": [], "device_seconds": 1.0}
+    proxy = shared | {"recipe_id": config.proxy_id}
+    # The search's own seed is of an earlier version's, and no comparison with what was found.
+    for seed, accuracy in ((config.seed, 0.9), (fresh, 0.5)):
+        ledger.add("baselines", plain, seed=seed, metrics={"val_accuracy": accuracy}, **proxy)
+    for network, accuracy in ((found, 0.8), (plain, 0.7)):
+        ledger.add(
+            "retrain",
+            network,
+            seed=full_training_seed(config.seed, 0),
+            training=0,
+            metrics={"val_accuracy": 0.85, "test_accuracy": accuracy},
+            recipe_id=config.retrain_id,
+            **shared,
+        )
+    output = io.StringIO()
+    run_retrain_command(
+        Output(file=output, width=200), str(run.path), run.path.parent, pick="best", baseline=True
+    )
+    rows = json.loads((run.path / "retrain.json").read_text())
+    assert [row["kind"] for row in rows] == ["found", "plain convolution"]
+    assert [row["proxy_val_accuracy"] for row in rows] == [0.6, 0.5]
+    assert [row["proxy_n"] for row in rows] == [1, 1]
+    assert [row["proxy_val_accuracy_as_found"] for row in rows] == [0.99, None]
+    assert "proxy validation +10.00 % (n=1), test +10.00 % (n=1)" in output.getvalue()
