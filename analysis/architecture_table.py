@@ -59,10 +59,15 @@ def describe_table(architecture: Architecture, task: Task, costs: Costs) -> Tabl
 
 
 def describe_json(architecture: Architecture, task: Task, costs: Costs) -> dict[str, Any]:
-    """The same as plain data; shapes are without the batch, channels first."""
+    """The same as plain data; shapes are without the batch, channels first.
+
+    ``architecture`` and ``task`` are what :func:`search_space.architecture_file.read_architecture`
+    reads, so that the JSON can be described again.
+    """
     return {
         "arch_id": architecture.arch_id,
         "description": str(architecture),
+        "architecture": architecture.model_dump(mode="json"),
         "family": architecture.family,
         "block": architecture.block,
         "expansion": architecture.expansion,

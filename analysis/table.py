@@ -96,7 +96,7 @@ def front_json(
                 "description": str(member.architecture),
                 "architecture": json.loads(member.architecture.canonical_json()),
                 **accuracy_json(member),
-                "metrics": {name: float(value) for name, value in sorted(member.metrics.items())},
+                "metrics": dict(sorted(member.metrics.items())),
                 "is_knee": _is(member, knee),
                 "is_on_front_by_value": member in by_value,
                 "device_seconds": member.device_seconds,

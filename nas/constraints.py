@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
+from nas.metrics import whole_counts
 from nas.quantities import format_quantity, parse_quantity
 from search_space.cost import Costs
 from search_space.values import Value
@@ -143,7 +144,11 @@ class Rejections:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, as the ledger keeps it."""
-        return {name: entry.model_dump(mode="json") for name, entry in self._by_limit.items()}
+        entries = {}
+        for name, entry in self._by_limit.items():
+            known = {} if entry.smallest is None else whole_counts({name: entry.smallest})
+            entries[name] = entry.model_dump(mode="json") | {"smallest": known.get(name)}
+        return entries
 
     def __str__(self) -> str:
         """One line a limit: ``params: 12 rejected, the smallest with 203k``."""

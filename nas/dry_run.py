@@ -14,6 +14,7 @@ from nas.config import SearchConfig
 from nas.constraints import NothingFits
 from nas.evaluate import EvaluationResult, cached_splits, evaluate
 from nas.image_fit import check_images
+from nas.metrics import whole_counts
 from nas.quantities import format_quantity
 from nas.trial_slots import Machine, no_slot, trial_slots
 from search_space.architecture import Architecture, Task
@@ -71,7 +72,7 @@ class TimedCandidate:
 
     which: str  # least, median or most, by MACs, of those within the limits
     arch_id: str
-    macs: float
+    macs: int
     epoch_seconds: float  # scaled from the steps that were timed
     evaluation_seconds: float  # of all validation images
     trial_seconds: float
@@ -114,11 +115,12 @@ def space_costs(config: SearchConfig, task: Task) -> SpaceCosts:
         limit = limits.get(name)
         within = np.ones(len(vectors), dtype=bool) if limit is None else column <= limit
         fits &= within
+        least, median, most = _least_median_most(name, column)
         ranges[name] = CostRange(
-            float(column.min()),
-            float(np.median(column)),
-            float(column.max()),
-            limit,
+            least,
+            median,
+            most,
+            None if limit is None else whole_counts({name: limit})[name],
             float(within.mean()),
         )
     return SpaceCosts(
@@ -131,6 +133,12 @@ def space_costs(config: SearchConfig, task: Task) -> SpaceCosts:
         vectors[fits],
         columns[fits, costs.names.index("macs")],
     )
+
+
+def _least_median_most(name: str, column: np.ndarray) -> list[float]:
+    """Three of the column's own values; of an even number, the lower one in the middle."""
+    values = np.quantile(column, [0, 0.5, 1], method="lower").tolist()
+    return [whole_counts({name: value})[name] for value in values]
 
 
 def check_fits(found: SpaceCosts, config: SearchConfig) -> None:
@@ -199,7 +207,7 @@ def device_hours(
             TimedCandidate(
                 which,
                 architecture.arch_id,
-                float(found.macs[picked[which]]),
+                int(found.macs[picked[which]]),
                 epoch,
                 evaluation,
                 config.proxy.epochs * epoch + points * evaluation,

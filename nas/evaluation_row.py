@@ -10,6 +10,7 @@ from typing import Any, Literal
 from optuna.trial import FrozenTrial, TrialState
 
 from nas.finite_values import check_finite
+from nas.metrics import whole_counts
 from nas.samplers.results import PAUSED_AT
 from search_space.architecture import Architecture
 
@@ -81,7 +82,7 @@ def result_attributes(
 ) -> dict[str, Any]:
     """What a row says of its result, as Optuna user attributes."""
     attributes: dict[str, Any] = {"device_seconds": device_seconds, "curve": list(curve)}
-    attributes |= {"metrics": dict(metrics)} if metrics else {}
+    attributes |= {"metrics": whole_counts(metrics)} if metrics else {}
     return attributes | ({"error": error} if error else {})
 
 
@@ -114,7 +115,7 @@ def evaluation_of(kind: Kind, trial: FrozenTrial, *, imports: bool = False) -> E
         architecture=Architecture.from_json(attributes["architecture"], imports=imports),
         seed=attributes.get("seed", 0),
         recipe_id=attributes.get("recipe_id", ""),
-        metrics=metrics,
+        metrics=whole_counts(metrics),
         curve=attributes.get("curve", []),
         device_seconds=attributes.get("device_seconds", attributes.get(DEVICE_SECONDS_BEFORE, 0.0)),
         error=attributes.get("error"),

@@ -22,6 +22,7 @@ import numpy as np
 from nas.evaluation_row import Evaluation
 from nas.finite_values import check_finite
 from nas.ledger import MAXIMISED
+from nas.metrics import whole_counts
 from search_space.architecture import Architecture
 
 
@@ -158,6 +159,8 @@ def _candidate(architecture: Architecture, rows: Sequence[Evaluation]) -> Candid
 def _means(rows: Sequence[Evaluation]) -> dict[str, float]:
     """The means of the metrics that all of ``rows`` have."""
     if len(rows) == 1:  # as most have, and a search's status looks at all of them
-        return {name: float(value) for name, value in rows[0].metrics.items()}
+        return dict(rows[0].metrics)
     shared = set.intersection(*(set(row.metrics) for row in rows))
-    return {name: float(np.mean([row.metrics[name] for row in rows])) for name in sorted(shared)}
+    return whole_counts(
+        {name: float(np.mean([row.metrics[name] for row in rows])) for name in sorted(shared)}
+    )

@@ -23,6 +23,7 @@ from nas.config import LATEST, SearchConfig
 from nas.config_file import load_saved_config, save_config
 from nas.run_lock import is_held
 from nas.storage_url import shown_words
+from nas.strict_json import json_text
 from nas.trust import is_listed, refusal
 from nas.whole_file import replace_file
 from search_space.architecture import Task
@@ -241,7 +242,7 @@ class RunFolder:
 
     def write_json(self, name: str, data: Any) -> None:
         """Write one of the folder's JSON files, whole or not at all."""
-        write_whole(self.path / name, json.dumps(data, indent=2) + "\n")
+        write_whole(self.path / name, json_text(data) + "\n")
 
     @contextmanager
     def driving(self) -> Iterator[None]:

@@ -17,6 +17,7 @@ RESULTS = (
     "nas.evaluation_row",
     "nas.finite_values",
     "nas.front",
+    "nas.metrics",
     "nas.quantities",
     "nas.valued_accuracy",
 )

@@ -14,6 +14,7 @@ from nas.benchmark.replay import Replay
 from nas.benchmark.specs import PLAIN
 from nas.benchmark.statistics import Interval, Score, interval
 from nas.benchmark.table import BenchmarkTable
+from nas.metrics import whole_counts
 
 ROUND_NUMBERS = (10, 20, 50, 100, 200, 300, 500, 1000, 2000, 5000, 10_000)
 MOST_CHECKPOINTS = 4
@@ -89,7 +90,10 @@ def results_json(
         entry: dict[str, Any] = {
             "sampler": result.sampler,
             "seed": result.seed,
-            "evaluations": evaluations(table, result.replay).tolist(),
+            "evaluations": [
+                [found, whole_counts({table.minimised_name: cost})[table.minimised_name]]
+                for found, cost in evaluations(table, result.replay).tolist()
+            ],
         }
         if on_clock:
             complete = [ended for ended in result.replay.ended if ended.is_complete]

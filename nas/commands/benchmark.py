@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import time
@@ -30,6 +29,7 @@ from nas.commands.benchmark_source import Source, read_source
 from nas.commands.drawn_files import check_ending
 from nas.output import Output
 from nas.progress import LineDisplay, duration
+from nas.strict_json import json_text
 from nas.user_errors import CommandError
 from nas.whole_file import replace_file
 
@@ -155,7 +155,7 @@ def _split(texts: str) -> list[str]:
 
 def _write_json(path: Path, entries: Sequence[dict[str, Any]]) -> None:
     try:
-        replace_file(path, json.dumps(entries).encode())
+        replace_file(path, json_text(entries, indent=None).encode())
     except OSError as error:
         raise CommandError(f"--json: cannot write {path}: {error.strerror}") from error
 

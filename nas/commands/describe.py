@@ -20,7 +20,7 @@ from nas.run_folder import RunError, RunFolder
 from nas.trust import TrustError
 from nas.user_errors import CommandError
 from search_space.architecture import ARCH_ID_DIGITS, Architecture, Task
-from search_space.architecture_file import read_architecture
+from search_space.architecture_file import read_architecture_and_task
 from search_space.cost import network_costs
 from search_space.cost.kernels import attention_kernels
 from search_space.cost.latency import device_name
@@ -121,7 +121,8 @@ def _find(what: str, runs: Path, *, trust: bool) -> tuple[Architecture, Task]:
     if what.partition("@")[0] in ZOO:
         return _named(what)
     if Path(what).is_file():
-        return read_architecture(Path(what), imports=trust), IMAGENET
+        architecture, task = read_architecture_and_task(Path(what), imports=trust)
+        return architecture, task or IMAGENET
     if re.fullmatch(rf"[0-9a-f]{{{ARCH_ID_DIGITS}}}", what):
         return _in_runs(what, runs, trust=trust)
     near = nearest(what.partition("@")[0], ZOO)

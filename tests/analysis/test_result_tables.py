@@ -153,6 +153,7 @@ def test_describe_json() -> None:
     assert list(data) == [
         "arch_id",
         "description",
+        "architecture",
         "family",
         "block",
         "expansion",

@@ -106,7 +106,7 @@ def test_peak_memory_is_worked_out_where_it_is_asked_for(
             png=None,
             html=None,
         )
-        found: list[dict[str, Any]] = json.loads(printed.getvalue())
+        found: list[dict[str, Any]] = json.loads(printed.getvalue())["members"]
         return found
 
     front = asked(x="peak_memory_mb", under="")

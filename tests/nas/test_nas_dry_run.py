@@ -41,7 +41,7 @@ def test_a_small_space_is_costed_whole(config_of: ConfigOf, task: Task) -> None:
     for name, each in found.ranges.items():
         values = [row[name] for row in rows]
         assert (each.least, each.most) == (min(values), max(values))
-        assert each.median == np.median(values)
+        assert each.median == sorted(values)[(len(values) - 1) // 2]
     params = [row["params"] <= 2000 for row in rows]
     macs = [row["macs"] <= 60_000 for row in rows]
     assert found.ranges["params"].share_within == np.mean(params)
