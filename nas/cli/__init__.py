@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import signal
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from nas.cli.networks import attention_maps, describe, tables, zoo
 from nas.cli.querying import frontier
@@ -31,7 +32,25 @@ GROUPS = {
 INTERRUPTED = 130
 """The exit status of a command ended by Ctrl-C, as shells have it."""
 
+USAGE_ERROR: Any = typer.BadParameter.__base__
+"""What Typer raises for any wrong command line; it exports only some kinds of it."""
+
+
+class _Commands(TyperGroup):
+    """All commands; what is wrong with a command line is said without the passwords in it."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except USAGE_ERROR as error:
+            from nas.storage_url import hide_in  # noqa: PLC0415
+
+            error.message = hide_in(error.message, sys.argv)
+            raise
+
+
 app = typer.Typer(
+    cls=_Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Search architectures of convolution and self-attention, query the front, retrain.",

@@ -133,6 +133,27 @@ def test_no_word_of_the_command_line_repeats_a_password(
     assert "cret" not in str(kept)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["status", "run", "storage=postgresql://nas:s3 cret@host/db"],
+        ["describe", "--classes", "postgresql://nas:s3cret@host/db", "resnet50"],
+        ["postgresql://nas:s3cret@host/db"],
+    ],
+)
+def test_a_wrong_command_line_is_not_repeated_with_its_password(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["nas", *words])
+    with pytest.raises(SystemExit) as ended:
+        nas.cli.main()
+    assert ended.value.code == 2
+    said = "".join(capsys.readouterr())
+    assert "Error" in said
+    assert "s3" not in said
+    assert "cret" not in said
+
+
 def test_words_without_a_secret_are_kept() -> None:
     words = ["nas", "search", "c.yaml", "seed=3", "data.path=a@b/c", "ray.address=ray://head:1"]
     words += ["storage=sqlite:////tmp/a@b.db", "storage=null", "storage=${oc.env:DATABASE}"]
