@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from nas.config_file import differences
 from nas.run_folder import LOCK_SECONDS, RunError
-from search_space.reading import DescriptionError, validate
+from search_space.reading import DescriptionError, parse_json, validate
 
 
 class Journal:
@@ -102,7 +102,7 @@ def append_line(path: Path, row: Mapping[str, Any]) -> None:
         RunError: the file cannot be written.
     """
     try:
-        with path.open("a") as file:
+        with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
     except OSError as error:
         raise RunError(f"cannot write {path}: {error.strerror or error}") from error
@@ -110,7 +110,7 @@ def append_line(path: Path, row: Mapping[str, Any]) -> None:
 
 def _row(path: Path, number: int, line: bytes) -> dict[str, Any]:
     try:
-        row = json.loads(line)
+        row = parse_json(line)
     except ValueError as error:  # of its JSON or its UTF-8
         raise RunError(f"{path} line {number}: not JSON: {error}") from error
     if not isinstance(row, dict):

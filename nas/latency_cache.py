@@ -14,6 +14,7 @@ from nas.run_folder import RunError
 from search_space.architecture import Architecture, Task
 from search_space.attention import preferred_on
 from search_space.cost.latency import Latency, LatencyContext, LatencySettings
+from search_space.reading import parse_json
 
 
 class LatencyCache:
@@ -76,7 +77,7 @@ class LatencyCache:
 
     def _read(self, line: bytes, number: int) -> None:
         try:
-            record = json.loads(line)
+            record = parse_json(line)
             latency = Latency.model_validate_json(json.dumps(record["latency"]))
             arch_id = record["arch_id"]
         except (ValueError, KeyError, TypeError) as error:

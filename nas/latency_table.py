@@ -26,7 +26,7 @@ def read_table(path: Path) -> LatencyTable:
         DescriptionError: there is none, or it is damaged.
     """
     try:
-        return LatencyTable.from_json(path.read_text())
+        return LatencyTable.from_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DescriptionError(str(path), ["no such latency table"]) from None
     except ValidationError as error:

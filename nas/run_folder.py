@@ -28,6 +28,7 @@ from nas.trust import is_listed, refusal
 from nas.whole_file import replace_file
 from search_space.architecture import Task
 from search_space.nearest import hint
+from search_space.reading import parse_json
 
 PACKAGES = (
     "convattn",
@@ -333,7 +334,7 @@ def write_whole(path: Path, content: str | bytes) -> None:
 def _json_object(file: Path) -> dict[str, Any]:
     """One of the folder's JSON files."""
     try:
-        data = json.loads(file.read_text())
+        data = parse_json(file.read_bytes())
     except OSError as error:
         raise RunError(f"{file} cannot be read: {error.strerror or error}") from error
     except ValueError as error:  # of its JSON or its UTF-8

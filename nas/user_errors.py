@@ -32,7 +32,20 @@ USER_ERRORS = (
 
 
 def is_user_error(error: Exception) -> bool:
-    """Whether ``error`` is one of the above, or a cluster's, which is known once Ray is."""
+    """Whether ``error`` is one of the above, a cluster's, or the system's about a named file.
+
+    A cluster's is known once Ray is. The system's are of a path: too long a name, a path through a
+    file, no permission, a full disk.
+    """
     from nas.ray.cluster import ClusterError  # noqa: PLC0415
 
+    if isinstance(error, OSError):
+        return error.filename is not None
     return isinstance(error, (*USER_ERRORS, ClusterError))
+
+
+def message_of(error: Exception) -> str:
+    """What a user error says."""
+    if isinstance(error, OSError):
+        return f"{error.filename}: {error.strerror}"
+    return str(error.args[0]) if isinstance(error, KeyError) else str(error)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from nas.ledger import ledger_of
 from nas.run_folder import RunError, RunFolder
 from nas.samplers.results import NOTHING, Told, WarmStart
 from search_space.architecture import Architecture, Task
+from search_space.reading import parse_json
 from search_space.space import SearchSpace
 from search_space.zoo import ZOO
 
@@ -150,7 +150,7 @@ def _plain(found: WarmStart) -> dict[str, object]:
 
 def _read(file: Path) -> WarmStart:
     try:
-        data = json.loads(file.read_text())
+        data = parse_json(file.read_bytes())
         for text, values, curve in data["earlier"]:
             check_all_finite(
                 np.array([*values, *curve.values()], dtype=float), f"results of {text}"

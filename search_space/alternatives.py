@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 from pydantic import ValidationError
 
+from search_space.bounds import MOST_CHOICES, MOST_DESCRIPTIONS
 from search_space.reading import explain
 from search_space.values import Value
 
@@ -108,6 +110,11 @@ class Slot:
         ]
         return tuple(index for index in own if index is not None)
 
+    @property
+    def descriptions(self) -> int:
+        """How many there are, one for each combination of an alternative's choices."""
+        return sum(prod(map(len, each.fields.values())) for each in self.alternatives)
+
     def value(self, vector: Sequence[int]) -> Value:
         """What stands here by the choices in ``vector``."""
         index = 0 if self.type_parameter is None else vector[self.type_parameter]
@@ -196,6 +203,11 @@ def _field_problems(
             lines.append(f"{where}.{name}: needs at least one choice")
         elif len(set(map(repr, choices))) < len(choices):
             lines.append(f"{where}.{name}: repeats a choice, got {list(choices)}")
+        elif len(choices) > MOST_CHOICES:
+            lines.append(f"{where}.{name}: has {len(choices):,} choices, at most {MOST_CHOICES}")
+    described = prod(map(len, fields.values()))
+    if described > MOST_DESCRIPTIONS:
+        lines.append(f"{where}: describes {described:,} things, at most {MOST_DESCRIPTIONS:,}")
     if lines:
         return lines
     for picks in product(*fields.values()):

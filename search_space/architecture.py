@@ -9,6 +9,7 @@ from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
 
+from search_space.bounds import LARGEST, MOST_BLOCKS, MOST_CLASSES, MOST_PIXELS, MOST_STAGES
 from search_space.families import (
     BlockKind,
     FamilyName,
@@ -40,13 +41,19 @@ class Task(Value):
 
     dataset: str = "unnamed"
     input_shape: tuple[int, int, int]  # (channels, height, width), pixels
-    classes: int = Field(ge=2)
+    classes: int = Field(ge=2, le=MOST_CLASSES)
     split_seed: int = 0
 
     @model_validator(mode="after")
     def _positive(self) -> Task:
         if min(self.input_shape) < 1:
             raise ValueError(f"input_shape must be positive, got {self.input_shape}")
+        _, height, width = self.input_shape
+        if max(self.input_shape) > LARGEST or height * width > MOST_PIXELS:
+            raise ValueError(
+                f"input_shape must be up to {LARGEST:,} a side and {MOST_PIXELS:,} pixels, got "
+                f"{self.input_shape}"
+            )
         return self
 
 
@@ -58,9 +65,9 @@ class Stage(Value):
     takes the stride.
     """
 
-    width: int = Field(ge=1)
-    stride: int = Field(ge=1)
-    blocks: tuple[AnyPrimitive, ...] = Field(min_length=1)
+    width: int = Field(ge=1, le=LARGEST)
+    stride: int = Field(ge=1, le=LARGEST)
+    blocks: tuple[AnyPrimitive, ...] = Field(min_length=1, max_length=MOST_BLOCKS)
     recalibration: tuple[AnyRecalibration | None, ...] = ()
     """Of each block; empty where no block has any."""
 
@@ -107,12 +114,12 @@ class Architecture(Value):
     family: FamilyName = "resnet"
     block: BlockKind = Field(default_factory=default_block)
     expansion: int = Field(
-        default_factory=default_expansion, ge=1
+        default_factory=default_expansion, ge=1, le=LARGEST
     )  # a block's output channels / its width
     shortcut: Shortcut = Field(default_factory=default_shortcut)
     stem: AnyStem
-    stages: tuple[Stage, ...] = Field(min_length=1)
-    head: int | None = Field(default=None, ge=1)
+    stages: tuple[Stage, ...] = Field(min_length=1, max_length=MOST_STAGES)
+    head: int | None = Field(default=None, ge=1, le=LARGEST)
     """Channels of a 1x1 convolution before the classifier, None for no such convolution."""
 
     @classmethod
@@ -134,6 +141,9 @@ class Architecture(Value):
         problem = family_problem(self.family, self.block, self.expansion, self.shortcut)
         if problem:
             raise ValueError(problem)
+        blocks = sum(len(stage.blocks) for stage in self.stages)
+        if blocks > MOST_BLOCKS:
+            raise ValueError(f"a network has at most {MOST_BLOCKS:,} blocks, got {blocks:,}")
         in_channels = self.stem.width
         for number, stage in enumerate(self.stages, start=1):
             for index in range(len(stage.blocks)):

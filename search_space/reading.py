@@ -21,6 +21,9 @@ Model = TypeVar("Model", bound=BaseModel)
 QUOTED = re.compile(r"'([^']*)'")
 """The names in pydantic's list of what a literal may be."""
 
+SHOWN_CHARACTERS = 200
+"""Of a wrong value, in a message."""
+
 
 class DescriptionError(ValueError):
     """A file or mapping that does not describe what it should; ``problems`` has one line each."""
@@ -78,6 +81,27 @@ def parse_yaml(text: str, source: str) -> Any:
 def _marked(error: yaml.MarkedYAMLError) -> str:
     mark = error.problem_mark
     return f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+
+
+def parse_json(text: str | bytes) -> Any:
+    """The content of a JSON text.
+
+    Raises:
+        ValueError: it is not JSON, or not UTF-8, is nested too deeply, or a key stands twice.
+    """
+    try:
+        return json.loads(text, object_pairs_hook=_object)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"the key {twice!r} stands twice")
+    return found
 
 
 def dump_yaml(data: Any) -> str:
@@ -144,8 +168,15 @@ def explain(
             lines.append(f"{path}: {problem['msg'].removeprefix('Value error, ')}")
         else:
             message = problem["msg"][0].lower() + problem["msg"][1:]
-            lines.append(f"{path}: {message}, got {problem['input']!r}{_nearest_choice(problem)}")
+            shown = _shown(problem["input"])
+            lines.append(f"{path}: {message}, got {shown}{_nearest_choice(problem)}")
     return lines
+
+
+def _shown(value: Any) -> str:
+    """A value in a message, which may be a whole file's content."""
+    text = repr(value)
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."
 
 
 def _path(place: str, loc: tuple[int | str, ...]) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
+from search_space.bounds import LARGEST, MOST_BLOCKS, MOST_CHOICES, MOST_STAGES
 from search_space.families import (
     BlockKind,
     FamilyName,
@@ -21,18 +22,27 @@ def _as_tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list | tuple) else (value,)
 
 
-Alternatives = Annotated[tuple[dict[str, Any], ...], BeforeValidator(_as_tuple)]
+Alternatives = Annotated[
+    tuple[dict[str, Any], ...], BeforeValidator(_as_tuple), Field(max_length=MOST_CHOICES)
+]
+Depths = Annotated[
+    tuple[Annotated[int, Field(ge=1, le=MOST_BLOCKS)], ...],
+    BeforeValidator(_as_tuple),
+    Field(min_length=1, max_length=MOST_CHOICES),
+]
 Widths = Annotated[
-    tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(_as_tuple), Field(min_length=1)
+    tuple[Annotated[int, Field(ge=1, le=LARGEST)], ...],
+    BeforeValidator(_as_tuple),
+    Field(min_length=1, max_length=MOST_CHOICES),
 ]
 
 
 class StageConfig(Value):
     """The alternatives for one stage; a single value may stand where a list of choices may."""
 
-    stride: int = Field(default=1, ge=1)
+    stride: int = Field(default=1, ge=1, le=LARGEST)
     """Stride of the first block of the stage. Unit: pixels."""
-    depth: Widths
+    depth: Depths
     """Blocks in the stage; a list is a choice. Unit: blocks."""
     width: Widths
     """Channels of the blocks' spatial operators; a list is a choice. Unit: channels."""
@@ -57,14 +67,21 @@ class SpaceConfig(Value):
     """Family of networks."""
     block: BlockKind = Field(default_factory=default_block)
     """Residual block; the family's own unless given."""
-    expansion: int = Field(default_factory=default_expansion, ge=1)
+    expansion: int = Field(default_factory=default_expansion, ge=1, le=LARGEST)
     """Output channels over width of a bottleneck; 4 for `bottleneck`, else 1."""
     shortcut: Shortcut = Field(default_factory=default_shortcut)
     """What stands beside a branch that changes the shape: a 1x1 convolution, pooling and zero
     channels, or nothing; the family's own unless given."""
     stem: Alternatives
     """First layers, a mapping with `type` and the keys of that type; a list is a choice."""
-    stages: tuple[StageConfig, ...] = Field(min_length=1)
+    stages: tuple[StageConfig, ...] = Field(min_length=1, max_length=MOST_STAGES)
     """Stages of the network, in order."""
-    head: int | None = Field(default=None, ge=1)
+    head: int | None = Field(default=None, ge=1, le=LARGEST)
     """Channels of a 1x1 convolution before the classifier; null for none. Unit: channels."""
+
+    @model_validator(mode="after")
+    def _bounded(self) -> SpaceConfig:
+        blocks = sum(max(stage.depth) for stage in self.stages)
+        if blocks > MOST_BLOCKS:
+            raise ValueError(f"a network has at most {MOST_BLOCKS:,} blocks, got {blocks:,}")
+        return self

@@ -213,6 +213,12 @@ class StagePlace:
             width=width, stride=self.config.stride, blocks=blocks, recalibration=recalibration
         )
 
+    def meetings(self, inputs: int) -> int:
+        """How much :meth:`faults` looks at, for so many numbers of channels that may come in."""
+        widths = len(self.config.width) * inputs
+        slots = (self.shared, *self.overrides.values(), self.recalibration)
+        return widths * (len(self.config.depth) + sum(slot.descriptions for slot in slots))
+
     def faults(self, inputs: Sequence[int]) -> list[str]:
         """Why alternatives cannot be built at the widths that they may meet.
 

@@ -15,6 +15,13 @@ import numpy as np
 from nas.benchmark.table import BenchmarkTable, TableError, in_order, space_of_rows
 from search_space.nearest import hint
 
+MOST_BYTES = 2**26
+"""64 MiB of text, decompressed."""
+
+MOST_ROWS = 1_000_000
+
+MOST_CELLS = 10_000_000
+
 
 class Cells(NamedTuple):
     """A CSV file's text: a header, without blanks around names, and rows of as many cells."""
@@ -132,20 +139,20 @@ def read_cells(path: Path) -> Cells:
     """The text of a CSV file.
 
     Raises:
-        TableError: no such file, not gzip or UTF-8 where it must be, empty, a repeated column, or
-            a row of another length than the header.
+        TableError: no such file, not gzip or UTF-8 where it must be, empty, over ``MOST_BYTES``,
+            ``MOST_ROWS`` or ``MOST_CELLS``, a repeated column, or a row of another length than the
+            header.
     """
     if not path.name.lower().endswith((".csv", ".csv.gz")):
         raise TableError(f"{path}: must end in .csv or .csv.gz")
     try:
-        content = path.read_bytes()
-        if path.suffix.lower() == ".gz":
-            content = gzip.decompress(content)
-        text = content.decode("utf-8-sig")
-    except (OSError, EOFError, zlib.error) as error:  # gzip.BadGzipFile is an OSError
-        raise TableError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+        text = read_bounded(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise TableError(f"{path}: is not UTF-8 text: {error}") from error
+    if max(text.count("\n"), text.count("\r")) > MOST_ROWS:
+        raise TableError(f"{path}: has over {MOST_ROWS:,} lines")
+    if text.count(",") > MOST_CELLS:
+        raise TableError(f"{path}: has over {MOST_CELLS:,} cells")
     lines = io.StringIO(text, newline="").readlines()  # splitlines would split cells
     head = next((n for n, line in enumerate(lines) if not line.startswith("#")), len(lines))
     reader = csv.reader(lines[head:], strict=True)
@@ -169,6 +176,23 @@ def read_cells(path: Path) -> Cells:
         lines=[line for line, _ in numbered[1:]],
         comments=[line.removeprefix("#").strip() for line in lines[:head]],
     )
+
+
+def read_bounded(path: Path) -> bytes:
+    """The content of a table's file, decompressed where its name ends in ``.gz``.
+
+    Raises:
+        TableError: it cannot be read, or is over ``MOST_BYTES``; no more than that is decompressed.
+    """
+    opened = gzip.open if path.suffix.lower() == ".gz" else open
+    try:
+        with opened(path, "rb") as file:
+            content = file.read(MOST_BYTES + 1)
+    except (OSError, EOFError, zlib.error, ValueError) as error:  # gzip.BadGzipFile is an OSError
+        raise TableError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+    if len(content) > MOST_BYTES:
+        raise TableError(f"{path}: holds over {MOST_BYTES:,} bytes")
+    return bytes(content)
 
 
 def _choice_rows(cells: Cells, choices: Sequence[str]) -> list[tuple[str, ...]]:

@@ -7,14 +7,15 @@ https://github.com/xiusu/NAS-Bench-Macro. This project carries no copy.
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from nas.benchmark.csv_table import read_bounded
 from nas.benchmark.table import BenchmarkTable, TableError, space_of_rows
+from search_space.reading import parse_json
 
 NAME = "NAS-Bench-Macro"
 LAYERS = 8
@@ -34,10 +35,8 @@ def read_nas_bench_macro(path: Path) -> BenchmarkTable:
         TableError: the file cannot be read or is something else; the message has the place.
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise TableError(f"{path}: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:  # no JSON, no UTF-8, or nested too deeply
+        data = parse_json(read_bounded(path))
+    except ValueError as error:
         raise TableError(f"{path}: is not JSON: {error}") from error
     if not isinstance(data, dict) or not data:
         raise TableError(f"{path}: must be a JSON object with a key of 8 digits a network")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from nas.benchmark.table import BenchmarkTable, TableError
 from nas.zero_cost.source import NetworkScores
 from search_space.architecture import Architecture
 from search_space.nearest import hint
-from search_space.reading import validate
+from search_space.reading import parse_json, validate
 from search_space.space import SearchSpace
 from trainers import DataConfig
 
@@ -102,7 +101,7 @@ def _described(cells: Cells, beginning: str) -> Any:
     for comment in cells.comments:
         if comment.startswith(beginning):
             try:
-                return json.loads(comment.removeprefix(beginning))
+                return parse_json(comment.removeprefix(beginning))
             except ValueError as error:
                 raise TableError(f"{cells.path}: {beginning}is not JSON: {error}") from error
     return None

@@ -92,12 +92,11 @@ def main() -> None:
         sys.exit(INTERRUPTED)
     except Exception as error:
         from nas.storage_url import hide_in  # noqa: PLC0415
-        from nas.user_errors import is_user_error  # noqa: PLC0415
+        from nas.user_errors import is_user_error, message_of  # noqa: PLC0415
 
         if not is_user_error(error):
             raise
-        said = str(error.args[0]) if isinstance(error, KeyError) else str(error)
-        Output(stderr=True).say(("error:", "bold red"), f" {hide_in(said, sys.argv)}")
+        Output(stderr=True).say(("error:", "bold red"), f" {hide_in(message_of(error), sys.argv)}")
         sys.exit(1)
 
 

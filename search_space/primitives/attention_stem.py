@@ -21,6 +21,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from search_space.attention import block_attention
+from search_space.bounds import LARGEST
 from search_space.counts import (
     FLOAT_BYTES,
     Counts,
@@ -48,15 +49,15 @@ class AttentionStem(Stem):
     """
 
     type: Literal["attention"] = "attention"
-    heads: int = Field(default=4, ge=1)
+    heads: int = Field(default=4, ge=1, le=LARGEST)
     """Attention heads. Unit: heads."""
     values: StemValues = "spatially_aware"
     """How values are made from pixels (SASA Table 7)."""
-    mixtures: int = Field(default=DEFAULT_MIXTURES, ge=1)
+    mixtures: int = Field(default=DEFAULT_MIXTURES, ge=1, le=LARGEST)
     """Value matrices that are mixed by position. Unit: matrices."""
     position: Literal["none", "relative"] = "relative"
     """Encoding of positions."""
-    block: int = Field(default=4, ge=2)
+    block: int = Field(default=4, ge=2, le=LARGEST)
     """Side of the square that is attended and then pooled. Unit: pixels."""
 
     @model_validator(mode="before")

@@ -24,6 +24,7 @@ from pydantic import Field, field_validator, model_validator
 from torch import Tensor, nn
 
 from search_space.attention import AttentionInputs, global_attention
+from search_space.bounds import LARGEST
 from search_space.counts import (
     FLOAT_BYTES,
     NOTHING,
@@ -57,17 +58,17 @@ class AugmentedConvolutionRatios(Description):
     """An augmented convolution as the paper writes it: depths as fractions of the output's."""
 
     type: Literal["augmented_conv"] = "augmented_conv"
-    kernel: int = Field(default=3, ge=1)
+    kernel: int = Field(default=3, ge=1, le=LARGEST)
     """Side of the convolution kernel, odd. Unit: pixels."""
     kappa: float = Field(ge=0, le=1)
     """Key depth over output channels."""
     upsilon: float = Field(ge=0, le=1)
     """Value depth over output channels: the fraction of channels that come from attention."""
-    heads: int = Field(default=8, ge=1)
+    heads: int = Field(default=8, ge=1, le=LARGEST)
     """Attention heads. Unit: heads."""
     position: AttentionPosition = "relative"
     """Encoding of positions in attention."""
-    min_key_depth_per_head: int = Field(default=20, ge=1)
+    min_key_depth_per_head: int = Field(default=20, ge=1, le=LARGEST)
     """Least key depth of a head. Unit: channels."""
     key_rounding: Rounding = "down"
     """How the key depth is rounded to a multiple of the heads."""
@@ -111,10 +112,10 @@ class AugmentedConvolution(Primitive):
     """An augmented convolution of given depths; ``value_depth`` of its channels are attention."""
 
     type: Literal["augmented_conv"] = "augmented_conv"
-    kernel: int = Field(ge=1)
-    key_depth: int = Field(ge=1)  # d_k, all heads together
-    value_depth: int = Field(ge=1)  # d_v, all heads together
-    heads: int = Field(ge=1)
+    kernel: int = Field(ge=1, le=LARGEST)
+    key_depth: int = Field(ge=1, le=LARGEST)  # d_k, all heads together
+    value_depth: int = Field(ge=1, le=LARGEST)  # d_v, all heads together
+    heads: int = Field(ge=1, le=LARGEST)
     position: AttentionPosition
     downsample: bool  # attend on a map of half the height and width (AACN 3.2)
 

@@ -8,6 +8,7 @@ import torch
 from pydantic import Field, field_validator
 from torch import nn
 
+from search_space.bounds import LARGEST
 from search_space.counts import FLOAT_BYTES, Counts, TrainingBytes, convolution_counts, strided
 from search_space.primitives.primitive import Primitive
 
@@ -16,7 +17,7 @@ class Convolution(Primitive):
     """A k x k convolution without bias (batch normalisation follows it in every block)."""
 
     type: Literal["conv"] = "conv"
-    kernel: int = Field(default=3, ge=1)
+    kernel: int = Field(default=3, ge=1, le=LARGEST)
     """Side of the kernel, odd. Unit: pixels."""
 
     @field_validator("kernel")

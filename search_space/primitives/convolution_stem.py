@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 from torch import nn
 
+from search_space.bounds import LARGEST
 from search_space.counts import (
     FLOAT_BYTES,
     Counts,
@@ -29,9 +30,9 @@ class ConvolutionStem(Stem):
     """
 
     type: Literal["conv"] = "conv"
-    kernel: int = Field(default=7, ge=1)
+    kernel: int = Field(default=7, ge=1, le=LARGEST)
     """Side of the kernel, odd. Unit: pixels."""
-    stride: int = Field(default=2, ge=1)
+    stride: int = Field(default=2, ge=1, le=LARGEST)
     """Stride of the convolution. Unit: pixels."""
     pool: bool = True
     """3x3 max pooling of stride 2 after the convolution."""

@@ -13,6 +13,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, field_validator
 from torch import Tensor, nn
 
+from search_space.bounds import LARGEST
 from search_space.counts import (
     FLOAT_BYTES,
     NO_BYTES,
@@ -41,19 +42,19 @@ class InvertedBottleneckRatios(Description):
     families: ClassVar[tuple[str, ...]] = MNASNET_FAMILY
 
     type: Literal["inverted_bottleneck"] = "inverted_bottleneck"
-    kernel: int = Field(default=3, ge=1)
+    kernel: int = Field(default=3, ge=1, le=LARGEST)
     """Side of the depthwise kernel, odd. Unit: pixels."""
-    expansion: int = Field(default=6, ge=1)
+    expansion: int = Field(default=6, ge=1, le=LARGEST)
     """Hidden channels over input channels."""
     kappa: float = Field(default=0.0, ge=0, le=1)
     """Key depth over hidden channels."""
     upsilon: float = Field(default=0.0, ge=0, le=1)
     """Value depth over hidden channels; 0 for no attention."""
-    heads: int = Field(default=4, ge=1)
+    heads: int = Field(default=4, ge=1, le=LARGEST)
     """Attention heads. Unit: heads."""
     position: AttentionPosition = "relative"
     """Encoding of positions in attention."""
-    min_key_depth_per_head: int = Field(default=1, ge=1)
+    min_key_depth_per_head: int = Field(default=1, ge=1, le=LARGEST)
     """Least key depth of a head. Unit: channels."""
     key_rounding: Rounding = "down"
     """How the key depth is rounded to a multiple of the heads."""
@@ -105,8 +106,8 @@ class InvertedBottleneck(Primitive):
     families: ClassVar[tuple[str, ...]] = MNASNET_FAMILY
 
     type: Literal["inverted_bottleneck"] = "inverted_bottleneck"
-    kernel: int = Field(ge=1)
-    expansion: int = Field(ge=1)
+    kernel: int = Field(ge=1, le=LARGEST)
+    expansion: int = Field(ge=1, le=LARGEST)
     augmentation: AugmentedConvolution | None = None
     """The augmented 1x1 convolution in place of the plain one that expands."""
 

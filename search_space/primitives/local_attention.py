@@ -25,6 +25,7 @@ from torch.nn import functional as F
 
 from search_space.attention import AttentionInputs, local_attention
 from search_space.attention.operators import Border
+from search_space.bounds import LARGEST
 from search_space.counts import (
     FLOAT_BYTES,
     Counts,
@@ -52,9 +53,9 @@ class LocalAttention(Primitive):
     """Attention over the extent x extent window around each pixel, in place of a convolution."""
 
     type: Literal["local_attention"] = "local_attention"
-    extent: int = Field(default=7, ge=1)
+    extent: int = Field(default=7, ge=1, le=LARGEST)
     """Side of the window around each pixel, odd. Unit: pixels."""
-    heads: int = Field(default=8, ge=1)
+    heads: int = Field(default=8, ge=1, le=LARGEST)
     """Attention heads. Unit: heads."""
     position: AttentionPosition = "relative"
     """Encoding of positions."""

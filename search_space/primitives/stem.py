@@ -7,6 +7,7 @@ from abc import abstractmethod
 from pydantic import Field
 from torch import nn
 
+from search_space.bounds import LARGEST
 from search_space.counts import Counts, TrainingBytes
 from search_space.values import Value
 
@@ -19,7 +20,7 @@ class Stem(Value):
     """
 
     type: str
-    width: int = Field(default=64, ge=1)
+    width: int = Field(default=64, ge=1, le=LARGEST)
     """Output channels. Unit: channels."""
 
     @property

@@ -14,6 +14,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from search_space.bounds import LARGEST
 from search_space.counts import Counts, TrainingBytes, convolution_counts, norm_counts
 from search_space.primitives.recalibration.gate_layers import (
     channel_perceptron,
@@ -33,7 +34,7 @@ class BlockAttentionRatio(RecalibrationDescription):
     """CBAM as the paper writes it."""
 
     type: Literal["cbam"] = "cbam"
-    reduction: int = Field(default=16, ge=1)
+    reduction: int = Field(default=16, ge=1, le=LARGEST)
     """Channels over hidden width, which is rounded down to at least 1."""
 
     def resolve(self, channels: int, in_channels: int) -> BlockAttention:
@@ -45,7 +46,7 @@ class BlockAttention(Recalibration):
     """CBAM with a perceptron of ``squeeze`` hidden numbers."""
 
     type: Literal["cbam"] = "cbam"
-    squeeze: int = Field(ge=1)
+    squeeze: int = Field(ge=1, le=LARGEST)
 
     @property
     def label(self) -> str:

@@ -13,6 +13,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 from torch import Tensor, nn
 
+from search_space.bounds import LARGEST
 from search_space.counts import Counts, TrainingBytes, convolution_counts, norm_counts
 from search_space.primitives.recalibration.gate_layers import (
     channel_perceptron,
@@ -32,9 +33,9 @@ class BottleneckAttentionRatio(RecalibrationDescription):
     """BAM as the paper writes it."""
 
     type: Literal["bam"] = "bam"
-    reduction: int = Field(default=16, ge=1)
+    reduction: int = Field(default=16, ge=1, le=LARGEST)
     """Channels over hidden width, which is rounded down to at least 1."""
-    dilation: int = Field(default=4, ge=1)
+    dilation: int = Field(default=4, ge=1, le=LARGEST)
     """Dilation of the spatial branch's 3x3 convolutions. Unit: pixels."""
 
     def resolve(self, channels: int, in_channels: int) -> BottleneckAttention:
@@ -49,8 +50,8 @@ class BottleneckAttention(Recalibration):
     placement: ClassVar[Placement] = "stage"
 
     type: Literal["bam"] = "bam"
-    squeeze: int = Field(ge=1)
-    dilation: int = Field(default=4, ge=1)  # pixels
+    squeeze: int = Field(ge=1, le=LARGEST)
+    dilation: int = Field(default=4, ge=1, le=LARGEST)  # pixels
 
     @property
     def label(self) -> str:

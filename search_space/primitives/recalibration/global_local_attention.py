@@ -17,6 +17,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from search_space.bounds import LARGEST
 from search_space.counts import Counts, TrainingBytes, convolution_counts
 from search_space.primitives.recalibration.gate_layers import (
     channel_perceptron,
@@ -35,7 +36,7 @@ class GlobalLocalAttentionRatio(RecalibrationDescription):
     """GALA as the papers write it."""
 
     type: Literal["gala"] = "gala"
-    reduction: int = Field(default=16, ge=1)
+    reduction: int = Field(default=16, ge=1, le=LARGEST)
     """Channels over hidden width, which is rounded down to at least 1."""
 
     def resolve(self, channels: int, in_channels: int) -> GlobalLocalAttention:
@@ -47,7 +48,7 @@ class GlobalLocalAttention(Recalibration):
     """GALA with hidden layers of ``squeeze``."""
 
     type: Literal["gala"] = "gala"
-    squeeze: int = Field(ge=1)
+    squeeze: int = Field(ge=1, le=LARGEST)
 
     @property
     def label(self) -> str:

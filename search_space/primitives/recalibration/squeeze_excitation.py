@@ -13,6 +13,7 @@ from typing import Literal
 from pydantic import Field
 from torch import Tensor, nn
 
+from search_space.bounds import LARGEST
 from search_space.counts import Counts, TrainingBytes
 from search_space.primitives.recalibration.gate_layers import (
     channel_perceptron,
@@ -30,7 +31,7 @@ class SqueezeExcitationRatio(RecalibrationDescription):
     """Squeeze-and-excitation as the papers write it: by how much its hidden layer is narrower."""
 
     type: Literal["se"] = "se"
-    reduction: int = Field(default=16, ge=1)
+    reduction: int = Field(default=16, ge=1, le=LARGEST)
     """Channels over hidden width, which is rounded down to at least 1."""
     of: Literal["output", "input"] = "output"
     """Whether `reduction` divides the output or the input channels of the block."""
@@ -45,7 +46,7 @@ class SqueezeExcitation(Recalibration):
     """Squeeze-and-excitation with a hidden layer of ``squeeze``."""
 
     type: Literal["se"] = "se"
-    squeeze: int = Field(ge=1)
+    squeeze: int = Field(ge=1, le=LARGEST)
 
     @property
     def label(self) -> str:
