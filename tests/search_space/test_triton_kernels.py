@@ -12,8 +12,10 @@ import re
 import subprocess
 import sys
 import tempfile
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 from unittest import mock
 
@@ -144,40 +146,95 @@ def computed(operands: Operands, grad_out: Tensor) -> list[Tensor | None]:
     return [out, lse, *triton_kernels.backward(grad_out, operands, out, lse)]
 
 
-def stack_bytes(case: Case, folder: str) -> dict[str, int]:
-    """Bytes a thread keeps outside of registers, by kernel, as compiled for compute 9.0."""
+def calls_of(case: Case) -> list[Any]:
+    """What the three kernels would be started with."""
+    from search_space.attention.triton_kernels import launch  # noqa: PLC0415 - needs Triton
+
+    operands, grad_out = operands_of(case)
+    calls: list[Any] = []
+    with mock.patch.object(launch, "run", lambda *call: calls.append(call)):
+        launch.backward(grad_out, operands, *launch.forward(operands))
+    return calls
+
+
+def compiled(call: Any) -> Any:
+    """A kernel as compiled for compute 9.0, or as Triton keeps it from before."""
     import triton  # noqa: PLC0415 - in a process of its own
     from triton.backends.compiler import GPUTarget  # noqa: PLC0415
     from triton.compiler import ASTSource  # noqa: PLC0415
 
     from search_space.attention.triton_kernels import launch  # noqa: PLC0415
 
-    operands, grad_out = operands_of(case)
-    calls: list[Any] = []
-    with mock.patch.object(launch, "run", lambda *call: calls.append(call)):
-        launch.backward(grad_out, operands, *launch.forward(operands))
+    kernel, _, plan, *arguments = call
+    pointers = {torch.float32: "*fp32", torch.bfloat16: "*bf16"}
+    signature, constants, attributes = {}, {}, {}
+    for index, (name, value) in enumerate(zip(kernel.arg_names, arguments, strict=True)):
+        if isinstance(value, Tensor):
+            signature[name] = pointers[value.dtype]
+            attributes[(index,)] = [["tt.divisibility", 16]]
+        elif kernel.params[index].is_constexpr:
+            signature[name], constants[name] = "constexpr", value
+        else:
+            signature[name] = "fp32" if isinstance(value, float) else "i32"
+    source = ASTSource(kernel, signature, constexprs=constants, attrs=attributes)
+    return triton.compile(source, target=GPUTarget("cuda", 90, 32), options=launch.options(plan))
+
+
+def stack_bytes(calls: list[Any], folder: str) -> dict[str, int]:
+    """Bytes a thread keeps outside of registers, by kernel."""
     found = {}
-    for kernel, _, plan, *arguments in calls:
-        pointers = {torch.float32: "*fp32", torch.bfloat16: "*bf16"}
-        signature, constants, attributes = {}, {}, {}
-        for index, (name, value) in enumerate(zip(kernel.arg_names, arguments, strict=True)):
-            if isinstance(value, Tensor):
-                signature[name] = pointers[value.dtype]
-                attributes[(index,)] = [["tt.divisibility", 16]]
-            elif kernel.params[index].is_constexpr:
-                signature[name], constants[name] = "constexpr", value
-            else:
-                signature[name] = "fp32" if isinstance(value, float) else "i32"
-        source = ASTSource(kernel, signature, constexprs=constants, attrs=attributes)
-        options = launch.options(plan)
-        binary = triton.compile(source, target=GPUTarget("cuda", 90, 32), options=options)
+    for call in calls:
         path = Path(folder) / "kernel.cubin"
-        path.write_bytes(binary.asm["cubin"])
+        path.write_bytes(compiled(call).asm["cubin"])
         dump = [str(compiler_tools() / "cuobjdump"), "-res-usage", str(path)]
         usage = subprocess.run(dump, capture_output=True, text=True, check=True).stdout
         stack = re.search(r"STACK:(\d+)", usage)
         assert stack, usage
-        found[kernel.fn.__name__] = int(stack[1])
+        found[call[0].fn.__name__] = int(stack[1])
+    return found
+
+
+FLOAT32 = Case(3, (8, 8), tables="none", widths=(16, 16), batch_heads=(1, 1))
+
+
+def kernels_in_tf32(calls: list[Any]) -> list[str]:
+    """Those whose code for a GPU multiplies in TF32."""
+    return [call[0].fn.__name__ for call in calls if "tf32" in compiled(call).asm["ptx"]]
+
+
+def with_tf32_allowed() -> list[str]:
+    """The forward kernel of float32, if it multiplies in TF32 where PyTorch allows it."""
+    torch.backends.cuda.matmul.fp32_precision = "tf32"
+    return kernels_in_tf32(calls_of(FLOAT32)[:1])
+
+
+def precisions() -> dict[str, list[str]]:
+    """For each way to set how float32 is multiplied, what the three kernels are started with."""
+    found = {}
+
+    def note(name: str) -> None:
+        found[name] = [plan.precision for _, _, plan, *_ in calls_of(FLOAT32)]
+
+    matmul = torch.backends.cuda.matmul
+    note("as PyTorch starts")
+    for allowed in (True, False):
+        matmul.allow_tf32 = allowed
+        note(f"allow_tf32={allowed}")
+    for setting in ("high", "highest"):
+        torch.set_float32_matmul_precision(setting)
+        note(f"set_float32_matmul_precision({setting})")
+    # From here on, reading allow_tf32 may raise.
+    for setting in ("tf32", "ieee"):
+        matmul.fp32_precision = setting
+        note(f"matmul.fp32_precision={setting}")
+    matmul.fp32_precision = "none"
+    for setting in ("tf32", "ieee"):
+        torch.backends.fp32_precision = setting
+        note(f"backends.fp32_precision={setting}")
+    for allowed in (True, False):
+        older = SimpleNamespace(allow_tf32=allowed)  # all that PyTorch had before 2.9
+        with mock.patch.object(torch.backends.cuda, "matmul", older):
+            note(f"older PyTorch, allow_tf32={allowed}")
     return found
 
 
@@ -196,6 +253,7 @@ def compiler_tools() -> Path:
     return Path(triton.origin).parent / "backends/nvidia/bin"
 
 
+@cache
 def results(program: str, interpret: str) -> Any:
     """What :func:`main` prints in a process of its own."""
     compiler_tools()
@@ -212,7 +270,7 @@ def results(program: str, interpret: str) -> Any:
 
 
 def test_kernels_are_the_definition() -> None:
-    found = results("interpret", "1")
+    found = results("interpret", "1")["errors"]
     assert len(found) == len(CASES)
     wrong = [
         f"{case}: {name} is off by {error:.2e}"
@@ -223,13 +281,40 @@ def test_kernels_are_the_definition() -> None:
     assert not wrong, "\n".join(wrong)
 
 
-def test_kernels_compile_for_a_gpu_and_keep_to_its_registers() -> None:
+def test_float32_is_multiplied_as_it_is_unless_pytorch_allows_tf32() -> None:
+    ieee, tf32 = ["ieee"] * 3, ["tf32"] * 3
+    assert results("interpret", "1")["precisions"] == {
+        "as PyTorch starts": ieee,
+        "allow_tf32=True": tf32,
+        "allow_tf32=False": ieee,
+        "set_float32_matmul_precision(high)": tf32,
+        "set_float32_matmul_precision(highest)": ieee,
+        "matmul.fp32_precision=tf32": tf32,
+        "matmul.fp32_precision=ieee": ieee,
+        "backends.fp32_precision=tf32": tf32,
+        "backends.fp32_precision=ieee": ieee,
+        "older PyTorch, allow_tf32=True": tf32,
+        "older PyTorch, allow_tf32=False": ieee,
+    }
+
+
+def compiler_results() -> Any:
     tools = compiler_tools()
     if not ((tools / "ptxas").exists() and (tools / "cuobjdump").exists()):
         pytest.skip("this build of Triton has no ptxas or no cuobjdump")
-    for case, kernels in zip(PAPERS, results("compile", "0"), strict=True):
+    return results("compile", "0")
+
+
+def test_kernels_compile_for_a_gpu_and_keep_to_its_registers() -> None:
+    for case, kernels in zip(PAPERS, compiler_results()["stack_bytes"], strict=True):
         assert set(kernels) == {"forward_kernel", "queries_kernel", "keys_kernel"}
         assert not any(kernels.values()), f"{case} spills: {kernels}"
+
+
+def test_compiled_kernels_multiply_in_tf32_only_where_it_is_allowed() -> None:
+    found = compiler_results()
+    assert not any(found["in_tf32"])
+    assert found["in_tf32_if_allowed"] == ["forward_kernel"]
 
 
 def test_problems_name_the_rule_and_the_value(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -263,11 +348,17 @@ def test_problems_name_the_rule_and_the_value(monkeypatch: pytest.MonkeyPatch) -
 def main() -> None:
     """Print the results of all cases, in the way that the argument names."""
     torch.set_num_threads(1)
+    found: dict[str, Any] = {}
     if sys.argv[1] == "interpret":
-        print(json.dumps([errors_of(case) for case in CASES]))
+        found["errors"] = [errors_of(case) for case in CASES]
+        found["precisions"] = precisions()
     else:
+        calls = [calls_of(case) for case in PAPERS]
         with tempfile.TemporaryDirectory() as folder:
-            print(json.dumps([stack_bytes(case, folder) for case in PAPERS]))
+            found["stack_bytes"] = [stack_bytes(each, folder) for each in calls]
+        found["in_tf32"] = [kernels_in_tf32(each) for each in calls]
+        found["in_tf32_if_allowed"] = with_tf32_allowed()
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":

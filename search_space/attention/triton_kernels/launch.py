@@ -22,7 +22,9 @@ from search_space.attention.operands import (
 from search_space.attention.triton_kernels.forward_kernel import forward_kernel
 from search_space.attention.triton_kernels.keys_kernel import keys_kernel
 from search_space.attention.triton_kernels.plans import (
+    Kernel,
     Plan,
+    Precision,
     Tiles,
     choose_runs,
     choose_tiles,
@@ -39,7 +41,7 @@ def forward(operands: Operands, tiles: Tiles | None = None) -> tuple[Tensor, Ten
     if not q.shape[0]:
         return out, lse
     tiles = tiles or choose_tiles(operands, "forward")
-    plan = make_plan(operands, "forward", tiles, widen=_widen(q))
+    plan = _plan(operands, "forward", tiles)
     run(
         forward_kernel,
         _programs(plan, q),
@@ -64,7 +66,7 @@ def backward(
     grad_q, grad_v = empty_like_layout(q), empty_like_layout(v)
     grad_k = None if operands.k is None else empty_like_layout(k)
     tiles = tiles or choose_tiles(operands, "queries")
-    plan = make_plan(operands, "queries", tiles, widen=_widen(q))
+    plan = _plan(operands, "queries", tiles)
     runs = choose_runs(operands, plan)
     programs = -(-_programs(plan, q) // runs)
     grad_rows, grad_columns = (
@@ -83,7 +85,7 @@ def backward(
             *(x.stride() for x in (q, k, v, out, grad_out, grad_q)),
         )
         tiles = tiles_of_keys or choose_tiles(operands, "keys")
-        plan = make_plan(operands, "keys", tiles, widen=_widen(q))
+        plan = _plan(operands, "keys", tiles)
         of_keys = q if grad_k is None else grad_k
         run(
             keys_kernel,
@@ -102,6 +104,19 @@ def backward(
     )
 
 
+def float32_precision() -> Precision:
+    """How PyTorch multiplies matrices of float32 on CUDA at present: TF32 only if it is allowed.
+
+    It is allowed by ``torch.backends.cuda.matmul.fp32_precision = "tf32"``, or by what that follows
+    (``torch.backends.fp32_precision``, ``torch.set_float32_matmul_precision``, ``allow_tf32``).
+    """
+    matmul = torch.backends.cuda.matmul
+    # Where PyTorch has the newer setting, reading the older one raises once the newer was used.
+    if hasattr(matmul, "fp32_precision"):
+        return "tf32" if matmul.fp32_precision == "tf32" else "ieee"
+    return "tf32" if matmul.allow_tf32 else "ieee"
+
+
 def run(kernel: Any, programs: int, plan: Plan, *arguments: Any) -> None:
     """Start as many programs for each head, on the device of the first argument."""
     device = arguments[0].device
@@ -111,9 +126,12 @@ def run(kernel: Any, programs: int, plan: Plan, *arguments: Any) -> None:
 
 def options(plan: Plan) -> dict[str, Any]:
     """How Triton compiles a kernel."""
+    # Products of float32 outside of tensor cores keep their operands in registers: those of two
+    # warps a tile.
+    warps = plan.tiles.groups * (2 if plan.precision == "ieee" else 1)
     # One stage: loads ahead of time would take registers that logits need. The fusion of
     # multiplications and additions is spelled out, as Triton's default changes.
-    return {"num_warps": plan.tiles.groups, "num_stages": 1, "enable_fp_fusion": True}
+    return {"num_warps": warps, "num_stages": 1, "enable_fp_fusion": True}
 
 
 def _pointers(operands: Operands) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
@@ -138,6 +156,9 @@ def _shares(table: Tensor, programs: int, plan: Plan) -> Tensor:
     return table.new_empty((programs, plan.heads, *table.shape[1:]), dtype=torch.float32)
 
 
-def _widen(q: Tensor) -> bool:
-    """Triton's interpreter multiplies bfloat16 as integers."""
-    return os.environ.get("TRITON_INTERPRET") == "1" and q.dtype == torch.bfloat16
+def _plan(operands: Operands, kernel: Kernel, tiles: Tiles) -> Plan:
+    # Triton's interpreter multiplies bfloat16 as integers.
+    dtype = operands.q.dtype
+    widen = os.environ.get("TRITON_INTERPRET") == "1" and dtype == torch.bfloat16
+    precision = float32_precision() if dtype == torch.float32 else "tf32"
+    return make_plan(operands, kernel, tiles, precision=precision, widen=widen)

@@ -20,6 +20,9 @@ from search_space.attention.operands import Operands
 Kernel = Literal["forward", "queries", "keys"]
 """Whose tiles are of queries, twice, and of keys: chunks are of the others."""
 
+Precision = Literal["ieee", "tf32"]
+"""How float32 is multiplied: as it is, or rounded to the 11 bits of TF32, on tensor cores."""
+
 
 @dataclass(frozen=True)
 class Tiles:
@@ -30,7 +33,7 @@ class Tiles:
     :mod:`search_space.attention.triton_kernels.launch`.
     """
 
-    groups: int  # tiles of a program; one warp each, since Triton gives a warp each of a batch
+    groups: int  # tiles of a program; a warp each, as Triton splits a batch, two for plain float32
     tile_rows: int  # times tile_columns: TILE
     tile_columns: int
     chunk_rows: int
@@ -85,7 +88,7 @@ class Plan:
     all_columns: bool
     seen_rows: int  # rows that all chunks of a tile cover
     seen_columns: int
-    precision: str  # of products of float32
+    precision: Precision  # of products of float32; "tf32" for other types, which do not read it
     widen: bool  # multiply in float32 whatever the type
 
 
@@ -132,7 +135,7 @@ def table_part(radius: int, tile: int, chunk: int, over_keys: bool) -> tuple[int
 def most_chunk_pixels(kernel: Kernel, dtype: torch.dtype, channels: int) -> int:
     """Pixels of a chunk whose logits and channels (padded) stay in registers, as compiled."""
     pixels = min(LOGITS, CHUNK_VALUES // channels)
-    if dtype == torch.float32:  # operands are twice as wide, and split for three products
+    if dtype == torch.float32:  # operands are twice as wide
         pixels //= 2 if kernel == "forward" else 4
     if kernel == "keys" and (channels > 16 or dtype == torch.float32):  # it has two sums
         pixels //= 2
@@ -192,7 +195,9 @@ def _aligned(radius: int, tile_columns: int, width: int, chunk_columns: int) -> 
     return radius
 
 
-def make_plan(operands: Operands, kernel: Kernel, tiles: Tiles, *, widen: bool) -> Plan:
+def make_plan(
+    operands: Operands, kernel: Kernel, tiles: Tiles, *, precision: Precision, widen: bool
+) -> Plan:
     """The plan of one kernel for one call."""
     over_keys = kernel == "keys"
     q, k, v, rows, columns = operands.tensors
@@ -241,8 +246,6 @@ def make_plan(operands: Operands, kernel: Kernel, tiles: Tiles, *, widen: bool) 
         all_columns=all_columns,
         seen_rows=seen_rows,
         seen_columns=seen_columns,
-        # Plain tf32 keeps 11 of float32's 24 bits; three products, of a part of 11 bits and of what
-        # it leaves, keep nearly all. Other types do not read this.
-        precision="tf32x3" if q.dtype == torch.float32 else "tf32",
+        precision=precision,
         widen=widen,
     )
