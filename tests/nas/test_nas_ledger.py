@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 import optuna
 import pytest
+from needed import lacking
 from optuna.study import StudyDirection
 from optuna.trial import TrialState, create_trial
 
@@ -56,16 +57,19 @@ def server_user() -> dict[str, Any]:
         except KeyError:
             continue
         return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-    pytest.skip("PostgreSQL does not run as root, and there is no user postgres or nobody")
+    return lacking("PostgreSQL does not run as root, and there is no user postgres or nobody")
 
 
 @pytest.fixture(scope="module")
 def postgresql() -> Iterator[str]:
     """A server of this module's own on a free port; the URL of its database."""
-    psycopg = pytest.importorskip("psycopg", reason="the extra 'postgresql' is not installed")
+    try:
+        import psycopg  # noqa: PLC0415
+    except ImportError:
+        lacking("the extra 'postgresql' is not installed")
     initdb, postgres = postgresql_program("initdb"), postgresql_program("postgres")
     if initdb is None or postgres is None:
-        pytest.skip("no PostgreSQL server here (neither on the path nor in /usr/lib/postgresql)")
+        lacking("no PostgreSQL server here (neither on the path nor in /usr/lib/postgresql)")
     user = server_user()
     with tempfile.TemporaryDirectory(prefix="nas-postgresql-") as name:
         folder = Path(name)

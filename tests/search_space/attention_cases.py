@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import pytest
 import torch
 from hypothesis import strategies as st
+from needed import lacking
 from torch import Tensor
 
 from search_space.attention.backends import IMPLEMENTATIONS, Implementation
@@ -85,7 +85,7 @@ class Case(NamedTuple):
 def implementation(name: str) -> Implementation:
     """That of the name; the test is skipped where it cannot run on this machine."""
     if name == "cpp" and build.problem():
-        pytest.skip(f"cpp {build.problem()}")
+        lacking(f"cpp {build.problem()}")
     return IMPLEMENTATIONS[name]
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from needed import lacking
 
 from search_space.attention import backend, backends, cpp, local_attention, reference
 from search_space.attention.cpp import build
@@ -55,7 +56,7 @@ def compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Compiler:
     """This machine's own, in a hurry."""
     found = next(filter(None, map(shutil.which, build.COMPILERS)), None)
     if found is None:
-        pytest.skip("there is no C++ compiler")
+        lacking("there is no C++ compiler")
     compiler = Compiler(tmp_path, f'exec {found} "$@" -O0')
     monkeypatch.setenv("CXX", str(compiler.path))
     return compiler
@@ -250,7 +251,7 @@ with backend("cpp"):
 
 def test_too_little_memory_is_an_error_and_no_crash() -> None:
     if build.problem():
-        pytest.skip(f"cpp {build.problem()}")
+        lacking(f"cpp {build.problem()}")
     done = subprocess.run(
         [sys.executable, "-c", NO_MEMORY], check=True, capture_output=True, text=True
     )

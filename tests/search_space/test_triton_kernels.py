@@ -21,6 +21,7 @@ from unittest import mock
 
 import pytest
 import torch
+from needed import lacking
 from torch import Tensor
 
 from search_space.attention import reference, triton_kernels
@@ -249,7 +250,7 @@ def compiler_tools() -> Path:
     """Where Triton brings NVIDIA's assembler."""
     triton = find_spec("triton")
     if triton is None or triton.origin is None:
-        pytest.skip("Triton is not installed (it exists for Linux alone)")
+        lacking("Triton is not installed (it exists for Linux alone)")
     return Path(triton.origin).parent / "backends/nvidia/bin"
 
 
@@ -301,7 +302,7 @@ def test_float32_is_multiplied_as_it_is_unless_pytorch_allows_tf32() -> None:
 def compiler_results() -> Any:
     tools = compiler_tools()
     if not ((tools / "ptxas").exists() and (tools / "cuobjdump").exists()):
-        pytest.skip("this build of Triton has no ptxas or no cuobjdump")
+        lacking("this build of Triton has no ptxas or no cuobjdump")
     return results("compile", "0")
 
 
