@@ -19,7 +19,7 @@ def kernel_table(uses: list[KernelUse], device: str) -> Table:
         padding=(0, 1, 0, 0),
         title=f"attention in {_row(uses[0])['dtype']} on {device}, forwards and backwards",
         title_justify="left",
-        caption="attention inside blocks, as the attention stem's, has the blocks as its maps",
+        caption="attention inside blocks (of the attention stem): each block counts as one map",
         caption_justify="left",
     )
     table.add_column("layer", no_wrap=True)

@@ -7,7 +7,7 @@ of (validation error, parameters) that were found: their hypervolume, as a share
 the origin and a fixed reference point.
 
 The members of a front are the luckiest of many noisy evaluations. So beside the hypervolume
-``as_found``, by the search's own evaluations, stands that ``with_further_seeds`` of the same
+``as_found``, by the search's own evaluations, stands that ``with_other_seeds`` of the same
 networks, by evaluations that no search has seen. From the repository's root::
 
     python benchmarks/multi_fidelity.py [--quick] [--seeds N] [--trials N]
@@ -61,7 +61,7 @@ ASHA_TRIALS = 192
 FURTHER_SEEDS = (1_001, 1_002)
 """Of evaluations that no search has seen."""
 
-HYPERVOLUMES = ("as_found", "with_further_seeds")
+HYPERVOLUMES = ("as_found", "with_other_seeds")
 
 ASHA = SchedulerSettings(name="asha", type="rung_by_rung", min_epochs=3, reduction_factor=2)
 
@@ -187,7 +187,7 @@ def figures(
         config: the search's.
         trials: its ledger's.
         front: its front.
-        again: the accuracy of each of its members by further seeds.
+        again: the accuracy of each of its members by other seeds.
     """
     further = [dict(m.metrics) | {"val_accuracy": again[m.architecture]} for m in front]
     return {
@@ -201,7 +201,7 @@ def figures(
         "front": len(front),
         "best_as_found": max(member.metrics["val_accuracy"] for member in front),
         "as_found": hypervolume([member.metrics for member in front]),
-        "with_further_seeds": hypervolume(further),
+        "with_other_seeds": hypervolume(further),
     }
 
 

@@ -62,6 +62,9 @@ TYPES = {
 }
 """From a JSON schema's types to the words of the page."""
 
+OPTION_WORDS = {"int": "integer", "float": "number", "bool": "true or false", "str": "text"}
+"""The same for the annotations of samplers' options."""
+
 BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
 SHARED = {"Recipe": "recipe", "Augmentation": "augmentation", "StageConfig": "stage"}
 """Models that stand at several keys, and the section that has their own keys."""
@@ -171,9 +174,7 @@ def _sampler(name: str) -> str:
         kind = str(option.annotation).removesuffix(" | None")
         if kind not in OPTION_TYPES and option.name != "scores":
             continue  # a function or an object, which no file can hold
-        shown = {"int": "integer", "float": "number", "bool": "true or false"}.get(
-            kind, "list of text"
-        )
+        shown = OPTION_WORDS.get(kind, "list of text")  # scores
         shown += " or null" if option.default is None and option.name != "scores" else ""
         default = json.dumps([] if option.name == "scores" else option.default)
         keys.append(

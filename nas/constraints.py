@@ -1,4 +1,4 @@
-"""Hard limits, and the record of what they turned away."""
+"""Hard limits, and the record of what they rejected."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def describe_limits(limits: Mapping[str, float]) -> str:
 
 
 class LimitRejections(Value):
-    """What one limit turned away."""
+    """What one limit rejected."""
 
     count: int = 0
     smallest: float | None = None
@@ -120,7 +120,7 @@ class LimitRejections(Value):
 
 
 class Rejections:
-    """For each limit, how many proposals it turned away, the smallest value seen, and examples."""
+    """For each limit, how many proposals it rejected, the smallest value seen, and examples."""
 
     def __init__(self, recorded: dict[str, Any] | None = None) -> None:
         self._by_limit = {

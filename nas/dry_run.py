@@ -31,7 +31,7 @@ TIMED_STEPS = 20
 """At most so many training steps are timed of a candidate, and scaled to an epoch."""
 
 FRONT_ASSUMED = 10
-"""Members of the front that are trained with further seeds; how many there will be is not known."""
+"""Members of the front that are trained with other seeds; how many there will be is not known."""
 
 DRAW_STREAM = 0xD3
 """Of the search's seed: the sample that is costed."""
@@ -85,7 +85,7 @@ class DeviceHours:
     timed: tuple[TimedCandidate, ...]
     trials: int
     trial_hours: float
-    repeats: int  # further seeds of the front and of a random sample
+    repeats: int  # other seeds of the front and of a random sample
     repeat_hours: float
     gpu_hours: float  # times the share of a GPU that a trial takes
     concurrency: int | None  # None: as many as the cluster holds

@@ -2,7 +2,7 @@
 
 A search evaluates each architecture once and keeps the best. Part of what makes the best stand out
 is luck, so their own evaluations promise too much (the winner's curse). Members of the front are
-therefore trained again with further seeds, and each candidate has two sets of metrics:
+therefore trained again with other seeds, and each candidate has two sets of metrics:
 
 - ``choice``, the means over all of its evaluations, decides who is on the front;
 - ``metrics``, the means over its fresh evaluations alone, says what it is worth. Where there is no

@@ -1,4 +1,4 @@
-"""Between a proposal and its training: what is measured over the latency limit is turned away."""
+"""Between a proposal and its training: what is measured over the latency limit is rejected."""
 
 from __future__ import annotations
 

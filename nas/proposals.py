@@ -107,7 +107,7 @@ class Proposals:
     def _settled(self) -> int:
         """The next proposal sees results of earlier numbers than this (0: not deterministic).
 
-        Counted from the last proposal that was accepted: those turned away since then were made
+        Counted from the last proposal that was accepted: those rejected since then were made
         while the same trials were running.
         """
         if self._lag is None:
@@ -211,7 +211,7 @@ class Proposals:
         del self._unfinished[proposal.number]
 
     def reject(self, proposal: Proposal, violations: dict[str, float]) -> None:
-        """Record a proposal that a measured limit turned away."""
+        """Record a proposal that a measured limit rejected."""
         self.rejections.add(proposal.architecture.arch_id, violations)
         with self._ledger.one_transaction():
             self._set_attributes(proposal.number, {"violation": violations})

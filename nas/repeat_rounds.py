@@ -1,4 +1,4 @@
-"""Trainings of a search's finalists with further seeds, round by round, in the ledger."""
+"""Trainings of a search's finalists with other seeds, round by round, in the ledger."""
 
 from __future__ import annotations
 

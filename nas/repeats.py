@@ -1,4 +1,4 @@
-"""Which trainings with further seeds the finalists of a search still lack."""
+"""Which trainings with other seeds the finalists of a search still lack."""
 
 from __future__ import annotations
 

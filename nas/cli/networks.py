@@ -17,7 +17,7 @@ def zoo(
     ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """The papers' networks by name, with what they cost."""
+    """List the papers' networks by name, with their costs."""
     from nas.commands.zoo import show_zoo  # noqa: PLC0415
 
     with Output(as_json=as_json) as output:
@@ -31,7 +31,7 @@ def tables(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Every table of the two papers beside what is counted here."""
+    """Show every table of the two papers beside the costs counted here."""
     from nas.commands.tables import show_tables  # noqa: PLC0415
 
     with Output(as_json=as_json) as output:
@@ -41,20 +41,23 @@ def tables(
 def describe(
     networks: Annotated[
         list[str],
-        typer.Argument(help="Each a network's name, an arch_id of a run, or a file."),
+        typer.Argument(help="Names of networks, arch_ids of a run, or files."),
     ],
     image: Annotated[
         str, typer.Option(help="Channels, height, width in pixels, such as 3x224x224.")
     ] = "",
-    classes: Annotated[int | None, typer.Option(help="Classes.")] = None,
+    classes: Annotated[int | None, typer.Option(help="Number of classes.")] = None,
     kernels: Annotated[
-        bool, typer.Option("--kernels", help="Show by what its attention runs here.")
+        bool,
+        typer.Option(
+            "--kernels", help="Show which kernel computes each attention layer on this machine."
+        ),
     ] = False,
     as_json: AsJson = False,
     trust: Trust = False,
     runs: Runs = RUNS,
 ) -> None:
-    """Architectures, stage by stage: parameters, MACs, output shape."""
+    """Show architectures stage by stage: parameters, MACs, output shape."""
     from nas.commands.describe import show_architectures  # noqa: PLC0415
 
     with Output(as_json=as_json) as output:
@@ -67,17 +70,24 @@ def attention_maps(
     model_file: Annotated[Path, typer.Argument(help="A model.pt that `nas retrain` wrote.")],
     image: Annotated[str, typer.Option(help="validation:INDEX or an image file.")] = "validation:0",
     pixels: Annotated[
-        str, typer.Option(help="'row,column row,column', from 0; else the quadrants' centres.")
+        str,
+        typer.Option(
+            help="'row,column row,column', counted from 0; by default the centres of the quadrants."
+        ),
     ] = "",
     layer: Annotated[
-        str, typer.Option(help="A layer's name; else the last of more than one pixel.")
+        str,
+        typer.Option(
+            help="Name of a layer; by default the last whose map has more than one pixel."
+        ),
     ] = "",
     png: Annotated[
-        Path | None, typer.Option(help="Else attention-maps.png beside the model.")
+        Path | None,
+        typer.Option(help="PNG to write; by default attention-maps.png beside the model."),
     ] = None,
     trust: Trust = False,
 ) -> None:
-    """Where the heads of a retrained network look, for some pixels of an image."""
+    """Draw where the heads of a retrained network attend, for chosen pixels of an image."""
     from nas.commands.attention_maps import show_attention_maps  # noqa: PLC0415
 
     show_attention_maps(

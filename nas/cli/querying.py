@@ -14,9 +14,12 @@ from nas.output import Output
 def frontier(
     run: RunName,
     x: Annotated[
-        str, typer.Option(help="Cost: params, macs, activations, peak_memory_mb, latency_ms.")
+        str,
+        typer.Option(
+            help="Cost of the front: params, macs, activations, peak_memory_mb, latency_ms."
+        ),
     ] = "params",
-    y: Annotated[str, typer.Option(help="Worth: val_accuracy.")] = "val_accuracy",
+    y: Annotated[str, typer.Option(help="Accuracy of the front: val_accuracy.")] = "val_accuracy",
     under: Annotated[str, typer.Option(help="Limits, such as macs=40M,latency_ms=5.")] = "",
     as_json: AsJson = False,
     png: Annotated[Path | None, typer.Option(help="Also draw it here.")] = None,
@@ -24,7 +27,7 @@ def frontier(
     trust: Trust = False,
     runs: Runs = RUNS,
 ) -> None:
-    """The Pareto front of a run."""
+    """Show the Pareto front of a run."""
     from nas.commands.frontier import show_frontier  # noqa: PLC0415
 
     with Output(as_json=as_json) as output:

@@ -14,16 +14,16 @@ from nas.output import Output
 def search(
     config: Annotated[Path, typer.Argument(help="The search's YAML file.")],
     overrides: Annotated[
-        list[str] | None, typer.Argument(help="Changes to it: section.key=value ...")
+        list[str] | None, typer.Argument(help="Changes to the file: section.key=value ...")
     ] = None,
     resume: Annotated[bool, typer.Option(help="Continue the run of this name.")] = False,
     again: Annotated[
         bool, typer.Option(help="Resume the newest run of this name if unfinished, or start anew.")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what it would cost; makes no run.")
+        bool, typer.Option("--dry-run", help="Only print the expected costs; start nothing.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Of --dry-run: print JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="With --dry-run: print JSON.")] = False,
     trust: Trust = False,
     runs: Runs = RUNS,
 ) -> None:
@@ -48,7 +48,7 @@ def search(
 
 
 def status(run: RunName, as_json: AsJson = False, trust: Trust = False, runs: Runs = RUNS) -> None:
-    """How far a run is, and what it cost."""
+    """Show the progress of a run, and its device-hours."""
     from nas.commands.status import show_status  # noqa: PLC0415
 
     with Output(as_json=as_json) as output:
@@ -56,7 +56,7 @@ def status(run: RunName, as_json: AsJson = False, trust: Trust = False, runs: Ru
 
 
 def runs(as_json: AsJson = False, runs: Runs = RUNS) -> None:
-    """Every run, the newest first: its state, trials trained, size of its front."""
+    """List the runs, the newest first: state, trials trained, size of the front."""
     from nas.commands.runs import show_runs  # noqa: PLC0415
 
     with Output(as_json=as_json) as output:

@@ -16,37 +16,48 @@ def benchmark(
         Path | None, typer.Option(help="The file nas-bench-macro_cifar10.json.")
     ] = None,
     csv: Annotated[
-        Path | None, typer.Option(help="Any table, .csv or .csv.gz: one row an architecture.")
+        Path | None,
+        typer.Option(help="Any table, .csv or .csv.gz, with one row for each architecture."),
     ] = None,
     tabulated: Annotated[
-        Path | None, typer.Option(help="A table of `nas tabulate`; the project's own by default.")
+        Path | None, typer.Option(help="A table of `nas tabulate`; by default the included one.")
     ] = None,
     choices: Annotated[
-        str, typer.Option(metavar="COL,COL", help="Of --csv: its categorical columns.")
+        str, typer.Option(metavar="COL,COL", help="With --csv: the categorical columns.")
     ] = "",
     maximize: Annotated[
-        str, typer.Option(metavar="COL", help="Of --csv: what training gives.")
+        str,
+        typer.Option(
+            metavar="COL", help="With --csv: the column to maximise, which training gives."
+        ),
     ] = "",
     minimize: Annotated[
         str,
         typer.Option(
-            metavar="COL", help="The known cost; of --tabulated: params, macs, activations."
+            metavar="COL",
+            help="The known cost to minimise; with --tabulated params, macs or activations.",
         ),
     ] = "",
     seconds: Annotated[
-        str, typer.Option(metavar="COL", help="Of --csv: training time; else as the cost.")
+        str,
+        typer.Option(
+            metavar="COL",
+            help="With --csv: training time in seconds; by default proportional to the cost.",
+        ),
     ] = "",
     samplers: Annotated[
-        str, typer.Option(help="Such as random,nsga2:population_size=20; all if not given.")
+        str, typer.Option(help="Such as random,nsga2:population_size=20; all by default.")
     ] = "",
-    budget: Annotated[int, typer.Option(help="Distinct architectures.")] = 300,
+    budget: Annotated[
+        int, typer.Option(help="Distinct architectures that each replay evaluates.")
+    ] = 300,
     seeds: Annotated[str, typer.Option(help="A number, or a range such as 0-19.")] = "20",
-    workers: Annotated[int, typer.Option(help="Simulated trainings at once.")] = 1,
+    workers: Annotated[int, typer.Option(help="Simulated trainings at the same time.")] = 1,
     scheduler: Annotated[
         str, typer.Option(help="none, asha, or several: none,asha:type=rung_by_rung.")
     ] = "none",
     processes: Annotated[
-        int | None, typer.Option(help="Replays at once; one a CPU by default.")
+        int | None, typer.Option(help="Replays at the same time; by default one for each CPU.")
     ] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write every evaluation here.")
@@ -74,12 +85,14 @@ def benchmark(
 
 def tabulate(
     config: Annotated[Path, typer.Argument(help="The tabulation's YAML file.")],
-    out: Annotated[Path, typer.Option(help="The table, a .csv.gz; its journal lies beside it.")],
+    out: Annotated[
+        Path, typer.Option(help="The table to write, a .csv.gz; its journal is kept beside it.")
+    ],
     overrides: Annotated[
-        list[str] | None, typer.Argument(help="Changes to it: section.key=value ...")
+        list[str] | None, typer.Argument(help="Changes to the file: section.key=value ...")
     ] = None,
 ) -> None:
-    """Train a whole small space with every seed: a tabular benchmark. Continues where it was."""
+    """Train a whole small space with every seed, as a tabular benchmark; continue one begun."""
     from nas.commands.tabulate import run_tabulate_command  # noqa: PLC0415
 
     run_tabulate_command(Output(), config, overrides or [], out)
@@ -87,15 +100,17 @@ def tabulate(
 
 def latency_table(
     source: Annotated[Path, typer.Argument(help="A search's YAML file, or a space's.")],
-    out: Annotated[Path, typer.Option(help="The table, a .json; continues where it was.")],
+    out: Annotated[
+        Path, typer.Option(help="The table to write, a .json; an unfinished one is continued.")
+    ],
     overrides: Annotated[
         list[str] | None, typer.Argument(help="Changes, such as latency.threads=2 ...")
     ] = None,
     image: Annotated[
-        str, typer.Option(help="Of a space: channels, height, width, such as 3x32x32.")
+        str, typer.Option(help="For a space: channels, height and width, such as 3x32x32.")
     ] = "",
-    classes: Annotated[int | None, typer.Option(help="Of a space: classes.")] = None,
-    seed: Annotated[int, typer.Option(help="Of weights, order and networks.")] = 0,
+    classes: Annotated[int | None, typer.Option(help="For a space: number of classes.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of weights, order and networks.")] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Measure a space's parts on this idle machine, to predict its networks' latencies."""
@@ -116,16 +131,19 @@ def latency_table(
 def fidelity(
     run: RunName,
     curves: Annotated[
-        bool, typer.Option("--curves", help="Only early against last epochs; needs no retraining.")
+        bool,
+        typer.Option(
+            "--curves", help="Only compare early epochs with the last; needs no retraining."
+        ),
     ] = False,
     as_json: AsJson = False,
     plot: Annotated[
-        Path | None, typer.Option(help="Also draw proxy and full accuracies, a PNG.")
+        Path | None, typer.Option(help="Also draw proxy and full accuracies in this PNG.")
     ] = None,
     trust: Trust = False,
     runs: Runs = RUNS,
 ) -> None:
-    """Whether the proxy ranks architectures as full training does (Kendall, Spearman)."""
+    """Show whether the proxy ranks architectures as full training does (Kendall, Spearman)."""
     from nas.commands.fidelity import show_fidelity  # noqa: PLC0415
 
     with Output(as_json=as_json) as output:
@@ -134,12 +152,12 @@ def fidelity(
 
 def zero_cost(
     run: RunName,
-    scores: Annotated[str, typer.Option(help="Such as synflow,naswot; all if not given.")] = "",
+    scores: Annotated[str, typer.Option(help="Such as synflow,naswot; all by default.")] = "",
     as_json: AsJson = False,
     trust: Trust = False,
     runs: Runs = RUNS,
 ) -> None:
-    """Whether scores of untrained networks rank a run's trials as training did."""
+    """Show whether scores of untrained networks rank a run's trials as training did."""
     from nas.commands.zero_cost import show_zero_cost  # noqa: PLC0415
 
     with Output(as_json=as_json) as output:

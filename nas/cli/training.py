@@ -15,13 +15,16 @@ def retrain(
     run: RunName,
     pick: Annotated[str, typer.Option(help="knee, best, all (of the front), or an arch_id.")],
     baseline: Annotated[
-        bool, typer.Option(help="Beside each, a plain convolutional network of equal parameters.")
+        bool,
+        typer.Option(
+            help="Also train a plain convolutional network of equal parameters beside each."
+        ),
     ] = False,
     as_json: AsJson = False,
     trust: Trust = False,
     runs: Runs = RUNS,
 ) -> None:
-    """Train found architectures in full; the test images are looked at once, here."""
+    """Train found architectures in full; the test images are used once, here."""
     from nas.commands.retrain import run_retrain_command  # noqa: PLC0415
 
     with Output(as_json=as_json) as output:

@@ -126,7 +126,7 @@ def _train(
         if (architecture.arch_id, seed) not in done
     ]
     if not wanted and not proxies:
-        output.say("all of it was retrained before; the test images are not looked at again")
+        output.say("everything asked for was retrained before; the test images are not used again")
         return
     output.say(
         f"{len(wanted)} full trainings of {config.retrain.epochs} epochs, and {len(proxies)} proxy "

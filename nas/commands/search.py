@@ -171,7 +171,7 @@ def _measure_front_again(output: Output, config: SearchConfig, ledger: Ledger, t
     """The second measurement of the front's members, and what it says of the first."""
 
     def announce(number: int) -> None:
-        output.say(f"measuring the latency of {number} of the front again")
+        output.say(f"measuring the latency of {number} members of the front a second time")
 
     disagreements = measure_front_again(
         config, ledger, lambda found: measure_on_cluster(found, task, config.latency), announce

@@ -46,7 +46,7 @@ class ArchitectureSampler(BaseSampler):
         earlier: results of other studies that count as if they were this one's; what they are of
             may be proposed again.
         seed: of all randomness.
-        rejections: added to for every candidate that a limit turned away.
+        rejections: added to for every candidate that a limit rejected.
     """
 
     def __init__(

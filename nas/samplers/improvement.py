@@ -1,4 +1,4 @@
-"""Expected improvement of a front whose costs are known exactly and whose accuracy is believed.
+"""Expected improvement of a front whose costs are known exactly and whose accuracy is predicted.
 
 Legend: N candidates, K members of the front, d costs, B boxes.
 """

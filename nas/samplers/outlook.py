@@ -46,7 +46,7 @@ class Outlook:
     """Beliefs from the results so far, and the improvement that follows from them.
 
     The main objective is the first that is not known beforehand; it alone is uncertain. Other
-    objectives that must be measured count with their believed mean.
+    objectives that must be measured count with their predicted mean.
 
     Args:
         sampler: whose space, costs and limits these are.
@@ -89,7 +89,7 @@ class Outlook:
             if i not in self._column
         }
         self._limited = self._limit_beliefs()
-        self._believe_pending()
+        self._predict_pending()
         usable = self._losses[self._keep_limits()]
         self._front = usable[moocore.is_nondominated(usable)] if len(usable) else usable
 
@@ -140,7 +140,7 @@ class Outlook:
         return self._results.signs[i] * pool.costs[:, self._column[i]]
 
     def _other(self, i: int, pool: Pool, inputs: Inputs) -> np.ndarray:
-        """The losses ``[N]`` of an objective beside the main one, as known or as believed."""
+        """The losses ``[N]`` of an objective beside the main one, as known or as predicted."""
         if i in self._column:
             return self._known(i, pool)
         return self._measured[i].predict_mean(inputs)
@@ -181,8 +181,8 @@ class Outlook:
             observed = observed.and_also(more)
         return self._learner.learn(quantity, observed, settled)
 
-    def _believe_pending(self) -> None:
-        """Learn the main objective; running trials count with the result that is believed."""
+    def _predict_pending(self) -> None:
+        """Learn the main objective; running trials count with their predicted result."""
         estimates = self._estimated
         values = self._losses[:, self._main]
         self._surrogate = self._learn("main", values, estimates)
@@ -190,12 +190,12 @@ class Outlook:
             return
         pending = self._sampler.pool_of(self._results.pending)
         inputs = self._learner.inputs(pending)
-        believed = self._surrogate.predict_mean(inputs)
-        more = Observations(pending, believed, np.zeros(len(believed)))
+        predicted = self._surrogate.predict_mean(inputs)
+        more = Observations(pending, predicted, np.zeros(len(predicted)))
         more = more if estimates is None else estimates.and_also(more)
         self._surrogate = self._learn("main", values, more)
-        rows = np.empty((len(believed), self._losses.shape[1]))
-        rows[:, self._main] = believed
+        rows = np.empty((len(predicted), self._losses.shape[1]))
+        rows[:, self._main] = predicted
         for i in self._others:
             rows[:, i] = self._other(i, pending, inputs)
         self._losses = np.concatenate([self._losses, rows])

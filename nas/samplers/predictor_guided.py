@@ -1,13 +1,13 @@
 """The default: a predictor of accuracy guides the search, and every cost is known exactly.
 
-A Gaussian process believes something of each candidate's accuracy; its costs need no belief. So the
+A Gaussian process predicts the accuracy of each candidate; its costs are known exactly. So the
 expected growth of the front's hypervolume is exact, and what is proposed is where it is greatest.
 Now and then it is the expected improvement of accuracy alone, since the accurate end of a front
 adds little volume.
 
 Sources: Emmerich, Deutz, Klinkenberg 2011, "Hypervolume-based Expected Improvement" for the
 criterion; Ginsbourger, Le Riche, Carraro 2010, "Kriging is Well-Suited to Parallelize
-Optimization" for candidates that are still running (they count with their believed result);
+Optimization" for candidates that are still running (they count with their predicted result);
 Gardner et al. 2014, "Bayesian Optimization with Inequality Constraints" for measured limits.
 """
 
@@ -289,7 +289,7 @@ class PredictorGuidedSampler(ArchitectureSampler):
         return self.draw(results.proposed, rng)
 
     def _note_rejections(self) -> None:
-        """Tell what the limits turned away among the listed candidates."""
+        """Tell what the limits rejected among the listed candidates."""
         for row in np.flatnonzero(~self.within(self.listed.costs)):
             costs = dict(zip(self.costs.names, self.listed.costs[row].tolist(), strict=True))
             over = {n: costs[n] for n, limit in self.limits.items() if costs[n] > limit}

@@ -9,6 +9,7 @@ import numpy as np
 from nas.samplers.architecture_sampler import ArchitectureSampler
 from nas.samplers.choice_space import Candidate
 from nas.samplers.results import Results
+from search_space.nearest import hint
 
 UNIFORM_OVER = ("choices", "architectures")
 
@@ -25,9 +26,8 @@ class RandomSampler(ArchitectureSampler):
     def __init__(self, *args: Any, uniform_over: str = "choices", **settings: Any) -> None:
         super().__init__(*args, **settings)
         if uniform_over not in UNIFORM_OVER:
-            raise ValueError(
-                f"uniform_over must be one of {', '.join(UNIFORM_OVER)}, got {uniform_over!r}"
-            )
+            names = hint(uniform_over, UNIFORM_OVER)
+            raise ValueError(f"uniform_over cannot be {uniform_over!r}; {names}")
         self.uniform_over = uniform_over
 
     def random_candidate(self, rng: np.random.Generator) -> Candidate:

@@ -34,7 +34,7 @@ class Stopped(NamedTuple):
 
 
 class OverLimit(NamedTuple):
-    """A candidate that was turned away when it was measured."""
+    """A candidate that was rejected when it was measured."""
 
     architecture: Candidate
     measured: Mapping[str, float]  # of the limited quantities that it exceeds

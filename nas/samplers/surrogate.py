@@ -1,4 +1,4 @@
-"""What the default sampler believes: a Gaussian process over choices and exactly known costs.
+"""The surrogate of the default sampler: a Gaussian process over choices and exactly known costs.
 
 The kernel is the sum of two. One compares choices: ``exp(-sum_i w_i d_i)``, where ``d_i`` is 0 for
 equal choices of parameter i and 1 for different ones, mixed with the distance of their ranks where
