@@ -130,7 +130,7 @@ def test_evaluations_whose_workers_died_are_one_message(
     task: Task,
     runs: Path,
 ) -> None:
-    config = config_of()
+    config = config_of(search={"n_trials": 6, "finalist_seeds": 3})
     run, ledger = start(config)
     run.write_json("task.json", task.model_dump(mode="json"))
     proposals = propose_from(config, ledger)
@@ -140,7 +140,7 @@ def test_evaluations_whose_workers_died_are_one_message(
         return lambda function: SimpleNamespace(remote=lambda text, seed, shared: (text, seed))
 
     def get(reference: tuple[str, int]) -> EvaluationResult:
-        if reference[1] == config.seed:
+        if reference[1] == config.seed + 1:
             raise WorkerCrashedError
         return trained(Architecture.from_json(reference[0]), reference[1])
 
@@ -152,7 +152,7 @@ def test_evaluations_whose_workers_died_are_one_message(
     with pytest.raises(RunError, match="1 of 2 proxy evaluations of plain networks") as caught:
         run_retrain_command(Output(file=io.StringIO()), run.name, runs, pick="best", baseline=True)
     assert "worker died unexpectedly" in str(caught.value)
-    assert [row.seed for row in ledger.evaluations("baselines")] == [config.seed + 1]
+    assert [row.seed for row in ledger.evaluations("baselines")] == [config.seed + 2]
 
 
 def test_a_network_without_a_plain_one_is_one_message(

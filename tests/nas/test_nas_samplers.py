@@ -492,7 +492,7 @@ def test_random_search_is_uniform_over_what_its_option_says() -> None:
     assert 150 < attention_first() < 250
     assert attention_first() == attention_first(uniform_over="choices")
     assert 20 < attention_first(uniform_over="architectures") < 80
-    with pytest.raises(DescriptionError, match=r"must be one of choices, architectures, got 'rows"):
+    with pytest.raises(DescriptionError, match=r"cannot be 'rows'; known: choices, architectures"):
         build_sampler("random", {"uniform_over": "rows"}, space)
     with pytest.raises(DescriptionError, match=r"uniform_over: must be of type str, got 3"):
         build_sampler("random", {"uniform_over": 3}, space)
