@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nas.constraints import NothingFits, SpaceExhausted
 from nas.failures import TooManyFailures
+from nas.ray.errors import ClusterError
 from nas.run_folder import RunError
 from nas.trust import TrustError
 from nas.zero_cost.errors import ScoreError
@@ -18,6 +19,7 @@ class CommandError(RuntimeError):
 
 USER_ERRORS = (
     CheckpointError,
+    ClusterError,
     CommandError,
     DataError,
     DescriptionError,
@@ -32,16 +34,13 @@ USER_ERRORS = (
 
 
 def is_user_error(error: Exception) -> bool:
-    """Whether ``error`` is one of the above, a cluster's, or the system's about a named file.
+    """Whether ``error`` is one of the above, or the system's about a named file.
 
-    A cluster's is known once Ray is. The system's are of a path: too long a name, a path through a
-    file, no permission, a full disk.
+    The system's are of a path: too long a name, a path through a file, no permission, a full disk.
     """
-    from nas.ray.cluster import ClusterError  # noqa: PLC0415
-
     if isinstance(error, OSError):
         return error.filename is not None
-    return isinstance(error, (*USER_ERRORS, ClusterError))
+    return isinstance(error, USER_ERRORS)
 
 
 def message_of(error: Exception) -> str:

@@ -5,63 +5,66 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import ray
 
+from nas.ray.authentication import MODE, chosen_mode, ensure_token, ray_environment
+from nas.ray.errors import ClusterError
+from nas.ray.greeting import greet
 from nas.settings import RaySettings, ResourceSettings
 from nas.trial_slots import Machine, no_slot, trial_slots
 
-CONNECT_SECONDS = 10.0
-
 SOCKET_PATH_BYTES = 107
 """Linux's limit on the path of a socket, without its end."""
-
-
-class ClusterError(RuntimeError):
-    """The cluster cannot be reached, or cannot hold a single trial."""
 
 
 @contextmanager
 def connected(settings: RaySettings) -> Iterator[None]:
     """A connection to Ray for as long as the block runs; one that is already there is used.
 
+    A local Ray demands a token, unless ``RAY_AUTH_MODE`` says otherwise; a cluster gets the token
+    that this machine has if it demands one.
+
     Raises:
-        ClusterError: no cluster answers at the address.
+        ClusterError: no cluster answers at the address, or it refuses this command.
     """
     if ray.is_initialized():
         yield
         return
-    if settings.address is None:
+    address = settings.address or "local"
+    local = address == "local"
+    if local:
         _check_temporary_folder()
+        mode = chosen_mode() or "token"
+        if mode == "token":
+            ensure_token()
     else:
-        _check_reachable(settings.address)
-    on_terminate = signal.getsignal(signal.SIGTERM)
-    try:
-        if settings.address is None:
+        mode = greet(address)
+    where = {"address": "local", "include_dashboard": False} if local else {"address": address}
+    with ray_environment({MODE: mode}):
+        on_terminate = signal.getsignal(signal.SIGTERM)
+        try:
             ray.init(
-                address="local",
-                include_dashboard=False,
+                **where,
                 log_to_driver=False,
                 logging_level=logging.ERROR,
             )
-        else:
-            ray.init(address=settings.address, log_to_driver=False, logging_level=logging.ERROR)
-    except (OSError, RuntimeError, ValueError) as error:
-        where = (
-            "a local Ray could not be started"
-            if settings.address is None
-            else (f"no Ray cluster answers at ray.address={settings.address!r}")
-        )
-        raise ClusterError(f"{where}: {str(error).splitlines()[0]}") from error
-    # Ray's own handler leaves at once; ours says what was kept.
-    signal.signal(signal.SIGTERM, on_terminate)
-    try:
-        yield
-    finally:
-        ray.shutdown()
+        except (OSError, RuntimeError, ValueError) as error:
+            ray.shutdown()
+            failed = (
+                "a local Ray could not be started"
+                if local
+                else f"no connection to the Ray cluster at ray.address={address!r}"
+            )
+            raise ClusterError(f"{failed}: {str(error).splitlines()[0]}") from error
+        # Ray's own handler leaves at once; ours says what was kept.
+        signal.signal(signal.SIGTERM, on_terminate)
+        try:
+            yield
+        finally:
+            ray.shutdown()
 
 
 def _check_temporary_folder() -> None:
@@ -77,19 +80,6 @@ def _check_temporary_folder() -> None:
             f"paths the system limits to {SOCKET_PATH_BYTES} bytes, which leaves {most_bytes}; set "
             f"a shorter one, such as RAY_TMPDIR=/tmp; got {folder}"
         )
-
-
-def _check_reachable(address: str) -> None:
-    """See that something listens at the address: Ray itself would wait for minutes."""
-    host, colon, port = address.rpartition(":")
-    if not colon or not port.isdigit():
-        return  # "auto", or a name that Ray resolves
-    try:
-        socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
-    except OSError as error:
-        raise ClusterError(
-            f"no Ray cluster answers at ray.address={address!r}: {error.strerror or error}"
-        ) from error
 
 
 def trials_at_once(resources: ResourceSettings) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from tiny_search import ROOT, command_in, query
+from tiny_search import ROOT, blocks, command_in, query
 
 from nas.config_file import load_config
 from nas.ledger import ledger_of
@@ -19,12 +19,7 @@ from search_space.space import SearchSpace
 
 pytestmark = pytest.mark.ray
 
-README = (ROOT / "README.md").read_text()
 ON_SEARCH = (ROOT / "docs" / "search.md").read_text()
-
-
-def blocks(language: str, text: str = README) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
 
 
 COMMANDS = [line.split("   #")[0].strip() for block in blocks("sh") for line in block.splitlines()]
@@ -36,6 +31,7 @@ QUERIES = [
 SEARCHES = [c for c in COMMANDS if c.startswith("nas search")]
 BENCHMARKS = [c for c in COMMANDS if c.startswith("nas benchmark")]
 RETRAININGS = [c for c in COMMANDS if c.startswith("nas retrain")]
+NODES = [c for c in COMMANDS if "ray start" in c or "ray get-auth-token" in c]  # test_cluster.py
 PICTURES = [c for c in COMMANDS if c.startswith("nas attention-maps")]
 PREDICTIONS = [c for c in COMMANDS if c.startswith("nas predict")]
 MODEL_FILE = "runs/digits/retrain/ARCH_ID-RECIPE-seed0/model.pt"
@@ -43,7 +39,8 @@ MODEL_FILE = "runs/digits/retrain/ARCH_ID-RECIPE-seed0/model.pt"
 
 def test_no_command_is_left_out_here():
     makes = ["make quickstart", "make test"]
-    known = [*makes, *QUERIES, *SEARCHES, *BENCHMARKS, *RETRAININGS, *PREDICTIONS, *PICTURES]
+    known = [*makes, *NODES, *QUERIES, *SEARCHES, *BENCHMARKS, *RETRAININGS, *PREDICTIONS]
+    known += PICTURES
     assert sorted(COMMANDS) == sorted(known)
     makefile = (ROOT / "Makefile").read_text()
     assert all(re.search(rf"^{target.split()[1]}:", makefile, re.MULTILINE) for target in makes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -16,6 +17,7 @@ import yaml
 from nas.cli import main
 
 ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
 
 SPACE = {
     "name": "tiny",
@@ -52,6 +54,11 @@ SEARCH = {
     "proxy": RECIPE,
     "retrain": RECIPE,
 }
+
+
+def blocks(language: str, text: str = README) -> list[str]:
+    """The pieces of a Markdown text that are in ``language``."""
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
 
 
 def write_search(path: Path, **changes: object) -> Path:

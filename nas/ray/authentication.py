@@ -1,0 +1,126 @@
+"""Ray's token authentication: this machine's token, and the mode that a connection runs in.
+
+Ray reads the mode from ``RAY_AUTH_MODE``, and the token from ``RAY_AUTH_TOKEN``, from the file that
+``RAY_AUTH_TOKEN_PATH`` names, or from ``~/.ray/auth_token``, in this order
+(https://docs.ray.io/en/latest/ray-security/token-auth.html).
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Literal
+
+from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined]
+from ray.exceptions import AuthenticationError
+
+from nas.ray.errors import ClusterError
+
+Mode = Literal["token", "disabled"]
+
+MODE = "RAY_AUTH_MODE"
+TOKEN = "RAY_AUTH_TOKEN"
+TOKEN_PATH = "RAY_AUTH_TOKEN_PATH"
+TOKEN_BYTES = 32
+
+
+def chosen_mode() -> Mode | None:
+    """The mode that the user set in the environment, None if there is none.
+
+    Raises:
+        ClusterError: it is set to something else than ``token`` or ``disabled``.
+    """
+    mode = os.environ.get(MODE)
+    if mode is None:
+        return None
+    if mode.lower() == "token":
+        return "token"
+    if mode.lower() == "disabled":
+        return "disabled"
+    raise ClusterError(f"{MODE} must be token or disabled, got {mode!r}")
+
+
+def has_token() -> bool:
+    """Whether this machine has a token to send.
+
+    Raises:
+        ClusterError: ``RAY_AUTH_TOKEN_PATH`` names a file that cannot be read or is empty.
+    """
+    loader = AuthenticationTokenLoader.instance()
+    loader.reset_cache()
+    try:
+        found: bool = loader.has_token(ignore_auth_mode=True)
+    except AuthenticationError:
+        raise ClusterError(
+            f"{TOKEN_PATH}={os.environ[TOKEN_PATH]} cannot be read or is empty: write Ray's token "
+            "to it (ray get-auth-token prints a node's), or unset it"
+        ) from None
+    return found
+
+
+def token_place() -> str:
+    """Where Ray reads this machine's token, for a message."""
+    if os.environ.get(TOKEN):
+        return f"the environment variable {TOKEN}"
+    return os.environ.get(TOKEN_PATH) or str(default_token_file())
+
+
+def default_token_file() -> Path:
+    """Ray's own file for the token."""
+    return Path.home() / ".ray" / "auth_token"
+
+
+def ensure_token() -> None:
+    """Make a token where there is none, readable by its owner alone.
+
+    Ray would make one too, but readable by every user of the machine; and of two commands that
+    start at the same time one would overwrite the other's, which its Ray uses already.
+
+    Raises:
+        ClusterError: it cannot be written, or see :func:`has_token`.
+    """
+    if has_token():
+        return
+    file = default_token_file()
+    draft = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if file.is_file() and not file.read_text().strip():
+            file.unlink()
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_hex(TOKEN_BYTES))
+        with suppress(FileExistsError):  # another command was faster: its token serves both
+            os.link(draft, file)
+    except OSError as error:
+        raise ClusterError(
+            f"the token that protects a local Ray cannot be written to {file}: {error.strerror} "
+            f"(set {TOKEN} to a secret of your own)"
+        ) from error
+    finally:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+    AuthenticationTokenLoader.instance().reset_cache()
+
+
+@contextmanager
+def ray_environment(changes: Mapping[str, str]) -> Iterator[None]:
+    """Environment variables that Ray is configured by, for as long as the block runs.
+
+    Ray's processes inherit them. This process read its own when Ray was imported, and reads them
+    again here.
+    """
+    before = {name: os.environ.get(name) for name in changes}
+    os.environ.update(changes)
+    Config.initialize("")
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        Config.initialize("")

@@ -1,0 +1,72 @@
+"""Nodes of real Ray clusters, started by the README's commands and stopped by their handles."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+START_SECONDS = 120.0
+STOP_SECONDS = 40.0
+READY = "This command will now block forever"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def ray_node(command: str, environment: Mapping[str, str]) -> Iterator[None]:
+    """One CPU's node for as long as the block runs.
+
+    Args:
+        command: ``ray start ...`` as a shell has it.
+        environment: of the command.
+    """
+    # Not pytest's folder: the path of a socket has at most 107 characters.
+    folder = Path(tempfile.mkdtemp(prefix="ray-"))
+    options = ["--num-cpus=1", "--num-gpus=0", "--disable-usage-stats", "--block"]
+    if "--head" in command:
+        options += ["--include-dashboard=false", f"--temp-dir={folder / 'ray'}"]
+    log = folder / "log"
+    scripts = Path(sys.executable).parent
+    with log.open("w") as output:
+        node = subprocess.Popen(
+            ["env", *shlex.split(command), *options],
+            env={**environment, "PATH": f"{scripts}:{environment['PATH']}"},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        until = time.monotonic() + START_SECONDS
+        while READY not in log.read_text():
+            assert node.poll() is None, log.read_text()
+            assert time.monotonic() < until, log.read_text()
+            time.sleep(0.1)
+        yield
+    finally:
+        _stop(node)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _stop(node: subprocess.Popen[bytes]) -> None:
+    """End a node: Ray ends its own processes; what is left of its group is killed."""
+    node.terminate()
+    try:
+        node.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(node.pid, signal.SIGKILL)
+        node.wait()
