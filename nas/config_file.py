@@ -16,6 +16,7 @@ from nas.settings import SamplerSettings
 from nas.storage_url import shown_words, with_absolute_path
 from nas.trust import refusal
 from nas.whole_file import replace_file
+from search_space.own_modules import make_importable, names_own_type
 from search_space.reading import DescriptionError, dump_yaml, parse_yaml, read_yaml, validate
 from search_space.space import SearchSpace
 from search_space.values import Value
@@ -107,6 +108,7 @@ def read_config(
     if interpolated is not None:
         raise refusal(str(path), f"{interpolated} holds ${{...}}, which would be resolved")
     merged = _merged(data, changes, path, overrides)
+    _make_modules_importable(merged, path.parent, trusted=trusted)
     problems = [line for lines in unread.values() for line in lines]
     try:
         config = _with_absolute_data_path(validate(kind, merged, str(path)))
@@ -142,6 +144,20 @@ def _merged(
             "command line",
             [f"a list and a mapping do not merge, got {' '.join(shown_words(overrides))}"],
         ) from error
+
+
+def _make_modules_importable(merged: Any, folder: Path, *, trusted: bool) -> None:
+    """Find types of one's own in ``modules``, which without a value is the file's ``folder``.
+
+    The path is made absolute: workers run elsewhere, and a run may be read from another folder.
+    What is not trusted names no folder to import from, neither here nor on workers.
+    """
+    modules = merged.get("modules") or ""
+    if not trusted:
+        merged.pop("modules", None)
+    elif names_own_type(merged.get("space")) and isinstance(modules, str):
+        merged["modules"] = str((folder / modules).resolve())
+        make_importable(Path(merged["modules"]))
 
 
 def _drop_options_of_another_sampler(data: dict[str, Any], changes: dict[str, Any]) -> None:

@@ -36,7 +36,7 @@ from trainers import Recipe
 MOST_ARCHITECTURES = 20_000
 """A larger space is refused: a table is for spaces that can be trained whole."""
 
-MAY_CHANGE = ("name", "ray.", "resources.cpus_per_trial")
+MAY_CHANGE = ("name", "modules", "ray.", "resources.cpus_per_trial")
 """Of the configuration, between the parts of one table's computation.
 
 Not what a training takes of a GPU: with one its seconds are of wall time, else of the processor's.
@@ -53,6 +53,9 @@ class TabulationConfig(Value):
     """Name of the table."""
     space: dict[str, Any]
     """The search space, or the path of its file. Every architecture of it is trained."""
+    modules: str | None = None
+    """Folder of the Python modules of types of your own, such as `separable:Separable` (relative to
+    the file that names it); null is the folder of the file itself."""
     data: DataWithValidation
     """The data set and its split."""
     recipe: Recipe

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from search_space.architecture import Architecture, Task
+from search_space.own_modules import make_importable
 from search_space.primitives.registry import IMPORTS
 from search_space.reading import DescriptionError, read_yaml, validate
 from search_space.space import SearchSpace
@@ -29,11 +30,14 @@ def read_architecture_and_task(
     Args:
         path: the file.
         imports: whether types ``module:Class`` may import their modules, which runs the code of
-            those: see :func:`search_space.primitives.registry.class_named`.
+            those: see :func:`search_space.primitives.registry.class_named`. They may lie beside
+            the file.
 
     Raises:
         DescriptionError: no such file, not one architecture, or no task under ``task``.
     """
+    if imports:
+        make_importable(path.parent)
     data = read_yaml(path)
     if not isinstance(data, dict):
         raise DescriptionError(str(path), ["not an architecture: a mapping is needed"])

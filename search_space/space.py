@@ -13,6 +13,7 @@ from search_space.alternatives import Choice, Parameter, condition_tables
 from search_space.architecture import Architecture, Stage
 from search_space.moves import changed_parts
 from search_space.numbering import Numbering, uniform_below
+from search_space.own_modules import make_importable
 from search_space.primitives import Stem
 from search_space.reading import read_yaml, validate
 from search_space.space_config import SpaceConfig
@@ -58,11 +59,13 @@ class SearchSpace:
 
     @classmethod
     def from_yaml(cls, path: Path | str, *, imports: bool = False) -> SearchSpace:
-        """Read a space's file; ``imports`` as for the constructor.
+        """Read a space's file; ``imports`` as for the constructor, also from beside the file.
 
         Raises:
             DescriptionError: no such file, or any problem with it, all at once.
         """
+        if imports:
+            make_importable(Path(path).parent)
         return cls.from_mapping(read_yaml(Path(path)), str(path), imports=imports)
 
     @classmethod

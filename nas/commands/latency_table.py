@@ -90,7 +90,7 @@ def _wanted(
             raise CommandError(f"{source} is a search: its data decide --image and --classes")
         config = load_config(source, overrides)
         return config.search_space(), task_of(config.data, load_splits(config.data)), config.latency
-    space = SearchSpace.from_mapping(data, str(source), imports=True)
+    space = SearchSpace.from_yaml(source, imports=True)
     if not image or classes is None:
         raise CommandError(
             f"{source} is a space, which says nothing of images: give --image, such as 3x32x32, "

@@ -132,7 +132,7 @@ def _train(
         f"{len(wanted)} full trainings of {config.retrain.epochs} epochs, and {len(proxies)} proxy "
         "evaluations of plain networks"
     )
-    with connected(config.ray):
+    with connected(config.ray, config.modules):
         evaluate_plain(config, ledger, task, proxies)
         proxies_by_id = {found.arch_id: found for found in _proxy_results(config, ledger)}
         rows, failures = run_retrainings(

@@ -34,7 +34,7 @@ from search_space.architecture import Task
 from search_space.cost.latency import DeviceBusy
 
 MAY_CHANGE_ON_RESUME = ("search.n_trials", "search.finalist_seeds", "search.max_failures")
-MAY_CHANGE_SECTIONS = ("ray.", "resources.", "retrain")
+MAY_CHANGE_SECTIONS = ("modules", "ray.", "resources.", "retrain")
 """A resumed search may be longer, run elsewhere, or be followed by other full trainings."""
 
 
@@ -72,7 +72,7 @@ def run_search_command(
         _check_same_task(run, task)
     else:
         warm_start = collect_warm_start(config, task, runs, trust=trust)
-    with connected(config.ray):
+    with connected(config.ray, config.modules):
         slots = trials_at_once(config.resources)
         concurrency = min(config.search.concurrency or slots, slots)
         if config.uses_latency:

@@ -76,7 +76,7 @@ def _train_missing(output: Output, config: TabulationConfig, task: Task, journal
         return
     progress = _Progress(len(entries), journal)
     try:
-        with connected(config.ray), LineDisplay(output, progress.line) as display:
+        with connected(config.ray, config.modules), LineDisplay(output, progress.line) as display:
 
             def keep(row: dict[str, Any]) -> None:
                 journal.add(row)

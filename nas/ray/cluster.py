@@ -7,8 +7,10 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import ray
+from ray.job_config import JobConfig
 
 from nas.ray.authentication import MODE, chosen_mode, ensure_token, ray_environment
 from nas.ray.errors import ClusterError
@@ -21,11 +23,17 @@ SOCKET_PATH_BYTES = 107
 
 
 @contextmanager
-def connected(settings: RaySettings) -> Iterator[None]:
+def connected(settings: RaySettings, modules: str | None = None) -> Iterator[None]:
     """A connection to Ray for as long as the block runs; one that is already there is used.
+
+    Workers import modules of the user's own from the folders that this process finds them in.
 
     A local Ray demands a token, unless ``RAY_AUTH_MODE`` says otherwise; a cluster gets the token
     that this machine has if it demands one.
+
+    Args:
+        settings: where Ray is.
+        modules: the folder of such modules, beside PYTHONPATH and the working folder.
 
     Raises:
         ClusterError: no cluster answers at the address, or it refuses this command.
@@ -48,6 +56,7 @@ def connected(settings: RaySettings) -> Iterator[None]:
         try:
             ray.init(
                 **where,
+                job_config=JobConfig(_py_driver_sys_path=_code_folders(modules)),
                 log_to_driver=False,
                 logging_level=logging.ERROR,
             )
@@ -80,6 +89,12 @@ def _check_temporary_folder() -> None:
             f"paths the system limits to {SOCKET_PATH_BYTES} bytes, which leaves {most_bytes}; set "
             f"a shorter one, such as RAY_TMPDIR=/tmp; got {folder}"
         )
+
+
+def _code_folders(modules: str | None) -> list[str]:
+    """Where workers import from, beside what is installed; Ray adds the working folder."""
+    named = [modules, *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    return [str(Path(folder).resolve()) for folder in named if folder]
 
 
 def trials_at_once(resources: ResourceSettings) -> int:

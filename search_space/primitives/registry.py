@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 from collections.abc import Mapping
 from inspect import isabstract
@@ -12,6 +11,7 @@ from pydantic import ValidationError, ValidationInfo
 from pydantic_core import to_json
 
 from search_space.nearest import hint
+from search_space.own_modules import import_own
 from search_space.primitives.augmented_convolution import (
     AugmentedConvolution,
     AugmentedConvolutionRatios,
@@ -24,7 +24,11 @@ from search_space.primitives.inverted_bottleneck import (
 )
 from search_space.primitives.local_attention import LocalAttention
 from search_space.primitives.primitive import Description, Primitive
-from search_space.primitives.recalibration import RECALIBRATIONS, Recalibration
+from search_space.primitives.recalibration import (
+    RECALIBRATIONS,
+    Recalibration,
+    RecalibrationDescription,
+)
 from search_space.primitives.stems import STEMS, Stem
 from search_space.values import Value
 
@@ -107,7 +111,7 @@ def class_named(
             "that is done only for what you trust: give --trust (in Python, import it first)"
         )
     try:
-        module = importlib.import_module(module_name)
+        module = import_own(module_name) if imports else sys.modules[module_name]
         # a module may import others when it is asked for a name that it does not hold yet
         found = getattr(module, class_name) if imports else vars(module)[class_name]
     except KeyError:
@@ -115,14 +119,25 @@ def class_named(
             f"{what} type {name!r} cannot be imported: module {module_name!r} has no attribute "
             f"{class_name!r}"
         ) from None
-    except (ImportError, AttributeError, TypeError, ValueError) as error:
+    except (AttributeError, ValueError) as error:
         raise ValueError(f"{what} type {name!r} cannot be imported: {error}") from error
     if not (isinstance(found, type) and issubclass(found, kind)):
-        raise ValueError(f"{what} type {name!r} is not a subclass of {kind.__name__}")
+        raise ValueError(f"{what} type {name!r} {_not_a_subclass(found, kind)}")
     if isabstract(found):
         lacking = ", ".join(sorted(found.__abstractmethods__))
         raise ValueError(f"{what} type {name!r} is abstract: it lacks {lacking}")
     return found
+
+
+def _not_a_subclass(found: Any, kind: type[Value]) -> str:
+    """What was found in place of a subclass of ``kind``, and which class to subclass."""
+    resolved = {Description: Primitive, RecalibrationDescription: Recalibration}
+    wanted = resolved.get(kind, kind)
+    there = "is no class"
+    if isinstance(found, type):
+        bases = ", ".join(f"{base.__module__}.{base.__qualname__}" for base in found.__bases__)
+        there = f"is a subclass of {bases}"
+    return f"{there}, but must be one of {wanted.__module__}.{wanted.__qualname__}"
 
 
 def _value_from(

@@ -68,8 +68,8 @@ def write_search(path: Path, **changes: object) -> Path:
 
 
 def nas_command(*arguments: object) -> list[str]:
-    """The command line, by the interpreter that runs the tests."""
-    return [sys.executable, "-c", "from nas.cli import main; main()", *map(str, arguments)]
+    """The command line; ``-P``, since the installed ``nas`` imports nothing from where it runs."""
+    return [sys.executable, "-P", "-c", "from nas.cli import main; main()", *map(str, arguments)]
 
 
 def command_in(

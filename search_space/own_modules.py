@@ -1,0 +1,60 @@
+"""Modules of a user's own, which types such as ``my_package.my_module:MyPrimitive`` name."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+
+def make_importable(folder: Path) -> None:
+    """Let modules in ``folder`` be imported; those that are installed go before them."""
+    path = str(folder.resolve())
+    if path not in sys.path:
+        sys.path.append(path)
+
+
+def import_own(name: str) -> ModuleType:
+    """Import a user's module: from the working folder, or from wherever Python finds it.
+
+    Raises:
+        ValueError: there is no such module, with what to set; or it raises, with the line.
+    """
+    if not all(part.isidentifier() for part in name.split(".")):
+        raise ValueError(f"a module's name is like my_package.my_module, got {name!r}")
+    make_importable(Path())
+    importlib.invalidate_caches()  # the module may be newer than the last look into its folder
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if f"{name}.".startswith(f"{error.name}."):  # not one that the module itself imports
+            raise ValueError(
+                f"{error} in the working folder ({Path.cwd()}), beside the configuration or on "
+                f"PYTHONPATH: set PYTHONPATH to the folder that holds {name.partition('.')[0]!r} "
+                "(on a cluster, where every node has it)"
+            ) from error
+        raise ValueError(_told(error)) from error
+    except Exception as error:
+        raise ValueError(_told(error)) from error
+
+
+def names_own_type(data: Any) -> bool:
+    """Whether a ``type`` anywhere in plain data is a user's own, ``module:Class``."""
+    if isinstance(data, list):
+        return any(map(names_own_type, data))
+    if not isinstance(data, dict):
+        return False
+    own = data.get("type")
+    return (isinstance(own, str) and ":" in own) or any(map(names_own_type, data.values()))
+
+
+def _told(error: Exception) -> str:
+    """What importing a module raised, and where."""
+    reason = f"{type(error).__name__}: {error}"
+    *_, last = traceback.extract_tb(error.__traceback__)
+    if isinstance(error, SyntaxError) or not Path(last.filename).is_file():
+        return reason  # a syntax error names its file and line; a missing module has none
+    return f"{last.filename}, line {last.lineno}: {reason}"

@@ -1,0 +1,107 @@
+"""Finding the modules of types of one's own, and what is said of those that cannot be imported."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from search_space.own_modules import import_own, names_own_type
+from search_space.reading import DescriptionError
+from search_space.space import SearchSpace
+from tests.search_space.own_primitive import PATH
+from tests.search_space.strategies import CONV_STEM
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder; what is imported from it is forgotten with it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(sys, "modules", dict(sys.modules))
+    return tmp_path
+
+
+def test_a_module_in_the_working_folder(folder):
+    (folder / "in_the_working_folder.py").write_text("answer = 42")
+    assert import_own("in_the_working_folder").answer == 42
+
+
+def test_what_is_installed_goes_before_the_working_folder(folder):
+    (folder / "colorsys.py").write_text("raise RuntimeError")
+    sys.modules.pop("colorsys", None)
+    assert import_own("colorsys").hsv_to_rgb(0, 0, 1) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("name", ["not_there", "not_there.inside"])
+def test_a_module_that_is_not_there(folder, name):
+    with pytest.raises(ValueError, match="No module named 'not_there' in the working") as caught:
+        import_own(name)
+    assert str(folder) in str(caught.value)
+    assert "set PYTHONPATH to the folder that holds 'not_there'" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("\n1 / 0", "broken.py, line 2: ZeroDivisionError: division by zero"),
+        ("import not_there", "broken.py, line 1: ModuleNotFoundError: No module named 'not_there'"),
+        (
+            "from math import nothing",
+            "broken.py, line 1: ImportError: cannot import name 'nothing'",
+        ),
+        ("a = 1\nb = (", "SyntaxError: '(' was never closed (broken.py, line 2)"),
+    ],
+)
+def test_a_module_that_raises_is_told_with_its_line(folder, text, told):
+    (folder / "broken.py").write_text(text)
+    with pytest.raises(DescriptionError) as caught:
+        SearchSpace.from_mapping(
+            {
+                "name": "own",
+                "stem": CONV_STEM,
+                "stages": [{"depth": 1, "width": 8, "primitive": {"type": "broken:Mine"}}],
+            }
+        )
+    (problem,) = caught.value.problems
+    assert problem.startswith("stages[0].primitive[0].type: primitive type 'broken:Mine' cannot be")
+    assert told in problem
+
+
+@pytest.mark.parametrize("name", ["", ".own", "own..inner", "a/b", "a b", "a\0", "1a"])
+def test_a_name_that_is_no_modules(name):
+    with pytest.raises(ValueError, match="a module's name is like my_package"):
+        import_own(name)
+
+
+@pytest.mark.parametrize(
+    ("place", "wanted"),
+    [
+        ("stem", "search_space.primitives.stem.Stem"),
+        ("primitive", "search_space.primitives.primitive.Primitive"),
+        ("recalibration", "search_space.primitives.recalibration.recalibration.Recalibration"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        ("Mean", "is a subclass of torch.nn.modules.module.Module"),
+        ("PATH", "is no class"),
+    ],
+)
+def test_the_class_to_subclass_is_named(place, wanted, found, told):
+    stage: dict[str, Any] = {"depth": 1, "width": 8, "primitive": {"type": "conv"}}
+    data: dict[str, Any] = {"name": "own", "stem": CONV_STEM, "stages": [stage]}
+    (data if place == "stem" else stage)[place] = {"type": f"{PATH}:{found}"}
+    with pytest.raises(DescriptionError) as caught:
+        SearchSpace.from_mapping(data)
+    (problem,) = caught.value.problems
+    assert problem.endswith(f"{place} type '{PATH}:{found}' {told}, but must be one of {wanted}")
+
+
+def test_own_types_are_seen_anywhere():
+    own = {"stages": [{"overrides": {0: [{"type": "conv"}, {"type": "my.module:Class"}]}}]}
+    assert names_own_type(own)
+    assert not names_own_type({"type": "conv", "name": "a:b", "of": [{"type": ["x:y"]}, 3]})
