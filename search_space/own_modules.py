@@ -36,9 +36,9 @@ def import_own(name: str) -> ModuleType:
                 f"PYTHONPATH: set PYTHONPATH to the folder that holds {name.partition('.')[0]!r} "
                 "(on a cluster, where every node has it)"
             ) from error
-        raise ValueError(_told(error)) from error
+        raise ValueError(where_raised(error, _imported_file(error))) from error
     except Exception as error:
-        raise ValueError(_told(error)) from error
+        raise ValueError(where_raised(error, _imported_file(error))) from error
 
 
 def names_own_type(data: Any) -> bool:
@@ -51,10 +51,20 @@ def names_own_type(data: Any) -> bool:
     return (isinstance(own, str) and ":" in own) or any(map(names_own_type, data.values()))
 
 
-def _told(error: Exception) -> str:
-    """What importing a module raised, and where."""
+def where_raised(error: Exception, file: str | None) -> str:
+    """What a user's module raised, with the last line of its ``file`` that was being run."""
     reason = f"{type(error).__name__}: {error}"
-    *_, last = traceback.extract_tb(error.__traceback__)
-    if isinstance(error, SyntaxError) or not Path(last.filename).is_file():
-        return reason  # a syntax error names its file and line; a missing module has none
-    return f"{last.filename}, line {last.lineno}: {reason}"
+    lines = [
+        frame.lineno
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename == file
+    ]
+    return f"{file}, line {lines[-1]}: {reason}" if lines else reason
+
+
+def _imported_file(error: Exception) -> str | None:
+    """The file of the module that raised as it was imported; None if it did not begin to run."""
+    for frame in traceback.extract_tb(error.__traceback__):
+        if frame.filename not in (__file__, importlib.__file__) and Path(frame.filename).is_file():
+            return frame.filename
+    return None

@@ -9,12 +9,13 @@ import pytest
 import torch
 from tiny_search import README, blocks, command_in, read_json
 
-from nas.config_file import load_config
+from nas.config_file import load_config, load_saved_config
 from nas.ledger import ledger_of
 from nas.run_folder import RunFolder
 from search_space.architecture import Task
 from search_space.cost import count_module, network_costs
 from search_space.networks import build
+from search_space.reading import DescriptionError
 
 SECTION = README.partition("### A primitive of your own\n")[2].partition("\n## ")[0]
 OWN = "separable:Separable"
@@ -87,3 +88,14 @@ def test_the_module_may_lie_elsewhere(project, monkeypatch, section):
     else:
         monkeypatch.chdir(library)
     assert load_config(project / "own.yaml", overrides).search_space().size > 50
+
+
+def test_what_is_not_trusted_names_no_folder_to_import_from(project):
+    text = (project / "own.yaml").read_text().replace(OWN, "conv") + f"modules: {project}\n"
+    (project / "own.yaml").write_text(text)
+    assert load_saved_config(project / "own.yaml", trusted=True).modules == str(project)
+    assert load_saved_config(project / "own.yaml", trusted=False).modules is None
+    (project / "own.yaml").write_text(text.replace("conv", OWN, 1))
+    with pytest.raises(DescriptionError, match="--trust"):
+        load_saved_config(project / "own.yaml", trusted=False)
+    assert str(project) not in sys.path

@@ -103,6 +103,26 @@ class LogSigmoid(Primitive):
         )
 
 
+class Unpadded(Primitive):
+    """Forgets the padding, and the attribute that it names where the kernel is 1."""
+
+    type: Literal["tests.search_space.own_primitive:Unpadded"] = (
+        "tests.search_space.own_primitive:Unpadded"
+    )
+    kernel: int = 3
+
+    @property
+    def label(self) -> str:
+        return f"unpadded{self.kernel}"
+
+    def build(
+        self, in_channels: int, out_channels: int, stride: int, input_hw: tuple[int, int]
+    ) -> nn.Module:
+        if self.kernel == 1:
+            return self.nothing  # type: ignore[attr-defined, no-any-return]
+        return nn.Conv2d(in_channels, out_channels, self.kernel, stride, bias=False)
+
+
 class Patches(Stem):
     """Non-overlapping patches, each projected."""
 

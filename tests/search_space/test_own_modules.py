@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from search_space.architecture_file import read_architecture
 from search_space.own_modules import import_own, names_own_type
 from search_space.reading import DescriptionError
 from search_space.space import SearchSpace
@@ -33,6 +35,26 @@ def test_what_is_installed_goes_before_the_working_folder(folder):
     (folder / "colorsys.py").write_text("raise RuntimeError")
     sys.modules.pop("colorsys", None)
     assert import_own("colorsys").hsv_to_rgb(0, 0, 1) == (1, 1, 1)
+
+
+def test_a_module_beside_the_file_that_names_it(folder):
+    beside = folder / "beside"
+    beside.mkdir()
+    (beside / "own_beside.py").write_text(
+        "from typing import Literal\n"
+        "from tests.search_space.own_primitive import Anywhere\n"
+        "class Mine(Anywhere):\n"
+        "    type: Literal['own_beside:Mine'] = 'own_beside:Mine'\n"
+    )
+    stage = {"depth": 1, "width": 8, "primitive": {"type": "own_beside:Mine"}}
+    file = beside / "own.json"
+    file.write_text(json.dumps({"name": "own", "stem": CONV_STEM, "stages": [stage]}))
+    for read in (SearchSpace.from_yaml, read_architecture):
+        with pytest.raises(DescriptionError, match="--trust"):
+            read(file)
+        assert not any(str(beside) in place for place in sys.path)
+    assert SearchSpace.from_yaml(file, imports=True).size == 1
+    assert read_architecture(file, imports=True).primitive_types() == ("own_beside:Mine",)
 
 
 @pytest.mark.parametrize("name", ["not_there", "not_there.inside"])
@@ -63,7 +85,8 @@ def test_a_module_that_raises_is_told_with_its_line(folder, text, told):
                 "name": "own",
                 "stem": CONV_STEM,
                 "stages": [{"depth": 1, "width": 8, "primitive": {"type": "broken:Mine"}}],
-            }
+            },
+            imports=True,
         )
     (problem,) = caught.value.problems
     assert problem.startswith("stages[0].primitive[0].type: primitive type 'broken:Mine' cannot be")
@@ -96,7 +119,7 @@ def test_the_class_to_subclass_is_named(place, wanted, found, told):
     data: dict[str, Any] = {"name": "own", "stem": CONV_STEM, "stages": [stage]}
     (data if place == "stem" else stage)[place] = {"type": f"{PATH}:{found}"}
     with pytest.raises(DescriptionError) as caught:
-        SearchSpace.from_mapping(data)
+        SearchSpace.from_mapping(data, imports=True)
     (problem,) = caught.value.problems
     assert problem.endswith(f"{place} type '{PATH}:{found}' {told}, but must be one of {wanted}")
 

@@ -17,7 +17,7 @@ from search_space.cost import count_module, network_costs
 from search_space.networks import build
 from search_space.reading import DescriptionError, validate
 from search_space.space import SearchSpace
-from tests.search_space.own_primitive import PATH, Patches, Rectangle, Separable
+from tests.search_space.own_primitive import PATH, Patches, Rectangle, Separable, Unpadded
 from tests.search_space.strategies import CONV_STEM, space
 
 
@@ -181,3 +181,18 @@ def test_what_is_imported_already_needs_no_trust(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(ValidationError, match="has no attribute 'Name'"):
         Architecture.from_json(of_type("lazy:Name"))
     assert asked == []
+
+
+@pytest.mark.parametrize(
+    ("kernel", "told"),
+    [
+        (3, r"its output must be of \[4, 4, 4\], got \[4, 2, 2\]"),
+        (1, r"own_primitive.py, line \d+: AttributeError: 'Unpadded' object has no attribute"),
+        (9, "RuntimeError: .*Kernel size can't be greater than actual input size"),
+    ],
+)
+def test_a_module_that_does_not_do_is_told_by_its_type(kernel: int, told: str) -> None:
+    primitive = Unpadded(kernel=kernel)
+    place = rf"{PATH}:Unpadded on an input of \[2, 4, 4\] \(channels, height, width\): "
+    with pytest.raises(ValueError, match=place + f".*{told}"):
+        primitive.counts(2, 4, 1, (4, 4))
