@@ -115,12 +115,8 @@ def test_the_token_of_this_machine_is_sent(cluster, nobody, monkeypatch):
     for address in (cluster.address, cluster.address.replace("127.0.0.1", "localhost")):
         with connected(RaySettings(address=address)):
             assert len(ray.nodes()) == 2
-            assert ray.get(ray.remote(auth_mode).remote()) == "token"
-        assert auth_mode() is None  # as it was
-
-
-def auth_mode() -> str | None:
-    return os.environ.get("RAY_AUTH_MODE")
+            assert ray.get(ray.remote(os.getenv).remote("RAY_AUTH_MODE")) == "token"
+        assert "RAY_AUTH_MODE" not in os.environ  # as it was
 
 
 def test_without_a_token_the_message_says_where_to_copy_it(cluster, nobody):
@@ -188,7 +184,7 @@ def test_a_cluster_without_authentication_is_used_as_it_is(nobody, environment, 
     own = environment | {"HOME": str(nobody)}
     with ray_node(f"RAY_AUTH_MODE=disabled ray start --head --port={port}", own):
         with connected(RaySettings(address=address)):
-            assert ray.get(ray.remote(auth_mode).remote()) == "disabled"
+            assert ray.get(ray.remote(os.getenv).remote("RAY_AUTH_MODE")) == "disabled"
         monkeypatch.setenv("RAY_AUTH_MODE", "token")
         message = error_of_search(nobody, address)
     assert "runs without authentication, but RAY_AUTH_MODE=token is set here" in message
@@ -196,9 +192,9 @@ def test_a_cluster_without_authentication_is_used_as_it_is(nobody, environment, 
 
 def test_a_local_ray_demands_a_token_that_others_cannot_read(nobody):
     with connected(RaySettings()):
-        assert ray.get(ray.remote(auth_mode).remote()) == "token"
+        assert ray.get(ray.remote(os.getenv).remote("RAY_AUTH_MODE")) == "token"
     assert mode_of(nobody / ".ray" / "auth_token") == 0o600
-    assert auth_mode() is None
+    assert "RAY_AUTH_MODE" not in os.environ
 
 
 def test_nothing_at_the_address(nobody):
