@@ -108,7 +108,8 @@ def read_config(
     if interpolated is not None:
         raise refusal(str(path), f"{interpolated} holds ${{...}}, which would be resolved")
     merged = _merged(data, changes, path, overrides)
-    _make_modules_importable(merged, path.parent, trusted=trusted)
+    named_from = Path() if changes.get("modules") else path.parent
+    _make_modules_importable(merged, named_from, trusted=trusted)
     problems = [line for lines in unread.values() for line in lines]
     try:
         config = _with_absolute_data_path(validate(kind, merged, str(path)))
@@ -147,7 +148,7 @@ def _merged(
 
 
 def _make_modules_importable(merged: Any, folder: Path, *, trusted: bool) -> None:
-    """Find types of one's own in ``modules``, which without a value is the file's ``folder``.
+    """Find types of one's own in ``modules``, a path from ``folder``, or else in ``folder`` itself.
 
     The path is made absolute: workers run elsewhere, and a run may be read from another folder.
     What is not trusted names no folder to import from, neither here nor on workers.

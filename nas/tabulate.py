@@ -54,8 +54,8 @@ class TabulationConfig(Value):
     space: dict[str, Any]
     """The search space, or the path of its file. Every architecture of it is trained."""
     modules: str | None = None
-    """Folder of the Python modules of types of your own, such as `separable:Separable` (relative to
-    the file that names it); null is the folder of the file itself."""
+    """Folder of the Python modules of types of your own, such as `separable:Separable`. Relative to
+    the file, or to the working folder in an override; null is the folder of the file."""
     data: DataWithValidation
     """The data set and its split."""
     recipe: Recipe

@@ -75,15 +75,19 @@ def test_a_search_trains_it_wherever_the_command_runs(project, environment):
     assert read_json(listed)
 
 
-@pytest.mark.parametrize("section", ["modules", "PYTHONPATH", "working folder"])
-def test_the_module_may_lie_elsewhere(project, monkeypatch, section):
+@pytest.mark.parametrize("named", ["in the file", "in an override", "PYTHONPATH", "nowhere"])
+def test_the_module_may_lie_elsewhere(project, monkeypatch, named):
     library = project / "library"
     library.mkdir()
     (project / "separable.py").rename(library / "separable.py")
     overrides = []
-    if section == "modules":
-        overrides = ["modules=library"]
-    elif section == "PYTHONPATH":
+    if named == "in the file":
+        with (project / "own.yaml").open("a") as config:
+            config.write("modules: library\n")
+    elif named == "in an override":
+        monkeypatch.chdir(project.parent)
+        overrides = ["modules=project/library"]
+    elif named == "PYTHONPATH":
         monkeypatch.syspath_prepend(library)
     else:
         monkeypatch.chdir(library)
