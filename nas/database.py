@@ -17,6 +17,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
+from nas.damaged_rows import DamagedRows
 from nas.run_folder import RunError
 from nas.storage_url import PASSWORD_WAYS, has_password, sqlite_file, without_password
 from search_space.primitives.registry import not_imported
@@ -118,15 +119,15 @@ def unreadable(place: str, error: Exception) -> RunError:
     """What to raise where a ledger cannot be read."""
     if isinstance(error, ValidationError) and (untrusted := not_imported(error)):
         return RunError(f"{place}: an architecture's {untrusted}")
-    if isinstance(error, ValidationError):
-        reason = f"an architecture is wrong: {error.errors()[0]['msg']}"
-    else:
-        reason = reason_of(error)
-    return RunError(f"{place} is not a ledger that can be read: {reason}")
+    if isinstance(error, DamagedRows):
+        return RunError(f"the ledger {place} is damaged: {error}")
+    return RunError(f"{place} is not a ledger that can be read: {reason_of(error)}")
 
 
 def reason_of(error: Exception) -> str:
     """What a storage's error says, in one line."""
+    if isinstance(error, DamagedRows):
+        return str(error)
     return str(error.__cause__ or error).splitlines()[0]
 
 

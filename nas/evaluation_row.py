@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
 from optuna.trial import FrozenTrial, TrialState
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from nas.finite_values import check_finite
 from nas.metrics import whole_counts
@@ -101,27 +103,59 @@ def evaluation_of(kind: Kind, trial: FrozenTrial, *, imports: bool = False) -> E
     ``imports`` is that of :meth:`search_space.architecture.Architecture.from_json`.
 
     Raises:
-        ValueError: a metric is not finite, or the architecture is none.
+        ValueError: a metric is not finite, the architecture is none, or an attribute is missing or
+            of another kind.
     """
     attributes = trial.user_attrs
+    content = _Content.model_validate_json(json.dumps(attributes))
     complete = trial.state == TrialState.COMPLETE
-    metrics = attributes.get("metrics", {}) if complete else {}
+    metrics = content.metrics if complete else {}
     check_finite(metrics, f"{kind} trial {trial.number}")
+    if complete and "val_accuracy" not in metrics:
+        raise ValueError("metrics: val_accuracy is missing")
     is_paused = trial.state == TrialState.RUNNING and PAUSED_AT in attributes
     return Evaluation(
         kind=kind,
         number=trial.number,
         state="paused" if is_paused else trial.state.name.lower(),
-        architecture=Architecture.from_json(attributes["architecture"], imports=imports),
-        seed=attributes.get("seed", 0),
-        recipe_id=attributes.get("recipe_id", ""),
+        architecture=Architecture.from_json(content.architecture, imports=imports),
+        seed=content.seed,
+        recipe_id=content.recipe_id,
         metrics=whole_counts(metrics),
         curve=attributes.get("curve", []),
-        device_seconds=attributes.get("device_seconds", attributes.get(DEVICE_SECONDS_BEFORE, 0.0)),
-        error=attributes.get("error"),
+        device_seconds=content.device_seconds,
+        error=content.error,
         violation=attributes.get("violation", {}),
-        stopped_at_epoch=attributes.get("stopped_at_epoch"),
-        training=attributes.get("training"),
+        stopped_at_epoch=content.stopped_at_epoch,
+        training=content.training,
         started=trial.datetime_start,
         finished=trial.datetime_complete,
     )
+
+
+class _CurvePoint(BaseModel):
+    """What every reader of a curve needs of a point; a training adds more."""
+
+    model_config = ConfigDict(strict=True)
+
+    epoch: int
+    val_accuracy: float | None
+
+
+class _Content(BaseModel):
+    """The attributes of a trial that make a row of it; a trial has others."""
+
+    model_config = ConfigDict(strict=True)
+
+    architecture: str
+    seed: int = 0
+    recipe_id: str = ""
+    metrics: dict[str, float] = {}
+    curve: tuple[_CurvePoint, ...] = ()
+    device_seconds: float = Field(
+        default=0.0, validation_alias=AliasChoices("device_seconds", DEVICE_SECONDS_BEFORE)
+    )
+    error: str | None = None
+    violation: dict[str, float] = {}
+    stopped_at_epoch: int | None = None
+    training: int | None = None

@@ -12,7 +12,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from pydantic import ValidationError
+
 from nas.config import SearchConfig
+from nas.damaged_rows import reason
 from nas.front import Candidate, candidates, pareto_front
 from nas.ledger import Ledger
 from nas.run_folder import RunError
@@ -47,18 +50,21 @@ class Disagreement(NamedTuple):
 
 def first_latencies(ledger: Ledger) -> dict[str, Latency]:
     """What was measured before training, by ``arch_id``."""
-    trials = ledger.study("search").get_trials(deepcopy=False)
     return {
-        trial.user_attrs["arch_id"]: _latency(trial.user_attrs["latency"])
-        for trial in trials
+        str(trial.user_attrs.get("arch_id")): _latency(
+            trial.user_attrs["latency"], f"{ledger.place}, trial {trial.number}"
+        )
+        for trial in ledger.trials()
         if "latency" in trial.user_attrs
     }
 
 
 def second_latencies(ledger: Ledger) -> dict[str, Latency]:
     """What was measured after the search, by ``arch_id``."""
-    recorded: Mapping[str, object] = ledger.study("search").user_attrs.get(AGAIN, {})
-    return {arch_id: _latency(entry) for arch_id, entry in recorded.items()}
+    recorded = ledger.attribute(AGAIN) or {}
+    if not isinstance(recorded, dict):
+        raise RunError(f"{ledger.place}: {AGAIN} must be a mapping, got {recorded!r}")
+    return {name: _latency(entry, f"{ledger.place}, {name}") for name, entry in recorded.items()}
 
 
 def all_candidates(config: SearchConfig, ledger: Ledger) -> list[Candidate]:
@@ -188,5 +194,8 @@ def _with_both(
     )
 
 
-def _latency(record: object) -> Latency:
-    return Latency.model_validate(record, strict=False)
+def _latency(record: object, place: str) -> Latency:
+    try:
+        return Latency.model_validate(record, strict=False)
+    except ValidationError as error:
+        raise RunError(f"{place}: no latency: {reason(error)}") from error

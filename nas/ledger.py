@@ -20,8 +20,11 @@ from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
+from pydantic import ValidationError
 
 from nas.config import SearchConfig
+from nas.constraints import Rejections
+from nas.damaged_rows import READ_ERRORS, damaged_rows, reason
 from nas.database import (
     STORAGE_ERRORS,
     connect,
@@ -43,6 +46,7 @@ from nas.run_folder import RunError, RunFolder
 from nas.sole_writer import SoleWriterStorage
 from nas.storage_url import sqlite_file, without_password
 from search_space.architecture import Architecture
+from search_space.primitives.registry import not_imported
 
 SUFFIXES: dict[Kind, str] = {
     "search": "",
@@ -229,11 +233,52 @@ class Ledger:
         Raises:
             RunError: the ledger cannot be read.
         """
+        trials = [t for t in self.trials(kind) if "architecture" in t.user_attrs]
+        rows, damaged = [], {}
+        for trial in trials:
+            try:
+                rows.append(self._row(kind, trial))
+            except ValueError as error:  # pydantic's ValidationError is one
+                if isinstance(error, ValidationError) and not_imported(error):
+                    raise unreadable(self.place, error) from error
+                damaged[trial.number] = reason(error)
+        if damaged:
+            name = self.study_name(kind)
+            raise unreadable(self.place, damaged_rows(name, damaged, len(rows)))
+        return rows
+
+    def trials(self, kind: Kind = "search") -> list[FrozenTrial]:
+        """All trials of a study, by number; not to be changed.
+
+        Raises:
+            RunError: the ledger cannot be read.
+        """
         try:
-            trials = self.study(kind).get_trials(deepcopy=False)
-            return [self._row(kind, t) for t in trials if "architecture" in t.user_attrs]
-        except (*STORAGE_ERRORS, ValueError) as error:  # pydantic's ValidationError is one
+            return self.study(kind).get_trials(deepcopy=False)
+        except (*STORAGE_ERRORS, KeyError) as error:
             raise unreadable(self.place, error) from error
+
+    def attribute(self, name: str) -> Any:
+        """What the search's study keeps under a name; None if nothing.
+
+        Raises:
+            RunError: the ledger cannot be read.
+        """
+        try:
+            return self.study("search").user_attrs.get(name)
+        except (*STORAGE_ERRORS, KeyError) as error:
+            raise unreadable(self.place, error) from error
+
+    def rejections(self) -> Rejections:
+        """What the limits turned away.
+
+        Raises:
+            RunError: the ledger cannot be read.
+        """
+        try:
+            return Rejections(self.attribute("rejections"))
+        except READ_ERRORS as error:
+            raise RunError(f"the ledger {self.place}: rejections: {reason(error)}") from error
 
     def rest(self, number: int) -> None:
         """Nothing is written to an unfinished trial of the search from now on."""

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 from optuna.trial import Trial, TrialState
 
 from nas.config import SearchConfig
-from nas.constraints import REJECTIONS_IN_A_ROW, Rejections, SpaceExhausted
+from nas.constraints import REJECTIONS_IN_A_ROW, SpaceExhausted
 from nas.database import STORAGE_ERRORS
 from nas.evaluate import EvaluationResult
 from nas.evaluation_row import curve_points, result_attributes, row_attributes
-from nas.ledger import Ledger
+from nas.ledger import TRAINED, Ledger
 from nas.samplers import ARCHITECTURE_SAMPLERS, build_sampler
 from nas.samplers.architecture_sampler import nothing_fits
 from nas.samplers.history import HistoryStudy
@@ -62,7 +62,7 @@ class Proposals:
         self._storage = ledger.storage
         self._study_id = self._storage.get_study_id_from_name(ledger.study_name("search"))
         self.study = HistoryStudy(ledger.study_name("search"), ledger.storage)
-        self.rejections = Rejections(self.study.user_attrs.get("rejections"))
+        self.rejections = ledger.rejections()
         self._sampler = build_sampler(
             config.sampler.name,
             config.sampler.options,
@@ -301,18 +301,14 @@ class Proposals:
 
     def _read_ledger(self) -> None:
         """Take up what an earlier driver left: finished trials stay, running ones are taken up."""
-        trials = self.study.get_trials(deepcopy=False)
-        self._count = len(trials)
-        for trial in trials:
-            text = trial.user_attrs.get("architecture")
-            if text is None:  # asking for it failed
-                continue
-            proposal = Proposal(trial.number, Architecture.from_json(text))
-            if trial.state == TrialState.RUNNING and PAUSED_AT in trial.user_attrs:
-                self._paused[trial.number] = proposal
-                self._ledger.rest(trial.number)
-            elif trial.state == TrialState.RUNNING:
-                self._unfinished[trial.number] = proposal
-            if not trial.user_attrs.get("violation"):
-                self._known[proposal.architecture] = trial.number
-            self.trained += trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
+        self._count = len(self._ledger.trials())
+        for row in self._ledger.evaluations():  # not a trial for which asking failed
+            proposal = Proposal(row.number, row.architecture)
+            if row.state == "paused":
+                self._paused[row.number] = proposal
+                self._ledger.rest(row.number)
+            elif row.state == "running":
+                self._unfinished[row.number] = proposal
+            if not row.violation:
+                self._known[proposal.architecture] = row.number
+            self.trained += row.state in TRAINED

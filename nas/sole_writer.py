@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from optuna.storages._cached_storage import _CachedStorage
 
+from nas.damaged_rows import READ_ERRORS, sought_in
+
 
 class SoleWriterStorage(_CachedStorage):
     """Optuna's own cache, in which a trial can rest: it is not read again until it is woken.
@@ -11,6 +13,17 @@ class SoleWriterStorage(_CachedStorage):
     Optuna reads every unfinished trial anew whenever a sampler looks at a study, since another
     process may have changed it. With hundreds of paused trials that is what a proposal would cost.
     """
+
+    def _read_trials_from_remote_storage(self, study_id: int) -> None:
+        """Optuna's, which raises whatever a damaged trial makes it raise.
+
+        Raises:
+            DamagedRows: naming the trials that cannot be read.
+        """
+        try:
+            super()._read_trials_from_remote_storage(study_id)
+        except READ_ERRORS as error:
+            raise sought_in(self._backend, study_id) or error from error
 
     def rest(self, study_id: int, trial_id: int) -> None:
         """Nothing is written to an unfinished trial from now on."""

@@ -127,8 +127,7 @@ def report_search(output: Output, run: RunFolder, config: SearchConfig, ledger: 
             f"{sum(row.epochs for row in trained):,} of "
             f"{len(trained) * config.proxy.epochs:,} epochs were trained"
         )
-    rejections = ledger.study("search").user_attrs.get("rejections", {})
-    for limit, entry in rejections.items():
+    for limit, entry in ledger.rejections().to_json().items():
         output.say(f"{entry['count']:,} proposals were over the limit on {limit}")
     _report_failures(output, ledger)
     output.say(f"front drawn in {png} and {html}")

@@ -6,7 +6,6 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from nas.constraints import Rejections
 from nas.front import most_accurate, pareto_front
 from nas.latency_records import all_candidates, by_latency_limit
 from nas.ledger import SUFFIXES, TRAINED, ledger_of
@@ -91,7 +90,7 @@ def read_status(run: RunFolder) -> dict[str, Any]:
             "accuracy": accuracy_text(best),
             **{name: value for name, value in best.metrics.items() if name != "val_accuracy"},
         },
-        "rejections": Rejections(ledger.study("search").user_attrs.get("rejections")).to_json(),
+        "rejections": ledger.rejections().to_json(),
         "errors": {
             f"{called} {row.number}": row.error.strip().splitlines()[-1]
             for called, studied in (("trial", rows), ("repeat", repeats))

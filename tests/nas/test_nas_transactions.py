@@ -125,7 +125,7 @@ def test_what_is_interrupted_is_undone_and_what_raises_is_not(
         with pytest.raises(error):
             tell_and_raise(proposals, ledger, proposal.number, error)
     rows = Ledger.open(config, run).evaluations()
-    assert [row.state for row in rows] == ["complete", "running", "complete"]
+    assert [row.state for row in rows] == ["complete", "running", "fail"]
     proposals.fail(interrupted, "Traceback: no")  # the next transaction is a new one
     assert Ledger.open(config, run).evaluations()[1].error == "Traceback: no"
 
@@ -134,7 +134,7 @@ def tell_and_raise(
     proposals: Proposals, ledger: Ledger, number: int, error: type[BaseException]
 ) -> None:
     with ledger.one_transaction():
-        proposals.study.tell(number, [0.5, 1000.0])
+        proposals.study.tell(number, state=TrialState.FAIL)
         raise error
 
 

@@ -1,0 +1,142 @@
+"""A damaged ledger is one message: its file, the trial, the reason, and how much can be read."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from nas.config import SearchConfig
+from nas.ledger import Ledger
+from nas.proposals import Proposals
+from nas.run_folder import RunError, RunFolder
+
+Start = Callable[[SearchConfig], tuple[RunFolder, Ledger]]
+Begin = Callable[..., Proposals]
+
+
+@pytest.fixture
+def search(
+    config_of: Callable[..., SearchConfig],
+    start: Start,
+    propose_from: Begin,
+    finish: Callable[..., None],
+) -> tuple[SearchConfig, RunFolder, Ledger, Proposals]:
+    """Two trained trials and one that runs."""
+    config = config_of()
+    run, ledger = start(config)
+    proposals = propose_from(config, ledger)
+    for number in range(3):
+        proposal = proposals.propose()
+        if number < 2:
+            finish(proposals, proposal)
+    return config, run, ledger, proposals
+
+
+def change(run: RunFolder, statement: str, *values: Any) -> None:
+    with sqlite3.connect(run.ledger_file) as database:
+        assert database.execute(statement, values).rowcount > 0
+    database.close()
+
+
+ATTRIBUTE = "UPDATE trial_user_attributes SET value_json = ? WHERE trial_id = 2 AND key = ?"
+DAMAGE: dict[str, tuple[str, tuple[Any, ...], str]] = {
+    "cut JSON": (ATTRIBUTE, ('[{"epo', "curve"), "Unterminated string"),
+    "unknown distribution": (
+        "UPDATE trial_params SET distribution_json = ? WHERE trial_id = 2",
+        ('{"name": "Odd", "attributes": {}}',),
+        "Unknown distribution class: Odd",
+    ),
+    "distribution without a name": (
+        "UPDATE trial_params SET distribution_json = ? WHERE trial_id = 2",
+        ("{}",),
+        "KeyError 'type'",
+    ),
+    "choice out of range": (
+        "UPDATE trial_params SET param_value = ? WHERE trial_id = 2",
+        (99,),
+        "IndexError",
+    ),
+    "bad date": (
+        "UPDATE trials SET datetime_start = ? WHERE trial_id = 2",
+        ("2024-13-45",),
+        "month must be in 1..12",
+    ),
+    "unknown state": ("UPDATE trials SET state = ? WHERE trial_id = 2", ("ODD",), "'ODD'"),
+    "metrics without accuracy": (
+        ATTRIBUTE,
+        ('{"params": 3}', "metrics"),
+        "val_accuracy is missing",
+    ),
+    "metrics of another kind": (ATTRIBUTE, ('{"val_accuracy": "x"}', "metrics"), "metrics.val_acc"),
+    "curve without epochs": (ATTRIBUTE, ('[{"val_accuracy": 1}]', "curve"), "curve.0.epoch"),
+    "seed of another kind": (ATTRIBUTE, ('"x"', "seed"), "seed: Input should be a valid integer"),
+    "architecture that is none": (ATTRIBUTE, ('"{}"', "architecture"), "stem: Field required"),
+    "architecture of another kind": (ATTRIBUTE, ("7", "architecture"), "architecture: "),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_a_damaged_trial_is_named_with_what_can_be_read(
+    search: tuple[SearchConfig, RunFolder, Ledger, Proposals], propose_from: Begin, name: str
+) -> None:
+    config, run, ledger, _ = search
+    ledger.close()
+    statement, values, reason = DAMAGE[name]
+    change(run, statement, *values)
+    begun = f"the ledger {run.ledger_file} is damaged: trial 1 of {config.name!r} cannot be read: "
+    for read in (
+        lambda: Ledger.read(config, run).evaluations(),
+        lambda: propose_from(config, Ledger.resume(config, run)),
+    ):
+        with pytest.raises(RunError) as caught:
+            read()
+        assert str(caught.value).startswith(begun)
+        assert reason in str(caught.value)
+        assert str(caught.value).endswith("; 2 other trials of it can be")
+        assert "\n" not in str(caught.value)
+
+
+def test_several_damaged_trials_are_named(
+    search: tuple[SearchConfig, RunFolder, Ledger, Proposals],
+) -> None:
+    config, run, ledger, _ = search
+    ledger.close()
+    change(run, "UPDATE trials SET datetime_start = 'no'")
+    with pytest.raises(RunError, match=r"trial 0 of .* \(and trials 1, 2\) .*; 0 other trials"):
+        Ledger.read(config, run).evaluations()
+
+
+def test_damage_met_while_asking_leaves_no_empty_trial(
+    search: tuple[SearchConfig, RunFolder, Ledger, Proposals],
+) -> None:
+    config, run, ledger, proposals = search
+    statement = (
+        "UPDATE trial_user_attributes SET value_json = ? WHERE trial_id = 3 AND key = 'seed'"
+    )
+    change(run, statement, '"cut')  # the running trial, which is read again whenever one asks
+    for _ in range(2):
+        with pytest.raises(RunError, match=r"trial 2 of .* cannot be read: Unterminated string"):
+            proposals.propose()
+    change(run, statement, "0")
+    ledger.close()
+    rows = Ledger.read(config, run).trials()
+    assert [(trial.number, trial.state.name) for trial in rows] == [
+        (0, "COMPLETE"),
+        (1, "COMPLETE"),
+        (2, "RUNNING"),
+    ]
+
+
+@pytest.mark.parametrize("value", ["[1]", '{"params": 3}', '{"params": {"count": "x"}}', "cut"])
+def test_damaged_rejections_are_one_message(
+    search: tuple[SearchConfig, RunFolder, Ledger, Proposals], value: str
+) -> None:
+    config, run, ledger, proposals = search
+    proposals.study.set_user_attr("rejections", {})
+    ledger.close()
+    change(run, "UPDATE study_user_attributes SET value_json = ? WHERE key = 'rejections'", value)
+    with pytest.raises(RunError, match=str(run.ledger_file)):
+        Ledger.read(config, run).rejections()
