@@ -14,9 +14,11 @@ install: $(INSTALLED) ## Make .venv with the package and all it needs
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "Installing about $$(grep -c == constraints.txt) packages into $(VENV): some minutes and" \
+		"3 GB of disk, most of it for PyTorch and Ray. pip says what it does:"
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-		--constraint constraints.txt --editable '.[test,postgresql]'
+	@$(BIN)/python -m pip install --disable-pip-version-check --root-user-action ignore \
+		--progress-bar on --constraint constraints.txt --editable '.[test,postgresql]'
 	@touch $@
 
 quickstart: install ## Search on real images, print and draw the front, retrain the knee

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from nas.config import SearchConfig
@@ -22,15 +24,39 @@ PROXIES_CHECKED = 500
 """Architectures drawn to see, before a search starts, that they have proxies."""
 
 
-def load_task(config: SearchConfig) -> Task:
-    """The task of a search, by reading its data.
+class SearchData(NamedTuple):
+    """What a search's data are; how many images each part has."""
+
+    task: Task
+    train: int
+    validation: int
+    test: int
+
+    def __str__(self) -> str:
+        channels, height, width = self.task.input_shape
+        colours = {1: "grey", 3: "colour"}.get(channels, f"{channels}-channel")
+        return (
+            f"data {self.task.dataset}: {self.task.classes} classes, {colours} images of "
+            f"{height} x {width} pixels; {self.train:,} to train, {self.validation:,} to validate, "
+            f"{self.test:,} to test"
+        )
+
+
+def load_data(config: SearchConfig) -> SearchData:
+    """Read a search's data.
 
     Raises:
-        DataError: the data cannot be read, split, or reduced to the proxy's fidelity.
+        DataError: they cannot be read, split, or reduced to the proxy's fidelity.
     """
     splits = load_splits(config.data)
     config.fidelity.splits(splits, config.data.split_seed)
-    return task_of(config.data, splits)
+    sizes = (len(part) for part in (splits.train, splits.validation, splits.test))
+    return SearchData(task_of(config.data, splits), *sizes)
+
+
+def load_task(config: SearchConfig) -> Task:
+    """The task of a search, by reading its data; raises what :func:`load_data` raises."""
+    return load_data(config).task
 
 
 def proxy_assignment(config: SearchConfig, task: Task) -> Assignment:

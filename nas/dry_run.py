@@ -30,6 +30,9 @@ SAMPLED = 10_000
 TIMED_STEPS = 20
 """At most so many training steps are timed of a candidate, and scaled to an epoch."""
 
+TIMED_SECONDS = 20.0
+"""At most so long; but one step at least."""
+
 FRONT_ASSUMED = 10
 """Members of the front that are trained with other seeds; how many there will be is not known."""
 
@@ -178,9 +181,9 @@ def device_hours(
 ) -> DeviceHours:
     """Expected device-hours, from the cheapest, median and dearest candidate by MACs.
 
-    Each is trained for up to 20 steps of its proxy, alone on this machine, after one that is not
-    timed; a trial's time is taken to be linear in MACs in between. Repeats count with 10 members
-    on the front.
+    Each is trained for up to 20 steps of its proxy or 20 seconds, alone on this machine, after
+    steps that are not timed; a trial's time is taken to be linear in MACs in between. Repeats count
+    with 10 members on the front.
 
     Args:
         config: the search's.
@@ -190,17 +193,21 @@ def device_hours(
         on_progress: told what is being timed.
 
     Raises:
-        DataError, TrainingDiverged, ValueError: a training cannot be run.
+        DataError, ValueError: a training cannot be run.
+        TrainingDiverged: a loss became infinite or not a number within the timed steps.
     """
     space = config.search_space()
     order = np.argsort(found.macs, kind="stable")
     picked = {"least": order[0], "median": order[len(order) // 2], "most": order[-1]}
     candidates = {which: space.decode(found.vectors[at]) for which, at in picked.items()}
-    on_progress("warming up")
-    _timed_training(config, task, candidates["least"])
+    on_progress("a first training step, which is not timed")
+    _timed_steps(config, task, candidates["least"], 1)
     timed = []
-    for which, architecture in candidates.items():
-        on_progress(f"timing a training of the {which} MACs")
+    for number, (which, architecture) in enumerate(candidates.items(), start=1):
+        on_progress(
+            f"timing the architecture of the {which} MACs, {number} of {len(candidates)}: at most "
+            f"{TIMED_STEPS} training steps or {TIMED_SECONDS:g} s"
+        )
         epoch, evaluation = _timed_training(config, task, architecture)
         points = -(-config.proxy.epochs // config.proxy.evaluate_every_epochs)
         timed.append(
@@ -247,17 +254,30 @@ def _vectors(space: SearchSpace, rng: np.random.Generator) -> np.ndarray:
 def _timed_training(
     config: SearchConfig, task: Task, architecture: Architecture
 ) -> tuple[float, float]:
-    """Seconds of an epoch's training, and of an evaluation."""
+    """Seconds of an epoch's training, and of an evaluation.
+
+    A single step tells how many fit into the time for a candidate; then as many are timed.
+    """
+    began = time.perf_counter()
+    found = _timed_steps(config, task, architecture, 1)
+    steps = min(TIMED_STEPS, int(TIMED_SECONDS / (time.perf_counter() - began)))
+    return _timed_steps(config, task, architecture, steps) if steps > 1 else found
+
+
+def _timed_steps(
+    config: SearchConfig, task: Task, architecture: Architecture, steps: int
+) -> tuple[float, float]:
+    """Seconds of an epoch's training, and of an evaluation, scaled from so many steps of each."""
     device = "cuda" if config.resources.gpus_per_trial else "cpu"
     splits = cached_splits(config.data, device, config.fidelity)
-    few = _few_images(splits, TIMED_STEPS * config.proxy.batch_size)
+    few = _few_images(splits, steps * config.proxy.batch_size)
     threads = torch.get_num_threads()
     torch.set_num_threads(max(1, int(config.resources.cpus_per_trial)))
     try:
         network = config.fidelity.network(architecture)
         recipe = config.proxy.model_copy(update={"epochs": 1})
         started = time.perf_counter()
-        steps = evaluate(
+        training = evaluate(
             network,
             few,
             config.fidelity.task(task),
@@ -266,7 +286,7 @@ def _timed_training(
             device=device,
             metric=config.metric,
         )
-        result = next(steps)
+        result = next(training)
         total = time.perf_counter() - started
     finally:
         torch.set_num_threads(threads)

@@ -18,6 +18,7 @@ from trainers import (
     Metrics,
     Recipe,
     Training,
+    TrainingDiverged,
     load_splits,
 )
 
@@ -51,7 +52,9 @@ class EvaluationResult(NamedTuple):
 
 
 def traceback_of(error: BaseException) -> str:
-    """An exception as the ledger keeps it."""
+    """An exception as the ledger keeps it; without its places where only the recipe is at fault."""
+    if isinstance(error, TrainingDiverged):
+        return f"{type(error).__name__}: {error}"
     return "".join(traceback.format_exception(error))
 
 

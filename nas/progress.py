@@ -63,7 +63,7 @@ class LineDisplay:
 
 
 class ProgressDisplay(LineDisplay):
-    """Shows a search's status.
+    """Shows a search's status, and says when a round of repeats begins.
 
     Args:
         output: where to.
@@ -71,14 +71,43 @@ class ProgressDisplay(LineDisplay):
     """
 
     def __init__(self, output: Output, status: Callable[[], Status]) -> None:
-        super().__init__(output, lambda: describe(status()))
+        super().__init__(output, self._described)
+        self._status = status
+        self._round = 0
+
+    def _described(self) -> str:
+        status = self._status()
+        if status.repeats_round > self._round:
+            self._round = status.repeats_round
+            self._output.say(_of_round(status))
+        return describe(status)
+
+
+def _of_round(status: Status) -> str:
+    """What a round of repeats is for."""
+    if status.repeats_round == 1:
+        return (
+            f"{status.round_size} repeats: the front and a random sample are trained again with "
+            "fresh seeds. The best of many is lucky as found, so most of its accuracies fall now"
+        )
+    return (
+        f"round {status.repeats_round} of the repeats: {status.round_size} more, for architectures "
+        "that are new on the front since its means have moved"
+    )
 
 
 def describe(status: Status) -> str:
     """One line: how many of how many, best so far, device-hours, time left."""
     parts = [f"trials {status.trained}/{status.wanted}"]
     if status.phase == "repeats":
-        parts.append(f"repeats of the front {status.repeats_done}/{status.repeats_wanted}")
+        later = f" (round {status.repeats_round})" if status.repeats_round > 1 else ""
+        parts.append(f"repeats of the front {status.repeats_done}/{status.repeats_wanted}{later}")
+    if not status.trained and status.running:
+        parts.append(
+            f"the first at epoch {status.furthest_epoch}/{status.epochs}"
+            if status.furthest_epoch
+            else "workers start"
+        )
     if status.running:
         parts.append(f"{status.running} running")
     if status.paused:

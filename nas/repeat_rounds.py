@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from nas.config import SearchConfig
 from nas.evaluate import EvaluationResult
 from nas.ledger import Ledger
-from nas.repeats import unfinished_round
+from nas.repeats import Round, unfinished_round
 from search_space.architecture import Architecture
 
 
@@ -25,22 +25,23 @@ class RepeatRounds:
         self._config = config
         self._ledger = ledger
         self._done = ledger.evaluations("repeats")
-        self._round: list[tuple[Architecture, int]] = []
+        self._round = Round(0, 0, [])
         self.running = 0
 
-    def left(self) -> list[tuple[Architecture, int]]:
-        """Architectures and seeds that are still to be begun: of this round, or of the next."""
-        if not self._round and not self.running:
+    def current(self) -> Round:
+        """The round that runs, or else the next one; ``left`` are those still to be begun."""
+        if not self._round.left and not self.running:
             trained = self._ledger.evaluations("search")
             self._round = unfinished_round(self._config, trained, self._done)
         return self._round
 
     def begin(self) -> tuple[Architecture, int] | None:
         """The next one, which then runs; None while there is none."""
-        if not self.left():
+        left = self.current().left
+        if not left:
             return None
         self.running += 1
-        return self._round.pop(0)
+        return left.pop(0)
 
     def end(
         self,

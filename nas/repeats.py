@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,10 +16,18 @@ NOISE_STREAM = 0x401
 """Of the search's seed: the draw of the sample that the noise is measured on."""
 
 
+class Round(NamedTuple):
+    """One round of repeats: the trainings that the front asked for when the round began."""
+
+    number: int  # from 1
+    size: int  # trainings
+    left: list[tuple[Architecture, int]]  # those without a result: architectures and seeds
+
+
 def unfinished_round(
     config: SearchConfig, trained: Sequence[Evaluation], repeated: Sequence[Evaluation]
-) -> list[tuple[Architecture, int]]:
-    """What is left of the first round of repeats that is not done: architectures and seeds.
+) -> Round:
+    """The first round of repeats that is not done; where all are, the last with nothing left.
 
     Means move as seeds are added, so the front may change until all its members have them. The
     rounds are gone through from the first, each with no more results in view than it began with:
@@ -32,6 +41,7 @@ def unfinished_round(
     """
     results = {(row.arch_id, row.seed): row for row in repeated}
     known: dict[tuple[str, int], Evaluation] = {}  # of the rounds that are done
+    last = Round(0, 0, [])
     while True:
         finalists = _finalists(config, candidates([*trained, *known.values()]), trained)
         jobs = [
@@ -40,9 +50,12 @@ def unfinished_round(
             for architecture in finalists
             if (architecture.arch_id, seed) not in known
         ]
+        if not jobs:
+            return last
         left = [job for job in jobs if (job[0].arch_id, job[1]) not in results]
-        if left or not jobs:
-            return left
+        last = Round(last.number + 1, len(jobs), left)
+        if left:
+            return last
         keys = [(architecture.arch_id, seed) for architecture, seed in jobs]
         known |= {key: results[key] for key in keys}
 

@@ -22,6 +22,7 @@ from nas.paused_states import PausedStates
 from nas.paused_trials import Leg, PausedTrials
 from nas.proposals import Proposal, Proposals
 from nas.repeat_rounds import RepeatRounds
+from nas.repeats import Round
 from nas.samplers.results import NOTHING, WarmStart
 from nas.status import Status, StatusReport
 from nas.trial_metrics import TrialMetrics
@@ -89,6 +90,7 @@ class Search:
         self._exhausted = False
         self._ready = deque(map(self._job, self._gate.passed))
         self._running: set[Job] = set()
+        self._furthest_epoch = 0
         self._report = StatusReport(config, ledger, self.proposals, self.paused_trials)
 
     @property
@@ -96,7 +98,7 @@ class Search:
         """No job is left, and none is running."""
         if self._running or self._phase == "search":
             return False
-        return not self._repeats.left()
+        return not self._repeats.current().left
 
     @property
     def needs_metering(self) -> bool:
@@ -133,6 +135,10 @@ class Search:
             self._propose()
         self._gate.measure(meter, nothing_more=self._exhausted)
         self._ready = deque(map(self._job, self._gate.passed))
+
+    def heard(self, epoch: int) -> None:
+        """Note that a job has reached a point of its curve."""
+        self._furthest_epoch = max(self._furthest_epoch, epoch)
 
     def completed(self, job: Job, result: EvaluationResult) -> None:
         """Record what a job found."""
@@ -209,12 +215,14 @@ class Search:
 
     def status(self) -> Status:
         """How far the search is; the time left assumes that jobs go on taking as long."""
-        to_begin = self._repeats.left() if self._phase == "repeats" else []
+        current = self._repeats.current() if self._phase == "repeats" else Round(0, 0, [])
         return self._report.status(
             phase=self._phase,
             running=len(self._running),
+            furthest_epoch=self._furthest_epoch,
             missing=self._missing,
-            repeats_left=self._repeats.running + len(to_begin),
+            repeats_left=self._repeats.running + len(current.left),
+            current_round=current,
         )
 
     @property

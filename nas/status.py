@@ -10,6 +10,7 @@ from nas.front import Candidate, candidates, most_accurate, pareto_front
 from nas.ledger import Ledger
 from nas.paused_trials import PausedTrials
 from nas.proposals import Proposals
+from nas.repeats import Round
 
 
 class Status(NamedTuple):
@@ -19,8 +20,12 @@ class Status(NamedTuple):
     trained: int
     wanted: int
     repeats_done: int
-    repeats_wanted: int
+    repeats_wanted: int  # of this round and those before it; a next one may want more
+    repeats_round: int  # from 1; 0 before the repeats
+    round_size: int  # trainings of this round
     running: int
+    furthest_epoch: int  # that any training was heard to reach
+    epochs: int  # of a training
     failed: int
     paused: int  # at a rung
     stopped_early: int  # of those trained
@@ -57,15 +62,24 @@ class StatusReport:
         self._share_before = paused_trials.share_done if paused_trials else 0.0
 
     def status(
-        self, *, phase: Literal["search", "repeats"], running: int, missing: int, repeats_left: int
+        self,
+        *,
+        phase: Literal["search", "repeats"],
+        running: int,
+        furthest_epoch: int,
+        missing: int,
+        repeats_left: int,
+        current_round: Round,
     ) -> Status:
         """The status now; the time left assumes that jobs go on taking as long.
 
         Args:
             phase: whether the search's own trials are trained, or repeats of its finalists.
             running: jobs.
+            furthest_epoch: that any job was heard to reach.
             missing: proposals still to be made.
             repeats_left: those that run, and what else is known to be repeated.
+            current_round: of the repeats.
         """
         repeats = self._ledger.evaluations("repeats")
         rows = [*self._ledger.evaluations("search"), *repeats]
@@ -80,7 +94,11 @@ class StatusReport:
             wanted=self._config.search.n_trials,
             repeats_done=len(repeats),
             repeats_wanted=len(repeats) + repeats_left,
+            repeats_round=current_round.number,
+            round_size=current_round.size,
             running=running,
+            furthest_epoch=furthest_epoch,
+            epochs=self._config.proxy.epochs,
             failed=sum(row.error is not None for row in rows),
             paused=len(self._proposals.paused),
             stopped_early=sum(row.state == "pruned" for row in rows),

@@ -13,7 +13,7 @@ from rich.table import Table
 from nas.config import SearchConfig
 from nas.config_file import load_config
 from nas.constraints import PREDICTED_LATENCY
-from nas.driver import check_search, load_task
+from nas.driver import check_search, load_data
 from nas.dry_run import (
     FRONT_ASSUMED,
     TIMED_STEPS,
@@ -25,10 +25,11 @@ from nas.dry_run import (
     space_costs,
 )
 from nas.output import Output
-from nas.progress import LineDisplay, duration
+from nas.progress import duration
 from nas.quantities import format_quantity
+from nas.user_errors import CommandError
 from nas.warm_start import collect_warm_start
-from search_space.architecture import Task
+from trainers import TrainingDiverged
 
 
 def show_dry_run(
@@ -45,8 +46,14 @@ def show_dry_run(
         NothingFits: after the table, if no architecture that was looked at is within the limits.
         CommandError, DescriptionError, DataError, RunError, TrustError: see :mod:`nas.user_errors`.
     """
+    progress = Output(stderr=True)
     config = load_config(config_file, overrides)
-    task = load_task(config)
+    progress.say("reading the data")
+    data = load_data(config)
+    if not output.as_json:
+        output.say(str(data))
+    task = data.task
+    progress.say(f"working out the costs of the space {config.search_space().name!r}")
     found = space_costs(config, task)
     if not output.as_json:
         _show_costs(output, config, found)
@@ -59,25 +66,19 @@ def show_dry_run(
     missing = missing_device(config)
     hours = None
     if missing is None:
-        hours = _timed(config, task, found)
+        try:
+            hours = device_hours(config, task, found, progress.say)
+        except TrainingDiverged as error:
+            raise CommandError(
+                f"a proxy training diverges in its first steps, as trials of the search would: "
+                f"{error}. A lower proxy.learning_rate or a larger proxy.warmup_fraction helps"
+            ) from error
     if output.as_json:
         output.show_json(dry_run_json(config, found, hours, missing))
     elif hours is None:
         output.say(f"device-hours are not estimated: {missing}")
     else:
         _show_hours(output, config, hours)
-
-
-def _timed(config: SearchConfig, task: Task, found: SpaceCosts) -> DeviceHours:
-    doing = "timing trainings"
-    with LineDisplay(Output(stderr=True), lambda: doing) as display:
-
-        def show(what: str) -> None:
-            nonlocal doing
-            doing = what
-            display.update()
-
-        return device_hours(config, task, found, show)
 
 
 def dry_run_json(

@@ -94,11 +94,15 @@ def report_search(output: Output, run: RunFolder, config: SearchConfig, ledger: 
     output.show(front_table(members, x=x, y=y, knee=best))
     if over:
         output.say(_left_out(config, over))
-    reference = reference_point(found, [y, x])
-    output.say(
-        f"hypervolume {hypervolume(members, [y, x], reference):.5g} against the worst seen, "
-        f"{reference[y]:.2%} with {format_quantity(reference[x])} {x}"
-    )
+    worst = reference_point(found, [y, x])
+    best_y, least_x = (max(m.metrics[y] for m in members), min(m.metrics[x] for m in members))
+    if area := (best_y - worst[y]) * (worst[x] - least_x):
+        share = hypervolume(members, [y, x], worst) / area
+        output.say(
+            f"hypervolume: the front dominates {share:.0%} of the area between the worst values "
+            f"seen ({worst[y]:.2%}, {format_quantity(worst[x])} {x}) and its own best ones "
+            f"({best_y:.2%}, {format_quantity(least_x)} {x})"
+        )
     png, html = run.path / "front.png", run.path / "front.html"
     _draw(run, found, members, x=x, y=y, best=best, png=png, html=html)
     run.write_json("front.json", front_json(members, x=x, y=y, knee=best))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from nas.commands.plain_networks import (
     plain_evaluations,
     proxy_seeds,
 )
+from nas.commands.retrain_display import RetrainDisplay
 from nas.commands.typed import typed
 from nas.config import SearchConfig
 from nas.driver import retrain_assignment
@@ -28,10 +28,9 @@ from nas.front import Candidate, candidates, most_accurate, pareto_front
 from nas.latency_records import all_candidates, by_latency_limit
 from nas.ledger import Ledger, ledger_of
 from nas.output import Output
-from nas.progress import LOG_EVERY_SECONDS
 from nas.quantities import format_quantity
 from nas.ray.cluster import connected
-from nas.ray.retrain import RetrainProgress, run_retrainings
+from nas.ray.retrain import run_retrainings
 from nas.retrain import Retraining, example_folder, number_of, pending
 from nas.run_folder import RunError, RunFolder
 from nas.user_errors import CommandError
@@ -132,7 +131,8 @@ def _train(
         f"{len(wanted)} full trainings of {config.retrain.epochs} epochs, and {len(proxies)} proxy "
         "evaluations of plain networks"
     )
-    with connected(config.ray, config.modules):
+    progress = RetrainDisplay(output, wanted=len(wanted), epochs=config.retrain.epochs)
+    with connected(config.ray, config.modules), progress:
         evaluate_plain(config, ledger, task, proxies)
         proxies_by_id = {found.arch_id: found for found in _proxy_results(config, ledger)}
         rows, failures = run_retrainings(
@@ -142,7 +142,7 @@ def _train(
             lambda retraining, trained: retraining.finish(
                 config, ledger, task, trained, proxies_by_id.get(retraining.architecture.arch_id)
             ),
-            _Printer(output),
+            progress.note,
         )
     for row in rows:
         number = number_of(row, config)
@@ -160,25 +160,6 @@ def _train(
 def _proxy_results(config: SearchConfig, ledger: Ledger) -> list[Candidate]:
     """Everything that was evaluated by proxies: the search's architectures and plain networks."""
     return [*all_candidates(config, ledger), *candidates(plain_evaluations(config, ledger))]
-
-
-class _Printer:
-    """A line every few seconds: how far the trainings are."""
-
-    def __init__(self, output: Output) -> None:
-        self._output = output
-        self._next = 0.0
-        self._latest: dict[str, str] = {}
-
-    def __call__(self, progress: RetrainProgress) -> None:
-        accuracy = (
-            "" if progress.val_accuracy is None else f", validation {progress.val_accuracy:.1%}"
-        )
-        name = progress.retraining.folder.name
-        self._latest[name] = f"{name}: epoch {progress.epoch}/{progress.epochs}{accuracy}"
-        if time.monotonic() >= self._next:
-            self._next = time.monotonic() + LOG_EVERY_SECONDS
-            self._output.say(" | ".join(self._latest.values()))
 
 
 def _pick(pick: str, config: SearchConfig, ledger: Ledger, run: RunFolder) -> list[Architecture]:

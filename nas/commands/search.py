@@ -10,7 +10,7 @@ from nas.commands.frontier import report_search
 from nas.commands.typed import typed
 from nas.config import SearchConfig
 from nas.config_file import differences, load_config, save_config
-from nas.driver import check_search, load_task, proxy_assignment
+from nas.driver import check_search, load_data, proxy_assignment
 from nas.fidelity import FULL
 from nas.latency_cache import LatencyCache
 from nas.latency_records import check_comparable, first_latencies, measure_front_again
@@ -19,7 +19,6 @@ from nas.ledger import TRAINED, Ledger, check_free
 from nas.output import Output
 from nas.paused_states import PausedStates
 from nas.progress import ProgressDisplay
-from nas.quantities import format_quantity
 from nas.ray.cluster import connected, trials_at_once
 from nas.ray.execute import run_search
 from nas.ray.meter import check_meter, measure_on_cluster
@@ -66,12 +65,16 @@ def run_search_command(
     else:
         check_new(runs, config.name)  # before anything that takes time
         check_free(config)
-    task = load_task(config)
+    data = load_data(config)
+    task = data.task
+    output.say(str(data))
     check_search(config, task)
     if resume:
         _check_same_task(run, task)
     else:
         warm_start = collect_warm_start(config, task, runs, trust=trust)
+    where = "here" if config.ray.address is None else f"at {config.ray.address}"
+    output.say(f"starting workers on Ray {where}")
     with connected(config.ray, config.modules):
         slots = trials_at_once(config.resources)
         concurrency = min(config.search.concurrency or slots, slots)
@@ -96,7 +99,7 @@ def run_search_command(
             except (KeyboardInterrupt, DeviceBusy):
                 output.say(
                     f"\nstopped: {trained_so_far(config, ledger)} and kept; continue with: "
-                    f"{_resume_command(config_file, overrides, config, runs)}"
+                    f"{resume_command(config_file, overrides, config, runs)}"
                 )
                 raise
             run.write_json("state.json", {"finished": True, "trained": search.proposals.trained})
@@ -184,10 +187,10 @@ def _measure_front_again(output: Output, config: SearchConfig, ledger: Ledger, t
         )
 
 
-def _resume_command(
+def resume_command(
     config_file: Path, overrides: Sequence[str], config: SearchConfig, runs: Path
 ) -> str:
-    """What to type to go on."""
+    """What to type to go on with a run, as a shell takes it: quoted, its brackets kept."""
     replaced = ("name", "storage")
     kept = [word for word in overrides if word.partition("=")[0] not in replaced]
     if config.storage is not None and len(kept) < len(overrides):
@@ -240,8 +243,8 @@ def _announce(output: Output, config: SearchConfig, run: RunFolder, *, resumed: 
         "resuming " if resumed else "run ",
         (run.name, "bold"),
         f": {config.search.n_trials} trials "
-        f"of the space {space.name!r} ({space.size:,} architectures, about "
-        f"{format_quantity(space.size)}), sampler {config.sampler.name}, {config.limits}",
+        f"of the space {space.name!r} ({space.size:,} architectures), sampler "
+        f"{config.sampler.name}, {config.limits}",
     )
     if config.rungs:
         does = "pauses trials" if config.promotes else "stops trials early"

@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from nas.evaluation_row import Evaluation
 from nas.front import most_accurate, pareto_front
 from nas.latency_records import all_candidates, by_latency_limit
 from nas.ledger import SUFFIXES, TRAINED, ledger_of
@@ -13,6 +14,9 @@ from nas.output import Output
 from nas.quantities import format_quantity
 from nas.run_folder import RunFolder
 from nas.valued_accuracy import accuracy_json, accuracy_text
+
+INTERRUPTED = "interrupted"
+SHOWN_STATES = {INTERRUPTED: "running when it was interrupted"}
 
 
 def show_status(output: Output, name: str, runs: Path, *, trust: bool = False) -> None:
@@ -27,7 +31,9 @@ def show_status(output: Output, name: str, runs: Path, *, trust: bool = False) -
     if output.as_json:
         output.show_json(status)
         return
-    trials = ", ".join(f"{count} {state}" for state, count in status["trials"].items())
+    trials = ", ".join(
+        f"{count} {SHOWN_STATES.get(state, state)}" for state, count in status["trials"].items()
+    )
     output.say((run.name, "bold"), f" is {status['state']}")
     output.say(
         f"  trials: {status['trained']} of {status['wanted']} trained ({trials or 'none yet'})"
@@ -55,6 +61,13 @@ def show_status(output: Output, name: str, runs: Path, *, trust: bool = False) -
         output.say(f"  {which} failed: {error}")
 
 
+def _state(row: Evaluation, *, is_driven: bool) -> str:
+    """A trial's state; without a driver nothing runs."""
+    if row.violation:
+        return "rejected"
+    return INTERRUPTED if row.state == "running" and not is_driven else row.state
+
+
 def read_status(run: RunFolder) -> dict[str, Any]:
     """A run's state as plain data."""
     config, ledger = ledger_of(run)
@@ -65,13 +78,14 @@ def read_status(run: RunFolder) -> dict[str, Any]:
     best = most_accurate(pareto_front(found, ["val_accuracy", config.cost_objective]))
     repeats = ledger.evaluations("repeats")
     retrained = ledger.evaluations("retrain")
-    state = "running" if run.is_driven() else "finished" if run.is_finished() else "interrupted"
+    is_driven = run.is_driven()
+    state = "running" if is_driven else "finished" if run.is_finished() else INTERRUPTED
     return {
         "name": run.name,
         "state": state,
         "wanted": config.search.n_trials,
         "trained": len(trained),
-        "trials": dict(Counter("rejected" if row.violation else row.state for row in rows)),
+        "trials": dict(Counter(_state(row, is_driven=is_driven) for row in rows)),
         "stopped_early": {str(epoch): count for epoch, count in sorted(stops.items())},
         "epochs": sum(row.epochs for row in trained),
         "epochs_in_full": len(trained) * config.proxy.epochs,

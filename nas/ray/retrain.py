@@ -7,7 +7,7 @@ training whose worker or driver dies goes on from there.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import ray
 import torch
@@ -27,12 +27,12 @@ from search_space.architecture import Architecture
 
 
 class RetrainProgress(NamedTuple):
-    """How far one full training is."""
+    """How far one full training is, or what came of it."""
 
     retraining: Retraining
-    epoch: int
-    epochs: int
-    val_accuracy: float | None
+    state: Literal["running", "finished", "failed"]
+    epoch: int = 0  # of one that runs
+    val_accuracy: float | None = None
 
 
 class Raised(NamedTuple):
@@ -62,7 +62,7 @@ def run_retrainings(
         assignment: what all of them share.
         resources: what each of them takes.
         keep: writes a finished training to the run's folder and ledger; gives the ledger's row.
-        on_progress: is told of every epoch.
+        on_progress: is told of every epoch and every end.
 
     Returns:
         the ledger's new rows, and what failed (its last state stays, to be taken up again).
@@ -96,19 +96,19 @@ def run_retrainings(
             del streams[stream]
             ray.cancel(stream)
             failures.append(Failure(retraining, str(error)))
+            on_progress(RetrainProgress(retraining, "failed"))
             continue
         if isinstance(event, Raised):
             failures.append(Failure(retraining, event.traceback))
+            on_progress(RetrainProgress(retraining, "failed"))
         elif isinstance(event, Trained):
             rows.append(keep(retraining, event))
+            accuracy = rows[-1].metrics["val_accuracy"]
+            on_progress(RetrainProgress(retraining, "finished", val_accuracy=accuracy))
         else:
             if event.state is not None:
                 retraining.save_state(event.state)
-            on_progress(
-                RetrainProgress(
-                    retraining, event.epoch, assignment.recipe.epochs, event.val_accuracy
-                )
-            )
+            on_progress(RetrainProgress(retraining, "running", event.epoch, event.val_accuracy))
     return rows, failures
 
 

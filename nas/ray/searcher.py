@@ -91,7 +91,9 @@ class SearchJobs(Searcher):
         return self._search.metrics_at(self._jobs[trial_id], result["val_accuracy"])
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        """A point of a curve: time goes on."""
+        """Note a point of a curve; what a pause or the end gives comes as the trial's result."""
+        if "epoch" in result:
+            self._search.heard(result["epoch"])
         self._on_change()
 
     def on_trial_complete(

@@ -54,6 +54,12 @@ def test_the_output_says_what_was_searched_and_found(finished_run):
     front = json.loads((finished_run / "runs" / "tiny" / "front.json").read_text())["members"]
     for text in ("trials 6/6", "device-hours", "seed", "between candidates", "augmented_conv"):
         assert text in output
+    first = output.splitlines()
+    data = "data digits: 10 classes, grey images of 8 x 8 pixels; 100 to train, 100 to validate, "
+    assert first[0].startswith(data)
+    assert first[1] == "starting workers on Ray here"
+    assert "(32 architectures), sampler" in first[2]
+    assert "hypervolume: the front dominates" in output
     for member in front:
         assert member["arch_id"] in output
         # finalists have one fresh seed beside the search's own

@@ -145,7 +145,7 @@ def test_evaluations_whose_workers_died_are_one_message(
         return trained(Architecture.from_json(reference[0]), reference[1])
 
     # without Ray: its part is to raise what it raises where a worker is gone
-    monkeypatch.setattr(retrain_command, "connected", lambda settings: nullcontext())
+    monkeypatch.setattr(retrain_command, "connected", lambda *settings: nullcontext())
     monkeypatch.setattr("nas.ray.retrain.ray.remote", remote)
     monkeypatch.setattr("nas.ray.retrain.ray.put", lambda value: value)
     monkeypatch.setattr("nas.ray.retrain.ray.get", get)

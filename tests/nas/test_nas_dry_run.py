@@ -26,6 +26,7 @@ from nas.dry_run import (
     space_costs,
 )
 from nas.output import Output
+from nas.user_errors import CommandError
 from search_space.architecture import Task
 
 ConfigOf = Callable[..., SearchConfig]
@@ -150,3 +151,17 @@ def test_the_command_prints_and_keeps_nothing(
     with pytest.raises(NothingFits):
         shown("limits.params=10", as_json=False)
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_recipe_that_diverges_is_one_message(
+    tmp_path: Path, config_of: ConfigOf, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = {"epochs": 1, "batch_size": 50, "learning_rate": 1e30}
+    file = tmp_path / "search.yaml"
+    file.write_text(yaml.safe_dump(config_of(proxy=recipe).model_dump(mode="json")))
+    output = Output(as_json=True, file=io.StringIO())
+    with pytest.raises(CommandError, match=r"diverges in its first steps, .* loss is nan"):
+        show_dry_run(output, file, [], tmp_path / "runs")
+    said = capsys.readouterr().err
+    assert "reading the data" in said
+    assert "working out the costs" in said

@@ -3,12 +3,45 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import pytest
 
 import nas.progress
+from nas.commands.retrain_display import RetrainDisplay
 from nas.output import Output
-from nas.progress import LOG_EVERY_SECONDS, MOST_TIME_SPENT, LineDisplay
+from nas.progress import (
+    LOG_EVERY_SECONDS,
+    MOST_TIME_SPENT,
+    LineDisplay,
+    ProgressDisplay,
+    describe,
+)
+from nas.ray.retrain import RetrainProgress
+from nas.retrain import Retraining
+from nas.status import Status
+from search_space.space import SearchSpace
+
+BEGUN = Status(
+    phase="search",
+    trained=0,
+    wanted=48,
+    repeats_done=0,
+    repeats_wanted=0,
+    repeats_round=0,
+    round_size=0,
+    running=2,
+    furthest_epoch=0,
+    epochs=20,
+    failed=0,
+    paused=0,
+    stopped_early=0,
+    rejected=0,
+    best=None,
+    device_hours=0.0,
+    elapsed_seconds=4.0,
+    remaining_seconds=None,
+)
 
 
 @pytest.mark.parametrize("cost_seconds", [0.0, 0.1, 30.0])
@@ -32,3 +65,67 @@ def test_showing_takes_a_small_share_of_the_time(
     assert spent <= MOST_TIME_SPENT * 10_000 + cost_seconds
     if spent < MOST_TIME_SPENT * 9_000:  # then it is shown as often as it should be
         assert len(shown) == pytest.approx(10_000 / LOG_EVERY_SECONDS, rel=0.1)
+
+
+def test_the_first_seconds_of_a_search_are_told() -> None:
+    assert "| workers start |" in describe(BEGUN)
+    assert "| the first at epoch 3/20 |" in describe(BEGUN._replace(furthest_epoch=3))
+    later = describe(BEGUN._replace(furthest_epoch=20, trained=1))
+    assert "workers" not in later
+    assert "epoch" not in later
+
+
+def test_a_round_of_repeats_is_told_once_and_why() -> None:
+    printed = io.StringIO()
+    statuses = [
+        BEGUN,
+        *[BEGUN._replace(trained=48, phase="repeats", repeats_round=1, round_size=22)] * 2,
+        BEGUN._replace(
+            trained=48,
+            phase="repeats",
+            repeats_round=2,
+            round_size=6,
+            repeats_done=23,
+            repeats_wanted=28,
+        ),
+    ]
+    status = iter(statuses)
+    for number, shown in enumerate(statuses):
+        assert ("repeats" in describe(shown)) == (number > 0)
+    display = ProgressDisplay(Output(file=printed), lambda: next(status))
+    for _ in range(3):
+        display.__exit__(None, None, None)  # it shows where it is
+    assert printed.getvalue().count("22 repeats: the front and a random sample") == 1
+    display.__exit__(None, None, None)
+    assert "round 2 of the repeats: 6 more, for architectures that are new" in printed.getvalue()
+    assert "repeats of the front 23/28 (round 2)" in printed.getvalue()
+
+
+def test_full_trainings_fit_the_terminal_and_leave_the_line_at_their_end(
+    small_space: SearchSpace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(nas.progress.time, "monotonic", lambda: clock[0])
+    printed = io.StringIO()
+    trainings = [
+        Retraining(architecture, 0, 1, "recipe", Path("none"))
+        for architecture in list(small_space.architectures())[:8]
+    ]
+    with RetrainDisplay(Output(file=printed, width=100), wanted=8, epochs=30) as display:
+        for training in trainings:
+            display.note(RetrainProgress(training, "running", 2, 0.5))
+            clock[0] += LOG_EVERY_SECONDS
+        display.note(RetrainProgress(trainings[0], "finished", val_accuracy=0.969))
+        display.note(RetrainProgress(trainings[1], "failed"))
+    lines = printed.getvalue().splitlines()
+    assert max(map(len, lines)) <= 100
+    names = [training.architecture.arch_id for training in trainings]
+    ends = [line for line in lines if not line.startswith("full trainings")]
+    assert ends == [
+        f"{names[0]} (training 0) finished, validation 96.9%",
+        f"{names[1]} (training 0) failed",
+    ]
+    assert lines[-1].startswith("full trainings 2/8 | ")
+    assert names[0] not in lines[-1]
+    assert names[1] not in lines[-1]
+    assert lines[-1].endswith(" more")

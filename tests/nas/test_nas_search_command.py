@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,13 @@ from typing import Any
 import pytest
 import yaml
 
-from nas.commands.search import begin_ledger, run_search_command, trained_so_far
-from nas.commands.status import read_status
+from nas.commands.search import (
+    begin_ledger,
+    resume_command,
+    run_search_command,
+    trained_so_far,
+)
+from nas.commands.status import read_status, show_status
 from nas.config import SearchConfig
 from nas.evaluate import EvaluationResult
 from nas.ledger import Ledger
@@ -113,3 +119,38 @@ def test_what_was_stopped_early_or_failed_is_told_apart(
         "trial 2": "KeyError: 'of a trial'",
         "repeat 1": "KeyError: 'of a repeat'",
     }
+
+
+@pytest.mark.parametrize("runs", ["runs", "a [x]", "r[/x]", "it's", "$HOME `x`"])
+def test_the_command_that_continues_can_be_pasted(config_of: ConfigOf, runs: str) -> None:
+    overrides = [
+        "name=old",
+        "objectives=[val_accuracy,macs]",
+        "data.path=a [b]/c",
+        "proxy.epochs=3",
+    ]
+    config = config_of(name="first-2")
+    file = Path("my [red] search.yaml")
+    printed = io.StringIO()
+    command = resume_command(file, overrides, config, Path(runs))
+    Output(file=printed, width=40).say(f"stopped; continue with: {command}")
+    pasted = shlex.split(printed.getvalue().rpartition("continue with: ")[2])
+    assert pasted == [
+        *("nas", "search", str(file), *overrides[1:], "name=first-2", "--resume", "--runs", runs)
+    ]
+
+
+def test_trials_of_an_interrupted_run_do_not_run(
+    config_of: ConfigOf, start: Start, propose_from: Callable[..., Proposals], runs: Path
+) -> None:
+    run, ledger = start(config_of())
+    propose_from(run.config(), ledger).propose()
+    with run.driving():
+        status = read_status(run)
+        assert (status["state"], status["trials"]) == ("running", {"running": 1})
+    status = read_status(run)
+    assert (status["state"], status["trials"]) == ("interrupted", {"interrupted": 1})
+    printed = io.StringIO()
+    show_status(Output(file=printed), run.name, runs)
+    assert "first is interrupted" in printed.getvalue()
+    assert "0 of 6 trained (1 running when it was interrupted)" in printed.getvalue()
