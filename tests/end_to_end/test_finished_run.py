@@ -197,7 +197,7 @@ def test_a_retraining_ends_with_three_commands_that_work(finished_run, environme
     lines = done.stdout.partition("what you may do next:\n")[2].splitlines()
     frontier, predict, retrain = (shlex.split(line)[1:] for line in lines)
     assert frontier == ["frontier", "runs/tiny", "--x", "macs"]
-    assert "architectures" in query(finished_run, *frontier).stdout
+    assert "val_accuracy against macs" in query(finished_run, *frontier).stdout
     predicted = query(finished_run, *predict)
     assert predicted.returncode == 0, predicted.stderr
     assert predicted.stdout.count(".png") == 10
