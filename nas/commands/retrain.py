@@ -128,8 +128,8 @@ def _train(
         output.say("everything asked for was retrained before; the test images are not used again")
         return
     output.say(
-        f"{len(wanted)} full trainings of {config.retrain.epochs} epochs, and {len(proxies)} proxy "
-        "evaluations of plain networks"
+        f"full trainings of {config.retrain.epochs} epochs: {len(wanted)}; proxy evaluations of "
+        f"plain networks: {len(proxies)}"
     )
     progress = RetrainDisplay(output, wanted=len(wanted), epochs=config.retrain.epochs)
     with connected(config.ray, config.modules), progress:

@@ -161,7 +161,7 @@ def test_retrain_the_best_beside_a_plain_network_once(finished_run, environment)
     command = ("retrain", "tiny", "--pick", "best", "--baseline", "--json")
     first = command_in(finished_run, environment, *command)
     rows = read_json(first)
-    assert "full trainings of 2 epochs" in first.stderr
+    assert "full trainings of 2 epochs: 2; " in first.stderr
     found, plain = rows
     assert (found["kind"], plain["kind"]) == ("found", "plain convolution")
     assert abs(plain["params"] / found["params"] - 1) < 0.1
