@@ -473,7 +473,8 @@ def test_an_unknown_sampler_is_named_with_the_nearest(
     [
         ("pareto_local_search", "initial_trails", "did you mean 'initial_trials'?"),
         ("pareto_local_search", "seed", "known: initial_trials"),
-        ("random", "initial_trials", "known: none"),
+        ("random", "initial_trials", "known: uniform_over"),
+        ("grid", "initial_trials", "known: none"),
         ("nsga2", "populaton_size", "did you mean 'population_size'?"),
         ("tpe", "n_startup_trails", "did you mean 'n_startup_trials'?"),
     ],
