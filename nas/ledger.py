@@ -57,6 +57,8 @@ SUFFIXES: dict[Kind, str] = {
 MAXIMISED = ("val_accuracy", "val_accuracy_by_latency", "test_accuracy")
 TRAINED = ("complete", "pruned")
 """States of the trials that ``search.n_trials`` counts: trained to the end, or stopped early."""
+WITH_ARCHITECTURE = (TrialState.COMPLETE, TrialState.PRUNED)
+"""A trial gets its architecture before it is trained, so that these have one."""
 FORMAT = 1
 RUN_ID = "run_id"
 """Of the search's study: which run it is of, since folders may share a storage and a name."""
@@ -233,9 +235,12 @@ class Ledger:
         Raises:
             RunError: the ledger cannot be read.
         """
-        trials = [t for t in self.trials(kind) if "architecture" in t.user_attrs]
         rows, damaged = [], {}
-        for trial in trials:
+        for trial in self.trials(kind):
+            if "architecture" not in trial.user_attrs:
+                if trial.state in WITH_ARCHITECTURE:
+                    damaged[trial.number] = "its architecture is missing"
+                continue
             try:
                 rows.append(self._row(kind, trial))
             except ValueError as error:  # pydantic's ValidationError is one

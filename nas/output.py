@@ -12,6 +12,7 @@ No other module makes a Rich console or parses markup; ``tests/nas/test_nas_outp
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterable
@@ -117,6 +118,15 @@ class Output:
     def live(self) -> Live:
         """A display that is replaced in place."""
         return Live(console=self._messages, auto_refresh=False)
+
+
+class LogMessages(logging.Handler):
+    """Prints what is logged on standard error as any other message."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one record, with its level before it."""
+        said = Output(stderr=True)
+        said.say((f"{record.levelname.lower()}:", "bold yellow"), f" {record.getMessage()}")
 
 
 class _PlainConsole(Console):

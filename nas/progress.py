@@ -39,10 +39,13 @@ class LineDisplay:
             self._live.start()
         return self
 
-    def __exit__(self, *exc: object) -> None:
-        self._show()
-        if self._live:
-            self._live.stop()
+    def __exit__(self, kind: type[BaseException] | None, *exc: object) -> None:
+        try:
+            if kind is None:  # else showing may fail as well, and hide what was raised first
+                self._show()
+        finally:
+            if self._live:  # which gives the terminal its cursor back
+                self._live.stop()
 
     def update(self) -> None:
         """Something changed; shown if the last time was long enough ago."""
@@ -79,7 +82,8 @@ class ProgressDisplay(LineDisplay):
         status = self._status()
         if status.repeats_round > self._round:
             self._round = status.repeats_round
-            self._output.say(_of_round(status))
+            if status.repeats_done < status.repeats_wanted:
+                self._output.say(_of_round(status))
         return describe(status)
 
 

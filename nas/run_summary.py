@@ -72,7 +72,10 @@ def summary_of(folder: Path) -> RunSummary:
 
 
 def _is_run(folder: Path) -> bool:
-    return (folder / "config.yaml").is_file() or (folder / "ledger.db").is_file()
+    try:
+        return (folder / "config.yaml").is_file() or (folder / "ledger.db").is_file()
+    except OSError:  # a folder that cannot be read may be a run: its line says what is wrong
+        return True
 
 
 def _of_finished(folder: Path) -> dict[str, Any]:
@@ -92,6 +95,12 @@ def _of_finished(folder: Path) -> dict[str, Any]:
     if not isinstance(members, list):
         raise DamagedRunError(f"{folder / 'front.json'}: it has no list of members")
     trained = _json(folder / "state.json", missing={}).get("trained")
+    for name, count in (
+        ("search.n_trials of config.yaml", wanted),
+        ("trained of state.json", trained),
+    ):
+        if not isinstance(count, int):
+            raise DamagedRunError(f"{folder}: {name} must be a whole number, got {count!r}")
     return {"wanted": wanted, "trained": trained, "front": len(members)}
 
 
@@ -117,7 +126,7 @@ def _started(folder: Path) -> datetime:
     try:
         said = _json(folder / "environment.json", missing={})["started"]
         return datetime.fromisoformat(said).astimezone()
-    except (DamagedRunError, OSError, KeyError, TypeError, ValueError):
+    except (DamagedRunError, OSError, KeyError, TypeError, ValueError, OverflowError):
         return datetime.fromtimestamp(folder.stat().st_mtime).astimezone()
 
 

@@ -5,6 +5,7 @@ Heavy imports happen inside the commands that need them.
 
 from __future__ import annotations
 
+import logging
 import signal
 import sys
 from typing import Annotated, Any
@@ -17,7 +18,7 @@ from nas.cli.querying import frontier
 from nas.cli.searching import runs, search, status
 from nas.cli.tools import benchmark, fidelity, latency_table, tabulate, zero_cost
 from nas.cli.training import predict, retrain
-from nas.output import Output
+from nas.output import LogMessages, Output
 from nas.terminal import take_every_text
 
 GROUPS = {
@@ -86,6 +87,7 @@ def main() -> None:
     """Run the command line: an error that a user can act on is one message and exit status 1."""
     signal.signal(signal.SIGTERM, _interrupt)
     take_every_text()
+    logging.basicConfig(handlers=[LogMessages()])  # warnings and errors
     try:
         app(standalone_mode=True)
     except KeyboardInterrupt:

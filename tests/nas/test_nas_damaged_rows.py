@@ -74,6 +74,11 @@ DAMAGE: dict[str, tuple[str, tuple[Any, ...], str]] = {
     "curve without epochs": (ATTRIBUTE, ('[{"val_accuracy": 1}]', "curve"), "curve.0.epoch"),
     "seed of another kind": (ATTRIBUTE, ('"x"', "seed"), "seed: Input should be a valid integer"),
     "architecture that is none": (ATTRIBUTE, ('"{}"', "architecture"), "stem: Field required"),
+    "architecture that is missing": (
+        "DELETE FROM trial_user_attributes WHERE trial_id = 2 AND key = ?",
+        ("architecture",),
+        "its architecture is missing",
+    ),
     "architecture of another kind": (ATTRIBUTE, ("7", "architecture"), "architecture: "),
 }
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import ast
 import io
 import json
+import logging
 import sys
 from pathlib import Path
 
 import pytest
 from rich.table import Table
 
-from nas.output import Output
+from nas.output import LogMessages, Output
 from nas.progress import LineDisplay
 from tests.test_imports import MODULES, imported, module_name
 
@@ -76,6 +77,12 @@ def test_control_characters_are_shown_and_not_sent() -> None:
     assert file.getvalue().startswith("a\\x1b[31mred\\x9b2Jb\nc\n")
     assert "\\x1b]" in file.getvalue()
     assert "\x1b" not in file.getvalue()
+
+
+def test_what_is_logged_is_printed_as_any_message(capsys: pytest.CaptureFixture[str]) -> None:
+    record = logging.LogRecord("nas", logging.WARNING, "", 1, "%s is [x]", ("a\x1b[31m",), None)
+    LogMessages().handle(record)
+    assert capsys.readouterr() == ("", "warning: a\\x1b[31m is [x]\n")
 
 
 def test_a_table_wider_than_the_terminal_is_not_cut_off() -> None:

@@ -22,6 +22,8 @@ from nas.retrain import Retraining
 from nas.status import Status
 from search_space.space import SearchSpace
 
+HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
+
 BEGUN = Status(
     phase="search",
     trained=0,
@@ -79,7 +81,12 @@ def test_a_round_of_repeats_is_told_once_and_why() -> None:
     printed = io.StringIO()
     statuses = [
         BEGUN,
-        *[BEGUN._replace(trained=48, phase="repeats", repeats_round=1, round_size=22)] * 2,
+        *[
+            BEGUN._replace(
+                trained=48, phase="repeats", repeats_round=1, round_size=22, repeats_wanted=22
+            )
+        ]
+        * 2,
         BEGUN._replace(
             trained=48,
             phase="repeats",
@@ -99,6 +106,31 @@ def test_a_round_of_repeats_is_told_once_and_why() -> None:
     display.__exit__(None, None, None)
     assert "round 2 of the repeats: 6 more, for architectures that are new" in printed.getvalue()
     assert "repeats of the front 23/28 (round 2)" in printed.getvalue()
+
+
+def test_a_round_with_nothing_left_is_not_announced() -> None:
+    printed = io.StringIO()
+    done = {"repeats_round": 1, "round_size": 6, "repeats_done": 6, "repeats_wanted": 6}
+    status = BEGUN._replace(trained=48, phase="repeats", **done)
+    with ProgressDisplay(Output(file=printed), lambda: status):
+        pass
+    assert "trained again" not in printed.getvalue()
+    assert "repeats of the front 6/6" in printed.getvalue()
+
+
+def test_what_ends_a_search_is_not_hidden_by_its_display(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The terminal gets its cursor back, and the first error is the one that is raised."""
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+
+    def lost() -> str:
+        raise OSError("the ledger is gone")
+
+    printed = io.StringIO()
+    with pytest.raises(KeyboardInterrupt), LineDisplay(Output(file=printed), lost):
+        raise KeyboardInterrupt
+    with pytest.raises(OSError, match="gone"), LineDisplay(Output(file=printed), lost):
+        pass
+    assert printed.getvalue().count(HIDE_CURSOR) == printed.getvalue().count(SHOW_CURSOR) == 2
 
 
 def test_full_trainings_fit_the_terminal_and_leave_the_line_at_their_end(

@@ -106,6 +106,11 @@ def test_an_interrupted_run_is_read_from_its_ledger(
         ("state.json", b"{", "state.json cannot be read"),
         ("state.json", b"[]", "state.json cannot be read: it must be a JSON object"),
         ("front.json", b"{}", "front.json: it has no list of members"),
+        (
+            "state.json",
+            b'{"finished": true, "trained": ["x"]}',
+            "must be a whole number, got ['x']",
+        ),
         ("ledger.db", b"no database", "ledger.db is not an SQLite database"),
         ("ledger.db", None, "ledger.db"),
     ],
@@ -125,6 +130,15 @@ def test_a_damaged_run_says_what_is_wrong_and_the_others_stay(
     printed = CliRunner().invoke(app, ["runs", "--runs", str(runs)])
     assert printed.exit_code == 0
     assert said in printed.output
+
+
+def test_a_start_beyond_every_date_is_that_of_the_folder(
+    two: dict[str, RunFolder], runs: Path
+) -> None:
+    said = {"started": "9999-12-31T23:59:59-12:00"}
+    two["old"].write_json("environment.json", said)
+    os.utime(two["old"].path, (0, 0))
+    assert [run["name"] for run in listed(runs)] == ["new", "old"]
 
 
 def test_no_runs_are_said(tmp_path: Path) -> None:
