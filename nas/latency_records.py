@@ -71,7 +71,8 @@ def all_candidates(config: SearchConfig, ledger: Ledger) -> list[Candidate]:
     """Every architecture that a run evaluated, over all evaluations and both measurements of it.
 
     Raises:
-        RunError: the ledger has latencies of different devices or settings.
+        RunError: the ledger has latencies of different devices or settings, or a second latency
+            without a first.
     """
     found = candidates([*ledger.evaluations("search"), *ledger.evaluations("repeats")])
     if not config.uses_latency:
@@ -79,7 +80,12 @@ def all_candidates(config: SearchConfig, ledger: Ledger) -> list[Candidate]:
     first, again = first_latencies(ledger), second_latencies(ledger)
     check_comparable([*first.values(), *again.values()], ledger.place)
     return [
-        _with_both(candidate, first[candidate.arch_id], again[candidate.arch_id], config)
+        _with_both(
+            candidate,
+            _first_of(candidate.arch_id, first, ledger.place),
+            again[candidate.arch_id],
+            config,
+        )
         if candidate.arch_id in again
         else candidate
         for candidate in found
@@ -146,8 +152,12 @@ def measure_front_again(
                 raise RunError(f"{arch_id} could not be measured again: {found}")
     first = first_latencies(ledger)
     pairs = [
-        Disagreement(m.arch_id, first[m.arch_id].latency_ms, again[m.arch_id].latency_ms)
-        for m in members
+        Disagreement(
+            member.arch_id,
+            _first_of(member.arch_id, first, ledger.place).latency_ms,
+            again[member.arch_id].latency_ms,
+        )
+        for member in members
     ]
     return [pair for pair in pairs if pair.share > NOTABLE_SHARE]
 
@@ -192,6 +202,16 @@ def _with_both(
         metrics=with_latency(candidate.metrics, again.latency_ms),
         choice=with_latency(candidate.choice, mean_ms),
     )
+
+
+def _first_of(arch_id: str, first: Mapping[str, Latency], place: str) -> Latency:
+    """The first latency of an architecture that has a second one."""
+    if arch_id not in first:
+        raise RunError(
+            f"{place}, {arch_id}: it has a second latency and no first one; a latency is measured "
+            "before training first, and again after the search"
+        )
+    return first[arch_id]
 
 
 def _latency(record: object, place: str) -> Latency:

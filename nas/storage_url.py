@@ -159,8 +159,8 @@ def _check_no_secret(url: str, parsed: URL) -> None:
         after = after.partition("@")[2]
     if "@" in (after if parsed.password is not None else f"{parsed.host}{parsed.database}"):
         raise ValueError("an @ in the user or password of the URL is written %40, a / %2F")
-    # a value may itself be a list of keys, as ODBC's is
-    parts = re.split(r"[&;?]", unquote_plus(after.partition("?")[2]))
+    # A value may itself be a list of keys, as ODBC's is. SQLAlchemy does not end a query at a #.
+    parts = re.split(r"[&;?#]", unquote_plus(after.partition("?")[2]))
     keys = [part.partition("=")[0].lower() for part in parts]
     for word in SECRET_WORDS:
         if any(word in key and key != PASSWORD_FILE for key in keys):

@@ -225,6 +225,24 @@ def test_a_ledger_of_two_devices_is_not_queried(
         all_candidates(config, ledger)
 
 
+def test_a_second_latency_without_a_first_is_one_message(
+    config: SearchConfig, ledger: Ledger, propose_from: Callable[..., Proposals]
+) -> None:
+    proposals = propose_from(config, ledger)
+    proposal = proposals.propose()
+    metrics = {"val_accuracy": 0.9, "latency_ms": 1.0, "val_accuracy_by_latency": 0.9}
+    proposals.complete(proposal, metrics, EvaluationResult({"val_accuracy": 0.9}, [], 1.0), None)
+    assert len(all_candidates(config, ledger)) == len(FIRST_MS) + 1
+    arch_id = proposal.architecture.arch_id
+    records = {arch_id: latency(1.0).model_dump(mode="json")}
+    ledger.study("search").set_user_attr("latencies_again", records)
+    with pytest.raises(
+        RunError, match=rf"{arch_id}: it has a second latency and no first"
+    ) as caught:
+        all_candidates(config, ledger)
+    assert str(caught.value).startswith(ledger.place)
+
+
 def test_a_resumed_run_measures_on_the_same_device(
     config: SearchConfig, ledger: Ledger, task: Task, tmp_path: Path
 ) -> None:

@@ -32,6 +32,8 @@ LEAKING = [
     f"{SERVER}://nas@host/db?token=s3cret",
     f"{SERVER}://nas@host/db?client_secret=s3cret",
     f"{SERVER}://nas@host/db?x=1;password=s3cret",
+    f"{SERVER}://nas@host/db?sslkey=x#password=s3cret",
+    f"{SERVER}://nas@host/db?sslkey=x%23password=s3cret",
     "mssql+pyodbc:///?odbc_connect=UID%3Dnas%3BPWD%3Ds3cret",
     f"{SERVER}://nas:a@s3cret@host/db",
     f"{SERVER}://nas:a@s3cret/b@host/db",
