@@ -67,6 +67,24 @@ def load_saved_config(path: Path, *, trusted: bool) -> SearchConfig:
     return read_config(SearchConfig, path, (), (), trusted=trusted)
 
 
+def saved_modules(path: Path) -> Path | None:
+    """The folder ``modules`` of a configuration that :func:`save_config` wrote; None if unset.
+
+    Nothing else of the file is checked.
+
+    Raises:
+        DescriptionError: the file cannot be read, or the value is no path.
+    """
+    data = read_yaml(path)
+    modules = data.get("modules") if isinstance(data, dict) else None
+    modules = _merged({"modules": modules}, {}, path, ())["modules"]
+    if modules is None:
+        return None
+    if not isinstance(modules, str):
+        raise DescriptionError(str(path), [f"modules: must be a folder's path, got {modules!r}"])
+    return path.parent / modules
+
+
 def read_config(
     kind: type[Config],
     path: Path,

@@ -292,12 +292,6 @@ class RunFolder:
         return self.path / "driver.lock"
 
 
-def is_trusted_file(file: Path, *, trust: bool) -> bool:
-    """Whether a file may import modules: by ``--trust``, or in the folder of a trusted run."""
-    run = RunFolder.around(file, trust=trust)
-    return trust or (run is not None and run.is_trusted)
-
-
 def check_new(runs: Path, name: str) -> None:
     """See that there is no run of this name yet.
 

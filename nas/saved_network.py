@@ -22,7 +22,7 @@ from nas.trust import TrustError
 from search_space.architecture import Architecture, Task
 from search_space.cost import network_costs
 from search_space.networks import build
-from search_space.primitives.registry import not_imported
+from search_space.primitives.registry import import_failure, not_imported
 from search_space.reading import explain
 from trainers import CheckpointError, Preprocessing, load_checkpoint, save_checkpoint
 
@@ -185,7 +185,8 @@ def load_network(
 
     Raises:
         CheckpointError: it is damaged, no such file, or something else; or its architecture,
-            weights or record are not such as this version makes.
+            weights or record are not such as this version makes; or a type's module cannot be
+            imported.
         TrustError: a type's module is not imported, and ``imports`` is False.
     """
     path = Path(path)
@@ -242,6 +243,8 @@ def _read_back(kind: type[Read], saved: Mapping[str, Any], path: Path, **options
     except ValidationError as error:
         if untrusted := not_imported(error):
             raise TrustError(f"{path}: its {name}'s {untrusted}") from error
+        if failure := import_failure(error):
+            raise CheckpointError(f"{path}: its {name}'s {failure}") from error
         problems = "; ".join(explain(error, kind, name))
         raise _of_another_version(path, f"its {name} is not valid: {problems}") from error
 

@@ -9,10 +9,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+_folders: list[str] = []
+"""What :func:`make_importable` was given, for the message about a module that is not there."""
+
 
 def make_importable(folder: Path) -> None:
     """Let modules in ``folder`` be imported; those that are installed go before them."""
     path = str(folder.resolve())
+    if path not in _folders:
+        _folders.append(path)
     if path not in sys.path:
         sys.path.append(path)
 
@@ -31,9 +36,11 @@ def import_own(name: str) -> ModuleType:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if f"{name}.".startswith(f"{error.name}."):  # not one that the module itself imports
+            working = str(Path.cwd().resolve())
+            others = "".join(f", in {folder}" for folder in _folders if folder != working)
             raise ValueError(
-                f"{error} in the working folder ({Path.cwd()}), beside the configuration or on "
-                f"PYTHONPATH: set PYTHONPATH to the folder that holds {name.partition('.')[0]!r} "
+                f"{error} in the working folder ({working}){others} or on PYTHONPATH: set "
+                f"PYTHONPATH to the folder that holds {name.partition('.')[0]!r} "
                 "(on a cluster, where every node has it)"
             ) from error
         raise ValueError(where_raised(error, _imported_file(error))) from error

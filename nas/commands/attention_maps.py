@@ -13,8 +13,9 @@ from analysis.attention_maps import attention_layers, attention_maps
 from analysis.attention_picture import draw_attention_maps
 from nas.commands.drawn_files import check_ending
 from nas.evaluate import task_of
+from nas.file_imports import allow_imports
 from nas.output import Output
-from nas.run_folder import RunFolder, is_trusted_file
+from nas.run_folder import RunFolder
 from nas.saved_network import SavedNetwork, load_network
 from nas.user_errors import CommandError
 from trainers import ImageSplits, Preprocessing, load_splits
@@ -61,7 +62,7 @@ def show_attention_maps(
     """
     check_ending("--png", png, ".png")
     network = load_network(
-        model_file, require_complete=True, imports=is_trusted_file(model_file, trust=trust)
+        model_file, require_complete=True, imports=allow_imports(model_file, trust=trust)
     )
     picture = _picture(image, network, trust=trust)
     looked_from = _pixels(pixels) or quadrant_centres(network.task.input_shape[1:])

@@ -14,6 +14,7 @@ from rich.console import RenderableType
 
 from analysis.architecture_table import describe_json, describe_table
 from analysis.kernel_table import kernel_table, kernels_json
+from nas.file_imports import allow_imports
 from nas.ledger import ledger_of
 from nas.output import Output
 from nas.run_folder import RunError, RunFolder
@@ -49,7 +50,8 @@ def show_architectures(
 
     Raises:
         CommandError: one of them is not there, or cannot take such images; nothing is printed.
-        DescriptionError: a file does not describe one architecture, or not without ``trust``.
+        DescriptionError: a file does not describe one architecture, or names a module that may not
+            be imported: see :func:`nas.file_imports.allow_imports`.
     """
     described = [
         _described(name, runs, image=image, classes=classes, kernels=kernels, trust=trust)
@@ -121,7 +123,9 @@ def _find(what: str, runs: Path, *, trust: bool) -> tuple[Architecture, Task]:
     if what.partition("@")[0] in ZOO:
         return _named(what)
     if Path(what).is_file():
-        architecture, task = read_architecture_and_task(Path(what), imports=trust)
+        architecture, task = read_architecture_and_task(
+            Path(what), imports=allow_imports(Path(what), trust=trust)
+        )
         return architecture, task or IMAGENET
     if re.fullmatch(rf"[0-9a-f]{{{ARCH_ID_DIGITS}}}", what):
         return _in_runs(what, runs, trust=trust)

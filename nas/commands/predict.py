@@ -12,8 +12,8 @@ import torch
 from rich import box
 from rich.table import Table
 
+from nas.file_imports import allow_imports
 from nas.output import Output
-from nas.run_folder import is_trusted_file
 from nas.saved_network import Prediction, SavedNetwork, load_network
 from nas.user_errors import CommandError
 from trainers import DataError
@@ -35,7 +35,8 @@ def show_predictions(
 
     Args:
         output: to print the table or JSON to; messages go to standard error.
-        model_file: the ``model.pt`` of a retraining; nothing else of its run is needed.
+        model_file: the ``model.pt`` of a retraining; of its run, only the folder ``modules``
+            is used, where the network has types of the user's own.
         images: image files, and folders, whose image files are taken at any depth.
         top: how many classes an image.
         batch: images in memory at once.
@@ -48,7 +49,7 @@ def show_predictions(
         CommandError, CheckpointError, TrustError: see :mod:`nas.user_errors`.
     """
     network = load_network(
-        model_file, require_complete=True, imports=is_trusted_file(model_file, trust=trust)
+        model_file, require_complete=True, imports=allow_imports(model_file, trust=trust)
     )
     if not 1 <= top <= len(network.class_names):
         raise CommandError(

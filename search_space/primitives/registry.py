@@ -33,6 +33,7 @@ from search_space.primitives.stems import STEMS, Stem
 from search_space.values import Value
 
 Kind = TypeVar("Kind", bound=Value)
+Problem = TypeVar("Problem", bound=ValueError)
 
 PRIMITIVES: dict[str, type[Primitive]] = {
     "conv": Convolution,
@@ -50,6 +51,10 @@ DESCRIPTIONS: dict[str, type[Description]] = PRIMITIVES | {
 
 class NotImported(ValueError):
     """A description names a type of a module that is not imported, and may not be."""
+
+
+class ImportFailed(ValueError):
+    """A type's module cannot be imported, or lacks the class; the message says why."""
 
 
 IMPORTS = "imports"
@@ -75,8 +80,17 @@ def recalibration_from(value: Any, info: ValidationInfo) -> Any:
 
 def not_imported(error: ValidationError) -> NotImported | None:
     """The first problem of ``error`` that is a module not imported; None if there is none."""
+    return _first(error, NotImported)
+
+
+def import_failure(error: ValidationError) -> ImportFailed | None:
+    """The first problem of ``error`` that is a failed import; None if there is none."""
+    return _first(error, ImportFailed)
+
+
+def _first(error: ValidationError, kind: type[Problem]) -> Problem | None:
     causes = (problem.get("ctx", {}).get("error") for problem in error.errors())
-    return next((cause for cause in causes if isinstance(cause, NotImported)), None)
+    return next((cause for cause in causes if isinstance(cause, kind)), None)
 
 
 def class_named(
@@ -94,7 +108,8 @@ def class_named(
 
     Raises:
         NotImported: ``imports`` is False, and the module is not imported.
-        ValueError: no such name (the message has the nearest one), module, class or subclass.
+        ImportFailed: there is no such module or class, or the module raises.
+        ValueError: no such name (the message has the nearest one), or no such subclass.
     """
     if name in known:
         return known[name]
@@ -115,12 +130,12 @@ def class_named(
         # a module may import others when it is asked for a name that it does not hold yet
         found = getattr(module, class_name) if imports else vars(module)[class_name]
     except KeyError:
-        raise ValueError(
+        raise ImportFailed(
             f"{what} type {name!r} cannot be imported: module {module_name!r} has no attribute "
             f"{class_name!r}"
         ) from None
     except (AttributeError, ValueError) as error:
-        raise ValueError(f"{what} type {name!r} cannot be imported: {error}") from error
+        raise ImportFailed(f"{what} type {name!r} cannot be imported: {error}") from error
     if not (isinstance(found, type) and issubclass(found, kind)):
         raise ValueError(f"{what} type {name!r} {_not_a_subclass(found, kind)}")
     if isabstract(found):
