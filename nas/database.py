@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -72,19 +74,38 @@ def connect_for_reading(url: str | None, file: Path) -> tuple[RDBStorage, str]:
 
 
 def _open_for_reading(file: Path) -> sqlite3.Connection:
-    """An SQLite file, in which nothing can be written, and beside which nothing is made.
+    """Open an SQLite file in which nothing can be written, and beside which nothing is made.
 
-    SQLite would make two files for a database in write-ahead mode; it does not where it is told
-    that nobody writes, which holds if no write-ahead file is there.
+    SQLite makes two files, ``-wal`` and ``-shm``, beside a database in write-ahead mode. It makes
+    none where it is told that nobody writes, which holds if no ``-wal`` is there. If a ``-wal`` is
+    there and no ``-shm``, as in the copy of a run that was killed, nobody writes either, and a
+    temporary copy of both is read.
+
+    Source: https://www.sqlite.org/wal.html, "The WAL-Index File" and "Read-Only Databases".
     """
     file = file.resolve()
     with file.open("rb") as opened:
         header = opened.read(20)
     is_write_ahead = header[18:] == b"\2\2"  # the file format's versions for writing and reading
+    written_ahead, index = (file.with_name(file.name + end) for end in ("-wal", "-shm"))
     options = "mode=ro"
-    if is_write_ahead and not file.with_name(f"{file.name}-wal").exists():
+    if is_write_ahead and not written_ahead.exists():
         options += "&immutable=1"
+    elif is_write_ahead and not index.exists():
+        return _open_copy(file, written_ahead)
     return sqlite3.connect(f"{file.as_uri()}?{options}", uri=True, check_same_thread=False)
+
+
+def _open_copy(file: Path, written_ahead: Path) -> sqlite3.Connection:
+    """Open a copy in memory of an SQLite file and of what was written ahead of it."""
+    copy = sqlite3.connect(":memory:", check_same_thread=False)
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copy(file, folder)
+        shutil.copy(written_ahead, folder)
+        with closing(sqlite3.connect(Path(folder) / file.name)) as source:
+            source.backup(copy)
+    copy.execute("PRAGMA query_only=ON")
+    return copy
 
 
 @contextmanager
