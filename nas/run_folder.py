@@ -43,6 +43,9 @@ PACKAGES = (
 )
 
 
+READ_FROM_FILES = ("image_folder", "parquet")
+"""Data sets of which only the files are read, and no description that lies beside them."""
+
 LOCK_SECONDS = 0.5
 """Long enough for a command that only looks whether the run is driven."""
 
@@ -179,16 +182,21 @@ class RunFolder:
             raise refusal(str(self.config_file), act)
 
     def check_reach(self, config: SearchConfig) -> None:
-        """See that the run is trusted if its data or its trainings are on other machines.
+        """See that the run is trusted if its data or its trainings may be on other machines.
+
+        Hugging Face ``datasets`` looks for data sets on its hub, and a folder that it loads can
+        name files on servers. Only scikit-learn's digits, and images or Parquet files that are on
+        this machine, are read without reaching anything.
 
         Raises:
-            TrustError: they are, and it is not.
+            TrustError: they may be, and it is not.
         """
         if config.ray.address is not None:
             self.need_trust(f"the cluster at ray.address={config.ray.address} would be used")
-        path = config.data.path
-        if path is not None and not Path(path).expanduser().exists():
-            self.need_trust(f"data.path={path} is not on this machine and would be looked for")
+        name, path = config.data.name, config.data.path
+        is_file_here = name in READ_FROM_FILES and Path(str(path)).expanduser().exists()
+        if name != "digits" and not is_file_here:
+            self.need_trust(f"data.name={name}, data.path={path} may be looked for on servers")
 
     @classmethod
     def find(cls, name: str, runs: Path, *, trust: bool = False) -> RunFolder:

@@ -6,6 +6,7 @@ import gc
 import hashlib
 import io
 import json
+import shutil
 import socket
 import sqlite3
 import sys
@@ -116,6 +117,21 @@ def test_a_run_that_is_driven_is_read_and_seen_to_be(
         proposals.propose()
     assert not run.is_driven()
     assert len(ledger_of(run)[1].evaluations()) == 2
+
+
+def test_a_copy_of_a_killed_run_is_read_whole_and_stays_as_it_is(
+    config_of: ConfigOf, start: Start, propose_from: Begin, tmp_path: Path
+) -> None:
+    config = config_of()
+    run, ledger = start(config)
+    propose_from(config, ledger).propose()
+    copy = RunFolder(tmp_path / "copy")
+    copy.path.mkdir()
+    for name in ("config.yaml", "environment.json", "ledger.db", "ledger.db-wal"):
+        shutil.copy(run.path / name, copy.path)
+    before = content(copy.path)
+    assert len(ledger_of(copy)[1].evaluations()) == 1  # it stands in the write-ahead file alone
+    assert content(copy.path) == before
 
 
 def foreign_database(path: Path, mode: str) -> str:
@@ -305,15 +321,37 @@ def test_a_list_that_cannot_be_written_is_a_warning(
     assert not finished.is_trusted
 
 
-def test_what_a_run_would_reach_needs_trust(config_of: ConfigOf, runs: Path) -> None:
-    for changes, act in (
+def test_what_a_run_would_reach_needs_trust(
+    config_of: ConfigOf, runs: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    readme = "---\nconfigs:\n- config_name: default\n  data_files: http://127.0.0.1:9/x.zip\n---\n"
+    (folder / "README.md").write_text(readme)
+    changed: list[tuple[dict[str, Any], str]] = [
         ({"ray": {"address": "host:6379"}}, r"ray\.address=host:6379"),
-        ({"data": {"name": "cifar10", "path": "someone/else"}}, r"data\.path=someone/else"),
+        ({"data": {"name": "image_folder", "path": "someone/else"}}, r"data\.path=someone/else"),
+    ]
+    for name, path in (
+        ("cifar10", None),
+        ("cifar100", None),
+        ("cifar10", "someone/else"),
+        ("hub", "someone/else"),
+        ("cifar10", str(folder)),
+        ("cifar100", str(folder)),
+        ("hub", str(folder)),
     ):
-        config = config_of(name=next(iter(changes)), **changes)
+        changed.append(({"data": {"name": name, "path": path}}, f"data.name={name}, .*path={path}"))
+    for number, (changes, act) in enumerate(changed):
+        config = config_of(name=f"run-{number}", **changes)
         run = RunFolder.create(runs, config)
         with pytest.raises(TrustError, match=act):
             run.check_reach(config)
         RunFolder(run.path, trust=True).check_reach(config)
         list_run(run.config_file)
         run.check_reach(config)
+    for number, data in enumerate(
+        ({"name": "digits"}, {"name": "image_folder", "path": str(folder)})
+    ):
+        config = config_of(name=f"here-{number}", data=data)
+        RunFolder.create(runs, config).check_reach(config)

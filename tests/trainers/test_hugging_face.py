@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import socket
 from pathlib import Path
 
 import datasets
@@ -196,3 +197,43 @@ def test_a_file_that_is_no_parquet(tmp_path: Path) -> None:
     (tmp_path / "x.parquet").write_bytes(b"hello")
     with pytest.raises(DataError, match=r"cannot read .*x\.parquet"):
         load_splits(DataConfig(name="parquet", path=str(tmp_path / "x.parquet")))
+
+
+def test_an_image_at_a_url_is_not_fetched(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.2)
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/x.png"
+        for number, path in enumerate((url, f"zip://x.png::{url}")):
+            file = tmp_path / f"{number}.parquet"
+            rows = [{"image": {"path": path, "bytes": None}, "label": i % 2} for i in range(4)]
+            pd.DataFrame(rows).to_parquet(file)
+            config = DataConfig(name="parquet", path=str(file), validation_images=0, test_images=0)
+            with pytest.raises(DataError, match=r"image 0 .*is not a file on this machine"):
+                load_splits(config)
+        with pytest.raises(TimeoutError):
+            server.accept()
+
+
+def test_a_folder_s_own_description_is_not_obeyed(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.2)
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/x.zip"
+        write_folder(tmp_path / "f" / "train", 4)
+        table = datasets.load_dataset("imagefolder", data_dir=str(tmp_path / "f"))["train"]
+        (tmp_path / "p").mkdir()
+        table.to_parquet(tmp_path / "p" / "train.parquet")
+        for name, folder in (("image_folder", "f"), ("parquet", "p")):
+            readme = f"---\nconfigs:\n- config_name: default\n  data_files: {url}\n---\n"
+            (tmp_path / folder / "README.md").write_text(readme)
+            config = DataConfig(
+                name=name, path=str(tmp_path / folder), validation_images=0, test_images=0
+            )
+            assert len(load_splits(config).train.images) == 8
+        with pytest.raises(TimeoutError):
+            server.accept()
+
+
+def test_a_package_that_is_missing_is_a_message(tmp_path: Path) -> None:
+    (tmp_path / "train.h5").write_bytes(b"x")
+    with pytest.raises(DataError, match=r"cannot read .*h5py"):
+        load_splits(DataConfig(name="hub", path=str(tmp_path)))

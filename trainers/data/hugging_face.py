@@ -24,6 +24,8 @@ HUB_IDS = {"cifar10": "uoft-cs/cifar10", "cifar100": "uoft-cs/cifar100"}
 CLASSES = {"cifar10": 10, "cifar100": 100}
 # CIFAR-100 has a second label column, of 20 coarse classes
 LABEL_COLUMNS = {"cifar100": "fine_label"}
+ARCHIVES = ("zip", "gzip", "bz2", "xz", "zstd", "lz4")
+"""Protocols of paths into an archive, such as ``zip://a.png::/folder/images.zip``."""
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
 
 
@@ -98,7 +100,13 @@ def _open(config: DataConfig) -> dict[Part, Any]:
             opened = datasets.load_from_disk(str(local))
         else:
             opened = datasets.load_dataset(str(local) if local.exists() else path)
-    except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
+    except (
+        OSError,
+        ValueError,
+        RuntimeError,
+        ImportError,  # of a package that the files' format needs
+        datasets.exceptions.DatasetsError,
+    ) as error:
         raise DataError(f"data set {config.name!r}: cannot read {path!r}: {error}") from error
     tables = opened if isinstance(opened, datasets.DatasetDict) else {"train": opened}
     if "train" not in tables:
@@ -204,6 +212,17 @@ def _image_rows(table: Any, column: str, choice: Choice) -> Any:
     if column not in table.features:
         raise DataError(f"the {choice.part} part has no image column {column!r}")
     chosen = table.select_columns([column]).select(choice.indices)
-    if not isinstance(chosen.features[column], datasets.Image):
-        chosen = chosen.cast_column(column, datasets.Image())
-    return (row[column] for row in chosen)
+    feature = chosen.features[column]
+    image = datasets.Image(mode=feature.mode if isinstance(feature, datasets.Image) else None)
+    stored = chosen.cast_column(column, datasets.Image(decode=False))
+    return (_decoded(image, row[column]) for row in stored)
+
+
+def _decoded(image: Any, stored: Any) -> Any:
+    """A picture from its bytes or its file; ``datasets`` would also fetch the path of a server."""
+    if stored is not None and stored["bytes"] is None:
+        for link in str(stored["path"]).split("::"):  # a file in an archive has its path after ::
+            protocol, is_url, _ = link.partition("://")
+            if is_url and protocol not in ARCHIVES:
+                raise ValueError(f"{stored['path']!r} is not a file on this machine")
+    return None if stored is None else image.decode_example(stored)
