@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from yaml.constructor import ConstructorError
+from yaml.reader import ReaderError
 
 from search_space.nearest import hint, nearest
 from search_space.yaml_schema import MOST_CHARACTERS, CoreDumper, CoreLoader
@@ -20,6 +21,12 @@ Model = TypeVar("Model", bound=BaseModel)
 
 QUOTED = re.compile(r"'([^']*)'")
 """The names in pydantic's list of what a literal may be."""
+
+STORAGE_KEY = re.compile(r"""(?<!\w)storage["']?\s*:""")
+"""The key of a database's URL, which may hold a password."""
+
+REPEATED = re.compile(r"""(?!'storage')(['"]).*\1""")
+"""What a problem repeats of the text, in quotes; the key itself is no secret."""
 
 SHOWN_CHARACTERS = 200
 """Of a wrong value, in a message."""
@@ -71,16 +78,28 @@ def parse_yaml(text: str, source: str) -> Any:
         finally:
             loader.dispose()
     except ConstructorError as error:
-        raise DescriptionError(source, [f"{_marked(error)}{error.problem}"]) from error
+        raise DescriptionError(source, [_problem(error, text)]) from error
     except yaml.MarkedYAMLError as error:
-        raise DescriptionError(source, [f"not YAML: {_marked(error)}{error.problem}"]) from error
+        raise DescriptionError(source, [f"not YAML: {_problem(error, text)}"]) from error
+    except ReaderError as error:
+        before = text[: error.position].split("\n")
+        place = f"line {len(before)}, column {len(before[-1]) + 1}"
+        problem = f"not YAML: {place}: the character U+{ord(text[error.position]):04X}"
+        raise DescriptionError(source, [problem]) from error
     except (yaml.YAMLError, ValueError, OverflowError) as error:  # a character that is none
         raise DescriptionError(source, [f"not YAML: {' '.join(str(error).split())}"]) from error
 
 
-def _marked(error: yaml.MarkedYAMLError) -> str:
+def _problem(error: yaml.MarkedYAMLError, text: str) -> str:
+    """What is wrong in ``text`` and where, without what may be a part of a storage's password."""
     mark = error.problem_mark
-    return f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+    if mark is None:
+        return str(error.problem)
+    problem = str(error.problem)
+    lines = text.splitlines()[max(0, mark.line - 1) : mark.line + 1]  # a key may stand before it
+    if any(STORAGE_KEY.search(line) for line in lines):
+        problem = REPEATED.sub("(not shown)", problem)
+    return f"line {mark.line + 1}, column {mark.column + 1}: {problem}"
 
 
 def parse_json(text: str | bytes) -> Any:

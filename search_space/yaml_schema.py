@@ -106,15 +106,19 @@ class CoreLoader(yaml.SafeLoader):
         return characters, nested
 
     def construct_scalar(self, node: Any) -> Any:
-        """A scalar's text; pairs of surrogates, as JSON writes them, are joined."""
+        """A scalar's text; pairs of surrogates, as JSON writes them, are joined.
+
+        A message about a character has none of the text, which may be a password.
+        """
         text = super().construct_scalar(node)
         try:
-            text = text.encode("utf-16", "surrogatepass").decode("utf-16")
-        except UnicodeDecodeError:
-            raise _wrong(node, f"a lone surrogate in {text!a}") from None
+            text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+        except UnicodeDecodeError as error:
+            code = int.from_bytes(error.object[error.start : error.start + 2], "little")
+            raise _wrong(node, f"the lone surrogate U+{code:04X} in a text") from None
         for character in text:
             if unicodedata.category(character) == "Cc" and character not in "\t\n\r":
-                raise _wrong(node, f"a control character in {text!a}")
+                raise _wrong(node, f"the control character U+{ord(character):04X} in a text")
         return text
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:

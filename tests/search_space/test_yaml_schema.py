@@ -70,13 +70,13 @@ def test_scalars_are_those_of_yaml_1_2(text: str, value: Any) -> None:
         ("a: &x [1, *x]", "line 1, column 11: an alias contains itself"),
         ("&x {a: *x}", "an alias contains itself"),
         ("? [a]\n: b", "a key must be text or a number"),
-        (r'a: "\ud800"', "line 1, column 4: a lone surrogate in '\\ud800'"),
-        (r'a: "\0"', "a control character in '\\x00'"),
-        (r'a: "\e[31m"', "a control character"),
+        (r'a: "\ud800"', "line 1, column 4: the lone surrogate U+D800 in a text"),
+        (r'a: "\0"', "line 1, column 4: the control character U+0000 in a text"),
+        (r'a: "\e[31m"', "the control character U+001B"),
         (r'"\UFFFFFFFF"', "not YAML: "),
         ("a: *b", "not YAML: line 1, column 4: found undefined alias 'b'"),
         ("a: 1\n---\nb: 2", "another document"),
-        ("\x00", "not YAML: "),
+        ("a: 1\nb: x\x00", "not YAML: line 2, column 5: the character U+0000"),
     ],
 )  # fmt: skip
 def test_what_is_refused_is_one_problem_with_its_place(text: str, problem: str) -> None:
@@ -84,6 +84,31 @@ def test_what_is_refused_is_one_problem_with_its_place(text: str, problem: str) 
         parse_yaml(text, "the file")
     assert len(caught.value.problems) == 1
     assert problem in caught.value.problems[0]
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        (
+            r'"postgresql://nas:s3cret\e@host/db"',
+            "column 10: the control character U+001B in a text",
+        ),
+        (r'"postgresql://nas:s3cret\ud800@host/db"', "the lone surrogate U+D800 in a text"),
+        ("postgresql://nas:s3cret\x1b@host/db", "column 33: the character U+001B"),
+        ("*s3cret", "column 10: found undefined alias (not shown)"),
+        ("!s3cret x", "column 10: the tag (not shown) is not read"),
+        ("\n  !s3cret x", "line 3, column 3: the tag (not shown) is not read"),
+        ("!!int s3cret", "column 10: must be a whole number, got (not shown)"),
+        ("&s3cret x\nb: &s3cret y", "second occurrence"),
+        ("a\nstorage: b", "line 3, column 1: the key 'storage' stands twice, first in line 2"),
+    ],
+)
+def test_no_problem_repeats_a_part_of_a_storage(value: str, problem: str) -> None:
+    for key in ("storage", "'storage'"):
+        with pytest.raises(DescriptionError) as caught:
+            parse_yaml(f"seed: 1\n{key}: {value}\n", "the file")
+        assert "s3cret" not in str(caught.value)
+        assert problem in str(caught.value) or key != "storage"
 
 
 def bomb_of_aliases(first: str, by_line: str, lines: int) -> str:
