@@ -176,6 +176,7 @@ def test_the_file_of_a_benchmark_is_strict_json(
     assert all(isinstance(params, int) for _, params in replay["evaluations"])
 
 
+@pytest.mark.ray
 def test_standard_output_is_strict_json_for_a_run(finished_run: RunFolder, tmp_path: Path) -> None:
     """The run's ledger holds counts as floats, as older ledgers do."""
     for command, arguments in OF_A_RUN.items():
