@@ -376,15 +376,15 @@ def test_the_type_of_halving(spec: str, of_type: type) -> None:
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("hyperband", "a scheduler is none or asha, got 'hyperband'"),
+        ("hyperband", "no scheduler is called 'hyperband'; known: none, asha"),
         ("none:min_epochs=2", "none has no option 'min_epochs'; known: none"),
         ("asha:eta=3", "asha has no option 'eta'; known: min_epochs, reduction_factor, spacing"),
         ("none:type=stopping", "none has no option 'type'; known: none"),
         (
             "asha:type=halting",
-            "asha:type=halting: type is one of stopping, promotion, rung_by_rung, got 'halting'",
+            "asha:type=halting: unknown type 'halting'; known: stopping, promotion, rung_by_rung",
         ),
-        ("asha:type=[]", "asha:type=[]: type is one of stopping, promotion, rung_by_rung, got []"),
+        ("asha:type=[]", "asha:type=[]: unknown type []; known: stopping, promotion, rung_by_rung"),
         ("asha:type=stopping:min_epochs=12", "before the last, got none; letters has 2, 4, 6, 12"),
         ("asha:reduction_factor=2", "rungs must be evaluated epochs before the last, got 2, 4, 8"),
         ("asha:min_epochs=12", "rungs must be evaluated epochs before the last, got none"),
@@ -406,7 +406,11 @@ def test_a_scheduler_that_cannot_be(spec: str, message: str) -> None:
     [
         ("nsga2:population_size", "an option must be NAME=VALUE, got 'population_size'"),
         ("nsga2:a=1:a=2", "a is given twice"),
-        ("nsga2:a=[", "a: cannot be read: '['"),
+        (
+            "nsga2:a=[",
+            "a: cannot be read: '[': not YAML: line 1, column 2: expected the node content, but "
+            "found '<stream end>'",
+        ),
         (":a=1", "a name must come first"),
     ],
 )

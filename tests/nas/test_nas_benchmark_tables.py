@@ -248,7 +248,7 @@ def test_a_file_that_is_no_csv(
     ("content", "message"),
     [
         ("{", "is not JSON"),
-        ("[" * 100_000, "is not JSON: maximum recursion depth"),
+        ("[" * 100_000, "is not JSON: nested too deeply"),
         ("[]", "must be a JSON object"),
         ("{}", "must be a JSON object with a key of 8 digits a network"),
         ('{"00000000": {"mean_acc": 9%s}}' % ("0" * 400), "mean_acc: is too large a number"),
