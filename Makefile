@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart test test-all lint format clean
+.PHONY: help install quickstart test test-all test-fuzz lint format clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ test: install ## Run the tests
 
 test-all: test ## Run the slow tests too
 	$(BIN)/python -m pytest -m slow
+
+test-fuzz: install ## Read thousands of mutated files, with FUZZ_SEED=... others
+	FUZZ_ROUNDS=$${FUZZ_ROUNDS:-1000} $(BIN)/python -m pytest -n 2 tests/fuzz
 
 lint: install ## Check style and types
 	$(BIN)/ruff check .

@@ -147,7 +147,7 @@ def unreadable(place: str, error: Exception) -> RunError:
 
 def reason_of(error: Exception) -> str:
     """What a storage's error says, in one line."""
-    if isinstance(error, DamagedRows):
+    if isinstance(error, StorageInternalError) and not isinstance(error.__cause__, SQLAlchemyError):
         return str(error)
     return str(error.__cause__ or error).splitlines()[0]
 

@@ -150,7 +150,7 @@ class Ledger:
                     return cls.open(config, run)  # which says what is wrong with it
             for name in begun:
                 optuna.delete_study(study_name=name, storage=ledger.storage)
-        except STORAGE_ERRORS as error:
+        except READ_ERRORS as error:
             raise unreadable(place, error) from error
         return cls.create(config, run)
 
@@ -179,7 +179,7 @@ class Ledger:
             attributes = ledger.study("search").user_attrs
         except KeyError as error:
             raise RunError(f"the storage {place} holds no run called {config.name!r}") from error
-        except STORAGE_ERRORS as error:
+        except READ_ERRORS as error:
             raise unreadable(place, error) from error
         found = attributes.get("format")
         if found != FORMAT:
@@ -260,7 +260,7 @@ class Ledger:
         """
         try:
             return self.study(kind).get_trials(deepcopy=False)
-        except (*STORAGE_ERRORS, KeyError) as error:
+        except READ_ERRORS as error:
             raise unreadable(self.place, error) from error
 
     def attribute(self, name: str) -> Any:
@@ -271,7 +271,7 @@ class Ledger:
         """
         try:
             return self.study("search").user_attrs.get(name)
-        except (*STORAGE_ERRORS, KeyError) as error:
+        except READ_ERRORS as error:
             raise unreadable(self.place, error) from error
 
     def rejections(self) -> Rejections:

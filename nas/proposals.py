@@ -12,6 +12,7 @@ from nas.database import STORAGE_ERRORS
 from nas.evaluate import EvaluationResult
 from nas.evaluation_row import curve_points, result_attributes, row_attributes
 from nas.ledger import TRAINED, Ledger
+from nas.run_folder import RunError
 from nas.samplers import ARCHITECTURE_SAMPLERS, build_sampler
 from nas.samplers.architecture_sampler import nothing_fits
 from nas.samplers.history import HistoryStudy
@@ -43,6 +44,7 @@ class Proposals:
 
     Raises:
         DescriptionError: a sampler's name or option that does not exist.
+        RunError: the ledger cannot be read, or is of another space.
     """
 
     def __init__(
@@ -303,6 +305,11 @@ class Proposals:
         """Take up what an earlier driver left: finished trials stay, running ones are taken up."""
         self._count = len(self._ledger.trials())
         for row in self._ledger.evaluations():  # not a trial for which asking failed
+            if not self.space.contains(row.architecture):
+                raise RunError(
+                    f"the ledger {self._ledger.place} is of another space: {self.space.name!r} "
+                    f"does not hold the architecture of trial {row.number}, {row.arch_id}"
+                )
             proposal = Proposal(row.number, row.architecture)
             if row.state == "paused":
                 self._paused[row.number] = proposal

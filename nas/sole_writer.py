@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from optuna.distributions import BaseDistribution
+from optuna.exceptions import StorageInternalError
 from optuna.storages._cached_storage import _CachedStorage
 
 from nas.damaged_rows import READ_ERRORS, sought_in
@@ -24,6 +26,25 @@ class SoleWriterStorage(_CachedStorage):
             super()._read_trials_from_remote_storage(study_id)
         except READ_ERRORS as error:
             raise sought_in(self._backend, study_id) or error from error
+
+    def set_trial_param(
+        self,
+        trial_id: int,
+        param_name: str,
+        param_value_internal: float,
+        distribution: BaseDistribution,
+    ) -> None:
+        """See Optuna's.
+
+        Raises:
+            StorageInternalError: earlier trials have other choices of this parameter.
+        """
+        try:
+            super().set_trial_param(trial_id, param_name, param_value_internal, distribution)
+        except ValueError as error:
+            raise StorageInternalError(
+                f"{param_name} has other choices than in earlier trials, which are of another space"
+            ) from error
 
     def rest(self, study_id: int, trial_id: int) -> None:
         """Nothing is written to an unfinished trial from now on."""
