@@ -19,7 +19,7 @@ from ray._raylet import GcsClient
 from ray_nodes import free_port, ray_node
 from tiny_search import README, RECIPE, blocks, command_in, query, read_json, write_search
 
-from nas.ray.authentication import ensure_token, ray_environment
+from nas.ray.authentication import ensure_token, has_token, ray_environment
 from nas.ray.cluster import connected
 from nas.settings import RaySettings
 
@@ -164,19 +164,22 @@ def test_a_setting_that_forbids_what_the_cluster_demands(cluster, nobody, monkey
 def test_a_cluster_of_another_version(cluster, nobody, monkeypatch, other, told):
     monkeypatch.setenv("HOME", str(cluster.home))
     key, space = b"CLUSTER_METADATA", b"cluster"
+    assert has_token()  # the process forgets that of an earlier test
     with ray_environment({"RAY_AUTH_MODE": "token"}):
         head = GcsClient(address=cluster.address)
         kept = head.internal_kv_get(key, space)
-        head.internal_kv_put(key, json.dumps(json.loads(kept) | other).encode(), True, space)
+        changed = json.dumps(json.loads(kept) | other).encode()
+        head.internal_kv_put(key, changed, overwrite=True, namespace=space)
         try:
             message = error_of_search(nobody, cluster.address)
         finally:
-            head.internal_kv_put(key, kept, True, space)
+            head.internal_kv_put(key, kept, overwrite=True, namespace=space)
     assert told in message
     assert f"and this command Ray {ray.__version__}" in message
     assert "they must be equal, on every node" in message
 
 
+@pytest.mark.slow  # a cluster of its own
 def test_a_cluster_without_authentication_is_used_as_it_is(nobody, environment, monkeypatch):
     ensure_token()  # which is not asked for, and not sent
     port = free_port()
