@@ -66,6 +66,7 @@ class CoreLoader(yaml.SafeLoader):
         super().__init__(text)
         self._nodes = 0
         self._nested = 0
+        self._looked_at: set[int] = set()
         self._extents: dict[int, tuple[int, int]] = {}  # by id of a node: characters, nesting
 
     def compose_node(self, parent: Node | None, index: int) -> Node | None:
@@ -121,10 +122,19 @@ class CoreLoader(yaml.SafeLoader):
                 raise _wrong(node, f"the control character U+{ord(character):04X} in a text")
         return text
 
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        """A mapping, in which no key stands twice."""
+    def flatten_mapping(self, node: Any) -> None:
+        """Merge what ``<<`` names into a mapping, in which no key of its own stands twice.
+
+        Merging rewrites the node, which aliases share, so its own keys are looked at once, before.
+        """
+        if id(node) not in self._looked_at:
+            self._looked_at.add(id(node))
+            self._check_keys(node)
+        super().flatten_mapping(node)
+
+    def _check_keys(self, node: MappingNode) -> None:
         first: dict[str, int] = {}
-        for key_node, _ in node.value if isinstance(node, MappingNode) else ():
+        for key_node, _ in node.value:
             text = self._key(key_node)
             line = key_node.start_mark.line + 1
             if text in first:
@@ -132,7 +142,6 @@ class CoreLoader(yaml.SafeLoader):
                     key_node, f"the key {text!r} stands twice, first in line {first[text]}"
                 )
             first[text] = line
-        return super().construct_mapping(node, deep=deep)
 
     def _key(self, node: Any) -> str:
         """A key as JSON has it, where 1 and "1" are one."""

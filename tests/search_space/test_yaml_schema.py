@@ -197,3 +197,15 @@ def test_any_mutated_text_is_read_or_one_message() -> None:
         else:
             json.dumps(found)
     assert 0 < refused < 600
+
+
+def test_a_mapping_that_merges_another_can_be_merged_itself(tmp_path: Path) -> None:
+    file = tmp_path / "merged.yaml"
+    file.write_text(
+        "base: &base {type: conv, kernel: 3}\n"
+        "stages:\n  - primitive: &own {<<: *base, kernel: 5}\n"
+        "other: {<<: *own}\n"
+    )
+    data = read_yaml(file)
+    expected = {"type": "conv", "kernel": 5}
+    assert (data["stages"][0]["primitive"], data["other"]) == (expected, expected)
