@@ -6,13 +6,12 @@ are. An unfinished run's ledger is read as ``nas status`` and ``nas frontier`` r
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from nas.run_lock import is_held
-from search_space.reading import DescriptionError, read_yaml
+from search_space.reading import DescriptionError, parse_json, read_yaml
 
 SQLITE_HEADER = b"SQLite format 3\0"
 
@@ -133,10 +132,10 @@ def _started(folder: Path) -> datetime:
 def _json(file: Path, *, missing: Any) -> Any:
     """A JSON file of the same type as ``missing``, which stands for a file that is not there."""
     try:
-        found = json.loads(file.read_bytes())
+        found = parse_json(file.read_bytes())
     except FileNotFoundError:
         return missing
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise DamagedRunError(f"{file} cannot be read: {error}") from error
     if not isinstance(found, dict | list) or (missing == {} and not isinstance(found, dict)):
         raise DamagedRunError(f"{file} cannot be read: it must be a JSON object")

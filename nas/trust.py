@@ -16,6 +16,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from nas.whole_file import replace_file
+from search_space.reading import parse_json
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +75,7 @@ def _digest(config_file: Path) -> str:
 def _read(file: Path) -> dict[str, str]:
     """The list; empty where there is none, or, with a warning, where it is damaged."""
     try:
-        found = json.loads(file.read_text())
+        found = parse_json(file.read_bytes())
     except FileNotFoundError:
         return {}
     except ValueError as error:
