@@ -105,12 +105,13 @@ class SearchConfig(Value):
     def _deterministic_without_latency(self) -> SearchConfig:
         if self.search.deterministic and self.uses_latency:
             raise ValueError(
-                "search.deterministic cannot hold with a measured latency as objective or limit"
+                "search.deterministic cannot hold with a measured latency as objective or limit; "
+                "set search.deterministic=false"
             )
         if self.search.deterministic and self.search.concurrency is None:
             raise ValueError(
-                "search.deterministic needs search.concurrency, since what a proposal may see "
-                "follows from it (a machine that holds fewer trials at once is slower, not other)"
+                "search.deterministic needs search.concurrency as a number, since it decides which "
+                "results a proposal may use; set search.concurrency=4, or search.deterministic=false"
             )
         return self
 
@@ -144,7 +145,8 @@ class SearchConfig(Value):
         if self.search.deterministic and self.search.concurrency != 1:
             raise ValueError(
                 "search.deterministic cannot hold with scheduler asha on several workers, since "
-                "what is stopped follows from which trial is the faster; set search.concurrency=1"
+                "which trials stop depends on which is faster; set search.concurrency=1, or "
+                "search.deterministic=false"
             )
         return self
 

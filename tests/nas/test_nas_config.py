@@ -422,6 +422,23 @@ def test_what_is_measured_is_not_deterministic(
         config_of(search={"deterministic": True}, **changes)
 
 
+@pytest.mark.parametrize(
+    "override",
+    [
+        "limits.latency_ms=5",
+        "objectives=[val_accuracy,latency_ms]",
+        "scheduler.name=asha",
+        "search.concurrency=null",
+    ],
+)
+def test_what_a_deterministic_search_excludes_says_what_to_add(override: str) -> None:
+    file = CONFIGS / "searches" / "digits.yaml"
+    (problem,) = problems_of(file, override)
+    assert problem.endswith("search.deterministic=false")
+    addition = problem.split()[-1]
+    assert not load_config(file, [override, addition]).search.deterministic
+
+
 def test_differences_have_both_values(config_of: Callable[..., SearchConfig]) -> None:
     before = config_of(limits={"params": "3k"})
     now = config_of(
