@@ -111,7 +111,7 @@ class SearchConfig(Value):
         if self.search.deterministic and self.search.concurrency is None:
             raise ValueError(
                 "search.deterministic needs search.concurrency as a number, since it decides which "
-                "results a proposal may use; set search.concurrency=4, or search.deterministic=false"
+                "results a proposal may use; set search.concurrency=4 or search.deterministic=false"
             )
         return self
 
