@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 from pydantic import ValidationError
 
-from search_space.bounds import MOST_CHOICES, MOST_DESCRIPTIONS
+from search_space.combinations import choices_of
 from search_space.reading import explain
 from search_space.values import Value
 
@@ -71,6 +70,7 @@ class Alternative:
     kind: type[Value]
     fields: Mapping[str, tuple[Choice, ...]]
     parameter_of: Mapping[str, int | None]  # field -> parameter, None where it is fixed
+    values: tuple[Value, ...]  # one for each combination of choices, the last field's varying first
 
     def value(self, vector: Sequence[int]) -> Value:
         """What the choices in ``vector`` make of it."""
@@ -84,12 +84,10 @@ class Alternative:
 
     def combinations(self) -> Iterator[tuple[Value, dict[int, int]]]:
         """Every value, with the choices (parameter -> choice index) that give it."""
-        for picks in product(*(range(len(choices)) for choices in self.fields.values())):
-            names = zip(self.fields.items(), picks, strict=True)
-            fields = {name: choices[pick] for (name, choices), pick in names}
+        every = product(*(range(len(choices)) for choices in self.fields.values()))
+        for value, picks in zip(self.values, every, strict=True):
             indices = zip(self.parameter_of.values(), picks, strict=True)
-            fragment = {index: pick for index, pick in indices if index is not None}
-            yield self.kind.model_validate(fields), fragment
+            yield value, {index: pick for index, pick in indices if index is not None}
 
 
 @dataclass(frozen=True)
@@ -109,11 +107,6 @@ class Slot:
             *(i for a in self.alternatives for i in a.parameter_of.values()),
         ]
         return tuple(index for index in own if index is not None)
-
-    @property
-    def descriptions(self) -> int:
-        """How many there are, one for each combination of an alternative's choices."""
-        return sum(prod(map(len, each.fields.values())) for each in self.alternatives)
 
     def value(self, vector: Sequence[int]) -> Value:
         """What stands here by the choices in ``vector``."""
@@ -153,13 +146,10 @@ def slot_from(
         problems: added to, one line a problem.
     """
     known = len(problems)
-    kinds: list[tuple[type[Value], dict[str, tuple[Choice, ...]]]] = []
+    kinds: list[tuple[type[Value], dict[str, tuple[Choice, ...]], tuple[Value, ...]]] = []
     for index, entry in enumerate(described):
         where = f"{place.path}[{index}]"
-        fields = {
-            key: tuple(value) if isinstance(value, list | tuple) else (value,)
-            for key, value in entry.items()
-        }
+        fields = {key: choices_of(value) for key, value in entry.items()}
         try:
             if len(fields.get("type", ())) != 1:
                 raise ValueError("an alternative needs one type")
@@ -167,10 +157,11 @@ def slot_from(
         except ValueError as error:
             problems.append(f"{where}.type: {error}")
             continue
-        problems += _field_problems(kind, fields, where)
-        kinds.append((kind, fields))
+        values, faults = _read(kind, fields, where)
+        problems += faults
+        kinds.append((kind, fields, values))
     names: list[str] = []
-    for _, fields in kinds:
+    for _, fields, _ in kinds:
         name = str(fields["type"][0])
         before = sum(known_name.partition("#")[0] == name for known_name in names)
         names.append(f"{name}#{before + 1}" if before else name)
@@ -181,7 +172,7 @@ def slot_from(
 
     type_parameter = listed.add(f"{place.name}.type", names, place.conditions)
     alternatives = []
-    for index, (kind, fields) in enumerate(kinds):
+    for index, (kind, fields, values) in enumerate(kinds):
         here = place.conditions
         if type_parameter is not None:
             here = (*place.conditions, (type_parameter, frozenset({index})))
@@ -189,30 +180,31 @@ def slot_from(
             field: listed.add(f"{place.name}.{names[index]}.{field}", choices, here)
             for field, choices in fields.items()
         }
-        alternatives.append(Alternative(kind, fields, parameter_of))
+        alternatives.append(Alternative(kind, fields, parameter_of, values))
     return Slot(place.name, place.path, tuple(alternatives), type_parameter)
 
 
-def _field_problems(
+def _read(
     kind: type[Value], fields: Mapping[str, tuple[Choice, ...]], where: str
-) -> list[str]:
-    """What is wrong with a type's fields, whatever its width."""
+) -> tuple[tuple[Value, ...], list[str]]:
+    """Read every combination of an alternative's choices once.
+
+    Returns:
+        the values, in the order of ``itertools.product`` over the fields, and what is wrong with
+        the fields whatever the width, one line a problem.
+    """
     lines = []
     for name, choices in fields.items():
         if not choices:
             lines.append(f"{where}.{name}: needs at least one choice")
         elif len(set(map(repr, choices))) < len(choices):
             lines.append(f"{where}.{name}: repeats a choice, got {list(choices)}")
-        elif len(choices) > MOST_CHOICES:
-            lines.append(f"{where}.{name}: has {len(choices):,} choices, at most {MOST_CHOICES}")
-    described = prod(map(len, fields.values()))
-    if described > MOST_DESCRIPTIONS:
-        lines.append(f"{where}: describes {described:,} things, at most {MOST_DESCRIPTIONS:,}")
     if lines:
-        return lines
+        return (), lines
+    values = []
     for picks in product(*fields.values()):
         try:
-            kind.model_validate(dict(zip(fields, picks, strict=True)))
+            values.append(kind.model_validate(dict(zip(fields, picks, strict=True))))
         except ValidationError as error:
             lines += explain(error, kind, where)
-    return list(dict.fromkeys(lines))
+    return tuple(values), list(dict.fromkeys(lines))

@@ -1,30 +1,35 @@
 """Bounds on what an architecture, a task or a search space may ask for.
 
-They lie far beyond any network that is trained, and keep a slip of the keyboard, or a hostile file,
-from taking minutes or gigabytes before anything is said.
+They lie far beyond any network that is trained. They are checked before memory or time is spent, so
+that a slip of the keyboard, or a hostile file, gets a message at once.
 """
 
 from __future__ import annotations
 
 LARGEST = 2**16
-"""Of channels, kernels, heads and every other whole number of a network."""
+"""The largest number of channels, kernel size, number of heads, or other whole number of a network.
+"""
 
 MOST_BLOCKS = 1_000
-"""Of a network, all stages together."""
+"""The largest number of blocks of a network, all stages together."""
 
 MOST_STAGES = 100
+"""The largest number of stages of a network."""
 
 MOST_CHOICES = 100
-"""Of one depth, width or field of a primitive; and alternatives of one place."""
+"""The largest number of choices of a depth, a width or a field of a primitive, and the largest
+number of alternatives of a place (a stem, a stage's primitive, a block's override)."""
 
 MOST_DESCRIPTIONS = 10_000
-"""Combinations of fields of one alternative."""
+"""The largest number of descriptions that one alternative stands for: the product of its fields'
+numbers of choices."""
 
 MOST_PIXELS = 2**26
-"""Of an image, and of each of its sides 65,536."""
+"""The largest number of pixels of an image. Each side has at most ``LARGEST``."""
 
 MOST_CLASSES = 10_000_000
+"""The largest number of classes of a task."""
 
-MOST_MEETINGS = 20_000
-"""Of a space: what may stand in a stage with each width of the stage and of its input, all of which
-is tried when the space is read; and depths with those widths. The shipped spaces have up to 800."""
+MOST_COMBINATIONS = 50_000
+"""The largest number of combinations that are tried when a search space is read, see
+:func:`search_space.combinations.combinations`. The shipped spaces have up to 1,186."""

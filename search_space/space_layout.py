@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ from search_space.alternatives import (
     slot_from,
 )
 from search_space.architecture import Stage
-from search_space.bounds import MOST_MEETINGS
+from search_space.combinations import size_problems
 from search_space.families import FamilyName, family_problem
 from search_space.primitives import Stem
 from search_space.primitives.primitive import Description
@@ -58,7 +58,9 @@ def lay_out(config: SpaceConfig, source: str, *, imports: bool = False) -> Layou
     Raises:
         DescriptionError: with all that is wrong, each with its place in ``source``.
     """
-    problems: list[str] = []
+    problems = size_problems(config)
+    if problems:
+        raise DescriptionError(source, problems)
     listed = ParameterList()
     problem = family_problem(config.family, config.block, config.expansion, config.shortcut)
     if problem:
@@ -76,13 +78,6 @@ def lay_out(config: SpaceConfig, source: str, *, imports: bool = False) -> Layou
         stem_values.append(value)
         fragments.append(fragment)
     inputs = sorted({value.width for value in stem_values})
-    meetings = _meetings(stages, config, len(inputs))
-    if meetings > MOST_MEETINGS:
-        problems.append(
-            f"the space is too large to look through: {meetings:,} combinations of depths, widths "
-            f"and what may stand in a stage, at most {MOST_MEETINGS:,} are tried"
-        )
-        raise DescriptionError(source, problems)
     for place, stage in zip(stages, config.stages, strict=True):
         if place is not None:
             problems += place.faults(inputs)
@@ -93,15 +88,6 @@ def lay_out(config: SpaceConfig, source: str, *, imports: bool = False) -> Layou
     complete = tuple(place for place in stages if place is not None)
     stems = SlotTable(fragments, stem_values, stem.type_parameter)
     return Layout(tuple(listed.parameters), stem, stems, complete)
-
-
-def _meetings(stages: Sequence[StagePlace | None], config: SpaceConfig, inputs: int) -> int:
-    """How many combinations the stages' faults are sought in."""
-    found = 0
-    for place, stage in zip(stages, config.stages, strict=True):
-        found += place.meetings(inputs) if place is not None else 0
-        inputs = len(stage.width)
-    return found
 
 
 def _stage_place(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import product
 from math import prod
 from typing import Any
@@ -213,12 +214,6 @@ class StagePlace:
             width=width, stride=self.config.stride, blocks=blocks, recalibration=recalibration
         )
 
-    def meetings(self, inputs: int) -> int:
-        """How much :meth:`faults` looks at, for so many numbers of channels that may come in."""
-        widths = len(self.config.width) * inputs
-        slots = (self.shared, *self.overrides.values(), self.recalibration)
-        return widths * (len(self.config.depth) + sum(slot.descriptions for slot in slots))
-
     def faults(self, inputs: Sequence[int]) -> list[str]:
         """Why alternatives cannot be built at the widths that they may meet.
 
@@ -227,10 +222,9 @@ class StagePlace:
         """
         faults: dict[str, None] = {}  # an ordered set: one fault shows at many widths
         seen = set()
-        for depth, width, channels in product(self.config.depth, self.config.width, inputs):
-            met: list[tuple[Slot, tuple[int, ...]]] = [
-                (slot, self._inputs(slot, depth, width, channels)) for slot in self.slots(depth)
-            ]
+        deepest = max(self.config.depth)  # has every place and every input that a smaller depth has
+        for width, channels in product(self.config.width, inputs):
+            met = [(s, self._inputs(s, deepest, width, channels)) for s in self.slots(deepest)]
             met.append((self.recalibration, (channels, width * self.expansion)))
             for slot, inputs_here in met:
                 for block_in in inputs_here:
@@ -288,8 +282,18 @@ class StagePlace:
 
     def _inputs(self, slot: Slot, depth: int, width: int, in_channels: int) -> tuple[int, ...]:
         """The different numbers of channels that a place's primitives see, in order."""
-        blocks = (block for block in range(depth) if self.slot(block) is slot)
+        blocks = (block for block in self._first_blocks[slot.name] if block < depth)
         return tuple(dict.fromkeys(self._input(b, width, in_channels) for b in blocks))
+
+    @cached_property
+    def _first_blocks(self) -> dict[str, list[int]]:
+        """The first two blocks of each place; a third sees the channels that the second sees."""
+        first: dict[str, list[int]] = {}
+        for block in range(max(self.config.depth)):
+            here = first.setdefault(self.slot(block).name, [])
+            if len(here) < 2:
+                here.append(block)
+        return first
 
 
 def write(vector: np.ndarray, fragment: Fragment) -> None:

@@ -39,13 +39,13 @@ def stage(**changes: Any) -> dict[str, Any]:
         ),
         (
             [stage(primitive=AUGMENTED | {"heads": [1, 2]})],
-            "stages[0].primitive[0]: describes 19,602 things, at most 10,000",
+            "stages[0].primitive[0]: has 19,602 combinations of its fields' choices,",
         ),
         (
             [stage(width=WIDTHS, primitive=AUGMENTED)],
-            "the space is too large to look through: 980,300 combinations",
+            "the space is too large to look through: 1,970,303 combinations",
         ),
-        ([stage(width=WIDTHS)] * 9, "the space is too large to look through: 240,300 combinations"),
+        ([stage(width=WIDTHS)] * 9, "the space is too large to look through: 242,119 combinations"),
     ],
 )  # fmt: skip
 def test_a_space_is_bounded(stages: list[dict[str, Any]], problem: str) -> None:
