@@ -229,3 +229,14 @@ def test_winners_curse(tmp_path: Path, on_path: None, monkeypatch: pytest.Monkey
     by_table, by_noise = json.loads(file.read_text())["rows"]
     assert by_table["as_found"] > by_table["all"] > by_table["fresh"] == 0
     assert by_noise["as_found"] > by_noise["all"] > by_noise["fresh"] > 0
+
+
+@pytest.mark.slow  # what it measures is bounded in tests/trainers/test_hostile_checkpoints.py
+def test_loading_memory(tmp_path: Path) -> None:
+    file = tmp_path / "loading.json"
+    script = ROOT / "benchmarks" / "loading_memory.py"
+    command = [sys.executable, str(script), "--quick", "--json", str(file)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    (row,) = json.loads(file.read_text())["networks"]
+    assert 1.5 < row["multiple"] < 2.5

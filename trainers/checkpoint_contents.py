@@ -1,4 +1,4 @@
-"""Seeing, before it is loaded, that a checkpoint takes no more memory than its file is large.
+"""Checks, before a checkpoint is loaded, that its tensors take no more memory than its file's size.
 
 ``torch.load(weights_only=True)`` runs no code of the file's, but it inflates compressed members,
 makes tensors of any size over storages of a few bytes, and calls constructors with sizes of the
