@@ -21,9 +21,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 		--progress-bar on --constraint constraints.txt --editable '.[test,postgresql]'
 	@touch $@
 
-quickstart: install ## Search on real images, print and draw the front, retrain the knee
+quickstart: install ## Search on real images, print and draw the front, retrain its knee (or best)
 	$(BIN)/nas search configs/searches/digits.yaml --again
-	$(BIN)/nas retrain latest --pick knee --baseline
+	$(BIN)/nas retrain latest --pick knee-or-best --baseline
 
 test: install ## Run the tests
 	$(BIN)/python -m pytest -n 2 -m "not ray and not slow"

@@ -13,7 +13,13 @@ from nas.output import Output
 
 def retrain(
     run: RunName,
-    pick: Annotated[str, typer.Option(help="knee, best, all (of the front), or an arch_id.")],
+    pick: Annotated[
+        str,
+        typer.Option(
+            help="knee, best, knee-or-best (best if the front has no knee), all (of the front), or "
+            "an arch_id."
+        ),
+    ],
     baseline: Annotated[
         bool,
         typer.Option(

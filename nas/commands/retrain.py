@@ -40,7 +40,7 @@ from search_space.baseline import PLAIN, plain_convolutional
 from search_space.cost import network_costs
 from search_space.nearest import nearest
 
-PICKS = ("knee", "best", "all")
+PICKS = ("knee", "best", "knee-or-best", "all")
 
 
 def run_retrain_command(
@@ -87,17 +87,19 @@ def run_retrain_command(
             output.say(f"{row['arch_id']} is {row['description']}")
         output.say(f"models and curves are in {run.retrain_folder}")
         model_file = Retraining.of(picked[0], 0, config, run).model_file
-        _print_what_follows(output, run, config, model_file, pick)
+        best = most_accurate(_front(config, ledger))
+        next_pick = "all" if best is None or best.architecture in picked else "best"
+        _print_what_follows(output, run, config, model_file, next_pick)
 
 
 def _print_what_follows(
-    output: Output, run: RunFolder, config: SearchConfig, model_file: Path, pick: str
+    output: Output, run: RunFolder, config: SearchConfig, model_file: Path, next_pick: str
 ) -> None:
     """Three commands to go on with, as they can be typed."""
     examples = example_folder(run.retrain_folder)
     commands = [
         typed("frontier", run.path, "--x", "params" if config.cost_objective == "macs" else "macs"),
-        typed("retrain", run.path, "--pick", "all" if pick == "best" else "best"),
+        typed("retrain", run.path, "--pick", next_pick),
     ]
     if examples.is_dir():  # a run that an earlier version retrained has none
         commands.insert(1, typed("predict", model_file, examples))
@@ -162,12 +164,16 @@ def _proxy_results(config: SearchConfig, ledger: Ledger) -> list[Candidate]:
     return [*all_candidates(config, ledger), *candidates(plain_evaluations(config, ledger))]
 
 
+def _front(config: SearchConfig, ledger: Ledger) -> list[Candidate]:
+    """The front of what keeps the latency limit."""
+    within, _ = by_latency_limit(config, all_candidates(config, ledger))
+    return pareto_front(within, ["val_accuracy", config.cost_objective])
+
+
 def _pick(pick: str, config: SearchConfig, ledger: Ledger, run: RunFolder) -> list[Architecture]:
     """The architectures that ``--pick`` names."""
     found = all_candidates(config, ledger)
-    within, _ = by_latency_limit(config, found)
-    cost = config.cost_objective
-    members = pareto_front(within, ["val_accuracy", cost])
+    members, cost = _front(config, ledger), config.cost_objective
     for candidate in found:
         if candidate.arch_id == pick:
             return [candidate.architecture]
@@ -175,13 +181,15 @@ def _pick(pick: str, config: SearchConfig, ledger: Ledger, run: RunFolder) -> li
         raise CommandError(f"run {run.name!r} has no evaluated architecture to retrain")
     if pick == "all":
         return [member.architecture for member in members]
+    best = most_accurate(members)
+    assert best is not None  # there are members
     if pick == "best":
-        best = most_accurate(members)
-        assert best is not None  # there are members
         return [best.architecture]
-    if pick == "knee":
+    if pick in ("knee", "knee-or-best"):
         chosen = knee(members, cost, "val_accuracy")
         if chosen is None:
+            if pick == "knee-or-best":
+                return [best.architecture]
             reason = why_no_knee(members, cost, "val_accuracy").removeprefix("no knee: ")
             raise CommandError(
                 f"the front of run {run.name!r} has no knee: {reason}; choose with --pick best, or "
@@ -191,8 +199,8 @@ def _pick(pick: str, config: SearchConfig, ledger: Ledger, run: RunFolder) -> li
     near = nearest(pick, (*PICKS, *(candidate.arch_id for candidate in found)))
     suggestion = f"; did you mean {near!r}?" if near else ""
     raise CommandError(
-        f"--pick is knee, best, all, or the arch_id of an architecture that {run.name!r} trained "
-        f"to the end, got {pick!r}{suggestion}"
+        f"--pick is {', '.join(PICKS)}, or the arch_id of an architecture that {run.name!r} "
+        f"trained to the end, got {pick!r}{suggestion}"
     )
 
 

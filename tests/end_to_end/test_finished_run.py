@@ -119,7 +119,7 @@ def test_frontier_takes_other_costs_and_limits(finished_run, environment):
         (["describe", "0123456789ab"], "has an architecture 0123456789ab"),
         (["describe", "resnet50", "--image", "big"], "CHANNELSxHEIGHTxWIDTH"),
         (["describe", "resnet50", "--classes", "1"], "greater than or equal to 2, got 1"),
-        (["retrain", "tiny", "--pick", "0123456789ab"], "--pick is knee, best, all"),
+        (["retrain", "tiny", "--pick", "0123456789ab"], "--pick is knee, best, knee-or-best, all"),
     ],
 )
 def test_a_question_that_cannot_be_answered_gets_one_clear_error(

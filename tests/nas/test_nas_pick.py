@@ -81,6 +81,7 @@ def test_a_front_without_a_knee_says_so_everywhere(
     assert "has no knee: " in str(caught.value)
     assert "--pick best" in str(caught.value)
     assert all(arch_id in str(caught.value) for arch_id in ids)
+    assert _pick("knee-or-best", config, ledger, run) == _pick("best", config, ledger, run)
 
 
 def test_knee_and_best_are_those_of_fresh_seeds(searched: Callable[..., Begun]) -> None:
@@ -92,6 +93,7 @@ def test_knee_and_best_are_those_of_fresh_seeds(searched: Callable[..., Begun]) 
     rows = ledger.evaluations("search")
     (knee,) = _pick("knee", config, ledger, run)
     assert knee == rows[2].architecture
+    assert _pick("knee-or-best", config, ledger, run) == [knee]
     (best,) = _pick("best", config, ledger, run)
     assert best == rows[3].architecture
     assert len(_pick("all", config, ledger, run)) == 5  # chosen by all evaluations
@@ -143,3 +145,4 @@ def test_a_retrained_network_is_compared_with_the_plain_one_by_fresh_and_shared_
     assert [row["proxy_n"] for row in rows] == [1, 1]
     assert [row["proxy_val_accuracy_as_found"] for row in rows] == [0.99, None]
     assert "proxy validation +10.00 % (n=1), test +10.00 % (n=1)" in output.getvalue()
+    assert output.getvalue().rstrip().endswith("--pick all")  # the best is retrained already
