@@ -2,7 +2,8 @@
 
 ``python -m nas.configuration_page > docs/configuration.md`` makes it. Types, bounds and defaults
 are those of the pydantic models. Meanings are the docstrings under their fields, whose last
-sentence may be ``Unit: ...``. Options of samplers are those of their constructors.
+sentence may be ``Unit: ...``. Options of samplers are those of their constructors; for Optuna's own
+samplers their names and defaults stand here, and a link to what they mean.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ from functools import cache
 from types import ModuleType
 from typing import Any, NamedTuple
 
-import optuna
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
@@ -167,8 +167,9 @@ def _types(place: str, types: Mapping[str, type[BaseModel]]) -> Iterator[str]:
 
 def _sampler(name: str) -> str:
     """The options that a configuration can give to a sampler."""
-    constructor: Any = ARCHITECTURE_SAMPLERS.get(name) or OPTUNA_SAMPLERS[name]
-    meanings = _arguments(constructor)
+    is_optunas = name in OPTUNA_SAMPLERS
+    constructor: Any = OPTUNA_SAMPLERS[name] if is_optunas else ARCHITECTURE_SAMPLERS[name]
+    meanings = {} if is_optunas else _arguments(constructor)
     keys = []
     for option in options_of(name).values():
         kind = str(option.annotation).removesuffix(" | None")
@@ -178,13 +179,23 @@ def _sampler(name: str) -> str:
         shown += " or null" if option.default is None and option.name != "scores" else ""
         default = json.dumps([] if option.name == "scores" else option.default)
         keys.append(
-            Key(f"sampler.options.{option.name}", shown, f"`{default}`", "", meanings[option.name])
+            Key(
+                f"sampler.options.{option.name}",
+                shown,
+                f"`{default}`",
+                "",
+                f"See [Optuna]({_optuna_page(name)})." if is_optunas else meanings[option.name],
+            )
         )
-    source = ""
-    if name in OPTUNA_SAMPLERS:
-        source = f" Optuna's `{constructor.__name__}` ({optuna.__version__})."
+    summary = f"Optuna's `{constructor.__name__}`." if is_optunas else _summary(constructor)
     table = _table(keys) if keys else "It has no options.\n"
-    return f"### `sampler.name: {name}`\n\n{_summary(constructor)}{source}\n\n{table}"
+    return f"### `sampler.name: {name}`\n\n{summary}\n\n{table}"
+
+
+def _optuna_page(name: str) -> str:
+    """Where Optuna documents a sampler; its own words would change with its version."""
+    folder = "https://optuna.readthedocs.io/en/stable/reference/samplers/generated"
+    return f"{folder}/optuna.samplers.{OPTUNA_SAMPLERS[name].__name__}.html"
 
 
 def _type(entry: Mapping[str, Any]) -> str:

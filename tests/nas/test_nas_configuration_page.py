@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+import optuna
 import pytest
 import yaml
 from pydantic import Field
 
 from nas.config import SearchConfig
 from nas.configuration_page import DATA_EXAMPLES, keys_of, page
-from nas.samplers import SAMPLERS
+from nas.samplers import OPTUNA_SAMPLERS, SAMPLERS
 from nas.settings import SearchSettings
 from nas.tabulate import TabulationConfig
 from search_space.reading import validate
@@ -78,6 +80,15 @@ def test_every_section_and_sampler_is_there() -> None:
     assert {f"### `sampler.name: {name}`" for name in SAMPLERS} < set(lines)
     for key in ("sampler.options.accuracy_share", "sampler.options.population_size"):
         assert f"| `{key}` |" in PAGE
+
+
+def test_options_of_optunas_samplers_have_no_words_of_a_version_of_it() -> None:
+    for name, option in (("nsga2", "population_size"), ("tpe", "n_startup_trials")):
+        _, _, section = PAGE.partition(f"### `sampler.name: {name}`\n")
+        line = next(each for each in section.splitlines() if f".{option}`" in each)
+        link = f"optuna.samplers.{OPTUNA_SAMPLERS[name].__name__}.html"
+        assert re.fullmatch(rf"\| .* \| `\d+` \|  \| See \[Optuna\]\(.*{link}\)\. \|", line)
+    assert optuna.__version__ not in PAGE
 
 
 def test_every_source_of_data_has_an_example_that_is_valid() -> None:
