@@ -20,7 +20,7 @@ class EpochDone(NamedTuple):
     """One more epoch of a full training is finished."""
 
     epoch: int
-    val_accuracy: float | None  # top-1; None where this epoch was not evaluated
+    val_accuracy: float | None  # by the metric asked for; None where this epoch was not evaluated
     state: Mapping[str, Any] | None  # to go on from, every few epochs
 
 
@@ -82,7 +82,7 @@ def train_in_full(
         due = training.epoch % CHECKPOINT_EVERY_EPOCHS == 0 and not training.done
         yield EpochDone(
             training.epoch,
-            point.val_accuracy,
+            None if point.validation is None else chosen(point.validation, metric),
             on_cpu(training.state_dict()) if due else None,
         )
     last = training.curve[-1].validation

@@ -32,7 +32,7 @@ class RetrainProgress(NamedTuple):
     retraining: Retraining
     state: Literal["running", "finished", "failed"]
     epoch: int = 0  # of one that runs
-    val_accuracy: float | None = None
+    val_accuracy: float | None = None  # by the run's metric
 
 
 class Raised(NamedTuple):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from nas.full_training import Trained, train_in_full
+from nas.evaluate import Metric
+from nas.full_training import EpochDone, Trained, train_in_full
 from search_space.architecture import Architecture, Task
 from search_space.networks import build
 from search_space.space import SearchSpace
@@ -54,3 +55,23 @@ def test_data_that_changed_since_the_search_are_refused_before_training(
     )
     with pytest.raises(DataError, match=r"10 classes of images of \[1, 8, 8\] .* \[1, 8, 9\]: the"):
         next(training)
+
+
+def test_every_epoch_is_reported_by_the_metric_of_the_run(
+    small_space: SearchSpace, task: Task
+) -> None:
+    architecture = next(small_space.architectures())
+    splits = load_splits(DataConfig(name="digits", train_images=100, validation_images=100))
+    recipe = Recipe(epochs=2, batch_size=20, learning_rate=0.05)
+    shown: dict[Metric, list[float | None]] = {}
+    metrics: tuple[Metric, ...] = ("accuracy", "top5", "balanced_accuracy")
+    for metric in metrics:
+        *epochs, end = train_in_full(
+            architecture, splits, task, recipe, seed=0, device="cpu", metric=metric
+        )
+        assert isinstance(end, Trained)
+        shown[metric] = [each.val_accuracy for each in epochs if isinstance(each, EpochDone)]
+        assert shown[metric] == [row["val_accuracy"] for row in end.curve]
+        assert shown[metric][-1] == end.metrics["val_accuracy"]
+    first = {metric: accuracies[0] for metric, accuracies in shown.items()}
+    assert len(set(first.values())) == 3, first  # one network, three metrics
