@@ -1,4 +1,4 @@
-"""What the plots look like: units, ticks, colours and markers."""
+"""What the plots look like: ticks, colours and markers."""
 
 from __future__ import annotations
 
@@ -8,25 +8,6 @@ from typing import NamedTuple
 
 from analysis.composition import LABELS, attention_share
 from search_space.architecture import Architecture
-
-AXIS_LABELS = {
-    "params": "parameters",
-    "macs": "MACs per image",
-    "activations": "activations per image",
-    "peak_memory_mb": "peak memory of a training step, MB",
-    "latency_ms": "latency, ms",
-    "val_accuracy": "validation accuracy, %",
-    "test_accuracy": "test accuracy, %",
-}
-
-UNITS = {
-    "params": "parameters",
-    "macs": "MACs",
-    "activations": "activations",
-    "peak_memory_mb": "MB",
-    "latency_ms": "ms",
-}
-"""What follows a cost's number in running text."""
 
 FRONT = "Pareto front ± standard error"
 AS_FOUND = "a member as found by the search"

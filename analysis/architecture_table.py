@@ -8,6 +8,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from nas.metrics import METRICS
 from search_space.architecture import Architecture, Task
 from search_space.cost import Costs, peak_memory_bytes
 from search_space.families import FAMILIES, default_expansion, default_shortcut
@@ -41,9 +42,8 @@ def describe_table(architecture: Architecture, task: Task, costs: Costs) -> Tabl
     table.add_column("part", "total", no_wrap=True)
     table.add_column("label", overflow="fold")
     table.add_column("output", justify="right", no_wrap=True)
-    table.add_column("params", f"{costs.params:,}", justify="right", no_wrap=True)
-    table.add_column("MACs", f"{costs.macs:,}", justify="right", no_wrap=True)
-    table.add_column("activations", f"{costs.activations:,}", justify="right", no_wrap=True)
+    for name, total in costs.metrics().items():
+        table.add_column(METRICS[name].heading, f"{total:,}", justify="right", no_wrap=True)
     table.add_column("MACs %", "100.0", justify="right", no_wrap=True)
     for part, label in zip(costs.parts, part_labels(architecture), strict=True):
         table.add_row(

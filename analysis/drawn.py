@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from analysis.appearance import Marking, marking_of
-from analysis.front import COSTS, check_name, why_no_knee
+from analysis.front import check_name, why_no_knee
 from nas.front import Candidate, front_by_value
-from nas.ledger import MAXIMISED
+from nas.metrics import COSTS, MAXIMISED
 
 LEAST_EXTENT_Y = 0.02  # two percent points
 TOP = 0.02  # of the range, over 100 %: room for a marker and no more, as nothing can be there

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from analysis.fidelity import Compared, RankCorrelation
 from analysis.table import NOTHING
+from nas.metrics import METRICS
 from nas.quantities import format_quantity
 from nas.valued_accuracy import accuracy_text
 
@@ -18,7 +19,7 @@ def comparison_table(pairs: Sequence[Compared]) -> Table:
     table = _table("proxy and full accuracy")
     table.add_column("arch_id", no_wrap=True)
     table.add_column("network", no_wrap=True)
-    for heading in ("params", "proxy validation", "full validation", "test"):
+    for heading in (METRICS["params"].heading, "proxy validation", "full validation", "test"):
         table.add_column(heading, justify="right", no_wrap=True)
     for proxy, full, kind in pairs:
         table.add_row(

@@ -11,14 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 import moocore
 import numpy as np
 
-from nas.finite_values import check_all_finite, check_finite
-from nas.front import Candidate, front_by_value
-from nas.ledger import MAXIMISED
+from nas.finite_values import check_all_finite
+from nas.front import Candidate, finite_losses, front_by_value
+from nas.metrics import COSTS, MAXIMISED, losses
 from nas.quantities import parse_quantity
 from search_space.nearest import hint
-
-COSTS = ("params", "macs", "activations", "peak_memory_mb", "latency_ms")
-"""Metrics of which less is better; those of ``MAXIMISED`` are the others."""
 
 FEWEST_WITH_A_KNEE = 3
 """Members of a front: its two ends, and one between them."""
@@ -141,13 +138,8 @@ def hypervolume(
         raise ValueError(f"the reference point lacks {', '.join(missing)}, got {dict(reference)}")
     point = [reference[objective] for objective in objectives]
     check_all_finite(np.array(point), "the reference point's values")
-    return float(
-        moocore.hypervolume(
-            _values(members, objectives),
-            ref=point,
-            maximise=[objective in MAXIMISED for objective in objectives],
-        )
-    )
+    points = _losses(_with_all(members, objectives), objectives)
+    return float(moocore.hypervolume(points, ref=losses(reference, objectives)))
 
 
 def reference_point(candidates: Iterable[Candidate], objectives: Sequence[str]) -> dict[str, float]:
@@ -160,12 +152,13 @@ def reference_point(candidates: Iterable[Candidate], objectives: Sequence[str]) 
         ValueError: as :func:`hypervolume` does, or no candidate has all objectives.
     """
     _check_objectives(objectives)
-    values = _values(candidates, objectives)
-    if not len(values):
+    usable = _with_all(candidates, objectives)
+    if not usable:
         raise ValueError(f"no candidate has all of {', '.join(objectives)}")
+    worst = _losses(usable, objectives).argmax(axis=0)
     return {
-        objective: float(column.min() if objective in MAXIMISED else column.max())
-        for objective, column in zip(objectives, values.T, strict=True)
+        objective: float(usable[row].metrics[objective])
+        for objective, row in zip(objectives, worst, strict=True)
     }
 
 
@@ -193,17 +186,19 @@ def _check_objectives(objectives: Sequence[str]) -> None:
         check_name(objective, (*MAXIMISED, *COSTS), "metric")
 
 
-def _values(candidates: Iterable[Candidate], objectives: Sequence[str]) -> np.ndarray:
-    """``[candidates, objectives]`` of those that have all objectives, in the metrics' own units.
+def _with_all(candidates: Iterable[Candidate], objectives: Sequence[str]) -> list[Candidate]:
+    """The candidates that have all objectives."""
+    return [c for c in candidates if all(objective in c.metrics for objective in objectives)]
+
+
+def _losses(candidates: Sequence[Candidate], objectives: Sequence[str]) -> np.ndarray:
+    """The losses ``[candidates, objectives]``.
 
     Raises:
         ValueError: a value is not finite.
     """
-    usable = [c for c in candidates if all(objective in c.metrics for objective in objectives)]
-    rows = [[candidate.metrics[objective] for objective in objectives] for candidate in usable]
-    for candidate, row in zip(usable, rows, strict=True):
-        check_finite(dict(zip(objectives, row, strict=True)), candidate.arch_id)
-    return np.array(rows, dtype=float).reshape(len(rows), len(objectives))
+    metrics = [candidate.metrics for candidate in candidates]
+    return finite_losses(metrics, objectives, [candidate.arch_id for candidate in candidates])
 
 
 def _front_with_a_chord(members: Iterable[Candidate], x: str, y: str) -> list[Candidate]:

@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.appearance import (
     AS_FOUND,
-    AXIS_LABELS,
     FAINT_INK,
     FRONT,
     GRID,
     INK,
     MARKINGS,
-    UNITS,
     kind_colours,
     log_limits,
     log_ticks,
@@ -27,6 +25,7 @@ from analysis.drawn import Drawn, drawn
 from analysis.member_strip import blocks, column_limits, stage_count
 from analysis.page_template import colour_key, page_html
 from nas.front import Candidate
+from nas.metrics import METRICS
 from nas.quantities import format_quantity
 from nas.valued_accuracy import accuracy_text
 from nas.whole_file import replace_file
@@ -99,7 +98,7 @@ def _figure(picture: Drawn, knee: Candidate | None) -> Figure:
         xaxis={
             "type": "log",
             "range": [log10(low), log10(high)],
-            "title": {"text": AXIS_LABELS[picture.x]},
+            "title": {"text": METRICS[picture.x].axis_label},
             # Plotly's own ticks on a log axis put each power of ten lower than the others.
             "tickvals": ticks,
             "ticktext": [format_quantity(tick) for tick in ticks],
@@ -108,7 +107,7 @@ def _figure(picture: Drawn, knee: Candidate | None) -> Figure:
         },
         yaxis={
             "range": picture.limits_y(margin=0.06),
-            "title": {"text": AXIS_LABELS[picture.y].removesuffix(", %")},
+            "title": {"text": METRICS[picture.y].label},
             "tickformat": "~%",
             "gridcolor": GRID,
             "domain": [share + 0.13, 1],
@@ -251,7 +250,7 @@ def _draw_strip(
 def _knee_lines(knee: Candidate | None, x: str) -> list[str]:
     if knee is None:
         return []
-    cost = f"{format_quantity(knee.metrics[x])} {UNITS[x]}"
+    cost = f"{format_quantity(knee.metrics[x])} {METRICS[x].unit}"
     return [f"Knee (circled): {knee.arch_id}, {accuracy_text(knee, decimals=1)}, {cost}."]
 
 
@@ -262,10 +261,12 @@ def _hover(candidate: Candidate) -> str:
     share = marking_of(candidate.architecture).label
     lines.append(f"{share_title([candidate])}: {share}")
     if "val_accuracy" in metrics:
-        lines.append(f"validation accuracy {accuracy_text(candidate)}")
+        lines.append(f"{METRICS['val_accuracy'].label} {accuracy_text(candidate)}")
         if candidate.is_fresh and candidate.as_found is not None:
             lines.append(f"as found {candidate.as_found:.2%}")
-    costs = [f"{metrics[c]:,.0f} {UNITS[c]}" for c in ("params", "macs") if c in metrics]
+    costs = [f"{metrics[c]:,.0f} {METRICS[c].unit}" for c in ("params", "macs") if c in metrics]
     lines += [", ".join(costs)] if costs else []
-    lines += [f"latency {metrics['latency_ms']:.3g} ms"] if "latency_ms" in metrics else []
+    if "latency_ms" in metrics:
+        latency = METRICS["latency_ms"]
+        lines.append(f"{latency.label} {metrics[latency.name]:.3g} {latency.unit}")
     return "<br>".join(lines)

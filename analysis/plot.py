@@ -12,12 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from analysis.appearance import (
     AS_FOUND,
-    AXIS_LABELS,
     FAINT_INK,
     FRONT,
     INK,
     MARKINGS,
-    UNITS,
     log_limits,
     log_ticks,
     marking_of,
@@ -28,6 +26,7 @@ from analysis.member_strip import draw_strip, stage_count
 from analysis.page import plot_front_html
 from analysis.png_figure import new_figure, save_png, style_axes, write_title
 from nas.front import Candidate
+from nas.metrics import METRICS
 from nas.quantities import format_quantity
 from nas.valued_accuracy import accuracy_text
 
@@ -173,18 +172,18 @@ def _scale_axes(axes: Axes, picture: Drawn) -> None:
     axes.set_xticks(ticks, [format_quantity(tick) for tick in ticks], va="baseline")
     axes.tick_params(axis="x", pad=13)  # from the baseline, which all labels share
     axes.set_xticks([], minor=True)
-    axes.set_xlabel(AXIS_LABELS[picture.x])
+    axes.set_xlabel(METRICS[picture.x].axis_label)
     low, high = picture.limits_y(margin=0.06)
     low -= 0.05 * (high - low) * bool(picture.below)  # room for their marks
     axes.set_ylim(100 * low, 100 * high)
-    axes.set_ylabel(AXIS_LABELS[picture.y])
+    axes.set_ylabel(METRICS[picture.y].axis_label)
 
 
 def _knee_lines(knee: Candidate | None, x: str) -> list[str]:
     """What the knee is, for the line under the title."""
     if knee is None:
         return []
-    cost = f"{format_quantity(knee.metrics[x])} {UNITS[x]}"
+    cost = f"{format_quantity(knee.metrics[x])} {METRICS[x].unit}"
     return [f"knee (circled): {knee.arch_id}, {accuracy_text(knee, decimals=1)}, {cost}"]
 
 

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from analysis.front import why_no_knee
 from nas.front import Candidate, front_by_value
+from nas.metrics import METRICS, PEAK_MEMORY
 from nas.quantities import format_quantity
 from nas.valued_accuracy import accuracy_json
 
@@ -22,8 +23,8 @@ DOMINATED_MARK = "~"
 FOUND_MARK = "found"
 NOTHING = "-"
 NONE_IS_FRESH = f"{FOUND_MARK!r} in place of an error: no fresh seed, valued as found."
-WITH_A_COLUMN_IF_ASKED = {"activations": "activations", "peak_memory_mb": "memory\nMB"}
-"""Headings of costs that are seldom looked at."""
+WITH_A_COLUMN_IF_ASKED = ("activations", PEAK_MEMORY)
+"""Costs that are seldom looked at."""
 
 
 def front_table(members: Sequence[Candidate], *, x: str, y: str, knee: Candidate | None) -> Table:
@@ -45,19 +46,19 @@ def front_table(members: Sequence[Candidate], *, x: str, y: str, knee: Candidate
         caption=Text("\n".join(_notes(members, x, y, knee))),
         caption_justify="left",
     )
-    costs = {"params": "params", "macs": "MACs"}
+    costs = ["params", "macs"]
     if x in WITH_A_COLUMN_IF_ASKED:
-        costs[x] = WITH_A_COLUMN_IF_ASKED[x]
+        costs.append(x)
     if any("latency_ms" in member.metrics for member in members):
-        costs["latency_ms"] = "latency\nms"
+        costs.append("latency_ms")
 
     table.add_column("  arch_id", no_wrap=True)
-    table.add_column("val\nacc.%", justify="right", no_wrap=True)
+    table.add_column(METRICS["val_accuracy"].heading, justify="right", no_wrap=True)
     table.add_column("± std\nerr.", justify="right", no_wrap=True)
     table.add_column("n", justify="right", no_wrap=True)
     table.add_column("as\nfound", justify="right", no_wrap=True)
-    for heading in costs.values():
-        table.add_column(heading, justify="right", no_wrap=True)
+    for cost in costs:
+        table.add_column(METRICS[cost].heading, justify="right", no_wrap=True)
     table.add_column("architecture", overflow="fold")
     by_value = front_by_value(members, [y, x])
     for member in members:

@@ -10,6 +10,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from nas.metrics import COUNTS, METRICS
 from search_space.architecture import Architecture, Task
 from search_space.cost import Costs, network_costs
 from search_space.families import FAMILIES
@@ -87,7 +88,8 @@ def zoo_json(entries: list[ZooEntry]) -> list[dict[str, Any]]:
 def _group_table(members: list[ZooEntry], name_columns: int) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("network", no_wrap=True, min_width=name_columns)
-    for heading, columns in {"params": 10, "MACs": 14, "GFLOPs": 7, "activations": 11}.items():
+    params, macs, activations = (METRICS[cost].heading for cost in COUNTS)
+    for heading, columns in {params: 10, macs: 14, "GFLOPs": 7, activations: 11}.items():
         table.add_column(heading, justify="right", no_wrap=True, min_width=columns)
     table.add_column("source", no_wrap=True)
     for entry in members:

@@ -15,6 +15,7 @@ from nas.evaluate import Metric
 from nas.fidelity import FULL, Fidelity
 from nas.latency_metering import LatencyMetering
 from nas.latency_table import load_prediction
+from nas.metrics import METRICS
 from nas.promotion import PROMOTIONS, expected_epochs
 from nas.rungs import rungs_below
 from nas.settings import (
@@ -185,7 +186,7 @@ class SearchConfig(Value):
     @property
     def cost_objective(self) -> str:
         """What accuracy is weighed against in the front that is shown."""
-        cost = next((o for o in self.objectives if not o.startswith("val_accuracy")), None)
+        cost = next((o for o in self.objectives if not METRICS[o].is_maximised), None)
         if cost is not None:
             return cost
         return "latency_ms" if "val_accuracy_by_latency" in self.objectives else "params"
@@ -232,13 +233,13 @@ class SearchConfig(Value):
     @property
     def compared_objectives(self) -> tuple[str, ...]:
         """In the order in which they count at rungs: accuracies first."""
-        return tuple(sorted(self.objectives, key=lambda name: name not in ACCURACIES))
+        return tuple(sorted(self.objectives, key=lambda o: not METRICS[o].moves_while_training))
 
     @property
     def uses_latency(self) -> bool:
         """Whether candidates are timed."""
-        measured = {"latency_ms", "val_accuracy_by_latency"} & set(self.objectives)
-        return bool(measured) or self.limits.latency_ms is not None
+        is_objective = any(METRICS[objective].uses_latency for objective in self.objectives)
+        return is_objective or self.limits.latency_ms is not None
 
     def search_space(self) -> SearchSpace:
         """The space that ``space`` describes."""

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
-from nas.metrics import whole_counts
+from nas.metrics import PREDICTED_LATENCY, STATIC_COSTS, whole_counts
 from nas.quantities import format_quantity, parse_quantity
 from search_space.cost import Costs
 from search_space.values import Value
@@ -17,14 +17,6 @@ EXAMPLES_KEPT = 5
 REJECTIONS_IN_A_ROW = 200
 """Proposals over a limit, without an architecture, or made before, one after another, at which a
 foreign sampler is given up (this project's make none)."""
-
-PEAK_MEMORY = "peak_memory_mb"
-
-STATIC_COSTS = ("params", "macs", "activations", PEAK_MEMORY)
-"""Limited costs that follow from an architecture and its task, before anything is built."""
-
-PREDICTED_LATENCY = "predicted_latency_ms"
-"""What a latency table says that an architecture takes at least: limited by ``latency_ms``."""
 
 Quantity = Annotated[
     float | None, BeforeValidator(lambda v: None if v is None else parse_quantity(v))
@@ -62,7 +54,8 @@ class Limits(Value):
         """The limits on costs that are known before anything is built.
 
         Args:
-            names: the known costs; ``PREDICTED_LATENCY`` only where there is a latency table.
+            names: the known costs; ``PREDICTED_LATENCY``, which the limit ``latency_ms`` bounds,
+                only where there is a latency table.
 
         Raises:
             ValueError: a static cost is limited, and not among ``names``.

@@ -21,8 +21,7 @@ import numpy as np
 
 from nas.evaluation_row import Evaluation
 from nas.finite_values import check_finite
-from nas.ledger import MAXIMISED
-from nas.metrics import whole_counts
+from nas.metrics import losses, whole_counts
 from search_space.architecture import Architecture
 
 
@@ -100,25 +99,23 @@ def most_accurate(members: Sequence[Candidate]) -> Candidate | None:
     )
 
 
-def losses(
+def finite_losses(
     values: Sequence[Mapping[str, float]], objectives: Sequence[str], whose: Sequence[str]
 ) -> np.ndarray:
-    """``[N, objectives]``, smaller is better.
+    """The losses ``[N, objectives]`` of N trials or candidates; less is better.
 
     Args:
         values: N mappings that have every objective.
-        objectives: metrics, each maximised or minimised by its nature.
+        objectives: metrics of :data:`nas.metrics.METRICS`.
         whose: N names, for the message.
 
     Raises:
         ValueError: a value is not finite.
     """
-    signs = [-1.0 if objective in MAXIMISED else 1.0 for objective in objectives]
-    for of, name in zip(values, whose, strict=True):
-        check_finite({objective: of[objective] for objective in objectives}, name)
-    return np.array(
-        [[s * of[o] for s, o in zip(signs, objectives, strict=True)] for of in values]
-    ).reshape(len(values), len(objectives))
+    for metrics, name in zip(values, whose, strict=True):
+        check_finite({objective: metrics[objective] for objective in objectives}, name)
+    rows = [losses(metrics, objectives) for metrics in values]
+    return np.array(rows, dtype=float).reshape(len(values), len(objectives))
 
 
 def _nondominated(
@@ -133,7 +130,7 @@ def _nondominated(
         return []
     usable, compared = zip(*pairs, strict=True)
     kept = moocore.is_nondominated(
-        losses(compared, objectives, [candidate.arch_id for candidate in usable])
+        finite_losses(compared, objectives, [candidate.arch_id for candidate in usable])
     )
     members = [candidate for candidate, is_kept in zip(usable, kept, strict=True) if is_kept]
     return sorted(members, key=lambda candidate: candidate.metrics[objectives[-1]])

@@ -18,7 +18,6 @@ from typing import Any
 import optuna
 from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning
 from optuna.storages import BaseStorage, RDBStorage
-from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from pydantic import ValidationError
 
@@ -42,6 +41,7 @@ from nas.evaluation_row import (
     row_attributes,
 )
 from nas.finite_values import check_finite
+from nas.metrics import METRICS
 from nas.run_folder import RunError, RunFolder
 from nas.sole_writer import SoleWriterStorage
 from nas.storage_url import sqlite_file, without_password
@@ -54,7 +54,8 @@ SUFFIXES: dict[Kind, str] = {
     "baselines": "/baselines",
     "retrain": "/retrain",
 }
-MAXIMISED = ("val_accuracy", "val_accuracy_by_latency", "test_accuracy")
+OF_TRAININGS = METRICS["val_accuracy"]
+"""The objective of every study but the search's own."""
 TRAINED = ("complete", "pruned")
 """States of the trials that ``search.n_trials`` counts: trained to the end, or stopped early."""
 WITH_ARCHITECTURE = (TrialState.COMPLETE, TrialState.PRUNED)
@@ -99,10 +100,7 @@ class Ledger:
         run_id = run.run_id
         database, place = connect(config.storage, run.ledger_file)
         ledger = cls(database, config.name, place, imports=run.is_trusted)
-        directions = [
-            StudyDirection.MAXIMIZE if objective in MAXIMISED else StudyDirection.MINIMIZE
-            for objective in config.objectives
-        ]
+        directions = [METRICS[objective].direction for objective in config.objectives]
         try:
             study = optuna.create_study(
                 study_name=config.name, storage=ledger.storage, directions=directions
@@ -116,7 +114,7 @@ class Ledger:
                 if kind != "search":
                     name = ledger.study_name(kind)
                     optuna.create_study(
-                        study_name=name, storage=ledger.storage, direction="maximize"
+                        study_name=name, storage=ledger.storage, direction=OF_TRAININGS.direction
                     )
             study.set_user_attr("format", FORMAT)  # last: a ledger that has it is whole
         except DuplicatedStudyError as error:
@@ -332,7 +330,7 @@ class Ledger:
         study.add_trial(
             create_trial(
                 state=TrialState.FAIL if error else TrialState.COMPLETE,
-                values=None if error else [metrics["val_accuracy"]],
+                values=None if error else [metrics[OF_TRAININGS.name]],
                 user_attrs=row_attributes(
                     architecture, seed=seed, recipe_id=recipe_id, training=training
                 )

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from nas.config import SearchConfig
 from nas.evaluate import EvaluationResult
 from nas.evaluation_row import Evaluation, curve_points
-from nas.ledger import MAXIMISED
+from nas.metrics import losses
 from nas.paused_states import PausedStates
 from nas.promotion import PROMOTIONS
 from nas.proposals import Proposal, Proposals
@@ -179,8 +179,5 @@ class PausedTrials:
     def _note(self, number: int, architecture: Architecture, rungs: Mapping[int, float]) -> None:
         for epoch, accuracy in rungs.items():
             metrics = self._metrics_at(architecture, accuracy)
-            losses = [
-                -metrics[name] if name in MAXIMISED else metrics[name]
-                for name in self._config.compared_objectives
-            ]
-            self._promotion.pause(number, epoch, losses)
+            compared = losses(metrics, self._config.compared_objectives)
+            self._promotion.pause(number, epoch, compared)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
+from nas.metrics import METRICS, Objective
 from nas.rungs import Spacing, check_reduction_factor
 from nas.samplers import OPTUNA_SAMPLERS
 from search_space.values import Value
 from trainers import DataConfig
 
-Objective = Literal["val_accuracy", "val_accuracy_by_latency", "params", "macs", "latency_ms"]
-ACCURACIES = ("val_accuracy", "val_accuracy_by_latency")
+ACCURACIES = tuple(name for name in get_args(Objective) if METRICS[name].moves_while_training)
 """Objectives that move while a network is trained."""
 
 Objectives = Annotated[

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from nas.constraints import PEAK_MEMORY, PREDICTED_LATENCY, STATIC_COSTS
+from nas.metrics import PEAK_MEMORY, PREDICTED_LATENCY, STATIC_COSTS
 from search_space.architecture import Architecture, Task
 from search_space.cost import network_costs, peak_memory_bytes
 from search_space.cost.latency_table import Prediction

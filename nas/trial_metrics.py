@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Mapping
 
 from nas.config import SearchConfig
-from nas.constraints import PREDICTED_LATENCY
 from nas.evaluation_row import Evaluation, curve_points
+from nas.metrics import PREDICTED_LATENCY
 from search_space.architecture import Architecture
 from search_space.cost.latency import Latency
 

@@ -11,8 +11,9 @@ import numpy as np
 from nas.config import SearchConfig
 from nas.evaluation_row import Evaluation, curve_points
 from nas.finite_values import check_all_finite
-from nas.front import candidates, losses, pareto_front
+from nas.front import candidates, finite_losses, pareto_front
 from nas.ledger import ledger_of
+from nas.metrics import METRICS, losses
 from nas.run_folder import RunError, RunFolder
 from nas.samplers.results import NOTHING, Told, WarmStart
 from search_space.architecture import Architecture, Task
@@ -119,7 +120,7 @@ def _from_run(
         (theirs.proxy_id, theirs.metric) == (config.proxy_id, config.metric)
         and theirs.data == config.data
         and run.task() == task
-        and all("latency" not in objective for objective in config.objectives)
+        and not any(METRICS[objective].uses_latency for objective in config.objectives)
     )
     if not compares:
         log.warning(
@@ -133,8 +134,11 @@ def _from_run(
 
 
 def _told(row: Evaluation, config: SearchConfig) -> Told:
-    (values,) = losses([row.metrics], config.objectives, [row.arch_id]).tolist()
-    curve = {epoch: -accuracy for epoch, accuracy in curve_points(row.curve).items()}
+    (values,) = finite_losses([row.metrics], config.objectives, [row.arch_id]).tolist()
+    curve = {
+        epoch: losses({"val_accuracy": accuracy}, ["val_accuracy"])[0]
+        for epoch, accuracy in curve_points(row.curve).items()
+    }
     return Told(row.architecture, tuple(values), curve)
 
 

@@ -10,14 +10,13 @@ import numpy as np
 
 from nas.benchmark.csv_table import Cells, read_cells
 from nas.benchmark.table import BenchmarkTable, TableError
+from nas.metrics import COUNTS
 from nas.zero_cost.source import NetworkScores
 from search_space.architecture import Architecture
 from search_space.nearest import hint
 from search_space.reading import parse_json, validate
 from search_space.space import SearchSpace
 from trainers import DataConfig
-
-COSTS = ("params", "macs", "activations")
 
 SPACE = "space description: "
 """What begins the comment that holds the space's own file as JSON."""
@@ -42,15 +41,15 @@ def read_tabulated(
 
     Args:
         path: its file.
-        minimise: the cost that is an objective, one of ``COSTS``.
+        minimise: the cost that is an objective, one of ``COUNTS``.
         imports: whether types ``module:Class`` of its space may import their modules.
 
     Raises:
         TableError: the file cannot be read or is not such a table; the message has the place.
         DescriptionError: the space in its head is none.
     """
-    if minimise not in COSTS:
-        raise TableError(f"{path}: unknown cost {minimise!r}; {hint(minimise, COSTS)}")
+    if minimise not in COUNTS:
+        raise TableError(f"{path}: unknown cost {minimise!r}; {hint(minimise, COUNTS)}")
     cells = read_cells(path)
     space = _space(cells, imports=imports)
     rows = _architectures(cells, space)
@@ -71,7 +70,7 @@ def read_tabulated(
         minimised=cells.numbers(minimise),
         maximised_name="val_accuracy",
         minimised_name=minimise,
-        more_costs={name: cells.numbers(name) for name in COSTS if name != minimise},
+        more_costs={name: cells.numbers(name) for name in COUNTS if name != minimise},
         seconds=_mean(cells, seconds),
         epochs=epochs,
         curves=np.stack(curves, axis=1) if curves else None,

@@ -12,7 +12,6 @@ from rich.table import Table
 
 from nas.config import SearchConfig
 from nas.config_file import load_config
-from nas.constraints import PREDICTED_LATENCY
 from nas.driver import check_search, load_data
 from nas.dry_run import (
     FRONT_ASSUMED,
@@ -24,6 +23,7 @@ from nas.dry_run import (
     missing_device,
     space_costs,
 )
+from nas.metrics import PREDICTED_LATENCY
 from nas.output import Output
 from nas.progress import duration
 from nas.quantities import format_quantity

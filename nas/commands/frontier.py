@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from analysis.front import (
-    COSTS,
     hypervolume,
     knee,
     parse_limits,
@@ -19,10 +18,10 @@ from analysis.plot import plot_front_html, plot_front_png
 from analysis.table import front_json, front_table
 from nas.commands.drawn_files import check_ending
 from nas.config import SearchConfig
-from nas.constraints import PEAK_MEMORY
 from nas.front import Candidate, candidates, pareto_front
 from nas.latency_records import all_candidates, by_latency_limit
 from nas.ledger import TRAINED, Ledger, ledger_of
+from nas.metrics import COSTS, PEAK_MEMORY
 from nas.output import Output
 from nas.quantities import format_quantity
 from nas.repeats import random_sample

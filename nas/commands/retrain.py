@@ -27,6 +27,7 @@ from nas.evaluation_row import Evaluation
 from nas.front import Candidate, candidates, most_accurate, pareto_front
 from nas.latency_records import all_candidates, by_latency_limit
 from nas.ledger import Ledger, ledger_of
+from nas.metrics import METRICS
 from nas.output import Output
 from nas.quantities import format_quantity
 from nas.ray.cluster import connected
@@ -236,7 +237,8 @@ def _row(
 def _table(rows: Sequence[dict[str, Any]]) -> Table:
     table = Table(title="retrained in full", title_justify="left", box=box.SIMPLE_HEAD)
     table.add_column("network")
-    for heading in ("parameters", "MACs", "proxy validation", "validation", "test"):
+    costs = (METRICS["params"].label, METRICS["macs"].heading)
+    for heading in (*costs, "proxy validation", "validation", "test"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
         proxy = _with_error(row["proxy_val_accuracy"], row["proxy_standard_error"], row["proxy_n"])

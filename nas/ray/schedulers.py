@@ -13,7 +13,7 @@ from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialSch
 
 from nas.config import SearchConfig
 from nas.halving import SuccessiveHalving
-from nas.ledger import MAXIMISED
+from nas.metrics import METRICS
 from nas.ray.searcher import SearchJobs
 
 TIME = "epoch"
@@ -162,7 +162,10 @@ def build_scheduler(config: SearchConfig) -> TrialScheduler:
             reduction_factor=config.scheduler.reduction_factor,
         )
     return MultiObjectiveASHA(
-        {name: "max" if name in MAXIMISED else "min" for name in config.compared_objectives},
+        {
+            name: "max" if METRICS[name].is_maximised else "min"
+            for name in config.compared_objectives
+        },
         rungs=config.rungs,
         reduction_factor=config.scheduler.reduction_factor,
         time_attr=TIME,

@@ -18,7 +18,8 @@ from sqlalchemy.engine import Engine
 
 from nas.config import SearchConfig
 from nas.evaluate import EvaluationResult
-from nas.ledger import MAXIMISED, SUFFIXES, Ledger
+from nas.ledger import SUFFIXES, Ledger
+from nas.metrics import METRICS
 from nas.proposals import Proposals
 from nas.run_folder import RunFolder
 from search_space.alternatives import Parameter
@@ -197,7 +198,7 @@ def in_memory() -> Callable[[SearchConfig], Ledger]:
         storage = optuna.storages.InMemoryStorage()
         for name, suffix in SUFFIXES.items():
             objectives = config.objectives if name == "search" else ("val_accuracy",)
-            directions = ["maximize" if o in MAXIMISED else "minimize" for o in objectives]
+            directions = [METRICS[objective].direction for objective in objectives]
             optuna.create_study(
                 study_name=config.name + suffix, storage=storage, directions=directions
             )

@@ -15,8 +15,8 @@ from nas.evaluation_row import Evaluation
 from nas.front import (
     Candidate,
     candidates,
+    finite_losses,
     front_by_value,
-    losses,
     most_accurate,
     pareto_front,
 )
@@ -176,14 +176,13 @@ def test_a_metric_that_one_evaluation_lacks_is_left_out(networks: list[Architect
 def test_no_candidates_no_front() -> None:
     assert candidates([]) == []
     assert pareto_front([], ["val_accuracy", "params"]) == []
-    assert losses([], ["val_accuracy", "params"], []).shape == (0, 2)
+    assert finite_losses([], ["val_accuracy", "params"], []).shape == (0, 2)
 
 
 def test_losses_turn_what_is_maximised_around() -> None:
-    found = [{"val_accuracy": 0.5, "params": 3.0, "test_accuracy": 0.25}]
-    assert losses(found, ["params", "val_accuracy", "test_accuracy"], ["a network"]).tolist() == [
-        [3.0, -0.5, -0.25]
-    ]
+    metrics = [{"val_accuracy": 0.5, "params": 3.0, "test_accuracy": 0.25}]
+    found = finite_losses(metrics, ["params", "val_accuracy", "test_accuracy"], ["a network"])
+    assert found.tolist() == [[3.0, -0.5, -0.25]]
 
 
 def test_candidates_without_an_objective_are_not_on_the_front(
