@@ -301,16 +301,21 @@ class RunFolder:
 
 
 def check_new(runs: Path, name: str) -> None:
-    """See that there is no run of this name yet.
+    """See that there is no run of this name yet, and that its folder can be made.
 
     Raises:
-        RunError: there is; the message says what to do.
+        RunError: there is one, and the message says what to do; or its folder cannot be made.
     """
     if (runs / name).exists():
         raise RunError(
             f"run {name!r} already exists in {runs}: continue it with --resume, or "
             f"choose another name with name={next_name(runs, name)}"
         )
+    there = next(folder for folder in (runs, *runs.parents) if folder.exists())
+    if not there.is_dir():
+        raise RunError(f"cannot make {runs / name}: {there} is not a folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise RunError(f"cannot make {runs / name}: {there} cannot be written")
 
 
 def next_name(runs: Path, name: str) -> str:

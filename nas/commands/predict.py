@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,16 @@ from rich.table import Table
 
 from nas.file_imports import allow_imports
 from nas.output import Output
+from nas.progress import LineDisplay
 from nas.saved_network import Prediction, SavedNetwork, load_network
 from nas.user_errors import CommandError
 from trainers import DataError
 
 ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 """By which the images of a folder are known, in upper or lower case."""
+
+ImageFile = tuple[str, str | None]
+"""A file's name, and the problem where it cannot be read."""
 
 
 def show_predictions(
@@ -34,7 +38,8 @@ def show_predictions(
     """Print the most probable classes of each image; one message for each that cannot be read.
 
     Args:
-        output: to print the table or JSON to; messages go to standard error.
+        output: to print the table or JSON to. Messages go to standard error, and so does the
+            progress where there is more than one batch.
         model_file: the ``model.pt`` of a retraining; of its run, only the folder ``modules``
             is used, where the network has types of the user's own.
         images: image files, and folders, whose image files are taken at any depth.
@@ -57,18 +62,21 @@ def show_predictions(
         )
     if batch < 1:
         raise CommandError(f"--batch must be 1 or more, got {batch}")
-    rows, errors = [], Output(stderr=True)
-    for name, found in _classified(network, images, top, batch):
-        error = found if isinstance(found, str) else None
-        if error is not None:
-            errors.say(("error:", "bold red"), f" {error}")
-        rows.append(
-            {
-                "image": name,
-                "predictions": None if isinstance(found, str) else [p._asdict() for p in found],
-                "error": error,
-            }
-        )
+    files = [file for image in images for file in _files(image)]
+    rows: list[dict[str, Any]] = []
+    stderr = Output(stderr=True)
+    progress = LineDisplay(stderr, lambda: f"{len(rows):,} of {len(files):,} images classified")
+    with progress if len(files) > batch else nullcontext():
+        for start in range(0, len(files), batch):
+            chunk = files[start : start + batch]
+            for (name, _), found in zip(chunk, _classified(network, chunk, top), strict=True):
+                error = found if isinstance(found, str) else None
+                if error is not None:
+                    stderr.say(("error:", "bold red"), f" {error}")
+                predictions = None if isinstance(found, str) else [p._asdict() for p in found]
+                rows.append({"image": name, "predictions": predictions, "error": error})
+            if len(files) > batch:
+                progress.update()
     read = [row for row in rows if row["error"] is None]
     if output.as_json:
         output.show_json(rows)
@@ -78,26 +86,23 @@ def show_predictions(
 
 
 def _classified(
-    network: SavedNetwork, images: Iterable[Path], top: int, batch: int
-) -> Iterator[tuple[str, list[Prediction] | str]]:
-    """Each image's name with its predictions, or with why there are none."""
-    files = (each for image in images for each in _files(image))
-    while chunk := list(islice(files, batch)):
-        inputs: list[torch.Tensor] = []
-        problems: dict[int, str] = {}
-        for position, (name, problem) in enumerate(chunk):
-            try:
-                if problem is not None:
-                    raise DataError(problem)
-                inputs.append(network.preprocess(name))
-            except DataError as error:
-                problems[position] = str(error)
-        found = iter(network.predictions(torch.cat(inputs), top) if inputs else [])
-        for position, (name, _) in enumerate(chunk):
-            yield name, problems[position] if position in problems else next(found)
+    network: SavedNetwork, files: Sequence[ImageFile], top: int
+) -> list[list[Prediction] | str]:
+    """The predictions for each image of a batch, or why there are none."""
+    inputs: list[torch.Tensor] = []
+    problems: dict[int, str] = {}
+    for position, (name, problem) in enumerate(files):
+        try:
+            if problem is not None:
+                raise DataError(problem)
+            inputs.append(network.preprocess(name))
+        except DataError as error:
+            problems[position] = str(error)
+    found = iter(network.predictions(torch.cat(inputs), top) if inputs else [])
+    return [problems[n] if n in problems else next(found) for n in range(len(files))]
 
 
-def _files(image: Path) -> Iterator[tuple[str, str | None]]:
+def _files(image: Path) -> Iterator[ImageFile]:
     """The image files that an argument names, sorted; with a problem instead where there is one."""
     if not image.is_dir():
         yield str(image), None

@@ -36,7 +36,8 @@ def connected(settings: RaySettings, modules: str | None = None) -> Iterator[Non
         modules: the folder of such modules, beside PYTHONPATH and the working folder.
 
     Raises:
-        ClusterError: no cluster answers at the address, or it refuses this command.
+        ClusterError: a local Ray does not start, no cluster answers at the address, or it refuses
+            this command.
     """
     if ray.is_initialized():
         yield
@@ -60,7 +61,7 @@ def connected(settings: RaySettings, modules: str | None = None) -> Iterator[Non
                 log_to_driver=False,
                 logging_level=logging.ERROR,
             )
-        except (OSError, RuntimeError, ValueError) as error:
+        except Exception as error:  # Ray raises this very class where a node does not come up
             ray.shutdown()
             failed = (
                 "a local Ray could not be started"

@@ -245,3 +245,18 @@ def test_a_folder_is_read_a_batch_at_a_time(
         save(tmp_path / "seven" / f"{index}.png", digits.splits.test.images[index])
     assert len(read(digits.model_file, tmp_path / "seven", "--batch", 3)) == 7
     assert sizes == [3, 3, 1]
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_progress_is_on_standard_error_where_there_are_several_batches(
+    digits: Retrained, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    for index in range(5):
+        save(tmp_path / "five" / f"{index}.png", digits.splits.test.images[index])
+    several = predict(digits.model_file, tmp_path / "five", "--batch", 2, *options)
+    assert several.stderr.splitlines() == [
+        "2 of 5 images classified",
+        "5 of 5 images classified",
+    ]
+    assert "images classified" not in several.stdout
+    assert predict(digits.model_file, tmp_path / "five", "--batch", 5, *options).stderr == ""

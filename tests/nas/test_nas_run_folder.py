@@ -111,7 +111,7 @@ def test_an_existing_run_is_kept_and_a_free_name_suggested(config_of: ConfigOf, 
 
 def test_a_folder_that_cannot_be_made_is_named(config_of: ConfigOf, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(RunError, match=r"cannot make .*file/runs/first: Not a directory"):
+    with pytest.raises(RunError, match=r"cannot make .*file/runs/first: .*file is not a folder"):
         RunFolder.create(tmp_path / "file" / "runs", config_of())
 
 
