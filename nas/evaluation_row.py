@@ -13,7 +13,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from nas.finite_values import check_finite
 from nas.metrics import whole_counts
-from nas.samplers.results import PAUSED_AT
+from nas.samplers.trials import PAUSED_AT
 from search_space.architecture import Architecture
 
 Kind = Literal["search", "repeats", "baselines", "retrain"]

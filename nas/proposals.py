@@ -16,7 +16,7 @@ from nas.run_folder import RunError
 from nas.samplers import ARCHITECTURE_SAMPLERS, build_sampler
 from nas.samplers.architecture_sampler import nothing_fits
 from nas.samplers.history import HistoryStudy
-from nas.samplers.results import NOTHING, PAUSED_AT, WarmStart
+from nas.samplers.trials import NOTHING, PAUSED_AT, WarmStart
 from nas.zero_cost.source import NetworkScores
 from search_space.alternatives import Parameter
 from search_space.architecture import Architecture, Task

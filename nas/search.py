@@ -23,7 +23,7 @@ from nas.paused_trials import Leg, PausedTrials
 from nas.proposals import Proposal, Proposals
 from nas.repeat_rounds import RepeatRounds
 from nas.repeats import Round
-from nas.samplers.results import NOTHING, WarmStart
+from nas.samplers.trials import NOTHING, WarmStart
 from nas.status import Status, StatusReport
 from nas.trial_metrics import TrialMetrics
 from search_space.architecture import Architecture, Task

@@ -15,7 +15,7 @@ from nas.front import candidates, finite_losses, pareto_front
 from nas.ledger import ledger_of
 from nas.metrics import METRICS, losses
 from nas.run_folder import RunError, RunFolder
-from nas.samplers.results import NOTHING, Told, WarmStart
+from nas.samplers.trials import NOTHING, CompletedTrial, WarmStart
 from search_space.architecture import Architecture, Task
 from search_space.reading import parse_json
 from search_space.space import SearchSpace
@@ -79,7 +79,7 @@ def collect_warm_start(
         first += [a for named in ZOO.values() if space.contains(a := named.at_width(1.0))]
         if not first:
             log.warning("sampler.papers_first: the space holds none of the papers' networks")
-    earlier: list[Told] = []
+    earlier: list[CompletedTrial] = []
     for other in _different_runs(config.sampler.learn_from, runs, trust=trust):
         front, results = _from_run(other, config, task, space)
         first += front
@@ -106,7 +106,7 @@ def _different_runs(names: Sequence[str], runs: Path, *, trust: bool) -> list[Ru
 
 def _from_run(
     run: RunFolder, config: SearchConfig, task: Task, space: SearchSpace
-) -> tuple[list[Architecture], list[Told]]:
+) -> tuple[list[Architecture], list[CompletedTrial]]:
     """A run's front and, where they compare, its results."""
     theirs, ledger = ledger_of(run)
     rows = [row for row in ledger.evaluations("search") if space.contains(row.architecture)]
@@ -133,13 +133,13 @@ def _from_run(
     return front, [_told(row, config) for row in rows]
 
 
-def _told(row: Evaluation, config: SearchConfig) -> Told:
+def _told(row: Evaluation, config: SearchConfig) -> CompletedTrial:
     (values,) = finite_losses([row.metrics], config.objectives, [row.arch_id]).tolist()
     curve = {
         epoch: losses({"val_accuracy": accuracy}, ["val_accuracy"])[0]
         for epoch, accuracy in curve_points(row.curve).items()
     }
-    return Told(row.architecture, tuple(values), curve)
+    return CompletedTrial(row.architecture, tuple(values), curve)
 
 
 def _plain(found: WarmStart) -> dict[str, object]:
@@ -162,7 +162,7 @@ def _read(file: Path) -> WarmStart:
         return WarmStart(
             tuple(Architecture.from_json(text) for text in data["first"]),
             tuple(
-                Told(
+                CompletedTrial(
                     Architecture.from_json(text),
                     tuple(values),
                     {int(epoch): loss for epoch, loss in curve.items()},

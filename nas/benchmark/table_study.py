@@ -9,7 +9,7 @@ from optuna.trial import Trial, TrialState
 
 from nas.benchmark.table import BenchmarkTable
 from nas.samplers.history import HistoryStudy
-from nas.samplers.results import PAUSED_AT
+from nas.samplers.trials import PAUSED_AT
 from search_space.alternatives import Parameter
 
 NAME = "replay"

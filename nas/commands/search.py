@@ -23,7 +23,7 @@ from nas.ray.cluster import connected, trials_at_once
 from nas.ray.execute import run_search
 from nas.ray.meter import check_meter, measure_on_cluster
 from nas.run_folder import RunError, RunFolder, check_new, next_name
-from nas.samplers.results import WarmStart
+from nas.samplers.trials import WarmStart
 from nas.search import Search
 from nas.storage_url import without_password
 from nas.trust import list_run

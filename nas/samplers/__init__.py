@@ -13,13 +13,13 @@ from optuna.samplers import BaseSampler
 from nas.constraints import Rejections
 from nas.samplers.aging_evolution import AgingEvolutionSampler
 from nas.samplers.architecture_sampler import ArchitectureSampler
+from nas.samplers.bayesian_optimization import PredictorGuidedSampler
 from nas.samplers.choice_space import Candidate, ChoiceSpace, KnownCosts
 from nas.samplers.grid import GridSampler
 from nas.samplers.pareto_local_search import ParetoLocalSearchSampler
-from nas.samplers.predictor_guided import PredictorGuidedSampler
 from nas.samplers.prior_scores import PriorScores, ScoreSource
 from nas.samplers.random_search import RandomSampler
-from nas.samplers.results import Told
+from nas.samplers.trials import CompletedTrial
 from search_space.nearest import hint
 from search_space.reading import DescriptionError
 
@@ -61,7 +61,7 @@ def build_sampler(
     objectives: Sequence[str] = (),
     limits: Mapping[str, float] | None = None,
     first: Sequence[Candidate] = (),
-    earlier: Sequence[Told] = (),
+    earlier: Sequence[CompletedTrial] = (),
     seed: int = 0,
     rejections: Rejections | None = None,
     score_source: ScoreSource | None = None,

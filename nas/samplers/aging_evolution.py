@@ -15,7 +15,7 @@ import numpy as np
 
 from nas.samplers.choice_space import Candidate
 from nas.samplers.neighbour_sampler import NeighbourSampler
-from nas.samplers.results import Results
+from nas.samplers.trials import Results
 
 
 class AgingEvolutionSampler(NeighbourSampler):
@@ -40,7 +40,7 @@ class AgingEvolutionSampler(NeighbourSampler):
 
     def parents(self, results: Results, rng: np.random.Generator) -> Iterable[Candidate]:
         """The tournament's winners in random order."""
-        alive = results.told[-self.initial_trials :]
+        alive = results.completed[-self.initial_trials :]
         entrants = rng.permutation(len(alive))[: self.tournament_size]
         winners = entrants[moocore.is_nondominated(results.losses[-len(alive) :][entrants])]
         return (alive[index].architecture for index in rng.permutation(winners))

@@ -21,9 +21,16 @@ from optuna.trial import FrozenTrial, TrialState
 from nas.constraints import NothingFits, Rejections, SpaceExhausted, describe_limits
 from nas.quantities import format_quantity
 from nas.samplers.choice_space import Candidate, ChoiceSpace, KnownCosts, NoCosts
-from nas.samplers.results import PAUSED_AT, OverLimit, Proposed, Results, Stopped, Told
+from nas.samplers.trials import (
+    PAUSED_AT,
+    CompletedTrial,
+    InfeasibleTrial,
+    ProposedTrial,
+    PrunedTrial,
+    Results,
+)
 
-Read = Told | Stopped | OverLimit | Proposed
+Read = CompletedTrial | PrunedTrial | InfeasibleTrial | ProposedTrial
 """What a trial says of its candidate."""
 
 DRAWS = 2000
@@ -57,7 +64,7 @@ class ArchitectureSampler(BaseSampler):
         objectives: Sequence[str] = (),
         limits: Mapping[str, float] | None = None,
         first: Sequence[Candidate] = (),
-        earlier: Sequence[Told] = (),
+        earlier: Sequence[CompletedTrial] = (),
         seed: int = 0,
         rejections: Rejections | None = None,
     ) -> None:
@@ -210,7 +217,7 @@ class ArchitectureSampler(BaseSampler):
     def _results(self, study: Study, number: int) -> Results:
         """What is known before trial ``number``."""
         signs = [-1 if d == StudyDirection.MAXIMIZE else 1 for d in study.directions]
-        results = Results(signs, told=list(self.earlier))
+        results = Results(signs, completed=list(self.earlier))
         for trial in study.get_trials(deepcopy=False):
             if trial.number == number:
                 continue
@@ -222,12 +229,12 @@ class ArchitectureSampler(BaseSampler):
             if read is None:
                 continue
             results.proposed.add(read.architecture)
-            if isinstance(read, Told):
-                results.told.append(read)
-            elif isinstance(read, Stopped):
-                results.stopped.append(read)
-            elif isinstance(read, OverLimit):
-                results.over_limit.append(read)
+            if isinstance(read, CompletedTrial):
+                results.completed.append(read)
+            elif isinstance(read, PrunedTrial):
+                results.pruned.append(read)
+            elif isinstance(read, InfeasibleTrial):
+                results.infeasible.append(read)
             elif trial.state == TrialState.RUNNING:
                 results.pending.append(read.architecture)
         return results
@@ -240,16 +247,16 @@ class ArchitectureSampler(BaseSampler):
         if trial.state == TrialState.FAIL:
             violation = trial.user_attrs.get("violation", {})
             over = {n: v for n, v in violation.items() if n in self.measured_limits}
-            return OverLimit(architecture, over) if over else Proposed(architecture)
+            return InfeasibleTrial(architecture, over) if over else ProposedTrial(architecture)
         curve = {e: signs[0] * v for e, v in trial.intermediate_values.items()}
         if trial.state == TrialState.COMPLETE:
             losses = tuple(s * v for s, v in zip(signs, trial.values, strict=True))
             metrics = trial.user_attrs.get("metrics", {}) if self.measured_limits else {}
             measured = {n: metrics[n] for n in self.measured_limits if n in metrics}
-            return Told(architecture, losses, curve, measured)
+            return CompletedTrial(architecture, losses, curve, measured)
         if trial.state == TrialState.PRUNED or PAUSED_AT in trial.user_attrs:
-            return Stopped(architecture, curve)
-        return Proposed(architecture)
+            return PrunedTrial(architecture, curve)
+        return ProposedTrial(architecture)
 
     def _architecture(self, trial: FrozenTrial) -> Candidate | None:
         """A trial's architecture; None while, or because, not all parameters were chosen."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from nas.samplers.architecture_sampler import ENUMERABLE, ArchitectureSampler
 from nas.samplers.choice_space import Candidate
-from nas.samplers.results import Results
+from nas.samplers.trials import Results
 
 
 class GridSampler(ArchitectureSampler):

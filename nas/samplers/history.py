@@ -9,7 +9,7 @@ import optuna
 from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
-from nas.samplers.results import PAUSED_AT
+from nas.samplers.trials import PAUSED_AT
 
 
 class HistoryStudy(optuna.Study):

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nas.samplers.choice_space import Candidate
-from nas.samplers.results import Results, Stopped, Told
+from nas.samplers.trials import CompletedTrial, PrunedTrial, Results
 
 FEWEST = 4
 """Finished trials that were seen at an epoch, for a regression."""
@@ -31,17 +31,19 @@ class Estimate(NamedTuple):
     variance: float
 
 
-def estimate(stopped: Sequence[Stopped], told: Sequence[Told]) -> list[Estimate | None]:
-    """For each stopped trial what its loss would have been; None where nothing is comparable."""
+def estimate(
+    pruned: Sequence[PrunedTrial], completed: Sequence[CompletedTrial]
+) -> list[Estimate | None]:
+    """For each pruned trial what its loss would have been; None where nothing is comparable."""
     fits: dict[int, tuple[float, float, float, float] | None] = {}
     found: list[Estimate | None] = []
-    for trial in stopped:
+    for trial in pruned:
         epoch = max((e for e, loss in trial.curve.items() if isfinite(loss)), default=None)
         if epoch is None:
             found.append(None)
             continue
         if epoch not in fits:
-            fits[epoch] = _regression(epoch, told)
+            fits[epoch] = _regression(epoch, completed)
         line = fits[epoch]
         if line is None:
             found.append(None)
@@ -61,20 +63,22 @@ def at_one_epoch(
         fewest: trials; where no epoch has so many, the results are returned as they are.
         known_losses: those of the other objectives.
     """
-    curves = [(trial.architecture, trial.curve) for trial in results.told]
-    curves += [(trial.architecture, trial.curve) for trial in results.stopped]
-    epochs = {epoch for trial in results.stopped for epoch in trial.curve}
+    curves = [(trial.architecture, trial.curve) for trial in results.completed]
+    curves += [(trial.architecture, trial.curve) for trial in results.pruned]
+    epochs = {epoch for trial in results.pruned for epoch in trial.curve}
     for epoch in sorted(epochs, reverse=True):
         seen = [(of, curve[epoch]) for of, curve in curves if isfinite(curve.get(epoch, nan))]
         if len(seen) >= fewest:
-            told = [Told(of, (loss, *known_losses(of))) for of, loss in seen]
-            return replace(results, told=told, stopped=[])
+            completed = [CompletedTrial(of, (loss, *known_losses(of))) for of, loss in seen]
+            return replace(results, completed=completed, pruned=[])
     return results
 
 
-def _regression(epoch: int, told: Sequence[Told]) -> tuple[float, float, float, float] | None:
+def _regression(
+    epoch: int, completed: Sequence[CompletedTrial]
+) -> tuple[float, float, float, float] | None:
     """Slope, mean loss at ``epoch``, mean final loss, residual variance."""
-    pairs = [(trial.curve.get(epoch, nan), trial.losses[0]) for trial in told]
+    pairs = [(trial.curve.get(epoch, nan), trial.losses[0]) for trial in completed]
     pairs = [pair for pair in pairs if all(map(isfinite, pair))]
     if len(pairs) < FEWEST:
         return None

@@ -12,7 +12,7 @@ import numpy as np
 from nas.constraints import SpaceExhausted
 from nas.samplers.architecture_sampler import ENUMERABLE, ArchitectureSampler
 from nas.samplers.choice_space import Candidate
-from nas.samplers.results import Results
+from nas.samplers.trials import Results
 
 
 class NeighbourSampler(ArchitectureSampler):
@@ -35,15 +35,15 @@ class NeighbourSampler(ArchitectureSampler):
 
     def propose(self, results: Results, rng: np.random.Generator) -> Candidate:
         """See :meth:`ArchitectureSampler.propose`."""
-        if len(results.proposed) < self.initial_trials or not results.told:
+        if len(results.proposed) < self.initial_trials or not results.completed:
             try:
                 return self.draw(results.proposed, rng)
             except SpaceExhausted:  # tight limits: what is near a fitting one may still fit
-                if not results.told or self.space.size <= ENUMERABLE:
+                if not results.completed or self.space.size <= ENUMERABLE:
                     raise
         # Earlier results and what a user enqueued may be over the limits.
-        within = [trial for trial in results.told if not self.violations(trial.architecture)]
-        for parent in self.parents(replace(results, told=within), rng) if within else ():
+        within = [trial for trial in results.completed if not self.violations(trial.architecture)]
+        for parent in self.parents(replace(results, completed=within), rng) if within else ():
             groups = list(self.space.changes(parent).values())
             for group in rng.permutation(len(groups)):
                 for near in rng.permutation(len(groups[group])):

@@ -15,7 +15,7 @@ import numpy as np
 
 from nas.samplers.choice_space import Candidate
 from nas.samplers.neighbour_sampler import NeighbourSampler
-from nas.samplers.results import Results
+from nas.samplers.trials import Results
 
 
 class ParetoLocalSearchSampler(NeighbourSampler):
@@ -31,4 +31,4 @@ class ParetoLocalSearchSampler(NeighbourSampler):
     def parents(self, results: Results, rng: np.random.Generator) -> Iterable[Candidate]:
         """The front's members in random order."""
         on_front = np.flatnonzero(moocore.is_nondominated(results.losses))
-        return (results.told[index].architecture for index in rng.permutation(on_front))
+        return (results.completed[index].architecture for index in rng.permutation(on_front))

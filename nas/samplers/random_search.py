@@ -8,7 +8,7 @@ import numpy as np
 
 from nas.samplers.architecture_sampler import ArchitectureSampler
 from nas.samplers.choice_space import Candidate
-from nas.samplers.results import Results
+from nas.samplers.trials import Results
 from search_space.nearest import hint
 
 UNIFORM_OVER = ("choices", "architectures")

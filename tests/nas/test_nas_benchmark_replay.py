@@ -23,7 +23,7 @@ from nas.promotion import Promotion, RungByRung, expected_epochs
 from nas.samplers import SAMPLERS
 from nas.samplers.architecture_sampler import ArchitectureSampler
 from nas.samplers.choice_space import Candidate
-from nas.samplers.results import PAUSED_AT, Results, Stopped
+from nas.samplers.trials import PAUSED_AT, PrunedTrial, Results
 
 
 class Scripted(BaseSampler):
@@ -260,9 +260,9 @@ def test_a_sampler_knows_the_curve_of_what_waits() -> None:
     table = table_of([2, 8, 2], epochs=[1, 2], curves=CURVES[:3])
     sampler = InOrder(table)
     replay(table, lambda number: sampler, budget=3, workers=2, halving=Promotion([1], 3))
-    assert sampler.results.stopped == [Stopped(("a",), {1: -0.5})]
+    assert sampler.results.pruned == [PrunedTrial(("a",), {1: -0.5})]
     assert sampler.results.pending == [("b",)]
-    assert sampler.results.told == []
+    assert sampler.results.completed == []
 
 
 LETTERS = "abcdefgh"

@@ -18,13 +18,13 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from nas.constraints import NothingFits, Rejections, SpaceExhausted
 from nas.samplers import PredictorGuidedSampler, RandomSampler
+from nas.samplers.acquisition import AcquisitionFunction
 from nas.samplers.architecture_sampler import ENUMERABLE, ArchitectureSampler
-from nas.samplers.beliefs import MOST_OBSERVATIONS, MOST_STOPPED, settled_count
+from nas.samplers.bayesian_optimization import MUTATIONS, REFINED, REFINEMENTS, ROUNDS
 from nas.samplers.known_costs import CostFunctions
-from nas.samplers.outlook import Outlook
-from nas.samplers.predictor_guided import MUTATIONS, REFINED, REFINEMENTS, ROUNDS
+from nas.samplers.observations import MOST_OBSERVATIONS, MOST_PRUNED, settled_count
 from nas.samplers.product_space import ProductSpace, Row
-from nas.samplers.results import PAUSED_AT, Results, Stopped, Told
+from nas.samplers.trials import PAUSED_AT, CompletedTrial, PrunedTrial, Results
 
 OPERATIONS = ("none", "conv", "attention")
 WIDTHS = (8, 16, 32, 64)
@@ -204,7 +204,7 @@ class TestRunningTrials:
         assert next_after(done + given_up, guided(accuracy_share=0)) != rows[3]
 
     def test_improvement_falls_where_one_is_running(self) -> None:
-        told = [Told(row, (-accuracy(row), mflops(row))) for row in random_rows(24)]
+        told = [CompletedTrial(row, (-accuracy(row), mflops(row))) for row in random_rows(24)]
         sampler = guided()
         pool = sampler.fitting
         before = self._improvement(sampler, Results((-1, 1), told), pool)
@@ -218,7 +218,7 @@ class TestRunningTrials:
     @staticmethod
     def _improvement(sampler: PredictorGuidedSampler, results: Results, pool: Any) -> np.ndarray:
         rng = np.random.default_rng(0)
-        return Outlook(sampler, sampler.learner, results, rng).improvement(pool)
+        return AcquisitionFunction(sampler, sampler.learner, results, rng).improvement(pool)
 
 
 class TestLimits:
@@ -329,16 +329,16 @@ class TestStoppedTrials:
         """The best of all would have come of them, and none is on the front."""
         ordered = sorted(ROWS, key=accuracy)
         told = [
-            Told(row, (-accuracy(row), mflops(row)), {1: 5 - accuracy(row)})
+            CompletedTrial(row, (-accuracy(row), mflops(row)), {1: 5 - accuracy(row)})
             for row in ordered[:900:40]
         ]
-        stopped = [Stopped(row, {1: 5 - accuracy(row)}) for row in ordered[-20:]]
+        stopped = [PrunedTrial(row, {1: 5 - accuracy(row)}) for row in ordered[-20:]]
         sampler = guided()
         with_them, without = (
-            Outlook(sampler, sampler.learner, results, np.random.default_rng(0))
+            AcquisitionFunction(sampler, sampler.learner, results, np.random.default_rng(0))
             for results in (
                 Results((-1, 1), told, stopped),
-                Results((-1, 1), told, [Stopped(s.architecture, {}) for s in stopped]),
+                Results((-1, 1), told, [PrunedTrial(s.architecture, {}) for s in stopped]),
             )
         )
         assert with_them.observations == without.observations + 20
@@ -397,10 +397,10 @@ class TestBeforeTheFirstResult:
         assert sorted((ranks * 8).astype(int)) == list(range(8))
 
     def test_earlier_results_shorten_it_and_may_be_proposed(self) -> None:
-        earlier = [Told(row, (-accuracy(row), mflops(row))) for row in ROWS[::12]]
+        earlier = [CompletedTrial(row, (-accuracy(row), mflops(row))) for row in ROWS[::12]]
         first = search(guided(earlier=earlier), 12)
         assert share_of_front(first, mflops) > 0.9 > share_of_front(search(guided(), 12), mflops)
-        everything = [Told(row, (-accuracy(row), mflops(row))) for row in ROWS]
+        everything = [CompletedTrial(row, (-accuracy(row), mflops(row))) for row in ROWS]
         known = search(guided(earlier=everything, accuracy_share=1), 1)
         assert accuracy(known[0]) > BEST - 0.2
         beginning = search(guided(), 4)
@@ -412,18 +412,22 @@ class TestBeforeTheFirstResult:
         """They are better in all that counts; what they say of others is learned all the same."""
         limits = {"latency_ms": 4.0}
         ordered = sorted(ROWS, key=latency)
-        over = [Told(row, (-accuracy(row) - 5, mflops(row) / 9)) for row in ordered[-99::9]]
-        within = [Told(row, (-accuracy(row), mflops(row))) for row in ordered[:99:9]]
+        over = [
+            CompletedTrial(row, (-accuracy(row) - 5, mflops(row) / 9)) for row in ordered[-99::9]
+        ]
+        within = [CompletedTrial(row, (-accuracy(row), mflops(row))) for row in ordered[:99:9]]
         assert latency(within[-1].architecture) <= 4 < latency(over[0].architecture)
         costs = CostFunctions(SPACE, {"mflops": mflops, "latency_ms": latency})
         sampler = guided(costs=costs, limits=limits, earlier=[*over, *within])
         results = Results((-1, 1), [*over, *within])
-        outlook = Outlook(sampler, sampler.learner, results, np.random.default_rng(0))
-        assert outlook.observations == len(over) + len(within)
+        acquisition = AcquisitionFunction(
+            sampler, sampler.learner, results, np.random.default_rng(0)
+        )
+        assert acquisition.observations == len(over) + len(within)
         losses = np.array([trial.losses[1] for trial in within])
-        assert set(outlook._front[:, 1]) <= set(losses)
-        assert outlook.improvement(sampler.fitting).max() > 1e-3
-        first = outlook.good_results(len(within))
+        assert set(acquisition._front[:, 1]) <= set(losses)
+        assert acquisition.improvement(sampler.fitting).max() > 1e-3
+        first = acquisition.good_results(len(within))
         assert set(first) == {trial.architecture for trial in within}
 
 
@@ -432,23 +436,23 @@ class TestManyResults:
         sampler = guided()
         for results, stopped in ((MOST_OBSERVATIONS + 300, 0), (MOST_OBSERVATIONS + 300, 400)):
             rows = random_rows(results + stopped)
-            told = [Told(r, (-accuracy(r), mflops(r)), {1: 0.0}) for r in rows[:results]]
-            half = [Stopped(row, {1: 0.1}) for row in rows[results:]]
-            outlook = Outlook(
+            told = [CompletedTrial(r, (-accuracy(r), mflops(r)), {1: 0.0}) for r in rows[:results]]
+            half = [PrunedTrial(row, {1: 0.1}) for row in rows[results:]]
+            acquisition = AcquisitionFunction(
                 sampler, sampler.learner, Results((-1, 1), told, half), np.random.default_rng(0)
             )
-            assert outlook.observations == MOST_OBSERVATIONS
-            estimates = [] if outlook._estimated is None else outlook._estimated.values
-            assert len(estimates) == (MOST_STOPPED if stopped else 0)
+            assert acquisition.observations == MOST_OBSERVATIONS
+            estimates = [] if acquisition._estimated is None else acquisition._estimated.values
+            assert len(estimates) == (MOST_PRUNED if stopped else 0)
 
     def test_candidates_that_are_compared_are_bounded(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        told = [Told(row, (-accuracy(row), mflops(row))) for row in random_rows(9)]
+        told = [CompletedTrial(row, (-accuracy(row), mflops(row))) for row in random_rows(9)]
         results = Results((-1, 1), told, proposed={trial.architecture for trial in told})
         compared = len(guided()._best_first(results, np.random.default_rng(0)))
         assert compared == len(ROWS) - len(told)
-        monkeypatch.setattr("nas.samplers.predictor_guided.MOST_CANDIDATES", 50)
+        monkeypatch.setattr("nas.samplers.bayesian_optimization.MOST_CANDIDATES", 50)
         compared = len(guided()._best_first(results, np.random.default_rng(0)))
         assert 50 < compared <= 50 + MUTATIONS + ROUNDS * REFINED * REFINEMENTS
 

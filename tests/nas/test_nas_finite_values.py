@@ -24,7 +24,7 @@ from nas.ranking import best_first, place_of_last
 from nas.run_folder import RunError, RunFolder
 from nas.samplers.known_costs import CostFunctions
 from nas.samplers.product_space import ProductSpace
-from nas.samplers.results import Results, Told
+from nas.samplers.trials import CompletedTrial, Results
 from nas.warm_start import FILE, warm_start_of
 from search_space.architecture import Task
 from search_space.cost.latency import Latency
@@ -52,7 +52,9 @@ def test_rungs_and_rankings(bad: float) -> None:
 
 def test_samplers_refuse_what_is_neither_good_nor_bad() -> None:
     """Infinitely bad is a place in an order; NaN is none."""
-    results = Results(told=[Told((1, 1), (0.5, 1.0)), Told((1, 2), (math.nan, 0.5))])
+    results = Results(
+        completed=[CompletedTrial((1, 1), (0.5, 1.0)), CompletedTrial((1, 2), (math.nan, 0.5))]
+    )
     with pytest.raises(ValueError, match=r"losses must be numbers, got \(nan, 0.5\) of \(1, 2\)"):
         _ = results.losses
 

@@ -28,7 +28,7 @@ from nas.samplers.architecture_sampler import DRAWS, ENUMERABLE
 from nas.samplers.known_costs import CostFunctions
 from nas.samplers.neighbour_sampler import NeighbourSampler
 from nas.samplers.product_space import ProductSpace
-from nas.samplers.results import Results, Told
+from nas.samplers.trials import CompletedTrial, Results
 from nas.static_costs import StaticCosts
 from search_space.architecture import Architecture, Task
 from search_space.cost import Costs
@@ -401,7 +401,7 @@ def test_a_space_with_nothing_to_choose(name: str) -> None:
 def test_infinite_losses_count_as_the_utmost_finite_ones() -> None:
     """moocore takes none: with three objectives it ended the process."""
     losses = [(1.0, -inf, 3.0), (2.0, 5.0, inf), (inf, 4.0, inf)]
-    results = Results(told=[Told(("a",), values) for values in losses])
+    results = Results(completed=[CompletedTrial(("a",), values) for values in losses])
     assert results.losses.tolist() == [[1, 4, 3], [2, 5, 3], [2, 4, 3]]
 
 
@@ -411,7 +411,7 @@ def test_no_neighbour_of_earlier_results_over_a_limit(name: str) -> None:
     costs = CostFunctions(space, {"x": lambda row: row[0]})
     sampler = build_sampler(name, OPTIONS[name], space, costs=costs, limits={"x": 9.0})(0)
     assert isinstance(sampler, NeighbourSampler)
-    told = [Told(row, (-float(row[0]),)) for row in ((19, 7), (2, 5), (18, 7), (17, 7))]
+    told = [CompletedTrial(row, (-float(row[0]),)) for row in ((19, 7), (2, 5), (18, 7), (17, 7))]
     results = Results((-1,), told, proposed={(0, y) for y in range(5)})
     for seed in range(9):
         x, y = sampler.propose(results, np.random.default_rng(seed))

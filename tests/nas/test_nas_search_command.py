@@ -24,7 +24,7 @@ from nas.ledger import Ledger
 from nas.output import Output
 from nas.proposals import Proposals
 from nas.run_folder import RunError, RunFolder
-from nas.samplers.results import WarmStart
+from nas.samplers.trials import WarmStart
 from search_space.architecture import Task
 
 ConfigOf = Callable[..., SearchConfig]

@@ -16,7 +16,7 @@ from nas.front import candidates, pareto_front
 from nas.ledger import Ledger
 from nas.proposals import Proposals
 from nas.run_folder import RunError, RunFolder
-from nas.samplers.results import NOTHING, WarmStart
+from nas.samplers.trials import NOTHING, WarmStart
 from nas.warm_start import FILE, warm_start_of
 from search_space.architecture import Task
 from search_space.cost import network_costs

@@ -30,8 +30,8 @@ from nas.ledger import Ledger
 from nas.proposals import Proposals
 from nas.run_folder import RunFolder
 from nas.samplers import PredictorGuidedSampler, build_sampler
+from nas.samplers.bayesian_optimization import RANKED_AMONG, RESCORED
 from nas.samplers.choice_space import NoCosts
-from nas.samplers.predictor_guided import RANKED_AMONG, RESCORED
 from nas.samplers.prior_scores import ScoreColumns, ScoredEncoder
 from nas.samplers.product_space import ProductSpace
 from nas.zero_cost import (

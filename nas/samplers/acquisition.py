@@ -12,37 +12,37 @@ from typing import TYPE_CHECKING
 import moocore
 import numpy as np
 
-from nas.samplers.beliefs import (
-    MOST_FITTED,
-    MOST_OBSERVATIONS,
-    MOST_STOPPED,
-    Learner,
-    Observations,
-    compressed,
-    nearest_to_front,
-    probability_within,
-    settled_count,
-)
 from nas.samplers.choice_space import Candidate
-from nas.samplers.improvement import (
+from nas.samplers.expected_hypervolume import (
     FreeBoxes,
     expected_improvement,
     free_boxes,
     hypervolume_improvement,
 )
+from nas.samplers.gaussian_process import GaussianProcess, Inputs
 from nas.samplers.learning_curves import estimate
+from nas.samplers.observations import (
+    MOST_FITTED,
+    MOST_OBSERVATIONS,
+    MOST_PRUNED,
+    Observations,
+    SurrogateModels,
+    compressed,
+    nearest_to_front,
+    probability_within,
+    settled_count,
+)
 from nas.samplers.pool import Pool
-from nas.samplers.results import Results
-from nas.samplers.surrogate import Inputs, Surrogate
+from nas.samplers.trials import Results
 
 if TYPE_CHECKING:
-    from nas.samplers.predictor_guided import PredictorGuidedSampler
+    from nas.samplers.bayesian_optimization import PredictorGuidedSampler
 
 BARELY = 1e-9
 """By which the reference point is worse than the worst that counts, as a share."""
 
 
-class Outlook:
+class AcquisitionFunction:
     """Beliefs from the results so far, and the improvement that follows from them.
 
     The main objective is the first that is not known beforehand; it alone is uncertain. Other
@@ -58,7 +58,7 @@ class Outlook:
     def __init__(
         self,
         sampler: PredictorGuidedSampler,
-        learner: Learner,
+        learner: SurrogateModels,
         results: Results,
         rng: np.random.Generator,
     ) -> None:
@@ -104,10 +104,10 @@ class Outlook:
 
     def good_results(self, number: int) -> list[Candidate]:
         """Finished trials' architectures, by layers of fronts; those over known limits last."""
-        told = self._results.told
-        ranks = moocore.pareto_rank(self._losses[: len(told)])
+        completed = self._results.completed
+        ranks = moocore.pareto_rank(self._losses[: len(completed)])
         order = np.lexsort((ranks, ~self._within_known_limits))
-        return [told[index].architecture for index in order[:number]]
+        return [completed[index].architecture for index in order[:number]]
 
     def improvement(self, pool: Pool) -> np.ndarray:
         """What each candidate is expected to add ``[N]``."""
@@ -149,24 +149,24 @@ class Outlook:
         """Which rows of the losses are within the limits, as far as is known."""
         limits = self._sampler.measured_limits
         kept = np.ones(len(self._losses), dtype=bool)
-        kept[: len(self._results.told)] = self._within_known_limits
-        for row, trial in enumerate(self._results.told if limits else ()):
+        kept[: len(self._results.completed)] = self._within_known_limits
+        for row, trial in enumerate(self._results.completed if limits else ()):
             kept[row] &= all(trial.measured.get(n, most) <= most for n, most in limits.items())
         return kept
 
     @cached_property
     def _within_known_limits(self) -> np.ndarray:
         """Which finished trials are within the limits on known costs; earlier ones may not be."""
-        told = self._results.told
-        return np.array([not self._sampler.violations(trial.architecture) for trial in told])
+        completed = self._results.completed
+        return np.array([not self._sampler.violations(trial.architecture) for trial in completed])
 
     def _pool_of_told(self, rows: np.ndarray) -> Pool:
-        told = self._results.told
-        return self._sampler.pool_of([told[row].architecture for row in rows])
+        completed = self._results.completed
+        return self._sampler.pool_of([completed[row].architecture for row in rows])
 
     def _learn(
         self, quantity: str, values: np.ndarray, more: Observations | None = None
-    ) -> Surrogate:
+    ) -> GaussianProcess:
         """A surrogate of values of finished trials, and of ``more``."""
         sampler = self._sampler
         count = settled_count(len(values), sampler.initial_trials)
@@ -202,11 +202,11 @@ class Outlook:
 
     def _estimates(self) -> Observations | None:
         """What trials that were stopped early would have come to, if anything can be said."""
-        stopped = self._results.stopped[-MOST_STOPPED:]
-        if self._main != 0 or not stopped:  # curves are those of the first objective
+        pruned = self._results.pruned[-MOST_PRUNED:]
+        if self._main != 0 or not pruned:  # curves are those of the first objective
             return None
-        found = estimate(stopped, self._results.told)
-        usable = [(t.architecture, e) for t, e in zip(stopped, found, strict=True) if e is not None]
+        found = estimate(pruned, self._results.completed)
+        usable = [(t.architecture, e) for t, e in zip(pruned, found, strict=True) if e is not None]
         if not usable:
             return None
         losses = np.array([e.loss for _, e in usable])
@@ -216,7 +216,7 @@ class Outlook:
             np.array([e.variance for _, e in usable]),
         )
 
-    def _limit_beliefs(self) -> list[tuple[Surrogate, float]]:
+    def _limit_beliefs(self) -> list[tuple[GaussianProcess, float]]:
         """Of each measured quantity with a limit, its surrogate and the limit.
 
         Where all are positive, both are of logarithms.
@@ -225,7 +225,7 @@ class Outlook:
         for name, limit in self._sampler.measured_limits.items():
             within, over = (
                 [t for t in trials if isfinite(t.measured.get(name, np.nan))]
-                for trials in (self._results.told, self._results.over_limit)
+                for trials in (self._results.completed, self._results.infeasible)
             )
             if len(within) + len(over) < 2:
                 continue

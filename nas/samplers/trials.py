@@ -17,7 +17,7 @@ It may be training again, and keeps the attribute when it ends.
 """
 
 
-class Told(NamedTuple):
+class CompletedTrial(NamedTuple):
     """A finished trial of full fidelity."""
 
     architecture: Candidate
@@ -26,21 +26,21 @@ class Told(NamedTuple):
     measured: Mapping[str, float] = {}  # of limited quantities that are only known by measuring
 
 
-class Stopped(NamedTuple):
+class PrunedTrial(NamedTuple):
     """A trial that was stopped early, or waits at a rung; what it had is no result."""
 
     architecture: Candidate
     curve: Mapping[int, float]  # loss of the first objective by epoch
 
 
-class OverLimit(NamedTuple):
+class InfeasibleTrial(NamedTuple):
     """A candidate that was rejected when it was measured."""
 
     architecture: Candidate
     measured: Mapping[str, float]  # of the limited quantities that it exceeds
 
 
-class Proposed(NamedTuple):
+class ProposedTrial(NamedTuple):
     """A candidate of which nothing else is known: its trial runs, or failed."""
 
     architecture: Candidate
@@ -51,10 +51,10 @@ class Results:
     """All that is known when a proposal is made, in order of the trials' numbers."""
 
     signs: Sequence[int] = ()  # one an objective: -1 where losses are what is maximised, negated
-    told: list[Told] = field(default_factory=list)
-    stopped: list[Stopped] = field(default_factory=list)
+    completed: list[CompletedTrial] = field(default_factory=list)
+    pruned: list[PrunedTrial] = field(default_factory=list)
     pending: list[Candidate] = field(default_factory=list)  # proposed, with no result yet
-    over_limit: list[OverLimit] = field(default_factory=list)
+    infeasible: list[InfeasibleTrial] = field(default_factory=list)
     proposed: set[Candidate] = field(default_factory=set)  # whatever became of them
 
     @property
@@ -66,8 +66,8 @@ class Results:
         Raises:
             ValueError: a loss is NaN, which is neither good nor bad.
         """
-        found = np.array([trial.losses for trial in self.told], dtype=float)
-        for trial, losses in zip(self.told, found, strict=True):
+        found = np.array([trial.losses for trial in self.completed], dtype=float)
+        for trial, losses in zip(self.completed, found, strict=True):
             if np.isnan(losses).any():
                 raise ValueError(
                     f"losses must be numbers, got {trial.losses} of {trial.architecture}"
@@ -82,7 +82,7 @@ class WarmStart(NamedTuple):
     """What is known before the first proposal."""
 
     first: tuple[Candidate, ...] = ()  # proposed before any other
-    earlier: tuple[Told, ...] = ()  # results that samplers learn from
+    earlier: tuple[CompletedTrial, ...] = ()  # results that samplers learn from
 
 
 NOTHING = WarmStart()

@@ -9,7 +9,7 @@ density.
 Source: Rasmussen and Williams 2006, "Gaussian Processes for Machine Learning", algorithm 2.1 and
 equation 5.9.
 
-Legend: n observations, N candidates, F binary columns, m costs, P parameters, t settings.
+Legend: n observations, N candidates, F binary columns, m costs, P parameters, t hyperparameters.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from search_space.alternatives import Choice, Parameter
 FIT_ITERATIONS = 25
 
 SPREAD_OF_LOG = {"weight": 1.5, "scale": 1.0, "length": 0.7, "noise": 1.5}
-"""Standard deviations of the settings' log-normal priors."""
+"""Standard deviations of the hyperparameters' log-normal priors."""
 
 JITTER = 1e-6
 
@@ -120,7 +120,7 @@ def _as_numbers(choices: Sequence[Choice]) -> list[float]:
 
 
 class Unpacked(NamedTuple):
-    """The kernel's settings."""
+    """The kernel's hyperparameters."""
 
     weights: np.ndarray  # [F], of each bit in the distance
     ranks_part: float  # of the distance of ranks, where choices are numbers
@@ -129,8 +129,8 @@ class Unpacked(NamedTuple):
     noise: float  # variance of an evaluation
 
 
-class Settings:
-    """The kernel's settings as one vector of unbounded numbers ``[t]``, with their prior.
+class KernelHyperparameters:
+    """The kernel's hyperparameters as one vector of unbounded numbers ``[t]``, with their prior.
 
     In order: log weights [P], logit of the ranks' part, log scales of the two kernels, log length
     scales of the costs [m], log noise variance.
@@ -202,11 +202,11 @@ def _squares(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return (a.T[:, :, None] - b.T[:, None, :]) ** 2
 
 
-class Surrogate:
+class GaussianProcess:
     """A Gaussian process given observations; predictions are in the observations' unit.
 
     Args:
-        settings: how the settings are laid out.
+        hyperparameters: how the hyperparameters are laid out.
         inputs: of the n observations.
         values: ``[n]``.
         extra_noise: ``[n]``, variance beside the noise, in squared units of ``values``.
@@ -214,7 +214,7 @@ class Surrogate:
 
     def __init__(
         self,
-        settings: Settings,
+        hyperparameters: KernelHyperparameters,
         point: np.ndarray,
         inputs: Inputs,
         values: np.ndarray,
@@ -223,9 +223,9 @@ class Surrogate:
         self.inputs = inputs
         self.mean = float(values.mean())
         self.unit = float(values.std()) or 1.0
-        weights, _, self._scales, lengths, noise = settings.split(point)
+        weights, _, self._scales, lengths, noise = hyperparameters.split(point)
         self._near = [_Nearness(inputs.bits, weights)]
-        if settings.costs:
+        if hyperparameters.costs:
             self._near.append(_Nearness(inputs.costs, 0.5 / lengths**2))
         kernel = self._kernel(inputs)
         extra = 0.0 if extra_noise is None else extra_noise / self.unit**2
@@ -265,18 +265,21 @@ class Surrogate:
         return kernel
 
 
-def fit(settings: Settings, inputs: Inputs, values: np.ndarray) -> np.ndarray:
-    """The settings of greatest posterior density, from the prior's centre on."""
+def fit(hyperparameters: KernelHyperparameters, inputs: Inputs, values: np.ndarray) -> np.ndarray:
+    """The hyperparameters of greatest posterior density, from the prior's centre on."""
     standard = (values - values.mean()) / (values.std() or 1.0)
     squares = _squares(inputs.costs, inputs.costs)
 
     def loss(point: np.ndarray) -> tuple[float, np.ndarray]:
-        return _negative_log_posterior(settings, point, inputs.bits, squares, standard)
+        return _negative_log_posterior(hyperparameters, point, inputs.bits, squares, standard)
 
-    bounds = [(c - 4 * s, c + 4 * s) for c, s in zip(settings.centre, settings.spread, strict=True)]
+    bounds = [
+        (c - 4 * s, c + 4 * s)
+        for c, s in zip(hyperparameters.centre, hyperparameters.spread, strict=True)
+    ]
     found = minimize(
         loss,
-        settings.centre,
+        hyperparameters.centre,
         jac=True,
         method="L-BFGS-B",
         bounds=bounds,
@@ -286,7 +289,11 @@ def fit(settings: Settings, inputs: Inputs, values: np.ndarray) -> np.ndarray:
 
 
 def _negative_log_posterior(
-    layout: Settings, point: np.ndarray, bits: np.ndarray, squares: np.ndarray, values: np.ndarray
+    layout: KernelHyperparameters,
+    point: np.ndarray,
+    bits: np.ndarray,
+    squares: np.ndarray,
+    values: np.ndarray,
 ) -> tuple[float, np.ndarray]:
     """Its value and gradient ``[t]``, up to a constant."""
     encoder, count = layout.encoder, layout.parameters

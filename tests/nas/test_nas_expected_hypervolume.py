@@ -12,7 +12,11 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from nas.samplers.improvement import expected_improvement, free_boxes, hypervolume_improvement
+from nas.samplers.expected_hypervolume import (
+    expected_improvement,
+    free_boxes,
+    hypervolume_improvement,
+)
 from nas.samplers.pool import mutated
 from nas.samplers.product_space import ProductSpace
 from search_space.space import INACTIVE, SearchSpace

@@ -21,15 +21,15 @@ from typing import Any
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
+from nas.samplers.acquisition import AcquisitionFunction
 from nas.samplers.architecture_sampler import ArchitectureSampler, label_of
-from nas.samplers.beliefs import Learner
 from nas.samplers.choice_space import Candidate
+from nas.samplers.gaussian_process import Encoder
 from nas.samplers.learning_curves import at_one_epoch
-from nas.samplers.outlook import Outlook
+from nas.samplers.observations import SurrogateModels
 from nas.samplers.pool import Pool, descended, is_listed, mutated, reservoir, together
 from nas.samplers.prior_scores import PriorScores, ScoreColumns, ScoredEncoder
-from nas.samplers.results import Results
-from nas.samplers.surrogate import Encoder
+from nas.samplers.trials import Results
 
 MOST_COMPARED = 60_000_000
 """Candidates times squared results, the work of predicting; of more candidates, some are drawn."""
@@ -119,9 +119,12 @@ class PredictorGuidedSampler(ArchitectureSampler):
     def _propose(self, results: Results, rng: np.random.Generator) -> Candidate:
         if not results.proposed and len(self.fitting.vectors):
             self._note_rejections()
-        if len(results.told) < FEWEST_FINISHED and self._costs_are_known(results):
+        if len(results.completed) < FEWEST_FINISHED and self._costs_are_known(results):
             results = at_one_epoch(results, self.initial_trials, self._known_losses(results.signs))
-        if len(results.proposed) + len(self.earlier) < self.initial_trials or len(results.told) < 2:
+        if (
+            len(results.proposed) + len(self.earlier) < self.initial_trials
+            or len(results.completed) < 2
+        ):
             return self._begin(results, rng)
         for vector in self._best_first(results, rng):
             candidate = self.space.decode(vector)
@@ -144,33 +147,33 @@ class PredictorGuidedSampler(ArchitectureSampler):
 
     def _best_first(self, results: Results, rng: np.random.Generator) -> list[np.ndarray]:
         """Vectors of candidates, those first where most improvement is expected."""
-        outlook = Outlook(self, self.learner, results, rng)
+        acquisition = AcquisitionFunction(self, self.learner, results, rng)
         is_main_alone = rng.random() < self.accuracy_share
         if is_main_alone:
-            outlook.look_at_main_objective_alone()
+            acquisition.look_at_main_objective_alone()
         fresh = np.ones(len(self.fitting.vectors), dtype=bool)
         for candidate in results.proposed:
             fresh[self._number_of(candidate)] = False
         rows = np.flatnonzero(fresh)
-        most = max(FEWEST_COMPARED, MOST_COMPARED // outlook.observations**2)
+        most = max(FEWEST_COMPARED, MOST_COMPARED // acquisition.observations**2)
         most = min(most, MOST_CANDIDATES)
         search = len(rows) > most or not self.is_listed_whole
         if len(rows) > most:
             rows = np.sort(rng.choice(rows, most, replace=False))
         pools = [self.fitting.some(rows)]
         if search:
-            parents = self.vectors_of(outlook.good_results(PARENTS))
+            parents = self.vectors_of(acquisition.good_results(PARENTS))
             pools.append(self._mutations(parents, MUTATIONS, rng))
-        scores = [outlook.improvement(pool) for pool in pools]
+        scores = [acquisition.improvement(pool) for pool in pools]
         for _ in range(ROUNDS if search and any(map(len, scores)) else 0):
             best = np.argsort(-np.concatenate(scores), kind="stable")[:REFINED]
             parents = together(pools).vectors[best]
             pools.append(self._mutations(parents, REFINED * REFINEMENTS, rng))
-            scores.append(outlook.improvement(pools[-1]))
+            scores.append(acquisition.improvement(pools[-1]))
         order = np.argsort(-np.concatenate(scores), kind="stable")
         best_first = together(pools).some(order)
         if self.scored_learner is not None:
-            scored = Outlook(self, self.scored_learner, results, rng)
+            scored = AcquisitionFunction(self, self.scored_learner, results, rng)
             if is_main_alone:
                 scored.look_at_main_objective_alone()
             again = scored.improvement(best_first.some(np.arange(len(order)) < RESCORED))
@@ -212,18 +215,18 @@ class PredictorGuidedSampler(ArchitectureSampler):
         return is_listed(self.space)
 
     @cached_property
-    def learner(self) -> Learner:
+    def learner(self) -> SurrogateModels:
         """The surrogates of this space."""
-        return Learner(Encoder(self.space.parameters, self.listed.costs))
+        return SurrogateModels(Encoder(self.space.parameters, self.listed.costs))
 
     @cached_property
-    def scored_learner(self) -> Learner | None:
+    def scored_learner(self) -> SurrogateModels | None:
         """The surrogates that see scores too; None without scores."""
         if self.scores is None:
             return None
         rng = np.random.default_rng([self.seed, SCORES_STREAM])
         rows = rng.permutation(len(self.fitting.vectors))[:RANKED_AMONG]
-        return Learner(
+        return SurrogateModels(
             ScoredEncoder(
                 self.space.parameters,
                 self.listed.costs,

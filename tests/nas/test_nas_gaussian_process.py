@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import approx_fprime
 
-from nas.samplers.surrogate import (
+from nas.samplers.gaussian_process import (
     JITTER,
     Encoder,
+    GaussianProcess,
     Inputs,
-    Settings,
-    Surrogate,
+    KernelHyperparameters,
     _negative_log_posterior,
     _squares,
     fit,
@@ -44,15 +44,17 @@ def vectors_of(count: int, rng: np.random.Generator) -> np.ndarray:
 
 
 class Case:
-    """Candidates, costs and settings that are not the prior's centre."""
+    """Candidates, costs and hyperparameters that are not the prior's centre."""
 
     def __init__(self, costs: int, count: int = 14, seed: int = 0) -> None:
         rng = np.random.default_rng(seed)
         self.vectors = vectors_of(count, rng)
         self.costs = np.exp(rng.normal(size=(count, costs)))
         self.encoder = Encoder(PARAMETERS, self.costs)
-        self.settings = Settings(self.encoder)
-        self.point = self.settings.centre + 0.7 * rng.normal(size=len(self.settings.centre))
+        self.hyperparameters = KernelHyperparameters(self.encoder)
+        self.point = self.hyperparameters.centre + 0.7 * rng.normal(
+            size=len(self.hyperparameters.centre)
+        )
         self.inputs = self.encoder(self.vectors, self.costs)
         self.values = 80 + 3 * rng.normal(size=count)
 
@@ -87,7 +89,9 @@ def test_the_gradient_is_that_of_differences(costs: int) -> None:
     squares = _squares(case.inputs.costs, case.inputs.costs)
 
     def loss(point: np.ndarray) -> tuple[float, np.ndarray]:
-        return _negative_log_posterior(case.settings, point, case.inputs.bits, squares, standard)
+        return _negative_log_posterior(
+            case.hyperparameters, point, case.inputs.bits, squares, standard
+        )
 
     _, gradient = loss(case.point)
     assert len(gradient) == len(PARAMETERS) + 4 + costs
@@ -114,7 +118,9 @@ def test_predictions_are_the_textbooks(costs: int, is_noisy: bool) -> None:
     variance = values.var() * (own - (cross * solved).sum(axis=0))
 
     inputs = Inputs(*(column[:9] for column in case.inputs))
-    surrogate = Surrogate(case.settings, case.point, inputs, values, extra if is_noisy else None)
+    surrogate = GaussianProcess(
+        case.hyperparameters, case.point, inputs, values, extra if is_noisy else None
+    )
     others = Inputs(*(column[9:] for column in case.inputs))
     found, deviation = surrogate.predict(others)
     np.testing.assert_allclose(found, mean, rtol=1e-9)
@@ -124,11 +130,11 @@ def test_predictions_are_the_textbooks(costs: int, is_noisy: bool) -> None:
 
 def test_equal_observations_give_their_value_everywhere() -> None:
     case = Case(1)
-    surrogate = Surrogate(case.settings, case.point, case.inputs, np.full(14, 91.5))
+    surrogate = GaussianProcess(case.hyperparameters, case.point, case.inputs, np.full(14, 91.5))
     mean, deviation = surrogate.predict(case.inputs)
     np.testing.assert_allclose(mean, 91.5)
     assert (deviation > 0).all()
-    assert np.isfinite(fit(case.settings, case.inputs, np.full(14, 91.5))).all()
+    assert np.isfinite(fit(case.hyperparameters, case.inputs, np.full(14, 91.5))).all()
 
 
 def test_fitting_finds_the_parameter_that_matters() -> None:
@@ -136,14 +142,14 @@ def test_fitting_finds_the_parameter_that_matters() -> None:
     vectors = vectors_of(60, rng)
     costs = np.exp(rng.normal(size=(60, 1)))
     encoder = Encoder(PARAMETERS, costs)
-    settings = Settings(encoder)
+    hyperparameters = KernelHyperparameters(encoder)
     values = np.array([0.0, 1.0, 5.0])[vectors[:, 0]] + 0.01 * rng.normal(size=60)
-    point = fit(settings, encoder(vectors, costs), values)
+    point = fit(hyperparameters, encoder(vectors, costs), values)
     weights = np.exp(point[: len(PARAMETERS)])
     assert weights[0] > 3 * weights[1:].max()
-    mean, _ = Surrogate(settings, point, encoder(vectors[:40], costs[:40]), values[:40]).predict(
-        encoder(vectors[40:], costs[40:])
-    )
+    mean, _ = GaussianProcess(
+        hyperparameters, point, encoder(vectors[:40], costs[:40]), values[:40]
+    ).predict(encoder(vectors[40:], costs[40:]))
     assert np.abs(mean - values[40:]).max() < 0.5
 
 
@@ -151,7 +157,7 @@ def test_fitting_finds_the_parameter_that_matters() -> None:
 @examples(20)
 def test_the_kernel_is_positive_definite(seed: int, costs: int) -> None:
     case = Case(costs, count=25, seed=seed)
-    surrogate = Surrogate(case.settings, case.point, case.inputs, case.values)
+    surrogate = GaussianProcess(case.hyperparameters, case.point, case.inputs, case.values)
     kernel = surrogate._kernel(case.inputs)
     np.testing.assert_allclose(kernel, kernel.T, atol=1e-12)
     assert np.linalg.eigvalsh(kernel).min() > -1e-9

@@ -12,22 +12,28 @@ import moocore
 import numpy as np
 from scipy.special import ndtr
 
+from nas.samplers.gaussian_process import (
+    Encoder,
+    GaussianProcess,
+    Inputs,
+    KernelHyperparameters,
+    fit,
+)
 from nas.samplers.pool import Pool, together
-from nas.samplers.surrogate import Encoder, Inputs, Settings, Surrogate, fit
 
 MOST_OBSERVATIONS = 300
 """Results that a surrogate is given: those nearest to the front, and some of the others."""
 
-MOST_STOPPED = 100
+MOST_PRUNED = 100
 """Of them, trials that were stopped early, the latest ones."""
 
 MOST_FITTED = 250
-"""Results that settings are fitted to."""
+"""Results that hyperparameters are fitted to."""
 
 SHARE_OF_OTHERS = 0.25
 
 GROWTH = 1.15
-"""Settings are fitted anew whenever there are so many times as many results."""
+"""Hyperparameters are fitted anew whenever there are so many times as many results."""
 
 
 class Observations(NamedTuple):
@@ -50,8 +56,8 @@ class Observations(NamedTuple):
         )
 
 
-class Learner:
-    """Surrogates of one space, their settings fitted now and then.
+class SurrogateModels:
+    """Surrogates of one space, their hyperparameters fitted now and then.
 
     Args:
         encoder: of the space.
@@ -59,33 +65,35 @@ class Learner:
 
     def __init__(self, encoder: Encoder) -> None:
         self.encoder = encoder
-        self.layout = Settings(encoder)
+        self.layout = KernelHyperparameters(encoder)
         self._fitted: dict[str, tuple[tuple[bytes, ...], np.ndarray]] = {}
 
     def inputs(self, pool: Pool) -> Inputs:
         """A pool as the surrogates see it."""
         return self.encoder(pool.vectors, pool.costs)
 
-    def learn(self, quantity: str, observed: Observations, settled: Observations) -> Surrogate:
+    def learn(
+        self, quantity: str, observed: Observations, settled: Observations
+    ) -> GaussianProcess:
         """A surrogate of ``observed``.
 
         Args:
-            quantity: what it is; its settings are kept until ``settled`` changes.
+            quantity: what it is; its hyperparameters are kept until ``settled`` changes.
             observed: all that it shall know.
-            settled: what its settings are fitted to.
+            settled: what its hyperparameters are fitted to.
         """
         of = (settled.pool.vectors.tobytes(), settled.values.tobytes())
         key, point = self._fitted.get(quantity, ((), np.empty(0)))
         if key != of:
             point = fit(self.layout, self.inputs(settled.pool), settled.values)
             self._fitted[quantity] = (of, point)
-        return Surrogate(
+        return GaussianProcess(
             self.layout, point, self.inputs(observed.pool), observed.values, observed.extra_variance
         )
 
 
 def settled_count(results: int, first: int) -> int:
-    """How many of so many results settings are fitted to: it grows in steps of ``GROWTH``."""
+    """How many of the results hyperparameters are fitted to; it grows in steps of ``GROWTH``."""
     count = first
     while (following := max(count + 1, round(count * GROWTH))) <= results:
         count = following
@@ -117,7 +125,9 @@ def compressed(losses: np.ndarray, typical: np.ndarray) -> np.ndarray:
     return np.where(losses > middle, middle + scale * np.log1p(over / scale), losses)
 
 
-def probability_within(beliefs: Sequence[tuple[Surrogate, float]], inputs: Inputs) -> np.ndarray:
+def probability_within(
+    beliefs: Sequence[tuple[GaussianProcess, float]], inputs: Inputs
+) -> np.ndarray:
     """The probability ``[N]`` that measured quantities are within their limits.
 
     Args:
