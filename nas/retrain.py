@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Retraining:
-    """One full training, and its folder ``retrain/ARCH_ID-RECIPE-seedN``."""
+    """One full training, and its folder ``retrain/ARCH_ID-RECIPE-trainingN``."""
 
     architecture: Architecture
     number: int  # N, among the trainings of the architecture by the recipe
@@ -41,10 +41,18 @@ class Retraining:
     def of(
         cls, architecture: Architecture, number: int, config: SearchConfig, run: RunFolder
     ) -> Retraining:
-        """The training of ``architecture`` under ``number`` by the run's recipe."""
-        name = f"{architecture.arch_id}-{config.retrain_id}-seed{number}"
+        """The training of ``architecture`` under ``number`` by the run's recipe.
+
+        A folder that an earlier version made, ``ARCH_ID-RECIPE-seedN``, is used on. Its N counted
+        trainings too.
+        """
+        begun = f"{architecture.arch_id}-{config.retrain_id}"
+        folder = run.retrain_folder / f"{begun}-training{number}"
+        earlier = run.retrain_folder / f"{begun}-seed{number}"
+        if earlier.is_dir():
+            folder = earlier
         seed = full_training_seed(config.seed, number)
-        return cls(architecture, number, seed, config.retrain_id, run.retrain_folder / name)
+        return cls(architecture, number, seed, config.retrain_id, folder)
 
     @property
     def checkpoint_file(self) -> Path:

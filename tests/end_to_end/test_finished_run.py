@@ -168,7 +168,9 @@ def test_retrain_the_best_beside_a_plain_network_once(finished_run, environment)
     for row in rows:
         assert 0 < row["test_accuracy"] <= 1
         assert (row["proxy_n"], row["proxy_is_fresh"]) == (1, True)
-        (folder,) = (finished_run / "runs" / "tiny" / "retrain").glob(f"{row['arch_id']}-*-seed0")
+        (folder,) = (finished_run / "runs" / "tiny" / "retrain").glob(
+            f"{row['arch_id']}-*-training0"
+        )
         assert (folder / "curve.csv").read_text().count("\n") == 3
         assert (folder / "curve.png").read_bytes().startswith(b"\x89PNG")
         assert not (folder / "checkpoint.pt").exists()

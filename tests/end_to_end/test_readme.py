@@ -34,7 +34,7 @@ RETRAININGS = [c for c in COMMANDS if c.startswith("nas retrain")]
 NODES = [c for c in COMMANDS if "ray start" in c or "ray get-auth-token" in c]  # test_cluster.py
 PICTURES = [c for c in COMMANDS if c.startswith("nas attention-maps")]
 PREDICTIONS = [c for c in COMMANDS if c.startswith("nas predict")]
-MODEL_FILE = "runs/digits/retrain/ARCH_ID-RECIPE-seed0/model.pt"
+MODEL_FILE = "runs/digits/retrain/ARCH_ID-RECIPE-training0/model.pt"
 
 
 def test_no_command_is_left_out_here():
@@ -95,7 +95,7 @@ def attending(finished_run, environment):
     )
     done = command_in(finished_run, environment, "retrain", "tiny", "--pick", arch_id)
     assert done.returncode == 0, done.stderr
-    (model_file,) = finished_run.glob(f"runs/tiny/retrain/{arch_id}-*-seed0/model.pt")
+    (model_file,) = finished_run.glob(f"runs/tiny/retrain/{arch_id}-*-training0/model.pt")
     example = min(finished_run.glob("runs/tiny/retrain/examples/*.png"))
     shutil.copy(example, finished_run / "digit.png")
     return model_file

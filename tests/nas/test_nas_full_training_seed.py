@@ -62,7 +62,9 @@ def test_a_full_training_is_recorded_with_its_seed_and_its_number(
     run, ledger = start(config)
     architecture = next(small_space.architectures())
     first, second = pending([architecture], config, run, ledger)
-    assert [wanted.folder.name[-6:] for wanted in (first, second)] == ["-seed0", "-seed1"]
+    begun = f"{architecture.arch_id}-{config.retrain_id}"
+    names = [wanted.folder.name for wanted in (first, second)]
+    assert names == [f"{begun}-training0", f"{begun}-training1"]
     ledger.add(
         "retrain",
         architecture,
@@ -88,6 +90,24 @@ def test_what_an_earlier_version_trained_is_not_trained_again(
     assert (row.training, number_of(row, config)) == (None, 0)
     (left,) = pending([architecture], config, run, ledger)
     assert left.number == 1
+
+
+def test_a_training_goes_on_in_the_folder_that_an_earlier_version_named(
+    config_of: Callable[..., SearchConfig], start: Start, small_space: SearchSpace
+) -> None:
+    config = config_of(seed=3)
+    run, _ = start(config)
+    architecture = next(small_space.architectures())
+    begun = Retraining.of(architecture, 0, config, run)
+    assert begun.start() is None
+    begun.save_state({"identity": {"seed": begun.seed}, "epoch": 1})
+    earlier = begun.folder.rename(
+        begun.folder.with_name(f"{architecture.arch_id}-{config.retrain_id}-seed0")
+    )
+    found = Retraining.of(architecture, 0, config, run)
+    assert (found.folder, found.model_file) == (earlier, earlier / "model.pt")
+    assert found.start() == load_checkpoint(earlier / "checkpoint.pt")
+    assert Retraining.of(architecture, 1, config, run).folder.name.endswith("-training1")
 
 
 def test_an_earlier_versions_checkpoint_is_not_gone_on_from(
