@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,26 +15,40 @@ from nas.ledger import Ledger
 from nas.proposals import Proposals
 from nas.run_folder import RunError, RunFolder
 
-Start = Callable[[SearchConfig], tuple[RunFolder, Ledger]]
 Begin = Callable[..., Proposals]
 
 
-@pytest.fixture
-def search(
+Search = tuple[SearchConfig, RunFolder, Ledger, Proposals]
+
+
+@pytest.fixture(scope="module")
+def begun(
+    tmp_path_factory: pytest.TempPathFactory,
     config_of: Callable[..., SearchConfig],
-    start: Start,
     propose_from: Begin,
     finish: Callable[..., None],
-) -> tuple[SearchConfig, RunFolder, Ledger, Proposals]:
-    """Two trained trials and one that runs."""
+) -> Iterator[Search]:
+    """A search with two trained trials and one that runs."""
     config = config_of()
-    run, ledger = start(config)
+    run = RunFolder.create(tmp_path_factory.mktemp("runs"), config)
+    ledger = Ledger.create(config, run)
     proposals = propose_from(config, ledger)
     for number in range(3):
         proposal = proposals.propose()
         if number < 2:
             finish(proposals, proposal)
-    return config, run, ledger, proposals
+    proposals.study.set_user_attr("rejections", {})
+    yield config, run, ledger, proposals
+    ledger.close()
+
+
+@pytest.fixture
+def copied(begun: Search, tmp_path: Path) -> tuple[SearchConfig, RunFolder]:
+    """A copy of that run, to be damaged."""
+    config, run, _, _ = begun
+    folder = tmp_path / "runs" / run.name
+    shutil.copytree(run.path, folder)
+    return config, RunFolder(folder)
 
 
 def change(run: RunFolder, statement: str, *values: Any) -> None:
@@ -85,10 +101,9 @@ DAMAGE: dict[str, tuple[str, tuple[Any, ...], str]] = {
 
 @pytest.mark.parametrize("name", DAMAGE)
 def test_a_damaged_trial_is_named_with_what_can_be_read(
-    search: tuple[SearchConfig, RunFolder, Ledger, Proposals], propose_from: Begin, name: str
+    copied: tuple[SearchConfig, RunFolder], propose_from: Begin, name: str
 ) -> None:
-    config, run, ledger, _ = search
-    ledger.close()
+    config, run = copied
     statement, values, reason = DAMAGE[name]
     change(run, statement, *values)
     begun = f"the ledger {run.ledger_file} is damaged: trial 1 of {config.name!r} cannot be read: "
@@ -105,19 +120,27 @@ def test_a_damaged_trial_is_named_with_what_can_be_read(
 
 
 def test_several_damaged_trials_are_named(
-    search: tuple[SearchConfig, RunFolder, Ledger, Proposals],
+    copied: tuple[SearchConfig, RunFolder],
 ) -> None:
-    config, run, ledger, _ = search
-    ledger.close()
+    config, run = copied
     change(run, "UPDATE trials SET datetime_start = 'no'")
     with pytest.raises(RunError, match=r"trial 0 of .* \(and trials 1, 2\) .*; 0 other trials"):
         Ledger.read(config, run).evaluations()
 
 
-def test_damage_met_while_asking_leaves_no_empty_trial(
-    search: tuple[SearchConfig, RunFolder, Ledger, Proposals],
+@pytest.mark.parametrize("value", ["[1]", '{"params": 3}', '{"params": {"count": "x"}}', "cut"])
+def test_damaged_rejections_are_one_message(
+    copied: tuple[SearchConfig, RunFolder], value: str
 ) -> None:
-    config, run, ledger, proposals = search
+    config, run = copied
+    change(run, "UPDATE study_user_attributes SET value_json = ? WHERE key = 'rejections'", value)
+    with pytest.raises(RunError, match=str(run.ledger_file)):
+        Ledger.read(config, run).rejections()
+
+
+def test_damage_met_while_asking_leaves_no_empty_trial(begun: Search) -> None:
+    """Last, since the search that the other tests copy is damaged for a while."""
+    config, run, _, proposals = begun
     statement = (
         "UPDATE trial_user_attributes SET value_json = ? WHERE trial_id = 3 AND key = 'seed'"
     )
@@ -126,22 +149,9 @@ def test_damage_met_while_asking_leaves_no_empty_trial(
         with pytest.raises(RunError, match=r"trial 2 of .* cannot be read: Unterminated string"):
             proposals.propose()
     change(run, statement, "0")
-    ledger.close()
     rows = Ledger.read(config, run).trials()
     assert [(trial.number, trial.state.name) for trial in rows] == [
         (0, "COMPLETE"),
         (1, "COMPLETE"),
         (2, "RUNNING"),
     ]
-
-
-@pytest.mark.parametrize("value", ["[1]", '{"params": 3}', '{"params": {"count": "x"}}', "cut"])
-def test_damaged_rejections_are_one_message(
-    search: tuple[SearchConfig, RunFolder, Ledger, Proposals], value: str
-) -> None:
-    config, run, ledger, proposals = search
-    proposals.study.set_user_attr("rejections", {})
-    ledger.close()
-    change(run, "UPDATE study_user_attributes SET value_json = ? WHERE key = 'rejections'", value)
-    with pytest.raises(RunError, match=str(run.ledger_file)):
-        Ledger.read(config, run).rejections()
