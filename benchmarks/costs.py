@@ -22,10 +22,10 @@ from tables import print_table
 
 from search_space.architecture import Task
 from search_space.cost import count_module, network_costs, peak_memory_bytes
-from search_space.cost.memory import peak_bytes_per_image
 from search_space.cost.population import PopulationCosts
 from search_space.networks import build
 from search_space.space import SearchSpace
+from search_space.tracing.memory import peak_bytes_per_image
 
 SPACES = Path(__file__).parents[1] / "configs" / "spaces"
 IMAGES = {

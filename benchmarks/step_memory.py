@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from search_space.cost.memory import peak_bytes
+from search_space.tracing.memory import peak_bytes
 
 MIB = 2**20
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's mallopt

@@ -4,7 +4,7 @@ A convolution or linear layer of C_in to C_out on n pixels has ``n k^2 C_in C_ou
 out ``n C_out`` activations. Attention of n queries to m keys each has ``n m d_k`` MACs for q.k, as
 many for q.r, ``n m d_v`` for the weighted sum of values, and puts out its logits and its values.
 All else (normalisation, softmax, pooling, resizing, elementwise operators) has none.
-:mod:`search_space.cost.tracing` counts the same by tracing, and agrees to the unit.
+:mod:`search_space.tracing.counts` counts the same by tracing, and agrees to the unit.
 """
 
 from __future__ import annotations

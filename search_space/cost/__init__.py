@@ -1,8 +1,8 @@
 """What an architecture costs: in closed form, by tracing, and by measuring."""
 
 from search_space.cost.network import Costs, PartCosts, network_costs, peak_memory_bytes
-from search_space.cost.tracing import count_module
 from search_space.counts import Counts
+from search_space.tracing.counts import count_module
 
 __all__ = [
     "Costs",

@@ -1,6 +1,6 @@
 """Costs of (Architecture, Task) in closed form, part by part.
 
-They equal what :mod:`search_space.cost.tracing` traces, to the unit, and take microseconds.
+They equal what :mod:`search_space.tracing.counts` traces, to the unit, and take microseconds.
 """
 
 from __future__ import annotations

@@ -7,7 +7,8 @@ from typing import ClassVar, Self
 
 from torch import nn
 
-from search_space.counts import Counts, TrainingBytes
+from search_space.counts import Counts, TrainingBytes, strided
+from search_space.tracing.user_defined import traced_bytes, traced_counts
 from search_space.values import Value
 
 
@@ -76,14 +77,19 @@ class Primitive(Description):
         Raises:
             ValueError: it has to be traced, and uses an operator that has no cost rule.
         """
-        from search_space.cost.own_types import traced_counts  # noqa: PLC0415 (built from primitives)
-
-        return traced_counts(self, in_channels, out_channels, stride, input_hw)
+        return traced_counts(
+            self,
+            build_args=(in_channels, out_channels, stride, input_hw),
+            input_shape=(in_channels, *input_hw),
+            output_shape=(out_channels, *strided(input_hw, stride)),
+        )
 
     def training_bytes(
         self, in_channels: int, out_channels: int, stride: int, input_hw: tuple[int, int]
     ) -> TrainingBytes:
         """What the module that :meth:`build` makes keeps and needs of memory in training."""
-        from search_space.cost.own_types import traced_bytes  # noqa: PLC0415 (built from primitives)
-
-        return traced_bytes(self, in_channels, out_channels, stride, input_hw)
+        return traced_bytes(
+            self,
+            build_args=(in_channels, out_channels, stride, input_hw),
+            input_shape=(in_channels, *input_hw),
+        )

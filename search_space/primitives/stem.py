@@ -9,6 +9,7 @@ from torch import nn
 
 from search_space.bounds import LARGEST
 from search_space.counts import Counts, TrainingBytes
+from search_space.tracing.user_defined import traced_bytes, traced_counts
 from search_space.values import Value
 
 
@@ -46,12 +47,13 @@ class Stem(Value):
         Raises:
             ValueError: it has to be traced, and uses an operator that has no cost rule.
         """
-        from search_space.cost.own_types import traced_stem_counts  # noqa: PLC0415 (built from stems)
-
-        return traced_stem_counts(self, in_channels, input_hw)
+        return traced_counts(
+            self,
+            build_args=(in_channels,),
+            input_shape=(in_channels, *input_hw),
+            output_shape=(self.width, *self.output_hw(input_hw)),
+        )
 
     def training_bytes(self, in_channels: int, input_hw: tuple[int, int]) -> TrainingBytes:
         """What the module that :meth:`build` makes keeps and needs of memory in training."""
-        from search_space.cost.own_types import traced_stem_bytes  # noqa: PLC0415 (built from stems)
-
-        return traced_stem_bytes(self, in_channels, input_hw)
+        return traced_bytes(self, build_args=(in_channels,), input_shape=(in_channels, *input_hw))

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from search_space.cost.tracing import count_module
 from search_space.primitives.attention_stem import AttentionStem
 from search_space.primitives.blockwise_projection import blockwise_projection
 from search_space.primitives.stem_values import MixedValues
+from search_space.tracing.counts import count_module
 from tests.search_space.comparison import gradients, normal
 
 

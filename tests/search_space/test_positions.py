@@ -8,7 +8,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from search_space.cost.tracing import count_module
 from search_space.counts import NOTHING
 from search_space.primitives import AttentionStem, AugmentedConvolution, LocalAttention
 from search_space.primitives.positions import (
@@ -18,6 +17,7 @@ from search_space.primitives.positions import (
     position_table,
     sine_encoding,
 )
+from search_space.tracing.counts import count_module
 from tests.search_space import naive_layers
 from tests.search_space.comparison import normal
 

@@ -13,8 +13,6 @@ from torch import nn
 
 from search_space.architecture import Architecture, Stage, Task
 from search_space.cost import network_costs
-from search_space.cost.memory import saved_bytes
-from search_space.cost.tracing import count_module
 from search_space.primitives import (
     AttentionStem,
     AugmentedConvolution,
@@ -24,6 +22,8 @@ from search_space.primitives import (
     Primitive,
     Stem,
 )
+from search_space.tracing.counts import count_module
+from search_space.tracing.memory import saved_bytes
 from tests.search_space.strategies import examples
 
 KERNELS = st.sampled_from([1, 3, 5])

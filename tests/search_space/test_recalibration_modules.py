@@ -12,8 +12,6 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
-from search_space.cost.memory import saved_bytes
-from search_space.cost.tracing import count_module
 from search_space.primitives.recalibration import (
     RECALIBRATION_DESCRIPTIONS,
     RECALIBRATIONS,
@@ -30,6 +28,8 @@ from search_space.primitives.recalibration import (
     SqueezeExcitation,
     SqueezeExcitationRatio,
 )
+from search_space.tracing.counts import count_module
+from search_space.tracing.memory import saved_bytes
 from tests.search_space import naive_recalibration as naive
 from tests.search_space.comparison import assert_same, normal, randomised
 from tests.search_space.strategies import examples

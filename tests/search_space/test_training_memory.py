@@ -9,11 +9,11 @@ from search_space.architecture import Architecture, Task
 from search_space.attention import eager
 from search_space.attention.operands import Operands
 from search_space.cost import peak_memory_bytes
-from search_space.cost.memory import peak_bytes_per_image, saved_bytes
 from search_space.cost.network import part_bytes
 from search_space.networks import build
 from search_space.networks.plan import plan_network
 from search_space.space import SearchSpace
+from search_space.tracing.memory import peak_bytes_per_image, saved_bytes
 from search_space.zoo import named_network, network
 from tests.search_space.strategies import BASIC, DIGITS, MOBILE, WIDE, architectures, examples
 

@@ -13,6 +13,7 @@ from typing import ClassVar, Literal, Self
 from torch import nn
 
 from search_space.counts import FLOAT_BYTES, Counts, TrainingBytes
+from search_space.tracing.user_defined import traced_bytes, traced_counts
 from search_space.values import Value
 
 Placement = Literal["branch", "stage"]
@@ -67,22 +68,15 @@ class Recalibration(RecalibrationDescription):
         Raises:
             ValueError: it has to be traced, and uses an operator that has no cost rule.
         """
-        from search_space.cost.own_types import (  # noqa: PLC0415 (built from recalibrations)
-            traced_recalibration_counts,
-        )
-
-        return traced_recalibration_counts(self, channels, hw)
+        shape = (channels, *hw)
+        return traced_counts(self, build_args=(channels,), input_shape=shape, output_shape=shape)
 
     def training_bytes(self, channels: int, hw: tuple[int, int]) -> TrainingBytes:
         """What the module that :meth:`build` makes keeps and needs of memory in training.
 
         It keeps its input too, which is not counted here: whoever makes a tensor counts it.
         """
-        from search_space.cost.own_types import (  # noqa: PLC0415 (built from recalibrations)
-            traced_recalibration_bytes,
-        )
-
-        return traced_recalibration_bytes(self, channels, hw)
+        return traced_bytes(self, build_args=(channels,), input_shape=(channels, *hw))
 
 
 def recalibrations_of_stage(

@@ -103,7 +103,7 @@ def count_module(module: nn.Module, input_shape: tuple[int, int, int]) -> Counts
     if unknown:
         raise ValueError(
             f"no cost rule for operator {', '.join(sorted(unknown))}; add it to "
-            "search_space.cost.tracing, as zero or with its multiply-adds"
+            "search_space.tracing.counts, as zero or with its multiply-adds"
         )
     params = sum(p.numel() for p in module.parameters())
     return Counts(params, int(totals["macs"]), int(totals["activations"]))
@@ -127,7 +127,7 @@ def _product(rule: Rule) -> Rule:
 def _refuse(inputs: list[Any], outputs: list[Any]) -> int:
     raise ValueError(
         f"no cost rule for one of {', '.join(FVCORE_RULES_REFUSED)}; add it to "
-        "search_space.cost.tracing, as zero or with its multiply-adds"
+        "search_space.tracing.counts, as zero or with its multiply-adds"
     )
 
 
