@@ -38,7 +38,7 @@ ALLOWED = {
     "nas.commands": ("search_space", "trainers", "nas", "analysis"),
     "analysis": ("search_space", "analysis", *RESULTS, "nas.whole_file"),
 }
-KNOWN_CIRCLES = (("nas.samplers.outlook", "nas.samplers.predictor_guided"),)
+KNOWN_CIRCLES = (("nas.samplers.acquisition", "nas.samplers.bayesian_optimization"),)
 """Imports that close a circle and are to go: (a module, what it imports)."""
 
 RAY_MAY_BE_IMPORTED_BY = ("nas.ray",)
