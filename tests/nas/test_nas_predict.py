@@ -46,7 +46,7 @@ class Retrained(NamedTuple):
 
 def retrained(folder: Path, data: DataConfig, *, epochs: int) -> Retrained:
     config: SearchConfig = load_config(CONFIGS / "searches" / "digits.yaml")
-    recipe = Recipe(epochs=epochs, batch_size=20, learning_rate=0.1)
+    recipe = Recipe(epochs=epochs, batch_size=20, learning_rate=0.2)
     config = config.replace(retrain=recipe, data=data.model_dump())
     splits = load_splits(data)
     run = RunFolder.create(folder, config)
@@ -63,8 +63,8 @@ def retrained(folder: Path, data: DataConfig, *, epochs: int) -> Retrained:
 
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> Retrained:
-    data = DataConfig(name="digits", train_images=200, validation_images=100, test_images=300)
-    return retrained(tmp_path_factory.mktemp("digits"), data, epochs=15)
+    data = DataConfig(name="digits", train_images=200, validation_images=100, test_images=120)
+    return retrained(tmp_path_factory.mktemp("digits"), data, epochs=8)
 
 
 def predict(*arguments: object) -> Result:
@@ -97,7 +97,7 @@ def test_the_test_images_as_files_are_right_as_often_as_the_ledger_says(
     for index, image in enumerate(test.images):
         save(tmp_path / "test" / f"{index:03}.png", image)
     rows = read(digits.model_file, tmp_path / "test", "--batch", 64)
-    assert [Path(row["image"]).name for row in rows] == [f"{i:03}.png" for i in range(300)]
+    assert [Path(row["image"]).name for row in rows] == [f"{i:03}.png" for i in range(120)]
     said = [row["predictions"][0]["class_name"] for row in rows]
     hits = [name == str(label) for name, label in zip(said, test.labels.tolist(), strict=True)]
     accuracy = digits.trained.metrics["test_accuracy"]
@@ -105,7 +105,7 @@ def test_the_test_images_as_files_are_right_as_often_as_the_ledger_says(
     assert accuracy > 0.5  # of ten classes: the network has learned
     record = load_network(digits.model_file).record
     assert record is not None
-    assert (record.accuracies.test.mean, record.accuracies.test.images) == (accuracy, 300)
+    assert (record.accuracies.test.mean, record.accuracies.test.images) == (accuracy, 120)
 
 
 def test_own_images_are_classified_and_renamed_folders_change_nothing(
@@ -121,7 +121,7 @@ def test_own_images_are_classified_and_renamed_folders_change_nothing(
             pixels = rng.normal(level, 20, (*rng.integers(9, 20, 2), 3)).clip(0, 255)
             Image.fromarray(pixels.astype(np.uint8)).save(images / name / f"{index}.png")
     data = DataConfig(name="image_folder", path=str(images), image_size=(8, 8))
-    model_file = retrained(tmp_path / "runs", data, epochs=6).model_file
+    model_file = retrained(tmp_path / "runs", data, epochs=3).model_file
     (images / "dark").rename(images / "zebra")  # now the last of the classes
     found = read(model_file, images)
     assert len(found) == 80
