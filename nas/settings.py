@@ -11,20 +11,14 @@ from nas.rungs import Spacing, check_reduction_factor
 from nas.samplers import OPTUNA_SAMPLERS
 from search_space.values import Value
 from trainers import DataConfig
+from trainers.settings import list_to_tuple
 
 ACCURACIES = tuple(name for name in get_args(Objective) if METRICS[name].moves_while_training)
 """Objectives that move while a network is trained."""
 
-Objectives = Annotated[
-    tuple[Objective, ...],
-    BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v),
-    Field(min_length=1),
-]
+Objectives = Annotated[tuple[Objective, ...], BeforeValidator(list_to_tuple), Field(min_length=1)]
 
-
-RunNames = Annotated[
-    tuple[str, ...], BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v)
-]
+RunNames = Annotated[tuple[str, ...], BeforeValidator(list_to_tuple)]
 
 
 def _has_validation(data: DataConfig) -> DataConfig:

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from pydantic import ValidationError
 
-from search_space.combinations import choices_of
 from search_space.reading import explain
+from search_space.space_config import choices_of
 from search_space.values import Value
 
 Choice = bool | int | float | str

@@ -7,15 +7,10 @@ from math import prod
 from typing import Any
 
 from search_space.bounds import MOST_CHOICES, MOST_COMBINATIONS, MOST_DESCRIPTIONS
-from search_space.space_config import SpaceConfig, StageConfig
+from search_space.space_config import SpaceConfig, StageConfig, choices_of
 
 Described = Sequence[Mapping[str, Any]]
 """The alternatives of a place, as they stand in the file."""
-
-
-def choices_of(value: Any) -> tuple[Any, ...]:
-    """The choices of a field: a list's items, or the one value."""
-    return tuple(value) if isinstance(value, list | tuple) else (value,)
 
 
 def combinations(config: SpaceConfig) -> int:

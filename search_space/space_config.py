@@ -18,21 +18,22 @@ from search_space.families import (
 from search_space.values import Value
 
 
-def _as_tuple(value: Any) -> Any:
+def choices_of(value: Any) -> tuple[Any, ...]:
+    """The choices of a field: a list's items, or the one value."""
     return tuple(value) if isinstance(value, list | tuple) else (value,)
 
 
 Alternatives = Annotated[
-    tuple[dict[str, Any], ...], BeforeValidator(_as_tuple), Field(max_length=MOST_CHOICES)
+    tuple[dict[str, Any], ...], BeforeValidator(choices_of), Field(max_length=MOST_CHOICES)
 ]
 Depths = Annotated[
     tuple[Annotated[int, Field(ge=1, le=MOST_BLOCKS)], ...],
-    BeforeValidator(_as_tuple),
+    BeforeValidator(choices_of),
     Field(min_length=1, max_length=MOST_CHOICES),
 ]
 Widths = Annotated[
     tuple[Annotated[int, Field(ge=1, le=LARGEST)], ...],
-    BeforeValidator(_as_tuple),
+    BeforeValidator(choices_of),
     Field(min_length=1, max_length=MOST_CHOICES),
 ]
 

@@ -5,6 +5,14 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 
+def list_to_tuple(value: object) -> object:
+    """A list as a tuple; anything else as it is.
+
+    YAML and JSON have lists only, and strict validation wants the tuple itself.
+    """
+    return tuple(value) if isinstance(value, list) else value
+
+
 class Settings(BaseModel):
     """A frozen group of settings: unknown fields, NaN and wrong types are refused.
 

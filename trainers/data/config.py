@@ -6,18 +6,13 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from trainers.settings import Settings
+from trainers.settings import Settings, list_to_tuple
 
 DataName = Literal["digits", "cifar10", "cifar100", "image_folder", "parquet", "hub"]
 
 
-def _list_to_tuple(value: object) -> object:
-    """YAML and JSON have lists only; strict validation wants the tuple itself."""
-    return tuple(value) if isinstance(value, list) else value
-
-
 Pixels = Annotated[int, Field(ge=1)]
-ImageSize = Annotated[tuple[Pixels, Pixels], BeforeValidator(_list_to_tuple)]
+ImageSize = Annotated[tuple[Pixels, Pixels], BeforeValidator(list_to_tuple)]
 
 
 class DataConfig(Settings):
