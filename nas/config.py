@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from pathlib import Path
@@ -32,6 +31,7 @@ from nas.settings import (
 from nas.static_costs import StaticCosts
 from nas.storage_url import check_storage_url, without_password
 from search_space.architecture import Task
+from search_space.digest import short_sha256
 from search_space.families import FAMILIES, check_zero_init
 from search_space.space import SearchSpace
 from search_space.values import Value
@@ -277,4 +277,4 @@ def recipe_id(recipe: Recipe, fidelity: Fidelity = FULL) -> str:
     if fidelity != FULL:
         content = {"recipe": content, "fidelity": fidelity.model_dump(mode="json")}
     text = json.dumps(content, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
+    return short_sha256(text, 8)

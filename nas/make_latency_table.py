@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -27,6 +26,7 @@ from search_space.cost.latency_table import (
     measure_network,
     measure_part,
 )
+from search_space.digest import short_sha256
 from search_space.networks.parts import part_name, parts_of_space
 from search_space.reading import DescriptionError
 from search_space.space import SearchSpace
@@ -181,4 +181,4 @@ def _spread_networks(
 
 def space_id(space: SearchSpace) -> str:
     """The first 8 hexadecimal digits of the SHA-256 of a space's description."""
-    return hashlib.sha256(space.config.canonical_json().encode()).hexdigest()[:8]
+    return short_sha256(space.config.canonical_json(), 8)

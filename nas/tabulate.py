@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import csv
 import gzip
-import hashlib
 import io
 import json
 from collections import Counter
@@ -28,6 +27,7 @@ from nas.run_folder import RunError, write_whole
 from nas.settings import DataWithValidation, RaySettings, ResourceSettings
 from search_space.architecture import Architecture, Task
 from search_space.cost import network_costs
+from search_space.digest import short_sha256
 from search_space.reading import DescriptionError
 from search_space.space import SearchSpace
 from search_space.values import Value
@@ -81,7 +81,7 @@ class TabulationConfig(Value):
     @property
     def description_id(self) -> str:
         """The first 8 hexadecimal digits of the SHA-256 of the space's description as JSON."""
-        return hashlib.sha256(_json(self.space).encode()).hexdigest()[:8]
+        return short_sha256(_json(self.space), 8)
 
 
 class Entry(NamedTuple):

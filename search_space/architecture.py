@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from functools import cached_property
 from itertools import groupby
 from typing import Annotated, Self
@@ -10,6 +9,7 @@ from typing import Annotated, Self
 from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
 
 from search_space.bounds import LARGEST, MOST_BLOCKS, MOST_CLASSES, MOST_PIXELS, MOST_STAGES
+from search_space.digest import short_sha256
 from search_space.families import (
     BlockKind,
     FamilyName,
@@ -173,8 +173,7 @@ class Architecture(Value):
     @cached_property
     def arch_id(self) -> str:
         """The first 12 hexadecimal digits of the SHA-256 of the canonical JSON."""
-        digest = hashlib.sha256(self.canonical_json().encode())
-        return digest.hexdigest()[:ARCH_ID_DIGITS]
+        return short_sha256(self.canonical_json(), ARCH_ID_DIGITS)
 
     def __hash__(self) -> int:
         return hash(self.arch_id)  # searches look the same values up again and again

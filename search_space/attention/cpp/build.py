@@ -8,7 +8,6 @@ processor: machines of several kinds may share one home. ``$CXX`` names the comp
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import logging
 import os
 import shlex
@@ -21,6 +20,8 @@ from pathlib import Path
 
 import torch
 from filelock import FileLock
+
+from search_space.digest import short_sha256
 
 logger = logging.getLogger(__name__)
 
@@ -101,7 +102,7 @@ def _digest(compiler: list[str]) -> str:
     """Of all that the library depends on; the predefined macros tell compiler and processor."""
     macros = _run([*compiler, *FLAGS, "-dM", "-E", "-x", "c++", os.devnull])
     parts = " ".join(compiler + FLAGS + _openmp()).encode(), macros, SOURCE.read_bytes()
-    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
+    return short_sha256(b"\0".join(parts), 16)
 
 
 def _openmp() -> list[str]:
