@@ -13,8 +13,13 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return names[near[0]] if near else None
 
 
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """``did you mean 'conv'?``; empty where no name is near."""
+    near = nearest(name, known)
+    return f"did you mean {near!r}?" if near else ""
+
+
 def hint(name: str, known: Iterable[str]) -> str:
     """``did you mean 'conv'?``, or ``known: conv, local_attention`` where no name is near."""
     known = list(known)
-    near = nearest(name, known)
-    return f"did you mean {near!r}?" if near else f"known: {', '.join(known) or 'none'}"
+    return did_you_mean(name, known) or f"known: {', '.join(known) or 'none'}"

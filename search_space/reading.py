@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 from yaml.constructor import ConstructorError
 from yaml.reader import ReaderError
 
-from search_space.nearest import hint, nearest
+from search_space.nearest import did_you_mean, hint
 from search_space.yaml_schema import MOST_CHARACTERS, CoreDumper, CoreLoader
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -215,8 +215,8 @@ def _nearest_choice(problem: ErrorDetails) -> str:
     """The nearest of the names that may stand where ``problem`` found another one."""
     if problem["type"] != "literal_error" or not isinstance(problem["input"], str):
         return ""
-    near = nearest(problem["input"], QUOTED.findall(problem["ctx"]["expected"]))
-    return f"; did you mean {near!r}?" if near else ""
+    suggestion = did_you_mean(problem["input"], QUOTED.findall(problem["ctx"]["expected"]))
+    return f"; {suggestion}" if suggestion else ""
 
 
 def _fields_at(model: type[BaseModel], loc: tuple[int | str, ...], data: Any) -> list[str]:

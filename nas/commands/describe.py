@@ -25,7 +25,7 @@ from search_space.architecture_file import read_architecture_and_task
 from search_space.cost import network_costs
 from search_space.cost.kernels import attention_kernels
 from search_space.cost.latency import device_name
-from search_space.nearest import nearest
+from search_space.nearest import did_you_mean
 from search_space.networks import build
 from search_space.reading import DescriptionError, explain
 from search_space.zoo import IMAGENET, ZOO, named_network
@@ -129,11 +129,10 @@ def _find(what: str, runs: Path, *, trust: bool) -> tuple[Architecture, Task]:
         return architecture, task or IMAGENET
     if re.fullmatch(rf"[0-9a-f]{{{ARCH_ID_DIGITS}}}", what):
         return _in_runs(what, runs, trust=trust)
-    near = nearest(what.partition("@")[0], ZOO)
-    suggestion = f"did you mean {near!r}? " if near else ""
+    suggestion = did_you_mean(what.partition("@")[0], ZOO)
     raise CommandError(
-        f"{what!r} is not the name of a network, an arch_id or a file; {suggestion}"
-        "`nas zoo` lists the names"
+        f"{what!r} is not the name of a network, an arch_id or a file; "
+        + f"{suggestion} `nas zoo` lists the names".lstrip()
     )
 
 

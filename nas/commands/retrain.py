@@ -39,7 +39,7 @@ from nas.valued_accuracy import AS_FOUND
 from search_space.architecture import Architecture, Task
 from search_space.baseline import PLAIN, plain_convolutional
 from search_space.cost import network_costs
-from search_space.nearest import nearest
+from search_space.nearest import did_you_mean
 
 PICKS = ("knee", "best", "knee-or-best", "all")
 
@@ -197,11 +197,10 @@ def _pick(pick: str, config: SearchConfig, ledger: Ledger, run: RunFolder) -> li
                 f"with the arch_id of a member: {', '.join(m.arch_id for m in members)}"
             )
         return [chosen.architecture]
-    near = nearest(pick, (*PICKS, *(candidate.arch_id for candidate in found)))
-    suggestion = f"; did you mean {near!r}?" if near else ""
+    suggestion = did_you_mean(pick, (*PICKS, *(candidate.arch_id for candidate in found)))
     raise CommandError(
         f"--pick is {', '.join(PICKS)}, or the arch_id of an architecture that {run.name!r} "
-        f"trained to the end, got {pick!r}{suggestion}"
+        f"trained to the end, got {pick!r}" + (f"; {suggestion}" if suggestion else "")
     )
 
 

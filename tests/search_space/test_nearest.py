@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from search_space.nearest import hint, nearest
+from search_space.nearest import did_you_mean, hint, nearest
 
 NETWORKS = ("resnet50", "sasa_resnet50", "mnasnet_100")
 
@@ -22,6 +22,11 @@ NETWORKS = ("resnet50", "sasa_resnet50", "mnasnet_100")
 )
 def test_the_nearest_name_whatever_its_case(name: str, found: str | None) -> None:
     assert nearest(name, NETWORKS) == found
+
+
+def test_a_suggestion_is_empty_where_no_name_is_near() -> None:
+    assert did_you_mean("resnet5", NETWORKS) == "did you mean 'resnet50'?"
+    assert did_you_mean("zzz", NETWORKS) == ""
 
 
 def test_a_hint_has_the_nearest_name_or_all() -> None:
