@@ -1,0 +1,15 @@
+"""What holds while golden scenarios run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from .record import conditions
+
+
+@pytest.fixture(autouse=True)
+def _conditions() -> Iterator[None]:
+    with conditions():
+        yield

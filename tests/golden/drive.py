@@ -1,0 +1,539 @@
+"""Runs scenarios and records them. The only file here that knows the search's interfaces.
+
+A search runs in this process: :class:`_Executor` does for its jobs what Ray Tune and the workers do
+(:mod:`nas.ray`), on a simulated clock. :func:`ray_record` runs the same scenario on real Ray.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+from unittest.mock import patch
+
+import moocore
+import numpy as np
+import optuna
+import torch
+from optuna.samplers import BaseSampler
+from ray.tune.schedulers import TrialScheduler
+
+from nas.benchmark import replay as replays
+from nas.benchmark.rung_rules import Halving
+from nas.benchmark.specs import build_halving, parse_spec, sampler_of
+from nas.benchmark.table import BenchmarkTable
+from nas.benchmark.table_study import TableStudy
+from nas.benchmark.tabulated import read_tabulated
+from nas.commands.benchmark_source import SHIPPED
+from nas.config import SearchConfig
+from nas.constraints import NothingFits
+from nas.driver import proxy_assignment
+from nas.evaluate import EvaluationResult, Paused, Progress
+from nas.failures import TooManyFailures
+from nas.front import pareto_front
+from nas.latency_cache import LatencyCache
+from nas.latency_records import all_candidates, by_latency_limit, measure_front_again
+from nas.ledger import SUFFIXES, Ledger
+from nas.metrics import METRICS
+from nas.paused_states import PausedStates
+from nas.promotion import Promotion
+from nas.ray.execute import run_search
+from nas.ray.schedulers import TIME, build_scheduler
+from nas.ray.trainable import TrainingTrainable
+from nas.run_folder import RunFolder
+from nas.samplers.trials import NOTHING, CompletedTrial, WarmStart
+from nas.search import Job, Search
+from nas.settings import ResourceSettings
+from nas.warm_start import collect_warm_start
+from search_space.architecture import Architecture, Task
+from search_space.cost.latency import Latency
+from search_space.reading import read_yaml, validate
+from trainers.checkpoint import checkpoint_bytes, read_checkpoint
+
+from . import formulas
+from .replays import ReplayScenario
+from .searches import BASE, SearchScenario
+
+Record = dict[str, Any]
+"""Plain data: see :func:`replay_record` and :func:`search_record`."""
+
+TASKS = {
+    "digits": Task(dataset="digits", input_shape=(1, 8, 8), classes=10),
+    "cifar100": Task(dataset="cifar100", input_shape=(3, 32, 32), classes=100),
+}
+
+TOLD_FIRST = (3, 200, 301)
+"""Architectures of the space, by number, that a search with ``warm_start`` "told" begins with."""
+
+TOLD_EARLIER = range(7, 384, 47)
+"""Those whose results it is told."""
+
+
+# --- replays ------------------------------------------------------------------------------------
+
+
+def replay_record(scenario: ReplayScenario) -> Record:
+    """Replay on the table that ships.
+
+    Returns:
+        ``proposals``: an ``arch_id`` each (null: its choices are no row), in order;
+        ``decisions``: what became of each training at each rung, in order; ``ended``: ``arch_id``,
+        simulated seconds, epochs and whether complete, in order; ``front``: ``arch_id`` of the
+        complete ones that no other dominates; ``ended_early``: why the budget was not used.
+    """
+    table = _table(scenario.minimise)
+    halving = build_halving(parse_spec(scenario.scheduler), table)
+    decisions = [] if halving is None else _noted_decisions(halving, table)
+    proposed: list[int | None] = []
+
+    class NotedStudy(TableStudy):
+        def ask(self, sampler: BaseSampler) -> tuple[int, int | None]:
+            number, row = super().ask(sampler)
+            proposed.append(row)
+            return number, row
+
+    with patch.object(replays, "TableStudy", NotedStudy):
+        done = replays.replay(
+            table,
+            sampler_of(parse_spec(scenario.sampler), table, seed=scenario.seed),
+            budget=scenario.budget,
+            workers=scenario.workers,
+            halving=halving,
+        )
+    assert done.proposals == len(proposed)
+    complete = np.array([ended.row for ended in done.ended if ended.is_complete])
+    front = complete[moocore.is_nondominated(table.losses[complete])]
+    return {
+        "proposals": [None if row is None else _arch_id(table, row) for row in proposed],
+        "decisions": decisions,
+        "ended": [
+            [_arch_id(table, ended.row), ended.seconds, ended.epochs, ended.is_complete]
+            for ended in done.ended
+        ],
+        "front": [_arch_id(table, row) for row in front],
+        "ended_early": done.ended_early,
+    }
+
+
+@cache
+def _table(minimise: str) -> BenchmarkTable:
+    return read_tabulated(SHIPPED, minimise=minimise)
+
+
+def _arch_id(table: BenchmarkTable, row: int) -> str:
+    architecture = table.rows[row]
+    assert isinstance(architecture, Architecture)
+    return architecture.arch_id
+
+
+def _noted_decisions(halving: Halving, table: BenchmarkTable) -> list[str]:
+    """A list that is filled as ``halving`` decides."""
+    noted: list[str] = []
+    if isinstance(halving, Promotion):
+        pause, go_on = halving.pause, halving.go_on
+
+        def noted_pause(row: int, epoch: int, losses: Any) -> None:
+            noted.append(f"{_arch_id(table, row)} pauses at {epoch}")
+            pause(row, epoch, losses)
+
+        def noted_go_on(row: int) -> None:
+            noted.append(f"{_arch_id(table, row)} goes on")
+            go_on(row)
+
+        halving.pause, halving.go_on = noted_pause, noted_go_on
+        return noted
+    report = halving.report
+
+    def noted_report(row: Any, epoch: int, losses: Any) -> Any:
+        decision = report(row, epoch, losses)
+        noted.append(f"{_arch_id(table, row)} at {epoch}: {decision}")
+        return decision
+
+    halving.report = noted_report
+    return noted
+
+
+# --- searches -----------------------------------------------------------------------------------
+
+
+def search_record(scenario: SearchScenario, folder: Path) -> Record:
+    """Run a search to its end, through all of its interruptions.
+
+    Args:
+        scenario: what to run.
+        folder: for the run's files, its ledger among them if the scenario says so.
+
+    Returns:
+        ``events``: what its jobs did, in order of the simulated clock; ``search`` and ``repeats``:
+        the rows of the ledger; ``rejections``; ``front``: ``arch_id`` and n of its members;
+        ``raised``: the name of what ended it before it was finished, or nothing.
+    """
+    events: list[str] = []
+    raised = ""
+    run: RunFolder | None = None
+    for most_ends in (*scenario.interruptions, None):
+        search, run = _begin(scenario, folder, run)
+        executor = _Executor(search, scenario, events)
+        try:
+            executor.run(most_ends)
+        except (NothingFits, TooManyFailures) as error:
+            raised = type(error).__name__
+        if most_ends is not None:
+            assert not search.finished, "a search that is to be interrupted must not have ended"
+            events.append("the driver dies")
+            search.ledger.close()
+    record = _record(search, scenario) | {"events": events, "raised": raised}
+    search.ledger.close()
+    return record
+
+
+def ray_record(scenario: SearchScenario, folder: Path) -> Record:
+    """The same on real Ray, which must be connected, but without ``events``."""
+    assert not scenario.interruptions
+    search, _ = _begin(scenario, folder, None)
+    assert not search.config.uses_latency, "only real networks can be measured there"
+    run_search(
+        search,
+        proxy_assignment(search.config, search.task),
+        ResourceSettings(),
+        concurrency=scenario.workers,
+        on_change=lambda: None,
+        trainable=_FailingTrainable if scenario.fails else _FormulaTrainable,
+    )
+    record = _record(search, scenario) | {"raised": ""}
+    search.ledger.close()
+    return record
+
+
+def _begin(
+    scenario: SearchScenario, folder: Path, run: RunFolder | None
+) -> tuple[Search, RunFolder]:
+    """A driver of a new run, or of one whose driver died."""
+    settings = BASE | dict(scenario.settings)
+    if isinstance(settings["space"], Path):
+        settings["space"] = read_yaml(settings["space"])
+    config = validate(SearchConfig, settings, scenario.name)
+    task = TASKS[scenario.dataset]
+    if run is not None:
+        ledger = Ledger.resume(config, run)
+    elif scenario.on_disk:
+        run = RunFolder.create(folder, config)
+        ledger = Ledger.create(config, run)
+    else:
+        run = RunFolder(folder)
+        ledger = _ledger_in_memory(config)
+    latencies = None
+    if config.uses_latency:
+        latencies = LatencyCache(run.latency_file, task, config.latency)
+    search = Search(
+        config,
+        ledger,
+        task,
+        latencies=latencies,
+        warm_start=_warm_start(scenario, config, task, folder),
+        states=PausedStates(run.paused_folder),
+    )
+    return search, run
+
+
+def _ledger_in_memory(config: SearchConfig) -> Ledger:
+    """Much faster than one on the disk, and the same to the search."""
+    storage = optuna.storages.InMemoryStorage()
+    for kind, suffix in SUFFIXES.items():
+        objectives = config.objectives if kind == "search" else ("val_accuracy",)
+        directions = [METRICS[objective].direction for objective in objectives]
+        optuna.create_study(study_name=config.name + suffix, storage=storage, directions=directions)
+    return Ledger(storage, config.name, "memory")
+
+
+def _warm_start(
+    scenario: SearchScenario, config: SearchConfig, task: Task, runs: Path
+) -> WarmStart:
+    if scenario.warm_start == "papers":
+        found = collect_warm_start(config, task, runs)
+        assert found.first
+        return found
+    if scenario.warm_start != "told":
+        return NOTHING
+    assert config.objectives == ("val_accuracy", "params")
+    costs = config.static_costs(task)
+    architectures = list(costs.space.architectures())
+    earlier = []
+    for architecture in (architectures[number] for number in TOLD_EARLIER):
+        *_, last = _training(str(architecture), config.seed, config.proxy.epochs)
+        curve = {point["epoch"]: -point["val_accuracy"] for point in last.curve}
+        params = costs.of(architecture)["params"]
+        earlier.append(CompletedTrial(architecture, (-last.metrics["val_accuracy"], params), curve))
+    return WarmStart(tuple(architectures[number] for number in TOLD_FIRST), tuple(earlier))
+
+
+def _record(search: Search, scenario: SearchScenario) -> Record:
+    config, ledger = search.config, search.ledger
+    rows = []
+    for row in ledger.evaluations("search"):
+        fields: Record = {"arch": row.arch_id, "state": row.state}
+        if row.metrics:
+            fields["values"] = [row.metrics[objective] for objective in config.objectives]
+        if row.curve:
+            evaluated = [p["epoch"] for p in row.curve if p["val_accuracy"] is not None]
+            fields["epochs"] = evaluated
+        if row.stopped_at_epoch is not None:
+            fields["stopped"] = row.stopped_at_epoch
+        if row.violation:
+            fields["violation"] = dict(row.violation)
+        rows.append({"number": row.number, **fields})
+    record: Record = {
+        "search": rows,
+        "repeats": [
+            [row.arch_id, row.seed, row.metrics.get("val_accuracy", row.state)]
+            for row in ledger.evaluations("repeats")
+        ],
+        "rejections": ledger.rejections().to_json(),
+    }
+    found = search.candidates()
+    if config.uses_latency:
+        meter = _Meter(config, search.task, fails=False)
+        measure_front_again(config, ledger, meter, lambda number: None)
+        found, over = by_latency_limit(config, all_candidates(config, ledger))
+        record["over_the_limit_again"] = [member.arch_id for member in over]
+    front = pareto_front(found, ["val_accuracy", config.cost_objective])
+    return record | {"front": [[member.arch_id, member.n] for member in front]}
+
+
+# --- trainings ----------------------------------------------------------------------------------
+
+
+class _Diverged(RuntimeError):
+    """An invented training's failure."""
+
+
+def _training(
+    text: str,
+    seed: int,
+    epochs: int,
+    *,
+    every: int = 1,
+    begin: int = 0,
+    pause_at: int | None = None,
+    fails: bool = False,
+) -> Iterator[Any]:
+    """An invented training, point by point, as :func:`nas.evaluate.evaluate` yields a real one."""
+    failing = formulas.failing_epoch(text, seed, epochs) if fails else None
+    for epoch in range(begin + 1, epochs + 1):
+        if epoch == failing:
+            raise _Diverged(f"epoch {epoch}")
+        if epoch % every and epoch != epochs:
+            continue
+        curve = [
+            {
+                "epoch": before,
+                "val_accuracy": None
+                if before % every and before != epochs
+                else formulas.accuracy(text, seed, before),
+            }
+            for before in range(1, epoch + 1)
+        ]
+        last, seconds = curve[-1]["val_accuracy"], epoch * formulas.ticks(text) / 1_000
+        assert last is not None
+        progress = Progress(epoch, epochs, last, curve, seconds)
+        if epoch == epochs:
+            yield EvaluationResult({"val_accuracy": last}, curve, seconds)
+        elif epoch == pause_at:
+            yield Paused(progress, {"epoch": epoch})
+            return
+        else:
+            yield progress
+
+
+class _FormulaTrainable(TrainingTrainable):
+    """A worker on Ray that trains by the formulas."""
+
+    fails = False
+
+    def evaluation(self, config: Mapping[str, Any]) -> Iterator[Any]:
+        recipe = self.assignment.recipe
+        state = self._received_state(config["trial"]) if config["resumes"] else {"epoch": 0}
+        return _training(
+            str(Architecture.from_json(config["architecture"])),
+            config["seed"],
+            recipe.epochs,
+            every=recipe.evaluate_every_epochs,
+            begin=state["epoch"],
+            pause_at=config["pause_at"],
+            fails=self.fails,
+        )
+
+
+class _FailingTrainable(_FormulaTrainable):
+    fails = True
+
+
+class _Meter:
+    """Measures latencies by the formula."""
+
+    def __init__(self, config: SearchConfig, task: Task, *, fails: bool) -> None:
+        self._config, self._task, self._fails = config, task, fails
+
+    def __call__(self, architectures: Any) -> list[Latency | str]:
+        return [self._of(str(architecture)) for architecture in architectures]
+
+    def _of(self, text: str) -> Latency | str:
+        if self._fails and formulas.cannot_be_measured(text):
+            return "RuntimeError: it cannot be measured"
+        settings = self._config.latency
+        return Latency(
+            latency_ms=formulas.latency_ms(text),
+            spread_ms=0.0,
+            repeats=settings.repeats,
+            device="an invented device",
+            dtype=settings.dtype,
+            batch_size=settings.batch_size,
+            threads=settings.threads,
+            input_shape=self._task.input_shape,
+            torch_version=torch.__version__,
+            backend="eager",
+        )
+
+
+class _Running(NamedTuple):
+    """A job on a worker."""
+
+    job: Job
+    steps: Iterator[Any]
+
+    @property
+    def name(self) -> str:
+        """As events call it."""
+        if self.job.proposal is None:
+            return f"repeat {self.job.architecture.arch_id} seed {self.job.seed}"
+        return str(self.job.proposal.number)
+
+
+class _Executor:
+    """Runs a search's jobs on a simulated clock, as Ray does it with as many workers."""
+
+    def __init__(self, search: Search, scenario: SearchScenario, events: list[str]) -> None:
+        self.search = search
+        self.scenario = scenario
+        self.events = events
+        self.now = 0
+        self.begun = 0
+        self.ends_left: int | None = None
+        # a heap: time, order of beginning, job, what it finds then
+        self.arriving: list[tuple[int, int, _Running, Any]] = []
+
+    def run(self, most_ends: int | None) -> None:
+        """To the end of the search, or until so many jobs have ended or paused."""
+        self.ends_left = most_ends
+        meter = _Meter(self.search.config, self.search.task, fails=self.scenario.meter_fails)
+        while not self.search.finished and self.ends_left != 0:
+            if self.search.needs_metering:
+                self.events.append("latencies are measured")
+                self.search.meter_proposals(meter)
+            else:
+                self._run_jobs()
+
+    def _run_jobs(self) -> None:
+        """One run of Tune: until there are no more jobs, or proposals need to be measured."""
+        self.scheduler = build_scheduler(self.search.config)
+        for number, reports in self.search.rung_records():
+            trial: Any = SimpleNamespace(trial_id=f"ledger-{number}")
+            self.scheduler.on_trial_add(None, trial)
+            for epoch, metrics in reports:
+                self.scheduler.on_trial_result(None, trial, {**metrics, TIME: epoch})
+        while True:
+            while len(self.arriving) < self.scenario.workers and self._begin_job():
+                pass
+            if not self.arriving:
+                break
+            self.now, order, running, found = heapq.heappop(self.arriving)
+            if self._arrive(order, running, found) and self.ends_left is not None:
+                self.ends_left -= 1
+                if self.ends_left == 0:
+                    return
+
+    def _begin_job(self) -> bool:
+        if self.search.finished or (self.search.needs_metering and not self.arriving):
+            return False
+        job = self.search.next_job()
+        if job is None:
+            return False
+        config, begin = self.search.config, 0
+        if job.resumes:
+            begin = read_checkpoint(self.search.state_of(job), "of the scenario")["epoch"]
+        steps = _training(
+            str(job.architecture),
+            job.seed,
+            config.proxy.epochs,
+            every=config.proxy.evaluate_every_epochs,
+            begin=begin,
+            pause_at=job.pause_at,
+            fails=self.scenario.fails,
+        )
+        running = _Running(job, steps)
+        since = f" from {begin}" if begin else ""
+        until = f" to {job.pause_at}" if job.pause_at else ""
+        self.events.append(f"{running.name} begins{since}{until}")
+        self.begun += 1
+        if job.kind == "search":
+            self.scheduler.on_trial_add(None, _trial(self.begun))  # type: ignore[arg-type]
+        self._go_on(self.begun, running, begin)
+        return True
+
+    def _go_on(self, order: int, running: _Running, epoch: int) -> None:
+        """Train from an epoch on to the next point, which is found when the clock is there."""
+        ticks = formulas.ticks(str(running.job.architecture))
+        found: Any
+        try:
+            found = next(running.steps)
+        except _Diverged as error:
+            found, until = error, epoch + 1
+        else:
+            progress = found.progress if isinstance(found, Paused) else found
+            until = progress.curve[-1]["epoch"]
+        heapq.heappush(self.arriving, (self.now + (until - epoch) * ticks, order, running, found))
+
+    def _arrive(self, order: int, running: _Running, found: Any) -> bool:
+        """Hand back what a job found; whether it ended or paused."""
+        job, name = running.job, running.name
+        if isinstance(found, _Diverged):
+            self.events.append(f"{name} fails")
+            self.search.failed_with(job, f"Diverged: {found}")
+        elif isinstance(found, EvaluationResult):
+            self.events.append(f"{name} ends")
+            self.search.completed(job, found)
+        elif isinstance(found, Paused):
+            progress = found.progress
+            self.events.append(f"{name} pauses at {progress.epoch}")
+            result = EvaluationResult({}, progress.curve, progress.device_seconds)
+            state = checkpoint_bytes(found.state)
+            self.search.paused(job, result, epoch=progress.epoch, state=state)
+        else:
+            assert isinstance(found, Progress)
+            self.search.heard(found.epoch)
+            if not self._stops(order, running, found):
+                self._go_on(order, running, found.epoch)
+                return False
+            result = EvaluationResult({}, found.curve, found.device_seconds)
+            self.search.stopped(job, result, epoch=found.epoch)
+        return True
+
+    def _stops(self, order: int, running: _Running, found: Progress) -> bool:
+        """What the scheduler decides at a point of a trial's curve."""
+        if running.job.kind == "repeats":
+            return False
+        metrics = self.search.metrics_at(running.job, found.val_accuracy)
+        report = found._asdict() | metrics | {TIME: found.epoch}
+        decision = self.scheduler.on_trial_result(None, _trial(order), report)  # type: ignore[arg-type]
+        stops = bool(decision == TrialScheduler.STOP)
+        if found.epoch in self.search.config.rungs and not self.search.config.promotes:
+            does = "stops" if stops else "continues"
+            self.events.append(f"{running.name} {does} at {found.epoch}")
+        return stops
+
+
+def _trial(order: int) -> SimpleNamespace:
+    return SimpleNamespace(trial_id=f"trial-{order}")
