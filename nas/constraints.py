@@ -9,7 +9,6 @@ from pydantic import BeforeValidator
 
 from nas.metrics import PREDICTED_LATENCY, STATIC_COSTS, whole_counts
 from nas.quantities import format_quantity, parse_quantity
-from search_space.cost import Costs
 from search_space.values import Value
 
 EXAMPLES_KEPT = 5
@@ -78,15 +77,17 @@ class Limits(Value):
         measured = {} if self.latency_ms is None else {"latency_ms": self.latency_ms}
         return self.static(names) | measured
 
-    def static_violations(self, costs: Costs | Mapping[str, float]) -> dict[str, float]:
+    def static_violations(self, costs: Mapping[str, float]) -> dict[str, float]:
         """The limits that ``costs`` exceeds, with the cost's value.
+
+        Args:
+            costs: by name, as :meth:`search_space.cost.Costs.metrics` has them.
 
         Raises:
             ValueError: as :meth:`static`.
         """
-        values = costs.metrics() if isinstance(costs, Costs) else costs
-        limits = self.static(values)
-        return {name: float(values[name]) for name in limits if values[name] > limits[name]}
+        limits = self.static(costs)
+        return {name: float(costs[name]) for name in limits if costs[name] > limits[name]}
 
     def latency_violations(self, latency_ms: float) -> dict[str, float]:
         """``{"latency_ms": value}`` if it exceeds the limit."""

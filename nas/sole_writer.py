@@ -1,31 +1,37 @@
-"""A storage for the process that alone writes to it, of which many trials wait for long."""
+"""The ledger's storage: many trials may rest, and damage is named by trial."""
 
 from __future__ import annotations
 
 from optuna.distributions import BaseDistribution
 from optuna.exceptions import StorageInternalError
-from optuna.storages._cached_storage import _CachedStorage
 
 from nas.damaged_rows import READ_ERRORS, sought_in
+from nas.optuna_private import RestingTrialStorage
 
 
-class SoleWriterStorage(_CachedStorage):
-    """Optuna's own cache, in which a trial can rest: it is not read again until it is woken.
+class OtherChoicesError(StorageInternalError, ValueError):
+    """A parameter has other choices than earlier trials of the study: they are of another space.
 
-    Optuna reads every unfinished trial anew whenever a sampler looks at a study, since another
-    process may have changed it. With hundreds of paused trials that is what a proposal would cost.
+    It is the ``ValueError`` that Optuna promises, and for this project an error of the storage.
     """
 
-    def _read_trials_from_remote_storage(self, study_id: int) -> None:
-        """Optuna's, which raises whatever a damaged trial makes it raise.
+
+class SoleWriterStorage(RestingTrialStorage):
+    """A storage for the process that alone writes to it, with hundreds of trials that wait.
+
+    Trials that wait at a rung rest: a proposal does not read them again.
+    """
+
+    def refresh(self, study_id: int) -> None:
+        """Read a study's new and unfinished trials from the database.
 
         Raises:
             DamagedRows: naming the trials that cannot be read.
         """
         try:
-            super()._read_trials_from_remote_storage(study_id)
+            super().refresh(study_id)
         except READ_ERRORS as error:
-            raise sought_in(self._backend, study_id) or error from error
+            raise sought_in(self.database, study_id) or error from error
 
     def set_trial_param(
         self,
@@ -34,28 +40,14 @@ class SoleWriterStorage(_CachedStorage):
         param_value_internal: float,
         distribution: BaseDistribution,
     ) -> None:
-        """See Optuna's.
+        """Record a parameter of a trial.
 
         Raises:
-            StorageInternalError: earlier trials have other choices of this parameter.
+            OtherChoicesError: earlier trials have other choices of this parameter.
         """
         try:
             super().set_trial_param(trial_id, param_name, param_value_internal, distribution)
         except ValueError as error:
-            raise StorageInternalError(
+            raise OtherChoicesError(
                 f"{param_name} has other choices than in earlier trials, which are of another space"
             ) from error
-
-    def rest(self, study_id: int, trial_id: int) -> None:
-        """Nothing is written to an unfinished trial from now on."""
-        self._read_trials_from_remote_storage(study_id)
-        with self._lock:
-            study = self._studies[study_id]
-            study.unfinished_trial_ids.discard(trial_id)
-            # of the ids above it all are read; those below it that do not rest are in the set
-            study.last_finished_trial_id = max(study.last_finished_trial_id, trial_id)
-
-    def wake(self, study_id: int, trial_id: int) -> None:
-        """A trial that rests will be written to."""
-        with self._lock:
-            self._studies[study_id].unfinished_trial_ids.add(trial_id)

@@ -16,6 +16,8 @@ from search_space.values import Value
 
 Choice = bool | int | float | str
 
+INACTIVE = -1
+"""The index in a vector of a parameter that is inactive, beside the indices of choices."""
 
 Conditions = tuple[tuple[int, frozenset[int]], ...]
 """Earlier parameters (by index), each with the choices of it that must hold."""

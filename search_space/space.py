@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from search_space.alternatives import Choice, Parameter, condition_tables
+from search_space.alternatives import INACTIVE, Choice, Parameter, condition_tables
 from search_space.architecture import Architecture, Stage
 from search_space.moves import changed_parts
 from search_space.numbering import Numbering, uniform_below
@@ -19,8 +19,6 @@ from search_space.reading import read_yaml, validate
 from search_space.space_config import SpaceConfig
 from search_space.space_layout import Parts, lay_out
 from search_space.stage_place import StagePlace, write
-
-INACTIVE = -1
 
 FIXED_FIELDS = ("family", "block", "expansion", "shortcut", "head")
 """Of an architecture: the same all over a space."""

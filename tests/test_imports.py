@@ -154,7 +154,7 @@ def test_ray_is_imported_in_one_place(path):
     [
         ("search_space.space", ("ray", "optuna", "matplotlib", "plotly")),
         ("trainers", ("ray", "optuna", "search_space", "kornia", "datasets", "sklearn")),
-        ("nas.samplers", ("ray",)),
+        ("nas.samplers", ("ray", "torch")),
         ("nas.cli", ("torch", "ray", "optuna")),
         ("nas.commands.frontier", ("ray", "matplotlib", "plotly")),
     ],

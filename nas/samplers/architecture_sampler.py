@@ -1,8 +1,8 @@
 """What this project's samplers have in common: whole architectures, exact costs, no repeats.
 
 They are Optuna samplers, and work in any Optuna study whose trials suggest a space's parameters
-by name (``walk``). Each proposal's randomness derives from (seed, trial number), so a study that
-is resumed never replays one.
+by name (``walk``), beside other parameters or without. Each proposal's randomness derives from
+(seed, trial number), so a study that is resumed never replays one.
 """
 
 from __future__ import annotations
@@ -11,14 +11,17 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
+from zlib import crc32
 
 import numpy as np
+import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.samplers import BaseSampler
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from nas.constraints import NothingFits, Rejections, SpaceExhausted, describe_limits
+from nas.optuna_private import was_enqueued
 from nas.quantities import format_quantity
 from nas.samplers.choice_space import Candidate, ChoiceSpace, KnownCosts, NoCosts
 from nas.samplers.trials import (
@@ -39,9 +42,16 @@ DRAWS = 2000
 ENUMERABLE = 20_000
 """Spaces up to this size are walked through whole when draws find nothing new."""
 
+INDEPENDENT_STREAM = 0x1D9
+"""Of (seed, number): parameters that are not the space's."""
+
 
 class ArchitectureSampler(BaseSampler):
     """Proposes architectures of ``space`` that fit the limits and were not proposed before.
+
+    A trial's further parameters, such as a learning rate, are sampled independently of the
+    architecture and of each other. So are parameters of the space that a proposal does not hold
+    because the user has fixed others.
 
     Args:
         space: the search space.
@@ -54,6 +64,8 @@ class ArchitectureSampler(BaseSampler):
             may be proposed again.
         seed: of all randomness.
         rejections: added to for every candidate that a limit rejected.
+        independent_sampler: samples the further parameters; None for Optuna's ``RandomSampler``,
+            seeded anew for each by (seed, trial number, parameter's name).
     """
 
     def __init__(
@@ -67,6 +79,7 @@ class ArchitectureSampler(BaseSampler):
         earlier: Sequence[CompletedTrial] = (),
         seed: int = 0,
         rejections: Rejections | None = None,
+        independent_sampler: BaseSampler | None = None,
     ) -> None:
         self.space = space
         self.costs = costs or NoCosts()
@@ -78,6 +91,7 @@ class ArchitectureSampler(BaseSampler):
         self.earlier = tuple(earlier)
         self.seed = seed
         self.rejections = rejections or Rejections()
+        self.independent_sampler = independent_sampler
         self._read: dict[frozenset[tuple[str, Any]], Candidate] = {}  # by a trial's params
         self._finished: dict[int, tuple[FrozenTrial, Read | None]] = {}  # by its number
         self._vectors: dict[Candidate, np.ndarray] = {}
@@ -103,25 +117,46 @@ class ArchitectureSampler(BaseSampler):
             NothingFits, SpaceExhausted: see :meth:`propose`.
         """
         single = all(distribution.single() for distribution in self._distributions.values())
-        if single and "fixed_params" not in trial.system_attrs:  # which a user has enqueued
+        if single and not was_enqueued(trial):
             self.sample_relative(study, trial, self._distributions)
+        if self.independent_sampler is not None:
+            self.independent_sampler.before_trial(study, trial)
+
+    def after_trial(
+        self,
+        study: Study,
+        trial: FrozenTrial,
+        state: TrialState,
+        values: Sequence[float] | None,
+    ) -> None:
+        """Tell the independent sampler, if one was given."""
+        if self.independent_sampler is not None:
+            self.independent_sampler.after_trial(study, trial, state, values)
+
+    def reseed_rng(self) -> None:
+        """Reseed the independent sampler, if one was given; nothing else here keeps a generator."""
+        if self.independent_sampler is not None:
+            self.independent_sampler.reseed_rng()
 
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
         """Every parameter of the space, active or not: a proposal uses those that it needs."""
-        return self._distributions
+        return dict(self._distributions)  # a copy, since PartialFixedSampler deletes from it
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """The values of the proposal's active parameters."""
+        """The values of the proposal's active parameters, as far as ``search_space`` has them."""
         results = self._results(study, trial.number)
         rng = np.random.default_rng([self.seed, trial.number])
         for architecture in self.first:
             if architecture not in results.proposed and not self.violations(architecture):
-                return dict(self.space.params_of(architecture))
-        return dict(self.space.params_of(self.propose(results, rng)))
+                break
+        else:
+            architecture = self.propose(results, rng)
+        params = self.space.params_of(architecture)
+        return {name: value for name, value in params.items() if name in search_space}
 
     def sample_independent(
         self,
@@ -130,12 +165,9 @@ class ArchitectureSampler(BaseSampler):
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:
-        """Never asked for a space's parameters: a proposal holds all that are active.
-
-        Raises:
-            ValueError: always.
-        """
-        raise ValueError(f"{param_name!r} is not a parameter of the space {self.space.name!r}")
+        """A value for a parameter that the trial's proposal does not hold."""
+        sampler = self.independent_sampler or self._random_sampler(trial.number, param_name)
+        return sampler.sample_independent(study, trial, param_name, param_distribution)
 
     def costs_of(self, architecture: Candidate) -> Mapping[str, float]:
         """The known costs by name."""
@@ -210,6 +242,12 @@ class ArchitectureSampler(BaseSampler):
                 smallest[name] = min(value, smallest.get(name, value))
         raise nothing_fits(self.space, self.limits, len(tried), smallest)
 
+    def _random_sampler(self, number: int, param_name: str) -> BaseSampler:
+        """Optuna's, seeded for one parameter of trial ``number``."""
+        entropy = [self.seed, number, INDEPENDENT_STREAM, crc32(param_name.encode())]
+        (seed,) = np.random.SeedSequence(entropy).generate_state(1)
+        return optuna.samplers.RandomSampler(seed=int(seed))
+
     @cached_property
     def _distributions(self) -> dict[str, BaseDistribution]:
         return {p.name: CategoricalDistribution(p.choices) for p in self.space.parameters}
@@ -260,10 +298,11 @@ class ArchitectureSampler(BaseSampler):
 
     def _architecture(self, trial: FrozenTrial) -> Candidate | None:
         """A trial's architecture; None while, or because, not all parameters were chosen."""
-        params = frozenset(trial.params.items())
+        own = {n: value for n, value in trial.params.items() if n in self._distributions}
+        params = frozenset(own.items())
         if params not in self._read:
             try:
-                self._read[params] = self.space.from_params(trial.params)
+                self._read[params] = self.space.from_params(own)
             except ValueError:
                 return None
         return self._read[params]

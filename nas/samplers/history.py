@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Container
 
-import optuna
 from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
+from nas.optuna_private import FilteredStudy
 from nas.samplers.trials import PAUSED_AT
 
 
-class HistoryStudy(optuna.Study):
+class HistoryStudy(FilteredStudy):
     """A study whose trials from number ``results_before`` on look as if they were still running.
 
     With it a search is reproducible on several workers: proposal n sees the results of proposals
@@ -24,19 +23,13 @@ class HistoryStudy(optuna.Study):
 
     results_before: int | None = None
 
-    # All of Optuna's samplers read trials through this one method (Study.best_trial does not).
-    def _get_trials(
-        self,
-        deepcopy: bool = True,
-        states: Container[TrialState] | None = None,
-        use_cache: bool = False,
-    ) -> list[FrozenTrial]:
-        trials = super()._get_trials(deepcopy=deepcopy, states=None, use_cache=use_cache)
+    def as_seen(self, trials: list[FrozenTrial]) -> list[FrozenTrial]:
+        """Return the trials as a sampler may see them; changed ones are copies."""
         if self.results_before is not None:
-            trials = [self._as_seen(trial, self.results_before) for trial in trials]
+            trials = [self._as_if_running(trial, self.results_before) for trial in trials]
         if len(self.directions) > 1 and isinstance(self.sampler, TPESampler):
             trials = [self._without_curve(trial) for trial in trials]
-        return [trial for trial in trials if states is None or trial.state in states]
+        return trials
 
     @staticmethod
     def _without_curve(trial: FrozenTrial) -> FrozenTrial:
@@ -47,7 +40,7 @@ class HistoryStudy(optuna.Study):
         return seen
 
     @staticmethod
-    def _as_seen(trial: FrozenTrial, results_before: int) -> FrozenTrial:
+    def _as_if_running(trial: FrozenTrial, results_before: int) -> FrozenTrial:
         is_paused = trial.state == TrialState.RUNNING and PAUSED_AT in trial.user_attrs
         if trial.number < results_before or not (trial.state.is_finished() or is_paused):
             return trial

@@ -12,8 +12,7 @@ import numpy as np
 
 from nas.samplers.architecture_sampler import ENUMERABLE
 from nas.samplers.choice_space import ChoiceSpace, KnownCosts
-from search_space.alternatives import Parameter, condition_tables
-from search_space.space import INACTIVE
+from search_space.alternatives import INACTIVE, Parameter, condition_tables
 
 RESERVOIR = 2000
 """Random candidates that are drawn once, from spaces that are not listed whole."""

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from search_space.alternatives import Slot
+from search_space.alternatives import INACTIVE, Slot
 from search_space.architecture import Task
 from search_space.counts import FLOAT_BYTES, NO_BYTES, NOTHING, strided
 from search_space.networks.ending import Ending, ending_bytes, ending_counts
@@ -26,7 +26,7 @@ from search_space.networks.network import BLOCK_FORMS
 from search_space.networks.parts import StemPlan
 from search_space.networks.plan import BlockPlan, plan_block
 from search_space.primitives import Stem
-from search_space.space import INACTIVE, SearchSpace
+from search_space.space import SearchSpace
 
 Row = tuple[float, ...]
 Point = Sequence[int]

@@ -83,7 +83,7 @@ def test_without_a_limit_no_primitive_is_asked_for_its_memory(
 def test_a_limit_needs_its_cost(task: Task, small_space: SearchSpace) -> None:
     exact = network_costs(next(small_space.architectures()), task)
     with pytest.raises(ValueError, match="limits on peak_memory_mb need costs that hold them"):
-        Limits(peak_memory_mb=1).static_violations(exact)
+        Limits(peak_memory_mb=1).static_violations(exact.metrics())
     assert Limits(params=1).static_violations({"params": 2.0}) == {"params": 2.0}
 
 
