@@ -141,7 +141,7 @@ def _budget(trials: int, **more: Any) -> dict[str, Any]:
 
 
 REPEATS = _budget(10, finalist_seeds=3, noise_candidates=2)
-MORE_REPEATS = _budget(12, finalist_seeds=3, noise_candidates=2)
+RESUMED = _budget(10, finalist_seeds=2, noise_candidates=2)
 LATENCY = {"latency": {"candidates_per_batch": 5}}
 
 SEARCHES = [
@@ -249,12 +249,12 @@ SEARCHES = [
         )
         for name in ("default", "aging_evolution", "nsga2")
     ),
-    # drivers that die, the last one while repeats run
+    # drivers that die while trials run and wait, some while repeats run too
     SearchScenario(
-        "search-aging_evolution-interrupted-4", REPEATS | _sampler("aging_evolution")
-    )._replace(workers=4, interruptions=(3, 11)),
-    SearchScenario(
-        "search-default-interrupted", _budget(10) | _sampler("default"), interruptions=(7,)
+        "search-aging_evolution-interrupted-4",
+        RESUMED | _sampler("aging_evolution"),
+        workers=4,
+        interruptions=(7,),
     ),
     SearchScenario(
         "search-default-deterministic-interrupted-4",
@@ -265,16 +265,16 @@ SEARCHES = [
     *(
         SearchScenario(
             f"search-random-{rule}{suffix}-interrupted-4",
-            MORE_REPEATS | RULES[rule] | objectives,
+            RESUMED | RULES[rule] | objectives,
             workers=4,
-            interruptions=(5, 8),
+            interruptions=deaths,
             fails=True,
         )
-        for rule, suffix, objectives in (
-            ("stopping", "", {}),
-            ("stopping", "-one", ONE),
-            ("promotion", "", {}),
-            ("rung_by_rung", "", {}),
+        for rule, suffix, objectives, deaths in (
+            ("stopping", "", {}, (5, 8)),
+            ("stopping", "-one", ONE, (6,)),
+            ("promotion", "", {}, (9,)),
+            ("rung_by_rung", "", {}, (11,)),
         )
     ),
     SearchScenario(
@@ -287,8 +287,8 @@ SEARCHES = [
     ),
     # what is known before the first proposal
     SearchScenario(
-        "search-default-papers_first",
-        {"sampler": {"name": "default", "options": {"initial_trials": 5}, "papers_first": True}}
+        "search-random-papers_first",
+        {"sampler": {"name": "random", "papers_first": True}}
         | {"space": PAPERS_SPACE}
         | _budget(6),
         warm_start="papers",
