@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from nas.constraints import Limits
-from nas.evaluate import Metric
+from nas.evaluate import AccuracyMetric
 from nas.fidelity import FULL, Fidelity
 from nas.latency_metering import LatencyMetering
 from nas.latency_table import load_prediction
@@ -58,7 +58,7 @@ class SearchConfig(Value):
     """The data set and its split."""
     objectives: Objectives = ("val_accuracy", "params")
     """What the front trades, each once: accuracies are maximised, costs are minimised."""
-    metric: Metric = "accuracy"
+    metric: AccuracyMetric = "accuracy"
     """Which accuracy `val_accuracy` is."""
     limits: Limits = Limits()
     """Hard upper limits. What exceeds one is not trained."""

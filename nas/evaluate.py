@@ -22,7 +22,8 @@ from trainers import (
     load_splits,
 )
 
-Metric = Literal["accuracy", "top5", "balanced_accuracy"]
+AccuracyMetric = Literal["accuracy", "top5", "balanced_accuracy"]
+"""The accuracy that val_accuracy and test_accuracy are: top-1, top-5, or the mean over classes."""
 
 
 class Progress(NamedTuple):
@@ -86,7 +87,7 @@ def evaluate(
     *,
     seed: int,
     device: str = "cpu",
-    metric: Metric = "accuracy",
+    metric: AccuracyMetric = "accuracy",
     pause_at: int | None = None,
     state: Mapping[str, Any] | None = None,
 ) -> Iterator[Progress | Paused | EvaluationResult]:
@@ -128,7 +129,7 @@ def evaluate(
     yield EvaluationResult({"val_accuracy": chosen(last, metric)}, *_so_far(training, metric))
 
 
-def _progress(training: Training, metric: Metric) -> Progress:
+def _progress(training: Training, metric: AccuracyMetric) -> Progress:
     """How far a training is that was evaluated just now."""
     validation = training.curve[-1].validation
     assert validation is not None
@@ -136,7 +137,7 @@ def _progress(training: Training, metric: Metric) -> Progress:
     return Progress(training.epoch, training.recipe.epochs, accuracy, *_so_far(training, metric))
 
 
-def _so_far(training: Training, metric: Metric) -> tuple[list[dict[str, Any]], float]:
+def _so_far(training: Training, metric: AccuracyMetric) -> tuple[list[dict[str, Any]], float]:
     """The curve, and the seconds that it took."""
     return (
         [curve_row(point, metric) for point in training.curve],
@@ -144,7 +145,7 @@ def _so_far(training: Training, metric: Metric) -> tuple[list[dict[str, Any]], f
     )
 
 
-def chosen(metrics: Metrics, metric: Metric) -> float:
+def chosen(metrics: Metrics, metric: AccuracyMetric) -> float:
     """The accuracy that ``metric`` names.
 
     Raises:
@@ -157,7 +158,7 @@ def chosen(metrics: Metrics, metric: Metric) -> float:
     return float(value)
 
 
-def curve_row(point: EpochResult, metric: Metric) -> dict[str, Any]:
+def curve_row(point: EpochResult, metric: AccuracyMetric) -> dict[str, Any]:
     """An epoch as the ledger keeps it."""
     return {
         "epoch": point.epoch,

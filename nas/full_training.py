@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from nas.evaluate import Metric, chosen, curve_row
+from nas.evaluate import AccuracyMetric, chosen, curve_row
 from nas.example_pictures import ExamplePicture, example_pictures
 from search_space.architecture import Architecture, Task
 from search_space.networks import build
@@ -47,7 +47,7 @@ def train_in_full(
     *,
     seed: int,
     device: str,
-    metric: Metric,
+    metric: AccuracyMetric,
     state: Mapping[str, Any] | None = None,
 ) -> Iterator[EpochDone | Trained]:
     """Train ``architecture`` to its last epoch and test it; yields :class:`Trained` last.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from nas.evaluate import Metric
+from nas.evaluate import AccuracyMetric
 from search_space.architecture import Task
 from search_space.values import Value
 from trainers import Preprocessing, Recipe
@@ -46,7 +46,7 @@ class NetworkRecord(Value):
     recipe: Recipe
     seed: int  # of the initial weights and of training
     precision: str  # of training's forward and backward passes, such as "float32"
-    metric: Metric
+    metric: AccuracyMetric
     accuracies: Accuracies
     costs: NetworkCosts
     software: dict[str, str | None]  # versions by package

@@ -8,17 +8,13 @@ from typing import Annotated
 import typer
 
 from nas.cli.options import RUNS, AsJson, RunName, Runs, Trust
+from nas.metrics import COSTS
 from nas.output import Output
 
 
 def frontier(
     run: RunName,
-    x: Annotated[
-        str,
-        typer.Option(
-            help="Cost of the front: params, macs, activations, peak_memory_mb, latency_ms."
-        ),
-    ] = "params",
+    x: Annotated[str, typer.Option(help=f"Cost of the front: {', '.join(COSTS)}.")] = "params",
     y: Annotated[str, typer.Option(help="Accuracy of the front: val_accuracy.")] = "val_accuracy",
     under: Annotated[str, typer.Option(help="Limits, such as macs=40M,latency_ms=5.")] = "",
     as_json: AsJson = False,

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from nas.cli.options import RUNS, AsJson, RunName, Runs, Trust
+from nas.metrics import COUNTS
 from nas.output import Output
 
 
@@ -35,7 +36,7 @@ def benchmark(
         str,
         typer.Option(
             metavar="COL",
-            help="The known cost to minimise; with --tabulated params, macs or activations.",
+            help=f"The known cost to minimise; with --tabulated one of {', '.join(COUNTS)}.",
         ),
     ] = "",
     seconds: Annotated[

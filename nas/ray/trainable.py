@@ -11,8 +11,8 @@ import torch
 from ray import tune
 
 from nas.evaluate import (
+    AccuracyMetric,
     EvaluationResult,
-    Metric,
     Paused,
     Progress,
     cached_splits,
@@ -32,7 +32,7 @@ class Assignment(NamedTuple):
     data: DataConfig
     task: Task  # at full fidelity
     recipe: Recipe
-    metric: Metric
+    metric: AccuracyMetric
     device: str
     threads: int
     fidelity: Fidelity = FULL

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from nas.evaluate import Metric
+from nas.evaluate import AccuracyMetric
 from nas.full_training import EpochDone, Trained, train_in_full
 from search_space.architecture import Architecture, Task
 from search_space.networks import build
@@ -63,8 +63,8 @@ def test_every_epoch_is_reported_by_the_metric_of_the_run(
     architecture = next(small_space.architectures())
     splits = load_splits(DataConfig(name="digits", train_images=100, validation_images=100))
     recipe = Recipe(epochs=2, batch_size=20, learning_rate=0.05)
-    shown: dict[Metric, list[float | None]] = {}
-    metrics: tuple[Metric, ...] = ("accuracy", "top5", "balanced_accuracy")
+    shown: dict[AccuracyMetric, list[float | None]] = {}
+    metrics: tuple[AccuracyMetric, ...] = ("accuracy", "top5", "balanced_accuracy")
     for metric in metrics:
         *epochs, end = train_in_full(
             architecture, splits, task, recipe, seed=0, device="cpu", metric=metric
