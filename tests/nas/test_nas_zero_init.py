@@ -10,10 +10,10 @@ import pytest
 from torch import nn
 
 import nas.evaluate
-import nas.ray.retrain
+import nas.full_training
 from nas.config import SearchConfig
 from nas.evaluate import evaluate
-from nas.ray.trainable import Assignment
+from nas.full_training import train_in_full
 from search_space.architecture import Architecture, Task
 from search_space.networks.resnet import ResidualBlock
 from search_space.reading import DescriptionError
@@ -43,7 +43,7 @@ def built(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], nn.Module]:
         raise Built(model)
 
     monkeypatch.setattr(nas.evaluate, "Training", no_training)
-    monkeypatch.setattr(nas.ray.retrain, "Training", no_training)
+    monkeypatch.setattr(nas.full_training, "Training", no_training)
 
     def until(events: Any) -> nn.Module:
         with pytest.raises(Built) as caught:
@@ -76,16 +76,10 @@ def test_a_proxys_recipe_reaches_the_network(
 def test_a_full_trainings_recipe_reaches_the_network(
     built: Callable[[Any], nn.Module], task: Task, wanted: bool
 ) -> None:
-    assignment = Assignment(
-        data=DATA,
-        task=task,
-        recipe=Recipe(**RECIPE, zero_init_residual=wanted),
-        metric="accuracy",
-        device="cpu",
-        threads=1,
+    recipe = Recipe(**RECIPE, zero_init_residual=wanted)
+    events = train_in_full(
+        ARCHITECTURE, load_splits(DATA), task, recipe, seed=0, device="cpu", metric="accuracy"
     )
-    text = ARCHITECTURE.canonical_json()
-    events = nas.ray.retrain._train_fully(text, 0, assignment, None)
     assert starts_at_zero(built(events)) == wanted
 
 
