@@ -13,7 +13,7 @@ from nas.halving import SuccessiveHalving
 from nas.promotion import PROMOTIONS
 from nas.rungs import rungs_below
 from nas.samplers import SAMPLERS, build_sampler
-from nas.samplers.architecture_sampler import ENUMERABLE
+from nas.samplers.choice_space import ENUMERABLE
 from nas.settings import SchedulerSettings
 from search_space.nearest import hint
 from search_space.reading import DescriptionError, parse_yaml

@@ -23,7 +23,7 @@ from optuna.trial import FrozenTrial, TrialState
 from nas.constraints import NothingFits, Rejections, SpaceExhausted, describe_limits
 from nas.optuna_private import was_enqueued
 from nas.quantities import format_quantity
-from nas.samplers.choice_space import Candidate, ChoiceSpace, KnownCosts, NoCosts
+from nas.samplers.choice_space import ENUMERABLE, Candidate, ChoiceSpace, KnownCosts, NoCosts
 from nas.samplers.trials import (
     PAUSED_AT,
     CompletedTrial,
@@ -38,9 +38,6 @@ Read = CompletedTrial | PrunedTrial | InfeasibleTrial | ProposedTrial
 
 DRAWS = 2000
 """Architectures drawn before a sampler gives up on finding one that fits and is new."""
-
-ENUMERABLE = 20_000
-"""Spaces up to this size are walked through whole when draws find nothing new."""
 
 INDEPENDENT_STREAM = 0x1D9
 """Of (seed, number): parameters that are not the space's."""
@@ -178,13 +175,13 @@ class ArchitectureSampler(BaseSampler):
 
     def vectors_of(self, architectures: Sequence[Candidate]) -> np.ndarray:
         """Their vectors ``[N, P]``."""
-        found = []
-        for architecture in architectures:
+        vectors = np.empty((len(architectures), len(self.space.parameters)), dtype=np.int64)
+        for row, architecture in enumerate(architectures):
             vector = self._vectors.get(architecture)
             if vector is None:
                 vector = self._vectors[architecture] = self.space.encode(architecture)
-            found.append(vector)
-        return np.array(found)
+            vectors[row] = vector
+        return vectors
 
     def violations(self, architecture: Candidate) -> dict[str, float]:
         """The limits that ``architecture`` exceeds, with its values."""

@@ -5,15 +5,14 @@ expected growth of the front's hypervolume is exact, and what is proposed is whe
 Now and then it is the expected improvement of accuracy alone, since the accurate end of a front
 adds little volume.
 
-Sources: Emmerich, Deutz, Klinkenberg 2011, "Hypervolume-based Expected Improvement" for the
-criterion; Ginsbourger, Le Riche, Carraro 2010, "Kriging is Well-Suited to Parallelize
-Optimization" for candidates that are still running (they count with their predicted result);
-Gardner et al. 2014, "Bayesian Optimization with Inequality Constraints" for measured limits.
+The steps have a module each: ``problem``, ``posterior`` (surrogates learn from the trials) and
+``acquisition``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache, cached_property
 from threading import Lock
 from typing import Any
@@ -24,11 +23,14 @@ from threadpoolctl import ThreadpoolController
 from nas.samplers.acquisition import AcquisitionFunction
 from nas.samplers.architecture_sampler import ArchitectureSampler, label_of
 from nas.samplers.choice_space import Candidate
-from nas.samplers.gaussian_process import Encoder
+from nas.samplers.gaussian_process import SurrogateModels
+from nas.samplers.kernel_inputs import Encoder
 from nas.samplers.learning_curves import at_one_epoch
-from nas.samplers.observations import SurrogateModels
+from nas.samplers.observations import MOST_PRUNED
 from nas.samplers.pool import Pool, descended, is_listed, mutated, reservoir, together
+from nas.samplers.posterior import infer
 from nas.samplers.prior_scores import PriorScores, ScoreColumns, ScoredEncoder
+from nas.samplers.problem import Objectives, Problem
 from nas.samplers.trials import Results
 
 MOST_COMPARED = 60_000_000
@@ -147,39 +149,73 @@ class PredictorGuidedSampler(ArchitectureSampler):
 
     def _best_first(self, results: Results, rng: np.random.Generator) -> list[np.ndarray]:
         """Vectors of candidates, those first where most improvement is expected."""
-        acquisition = AcquisitionFunction(self, self.learner, results, rng)
-        is_main_alone = rng.random() < self.accuracy_share
-        if is_main_alone:
-            acquisition.look_at_main_objective_alone()
+        problem = self.problem(results)
+        posterior = infer(problem, self.models, rng)
+        main_alone = bool(rng.random() < self.accuracy_share)
+        acquisition = AcquisitionFunction.from_posterior(posterior, main_alone=main_alone)
         fresh = np.ones(len(self.fitting.vectors), dtype=bool)
         for candidate in results.proposed:
             fresh[self._number_of(candidate)] = False
         rows = np.flatnonzero(fresh)
-        most = max(FEWEST_COMPARED, MOST_COMPARED // acquisition.observations**2)
+        most = max(FEWEST_COMPARED, MOST_COMPARED // posterior.observations**2)
         most = min(most, MOST_CANDIDATES)
         search = len(rows) > most or not self.is_listed_whole
         if len(rows) > most:
             rows = np.sort(rng.choice(rows, most, replace=False))
         pools = [self.fitting.some(rows)]
         if search:
-            parents = self.vectors_of(acquisition.good_results(PARENTS))
+            parents = problem.completed.vectors[posterior.best_completed()[:PARENTS]]
             pools.append(self._mutations(parents, MUTATIONS, rng))
-        scores = [acquisition.improvement(pool) for pool in pools]
+        scores = [acquisition(pool) for pool in pools]
         for _ in range(ROUNDS if search and any(map(len, scores)) else 0):
             best = np.argsort(-np.concatenate(scores), kind="stable")[:REFINED]
             parents = together(pools).vectors[best]
             pools.append(self._mutations(parents, REFINED * REFINEMENTS, rng))
-            scores.append(acquisition.improvement(pools[-1]))
+            scores.append(acquisition(pools[-1]))
         order = np.argsort(-np.concatenate(scores), kind="stable")
         best_first = together(pools).some(order)
-        if self.scored_learner is not None:
-            scored = AcquisitionFunction(self, self.scored_learner, results, rng)
-            if is_main_alone:
-                scored.look_at_main_objective_alone()
-            again = scored.improvement(best_first.some(np.arange(len(order)) < RESCORED))
+        if self.scored_models is not None:
+            scored = AcquisitionFunction.from_posterior(
+                infer(problem, self.scored_models, rng), main_alone=main_alone
+            )
+            again = scored(best_first.some(np.arange(len(order)) < RESCORED))
             rest = np.arange(len(again), len(order))
             best_first = best_first.some(np.append(np.argsort(-again, kind="stable"), rest))
         return list(best_first.vectors)
+
+    def problem(self, results: Results) -> Problem:
+        """What the acquisition function is computed from.
+
+        Args:
+            results: the trials so far, at least two of them completed.
+
+        Raises:
+            ValueError: the study has not as many objectives as the sampler was given names, or a
+                loss is NaN.
+        """
+        results = replace(results, pruned=results.pruned[-MOST_PRUNED:])
+        losses = results.losses
+        names = self.costs.names
+        trials = (results.completed, results.pruned, results.infeasible)
+        completed, pruned, infeasible = (
+            self.pool_of([trial.architecture for trial in each]) for each in trials
+        )
+        return Problem(
+            objectives=Objectives.from_names(
+                self.objectives, names, results.signs, losses.shape[1]
+            ),
+            results=results,
+            losses=losses,
+            completed=completed,
+            pruned=pruned,
+            pending=self.pool_of(results.pending),
+            infeasible=infeasible,
+            candidates=self.fitting,
+            cost_limits=self.cost_limits,
+            measured_limits=self.measured_limits,
+            initial_trials=self.initial_trials,
+            seed=self.seed,
+        )
 
     def _mutations(self, parents: np.ndarray, number: int, rng: np.random.Generator) -> Pool:
         """Distinct candidates within the limits, one or two changes away from ``parents``."""
@@ -215,12 +251,12 @@ class PredictorGuidedSampler(ArchitectureSampler):
         return is_listed(self.space)
 
     @cached_property
-    def learner(self) -> SurrogateModels:
+    def models(self) -> SurrogateModels:
         """The surrogates of this space."""
         return SurrogateModels(Encoder(self.space.parameters, self.listed.costs))
 
     @cached_property
-    def scored_learner(self) -> SurrogateModels | None:
+    def scored_models(self) -> SurrogateModels | None:
         """The surrogates that see scores too; None without scores."""
         if self.scores is None:
             return None
@@ -248,12 +284,14 @@ class PredictorGuidedSampler(ArchitectureSampler):
             self._number_by_candidate[candidate] = NO_ROWS if row is None else row
         return self._number_by_candidate[candidate]
 
+    @cached_property
+    def cost_limits(self) -> np.ndarray:
+        """The limits on known costs ``[names]``, infinite where there is none."""
+        return np.array([self.limits.get(name, np.inf) for name in self.costs.names])
+
     def within(self, costs: np.ndarray) -> np.ndarray:
         """Which rows of known costs ``[N, names]`` keep the limits."""
-        fits = np.ones(len(costs), dtype=bool)
-        for column, name in enumerate(self.costs.names):
-            fits &= costs[:, column] <= self.limits.get(name, np.inf)
-        return fits
+        return np.asarray((costs <= self.cost_limits).all(axis=1))
 
     def excess(self, costs: np.ndarray) -> np.ndarray:
         """How far rows of known costs ``[N, names]`` are over the limits ``[N]``, 0 if they fit."""
@@ -270,8 +308,8 @@ class PredictorGuidedSampler(ArchitectureSampler):
         if new:
             for row, costs in zip(new, self.costs.columns(vectors[new]), strict=True):
                 self._cost_rows[architectures[row]] = costs
-        known = np.array([self._cost_rows[architecture] for architecture in architectures])
-        return Pool(vectors, known)
+        known = [self._cost_rows[architecture] for architecture in architectures]
+        return Pool(vectors, np.array(known).reshape(len(known), len(self.costs.names)))
 
     def _begin(self, results: Results, rng: np.random.Generator) -> Candidate:
         """A random new candidate from one of as many ranges of cost as there are first trials."""

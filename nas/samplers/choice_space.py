@@ -13,6 +13,9 @@ import numpy as np
 
 from search_space.alternatives import Choice, Parameter
 
+ENUMERABLE = 20_000
+"""Spaces up to this size may be walked through whole."""
+
 Candidate = Any
 """An architecture as its space has it: hashable, equal exactly if it is the same one."""
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from nas.samplers.architecture_sampler import ENUMERABLE, ArchitectureSampler
-from nas.samplers.choice_space import Candidate
+from nas.samplers.architecture_sampler import ArchitectureSampler
+from nas.samplers.choice_space import ENUMERABLE, Candidate
 from nas.samplers.trials import Results
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from nas.constraints import SpaceExhausted
-from nas.samplers.architecture_sampler import ENUMERABLE, ArchitectureSampler
-from nas.samplers.choice_space import Candidate
+from nas.samplers.architecture_sampler import ArchitectureSampler
+from nas.samplers.choice_space import ENUMERABLE, Candidate
 from nas.samplers.trials import Results
 
 

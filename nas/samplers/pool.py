@@ -10,8 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nas.samplers.architecture_sampler import ENUMERABLE
-from nas.samplers.choice_space import ChoiceSpace, KnownCosts
+from nas.samplers.choice_space import ENUMERABLE, ChoiceSpace, KnownCosts
 from search_space.alternatives import INACTIVE, Parameter, condition_tables
 
 RESERVOIR = 2000
@@ -30,8 +29,8 @@ class Pool(NamedTuple):
     vectors: np.ndarray  # [N, P]
     costs: np.ndarray  # [N, names]
 
-    def some(self, rows: np.ndarray) -> Pool:
-        """Those at ``rows`` (indices or a mask)."""
+    def some(self, rows: np.ndarray | slice) -> Pool:
+        """Those at ``rows`` (indices, a mask or a slice)."""
         return Pool(self.vectors[rows], self.costs[rows])
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from nas.samplers.choice_space import Candidate, ChoiceSpace
-from nas.samplers.gaussian_process import Encoder, Inputs
+from nas.samplers.kernel_inputs import Encoder, Inputs
 from search_space.alternatives import Parameter
 
 

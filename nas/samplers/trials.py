@@ -59,23 +59,21 @@ class Results:
 
     @property
     def losses(self) -> np.ndarray:
-        """Of the finished trials, ``[n, objectives]``, each infinite one as the utmost that is not.
+        """Of the completed trials ``[n, objectives]``; an infinite one is the utmost finite one.
 
         moocore 0.3 takes no infinite ones: of three objectives it is wrong, or kills the process.
 
         Raises:
             ValueError: a loss is NaN, which is neither good nor bad.
         """
-        found = np.array([trial.losses for trial in self.completed], dtype=float)
-        for trial, losses in zip(self.completed, found, strict=True):
-            if np.isnan(losses).any():
-                raise ValueError(
-                    f"losses must be numbers, got {trial.losses} of {trial.architecture}"
-                )
-        for column in found.T:
+        losses = np.array([trial.losses for trial in self.completed], dtype=float)
+        for row in np.flatnonzero(np.isnan(losses).any(axis=-1)):
+            trial = self.completed[row]
+            raise ValueError(f"losses must be numbers, got {trial.losses} of {trial.architecture}")
+        for column in losses.T:
             usable = column[np.isfinite(column)]
             column[:] = np.clip(column, usable.min(), usable.max()) if len(usable) else 0.0
-        return found
+        return losses
 
 
 class WarmStart(NamedTuple):

@@ -19,10 +19,12 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from nas.constraints import NothingFits, Rejections, SpaceExhausted
 from nas.samplers import PredictorGuidedSampler, RandomSampler
 from nas.samplers.acquisition import AcquisitionFunction
-from nas.samplers.architecture_sampler import ENUMERABLE, ArchitectureSampler
+from nas.samplers.architecture_sampler import ArchitectureSampler
 from nas.samplers.bayesian_optimization import MUTATIONS, REFINED, REFINEMENTS, ROUNDS
+from nas.samplers.choice_space import ENUMERABLE
 from nas.samplers.known_costs import CostFunctions
 from nas.samplers.observations import MOST_OBSERVATIONS, MOST_PRUNED, settled_count
+from nas.samplers.posterior import infer
 from nas.samplers.product_space import ProductSpace, Row
 from nas.samplers.trials import PAUSED_AT, CompletedTrial, PrunedTrial, Results
 
@@ -218,7 +220,8 @@ class TestRunningTrials:
     @staticmethod
     def _improvement(sampler: PredictorGuidedSampler, results: Results, pool: Any) -> np.ndarray:
         rng = np.random.default_rng(0)
-        return AcquisitionFunction(sampler, sampler.learner, results, rng).improvement(pool)
+        posterior = infer(sampler.problem(results), sampler.models, rng)
+        return AcquisitionFunction.from_posterior(posterior, main_alone=False)(pool)
 
 
 class TestLimits:
@@ -335,19 +338,19 @@ class TestStoppedTrials:
         stopped = [PrunedTrial(row, {1: 5 - accuracy(row)}) for row in ordered[-20:]]
         sampler = guided()
         with_them, without = (
-            AcquisitionFunction(sampler, sampler.learner, results, np.random.default_rng(0))
+            infer(sampler.problem(results), sampler.models, np.random.default_rng(0))
             for results in (
                 Results((-1, 1), told, stopped),
                 Results((-1, 1), told, [PrunedTrial(s.architecture, {}) for s in stopped]),
             )
         )
         assert with_them.observations == without.observations + 20
-        np.testing.assert_array_equal(with_them._front, without._front)
-        assert len(with_them._front) <= len(told)
-        assert set(with_them.good_results(99)) == {trial.architecture for trial in told}
+        np.testing.assert_array_equal(with_them.front, without.front)
+        assert len(with_them.front) <= len(told)
+        assert sorted(with_them.best_completed()) == list(range(len(told)))
         promising = sampler.pool_of(ordered[-120:-20])
-        inputs = sampler.learner.inputs(promising)
-        seen, unseen = (o._surrogate.predict_mean(inputs) for o in (with_them, without))
+        inputs = with_them.encoder(*promising)
+        seen, unseen = (each.main.predict_mean(inputs) for each in (with_them, without))
         assert seen.mean() < unseen.mean() - 0.1
 
     def test_a_search_goes_on_with_most_trials_stopped(self) -> None:
@@ -420,15 +423,14 @@ class TestBeforeTheFirstResult:
         costs = CostFunctions(SPACE, {"mflops": mflops, "latency_ms": latency})
         sampler = guided(costs=costs, limits=limits, earlier=[*over, *within])
         results = Results((-1, 1), [*over, *within])
-        acquisition = AcquisitionFunction(
-            sampler, sampler.learner, results, np.random.default_rng(0)
-        )
-        assert acquisition.observations == len(over) + len(within)
+        posterior = infer(sampler.problem(results), sampler.models, np.random.default_rng(0))
+        assert posterior.observations == len(over) + len(within)
         losses = np.array([trial.losses[1] for trial in within])
-        assert set(acquisition._front[:, 1]) <= set(losses)
-        assert acquisition.improvement(sampler.fitting).max() > 1e-3
-        first = acquisition.good_results(len(within))
-        assert set(first) == {trial.architecture for trial in within}
+        assert set(posterior.front[:, 1]) <= set(losses)
+        acquisition = AcquisitionFunction.from_posterior(posterior, main_alone=False)
+        assert acquisition(sampler.fitting).max() > 1e-3
+        first = posterior.best_completed()[: len(within)]
+        assert set(first) == set(range(len(over), len(over) + len(within)))
 
 
 class TestManyResults:
@@ -438,12 +440,10 @@ class TestManyResults:
             rows = random_rows(results + stopped)
             told = [CompletedTrial(r, (-accuracy(r), mflops(r)), {1: 0.0}) for r in rows[:results]]
             half = [PrunedTrial(row, {1: 0.1}) for row in rows[results:]]
-            acquisition = AcquisitionFunction(
-                sampler, sampler.learner, Results((-1, 1), told, half), np.random.default_rng(0)
-            )
-            assert acquisition.observations == MOST_OBSERVATIONS
-            estimates = [] if acquisition._estimated is None else acquisition._estimated.values
-            assert len(estimates) == (MOST_PRUNED if stopped else 0)
+            problem = sampler.problem(Results((-1, 1), told, half))
+            assert len(problem.pruned.vectors) == (MOST_PRUNED if stopped else 0)
+            posterior = infer(problem, sampler.models, np.random.default_rng(0))
+            assert posterior.observations == MOST_OBSERVATIONS
 
     def test_candidates_that_are_compared_are_bounded(
         self, monkeypatch: pytest.MonkeyPatch

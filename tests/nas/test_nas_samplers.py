@@ -24,7 +24,8 @@ from nas.samplers import (
     RandomSampler,
     build_sampler,
 )
-from nas.samplers.architecture_sampler import DRAWS, ENUMERABLE
+from nas.samplers.architecture_sampler import DRAWS
+from nas.samplers.choice_space import ENUMERABLE
 from nas.samplers.known_costs import CostFunctions
 from nas.samplers.neighbour_sampler import NeighbourSampler
 from nas.samplers.product_space import ProductSpace

@@ -1,0 +1,95 @@
+"""What an acquisition function is computed from: observations, candidates, costs and limits.
+
+Legend: N candidates, n completed trials, d objectives, m known costs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nas.samplers.pool import Pool
+from nas.samplers.trials import Results
+
+
+@dataclass(frozen=True)
+class Objectives:
+    """Which objectives are known of every candidate, and which must be learned.
+
+    The main objective is the first that is not known beforehand; it alone is uncertain. Other
+    objectives that must be measured count with their predicted mean.
+    """
+
+    main: int
+    others: tuple[int, ...]
+    columns: Mapping[int, int]
+    """Of those among ``others`` that are known, the column of the known costs."""
+    signs: tuple[int, ...]
+    """What turns a value into a loss: -1 where an objective is maximised, else 1."""
+
+    @classmethod
+    def from_names(
+        cls, names: Sequence[str], costs: Sequence[str], signs: Sequence[int], count: int
+    ) -> Objectives:
+        """Build from the objectives' names.
+
+        Args:
+            names: of the objectives; empty if the sampler was not given any.
+            costs: names of the known costs.
+            signs: one an objective.
+            count: how many objectives results have.
+
+        Raises:
+            ValueError: there are not as many names as objectives.
+        """
+        names = names or ("",) * count
+        if len(names) != count:
+            raise ValueError(
+                f"the sampler was given {len(names)} objectives ({', '.join(names)}), the study "
+                f"has {count}"
+            )
+        uncertain = [index for index, name in enumerate(names) if name not in costs]
+        main = uncertain[0] if uncertain else 0
+        others = tuple(index for index in range(count) if index != main)
+        columns = {i: list(costs).index(names[i]) for i in others if names[i] in costs}
+        return cls(main, others, columns, tuple(signs))
+
+    def known_losses(self, objective: int, pool: Pool) -> np.ndarray:
+        """The losses ``[N]`` of candidates by a known objective."""
+        return self.signs[objective] * pool.costs[:, self.columns[objective]]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Which candidate to evaluate next, given the trials so far: all that this depends on."""
+
+    objectives: Objectives
+    results: Results
+    """The trials so far, at least two of them completed."""
+    losses: np.ndarray
+    """Of the completed trials ``[n, d]``, smaller is better, all finite."""
+    completed: Pool
+    """The completed trials' candidates, in their order."""
+    pruned: Pool
+    pending: Pool
+    infeasible: Pool
+    candidates: Pool
+    """Typical candidates within the limits on known costs; they bound what a known loss can be."""
+    cost_limits: np.ndarray
+    """Of the known costs ``[m]``, inclusive, infinite where there is none."""
+    measured_limits: Mapping[str, float]
+    """Of quantities that are only known by measuring, by name, inclusive."""
+    initial_trials: int
+    """The first completed trials, which set the scale of losses once and for all."""
+    seed: int
+    """Chooses the results that hyperparameters are fitted to, the same ones at each proposal."""
+
+    @property
+    def is_within_cost_limits(self) -> np.ndarray:
+        """Which completed trials keep the limits on known costs ``[n]``.
+
+        Results of earlier studies and trials that a user enqueued may exceed them.
+        """
+        return np.asarray((self.completed.costs <= self.cost_limits).all(axis=1))
