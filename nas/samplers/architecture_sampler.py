@@ -17,24 +17,15 @@ import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.samplers import BaseSampler
-from optuna.study import Study, StudyDirection
+from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from nas.constraints import NothingFits, Rejections, SpaceExhausted, describe_limits
 from nas.optuna_private import was_enqueued
 from nas.quantities import format_quantity
 from nas.samplers.choice_space import ENUMERABLE, Candidate, ChoiceSpace, KnownCosts, NoCosts
-from nas.samplers.trials import (
-    PAUSED_AT,
-    CompletedTrial,
-    InfeasibleTrial,
-    ProposedTrial,
-    PrunedTrial,
-    Results,
-)
-
-Read = CompletedTrial | PrunedTrial | InfeasibleTrial | ProposedTrial
-"""What a trial says of its candidate."""
+from nas.samplers.study_reader import StudyReader
+from nas.samplers.trials import CompletedTrial, Results
 
 DRAWS = 2000
 """Architectures drawn before a sampler gives up on finding one that fits and is new."""
@@ -89,8 +80,7 @@ class ArchitectureSampler(BaseSampler):
         self.seed = seed
         self.rejections = rejections or Rejections()
         self.independent_sampler = independent_sampler
-        self._read: dict[frozenset[tuple[str, Any]], Candidate] = {}  # by a trial's params
-        self._finished: dict[int, tuple[FrozenTrial, Read | None]] = {}  # by its number
+        self._reader = StudyReader(space, self.earlier, self.measured_limits)
         self._vectors: dict[Candidate, np.ndarray] = {}
         self._known_costs: dict[Candidate, Mapping[str, float]] = {}
 
@@ -145,7 +135,7 @@ class ArchitectureSampler(BaseSampler):
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """The values of the proposal's active parameters, as far as ``search_space`` has them."""
-        results = self._results(study, trial.number)
+        results = self._reader.results(study, trial.number)
         rng = np.random.default_rng([self.seed, trial.number])
         for architecture in self.first:
             if architecture not in results.proposed and not self.violations(architecture):
@@ -248,61 +238,6 @@ class ArchitectureSampler(BaseSampler):
     @cached_property
     def _distributions(self) -> dict[str, BaseDistribution]:
         return {p.name: CategoricalDistribution(p.choices) for p in self.space.parameters}
-
-    def _results(self, study: Study, number: int) -> Results:
-        """What is known before trial ``number``."""
-        signs = [-1 if d == StudyDirection.MAXIMIZE else 1 for d in study.directions]
-        results = Results(signs, completed=list(self.earlier))
-        for trial in study.get_trials(deepcopy=False):
-            if trial.number == number:
-                continue
-            of, read = self._finished.get(trial.number, (None, None))
-            if of is not trial:
-                read = self._read_trial(trial, signs)
-                if trial.state.is_finished():
-                    self._finished[trial.number] = (trial, read)
-            if read is None:
-                continue
-            results.proposed.add(read.architecture)
-            if isinstance(read, CompletedTrial):
-                results.completed.append(read)
-            elif isinstance(read, PrunedTrial):
-                results.pruned.append(read)
-            elif isinstance(read, InfeasibleTrial):
-                results.infeasible.append(read)
-            elif trial.state == TrialState.RUNNING:
-                results.pending.append(read.architecture)
-        return results
-
-    def _read_trial(self, trial: FrozenTrial, signs: Sequence[int]) -> Read | None:
-        """What a trial says; None where it has no architecture of the space."""
-        architecture = self._architecture(trial) if trial.params else None
-        if architecture is None:
-            return None
-        if trial.state == TrialState.FAIL:
-            violation = trial.user_attrs.get("violation", {})
-            over = {n: v for n, v in violation.items() if n in self.measured_limits}
-            return InfeasibleTrial(architecture, over) if over else ProposedTrial(architecture)
-        curve = {e: signs[0] * v for e, v in trial.intermediate_values.items()}
-        if trial.state == TrialState.COMPLETE:
-            losses = tuple(s * v for s, v in zip(signs, trial.values, strict=True))
-            metrics = trial.user_attrs.get("metrics", {}) if self.measured_limits else {}
-            measured = {n: metrics[n] for n in self.measured_limits if n in metrics}
-            return CompletedTrial(architecture, losses, curve, measured)
-        if trial.state == TrialState.PRUNED or PAUSED_AT in trial.user_attrs:
-            return PrunedTrial(architecture, curve)
-        return ProposedTrial(architecture)
-
-    def _architecture(self, trial: FrozenTrial) -> Candidate | None:
-        """A trial's architecture; None while, or because, not all parameters were chosen."""
-        own = {n: value for n, value in trial.params.items() if n in self._distributions}
-        params = frozenset(own.items())
-        if params not in self._read:
-            try:
-                self._read[params] = self.space.from_params(own)
-            except ValueError:
-                return None
-        return self._read[params]
 
 
 def label_of(architecture: Candidate) -> str:

@@ -22,57 +22,53 @@ from threadpoolctl import ThreadpoolController
 
 from nas.samplers.acquisition import AcquisitionFunction
 from nas.samplers.architecture_sampler import ArchitectureSampler, label_of
+from nas.samplers.candidates import Candidates
 from nas.samplers.choice_space import Candidate
 from nas.samplers.gaussian_process import SurrogateModels
 from nas.samplers.kernel_inputs import Encoder
 from nas.samplers.learning_curves import at_one_epoch
 from nas.samplers.observations import MOST_PRUNED
-from nas.samplers.pool import Pool, descended, is_listed, mutated, reservoir, together
+from nas.samplers.pool import Pool, together
 from nas.samplers.posterior import infer
 from nas.samplers.prior_scores import PriorScores, ScoreColumns, ScoredEncoder
 from nas.samplers.problem import Objectives, Problem
 from nas.samplers.trials import Results
 
 MOST_COMPARED = 60_000_000
-"""Candidates times squared results, the work of predicting; of more candidates, some are drawn."""
+"""The work of a prediction, candidates times squared results; with more, some are drawn."""
 
 FEWEST_COMPARED = 300
+"""Candidates that are compared at least, however many the results are."""
 
 MOST_CANDIDATES = 50_000
-"""That are compared, however few the results are: what a proposal holds in memory."""
+"""Candidates that are compared at most, which bounds the memory that a proposal takes."""
 
 PARENTS = 40
-"""Good results whose mutations are candidates."""
+"""The best completed trials, whose mutations are candidates too."""
 
 MUTATIONS = 300
-"""Of them, in spaces that are not listed whole."""
+"""How many mutations of them are made, in spaces that are not compared whole."""
 
 REFINED, REFINEMENTS, ROUNDS = 10, 20, 2
-"""Then the best so many candidates are mutated so often, so many times."""
+"""Local search: mutate the 10 best, 20 times each, in 2 rounds."""
 
 RESCORED = 64
-"""Of the best candidates, which are compared again by what their scores add."""
+"""The best candidates, which are compared once more by the predictor that sees scores."""
 
 RANKED_AMONG = 64
-"""Random candidates whose scores say what is a high one."""
-
-FEWEST_FITTING = 100
-"""Of a large space's random candidates; where fewer are within the limits, more are sought."""
-
-DESCENT_STREAM = 0xDE5
-"""Of the seed: candidates that are sought within tight limits."""
+"""Random candidates among which scores are ranked."""
 
 FEWEST_FINISHED = 8
-"""Trials below which those that were stopped early, or wait, are compared at an epoch of theirs."""
+"""With fewer completed trials, all trials are compared at an epoch that enough of them reached."""
 
 NO_ROWS = slice(0)
+"""Indexes no row of an array."""
 
 BEGINNING_STREAM = 0xB36
 """Of the seed: the order of the first proposals."""
 
 SCORES_STREAM = 0x5C0
 """Of the seed: which candidates scores are ranked among."""
-
 
 ONE_PROPOSAL = Lock()
 """At a time in a process: limits on its threads that overlap would stay behind."""
@@ -107,8 +103,9 @@ class PredictorGuidedSampler(ArchitectureSampler):
         self.initial_trials = initial_trials
         self.accuracy_share = accuracy_share
         self.scores = scores
+        self.candidates = Candidates(self.space, self.costs, self.limits, self.seed)
         self._cost_rows: dict[Candidate, np.ndarray] = {}
-        self._number_by_candidate: dict[Candidate, int | slice] = {}
+        self._row_by_candidate: dict[Candidate, int | slice] = {}
 
     def propose(self, results: Results, rng: np.random.Generator) -> Candidate:
         """See :meth:`ArchitectureSampler.propose`.
@@ -119,7 +116,7 @@ class PredictorGuidedSampler(ArchitectureSampler):
             return self._propose(results, rng)
 
     def _propose(self, results: Results, rng: np.random.Generator) -> Candidate:
-        if not results.proposed and len(self.fitting.vectors):
+        if not results.proposed and len(self.candidates.fitting.vectors):
             self._note_rejections()
         if len(results.completed) < FEWEST_FINISHED and self._costs_are_known(results):
             results = at_one_epoch(results, self.initial_trials, self._known_losses(results.signs))
@@ -153,24 +150,24 @@ class PredictorGuidedSampler(ArchitectureSampler):
         posterior = infer(problem, self.models, rng)
         main_alone = bool(rng.random() < self.accuracy_share)
         acquisition = AcquisitionFunction.from_posterior(posterior, main_alone=main_alone)
-        fresh = np.ones(len(self.fitting.vectors), dtype=bool)
+        fresh = np.ones(len(self.candidates.fitting.vectors), dtype=bool)
         for candidate in results.proposed:
-            fresh[self._number_of(candidate)] = False
+            fresh[self._row_of(candidate)] = False
         rows = np.flatnonzero(fresh)
         most = max(FEWEST_COMPARED, MOST_COMPARED // posterior.observations**2)
         most = min(most, MOST_CANDIDATES)
-        search = len(rows) > most or not self.is_listed_whole
+        search = len(rows) > most or not self.candidates.is_listed_whole
         if len(rows) > most:
             rows = np.sort(rng.choice(rows, most, replace=False))
-        pools = [self.fitting.some(rows)]
+        pools = [self.candidates.fitting.some(rows)]
         if search:
             parents = problem.completed.vectors[posterior.best_completed()[:PARENTS]]
-            pools.append(self._mutations(parents, MUTATIONS, rng))
+            pools.append(self.candidates.mutations(parents, MUTATIONS, rng))
         scores = [acquisition(pool) for pool in pools]
         for _ in range(ROUNDS if search and any(map(len, scores)) else 0):
             best = np.argsort(-np.concatenate(scores), kind="stable")[:REFINED]
             parents = together(pools).vectors[best]
-            pools.append(self._mutations(parents, REFINED * REFINEMENTS, rng))
+            pools.append(self.candidates.mutations(parents, REFINED * REFINEMENTS, rng))
             scores.append(acquisition(pools[-1]))
         order = np.argsort(-np.concatenate(scores), kind="stable")
         best_first = together(pools).some(order)
@@ -210,50 +207,17 @@ class PredictorGuidedSampler(ArchitectureSampler):
             pruned=pruned,
             pending=self.pool_of(results.pending),
             infeasible=infeasible,
-            candidates=self.fitting,
-            cost_limits=self.cost_limits,
+            candidates=self.candidates.fitting,
+            cost_limits=self.candidates.limits,
             measured_limits=self.measured_limits,
             initial_trials=self.initial_trials,
             seed=self.seed,
         )
 
-    def _mutations(self, parents: np.ndarray, number: int, rng: np.random.Generator) -> Pool:
-        """Distinct candidates within the limits, one or two changes away from ``parents``."""
-        chosen = parents[rng.integers(len(parents), size=number)]
-        vectors = mutated(self.space.parameters, chosen, rng)
-        twice = number // 2
-        vectors[twice:] = mutated(self.space.parameters, vectors[twice:], rng)
-        vectors = np.unique(vectors, axis=0)
-        if self.is_listed_whole:
-            rows = [self.numbers.get(vector.tobytes()) for vector in vectors]
-            return self.fitting.some(np.array([row for row in rows if row is not None], dtype=int))
-        pool = Pool(vectors, self.costs.columns(vectors))
-        return pool.some(self.within(pool.costs))
-
-    @cached_property
-    def listed(self) -> Pool:
-        """All candidates of a small space, or random ones, whether they fit or not."""
-        return reservoir(self.space, self.costs, self.seed)
-
-    @cached_property
-    def fitting(self) -> Pool:
-        """Those within the limits; where random candidates hardly are, some that are sought."""
-        found = self.listed.some(self.within(self.listed.costs))
-        if self.is_listed_whole or len(found.vectors) >= FEWEST_FITTING:
-            return found
-        rng = np.random.default_rng([self.seed, DESCENT_STREAM])
-        sought = descended(self.space, self.costs, self.listed, self.excess, FEWEST_FITTING, rng)
-        return sought.some(self.within(sought.costs))
-
-    @property
-    def is_listed_whole(self) -> bool:
-        """Whether :attr:`listed` is the whole space."""
-        return is_listed(self.space)
-
     @cached_property
     def models(self) -> SurrogateModels:
         """The surrogates of this space."""
-        return SurrogateModels(Encoder(self.space.parameters, self.listed.costs))
+        return SurrogateModels(Encoder(self.space.parameters, self.candidates.listed.costs))
 
     @cached_property
     def scored_models(self) -> SurrogateModels | None:
@@ -261,45 +225,23 @@ class PredictorGuidedSampler(ArchitectureSampler):
         if self.scores is None:
             return None
         rng = np.random.default_rng([self.seed, SCORES_STREAM])
-        rows = rng.permutation(len(self.fitting.vectors))[:RANKED_AMONG]
+        rows = rng.permutation(len(self.candidates.fitting.vectors))[:RANKED_AMONG]
         return SurrogateModels(
             ScoredEncoder(
                 self.space.parameters,
-                self.listed.costs,
+                self.candidates.listed.costs,
                 ScoreColumns(self.space, self.scores),
-                self.fitting.vectors[rows],
+                self.candidates.fitting.vectors[rows],
             )
         )
 
-    @cached_property
-    def numbers(self) -> dict[bytes, int]:
-        """Rows of :attr:`fitting` by vector."""
-        return {vector.tobytes(): row for row, vector in enumerate(self.fitting.vectors)}
-
-    def _number_of(self, candidate: Candidate) -> int | slice:
-        """Its row of :attr:`fitting`, as an index; an empty one if it is not there."""
-        if candidate not in self._number_by_candidate:
+    def _row_of(self, candidate: Candidate) -> int | slice:
+        """Its row of the candidates within limits, as an index; an empty one if it is not there."""
+        if candidate not in self._row_by_candidate:
             (vector,) = self.vectors_of([candidate])
-            row = self.numbers.get(vector.tobytes())
-            self._number_by_candidate[candidate] = NO_ROWS if row is None else row
-        return self._number_by_candidate[candidate]
-
-    @cached_property
-    def cost_limits(self) -> np.ndarray:
-        """The limits on known costs ``[names]``, infinite where there is none."""
-        return np.array([self.limits.get(name, np.inf) for name in self.costs.names])
-
-    def within(self, costs: np.ndarray) -> np.ndarray:
-        """Which rows of known costs ``[N, names]`` keep the limits."""
-        return np.asarray((costs <= self.cost_limits).all(axis=1))
-
-    def excess(self, costs: np.ndarray) -> np.ndarray:
-        """How far rows of known costs ``[N, names]`` are over the limits ``[N]``, 0 if they fit."""
-        over = np.zeros(len(costs))
-        for column, name in enumerate(self.costs.names):
-            beyond = np.maximum(costs[:, column] - self.limits.get(name, np.inf), 0)
-            over += beyond / max(np.ptp(self.listed.costs[:, column]), np.finfo(float).tiny)
-        return over
+            row = self.candidates.rows.get(vector.tobytes())
+            self._row_by_candidate[candidate] = NO_ROWS if row is None else row
+        return self._row_by_candidate[candidate]
 
     def pool_of(self, architectures: list[Candidate]) -> Pool:
         """Candidates with their known costs."""
@@ -313,7 +255,7 @@ class PredictorGuidedSampler(ArchitectureSampler):
 
     def _begin(self, results: Results, rng: np.random.Generator) -> Candidate:
         """A random new candidate from one of as many ranges of cost as there are first trials."""
-        fitting = self.fitting
+        fitting = self.candidates.fitting
         once = np.random.default_rng([self.seed, BEGINNING_STREAM])
         order = once.permutation(len(fitting.vectors))
         known = [name for name in (*self.objectives, *self.costs.names) if name in self.costs.names]
@@ -330,11 +272,12 @@ class PredictorGuidedSampler(ArchitectureSampler):
         return self.draw(results.proposed, rng)
 
     def _note_rejections(self) -> None:
-        """Tell what the limits rejected among the listed candidates."""
-        for row in np.flatnonzero(~self.within(self.listed.costs)):
-            costs = dict(zip(self.costs.names, self.listed.costs[row].tolist(), strict=True))
+        """Note which of the listed candidates the limits reject."""
+        listed = self.candidates.listed
+        for row in np.flatnonzero(~self.candidates.within(listed.costs)):
+            costs = dict(zip(self.costs.names, listed.costs[row].tolist(), strict=True))
             over = {n: costs[n] for n, limit in self.limits.items() if costs[n] > limit}
-            self.rejections.add(label_of(self.space.decode(self.listed.vectors[row])), over)
+            self.rejections.add(label_of(self.space.decode(listed.vectors[row])), over)
 
 
 @cache

@@ -208,7 +208,7 @@ class TestRunningTrials:
     def test_improvement_falls_where_one_is_running(self) -> None:
         told = [CompletedTrial(row, (-accuracy(row), mflops(row))) for row in random_rows(24)]
         sampler = guided()
-        pool = sampler.fitting
+        pool = sampler.candidates.fitting
         before = self._improvement(sampler, Results((-1, 1), told), pool)
         best = int(before.argmax())
         running = Results((-1, 1), told, pending=[ROWS[best]])
@@ -428,7 +428,7 @@ class TestBeforeTheFirstResult:
         losses = np.array([trial.losses[1] for trial in within])
         assert set(posterior.front[:, 1]) <= set(losses)
         acquisition = AcquisitionFunction.from_posterior(posterior, main_alone=False)
-        assert acquisition(sampler.fitting).max() > 1e-3
+        assert acquisition(sampler.candidates.fitting).max() > 1e-3
         first = posterior.best_completed()[: len(within)]
         assert set(first) == set(range(len(over), len(over) + len(within)))
 

@@ -143,6 +143,22 @@ class TestALearningRateBeside:
 
 
 @pytest.mark.parametrize("name", OWN)
+def test_user_attributes_of_the_same_name_are_no_measurements(name: str) -> None:
+    """A search's trials keep measured quantities in ``metrics`` and ``violation``."""
+    study = optuna.create_study(sampler=sampler_of(name))
+    for number in range(6):
+        trial = study.ask()
+        row = architecture_of(trial)
+        trial.set_user_attr("metrics", "see the log")
+        trial.set_user_attr("violation", 3)
+        if number % 2:
+            study.tell(trial, float(row[0]))
+        else:
+            study.tell(trial, state=TrialState.FAIL)
+    assert len(study.trials) == 6
+
+
+@pytest.mark.parametrize("name", OWN)
 class TestFixedParameters:
     def test_partly_fixed(self, name: str) -> None:
         study = optuna.create_study(sampler=sampler_of(name))
