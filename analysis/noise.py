@@ -38,7 +38,7 @@ def seed_noise(
     Args:
         evaluations: the search's own, its repeats, in any order.
         random_sample: architectures that were drawn whatever their accuracies, see
-            :func:`nas.repeats.random_sample`.
+            :func:`nas.search.repeats.random_sample`.
 
     Returns:
         None if no architecture has two evaluations that count.

@@ -35,13 +35,14 @@ from nas.evaluation_row import Evaluation
 from nas.front import Candidate, pareto_front
 from nas.ledger import TRAINED, Ledger
 from nas.output import Output
-from nas.paused_states import PausedStates
 from nas.progress import ProgressDisplay
 from nas.ray.cluster import connected, trials_at_once
 from nas.ray.execute import run_search
 from nas.ray.retrain import evaluate_on_cluster
 from nas.run_folder import RunFolder
-from nas.search import Search
+from nas.search.loop import Search
+from nas.search.paused_states import PausedStates
+from nas.search.problem import costs_of, problem_of, space_of
 from nas.settings import SamplerSettings, SchedulerSettings, SearchSettings
 from search_space.architecture import Architecture
 
@@ -138,11 +139,8 @@ def searched(config: SearchConfig) -> Found:
         concurrency = trials_at_once(config.resources)
         run = RunFolder.create(Path(runs), config)
         search = Search(
-            config,
+            problem_of(config, costs_of(config, space_of(config), task)),
             Ledger.create(config, run),
-            task,
-            concurrency=concurrency,
-            latencies=None,
             states=PausedStates(run.paused_folder),
         )
         with ProgressDisplay(Output(stderr=True), search.status) as display:
@@ -156,7 +154,7 @@ def searched(config: SearchConfig) -> Found:
         front = pareto_front(search.candidates(), config.objectives)
         if not front:
             sys.exit(f"{config.name} found nothing: see what its trials raised above")
-        return Found(config, search.ledger.evaluations("search"), front)
+        return Found(config, search.records.evaluations("search"), front)
 
 
 def evaluated_again(

@@ -25,9 +25,11 @@ from nas.output import Output
 from nas.progress import ProgressDisplay
 from nas.ray.cluster import connected, trials_at_once
 from nas.ray.execute import run_search
+from nas.ray.messages import REQUEST, TrialRequest
 from nas.ray.trainable import TrainingTrainable
 from nas.run_folder import RunFolder
-from nas.search import Search
+from nas.search.loop import Search
+from nas.search.problem import costs_of, problem_of, space_of
 from nas.settings import SamplerSettings, SearchSettings
 from search_space.alternatives import Parameter
 from search_space.architecture import Task
@@ -43,13 +45,17 @@ SHOW_EVERY_SECONDS = 10.0
 class NoOp(TrainingTrainable):
     """A training that is over at once."""
 
-    def evaluation(self, config: Mapping[str, Any]) -> Iterator[EvaluationResult]:
+    def evaluation(self, request: TrialRequest) -> Iterator[EvaluationResult]:
         """The result."""
         yield EvaluationResult({"val_accuracy": FOUND["val_accuracy"]}, CURVE, 0.0)
 
 
 class FlatNoOp(NoOp):
-    """The same, with the objectives where Tune's searchers look for them."""
+    """The same for any configuration, with the objectives where Tune's searchers look for them."""
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """There is no request in it."""
+        return super().reset_config({REQUEST: TrialRequest("", 0, 0, None, resumes=False)})
 
     def step(self) -> dict[str, Any]:
         """The only one."""
@@ -66,12 +72,13 @@ def this_project(trials: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as runs, connected(config.ray):
         concurrency = trials_at_once(config.resources)
         ledger = Ledger.create(config, RunFolder.create(Path(runs), config))
-        search = Search(config, ledger, TASK, latencies=None)
+        problem = problem_of(config, costs_of(config, space_of(config), TASK))
+        search = Search(problem, ledger)
         cpu_seconds: dict[int, float] = {}  # by trials trained
 
         def changed() -> None:
             display.update()
-            cpu_seconds.setdefault(search.proposals.trained, time.process_time())
+            cpu_seconds.setdefault(search.trials.trained, time.process_time())
 
         with ProgressDisplay(Output(stderr=True), search.status) as display:
             run_search(
@@ -100,7 +107,7 @@ def plain_tune_in_memory(trials: int) -> dict[str, Any]:
 
 def _plain_tune(path: str, trials: int, storage: optuna.storages.BaseStorage) -> dict[str, Any]:
     config = load_config(SEARCH)
-    space = config.search_space()
+    space = space_of(config)
     started = time.time()
     with tempfile.TemporaryDirectory() as folder, connected(config.ray):
         concurrency = trials_at_once(config.resources)

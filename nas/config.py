@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -13,10 +12,8 @@ from nas.constraints import Limits
 from nas.evaluate import AccuracyMetric
 from nas.fidelity import FULL, Fidelity
 from nas.latency_metering import LatencyMetering
-from nas.latency_table import load_prediction
 from nas.metrics import METRICS
-from nas.promotion import PROMOTIONS, expected_epochs
-from nas.rungs import rungs_below
+from nas.schedulers.rungs import rungs_below
 from nas.settings import (
     ACCURACIES,
     NEED_NO_FINISHED,
@@ -28,12 +25,9 @@ from nas.settings import (
     SchedulerSettings,
     SearchSettings,
 )
-from nas.static_costs import StaticCosts
 from nas.storage_url import check_storage_url, without_password
-from search_space.architecture import Task
 from search_space.digest import short_sha256
 from search_space.families import FAMILIES, check_zero_init
-from search_space.space import SearchSpace
 from search_space.values import Value
 from trainers import Recipe
 
@@ -143,11 +137,12 @@ class SearchConfig(Value):
                 f"sampler.name must be one of {', '.join(NEED_NO_FINISHED)}: "
                 f"{self.sampler.name!r} would propose at random"
             )
-        if self.search.deterministic and self.search.concurrency != 1:
+        is_timed = self.search.concurrency != 1 and self.scheduler.type != "rung_by_rung"
+        if self.search.deterministic and is_timed:
             raise ValueError(
                 "search.deterministic cannot hold with scheduler asha on several workers, since "
-                "which trials stop depends on which is faster; set search.concurrency=1, or "
-                "search.deterministic=false"
+                "which trials stop depends on which is faster; set search.concurrency=1, "
+                "scheduler.type=rung_by_rung, or search.deterministic=false"
             )
         return self
 
@@ -204,7 +199,7 @@ class SearchConfig(Value):
     @property
     def fresh_seeds(self) -> tuple[int, ...]:
         """The seeds of the finalists' further proxy evaluations; the search's own is ``seed``."""
-        return tuple(self.seed + repeat for repeat in range(1, self.search.finalist_seeds))
+        return self.search.fresh_seeds(self.seed)
 
     @property
     def rungs(self) -> tuple[int, ...]:
@@ -218,17 +213,9 @@ class SearchConfig(Value):
             spacing=self.scheduler.spacing,
         )
 
-    @property
-    def promotes(self) -> bool:
-        """Whether trials pause at rungs, and the best go on later."""
-        return self.scheduler.name == "asha" and self.scheduler.type in PROMOTIONS
-
     def most_epochs(self, trials: int) -> int:
         """How many epochs so many trials train: with stopping at the most, else just as many."""
-        if not self.promotes:
-            return trials * self.proxy.epochs
-        factor = self.scheduler.reduction_factor
-        return expected_epochs(trials, self.proxy.epochs, self.rungs, factor)
+        return self.scheduler.most_epochs(trials, self.proxy.epochs, self.rungs)
 
     @property
     def compared_objectives(self) -> tuple[str, ...]:
@@ -240,35 +227,6 @@ class SearchConfig(Value):
         """Whether candidates are timed."""
         is_objective = any(METRICS[objective].uses_latency for objective in self.objectives)
         return is_objective or self.limits.latency_ms is not None
-
-    def search_space(self) -> SearchSpace:
-        """The space that ``space`` describes."""
-        return SearchSpace.from_mapping(self.space, f"search space of {self.name!r}")
-
-    def static_costs(self, task: Task, *, with_memory: bool = False) -> StaticCosts:
-        """What an architecture of the space costs on ``task``, as the limits have it.
-
-        Args:
-            task: what the architectures are for.
-            with_memory: False leaves out peak memory where it is not limited. It is that of a step
-                of the full training (``retrain``), whatever the proxy's.
-
-        Raises:
-            DescriptionError: the latency table is none, or not for this search.
-        """
-        space = self.search_space()
-        prediction = None
-        if self.latency.table is not None:
-            prediction = load_prediction(
-                Path(self.latency.table),
-                self.latency,
-                space,
-                task,
-                measured_here=self.ray.address is None,
-            )
-        counts_memory = with_memory or self.limits.peak_memory_mb is not None
-        batch_size = self.retrain.batch_size if counts_memory else None
-        return StaticCosts(space, task, batch_size, prediction)
 
 
 def recipe_id(recipe: Recipe, fidelity: Fidelity = FULL) -> str:

@@ -7,14 +7,16 @@ from typing import NamedTuple
 import numpy as np
 
 from nas.config import SearchConfig
+from nas.constraints import Rejections
 from nas.evaluate import task_of
 from nas.fidelity import FULL, Fidelity
 from nas.image_fit import check_images
 from nas.latency_table import hardware_of
 from nas.ray.trainable import Assignment
-from nas.samplers import RandomSampler, build_sampler
+from nas.samplers import RandomSampler
+from nas.samplers.trials import NOTHING
+from nas.search.problem import SearchProblem, problem_of
 from nas.static_costs import StaticCosts
-from nas.zero_cost.source import NetworkScores
 from search_space.architecture import Task
 from search_space.cost import network_costs
 from search_space.reading import DescriptionError
@@ -81,8 +83,12 @@ def _assignment(config: SearchConfig, task: Task, recipe: Recipe, fidelity: Fide
     )
 
 
-def check_search(config: SearchConfig, task: Task) -> None:
-    """See before anything is started that the space has what the search needs.
+def checked_problem(config: SearchConfig, costs: StaticCosts) -> SearchProblem:
+    """The problem of a configuration, of which it is seen first that it can be searched.
+
+    Args:
+        config: the search's.
+        costs: of its space.
 
     Raises:
         DescriptionError: no such sampler, or an option that it does not take; no such device to
@@ -90,27 +96,19 @@ def check_search(config: SearchConfig, task: Task) -> None:
             images, or be made at the proxy's fidelity.
         NothingFits: no architecture fits the static limits.
     """
-    check_images(config.search_space(), task, seed=config.seed)
+    check_images(costs.space, costs.task, seed=config.seed)
     if config.uses_latency and config.ray.address is None:
         hardware_of(config.latency)
-    costs = config.static_costs(task)
     limits = config.limits.static(costs.names)
-    build_sampler(
-        config.sampler.name,
-        config.sampler.options,
-        costs.space,
-        costs=costs,
-        objectives=config.objectives,
-        limits=limits,
-        seed=config.seed,
-        score_source=NetworkScores(config.data, config.fidelity, seed=config.seed),
-    )
+    problem = problem_of(config, costs)
+    problem.build_sampler(Rejections(), NOTHING)
     rng = np.random.default_rng([config.seed, 0])
     RandomSampler(costs.space, costs=costs, limits=limits).draw(set(), rng)
-    _check_fidelity(config, task, costs)
+    _check_fidelity(config, costs)
+    return problem
 
 
-def _check_fidelity(config: SearchConfig, task: Task, costs: StaticCosts) -> None:
+def _check_fidelity(config: SearchConfig, costs: StaticCosts) -> None:
     """See that a sample of the space's architectures within the limits has proxies.
 
     Raises:
@@ -125,7 +123,7 @@ def _check_fidelity(config: SearchConfig, task: Task, costs: StaticCosts) -> Non
     problems = []
     for architecture in fitting:
         try:
-            network_costs(fidelity.network(architecture), fidelity.task(task))
+            network_costs(fidelity.network(architecture), fidelity.task(costs.task))
         except ValueError as error:
             problems.append(f"{architecture}: {error}")
     if problems:

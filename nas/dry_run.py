@@ -16,6 +16,7 @@ from nas.evaluate import EvaluationResult, cached_splits, evaluate
 from nas.image_fit import check_images
 from nas.metrics import whole_counts
 from nas.quantities import format_quantity
+from nas.static_costs import StaticCosts
 from nas.trial_slots import Machine, no_slot, trial_slots
 from search_space.architecture import Architecture, Task
 from search_space.space import SearchSpace
@@ -100,15 +101,14 @@ class DeviceHours:
         return self.trial_hours + self.repeat_hours
 
 
-def space_costs(config: SearchConfig, task: Task) -> SpaceCosts:
+def space_costs(config: SearchConfig, costs: StaticCosts) -> SpaceCosts:
     """The costs of all architectures of a small space, or of a random sample.
 
     Raises:
         DescriptionError: the latency table is not for this search, or an architecture cannot take
             the task's images.
     """
-    check_images(config.search_space(), task, seed=config.seed)
-    costs = config.static_costs(task, with_memory=True)
+    check_images(costs.space, costs.task, seed=config.seed)
     vectors = _vectors(costs.space, np.random.default_rng([config.seed, DRAW_STREAM]))
     columns = costs.columns(vectors)
     limits = config.limits.static(costs.names)
@@ -177,7 +177,10 @@ def missing_device(config: SearchConfig) -> str | None:
 
 
 def device_hours(
-    config: SearchConfig, task: Task, found: SpaceCosts, on_progress: Callable[[str], None]
+    config: SearchConfig,
+    costs: StaticCosts,
+    found: SpaceCosts,
+    on_progress: Callable[[str], None],
 ) -> DeviceHours:
     """Expected device-hours, from the cheapest, median and dearest candidate by MACs.
 
@@ -187,7 +190,7 @@ def device_hours(
 
     Args:
         config: the search's.
-        task: what its architectures are for.
+        costs: of its space.
         found: what :func:`space_costs` gave, with something within the limits; and
             :func:`missing_device` said nothing.
         on_progress: told what is being timed.
@@ -196,7 +199,7 @@ def device_hours(
         DataError, ValueError: a training cannot be run.
         TrainingDiverged: a loss became infinite or not a number within the timed steps.
     """
-    space = config.search_space()
+    space, task = costs.space, costs.task
     order = np.argsort(found.macs, kind="stable")
     picked = {"least": order[0], "median": order[len(order) // 2], "most": order[-1]}
     candidates = {which: space.decode(found.vectors[at]) for which, at in picked.items()}

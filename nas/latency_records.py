@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
+from optuna.trial import FrozenTrial
 from pydantic import ValidationError
 
 from nas.config import SearchConfig
@@ -35,6 +36,15 @@ DeviceBusy stands for one that was not measured for no fault of its own.
 """
 
 
+class HasTrials(Protocol):
+    """A ledger, as far as it is read here."""
+
+    place: str
+
+    def trials(self) -> Sequence[FrozenTrial]:
+        """All trials of the search, by number."""
+
+
 class Disagreement(NamedTuple):
     """An architecture whose two measurements differ notably."""
 
@@ -48,7 +58,7 @@ class Disagreement(NamedTuple):
         return 2 * abs(self.again_ms - self.first_ms) / (self.again_ms + self.first_ms)
 
 
-def first_latencies(ledger: Ledger) -> dict[str, Latency]:
+def first_latencies(ledger: HasTrials) -> dict[str, Latency]:
     """What was measured before training, by ``arch_id``."""
     return {
         str(trial.user_attrs.get("arch_id")): _latency(

@@ -305,6 +305,12 @@ class Ledger:
             self._rows[kind, trial.number] = (trial, row)
         return row
 
+    def architecture_attributes(
+        self, architecture: Architecture, *, seed: int, recipe_id: str
+    ) -> dict[str, Any]:
+        """What a trial's row says of its architecture."""
+        return row_attributes(architecture, seed=seed, recipe_id=recipe_id)
+
     def add(
         self,
         kind: Kind,

@@ -6,7 +6,7 @@ numbers of which less is better.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
@@ -177,13 +177,20 @@ STATIC_COSTS = tuple(metric.name for metric in _TABLE if metric.is_static and me
 """Limited costs that follow from an architecture and its task, before anything is built."""
 
 
-def losses(metrics: Mapping[str, float], names: Iterable[str]) -> list[float]:
+def losses(
+    metrics: Mapping[str, float], names: Iterable[str], maximised: Container[str] = MAXIMISED
+) -> list[float]:
     """The named metrics as numbers of which less is better: what is maximised is negated.
 
+    Args:
+        metrics: by name.
+        names: which of them, in order.
+        maximised: the names of which more is better. A benchmark's table has names of its own.
+
     Raises:
-        KeyError: a name is not in the table, or not among ``metrics``.
+        KeyError: a name is not among ``metrics``.
     """
-    return [-metrics[name] if METRICS[name].is_maximised else metrics[name] for name in names]
+    return [-metrics[name] if name in maximised else metrics[name] for name in names]
 
 
 def whole_counts(metrics: Mapping[str, float]) -> dict[str, float]:

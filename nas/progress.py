@@ -10,7 +10,7 @@ from rich.text import Text
 
 from nas.output import Output
 from nas.quantities import format_quantity
-from nas.status import Status
+from nas.search.status import Status
 from nas.valued_accuracy import accuracy_text
 
 LOG_EVERY_SECONDS = 10.0

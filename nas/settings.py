@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from nas.metrics import METRICS, Objective
-from nas.rungs import Spacing, check_reduction_factor
 from nas.samplers import OPTUNA_SAMPLERS
+from nas.schedulers.promotion import expected_epochs
+from nas.schedulers.rung_rules import PAUSING
+from nas.schedulers.rungs import Spacing, check_reduction_factor
 from search_space.values import Value
 from trainers import DataConfig
 from trainers.settings import list_to_tuple
@@ -84,6 +87,10 @@ class SearchSettings(Value):
     max_failures: int = Field(default=10, ge=1)
     """Trials in a row that may raise an error before the search stops. Unit: trials."""
 
+    def fresh_seeds(self, seed: int) -> tuple[int, ...]:
+        """The seeds of the finalists' further evaluations in a search with this seed."""
+        return tuple(seed + repeat for repeat in range(1, self.finalist_seeds))
+
 
 NEED_NO_FINISHED = ("default", "random", "grid")
 """Samplers that make do without a finished trial: the first reads rungs, the others nothing."""
@@ -92,9 +99,9 @@ NEED_NO_FINISHED = ("default", "random", "grid")
 class SchedulerSettings(Value):
     """Whether trials are stopped early; ``asha`` compares them at rungs.
 
-    ``stopping`` judges each when it gets there (nas/halving.py); ``promotion`` pauses every trial
-    at a rung, with its state on the disk, and lets the best go on later (nas/promotion.py), which
-    ``rung_by_rung`` does when all have begun.
+    ``stopping`` judges each when it gets there (nas/schedulers/halving.py); ``promotion`` pauses
+    every trial at a rung, with its state on the disk, and lets the best go on later
+    (nas/schedulers/promotion.py), which ``rung_by_rung`` does when all have begun.
     """
 
     name: Literal["none", "asha"] = "none"
@@ -109,6 +116,23 @@ class SchedulerSettings(Value):
     reduction_factor: float = Field(default=3, gt=1, allow_inf_nan=False)
     """One of this many trials continues at each rung. With geometric spacing it is also the ratio
     of successive rungs."""
+
+    @property
+    def pauses(self) -> bool:
+        """Whether trials pause at rungs, and the best are promoted later."""
+        return self.name == "asha" and self.type in PAUSING
+
+    def most_epochs(self, trials: int, epochs: int, rungs: Sequence[int]) -> int:
+        """How many epochs so many trials train: with stopping at the most, else just as many.
+
+        Args:
+            trials: of the search.
+            epochs: of a whole training.
+            rungs: where trials are compared.
+        """
+        if not self.pauses:
+            return trials * epochs
+        return expected_epochs(trials, epochs, rungs, self.reduction_factor)
 
     @model_validator(mode="after")
     def _rungs_at_epochs(self) -> SchedulerSettings:

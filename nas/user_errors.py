@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from nas.constraints import NothingFits, SpaceExhausted
-from nas.failures import TooManyFailures
 from nas.ray.errors import ClusterError
 from nas.run_folder import RunError
+from nas.search.failures import TooManyFailures
 from nas.trust import TrustError
 from nas.zero_cost.errors import ScoreError
 from search_space.cost.latency import DeviceBusy

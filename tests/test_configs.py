@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hand_driven import check_search
 
 from nas.config_file import load_config
-from nas.driver import check_search
+from nas.search.problem import space_of
 from nas.tabulate import load_tabulation
 from search_space.architecture import Task
 from search_space.cost.population import PopulationCosts
@@ -75,7 +76,7 @@ def test_the_command_of_a_space_starts_a_search_in_which_enough_fits(name, monke
     assert (program, command) == ("nas", "search")
     assert f"space={path.relative_to(ROOT)}" in overrides
     config = load_config(Path(file), overrides)
-    space = config.search_space()
+    space = space_of(config)
     assert space.name == name
     assert (config.data.name, config.data.image_size or (32, 32)) == (
         task.dataset,
@@ -94,7 +95,7 @@ def test_the_command_of_a_space_starts_a_search_in_which_enough_fits(name, monke
 @pytest.mark.parametrize("path", sorted((CONFIGS / "spaces").glob("*.yaml")), ids=lambda p: p.stem)
 def test_a_space_can_stand_in_for_the_one_of_a_search(path):
     config = load_config(CONFIGS / "searches" / "cifar100.yaml", [f"space={path}"])
-    assert config.search_space().name == path.stem
+    assert space_of(config).name == path.stem
 
 
 def test_the_spaces_of_each_family_hold_the_papers_networks():

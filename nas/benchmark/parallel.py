@@ -15,7 +15,7 @@ import optuna
 
 from nas.benchmark.replay import replay
 from nas.benchmark.results import Result
-from nas.benchmark.specs import Spec, build_halving, sampler_of
+from nas.benchmark.specs import Spec, build_schedule, sampler_of
 from nas.benchmark.table import BenchmarkTable
 
 REFRESH_SECONDS = 0.5
@@ -118,6 +118,6 @@ def _do(job: Job) -> Result:
         sampler_of(job.sampler, _table, seed=job.seed),
         budget=job.budget,
         workers=job.workers,
-        halving=build_halving(job.scheduler, _table),
+        schedule=build_schedule(job.scheduler, _table),
     )
     return Result(job.sampler.text, job.scheduler.text, job.seed, done)

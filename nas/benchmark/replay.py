@@ -1,23 +1,20 @@
-"""Replaying one search on a table: an Optuna study, asked and told, on a simulated clock.
-
-Workers are asynchronous: whenever one is free, a training that waits at a rung goes on if one may,
-and else the sampler is asked. What it sees is what has ended by then (what still runs, or waits, is
-a RUNNING trial to it). Nothing here is random but the sampler.
-"""
+"""Replaying one search on a table: the search of ``nas search``, its trainings looked up."""
 
 from __future__ import annotations
 
-import heapq
-import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from optuna.samplers import BaseSampler
-
-from nas.benchmark.rung_rules import Halving, rule_of
+from nas.benchmark.simulated_executor import SimulatedExecutor, SimulatedStates, Trajectory
 from nas.benchmark.table import BenchmarkTable
-from nas.benchmark.table_study import TableStudy
-from nas.constraints import REJECTIONS_IN_A_ROW, SpaceExhausted
+from nas.benchmark.table_records import TableRecords
+from nas.constraints import Rejections
+from nas.samplers.trials import WarmStart
+from nas.search.job import Job
+from nas.search.loop import Search
+from nas.search.problem import SamplerByNumber, SearchProblem
+from nas.search.trial_state import State
+from nas.settings import SchedulerSettings, SearchSettings
 
 
 class Ended(NamedTuple):
@@ -43,162 +40,99 @@ class Replay(NamedTuple):
         return self.ended[-1].seconds if self.ended else 0.0
 
 
-class _Leg(NamedTuple):
-    """A training until its next rung or its end. Ordered by time, then by first proposal."""
+class RungSchedule(NamedTuple):
+    """At which epochs of a table trainings are compared, and by what rule."""
 
-    seconds: float  # when it gets there
-    number: int  # of the architecture's first trial
-    row: int
-    epochs: int  # trained by then
+    settings: SchedulerSettings
+    rungs: tuple[int, ...]
+
+
+def table_problem(
+    table: BenchmarkTable,
+    sampler: SamplerByNumber,
+    *,
+    budget: int,
+    workers: int,
+    schedule: RungSchedule | None = None,
+) -> SearchProblem:
+    """The problem that a table poses: its rows are the space, its figures what training gives.
+
+    Args:
+        table: the benchmark.
+        sampler: from a proposal's number to the sampler that makes it.
+        budget: distinct architectures.
+        workers: trainings at once.
+        schedule: stops or pauses trainings at its rungs, each of which must be among the table's
+            epochs.
+    """
+
+    def build(rejections: Rejections, warm_start: WarmStart) -> SamplerByNumber:
+        return sampler
+
+    settings, rungs = schedule or (SchedulerSettings(), ())
+    return SearchProblem(
+        seed=0,
+        space=table.space,
+        costs=table.costs,
+        objectives=table.objectives,
+        compared=table.objectives,
+        maximised=frozenset({table.maximised_name}),
+        accuracy=table.maximised_name,
+        cost_objective=table.minimised_name,
+        epochs=table.epochs[-1] if table.epochs else 0,
+        recipe_id=table.name,
+        search=SearchSettings(
+            n_trials=budget, concurrency=workers, finalist_seeds=1, noise_candidates=0
+        ),
+        sampler_name=table.name,
+        build_sampler=build,
+        rungs=rungs,
+        scheduler=settings,
+        answers_repeats=True,
+    )
 
 
 def replay(
     table: BenchmarkTable,
-    sampler: Callable[[int], BaseSampler],
+    sampler: SamplerByNumber,
     *,
     budget: int,
     workers: int = 1,
-    halving: Halving | None = None,
+    schedule: RungSchedule | None = None,
 ) -> Replay:
-    """Search until ``budget`` architectures are evaluated, in full or as far as ``halving`` lets.
+    """Search until ``budget`` architectures are evaluated, in full or as far as a rule lets.
 
-    An architecture that was proposed before is answered from the table again, when its first
-    evaluation has ended, and is no new evaluation; choices that no row has are a failed trial.
+    An architecture that a foreign sampler proposed before is answered from the table again, when
+    its first evaluation has ended, and is no new evaluation; choices that no row has are a failed
+    trial.
 
     Args:
-        table: what evaluations give.
-        sampler: from a proposal's number to the sampler that makes it.
-        budget: distinct architectures.
-        workers: trainings at once.
-        halving: stops or pauses trainings at its rungs, each of which must be among the table's
-            epochs. What goes on takes up its training where it was.
+        table, sampler, budget, workers, schedule: see :func:`table_problem`.
     """
-    return _Search(table, sampler, budget, workers, halving).run()
-
-
-class _Search:
-    def __init__(
-        self,
-        table: BenchmarkTable,
-        sampler: Callable[[int], BaseSampler],
-        budget: int,
-        workers: int,
-        halving: Halving | None,
-    ) -> None:
-        self.table = table
-        self.sampler = sampler
-        self.budget = budget
-        self.workers = workers
-        self.rule = rule_of(halving) if halving else None
-        last = table.epochs[-1] if table.epochs else 0
-        self.stops = (*halving.rungs.epochs, last) if halving else (last,)
-        self.study = TableStudy(table)
-        self.now = 0.0
-        self.running: list[_Leg] = []  # a heap
-        self.numbers: dict[int, list[int]] = {}  # by row, the trials that wait for its end
-        self.paused: dict[int, Ended] = {}  # by row, as it is if it does not go on
-        self.results: dict[int, Ended] = {}  # by row
-        self.proposals = 0
-        self.nothing_new = 0
-        self.proposal_seconds = 0.0
-        self.ended_early = ""
-
-    def run(self) -> Replay:
-        while True:
-            self._occupy_workers()
-            if not self.running:
-                break
-            self.now = self.running[0].seconds
-            while self.running and self.running[0].seconds == self.now:  # before anything is asked
-                self._arrive(heapq.heappop(self.running))
-        for row, paused in self.paused.items():
-            if row not in self.results:
-                self._end(paused)
-        in_order = sorted(
-            self.results.values(), key=lambda ended: (ended.seconds, self.numbers[ended.row][0])
+    problem = table_problem(table, sampler, budget=budget, workers=workers, schedule=schedule)
+    search = Search(problem, TableRecords(problem), states=SimulatedStates())
+    executor = SimulatedExecutor(search, trajectories(table), workers=workers)
+    executor.run()
+    trials = search.trials.of(State.COMPLETE, State.PRUNED)
+    ended = [
+        Ended(
+            table.index[trial.architecture],
+            executor.arrived[trial.number],
+            trial.epochs,
+            trial.state == State.COMPLETE,
         )
-        return Replay(in_order, self.proposals, self.proposal_seconds, self.ended_early)
+        for trial in sorted(trials, key=lambda t: (executor.arrived[t.number], t.number))
+    ]
+    proposals = search.proposals
+    return Replay(ended, proposals.made, proposals.processor_seconds, search.ended_early)
 
-    @property
-    def _may_propose(self) -> bool:
-        return len(self.numbers) < self.budget and not self.ended_early
 
-    def _occupy_workers(self) -> None:
-        """Give each free worker a training, as long as there are any."""
-        while len(self.running) < self.workers:
-            row = None
-            if self.rule:
-                arriving = [leg.epochs for leg in self.running]
-                row = self.rule.next(more_begin=self._may_propose, arriving=arriving)
-            if row is not None:
-                self._train(row, trained=self.paused[row].epochs)
-            elif self._may_propose:
-                self._propose()
-            else:
-                break
+def trajectories(table: BenchmarkTable) -> Callable[[Job], Trajectory]:
+    """What a table says of each training."""
 
-    def _propose(self) -> None:
-        """Ask once; a new architecture takes a worker."""
-        began = time.process_time()
-        try:
-            number, row = self.study.ask(self.sampler(self.proposals))
-        except SpaceExhausted as error:
-            self.ended_early = str(error)
-            return
-        self.proposal_seconds += time.process_time() - began
-        self.proposals += 1
-        is_new = row is not None and row not in self.numbers
-        self.nothing_new = 0 if is_new else self.nothing_new + 1
-        if self.nothing_new >= REJECTIONS_IN_A_ROW:
-            self.ended_early = f"nothing new in {REJECTIONS_IN_A_ROW} proposals"
-        if row is None:
-            self.study.fail(number)
-        elif row in self.results:
-            self._tell(number, self.results[row])
-        else:
-            self.numbers.setdefault(row, []).append(number)
-            if row in self.paused:
-                self.study.pause(number, row, self.paused[row].epochs)
-        if is_new:
-            assert row is not None
-            self._train(row, trained=0)
+    def of(job: Job) -> Trajectory:
+        row = table.index[job.architecture]
+        points = dict(zip(table.epochs, table.curves[row].tolist(), strict=True))
+        return Trajectory(float(table.seconds[row]), float(table.maximised[row]), points)
 
-    def _train(self, row: int, *, trained: int) -> None:
-        """From now to the next rung or the end, having trained so many epochs before."""
-        last = self.stops[-1]  # 0 where the table has no epochs
-        until = next((stop for stop in self.stops if stop > trained), last)
-        share = (until - trained) / last if last else 1.0
-        seconds = self.now + share * float(self.table.seconds[row])
-        heapq.heappush(self.running, _Leg(seconds, self.numbers[row][0], row, until))
-
-    def _arrive(self, leg: _Leg) -> None:
-        """A training has reached a rung or its end."""
-        row, epoch = leg.row, leg.epochs
-        if epoch == self.stops[-1]:
-            self._end(Ended(row, self.now, epoch, is_complete=True))
-            return
-        assert self.rule is not None  # else there are no rungs
-        worth = self.table.curves[row, self.table.epochs.index(epoch)]
-        losses = (-float(worth), float(self.table.minimised[row]))
-        fate = self.rule.reach(row, epoch, losses)
-        if fate == "continue":
-            self._train(row, trained=epoch)
-            return
-        so_far = Ended(row, self.now, epoch, is_complete=False)
-        if fate == "stop":
-            self._end(so_far)
-        else:
-            self.paused[row] = so_far
-            for number in self.numbers[row]:
-                self.study.pause(number, row, epoch)
-
-    def _end(self, ended: Ended) -> None:
-        self.results[ended.row] = ended
-        for number in self.numbers[ended.row]:
-            self._tell(number, ended)
-
-    def _tell(self, number: int, ended: Ended) -> None:
-        if ended.is_complete:
-            self.study.complete(number, ended.row)
-        else:
-            self.study.stop(number, ended.row, ended.epochs)
+    return of

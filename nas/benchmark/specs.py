@@ -7,13 +7,12 @@ from typing import Any, Final, NamedTuple
 
 from optuna.samplers import BaseSampler
 
-from nas.benchmark.rung_rules import Halving
+from nas.benchmark.replay import RungSchedule
 from nas.benchmark.table import BenchmarkTable
-from nas.halving import SuccessiveHalving
-from nas.promotion import PROMOTIONS
-from nas.rungs import rungs_below
 from nas.samplers import SAMPLERS, build_sampler
 from nas.samplers.choice_space import ENUMERABLE
+from nas.schedulers.rung_rules import RUNG_RULES, rung_rule
+from nas.schedulers.rungs import rungs_below
 from nas.settings import SchedulerSettings
 from search_space.nearest import hint
 from search_space.reading import DescriptionError, parse_yaml
@@ -21,11 +20,6 @@ from search_space.reading import DescriptionError, parse_yaml
 PLAIN = "none"
 HALVING: Final = "asha"
 HALVING_DEFAULTS = SchedulerSettings(name=HALVING)
-
-HALVING_TYPES: dict[str, type[Halving]] = {
-    "stopping": SuccessiveHalving,
-    **PROMOTIONS,
-}
 
 BESIDE_DEFAULTS = ("nsga2:population_size=20",)
 """Replayed beside every sampler with its defaults: Optuna's population of 50 suits long runs."""
@@ -90,8 +84,8 @@ def sampler_of(spec: Spec, table: BenchmarkTable, *, seed: int) -> Callable[[int
     )
 
 
-def build_halving(spec: Spec, table: BenchmarkTable) -> Halving | None:
-    """A scheduler without memory yet: ``none``, or ``asha`` with ``min_epochs``,
+def build_schedule(spec: Spec, table: BenchmarkTable) -> RungSchedule | None:
+    """When trainings are compared: ``none``, or ``asha`` with ``min_epochs``,
     ``reduction_factor``, ``spacing`` and ``type``.
 
     Args:
@@ -112,8 +106,8 @@ def build_halving(spec: Spec, table: BenchmarkTable) -> Halving | None:
     if spec.name == PLAIN:
         return None
     chosen = spec.options.get("type", HALVING_DEFAULTS.type)
-    if chosen not in tuple(HALVING_TYPES):  # a tuple, since what was given may not be hashable
-        raise SpecError(f"{spec.text}: unknown type {chosen!r}; {hint(str(chosen), HALVING_TYPES)}")
+    if chosen not in tuple(RUNG_RULES):  # a tuple, since what was given may not be hashable
+        raise SpecError(f"{spec.text}: unknown type {chosen!r}; {hint(str(chosen), RUNG_RULES)}")
     if not table.epochs:
         raise SpecError(
             f"{spec.text}: {table.name} has no accuracies during training to stop by; "
@@ -126,7 +120,7 @@ def build_halving(spec: Spec, table: BenchmarkTable) -> Halving | None:
         rungs = rungs_below(
             table.epochs[-1], min_epochs=first, reduction_factor=factor, spacing=spacing
         )
-        halving = HALVING_TYPES[chosen](rungs, factor)
+        rung_rule(chosen, rungs, factor)  # which says what is wrong with a factor
     except (TypeError, ValueError) as error:
         raise SpecError(f"{spec.text}: {error}") from error
     missing = [rung for rung in rungs if rung not in table.epochs]
@@ -136,7 +130,10 @@ def build_halving(spec: Spec, table: BenchmarkTable) -> Halving | None:
             f"{', '.join(map(str, rungs)) or 'none'}; {table.name} has "
             f"{', '.join(map(str, table.epochs))}"
         )
-    return halving
+    settings = SchedulerSettings(
+        name=HALVING, type=chosen, spacing=spacing, min_epochs=first, reduction_factor=factor
+    )
+    return RungSchedule(settings, rungs)
 
 
 def _check_options(spec: Spec, known: Iterable[str]) -> None:

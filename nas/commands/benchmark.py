@@ -18,7 +18,7 @@ from nas.benchmark.specs import (
     Spec,
     SpecError,
     all_samplers,
-    build_halving,
+    build_schedule,
     parse_spec,
     sampler_of,
 )
@@ -138,7 +138,7 @@ def _strategies(table: BenchmarkTable, samplers: str, schedulers: str) -> list[t
             if len(set(texts)) < len(texts):
                 raise CommandError(f"{option} must name each once, got {','.join(texts)}")
         for halving in halvings:
-            build_halving(halving, table)
+            build_schedule(halving, table)
         Score(table)  # raises what the report would only after all replays
     except (SpecError, TableError) as error:
         raise CommandError(str(error)) from error

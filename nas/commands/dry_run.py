@@ -12,7 +12,7 @@ from rich.table import Table
 
 from nas.config import SearchConfig
 from nas.config_file import load_config
-from nas.driver import check_search, load_data
+from nas.driver import checked_problem, load_data
 from nas.dry_run import (
     FRONT_ASSUMED,
     TIMED_STEPS,
@@ -27,8 +27,9 @@ from nas.metrics import PREDICTED_LATENCY
 from nas.output import Output
 from nas.progress import duration
 from nas.quantities import format_quantity
+from nas.search.problem import costs_of, space_of
+from nas.search.warm_start import collect_warm_start
 from nas.user_errors import CommandError
-from nas.warm_start import collect_warm_start
 from trainers import TrainingDiverged
 
 
@@ -52,22 +53,23 @@ def show_dry_run(
     data = load_data(config)
     if not output.as_json:
         output.say(str(data))
-    task = data.task
-    progress.say(f"working out the costs of the space {config.search_space().name!r}")
-    found = space_costs(config, task)
+    space = space_of(config)
+    progress.say(f"working out the costs of the space {space.name!r}")
+    with_memory = costs_of(config, space, data.task, with_memory=True)
+    found = space_costs(config, with_memory)
     if not output.as_json:
         _show_costs(output, config, found)
     elif not len(found.vectors):
         output.show_json(dry_run_json(config, found, None, None))
     check_fits(found, config)
-    check_search(config, task)
+    problem = checked_problem(config, costs_of(config, space, data.task))
     # which says what is wrong with the runs it names
-    collect_warm_start(config, task, runs, trust=trust)
+    collect_warm_start(config, data.task, problem, runs, trust=trust)
     missing = missing_device(config)
     hours = None
     if missing is None:
         try:
-            hours = device_hours(config, task, found, progress.say)
+            hours = device_hours(config, with_memory, found, progress.say)
         except TrainingDiverged as error:
             raise CommandError(
                 f"a proxy training diverges in its first steps, as trials of the search would: "
@@ -157,7 +159,7 @@ def _show_hours(output: Output, config: SearchConfig, hours: DeviceHours) -> Non
             f"expected GPU-hours, {config.resources.gpus_per_trial:g} GPUs a trial: "
             f"{hours.gpu_hours:.3g}"
         )
-    if config.promotes:
+    if config.scheduler.pauses:
         output.say(
             f"of {hours.trials * config.proxy.epochs:,} epochs, {config.scheduler.name} trains "
             f"{config.most_epochs(hours.trials):,}"

@@ -24,8 +24,8 @@ from nas.ledger import TRAINED, Ledger, ledger_of
 from nas.metrics import COSTS, PEAK_MEMORY
 from nas.output import Output
 from nas.quantities import format_quantity
-from nas.repeats import random_sample
 from nas.run_folder import RunError, RunFolder
+from nas.search.repeats import random_sample
 from nas.static_costs import peak_memory_mb
 from nas.user_errors import CommandError
 from search_space.nearest import hint
@@ -107,7 +107,7 @@ def report_search(output: Output, run: RunFolder, config: SearchConfig, ledger: 
     run.write_json("front.json", front_json(members, x=x, y=y, knee=best))
     rows = ledger.evaluations("search")
     repeats = ledger.evaluations("repeats")
-    noise = seed_noise([*rows, *repeats], set(random_sample(config, rows)))
+    noise = seed_noise([*rows, *repeats], set(random_sample(config.search, config.seed, rows)))
     between = spread(rows)
     counts = primitive_counts(candidates(rows))
     output.say(

@@ -16,6 +16,7 @@ from nas.evaluate import task_of
 from nas.make_latency_table import TableProgress, make_table
 from nas.output import Output
 from nas.progress import LineDisplay, duration
+from nas.search.problem import space_of
 from nas.user_errors import CommandError
 from search_space.architecture import Task
 from search_space.cost.latency import LatencySettings
@@ -89,7 +90,7 @@ def _wanted(
         if image or classes is not None:
             raise CommandError(f"{source} is a search: its data decide --image and --classes")
         config = load_config(source, overrides)
-        return config.search_space(), task_of(config.data, load_splits(config.data)), config.latency
+        return space_of(config), task_of(config.data, load_splits(config.data)), config.latency
     space = SearchSpace.from_yaml(source, imports=True)
     if not image or classes is None:
         raise CommandError(

@@ -10,25 +10,26 @@ from nas.commands.frontier import report_search
 from nas.commands.typed import typed
 from nas.config import SearchConfig
 from nas.config_file import differences, load_config, save_config
-from nas.driver import check_search, load_data, proxy_assignment
+from nas.driver import checked_problem, load_data, proxy_assignment
 from nas.fidelity import FULL
 from nas.latency_cache import LatencyCache
 from nas.latency_records import check_comparable, first_latencies, measure_front_again
 from nas.latency_table import read_table
 from nas.ledger import TRAINED, Ledger, check_free
 from nas.output import Output
-from nas.paused_states import PausedStates
 from nas.progress import ProgressDisplay
 from nas.ray.cluster import connected, trials_at_once
 from nas.ray.execute import run_search
 from nas.ray.meter import check_meter, measure_on_cluster
 from nas.run_folder import RunError, RunFolder, check_new, next_name
 from nas.samplers.trials import WarmStart
-from nas.search import Search
+from nas.search.loop import Search
+from nas.search.paused_states import PausedStates
+from nas.search.problem import SearchProblem, costs_of, space_of
+from nas.search.warm_start import collect_warm_start, keep_warm_start, warm_start_of
 from nas.storage_url import without_password
 from nas.trust import list_run
 from nas.user_errors import CommandError
-from nas.warm_start import collect_warm_start, keep_warm_start, warm_start_of
 from search_space.architecture import Task
 from search_space.cost.latency import DeviceBusy
 
@@ -68,11 +69,11 @@ def run_search_command(
     data = load_data(config)
     task = data.task
     output.say(str(data))
-    check_search(config, task)
+    problem = checked_problem(config, costs_of(config, space_of(config), task))
     if resume:
         _check_same_task(run, task)
     else:
-        warm_start = collect_warm_start(config, task, runs, trust=trust)
+        warm_start = collect_warm_start(config, task, problem, runs, trust=trust)
     where = "here" if config.ray.address is None else f"at {config.ray.address}"
     output.say(f"starting workers on Ray {where}")
     with connected(config.ray, config.modules):
@@ -86,23 +87,25 @@ def run_search_command(
             if resume:
                 ledger = Ledger.resume(config, run)
                 save_config(config, run.config_file)
-                warm_start = warm_start_of(run, config, task, runs, trust=trust)
+                warm_start = warm_start_of(run, config, task, problem, runs, trust=trust)
             else:
                 ledger = begin_ledger(run, config, warm_start)
             list_run(run.config_file)
             run.write_json(run.task_file.name, task.model_dump(mode="json"))
             run.write_json("state.json", {"finished": False})
             run.point_latest_here()
-            _announce(output, config, run, resumed=resume)
+            _announce(output, config, problem, run, resumed=resume)
             try:
-                search = _search(output, config, run, ledger, task, concurrency, warm_start)
+                search = _search(
+                    output, config, problem, run, ledger, task, concurrency, warm_start
+                )
             except (KeyboardInterrupt, DeviceBusy):
                 output.say(
                     f"\nstopped: {trained_so_far(config, ledger)} and kept; continue with: "
                     f"{resume_command(config_file, overrides, config, runs)}"
                 )
                 raise
-            run.write_json("state.json", {"finished": True, "trained": search.proposals.trained})
+            run.write_json("state.json", {"finished": True, "trained": search.trials.trained})
             report_search(output, run, config, ledger)
 
 
@@ -133,6 +136,7 @@ def trained_so_far(config: SearchConfig, ledger: Ledger) -> str:
 def _search(
     output: Output,
     config: SearchConfig,
+    problem: SearchProblem,
     run: RunFolder,
     ledger: Ledger,
     task: Task,
@@ -140,9 +144,8 @@ def _search(
     warm_start: WarmStart,
 ) -> Search:
     search = Search(
-        config,
+        problem,
         ledger,
-        task,
         latencies=_latencies(config, run, ledger, task) if config.uses_latency else None,
         warm_start=warm_start,
         states=PausedStates(run.paused_folder),
@@ -237,18 +240,19 @@ def _check_same_task(run: RunFolder, task: Task) -> None:
         raise RunError(f"run {run.name!r} cannot be resumed with other data: {listed}")
 
 
-def _announce(output: Output, config: SearchConfig, run: RunFolder, *, resumed: bool) -> None:
-    space = config.search_space()
+def _announce(
+    output: Output, config: SearchConfig, problem: SearchProblem, run: RunFolder, *, resumed: bool
+) -> None:
     output.say(
         "resuming " if resumed else "run ",
         (run.name, "bold"),
         f": {config.search.n_trials} trials "
-        f"of the space {space.name!r} ({space.size:,} architectures), sampler "
+        f"of the space {problem.space.name!r} ({problem.space.size:,} architectures), sampler "
         f"{config.sampler.name}, {config.limits}",
     )
     if config.rungs:
-        does = "pauses trials" if config.promotes else "stops trials early"
-        goes_on = ", where the best go on" if config.promotes else ""
+        does = "pauses trials" if config.scheduler.pauses else "stops trials early"
+        goes_on = ", where the best go on" if config.scheduler.pauses else ""
         output.say(
             f"{config.scheduler.name} {does} after {_listed(config.rungs)} of "
             f"{config.proxy.epochs} epochs{goes_on}"

@@ -12,13 +12,15 @@ from contextlib import contextmanager
 
 from ray import tune
 
-from nas.ray.mailbox import ClusterMailbox
+from nas.ray.checkpoint_exchange import ClusterExchange
 from nas.ray.meter import measure_on_cluster
-from nas.ray.schedulers import ToldScheduler, build_scheduler
+from nas.ray.schedulers import SearchScheduler
 from nas.ray.searcher import SearchJobs
 from nas.ray.trainable import Assignment, TrainingTrainable
-from nas.search import Search
+from nas.search.loop import Search
 from nas.settings import ResourceSettings
+
+log = logging.getLogger(__name__)
 
 WORKER_RETRIES = 1
 """How often a trial is started again after its worker died."""
@@ -47,39 +49,38 @@ def run_search(
         trainable: does a job on its worker.
 
     Raises:
-        NothingFits, TooManyFailures: see :meth:`nas.search.Search.next_job`.
+        NothingFits, TooManyFailures: see :meth:`nas.search.loop.Search.next_job`.
         KeyboardInterrupt: on Ctrl-C. All that was finished is in the ledger.
     """
     _quieten_tune()
-    mailbox = ClusterMailbox() if search.config.promotes else None
+    exchange = ClusterExchange() if search.problem.pauses else None
     try:
         while not search.finished:
             if search.needs_metering:
                 search.meter_proposals(
-                    lambda found: measure_on_cluster(found, search.task, search.config.latency)
+                    lambda found: measure_on_cluster(found, assignment.task, search.problem.latency)
                 )
                 on_change()
                 continue
-            searcher = SearchJobs(search, on_change, mailbox)
-            _run_jobs(searcher, search, assignment, resources, concurrency, trainable)
+            searcher = SearchJobs(search, on_change, exchange)
+            _run_jobs(searcher, assignment, resources, concurrency, trainable)
+        if search.ended_early:
+            log.warning("%s; the search ended with fewer trials than asked", search.ended_early)
     finally:
-        if mailbox is not None:
-            mailbox.close()
+        if exchange is not None:
+            exchange.close()
 
 
 def _run_jobs(
     searcher: SearchJobs,
-    search: Search,
     assignment: Assignment,
     resources: ResourceSettings,
     concurrency: int,
     trainable: type[TrainingTrainable],
 ) -> None:
     """One Tune run, until the search has no more jobs or needs its proposals measured."""
-    scheduler = ToldScheduler(build_scheduler(search.config), searcher)
-    scheduler.replay(search.rung_records())
     prepared = tune.with_resources(
-        tune.with_parameters(trainable, assignment=assignment, mailbox=searcher.mailbox),
+        tune.with_parameters(trainable, assignment=assignment, exchange=searcher.exchange),
         {"cpu": resources.cpus_per_trial, "gpu": resources.gpus_per_trial},
     )
     # Tune's own files (not the run's) live on the driver, and only as long as it does.
@@ -88,7 +89,7 @@ def _run_jobs(
             prepared,
             tune_config=tune.TuneConfig(
                 search_alg=searcher,
-                scheduler=scheduler,
+                scheduler=SearchScheduler(searcher),
                 num_samples=-1,
                 max_concurrent_trials=concurrency,
                 reuse_actors=True,

@@ -3,42 +3,53 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from ray.tune.search import Searcher
 
-from nas.evaluate import EvaluationResult
-from nas.ray.mailbox import Mailbox
-from nas.search import Job, Search
+from nas.evaluate import EvaluationResult, Progress
+from nas.ray.checkpoint_exchange import CheckpointExchange
+from nas.ray.messages import (
+    REPORT,
+    REQUEST,
+    Completed,
+    Pausing,
+    Raised,
+    Report,
+    Training,
+    TrialRequest,
+)
+from nas.schedulers.rung_rule import Decision
+from nas.search.job import Job
+from nas.search.loop import Search
 
 log = logging.getLogger(__name__)
 
-KEPT_BEFORE_THE_END = ("curve", "device_seconds", "worker")
-"""What a report of a trial that is stopped or pauses has of an evaluation's result."""
-
 
 class SearchJobs(Searcher):
-    """Jobs of a :class:`nas.search.Search`, as Tune's suggestions. Runs in the driver.
+    """Jobs of a :class:`nas.search.loop.Search`, as Tune's suggestions. Runs in the driver.
 
-    An error while proposing ends the Tune run; it is kept in ``error`` for the caller to raise.
+    An error of the search ends the Tune run; it is kept in ``error`` for the caller to raise.
 
     Args:
         search: the source of jobs.
         on_change: called whenever there may be something new to show.
-        mailbox: for the states of paused trainings, if the search pauses any.
+        exchange: for the states of paused trainings, if the search pauses any.
     """
 
     def __init__(
-        self, search: Search, on_change: Callable[[], None], mailbox: Mailbox | None = None
+        self,
+        search: Search,
+        on_change: Callable[[], None],
+        exchange: CheckpointExchange | None = None,
     ) -> None:
         super().__init__()
         self._search = search
         self._on_change = on_change
-        self.mailbox = mailbox
+        self.exchange = exchange
         self._jobs: dict[str, Job] = {}
         self.error: BaseException | None = None
-        self.stopped: set[str] = set()  # ids of trials that the scheduler stopped
         self.causes_of_death: dict[str, str] = {}  # trial id -> what Tune knows of it
 
     def suggest(  # type: ignore[override]
@@ -62,38 +73,25 @@ class SearchJobs(Searcher):
             return None
         self._jobs[trial_id] = job
         self._on_change()
-        return {
-            "architecture": job.architecture.canonical_json(),
-            "seed": job.seed,
-            "trial": None if job.proposal is None else job.proposal.number,
-            "pause_at": job.pause_at,
-            "resumes": job.resumes,
-        }
+        text = job.architecture.canonical_json()
+        return {REQUEST: TrialRequest(text, job.seed, job.number, job.pause_at, job.resumes)}
 
-    def _send_state(self, job: Job) -> None:
-        assert self.mailbox is not None
-        assert job.proposal is not None
-        self.mailbox.put(job.proposal.number, self._search.state_of(job))
-
-    def _received_state(self, job: Job) -> bytes | None:
-        assert self.mailbox is not None
-        assert job.proposal is not None
-        return self.mailbox.get(job.proposal.number)
-
-    def may_be_stopped(self, trial_id: str) -> bool:
-        """Whether a trial is one of the search's own, not a repeat of a finalist."""
-        return self._jobs[trial_id].kind == "search"
-
-    def metrics_at(self, trial_id: str, result: Mapping[str, Any]) -> dict[str, float]:
-        """All metrics of a trial at a point of its curve; none where the result is no such."""
-        if "val_accuracy" not in result:
-            return {}
-        return self._search.metrics_at(self._jobs[trial_id], result["val_accuracy"])
+    def decide(self, trial_id: str, result: dict[str, Any]) -> Decision:
+        """What becomes of a trial that has reached a point of its curve."""
+        outcome = _report(result).outcome
+        if not isinstance(outcome, Training) or self.error is not None:
+            return "continue"
+        progress = outcome.progress
+        try:
+            return self._search.reported(
+                self._jobs[trial_id], progress.epoch, progress.val_accuracy
+            )
+        except Exception as error:  # noqa: BLE001 (raised again by the caller, outside Tune)
+            self.error = error
+            return "continue"
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        """Note a point of a curve; what a pause or the end gives comes as the trial's result."""
-        if "epoch" in result:
-            self._search.heard(result["epoch"])
+        """Show a point of a curve; the search was told of it by :meth:`decide`."""
         self._on_change()
 
     def on_trial_complete(
@@ -101,40 +99,42 @@ class SearchJobs(Searcher):
     ) -> None:
         """Record a trial's result, what there is of it if it was stopped, or why it failed."""
         job = self._jobs.pop(trial_id)
-        if result is not None and result.get("began_anew") and job.proposal is not None:
+        try:
+            if error or result is None:
+                cause = self.causes_of_death.get(
+                    trial_id, "killed, out of memory, or its node was lost"
+                )
+                self._search.failed(job, f"the worker died: {cause}")
+            else:
+                self._record(job, _report(result))
+        except Exception as failure:  # noqa: BLE001 (raised again by the caller, outside Tune)
+            self.error = failure
+        if self.exchange is not None and job.kind == "search":
+            self.exchange.discard(job.number)
+
+    def _record(self, job: Job, report: Report) -> None:
+        if report.began_anew:
             log.warning(
                 "the state of trial %d cannot be taken up: %s; it is trained again from its first "
                 "epoch",
-                job.proposal.number,
-                result["began_anew"],
+                job.number,
+                report.began_anew,
             )
-        try:
-            self._record(job, trial_id, result, error=error)
-        except Exception as failure:  # noqa: BLE001 (raised again by the caller, outside Tune)
-            self.error = failure
-        if self.mailbox is not None and job.proposal is not None:
-            self.mailbox.discard(job.proposal.number)
+        match report.outcome:
+            case Raised(traceback):
+                self._search.failed(job, traceback)
+            case Completed(result):
+                self._search.completed(job, result._replace(worker=report.worker))
+            case Pausing(progress):
+                assert self.exchange is not None
+                found, state = _found(progress, report), self.exchange.get(job.number)
+                self._search.paused(job, found, epoch=progress.epoch, state=state)
+            case Training(progress):  # which was stopped there
+                self._search.stopped(job, _found(progress, report), epoch=progress.epoch)
 
-    def _record(
-        self, job: Job, trial_id: str, result: dict[str, Any] | None, *, error: bool
-    ) -> None:
-        if error or result is None:
-            cause = self.causes_of_death.get(
-                trial_id, "killed, out of memory, or its node was lost"
-            )
-            self._search.failed_with(job, f"the worker died: {cause}")
-        elif "error" in result:
-            self._search.failed_with(job, result["error"])
-        elif "outcome" in result:
-            self._search.completed(job, EvaluationResult(*result["outcome"]))
-        else:
-            found = EvaluationResult({}, *(result[key] for key in KEPT_BEFORE_THE_END))
-            if trial_id in self.stopped:
-                self.stopped.discard(trial_id)
-                self._search.stopped(job, found, epoch=result["epoch"])
-                return
-            state = self._received_state(job)
-            self._search.paused(job, found, epoch=result["epoch"], state=state)
+    def _send_state(self, job: Job) -> None:
+        assert self.exchange is not None
+        self.exchange.put(job.number, self._search.state_of(job))
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing, where Tune pickles its experiment: the ledger is the state."""
@@ -145,3 +145,14 @@ class SearchJobs(Searcher):
 
     def restore(self, checkpoint_path: str) -> None:
         """Nothing: the ledger is the state."""
+
+
+def _report(result: dict[str, Any]) -> Report:
+    report = result[REPORT]
+    assert isinstance(report, Report)
+    return report
+
+
+def _found(progress: Progress, report: Report) -> EvaluationResult:
+    """What there is of a training that did not end."""
+    return EvaluationResult({}, progress.curve, progress.device_seconds, report.worker)

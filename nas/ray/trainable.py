@@ -20,7 +20,17 @@ from nas.evaluate import (
     traceback_of,
 )
 from nas.fidelity import FULL, Fidelity
-from nas.ray.mailbox import Mailbox
+from nas.ray.checkpoint_exchange import CheckpointExchange
+from nas.ray.messages import (
+    REPORT,
+    REQUEST,
+    Completed,
+    Pausing,
+    Raised,
+    Report,
+    Training,
+    TrialRequest,
+)
 from search_space.architecture import Architecture, Task
 from trainers import CheckpointError, DataConfig, Recipe
 from trainers.checkpoint import checkpoint_bytes, read_checkpoint
@@ -63,81 +73,74 @@ class TrainingTrainable(tune.Trainable):
     """Trains the architecture in its config; each step ends at a point of the validation curve.
 
     What a training raises is reported, not raised: the actor stays usable for the next trial, and
-    the driver records the traceback. A step's result has the fields of
-    :class:`nas.evaluate.Progress`, with ``done`` at a pause, whose state then is in the mailbox;
-    or, with ``done``, either ``outcome`` or ``error``. ``began_anew`` says why a state could not be
-    taken up, or nothing. A training that is stopped in between leaves nothing behind: the next one
-    begins with a new network.
+    the driver records the traceback. A step's result holds a :class:`nas.ray.messages.Report`,
+    with ``done`` unless it is of a training that goes on. A training that is stopped in between
+    leaves nothing behind: the next one begins with a new network.
     """
 
     def setup(  # type: ignore[override]
-        self, config: dict[str, Any], assignment: Assignment, mailbox: Mailbox | None = None
+        self,
+        config: dict[str, TrialRequest],
+        assignment: Assignment,
+        exchange: CheckpointExchange | None = None,
     ) -> None:
         """Keep what all trials share, and start on the first one.
 
         Args:
-            config: of the first trial; see :meth:`evaluation`.
+            config: of the first trial, with its request.
             assignment: what all trials share.
-            mailbox: for the states of paused trainings, if trials pause.
+            exchange: for the states of paused trainings, if trials pause.
         """
         self.assignment = assignment
-        self.mailbox = mailbox
+        self.exchange = exchange
         torch.set_num_threads(assignment.threads)
         self._steps: Iterator[Progress | Paused | EvaluationResult] = iter(())
-        self._number: int | None = None
-        self._began_anew = ""
         self.reset_config(config)
 
-    def reset_config(self, new_config: dict[str, Any]) -> bool:
+    def reset_config(self, new_config: dict[str, TrialRequest]) -> bool:
         """Start on another trial; the data stay in memory, the last network does not."""
         self._steps = iter(())
         torch.cuda.empty_cache()  # trials that share the GPU may want it
-        self._number, self._began_anew = new_config.get("trial"), ""
-        self._steps = self.evaluation(new_config)
+        self._number, self._began_anew = new_config[REQUEST].number, ""
+        self._steps = self.evaluation(new_config[REQUEST])
         return True
 
     def step(self) -> dict[str, Any]:
         """Train to the next point of the curve."""
+        outcome = self._next_outcome()
+        worker = f"node {ray.get_runtime_context().get_node_id()[:12]}"
+        report = Report(outcome, worker, self._began_anew)
+        return {"done": not isinstance(outcome, Training), REPORT: report}
+
+    def _next_outcome(self) -> Training | Pausing | Completed | Raised:
         try:
             found = next(self._steps)
         except Exception as error:
             if torch.cuda.is_initialized() and "CUDA" in str(error):
                 raise  # it may have broken the process: Tune starts the trial again in a new one
-            return {"done": True, "error": traceback_of(error)}
-        worker = f"node {ray.get_runtime_context().get_node_id()[:12]}"
-        shared = {"worker": worker, "began_anew": self._began_anew}
+            return Raised(traceback_of(error))
         if isinstance(found, Progress):
-            return {**found._asdict(), **shared, "done": False}
+            return Training(found)
         if isinstance(found, Paused):
-            assert self.mailbox is not None
-            assert self._number is not None
-            self.mailbox.put(self._number, checkpoint_bytes(found.state))
-            return {**found.progress._asdict(), **shared, "done": True}
-        # a list: Tune would flatten a dict
-        return {"done": True, "outcome": list(found._replace(worker=worker)), **shared}
+            assert self.exchange is not None
+            self.exchange.put(self._number, checkpoint_bytes(found.state))
+            return Pausing(found.progress)
+        return Completed(found)
 
-    def evaluation(
-        self, config: Mapping[str, Any]
-    ) -> Iterator[Progress | Paused | EvaluationResult]:
-        """A trial's points and, last, its result; a subclass may find them in another way.
-
-        Args:
-            config: ``architecture`` (JSON), ``seed``, ``trial`` (its number; None for what is no
-                proposal), ``pause_at`` (an epoch or None), ``resumes`` (from the state of the same
-                trial's earlier job).
-        """
+    def evaluation(self, request: TrialRequest) -> Iterator[Progress | Paused | EvaluationResult]:
+        """A trial's points and, last, its result; a subclass may find them in another way."""
         begin = partial(
             self.assignment.evaluation,
-            config["architecture"],
-            config["seed"],
-            pause_at=config["pause_at"],
+            request.architecture,
+            request.seed,
+            pause_at=request.pause_at,
         )
-        if not config["resumes"]:
+        if not request.resumes:
             yield from begin()
             return
         steps: Iterator[Progress | Paused | EvaluationResult]
         try:
-            steps = begin(state=self._received_state(config["trial"]))
+            steps = begin(state=self._received_state(request.number))
             yield next(steps)
         except CheckpointError as error:  # before anything was trained
             self._began_anew = str(error)
@@ -145,8 +148,8 @@ class TrainingTrainable(tune.Trainable):
         yield from steps
 
     def _received_state(self, number: int) -> dict[str, Any]:
-        assert self.mailbox is not None
-        content = self.mailbox.get(number)
+        assert self.exchange is not None
+        content = self.exchange.get(number)
         if content is None:
             raise CheckpointError("it was lost between driver and worker")
         return read_checkpoint(content, f"of trial {number}")

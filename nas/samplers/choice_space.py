@@ -51,6 +51,9 @@ class ChoiceSpace(Protocol):
     def sample_architectures(self, rng: np.random.Generator) -> Candidate:
         """A random candidate, each exactly as likely as another."""
 
+    def contains(self, architecture: Candidate) -> bool:
+        """Whether it is a candidate of the space."""
+
     def walk(self, choose: Callable[[Parameter], int]) -> np.ndarray:
         """The vector made by asking for a choice's index of each active parameter."""
 

@@ -10,13 +10,15 @@ from pathlib import Path
 
 import optuna
 import pytest
+from hand_driven import costs_from
 from optuna.trial import TrialState
 from tiny_search import RECIPE, nas_command, query, read_json, write_search
 
 from nas.config_file import load_config
 from nas.driver import load_task, proxy_assignment
-from nas.halving import SuccessiveHalving
-from nas.promotion import expected_epochs
+from nas.schedulers.halving import SuccessiveHalving
+from nas.schedulers.promotion import expected_epochs
+from nas.search.problem import space_of
 
 pytestmark = pytest.mark.ray
 
@@ -53,14 +55,14 @@ def test_multi_objective_asha_by_stopping_on_a_reduced_proxy(nas, tmp_path: Path
     # one after another, so that what each rung had seen is known
     config = load_config(file)
     task = load_task(config)
-    costs, halving = config.static_costs(task), SuccessiveHalving([1, 2], 2)
+    costs, halving = costs_from(config, task), SuccessiveHalving([1, 2], 2)
     assignment = proxy_assignment(config, task)
     for trial in trials:
         text = trial.user_attrs["architecture"]
         *_, alone = assignment.evaluation(text, trial.user_attrs["seed"])
         curve = alone.curve[: epochs[trial.number]]
         assert trial.user_attrs["curve"] == curve  # to the bit: nothing was left by another trial
-        params = costs.of(config.search_space().from_params(trial.params))["params"]
+        params = costs.of(space_of(config).from_params(trial.params))["params"]
         for epoch, accuracy in trial.intermediate_values.items():
             decision = halving.report(trial.number, epoch, [-accuracy, params])
             assert (decision == "stop") == (epoch == epochs[trial.number] < 4)

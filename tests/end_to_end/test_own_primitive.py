@@ -12,6 +12,7 @@ from tiny_search import README, blocks, command_in, read_json
 from nas.config_file import load_config, load_saved_config
 from nas.ledger import ledger_of
 from nas.run_folder import RunFolder
+from nas.search.problem import space_of
 from search_space.architecture import Task
 from search_space.cost import count_module, network_costs
 from search_space.networks import build
@@ -39,7 +40,7 @@ def test_it_is_short():
 
 
 def test_its_networks_are_built_and_costed(project):
-    space = load_config(project / "own.yaml").search_space()
+    space = space_of(load_config(project / "own.yaml"))
     task = Task(input_shape=(1, 8, 8), classes=10)
     found = [each for each in space.architectures() if OWN in each.primitive_types()]
     assert len(found) > 50
@@ -91,7 +92,7 @@ def test_the_module_may_lie_elsewhere(project, monkeypatch, named):
         monkeypatch.syspath_prepend(library)
     else:
         monkeypatch.chdir(library)
-    assert load_config(project / "own.yaml", overrides).search_space().size > 50
+    assert space_of(load_config(project / "own.yaml", overrides)).size > 50
 
 
 def test_what_is_not_trusted_names_no_folder_to_import_from(project):

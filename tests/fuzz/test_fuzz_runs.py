@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from attempts import ROUNDS, config_data, output, try_all
+from hand_driven import HandDriven, problem_from
 from mutations import VALUES, mutated_bytes, mutated_data, mutated_json
 
 from nas.commands.frontier import show_frontier
@@ -21,9 +22,8 @@ from nas.config import SearchConfig
 from nas.config_file import load_config
 from nas.evaluate import EvaluationResult
 from nas.ledger import Ledger
-from nas.proposals import Proposals
 from nas.run_folder import RunFolder
-from nas.warm_start import warm_start_of
+from nas.search.warm_start import warm_start_of
 from search_space.architecture import Task
 from search_space.reading import read_yaml
 
@@ -49,7 +49,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 
 
 def fill(config: SearchConfig, ledger: Ledger, task: Task) -> None:
-    proposals = Proposals(config, ledger, task)
+    proposals = HandDriven(config, ledger, task)
     for number in range(6):
         proposal = proposals.propose()
         if number % 2 == 0:
@@ -85,10 +85,12 @@ def look_at(run: RunFolder, rng: random.Random) -> None:
         case 4 | 5:
             front_of(run)
         case 6:
-            warm_start_of(run, run.config(), run.task(), runs)
+            warm_start_of(
+                run, run.config(), run.task(), problem_from(run.config(), run.task()), runs
+            )
         case _:
             config = run.config()
-            Proposals(config, Ledger.resume(config, run), run.task()).propose()
+            HandDriven(config, Ledger.resume(config, run), run.task()).propose()
 
 
 def front_of(run: RunFolder) -> None:

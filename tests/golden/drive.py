@@ -7,10 +7,9 @@ A search runs in this process: :class:`_Executor` does for its jobs what Ray Tun
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
@@ -18,36 +17,36 @@ import moocore
 import numpy as np
 import optuna
 import torch
-from optuna.samplers import BaseSampler
-from ray.tune.schedulers import TrialScheduler
+from hand_driven import problem_from
+from optuna.trial import FrozenTrial
 
 from nas.benchmark import replay as replays
-from nas.benchmark.rung_rules import Halving
-from nas.benchmark.specs import build_halving, parse_spec, sampler_of
+from nas.benchmark.specs import build_schedule, parse_spec, sampler_of
 from nas.benchmark.table import BenchmarkTable
-from nas.benchmark.table_study import TableStudy
 from nas.benchmark.tabulated import read_tabulated
 from nas.commands.benchmark_source import SHIPPED
 from nas.config import SearchConfig
 from nas.constraints import NothingFits
 from nas.driver import proxy_assignment
 from nas.evaluate import EvaluationResult, Paused, Progress
-from nas.failures import TooManyFailures
 from nas.front import pareto_front
 from nas.latency_cache import LatencyCache
 from nas.latency_records import all_candidates, by_latency_limit, measure_front_again
 from nas.ledger import SUFFIXES, Ledger
 from nas.metrics import METRICS
-from nas.paused_states import PausedStates
-from nas.promotion import Promotion
 from nas.ray.execute import run_search
-from nas.ray.schedulers import TIME, build_scheduler
+from nas.ray.messages import TrialRequest
 from nas.ray.trainable import TrainingTrainable
 from nas.run_folder import RunFolder
 from nas.samplers.trials import NOTHING, CompletedTrial, WarmStart
-from nas.search import Job, Search
+from nas.schedulers.rung_rule import RungRule
+from nas.search.failures import TooManyFailures
+from nas.search.job import Job
+from nas.search.loop import Search
+from nas.search.paused_states import PausedStates
+from nas.search.problem import SearchProblem
+from nas.search.warm_start import collect_warm_start
 from nas.settings import ResourceSettings
-from nas.warm_start import collect_warm_start
 from search_space.architecture import Architecture, Task
 from search_space.cost.latency import Latency
 from search_space.reading import read_yaml, validate
@@ -85,29 +84,30 @@ def replay_record(scenario: ReplayScenario) -> Record:
         complete ones that no other dominates; ``ended_early``: why the budget was not used.
     """
     table = _table(scenario.minimise)
-    halving = build_halving(parse_spec(scenario.scheduler), table)
-    decisions = [] if halving is None else _noted_decisions(halving, table)
-    proposed: list[int | None] = []
+    searches: list[Search] = []
+    decisions: list[str] = []
 
-    class NotedStudy(TableStudy):
-        def ask(self, sampler: BaseSampler) -> tuple[int, int | None]:
-            number, row = super().ask(sampler)
-            proposed.append(row)
-            return number, row
+    class NotedSearch(Search):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            searches.append(self)
+            self._rule = _NotedRule(self._rule, self, decisions)
 
-    with patch.object(replays, "TableStudy", NotedStudy):
+    with patch.object(replays, "Search", NotedSearch):
         done = replays.replay(
             table,
             sampler_of(parse_spec(scenario.sampler), table, seed=scenario.seed),
             budget=scenario.budget,
             workers=scenario.workers,
-            halving=halving,
+            schedule=build_schedule(parse_spec(scenario.scheduler), table),
         )
+    (search,) = searches
+    proposed = [trial for trial in search.records.trials() if trial.params]
     assert done.proposals == len(proposed)
     complete = np.array([ended.row for ended in done.ended if ended.is_complete])
     front = complete[moocore.is_nondominated(table.losses[complete])]
     return {
-        "proposals": [None if row is None else _arch_id(table, row) for row in proposed],
+        "proposals": [_proposed(table, trial) for trial in proposed],
         "decisions": decisions,
         "ended": [
             [_arch_id(table, ended.row), ended.seconds, ended.epochs, ended.is_complete]
@@ -116,6 +116,35 @@ def replay_record(scenario: ReplayScenario) -> Record:
         "front": [_arch_id(table, row) for row in front],
         "ended_early": done.ended_early,
     }
+
+
+def _proposed(table: BenchmarkTable, trial: FrozenTrial) -> str | None:
+    try:
+        return str(table.space.from_params(trial.params).arch_id)
+    except ValueError:
+        return None
+
+
+class _NotedRule:
+    """A rule of which it is noted what it decides."""
+
+    def __init__(self, rule: RungRule, search: Search, noted: list[str]) -> None:
+        self._rule, self._search, self._noted = rule, search, noted
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._rule, name)
+
+    def report(self, number: int, epoch: int, losses: Any) -> Any:
+        decision = self._rule.report(number, epoch, losses)
+        arch_id = self._search.trials.trial(number).architecture.arch_id
+        said = f"pauses at {epoch}" if decision == "pause" else f"at {epoch}: {decision}"
+        self._noted.append(f"{arch_id} {said}")
+        return decision
+
+    def promote(self, number: int) -> None:
+        arch_id = self._search.trials.trial(number).architecture.arch_id
+        self._noted.append(f"{arch_id} goes on")
+        self._rule.promote(number)
 
 
 @cache
@@ -127,33 +156,6 @@ def _arch_id(table: BenchmarkTable, row: int) -> str:
     architecture = table.rows[row]
     assert isinstance(architecture, Architecture)
     return architecture.arch_id
-
-
-def _noted_decisions(halving: Halving, table: BenchmarkTable) -> list[str]:
-    """A list that is filled as ``halving`` decides."""
-    noted: list[str] = []
-    if isinstance(halving, Promotion):
-        pause, go_on = halving.pause, halving.go_on
-
-        def noted_pause(row: int, epoch: int, losses: Any) -> None:
-            noted.append(f"{_arch_id(table, row)} pauses at {epoch}")
-            pause(row, epoch, losses)
-
-        def noted_go_on(row: int) -> None:
-            noted.append(f"{_arch_id(table, row)} goes on")
-            go_on(row)
-
-        halving.pause, halving.go_on = noted_pause, noted_go_on
-        return noted
-    report = halving.report
-
-    def noted_report(row: Any, epoch: int, losses: Any) -> Any:
-        decision = report(row, epoch, losses)
-        noted.append(f"{_arch_id(table, row)} at {epoch}: {decision}")
-        return decision
-
-    halving.report = noted_report
-    return noted
 
 
 # --- searches -----------------------------------------------------------------------------------
@@ -184,9 +186,9 @@ def search_record(scenario: SearchScenario, folder: Path) -> Record:
         if most_ends is not None:
             assert not search.finished, "a search that is to be interrupted must not have ended"
             events.append("the driver dies")
-            search.ledger.close()
+            search.records.close()
     record = _record(search, scenario) | {"events": events, "raised": raised}
-    search.ledger.close()
+    search.records.close()
     return record
 
 
@@ -194,17 +196,18 @@ def ray_record(scenario: SearchScenario, folder: Path) -> Record:
     """The same on real Ray, which must be connected, but without ``events``."""
     assert not scenario.interruptions
     search, _ = _begin(scenario, folder, None)
-    assert not search.config.uses_latency, "only real networks can be measured there"
+    config = _config(scenario)
+    assert not config.uses_latency, "only real networks can be measured there"
     run_search(
         search,
-        proxy_assignment(search.config, search.task),
+        proxy_assignment(config, TASKS[scenario.dataset]),
         ResourceSettings(),
         concurrency=scenario.workers,
         on_change=lambda: None,
         trainable=_FailingTrainable if scenario.fails else _FormulaTrainable,
     )
     record = _record(search, scenario) | {"raised": ""}
-    search.ledger.close()
+    search.records.close()
     return record
 
 
@@ -212,11 +215,7 @@ def _begin(
     scenario: SearchScenario, folder: Path, run: RunFolder | None
 ) -> tuple[Search, RunFolder]:
     """A driver of a new run, or of one whose driver died."""
-    settings = BASE | dict(scenario.settings)
-    if isinstance(settings["space"], Path):
-        settings["space"] = read_yaml(settings["space"])
-    config = validate(SearchConfig, settings, scenario.name)
-    task = TASKS[scenario.dataset]
+    config, task = _config(scenario), TASKS[scenario.dataset]
     if run is not None:
         ledger = Ledger.resume(config, run)
     elif scenario.on_disk:
@@ -228,15 +227,22 @@ def _begin(
     latencies = None
     if config.uses_latency:
         latencies = LatencyCache(run.latency_file, task, config.latency)
+    problem = problem_from(config, task)
     search = Search(
-        config,
+        problem,
         ledger,
-        task,
         latencies=latencies,
-        warm_start=_warm_start(scenario, config, task, folder),
+        warm_start=_warm_start(scenario, config, task, problem, folder),
         states=PausedStates(run.paused_folder),
     )
     return search, run
+
+
+def _config(scenario: SearchScenario) -> SearchConfig:
+    settings = BASE | dict(scenario.settings)
+    if isinstance(settings["space"], Path):
+        settings["space"] = read_yaml(settings["space"])
+    return validate(SearchConfig, settings, scenario.name)
 
 
 def _ledger_in_memory(config: SearchConfig) -> Ledger:
@@ -250,17 +256,21 @@ def _ledger_in_memory(config: SearchConfig) -> Ledger:
 
 
 def _warm_start(
-    scenario: SearchScenario, config: SearchConfig, task: Task, runs: Path
+    scenario: SearchScenario,
+    config: SearchConfig,
+    task: Task,
+    problem: SearchProblem,
+    runs: Path,
 ) -> WarmStart:
     if scenario.warm_start == "papers":
-        found = collect_warm_start(config, task, runs)
+        found = collect_warm_start(config, task, problem, runs)
         assert found.first
         return found
     if scenario.warm_start != "told":
         return NOTHING
     assert config.objectives == ("val_accuracy", "params")
-    costs = config.static_costs(task)
-    architectures = list(costs.space.architectures())
+    costs = problem.costs
+    architectures = list(problem.space.architectures())
     earlier = []
     for architecture in (architectures[number] for number in TOLD_EARLIER):
         *_, last = _training(str(architecture), config.seed, config.proxy.epochs)
@@ -271,7 +281,8 @@ def _warm_start(
 
 
 def _record(search: Search, scenario: SearchScenario) -> Record:
-    config, ledger = search.config, search.ledger
+    config, ledger = _config(scenario), search.records
+    assert isinstance(ledger, Ledger)
     rows = []
     for row in ledger.evaluations("search"):
         fields: Record = {"arch": row.arch_id, "state": row.state}
@@ -295,7 +306,7 @@ def _record(search: Search, scenario: SearchScenario) -> Record:
     }
     found = search.candidates()
     if config.uses_latency:
-        meter = _Meter(config, search.task, fails=False)
+        meter = _Meter(config, TASKS[scenario.dataset], fails=False)
         measure_front_again(config, ledger, meter, lambda number: None)
         found, over = by_latency_limit(config, all_candidates(config, ledger))
         record["over_the_limit_again"] = [member.arch_id for member in over]
@@ -353,16 +364,16 @@ class _FormulaTrainable(TrainingTrainable):
 
     fails = False
 
-    def evaluation(self, config: Mapping[str, Any]) -> Iterator[Any]:
+    def evaluation(self, request: TrialRequest) -> Iterator[Any]:
         recipe = self.assignment.recipe
-        state = self._received_state(config["trial"]) if config["resumes"] else {"epoch": 0}
+        state = self._received_state(request.number) if request.resumes else {"epoch": 0}
         return _training(
-            str(Architecture.from_json(config["architecture"])),
-            config["seed"],
+            str(Architecture.from_json(request.architecture)),
+            request.seed,
             recipe.epochs,
             every=recipe.evaluate_every_epochs,
             begin=state["epoch"],
-            pause_at=config["pause_at"],
+            pause_at=request.pause_at,
             fails=self.fails,
         )
 
@@ -407,9 +418,9 @@ class _Running(NamedTuple):
     @property
     def name(self) -> str:
         """As events call it."""
-        if self.job.proposal is None:
+        if self.job.kind == "repeats":
             return f"repeat {self.job.architecture.arch_id} seed {self.job.seed}"
-        return str(self.job.proposal.number)
+        return str(self.job.number)
 
 
 class _Executor:
@@ -428,7 +439,8 @@ class _Executor:
     def run(self, most_ends: int | None) -> None:
         """To the end of the search, or until so many jobs have ended or paused."""
         self.ends_left = most_ends
-        meter = _Meter(self.search.config, self.search.task, fails=self.scenario.meter_fails)
+        task = TASKS[self.scenario.dataset]
+        meter = _Meter(_config(self.scenario), task, fails=self.scenario.meter_fails)
         while not self.search.finished and self.ends_left != 0:
             if self.search.needs_metering:
                 self.events.append("latencies are measured")
@@ -438,12 +450,6 @@ class _Executor:
 
     def _run_jobs(self) -> None:
         """One run of Tune: until there are no more jobs, or proposals need to be measured."""
-        self.scheduler = build_scheduler(self.search.config)
-        for number, reports in self.search.rung_records():
-            trial: Any = SimpleNamespace(trial_id=f"ledger-{number}")
-            self.scheduler.on_trial_add(None, trial)
-            for epoch, metrics in reports:
-                self.scheduler.on_trial_result(None, trial, {**metrics, TIME: epoch})
         while True:
             while len(self.arriving) < self.scenario.workers and self._begin_job():
                 pass
@@ -461,7 +467,7 @@ class _Executor:
         job = self.search.next_job()
         if job is None:
             return False
-        config, begin = self.search.config, 0
+        config, begin = _config(self.scenario), 0
         if job.resumes:
             begin = read_checkpoint(self.search.state_of(job), "of the scenario")["epoch"]
         steps = _training(
@@ -478,8 +484,6 @@ class _Executor:
         until = f" to {job.pause_at}" if job.pause_at else ""
         self.events.append(f"{running.name} begins{since}{until}")
         self.begun += 1
-        if job.kind == "search":
-            self.scheduler.on_trial_add(None, _trial(self.begun))  # type: ignore[arg-type]
         self._go_on(self.begun, running, begin)
         return True
 
@@ -501,7 +505,7 @@ class _Executor:
         job, name = running.job, running.name
         if isinstance(found, _Diverged):
             self.events.append(f"{name} fails")
-            self.search.failed_with(job, f"Diverged: {found}")
+            self.search.failed(job, f"Diverged: {found}")
         elif isinstance(found, EvaluationResult):
             self.events.append(f"{name} ends")
             self.search.completed(job, found)
@@ -513,27 +517,19 @@ class _Executor:
             self.search.paused(job, result, epoch=progress.epoch, state=state)
         else:
             assert isinstance(found, Progress)
-            self.search.heard(found.epoch)
-            if not self._stops(order, running, found):
+            if not self._stops(running, found):
                 self._go_on(order, running, found.epoch)
                 return False
             result = EvaluationResult({}, found.curve, found.device_seconds)
             self.search.stopped(job, result, epoch=found.epoch)
         return True
 
-    def _stops(self, order: int, running: _Running, found: Progress) -> bool:
-        """What the scheduler decides at a point of a trial's curve."""
-        if running.job.kind == "repeats":
-            return False
-        metrics = self.search.metrics_at(running.job, found.val_accuracy)
-        report = found._asdict() | metrics | {TIME: found.epoch}
-        decision = self.scheduler.on_trial_result(None, _trial(order), report)  # type: ignore[arg-type]
-        stops = bool(decision == TrialScheduler.STOP)
-        if found.epoch in self.search.config.rungs and not self.search.config.promotes:
+    def _stops(self, running: _Running, found: Progress) -> bool:
+        """What the search decides at a point of a trial's curve."""
+        stops = self.search.reported(running.job, found.epoch, found.val_accuracy) == "stop"
+        problem = self.search.problem
+        is_judged = running.job.kind == "search" and found.epoch in problem.rungs
+        if is_judged and not problem.pauses:
             does = "stops" if stops else "continues"
             self.events.append(f"{running.name} {does} at {found.epoch}")
         return stops
-
-
-def _trial(order: int) -> SimpleNamespace:
-    return SimpleNamespace(trial_id=f"trial-{order}")

@@ -13,6 +13,7 @@ from typing import Any
 import optuna
 import pytest
 import torch
+from hand_driven import HandDriven
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
@@ -20,7 +21,6 @@ from nas.config import SearchConfig
 from nas.evaluate import EvaluationResult
 from nas.ledger import SUFFIXES, Ledger
 from nas.metrics import METRICS
-from nas.proposals import Proposals
 from nas.run_folder import RunFolder
 from search_space.alternatives import Parameter
 from search_space.architecture import Architecture, Task
@@ -208,11 +208,11 @@ def in_memory() -> Callable[[SearchConfig], Ledger]:
 
 
 @pytest.fixture(scope="session")
-def propose_from(task: Task) -> Callable[..., Proposals]:
+def propose_from(task: Task) -> Callable[..., HandDriven]:
     """The proposals of a ledger, as a driver that was just started sees them."""
 
-    def begin(config: SearchConfig, ledger: Ledger) -> Proposals:
-        return Proposals(config, ledger, task)
+    def begin(config: SearchConfig, ledger: Ledger) -> HandDriven:
+        return HandDriven(config, ledger, task)
 
     return begin
 
@@ -223,7 +223,7 @@ def finish(
 ) -> Callable[..., None]:
     """Trains a proposal and records what came of it."""
 
-    def record(proposals: Proposals, proposal: Any) -> None:
+    def record(proposals: HandDriven, proposal: Any) -> None:
         result = trained(proposal.architecture, proposals.config.seed)
         cost = costs(proposal.architecture)
         static = {"params": cost.params, "macs": cost.macs, "activations": cost.activations}

@@ -14,16 +14,16 @@ from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
-from nas.benchmark.replay import Replay, replay
-from nas.benchmark.specs import SpecError, build_halving, parse_spec, sampler_of
+from nas.benchmark.replay import Replay, RungSchedule, replay
+from nas.benchmark.specs import SpecError, build_schedule, parse_spec, sampler_of
 from nas.benchmark.table import BenchmarkTable, space_of_rows
 from nas.constraints import REJECTIONS_IN_A_ROW
-from nas.halving import SuccessiveHalving
-from nas.promotion import Promotion, RungByRung, expected_epochs
 from nas.samplers import SAMPLERS
 from nas.samplers.architecture_sampler import ArchitectureSampler
 from nas.samplers.choice_space import Candidate
 from nas.samplers.trials import PAUSED_AT, PrunedTrial, Results
+from nas.schedulers.promotion import expected_epochs
+from nas.settings import SchedulerSettings
 
 
 class Scripted(BaseSampler):
@@ -74,6 +74,13 @@ def table_of(seconds: Sequence[float], **more: Any) -> BenchmarkTable:
         seconds=np.array(seconds),
         **more,
     )
+
+
+def schedule(kind: str, rungs: Sequence[int], factor: float) -> RungSchedule:
+    settings = SchedulerSettings(
+        name="asha", type=kind, spacing="even", min_epochs=rungs[0], reduction_factor=factor
+    )
+    return RungSchedule(settings, tuple(rungs))
 
 
 def ends(table: BenchmarkTable, done: Replay) -> list[tuple[str, float]]:
@@ -147,9 +154,8 @@ def test_what_is_stopped_at_a_rung_is_pruned_with_its_curve() -> None:
     costs more; c is better; d is worse than all."""
     table = table_of([2, 2, 2, 2], epochs=[1, 2], curves=CURVES)
     sampler = Scripted(table, "abcbd")
-    done = replay(
-        table, lambda number: sampler, budget=4, halving=SuccessiveHalving([1], reduction_factor=2)
-    )
+    rungs = schedule("stopping", [1], 2)
+    done = replay(table, lambda number: sampler, budget=4, schedule=rungs)
     assert ends(table, done) == [("a", 2), ("b", 3), ("c", 5), ("d", 6)]
     assert [ended.is_complete for ended in done.ended] == [True, False, True, False]
     assert [ended.epochs for ended in done.ended] == [2, 1, 2, 1]
@@ -169,15 +175,16 @@ def test_what_waits_goes_on_later_and_the_rest_is_pruned_with_its_curve() -> Non
     curves = np.array([[0.5, 1], [0.2, 2], [0.3, 3], [0.4, 4]])
     table = table_of([4, 8, 4, 4], epochs=[1, 4], curves=curves)
     sampler = Scripted(table, "abcbd")
-    done = replay(table, lambda number: sampler, budget=4, workers=2, halving=Promotion([1], 2))
+    done = replay(
+        table, lambda number: sampler, budget=4, workers=2, schedule=schedule("promotion", [1], 2)
+    )
     assert ends(table, done) == [("b", 2), ("c", 2), ("a", 5), ("d", 6)]
     assert [ended.epochs for ended in done.ended] == [1, 1, 4, 4]
     assert [ended.is_complete for ended in done.ended] == [False, False, True, True]
     assert (done.seconds, done.proposals, done.ended_early) == (6, 5, "")
 
     assert sampler.seen == ["", "R", "RR", "RRR", "RRRR"]
-    waiting = {PAUSED_AT: 1}
-    assert [trial.user_attrs for trial in sampler.trials] == [waiting] * 4  # b's second one too
+    assert [t.user_attrs[PAUSED_AT] for t in sampler.trials] == [1] * 4  # b's second one too
     assert [trial.intermediate_values for trial in sampler.trials] == [
         {1: 0.5},
         {1: 0.2},
@@ -206,11 +213,13 @@ def test_each_leg_takes_the_time_from_rung_to_rung() -> None:
     curves = np.array([[0.8, 0.9, 1], [0.1, 0, 2], [0.4, 0.5, 3], [0.3, 0, 4]])
     table = table_of([8, 8, 8, 8], epochs=[1, 2, 8], curves=curves)
     sampler = Scripted(table, "abcd")
-    done = replay(table, lambda number: sampler, budget=4, halving=Promotion([1, 2], 2))
+    done = replay(
+        table, lambda number: sampler, budget=4, schedule=schedule("promotion", [1, 2], 2)
+    )
     assert ends(table, done) == [("b", 2), ("d", 5), ("c", 6), ("a", 12)]
     assert [ended.epochs for ended in done.ended] == [1, 1, 2, 8]
     a, *_ = sampler.trials  # when d was proposed
-    assert (a.user_attrs, a.intermediate_values) == ({PAUSED_AT: 2}, {1: 0.8, 2: 0.9})
+    assert (a.user_attrs[PAUSED_AT], a.intermediate_values) == (2, {1: 0.8, 2: 0.9})
     assert [trial.intermediate_values for trial in sampler.all_trials] == [
         {1: 0.8, 2: 0.9, 8: 1},
         {1: 0.1},
@@ -224,7 +233,9 @@ def test_rung_by_rung_a_rung_ends_before_the_next_begins() -> None:
     curves = np.array([[0.3, 0.9, 1], [0.1, 0, 2], [0.4, 0.5, 3], [0.2, 0, 4]])
     table = table_of([8, 8, 8, 8], epochs=[1, 2, 8], curves=curves)
     sampler = Scripted(table, "abcd")
-    done = replay(table, lambda number: sampler, budget=4, halving=RungByRung([1, 2], 2))
+    done = replay(
+        table, lambda number: sampler, budget=4, schedule=schedule("rung_by_rung", [1, 2], 2)
+    )
     assert ends(table, done) == [("b", 2), ("d", 4), ("c", 5), ("a", 12)]
     assert [ended.epochs for ended in done.ended] == [1, 1, 2, 8]
 
@@ -236,7 +247,9 @@ def test_the_best_is_trained_to_the_end_when_nothing_else_comes(
     """Of three one goes on, and two are all: as many as asked, or as the sampler proposes."""
     table = table_of([2, 2, 2], epochs=[1, 2], curves=np.array([[0.1, 1], [0.2, 2], [0.3, 3]]))
     sampler = Scripted(table, "ab")
-    done = replay(table, lambda number: sampler, budget=budget, halving=Promotion([1], 3))
+    done = replay(
+        table, lambda number: sampler, budget=budget, schedule=schedule("promotion", [1], 3)
+    )
     assert ends(table, done) == [("a", 1), ("b", 3)]
     assert [ended.is_complete for ended in done.ended] == [False, True]
     assert done.ended_early.startswith(ended_early)
@@ -259,7 +272,9 @@ def test_a_sampler_knows_the_curve_of_what_waits() -> None:
     """When c is proposed, a waits and b still runs."""
     table = table_of([2, 8, 2], epochs=[1, 2], curves=CURVES[:3])
     sampler = InOrder(table)
-    replay(table, lambda number: sampler, budget=3, workers=2, halving=Promotion([1], 3))
+    replay(
+        table, lambda number: sampler, budget=3, workers=2, schedule=schedule("promotion", [1], 3)
+    )
     assert sampler.results.pruned == [PrunedTrial(("a",), {1: -0.5})]
     assert sampler.results.pending == [("b",)]
     assert sampler.results.completed == []
@@ -292,7 +307,7 @@ def test_what_promotion_trains_is_known_beforehand(
         lambda number: sampler,
         budget=budget,
         workers=workers,
-        halving=Promotion([1, 3], factor),
+        schedule=schedule("promotion", [1, 3], factor),
     )
     assert len({ended.row for ended in done.ended}) == len(done.ended) == budget
     assert sum(ended.epochs for ended in done.ended) == expected_epochs(budget, 9, [1, 3], factor)
@@ -331,8 +346,8 @@ def test_a_seed_gives_the_same_evaluations(name: str, scheduler: str) -> None:
 
     def rows(seed: int) -> list[int]:
         sampler = sampler_of(parse_spec(name + SOON_GUIDED.get(name, "")), table, seed=seed)
-        halving = build_halving(parse_spec(scheduler), table)
-        done = replay(table, sampler, budget=10, workers=2, halving=halving)
+        rungs = build_schedule(parse_spec(scheduler), table)
+        done = replay(table, sampler, budget=10, workers=2, schedule=rungs)
         assert all(ended.is_complete for ended in done.ended) == (scheduler == "none")
         return [ended.row for ended in done.ended]
 
@@ -343,34 +358,36 @@ def test_a_seed_gives_the_same_evaluations(name: str, scheduler: str) -> None:
 
 def test_the_rungs_of_a_table() -> None:
     table = table_of([1, 1], epochs=[2, 4, 6, 12, 18], curves=np.ones((2, 5)))
-    assert build_halving(parse_spec("none"), table) is None
-    by_default = build_halving(parse_spec("asha:type=stopping"), table)
+    assert build_schedule(parse_spec("none"), table) is None
+    by_default = build_schedule(parse_spec("asha:type=stopping"), table)
     assert by_default is not None
-    assert by_default.rungs.epochs == (2, 6)
+    assert by_default.rungs == (2, 6)
     options = "min_epochs=6:reduction_factor=2"
-    chosen = build_halving(parse_spec(f"asha:type=stopping:{options}"), table)
+    chosen = build_schedule(parse_spec(f"asha:type=stopping:{options}"), table)
     assert chosen is not None
-    assert (chosen.rungs.epochs, chosen.rungs.reduction_factor) == ((6, 12), 2)
-    promotion = build_halving(parse_spec(f"asha:type=promotion:{options}"), table)
+    assert (chosen.rungs, chosen.settings.reduction_factor) == ((6, 12), 2)
+    promotion = build_schedule(parse_spec(f"asha:type=promotion:{options}"), table)
     assert promotion is not None
-    assert (promotion.rungs.epochs, promotion.rungs.reduction_factor) == ((6, 12), 2)
-    even = build_halving(parse_spec("asha:spacing=even:min_epochs=6:reduction_factor=1.5"), table)
+    assert (promotion.rungs, promotion.settings.reduction_factor) == ((6, 12), 2)
+    even = build_schedule(parse_spec("asha:spacing=even:min_epochs=6:reduction_factor=1.5"), table)
     assert even is not None
-    assert (even.rungs.epochs, even.rungs.reduction_factor) == ((6, 12), 1.5)
+    assert (even.rungs, even.settings.reduction_factor) == ((6, 12), 1.5)
 
 
 @pytest.mark.parametrize(
-    ("spec", "of_type"),
+    ("spec", "kind"),
     [
-        ("asha", SuccessiveHalving),
-        ("asha:type=promotion", Promotion),
-        ("asha:type=rung_by_rung", RungByRung),
-        ("asha:type=stopping", SuccessiveHalving),
+        ("asha", "stopping"),
+        ("asha:type=promotion", "promotion"),
+        ("asha:type=rung_by_rung", "rung_by_rung"),
+        ("asha:type=stopping", "stopping"),
     ],
 )
-def test_the_type_of_halving(spec: str, of_type: type) -> None:
+def test_the_type_of_halving(spec: str, kind: str) -> None:
     table = table_of([1, 1], epochs=[2, 4], curves=np.ones((2, 2)))
-    assert type(build_halving(parse_spec(spec), table)) is of_type
+    found = build_schedule(parse_spec(spec), table)
+    assert found is not None
+    assert found.settings.type == kind
 
 
 @pytest.mark.parametrize(
@@ -397,7 +414,7 @@ def test_the_type_of_halving(spec: str, of_type: type) -> None:
 def test_a_scheduler_that_cannot_be(spec: str, message: str) -> None:
     table = table_of([1, 1], epochs=[2, 4, 6, 12], curves=np.ones((2, 4)))
     with pytest.raises(SpecError) as caught:
-        build_halving(parse_spec(spec), table)
+        build_schedule(parse_spec(spec), table)
     assert message in str(caught.value)
 
 

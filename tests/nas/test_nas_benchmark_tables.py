@@ -17,7 +17,7 @@ from nas.benchmark.csv_table import read_csv_table
 from nas.benchmark.nas_bench_macro import read_nas_bench_macro
 from nas.benchmark.replay import replay
 from nas.benchmark.results import checkpoints
-from nas.benchmark.specs import build_halving, parse_spec, sampler_of
+from nas.benchmark.specs import build_schedule, parse_spec, sampler_of
 from nas.benchmark.statistics import Score, interval
 from nas.benchmark.table import BenchmarkTable, TableError, space_of_rows
 from nas.benchmark.tabulated import read_tabulated
@@ -126,7 +126,7 @@ def test_a_table_of_nas_tabulate_is_a_mean_over_seeds(tmp_path: Path) -> None:
 def test_the_table_that_ships_is_replayed_without_a_source() -> None:
     table = read_source(Source(None, None, None, choices="", maximize="", minimize="", seconds=""))
     assert (table.name, len(table.rows)) == ("digits_tabular", 480)
-    assert build_halving(parse_spec("asha"), table) is not None
+    assert build_schedule(parse_spec("asha"), table) is not None
     assert Score(table).best > 0.95
 
 

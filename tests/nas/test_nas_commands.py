@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hand_driven import HandDriven, costs_from
 from ray.exceptions import WorkerCrashedError
 from typer.testing import CliRunner
 
@@ -23,7 +24,6 @@ from nas.config import SearchConfig
 from nas.evaluate import EvaluationResult
 from nas.ledger import Ledger
 from nas.output import Output
-from nas.proposals import Proposals
 from nas.run_folder import RunError, RunFolder
 from nas.user_errors import CommandError
 from search_space.architecture import Architecture, Task
@@ -82,7 +82,7 @@ def test_options_that_exclude_each_other_are_one_message(options: list[str], mes
 def test_peak_memory_is_worked_out_where_it_is_asked_for(
     config_of: Callable[..., SearchConfig],
     start: Callable[[SearchConfig], tuple[RunFolder, Ledger]],
-    propose_from: Callable[..., Proposals],
+    propose_from: Callable[..., HandDriven],
     finish: Callable[..., None],
     task: Task,
     runs: Path,
@@ -110,7 +110,7 @@ def test_peak_memory_is_worked_out_where_it_is_asked_for(
         return found
 
     front = asked(x="peak_memory_mb", under="")
-    costs = config.static_costs(task, with_memory=True)
+    costs = costs_from(config, task, with_memory=True)
     for member in front:
         architecture = Architecture.from_json(json.dumps(member["architecture"]))
         assert member["metrics"]["peak_memory_mb"] == costs.of(architecture)["peak_memory_mb"]
@@ -124,7 +124,7 @@ def test_evaluations_whose_workers_died_are_one_message(
     monkeypatch: pytest.MonkeyPatch,
     config_of: Callable[..., SearchConfig],
     start: Callable[[SearchConfig], tuple[RunFolder, Ledger]],
-    propose_from: Callable[..., Proposals],
+    propose_from: Callable[..., HandDriven],
     finish: Callable[..., None],
     trained: Callable[..., EvaluationResult],
     task: Task,
@@ -160,7 +160,7 @@ def test_a_network_without_a_plain_one_is_one_message(
     monkeypatch: pytest.MonkeyPatch,
     config_of: Callable[..., SearchConfig],
     start: Callable[[SearchConfig], tuple[RunFolder, Ledger]],
-    propose_from: Callable[..., Proposals],
+    propose_from: Callable[..., HandDriven],
     finish: Callable[..., None],
     task: Task,
     runs: Path,
@@ -190,7 +190,7 @@ def test_an_unknown_pick_is_answered_with_the_nearest(
     output: Output,
     config_of: Callable[..., SearchConfig],
     start: Callable[[SearchConfig], tuple[RunFolder, Ledger]],
-    propose_from: Callable[..., Proposals],
+    propose_from: Callable[..., HandDriven],
     finish: Callable[..., None],
     task: Task,
     runs: Path,

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from hand_driven import check_search
 
 from nas.config import SearchConfig
 from nas.config_file import differences, load_config, load_saved_config, save_config
-from nas.driver import check_search
 from nas.samplers import SAMPLERS, build_sampler
+from nas.search.problem import space_of
 from nas.settings import RaySettings
 from search_space.architecture import Task
 from search_space.reading import DescriptionError
@@ -61,8 +62,8 @@ def problems_of(file: Path, *overrides: str) -> list[str]:
 @pytest.mark.parametrize("file", sorted(CONFIGS.glob("searches/*.yaml")), ids=lambda f: f.stem)
 def test_every_shipped_search_is_whole(file: Path) -> None:
     config = load_config(file)
-    assert config.search_space().size > 1
-    build_sampler(config.sampler.name, config.sampler.options, config.search_space())
+    assert space_of(config).size > 1
+    build_sampler(config.sampler.name, config.sampler.options, space_of(config))
 
 
 def test_files_are_found_beside_the_file_that_names_them(
@@ -74,7 +75,7 @@ def test_files_are_found_beside_the_file_that_names_them(
     for folder in (tmp_path, elsewhere):
         monkeypatch.chdir(folder)
         config = load_config(file)
-        assert config.search_space().name == "small"
+        assert space_of(config).name == "small"
         assert (config.proxy.epochs, config.retrain.epochs) == (2, 4)
 
 
@@ -96,7 +97,7 @@ def test_an_override_repairs_a_file_that_is_missing(
 ) -> None:
     file = written(space="../spaces/none.yaml")
     given = tmp_path / "spaces" / "small.yaml"
-    assert load_config(file, [f"space={given}"]).search_space().name == "small"
+    assert space_of(load_config(file, [f"space={given}"])).name == "small"
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

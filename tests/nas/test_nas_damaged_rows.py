@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hand_driven import HandDriven
 
 from nas.config import SearchConfig
 from nas.ledger import Ledger
-from nas.proposals import Proposals
 from nas.run_folder import RunError, RunFolder
 
-Begin = Callable[..., Proposals]
+Begin = Callable[..., HandDriven]
 
 
-Search = tuple[SearchConfig, RunFolder, Ledger, Proposals]
+Search = tuple[SearchConfig, RunFolder, Ledger, HandDriven]
 
 
 @pytest.fixture(scope="module")

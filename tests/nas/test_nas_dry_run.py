@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from hand_driven import costs_from
 
 from nas.commands.dry_run import show_dry_run
 from nas.config import SearchConfig
@@ -35,8 +36,8 @@ DIGITS = Path(__file__).parents[2] / "configs" / "spaces" / "digits.yaml"
 
 def test_a_small_space_is_costed_whole(config_of: ConfigOf, task: Task) -> None:
     config = config_of(limits={"params": 2000, "macs": "60k"})
-    found = space_costs(config, task)
-    costs = config.static_costs(task, with_memory=True)
+    found = space_costs(config, costs_from(config, task, with_memory=True))
+    costs = costs_from(config, task, with_memory=True)
     rows = [costs.of(each) for each in costs.space.architectures()]
     assert (found.size, found.looked_at, found.whole_space) == (384, 384, True)
     for name, each in found.ranges.items():
@@ -57,7 +58,9 @@ def test_a_small_space_is_costed_whole(config_of: ConfigOf, task: Task) -> None:
 
 def test_a_large_space_is_sampled_by_the_seed(config_of: ConfigOf, task: Task) -> None:
     space = yaml.safe_load(DIGITS.read_text())
-    one, same, other = (space_costs(config_of(space=space, seed=s), task) for s in (1, 1, 2))
+    configs = [config_of(space=space, seed=seed) for seed in (1, 1, 2)]
+    costs = costs_from(configs[0], task, with_memory=True)
+    one, same, other = (space_costs(config, costs) for config in configs)
     assert (one.looked_at, one.whole_space, one.share_within_all) == (SAMPLED, False, 1.0)
     assert np.array_equal(one.vectors, same.vectors)
     assert not np.array_equal(one.vectors, other.vectors)
@@ -66,7 +69,7 @@ def test_a_large_space_is_sampled_by_the_seed(config_of: ConfigOf, task: Task) -
 def test_limits_that_nothing_meets_are_an_error(config_of: ConfigOf, task: Task) -> None:
     config = config_of(limits={"params": 10})
     with pytest.raises(NothingFits, match=r"none of 384 architectures .* smallest params is \d"):
-        check_fits(space_costs(config, task), config)
+        check_fits(space_costs(config, costs_from(config, task, with_memory=True)), config)
 
 
 def test_device_hours_follow_from_the_timed_trainings(config_of: ConfigOf, task: Task) -> None:
@@ -74,7 +77,8 @@ def test_device_hours_follow_from_the_timed_trainings(config_of: ConfigOf, task:
     search = {"n_trials": 24, "finalist_seeds": 3, "noise_candidates": 2, "concurrency": 1}
     config = config_of(proxy=proxy, search=search)
     said: list[str] = []
-    found = device_hours(config, task, space_costs(config, task), said.append)
+    costs = costs_from(config, task, with_memory=True)
+    found = device_hours(config, costs, space_costs(config, costs), said.append)
     assert len(said) == 4  # the warming up, and three
     assert [each.which for each in found.timed] == ["least", "median", "most"]
     macs = [each.macs for each in found.timed]
@@ -100,7 +104,8 @@ def test_promotion_takes_the_hours_of_the_epochs_that_it_trains(
 ) -> None:
     proxy = {"epochs": 9, "batch_size": 50, "learning_rate": 0.1}
     config = config_of(proxy=proxy, search={"n_trials": 18}, scheduler=PROMOTION)
-    found = device_hours(config, task, space_costs(config, task), lambda said: None)
+    costs = costs_from(config, task, with_memory=True)
+    found = device_hours(config, costs, space_costs(config, costs), lambda said: None)
     trained = 18 * 1 + 6 * 2 + 2 * 6
     assert config.most_epochs(18) == trained
     hours = found.repeat_hours / found.repeats  # of one whole training

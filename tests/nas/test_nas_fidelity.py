@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hand_driven import HandDriven, check_search, costs_from
 
 from nas.commands.fidelity import show_fidelity
 from nas.commands.status import read_status
 from nas.config import SearchConfig
-from nas.driver import check_search, load_task, proxy_assignment, retrain_assignment
+from nas.driver import load_task, proxy_assignment, retrain_assignment
 from nas.evaluate import EvaluationResult, Progress
 from nas.fidelity import FULL
 from nas.ledger import Ledger
 from nas.output import Output
-from nas.proposals import Proposals
 from nas.run_folder import RunFolder
 from nas.user_errors import CommandError
 from search_space.architecture import Architecture, Task
@@ -33,8 +33,8 @@ def test_only_training_sees_the_fidelity(config_of: ConfigOf, small_space: Searc
     task = load_task(config)
     assert task.input_shape == (1, 8, 8)
     architecture = list(small_space.architectures())[5]
-    costs = config.static_costs(task).of(architecture)
-    assert costs == config_of().static_costs(task).of(architecture)
+    costs = costs_from(config, task).of(architecture)
+    assert costs == costs_from(config_of(), task).of(architecture)
 
     proxy = proxy_assignment(config, task)
     assert proxy.fidelity.task(task).input_shape == (1, 4, 4)
@@ -96,7 +96,7 @@ def test_networks_that_cannot_be_made_are_an_error_before_the_search(
 def ranked_run(
     config_of: ConfigOf,
     start: Start,
-    propose_from: Callable[..., Proposals],
+    propose_from: Callable[..., HandDriven],
     task: Task,
 ) -> Callable[[int], tuple[RunFolder, list[Architecture]]]:
     """A run of six trials, of which two were stopped; so many of the others retrained.
@@ -119,7 +119,7 @@ def ranked_run(
                 half = EvaluationResult({}, curve[:1], 2.0)
                 proposals.prune(proposal, half, None, stopped_at_epoch=1)
                 continue
-            costs = config.static_costs(task).of(proposal.architecture)
+            costs = costs_from(config, task).of(proposal.architecture)
             result = EvaluationResult({"val_accuracy": last}, curve, 1.0)
             proposals.complete(proposal, result.metrics | costs, result, None)
             found.append(proposal.architecture)

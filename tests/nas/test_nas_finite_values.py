@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hand_driven import HandDriven, problem_from
 
 from nas.benchmark.csv_table import read_csv_table
 from nas.benchmark.statistics import Score
@@ -18,14 +19,13 @@ from nas.benchmark.table import BenchmarkTable, TableError
 from nas.config import SearchConfig
 from nas.evaluate import EvaluationResult, chosen
 from nas.ledger import Ledger
-from nas.promotion import Promotion
-from nas.proposals import Proposals
-from nas.ranking import best_first, place_of_last
 from nas.run_folder import RunError, RunFolder
 from nas.samplers.known_costs import CostFunctions
 from nas.samplers.product_space import ProductSpace
 from nas.samplers.trials import CompletedTrial, Results
-from nas.warm_start import FILE, warm_start_of
+from nas.schedulers.promotion import Promotion
+from nas.schedulers.ranking import best_first, place_of_last
+from nas.search.warm_start import FILE, warm_start_of
 from search_space.architecture import Task
 from search_space.cost.latency import Latency
 from search_space.space import SearchSpace
@@ -47,7 +47,7 @@ def test_rungs_and_rankings(bad: float) -> None:
     with pytest.raises(ValueError, match="losses must be finite numbers"):
         place_of_last(losses)
     with pytest.raises(ValueError, match="losses must be finite"):
-        Promotion([1], 2).pause(0, 1, [bad])
+        Promotion([1], 2).report(0, 1, [bad])
 
 
 def test_samplers_refuse_what_is_neither_good_nor_bad() -> None:
@@ -142,7 +142,7 @@ def test_a_measured_latency(bad: float) -> None:
 def test_a_ledger_takes_none_and_one_that_has_some_is_named(
     config_of: Callable[..., SearchConfig],
     start: Start,
-    propose_from: Callable[..., Proposals],
+    propose_from: Callable[..., HandDriven],
     small_space: SearchSpace,
 ) -> None:
     config = config_of(sampler={"name": "random"})
@@ -183,4 +183,4 @@ def test_results_of_earlier_runs(
     kept = {"first": [], "earlier": [[text, [math.nan, 9.0], {}]]}
     (run.path / FILE).write_text(json.dumps(kept))
     with pytest.raises(RunError, match="must be finite numbers, got nan"):
-        warm_start_of(run, config, task, runs)
+        warm_start_of(run, config, task, problem_from(config, task), runs)

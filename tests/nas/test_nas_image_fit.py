@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hand_driven import check_search, costs_from
 
 from nas.config import SearchConfig
-from nas.driver import check_search
 from nas.dry_run import space_costs
 from nas.make_latency_table import make_table
+from nas.search.problem import space_of
 from search_space.architecture import Task
 from search_space.cost.latency import LatencySettings
 from search_space.reading import DescriptionError
@@ -23,7 +24,7 @@ OF_THREE = {"type": "attention", "block": 3, "heads": 1, "mixtures": 2, "width":
 
 def begin_table(config: SearchConfig, task: Task) -> None:
     make_table(
-        config.search_space(),
+        space_of(config),
         task,
         LatencySettings(),
         Path("none.json"),
@@ -32,7 +33,11 @@ def begin_table(config: SearchConfig, task: Task) -> None:
     )
 
 
-@pytest.mark.parametrize("begin", [check_search, space_costs, begin_table])
+def cost_space(config: SearchConfig, task: Task) -> None:
+    space_costs(config, costs_from(config, task, with_memory=True))
+
+
+@pytest.mark.parametrize("begin", [check_search, cost_space, begin_table])
 def test_a_stem_that_cannot_take_the_images_is_named(
     config_of: ConfigOf,
     small_description: dict[str, Any],

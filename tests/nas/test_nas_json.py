@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import typer
 import yaml
+from hand_driven import HandDriven, costs_from
 from typer.testing import CliRunner
 
 from nas.cli import app
@@ -17,7 +18,6 @@ from nas.config import SearchConfig
 from nas.evaluate import EvaluationResult
 from nas.ledger import Ledger
 from nas.metrics import COUNTS
-from nas.proposals import Proposals
 from nas.retrain import pending
 from nas.run_folder import RunFolder
 from nas.strict_json import json_text
@@ -104,7 +104,7 @@ def search_file(config: SearchConfig, tmp_path: Path, monkeypatch: pytest.Monkey
 def finished_run(
     config: SearchConfig,
     start: Callable[[SearchConfig], tuple[RunFolder, Ledger]],
-    propose_from: Callable[..., Proposals],
+    propose_from: Callable[..., HandDriven],
     task: Task,
     monkeypatch: pytest.MonkeyPatch,
 ) -> RunFolder:
@@ -119,7 +119,7 @@ def finished_run(
         curve = [{"epoch": epoch, "val_accuracy": accuracy} for epoch in (1, 2)]
         costs = {
             name: float(cost)
-            for name, cost in config.static_costs(task).of(proposal.architecture).items()
+            for name, cost in costs_from(config, task).of(proposal.architecture).items()
         }
         result = EvaluationResult({"val_accuracy": accuracy}, curve, 1.0)
         proposals.complete(proposal, result.metrics | costs, result, None)

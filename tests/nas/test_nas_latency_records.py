@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hand_driven import HandDriven, search_of
 
 from nas.commands.frontier import report_search
 from nas.commands.retrain import _pick
@@ -20,9 +21,7 @@ from nas.latency_cache import LatencyCache
 from nas.latency_records import all_candidates, first_latencies, measure_front_again
 from nas.ledger import Ledger
 from nas.output import Output
-from nas.proposals import Proposals
 from nas.run_folder import RunError, RunFolder
-from nas.search import Search
 from search_space.architecture import Architecture, Task
 from search_space.cost.latency import DeviceBusy, Latency
 
@@ -56,7 +55,7 @@ def config(config_of: Callable[..., SearchConfig]) -> SearchConfig:
 def ledger(
     config: SearchConfig,
     in_memory: Callable[[SearchConfig], Ledger],
-    propose_from: Callable[..., Proposals],
+    propose_from: Callable[..., HandDriven],
 ) -> Ledger:
     """Five trained candidates."""
     ledger = in_memory(config)
@@ -125,7 +124,7 @@ def test_a_search_records_the_weighed_accuracy(
 ) -> None:
     ledger = in_memory(config)
     cache = LatencyCache(tmp_path / "latency.jsonl", task, config.latency)
-    search = Search(config, ledger, task, latencies=cache)
+    search = search_of(config, ledger, task, latencies=cache)
     given = iter([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0])
     while not search.finished:
         if search.needs_metering:
@@ -215,7 +214,7 @@ def test_measurements_that_do_not_compare_are_refused(
 
 
 def test_a_ledger_of_two_devices_is_not_queried(
-    config: SearchConfig, ledger: Ledger, propose_from: Callable[..., Proposals]
+    config: SearchConfig, ledger: Ledger, propose_from: Callable[..., HandDriven]
 ) -> None:
     proposals = propose_from(config, ledger)
     metrics = {"val_accuracy": 0.5, "latency_ms": 1.0, "val_accuracy_by_latency": 0.5}
@@ -226,7 +225,7 @@ def test_a_ledger_of_two_devices_is_not_queried(
 
 
 def test_a_second_latency_without_a_first_is_one_message(
-    config: SearchConfig, ledger: Ledger, propose_from: Callable[..., Proposals]
+    config: SearchConfig, ledger: Ledger, propose_from: Callable[..., HandDriven]
 ) -> None:
     proposals = propose_from(config, ledger)
     proposal = proposals.propose()

@@ -12,14 +12,13 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from hand_driven import HandDriven, check_search, costs_from
 
 from nas.commands.latency_table import make_table_command, table_json
 from nas.config import SearchConfig
-from nas.driver import check_search
 from nas.ledger import Ledger
 from nas.make_latency_table import NETWORKS, TableProgress, make_table
 from nas.output import Output
-from nas.proposals import Proposals
 from nas.run_folder import RunError
 from nas.user_errors import CommandError
 from search_space.architecture import Task
@@ -110,7 +109,7 @@ def invented(space: SearchSpace, task: Task, **changes: Any) -> LatencyTable:
 def test_a_search_rejects_what_is_predicted_over_the_limit(
     config_of: ConfigOf,
     in_memory: Callable[[SearchConfig], Ledger],
-    propose_from: Callable[..., Proposals],
+    propose_from: Callable[..., HandDriven],
     tiny_description: dict[str, Any],
     task: Task,
     tmp_path: Path,
@@ -127,7 +126,7 @@ def test_a_search_rejects_what_is_predicted_over_the_limit(
             sampler={"name": sampler},
         )
         check_search(config, task)
-        costs = config.static_costs(task)
+        costs = costs_from(config, task)
         assert costs.names[-1] == "predicted_latency_ms"
         vectors = [space.encode(each) for each in space.architectures()]
         rows = [costs.of(each) for each in space.architectures()]
@@ -168,7 +167,7 @@ def test_a_table_that_is_not_for_this_search_is_refused(
         space=tiny_description, limits={"latency_ms": 5}, latency={"table": str(file)}
     )
     with pytest.raises(DescriptionError, match=problem) as caught:
-        config.static_costs(task)
+        costs_from(config, task)
     assert str(caught.value).startswith(f"latency.table: {file}")
 
 
@@ -181,7 +180,7 @@ def test_a_file_that_is_no_table_is_named(
         file.write_text(text)
     config = config_of(limits={"latency_ms": 5}, latency={"table": str(file)})
     with pytest.raises(DescriptionError, match=r"no such latency table|no latency table: "):
-        config.static_costs(task)
+        costs_from(config, task)
 
 
 def test_the_command_says_what_it_lacks(

@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 import optuna
 import pytest
+from hand_driven import HandDriven
 from needed import lacking
 from optuna.study import StudyDirection
 from optuna.trial import TrialState, create_trial
@@ -27,15 +28,16 @@ from nas.evaluate import EvaluationResult
 from nas.evaluation_row import Evaluation, result_attributes, row_attributes
 from nas.front import candidates
 from nas.ledger import Ledger, check_free, ledger_of
-from nas.proposals import Proposal, Proposals
 from nas.run_folder import RunError, RunFolder
+from nas.search.problem import space_of
+from nas.search.trial_state import Trial
 from search_space.architecture import Architecture
 from search_space.space import SearchSpace
 
 ConfigOf = Callable[..., SearchConfig]
 Start = Callable[[SearchConfig], tuple[RunFolder, Ledger]]
-Begin = Callable[..., Proposals]
-Finish = Callable[[Proposals, Proposal], None]
+Begin = Callable[..., HandDriven]
+Finish = Callable[[HandDriven, Trial], None]
 
 PASSWORD = "s3cret @:/word"
 NAMES = (f"run-{number}" for number in itertools.count())
@@ -268,7 +270,7 @@ class TestEveryStorage:
             assert trial.user_attrs["arch_id"] == proposal.architecture.arch_id
             assert trial.user_attrs["metrics"] == row.metrics
             assert trial.user_attrs["curve"] == row.curve
-            assert config.search_space().from_params(trial.params) == proposal.architecture
+            assert space_of(config).from_params(trial.params) == proposal.architecture
         assert study.best_trials
         names = optuna.get_all_study_names(url_of(config, run))
         own = {name for name in names if name.split("/")[0] == config.name}

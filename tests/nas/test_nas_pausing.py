@@ -12,24 +12,28 @@ from typing import Any, NamedTuple
 import pytest
 import ray
 import torch
+from hand_driven import search_of
 from optuna.trial import TrialState
 
 from nas.commands.status import read_status
 from nas.config import SearchConfig
 from nas.driver import load_task, proxy_assignment
 from nas.evaluate import EvaluationResult, Paused, Progress
-from nas.failures import TooManyFailures
 from nas.latency_cache import LatencyCache
 from nas.ledger import Ledger
-from nas.paused_states import PausedStates
 from nas.progress import describe
-from nas.promotion import PROMOTIONS, expected_epochs
-from nas.ray.mailbox import LocalMailbox
+from nas.ray.checkpoint_exchange import LocalExchange
+from nas.ray.messages import REPORT, REQUEST, Completed, Pausing, Raised, Report, TrialRequest
 from nas.ray.searcher import SearchJobs
 from nas.ray.trainable import TrainingTrainable
 from nas.run_folder import RunError, RunFolder
 from nas.samplers import SAMPLERS
-from nas.search import Job, Search
+from nas.schedulers.promotion import expected_epochs
+from nas.schedulers.rung_rules import PAUSING, RUNG_RULES
+from nas.search.failures import TooManyFailures
+from nas.search.job import Job
+from nas.search.paused_states import PausedStates
+from nas.search.trial_state import State
 from search_space.architecture import Architecture, Task
 from search_space.cost import Costs
 from search_space.cost.latency import Latency
@@ -49,7 +53,7 @@ PROMOTION: dict[str, Any] = {
 """Rungs after 1 and 3 epochs, of three one goes on."""
 
 
-BOTH_TYPES = pytest.mark.parametrize("kind", list(PROMOTIONS))
+BOTH_TYPES = pytest.mark.parametrize("kind", PAUSING)
 
 
 def promotion_of(kind: str) -> dict[str, Any]:
@@ -77,9 +81,9 @@ class Legs:
     ) -> None:
         self.config = config
         self.states = states
-        self.search = Search(config, ledger, task, latencies=None, states=states)
-        self.mailbox = LocalMailbox()
-        self.searcher = SearchJobs(self.search, lambda: None, self.mailbox)
+        self.search = search_of(config, ledger, task, states=states)
+        self.exchange = LocalExchange()
+        self.searcher = SearchJobs(self.search, lambda: None, self.exchange)
         self.count = 0
 
     def begin(self) -> tuple[str, Job] | None:
@@ -98,25 +102,18 @@ class Legs:
         epochs = self.config.proxy.epochs
         epoch = job.pause_at or epochs
         if job.resumes:
-            assert job.proposal is not None
-            assert self.mailbox.get(job.proposal.number) == str(job.architecture).encode()
-        result: dict[str, Any] = {
-            "epoch": epoch,
-            "val_accuracy": accuracy * epoch / epochs,
-            "curve": curve_to(epoch, accuracy * epoch / epochs),
-            "device_seconds": 0.5 * epoch,
-            "worker": "node 7",
-        }
+            assert self.exchange.get(job.number) == str(job.architecture).encode()
+        reached = accuracy * epoch / epochs
+        curve = curve_to(epoch, reached)
+        outcome: Pausing | Completed
         if epoch < epochs:
-            assert job.proposal is not None
-            self.mailbox.put(job.proposal.number, str(job.architecture).encode())
+            self.exchange.put(job.number, str(job.architecture).encode())
+            outcome = Pausing(Progress(epoch, epochs, reached, curve, 0.5 * epoch))
         else:
-            metrics = {"val_accuracy": accuracy}
-            found = EvaluationResult(metrics, result["curve"], 0.5 * epoch, "node 7")
-            result = {"outcome": list(found)}
-        self.searcher.on_trial_complete(trial_id, result | {"done": True})
-        if job.proposal is not None:
-            assert self.mailbox.get(job.proposal.number) is None
+            outcome = Completed(EvaluationResult({"val_accuracy": accuracy}, curve, 0.5 * epoch))
+        self.searcher.on_trial_complete(trial_id, {"done": True, REPORT: Report(outcome, "node 7")})
+        if job.kind == "search":
+            assert self.exchange.get(job.number) is None
         return Trained(job.architecture, job.kind, job.resumes, epoch)
 
     def train(self, accuracy: Callable[[Job], float]) -> Trained | None:
@@ -180,20 +177,20 @@ def test_the_best_third_of_each_rung_goes_on_and_the_others_are_pruned(
             assert (row.metrics, row.stopped_at_epoch) == ({}, row.epochs)
 
     # one worker: each promotion follows from what was seen until then
-    promotion = PROMOTIONS[kind]([1, 3], 3)
+    promotion = RUNG_RULES[kind]([1, 3], 3)
     numbers = {row.architecture: row.number for row in rows}
     begun = 0
     for job in trained:
         number = numbers[job.architecture]
         if job.resumes:
             assert promotion.next(more_begin=begun < 18, arriving=[]) == number
-            promotion.go_on(number)
+            promotion.promote(number)
         else:
             assert promotion.next(more_begin=True, arriving=[]) is None
             begun += 1
         if job.epoch < 9:
             losses = [-accuracy(job.architecture) * job.epoch / 9, costs(job.architecture).params]
-            promotion.pause(number, job.epoch, losses[: len(objectives)])
+            promotion.report(number, job.epoch, losses[: len(objectives)])
     assert promotion.next(more_begin=False, arriving=[]) is None
 
     status = read_status(run)
@@ -228,14 +225,16 @@ def test_a_search_goes_on_from_what_is_paused_as_if_it_had_not_been_interrupted(
         driven.begin()  # and is killed before it ends
         rows = Ledger.open(config, run).evaluations()
         paused = [row for row in rows if row.state == "paused"]
-        assert {row.number for row in paused} >= {p.number for p in driven.search.proposals.paused}
+        assert {row.number for row in paused} >= {
+            t.number for t in driven.search.trials.of(State.PAUSED)
+        }
         assert all(row.metrics == {} and row.epochs in (1, 3) for row in paused)
         assert read_status(run)["trials"]["paused"] == len(paused)
     last = legs(config, Ledger.open(config, run))
     status = last.search.status()
     done = {trained.architecture: 0.5 * trained.epoch for trained in again if trained}
     assert status.device_hours * 3600 == pytest.approx(sum(done.values()))
-    assert status.paused == len(last.search.proposals.paused)
+    assert status.paused == last.search.trials.count(State.PAUSED)
     assert f"{status.paused} paused" in describe(status)
     again += last.train_all(found)
     assert again == expected
@@ -250,14 +249,13 @@ def test_a_search_shows_how_much_of_it_is_done(
     config = config_of(**PROMOTION, search=search)
     driven = legs(config, in_memory(config))
     assert driven.search.status().remaining_seconds is None
-    assert driven.search.paused_trials is not None
     driven.train(lambda job: 0.5)
-    assert driven.search.paused_trials.share_done == 1 / expected_epochs(9, 9, [1, 3], 3)
+    assert driven.search._report.share_done == 1 / expected_epochs(9, 9, [1, 3], 3)
     status = driven.search.status()
     assert (status.trained, status.paused, status.phase) == (0, 1, "search")
     assert status.remaining_seconds is not None
     driven.train_all(lambda job: 0.5)
-    assert driven.search.paused_trials.share_done == 1
+    assert driven.search._report.share_done == 1
 
 
 @BOTH_TYPES
@@ -327,9 +325,8 @@ def test_a_failing_training_leaves_its_place_to_the_next_best(
     assert begun is not None
     trial_id, job = begun
     assert (accuracies[job.architecture], job.pause_at, job.resumes) == (0.9, 3, True)
-    driven.searcher.on_trial_complete(trial_id, {"done": True, "error": "it raised"})
-    assert job.proposal is not None
-    assert not states.holds(job.proposal.number)
+    driven.searcher.on_trial_complete(trial_id, {REPORT: Report(Raised("it raised"))})
+    assert not states.holds(job.number)
     driven.train_all(found)
     rows = ledger.evaluations()
     states_of = {accuracies[row.architecture]: row.state for row in rows}
@@ -358,7 +355,7 @@ def test_a_state_that_cannot_be_written_ends_the_search_with_what_is_known(
     )
     assert [(row.state, row.epochs) for row in ledger.evaluations()] == [("paused", 1)]
     again = legs(config_of(**PROMOTION), ledger)  # goes on, and trains that one from the beginning
-    assert [p.number for p in again.search.proposals.paused] == [0]
+    assert [t.number for t in again.search.trials.of(State.PAUSED)] == [0]
 
 
 def test_a_state_that_was_lost_with_a_node_is_trained_again(
@@ -370,7 +367,7 @@ def test_a_state_that_was_lost_with_a_node_is_trained_again(
     driven = legs(config, ledger)
     begun = driven.begin()
     assert begun is not None
-    driven.mailbox.put = lambda number, content: None  # type: ignore[method-assign]
+    driven.exchange.put = lambda number, content: None  # type: ignore[method-assign]
     driven.end(*begun, 0.5)
     assert driven.searcher.error is None
     following = driven.begin()
@@ -462,31 +459,33 @@ def test_a_state_that_cannot_be_taken_up_is_trained_anew_and_said(
     config = config_of(**PROMOTION)
     assignment = proxy_assignment(config, load_task(config))
     text = list(small_space.architectures())[5].canonical_json()
-    mailbox = LocalMailbox()
+    exchange = LocalExchange()
     if content != "lost":
         *_, paused = assignment.evaluation(text, int(content != "damaged"), pause_at=1)
         assert isinstance(paused, Paused)
         whole = checkpoint_bytes(paused.state)
-        mailbox.put(7, whole[:-50] if content == "damaged" else whole)
+        exchange.put(7, whole[:-50] if content == "damaged" else whole)
     node = SimpleNamespace(get_node_id=lambda: "seven")
     monkeypatch.setattr(ray, "get_runtime_context", lambda: node)
     worker = TrainingTrainable.__new__(TrainingTrainable)  # beside Tune
-    worker.assignment, worker.mailbox = assignment, mailbox
-    job = {"architecture": text, "seed": 0, "trial": 7, "pause_at": 3, "resumes": True}
+    worker.assignment, worker.exchange = assignment, exchange
+    job = {REQUEST: TrialRequest(text, 0, 7, pause_at=3, resumes=True)}
     worker.reset_config(job)
     found = [worker.step() for _ in range(3)]
-    assert [each["epoch"] for each in found] == [1, 2, 3]
+    reports = [each[REPORT] for each in found]
+    assert [report.outcome.progress.epoch for report in reports] == [1, 2, 3]
     assert [each["done"] for each in found] == [False, False, True]
     said = {"damaged": "truncated, damaged", "of another run": "seed", "lost": "it was lost"}
-    assert said[content] in found[-1]["began_anew"]
-    kept = mailbox.get(7)
+    assert said[content] in reports[-1].began_anew
+    kept = exchange.get(7)
     assert kept is not None
     assert read_checkpoint(kept, "the new one")["epoch"] == 3
 
     worker.reset_config(job)  # as if the worker had died after it had sent its state
     again = worker.step()
-    assert (again["epoch"], again["done"], again["began_anew"]) == (3, True, "")
-    assert again["curve"] == found[-1]["curve"]
+    progress = again[REPORT].outcome.progress
+    assert (progress.epoch, again["done"], again[REPORT].began_anew) == (3, True, "")
+    assert progress.curve == reports[-1].outcome.progress.curve
 
 
 def test_a_state_that_was_not_taken_up_is_logged(
@@ -500,7 +499,9 @@ def test_a_state_that_was_not_taken_up_is_logged(
     begun = driven.begin()
     assert begun is not None
     with caplog.at_level(logging.WARNING):
-        driven.searcher.on_trial_complete(begun[0], {"error": "no", "began_anew": "damaged"})
+        driven.searcher.on_trial_complete(
+            begun[0], {REPORT: Report(Raised("no"), began_anew="damaged")}
+        )
     assert "the state of trial 0 cannot be taken up: damaged; it is trained again" in caplog.text
 
 
@@ -519,7 +520,7 @@ def test_failures_of_trials_that_go_on_end_a_search(
             break
         job = driven.searcher._jobs[trial_id]
         if job.resumes:
-            driven.searcher.on_trial_complete(trial_id, {"done": True, "error": "it raised"})
+            driven.searcher.on_trial_complete(trial_id, {REPORT: Report(Raised("it raised"))})
         else:
             driven.end(trial_id, job, 0.5)
     assert isinstance(driven.searcher.error, TooManyFailures)
@@ -603,15 +604,15 @@ def test_trials_go_on_between_the_measurements_of_latency(
         repeats=3,
         backend="eager",
     )
-    search_ = Search(config, in_memory(config), task, latencies=cache, states=states)
-    mailbox = LocalMailbox()
+    search_ = search_of(config, in_memory(config), task, latencies=cache, states=states)
+    exchange = LocalExchange()
     epochs: list[int] = []
     while not search_.finished:
         if search_.needs_metering:
             search_.meter_proposals(lambda found: [measured for _ in found])
             epochs.append(0)
             continue
-        searcher = SearchJobs(search_, lambda: None, mailbox)  # as a Tune run of its own
+        searcher = SearchJobs(search_, lambda: None, exchange)  # as a Tune run of its own
         running: list[str] = []
         while True:
             suggested = None
@@ -628,13 +629,14 @@ def test_trials_go_on_between_the_measurements_of_latency(
             trial_id = running.pop()
             job = searcher._jobs[trial_id]
             epochs.append(job.pause_at or 9)
-            result: dict[str, Any] = {"epoch": epochs[-1], "curve": curve_to(epochs[-1], 0.5)}
-            result |= {"device_seconds": 1.0, "worker": ""}
+            outcome: Pausing | Completed
             if job.pause_at is None:
-                result = {"outcome": list(EvaluationResult({"val_accuracy": 0.5}, [], 1.0))}
-            elif job.proposal is not None:
-                mailbox.put(job.proposal.number, b"state")
-            searcher.on_trial_complete(trial_id, result)
+                outcome = Completed(EvaluationResult({"val_accuracy": 0.5}, [], 1.0))
+            else:
+                curve = curve_to(epochs[-1], 0.5)
+                outcome = Pausing(Progress(epochs[-1], 9, 0.5, curve, 1.0))
+                exchange.put(job.number, b"state")
+            searcher.on_trial_complete(trial_id, {REPORT: Report(outcome)})
     assert sorted(epochs) == [0, 0] + [1] * 12 + [3] * 4 + [9] * 2
     before_the_second_measurement = epochs[: epochs.index(0, 1)]
     assert (3 in before_the_second_measurement) == (kind == "promotion")

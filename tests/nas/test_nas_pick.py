@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Sequence
 
 import pytest
+from hand_driven import HandDriven
 
 from nas.commands.frontier import report_search
 from nas.commands.plain_networks import proxy_seeds
@@ -17,7 +18,6 @@ from nas.evaluate import EvaluationResult
 from nas.full_training_seed import full_training_seed
 from nas.ledger import Ledger
 from nas.output import Output
-from nas.proposals import Proposals
 from nas.run_folder import RunFolder
 from nas.user_errors import CommandError
 from search_space.architecture import Task
@@ -30,7 +30,7 @@ Begun = tuple[SearchConfig, RunFolder, Ledger]
 def searched(
     config_of: Callable[..., SearchConfig],
     start: Callable[[SearchConfig], tuple[RunFolder, Ledger]],
-    propose_from: Callable[..., Proposals],
+    propose_from: Callable[..., HandDriven],
 ) -> Callable[..., Begun]:
     """A search that found so many parameters and accuracies, and fresh accuracies of each."""
 

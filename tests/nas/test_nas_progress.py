@@ -19,7 +19,7 @@ from nas.progress import (
 )
 from nas.ray.retrain import RetrainProgress
 from nas.retrain import Retraining
-from nas.status import Status
+from nas.search.status import Status
 from search_space.space import SearchSpace
 
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"

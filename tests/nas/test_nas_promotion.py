@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nas.promotion import Promotion, RungByRung, expected_epochs
-from nas.ranking import best_first
+from nas.schedulers.promotion import Promotion, RungByRung, expected_epochs
+from nas.schedulers.ranking import best_first
 
 LOSS = st.integers(min_value=-8, max_value=8).map(float)  # few values: ties are common
 POINTS = st.integers(1, 3).flatmap(
@@ -36,12 +36,12 @@ def one_at_a_time(points: Sequence[tuple[float, ...]], factor: float) -> list[in
     promotion = Promotion([1], factor)
     gone_on: list[int] = []
     for number, losses in enumerate(points):
-        promotion.pause(number, 1, losses)
+        promotion.report(number, 1, losses)
         while (following := early(promotion)) is not None:
-            promotion.go_on(following)
+            promotion.promote(following)
             gone_on.append(following)
     while (following := at_last(promotion)) is not None:
-        promotion.go_on(following)
+        promotion.promote(following)
         gone_on.append(following)
     return gone_on
 
@@ -53,13 +53,13 @@ def test_each_that_goes_on_is_the_best_of_those_that_wait(
     promotion = Promotion([3], factor)
     gone_on: list[int] = []
     for n, losses in enumerate(points, start=1):
-        promotion.pause(n - 1, 3, losses)
+        promotion.report(n - 1, 3, losses)
         following = early(promotion)
         assert (following is not None) == (math.floor(n / factor) > len(gone_on))
         if following is not None:
             waiting = [i for i in best_first(np.array(points[:n])) if i not in gone_on]
             assert following == waiting[0]
-            promotion.go_on(following)
+            promotion.promote(following)
             gone_on.append(following)
 
 
@@ -74,57 +74,57 @@ def test_no_more_than_the_share_goes_on_and_at_last_all_of_it(
 def test_one_that_waited_goes_on_when_later_ones_are_worse() -> None:
     """By stopping, 2 would have been lost: at its arrival it was the second of two."""
     promotion = Promotion([1], 2)
-    promotion.pause(1, 1, [0.1])
+    promotion.report(1, 1, [0.1])
     assert early(promotion) is None
-    promotion.pause(2, 1, [0.2])
+    promotion.report(2, 1, [0.2])
     assert early(promotion) == 1
-    promotion.go_on(1)
-    promotion.pause(3, 1, [0.4])
+    promotion.promote(1)
+    promotion.report(3, 1, [0.4])
     assert early(promotion) is None
-    promotion.pause(4, 1, [0.3])
+    promotion.report(4, 1, [0.3])
     assert early(promotion) == 2
 
 
 def test_asking_changes_nothing() -> None:
     promotion = Promotion([1], 2)
     for number in range(4):
-        promotion.pause(number, 1, [number])
+        promotion.report(number, 1, [number])
     assert early(promotion) == early(promotion) == 0
 
 
 def test_the_highest_rung_comes_first() -> None:
     promotion = Promotion([1, 3], 2)
     for number in range(4):
-        promotion.pause(number, 1, [number])
+        promotion.report(number, 1, [number])
     for number in (0, 1):
         assert early(promotion) == number
-        promotion.go_on(number)
-    promotion.pause(0, 3, [0.5])
+        promotion.promote(number)
+    promotion.report(0, 3, [0.5])
     assert early(promotion) is None
-    promotion.pause(1, 3, [0.1])
+    promotion.report(1, 3, [0.1])
     for number in (4, 5):
-        promotion.pause(number, 1, [-1])
+        promotion.report(number, 1, [-1])
     # from the second rung, though 4 and 5 are better at the first
     assert early(promotion) == 1
-    promotion.go_on(1)
+    promotion.promote(1)
     assert early(promotion) == 4
 
 
 def test_rung_by_rung_none_goes_on_before_all_have_begun() -> None:
     promotion = RungByRung([1, 3], 2)
     for number in range(4):
-        promotion.pause(number, 1, [number])
+        promotion.report(number, 1, [number])
     assert early(promotion) is None
     for number in (0, 1):
         assert promotion.next(more_begin=False, arriving=[1]) == number
-        promotion.go_on(number)
-    promotion.pause(0, 3, [0.5])
-    promotion.pause(1, 3, [0.1])
+        promotion.promote(number)
+    promotion.report(0, 3, [0.5])
+    promotion.report(1, 3, [0.1])
     for number in (4, 5):
-        promotion.pause(number, 1, [-1])
+        promotion.report(number, 1, [-1])
     # from the first rung, though 1 may go on from the second
     assert promotion.next(more_begin=False, arriving=[1]) == 4
-    promotion.go_on(4)
+    promotion.promote(4)
     assert promotion.next(more_begin=False, arriving=[1, 3]) == 1
 
 
@@ -132,8 +132,8 @@ def test_rung_by_rung_a_share_is_rounded_up_when_none_comes_any_more() -> None:
     """Whatever is trained beyond the rung: no worker waits for it."""
     promotion = RungByRung([1, 3], 2)
     for number in range(3):
-        promotion.pause(number, 1, [number])
-    promotion.go_on(0)
+        promotion.report(number, 1, [number])
+    promotion.promote(0)
     assert promotion.next(more_begin=False, arriving=[1, 3]) is None
     assert promotion.next(more_begin=False, arriving=[3]) == 1
     assert Promotion([1], 2).next(more_begin=False, arriving=[3]) is None
@@ -148,18 +148,18 @@ def test_rung_by_rung_the_best_of_all_at_a_rung_go_on(
     arrived = max(1, len(points) - workers + 1)
     on_their_way = [1] * (len(points) - arrived)
     for number, losses in enumerate(points[:arrived]):
-        promotion.pause(number, 1, losses)
+        promotion.report(number, 1, losses)
     gone_on = []
     while (following := promotion.next(more_begin=False, arriving=on_their_way)) is not None:
-        promotion.go_on(following)
+        promotion.promote(following)
         gone_on.append(following)
     best = list(best_first(np.array(points[:arrived])))
     share = arrived / factor
     assert gone_on == best[: math.floor(share) if on_their_way else math.ceil(share)]
     for number, losses in enumerate(points[arrived:], start=arrived):
-        promotion.pause(number, 1, losses)
+        promotion.report(number, 1, losses)
     while (following := at_last(promotion)) is not None:
-        promotion.go_on(following)
+        promotion.promote(following)
         gone_on.append(following)
     assert len(gone_on) == math.ceil(len(points) / factor)
 
@@ -167,21 +167,21 @@ def test_rung_by_rung_the_best_of_all_at_a_rung_go_on(
 def test_a_failed_one_leaves_its_place_to_the_next() -> None:
     promotion = Promotion([1], 2)
     for number in range(4):
-        promotion.pause(number, 1, [number])
+        promotion.report(number, 1, [number])
     for number in (0, 1):
-        promotion.go_on(number)
+        promotion.promote(number)
     assert early(promotion) is None
     promotion.withdraw(0)
     assert early(promotion) is None  # three are left, and one of them went on
-    promotion.pause(4, 1, [9])
+    promotion.report(4, 1, [9])
     assert early(promotion) == 2
 
 
 def test_one_that_was_ended_is_compared_with_and_never_goes_on() -> None:
     promotion = Promotion([1], 2)
-    promotion.pause(0, 1, [0])
+    promotion.report(0, 1, [0])
     promotion.end(0)
-    promotion.pause(1, 1, [1])
+    promotion.report(1, 1, [1])
     assert early(promotion) == 1
     assert at_last(Promotion([1], 2)) is None
 
@@ -200,12 +200,12 @@ def test_what_a_search_trains_is_known_beforehand(
     promotion = promotion_type(rungs, factor)
     at = dict.fromkeys(range(len(points)), 2)
     for number, losses in enumerate(points):
-        promotion.pause(number, 2, losses)
+        promotion.report(number, 2, losses)
     while (following := at_last(promotion)) is not None:
-        promotion.go_on(following)
+        promotion.promote(following)
         at[following] = stops[stops.index(at[following]) + 1]
         if at[following] < epochs:
-            promotion.pause(following, at[following], points[following])
+            promotion.report(following, at[following], points[following])
     assert sum(at.values()) == expected_epochs(len(points), epochs, rungs, factor)
     assert epochs in at.values()
 
@@ -224,20 +224,20 @@ def test_what_was_seen_before_goes_on_as_before(
     numbers = shuffler.sample(range(len(points)), len(points))
     first = Promotion([1, 3], 3)
     for number in numbers:
-        first.pause(number, 1, points[number])
+        first.report(number, 1, points[number])
     promoted = []
     for _ in range(3):
         following = early(first)
         assert following is not None
-        first.go_on(following)
-        first.pause(following, 3, points[following])
+        first.promote(following)
+        first.report(following, 3, points[following])
         promoted.append(following)
 
     again = Promotion([1, 3], 3)
     for number, losses in enumerate(points):
-        again.pause(number, 1, losses)
+        again.report(number, 1, losses)
         if number in promoted:
-            again.pause(number, 3, losses)
+            again.report(number, 3, losses)
     assert early(again) == early(first)
     assert at_last(again) == at_last(first)
 
@@ -253,8 +253,8 @@ def test_impossible_settings_are_refused(rungs: list[int], factor: float, said: 
 
 def test_what_cannot_be_compared_is_refused() -> None:
     promotion = Promotion([1], 3)
-    promotion.pause(0, 1, [0.5, 3])
+    promotion.report(0, 1, [0.5, 3])
     with pytest.raises(ValueError, match="trial 7 has 1 losses at epoch 1, those before had 2"):
-        promotion.pause(7, 1, [0.5])
+        promotion.report(7, 1, [0.5])
     with pytest.raises(ValueError, match="finite"):
-        promotion.pause(8, 1, [math.nan, 1])
+        promotion.report(8, 1, [math.nan, 1])

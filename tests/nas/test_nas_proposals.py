@@ -7,23 +7,25 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hand_driven import HandDriven
 from optuna.trial import TrialState
 
 from nas.config import SearchConfig
 from nas.constraints import REJECTIONS_IN_A_ROW, NothingFits, SpaceExhausted
 from nas.evaluate import traceback_of
 from nas.ledger import Ledger
-from nas.proposals import Proposal, Proposals
 from nas.run_folder import RunFolder
 from nas.samplers import SAMPLERS
+from nas.search.problem import space_of
+from nas.search.trial_state import Trial
 from search_space.architecture import Architecture
 from search_space.cost import Costs
 from search_space.space import SearchSpace
 
 Start = Callable[[SearchConfig], tuple[RunFolder, Ledger]]
 InMemory = Callable[[SearchConfig], Ledger]
-Begin = Callable[..., Proposals]
-Finish = Callable[[Proposals, Proposal], None]
+Begin = Callable[..., HandDriven]
+Finish = Callable[[HandDriven, Trial], None]
 
 STRATEGIES: dict[str, dict[str, Any]] = {
     "default": {"initial_trials": 3},
@@ -41,7 +43,7 @@ def strategy(name: str) -> dict[str, Any]:
     return {"name": name, "options": STRATEGIES[name]}
 
 
-def proposed_by(proposals: Proposals, finish: Finish, count: int) -> list[Architecture]:
+def proposed_by(proposals: HandDriven, finish: Finish, count: int) -> list[Architecture]:
     """That many proposals, each trained before the next one."""
     found = []
     for _ in range(count):
@@ -135,7 +137,7 @@ def test_ctrl_c_while_asking_does_not_use_the_number_up(
 
 
 def run_window(
-    proposals: Proposals, finish: Finish, order: Callable[[int], int], trained: int
+    proposals: HandDriven, finish: Finish, order: Callable[[int], int], trained: int
 ) -> tuple[list[Architecture], int]:
     """Train with at most two at once; ``order`` says which of the running ones ends first.
 
@@ -143,7 +145,7 @@ def run_window(
         The architectures in order of proposal, and how often a free place had to wait.
     """
     found: list[Architecture] = []
-    running: list[Proposal] = []
+    running: list[Trial] = []
     waits = 0
     while proposals.trained < trained:
         while len(running) < 2 and len(found) < trained:
@@ -383,7 +385,7 @@ def test_a_space_of_one_architecture_is_exhausted_after_it(
     only = tiny_description | {"stem": [stem], "stages": [stage]}
     config = config_of(space=only, sampler=strategy(name))
     proposals = propose_from(config, in_memory(config))
-    assert proposed_by(proposals, finish, 1) == list(config.search_space().architectures())
+    assert proposed_by(proposals, finish, 1) == list(space_of(config).architectures())
     with pytest.raises(SpaceExhausted, match="'tiny' has one architecture only"):
         proposals.propose()
 
@@ -479,7 +481,7 @@ def test_a_proposal_says_what_it_is(
     _, ledger = start(config)
     proposal = propose_from(config, ledger).propose()
     (trial,) = ledger.study("search").get_trials(states=(TrialState.RUNNING,))
-    space = config.search_space()
+    space = space_of(config)
     assert space.from_params(trial.params) == proposal.architecture
     assert trial.user_attrs["arch_id"] == proposal.architecture.arch_id
     assert trial.user_attrs["description"] == str(proposal.architecture)

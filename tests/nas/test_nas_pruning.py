@@ -7,27 +7,28 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hand_driven import HandDriven, search_of
 from optuna.trial import TrialState
 from ray.tune.experiment import Trial
 
 from nas.config import SearchConfig
-from nas.evaluate import EvaluationResult
+from nas.evaluate import EvaluationResult, Progress
 from nas.front import candidates, pareto_front
 from nas.ledger import Ledger
 from nas.progress import describe
-from nas.proposals import Proposals
-from nas.ray.schedulers import MultiObjectiveASHA, ToldScheduler, build_scheduler
+from nas.ray.messages import REPORT, Completed, Report, Training
+from nas.ray.schedulers import MultiObjectiveASHA, SearchScheduler
 from nas.ray.searcher import SearchJobs
 from nas.run_folder import RunFolder
 from nas.samplers import SAMPLERS
-from nas.search import Job, Search
+from nas.search.job import Job
 from search_space.architecture import Architecture, Task
 from search_space.cost import Costs
 
 ConfigOf = Callable[..., SearchConfig]
 Start = Callable[[SearchConfig], tuple[RunFolder, Ledger]]
 InMemory = Callable[[SearchConfig], Ledger]
-Begin = Callable[..., Proposals]
+Begin = Callable[..., HandDriven]
 Finish = Callable[..., None]
 
 ASHA: dict[str, Any] = {
@@ -110,10 +111,9 @@ class Driven:
 
     def __init__(self, config: SearchConfig, ledger: Ledger, task: Task) -> None:
         self.config = config
-        self.search = Search(config, ledger, task, latencies=None)
+        self.search = search_of(config, ledger, task, latencies=None)
         self.searcher = SearchJobs(self.search, lambda: None)
-        self.scheduler = ToldScheduler(build_scheduler(config), self.searcher)
-        self.scheduler.replay(self.search.rung_records())
+        self.scheduler = SearchScheduler(self.searcher)
         self.count = 0
 
     def train(self, accuracy: Callable[[Job], float]) -> tuple[Architecture, str, int]:
@@ -130,17 +130,13 @@ class Driven:
         for epoch in range(1, epochs + 1):
             found = partial(epoch, last * epoch / epochs)
             if epoch == epochs:
-                metrics = {"val_accuracy": last}
-                result = {"done": True, "outcome": list(found._replace(metrics=metrics))}
+                whole = found._replace(metrics={"val_accuracy": last})
+                result = {"done": True, REPORT: Report(Completed(whole), found.worker)}
                 break
-            result = {
-                "epoch": epoch,
-                "epochs": epochs,
-                "val_accuracy": last * epoch / epochs,
-                "curve": found.curve,
-                "device_seconds": found.device_seconds,
-                "worker": found.worker,
-            }
+            progress = Progress(
+                epoch, epochs, last * epoch / epochs, found.curve, found.device_seconds
+            )
+            result = {"done": False, REPORT: Report(Training(progress), found.worker)}
             if self.scheduler.on_trial_result(None, trial, result) == "STOP":
                 break
         self.scheduler.on_trial_complete(None, trial, result)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from hand_driven import problem_from
+
 from nas.config import SearchConfig
 from nas.evaluation_row import Evaluation
-from nas.repeats import Round, unfinished_round
-from search_space.architecture import Architecture
+from nas.search.repeats import Round, unfinished_round
+from search_space.architecture import Architecture, Task
 from search_space.space import SearchSpace
 
 
@@ -32,20 +34,21 @@ def row(architecture: Architecture, accuracy: float, **changes: Any) -> Evaluati
 
 
 def test_a_round_follows_where_the_front_has_moved(
-    config_of: Callable[..., SearchConfig], small_space: SearchSpace
+    config_of: Callable[..., SearchConfig], small_space: SearchSpace, task: Task
 ) -> None:
     config = config_of(search={"n_trials": 2, "finalist_seeds": 3, "noise_candidates": 0})
+    problem = problem_from(config, task)
     lucky, other = list(small_space.architectures())[:2]
     trained = [row(lucky, 0.9), row(other, 0.8, number=1)]
     one, two = config.fresh_seeds
-    assert unfinished_round(config, trained, []) == Round(1, 2, [(lucky, one), (lucky, two)])
+    assert unfinished_round(problem, trained, []) == Round(1, 2, [(lucky, one), (lucky, two)])
 
     repeated = [row(lucky, 0.5, kind="repeats", seed=one)]
-    assert unfinished_round(config, trained, repeated) == Round(1, 2, [(lucky, two)])
+    assert unfinished_round(problem, trained, repeated) == Round(1, 2, [(lucky, two)])
 
     # its mean is 0.63 now, and the other one is the front
     repeated.append(row(lucky, 0.5, kind="repeats", seed=two))
-    assert unfinished_round(config, trained, repeated) == Round(2, 2, [(other, one), (other, two)])
+    assert unfinished_round(problem, trained, repeated) == Round(2, 2, [(other, one), (other, two)])
 
     repeated += [row(other, 0.8, kind="repeats", seed=seed) for seed in (one, two)]
-    assert unfinished_round(config, trained, repeated) == Round(2, 2, [])
+    assert unfinished_round(problem, trained, repeated) == Round(2, 2, [])

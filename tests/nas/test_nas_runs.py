@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hand_driven import HandDriven
 from typer.testing import CliRunner
 
 from nas.cli import app
 from nas.config import SearchConfig
 from nas.ledger import Ledger
-from nas.proposals import Proposals
 from nas.run_folder import RunFolder
 from nas.run_summary import SQLITE_HEADER
 
@@ -74,7 +74,7 @@ def test_an_interrupted_run_is_read_from_its_ledger(
     two: dict[str, RunFolder],
     config_of: Callable[..., SearchConfig],
     start: Start,
-    propose_from: Callable[..., Proposals],
+    propose_from: Callable[..., HandDriven],
     finish: Callable[..., None],
     runs: Path,
 ) -> None:

@@ -7,16 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hand_driven import search_of
 
 from nas.config import SearchConfig
 from nas.constraints import NothingFits
 from nas.evaluate import EvaluationResult
-from nas.failures import TooManyFailures
 from nas.front import pareto_front
 from nas.latency_cache import LatencyCache
 from nas.ledger import Ledger
 from nas.run_folder import RunFolder
-from nas.search import Job, Search
+from nas.search.failures import TooManyFailures
+from nas.search.job import Job
+from nas.search.loop import Search
 from search_space.architecture import Architecture, Task
 from search_space.cost import Costs, network_costs
 from search_space.cost.latency import DeviceBusy, Latency
@@ -55,7 +57,7 @@ def drive(
         while len(running) < at_once and (job := search.next_job()) is not None:
             running.append(job)
         if search.status().phase == "repeats":
-            assert not any(job.proposal for job in running)
+            assert not any(job.kind == "search" for job in running)
         assert search.status().running == len(running)
         if not running:
             assert search.finished or search.needs_metering, "no job, and none running"
@@ -63,7 +65,7 @@ def drive(
         job = running.pop()
         found = outcome(job)
         if isinstance(found, str):
-            search.failed_with(job, found)
+            search.failed(job, found)
         else:
             search.completed(job, found)
         ended.append(job)
@@ -73,7 +75,7 @@ def drive(
 @pytest.fixture
 def begin(task: Task) -> Callable[..., Search]:
     def made(config: SearchConfig, ledger: Ledger, latencies: LatencyCache | None = None) -> Search:
-        return Search(config, ledger, task, latencies=latencies)
+        return search_of(config, ledger, task, latencies=latencies)
 
     return made
 
@@ -457,7 +459,7 @@ def test_latency_is_measured_in_batches_between_trainings(
     assert len(slow) > 2
     assert len(rows) - len(slow) == 7
     assert {job.architecture for job in jobs}.isdisjoint(row.architecture for row in slow)
-    rejected = search.proposals.rejections.to_json()["latency_ms"]
+    rejected = search.trials.rejections.to_json()["latency_ms"]
     assert rejected["count"] == len(slow) == search.status().rejected
     assert rejected["smallest"] == min(row.violation["latency_ms"] for row in slow)
     trial = ledger.study("search").best_trials[0]
@@ -703,11 +705,11 @@ def test_status_counts(
     assert all(job is not None for job in jobs)
     first, second, third = (job for job in jobs if job is not None)
     search.completed(first, outcome(first))
-    search.failed_with(second, "Traceback: no")
+    search.failed(second, "Traceback: no")
     status = search.status()
     assert (status.phase, status.trained, status.running, status.failed) == ("search", 1, 1, 1)
     assert status.rejected == sum(
-        entry["count"] for entry in search.proposals.rejections.to_json().values()
+        entry["count"] for entry in search.trials.rejections.to_json().values()
     )
     assert status.rejected > 0
     assert status.best is not None

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from hand_driven import HandDriven
 
 from nas.commands.search import (
     begin_ledger,
@@ -22,7 +23,6 @@ from nas.config import SearchConfig
 from nas.evaluate import EvaluationResult
 from nas.ledger import Ledger
 from nas.output import Output
-from nas.proposals import Proposals
 from nas.run_folder import RunError, RunFolder
 from nas.samplers.trials import WarmStart
 from search_space.architecture import Task
@@ -93,7 +93,7 @@ def test_a_search_is_not_resumed_with_other_data(
 def test_what_was_stopped_early_or_failed_is_told_apart(
     config_of: ConfigOf,
     start: Start,
-    propose_from: Callable[..., Proposals],
+    propose_from: Callable[..., HandDriven],
     finish: Callable[..., None],
 ) -> None:
     config = config_of()
@@ -141,7 +141,7 @@ def test_the_command_that_continues_can_be_pasted(config_of: ConfigOf, runs: str
 
 
 def test_trials_of_an_interrupted_run_do_not_run(
-    config_of: ConfigOf, start: Start, propose_from: Callable[..., Proposals], runs: Path
+    config_of: ConfigOf, start: Start, propose_from: Callable[..., HandDriven], runs: Path
 ) -> None:
     run, ledger = start(config_of())
     propose_from(run.config(), ledger).propose()

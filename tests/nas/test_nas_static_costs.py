@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hand_driven import HandDriven, costs_from
 
 from nas.config import SearchConfig
 from nas.constraints import Limits
 from nas.ledger import Ledger
-from nas.proposals import Proposals
 from nas.static_costs import StaticCosts
 from search_space.architecture import Task
 from search_space.cost import network_costs, peak_memory_bytes
@@ -39,13 +39,13 @@ def test_one_by_one_and_many_at_once_are_the_same(small_space: SearchSpace, task
 def test_peak_memory_is_a_limit_like_the_others(
     config_of: Callable[..., SearchConfig],
     in_memory: Callable[[SearchConfig], Ledger],
-    propose_from: Callable[..., Proposals],
+    propose_from: Callable[..., HandDriven],
     task: Task,
 ) -> None:
     """Of the full recipe's batch: the proxy's does not matter."""
     recipe = {"epochs": 2, "batch_size": 16, "learning_rate": 0.1}
     config = config_of(retrain=recipe | {"batch_size": 128}, sampler={"name": "random"})
-    costs = config.static_costs(task, with_memory=True)
+    costs = costs_from(config, task, with_memory=True)
     memory = [costs.of(each)["peak_memory_mb"] for each in costs.space.architectures()]
     limit = float(np.median(memory))
     config = config.replace(limits=Limits(peak_memory_mb=limit))
@@ -69,13 +69,13 @@ def test_without_a_limit_no_primitive_is_asked_for_its_memory(
 
     for primitive in (Convolution, LocalAttention):
         monkeypatch.setattr(primitive, "training_bytes", run)
-    costs = config_of().static_costs(task)
+    costs = costs_from(config_of(), task)
     architectures = list(costs.space.architectures())
     assert costs.names == ("params", "macs", "activations")
     columns = costs.columns([costs.space.encode(each) for each in architectures])
     assert columns.tolist() == [list(costs.of(each).values()) for each in architectures]
     assert costs.columns(np.empty((0, len(costs.space.parameters)), int)).shape == (0, 3)
-    limited = config_of(limits={"peak_memory_mb": 1}).static_costs(task)
+    limited = costs_from(config_of(limits={"peak_memory_mb": 1}), task)
     with pytest.raises(AssertionError, match="a training step ran"):
         limited.of(architectures[0])
 

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
+from hand_driven import HandDriven
 from optuna.trial import TrialState
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
@@ -15,7 +16,6 @@ from sqlalchemy.exc import OperationalError
 
 from nas.config import SearchConfig
 from nas.ledger import Ledger
-from nas.proposals import Proposals
 from nas.run_folder import RunError, RunFolder
 from search_space.architecture import Architecture
 from search_space.cost import Costs
@@ -23,7 +23,7 @@ from search_space.cost import Costs
 ConfigOf = Callable[..., SearchConfig]
 Start = Callable[[SearchConfig], tuple[RunFolder, Ledger]]
 InMemory = Callable[[SearchConfig], Ledger]
-Begin = Callable[..., Proposals]
+Begin = Callable[..., HandDriven]
 Finish = Callable[..., None]
 AtEachWrite = Callable[[Callable[[], None]], AbstractContextManager[None]]
 
@@ -131,7 +131,7 @@ def test_what_is_interrupted_is_undone_and_what_raises_is_not(
 
 
 def tell_and_raise(
-    proposals: Proposals, ledger: Ledger, number: int, error: type[BaseException]
+    proposals: HandDriven, ledger: Ledger, number: int, error: type[BaseException]
 ) -> None:
     with ledger.one_transaction():
         proposals.study.tell(number, state=TrialState.FAIL)
@@ -183,7 +183,7 @@ def test_whichever_statement_is_the_last_one_the_search_goes_on_as_if_it_were_no
 ) -> None:
     """With a foreign sampler also: what was being turned away is not trained."""
 
-    def train(proposals: Proposals, count: int) -> list[Architecture]:
+    def train(proposals: HandDriven, count: int) -> list[Architecture]:
         found = []
         for _ in range(count):
             proposal = proposals.propose()
@@ -244,7 +244,9 @@ def test_a_proposal_that_raises_has_failed(
         raise ZeroDivisionError
 
     with monkeypatch.context() as patch:
-        where: Any = proposals if step == "costs" else type(proposals.study.sampler)
+        where: Any = type(proposals.study.sampler)
+        if step == "costs":  # of a proposal, when the sampler has made it
+            where, step = type(proposals.problem.costs), "of"
         patch.setattr(where, step, wrong)
         with pytest.raises(ZeroDivisionError):
             proposals.propose()

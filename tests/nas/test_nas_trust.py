@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import yaml
+from hand_driven import HandDriven, problem_from
 
 from nas.commands.describe import show_architectures
 from nas.commands.frontier import show_frontier
@@ -24,20 +25,20 @@ from nas.config import SearchConfig
 from nas.config_file import save_config
 from nas.ledger import Ledger, ledger_of
 from nas.output import Output
-from nas.proposals import Proposal, Proposals
 from nas.run_folder import RunError, RunFolder
 from nas.saved_network import load_network
+from nas.search.trial_state import Trial
+from nas.search.warm_start import collect_warm_start
 from nas.trust import TrustError, is_listed, list_run, state_file
 from nas.user_errors import is_user_error
-from nas.warm_start import collect_warm_start
 from search_space.architecture import Architecture, Task
 from search_space.reading import DescriptionError
 from trainers import save_checkpoint
 
 ConfigOf = Callable[..., SearchConfig]
 Start = Callable[[SearchConfig], tuple[RunFolder, Ledger]]
-Begin = Callable[..., Proposals]
-Finish = Callable[[Proposals, Proposal], None]
+Begin = Callable[..., HandDriven]
+Finish = Callable[[HandDriven, Trial], None]
 
 OUTPUT = Output(file=io.StringIO())
 
@@ -86,7 +87,7 @@ def readers(run: RunFolder, task: Task, config: SearchConfig) -> list[Callable[[
     return [
         lambda: show_status(OUTPUT, name, runs),
         lambda: show_frontier(OUTPUT, name, runs, **drawn),
-        lambda: collect_warm_start(learns, task, runs),
+        lambda: collect_warm_start(learns, task, problem_from(learns, task), runs),
         lambda: ledger_of(RunFolder(run.path), writes=True),
     ]
 

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hand_driven import HandDriven, problem_from
 
 from nas.config import SearchConfig
 from nas.front import candidates, pareto_front
 from nas.ledger import Ledger
-from nas.proposals import Proposals
 from nas.run_folder import RunError, RunFolder
 from nas.samplers.trials import NOTHING, WarmStart
-from nas.warm_start import FILE, warm_start_of
+from nas.search.warm_start import FILE, warm_start_of
 from search_space.architecture import Task
 from search_space.cost import network_costs
 from search_space.reading import read_yaml
@@ -35,7 +35,7 @@ PROXY = {"epochs": 3, "batch_size": 16, "learning_rate": 0.1}
 def make_run(
     config_of: ConfigOf,
     start: Start,
-    propose_from: Callable[..., Proposals],
+    propose_from: Callable[..., HandDriven],
     finish: Callable[..., None],
     task: Task,
 ) -> MakeRun:
@@ -64,7 +64,7 @@ def collect(
         sampler = {"name": "default", "learn_from": list(learn_from)}
         config = config_of(name="new", sampler=sampler, **changes)
         run, _ = start(config)
-        return run, warm_start_of(run, config, task, runs)
+        return run, warm_start_of(run, config, task, problem_from(config, task), runs)
 
     return found
 
@@ -79,7 +79,7 @@ def test_nothing_is_known_by_default(
 ) -> None:
     config = config_of()
     run, _ = start(config)
-    assert warm_start_of(run, config, task, runs) == NOTHING
+    assert warm_start_of(run, config, task, problem_from(config, task), runs) == NOTHING
     assert not (run.path / FILE).exists()
 
 
@@ -100,7 +100,7 @@ class TestPapersFirst:
                 limits=limits,
             )
             run, _ = start(config)
-            found[len(limits)] = warm_start_of(run, config, task, runs)
+            found[len(limits)] = warm_start_of(run, config, task, problem_from(config, task), runs)
         assert set(found[0].first) == set(map(network, names))
         fitting = {a for a in found[0].first if network_costs(a, task).params <= plain}
         assert 0 < len(fitting) < len(names)
@@ -117,7 +117,7 @@ class TestPapersFirst:
     ) -> None:
         config = config_of(sampler={"papers_first": True})
         run, _ = start(config)
-        assert warm_start_of(run, config, task, runs) == NOTHING
+        assert warm_start_of(run, config, task, problem_from(config, task), runs) == NOTHING
         assert "the space holds none of the papers' networks" in caplog.text
 
 
@@ -158,7 +158,7 @@ class TestLearnFrom:
         make_run("one")
         run, found = collect(["one"])
         config = run.config()
-        proposals = Proposals(config, in_memory(config), task, warm_start=found)
+        proposals = HandDriven(config, in_memory(config), task, warm_start=found)
         proposed = [proposals.propose().architecture for _ in range(len(found.first) + 2)]
         assert proposed[: len(found.first)] == list(found.first)
         assert len(set(proposed)) == len(proposed)
@@ -174,7 +174,9 @@ class TestLearnFrom:
         run, found = collect(["one"])
         assert len(found.earlier) == 6
         shutil.rmtree(other.path)
-        assert warm_start_of(run, run.config(), task, runs) == found
+        assert (
+            warm_start_of(run, run.config(), task, problem_from(run.config(), task), runs) == found
+        )
 
     @pytest.mark.parametrize(
         "changes",
@@ -264,7 +266,7 @@ def test_a_file_that_is_something_else_is_named(
     run, _ = start(config)
     (run.path / FILE).write_text(data if isinstance(data, str) else json.dumps(data))
     with pytest.raises(RunError, match=r"warm_start\.json is not what a search wrote there"):
-        warm_start_of(run, config, task, runs)
+        warm_start_of(run, config, task, problem_from(config, task), runs)
 
 
 def test_a_curve_that_is_no_mapping_is_named(
@@ -279,4 +281,4 @@ def test_a_curve_that_is_no_mapping_is_named(
     data["earlier"][0][2] = [0.5]
     run.write_json(FILE, data)
     with pytest.raises(RunError, match=r"warm_start\.json is not what a search wrote there"):
-        warm_start_of(run, run.config(), task, runs)
+        warm_start_of(run, run.config(), task, problem_from(run.config(), task), runs)

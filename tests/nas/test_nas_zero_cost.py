@@ -14,6 +14,7 @@ import numpy as np
 import optuna
 import pytest
 import torch
+from hand_driven import HandDriven
 from torch import Tensor, nn
 from typer.testing import CliRunner
 
@@ -27,13 +28,13 @@ from nas.cli import app
 from nas.config import SearchConfig
 from nas.evaluate import EvaluationResult
 from nas.ledger import Ledger
-from nas.proposals import Proposals
 from nas.run_folder import RunFolder
 from nas.samplers import PredictorGuidedSampler, build_sampler
 from nas.samplers.bayesian_optimization import RANKED_AMONG, RESCORED
 from nas.samplers.choice_space import NoCosts
 from nas.samplers.prior_scores import ScoreColumns, ScoredEncoder
 from nas.samplers.product_space import ProductSpace
+from nas.search.problem import space_of
 from nas.zero_cost import (
     NETWORK_SCORES,
     SCORES,
@@ -304,7 +305,7 @@ def test_scores_that_are_not_numbers_or_not_known_are_refused(batch: Batch) -> N
 def test_a_source_scores_what_the_proxy_trains(config_of: Callable[..., SearchConfig]) -> None:
     config = config_of(fidelity={"resolution": 4, "width": 0.5})
     scores = NetworkScores(config.data, config.fidelity, seed=3)(["params", "synflow"])
-    architecture = list(config.search_space().architectures())[5]
+    architecture = list(space_of(config).architectures())[5]
     narrow = config.fidelity.network(architecture)
     small_task = TASK.replace(input_shape=(1, 4, 4))
     images = Batch(torch.zeros(1, 1, 4, 4), torch.zeros(1, dtype=torch.int64))
@@ -389,7 +390,7 @@ def test_the_option_names_scores_of_a_source(small_space: SearchSpace) -> None:
 def test_a_search_with_scores_resumes_to_the_same_proposals(
     config_of: Callable[..., SearchConfig],
     in_memory: Callable[[SearchConfig], Ledger],
-    propose_from: Callable[..., Proposals],
+    propose_from: Callable[..., HandDriven],
     finish: Callable[..., None],
     tiny_description: dict[str, Any],
 ) -> None:
@@ -490,7 +491,7 @@ def test_the_command_ranks_a_runs_trials(
     runs: Path,
     config_of: Callable[..., SearchConfig],
     start: Callable[[SearchConfig], tuple[RunFolder, Ledger]],
-    propose_from: Callable[..., Proposals],
+    propose_from: Callable[..., HandDriven],
     finish: Callable[..., None],
     trained: Callable[..., EvaluationResult],
 ) -> None:

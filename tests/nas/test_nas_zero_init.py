@@ -14,6 +14,7 @@ import nas.full_training
 from nas.config import SearchConfig
 from nas.evaluate import evaluate
 from nas.full_training import train_in_full
+from nas.search.problem import space_of
 from search_space.architecture import Architecture, Task
 from search_space.networks.resnet import ResidualBlock
 from search_space.reading import DescriptionError
@@ -89,8 +90,8 @@ def test_a_family_that_cannot_is_refused_with_the_sections_name(
 ) -> None:
     wide = small_description | {"family": "wide_resnet"}
     recipe = RECIPE | {"zero_init_residual": True}
-    assert config_of(**{section: recipe}).search_space().config.family == "resnet"
-    assert config_of(space=wide).search_space().config.family == "wide_resnet"
+    assert space_of(config_of(**{section: recipe})).config.family == "resnet"
+    assert space_of(config_of(space=wide)).config.family == "wide_resnet"
     with pytest.raises(DescriptionError) as caught:
         config_of(space=wide, **{section: recipe})
     (problem,) = caught.value.problems

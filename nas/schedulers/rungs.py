@@ -98,7 +98,7 @@ class Rungs(Generic[Key]):
             trial_key: names the trial.
             epoch: one of :attr:`epochs`.
             losses: one an objective, smaller is better; the first one counts most where
-                trade-offs are equally good (see :mod:`nas.ranking`).
+                trade-offs are equally good (see :mod:`nas.schedulers.ranking`).
 
         Raises:
             ValueError: a loss is not finite, or there are more or fewer than before.

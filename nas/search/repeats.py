@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nas.config import SearchConfig
 from nas.evaluation_row import Evaluation
 from nas.front import Candidate, candidates, pareto_front
+from nas.search.problem import SearchProblem
+from nas.settings import SearchSettings
 from search_space.architecture import Architecture
 
 NOISE_STREAM = 0x401
@@ -25,7 +26,7 @@ class Round(NamedTuple):
 
 
 def unfinished_round(
-    config: SearchConfig, trained: Sequence[Evaluation], repeated: Sequence[Evaluation]
+    problem: SearchProblem, trained: Sequence[Evaluation], repeated: Sequence[Evaluation]
 ) -> Round:
     """The first round of repeats that is not done; where all are, the last with nothing left.
 
@@ -35,18 +36,18 @@ def unfinished_round(
     search was interrupted.
 
     Args:
-        config: the search's.
+        problem: the search's.
         trained: the search's own evaluations.
         repeated: the repeats so far, failed ones too.
     """
     results = {(row.arch_id, row.seed): row for row in repeated}
     known: dict[tuple[str, int], Evaluation] = {}  # of the rounds that are done
     last = Round(0, 0, [])
-    while True:
-        finalists = _finalists(config, candidates([*trained, *known.values()]), trained)
+    while problem.fresh_seeds:
+        finalists = _finalists(problem, candidates([*trained, *known.values()]), trained)
         jobs = [
             (architecture, seed)
-            for seed in config.fresh_seeds
+            for seed in problem.fresh_seeds
             for architecture in finalists
             if (architecture.arch_id, seed) not in known
         ]
@@ -58,27 +59,31 @@ def unfinished_round(
             return last
         keys = [(architecture.arch_id, seed) for architecture, seed in jobs]
         known |= {key: results[key] for key in keys}
+    return last
 
 
 def _finalists(
-    config: SearchConfig, found: Sequence[Candidate], trained: Sequence[Evaluation]
+    problem: SearchProblem, found: Sequence[Candidate], trained: Sequence[Evaluation]
 ) -> list[Architecture]:
     """The front's members, and a random sample of what was trained."""
-    front = pareto_front(found, dict.fromkeys(["val_accuracy", *config.objectives]))
-    if config.cost_objective not in config.objectives:
-        front += pareto_front(found, ["val_accuracy", config.cost_objective])
+    front = pareto_front(found, dict.fromkeys([problem.accuracy, *problem.objectives]))
+    if problem.cost_objective not in problem.objectives:
+        front += pareto_front(found, [problem.accuracy, problem.cost_objective])
     chosen = [member.architecture for member in front]
-    return list(dict.fromkeys([*chosen, *random_sample(config, trained)]))
+    return list(dict.fromkeys([*chosen, *random_sample(problem.search, problem.seed, trained)]))
 
 
-def random_sample(config: SearchConfig, trained: Sequence[Evaluation]) -> list[Architecture]:
+def random_sample(
+    search: SearchSettings, seed: int, trained: Sequence[Evaluation]
+) -> list[Architecture]:
     """Draw the architectures on which the noise is measured, whatever their accuracies.
 
     Args:
-        config: the search's; ``search.noise_candidates`` are drawn, by its seed.
+        search: its settings; ``noise_candidates`` are drawn.
+        seed: of the search.
         trained: the search's own evaluations. The draw is another when more are trained.
     """
     first_results = candidates(trained)
-    rng = np.random.default_rng([config.seed, NOISE_STREAM])
-    drawn = rng.permutation(len(first_results))[: config.search.noise_candidates]
+    rng = np.random.default_rng([seed, NOISE_STREAM])
+    drawn = rng.permutation(len(first_results))[: search.noise_candidates]
     return [first_results[index].architecture for index in drawn]

@@ -2,20 +2,18 @@
 
 Source: Li et al. 2020, "A System for Massively Parallel Hyperparameter Tuning" (ASHA,
 https://arxiv.org/abs/1810.05934), in the form that Ray and Syne Tune have: a trial is judged when
-it reaches a rung, and needs no checkpoint. :mod:`nas.promotion` is the paper's own form. With
-several objectives trials compare by :mod:`nas.ranking`.
+it reaches a rung, and needs no checkpoint. :mod:`nas.schedulers.promotion` is the paper's own form.
+With several objectives trials compare by :mod:`nas.schedulers.ranking`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
-from typing import Literal
+from collections.abc import Collection, Hashable, Sequence
 
-from nas.ranking import place_of_last
-from nas.rungs import Rungs
-
-Decision = Literal["continue", "stop"]
+from nas.schedulers.ranking import place_of_last
+from nas.schedulers.rung_rule import Decision
+from nas.schedulers.rungs import Rungs
 
 
 class SuccessiveHalving:
@@ -37,21 +35,24 @@ class SuccessiveHalving:
     def __init__(self, rungs: Sequence[int], reduction_factor: float) -> None:
         self.rungs: Rungs[Hashable] = Rungs(rungs, reduction_factor)
 
-    def report(self, trial_key: Hashable, epoch: int, losses: Sequence[float]) -> Decision:
-        """Note where a trial is, and decide; it goes on wherever there is no rung.
-
-        A trial that reports a rung again (it was started anew) replaces what it reported before.
-
-        Args:
-            trial_key: names the trial.
-            epoch: finished epochs.
-            losses: one an objective, smaller is better; see :meth:`nas.rungs.Rungs.note`.
-
-        Raises:
-            ValueError: a loss is not finite, or there are more or fewer than before.
-        """
+    def report(self, number: Hashable, epoch: int, losses: Sequence[float]) -> Decision:
+        """See :meth:`nas.schedulers.rung_rule.RungRule.report`; any key may stand for a number."""
         if epoch not in self.rungs.epochs:
             return "continue"
-        self.rungs.note(trial_key, epoch, losses)
+        self.rungs.note(number, epoch, losses)
         kept = math.ceil(self.rungs.share(epoch))
         return "continue" if place_of_last(self.rungs.losses(epoch)) < kept else "stop"
+
+    def next(self, *, more_begin: bool, arriving: Collection[int]) -> int | None:
+        """None waits."""
+        return None
+
+    def promote(self, number: int) -> None:
+        """None waits."""
+
+    def end(self, number: int) -> None:
+        """What was stopped is compared as before."""
+
+    def withdraw(self, number: Hashable) -> None:
+        """See :meth:`nas.schedulers.rung_rule.RungRule.withdraw`."""
+        self.rungs.forget(number)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from nas.config import SearchConfig
 from nas.evaluate import EvaluationResult
-from nas.ledger import Ledger
-from nas.repeats import Round, unfinished_round
+from nas.search.job import Job
+from nas.search.problem import SearchProblem
+from nas.search.records import Records
+from nas.search.repeats import Round, unfinished_round
 from search_space.architecture import Architecture
 
 
@@ -17,31 +18,34 @@ class RepeatRounds:
     For when the search's own trials have ended.
 
     Args:
-        config: the search's.
-        ledger: the run's.
+        problem: the search's.
+        records: the run's.
     """
 
-    def __init__(self, config: SearchConfig, ledger: Ledger) -> None:
-        self._config = config
-        self._ledger = ledger
-        self._done = ledger.evaluations("repeats")
+    def __init__(self, problem: SearchProblem, records: Records) -> None:
+        self._problem = problem
+        self._records = records
+        self._done = records.evaluations("repeats")
         self._round = Round(0, 0, [])
+        self._begun = 0
         self.running = 0
 
     def current(self) -> Round:
         """The round that runs, or else the next one; ``left`` are those still to be begun."""
         if not self._round.left and not self.running:
-            trained = self._ledger.evaluations("search")
-            self._round = unfinished_round(self._config, trained, self._done)
+            trained = self._records.evaluations("search")
+            self._round = unfinished_round(self._problem, trained, self._done)
         return self._round
 
-    def begin(self) -> tuple[Architecture, int] | None:
+    def begin(self) -> Job | None:
         """The next one, which then runs; None while there is none."""
         left = self.current().left
         if not left:
             return None
+        architecture, seed = left.pop(0)
         self.running += 1
-        return left.pop(0)
+        self._begun += 1
+        return Job("repeats", self._begun - 1, architecture, seed)
 
     def end(
         self,
@@ -53,14 +57,14 @@ class RepeatRounds:
     ) -> None:
         """Record what one that ran came to."""
         self.running -= 1
-        row = self._ledger.add(
+        row = self._records.add(
             "repeats",
             architecture,
             seed=seed,
             metrics=metrics,
             curve=result.curve,
             device_seconds=result.device_seconds,
-            recipe_id=self._config.proxy_id,
+            recipe_id=self._problem.recipe_id,
             error=error,
         )
         self._done.append(row)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from typing import Literal, NamedTuple
 
-from nas.config import SearchConfig
 from nas.front import Candidate, candidates, most_accurate, pareto_front
-from nas.ledger import Ledger
-from nas.paused_trials import PausedTrials
-from nas.proposals import Proposals
-from nas.repeats import Round
+from nas.search.problem import SearchProblem
+from nas.search.records import Records
+from nas.search.repeats import Round
+from nas.search.trial_state import UNFINISHED, State
+from nas.search.trials import Trials
 
 
 class Status(NamedTuple):
@@ -40,26 +40,24 @@ class StatusReport:
     """Works out a search's status, from the moment on at which its driver begins.
 
     Args:
-        config: the search's.
-        ledger: the run's.
-        proposals: the search's.
-        paused_trials: likewise, if its scheduler pauses any.
+        problem: the search's.
+        records: the run's.
+        trials: the search's.
     """
 
-    def __init__(
-        self,
-        config: SearchConfig,
-        ledger: Ledger,
-        proposals: Proposals,
-        paused_trials: PausedTrials | None,
-    ) -> None:
-        self._config = config
-        self._ledger = ledger
-        self._proposals = proposals
-        self._paused_trials = paused_trials
+    def __init__(self, problem: SearchProblem, records: Records, trials: Trials) -> None:
+        self._problem = problem
+        self._records = records
+        self._trials = trials
         self._started = time.monotonic()
-        self._trained_before = proposals.trained + len(ledger.evaluations("repeats"))
-        self._share_before = paused_trials.share_done if paused_trials else 0.0
+        self._trained_before = trials.trained + len(records.evaluations("repeats"))
+        self._share_before = self.share_done
+
+    @property
+    def share_done(self) -> float:
+        """Of the epochs that the search's own trials take together, those that are trained."""
+        wanted = self._problem.most_epochs(self._problem.search.n_trials)
+        return min(1.0, self._trials.epochs / wanted) if wanted else 0.0
 
     def status(
         self,
@@ -81,26 +79,27 @@ class StatusReport:
             repeats_left: those that run, and what else is known to be repeated.
             current_round: of the repeats.
         """
-        repeats = self._ledger.evaluations("repeats")
-        rows = [*self._ledger.evaluations("search"), *repeats]
-        front = pareto_front(candidates(rows), ["val_accuracy", self._config.cost_objective])
-        rejections = self._proposals.rejections.to_json().values()
+        repeats = self._records.evaluations("repeats")
+        rows = [*self._records.evaluations("search"), *repeats]
+        shown = [self._problem.accuracy, self._problem.cost_objective]
+        front = pareto_front(candidates(rows), shown)
+        rejections = self._trials.rejections.to_json().values()
         seconds = [r.device_seconds for r in rows if r.state in ("complete", "pruned", "paused")]
         elapsed = time.monotonic() - self._started
         done, left = self._progress(missing, len(repeats), repeats_left)
         return Status(
             phase=phase,
-            trained=self._proposals.trained,
-            wanted=self._config.search.n_trials,
+            trained=self._trials.trained,
+            wanted=self._problem.search.n_trials,
             repeats_done=len(repeats),
             repeats_wanted=len(repeats) + repeats_left,
             repeats_round=current_round.number,
             round_size=current_round.size,
             running=running,
             furthest_epoch=furthest_epoch,
-            epochs=self._config.proxy.epochs,
+            epochs=self._problem.epochs,
             failed=sum(row.error is not None for row in rows),
-            paused=len(self._proposals.paused),
+            paused=self._trials.count(State.PAUSED),
             stopped_early=sum(row.state == "pruned" for row in rows),
             rejected=sum(entry["count"] for entry in rejections),
             best=most_accurate(front),
@@ -111,8 +110,7 @@ class StatusReport:
 
     def _progress(self, missing: int, repeats_done: int, repeats_left: int) -> tuple[float, float]:
         """What this driver has done and what is left, in jobs, or in epochs' shares of a search."""
-        if self._paused_trials is None or repeats_done or repeats_left:
-            done = self._proposals.trained + repeats_done - self._trained_before
-            return done, missing + len(self._proposals.unfinished) + repeats_left
-        share = self._paused_trials.share_done
-        return share - self._share_before, 1 - share
+        if not self._problem.pauses or repeats_done or repeats_left:
+            done = self._trials.trained + repeats_done - self._trained_before
+            return done, missing + self._trials.count(*UNFINISHED) + repeats_left
+        return self.share_done - self._share_before, 1 - self.share_done

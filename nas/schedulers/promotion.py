@@ -2,8 +2,9 @@
 
 Source: Li et al. 2020, "A System for Massively Parallel Hyperparameter Tuning" (ASHA, algorithm 2,
 https://arxiv.org/abs/1810.05934). A paused trial may still go on when later ones have shown how
-good it is, so that fewer are trained on that should not be than by stopping (:mod:`nas.halving`);
-it needs a checkpoint. With several objectives trials compare by :mod:`nas.ranking`.
+good it is, so that fewer are trained on that should not be than by stopping
+(:mod:`nas.schedulers.halving`); it needs a checkpoint. With several objectives trials compare by
+:mod:`nas.schedulers.ranking`.
 
 Differs in that no more than the share ever goes on: there, whoever is among the best at the moment
 does, although others did before it that are not among them any more. So what a search costs is
@@ -19,8 +20,9 @@ import math
 from collections.abc import Callable, Collection, Sequence
 from fractions import Fraction
 
-from nas.ranking import best_first
-from nas.rungs import Rungs, exact_factor
+from nas.schedulers.ranking import best_first
+from nas.schedulers.rung_rule import Decision
+from nas.schedulers.rungs import Rungs, exact_factor
 
 
 class Promotion:
@@ -36,23 +38,20 @@ class Promotion:
 
     def __init__(self, rungs: Sequence[int], reduction_factor: float) -> None:
         self.rungs: Rungs[int] = Rungs(rungs, reduction_factor)
-        self._gone_on: dict[int, set[int]] = {epoch: set() for epoch in rungs}
+        self._promoted: dict[int, set[int]] = {epoch: set() for epoch in rungs}
         self._ended: set[int] = set()
 
-    def pause(self, number: int, epoch: int, losses: Sequence[float]) -> None:
-        """A trial has reached a rung, and waits there.
+    def report(self, number: int, epoch: int, losses: Sequence[float]) -> Decision:
+        """Every trial pauses at a rung; see :meth:`nas.schedulers.rung_rule.RungRule.report`.
 
-        Args:
-            number: of the trial; of equally good ones the smaller goes first.
-            epoch: the rung.
-            losses: one an objective, smaller is better; see :meth:`nas.rungs.Rungs.note`.
-
-        Raises:
-            ValueError: a loss is not finite, or there are more or fewer than before.
+        Of equally good ones the smaller number is promoted first.
         """
+        if epoch not in self.rungs.epochs:
+            return "continue"
         self.rungs.note(number, epoch, losses)
         for before in self.rungs.epochs[: self.rungs.epochs.index(epoch)]:
-            self._gone_on[before].add(number)
+            self._promoted[before].add(number)
+        return "pause"
 
     def next(self, *, more_begin: bool, arriving: Collection[int]) -> int | None:
         """The trial that should go on, from the highest rung that has one; None if none yet.
@@ -73,11 +72,11 @@ class Promotion:
                 return trial
         return None
 
-    def go_on(self, number: int) -> None:
+    def promote(self, number: int) -> None:
         """A trial that waits goes on, or is trained to its end already."""
         for epoch in self.rungs.epochs:
             if self.rungs.reached(number, epoch):
-                self._gone_on[epoch].add(number)
+                self._promoted[epoch].add(number)
 
     def end(self, number: int) -> None:
         """A trial that waits never goes on; others are still compared with it."""
@@ -86,15 +85,15 @@ class Promotion:
     def withdraw(self, number: int) -> None:
         """A trial failed: it counts no more, as if it had not been there."""
         self.rungs.forget(number)
-        for gone_on in self._gone_on.values():
-            gone_on.discard(number)
+        for promoted in self._promoted.values():
+            promoted.discard(number)
 
     def _best_waiting(self, epoch: int, rounded: Callable[[Fraction], int]) -> int | None:
         """The best that waits at a rung, if fewer than its share have gone on from there."""
-        trials, gone_on = self.rungs.trials(epoch), self._gone_on[epoch]
-        if rounded(self.rungs.share(epoch)) <= len(gone_on):
+        trials, promoted = self.rungs.trials(epoch), self._promoted[epoch]
+        if rounded(self.rungs.share(epoch)) <= len(promoted):
             return None
-        left = gone_on | self._ended
+        left = promoted | self._ended
         if left.issuperset(trials):
             return None
         by_number = sorted(range(len(trials)), key=trials.__getitem__)
@@ -108,7 +107,19 @@ class RungByRung(Promotion):
     As many epochs as with :class:`Promotion`, but none for those that look good only because the
     better ones come later. There is no front until late, and with about as many workers as trials
     it is the same.
+
+    Args:
+        rungs, reduction_factor: see :class:`Promotion`.
+        waits_for_all: none is promoted while another is on its way to its rung. Then who is
+            promoted does not depend on which trial is the faster, and workers may idle at the end
+            of a rung.
     """
+
+    def __init__(
+        self, rungs: Sequence[int], reduction_factor: float, *, waits_for_all: bool = False
+    ) -> None:
+        super().__init__(rungs, reduction_factor)
+        self._waits_for_all = waits_for_all
 
     def next(self, *, more_begin: bool, arriving: Collection[int]) -> int | None:
         """The trial that should go on, from the lowest rung that has one; None if none yet.
@@ -120,14 +131,12 @@ class RungByRung(Promotion):
             return None
         for epoch in self.rungs.epochs:
             is_full = all(other > epoch for other in arriving)
+            if self._waits_for_all and not is_full:
+                return None
             trial = self._best_waiting(epoch, math.ceil if is_full else math.floor)
             if trial is not None:
                 return trial
         return None
-
-
-PROMOTIONS: dict[str, type[Promotion]] = {"promotion": Promotion, "rung_by_rung": RungByRung}
-"""By the name that ``scheduler.type`` has for it."""
 
 
 def expected_epochs(trials: int, epochs: int, rungs: Sequence[int], reduction_factor: float) -> int:

@@ -15,10 +15,11 @@ from nas.front import candidates, finite_losses, pareto_front
 from nas.ledger import ledger_of
 from nas.metrics import METRICS, losses
 from nas.run_folder import RunError, RunFolder
+from nas.samplers.choice_space import ChoiceSpace
 from nas.samplers.trials import NOTHING, CompletedTrial, WarmStart
+from nas.search.problem import SearchProblem
 from search_space.architecture import Architecture, Task
 from search_space.reading import parse_json
-from search_space.space import SearchSpace
 from search_space.zoo import ZOO
 
 log = logging.getLogger(__name__)
@@ -28,7 +29,13 @@ FILE = "warm_start.json"
 
 
 def warm_start_of(
-    run: RunFolder, config: SearchConfig, task: Task, runs: Path, *, trust: bool = False
+    run: RunFolder,
+    config: SearchConfig,
+    task: Task,
+    problem: SearchProblem,
+    runs: Path,
+    *,
+    trust: bool = False,
 ) -> WarmStart:
     """What a run began with; collected now where it died before that was kept.
 
@@ -38,7 +45,7 @@ def warm_start_of(
     file = run.path / FILE
     if file.is_file():
         return _read(file)
-    found = collect_warm_start(config, task, runs, trust=trust)
+    found = collect_warm_start(config, task, problem, runs, trust=trust)
     keep_warm_start(run, found)
     return found
 
@@ -54,7 +61,7 @@ def keep_warm_start(run: RunFolder, found: WarmStart) -> None:
 
 
 def collect_warm_start(
-    config: SearchConfig, task: Task, runs: Path, *, trust: bool = False
+    config: SearchConfig, task: Task, problem: SearchProblem, runs: Path, *, trust: bool = False
 ) -> WarmStart:
     """What ``sampler.papers_first`` and ``sampler.learn_from`` ask for, collected once a run.
 
@@ -65,6 +72,7 @@ def collect_warm_start(
     Args:
         config: the search's.
         task: what its architectures are for.
+        problem: that the configuration describes, with its space and costs.
         runs: the folder of all runs.
         trust: what ``--trust`` says of the earlier runs.
 
@@ -73,7 +81,7 @@ def collect_warm_start(
             space.
         TrustError: reading one would act, and it is not trusted.
     """
-    space = config.search_space()
+    space = problem.space
     first: list[Architecture] = []
     if config.sampler.papers_first:
         first += [a for named in ZOO.values() if space.contains(a := named.at_width(1.0))]
@@ -84,8 +92,7 @@ def collect_warm_start(
         front, results = _from_run(other, config, task, space)
         first += front
         earlier += results
-    costs = config.static_costs(task)
-    over = {a for a in first if config.limits.static_violations(costs.of(a))}
+    over = {a for a in first if config.limits.static_violations(problem.costs.of(a))}
     if over:
         log.warning("%d architectures to begin with are over the limits, and left out", len(over))
     return WarmStart(tuple(a for a in dict.fromkeys(first) if a not in over), tuple(earlier))
@@ -105,7 +112,7 @@ def _different_runs(names: Sequence[str], runs: Path, *, trust: bool) -> list[Ru
 
 
 def _from_run(
-    run: RunFolder, config: SearchConfig, task: Task, space: SearchSpace
+    run: RunFolder, config: SearchConfig, task: Task, space: ChoiceSpace
 ) -> tuple[list[Architecture], list[CompletedTrial]]:
     """A run's front and, where they compare, its results."""
     theirs, ledger = ledger_of(run)

@@ -22,6 +22,10 @@ class PausedStates:
         """A trial's file, whether it is there or not."""
         return self.folder / f"trial-{number}.pt"
 
+    def place_of(self, number: int) -> str:
+        """What messages call a trial's state."""
+        return str(self.file_of(number))
+
     def save(self, number: int, content: bytes) -> None:
         """Keep a trial's state in place of an earlier one, whole or not at all.
 

@@ -12,7 +12,7 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 
-class Mailbox(Protocol):
+class CheckpointExchange(Protocol):
     """One state a trial."""
 
     def put(self, number: int, content: bytes) -> None:
@@ -25,34 +25,34 @@ class Mailbox(Protocol):
         """Let go of a trial's state, if there is one."""
 
 
-class LocalMailbox:
-    """A mailbox in the memory of a process."""
+class LocalExchange:
+    """An exchange in the memory of a process."""
 
     def __init__(self) -> None:
         self._contents: dict[int, bytes] = {}
 
     def put(self, number: int, content: bytes) -> None:
-        """See :class:`Mailbox`."""
+        """See :class:`CheckpointExchange`."""
         self._contents[number] = content
 
     def get(self, number: int) -> bytes | None:
-        """See :class:`Mailbox`."""
+        """See :class:`CheckpointExchange`."""
         return self._contents.get(number)
 
     def discard(self, number: int) -> None:
-        """See :class:`Mailbox`."""
+        """See :class:`CheckpointExchange`."""
         self._contents.pop(number, None)
 
 
-class ClusterMailbox:
-    """A mailbox that every process of a Ray cluster reaches: this object can be sent to them.
+class ClusterExchange:
+    """An exchange that every process of a Ray cluster reaches: this object can be sent to them.
 
     It is an actor on the driver's node that takes no processor.
     """
 
     def __init__(self) -> None:
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-        actor = ray.remote(LocalMailbox).options(num_cpus=0, scheduling_strategy=here)
+        actor = ray.remote(LocalExchange).options(num_cpus=0, scheduling_strategy=here)
         self._actor: Any = actor.remote()
 
     def close(self) -> None:
@@ -60,14 +60,14 @@ class ClusterMailbox:
         ray.kill(self._actor)
 
     def put(self, number: int, content: bytes) -> None:
-        """See :class:`Mailbox`."""
+        """See :class:`CheckpointExchange`."""
         ray.get(self._actor.put.remote(number, content))
 
     def get(self, number: int) -> bytes | None:
-        """See :class:`Mailbox`."""
+        """See :class:`CheckpointExchange`."""
         found: bytes | None = ray.get(self._actor.get.remote(number))
         return found
 
     def discard(self, number: int) -> None:
-        """See :class:`Mailbox`."""
+        """See :class:`CheckpointExchange`."""
         ray.get(self._actor.discard.remote(number))

@@ -1,0 +1,154 @@
+"""A search's jobs on a simulated clock: what each training gives, and how long it takes, is known.
+
+Workers are asynchronous: whenever one is free, it asks the search for its next job. What a proposal
+sees is what has ended by then. Nothing here is random, and nothing waits.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from nas.evaluate import EvaluationResult
+from nas.latency_records import Meter
+from nas.search.job import Job
+from nas.search.loop import Search
+
+
+class Trajectory(NamedTuple):
+    """What the whole training of an architecture with a seed comes to."""
+
+    seconds: float  # of the whole training
+    accuracy: float  # at its end
+    points: Mapping[int, float] = {}  # accuracy by evaluated epoch, the last among them
+    error: str | None = None  # why it raises at its end; None if it does not
+
+
+class Arrival(NamedTuple):
+    """A training reaches a rung or its end. Ordered by time, then by trial."""
+
+    seconds: float
+    number: int
+    kind: str
+    epoch: int
+    job: Job
+
+
+class SimulatedStates:
+    """States of paused trainings, which a table need not keep.
+
+    See :class:`nas.search.loop.TrainingStates`.
+    """
+
+    def holds(self, number: int) -> bool:
+        """Every training goes on where it was."""
+        return True
+
+    def save(self, number: int, content: bytes) -> None:
+        """There is nothing to keep."""
+
+    def load(self, number: int) -> bytes:
+        """There is nothing to load."""
+        return b""
+
+    def discard(self, number: int) -> None:
+        """There is nothing to discard."""
+
+    def keep_only(self, numbers: set[int]) -> None:
+        """There is nothing to discard."""
+
+    def place_of(self, number: int) -> str:
+        """Such as ``the simulated state of trial 3``."""
+        return f"the simulated state of trial {number}"
+
+
+class SimulatedExecutor:
+    """Runs a search's jobs until it has no more.
+
+    Args:
+        search: the source of jobs.
+        trajectory: of a job's whole training.
+        workers: trainings at once.
+        meter: measures latencies, in no time, if the search needs them.
+
+    Attributes:
+        now: simulated seconds since the search began.
+        arrived: when each trial last reached a rung or its end, by number.
+    """
+
+    def __init__(
+        self,
+        search: Search,
+        trajectory: Callable[[Job], Trajectory],
+        *,
+        workers: int,
+        meter: Meter | None = None,
+    ) -> None:
+        self._search = search
+        self._trajectory = trajectory
+        self._workers = workers
+        self._meter = meter
+        self._running: list[Arrival] = []  # a heap
+        self.now = 0.0
+        self.arrived: dict[int, float] = {}
+
+    def run(self) -> None:
+        """Run all jobs; raises what :meth:`nas.search.loop.Search.next_job` raises."""
+        while not self._search.finished:
+            if self._search.needs_metering and not self._running:
+                assert self._meter is not None
+                self._search.meter_proposals(self._meter)
+                continue
+            while len(self._running) < self._workers and (job := self._search.next_job()):
+                self._train(job, job.from_epoch)
+            if self._running:
+                self.advance()
+
+    def advance(self) -> None:
+        """Go to the next arrival, and all others at that time, before anything is asked."""
+        self.now = self._running[0].seconds
+        while self._running and self._running[0].seconds == self.now:
+            self._arrive(heapq.heappop(self._running))
+
+    def _train(self, job: Job, trained: int) -> None:
+        """From now to the next rung or the end, having trained so many epochs before."""
+        problem = self._search.problem
+        last = problem.epochs  # 0 where a table has no epochs
+        stops = (*problem.rungs, last) if job.kind == "search" else (last,)
+        until = next((stop for stop in stops if stop > trained), last)
+        share = (until - trained) / last if last else 1.0
+        seconds = self.now + share * self._trajectory(job).seconds
+        heapq.heappush(self._running, Arrival(seconds, job.number, job.kind, until, job))
+
+    def _arrive(self, arrival: Arrival) -> None:
+        job, epoch = arrival.job, arrival.epoch
+        trajectory = self._trajectory(job)
+        if job.kind == "search":
+            self.arrived[job.number] = self.now
+        problem = self._search.problem
+        if epoch == problem.epochs:
+            if trajectory.error is not None:
+                self._search.failed(job, trajectory.error)
+                return
+            found = {problem.accuracy: trajectory.accuracy}
+            self._search.completed(job, _result(found, trajectory, epoch))
+            return
+        so_far = _result({}, trajectory, epoch)
+        if job.pause_at == epoch:
+            self._search.paused(job, so_far, epoch=epoch, state=b"")
+            return
+        if self._search.reported(job, epoch, trajectory.points[epoch]) == "stop":
+            self._search.stopped(job, so_far, epoch=epoch)
+            return
+        self._train(job, epoch)
+
+
+def _result(found: dict[str, float], trajectory: Trajectory, epoch: int) -> EvaluationResult:
+    """What an evaluation has found after so many epochs."""
+    curve: list[dict[str, Any]] = [
+        {"epoch": each, "val_accuracy": accuracy}
+        for each, accuracy in trajectory.points.items()
+        if each <= epoch
+    ]
+    return EvaluationResult(found, curve, trajectory.seconds, "simulated")

@@ -1,0 +1,134 @@
+"""A replay's studies, in memory: what a search keeps its trials in where nothing must last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import optuna
+from optuna.storages import BaseStorage, InMemoryStorage
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from nas.constraints import Rejections
+from nas.evaluation_row import Evaluation, Kind
+from nas.metrics import whole_counts
+from nas.samplers.choice_space import Candidate
+from nas.samplers.trials import PAUSED_AT
+from nas.search.problem import SearchProblem
+
+NAME = "replay"
+
+ARCHITECTURE = "candidate"
+"""Under which a trial holds its architecture, as its space has it."""
+
+
+class TableRecords:
+    """See :class:`nas.search.records.Records`.
+
+    Args:
+        problem: the search's.
+    """
+
+    def __init__(self, problem: SearchProblem) -> None:
+        self.storage: BaseStorage = InMemoryStorage()
+        self.place = "memory"
+        self._problem = problem
+        self._others: dict[Kind, list[Evaluation]] = {}
+        directions = [
+            StudyDirection.MAXIMIZE if name in problem.maximised else StudyDirection.MINIMIZE
+            for name in problem.objectives
+        ]
+        optuna.create_study(study_name=NAME, storage=self.storage, directions=directions)
+        self._study_id = self.storage.get_study_id_from_name(NAME)
+
+    @contextmanager
+    def one_transaction(self) -> Iterator[None]:
+        """Nothing outlives the process."""
+        yield
+
+    def study_name(self, kind: Kind) -> str:
+        """The search's; there is no other."""
+        assert kind == "search"
+        return NAME
+
+    def trials(self, kind: Kind = "search") -> Sequence[FrozenTrial]:
+        """All trials, by number; not to be changed."""
+        assert kind == "search"
+        return self.storage.get_all_trials(self._study_id, deepcopy=False)
+
+    def evaluations(self, kind: Kind = "search") -> list[Evaluation]:
+        """All rows of a study, by number."""
+        if kind != "search":
+            return list(self._others.get(kind, ()))
+        return [self._row(t) for t in self.trials() if ARCHITECTURE in t.user_attrs]
+
+    def rejections(self) -> Rejections:
+        """None before the first proposal."""
+        return Rejections()
+
+    def architecture_attributes(
+        self, architecture: Candidate, *, seed: int, recipe_id: str
+    ) -> dict[str, Any]:
+        """The architecture itself."""
+        return {ARCHITECTURE: architecture}
+
+    def rest(self, number: int) -> None:
+        """Nothing is read anew."""
+
+    def wake(self, number: int) -> None:
+        """Nothing is read anew."""
+
+    def add(
+        self,
+        kind: Kind,
+        architecture: Candidate,
+        *,
+        seed: int,
+        metrics: Mapping[str, float],
+        curve: Sequence[Mapping[str, Any]],
+        device_seconds: float,
+        recipe_id: str,
+        error: str | None = None,
+    ) -> Evaluation:
+        """Add a finished row to a study other than the search's own."""
+        rows = self._others.setdefault(kind, [])
+        rows.append(
+            Evaluation(
+                kind=kind,
+                number=len(rows),
+                state="fail" if error else "complete",
+                architecture=architecture,
+                seed=seed,
+                recipe_id=recipe_id,
+                metrics=whole_counts(metrics),
+                curve=curve,
+                device_seconds=device_seconds,
+                error=error,
+                violation={},
+                started=None,
+                finished=None,
+            )
+        )
+        return rows[-1]
+
+    def _row(self, trial: FrozenTrial) -> Evaluation:
+        attributes = trial.user_attrs
+        is_paused = trial.state == TrialState.RUNNING and PAUSED_AT in attributes
+        return Evaluation(
+            kind="search",
+            number=trial.number,
+            state="paused" if is_paused else trial.state.name.lower(),
+            architecture=attributes[ARCHITECTURE],
+            seed=self._problem.seed,
+            recipe_id=self._problem.recipe_id,
+            metrics=whole_counts(attributes.get("metrics", {})),
+            curve=attributes.get("curve", []),
+            device_seconds=attributes.get("device_seconds", 0.0),
+            error=attributes.get("error"),
+            violation=attributes.get("violation", {}),
+            started=trial.datetime_start,
+            finished=trial.datetime_complete,
+            stopped_at_epoch=attributes.get("stopped_at_epoch"),
+        )

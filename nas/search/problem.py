@@ -1,0 +1,170 @@
+"""What a search has to solve, built once from its configuration, or from a benchmark's table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from optuna.samplers import BaseSampler
+
+from nas.config import SearchConfig
+from nas.constraints import Limits, Rejections
+from nas.latency_metering import LatencyMetering
+from nas.latency_table import load_prediction
+from nas.metrics import MAXIMISED
+from nas.samplers import build_sampler
+from nas.samplers.choice_space import ChoiceSpace, KnownCosts
+from nas.samplers.trials import WarmStart
+from nas.schedulers.percentile import PercentileHalving
+from nas.schedulers.rung_rule import FullLength, RungRule
+from nas.schedulers.rung_rules import rung_rule
+from nas.settings import SchedulerSettings, SearchSettings
+from nas.static_costs import StaticCosts
+from nas.zero_cost.source import NetworkScores
+from search_space.architecture import Task
+from search_space.space import SearchSpace
+
+SamplerByNumber = Callable[[int], BaseSampler]
+"""From a proposal's number to the sampler that makes it."""
+
+
+@dataclass(frozen=True)
+class SearchProblem:
+    """A space with exact costs, what is wanted of it, and how it is searched."""
+
+    seed: int
+    space: ChoiceSpace
+    costs: KnownCosts
+    objectives: tuple[str, ...]
+    compared: tuple[str, ...]  # the objectives as they count at rungs, the accuracy first
+    maximised: frozenset[str]  # those of the objectives of which more is better
+    accuracy: str  # the metric that moves while a network is trained
+    cost_objective: str  # what fronts of accuracy are shown against
+    epochs: int  # of a whole training; 0 where a table has no curves
+    recipe_id: str
+    search: SearchSettings
+    sampler_name: str
+    build_sampler: Callable[[Rejections, WarmStart], SamplerByNumber]
+    rungs: tuple[int, ...] = ()
+    scheduler: SchedulerSettings = field(default_factory=SchedulerSettings)
+    limits: Limits = field(default_factory=Limits)
+    latency: LatencyMetering = field(default_factory=LatencyMetering)
+    answers_repeats: bool = False
+    """Whether a foreign sampler that proposes an architecture again is told its result again, as
+    far as a table can do so for nothing; else that trial fails."""
+
+    @property
+    def pauses(self) -> bool:
+        """Whether trials pause at rungs, and the best are promoted later."""
+        return self.scheduler.pauses
+
+    @property
+    def fresh_seeds(self) -> tuple[int, ...]:
+        """The seeds of the finalists' further evaluations; the search's own is ``seed``."""
+        return self.search.fresh_seeds(self.seed)
+
+    def rule(self) -> RungRule:
+        """What decides at the rungs, before it has seen a trial."""
+        if not self.rungs:
+            return FullLength()
+        if (
+            len(self.objectives) == 1
+            and self.scheduler.type == "stopping"
+            and self.scheduler.spacing == "geometric"
+        ):
+            return PercentileHalving(self.rungs, self.scheduler.reduction_factor)
+        return rung_rule(
+            self.scheduler.type,
+            self.rungs,
+            self.scheduler.reduction_factor,
+            deterministic=self.search.deterministic,
+        )
+
+    def most_epochs(self, trials: int) -> int:
+        """How many epochs so many trials train: with stopping at the most, else just as many."""
+        return self.scheduler.most_epochs(trials, self.epochs, self.rungs)
+
+
+def space_of(config: SearchConfig) -> SearchSpace:
+    """The space that a configuration's ``space`` describes.
+
+    Raises:
+        DescriptionError: it describes none.
+    """
+    return SearchSpace.from_mapping(config.space, f"search space of {config.name!r}")
+
+
+def costs_of(
+    config: SearchConfig, space: SearchSpace, task: Task, *, with_memory: bool = False
+) -> StaticCosts:
+    """What an architecture of the space costs on ``task``, as the limits have it.
+
+    Args:
+        config: the search's.
+        space: its space.
+        task: what the architectures are for.
+        with_memory: False leaves out peak memory where it is not limited. It is that of a step of
+            the full training (``retrain``), whatever the proxy's.
+
+    Raises:
+        DescriptionError: the latency table is none, or not for this search.
+    """
+    prediction = None
+    if config.latency.table is not None:
+        prediction = load_prediction(
+            Path(config.latency.table),
+            config.latency,
+            space,
+            task,
+            measured_here=config.ray.address is None,
+        )
+    counts_memory = with_memory or config.limits.peak_memory_mb is not None
+    batch_size = config.retrain.batch_size if counts_memory else None
+    return StaticCosts(space, task, batch_size, prediction)
+
+
+def problem_of(config: SearchConfig, costs: StaticCosts) -> SearchProblem:
+    """The problem that a configuration describes.
+
+    Args:
+        config: the search's.
+        costs: of its space, see :func:`costs_of`.
+    """
+    space = costs.space
+    limits = config.limits.by_name(costs.names)
+
+    def sampler(rejections: Rejections, warm_start: WarmStart) -> SamplerByNumber:
+        return build_sampler(
+            config.sampler.name,
+            config.sampler.options,
+            space,
+            costs=costs,
+            objectives=config.objectives,
+            limits=limits,
+            first=warm_start.first,
+            earlier=warm_start.earlier,
+            seed=config.seed,
+            rejections=rejections,
+            score_source=NetworkScores(config.data, config.fidelity, seed=config.seed),
+        )
+
+    return SearchProblem(
+        seed=config.seed,
+        space=space,
+        costs=costs,
+        objectives=config.objectives,
+        compared=config.compared_objectives,
+        maximised=frozenset(MAXIMISED),
+        accuracy="val_accuracy",
+        cost_objective=config.cost_objective,
+        epochs=config.proxy.epochs,
+        recipe_id=config.proxy_id,
+        search=config.search,
+        sampler_name=config.sampler.name,
+        build_sampler=sampler,
+        rungs=config.rungs,
+        scheduler=config.scheduler,
+        limits=config.limits,
+        latency=config.latency,
+    )

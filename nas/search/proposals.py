@@ -1,0 +1,177 @@
+"""Proposals: asking the sampler until it names an architecture that fits and is new."""
+
+from __future__ import annotations
+
+import time
+from typing import NamedTuple
+
+from optuna.trial import Trial as OptunaTrial
+from optuna.trial import TrialState
+
+from nas.constraints import REJECTIONS_IN_A_ROW, SpaceExhausted
+from nas.database import STORAGE_ERRORS
+from nas.samplers.architecture_sampler import ArchitectureSampler, label_of, nothing_fits
+from nas.samplers.choice_space import Candidate
+from nas.samplers.trials import NOTHING, WarmStart
+from nas.search.problem import SearchProblem
+from nas.search.records import Records
+from nas.search.trial_state import UNFINISHED, Trial
+from nas.search.trials import Trials
+from search_space.alternatives import Parameter
+
+
+class Asked(NamedTuple):
+    """What a sampler proposed."""
+
+    number: int  # of its trial
+    architecture: Candidate | None  # None where its choices are no architecture of the space
+    violations: dict[str, float]  # the static limits that it exceeds, with its costs
+
+
+class Proposals:
+    """The sampler of a search, and what the static limits make of its proposals.
+
+    A proposal is one transaction, from the sampler's first look at the study on.
+
+    Args:
+        problem: the search's.
+        records: the run's.
+        trials: what was proposed before; new ones are added to it.
+        warm_start: what is known before the first proposal.
+
+    Attributes:
+        made: by the sampler since this driver began, those that were rejected too.
+        processor_seconds: that this driver spent on asking.
+
+    Raises:
+        DescriptionError: a sampler's name or option that does not exist.
+    """
+
+    def __init__(
+        self,
+        problem: SearchProblem,
+        records: Records,
+        trials: Trials,
+        *,
+        warm_start: WarmStart = NOTHING,
+    ) -> None:
+        self._problem = problem
+        self._records = records
+        self._trials = trials
+        self._study = trials.study
+        search = problem.search
+        self._lag = search.concurrency if search.deterministic else None
+        self._sampler = problem.build_sampler(trials.rejections, warm_start)
+        self._next_number = len(records.trials())
+        self.made = 0
+        self.processor_seconds = 0.0
+
+    def may_propose(self) -> bool:
+        """Whether the next proposal's history is settled (always, unless deterministic)."""
+        settled = self._settled
+        return all(trial.number >= settled for trial in self._trials.of(*UNFINISHED))
+
+    @property
+    def _settled(self) -> int:
+        """The next proposal sees results of earlier numbers than this (0: not deterministic).
+
+        Counted from the last proposal that was accepted: those rejected since then were made
+        while the same trials were running.
+        """
+        if self._lag is None:
+            return 0
+        return max(0, max(self._trials.numbers.values(), default=-1) + 1 - self._lag)
+
+    def propose(self) -> Trial:
+        """Ask the sampler until it proposes what fits the static limits and is new.
+
+        Raises:
+            NothingFits, SpaceExhausted: there is no such architecture.
+        """
+        known, space = self._trials.numbers, self._problem.space
+        rejected = 0
+        smallest: dict[str, float] = {}
+        if known and not space.parameters:
+            raise SpaceExhausted(f"{space.name!r} has one architecture only")
+        while True:
+            with self._records.one_transaction():
+                asked = self._ask()
+                if asked.architecture is None:
+                    self._study.tell(asked.number, state=TrialState.FAIL)
+                elif not asked.violations and asked.architecture not in known:
+                    return self._trials.add(asked.number, asked.architecture)
+                else:
+                    self._turn_away(asked.number, asked.architecture, asked.violations)
+            rejected += 1
+            for name, value in asked.violations.items():
+                smallest[name] = min(value, smallest.get(name, value))
+            if rejected >= REJECTIONS_IN_A_ROW:
+                limits = self._problem.limits
+                if self._problem.answers_repeats:
+                    raise SpaceExhausted(f"nothing new in {rejected} proposals")
+                if known:
+                    raise SpaceExhausted(
+                        f"sampler {self._problem.sampler_name!r} proposed {rejected} architectures "
+                        f"in a row that are over the limits ({limits}) or were proposed before"
+                    )
+                raise nothing_fits(space, limits.given, rejected, smallest)
+
+    def _ask(self) -> Asked:
+        if self._lag is not None:
+            self._study.results_before = self._settled
+        number = self._next_number
+        self._next_number += 1
+        self._study.sampler = self._sampler(number)
+        began = time.process_time()
+        try:
+            trial = self._study.ask()
+            architecture = self._architecture(trial)
+            violations = {}
+            if architecture is not None:
+                costs = self._problem.costs.of(architecture)
+                violations = self._problem.limits.static_violations(costs)
+        except STORAGE_ERRORS:  # which undo the trial
+            raise
+        except Exception:
+            self._study.tell(number, state=TrialState.FAIL)
+            self._trials.save_rejections()
+            raise
+        finally:
+            self.processor_seconds += time.process_time() - began
+        self.made += 1
+        self._trials.save_rejections()
+        return Asked(trial.number, architecture, violations)
+
+    def _architecture(self, trial: OptunaTrial) -> Candidate | None:
+        """What the sampler wants, parameter by parameter; None if there is no such candidate."""
+
+        def choose(parameter: Parameter) -> int:
+            value = trial.suggest_categorical(parameter.name, parameter.choices)
+            return parameter.choices.index(value)
+
+        space = self._problem.space
+        vector = space.walk(choose)
+        try:
+            return space.decode(vector)
+        except ValueError:
+            if not space.is_irregular:
+                raise
+            return None
+
+    def _turn_away(
+        self, number: int, architecture: Candidate, violations: dict[str, float]
+    ) -> None:
+        """Tell a foreign sampler that its proposal is over a limit, or was made before."""
+        is_own = isinstance(self._study.sampler, ArchitectureSampler)
+        assert not is_own, "this project's samplers propose what fits and is new"
+        if violations:
+            self._trials.rejections.add(label_of(architecture), violations)
+            self._trials.save_rejections()
+        elif self._problem.answers_repeats:
+            self._trials.add_repeat(number, architecture)
+            return
+        else:
+            violations = {"repeats_trial": float(self._trials.numbers[architecture])}
+        attributes = self._trials.architecture_attributes(architecture)
+        self._trials.write(number, attributes | {"violation": violations})
+        self._study.tell(number, state=TrialState.FAIL)

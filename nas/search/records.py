@@ -1,0 +1,65 @@
+"""What a search keeps its trials in: a run's ledger, or the memory of a replay."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial
+
+from nas.constraints import Rejections
+from nas.evaluation_row import Evaluation, Kind
+from nas.samplers.choice_space import Candidate
+
+
+class Records(Protocol):
+    """The studies of one search. :class:`nas.ledger.Ledger` is one."""
+
+    storage: BaseStorage
+    place: str  # what messages call it
+
+    def one_transaction(self) -> AbstractContextManager[None]:
+        """What the block writes is there whole, or not at all.
+
+        Raises:
+            RunError: the storage refused something.
+        """
+
+    def study_name(self, kind: Kind) -> str:
+        """What one of the studies is called in the storage."""
+
+    def trials(self, kind: Kind = "search") -> Sequence[FrozenTrial]:
+        """All trials of a study, by number; not to be changed."""
+
+    def evaluations(self, kind: Kind = "search") -> list[Evaluation]:
+        """All rows of a study, by number. A trial that never got an architecture is no row."""
+
+    def rejections(self) -> Rejections:
+        """What the limits rejected."""
+
+    def architecture_attributes(
+        self, architecture: Candidate, *, seed: int, recipe_id: str
+    ) -> dict[str, Any]:
+        """What a trial's row says of its architecture."""
+
+    def rest(self, number: int) -> None:
+        """Nothing is written to an unfinished trial of the search from now on."""
+
+    def wake(self, number: int) -> None:
+        """A trial of the search that rests will be written to."""
+
+    def add(
+        self,
+        kind: Kind,
+        architecture: Candidate,
+        *,
+        seed: int,
+        metrics: Mapping[str, float],
+        curve: Sequence[Mapping[str, Any]],
+        device_seconds: float,
+        recipe_id: str,
+        error: str | None = None,
+    ) -> Evaluation:
+        """Add a finished row to a study other than the search's own, in one step."""

@@ -1,0 +1,283 @@
+"""All trials of a search: the one place that knows their states, and that writes them down.
+
+Each change of a trial's state is one transaction of the records, from a proposal to its end:
+whenever the driver dies, a row is there whole or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from optuna.trial import TrialState
+
+from nas.evaluate import EvaluationResult
+from nas.evaluation_row import Evaluation, curve_points, result_attributes
+from nas.run_folder import RunError
+from nas.samplers.architecture_sampler import label_of
+from nas.samplers.choice_space import Candidate
+from nas.samplers.history import HistoryStudy
+from nas.samplers.trials import PAUSED_AT
+from nas.search.problem import SearchProblem
+from nas.search.records import Records
+from nas.search.trial_state import TRAINED, UNFINISHED, State, Trial
+from search_space.cost.latency import Latency
+
+STATE_OF_ROW = {
+    "running": State.PROPOSED,
+    "paused": State.PAUSED,
+    "complete": State.COMPLETE,
+    "pruned": State.PRUNED,
+}
+"""What the rows of an earlier driver's trials are. What it was training begins anew."""
+
+
+class Trials:
+    """The search's own trials, as earlier drivers left them and as this one adds to them.
+
+    Args:
+        problem: the search's.
+        records: the run's.
+
+    Raises:
+        RunError: the records cannot be read, or are of another space.
+    """
+
+    def __init__(self, problem: SearchProblem, records: Records) -> None:
+        self._problem = problem
+        self._records = records
+        self._storage = records.storage
+        name = records.study_name("search")
+        self._study_id = self._storage.get_study_id_from_name(name)
+        self.study = HistoryStudy(name, self._storage)
+        self._trials: dict[int, Trial] = {}
+        self._by_state: dict[State, dict[int, Trial]] = {state: {} for state in State}
+        self._repeats: dict[int, list[int]] = {}  # by trial, others of the same architecture
+        self.rejections = records.rejections()
+        self.numbers: dict[Candidate, int] = {}  # of every architecture that fits the limits
+        self._read()
+
+    @property
+    def trained(self) -> int:
+        """How many have ended with all or some of their training."""
+        return self.count(*TRAINED)
+
+    @property
+    def begun(self) -> int:
+        """How many were proposed and have not ended."""
+        return self.count(*UNFINISHED, State.PAUSED)
+
+    @property
+    def epochs(self) -> int:
+        """How many all of them were trained, but those that failed."""
+        return sum(trial.epochs for trial in self._trials.values())
+
+    def count(self, *states: State) -> int:
+        """How many are in one of ``states``."""
+        return sum(len(self._by_state[state]) for state in states)
+
+    def of(self, *states: State) -> list[Trial]:
+        """Those in one of ``states``."""
+        return [trial for state in states for trial in self._by_state[state].values()]
+
+    def trial(self, number: int) -> Trial:
+        """The trial under a number.
+
+        Raises:
+            KeyError: there is none.
+        """
+        return self._trials[number]
+
+    def add(self, number: int, architecture: Candidate) -> Trial:
+        """A proposal that fits and is new; in the caller's transaction."""
+        self.write(number, self.architecture_attributes(architecture))
+        self.numbers[architecture] = number
+        return self._place(Trial(number, architecture))
+
+    def add_repeat(self, number: int, architecture: Candidate) -> None:
+        """A foreign sampler's proposal of what was proposed: it is told what the first one is."""
+        first = self.trial(self.numbers[architecture])
+        self._repeats.setdefault(first.number, []).append(number)
+        if first.state in UNFINISHED:
+            return
+        known = self._storage.get_trial(self._trial_id(first.number))
+        for epoch, accuracy in known.intermediate_values.items():
+            self._storage.set_trial_intermediate_value(self._trial_id(number), epoch, accuracy)
+        if first.state == State.PAUSED:
+            self.write(number, {PAUSED_AT: first.epochs})
+        elif first.state == State.PRUNED:
+            self._end_as_pruned(number)
+        else:
+            self.study.tell(number, known.values, known.state)
+
+    def pass_on(self, number: int) -> Trial:
+        """Nothing speaks against training a proposal."""
+        return self._move(number, State.READY)
+
+    def start(self, number: int) -> Trial:
+        """A worker takes up a trial that is ready, or that pauses."""
+        if number in self._by_state[State.PAUSED]:
+            self._records.wake(number)
+        return self._move(number, State.RUNNING)
+
+    def complete(
+        self,
+        number: int,
+        metrics: dict[str, float],
+        result: EvaluationResult,
+        latency: Latency | None,
+    ) -> Trial:
+        """Record a whole training; ``metrics`` has every objective."""
+        values = [metrics[name] for name in self._problem.objectives]
+        more = {"metrics": metrics}
+
+        def write(each: int) -> None:
+            self._write_training(each, result, latency, more)
+            self.study.tell(each, values)
+
+        return self._record(number, State.COMPLETE, write, self._problem.epochs)
+
+    def pause(
+        self, number: int, result: EvaluationResult, latency: Latency | None, *, epoch: int
+    ) -> Trial:
+        """Record that a training waits after ``epoch`` epochs, with its curve so far."""
+
+        def write(each: int) -> None:
+            self._write_training(each, result, latency, {PAUSED_AT: epoch})
+
+        paused = self._record(number, State.PAUSED, write, epoch)
+        self._records.rest(number)
+        return paused
+
+    def prune(
+        self, number: int, result: EvaluationResult, latency: Latency | None, *, epoch: int
+    ) -> Trial:
+        """Record that a training was stopped after ``epoch`` epochs, with its curve until then.
+
+        It has no value: what it would have come to is not known.
+        """
+
+        def write(each: int) -> None:
+            self._write_training(each, result, latency, {"stopped_at_epoch": epoch})
+            self._end_as_pruned(each)
+
+        return self._record(number, State.PRUNED, write, epoch)
+
+    def stop_paused(self, number: int) -> Trial:
+        """Record that a trial that waits is never promoted, as :meth:`prune` does."""
+        epoch = self._by_state[State.PAUSED][number].epochs
+        self._records.wake(number)
+
+        def write(each: int) -> None:
+            self.write(each, {"stopped_at_epoch": epoch})
+            self._end_as_pruned(each)
+
+        return self._record(number, State.PRUNED, write, epoch)
+
+    def fail(self, number: int, error: str) -> Trial:
+        """Record that a training or a measurement raised, with its traceback."""
+
+        def write(each: int) -> None:
+            self.write(each, {"error": error})
+            self.study.tell(each, state=TrialState.FAIL)
+
+        return self._record(number, State.FAILED, write, 0)
+
+    def reject(self, number: int, violations: dict[str, float]) -> Trial:
+        """Record that a measured limit rejected a proposal."""
+        self.rejections.add(label_of(self.trial(number).architecture), violations)
+
+        def write(each: int) -> None:
+            self.write(each, {"violation": violations})
+            self.study.tell(each, state=TrialState.FAIL)
+            self.save_rejections()
+
+        return self._record(number, State.INFEASIBLE, write, 0)
+
+    def architecture_attributes(self, architecture: Candidate) -> dict[str, Any]:
+        """What a row says of its architecture and of how it is trained."""
+        return self._records.architecture_attributes(
+            architecture, seed=self._problem.seed, recipe_id=self._problem.recipe_id
+        )
+
+    def write(self, number: int, attributes: dict[str, Any]) -> None:
+        """Write a trial's attributes, in the caller's transaction."""
+        trial_id = self._trial_id(number)
+        for name, value in attributes.items():
+            self._storage.set_trial_user_attr(trial_id, name, value)
+
+    def save_rejections(self) -> None:
+        """Write what the limits rejected, in the caller's transaction, if there is more of it."""
+        if self.rejections.changed:
+            self.study.set_user_attr("rejections", self.rejections.to_json())
+            self.rejections.changed = False
+
+    def _record(
+        self, number: int, state: State, write: Callable[[int], None], epochs: int
+    ) -> Trial:
+        """Check that the state may follow, write, and only then move."""
+        moved = self.trial(number).moved(state, epochs)
+        with self._records.one_transaction():
+            for each in (number, *self._repeats.get(number, ())):
+                write(each)
+        return self._place(moved)
+
+    def _move(self, number: int, state: State) -> Trial:
+        return self._place(self.trial(number).moved(state))
+
+    def _place(self, trial: Trial) -> Trial:
+        before = self._trials.get(trial.number)
+        if before is not None:
+            del self._by_state[before.state][trial.number]
+        self._trials[trial.number] = self._by_state[trial.state][trial.number] = trial
+        return trial
+
+    def _write_training(
+        self,
+        number: int,
+        result: EvaluationResult,
+        latency: Latency | None,
+        more: dict[str, Any],
+    ) -> None:
+        """Write a curve, what it cost, and ``more`` attributes."""
+        attributes = result_attributes({}, result.curve, result.device_seconds, error=None)
+        attributes |= {"worker": result.worker}
+        if latency is not None:
+            attributes["latency"] = latency.model_dump(mode="json")
+        trial_id = self._trial_id(number)
+        # The storage's own call: Trial.report refuses studies with several objectives.
+        for epoch, accuracy in curve_points(result.curve).items():
+            self._storage.set_trial_intermediate_value(trial_id, epoch, accuracy)
+        self.write(number, attributes | more)
+
+    def _end_as_pruned(self, number: int) -> None:
+        # Study.tell would make the last accuracy the value of a study with one objective.
+        self._storage.set_trial_state_values(self._trial_id(number), state=TrialState.PRUNED)
+
+    def _trial_id(self, number: int) -> int:
+        return self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
+
+    def _read(self) -> None:
+        """Take up what earlier drivers left."""
+        for row in self._records.evaluations():  # not a trial for which asking failed
+            if not self._problem.space.contains(row.architecture):
+                raise RunError(
+                    f"the ledger {self._records.place} is of another space: "
+                    f"{self._problem.space.name!r} does not hold the architecture of trial "
+                    f"{row.number}, {row.arch_id}"
+                )
+            state = STATE_OF_ROW.get(row.state) or (
+                State.INFEASIBLE if row.violation else State.FAILED
+            )
+            if state == State.PAUSED:
+                self._records.rest(row.number)
+            if not row.violation:
+                self.numbers[row.architecture] = row.number
+            trained = row.epochs if state in (*TRAINED, State.PAUSED) else 0
+            self._place(Trial(row.number, row.architecture, state, trained))
+
+
+def rungs_of(row: Evaluation, rungs: Sequence[int]) -> dict[int, float]:
+    """The accuracies that a row has at the rungs that it reached."""
+    points = curve_points(row.curve)
+    return {rung: points[rung] for rung in rungs if rung in points}

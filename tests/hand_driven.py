@@ -1,0 +1,120 @@
+"""Searches that a test drives by hand: it proposes, trains and tells what it wants."""
+
+from __future__ import annotations
+
+from nas.config import SearchConfig
+from nas.driver import checked_problem
+from nas.evaluate import EvaluationResult
+from nas.latency_cache import LatencyCache
+from nas.ledger import Ledger
+from nas.samplers.trials import NOTHING, WarmStart
+from nas.search.loop import Search, TrainingStates
+from nas.search.problem import SearchProblem, costs_of, problem_of, space_of
+from nas.search.proposals import Proposals
+from nas.search.trial_state import UNFINISHED, State, Trial
+from nas.search.trials import Trials
+from nas.static_costs import StaticCosts
+from search_space.architecture import Task
+from search_space.cost.latency import Latency
+
+
+def costs_from(config: SearchConfig, task: Task, *, with_memory: bool = False) -> StaticCosts:
+    """What an architecture of a configuration's space costs."""
+    return costs_of(config, space_of(config), task, with_memory=with_memory)
+
+
+def check_search(config: SearchConfig, task: Task) -> SearchProblem:
+    """See that a configuration can be searched."""
+    return checked_problem(config, costs_from(config, task))
+
+
+def problem_from(config: SearchConfig, task: Task) -> SearchProblem:
+    """The problem of a configuration."""
+    return problem_of(config, costs_from(config, task))
+
+
+def search_of(
+    config: SearchConfig,
+    ledger: Ledger,
+    task: Task,
+    *,
+    latencies: LatencyCache | None = None,
+    warm_start: WarmStart = NOTHING,
+    states: TrainingStates | None = None,
+) -> Search:
+    """The search of a configuration, as ``nas search`` has it."""
+    problem = problem_from(config, task)
+    return Search(problem, ledger, latencies=latencies, warm_start=warm_start, states=states)
+
+
+class HandDriven:
+    """Proposals and trials of a ledger, as a driver that was just started sees them."""
+
+    def __init__(
+        self,
+        config: SearchConfig,
+        ledger: Ledger,
+        task: Task,
+        *,
+        warm_start: WarmStart = NOTHING,
+    ) -> None:
+        self.config = config
+        self.problem = problem_from(config, task)
+        self.space = self.problem.space
+        self.trials = Trials(self.problem, ledger)
+        self.proposals = Proposals(self.problem, ledger, self.trials, warm_start=warm_start)
+        self.study = self.trials.study
+        self.rejections = self.trials.rejections
+
+    @property
+    def trained(self) -> int:
+        return self.trials.trained
+
+    @property
+    def unfinished(self) -> list[Trial]:
+        return sorted(self.trials.of(*UNFINISHED))
+
+    @property
+    def paused(self) -> list[Trial]:
+        return self.trials.of(State.PAUSED)
+
+    def costs(self, architecture: object) -> dict[str, float]:
+        return dict(self.problem.costs.of(architecture))
+
+    def may_propose(self) -> bool:
+        return self.proposals.may_propose()
+
+    def propose(self) -> Trial:
+        return self.proposals.propose()
+
+    def complete(
+        self,
+        trial: Trial,
+        metrics: dict[str, float],
+        result: EvaluationResult,
+        latency: Latency | None,
+    ) -> None:
+        self._begin(trial)
+        self.trials.complete(trial.number, metrics, result, latency)
+
+    def prune(
+        self,
+        trial: Trial,
+        result: EvaluationResult,
+        latency: Latency | None,
+        *,
+        stopped_at_epoch: int,
+    ) -> None:
+        self._begin(trial)
+        self.trials.prune(trial.number, result, latency, epoch=stopped_at_epoch)
+
+    def fail(self, trial: Trial, error: str) -> None:
+        self.trials.fail(trial.number, error)
+
+    def reject(self, trial: Trial, violations: dict[str, float]) -> None:
+        self.trials.reject(trial.number, violations)
+
+    def _begin(self, trial: Trial) -> None:
+        if self.trials.trial(trial.number).state == State.PROPOSED:
+            self.trials.pass_on(trial.number)
+            self.trials.start(trial.number)
