@@ -51,6 +51,7 @@ RULES: dict[str, dict[str, Any]] = {
 
 def config_of(rule: str, *, workers: int, deterministic: bool, one_objective: bool) -> SearchConfig:
     recipe = {"epochs": table().epochs[-1], "batch_size": 32, "learning_rate": 0.1}
+    recipe |= {"evaluate_every_epochs": table().epochs[0]}
     space = read_yaml(ROOT / "configs" / "spaces" / "digits_tabular.yaml")
     settings = {
         "name": "agree",
@@ -174,22 +175,32 @@ def found(search: Search) -> dict[str, Any]:
 
 @pytest.mark.ray
 @pytest.mark.usefixtures("_on_ray")
-@pytest.mark.parametrize("rule", ["none", "rung_by_rung"])
+@pytest.mark.parametrize(
+    "rule", [pytest.param("none", marks=pytest.mark.slow), pytest.param("rung_by_rung")]
+)
 def test_deterministic_searches_on_four_workers_agree(rule: str, tmp_path: Path) -> None:
     config = config_of(rule, workers=4, deterministic=True, one_objective=False)
     here, there = on_the_clock(config), on_ray(config, tmp_path)
     assert found(there) == found(here)
     states = [trial.state for trial in here.trials.of(*State)]
-    assert State.FAILED in states
-    assert (State.PRUNED in states) == (rule == "rung_by_rung")
+    assert (State.FAILED in states, State.PRUNED in states) == (rule == "none", rule != "none")
     assert here.records.evaluations("repeats")
     assert here.trials.rejections.to_json()["params"]["count"] > 0
 
 
 @pytest.mark.ray
 @pytest.mark.usefixtures("_on_ray")
-@pytest.mark.parametrize("one_objective", [False, True])
-@pytest.mark.parametrize("rule", ["stopping", "stopping evenly", "promotion"])
+@pytest.mark.parametrize(
+    ("rule", "one_objective"),
+    [
+        pytest.param("stopping", False),
+        pytest.param("stopping", True, marks=pytest.mark.slow),
+        pytest.param("stopping evenly", False, marks=pytest.mark.slow),
+        pytest.param("promotion", False, marks=pytest.mark.slow),
+        pytest.param("promotion", True, marks=pytest.mark.slow),
+        pytest.param("rung_by_rung", True, marks=pytest.mark.slow),
+    ],
+)
 def test_asynchronous_searches_on_one_worker_agree_step_by_step(
     rule: str, one_objective: bool, tmp_path: Path
 ) -> None:
@@ -200,6 +211,7 @@ def test_asynchronous_searches_on_one_worker_agree_step_by_step(
 
 
 @pytest.mark.ray
+@pytest.mark.slow
 @pytest.mark.usefixtures("_on_ray")
 @pytest.mark.parametrize("rule", ["stopping", "promotion"])
 def test_every_decision_of_four_workers_recurs_when_their_reports_do(

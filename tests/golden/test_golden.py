@@ -31,6 +31,7 @@ def _on_ray() -> Iterator[None]:
 
 
 @pytest.mark.ray
+@pytest.mark.slow
 @pytest.mark.usefixtures("_on_ray")
 @pytest.mark.parametrize("scenario", ON_RAY, ids=lambda scenario: scenario.name)
 def test_ray_does_what_the_executor_in_this_process_does(
