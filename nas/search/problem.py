@@ -16,7 +16,6 @@ from nas.metrics import MAXIMISED
 from nas.samplers import build_sampler
 from nas.samplers.choice_space import ChoiceSpace, KnownCosts
 from nas.samplers.trials import WarmStart
-from nas.schedulers.percentile import PercentileHalving
 from nas.schedulers.rung_rule import FullLength, RungRule
 from nas.schedulers.rung_rules import rung_rule
 from nas.settings import SchedulerSettings, SearchSettings
@@ -68,12 +67,6 @@ class SearchProblem:
         """What decides at the rungs, before it has seen a trial."""
         if not self.rungs:
             return FullLength()
-        if (
-            len(self.objectives) == 1
-            and self.scheduler.type == "stopping"
-            and self.scheduler.spacing == "geometric"
-        ):
-            return PercentileHalving(self.rungs, self.scheduler.reduction_factor)
         return rung_rule(
             self.scheduler.type,
             self.rungs,
