@@ -32,6 +32,7 @@ from nas.database import (
     reason_of,
     unreadable,
 )
+from nas.evaluate import EvaluationResult
 from nas.evaluation_row import (
     Evaluation,
     Kind,
@@ -46,6 +47,7 @@ from nas.run_folder import RunError, RunFolder
 from nas.sole_writer import SoleWriterStorage
 from nas.storage_url import sqlite_file, without_password
 from search_space.architecture import Architecture
+from search_space.cost.latency import Latency
 from search_space.primitives.registry import not_imported
 
 SUFFIXES: dict[Kind, str] = {
@@ -306,10 +308,24 @@ class Ledger:
         return row
 
     def architecture_attributes(
-        self, architecture: Architecture, *, seed: int, recipe_id: str
+        self, number: int, architecture: Architecture, *, seed: int, recipe_id: str
     ) -> dict[str, Any]:
         """What a trial's row says of its architecture."""
         return row_attributes(architecture, seed=seed, recipe_id=recipe_id)
+
+    def training_attributes(
+        self,
+        number: int,
+        metrics: Mapping[str, float],
+        result: EvaluationResult,
+        latency: Latency | None,
+    ) -> dict[str, Any]:
+        """What a trial's row says of its training."""
+        attributes = result_attributes(metrics, result.curve, result.device_seconds, error=None)
+        attributes |= {"worker": result.worker}
+        return attributes | (
+            {} if latency is None else {"latency": latency.model_dump(mode="json")}
+        )
 
     def add(
         self,

@@ -12,16 +12,15 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from nas.constraints import Rejections
+from nas.evaluate import EvaluationResult
 from nas.evaluation_row import Evaluation, Kind
 from nas.metrics import whole_counts
 from nas.samplers.choice_space import Candidate
 from nas.samplers.trials import PAUSED_AT
 from nas.search.problem import SearchProblem
+from search_space.cost.latency import Latency
 
 NAME = "replay"
-
-ARCHITECTURE = "candidate"
-"""Under which a trial holds its architecture, as its space has it."""
 
 
 class TableRecords:
@@ -35,6 +34,8 @@ class TableRecords:
         self.storage: BaseStorage = InMemoryStorage()
         self.place = "memory"
         self._problem = problem
+        self._architectures: dict[int, Candidate] = {}
+        self._results: dict[int, EvaluationResult] = {}
         self._others: dict[Kind, list[Evaluation]] = {}
         directions = [
             StudyDirection.MAXIMIZE if name in problem.maximised else StudyDirection.MINIMIZE
@@ -62,17 +63,29 @@ class TableRecords:
         """All rows of a study, by number."""
         if kind != "search":
             return list(self._others.get(kind, ()))
-        return [self._row(t) for t in self.trials() if ARCHITECTURE in t.user_attrs]
+        return [self._row(t) for t in self.trials() if t.number in self._architectures]
 
     def rejections(self) -> Rejections:
         """None before the first proposal."""
         return Rejections()
 
     def architecture_attributes(
-        self, architecture: Candidate, *, seed: int, recipe_id: str
+        self, number: int, architecture: Candidate, *, seed: int, recipe_id: str
     ) -> dict[str, Any]:
-        """The architecture itself."""
-        return {ARCHITECTURE: architecture}
+        """Nothing: the study need not hold it, which copies what it holds again and again."""
+        self._architectures[number] = architecture
+        return {}
+
+    def training_attributes(
+        self,
+        number: int,
+        metrics: Mapping[str, float],
+        result: EvaluationResult,
+        latency: Latency | None,
+    ) -> dict[str, Any]:
+        """Nothing, likewise."""
+        self._results[number] = result._replace(metrics=dict(metrics))
+        return {}
 
     def rest(self, number: int) -> None:
         """Nothing is read anew."""
@@ -115,17 +128,18 @@ class TableRecords:
 
     def _row(self, trial: FrozenTrial) -> Evaluation:
         attributes = trial.user_attrs
+        result = self._results.get(trial.number, EvaluationResult({}, [], 0.0))
         is_paused = trial.state == TrialState.RUNNING and PAUSED_AT in attributes
         return Evaluation(
             kind="search",
             number=trial.number,
             state="paused" if is_paused else trial.state.name.lower(),
-            architecture=attributes[ARCHITECTURE],
+            architecture=self._architectures[trial.number],
             seed=self._problem.seed,
             recipe_id=self._problem.recipe_id,
-            metrics=whole_counts(attributes.get("metrics", {})),
-            curve=attributes.get("curve", []),
-            device_seconds=attributes.get("device_seconds", 0.0),
+            metrics=whole_counts(result.metrics),
+            curve=result.curve,
+            device_seconds=result.device_seconds,
             error=attributes.get("error"),
             violation=attributes.get("violation", {}),
             started=trial.datetime_start,

@@ -127,7 +127,7 @@ class Proposals:
             trial = self._study.ask()
             architecture = self._architecture(trial)
             violations = {}
-            if architecture is not None:
+            if architecture is not None and self._problem.limits.given:
                 costs = self._problem.costs.of(architecture)
                 violations = self._problem.limits.static_violations(costs)
         except STORAGE_ERRORS:  # which undo the trial
@@ -172,6 +172,6 @@ class Proposals:
             return
         else:
             violations = {"repeats_trial": float(self._trials.numbers[architecture])}
-        attributes = self._trials.architecture_attributes(architecture)
+        attributes = self._trials.architecture_attributes(number, architecture)
         self._trials.write(number, attributes | {"violation": violations})
         self._study.tell(number, state=TrialState.FAIL)

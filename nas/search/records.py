@@ -10,8 +10,10 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial
 
 from nas.constraints import Rejections
+from nas.evaluate import EvaluationResult
 from nas.evaluation_row import Evaluation, Kind
 from nas.samplers.choice_space import Candidate
+from search_space.cost.latency import Latency
 
 
 class Records(Protocol):
@@ -40,9 +42,21 @@ class Records(Protocol):
         """What the limits rejected."""
 
     def architecture_attributes(
-        self, architecture: Candidate, *, seed: int, recipe_id: str
+        self, number: int, architecture: Candidate, *, seed: int, recipe_id: str
     ) -> dict[str, Any]:
-        """What a trial's row says of its architecture."""
+        """What is written of a trial's architecture."""
+
+    def training_attributes(
+        self,
+        number: int,
+        metrics: Mapping[str, float],
+        result: EvaluationResult,
+        latency: Latency | None,
+    ) -> dict[str, Any]:
+        """What is written of a trial's training, beside its accuracies by epoch.
+
+        ``metrics`` are those of a whole training, else empty.
+        """
 
     def rest(self, number: int) -> None:
         """Nothing is written to an unfinished trial of the search from now on."""

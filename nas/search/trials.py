@@ -6,13 +6,13 @@ whenever the driver dies, a row is there whole or not at all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from optuna.trial import TrialState
 
 from nas.evaluate import EvaluationResult
-from nas.evaluation_row import Evaluation, curve_points, result_attributes
+from nas.evaluation_row import Evaluation, curve_points
 from nas.run_folder import RunError
 from nas.samplers.architecture_sampler import label_of
 from nas.samplers.choice_space import Candidate
@@ -90,7 +90,7 @@ class Trials:
 
     def add(self, number: int, architecture: Candidate) -> Trial:
         """A proposal that fits and is new; in the caller's transaction."""
-        self.write(number, self.architecture_attributes(architecture))
+        self.write(number, self.architecture_attributes(number, architecture))
         self.numbers[architecture] = number
         return self._place(Trial(number, architecture))
 
@@ -129,10 +129,9 @@ class Trials:
     ) -> Trial:
         """Record a whole training; ``metrics`` has every objective."""
         values = [metrics[name] for name in self._problem.objectives]
-        more = {"metrics": metrics}
 
         def write(each: int) -> None:
-            self._write_training(each, result, latency, more)
+            self._write_training(each, result, latency, {}, metrics)
             self.study.tell(each, values)
 
         return self._record(number, State.COMPLETE, write, self._problem.epochs)
@@ -194,10 +193,10 @@ class Trials:
 
         return self._record(number, State.INFEASIBLE, write, 0)
 
-    def architecture_attributes(self, architecture: Candidate) -> dict[str, Any]:
-        """What a row says of its architecture and of how it is trained."""
+    def architecture_attributes(self, number: int, architecture: Candidate) -> dict[str, Any]:
+        """What is written of a proposal's architecture and of how it is trained."""
         return self._records.architecture_attributes(
-            architecture, seed=self._problem.seed, recipe_id=self._problem.recipe_id
+            number, architecture, seed=self._problem.seed, recipe_id=self._problem.recipe_id
         )
 
     def write(self, number: int, attributes: dict[str, Any]) -> None:
@@ -238,12 +237,10 @@ class Trials:
         result: EvaluationResult,
         latency: Latency | None,
         more: dict[str, Any],
+        metrics: Mapping[str, float] | None = None,
     ) -> None:
         """Write a curve, what it cost, and ``more`` attributes."""
-        attributes = result_attributes({}, result.curve, result.device_seconds, error=None)
-        attributes |= {"worker": result.worker}
-        if latency is not None:
-            attributes["latency"] = latency.model_dump(mode="json")
+        attributes = self._records.training_attributes(number, metrics or {}, result, latency)
         trial_id = self._trial_id(number)
         # The storage's own call: Trial.report refuses studies with several objectives.
         for epoch, accuracy in curve_points(result.curve).items():

@@ -235,7 +235,7 @@ def test_a_proposal_that_raises_has_failed(
     step: str,
 ) -> None:
     """Wherever it does: no trial runs that has no architecture."""
-    config = config_of(sampler={"name": sampler})
+    config = config_of(sampler={"name": sampler}, limits={"params": "1G"})
     run, ledger = start(config)
     proposals = propose_from(config, ledger)
     proposals.propose()
