@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
-
 from nas.config import SearchConfig
 from nas.constraints import Rejections
 from nas.evaluate import task_of
 from nas.fidelity import FULL, Fidelity
 from nas.image_fit import check_images
 from nas.latency_table import hardware_of
+from nas.random_streams import Stream, generator
 from nas.ray.trainable import Assignment
 from nas.samplers import RandomSampler
 from nas.samplers.trials import NOTHING
@@ -102,7 +101,7 @@ def checked_problem(config: SearchConfig, costs: StaticCosts) -> SearchProblem:
     limits = config.limits.static(costs.names)
     problem = problem_of(config, costs)
     problem.build_sampler(Rejections(), NOTHING)
-    rng = np.random.default_rng([config.seed, 0])
+    rng = generator(config.seed, Stream.CHECKED_LIMITS)
     RandomSampler(costs.space, costs=costs, limits=limits).draw(set(), rng)
     _check_fidelity(config, costs)
     return problem
@@ -117,7 +116,7 @@ def _check_fidelity(config: SearchConfig, costs: StaticCosts) -> None:
     fidelity, space = config.fidelity, costs.space
     if fidelity.width is None and fidelity.resolution is None:
         return
-    rng = np.random.default_rng([config.seed, 1])
+    rng = generator(config.seed, Stream.CHECKED_PROXIES)
     sample = dict.fromkeys(space.sample(rng) for _ in range(PROXIES_CHECKED))
     fitting = [a for a in sample if not config.limits.static_violations(costs.of(a))]
     problems = []

@@ -16,6 +16,7 @@ from nas.evaluate import EvaluationResult, cached_splits, evaluate
 from nas.image_fit import check_images
 from nas.metrics import whole_counts
 from nas.quantities import format_quantity
+from nas.random_streams import Stream, generator
 from nas.static_costs import StaticCosts
 from nas.trial_slots import Machine, no_slot, trial_slots
 from search_space.architecture import Architecture, Task
@@ -36,9 +37,6 @@ TIMED_SECONDS = 20.0
 
 FRONT_ASSUMED = 10
 """Members of the front that are trained with other seeds; how many there will be is not known."""
-
-DRAW_STREAM = 0xD3
-"""Of the search's seed: the sample that is costed."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +107,7 @@ def space_costs(config: SearchConfig, costs: StaticCosts) -> SpaceCosts:
             the task's images.
     """
     check_images(costs.space, costs.task, seed=config.seed)
-    vectors = _vectors(costs.space, np.random.default_rng([config.seed, DRAW_STREAM]))
+    vectors = _vectors(costs.space, generator(config.seed, Stream.DRY_RUN))
     columns = costs.columns(vectors)
     limits = config.limits.static(costs.names)
     fits = np.ones(len(vectors), dtype=bool)

@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-STREAM = 0xF011
-"""Of the search's seed: its full trainings."""
+from nas.random_streams import Stream, sequence
 
 LEAST_FULL_SEED = 2**63 + 2**62
 """Above every seed of a search; 2**62 seeds of 64 bits are left above it."""
@@ -32,5 +31,5 @@ def full_training_seed(search_seed: int, number: int) -> int:
     Returns:
         from ``LEAST_FULL_SEED`` to 2**64 - 1.
     """
-    sequence = np.random.SeedSequence((search_seed, STREAM, number))
-    return LEAST_FULL_SEED + int(sequence.generate_state(1, np.uint64)[0]) % 2**62
+    (drawn,) = sequence(search_seed, Stream.FULL_TRAINING, number).generate_state(1, np.uint64)
+    return LEAST_FULL_SEED + int(drawn) % 2**62

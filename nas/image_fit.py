@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from nas.random_streams import Stream, generator
 from search_space.architecture import Task
 from search_space.cost.population import PopulationCosts
 from search_space.reading import DescriptionError
@@ -11,9 +12,6 @@ from search_space.space import SearchSpace
 
 SAMPLED = 500
 """Architectures that are costed, for what lies behind the stem."""
-
-DRAW_STREAM = 0x1F
-"""Of the seed: the draw of these architectures."""
 
 
 def check_images(space: SearchSpace, task: Task, *, seed: int) -> None:
@@ -35,7 +33,7 @@ def check_images(space: SearchSpace, task: Task, *, seed: int) -> None:
         stems = len(space.layout.stems.first)
         problem = f"{len(faults)} of {stems} stems cannot take them; the first, {faults[0]}"
         raise _wrong(space, task, problem)
-    rng = np.random.default_rng([seed, DRAW_STREAM])
+    rng = generator(seed, Stream.CHECKED_IMAGES)
     vectors = [space.walk(lambda p: int(rng.integers(len(p.choices)))) for _ in range(SAMPLED)]
     try:
         PopulationCosts(space, task, with_memory=False)(np.array(vectors))

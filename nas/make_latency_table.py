@@ -11,6 +11,7 @@ import torch
 
 from nas.image_fit import check_images
 from nas.latency_table import hardware_of, read_table
+from nas.random_streams import Stream, generator
 from nas.run_folder import write_whole
 from search_space.architecture import Architecture, Task
 from search_space.attention import preferred_on
@@ -91,7 +92,7 @@ def make_table(
     write_whole(path, table.model_dump_json(indent=1) + "\n")  # before anything that takes time
     core = CoreSpeed()
     parts = parts_of_space(space, task)
-    order = np.random.default_rng([seed, 0]).permutation(len(parts))
+    order = generator(seed, Stream.MEASURED_PARTS).permutation(len(parts))
     measured = {entry.part: entry for entry in table.parts}
     names = {part_name(part) for part in parts}
 
@@ -172,7 +173,7 @@ def _spread_networks(
     space: SearchSpace, task: Task, sums: PartSums, number: int, seed: int
 ) -> list[Architecture]:
     """Random architectures, from the fastest to the slowest of many."""
-    rng = np.random.default_rng([seed, 1])
+    rng = generator(seed, Stream.MEASURED_NETWORKS)
     drawn = list(dict.fromkeys(space.sample(rng) for _ in range(NETWORKS_DRAWN)))
     drawn.sort(key=lambda architecture: sums.of_network(architecture, task))
     picked = np.linspace(0, len(drawn) - 1, min(number, len(drawn))).round().astype(int)

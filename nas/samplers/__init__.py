@@ -6,11 +6,11 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import optuna
 from optuna.samplers import BaseSampler
 
 from nas.constraints import Rejections
+from nas.random_streams import Stream, derived_seed
 from nas.samplers.aging_evolution import AgingEvolutionSampler
 from nas.samplers.architecture_sampler import ArchitectureSampler
 from nas.samplers.bayesian_optimization import PredictorGuidedSampler
@@ -47,9 +47,6 @@ OPTION_TYPES: dict[str, tuple[type, ...]] = {
     "str": (str,),
 }
 """What an option of each annotation may be given; a bool is no number."""
-
-PROPOSAL_STREAM = 0x5A3
-"""Keeps Optuna's samplers' seeds apart from other uses of the same (seed, n)."""
 
 
 def build_sampler(
@@ -112,8 +109,7 @@ def build_sampler(
                 rejections=rejections,
                 **options,
             )
-        entropy = np.random.SeedSequence([seed, number, PROPOSAL_STREAM])
-        return OPTUNA_SAMPLERS[name](seed=int(entropy.generate_state(1)[0]), **options)
+        return OPTUNA_SAMPLERS[name](seed=derived_seed(seed, Stream.PROPOSAL, number), **options)
 
     try:
         sampler = make(0)

@@ -23,15 +23,13 @@ from optuna.trial import FrozenTrial, TrialState
 from nas.constraints import NothingFits, Rejections, SpaceExhausted, describe_limits
 from nas.optuna_private import was_enqueued
 from nas.quantities import format_quantity
+from nas.random_streams import Stream, derived_seed, generator
 from nas.samplers.choice_space import ENUMERABLE, Candidate, ChoiceSpace, KnownCosts, NoCosts
 from nas.samplers.study_reader import StudyReader
 from nas.samplers.trials import CompletedTrial, Results
 
 DRAWS = 2000
 """Architectures drawn before a sampler gives up on finding one that fits and is new."""
-
-INDEPENDENT_STREAM = 0x1D9
-"""Of (seed, number): parameters that are not the space's."""
 
 
 class ArchitectureSampler(BaseSampler):
@@ -136,7 +134,7 @@ class ArchitectureSampler(BaseSampler):
     ) -> dict[str, Any]:
         """The values of the proposal's active parameters, as far as ``search_space`` has them."""
         results = self._reader.results(study, trial.number)
-        rng = np.random.default_rng([self.seed, trial.number])
+        rng = generator(self.seed, Stream.PROPOSAL, trial.number)
         for architecture in self.first:
             if architecture not in results.proposed and not self.violations(architecture):
                 break
@@ -231,9 +229,9 @@ class ArchitectureSampler(BaseSampler):
 
     def _random_sampler(self, number: int, param_name: str) -> BaseSampler:
         """Optuna's, seeded for one parameter of trial ``number``."""
-        entropy = [self.seed, number, INDEPENDENT_STREAM, crc32(param_name.encode())]
-        (seed,) = np.random.SeedSequence(entropy).generate_state(1)
-        return optuna.samplers.RandomSampler(seed=int(seed))
+        checksum = crc32(param_name.encode())
+        seed = derived_seed(self.seed, Stream.OTHER_PARAMETER, number, checksum)
+        return optuna.samplers.RandomSampler(seed=seed)
 
     @cached_property
     def _distributions(self) -> dict[str, BaseDistribution]:

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
+from nas.random_streams import Stream, generator
 from nas.samplers.acquisition import AcquisitionFunction
 from nas.samplers.architecture_sampler import ArchitectureSampler, label_of
 from nas.samplers.candidates import Candidates
@@ -63,12 +64,6 @@ FEWEST_FINISHED = 8
 
 NO_ROWS = slice(0)
 """Indexes no row of an array."""
-
-BEGINNING_STREAM = 0xB36
-"""Of the seed: the order of the first proposals."""
-
-SCORES_STREAM = 0x5C0
-"""Of the seed: which candidates scores are ranked among."""
 
 ONE_PROPOSAL = Lock()
 """At a time in a process: limits on its threads that overlap would stay behind."""
@@ -224,7 +219,7 @@ class PredictorGuidedSampler(ArchitectureSampler):
         """The surrogates that see scores too; None without scores."""
         if self.scores is None:
             return None
-        rng = np.random.default_rng([self.seed, SCORES_STREAM])
+        rng = generator(self.seed, Stream.RANKED_SCORES)
         rows = rng.permutation(len(self.candidates.fitting.vectors))[:RANKED_AMONG]
         return SurrogateModels(
             ScoredEncoder(
@@ -256,7 +251,7 @@ class PredictorGuidedSampler(ArchitectureSampler):
     def _begin(self, results: Results, rng: np.random.Generator) -> Candidate:
         """A random new candidate from one of as many ranges of cost as there are first trials."""
         fitting = self.candidates.fitting
-        once = np.random.default_rng([self.seed, BEGINNING_STREAM])
+        once = generator(self.seed, Stream.FIRST_PROPOSALS)
         order = once.permutation(len(fitting.vectors))
         known = [name for name in (*self.objectives, *self.costs.names) if name in self.costs.names]
         if known:

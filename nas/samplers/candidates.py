@@ -10,14 +10,12 @@ from functools import cached_property
 
 import numpy as np
 
+from nas.random_streams import Stream, generator
 from nas.samplers.choice_space import ChoiceSpace, KnownCosts
 from nas.samplers.pool import Pool, descended, is_listed, mutated, reservoir
 
 FEWEST_FITTING = 100
 """Where fewer of a large space's random candidates are within the limits, more are sought."""
-
-DESCENT_STREAM = 0xDE5
-"""Of the seed: candidates that are sought within tight limits."""
 
 
 class Candidates:
@@ -52,7 +50,7 @@ class Candidates:
         fitting = self.listed.some(self.within(self.listed.costs))
         if self.is_listed_whole or len(fitting.vectors) >= FEWEST_FITTING:
             return fitting
-        rng = np.random.default_rng([self._seed, DESCENT_STREAM])
+        rng = generator(self._seed, Stream.TIGHT_LIMITS)
         sought = descended(self._space, self._costs, self.listed, self._excess, FEWEST_FITTING, rng)
         return sought.some(self.within(sought.costs))
 

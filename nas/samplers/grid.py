@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from nas.random_streams import Stream, generator
 from nas.samplers.architecture_sampler import ArchitectureSampler
 from nas.samplers.choice_space import ENUMERABLE, Candidate
 from nas.samplers.trials import Results
@@ -43,6 +44,5 @@ class GridSampler(ArchitectureSampler):
     @cached_property
     def _order(self) -> list[Candidate]:
         fitting = [c for c in self.space.architectures() if not self.violations(c)]
-        return [
-            fitting[index] for index in np.random.default_rng(self.seed).permutation(len(fitting))
-        ]
+        order = generator(self.seed, Stream.GRID_ORDER).permutation(len(fitting))
+        return [fitting[index] for index in order]

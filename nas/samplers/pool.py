@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nas.random_streams import Stream, generator
 from nas.samplers.choice_space import ENUMERABLE, ChoiceSpace, KnownCosts
 from search_space.alternatives import INACTIVE, Parameter, condition_tables
 
@@ -18,9 +19,6 @@ RESERVOIR = 2000
 
 DESCENT, DESCENDANTS = 40, 200
 """Steps towards candidates within tight limits, and mutations in each."""
-
-RESERVOIR_STREAM = 0x9E1
-"""Of a sampler's seed: the draw of the reservoir."""
 
 
 class Pool(NamedTuple):
@@ -49,7 +47,7 @@ def reservoir(space: ChoiceSpace, costs: KnownCosts, seed: int) -> Pool:
     if is_listed(space):
         listed = list(space.architectures())
     else:
-        rng = np.random.default_rng([seed, RESERVOIR_STREAM])
+        rng = generator(seed, Stream.RESERVOIR)
         listed = list(dict.fromkeys(space.sample(rng) for _ in range(RESERVOIR)))
     vectors = np.array([space.encode(candidate) for candidate in listed])
     return Pool(vectors, costs.columns(vectors))

@@ -18,6 +18,7 @@ import moocore
 import numpy as np
 from scipy.special import ndtr
 
+from nas.random_streams import Stream, generator
 from nas.samplers.gaussian_process import GaussianProcess, SurrogateModels
 from nas.samplers.kernel_inputs import Encoder, Inputs
 from nas.samplers.learning_curves import estimate
@@ -106,7 +107,7 @@ def infer(problem: Problem, models: SurrogateModels, rng: np.random.Generator) -
     most = MOST_OBSERVATIONS - (0 if estimates is None else len(estimates.values))
     kept = nearest_to_front(losses, most, rng)
     count = settled_count(len(losses), problem.initial_trials)
-    fitted_rng = np.random.default_rng([problem.seed, count])
+    fitted_rng = generator(problem.seed, Stream.FITTED_RESULTS, count)
     fitted = nearest_to_front(losses[:count], MOST_FITTED, fitted_rng)
 
     def learn(quantity: str, objective: int, more: Observations | None) -> GaussianProcess:

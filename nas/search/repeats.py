@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
-
 from nas.evaluation_row import Evaluation
 from nas.front import Candidate, candidates, pareto_front
+from nas.random_streams import Stream, generator
 from nas.search.problem import SearchProblem
 from nas.settings import SearchSettings
 from search_space.architecture import Architecture
-
-NOISE_STREAM = 0x401
-"""Of the search's seed: the draw of the sample that the noise is measured on."""
 
 
 class Round(NamedTuple):
@@ -84,6 +80,6 @@ def random_sample(
         trained: the search's own evaluations. The draw is another when more are trained.
     """
     first_results = candidates(trained)
-    rng = np.random.default_rng([seed, NOISE_STREAM])
+    rng = generator(seed, Stream.NOISE_SAMPLE)
     drawn = rng.permutation(len(first_results))[: search.noise_candidates]
     return [first_results[index].architecture for index in drawn]

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import torch
 
+from nas.random_streams import Stream, derived_seed
 from trainers import ImageSplits
 
 IMAGES = 64
@@ -27,7 +28,7 @@ def batch_of(splits: ImageSplits, *, seed: int, images: int = IMAGES) -> Batch:
         seed: of the choice.
         images: how many; all, where there are fewer.
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(derived_seed(seed, Stream.SCORED_IMAGES))
     chosen = torch.randperm(len(splits.train), generator=generator)[:images]
     mean, std = (torch.tensor(figures)[:, None, None] for figures in (splits.mean, splits.std))
     pixels = splits.train.images[chosen].float().div(255)

@@ -17,7 +17,6 @@ import moocore
 import numpy as np
 import optuna
 import torch
-from hand_driven import problem_from
 from optuna.trial import FrozenTrial
 
 from nas.benchmark import replay as replays
@@ -44,7 +43,7 @@ from nas.search.failures import TooManyFailures
 from nas.search.job import Job
 from nas.search.loop import Search
 from nas.search.paused_states import PausedStates
-from nas.search.problem import SearchProblem
+from nas.search.problem import SearchProblem, costs_of, problem_of, space_of
 from nas.search.warm_start import collect_warm_start
 from nas.settings import ResourceSettings
 from search_space.architecture import Architecture, Task
@@ -227,7 +226,7 @@ def _begin(
     latencies = None
     if config.uses_latency:
         latencies = LatencyCache(run.latency_file, task, config.latency)
-    problem = problem_from(config, task)
+    problem = problem_of(config, costs_of(config, space_of(config), task))
     search = Search(
         problem,
         ledger,

@@ -294,21 +294,21 @@ class TestThreeObjectives:
         self, names: tuple[str, str], functions: tuple[Callable[[Row], float], ...]
     ) -> None:
         known = {name: f for name, f in zip(names, functions, strict=True) if name != "latency"}
-        found, drawn = (
-            search(
-                sampler,
-                60,
-                directions=(*TWO, "minimize"),
-                values=lambda row: (accuracy(row), *(f(row) for f in functions)),
+        guide = guided(costs=CostFunctions(SPACE, known), objectives=("accuracy", *names))
+        share, *at_random = (
+            share_of_front(
+                search(
+                    sampler,
+                    60,
+                    directions=(*TWO, "minimize"),
+                    values=lambda row: (accuracy(row), *(f(row) for f in functions)),
+                ),
+                *functions,
             )
-            for sampler in (
-                guided(costs=CostFunctions(SPACE, known), objectives=("accuracy", *names)),
-                RandomSampler(SPACE),
-            )
+            for sampler in (guide, *(RandomSampler(SPACE, seed=seed) for seed in range(10)))
         )
-        share = share_of_front(found, *functions)
         assert share > 0.95
-        assert share > share_of_front(drawn, *functions) + 0.05
+        assert share > np.mean(at_random) + 0.05
 
     def test_all_may_be_known(self) -> None:
         """Then only the search is left to do."""
@@ -401,8 +401,15 @@ class TestBeforeTheFirstResult:
 
     def test_earlier_results_shorten_it_and_may_be_proposed(self) -> None:
         earlier = [CompletedTrial(row, (-accuracy(row), mflops(row))) for row in ROWS[::12]]
-        first = search(guided(earlier=earlier), 12)
-        assert share_of_front(first, mflops) > 0.9 > share_of_front(search(guided(), 12), mflops)
+        with_them, without = (
+            np.mean([share_of_front(search(sampler, 12), mflops) for sampler in samplers])
+            for samplers in (
+                [guided(earlier=earlier, seed=seed) for seed in range(4)],
+                [guided(seed=seed) for seed in range(4)],
+            )
+        )
+        assert with_them > 0.9
+        assert with_them > without + 0.03
         everything = [CompletedTrial(row, (-accuracy(row), mflops(row))) for row in ROWS]
         known = search(guided(earlier=everything, accuracy_share=1), 1)
         assert accuracy(known[0]) > BEST - 0.2

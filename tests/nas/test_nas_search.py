@@ -146,7 +146,7 @@ def test_repeats_go_on_until_a_front_that_moves_is_settled(
     trained: Callable[..., EvaluationResult],
 ) -> None:
     """The first seed flatters: further ones throw members off the front, and others on to it."""
-    config = config_of(search={"n_trials": 15, "finalist_seeds": 3}, seed=1)
+    config = config_of(search={"n_trials": 15, "finalist_seeds": 3}, seed=0)
     ledger = in_memory(config)
     search = begin(config, ledger)
     fronts = []
