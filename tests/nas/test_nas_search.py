@@ -11,6 +11,7 @@ from hand_driven import search_of
 
 from nas.config import SearchConfig
 from nas.constraints import NothingFits
+from nas.driver import checked_problem
 from nas.evaluate import EvaluationResult
 from nas.front import pareto_front
 from nas.latency_cache import LatencyCache
@@ -19,10 +20,13 @@ from nas.run_folder import RunFolder
 from nas.search.failures import TooManyFailures
 from nas.search.job import Job
 from nas.search.loop import Search
+from nas.search.problem import costs_of, space_of
 from search_space.architecture import Architecture, Task
 from search_space.cost import Costs, network_costs
 from search_space.cost.latency import DeviceBusy, Latency
 from search_space.space import SearchSpace
+from search_space.space_config import SpaceConfig
+from search_space.space_layout import Layout, lay_out
 
 ConfigOf = Callable[..., SearchConfig]
 InMemory = Callable[[SearchConfig], Ledger]
@@ -743,3 +747,26 @@ def test_status_counts(
     resumed = begin(config, ledger).status()
     assert (resumed.trained, resumed.failed, resumed.rejected) == (4, 1, status.rejected)
     assert (resumed.repeats_done, resumed.phase) == (status.repeats_done, "repeats")
+
+
+def test_a_search_lays_its_space_out_once(
+    config_of: ConfigOf,
+    in_memory: InMemory,
+    outcome: Outcome,
+    task: Task,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """From its configuration to its front: a large space takes seconds."""
+    laid_out: list[str] = []
+
+    def noted(config: SpaceConfig, *args: Any, **kwargs: Any) -> Layout:
+        laid_out.append(config.name)
+        return lay_out(config, *args, **kwargs)
+
+    monkeypatch.setattr("search_space.space.lay_out", noted)
+    config = config_of()
+    problem = checked_problem(config, costs_of(config, space_of(config), task))
+    search = Search(problem, in_memory(config))
+    drive(search, outcome)
+    assert pareto_front(search.candidates(), config.objectives)
+    assert laid_out == ["small"]
