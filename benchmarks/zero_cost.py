@@ -23,7 +23,7 @@ from tables import print_table
 
 from analysis.score_ranking import score_rankings
 from nas.benchmark.parallel import Job, replay_all
-from nas.benchmark.results import evaluations
+from nas.benchmark.results import Result, evaluations
 from nas.benchmark.specs import PLAIN, parse_spec
 from nas.benchmark.statistics import Score, interval
 from nas.benchmark.table import BenchmarkTable
@@ -95,10 +95,13 @@ def comparison(table: BenchmarkTable, seeds: int) -> list[dict[str, Any]]:
         for seed in range(seeds)
         for spec in specs
     ]
-    results = replay_all(table, jobs, processes=PROCESSES, on_change=_Log("replays", len(jobs)))
+    results: list[Result] = []
+    log = _Log("replays", len(jobs))
+    replay_all(table, jobs, processes=PROCESSES, ended=results, on_change=lambda: log(len(results)))
+    results.sort(key=lambda result: result.seed)  # they came as they ended
     score = Score(table)
     figures: dict[str, dict[str, list[float]]] = {spec.text: {} for spec in specs}
-    for result in results:  # by seed
+    for result in results:
         found = evaluations(table, result.replay)
         for name, values in (
             ("hypervolume", score.hypervolumes(found)),
