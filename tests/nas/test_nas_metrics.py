@@ -38,8 +38,9 @@ def test_losses_negate_what_is_maximised_and_keep_the_order_asked_for() -> None:
     metrics = {"val_accuracy": 0.5, "params": 3, "latency_ms": 1.5, "test_accuracy": 0.25}
     assert losses(metrics, ["params", "test_accuracy", "val_accuracy"]) == [3, -0.25, -0.5]
     assert losses(metrics, ()) == []
+    assert losses({"worth": 2.0, "cost": 3.0}, ["worth", "cost"], ["worth"]) == [-2.0, 3.0]
     with pytest.raises(KeyError):
-        losses({"speed": 1.0}, ["speed"])
+        losses({"speed": 1.0}, ["val_accuracy"])
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ class Fitted(Primitive):
 )
 def test_of_every_kind_of_block(fields: dict[str, Any], seen: list[int]) -> None:
     stages = [{"depth": 2, "width": width, "primitive": {"type": PATH}} for width in (8, 12)]
-    space = SearchSpace.from_mapping(described(*stages) | {"expansion": 1} | fields)
+    space = SearchSpace.from_mapping(described(*stages) | {"expansion": 1} | fields, imports=True)
     (architecture,) = space.architectures()
     blocks = [block for stage in architecture.stages for block in stage.blocks]
     assert [block.seen for block in blocks] == seen  # type: ignore[attr-defined]
@@ -101,7 +101,7 @@ def test_gates_that_cannot_be_built_are_named_when_a_space_is_read() -> None:
         }
     )
     with pytest.raises(ValueError, match=r"stages\[0\].recalibration at width 6: 4 must divide 6"):
-        SearchSpace.from_mapping(data)
+        SearchSpace.from_mapping(data, imports=True)
 
 
 class Even(GatherExcite):

@@ -21,11 +21,11 @@ from unittest import mock
 
 import pytest
 import torch
-from needed import lacking
 from torch import Tensor
 
 from search_space.attention import reference, triton_kernels
 from search_space.attention.operands import Operands, empty_like_layout
+from tests.needed import lacking
 
 ROOT = Path(__file__).parents[2]
 TOLERANCE = {torch.float32: 2e-6, torch.bfloat16: 1.5e-2, torch.float16: 2e-3}
