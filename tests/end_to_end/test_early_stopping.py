@@ -11,7 +11,7 @@ from pathlib import Path
 import optuna
 import pytest
 from hand_driven import costs_from
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 from tiny_search import RECIPE, nas_command, query, read_json, write_search
 
 from nas.config_file import load_config
@@ -21,6 +21,15 @@ from nas.schedulers.promotion import expected_epochs
 from nas.search.problem import space_of
 
 pytestmark = pytest.mark.ray
+
+
+def trials_of(url: str, study: str) -> list[FrozenTrial]:
+    """A study's trials, by a connection that is closed before another process writes."""
+    storage = optuna.storages.RDBStorage(url)
+    try:
+        return optuna.load_study(study_name=study, storage=storage).trials
+    finally:
+        storage.engine.dispose()
 
 
 def test_multi_objective_asha_by_stopping_on_a_reduced_proxy(nas, tmp_path: Path) -> None:
@@ -36,7 +45,7 @@ def test_multi_objective_asha_by_stopping_on_a_reduced_proxy(nas, tmp_path: Path
     assert done.returncode == 0, done.stdout + done.stderr
 
     storage = f"sqlite:///{tmp_path / 'runs' / 'tiny' / 'ledger.db'}"
-    trials = optuna.load_study(study_name="tiny", storage=storage).trials
+    trials = trials_of(storage, "tiny")
     assert len(trials) == 10
     stopped = [trial for trial in trials if trial.state == TrialState.PRUNED]
     complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
@@ -68,7 +77,7 @@ def test_multi_objective_asha_by_stopping_on_a_reduced_proxy(nas, tmp_path: Path
             assert (decision == "stop") == (epoch == epochs[trial.number] < 4)
 
     ids = {trial.user_attrs["arch_id"] for trial in complete}
-    repeats = optuna.load_study(study_name="tiny/repeats", storage=storage).trials
+    repeats = trials_of(storage, "tiny/repeats")
     assert {trial.user_attrs["arch_id"] for trial in repeats} <= ids
     front = read_json(query(tmp_path, "frontier", "tiny", "--json"))
     assert {member["arch_id"] for member in front["members"]} <= ids
@@ -103,7 +112,7 @@ def test_multi_objective_asha_by_promotion_goes_on_after_a_kill(
     storage = f"sqlite:///{run / 'ledger.db'}"
     waited = {
         trial.number: trial.user_attrs["curve"]
-        for trial in optuna.load_study(study_name="tiny", storage=storage).trials
+        for trial in trials_of(storage, "tiny")
         if "paused_at_epoch" in trial.user_attrs
     }
     assert len(waited) >= 4  # the ledger is written before the state
@@ -114,7 +123,7 @@ def test_multi_objective_asha_by_promotion_goes_on_after_a_kill(
     assert done.returncode == 0, done.stdout + done.stderr
     assert "asha pauses trials after 2 or 4 of 8 epochs, where the best go on" in done.stdout
     assert not (run / "paused").exists()
-    trials = optuna.load_study(study_name="tiny", storage=storage).trials
+    trials = trials_of(storage, "tiny")
     assert len(trials) == 12
     assert {trial.state for trial in trials} == {TrialState.COMPLETE, TrialState.PRUNED}
     epochs = {trial.number: trial.user_attrs.get("stopped_at_epoch", 8) for trial in trials}
@@ -134,5 +143,5 @@ def test_multi_objective_asha_by_promotion_goes_on_after_a_kill(
             before = waited[trial.number]
             assert attributes["curve"][: len(before)] == before
     complete = {t.user_attrs["arch_id"] for t in trials if t.state == TrialState.COMPLETE}
-    repeats = optuna.load_study(study_name="tiny/repeats", storage=storage).trials
+    repeats = trials_of(storage, "tiny/repeats")
     assert {trial.user_attrs["arch_id"] for trial in repeats} <= complete
