@@ -174,10 +174,9 @@ def found(search: Search) -> dict[str, Any]:
 
 
 @pytest.mark.ray
+@pytest.mark.slow
 @pytest.mark.usefixtures("_on_ray")
-@pytest.mark.parametrize(
-    "rule", [pytest.param("none", marks=pytest.mark.slow), pytest.param("rung_by_rung")]
-)
+@pytest.mark.parametrize("rule", ["none", "rung_by_rung"])
 def test_deterministic_searches_on_four_workers_agree(rule: str, tmp_path: Path) -> None:
     config = config_of(rule, workers=4, deterministic=True, one_objective=False)
     here, there = on_the_clock(config), on_ray(config, tmp_path)
