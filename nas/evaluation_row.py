@@ -97,6 +97,12 @@ def curve_points(curve: Sequence[Mapping[str, Any]]) -> dict[int, float]:
     }
 
 
+def state_of(trial: FrozenTrial) -> str:
+    """A row's state: that of its Optuna trial, or ``paused`` where it waits at a rung."""
+    is_paused = trial.state == TrialState.RUNNING and PAUSED_AT in trial.user_attrs
+    return "paused" if is_paused else trial.state.name.lower()
+
+
 def evaluation_of(kind: Kind, trial: FrozenTrial, *, imports: bool = False) -> Evaluation:
     """The row that an Optuna trial with an architecture is.
 
@@ -113,11 +119,10 @@ def evaluation_of(kind: Kind, trial: FrozenTrial, *, imports: bool = False) -> E
     check_finite(metrics, f"{kind} trial {trial.number}")
     if complete and "val_accuracy" not in metrics:
         raise ValueError("metrics: val_accuracy is missing")
-    is_paused = trial.state == TrialState.RUNNING and PAUSED_AT in attributes
     return Evaluation(
         kind=kind,
         number=trial.number,
-        state="paused" if is_paused else trial.state.name.lower(),
+        state=state_of(trial),
         architecture=Architecture.from_json(content.architecture, imports=imports),
         seed=content.seed,
         recipe_id=content.recipe_id,

@@ -58,8 +58,6 @@ SUFFIXES: dict[Kind, str] = {
 }
 OF_TRAININGS = METRICS["val_accuracy"]
 """The objective of every study but the search's own."""
-TRAINED = ("complete", "pruned")
-"""States of the trials that ``search.n_trials`` counts: trained to the end, or stopped early."""
 WITH_ARCHITECTURE = (TrialState.COMPLETE, TrialState.PRUNED)
 """A trial gets its architecture before it is trained, so that these have one."""
 FORMAT = 1

@@ -106,8 +106,9 @@ def _of_finished(folder: Path) -> dict[str, Any]:
 def _of_unfinished(folder: Path) -> dict[str, Any]:
     from nas.front import pareto_front  # noqa: PLC0415 (slow to import)
     from nas.latency_records import all_candidates, by_latency_limit  # noqa: PLC0415
-    from nas.ledger import TRAINED, ledger_of  # noqa: PLC0415
+    from nas.ledger import ledger_of  # noqa: PLC0415
     from nas.run_folder import RunFolder  # noqa: PLC0415
+    from nas.search.trial_state import TRAINED  # noqa: PLC0415
     from nas.user_errors import USER_ERRORS  # noqa: PLC0415
 
     try:

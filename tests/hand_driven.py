@@ -19,7 +19,7 @@ from search_space.cost.latency import Latency
 
 
 def costs_from(config: SearchConfig, task: Task, *, with_memory: bool = False) -> StaticCosts:
-    """What an architecture of a configuration's space costs."""
+    """The costs of a configuration's space."""
     return costs_of(config, space_of(config), task, with_memory=with_memory)
 
 

@@ -27,7 +27,7 @@ class Ended(NamedTuple):
 
 
 class Replay(NamedTuple):
-    """What a sampler did with its budget."""
+    """The course of one replay."""
 
     ended: list[Ended]  # each architecture once, in order of time
     proposals: int  # repeated ones included
@@ -128,7 +128,7 @@ def replay(
 
 
 def trajectories(table: BenchmarkTable) -> Callable[[Job], Trajectory]:
-    """What a table says of each training."""
+    """A table's figures of each training."""
 
     def of(job: Job) -> Trajectory:
         row = table.index[job.architecture]

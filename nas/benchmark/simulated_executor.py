@@ -17,7 +17,7 @@ from nas.search.loop import Search
 
 
 class Trajectory(NamedTuple):
-    """What the whole training of an architecture with a seed comes to."""
+    """The course of a whole training of an architecture with a seed."""
 
     seconds: float  # of the whole training
     accuracy: float  # at its end
@@ -145,7 +145,7 @@ class SimulatedExecutor:
 
 
 def _result(found: dict[str, float], trajectory: Trajectory, epoch: int) -> EvaluationResult:
-    """What an evaluation has found after so many epochs."""
+    """An evaluation's result after so many epochs."""
     curve: list[dict[str, Any]] = [
         {"epoch": each, "val_accuracy": accuracy}
         for each, accuracy in trajectory.points.items()

@@ -9,14 +9,13 @@ from typing import Any
 import optuna
 from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.study import StudyDirection
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
 from nas.constraints import Rejections
 from nas.evaluate import EvaluationResult
-from nas.evaluation_row import Evaluation, Kind
+from nas.evaluation_row import Evaluation, Kind, state_of
 from nas.metrics import whole_counts
 from nas.samplers.choice_space import Candidate
-from nas.samplers.trials import PAUSED_AT
 from nas.search.problem import SearchProblem
 from search_space.cost.latency import Latency
 
@@ -83,7 +82,7 @@ class TableRecords:
         result: EvaluationResult,
         latency: Latency | None,
     ) -> dict[str, Any]:
-        """Nothing, likewise."""
+        """Nothing, for the same reason."""
         self._results[number] = result._replace(metrics=dict(metrics))
         return {}
 
@@ -129,11 +128,10 @@ class TableRecords:
     def _row(self, trial: FrozenTrial) -> Evaluation:
         attributes = trial.user_attrs
         result = self._results.get(trial.number, EvaluationResult({}, [], 0.0))
-        is_paused = trial.state == TrialState.RUNNING and PAUSED_AT in attributes
         return Evaluation(
             kind="search",
             number=trial.number,
-            state="paused" if is_paused else trial.state.name.lower(),
+            state=state_of(trial),
             architecture=self._architectures[trial.number],
             seed=self._problem.seed,
             recipe_id=self._problem.recipe_id,

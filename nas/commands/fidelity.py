@@ -22,9 +22,10 @@ from nas.config import SearchConfig
 from nas.evaluation_row import Evaluation
 from nas.front import candidates
 from nas.latency_records import all_candidates
-from nas.ledger import TRAINED, Ledger, ledger_of
+from nas.ledger import Ledger, ledger_of
 from nas.output import Output
 from nas.run_folder import RunError, RunFolder
+from nas.search.trial_state import TRAINED
 from nas.user_errors import CommandError
 from search_space.baseline import PLAIN
 

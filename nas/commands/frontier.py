@@ -20,12 +20,13 @@ from nas.commands.drawn_files import check_ending
 from nas.config import SearchConfig
 from nas.front import Candidate, candidates, pareto_front
 from nas.latency_records import all_candidates, by_latency_limit
-from nas.ledger import TRAINED, Ledger, ledger_of
+from nas.ledger import Ledger, ledger_of
 from nas.metrics import COSTS, PEAK_MEMORY
 from nas.output import Output
 from nas.quantities import format_quantity
 from nas.run_folder import RunError, RunFolder
 from nas.search.repeats import random_sample
+from nas.search.trial_state import TRAINED
 from nas.static_costs import peak_memory_mb
 from nas.user_errors import CommandError
 from search_space.nearest import hint

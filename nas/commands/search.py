@@ -15,7 +15,7 @@ from nas.fidelity import FULL
 from nas.latency_cache import LatencyCache
 from nas.latency_records import check_comparable, first_latencies, measure_front_again
 from nas.latency_table import read_table
-from nas.ledger import TRAINED, Ledger, check_free
+from nas.ledger import Ledger, check_free
 from nas.output import Output
 from nas.progress import ProgressDisplay
 from nas.ray.cluster import connected, trials_at_once
@@ -26,6 +26,7 @@ from nas.samplers.trials import WarmStart
 from nas.search.loop import Search
 from nas.search.paused_states import PausedStates
 from nas.search.problem import SearchProblem, costs_of, space_of
+from nas.search.trial_state import TRAINED
 from nas.search.warm_start import collect_warm_start, keep_warm_start, warm_start_of
 from nas.storage_url import without_password
 from nas.trust import list_run

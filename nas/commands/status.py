@@ -9,10 +9,11 @@ from typing import Any
 from nas.evaluation_row import Evaluation
 from nas.front import most_accurate, pareto_front
 from nas.latency_records import all_candidates, by_latency_limit
-from nas.ledger import SUFFIXES, TRAINED, ledger_of
+from nas.ledger import SUFFIXES, ledger_of
 from nas.output import Output
 from nas.quantities import format_quantity
 from nas.run_folder import RunFolder
+from nas.search.trial_state import TRAINED
 from nas.valued_accuracy import accuracy_json, accuracy_text
 
 INTERRUPTED = "interrupted"

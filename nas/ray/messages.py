@@ -1,4 +1,4 @@
-"""What crosses between the driver and the workers of a search."""
+"""The messages between the driver and the workers of a search."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from nas.evaluate import EvaluationResult, Progress
 
 
 class TrialRequest(NamedTuple):
-    """What a worker is to train.
+    """A training that the driver asks a worker for.
 
     The architecture is JSON: where the worker cannot read it (it lacks a module of the user's),
     that is the trial's failure, with its traceback, and not the worker's.
@@ -46,7 +46,7 @@ class Raised(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What a worker says after each of its steps."""
+    """A worker's message after each of its steps."""
 
     outcome: Training | Pausing | Completed | Raised
     worker: str = ""  # where it ran

@@ -20,6 +20,7 @@ from nas.evaluate import (
 )
 from nas.evaluation_row import Evaluation
 from nas.full_training import EpochDone, Trained, train_in_full
+from nas.ray.messages import Raised
 from nas.ray.trainable import Assignment
 from nas.retrain import Retraining
 from nas.settings import ResourceSettings
@@ -33,12 +34,6 @@ class RetrainProgress(NamedTuple):
     state: Literal["running", "finished", "failed"]
     epoch: int = 0  # of one that runs
     val_accuracy: float | None = None  # by the run's metric
-
-
-class Raised(NamedTuple):
-    """What a worker sends in place of a result."""
-
-    traceback: str
 
 
 class Failure(NamedTuple):

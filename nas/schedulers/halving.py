@@ -51,7 +51,7 @@ class SuccessiveHalving:
         """None waits."""
 
     def end(self, number: int) -> None:
-        """What was stopped is compared as before."""
+        """Others are still compared with it."""
 
     def withdraw(self, number: Hashable) -> None:
         """See :meth:`nas.schedulers.rung_rule.RungRule.withdraw`."""

@@ -1,4 +1,4 @@
-"""What a search asks a rule at its rungs, whatever the rule."""
+"""The interface of every rule that decides at rungs."""
 
 from __future__ import annotations
 

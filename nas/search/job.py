@@ -1,4 +1,4 @@
-"""What a search gives an executor to do."""
+"""A job: the unit that a search gives an executor to run."""
 
 from __future__ import annotations
 

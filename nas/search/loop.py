@@ -54,7 +54,7 @@ class TrainingStates(Protocol):
         """Let go of all other trials' states."""
 
     def place_of(self, number: int) -> str:
-        """What messages call a trial's state."""
+        """The name of a trial's state in messages."""
 
 
 class Search:
@@ -205,7 +205,7 @@ class Search:
             ) from error
 
     def state_of(self, job: Job) -> bytes:
-        """What a job resumes from.
+        """The state that a job resumes from.
 
         Raises:
             RunError: it cannot be read.
@@ -323,7 +323,7 @@ class Search:
         return self._rule.report(number, epoch, self._losses(architecture, accuracy))
 
     def _losses(self, architecture: object, accuracy: float) -> list[float]:
-        """What trials are compared by at rungs: one an objective, smaller is better."""
+        """The losses that rungs compare: one an objective, smaller is better."""
         metrics = self._metrics.at(architecture, accuracy)
         return losses(metrics, self.problem.compared, self.problem.maximised)
 

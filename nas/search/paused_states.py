@@ -23,7 +23,7 @@ class PausedStates:
         return self.folder / f"trial-{number}.pt"
 
     def place_of(self, number: int) -> str:
-        """What messages call a trial's state."""
+        """The name of a trial's state in messages."""
         return str(self.file_of(number))
 
     def save(self, number: int, content: bytes) -> None:

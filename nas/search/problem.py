@@ -1,4 +1,4 @@
-"""What a search has to solve, built once from its configuration, or from a benchmark's table."""
+"""The problem that a search solves, built once from a configuration or from a benchmark's table."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class SearchProblem:
         return self.search.fresh_seeds(self.seed)
 
     def rule(self) -> RungRule:
-        """What decides at the rungs, before it has seen a trial."""
+        """The rule that decides at the rungs, before it has seen a trial."""
         if not self.rungs:
             return FullLength()
         return rung_rule(
@@ -91,7 +91,7 @@ def space_of(config: SearchConfig) -> SearchSpace:
 def costs_of(
     config: SearchConfig, space: SearchSpace, task: Task, *, with_memory: bool = False
 ) -> StaticCosts:
-    """What an architecture of the space costs on ``task``, as the limits have it.
+    """The costs of a space's architectures on ``task``, as the limits name them.
 
     Args:
         config: the search's.

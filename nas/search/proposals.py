@@ -21,7 +21,7 @@ from search_space.alternatives import Parameter
 
 
 class Asked(NamedTuple):
-    """What a sampler proposed."""
+    """A sampler's proposal."""
 
     number: int  # of its trial
     architecture: Candidate | None  # None where its choices are no architecture of the space
@@ -143,7 +143,7 @@ class Proposals:
         return Asked(trial.number, architecture, violations)
 
     def _architecture(self, trial: OptunaTrial) -> Candidate | None:
-        """What the sampler wants, parameter by parameter; None if there is no such candidate."""
+        """The candidate that the sampler chooses, parameter by parameter; None if there is none."""
 
         def choose(parameter: Parameter) -> int:
             value = trial.suggest_categorical(parameter.name, parameter.choices)

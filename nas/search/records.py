@@ -1,4 +1,4 @@
-"""What a search keeps its trials in: a run's ledger, or the memory of a replay."""
+"""The records that a search keeps of its trials: a run's ledger, or the memory of a replay."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class Records(Protocol):
     place: str  # what messages call it
 
     def one_transaction(self) -> AbstractContextManager[None]:
-        """What the block writes is there whole, or not at all.
+        """A block that writes all that it writes, or nothing.
 
         Raises:
             RunError: the storage refused something.
         """
 
     def study_name(self, kind: Kind) -> str:
-        """What one of the studies is called in the storage."""
+        """The name of one of the studies in the storage."""
 
     def trials(self, kind: Kind = "search") -> Sequence[FrozenTrial]:
         """All trials of a study, by number; not to be changed."""
@@ -39,12 +39,12 @@ class Records(Protocol):
         """All rows of a study, by number. A trial that never got an architecture is no row."""
 
     def rejections(self) -> Rejections:
-        """What the limits rejected."""
+        """The rejections by limits so far."""
 
     def architecture_attributes(
         self, number: int, architecture: Candidate, *, seed: int, recipe_id: str
     ) -> dict[str, Any]:
-        """What is written of a trial's architecture."""
+        """The attributes that say what a trial's architecture is."""
 
     def training_attributes(
         self,
@@ -53,7 +53,7 @@ class Records(Protocol):
         result: EvaluationResult,
         latency: Latency | None,
     ) -> dict[str, Any]:
-        """What is written of a trial's training, beside its accuracies by epoch.
+        """The attributes that say what a trial's training gave, beside its accuracies by epoch.
 
         ``metrics`` are those of a whole training, else empty.
         """

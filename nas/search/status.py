@@ -55,7 +55,7 @@ class StatusReport:
 
     @property
     def share_done(self) -> float:
-        """Of the epochs that the search's own trials take together, those that are trained."""
+        """The share of the epochs of the search's own trials that is trained."""
         wanted = self._problem.most_epochs(self._problem.search.n_trials)
         return min(1.0, self._trials.epochs / wanted) if wanted else 0.0
 

@@ -46,7 +46,8 @@ UNFINISHED = (State.PROPOSED, State.READY, State.RUNNING)
 """Trials that an interrupted search takes up again from their beginning."""
 
 TRAINED = (State.COMPLETE, State.PRUNED)
-"""What ``search.n_trials`` counts: trained to the end, or stopped early."""
+"""``search.n_trials`` counts these: trained to the end, or stopped early. A row of the ledger calls
+them the same."""
 
 
 class IllegalTransition(RuntimeError):

@@ -7,6 +7,7 @@ whenever the driver dies, a row is there whole or not at all.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from optuna.trial import TrialState
@@ -23,13 +24,15 @@ from nas.search.records import Records
 from nas.search.trial_state import TRAINED, UNFINISHED, State, Trial
 from search_space.cost.latency import Latency
 
+NO_METRICS: Mapping[str, float] = MappingProxyType({})
+
 STATE_OF_ROW = {
     "running": State.PROPOSED,
     "paused": State.PAUSED,
     "complete": State.COMPLETE,
     "pruned": State.PRUNED,
 }
-"""What the rows of an earlier driver's trials are. What it was training begins anew."""
+"""States by the rows of an earlier driver's trials. Trainings that it did not end begin anew."""
 
 
 class Trials:
@@ -98,17 +101,15 @@ class Trials:
         """A foreign sampler's proposal of what was proposed: it is told what the first one is."""
         first = self.trial(self.numbers[architecture])
         self._repeats.setdefault(first.number, []).append(number)
-        if first.state in UNFINISHED:
-            return
         known = self._storage.get_trial(self._trial_id(first.number))
         for epoch, accuracy in known.intermediate_values.items():
             self._storage.set_trial_intermediate_value(self._trial_id(number), epoch, accuracy)
-        if first.state == State.PAUSED:
-            self.write(number, {PAUSED_AT: first.epochs})
-        elif first.state == State.PRUNED:
+        if first.state == State.PRUNED:
             self._end_as_pruned(number)
-        else:
+        elif known.state.is_finished():
             self.study.tell(number, known.values, known.state)
+        elif first.epochs:  # it paused, and may be training on
+            self.write(number, {PAUSED_AT: first.epochs})
 
     def pass_on(self, number: int) -> Trial:
         """Nothing speaks against training a proposal."""
@@ -131,7 +132,7 @@ class Trials:
         values = [metrics[name] for name in self._problem.objectives]
 
         def write(each: int) -> None:
-            self._write_training(each, result, latency, {}, metrics)
+            self._write_training(each, result, latency, metrics=metrics)
             self.study.tell(each, values)
 
         return self._record(number, State.COMPLETE, write, self._problem.epochs)
@@ -142,7 +143,8 @@ class Trials:
         """Record that a training waits after ``epoch`` epochs, with its curve so far."""
 
         def write(each: int) -> None:
-            self._write_training(each, result, latency, {PAUSED_AT: epoch})
+            self._write_training(each, result, latency)
+            self.write(each, {PAUSED_AT: epoch})
 
         paused = self._record(number, State.PAUSED, write, epoch)
         self._records.rest(number)
@@ -157,8 +159,8 @@ class Trials:
         """
 
         def write(each: int) -> None:
-            self._write_training(each, result, latency, {"stopped_at_epoch": epoch})
-            self._end_as_pruned(each)
+            self._write_training(each, result, latency)
+            self._stop(each, epoch)
 
         return self._record(number, State.PRUNED, write, epoch)
 
@@ -168,8 +170,7 @@ class Trials:
         self._records.wake(number)
 
         def write(each: int) -> None:
-            self.write(each, {"stopped_at_epoch": epoch})
-            self._end_as_pruned(each)
+            self._stop(each, epoch)
 
         return self._record(number, State.PRUNED, write, epoch)
 
@@ -194,7 +195,7 @@ class Trials:
         return self._record(number, State.INFEASIBLE, write, 0)
 
     def architecture_attributes(self, number: int, architecture: Candidate) -> dict[str, Any]:
-        """What is written of a proposal's architecture and of how it is trained."""
+        """The attributes that say what a proposal's architecture is and how it is trained."""
         return self._records.architecture_attributes(
             number, architecture, seed=self._problem.seed, recipe_id=self._problem.recipe_id
         )
@@ -236,16 +237,18 @@ class Trials:
         number: int,
         result: EvaluationResult,
         latency: Latency | None,
-        more: dict[str, Any],
-        metrics: Mapping[str, float] | None = None,
+        metrics: Mapping[str, float] = NO_METRICS,
     ) -> None:
-        """Write a curve, what it cost, and ``more`` attributes."""
-        attributes = self._records.training_attributes(number, metrics or {}, result, latency)
+        """Write a curve and what it cost."""
         trial_id = self._trial_id(number)
         # The storage's own call: Trial.report refuses studies with several objectives.
         for epoch, accuracy in curve_points(result.curve).items():
             self._storage.set_trial_intermediate_value(trial_id, epoch, accuracy)
-        self.write(number, attributes | more)
+        self.write(number, self._records.training_attributes(number, metrics, result, latency))
+
+    def _stop(self, number: int, epoch: int) -> None:
+        self.write(number, {"stopped_at_epoch": epoch})
+        self._end_as_pruned(number)
 
     def _end_as_pruned(self, number: int) -> None:
         # Study.tell would make the last accuracy the value of a study with one objective.

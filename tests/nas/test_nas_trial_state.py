@@ -118,3 +118,26 @@ def test_a_search_that_is_resumed_has_the_states_that_the_records_say(
         assert again.trial(number).state == (State.PROPOSED if state in begin_anew else state)
     assert again.trial(numbers[State.PAUSED]).epochs == 2
     assert (again.trained, again.begun) == (2, 4)
+
+
+@pytest.mark.parametrize("state", list(State))
+def test_a_proposal_made_again_is_told_what_the_first_one_is(
+    config_of: ConfigOf, in_memory: InMemory, task: Task, state: State
+) -> None:
+    """Also while it trains on from a pause: its curve until there is known."""
+    ledger = in_memory(config_of())
+    driven = HandDriven(config_of(), ledger, task)
+    first = driven.propose()
+    for each in WAYS[State.PAUSED] if state == State.RUNNING else ():
+        move(driven, first.number, each)
+    for each in WAYS[state][-1:] if state == State.RUNNING else WAYS[state]:
+        move(driven, first.number, each)
+    again = driven.study.ask().number
+    driven.trials.add_repeat(again, first.architecture)
+    one, other = ledger.trials()
+    assert (other.state, other.values) == (one.state, one.values)
+    assert other.intermediate_values == one.intermediate_values
+    paused = {State.RUNNING, State.PAUSED}
+    assert ("paused_at_epoch" in other.user_attrs) == (state in paused)
+    if state in paused:
+        assert other.user_attrs["paused_at_epoch"] == one.user_attrs["paused_at_epoch"] == 2
