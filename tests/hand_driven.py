@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import optuna
+
 from nas.config import SearchConfig
 from nas.driver import checked_problem
 from nas.evaluate import EvaluationResult
 from nas.latency_cache import LatencyCache
-from nas.ledger import Ledger
+from nas.ledger import SUFFIXES, Ledger
+from nas.metrics import METRICS
 from nas.samplers.trials import NOTHING, WarmStart
 from nas.search.loop import Search, TrainingStates
 from nas.search.problem import SearchProblem, costs_of, problem_of, space_of
@@ -45,6 +48,16 @@ def search_of(
     """The search of a configuration, as ``nas search`` has it."""
     problem = problem_from(config, task)
     return Search(problem, ledger, latencies=latencies, warm_start=warm_start, states=states)
+
+
+def ledger_in_memory(config: SearchConfig) -> Ledger:
+    """A ledger without a file: much faster, and the same to a search."""
+    storage = optuna.storages.InMemoryStorage()
+    for kind, suffix in SUFFIXES.items():
+        objectives = config.objectives if kind == "search" else ("val_accuracy",)
+        directions = [METRICS[objective].direction for objective in objectives]
+        optuna.create_study(study_name=config.name + suffix, storage=storage, directions=directions)
+    return Ledger(storage, config.name, "memory")
 
 
 class HandDriven:

@@ -15,7 +15,6 @@ from unittest.mock import patch
 
 import moocore
 import numpy as np
-import optuna
 import torch
 from optuna.trial import FrozenTrial
 
@@ -31,8 +30,7 @@ from nas.evaluate import EvaluationResult, Paused, Progress
 from nas.front import pareto_front
 from nas.latency_cache import LatencyCache
 from nas.latency_records import all_candidates, by_latency_limit, measure_front_again
-from nas.ledger import SUFFIXES, Ledger
-from nas.metrics import METRICS
+from nas.ledger import Ledger
 from nas.ray.execute import run_search
 from nas.ray.messages import TrialRequest
 from nas.ray.trainable import TrainingTrainable
@@ -43,12 +41,13 @@ from nas.search.failures import TooManyFailures
 from nas.search.job import Job
 from nas.search.loop import Search
 from nas.search.paused_states import PausedStates
-from nas.search.problem import SearchProblem, costs_of, problem_of, space_of
+from nas.search.problem import SearchProblem
 from nas.search.warm_start import collect_warm_start
 from nas.settings import ResourceSettings
 from search_space.architecture import Architecture, Task
 from search_space.cost.latency import Latency
 from search_space.reading import read_yaml, validate
+from tests.hand_driven import ledger_in_memory, problem_from
 from trainers.checkpoint import checkpoint_bytes, read_checkpoint
 
 from . import formulas
@@ -222,11 +221,11 @@ def _begin(
         ledger = Ledger.create(config, run)
     else:
         run = RunFolder(folder)
-        ledger = _ledger_in_memory(config)
+        ledger = ledger_in_memory(config)
     latencies = None
     if config.uses_latency:
         latencies = LatencyCache(run.latency_file, task, config.latency)
-    problem = problem_of(config, costs_of(config, space_of(config), task))
+    problem = problem_from(config, task)
     search = Search(
         problem,
         ledger,
@@ -242,16 +241,6 @@ def _config(scenario: SearchScenario) -> SearchConfig:
     if isinstance(settings["space"], Path):
         settings["space"] = read_yaml(settings["space"])
     return validate(SearchConfig, settings, scenario.name)
-
-
-def _ledger_in_memory(config: SearchConfig) -> Ledger:
-    """Much faster than one on the disk, and the same to the search."""
-    storage = optuna.storages.InMemoryStorage()
-    for kind, suffix in SUFFIXES.items():
-        objectives = config.objectives if kind == "search" else ("val_accuracy",)
-        directions = [METRICS[objective].direction for objective in objectives]
-        optuna.create_study(study_name=config.name + suffix, storage=storage, directions=directions)
-    return Ledger(storage, config.name, "memory")
 
 
 def _warm_start(

@@ -13,14 +13,13 @@ from typing import Any
 import optuna
 import pytest
 import torch
-from hand_driven import HandDriven
+from hand_driven import HandDriven, ledger_in_memory
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from nas.config import SearchConfig
 from nas.evaluate import EvaluationResult
-from nas.ledger import SUFFIXES, Ledger
-from nas.metrics import METRICS
+from nas.ledger import Ledger
 from nas.run_folder import RunFolder
 from search_space.alternatives import Parameter
 from search_space.architecture import Architecture, Task
@@ -193,18 +192,7 @@ def start(runs: Path) -> Callable[[SearchConfig], tuple[RunFolder, Ledger]]:
 @pytest.fixture(scope="session")
 def in_memory() -> Callable[[SearchConfig], Ledger]:
     """A ledger without a file, for what needs no second connection."""
-
-    def make(config: SearchConfig) -> Ledger:
-        storage = optuna.storages.InMemoryStorage()
-        for name, suffix in SUFFIXES.items():
-            objectives = config.objectives if name == "search" else ("val_accuracy",)
-            directions = [METRICS[objective].direction for objective in objectives]
-            optuna.create_study(
-                study_name=config.name + suffix, storage=storage, directions=directions
-            )
-        return Ledger(storage, config.name, "memory")
-
-    return make
+    return ledger_in_memory
 
 
 @pytest.fixture(scope="session")
