@@ -7,7 +7,7 @@ here, and rivals. All variants of the layer share its weights.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -45,7 +45,7 @@ class Variant(NamedTuple):
     """One way to compute a layer."""
 
     run: Run  # [B, C, H, W] -> [B, C', H, W]
-    parameters: list[Tensor]
+    parameters: Sequence[Tensor]
     exact: bool = False  # it computes the layer, and is compared with the reference
     may_refuse: bool = False  # code of others
     differentiable: bool = True
@@ -168,9 +168,10 @@ def _case(
         layer.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     x.requires_grad_()
     implementations, left_out = _implementations(layer, x, setting)
+    projection = layer.get_submodule("qkv")
     variants = {
         UNIT: Variant(convolution, list(convolution.parameters())),
-        "qkv projection alone": Variant(layer.qkv, list(layer.qkv.parameters())),
+        "qkv projection alone": Variant(projection, list(projection.parameters())),
         **implementations,
         **rivals,
     }

@@ -82,7 +82,8 @@ def neighbourhood(inputs: AttentionInputs) -> Tensor:
     """
     from natten.functional import na2d  # noqa: PLC0415 - seldom installed
 
-    pixels = (x.permute(0, 3, 4, 1, 2).contiguous() for x in (inputs.q, inputs.k, inputs.v))
+    q, k, v, *_ = _complete(inputs)
+    pixels = (x.permute(0, 3, 4, 1, 2).contiguous() for x in (q, k, v))
     attended: Tensor = na2d(*pixels, kernel_size=inputs.extent, scale=inputs.scale)
     return attended.permute(0, 3, 4, 1, 2)
 
@@ -115,9 +116,9 @@ def biased_product(inputs: AttentionInputs) -> Tensor:
     by_row = torch.einsum("bhdyx,ytd->bhyxt", q, rows[0][y])
     by_column = torch.einsum("bhdyx,xsd->bhyxs", q, columns[0][x])
     bias = (by_row[..., None] + by_column[..., None, :]) * scale
-    pixels = (t.flatten(3).transpose(2, 3) for t in (q, k, v))
+    query, key, value = (t.flatten(3).transpose(2, 3) for t in (q, k, v))
     attended = F.scaled_dot_product_attention(
-        *pixels, attn_mask=bias.flatten(4).flatten(2, 3), scale=scale
+        query, key, value, attn_mask=bias.flatten(4).flatten(2, 3), scale=scale
     )
     return attended.transpose(2, 3).unflatten(3, (height, width))
 

@@ -23,7 +23,7 @@ from machine import machine_with, usable_device
 from tables import print_table
 
 from nas.make_latency_table import TableProgress, make_table
-from search_space.architecture import Task
+from search_space.architecture import Architecture, Task
 from search_space.cost.core_speed import CoreSpeed
 from search_space.cost.latency import LatencySettings
 from search_space.cost.latency_table import PartSums, Prediction, measure_network
@@ -78,7 +78,7 @@ def error_of(name: str, settings: LatencySettings, folder: Path) -> dict[str, An
     prediction, sums, core = Prediction(table, task), PartSums(table.parts), CoreSpeed()
     rng = np.random.default_rng([SEED, TEST_STREAM])
     seen = {network.arch_id for network in table.networks}
-    architectures = []
+    architectures: list[Architecture] = []
     while len(architectures) < ARCHITECTURES:
         drawn = space.sample(rng)
         if drawn.arch_id not in seen:

@@ -33,7 +33,7 @@ from nas.config_file import load_config
 from nas.driver import load_task, proxy_assignment
 from nas.evaluation_row import Evaluation
 from nas.front import Candidate, pareto_front
-from nas.ledger import TRAINED, Ledger
+from nas.ledger import Ledger
 from nas.output import Output
 from nas.progress import ProgressDisplay
 from nas.ray.cluster import connected, trials_at_once
@@ -43,6 +43,7 @@ from nas.run_folder import RunFolder
 from nas.search.loop import Search
 from nas.search.paused_states import PausedStates
 from nas.search.problem import costs_of, problem_of, space_of
+from nas.search.trial_state import TRAINED
 from nas.settings import SamplerSettings, SchedulerSettings, SearchSettings
 from search_space.architecture import Architecture
 

@@ -111,14 +111,14 @@ def comparison(table: BenchmarkTable, seeds: int) -> list[dict[str, Any]]:
                 figures[result.sampler].setdefault(f"{name}_{at}", []).append(values[at - 1])
     rows = []
     for spec in specs:
-        for name, values in figures[spec.text].items():
-            differences = np.subtract(values, figures[WITHOUT][name])
+        for name, per_seed in figures[spec.text].items():
+            differences = np.subtract(per_seed, figures[WITHOUT][name])
             mean, half = interval(differences)
             rows.append(
                 {
                     "sampler": spec.text,
                     "figure": name,
-                    "mean": float(np.mean(values)),
+                    "mean": float(np.mean(per_seed)),
                     "difference": None if spec.text == WITHOUT else mean,
                     "half_width": None if spec.text == WITHOUT else half,
                     "n": seeds,
