@@ -190,7 +190,7 @@ def test_trials_that_raise_or_kill_their_worker_are_recorded_and_the_search_goes
         check=False,
     )
     assert run.returncode == 0, run.stderr
-    assert "the search ends with fewer trials than asked" in run.stderr + run.stdout
+    assert "the search ended with fewer trials than asked" in run.stderr + run.stdout
     status = json.loads(
         subprocess.run(
             nas_command("status", "tiny", "--json"),
