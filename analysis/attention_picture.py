@@ -17,7 +17,7 @@ from torch import Tensor
 
 from analysis.appearance import FAINT_INK, INK
 from analysis.attention_maps import AttentionMaps, Pixel
-from nas.whole_file import replace_file
+from nas.atomic_write import replace_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from nas.front import Candidate
+from nas.storage.candidates import Candidate
 from search_space.architecture import Architecture
 from search_space.primitives.inverted_bottleneck import InvertedBottleneck
 from search_space.primitives.primitive import Primitive

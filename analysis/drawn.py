@@ -9,7 +9,7 @@ import numpy as np
 
 from analysis.appearance import Marking, marking_of
 from analysis.front import check_name, why_no_knee
-from nas.front import Candidate, front_by_value
+from nas.storage.candidates import Candidate, front_by_value
 from nas.metrics import COSTS, MAXIMISED
 
 LEAST_EXTENT_Y = 0.02  # two percent points

@@ -11,7 +11,7 @@ from analysis.fidelity import Compared, RankCorrelation
 from analysis.table import NOTHING
 from nas.metrics import METRICS
 from nas.quantities import format_quantity
-from nas.valued_accuracy import accuracy_text
+from nas.storage.accuracy_text import accuracy_text
 
 
 def comparison_table(pairs: Sequence[Compared]) -> Table:

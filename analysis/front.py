@@ -1,6 +1,6 @@
 """Questions to a front: its knee, what fits limits, and its hypervolume.
 
-The Pareto set itself is :func:`nas.front.pareto_front`'s.
+The Pareto set itself is :func:`nas.storage.candidates.pareto_front`'s.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import moocore
 import numpy as np
 
-from nas.finite_values import check_all_finite
-from nas.front import Candidate, finite_losses, front_by_value
+from nas.evaluation.finite_values import check_all_finite
+from nas.storage.candidates import Candidate, finite_losses, front_by_value
 from nas.metrics import COSTS, MAXIMISED, losses
 from nas.quantities import parse_quantity
 from search_space.nearest import hint

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from analysis.appearance import INK, kind_colours
 from analysis.composition import kinds_among, kinds_by_stage, label_of
-from nas.front import Candidate
+from nas.storage.candidates import Candidate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

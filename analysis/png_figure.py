@@ -9,7 +9,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from analysis.appearance import FAINT_INK, GRID, INK
-from nas.whole_file import replace_file
+from nas.atomic_write import replace_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

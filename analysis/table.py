@@ -13,10 +13,10 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis.front import why_no_knee
-from nas.front import Candidate, front_by_value
+from nas.storage.candidates import Candidate, front_by_value
 from nas.metrics import METRICS, PEAK_MEMORY
 from nas.quantities import format_quantity
-from nas.valued_accuracy import accuracy_json
+from nas.storage.accuracy_text import accuracy_json
 
 KNEE_MARK = "*"
 DOMINATED_MARK = "~"
@@ -83,7 +83,7 @@ def front_json(
     """The front as plain data: what it trades, its knee's arch_id or None, and its members.
 
     Members are in their order, accuracies and errors as fractions; see
-    :func:`nas.valued_accuracy.accuracy_json` for their keys. A member that is not
+    :func:`nas.storage.accuracy_text.accuracy_json` for their keys. A member that is not
     ``is_on_front_by_value`` is dominated by another one's fresh evaluations.
     """
     by_value = front_by_value(members, [y, x])

@@ -22,7 +22,7 @@ from command_line import parser_of, write_json
 from machine import machine_with, usable_device
 from tables import print_table
 
-from nas.make_latency_table import TableProgress, make_table
+from nas.workflows.latency_table import TableProgress, make_table
 from search_space.architecture import Architecture, Task
 from search_space.cost.core_speed import CoreSpeed
 from search_space.cost.latency import LatencySettings

@@ -17,21 +17,21 @@ from machine import machine
 from ray import tune
 from ray.tune.search.optuna import OptunaSearch
 
-from nas.config_file import load_config
-from nas.driver import proxy_assignment
-from nas.evaluate import EvaluationResult
-from nas.ledger import Ledger
-from nas.output import Output
-from nas.progress import ProgressDisplay
+from nas.config.files import load_config
+from nas.workflows.checks import proxy_assignment
+from nas.evaluation.evaluate import EvaluationResult
+from nas.storage.ledger import Ledger
+from nas.cli.output import Output
+from nas.cli.progress import ProgressDisplay
 from nas.ray.cluster import connected, trials_at_once
 from nas.ray.execute import run_search
-from nas.ray.messages import REQUEST, TrialRequest
+from nas.evaluation.messages import REQUEST, TrialRequest
 from nas.ray.trainable import TrainingTrainable
-from nas.run_folder import RunFolder
+from nas.storage.folder import RunFolder
 from nas.search.loop import Search
 from nas.search.problem import costs_of, problem_of, space_of
-from nas.settings import SamplerSettings, SearchSettings
-from search_space.alternatives import Parameter
+from nas.config.sections import SamplerSettings, SearchSettings
+from search_space.space.parameters import Parameter
 from search_space.architecture import Task
 from search_space.space import SearchSpace
 
@@ -148,7 +148,7 @@ def _suggest(space: SearchSpace, trial: Any) -> None:
 
 
 class _Shown(tune.Callback):
-    """One line now and then, as :class:`nas.progress.ProgressDisplay` has it."""
+    """One line now and then, as :class:`nas.cli.progress.ProgressDisplay` has it."""
 
     def __init__(self, path: str, trials: int) -> None:
         self.path, self.trials, self.done, self.next_show = path, trials, 0, 0.0

@@ -24,8 +24,8 @@ from optuna.trial import TrialState, create_trial
 from tables import print_table
 
 from nas.samplers import build_sampler
-from nas.static_costs import StaticCosts
-from search_space.alternatives import Parameter
+from nas.costs.static_costs import StaticCosts
+from search_space.space.parameters import Parameter
 from search_space.architecture import Architecture, Task
 from search_space.space import SearchSpace
 

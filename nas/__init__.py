@@ -1,1 +1,1 @@
-"""The search: configuration, samplers, constraints, ledger and, in ``nas.ray``, execution."""
+"""The search for architectures, in layers; ``tests/test_imports.py`` lists which imports which."""

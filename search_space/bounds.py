@@ -32,4 +32,4 @@ MOST_CLASSES = 10_000_000
 
 MOST_COMBINATIONS = 50_000
 """The largest number of combinations that are tried when a search space is read, see
-:func:`search_space.combinations.combinations`. The shipped spaces have up to 1,186."""
+:func:`search_space.space.combinations.combinations`. The shipped spaces have up to 1,186."""

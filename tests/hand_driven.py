@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import optuna
 
-from nas.config import SearchConfig
-from nas.driver import checked_problem
-from nas.evaluate import EvaluationResult
-from nas.latency_cache import LatencyCache
-from nas.ledger import SUFFIXES, Ledger
+from nas.config.search_config import SearchConfig
+from nas.workflows.checks import checked_problem
+from nas.evaluation.evaluate import EvaluationResult
+from nas.latency.cache import LatencyCache
+from nas.storage.ledger import SUFFIXES, Ledger
 from nas.metrics import METRICS
 from nas.samplers.trials import NOTHING, WarmStart
 from nas.search.loop import Search, TrainingStates
@@ -16,7 +16,7 @@ from nas.search.problem import SearchProblem, costs_of, problem_of, space_of
 from nas.search.proposals import Proposals
 from nas.search.trial_state import UNFINISHED, State, Trial
 from nas.search.trials import Trials
-from nas.static_costs import StaticCosts
+from nas.costs.static_costs import StaticCosts
 from search_space.architecture import Task
 from search_space.cost.latency import Latency
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from nas.config_file import load_config
-from nas.evaluate import EvaluationResult
-from nas.evaluation_row import Evaluation
-from nas.front import candidates, pareto_front
+from nas.config.files import load_config
+from nas.evaluation.evaluate import EvaluationResult
+from nas.storage.evaluation import Evaluation
+from nas.storage.candidates import candidates, pareto_front
 from search_space.architecture import Architecture
 from tests.analysis.invented import evaluation
 

@@ -16,13 +16,13 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("search_space", "trainers", "nas", "analysis")
 
 RESULTS = (
-    "nas.ledger",
-    "nas.evaluation_row",
-    "nas.finite_values",
-    "nas.front",
+    "nas.storage.ledger",
+    "nas.storage.evaluation",
+    "nas.evaluation.finite_values",
+    "nas.storage.candidates",
     "nas.metrics",
     "nas.quantities",
-    "nas.valued_accuracy",
+    "nas.storage.accuracy_text",
 )
 """What of ``nas`` says what a search found, and no more."""
 
@@ -35,8 +35,8 @@ ALLOWED = {
     "search_space.tracing": ("search_space.tracing", *TRACED_WITH),
     "trainers": ("trainers",),
     "nas": ("search_space", "trainers", "nas"),
-    "nas.commands": ("search_space", "trainers", "nas", "analysis"),
-    "analysis": ("search_space", "analysis", *RESULTS, "nas.whole_file"),
+    "nas.cli.commands": ("search_space", "trainers", "nas", "analysis"),
+    "analysis": ("search_space", "analysis", *RESULTS, "nas.atomic_write"),
 }
 RAY_MAY_BE_IMPORTED_BY = ("nas.ray",)
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
@@ -147,11 +147,11 @@ def test_ray_is_imported_in_one_place(path):
 @pytest.mark.parametrize(
     ("module", "unwanted"),
     [
-        ("search_space.space", ("ray", "optuna", "matplotlib", "plotly")),
+        ("search_space.space.search_space", ("ray", "optuna", "matplotlib", "plotly")),
         ("trainers", ("ray", "optuna", "search_space", "kornia", "datasets", "sklearn")),
         ("nas.samplers", ("ray", "torch")),
         ("nas.cli", ("torch", "ray", "optuna")),
-        ("nas.commands.frontier", ("ray", "matplotlib", "plotly")),
+        ("nas.cli.commands.frontier", ("ray", "matplotlib", "plotly")),
     ],
 )
 def test_importing_stays_light(module, unwanted):

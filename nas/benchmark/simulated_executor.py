@@ -10,8 +10,8 @@ import heapq
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from nas.evaluate import EvaluationResult
-from nas.latency_records import Meter
+from nas.evaluation.evaluate import EvaluationResult
+from nas.latency.measurements import Meter
 from nas.search.job import Job
 from nas.search.loop import Search
 

@@ -13,9 +13,9 @@ from nas.samplers import SAMPLERS, build_sampler
 from nas.samplers.choice_space import ENUMERABLE
 from nas.schedulers.rung_rules import RUNG_RULES, rung_rule
 from nas.schedulers.rungs import rungs_below
-from nas.settings import SchedulerSettings
+from nas.config.sections import SchedulerSettings
 from search_space.nearest import hint
-from search_space.reading import DescriptionError, parse_yaml
+from search_space.yaml_validation import ConfigError, parse_yaml
 
 PLAIN = "none"
 HALVING: Final = "asha"
@@ -53,7 +53,7 @@ def parse_spec(text: str) -> Spec:
             raise SpecError(f"{text!r}: {option} is given twice")
         try:
             options[option] = parse_yaml(value, option)
-        except DescriptionError as error:
+        except ConfigError as error:
             problem = "; ".join(error.problems)
             raise SpecError(f"{text!r}: {option}: cannot be read: {value!r}: {problem}") from error
     if not name:
@@ -71,7 +71,7 @@ def sampler_of(spec: Spec, table: BenchmarkTable, *, seed: int) -> Callable[[int
     """From a proposal's number to the sampler that makes it.
 
     Raises:
-        DescriptionError: no such sampler, or an option that it does not take.
+        ConfigError: no such sampler, or an option that it does not take.
     """
     return build_sampler(
         spec.name,

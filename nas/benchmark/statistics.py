@@ -13,7 +13,7 @@ import numpy as np
 from scipy import stats
 
 from nas.benchmark.table import BenchmarkTable, TableError
-from nas.finite_values import check_all_finite
+from nas.evaluation.finite_values import check_all_finite
 
 WORST_PERCENTILE = 95
 CONFIDENCE = 0.95

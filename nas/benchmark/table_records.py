@@ -11,9 +11,9 @@ from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 
-from nas.constraints import Rejections
-from nas.evaluate import EvaluationResult
-from nas.evaluation_row import Evaluation, Kind, state_of
+from nas.costs.limits import Rejections
+from nas.evaluation.evaluate import EvaluationResult
+from nas.storage.evaluation import Evaluation, Kind, state_of
 from nas.metrics import whole_counts
 from nas.samplers.choice_space import Candidate
 from nas.search.problem import SearchProblem

@@ -14,7 +14,7 @@ from nas.metrics import COUNTS
 from nas.zero_cost.source import NetworkScores
 from search_space.architecture import Architecture
 from search_space.nearest import hint
-from search_space.reading import parse_json, validate
+from search_space.yaml_validation import parse_json, validate
 from search_space.space import SearchSpace
 from trainers import DataConfig
 
@@ -46,7 +46,7 @@ def read_tabulated(
 
     Raises:
         TableError: the file cannot be read or is not such a table; the message has the place.
-        DescriptionError: the space in its head is none.
+        ConfigError: the space in its head is none.
     """
     if minimise not in COUNTS:
         raise TableError(f"{path}: unknown cost {minimise!r}; {hint(minimise, COUNTS)}")

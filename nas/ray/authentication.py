@@ -17,7 +17,7 @@ from typing import Literal
 from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined]
 from ray.exceptions import AuthenticationError
 
-from nas.ray.errors import ClusterError
+from nas.errors import ClusterError
 
 Mode = Literal["token", "disabled"]
 

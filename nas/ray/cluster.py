@@ -13,10 +13,10 @@ import ray
 from ray.job_config import JobConfig
 
 from nas.ray.authentication import MODE, chosen_mode, ensure_token, ray_environment
-from nas.ray.errors import ClusterError
+from nas.errors import ClusterError
 from nas.ray.greeting import greet
-from nas.settings import RaySettings, ResourceSettings
-from nas.trial_slots import Machine, no_slot, trial_slots
+from nas.config.sections import RaySettings, ResourceSettings
+from nas.config.trial_slots import Machine, no_slot, trial_slots
 
 SOCKET_PATH_BYTES = 107
 """Linux's limit on the path of a socket, without its end."""

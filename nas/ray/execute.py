@@ -18,7 +18,7 @@ from nas.ray.schedulers import SearchScheduler
 from nas.ray.searcher import SearchJobs
 from nas.ray.trainable import Assignment, TrainingTrainable
 from nas.search.loop import Search
-from nas.settings import ResourceSettings
+from nas.config.sections import ResourceSettings
 
 log = logging.getLogger(__name__)
 

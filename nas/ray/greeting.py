@@ -26,7 +26,7 @@ from nas.ray.authentication import (
     ray_environment,
     token_place,
 )
-from nas.ray.errors import ClusterError
+from nas.errors import ClusterError
 
 CONNECT_SECONDS = 5.0
 

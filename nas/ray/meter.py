@@ -9,7 +9,7 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from nas.evaluate import traceback_of
+from nas.evaluation.evaluate import traceback_of
 from nas.ray.cluster import ClusterError
 from search_space.architecture import Architecture, Task
 from search_space.cost.core_speed import CoreSpeed

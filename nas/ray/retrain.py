@@ -13,17 +13,17 @@ import ray
 import torch
 from ray.exceptions import RayError
 
-from nas.evaluate import (
+from nas.evaluation.evaluate import (
     EvaluationResult,
     cached_splits,
     traceback_of,
 )
-from nas.evaluation_row import Evaluation
-from nas.full_training import EpochDone, Trained, train_in_full
-from nas.ray.messages import Raised
+from nas.storage.evaluation import Evaluation
+from nas.evaluation.full_training import EpochDone, Trained, train_in_full
+from nas.evaluation.messages import Raised
 from nas.ray.trainable import Assignment
-from nas.retrain import Retraining
-from nas.settings import ResourceSettings
+from nas.storage.retraining import Retraining
+from nas.config.sections import ResourceSettings
 from search_space.architecture import Architecture
 
 
@@ -155,7 +155,7 @@ def _evaluation(text: str, seed: int, assignment: Assignment) -> EvaluationResul
 def _full_training(
     text: str, seed: int, assignment: Assignment, state: Mapping[str, Any] | None
 ) -> Iterator[EpochDone | Trained | Raised]:
-    """Train an architecture's JSON in full; see :func:`nas.full_training.train_in_full`."""
+    """Train an architecture's JSON in full; see :func:`nas.evaluation.full_training.train_in_full`."""
     try:
         torch.set_num_threads(assignment.threads)
         yield from train_in_full(

@@ -8,9 +8,9 @@ from typing import Any
 
 from ray.tune.search import Searcher
 
-from nas.evaluate import EvaluationResult, Progress
+from nas.evaluation.evaluate import EvaluationResult, Progress
 from nas.ray.checkpoint_exchange import CheckpointExchange
-from nas.ray.messages import (
+from nas.evaluation.messages import (
     REPORT,
     REQUEST,
     Completed,

@@ -15,10 +15,10 @@ import ray
 import torch
 from ray.exceptions import RayError, RayTaskError
 
-from nas.evaluate import EvaluationResult, cached_splits, traceback_of
+from nas.evaluation.evaluate import EvaluationResult, cached_splits, traceback_of
 from nas.ray.trainable import Assignment
-from nas.settings import ResourceSettings
-from nas.tabulate import Entry, Key
+from nas.config.sections import ResourceSettings
+from nas.benchmark.tabulation import Entry, Key
 from search_space.architecture import Architecture
 from search_space.cost.latency import device_name
 

@@ -10,7 +10,7 @@ import ray
 import torch
 from ray import tune
 
-from nas.evaluate import (
+from nas.evaluation.evaluate import (
     AccuracyMetric,
     EvaluationResult,
     Paused,
@@ -19,9 +19,9 @@ from nas.evaluate import (
     evaluate,
     traceback_of,
 )
-from nas.fidelity import FULL, Fidelity
+from nas.evaluation.fidelity import FULL, Fidelity
 from nas.ray.checkpoint_exchange import CheckpointExchange
-from nas.ray.messages import (
+from nas.evaluation.messages import (
     REPORT,
     REQUEST,
     Completed,
@@ -55,7 +55,7 @@ class Assignment(NamedTuple):
         pause_at: int | None = None,
         state: Mapping[str, Any] | None = None,
     ) -> Iterator[Progress | Paused | EvaluationResult]:
-        """Train the network of an architecture's JSON; see :func:`nas.evaluate.evaluate`."""
+        """Train the network of an architecture's JSON; see :func:`nas.evaluation.evaluate.evaluate`."""
         yield from evaluate(
             self.fidelity.network(Architecture.from_json(architecture, imports=True)),
             cached_splits(self.data, self.device, self.fidelity),
@@ -73,7 +73,7 @@ class TrainingTrainable(tune.Trainable):
     """Trains the architecture in its config; each step ends at a point of the validation curve.
 
     What a training raises is reported, not raised: the actor stays usable for the next trial, and
-    the driver records the traceback. A step's result holds a :class:`nas.ray.messages.Report`,
+    the driver records the traceback. A step's result holds a :class:`nas.evaluation.messages.Report`,
     with ``done`` unless it is of a training that goes on. A training that is stopped in between
     leaves nothing behind: the next one begins with a new network.
     """

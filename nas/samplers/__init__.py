@@ -9,7 +9,7 @@ from typing import Any
 import optuna
 from optuna.samplers import BaseSampler
 
-from nas.constraints import Rejections
+from nas.costs.limits import Rejections
 from nas.random_streams import Stream, derived_seed
 from nas.samplers.aging_evolution import AgingEvolutionSampler
 from nas.samplers.architecture_sampler import ArchitectureSampler
@@ -21,7 +21,7 @@ from nas.samplers.prior_scores import PriorScores, ScoreSource
 from nas.samplers.random_search import RandomSampler
 from nas.samplers.trials import CompletedTrial
 from search_space.nearest import hint
-from search_space.reading import DescriptionError
+from search_space.yaml_validation import ConfigError
 
 ARCHITECTURE_SAMPLERS: dict[str, type[ArchitectureSampler]] = {
     "default": PredictorGuidedSampler,
@@ -70,7 +70,7 @@ def build_sampler(
     The option ``scores`` names scores that ``score_source`` has.
 
     Raises:
-        DescriptionError: no such sampler, or an option that it does not take.
+        ConfigError: no such sampler, or an option that it does not take.
     """
     if name not in SAMPLERS:
         raise _wrong(f"sampler.name: no sampler is called {name!r}; {hint(name, SAMPLERS)}")
@@ -154,8 +154,8 @@ def _scores(names: Any, source: ScoreSource | None) -> PriorScores | None:
         raise _wrong(f"{place}: {error}") from error
 
 
-def _wrong(*problems: str) -> DescriptionError:
-    return DescriptionError("the sampler", problems)
+def _wrong(*problems: str) -> ConfigError:
+    return ConfigError("the sampler", problems)
 
 
 __all__ = [

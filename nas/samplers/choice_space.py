@@ -1,6 +1,6 @@
 """What samplers need of a space: categorical choices, some of them conditional.
 
-:class:`search_space.space.SearchSpace` is one; :class:`nas.samplers.product_space.ProductSpace`
+:class:`search_space.space.search_space.SearchSpace` is one; :class:`nas.samplers.product_space.ProductSpace`
 makes one of any named choices.
 """
 
@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from search_space.alternatives import Choice, Parameter
+from search_space.space.parameters import Choice, Parameter
 
 ENUMERABLE = 20_000
 """Spaces up to this size may be walked through whole."""

@@ -7,7 +7,7 @@ import copy
 from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
-from nas.optuna_private import FilteredStudy
+from nas.samplers.optuna_private import FilteredStudy
 from nas.samplers.trials import PAUSED_AT
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from search_space.alternatives import Choice, Parameter
+from search_space.space.parameters import Choice, Parameter
 
 
 class Inputs(NamedTuple):

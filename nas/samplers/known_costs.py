@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from nas.finite_values import check_finite
+from nas.evaluation.finite_values import check_finite
 from nas.samplers.choice_space import Candidate, ChoiceSpace
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nas.constraints import SpaceExhausted
+from nas.errors import SpaceExhausted
 from nas.samplers.architecture_sampler import ArchitectureSampler
 from nas.samplers.choice_space import ENUMERABLE, Candidate
 from nas.samplers.trials import Results

@@ -12,7 +12,7 @@ import numpy as np
 
 from nas.random_streams import Stream, generator
 from nas.samplers.choice_space import ENUMERABLE, ChoiceSpace, KnownCosts
-from search_space.alternatives import INACTIVE, Parameter, condition_tables
+from search_space.space.parameters import INACTIVE, Parameter, condition_tables
 
 RESERVOIR = 2000
 """Random candidates that are drawn once, from spaces that are not listed whole."""

@@ -14,7 +14,7 @@ from scipy.special import ndtri
 
 from nas.samplers.choice_space import Candidate, ChoiceSpace
 from nas.samplers.kernel_inputs import Encoder, Inputs
-from search_space.alternatives import Parameter
+from search_space.space.parameters import Parameter
 
 
 class PriorScores(Protocol):

@@ -8,7 +8,7 @@ from math import prod
 
 import numpy as np
 
-from search_space.alternatives import Choice, Parameter
+from search_space.space.parameters import Choice, Parameter
 
 Row = tuple[Choice, ...]
 

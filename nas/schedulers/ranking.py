@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import moocore
 import numpy as np
 
-from nas.finite_values import check_all_finite
+from nas.evaluation.finite_values import check_all_finite
 
 
 def best_first(losses: np.ndarray) -> Iterator[int]:

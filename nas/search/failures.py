@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+from nas.errors import TooManyFailures
+
 from typing import Literal, get_args
 
 FailureKind = Literal["trials", "resumed trials", "measurements"]
-
-
-class TooManyFailures(RuntimeError):
-    """Trials kept raising; the message ends with the last traceback."""
 
 
 class Failures:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from nas.latency_cache import LatencyCache
-from nas.latency_records import Meter, first_latencies
+from nas.latency.cache import LatencyCache
+from nas.latency.measurements import Meter, first_latencies
 from nas.samplers.architecture_sampler import nothing_fits
 from nas.search.failures import Failures
 from nas.search.problem import SearchProblem

@@ -9,14 +9,14 @@ from __future__ import annotations
 import logging
 from typing import Literal, Protocol
 
-from nas.constraints import SpaceExhausted
-from nas.evaluate import EvaluationResult
-from nas.evaluation_row import curve_points
-from nas.front import Candidate, candidates
-from nas.latency_cache import LatencyCache
-from nas.latency_records import Meter
+from nas.errors import SpaceExhausted
+from nas.evaluation.evaluate import EvaluationResult
+from nas.storage.evaluation import curve_points
+from nas.storage.candidates import Candidate, candidates
+from nas.latency.cache import LatencyCache
+from nas.latency.measurements import Meter
 from nas.metrics import losses
-from nas.run_folder import RunError
+from nas.errors import RunError
 from nas.samplers.trials import NOTHING, WarmStart
 from nas.schedulers.rung_rule import Decision
 from nas.search.failures import FailureKind, Failures
@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 
 class TrainingStates(Protocol):
-    """Where paused trainings go on from. :class:`nas.search.paused_states.PausedStates` is one."""
+    """Where paused trainings go on from. :class:`nas.storage.checkpoints.PausedStates` is one."""
 
     def holds(self, number: int) -> bool:
         """Whether a trial's state is there."""
@@ -68,7 +68,7 @@ class Search:
         states: where paused trainings are kept, if trials pause.
 
     Raises:
-        DescriptionError: a sampler's name or option that does not exist.
+        ConfigError: a sampler's name or option that does not exist.
         NothingFits: many proposals that an earlier driver had measured are too slow.
         RunError: the records cannot be read, or are of another space.
     """

@@ -8,18 +8,18 @@ from pathlib import Path
 
 from optuna.samplers import BaseSampler
 
-from nas.config import SearchConfig
-from nas.constraints import Limits, Rejections
-from nas.latency_metering import LatencyMetering
-from nas.latency_table import load_prediction
+from nas.config.search_config import SearchConfig
+from nas.costs.limits import Limits, Rejections
+from nas.config.latency import LatencyMetering
+from nas.costs.latency_prediction import load_prediction
 from nas.metrics import MAXIMISED
 from nas.samplers import build_sampler
 from nas.samplers.choice_space import ChoiceSpace, KnownCosts
 from nas.samplers.trials import WarmStart
 from nas.schedulers.rung_rule import FullLength, RungRule
 from nas.schedulers.rung_rules import rung_rule
-from nas.settings import SchedulerSettings, SearchSettings
-from nas.static_costs import StaticCosts
+from nas.config.sections import SchedulerSettings, SearchSettings
+from nas.costs.static_costs import StaticCosts
 from nas.zero_cost.source import NetworkScores
 from search_space.architecture import Task
 from search_space.space import SearchSpace
@@ -83,7 +83,7 @@ def space_of(config: SearchConfig) -> SearchSpace:
     """The space that a configuration's ``space`` describes.
 
     Raises:
-        DescriptionError: it describes none.
+        ConfigError: it describes none.
     """
     return SearchSpace.from_mapping(config.space, f"search space of {config.name!r}")
 
@@ -101,7 +101,7 @@ def costs_of(
             the full training (``retrain``), whatever the proxy's.
 
     Raises:
-        DescriptionError: the latency table is none, or not for this search.
+        ConfigError: the latency table is none, or not for this search.
     """
     prediction = None
     if config.latency.table is not None:

@@ -8,8 +8,9 @@ from typing import NamedTuple
 from optuna.trial import Trial as OptunaTrial
 from optuna.trial import TrialState
 
-from nas.constraints import REJECTIONS_IN_A_ROW, SpaceExhausted
-from nas.database import STORAGE_ERRORS
+from nas.errors import SpaceExhausted
+from nas.costs.limits import REJECTIONS_IN_A_ROW
+from nas.storage.database import STORAGE_ERRORS
 from nas.samplers.architecture_sampler import ArchitectureSampler, label_of, nothing_fits
 from nas.samplers.choice_space import Candidate
 from nas.samplers.trials import NOTHING, WarmStart
@@ -17,7 +18,7 @@ from nas.search.problem import SearchProblem
 from nas.search.records import Records
 from nas.search.trial_state import UNFINISHED, Trial
 from nas.search.trials import Trials
-from search_space.alternatives import Parameter
+from search_space.space.parameters import Parameter
 
 
 class Asked(NamedTuple):
@@ -44,7 +45,7 @@ class Proposals:
         processor_seconds: that this driver spent on asking.
 
     Raises:
-        DescriptionError: a sampler's name or option that does not exist.
+        ConfigError: a sampler's name or option that does not exist.
     """
 
     def __init__(

@@ -9,15 +9,15 @@ from typing import Any, Protocol
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial
 
-from nas.constraints import Rejections
-from nas.evaluate import EvaluationResult
-from nas.evaluation_row import Evaluation, Kind
+from nas.costs.limits import Rejections
+from nas.evaluation.evaluate import EvaluationResult
+from nas.storage.evaluation import Evaluation, Kind
 from nas.samplers.choice_space import Candidate
 from search_space.cost.latency import Latency
 
 
 class Records(Protocol):
-    """The studies of one search. :class:`nas.ledger.Ledger` is one."""
+    """The studies of one search. :class:`nas.storage.ledger.Ledger` is one."""
 
     storage: BaseStorage
     place: str  # what messages call it

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from nas.evaluate import EvaluationResult
+from nas.evaluation.evaluate import EvaluationResult
 from nas.search.job import Job
 from nas.search.problem import SearchProblem
 from nas.search.records import Records

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Literal, NamedTuple
 
-from nas.front import Candidate, candidates, most_accurate, pareto_front
+from nas.storage.candidates import Candidate, candidates, most_accurate, pareto_front
 from nas.search.problem import SearchProblem
 from nas.search.records import Records
 from nas.search.repeats import Round

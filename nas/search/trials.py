@@ -12,9 +12,9 @@ from typing import Any
 
 from optuna.trial import TrialState
 
-from nas.evaluate import EvaluationResult
-from nas.evaluation_row import Evaluation, curve_points
-from nas.run_folder import RunError
+from nas.evaluation.evaluate import EvaluationResult
+from nas.storage.evaluation import Evaluation, curve_points
+from nas.errors import RunError
 from nas.samplers.architecture_sampler import label_of
 from nas.samplers.choice_space import Candidate
 from nas.samplers.history import HistoryStudy

@@ -8,18 +8,19 @@ from pathlib import Path
 
 import numpy as np
 
-from nas.config import SearchConfig
-from nas.evaluation_row import Evaluation, curve_points
-from nas.finite_values import check_all_finite
-from nas.front import candidates, finite_losses, pareto_front
-from nas.ledger import ledger_of
+from nas.config.search_config import SearchConfig
+from nas.storage.evaluation import Evaluation, curve_points
+from nas.evaluation.finite_values import check_all_finite
+from nas.storage.candidates import candidates, finite_losses, pareto_front
+from nas.storage.ledger import ledger_of
 from nas.metrics import METRICS, losses
-from nas.run_folder import RunError, RunFolder
+from nas.errors import RunError
+from nas.storage.folder import RunFolder
 from nas.samplers.choice_space import ChoiceSpace
 from nas.samplers.trials import NOTHING, CompletedTrial, WarmStart
 from nas.search.problem import SearchProblem
 from search_space.architecture import Architecture, Task
-from search_space.reading import parse_json
+from search_space.yaml_validation import parse_json
 from search_space.zoo import ZOO
 
 log = logging.getLogger(__name__)

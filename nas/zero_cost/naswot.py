@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from nas.zero_cost.batch import Batch
-from nas.zero_cost.errors import ScoreError
+from nas.errors import ScoreError
 
 
 def naswot(model: nn.Module, batch: Batch) -> float:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import NamedTuple
 
-from nas.evaluate import cached_splits, task_of
-from nas.fidelity import FULL, Fidelity
+from nas.evaluation.evaluate import cached_splits, task_of
+from nas.evaluation.fidelity import FULL, Fidelity
 from nas.zero_cost import Batch, batch_of, check_names, zero_cost_scores
 from search_space.architecture import Architecture, Task
 from trainers import DataConfig

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from search_space.alternatives import INACTIVE, Slot
+from search_space.space.parameters import INACTIVE, Slot
 from search_space.architecture import Task
 from search_space.counts import FLOAT_BYTES, NO_BYTES, NOTHING, strided
 from search_space.networks.ending import Ending, ending_bytes, ending_counts

@@ -21,7 +21,7 @@ from search_space.networks.network import BLOCK_FORMS
 from search_space.networks.plan import BlockPlan, plan_block, plan_network
 from search_space.primitives import Primitive, Recalibration, Stem
 from search_space.space import SearchSpace
-from search_space.stage_place import StagePlace
+from search_space.space.stage_choices import StagePlace
 from search_space.values import Value
 
 

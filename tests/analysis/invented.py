@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from nas.evaluation_row import Evaluation
-from nas.front import Candidate
+from nas.storage.evaluation import Evaluation
+from nas.storage.candidates import Candidate
 from search_space.architecture import Architecture, Task
 from search_space.cost import network_costs
 from search_space.space import SearchSpace

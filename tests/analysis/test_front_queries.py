@@ -21,7 +21,7 @@ from analysis.front import (
     under,
     why_no_knee,
 )
-from nas.front import Candidate, pareto_front
+from nas.storage.candidates import Candidate, pareto_front
 from tests.analysis.invented import candidate, search_of
 
 X, Y = "params", "val_accuracy"

@@ -10,8 +10,8 @@ import pytest
 
 from analysis.noise import pooled_deviation, quartile_range, seed_noise, spread
 from nas.benchmark.csv_table import read_cells
-from nas.commands.benchmark_source import SHIPPED
-from nas.evaluation_row import Evaluation
+from nas.cli.commands.benchmark_source import SHIPPED
+from nas.storage.evaluation import Evaluation
 from tests.analysis.invented import architectures, evaluation
 
 

@@ -16,7 +16,7 @@ from analysis.paper_tables.compared import ComparedTable, compared_table, summar
 from analysis.paper_tables.data import tables_data
 from analysis.paper_tables.shown import TABLE_COLUMNS, shown_ending, shown_table
 from nas.cli import app
-from nas.output import Output
+from nas.cli.output import Output
 from search_space.zoo import ZOO
 
 COMPARED = {key: compared_table(key) for key in CATALOGUE}

@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 from analysis.zoo_table import TABLE_COLUMNS, zoo_entries, zoo_json, zoo_table
 from nas.cli import app
-from nas.commands.zoo import show_zoo
-from nas.output import Output
-from nas.user_errors import CommandError
+from nas.cli.commands.zoo import show_zoo
+from nas.cli.output import Output
+from nas.errors import CommandError
 from search_space.architecture import Task
 from search_space.cost import network_costs
 from search_space.zoo import ZOO

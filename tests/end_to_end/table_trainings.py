@@ -10,9 +10,9 @@ from hashlib import sha256
 from nas.benchmark.simulated_executor import Trajectory
 from nas.benchmark.table import BenchmarkTable
 from nas.benchmark.tabulated import read_tabulated
-from nas.commands.benchmark_source import SHIPPED
-from nas.evaluate import EvaluationResult, Paused, Progress
-from nas.ray.messages import TrialRequest
+from nas.cli.commands.benchmark_source import SHIPPED
+from nas.evaluation.evaluate import EvaluationResult, Paused, Progress
+from nas.evaluation.messages import TrialRequest
 from nas.ray.trainable import TrainingTrainable
 from search_space.architecture import Architecture
 

@@ -21,7 +21,7 @@ from tiny_search import README, RECIPE, blocks, command_in, query, read_json, wr
 
 from nas.ray.authentication import ensure_token, has_token, ray_environment
 from nas.ray.cluster import connected
-from nas.settings import RaySettings
+from nas.config.sections import RaySettings
 
 pytestmark = pytest.mark.ray
 

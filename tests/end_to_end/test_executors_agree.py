@@ -15,21 +15,21 @@ from table_trainings import TableTrainable, table, trajectory
 
 from nas.benchmark.simulated_executor import SimulatedExecutor, SimulatedStates
 from nas.benchmark.table_records import TableRecords
-from nas.config import SearchConfig
-from nas.driver import load_task, proxy_assignment
-from nas.evaluate import EvaluationResult
-from nas.front import pareto_front
-from nas.ledger import Ledger
+from nas.config.search_config import SearchConfig
+from nas.workflows.checks import load_task, proxy_assignment
+from nas.evaluation.evaluate import EvaluationResult
+from nas.storage.candidates import pareto_front
+from nas.storage.ledger import Ledger
 from nas.ray.cluster import connected
 from nas.ray.execute import run_search
-from nas.run_folder import RunFolder
+from nas.storage.folder import RunFolder
 from nas.schedulers.rung_rule import Decision
 from nas.search.job import Job
 from nas.search.loop import Search
-from nas.search.paused_states import PausedStates
+from nas.storage.checkpoints import PausedStates
 from nas.search.trial_state import State
-from nas.settings import RaySettings, ResourceSettings
-from search_space.reading import read_yaml, validate
+from nas.config.sections import RaySettings, ResourceSettings
+from search_space.yaml_validation import read_yaml, validate
 
 ROOT = Path(__file__).parents[2]
 

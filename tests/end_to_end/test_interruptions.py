@@ -115,7 +115,7 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path, environment, nas, 
     assert len(after) == 6
 
 
-@pytest.mark.slow  # without Ray in tests/nas/test_nas_search.py
+@pytest.mark.slow  # without Ray in tests/nas/search/test_loop.py
 def test_a_search_stops_when_every_trial_raises(tmp_path, nas):
     search_file = write_search(
         tmp_path / "tiny.yaml", proxy=RECIPE | {"learning_rate": 1e30, "warmup_fraction": 0.0}

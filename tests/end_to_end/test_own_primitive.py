@@ -9,14 +9,14 @@ import pytest
 import torch
 from tiny_search import README, blocks, command_in, read_json
 
-from nas.config_file import load_config, load_saved_config
-from nas.ledger import ledger_of
-from nas.run_folder import RunFolder
+from nas.config.files import load_config, load_saved_config
+from nas.storage.ledger import ledger_of
+from nas.storage.folder import RunFolder
 from nas.search.problem import space_of
 from search_space.architecture import Task
 from search_space.cost import count_module, network_costs
 from search_space.networks import build
-from search_space.reading import DescriptionError
+from search_space.yaml_validation import ConfigError
 
 SECTION = README.partition("### A primitive of your own\n")[2].partition("\n## ")[0]
 OWN = "separable:Separable"
@@ -101,6 +101,6 @@ def test_what_is_not_trusted_names_no_folder_to_import_from(project):
     assert load_saved_config(project / "own.yaml", trusted=True).modules == str(project)
     assert load_saved_config(project / "own.yaml", trusted=False).modules is None
     (project / "own.yaml").write_text(text.replace("conv", OWN, 1))
-    with pytest.raises(DescriptionError, match="--trust"):
+    with pytest.raises(ConfigError, match="--trust"):
         load_saved_config(project / "own.yaml", trusted=False)
     assert str(project) not in sys.path

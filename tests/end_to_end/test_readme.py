@@ -12,9 +12,9 @@ import pytest
 import yaml
 from tiny_search import ROOT, blocks, command_in, query
 
-from nas.config_file import load_config
-from nas.ledger import ledger_of
-from nas.run_folder import RunFolder
+from nas.config.files import load_config
+from nas.storage.ledger import ledger_of
+from nas.storage.folder import RunFolder
 from search_space.space import SearchSpace
 
 pytestmark = pytest.mark.ray

@@ -53,7 +53,7 @@ def test_random_search_proposes_in_the_same_order_whatever_the_concurrency(tmp_p
 
 def test_runs_with_other_seeds_share_their_test_images(tmp_path):
     """Splits depend on ``data.split_seed`` alone, so merged runs never leak test images."""
-    from nas.config_file import load_config  # noqa: PLC0415
+    from nas.config.files import load_config  # noqa: PLC0415
     from trainers import load_splits  # noqa: PLC0415
 
     search_file = write_search(tmp_path / "tiny.yaml")

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from nas.config_file import load_config
-from nas.output import Output
-from nas.user_errors import is_user_error
+from nas.config.files import load_config
+from nas.cli.output import Output
+from nas.errors import is_user_error
 from search_space.architecture import Architecture
 from search_space.space import SearchSpace
 

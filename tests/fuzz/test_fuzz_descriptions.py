@@ -12,9 +12,9 @@ import pytest
 from attempts import ROOT, config_data, output, sampled, try_all
 from mutations import mutated_bytes, mutated_data, mutated_json
 
-from nas.commands.describe import show_architectures
-from nas.config_file import load_config
-from search_space.reading import dump_yaml, read_yaml
+from nas.cli.commands.describe import show_architectures
+from nas.config.files import load_config
+from search_space.yaml_validation import dump_yaml, read_yaml
 from search_space.space import SearchSpace
 
 

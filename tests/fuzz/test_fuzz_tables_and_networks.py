@@ -13,9 +13,9 @@ import pytest
 from attempts import sampled, try_all
 from mutations import VALUES, mutated_bytes, mutated_data
 
-from nas.commands.benchmark_source import SHIPPED, Source, read_source
-from nas.saved_network import load_network
-from nas.user_errors import is_user_error
+from nas.cli.commands.benchmark_source import SHIPPED, Source, read_source
+from nas.storage.saved_network import load_network
+from nas.errors import is_user_error
 from search_space.architecture import Task
 from search_space.networks import build
 from trainers import save_checkpoint

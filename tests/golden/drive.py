@@ -22,31 +22,31 @@ from nas.benchmark import replay as replays
 from nas.benchmark.specs import build_schedule, parse_spec, sampler_of
 from nas.benchmark.table import BenchmarkTable
 from nas.benchmark.tabulated import read_tabulated
-from nas.commands.benchmark_source import SHIPPED
-from nas.config import SearchConfig
-from nas.constraints import NothingFits
-from nas.driver import proxy_assignment
-from nas.evaluate import EvaluationResult, Paused, Progress
-from nas.front import pareto_front
-from nas.latency_cache import LatencyCache
-from nas.latency_records import all_candidates, by_latency_limit, measure_front_again
-from nas.ledger import Ledger
+from nas.cli.commands.benchmark_source import SHIPPED
+from nas.config.search_config import SearchConfig
+from nas.errors import NothingFits
+from nas.workflows.checks import proxy_assignment
+from nas.evaluation.evaluate import EvaluationResult, Paused, Progress
+from nas.storage.candidates import pareto_front
+from nas.latency.cache import LatencyCache
+from nas.latency.measurements import all_candidates, by_latency_limit, measure_front_again
+from nas.storage.ledger import Ledger
 from nas.ray.execute import run_search
-from nas.ray.messages import TrialRequest
+from nas.evaluation.messages import TrialRequest
 from nas.ray.trainable import TrainingTrainable
-from nas.run_folder import RunFolder
+from nas.storage.folder import RunFolder
 from nas.samplers.trials import NOTHING, CompletedTrial, WarmStart
 from nas.schedulers.rung_rule import RungRule
-from nas.search.failures import TooManyFailures
+from nas.errors import TooManyFailures
 from nas.search.job import Job
 from nas.search.loop import Search
-from nas.search.paused_states import PausedStates
+from nas.storage.checkpoints import PausedStates
 from nas.search.problem import SearchProblem
 from nas.search.warm_start import collect_warm_start
-from nas.settings import ResourceSettings
+from nas.config.sections import ResourceSettings
 from search_space.architecture import Architecture, Task
 from search_space.cost.latency import Latency
-from search_space.reading import read_yaml, validate
+from search_space.yaml_validation import read_yaml, validate
 from tests.hand_driven import ledger_in_memory, problem_from
 from trainers.checkpoint import checkpoint_bytes, read_checkpoint
 
@@ -319,7 +319,7 @@ def _training(
     pause_at: int | None = None,
     fails: bool = False,
 ) -> Iterator[Any]:
-    """An invented training, point by point, as :func:`nas.evaluate.evaluate` yields a real one."""
+    """An invented training, point by point, as :func:`nas.evaluation.evaluate.evaluate` yields a real one."""
     failing = formulas.failing_epoch(text, seed, epochs) if fails else None
     for epoch in range(begin + 1, epochs + 1):
         if epoch == failing:

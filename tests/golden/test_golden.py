@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nas.ray.cluster import connected
-from nas.settings import RaySettings
+from nas.config.sections import RaySettings
 
 from .drive import ray_record, search_record
 from .record import FILES, NAMES, record_of, text_of

@@ -23,7 +23,7 @@ from search_space.primitives import (
     LocalAttention,
     Primitive,
 )
-from search_space.reading import DescriptionError, validate
+from search_space.yaml_validation import ConfigError, validate
 from tests.search_space.strategies import BASIC, DIGITS, architectures, examples
 
 ROOT = Path(__file__).parents[2]
@@ -332,7 +332,7 @@ def test_every_problem_of_a_file_with_its_place() -> None:
         "stages": [{"width": 8, "stride": 1, "blocks": [{"type": "nope"}]}],
         "expansoin": 2,
     }
-    with pytest.raises(DescriptionError) as caught:
+    with pytest.raises(ConfigError) as caught:
         validate(Architecture, data, "network.yaml")
     assert set(caught.value.problems) == {
         "stem.widht: unknown key; did you mean 'width'?",

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from search_space.architecture import Architecture, Task
-from search_space.reading import DescriptionError
+from search_space.yaml_validation import ConfigError
 from search_space.space import SearchSpace
 
 CONV = {"type": "conv"}
@@ -50,7 +50,7 @@ def stage(**changes: Any) -> dict[str, Any]:
 )  # fmt: skip
 def test_a_space_is_bounded(stages: list[dict[str, Any]], problem: str) -> None:
     described = {"name": "large", "stem": {"type": "conv", "width": 8}, "stages": stages}
-    with pytest.raises(DescriptionError) as caught:
+    with pytest.raises(ConfigError) as caught:
         SearchSpace.from_mapping(described)
     assert any(line.startswith(problem) for line in caught.value.problems), caught.value
     assert len(str(caught.value)) < 1000

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from search_space.architecture_file import read_architecture
+from search_space.space.architecture_file import read_architecture
 from search_space.own_modules import import_own, names_own_type
-from search_space.reading import DescriptionError
+from search_space.yaml_validation import ConfigError
 from search_space.space import SearchSpace
 from tests.search_space.own_primitive import PATH
 from tests.search_space.strategies import CONV_STEM
@@ -50,7 +50,7 @@ def test_a_module_beside_the_file_that_names_it(folder):
     file = beside / "own.json"
     file.write_text(json.dumps({"name": "own", "stem": CONV_STEM, "stages": [stage]}))
     for read in (SearchSpace.from_yaml, read_architecture):
-        with pytest.raises(DescriptionError, match="--trust"):
+        with pytest.raises(ConfigError, match="--trust"):
             read(file)
         assert not any(str(beside) in place for place in sys.path)
     assert SearchSpace.from_yaml(file, imports=True).size == 1
@@ -79,7 +79,7 @@ def test_a_module_that_is_not_there(folder, name):
 )
 def test_a_module_that_raises_is_told_with_its_line(folder, text, told):
     (folder / "broken.py").write_text(text)
-    with pytest.raises(DescriptionError) as caught:
+    with pytest.raises(ConfigError) as caught:
         SearchSpace.from_mapping(
             {
                 "name": "own",
@@ -118,7 +118,7 @@ def test_the_class_to_subclass_is_named(place, wanted, found, told):
     stage: dict[str, Any] = {"depth": 1, "width": 8, "primitive": {"type": "conv"}}
     data: dict[str, Any] = {"name": "own", "stem": CONV_STEM, "stages": [stage]}
     (data if place == "stem" else stage)[place] = {"type": f"{PATH}:{found}"}
-    with pytest.raises(DescriptionError) as caught:
+    with pytest.raises(ConfigError) as caught:
         SearchSpace.from_mapping(data, imports=True)
     (problem,) = caught.value.problems
     assert problem.endswith(f"{place} type '{PATH}:{found}' {told}, but must be one of {wanted}")

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from search_space import yaml_schema
-from search_space.reading import DescriptionError, dump_yaml, parse_yaml, read_yaml
+from search_space.yaml_validation import ConfigError, dump_yaml, parse_yaml, read_yaml
 from search_space.yaml_schema import MOST_CHARACTERS, MOST_NESTED
 
 
@@ -80,7 +80,7 @@ def test_scalars_are_those_of_yaml_1_2(text: str, value: Any) -> None:
     ],
 )  # fmt: skip
 def test_what_is_refused_is_one_problem_with_its_place(text: str, problem: str) -> None:
-    with pytest.raises(DescriptionError, match=r"^the file:\n") as caught:
+    with pytest.raises(ConfigError, match=r"^the file:\n") as caught:
         parse_yaml(text, "the file")
     assert len(caught.value.problems) == 1
     assert problem in caught.value.problems[0]
@@ -105,7 +105,7 @@ def test_what_is_refused_is_one_problem_with_its_place(text: str, problem: str) 
 )
 def test_no_problem_repeats_a_part_of_a_storage(value: str, problem: str) -> None:
     for key in ("storage", "'storage'"):
-        with pytest.raises(DescriptionError) as caught:
+        with pytest.raises(ConfigError) as caught:
             parse_yaml(f"seed: 1\n{key}: {value}\n", "the file")
         assert "s3cret" not in str(caught.value)
         assert problem in str(caught.value) or key != "storage"
@@ -130,7 +130,7 @@ def bomb_of_aliases(first: str, by_line: str, lines: int) -> str:
     ],
 )
 def test_a_document_is_bounded_with_its_aliases_written_out(text: str, problem: str) -> None:
-    with pytest.raises(DescriptionError, match=problem):
+    with pytest.raises(ConfigError, match=problem):
         parse_yaml(text, "the file")
 
 
@@ -138,13 +138,13 @@ def test_values_and_keys_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     assert yaml_schema.MOST_NODES == 30_000  # what takes a second or two to read
     monkeypatch.setattr(yaml_schema, "MOST_NODES", 30)
     assert len(parse_yaml("[" + "a," * 29 + "]", "the file")) == 29
-    with pytest.raises(DescriptionError, match="over 30 values and keys"):
+    with pytest.raises(ConfigError, match="over 30 values and keys"):
         parse_yaml("[" + "a," * 30 + "]", "the file")
 
 
 def test_files_that_are_none(tmp_path: Path) -> None:
     def problem(path: Path | str) -> str:
-        with pytest.raises(DescriptionError) as caught:
+        with pytest.raises(ConfigError) as caught:
             read_yaml(Path(path))
         (line,) = caught.value.problems
         return line
@@ -192,7 +192,7 @@ def test_any_mutated_text_is_read_or_one_message() -> None:
             text = text[:start] + rng.choice(pieces) + text[start + rng.randrange(3) :]
         try:
             found = parse_yaml(text, "a text")
-        except DescriptionError:
+        except ConfigError:
             refused += 1
         else:
             json.dumps(found)

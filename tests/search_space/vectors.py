@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from search_space.alternatives import Parameter
+from search_space.space.parameters import Parameter
 from search_space.space import SearchSpace
 
 

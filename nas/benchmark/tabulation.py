@@ -1,0 +1,230 @@
+"""A tabular benchmark: every architecture of a small space, trained with every seed.
+
+The table is a CSV, compressed by gzip. ``#`` lines at its head say how it was made; then a header
+and one row an architecture: a column a choice of the space (empty where it is inactive),
+``arch_id``, ``params``, ``macs``, ``activations`` and, for each seed S, ``val_accuracy_seedS`` (a
+fraction, of the last epoch), ``train_seconds_seedS`` and, for each evaluated epoch E,
+``val_accuracy_seedS_epochE``. The cells of a training that raised are empty, and a ``# failed``
+line says why.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import Field, field_validator
+
+from nas.config.files import read_config
+from nas.storage.journal import Journal
+from nas.errors import RunError
+from nas.storage.folder import write_whole
+from nas.config.sections import DataWithValidation, RaySettings, ResourceSettings
+from search_space.architecture import Architecture, Task
+from search_space.cost import network_costs
+from search_space.digest import short_sha256
+from search_space.yaml_validation import ConfigError
+from search_space.space import SearchSpace
+from search_space.values import Value
+from trainers import Recipe
+
+MOST_ARCHITECTURES = 20_000
+"""A larger space is refused: a table is for spaces that can be trained whole."""
+
+MAY_CHANGE = ("name", "modules", "ray.", "resources.cpus_per_trial")
+"""Of the configuration, between the parts of one table's computation.
+
+Not what a training takes of a GPU: with one its seconds are of wall time, else of the processor's.
+"""
+
+Key = tuple[str, int]
+"""What the journal knows a training by: arch_id and seed."""
+
+
+class TabulationConfig(Value):
+    """Everything that decides a table, and where it is computed."""
+
+    name: str
+    """Name of the table."""
+    space: dict[str, Any]
+    """The search space, or the path of its file. Every architecture of it is trained."""
+    modules: str | None = None
+    """Folder of the Python modules of types of your own, such as `separable:Separable`. Relative to
+    the file, or to the working folder in an override; null is the folder of the file."""
+    data: DataWithValidation
+    """The data set and its split."""
+    recipe: Recipe
+    """The recipe of each training, or the path of its file."""
+    seeds: tuple[int, ...] = Field(default=(0, 1, 2), min_length=1)
+    """Seeds that each architecture is trained with."""
+    resources: ResourceSettings = ResourceSettings()
+    """What one training takes of a machine."""
+    ray: RaySettings = RaySettings()
+    """Where trainings run."""
+
+    @field_validator("seeds")
+    @classmethod
+    def _distinct(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        if len(set(seeds)) < len(seeds) or min(seeds) < 0:
+            raise ValueError(f"seeds must be distinct and not negative, got {list(seeds)}")
+        return seeds
+
+    def search_space(self) -> SearchSpace:
+        """The space that ``space`` describes."""
+        return SearchSpace.from_mapping(self.space, f"search space of {self.name!r}")
+
+    @property
+    def description_id(self) -> str:
+        """The first 8 hexadecimal digits of the SHA-256 of the space's description as JSON."""
+        return short_sha256(_json(self.space), 8)
+
+
+class Entry(NamedTuple):
+    """One training of a table."""
+
+    architecture: Architecture
+    seed: int
+
+    @property
+    def key(self) -> Key:
+        """What the journal knows it by."""
+        return self.architecture.arch_id, self.seed
+
+
+def load_tabulation(path: Path, overrides: Sequence[str] = ()) -> TabulationConfig:
+    """Read a tabulation's file, as :func:`nas.config.files.load_config` reads a search's.
+
+    Raises:
+        ConfigError: with every problem found, each with its key; or the space is too large.
+    """
+    config = read_config(TabulationConfig, path, overrides, ("space", "recipe"))
+    size = config.search_space().size
+    if size > MOST_ARCHITECTURES:
+        raise ConfigError(
+            str(path),
+            [f"space: at most {MOST_ARCHITECTURES:,} architectures are tabulated, got {size:,}"],
+        )
+    return config
+
+
+def all_entries(config: TabulationConfig) -> list[Entry]:
+    """Every architecture with every seed; by arch_id, so that any part of it is a fair sample."""
+    architectures = sorted(config.search_space().architectures(), key=lambda a: a.arch_id)
+    return [Entry(architecture, seed) for architecture in architectures for seed in config.seeds]
+
+
+def all_costs(config: TabulationConfig, task: Task) -> dict[str, dict[str, float]]:
+    """Parameters, MACs and activations by arch_id.
+
+    Raises:
+        ConfigError: an architecture that cannot take the task's images.
+    """
+    found = {}
+    for architecture in config.search_space().architectures():
+        try:
+            found[architecture.arch_id] = network_costs(architecture, task).metrics()
+        except ValueError as error:
+            raise ConfigError(config.name, [f"space: {architecture}: {error}"]) from error
+    return found
+
+
+def rows_by_key(journal: Journal) -> dict[Key, dict[str, Any]]:
+    """The finished trainings, those that raised among them.
+
+    Raises:
+        RunError: a line that is no training's.
+    """
+    try:
+        return {(row["arch_id"], row["seed"]): row for row in journal.rows}
+    except KeyError as error:
+        raise RunError(f"{journal.path}: a training's line has no {error.args[0]!r}") from error
+
+
+def table_text(
+    config: TabulationConfig, journal: Journal, costs: Mapping[str, Mapping[str, float]]
+) -> str:
+    """The table of a complete journal; the same journal gives the same text.
+
+    Args:
+        config: what was tabulated.
+        journal: with every training.
+        costs: by arch_id.
+    """
+    space, rows = config.search_space(), rows_by_key(journal)
+    trained = [rows[entry.key] for entry in all_entries(config)]
+    epochs = sorted({epoch for row in trained for epoch, _ in row.get("curve", ())})
+    choices = [parameter.name for parameter in space.parameters]
+    cost_names = list(next(iter(costs.values())))
+    header = [*choices, "arch_id", *cost_names]
+    for seed in config.seeds:
+        header += [f"val_accuracy_seed{seed}", f"train_seconds_seed{seed}"]
+        header += [f"val_accuracy_seed{seed}_epoch{epoch}" for epoch in epochs]
+    text = io.StringIO()
+    text.writelines(f"# {line}\n" for line in _comments(config, journal, trained))
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    for architecture in space.architectures():
+        params, arch_id = space.params_of(architecture), architecture.arch_id
+        cells: list[Any] = [*(params.get(name, "") for name in choices), arch_id]
+        cells += [costs[arch_id][name] for name in cost_names]
+        for seed in config.seeds:
+            cells += _cells(rows[arch_id, seed], epochs)
+        writer.writerow(cells)
+    return text.getvalue()
+
+
+def write_table(path: Path, text: str) -> None:
+    """Write a table whole or not at all; the same text gives the same bytes.
+
+    Raises:
+        RunError: the disk is full or not writable; an earlier table stays.
+    """
+    write_whole(path, gzip.compress(text.encode(), mtime=0))
+
+
+def _cells(row: Mapping[str, Any], epochs: Sequence[int]) -> list[str]:
+    """One training's cells: accuracy, seconds, curve; empty where it raised."""
+    if "error" in row:
+        return [""] * (2 + len(epochs))
+    curve = dict(row["curve"])
+    accuracies = [f"{curve[epoch]:.4f}" for epoch in epochs]
+    return [f"{row['val_accuracy']:.4f}", f"{row['train_seconds']:.2f}", *accuracies]
+
+
+def _comments(
+    config: TabulationConfig, journal: Journal, trained: Sequence[Mapping[str, Any]]
+) -> list[str]:
+    space = config.search_space()
+    machines = Counter(row["machine"] for row in trained)
+    device = "GPU's wall time" if config.resources.gpus_per_trial else "processor's time"
+    hours = sum(row["train_seconds"] for row in trained) / 3600
+    failed = [row for row in trained if "error" in row]
+    return [
+        journal.command,
+        f"space: {space.name}, {space.size} architectures, sha256 {config.description_id}",
+        f"space description: {_json(config.space)}",  # what `nas benchmark` reads the rows by
+        f"data: {_json(config.data.model_dump(mode='json', exclude_none=True))}",
+        f"recipe: {_json(config.recipe.model_dump(mode='json', exclude_none=True))}",
+        f"seeds: {', '.join(map(str, config.seeds))}",
+        *(f"machine: {kind} ({number} trainings)" for kind, number in sorted(machines.items())),
+        f"train_seconds: {device}, evaluations included",
+        f"device-hours: {hours:.2f}",
+        f"failed trainings: {len(failed)} of {len(trained)}",
+        *(f"failed: {row['arch_id']} seed {row['seed']}: {_last_line(row)}" for row in failed),
+    ]
+
+
+def _last_line(row: Mapping[str, Any]) -> str:
+    """Of a traceback: what was raised."""
+    last: str = row["error"].strip().splitlines()[-1]
+    return last
+
+
+def _json(data: Any) -> str:
+    return json.dumps(data, sort_keys=True)

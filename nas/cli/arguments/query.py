@@ -1,0 +1,30 @@
+"""Commands that answer questions about a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nas.cli.arguments.options import RUNS, AsJson, RunName, Runs, Trust
+from nas.metrics import COSTS
+from nas.cli.output import Output
+
+
+def frontier(
+    run: RunName,
+    x: Annotated[str, typer.Option(help=f"Cost of the front: {', '.join(COSTS)}.")] = "params",
+    y: Annotated[str, typer.Option(help="Accuracy of the front: val_accuracy.")] = "val_accuracy",
+    under: Annotated[str, typer.Option(help="Limits, such as macs=40M,latency_ms=5.")] = "",
+    as_json: AsJson = False,
+    png: Annotated[Path | None, typer.Option(help="Also draw it here.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Also write an interactive page here.")] = None,
+    trust: Trust = False,
+    runs: Runs = RUNS,
+) -> None:
+    """Show the Pareto front of a run."""
+    from nas.cli.commands.frontier import show_frontier  # noqa: PLC0415
+
+    with Output(as_json=as_json) as output:
+        show_frontier(output, run, runs, x=x, y=y, under=under, png=png, html=html, trust=trust)

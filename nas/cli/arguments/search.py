@@ -1,0 +1,63 @@
+"""Commands that search."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nas.cli.arguments.options import RUNS, AsJson, RunName, Runs, Trust
+from nas.cli.output import Output
+
+
+def search(
+    config: Annotated[Path, typer.Argument(help="The search's YAML file.")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(help="Changes to the file: section.key=value ...")
+    ] = None,
+    resume: Annotated[bool, typer.Option(help="Continue the run of this name.")] = False,
+    again: Annotated[
+        bool, typer.Option(help="Resume the newest run of this name if unfinished, or start anew.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only print the expected costs; start nothing.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="With --dry-run: print JSON.")] = False,
+    trust: Trust = False,
+    runs: Runs = RUNS,
+) -> None:
+    """Search, then print the Pareto front and write it as PNG and HTML."""
+    from nas.errors import CommandError  # noqa: PLC0415
+
+    if as_json and not dry_run:
+        raise CommandError("--json goes with --dry-run only")
+    if dry_run:
+        if resume or again:
+            raise CommandError("--dry-run excludes --resume and --again")
+        from nas.cli.commands.dry_run import show_dry_run  # noqa: PLC0415
+
+        with Output(as_json=as_json) as output:
+            show_dry_run(output, config, overrides or [], runs, trust=trust)
+        return
+    from nas.cli.commands.search import run_search_command  # noqa: PLC0415
+
+    run_search_command(
+        Output(), config, overrides or [], runs, resume=resume, again=again, trust=trust
+    )
+
+
+def status(run: RunName, as_json: AsJson = False, trust: Trust = False, runs: Runs = RUNS) -> None:
+    """Show the progress of a run, and its device-hours."""
+    from nas.cli.commands.status import show_status  # noqa: PLC0415
+
+    with Output(as_json=as_json) as output:
+        show_status(output, run, runs, trust=trust)
+
+
+def runs(as_json: AsJson = False, runs: Runs = RUNS) -> None:
+    """List the runs, the newest first: state, trials trained, size of the front."""
+    from nas.cli.commands.runs import show_runs  # noqa: PLC0415
+
+    with Output(as_json=as_json) as output:
+        show_runs(output, runs)

@@ -1,0 +1,61 @@
+"""Commands that train what was found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nas.cli.arguments.options import RUNS, AsJson, RunName, Runs, Trust
+from nas.cli.output import Output
+
+
+def retrain(
+    run: RunName,
+    pick: Annotated[
+        str,
+        typer.Option(
+            help="knee, best, knee-or-best (best if the front has no knee), all (of the front), or "
+            "an arch_id."
+        ),
+    ],
+    baseline: Annotated[
+        bool,
+        typer.Option(
+            help="Also train a plain convolutional network of equal parameters beside each."
+        ),
+    ] = False,
+    as_json: AsJson = False,
+    trust: Trust = False,
+    runs: Runs = RUNS,
+) -> None:
+    """Train found architectures in full; the test images are used once, here."""
+    from nas.cli.commands.retrain import run_retrain_command  # noqa: PLC0415
+
+    with Output(as_json=as_json) as output:
+        run_retrain_command(output, run, runs, pick=pick, baseline=baseline, trust=trust)
+
+
+def predict(
+    model_file: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="A model.pt that `nas retrain` wrote.")
+    ],
+    images: Annotated[
+        list[Path],
+        typer.Argument(metavar="IMAGE", help="Image files, or folders of them at any depth."),
+    ],
+    top: Annotated[int, typer.Option(help="Classes shown for each image.")] = 1,
+    batch: Annotated[int, typer.Option(help="Images in memory at once.")] = 64,
+    as_json: AsJson = False,
+    trust: Trust = False,
+) -> None:
+    """Classify pictures with a retrained network; its file is all that is needed."""
+    from nas.cli.commands.predict import show_predictions  # noqa: PLC0415
+
+    with Output(as_json=as_json) as output:
+        every_image_was_read = show_predictions(
+            output, model_file, images, top=top, batch=batch, trust=trust
+        )
+    if not every_image_was_read:
+        raise typer.Exit(1)

@@ -1,0 +1,163 @@
+"""``nas attention-maps``: where the heads of a retrained network look on one image."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from textwrap import shorten
+from typing import NamedTuple
+
+from torch import Tensor
+
+from analysis.attention_maps import attention_layers, attention_maps
+from analysis.attention_picture import draw_attention_maps
+from nas.cli.commands.drawn_files import check_ending
+from nas.evaluation.evaluate import task_of
+from nas.storage.file_imports import allow_imports
+from nas.cli.output import Output
+from nas.storage.folder import RunFolder
+from nas.storage.saved_network import SavedNetwork, load_network
+from nas.errors import CommandError
+from trainers import ImageSplits, Preprocessing, load_splits
+
+PNG_NAME = "attention-maps.png"
+DIFFERENCE_CHARACTERS = 300
+
+
+class Picture(NamedTuple):
+    """The image that is looked at."""
+
+    name: str
+    pixels: Tensor  # [C, H, W], uint8
+    label: str | None  # of the data; None for a file
+
+
+def show_attention_maps(
+    output: Output,
+    model_file: Path,
+    *,
+    image: str,
+    pixels: str,
+    layer: str,
+    png: Path | None,
+    trust: bool = False,
+) -> None:
+    """Draw a layer's attention maps for one image, and say what the network takes it for.
+
+    Args:
+        output: to print to.
+        model_file: the ``model.pt`` of a retraining.
+        image: an image file, which is preprocessed as the network's training images were; or
+            ``validation:INDEX``, for which the file must lie in its run's folder, whose data are
+            read. (The test images are looked at once, by ``nas retrain``.)
+        pixels: ``row,column row,column ...`` of the resized image, counted from 0; empty for the
+            centres of its four quadrants.
+        layer: a layer's name; empty for the last that attends over more than one pixel.
+        png: the picture's file; None for ``attention-maps.png`` beside the model.
+        trust: what ``--trust`` says.
+
+    Raises:
+        CommandError, CheckpointError, DataError, ConfigError, TrustError: see
+            :mod:`nas.errors`.
+    """
+    check_ending("--png", png, ".png")
+    network = load_network(
+        model_file, require_complete=True, imports=allow_imports(model_file, trust=trust)
+    )
+    picture = _picture(image, network, trust=trust)
+    looked_from = _pixels(pixels) or quadrant_centres(network.task.input_shape[1:])
+    x = network.preprocessing.normalised(picture.pixels)
+    try:
+        maps = attention_maps(network.model, x, looked_from, layer or None)
+    except ValueError as error:
+        raise CommandError(f"{model_file}: {error}") from error
+    caption = _caption(picture, network, x)
+    target = png or model_file.with_name(PNG_NAME)
+    try:
+        draw_attention_maps(maps, picture.pixels, target, caption=caption)
+    except OSError as error:
+        raise CommandError(f"cannot draw {target}: {error.strerror}") from error
+    heads, height, width = maps.maps.shape[1:]
+    output.say(caption)
+    output.say(
+        f"{maps.layer}: {maps.kind} attention, {heads} {'heads' if heads > 1 else 'head'}, map of "
+        f"{height} x {width}; drawn in "
+        f"{target}"
+    )
+    others = [name for name in attention_layers(network.model) if name != maps.layer]
+    if others:
+        output.say(f"other layers: {', '.join(others)}")
+
+
+def quadrant_centres(image_hw: tuple[int, int]) -> list[tuple[int, int]]:
+    """(row, column) in the middle of each quarter of the image, in reading order, each once."""
+    rows, columns = ((size // 4, 3 * size // 4) for size in image_hw)
+    return list(dict.fromkeys((row, column) for row in rows for column in columns))
+
+
+def _splits(network: SavedNetwork, *, trust: bool) -> ImageSplits:
+    """The data that the network was trained on, as its run's configuration names them."""
+    run = RunFolder.around(network.path, trust=trust)
+    if run is None:
+        raise CommandError(
+            f"{network.path} does not lie in a run's folder, whose configuration would name the "
+            "data of --image validation:INDEX: give an image file instead"
+        )
+    config = run.config()
+    run.check_reach(config)
+    data = config.data
+    splits = load_splits(data)
+    for what, found, expected in (
+        ("task", task_of(data, splits), network.task),
+        ("class names", list(splits.class_names), list(network.class_names)),
+        ("preprocessing", Preprocessing.of(splits), network.preprocessing),
+    ):
+        if found != expected:
+            now, before = (
+                shorten(str(each), DIFFERENCE_CHARACTERS, placeholder=" ...")
+                for each in (found, expected)
+            )
+            raise CommandError(
+                f"the data of run {run.name!r} are not what {network.path} was trained on: "
+                f"their {what}: {now} instead of {before}"
+            )
+    return splits
+
+
+def _picture(image: str, network: SavedNetwork, *, trust: bool) -> Picture:
+    named = re.fullmatch(r"validation:(\d+)", image)
+    if named is None:
+        if not Path(image).is_file():
+            raise CommandError(
+                "--image is validation:INDEX or an image file (the test images are looked at "
+                f"once, by `nas retrain`), got {image!r}"
+            )
+        return Picture(Path(image).name, network.preprocessing.pixels(image), None)
+    splits = _splits(network, trust=trust)
+    index, split = int(named[1]), splits.validation
+    if index >= len(split):
+        raise CommandError(
+            f"--image {image}: the validation split has {len(split)} images, counted from 0"
+        )
+    label = splits.class_names[int(split.labels[index])]
+    return Picture(f"validation image {index}", split.images[index], label)
+
+
+def _pixels(text: str) -> list[tuple[int, int]]:
+    """``2,3 10,4`` as [(2, 3), (10, 4)]."""
+    found = [re.fullmatch(r"(\d+),(\d+)", word) for word in text.split()]
+    if not all(found):
+        raise CommandError(
+            f"--pixels is 'row,column row,column ...' in pixels counted from 0, got {text!r}"
+        )
+    return [(int(pixel[1]), int(pixel[2])) for pixel in found if pixel]
+
+
+def _caption(picture: Picture, network: SavedNetwork, x: Tensor) -> str:
+    """What the image is, as far as known, and what the network takes it for."""
+    ((predicted,),) = network.predictions(x[None])
+    known = "" if picture.label is None else f", labelled {picture.label}"
+    return (
+        f"{picture.name}{known}: the network says {predicted.class_name} "
+        f"({predicted.probability:.1%})"
+    )

@@ -1,0 +1,168 @@
+"""``nas search --dry-run``: what a search would cost; nothing is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.table import Table
+
+from nas.config.search_config import SearchConfig
+from nas.config.files import load_config
+from nas.workflows.checks import checked_problem, load_data
+from nas.workflows.dry_run import (
+    FRONT_ASSUMED,
+    TIMED_STEPS,
+    DeviceHours,
+    SpaceCosts,
+    check_fits,
+    device_hours,
+    missing_device,
+    space_costs,
+)
+from nas.metrics import PREDICTED_LATENCY
+from nas.cli.output import Output
+from nas.cli.progress import duration
+from nas.quantities import format_quantity
+from nas.search.problem import costs_of, space_of
+from nas.search.warm_start import collect_warm_start
+from nas.errors import CommandError
+from trainers import TrainingDiverged
+
+
+def show_dry_run(
+    output: Output,
+    config_file: Path,
+    overrides: Sequence[str],
+    runs: Path,
+    *,
+    trust: bool = False,
+) -> None:
+    """Print the space's size, the range of each cost, what fits, and the expected device-hours.
+
+    Raises:
+        NothingFits: after the table, if no architecture that was looked at is within the limits.
+        CommandError, ConfigError, DataError, RunError, TrustError: see :mod:`nas.errors`.
+    """
+    progress = Output(stderr=True)
+    config = load_config(config_file, overrides)
+    progress.say("reading the data")
+    data = load_data(config)
+    if not output.as_json:
+        output.say(str(data))
+    space = space_of(config)
+    progress.say(f"working out the costs of the space {space.name!r}")
+    with_memory = costs_of(config, space, data.task, with_memory=True)
+    found = space_costs(config, with_memory)
+    if not output.as_json:
+        _show_costs(output, config, found)
+    elif not len(found.vectors):
+        output.show_json(dry_run_json(config, found, None, None))
+    check_fits(found, config)
+    problem = checked_problem(config, costs_of(config, space, data.task))
+    # which says what is wrong with the runs it names
+    collect_warm_start(config, data.task, problem, runs, trust=trust)
+    missing = missing_device(config)
+    hours = None
+    if missing is None:
+        try:
+            hours = device_hours(config, with_memory, found, progress.say)
+        except TrainingDiverged as error:
+            raise CommandError(
+                f"a proxy training diverges in its first steps, as trials of the search would: "
+                f"{error}. A lower proxy.learning_rate or a larger proxy.warmup_fraction helps"
+            ) from error
+    if output.as_json:
+        output.show_json(dry_run_json(config, found, hours, missing))
+    elif hours is None:
+        output.say(f"device-hours are not estimated: {missing}")
+    else:
+        _show_hours(output, config, hours)
+
+
+def dry_run_json(
+    config: SearchConfig, found: SpaceCosts, hours: DeviceHours | None, missing: str | None
+) -> dict[str, Any]:
+    """The same as plain data; shares as fractions, times in the units that their names say."""
+    return {
+        "space": found.space,
+        "size": found.size,
+        "looked_at": found.looked_at,
+        "whole_space": found.whole_space,
+        "costs": {name: asdict(each) for name, each in found.ranges.items()},
+        "share_within_all_limits": found.share_within_all,
+        "memory_batch_size": config.retrain.batch_size,
+        "device_hours": None if hours is None else asdict(hours) | {"hours": hours.hours},
+        "device_hours_missing": missing,
+    }
+
+
+def _show_costs(output: Output, config: SearchConfig, found: SpaceCosts) -> None:
+    how = (
+        "all of them" if found.whole_space else f"{found.looked_at:,} drawn uniformly over choices"
+    )
+    output.say(f"space {found.space!r}: {found.size:,} architectures; costs of {how}")
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for heading in ("cost", "least", "median", "most", "limit", "within"):
+        table.add_column(heading, justify="left" if heading == "cost" else "right")
+    for name, each in found.ranges.items():
+        table.add_row(
+            name,
+            *(format_quantity(value) for value in (each.least, each.median, each.most)),
+            *(
+                ("-", "-")
+                if each.limit is None
+                else (format_quantity(each.limit), f"{each.share_within:.1%}")
+            ),
+        )
+    output.show(table)
+    output.say(f"within all limits: {found.share_within_all:.1%}")
+    notes = [f"peak memory is of a training step with {config.retrain.batch_size} images"]
+    if PREDICTED_LATENCY in found.ranges:
+        notes.append("predicted latency is less the table's margin")
+    elif config.uses_latency:
+        notes.append("latency is measured as the search goes")
+    output.show("; ".join(notes))
+
+
+def _show_hours(output: Output, config: SearchConfig, hours: DeviceHours) -> None:
+    output.say(
+        f"\nproxy trainings of {config.proxy.epochs} epochs; up to {TIMED_STEPS} steps timed here, "
+        "one training at a time"
+    )
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for heading in ("by MACs", "MACs", "epoch s", "evaluation s", "trial s"):
+        table.add_column(heading, justify="left" if heading == "by MACs" else "right")
+    for each in hours.timed:
+        seconds = (each.epoch_seconds, each.evaluation_seconds, each.trial_seconds)
+        table.add_row(each.which, format_quantity(each.macs), *(f"{s:.3g}" for s in seconds))
+    output.show(table)
+    at_once = (
+        "as many at once as the cluster holds"
+        if hours.wall_hours is None
+        else f"{hours.concurrency} at once: {duration(3600 * hours.wall_hours)}"
+    )
+    repeats = (
+        f" + {hours.repeats} repeats (a front of {FRONT_ASSUMED} assumed): {hours.repeat_hours:.3g}"
+        if hours.repeats
+        else ""
+    )
+    output.say(
+        f"expected device-hours: {hours.trials} trials: {hours.trial_hours:.3g}{repeats}; "
+        f"together {hours.hours:.3g}; {at_once}"
+    )
+    if config.resources.gpus_per_trial:
+        output.say(
+            f"expected GPU-hours, {config.resources.gpus_per_trial:g} GPUs a trial: "
+            f"{hours.gpu_hours:.3g}"
+        )
+    if config.scheduler.pauses:
+        output.say(
+            f"of {hours.trials * config.proxy.epochs:,} epochs, {config.scheduler.name} trains "
+            f"{config.most_epochs(hours.trials):,}"
+        )
+    elif config.rungs:
+        output.say("trials that the scheduler stops early take less")

@@ -1,0 +1,147 @@
+"""``nas fidelity``: whether the proxy, and each rung, ranks architectures as full training does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from analysis.fidelity import (
+    LEAST_RANKED,
+    Compared,
+    RankCorrelation,
+    compared,
+    comparison_json,
+    epoch_correlations,
+    proxy_correlation,
+)
+from analysis.fidelity_plot import plot_fidelity_png
+from analysis.fidelity_table import comparison_table, correlation_table
+from nas.cli.commands.drawn_files import check_ending
+from nas.cli.commands.typed import typed
+from nas.config.search_config import SearchConfig
+from nas.storage.evaluation import Evaluation
+from nas.storage.candidates import candidates
+from nas.latency.measurements import all_candidates
+from nas.storage.ledger import Ledger, ledger_of
+from nas.cli.output import Output
+from nas.errors import RunError
+from nas.storage.folder import RunFolder
+from nas.search.trial_state import TRAINED
+from nas.errors import CommandError
+from search_space.baseline import PLAIN
+
+MOST_EPOCHS = 10
+"""Epochs compared where there are no rungs."""
+
+FULL_METRICS = {"val_accuracy": "full validation", "test_accuracy": "test"}
+
+
+def show_fidelity(
+    output: Output,
+    name: str,
+    runs: Path,
+    *,
+    curves: bool,
+    plot: Path | None,
+    trust: bool = False,
+) -> None:
+    """Print rank correlations of proxy and full accuracies, and of early and last ones.
+
+    Args:
+        output: where to.
+        name: the run's name or path.
+        runs: the folder of all runs.
+        curves: leave out what needs retrained architectures.
+        plot: a PNG to draw proxy and full accuracies in.
+        trust: what ``--trust`` says.
+
+    Raises:
+        CommandError: fewer than three architectures were retrained (or, for ``curves``, trained
+            to the end), or options that exclude each other.
+        RunError: no such run, its ledger cannot be read, or ``plot`` cannot be written.
+        TrustError: reading it would act, and it is not trusted.
+    """
+    check_ending("--plot", plot, ".png")
+    if curves and plot is not None:
+        raise CommandError("--plot draws retrained architectures, which --curves leaves out")
+    run = RunFolder.find(name, runs, trust=trust)
+    config, ledger = ledger_of(run)
+    pairs = [] if curves else _retrained(run, config, ledger)
+    proxy = {} if curves else {m: proxy_correlation(pairs, m) for m in FULL_METRICS}
+    rows = ledger.evaluations("search")
+    early = epoch_correlations(rows, _epochs(config))
+    if curves and not early:
+        raise CommandError(
+            f"fewer than {LEAST_RANKED} trials of {run.name!r} were trained to the end and "
+            "evaluated before it"
+        )
+    if plot is not None:
+        try:
+            plot_fidelity_png(plot, pairs, name=run.name)
+        except OSError as error:
+            raise RunError(f"cannot draw the accuracies: {error}") from error
+    if output.as_json:
+        output.show_json(
+            {
+                "retrained": comparison_json(pairs),
+                "proxy": {metric: found._asdict() for metric, found in proxy.items()},
+                "epochs": {str(epoch): found._asdict() for epoch, found in early.items()},
+            }
+        )
+        return
+    _show(output, config, pairs, proxy, early, rows)
+
+
+def _retrained(run: RunFolder, config: SearchConfig, ledger: Ledger) -> list[Compared]:
+    """The architectures with both evaluations, plain networks for comparison among them."""
+    proxies = {
+        "found": all_candidates(config, ledger),
+        PLAIN: candidates(ledger.evaluations("baselines")),
+    }
+    trainings = [r for r in ledger.evaluations("retrain") if r.recipe_id == config.retrain_id]
+    pairs = compared(proxies, candidates(trainings))
+    if len(pairs) < LEAST_RANKED:
+        raise CommandError(
+            f"{len(pairs)} architectures of {run.name!r} were retrained by its recipe, and a rank "
+            f"correlation needs {LEAST_RANKED} or more: "
+            f"{typed('retrain', run.path, '--pick', 'all')}, or see --curves, which needs none"
+        )
+    return pairs
+
+
+def _epochs(config: SearchConfig) -> list[int]:
+    """The rungs; without a scheduler, the epochs on every curve, or ten of them."""
+    every = config.proxy.evaluate_every_epochs
+    epochs = list(config.rungs or range(every, config.proxy.epochs, every))
+    count = len(epochs)
+    if count <= MOST_EPOCHS:
+        return epochs
+    return [epochs[index * (count - 1) // (MOST_EPOCHS - 1)] for index in range(MOST_EPOCHS)]
+
+
+def _show(
+    output: Output,
+    config: SearchConfig,
+    pairs: list[Compared],
+    proxy: Mapping[str, RankCorrelation],
+    early: Mapping[int, RankCorrelation],
+    rows: list[Evaluation],
+) -> None:
+    if pairs:
+        output.show(comparison_table(pairs))
+        against = {FULL_METRICS[metric]: found for metric, found in proxy.items()}
+        output.show(correlation_table("proxy validation ranks as", "accuracy", against))
+    if not early:
+        return
+    kind = "a rung" if config.rungs else "an epoch"
+    title = f"validation at {kind} ranks as after epoch {config.proxy.epochs}"
+    output.show(
+        correlation_table(title, "epoch", {str(epoch): found for epoch, found in early.items()})
+    )
+    stopped = sum(row.state == "pruned" for row in rows)
+    if stopped:
+        output.say(
+            f"of the {sum(row.state in TRAINED for row in rows)} trials, {stopped} were stopped "
+            "at rungs and are not in it: the others are the better ones, which tends to lower a "
+            "rank correlation"
+        )

@@ -1,0 +1,211 @@
+"""``nas frontier``, and the report that a search ends with."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from analysis.front import (
+    hypervolume,
+    knee,
+    parse_limits,
+    primitive_counts,
+    reference_point,
+)
+from analysis.front import under as within_limits
+from analysis.noise import quartile_range, seed_noise, spread
+from analysis.plot import plot_front_html, plot_front_png
+from analysis.table import front_json, front_table
+from nas.cli.commands.drawn_files import check_ending
+from nas.config.search_config import SearchConfig
+from nas.storage.candidates import Candidate, candidates, pareto_front
+from nas.latency.measurements import all_candidates, by_latency_limit
+from nas.storage.ledger import Ledger, ledger_of
+from nas.metrics import COSTS, PEAK_MEMORY
+from nas.cli.output import Output
+from nas.quantities import format_quantity
+from nas.errors import RunError
+from nas.storage.folder import RunFolder
+from nas.search.repeats import random_sample
+from nas.search.trial_state import TRAINED
+from nas.costs.static_costs import peak_memory_mb
+from nas.errors import CommandError
+from search_space.nearest import hint
+
+WORTHS = ("val_accuracy",)
+
+
+def show_frontier(
+    output: Output,
+    name: str,
+    runs: Path,
+    *,
+    x: str,
+    y: str,
+    under: str,
+    png: Path | None,
+    html: Path | None,
+    trust: bool = False,
+) -> None:
+    """Print a run's front of ``y`` against ``x`` within limits.
+
+    Raises:
+        CommandError, RunError, TrustError: see :mod:`nas.errors`.
+    """
+    for option, given, known in (("--x", x, COSTS), ("--y", y, WORTHS)):
+        if given not in known:
+            raise CommandError(f"{option} cannot be {given!r}; {hint(given, known)}")
+    check_ending("--png", png, ".png")
+    check_ending("--html", html, ".html")
+    run = RunFolder.find(name, runs, trust=trust)
+    config, ledger = ledger_of(run)
+    asked = _limits(under)
+    within, over = by_latency_limit(config, all_candidates(config, ledger))
+    if PEAK_MEMORY in (x, *asked):
+        within = _with_peak_memory(within, run, config)
+    found = within_limits(within, asked)
+    members = pareto_front(found, [y, x])
+    if not members:
+        limits = f" under {under}" if under else ""
+        left_out = f"; {_left_out(config, over)}" if over else ""
+        raise CommandError(
+            f"run {run.name!r} has no evaluated architecture with {x}{limits}{left_out}"
+        )
+    best = knee(members, x, y)
+    if output.as_json:
+        output.show_json(front_json(members, x=x, y=y, knee=best))
+    else:
+        output.show(front_table(members, x=x, y=y, knee=best))
+        if over:
+            output.say(_left_out(config, over))
+    _draw(run, found, members, x=x, y=y, best=best, png=png, html=html)
+
+
+def report_search(output: Output, run: RunFolder, config: SearchConfig, ledger: Ledger) -> None:
+    """The front, as table, PNG, HTML and JSON; what separates candidates; what was tried."""
+    x, y = config.cost_objective, "val_accuracy"
+    found, over = by_latency_limit(config, all_candidates(config, ledger))
+    members = pareto_front(found, [y, x])
+    if not members:
+        why = _left_out(config, over) if over else "no trial finished"
+        output.say(f"there is no front: {why}")
+        _report_failures(output, ledger)
+        return
+    best = knee(members, x, y)
+    output.show(front_table(members, x=x, y=y, knee=best))
+    if over:
+        output.say(_left_out(config, over))
+    worst = reference_point(found, [y, x])
+    best_y, least_x = (max(m.metrics[y] for m in members), min(m.metrics[x] for m in members))
+    if area := (best_y - worst[y]) * (worst[x] - least_x):
+        share = hypervolume(members, [y, x], worst) / area
+        output.say(
+            f"hypervolume: the front dominates {share:.0%} of the area between the worst values "
+            f"seen ({worst[y]:.2%}, {format_quantity(worst[x])} {x}) and its own best ones "
+            f"({best_y:.2%}, {format_quantity(least_x)} {x})"
+        )
+    png, html = run.path / "front.png", run.path / "front.html"
+    _draw(run, found, members, x=x, y=y, best=best, png=png, html=html)
+    run.write_json("front.json", front_json(members, x=x, y=y, knee=best))
+    rows = ledger.evaluations("search")
+    repeats = ledger.evaluations("repeats")
+    noise = seed_noise([*rows, *repeats], set(random_sample(config.search, config.seed, rows)))
+    between = spread(rows)
+    counts = primitive_counts(candidates(rows))
+    output.say(
+        "trained architectures with each primitive: "
+        + ", ".join(f"{kind} {count}" for kind, count in sorted(counts.items()))
+    )
+    if noise is not None and between is not None:
+        output.say(
+            f"deviation of val_accuracy: {between:.2%} between candidates (interquartile range "
+            f"{quartile_range(rows):.2%}), {noise.deviation:.2%} from seed to seed of one (pooled "
+            f"over {noise.architectures}: fresh seeds of the front, all seeds of a random sample; "
+            f"{noise.degrees_of_freedom} degrees of freedom)"
+            + (f", ratio {between / noise.deviation:.1f}" if noise.deviation else "")
+        )
+    stopped = [row for row in rows if row.state == "pruned"]
+    if stopped:
+        trained = [row for row in rows if row.state in TRAINED]
+        output.say(
+            f"{len(stopped)} of {len(trained)} trials were stopped early: "
+            f"{sum(row.epochs for row in trained):,} of "
+            f"{len(trained) * config.proxy.epochs:,} epochs were trained"
+        )
+    for limit, entry in ledger.rejections().to_json().items():
+        output.say(f"{entry['count']:,} proposals were over the limit on {limit}")
+    _report_failures(output, ledger)
+    output.say(f"front drawn in {png} and {html}")
+
+
+def _left_out(config: SearchConfig, over: list[Candidate]) -> str:
+    """What a measured limit keeps off the front, and why."""
+    listed = ", ".join(f"{each.arch_id} ({each.metrics['latency_ms']:.4g} ms)" for each in over)
+    return (
+        f"{len(over)} trained whose second measurement of latency is over limits.latency_ms="
+        f"{config.limits.latency_ms:g}, left out: {listed}"
+    )
+
+
+def _report_failures(output: Output, ledger: Ledger) -> None:
+    """How many trainings of a search raised, if any did."""
+    trials, repeats = ledger.evaluations("search"), ledger.evaluations("repeats")
+    for rows, called in ((trials, "trials"), (repeats, "repeats of the front")):
+        failed = sum(row.error is not None for row in rows)
+        if failed:
+            output.say(f"{failed} of {len(rows)} {called} failed: `nas status` says why")
+
+
+def _limits(text: str) -> dict[str, float]:
+    try:
+        return parse_limits(text) if text else {}
+    except ValueError as error:
+        raise CommandError(f"--under: {error}") from error
+
+
+def _with_peak_memory(
+    found: list[Candidate], run: RunFolder, config: SearchConfig
+) -> list[Candidate]:
+    """The ledger has it only where it was limited."""
+    task, batch_size = run.task(), config.retrain.batch_size
+    lacking = {
+        each.architecture: peak_memory_mb(
+            each.architecture, task, batch_size, each.metrics["params"]
+        )
+        for each in found
+        if PEAK_MEMORY not in each.metrics
+    }
+    return [
+        replace(
+            each,
+            metrics={**each.metrics, PEAK_MEMORY: lacking[each.architecture]},
+            choice={**each.choice, PEAK_MEMORY: lacking[each.architecture]},
+        )
+        if each.architecture in lacking
+        else each
+        for each in found
+    ]
+
+
+def _draw(
+    run: RunFolder,
+    found: list[Candidate],
+    members: list[Candidate],
+    *,
+    x: str,
+    y: str,
+    best: Candidate | None,
+    png: Path | None,
+    html: Path | None,
+) -> None:
+    title = f"{run.name}: {len(found)} architectures, {len(members)} on the front"
+    try:
+        if png is not None:
+            plot_front_png(png, found, members, x=x, y=y, knee=best, title=title)
+        if html is not None:
+            plot_front_html(html, found, members, x=x, y=y, knee=best, title=title)
+    except OSError as error:
+        raise RunError(f"cannot draw the front: {error}") from error
+
+
+__all__ = ["report_search", "show_frontier"]

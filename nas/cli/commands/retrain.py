@@ -1,0 +1,270 @@
+"""``nas retrain``: full training of what a search found, beside plain networks of equal size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from analysis.curves_plot import plot_curves_png
+from analysis.front import knee, why_no_knee
+from nas.workflows.plain_networks import (
+    difference_text,
+    evaluate_plain,
+    plain_evaluations,
+    proxy_seeds,
+)
+from nas.cli.commands.retrain_display import RetrainDisplay
+from nas.cli.commands.typed import typed
+from nas.config.search_config import SearchConfig
+from nas.workflows.checks import retrain_assignment
+from nas.storage.evaluation import Evaluation
+from nas.storage.candidates import Candidate, candidates, most_accurate, pareto_front
+from nas.latency.measurements import all_candidates, by_latency_limit
+from nas.storage.ledger import Ledger, ledger_of
+from nas.metrics import METRICS
+from nas.cli.output import Output
+from nas.quantities import format_quantity
+from nas.ray.cluster import connected
+from nas.ray.retrain import run_retrainings
+from nas.storage.retraining import Retraining, example_folder, number_of, pending
+from nas.errors import RunError
+from nas.storage.folder import RunFolder
+from nas.errors import CommandError
+from nas.storage.accuracy_text import AS_FOUND
+from search_space.architecture import Architecture, Task
+from search_space.baseline import PLAIN, plain_convolutional
+from search_space.cost import network_costs
+from search_space.nearest import did_you_mean
+
+PICKS = ("knee", "best", "knee-or-best", "all")
+
+
+def run_retrain_command(
+    output: Output,
+    name: str,
+    runs: Path,
+    *,
+    pick: str,
+    baseline: bool,
+    trust: bool = False,
+) -> None:
+    """Train what ``pick`` names in full; print test accuracies beside the proxies'.
+
+    Raises:
+        CommandError, RunError, CheckpointError, ClusterError, TrustError: see
+            :mod:`nas.errors`.
+    """
+    run = RunFolder.find(name, runs, trust=trust)
+    config, ledger = ledger_of(run, writes=True)
+    run.check_reach(config)
+    task = run.task()
+    picked = _pick(pick, config, ledger, run)
+    try:
+        plain = [plain_convolutional(a, task) for a in picked] if baseline else []
+    except ValueError as error:
+        raise CommandError(f"--baseline: {error}") from error
+    with run.driving():
+        _train(output, run, config, ledger, task, [*picked, *plain], plain)
+    proxies = _proxy_results(config, ledger)
+    full = [r for r in ledger.evaluations("retrain") if r.recipe_id == config.retrain_id]
+    rows = [
+        _row(proxies, full, task, architecture, PLAIN if architecture in plain else "found")
+        for architecture in dict.fromkeys([*picked, *plain])
+    ]
+    run.write_json("retrain.json", rows)
+    if output.as_json:
+        output.show_json(rows)
+    else:
+        output.show(_table(rows))
+        for found, equal in zip(picked, plain, strict=False):  # no plain ones without --baseline
+            if difference := difference_text(found, equal, config, ledger):
+                output.say(difference)
+        for row in rows:
+            output.say(f"{row['arch_id']} is {row['description']}")
+        output.say(f"models and curves are in {run.retrain_folder}")
+        model_file = Retraining.of(picked[0], 0, config, run).model_file
+        best = most_accurate(_front(config, ledger))
+        next_pick = "all" if best is None or best.architecture in picked else "best"
+        _print_what_follows(output, run, config, model_file, next_pick)
+
+
+def _print_what_follows(
+    output: Output, run: RunFolder, config: SearchConfig, model_file: Path, next_pick: str
+) -> None:
+    """Three commands to go on with, as they can be typed."""
+    examples = example_folder(run.retrain_folder)
+    commands = [
+        typed("frontier", run.path, "--x", "params" if config.cost_objective == "macs" else "macs"),
+        typed("retrain", run.path, "--pick", next_pick),
+    ]
+    if examples.is_dir():  # a run that an earlier version retrained has none
+        commands.insert(1, typed("predict", model_file, examples))
+    output.say("\nwhat you may do next:")
+    for command in commands:
+        output.say(f"  {command}")
+
+
+def _train(
+    output: Output,
+    run: RunFolder,
+    config: SearchConfig,
+    ledger: Ledger,
+    task: Task,
+    architectures: Sequence[Architecture],
+    plain: Sequence[Architecture],
+) -> None:
+    wanted = pending(architectures, config, run, ledger)
+    seeds = proxy_seeds(config)
+    done = {(row.arch_id, row.seed) for row in ledger.evaluations("baselines")}
+    proxies = [
+        (architecture, seed)
+        for architecture in dict.fromkeys(plain)
+        for seed in seeds
+        if (architecture.arch_id, seed) not in done
+    ]
+    if not wanted and not proxies:
+        output.say("everything asked for was retrained before; the test images are not used again")
+        return
+    output.say(
+        f"full trainings of {config.retrain.epochs} epochs: {len(wanted)}; proxy evaluations of "
+        f"plain networks: {len(proxies)}"
+    )
+    progress = RetrainDisplay(output, wanted=len(wanted), epochs=config.retrain.epochs)
+    with connected(config.ray, config.modules), progress:
+        evaluate_plain(config, ledger, task, proxies)
+        proxies_by_id = {found.arch_id: found for found in _proxy_results(config, ledger)}
+        rows, failures = run_retrainings(
+            wanted,
+            retrain_assignment(config, task),
+            config.resources,
+            lambda retraining, trained: retraining.finish(
+                config, ledger, task, trained, proxies_by_id.get(retraining.architecture.arch_id)
+            ),
+            progress.note,
+        )
+    for row in rows:
+        number = number_of(row, config)
+        curve = {f"{row.arch_id}, full training {number}": row.curve}
+        folder = Retraining.of(row.architecture, number, config, run).folder
+        plot_curves_png(folder / "curve.png", curve)
+    if failures:
+        listed = "\n".join(f"{f.retraining.folder.name}: {f.error}" for f in failures)
+        raise RunError(
+            f"{len(failures)} of {len(wanted)} full trainings failed (run the same command again "
+            f"to take them up):\n{listed}"
+        )
+
+
+def _proxy_results(config: SearchConfig, ledger: Ledger) -> list[Candidate]:
+    """Everything that was evaluated by proxies: the search's architectures and plain networks."""
+    return [*all_candidates(config, ledger), *candidates(plain_evaluations(config, ledger))]
+
+
+def _front(config: SearchConfig, ledger: Ledger) -> list[Candidate]:
+    """The front of what keeps the latency limit."""
+    within, _ = by_latency_limit(config, all_candidates(config, ledger))
+    return pareto_front(within, ["val_accuracy", config.cost_objective])
+
+
+def _pick(pick: str, config: SearchConfig, ledger: Ledger, run: RunFolder) -> list[Architecture]:
+    """The architectures that ``--pick`` names."""
+    found = all_candidates(config, ledger)
+    members, cost = _front(config, ledger), config.cost_objective
+    for candidate in found:
+        if candidate.arch_id == pick:
+            return [candidate.architecture]
+    if not members:
+        raise CommandError(f"run {run.name!r} has no evaluated architecture to retrain")
+    if pick == "all":
+        return [member.architecture for member in members]
+    best = most_accurate(members)
+    assert best is not None  # there are members
+    if pick == "best":
+        return [best.architecture]
+    if pick in ("knee", "knee-or-best"):
+        chosen = knee(members, cost, "val_accuracy")
+        if chosen is None:
+            if pick == "knee-or-best":
+                return [best.architecture]
+            reason = why_no_knee(members, cost, "val_accuracy").removeprefix("no knee: ")
+            raise CommandError(
+                f"the front of run {run.name!r} has no knee: {reason}; choose with --pick best, or "
+                f"with the arch_id of a member: {', '.join(m.arch_id for m in members)}"
+            )
+        return [chosen.architecture]
+    suggestion = did_you_mean(pick, (*PICKS, *(candidate.arch_id for candidate in found)))
+    raise CommandError(
+        f"--pick is {', '.join(PICKS)}, or the arch_id of an architecture that {run.name!r} "
+        f"trained to the end, got {pick!r}" + (f"; {suggestion}" if suggestion else "")
+    )
+
+
+def _row(
+    proxies: Sequence[Candidate],
+    trainings: Sequence[Evaluation],
+    task: Task,
+    architecture: Architecture,
+    kind: str,
+) -> dict[str, Any]:
+    """What is known of one architecture: its proxy evaluations and its full trainings."""
+    proxy = next((c for c in proxies if c.architecture == architecture), None)
+    full = [row for row in trainings if row.architecture == architecture]
+    costs = network_costs(architecture, task)
+    return {
+        "kind": kind,
+        "arch_id": architecture.arch_id,
+        "description": str(architecture),
+        "params": costs.params,
+        "macs": costs.macs,
+        "proxy_val_accuracy": None if proxy is None else proxy.metrics["val_accuracy"],
+        "proxy_standard_error": None if proxy is None else proxy.standard_error,
+        "proxy_n": 0 if proxy is None else proxy.n,
+        "proxy_is_fresh": None if proxy is None else proxy.is_fresh,
+        "proxy_val_accuracy_as_found": None if proxy is None else proxy.as_found,
+        "val_accuracy": _mean([row.metrics["val_accuracy"] for row in full]),
+        "test_accuracy": _mean([row.metrics["test_accuracy"] for row in full]),
+        "test_standard_error": _standard_error([row.metrics["test_accuracy"] for row in full]),
+        "n": len(full),
+    }
+
+
+def _table(rows: Sequence[dict[str, Any]]) -> Table:
+    table = Table(title="retrained in full", title_justify="left", box=box.SIMPLE_HEAD)
+    table.add_column("network")
+    costs = (METRICS["params"].label, METRICS["macs"].heading)
+    for heading in (*costs, "proxy validation", "validation", "test"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in rows:
+        proxy = _with_error(row["proxy_val_accuracy"], row["proxy_standard_error"], row["proxy_n"])
+        if row["proxy_is_fresh"] is False:
+            proxy = f"{row['proxy_val_accuracy']:.2%} {AS_FOUND}"
+        test = _with_error(row["test_accuracy"], row["test_standard_error"], row["n"])
+        table.add_row(
+            f"{row['kind']}\n{row['arch_id']}",
+            f"{row['params']:,}",
+            format_quantity(row["macs"]),
+            proxy,
+            _with_error(row["val_accuracy"], None, row["n"]),
+            Text(test, style="bold"),
+        )
+    return table
+
+
+def _with_error(mean: float | None, error: float | None, n: int) -> str:
+    if mean is None:
+        return "-"
+    return f"{mean:.2%}" + ("" if error is None else f" ± {100 * error:.2f}") + f" (n={n})"
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return float(np.mean(values)) if values else None
+
+
+def _standard_error(values: Sequence[float]) -> float | None:
+    return float(np.std(values, ddof=1) / len(values) ** 0.5) if len(values) > 1 else None

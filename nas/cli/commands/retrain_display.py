@@ -1,0 +1,53 @@
+"""What a person sees while networks are trained in full."""
+
+from __future__ import annotations
+
+from nas.cli.output import Output
+from nas.cli.progress import LineDisplay
+from nas.ray.retrain import RetrainProgress
+from nas.storage.retraining import Retraining
+
+
+class RetrainDisplay(LineDisplay):
+    """Shows the trainings that run in one line of the terminal's width, and each end as a line.
+
+    Args:
+        output: where to.
+        wanted: how many trainings there are.
+        epochs: of each.
+    """
+
+    def __init__(self, output: Output, *, wanted: int, epochs: int) -> None:
+        super().__init__(output, self._line_now)
+        self._wanted = wanted
+        self._epochs = epochs
+        self._ended = 0
+        self._running: dict[str, str] = {}
+
+    def note(self, progress: RetrainProgress) -> None:
+        """Show what has become of a training."""
+        name = _name(progress.retraining)
+        accuracy = progress.val_accuracy
+        validation = "" if accuracy is None else f", validation {accuracy:.1%}"
+        if progress.state == "running":
+            self._running[name] = f"{name} epoch {progress.epoch}/{self._epochs}{validation}"
+        else:
+            self._running.pop(name, None)
+            self._ended += 1
+            self._output.say(f"{name} {progress.state}{validation}")
+        self.update()
+
+    def _line_now(self) -> str:
+        line = f"full trainings {self._ended}/{self._wanted}"
+        running = list(self._running.values())
+        for shown, part in enumerate(running):
+            left = len(running) - shown
+            more = "" if left == 1 else f" | {left - 1} more"
+            if len(line) + len(f" | {part}{more}") > self._output.columns:
+                return f"{line} | {left} more"
+            line += f" | {part}"
+        return line
+
+
+def _name(retraining: Retraining) -> str:
+    return f"{retraining.architecture.arch_id} (training {retraining.number})"

@@ -1,0 +1,269 @@
+"""``nas search``: from a configuration to a run with its front."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from nas.cli.commands.frontier import report_search
+from nas.cli.commands.typed import typed
+from nas.config.search_config import SearchConfig
+from nas.config.files import differences, load_config, save_config
+from nas.workflows.checks import checked_problem, load_data, proxy_assignment
+from nas.evaluation.fidelity import FULL
+from nas.latency.cache import LatencyCache
+from nas.latency.measurements import check_comparable, first_latencies, measure_front_again
+from nas.costs.latency_prediction import read_table
+from nas.storage.ledger import Ledger, check_free
+from nas.cli.output import Output
+from nas.cli.progress import ProgressDisplay
+from nas.ray.cluster import connected, trials_at_once
+from nas.ray.execute import run_search
+from nas.ray.meter import check_meter, measure_on_cluster
+from nas.errors import RunError
+from nas.storage.folder import RunFolder, check_new, next_name
+from nas.samplers.trials import WarmStart
+from nas.search.loop import Search
+from nas.storage.checkpoints import PausedStates
+from nas.search.problem import SearchProblem, costs_of, space_of
+from nas.search.trial_state import TRAINED
+from nas.search.warm_start import collect_warm_start, keep_warm_start, warm_start_of
+from nas.config.storage_url import without_password
+from nas.config.trust import list_run
+from nas.errors import CommandError
+from search_space.architecture import Task
+from search_space.cost.latency import DeviceBusy
+
+MAY_CHANGE_ON_RESUME = ("search.n_trials", "search.finalist_seeds", "search.max_failures")
+MAY_CHANGE_SECTIONS = ("modules", "ray.", "resources.", "retrain")
+"""A resumed search may be longer, run elsewhere, or be followed by other full trainings."""
+
+
+def run_search_command(
+    output: Output,
+    config_file: Path,
+    overrides: Sequence[str],
+    runs: Path,
+    *,
+    resume: bool,
+    again: bool,
+    trust: bool = False,
+) -> None:
+    """Start a run or continue one, until its search is finished, and show the front.
+
+    Raises:
+        CommandError, ConfigError, DataError, NothingFits, RunError, ClusterError,
+        TooManyFailures, TrustError: see :mod:`nas.errors`.
+        KeyboardInterrupt: after saying how to go on.
+    """
+    if resume and again:
+        raise CommandError("--resume and --again exclude each other")
+    config = load_config(config_file, overrides)
+    if again:
+        config, resume = _newest_or_next(config, runs)
+    if resume:
+        run = RunFolder.find(config.name, runs, trust=trust)
+        _check_same_search(run, config)
+    else:
+        check_new(runs, config.name)  # before anything that takes time
+        check_free(config)
+    data = load_data(config)
+    task = data.task
+    output.say(str(data))
+    problem = checked_problem(config, costs_of(config, space_of(config), task))
+    if resume:
+        _check_same_task(run, task)
+    else:
+        warm_start = collect_warm_start(config, task, problem, runs, trust=trust)
+    where = "here" if config.ray.address is None else f"at {config.ray.address}"
+    output.say(f"starting workers on Ray {where}")
+    with connected(config.ray, config.modules):
+        slots = trials_at_once(config.resources)
+        concurrency = min(config.search.concurrency or slots, slots)
+        if config.uses_latency:
+            check_meter(config.latency)
+        if not resume:
+            run = RunFolder.create(runs, config)
+        with run.driving():
+            if resume:
+                ledger = Ledger.resume(config, run)
+                save_config(config, run.config_file)
+                warm_start = warm_start_of(run, config, task, problem, runs, trust=trust)
+            else:
+                ledger = begin_ledger(run, config, warm_start)
+            list_run(run.config_file)
+            run.write_json(run.task_file.name, task.model_dump(mode="json"))
+            run.write_json("state.json", {"finished": False})
+            run.point_latest_here()
+            _announce(output, config, problem, run, resumed=resume)
+            try:
+                search = _search(
+                    output, config, problem, run, ledger, task, concurrency, warm_start
+                )
+            except (KeyboardInterrupt, DeviceBusy):
+                output.say(
+                    f"\nstopped: {trained_so_far(config, ledger)} and kept; continue with: "
+                    f"{resume_command(config_file, overrides, config, runs)}"
+                )
+                raise
+            run.write_json("state.json", {"finished": True, "trained": search.trials.trained})
+            report_search(output, run, config, ledger)
+
+
+def begin_ledger(run: RunFolder, config: SearchConfig, warm_start: WarmStart) -> Ledger:
+    """A new run's ledger; where it cannot be made, the folder goes, so that the name is free.
+
+    Raises:
+        RunError: the storage cannot be reached, or holds a run of this name.
+    """
+    try:
+        keep_warm_start(run, warm_start)
+        return Ledger.create(config, run)
+    except RunError:
+        run.remove()
+        raise
+
+
+def trained_so_far(config: SearchConfig, ledger: Ledger) -> str:
+    """Such as ``5 of 12 trials are trained (3 stopped early, 2 more paused)``."""
+    states = Counter(row.state for row in ledger.evaluations("search"))
+    beside = [f"{states['pruned']} stopped early"] if states["pruned"] else []
+    beside += [f"{states['paused']} more paused"] if states["paused"] else []
+    listed = f" ({', '.join(beside)})" if beside else ""
+    trained = sum(states[state] for state in TRAINED)
+    return f"{trained} of {config.search.n_trials} trials are trained{listed}"
+
+
+def _search(
+    output: Output,
+    config: SearchConfig,
+    problem: SearchProblem,
+    run: RunFolder,
+    ledger: Ledger,
+    task: Task,
+    concurrency: int,
+    warm_start: WarmStart,
+) -> Search:
+    search = Search(
+        problem,
+        ledger,
+        latencies=_latencies(config, run, ledger, task) if config.uses_latency else None,
+        warm_start=warm_start,
+        states=PausedStates(run.paused_folder),
+    )
+    with ProgressDisplay(output, search.status) as display:
+        run_search(
+            search,
+            proxy_assignment(config, task),
+            config.resources,
+            concurrency=concurrency,
+            on_change=display.update,
+        )
+    if config.uses_latency:
+        _measure_front_again(output, config, ledger, task)
+    return search
+
+
+def _latencies(config: SearchConfig, run: RunFolder, ledger: Ledger, task: Task) -> LatencyCache:
+    """The run's measurements, which must compare with those that trials were made by."""
+    first = list(first_latencies(ledger).values())
+    check_comparable(first, ledger.place)
+    compared = {ledger.place: first[0].context} if first else {}
+    if config.latency.table is not None:
+        compared[config.latency.table] = read_table(Path(config.latency.table)).context
+    return LatencyCache(run.latency_file, task, config.latency, compared)
+
+
+def _measure_front_again(output: Output, config: SearchConfig, ledger: Ledger, task: Task) -> None:
+    """The second measurement of the front's members, and what it says of the first."""
+
+    def announce(number: int) -> None:
+        output.say(f"measuring the latency of {number} members of the front a second time")
+
+    disagreements = measure_front_again(
+        config, ledger, lambda found: measure_on_cluster(found, task, config.latency), announce
+    )
+    for each in disagreements:
+        output.say(
+            f"latency of {each.arch_id}: {each.first_ms:.4g} ms before training, "
+            f"{each.again_ms:.4g} ms now, {each.share:.0%} apart; the front is chosen by their "
+            "mean, and shows the second"
+        )
+
+
+def resume_command(
+    config_file: Path, overrides: Sequence[str], config: SearchConfig, runs: Path
+) -> str:
+    """What to type to go on with a run, as a shell takes it: quoted, its brackets kept."""
+    replaced = ("name", "storage")
+    kept = [word for word in overrides if word.partition("=")[0] not in replaced]
+    if config.storage is not None and len(kept) < len(overrides):
+        kept.append(f"storage={without_password(config.storage)}")
+    words = ["search", str(config_file), *kept, f"name={config.name}", "--resume"]
+    return typed(*words, "--runs", str(runs))
+
+
+def _newest_or_next(config: SearchConfig, runs: Path) -> tuple[SearchConfig, bool]:
+    """For ``--again``: the newest run of this name if it is unfinished, else a new name."""
+    newest = RunFolder(runs / config.name)
+    if not newest.path.exists():
+        return config, False
+    following = next_name(runs, config.name)
+    number = int(following.rpartition("-")[2]) - 1
+    if number > 1:
+        newest = RunFolder(runs / f"{config.name}-{number}")
+    unfinished = not newest.is_finished() or newest.has_interrupted_retraining()
+    if unfinished and not newest.is_driven():
+        return config.replace(name=newest.name), True
+    return config.replace(name=following), False
+
+
+def _check_same_search(run: RunFolder, config: SearchConfig) -> None:
+    """A resumed run goes on as the search that it is."""
+    changed = {
+        key: values
+        for key, values in differences(run.config().saved, config.saved).items()
+        if (key not in MAY_CHANGE_ON_RESUME and not key.startswith(MAY_CHANGE_SECTIONS))
+        or (key == "retrain.batch_size" and config.limits.peak_memory_mb is not None)
+    }
+    if changed:
+        listed = "; ".join(f"{key} was {old!r}, is {new!r}" for key, (old, new) in changed.items())
+        raise RunError(f"run {run.name!r} cannot be resumed with another configuration: {listed}")
+
+
+def _check_same_task(run: RunFolder, task: Task) -> None:
+    """A resumed run goes on with the data that it has results of."""
+    if not run.task_file.is_file():
+        return  # it died before there was a result
+    changed = differences(run.task(), task)
+    if changed:
+        listed = "; ".join(f"{key} was {old!r}, is {new!r}" for key, (old, new) in changed.items())
+        raise RunError(f"run {run.name!r} cannot be resumed with other data: {listed}")
+
+
+def _announce(
+    output: Output, config: SearchConfig, problem: SearchProblem, run: RunFolder, *, resumed: bool
+) -> None:
+    output.say(
+        "resuming " if resumed else "run ",
+        (run.name, "bold"),
+        f": {config.search.n_trials} trials "
+        f"of the space {problem.space.name!r} ({problem.space.size:,} architectures), sampler "
+        f"{config.sampler.name}, {config.limits}",
+    )
+    if config.rungs:
+        does = "pauses trials" if config.scheduler.pauses else "stops trials early"
+        goes_on = ", where the best go on" if config.scheduler.pauses else ""
+        output.say(
+            f"{config.scheduler.name} {does} after {_listed(config.rungs)} of "
+            f"{config.proxy.epochs} epochs{goes_on}"
+        )
+    if config.fidelity != FULL:
+        output.say(f"proxies are trained with {config.fidelity}")
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    """Such as 1, 3 or 9."""
+    *first, last = map(str, numbers)
+    return f"{', '.join(first)} or {last}" if first else last

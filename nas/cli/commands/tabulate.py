@@ -1,0 +1,161 @@
+"""``nas tabulate``: every architecture of a small space trained, as a compressed CSV."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from analysis.noise import pooled_deviation
+from nas.benchmark.csv_table import read_cells
+from nas.evaluation.evaluate import task_of
+from nas.storage.journal import Journal, open_journal
+from nas.cli.output import Output
+from nas.cli.progress import LineDisplay, duration
+from nas.ray.cluster import connected, trials_at_once
+from nas.ray.tabulate import run_trainings
+from nas.ray.trainable import Assignment
+from nas.benchmark.tabulation import (
+    MAY_CHANGE,
+    TabulationConfig,
+    all_costs,
+    all_entries,
+    load_tabulation,
+    rows_by_key,
+    table_text,
+    write_table,
+)
+from nas.errors import CommandError
+from search_space.architecture import Task
+from trainers import load_splits
+
+ENDING = ".csv.gz"
+
+
+def run_tabulate_command(
+    output: Output, config_file: Path, overrides: Sequence[str], out: Path
+) -> None:
+    """Train what the journal beside ``out`` does not hold yet, then write the table.
+
+    Raises:
+        CommandError, ConfigError, DataError, RunError, ClusterError: see
+            :mod:`nas.errors`.
+        KeyboardInterrupt: after saying how to go on.
+    """
+    if not out.name.endswith(ENDING):
+        raise CommandError(f"--out must end in {ENDING}, got {str(out)!r}")
+    config = load_tabulation(config_file, overrides)
+    task = task_of(config.data, load_splits(config.data))
+    costs = all_costs(config, task)
+    words = ["nas", "tabulate", str(config_file), *overrides, "--out", str(out)]
+    journal_file = out.with_name(f"{out.name.removesuffix(ENDING)}.journal.jsonl")
+    with open_journal(journal_file, config, shlex.join(words), may_differ=MAY_CHANGE) as journal:
+        _train_missing(output, config, task, journal)
+        write_table(out, table_text(config, journal, costs))
+        failed = sum("error" in row for row in rows_by_key(journal).values())
+    output.say(f"wrote {out}: {_summary(out, config)}")
+    if failed:
+        output.say(
+            f"{failed} trainings raised, as its head says; without their lines in {journal_file} "
+            "the same command trains them again"
+        )
+
+
+def _train_missing(output: Output, config: TabulationConfig, task: Task, journal: Journal) -> None:
+    entries, known = all_entries(config), rows_by_key(journal)
+    wanted = [entry for entry in entries if entry.key not in known]
+    output.say(
+        f"{config.search_space().name}: {len(entries)} trainings, {len(config.seeds)} of each "
+        f"architecture; {len(known)} of them in {journal.path}"
+    )
+    if not wanted:
+        return
+    progress = _Progress(len(entries), journal)
+    try:
+        with connected(config.ray, config.modules), LineDisplay(output, progress.line) as display:
+
+            def keep(row: dict[str, Any]) -> None:
+                journal.add(row)
+                display.update()
+
+            lost = run_trainings(
+                wanted,
+                _assignment(config, task),
+                config.resources,
+                concurrency=trials_at_once(config.resources),
+                on_row=keep,
+            )
+    except KeyboardInterrupt:
+        output.say(
+            f"\nstopped: {len(journal.rows)} of {len(entries)} trainings are kept in "
+            f"{journal.path}; the same command continues"
+        )
+        raise
+    if lost:
+        (arch_id, seed), cause = next(iter(lost.items()))
+        raise CommandError(
+            f"{len(lost)} of {len(entries)} trainings have no result, since their workers died; "
+            f"the same command trains them again. {arch_id} with seed {seed}: {cause}"
+        )
+
+
+def _assignment(config: TabulationConfig, task: Task) -> Assignment:
+    """What workers need."""
+    return Assignment(
+        data=config.data,
+        task=task,
+        recipe=config.recipe,
+        metric="accuracy",
+        device="cuda" if config.resources.gpus_per_trial else "cpu",
+        threads=max(1, int(config.resources.cpus_per_trial)),
+    )
+
+
+class _Progress:
+    """How many trainings of how many, and the time left at the pace since the start."""
+
+    def __init__(self, wanted: int, journal: Journal) -> None:
+        self._wanted = wanted
+        self._journal = journal
+        self._known = len(journal.rows)
+        self._began = time.monotonic()
+
+    def line(self) -> str:
+        """What is shown."""
+        rows = self._journal.rows
+        done, elapsed = len(rows) - self._known, time.monotonic() - self._began
+        parts = [f"trainings {len(rows)}/{self._wanted}"]
+        if failed := sum("error" in row for row in rows):
+            parts.append(f"{failed} failed")
+        parts.append(f"{sum(row['train_seconds'] for row in rows) / 3600:.2f} device-hours")
+        parts.append(f"{duration(elapsed)} elapsed")
+        if done and len(rows) < self._wanted:
+            parts.append(f"about {duration((self._wanted - len(rows)) * elapsed / done)} left")
+        return " | ".join(parts)
+
+
+def _summary(out: Path, config: TabulationConfig) -> str:
+    """How much architectures differ, and seeds, by the table as it is read back."""
+    table = read_cells(out)
+    columns = [table.column(f"val_accuracy_seed{seed}") for seed in config.seeds]
+    trained = [row for row in zip(*columns, strict=True) if all(row)]
+    shown = f"{len(table.rows)} architectures, {len(config.seeds)} seeds"
+    if not trained:
+        return shown
+    accuracies = np.array(trained, dtype=float)
+    low, q1, q3, high = np.percentile(accuracies.mean(1), [0, 25, 75, 100])
+    shown += (
+        f"; mean validation accuracy {low:.1%} to {high:.1%}, interquartile range {q3 - q1:.1%}"
+    )
+    if len(config.seeds) > 1:
+        noise = pooled_deviation(accuracies)
+        assert noise is not None  # there are two seeds or more
+        shown += (
+            f"; deviation between seeds {noise.deviation:.2%} (pooled, {noise.degrees_of_freedom} "
+            "degrees of freedom)"
+        )
+    return shown

@@ -1,0 +1,31 @@
+"""``nas zoo``: the papers' networks by name."""
+
+from __future__ import annotations
+
+from analysis.zoo_table import TABLE_COLUMNS, zoo_entries, zoo_json, zoo_table
+from nas.cli.output import Output
+from nas.errors import CommandError
+from search_space.zoo import ZOO
+
+
+def show_zoo(output: Output, *, containing: str) -> None:
+    """Print the networks whose name, group or source contains a text, whatever its case.
+
+    Raises:
+        CommandError: no network's does.
+    """
+    wanted = containing.lower()
+    found = [
+        entry
+        for entry in zoo_entries(ZOO)
+        if any(wanted in text.lower() for text in (entry.name, entry.group, entry.source))
+    ]
+    if not found:
+        raise CommandError(
+            f"--filter: no network has {containing!r} in its name, group or source; `nas zoo` "
+            "lists all"
+        )
+    if output.as_json:
+        output.show_json(zoo_json(found))
+    else:
+        output.show(zoo_table(found), columns=TABLE_COLUMNS)

@@ -1,0 +1,142 @@
+"""What a person sees while a search runs: a line in place on a terminal, or lines in a log."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Self
+
+from rich.text import Text
+
+from nas.cli.output import Output
+from nas.quantities import format_quantity
+from nas.search.status import Status
+from nas.storage.accuracy_text import accuracy_text
+
+LOG_EVERY_SECONDS = 10.0
+REFRESH_EVERY_SECONDS = 0.5
+MOST_TIME_SPENT = 0.02
+"""On showing, as a share of all time: a status looks at every trial, and there may be thousands."""
+
+
+class LineDisplay:
+    """Shows how far something is; use it as a context manager.
+
+    Args:
+        output: where to.
+        line: asked for what to show whenever something is shown.
+    """
+
+    def __init__(self, output: Output, line: Callable[[], str]) -> None:
+        self._output = output
+        self._line = line
+        self._live = output.live() if output.is_terminal else None
+        self._next_show = 0.0
+        self._shown = ""
+
+    def __enter__(self) -> Self:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *exc: object) -> None:
+        try:
+            if kind is None:  # else showing may fail as well, and hide what was raised first
+                self._show()
+        finally:
+            if self._live:  # which gives the terminal its cursor back
+                self._live.stop()
+
+    def update(self) -> None:
+        """Something changed; shown if the last time was long enough ago."""
+        now = time.monotonic()
+        if now >= self._next_show:
+            self._show()
+            pause = REFRESH_EVERY_SECONDS if self._live else LOG_EVERY_SECONDS
+            spent = time.monotonic() - now
+            self._next_show = now + max(pause, spent / MOST_TIME_SPENT)
+
+    def _show(self) -> None:
+        line = self._line()
+        if self._live:
+            self._live.update(Text(line), refresh=True)
+        elif line != self._shown:
+            self._output.say(line)
+        self._shown = line
+
+
+class ProgressDisplay(LineDisplay):
+    """Shows a search's status, and says when a round of repeats begins.
+
+    Args:
+        output: where to.
+        status: asked for the status whenever something is shown.
+    """
+
+    def __init__(self, output: Output, status: Callable[[], Status]) -> None:
+        super().__init__(output, self._described)
+        self._status = status
+        self._round = 0
+
+    def _described(self) -> str:
+        status = self._status()
+        if status.repeats_round > self._round:
+            self._round = status.repeats_round
+            if status.repeats_done < status.repeats_wanted:
+                self._output.say(_of_round(status))
+        return describe(status)
+
+
+def _of_round(status: Status) -> str:
+    """What a round of repeats is for."""
+    if status.repeats_round == 1:
+        return (
+            f"{status.round_size} repeats: the front and a random sample are trained again with "
+            "fresh seeds. The best of many is lucky as found, so most of its accuracies fall now"
+        )
+    return (
+        f"round {status.repeats_round} of the repeats: {status.round_size} more, for architectures "
+        "that are new on the front since its means have moved"
+    )
+
+
+def describe(status: Status) -> str:
+    """One line: how many of how many, best so far, device-hours, time left."""
+    parts = [f"trials {status.trained}/{status.wanted}"]
+    if status.phase == "repeats":
+        later = f" (round {status.repeats_round})" if status.repeats_round > 1 else ""
+        parts.append(f"repeats of the front {status.repeats_done}/{status.repeats_wanted}{later}")
+    if not status.trained and status.running:
+        parts.append(
+            f"the first at epoch {status.furthest_epoch}/{status.epochs}"
+            if status.furthest_epoch
+            else "workers start"
+        )
+    if status.running:
+        parts.append(f"{status.running} running")
+    if status.paused:
+        parts.append(f"{status.paused} paused")
+    if status.stopped_early:
+        parts.append(f"{status.stopped_early} stopped early")
+    if status.failed:
+        parts.append(f"{status.failed} failed")
+    if status.rejected:
+        parts.append(f"{status.rejected:,} over the limits")
+    if status.best:
+        params = format_quantity(status.best.metrics["params"])
+        parts.append(f"best {accuracy_text(status.best, decimals=1)} with {params} parameters")
+    parts.append(f"{status.device_hours:.2f} device-hours")
+    parts.append(f"{duration(status.elapsed_seconds)} elapsed")
+    if status.remaining_seconds is not None and status.remaining_seconds > 0:
+        parts.append(f"about {duration(status.remaining_seconds)} left")
+    return " | ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """Such as 42s, 3m 05s, 2h 07m."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m {whole % 60:02d}s"
+    return f"{whole // 3600}h {whole % 3600 // 60:02d}m"

@@ -1,1 +1,0 @@
-"""What each command of ``nas`` does; :mod:`nas.cli` reads their arguments."""

@@ -1,0 +1,1 @@
+"""Configuration files of searches and tabulations: their sections, reading and checking."""

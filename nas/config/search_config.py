@@ -1,0 +1,238 @@
+"""The configuration of a search."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from nas.costs.limits import Limits
+from nas.evaluation.evaluate import AccuracyMetric
+from nas.evaluation.fidelity import FULL, Fidelity
+from nas.config.latency import LatencyMetering
+from nas.metrics import METRICS
+from nas.schedulers.rungs import rungs_below
+from nas.config.sections import (
+    ACCURACIES,
+    NEED_NO_FINISHED,
+    DataWithValidation,
+    Objectives,
+    RaySettings,
+    ResourceSettings,
+    SamplerSettings,
+    SchedulerSettings,
+    SearchSettings,
+)
+from nas.config.storage_url import check_storage_url, without_password
+from search_space.digest import short_sha256
+from search_space.families import FAMILIES, check_zero_init
+from search_space.values import Value
+from trainers import Recipe
+
+RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+LATEST = "latest"
+
+
+class SearchConfig(Value):
+    """Everything that decides a search."""
+
+    name: str
+    """Name of the run and of its folder. Another one is needed for each run."""
+    seed: int = Field(default=0, ge=0, lt=2**63)
+    """Seed of the proposals, of initial weights and of training. The split of the data does not
+    depend on it."""
+    space: dict[str, Any]
+    """The search space, or the path of its file (relative to the file that names it)."""
+    modules: str | None = None
+    """Folder of the Python modules of types of your own, such as `separable:Separable`. Relative to
+    the file, or to the working folder in an override; null is the folder of the file."""
+    data: DataWithValidation
+    """The data set and its split."""
+    objectives: Objectives = ("val_accuracy", "params")
+    """What the front trades, each once: accuracies are maximised, costs are minimised."""
+    metric: AccuracyMetric = "accuracy"
+    """Which accuracy `val_accuracy` is."""
+    limits: Limits = Limits()
+    """Hard upper limits. What exceeds one is not trained."""
+    sampler: SamplerSettings = SamplerSettings()
+    """The strategy that proposes architectures."""
+    search: SearchSettings = SearchSettings()
+    """How long to search, and how many evaluations the finalists get."""
+    scheduler: SchedulerSettings = SchedulerSettings()
+    """Whether trials are stopped early."""
+    proxy: Recipe
+    """The recipe that trains candidates during the search, or the path of its file."""
+    fidelity: Fidelity = FULL
+    """Makes the proxy smaller than the full task."""
+    retrain: Recipe
+    """The recipe of the full training of chosen architectures, or the path of its file."""
+    retrain_seeds: int = Field(default=1, ge=1)
+    """Full trainings of each architecture that is retrained. Unit: trainings."""
+    resources: ResourceSettings = ResourceSettings()
+    """What one trial takes of a machine."""
+    ray: RaySettings = RaySettings()
+    """Where trials run."""
+    latency: LatencyMetering = LatencyMetering()
+    """How latency is measured, where it is an objective or limited."""
+    storage: Annotated[str | None, BeforeValidator(check_storage_url)] = None
+    """URL of the database that holds the ledger, such as `postgresql+psycopg://user@host/name`;
+    null keeps it in `ledger.db` in the folder of the run."""
+
+    @field_validator("name")
+    @classmethod
+    def _usable_as_folder(cls, name: str) -> str:
+        if not RUN_NAME.fullmatch(name) or name == LATEST:
+            raise ValueError(
+                "a run's name is up to 80 letters, digits, dots, dashes and underscores, starts "
+                f"with a letter or digit, and is not {LATEST!r}; got {name!r}"
+            )
+        return name
+
+    @model_validator(mode="after")
+    def _distinct_objectives(self) -> SearchConfig:
+        if len(set(self.objectives)) < len(self.objectives):
+            raise ValueError(f"objectives repeats one, got {list(self.objectives)}")
+        return self
+
+    @model_validator(mode="after")
+    def _deterministic_without_latency(self) -> SearchConfig:
+        if self.search.deterministic and self.uses_latency:
+            raise ValueError(
+                "search.deterministic cannot hold with a measured latency as objective or limit; "
+                "set search.deterministic=false"
+            )
+        if self.search.deterministic and self.search.concurrency is None:
+            raise ValueError(
+                "search.deterministic needs search.concurrency as a number, since it decides which "
+                "results a proposal may use; set search.concurrency=4 or search.deterministic=false"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _rungs_where_there_are_accuracies(self) -> SearchConfig:
+        if self.scheduler.name == "none":
+            return self
+        every = self.proxy.evaluate_every_epochs
+        if not self.rungs:
+            raise ValueError(
+                "scheduler asha needs a rung before the proxy's last epoch, got first rung "
+                f"{self.scheduler.min_epochs or every}, proxy.epochs={self.proxy.epochs}"
+            )
+        if any(rung % every for rung in self.rungs):
+            raise ValueError(
+                "scheduler.min_epochs: rungs must be epochs at which the proxy evaluates "
+                f"(proxy.evaluate_every_epochs={every}), got rungs "
+                f"{', '.join(map(str, self.rungs))}"
+            )
+        if not set(self.objectives) & set(ACCURACIES):
+            raise ValueError(
+                "scheduler asha compares accuracies at rungs, so objectives must have "
+                f"{' or '.join(ACCURACIES)}, got {list(self.objectives)}"
+            )
+        if self.scheduler.type == "rung_by_rung" and self.sampler.name not in NEED_NO_FINISHED:
+            raise ValueError(
+                "with scheduler.type=rung_by_rung no trial finishes before all have begun, so that "
+                f"sampler.name must be one of {', '.join(NEED_NO_FINISHED)}: "
+                f"{self.sampler.name!r} would propose at random"
+            )
+        is_timed = self.search.concurrency != 1 and self.scheduler.type != "rung_by_rung"
+        if self.search.deterministic and is_timed:
+            raise ValueError(
+                "search.deterministic cannot hold with scheduler asha on several workers, since "
+                "which trials stop depends on which is faster; set search.concurrency=1, "
+                "scheduler.type=rung_by_rung, or search.deterministic=false"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _target_with_objective(self) -> SearchConfig:
+        is_objective = "val_accuracy_by_latency" in self.objectives
+        if is_objective != (self.latency.target_ms is not None):
+            raise ValueError(
+                "the objective val_accuracy_by_latency and latency.target_ms need each other, got "
+                f"objectives {list(self.objectives)}, latency.target_ms={self.latency.target_ms}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _table_with_limit(self) -> SearchConfig:
+        if self.latency.table is not None and self.limits.latency_ms is None:
+            raise ValueError(
+                "latency.table rejects what it predicts over limits.latency_ms, which is not given"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _zero_init_where_it_can_be(self) -> SearchConfig:
+        family = self.space.get("family", "resnet")
+        for section in ("proxy", "retrain"):
+            # a tuple, since what stands there may be no name, nor hashable: the space says so
+            if getattr(self, section).zero_init_residual and family in tuple(FAMILIES):
+                check_zero_init(family, f"{section}.zero_init_residual")
+        return self
+
+    @property
+    def saved(self) -> SearchConfig:
+        """What of it is written into the run's folder: all but the storage's password."""
+        return self.replace(storage=without_password(self.storage)) if self.storage else self
+
+    @property
+    def cost_objective(self) -> str:
+        """What accuracy is weighed against in the front that is shown."""
+        cost = next((o for o in self.objectives if not METRICS[o].is_maximised), None)
+        if cost is not None:
+            return cost
+        return "latency_ms" if "val_accuracy_by_latency" in self.objectives else "params"
+
+    @property
+    def proxy_id(self) -> str:
+        """Names the proxy's recipe and fidelity: evaluations by different ones do not compare."""
+        return recipe_id(self.proxy, self.fidelity)
+
+    @property
+    def retrain_id(self) -> str:
+        """Names the full recipe."""
+        return recipe_id(self.retrain)
+
+    @property
+    def fresh_seeds(self) -> tuple[int, ...]:
+        """The seeds of the finalists' further proxy evaluations; the search's own is ``seed``."""
+        return self.search.fresh_seeds(self.seed)
+
+    @property
+    def rungs(self) -> tuple[int, ...]:
+        """The epochs at which trials are compared and perhaps stopped; none without a scheduler."""
+        if self.scheduler.name == "none":
+            return ()
+        return rungs_below(
+            self.proxy.epochs,
+            min_epochs=self.scheduler.min_epochs or self.proxy.evaluate_every_epochs,
+            reduction_factor=self.scheduler.reduction_factor,
+            spacing=self.scheduler.spacing,
+        )
+
+    def most_epochs(self, trials: int) -> int:
+        """How many epochs so many trials train: with stopping at the most, else just as many."""
+        return self.scheduler.most_epochs(trials, self.proxy.epochs, self.rungs)
+
+    @property
+    def compared_objectives(self) -> tuple[str, ...]:
+        """In the order in which they count at rungs: accuracies first."""
+        return tuple(sorted(self.objectives, key=lambda o: not METRICS[o].moves_while_training))
+
+    @property
+    def uses_latency(self) -> bool:
+        """Whether candidates are timed."""
+        is_objective = any(METRICS[objective].uses_latency for objective in self.objectives)
+        return is_objective or self.limits.latency_ms is not None
+
+
+def recipe_id(recipe: Recipe, fidelity: Fidelity = FULL) -> str:
+    """The first 8 hexadecimal digits of the SHA-256 of a recipe's content, and a fidelity's."""
+    content = recipe.model_dump(mode="json")
+    if fidelity != FULL:
+        content = {"recipe": content, "fidelity": fidelity.model_dump(mode="json")}
+    text = json.dumps(content, sort_keys=True)
+    return short_sha256(text, 8)

@@ -1,0 +1,168 @@
+"""The sections of a search's configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+
+from nas.metrics import METRICS, Objective
+from nas.samplers import OPTUNA_SAMPLERS
+from nas.schedulers.promotion import expected_epochs
+from nas.schedulers.rung_rules import PAUSING
+from nas.schedulers.rungs import Spacing, check_reduction_factor
+from search_space.values import Value
+from trainers import DataConfig
+from trainers.settings import list_to_tuple
+
+ACCURACIES = tuple(name for name in get_args(Objective) if METRICS[name].moves_while_training)
+"""Objectives that move while a network is trained."""
+
+Objectives = Annotated[tuple[Objective, ...], BeforeValidator(list_to_tuple), Field(min_length=1)]
+
+RunNames = Annotated[tuple[str, ...], BeforeValidator(list_to_tuple)]
+
+
+def _has_validation(data: DataConfig) -> DataConfig:
+    if data.validation_images == 0:
+        raise ValueError("validation_images must be at least 1, by which networks compare, got 0")
+    return data
+
+
+DataWithValidation = Annotated[DataConfig, AfterValidator(_has_validation)]
+"""Data for networks that are compared by their validation accuracy."""
+
+
+class SamplerSettings(Value):
+    """The search strategy, which proposes architectures, with its own options."""
+
+    name: str = "default"
+    """The strategy, one of those below."""
+    options: dict[str, Any] = Field(default_factory=dict)
+    """Options of that strategy, listed below."""
+    papers_first: bool = False
+    """Begin with the papers' networks that the space holds."""
+    learn_from: RunNames = ()
+    """Names of earlier runs. Their fronts are proposed first, and the sampler learns from their
+    results."""
+
+    @field_validator("learn_from")
+    @classmethod
+    def _each_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(names)) < len(names):
+            raise ValueError(f"a run's results would count twice, got {list(names)}")
+        return names
+
+    @model_validator(mode="after")
+    def _own_where_warm(self) -> SamplerSettings:
+        if (self.papers_first or self.learn_from) and self.name in OPTUNA_SAMPLERS:
+            raise ValueError(
+                "papers_first and learn_from need one of this project's samplers, got "
+                f"{self.name!r}"
+            )
+        return self
+
+
+MOST_FINALIST_SEEDS = 1_000_000
+"""Bounds the seeds that a search may use, see :mod:`nas.evaluation.full_training_seed`."""
+
+
+class SearchSettings(Value):
+    """How long to search, and how."""
+
+    n_trials: int = Field(default=48, ge=1)
+    """Architectures to train. Unit: trials."""
+    concurrency: int | None = Field(default=None, ge=1)
+    """Trials at the same time; null for as many as the cluster holds. Unit: trials."""
+    deterministic: bool = False
+    """Proposal n uses only the results of proposals before n - concurrency, so that a search on
+    several workers can be repeated. It needs `search.concurrency`."""
+    finalist_seeds: int = Field(default=3, ge=1, le=MOST_FINALIST_SEEDS)
+    """Evaluations of each member of the front with different seeds, the one of the search among
+    them. Unit: evaluations."""
+    noise_candidates: int = Field(default=4, ge=0)
+    """Trained architectures, chosen at random, that get as many evaluations as a finalist, to
+    estimate the deviation between seeds without the bias of selection. Unit: architectures."""
+    max_failures: int = Field(default=10, ge=1)
+    """Trials in a row that may raise an error before the search stops. Unit: trials."""
+
+    def fresh_seeds(self, seed: int) -> tuple[int, ...]:
+        """The seeds of the finalists' further evaluations in a search with this seed."""
+        return tuple(seed + repeat for repeat in range(1, self.finalist_seeds))
+
+
+NEED_NO_FINISHED = ("default", "random", "grid")
+"""Samplers that make do without a finished trial: the first reads rungs, the others nothing."""
+
+
+class SchedulerSettings(Value):
+    """Whether trials are stopped early; ``asha`` compares them at rungs.
+
+    ``stopping`` judges each when it gets there (nas/schedulers/halving.py); ``promotion`` pauses
+    every trial at a rung, with its state on the disk, and lets the best go on later
+    (nas/schedulers/promotion.py), which ``rung_by_rung`` does when all have begun.
+    """
+
+    name: Literal["none", "asha"] = "none"
+    """`asha` compares trials at rungs and trains only the better ones to the end."""
+    type: Literal["stopping", "promotion", "rung_by_rung"] = "stopping"
+    """`stopping` judges a trial when it reaches a rung; `promotion` pauses every trial there and
+    continues the best; `rung_by_rung` does so after all trials have begun."""
+    spacing: Spacing = "geometric"
+    """Rungs are apart by a factor (`geometric`) or by equal numbers of epochs (`even`)."""
+    min_epochs: int | None = Field(default=None, ge=1)
+    """The first rung; null for the first epoch at which the proxy evaluates. Unit: epochs."""
+    reduction_factor: float = Field(default=3, gt=1, allow_inf_nan=False)
+    """One of this many trials continues at each rung. With geometric spacing it is also the ratio
+    of successive rungs."""
+
+    @property
+    def pauses(self) -> bool:
+        """Whether trials pause at rungs, and the best are promoted later."""
+        return self.name == "asha" and self.type in PAUSING
+
+    def most_epochs(self, trials: int, epochs: int, rungs: Sequence[int]) -> int:
+        """How many epochs so many trials train: with stopping at the most, else just as many.
+
+        Args:
+            trials: of the search.
+            epochs: of a whole training.
+            rungs: where trials are compared.
+        """
+        if not self.pauses:
+            return trials * epochs
+        return expected_epochs(trials, epochs, rungs, self.reduction_factor)
+
+    @model_validator(mode="after")
+    def _rungs_at_epochs(self) -> SchedulerSettings:
+        check_reduction_factor(self.reduction_factor, self.spacing)
+        return self
+
+
+class ResourceSettings(Value):
+    """CPUs and GPUs that one trial takes."""
+
+    cpus_per_trial: float = Field(default=1, gt=0)
+    """CPUs that Ray reserves for one trial. Unit: CPUs."""
+    gpus_per_trial: float = Field(default=0, ge=0)
+    """GPUs that Ray reserves for one trial; a fraction lets several trials share one. Unit: GPUs.
+    """
+
+
+class RaySettings(Value):
+    """Where trials run: on a Ray cluster, or on this machine."""
+
+    address: str | None = None
+    """Address of the Ray cluster: `auto` on one of its nodes, or `host:port`; null starts Ray on
+    this machine."""
+
+    @field_validator("address")
+    @classmethod
+    def _no_client(cls, address: str | None) -> str | None:
+        if address is not None and address.startswith("ray://"):
+            raise ValueError(
+                f"Ray Client does not carry a search, got {address!r}: run it on a node of the "
+                "cluster with address auto or host:6379 (or as a Ray job)"
+            )
+        return address

@@ -1,0 +1,1 @@
+"""Costs of candidates that are known before training, and the limits on them."""

@@ -1,0 +1,73 @@
+"""Errors that a user can act on: a command shows each as one message, without a traceback."""
+
+from __future__ import annotations
+
+
+class UserError(Exception):
+    """The base of this package's errors whose message says what a user can change."""
+
+
+class CommandError(UserError, RuntimeError):
+    """A command's arguments make no sense together, or ask for what is not there."""
+
+
+class RunError(UserError, RuntimeError):
+    """A run cannot be found, made, read or used; the message says which and why."""
+
+
+class RunIsDrivenError(RunError):
+    """Another process drives the run."""
+
+
+class TrustError(UserError, RuntimeError):
+    """Reading would act as an untrusted file says; the message says how to allow it."""
+
+
+class ClusterError(UserError, RuntimeError):
+    """The cluster cannot be reached, refuses this command, or cannot hold a single trial."""
+
+
+class NothingFits(UserError, RuntimeError):
+    """No architecture within the limits was found."""
+
+
+class SpaceExhausted(UserError, RuntimeError):
+    """Every architecture within the limits that could be found was proposed already."""
+
+
+class TooManyFailures(UserError, RuntimeError):
+    """Trials kept raising; the message ends with the last traceback."""
+
+
+class ScoreError(UserError, ValueError):
+    """A network has no such score; the message says which, and why."""
+
+
+def user_errors() -> tuple[type[Exception], ...]:
+    """Return all errors that a user can act on, with those of the packages below this one.
+
+    They are imported here, since PyTorch comes with them.
+    """
+    from search_space.cost.latency import DeviceBusy  # noqa: PLC0415
+    from search_space.yaml_validation import ConfigError  # noqa: PLC0415
+    from trainers import CheckpointError, DataError  # noqa: PLC0415
+
+    return (UserError, ConfigError, DeviceBusy, CheckpointError, DataError)
+
+
+def is_user_error(error: Exception) -> bool:
+    """Whether a user can act on ``error``: it is of this project, or of a named file.
+
+    The system raises the latter for a path: too long a name, a path through a file, no permission,
+    a full disk.
+    """
+    if isinstance(error, OSError):
+        return error.filename is not None
+    return isinstance(error, UserError) or isinstance(error, user_errors())
+
+
+def message_of(error: Exception) -> str:
+    """Return the message of a user error."""
+    if isinstance(error, OSError):
+        return f"{error.filename}: {error.strerror}"
+    return str(error)

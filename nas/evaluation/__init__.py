@@ -1,0 +1,1 @@
+"""Train one candidate: what a worker does, and what the driver and a worker tell each other."""

@@ -1,0 +1,169 @@
+"""One evaluation: build an architecture and train it by a recipe. No search, no Ray."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple
+
+from nas.evaluation.fidelity import FULL, Fidelity
+from nas.evaluation.finite_values import check_finite
+from search_space.architecture import Architecture, Task
+from search_space.networks import build
+from trainers import (
+    DataConfig,
+    EpochResult,
+    ImageSplits,
+    Metrics,
+    Recipe,
+    Training,
+    TrainingDiverged,
+    load_splits,
+)
+
+AccuracyMetric = Literal["accuracy", "top5", "balanced_accuracy"]
+"""The accuracy that val_accuracy and test_accuracy are: top-1, top-5, or the mean over classes."""
+
+
+class Progress(NamedTuple):
+    """How far an evaluation is, with all that is to be kept of it if it is stopped here."""
+
+    epoch: int
+    epochs: int
+    val_accuracy: float
+    curve: list[dict[str, Any]]
+    device_seconds: float
+
+
+class Paused(NamedTuple):
+    """An evaluation that paused where it was told to, and what it goes on from."""
+
+    progress: Progress
+    state: Mapping[str, Any]
+
+
+class EvaluationResult(NamedTuple):
+    """What an evaluation found: the metrics of the last epoch, never of the best."""
+
+    metrics: dict[str, float]
+    curve: list[dict[str, Any]]
+    device_seconds: float
+    worker: str = ""  # where it ran
+
+
+def traceback_of(error: BaseException) -> str:
+    """An exception as the ledger keeps it; without its places where only the recipe is at fault."""
+    if isinstance(error, TrainingDiverged):
+        return f"{type(error).__name__}: {error}"
+    return "".join(traceback.format_exception(error))
+
+
+def task_of(data: DataConfig, splits: ImageSplits) -> Task:
+    """The task that a data set and its split make."""
+    return Task(
+        dataset=splits.name,
+        input_shape=splits.input_shape,
+        classes=splits.classes,
+        split_seed=data.split_seed,
+    )
+
+
+@lru_cache(maxsize=2)
+def cached_splits(data: DataConfig, device: str = "cpu", fidelity: Fidelity = FULL) -> ImageSplits:
+    """A data set at a fidelity, read once a process and kept on the device.
+
+    Raises:
+        DataError: it cannot be read, split, or reduced so.
+    """
+    return fidelity.splits(load_splits(data), data.split_seed).to(device)
+
+
+def evaluate(
+    architecture: Architecture,
+    splits: ImageSplits,
+    task: Task,
+    recipe: Recipe,
+    *,
+    seed: int,
+    device: str = "cpu",
+    metric: AccuracyMetric = "accuracy",
+    pause_at: int | None = None,
+    state: Mapping[str, Any] | None = None,
+) -> Iterator[Progress | Paused | EvaluationResult]:
+    """Train ``architecture``; yields :class:`Progress` and, last, the :class:`EvaluationResult`.
+
+    Only training and validation images are looked at. What is trained is what is given: see
+    :class:`nas.evaluation.fidelity.Fidelity` for the network, images and task of a proxy.
+
+    Args:
+        architecture: what to train.
+        splits: the images, on ``device``.
+        task: what they make.
+        recipe: how to train.
+        seed: of the initial weights and of training.
+        device: such as "cpu" or "cuda".
+        metric: which accuracy ``val_accuracy`` is: top-1, top-5, or the mean over the classes.
+        pause_at: the epoch, one that is evaluated, after which :class:`Paused` comes last instead.
+        state: where to go on, as :class:`Paused` has it; to the same bits as without a pause.
+
+    Raises:
+        TrainingDiverged: the loss became infinite or not a number.
+        CheckpointError: the state is of another evaluation.
+    """
+    model = build(architecture, task, seed=seed, zero_init_residual=recipe.zero_init_residual)
+    training = Training(model, splits, recipe, seed=seed, device=device)
+    if state is not None:
+        training.load_state_dict(dict(state))
+    while training.epoch != pause_at:  # which a state may be at already
+        training.run_epoch()
+        if training.done:
+            break
+        if training.curve[-1].validation is not None and training.epoch != pause_at:
+            yield _progress(training, metric)
+    if not training.done:
+        yield Paused(_progress(training, metric), training.state_dict())
+        return
+    last = training.curve[-1].validation
+    assert last is not None  # the last epoch is always evaluated
+    yield EvaluationResult({"val_accuracy": chosen(last, metric)}, *_so_far(training, metric))
+
+
+def _progress(training: Training, metric: AccuracyMetric) -> Progress:
+    """How far a training is that was evaluated just now."""
+    validation = training.curve[-1].validation
+    assert validation is not None
+    accuracy = chosen(validation, metric)
+    return Progress(training.epoch, training.recipe.epochs, accuracy, *_so_far(training, metric))
+
+
+def _so_far(training: Training, metric: AccuracyMetric) -> tuple[list[dict[str, Any]], float]:
+    """The curve, and the seconds that it took."""
+    return (
+        [curve_row(point, metric) for point in training.curve],
+        sum(point.train_seconds for point in training.curve),
+    )
+
+
+def chosen(metrics: Metrics, metric: AccuracyMetric) -> float:
+    """The accuracy that ``metric`` names.
+
+    Raises:
+        ValueError: top-5 of a task with five classes or fewer, or an accuracy that is not finite.
+    """
+    value = getattr(metrics, metric)
+    if value is None:
+        raise ValueError("metric: top5 needs a task with more than 5 classes")
+    check_finite({metric: value}, f"the accuracy on {metrics.images} images")
+    return float(value)
+
+
+def curve_row(point: EpochResult, metric: AccuracyMetric) -> dict[str, Any]:
+    """An epoch as the ledger keeps it."""
+    return {
+        "epoch": point.epoch,
+        "train_loss": point.train_loss,
+        "train_accuracy": point.train_accuracy,
+        "val_accuracy": None if point.validation is None else chosen(point.validation, metric),
+        "learning_rate": point.learning_rate,
+    }

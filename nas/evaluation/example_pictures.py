@@ -1,0 +1,66 @@
+"""A few images of a data set as PNG files: to look at, and to try a trained network on.
+
+They are validation images. The test images are looked at once, when a network is tested.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from nas.atomic_write import replace_file
+from trainers import ImageSplits
+
+AT_MOST = 10
+LONGEST_CLASS_NAME = 60
+
+
+class ExamplePicture(NamedTuple):
+    """One image of the validation split."""
+
+    position: int  # in the validation split
+    class_name: str
+    pixels: npt.NDArray[np.uint8]  # [1 or 3, H, W]
+
+    @property
+    def file_name(self) -> str:
+        """Such as ``7_validation12.png``: the class, and the image's place in its split."""
+        safe = re.sub(r"[^\w-]+", "_", self.class_name)[:LONGEST_CLASS_NAME]
+        return f"{safe}_validation{self.position}.png"
+
+
+def example_pictures(splits: ImageSplits) -> tuple[ExamplePicture, ...]:
+    """The first validation image of each of the first ten classes that have one."""
+    labels = splits.validation.labels.cpu().numpy()
+    classes, first = np.unique(labels, return_index=True)
+    return tuple(
+        ExamplePicture(
+            int(index),
+            splits.class_names[label],
+            splits.validation.images[int(index)].cpu().numpy(),
+        )
+        for label, index in zip(classes[:AT_MOST], first[:AT_MOST], strict=True)
+    )
+
+
+def write_example_pictures(examples: Iterable[ExamplePicture], folder: Path) -> None:
+    """Write each as a PNG with the pixels that training saw; the folder is made when missing.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    from PIL import Image  # noqa: PLC0415
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for example in examples:
+        pixels = example.pixels
+        picture = Image.fromarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0))
+        content = io.BytesIO()
+        picture.save(content, "PNG")
+        replace_file(folder / example.file_name, content.getvalue())

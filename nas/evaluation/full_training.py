@@ -1,0 +1,117 @@
+"""Full training of one network, with the test images looked at once. No ledger, no Ray."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import torch
+
+from nas.evaluation.evaluate import AccuracyMetric, chosen, curve_row
+from nas.evaluation.example_pictures import ExamplePicture, example_pictures
+from search_space.architecture import Architecture, Task
+from search_space.networks import build
+from trainers import DataError, ImageSplits, Preprocessing, Recipe, Training
+
+CHECKPOINT_EVERY_EPOCHS = 5
+
+
+class EpochDone(NamedTuple):
+    """One more epoch of a full training is finished."""
+
+    epoch: int
+    val_accuracy: float | None  # by the metric asked for; None where this epoch was not evaluated
+    state: Mapping[str, Any] | None  # to go on from, every few epochs
+
+
+class Trained(NamedTuple):
+    """A finished full training: the network, how right it is, and on what it was trained."""
+
+    weights: Mapping[str, torch.Tensor]
+    metrics: Mapping[str, float]  # val_accuracy and test_accuracy, by the metric asked for
+    curve: Sequence[Mapping[str, Any]]
+    device_seconds: float
+    precision: str  # of the forward and backward passes, such as "float32"
+    preprocessing: Preprocessing
+    class_names: tuple[str, ...]
+    validation_images: int
+    test_images: int
+    examples: tuple[ExamplePicture, ...]
+
+
+def train_in_full(
+    architecture: Architecture,
+    splits: ImageSplits,
+    task: Task,
+    recipe: Recipe,
+    *,
+    seed: int,
+    device: str,
+    metric: AccuracyMetric,
+    state: Mapping[str, Any] | None = None,
+) -> Iterator[EpochDone | Trained]:
+    """Train ``architecture`` to its last epoch and test it; yields :class:`Trained` last.
+
+    Args:
+        architecture: what to train.
+        splits: the images, on ``device``.
+        task: what they make.
+        recipe: how to train.
+        seed: of the initial weights and of training.
+        device: such as "cpu" or "cuda".
+        metric: which accuracy the metrics are.
+        state: where to go on, as :class:`EpochDone` has it.
+
+    Raises:
+        TrainingDiverged: the loss became infinite or not a number.
+        CheckpointError: the state is of another training.
+        DataError: the images are not the task's, or there are none to test on.
+    """
+    if (splits.input_shape, splits.classes) != (task.input_shape, task.classes):
+        raise DataError(
+            f"data set {splits.name!r} has {splits.classes} classes of images of "
+            f"{list(splits.input_shape)} [channels, height, width]; the task has {task.classes} of "
+            f"{list(task.input_shape)}: the data changed since the search"
+        )
+    model = build(architecture, task, seed=seed, zero_init_residual=recipe.zero_init_residual)
+    training = Training(model, splits, recipe, seed=seed, device=device)
+    if state is not None:
+        training.load_state_dict(dict(state))
+    while not training.done:
+        point = training.run_epoch()
+        due = training.epoch % CHECKPOINT_EVERY_EPOCHS == 0 and not training.done
+        yield EpochDone(
+            training.epoch,
+            None if point.validation is None else chosen(point.validation, metric),
+            on_cpu(training.state_dict()) if due else None,
+        )
+    last = training.curve[-1].validation
+    assert last is not None  # the last epoch is always evaluated
+    tested = training.evaluate("test")
+    yield Trained(
+        # Taken last: evaluating recalibrates batch normalisation in these same tensors.
+        weights=on_cpu(dict(training.evaluated_model().state_dict())),
+        metrics={
+            "val_accuracy": chosen(last, metric),
+            "test_accuracy": chosen(tested, metric),
+        },
+        curve=[curve_row(point, metric) for point in training.curve],
+        device_seconds=sum(point.train_seconds for point in training.curve),
+        precision=training.precision,
+        preprocessing=Preprocessing.of(splits),
+        class_names=splits.class_names,
+        validation_images=len(splits.validation),
+        test_images=len(splits.test),
+        examples=example_pictures(splits),
+    )
+
+
+def on_cpu(value: Any) -> Any:
+    """Plain data with every tensor on the CPU: the driver need not have the worker's device."""
+    if isinstance(value, torch.Tensor):
+        return value.cpu()
+    if isinstance(value, Mapping):
+        return {key: on_cpu(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(on_cpu(inner) for inner in value)
+    return value

@@ -1,0 +1,79 @@
+"""All that this project uses of Optuna beyond its public interface.
+
+Optuna may change these parts in any release. So they are used here alone, the version is bounded
+in pyproject.toml, and ``tests/nas/samplers/test_optuna_private.py`` says what has changed when a new
+version is tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+
+import optuna
+from optuna.storages import RDBStorage
+from optuna.storages._cached_storage import _CachedStorage
+from optuna.trial import FrozenTrial, TrialState
+
+
+def was_enqueued(trial: FrozenTrial) -> bool:
+    """Whether ``Study.enqueue_trial`` made the trial, with values for some of its parameters."""
+    return "fixed_params" in trial.system_attrs
+
+
+class FilteredStudy(optuna.Study):
+    """A study that shows its trials as :meth:`as_seen` returns them, to samplers too."""
+
+    def as_seen(self, trials: list[FrozenTrial]) -> list[FrozenTrial]:
+        """Return the trials that are shown in place of ``trials``, in the same order.
+
+        The given trials are not copies: an implementation must not change them.
+        """
+        return trials
+
+    # All of Optuna's samplers read trials through this one method (Study.best_trial does not).
+    def _get_trials(
+        self,
+        deepcopy: bool = True,
+        states: Container[TrialState] | None = None,
+        use_cache: bool = False,
+    ) -> list[FrozenTrial]:
+        trials = super()._get_trials(deepcopy=deepcopy, states=None, use_cache=use_cache)
+        return [trial for trial in self.as_seen(trials) if states is None or trial.state in states]
+
+
+class RestingTrialStorage(_CachedStorage):
+    """Optuna's cache of a database, in which an unfinished trial can rest.
+
+    Optuna reads every unfinished trial anew whenever a sampler looks at a study, since another
+    process may have changed it. A trial that rests is not read again until it is woken.
+
+    Args:
+        backend: the database.
+    """
+
+    @property
+    def database(self) -> RDBStorage:
+        """The database behind the cache."""
+        return self._backend
+
+    def refresh(self, study_id: int) -> None:
+        """Read a study's new and unfinished trials from the database."""
+        super()._read_trials_from_remote_storage(study_id)
+
+    def _read_trials_from_remote_storage(self, study_id: int) -> None:
+        self.refresh(study_id)
+
+    def rest(self, study_id: int, trial_id: int) -> None:
+        """Keep an unfinished trial as it is now; nothing is written to it until it is woken."""
+        self.refresh(study_id)
+        with self._lock:
+            study = self._studies[study_id]
+            study.unfinished_trial_ids.discard(trial_id)
+            # Trials above this id are read. All up to the resting trial have been read just now,
+            # and those of them that are unfinished and do not rest are in the set.
+            study.last_finished_trial_id = max(study.last_finished_trial_id, trial_id)
+
+    def wake(self, study_id: int, trial_id: int) -> None:
+        """Read a resting trial again from now on, since it will be written to."""
+        with self._lock:
+            self._studies[study_id].unfinished_trial_ids.add(trial_id)

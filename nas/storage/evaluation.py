@@ -1,0 +1,166 @@
+"""One row of the ledger, and how an Optuna trial holds it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from optuna.trial import FrozenTrial, TrialState
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+
+from nas.evaluation.finite_values import check_finite
+from nas.metrics import whole_counts
+from nas.samplers.trials import PAUSED_AT
+from search_space.architecture import Architecture
+
+Kind = Literal["search", "repeats", "baselines", "retrain"]
+"""Which of a run's studies a row is in: see :mod:`nas.storage.ledger`."""
+
+DEVICE_SECONDS_BEFORE = "gpu_seconds"
+"""What ``device_seconds`` was called in ledgers of the first 0.1.0."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One row of the ledger: an architecture trained once, or tried.
+
+    ``metrics`` holds val_accuracy, params, macs, activations, and latency_ms and test_accuracy
+    where they were measured. It is empty for a trial that did not finish; a pruned trial, stopped
+    after ``stopped_at_epoch`` epochs, has a curve, which is no result, and so has a paused one,
+    which waits at a rung or goes on from there.
+    """
+
+    kind: Kind
+    number: int
+    state: str  # complete, pruned, fail, running, paused
+    architecture: Architecture
+    seed: int  # of the training
+    recipe_id: str  # how it was trained
+    metrics: Mapping[str, float]
+    curve: Sequence[Mapping[str, Any]]
+    device_seconds: float  # wall time on the trial's device, whichever it is
+    error: str | None  # the traceback of a trial that raised
+    violation: Mapping[str, float]  # the limits that a rejected proposal exceeded
+    started: datetime | None
+    finished: datetime | None
+    stopped_at_epoch: int | None = None  # of a pruned trial
+    training: int | None = None  # number of a full training among those of its architecture, from
+    # 0; None for other rows, and in ledgers of the first 0.1.0, whose seeds count up from the
+    # search's
+
+    @property
+    def arch_id(self) -> str:
+        """The architecture's."""
+        return self.architecture.arch_id
+
+    @property
+    def epochs(self) -> int:
+        """How many were trained."""
+        return int(self.curve[-1]["epoch"]) if self.curve else 0
+
+
+def row_attributes(
+    architecture: Architecture, *, seed: int, recipe_id: str, training: int | None = None
+) -> dict[str, Any]:
+    """What a row says of its proposal, as Optuna user attributes."""
+    numbered = {} if training is None else {"training": training}
+    return numbered | {
+        "arch_id": architecture.arch_id,
+        "description": str(architecture),
+        "seed": seed,
+        "recipe_id": recipe_id,
+        "architecture": architecture.canonical_json(),
+    }
+
+
+def result_attributes(
+    metrics: Mapping[str, float],
+    curve: Sequence[Mapping[str, Any]],
+    device_seconds: float,
+    error: str | None,
+) -> dict[str, Any]:
+    """What a row says of its result, as Optuna user attributes."""
+    attributes: dict[str, Any] = {"device_seconds": device_seconds, "curve": list(curve)}
+    attributes |= {"metrics": whole_counts(metrics)} if metrics else {}
+    return attributes | ({"error": error} if error else {})
+
+
+def curve_points(curve: Sequence[Mapping[str, Any]]) -> dict[int, float]:
+    """Validation accuracy by epoch, as Optuna's intermediate values."""
+    return {
+        int(point["epoch"]): float(point["val_accuracy"])
+        for point in curve
+        if point["val_accuracy"] is not None
+    }
+
+
+def state_of(trial: FrozenTrial) -> str:
+    """A row's state: that of its Optuna trial, or ``paused`` where it waits at a rung."""
+    is_paused = trial.state == TrialState.RUNNING and PAUSED_AT in trial.user_attrs
+    return "paused" if is_paused else trial.state.name.lower()
+
+
+def evaluation_of(kind: Kind, trial: FrozenTrial, *, imports: bool = False) -> Evaluation:
+    """The row that an Optuna trial with an architecture is.
+
+    ``imports`` is that of :meth:`search_space.architecture.Architecture.from_json`.
+
+    Raises:
+        ValueError: a metric is not finite, the architecture is none, or an attribute is missing or
+            of another kind.
+    """
+    attributes = trial.user_attrs
+    content = _Content.model_validate_json(json.dumps(attributes))
+    complete = trial.state == TrialState.COMPLETE
+    metrics = content.metrics if complete else {}
+    check_finite(metrics, f"{kind} trial {trial.number}")
+    if complete and "val_accuracy" not in metrics:
+        raise ValueError("metrics: val_accuracy is missing")
+    return Evaluation(
+        kind=kind,
+        number=trial.number,
+        state=state_of(trial),
+        architecture=Architecture.from_json(content.architecture, imports=imports),
+        seed=content.seed,
+        recipe_id=content.recipe_id,
+        metrics=whole_counts(metrics),
+        curve=attributes.get("curve", []),
+        device_seconds=content.device_seconds,
+        error=content.error,
+        violation=attributes.get("violation", {}),
+        stopped_at_epoch=content.stopped_at_epoch,
+        training=content.training,
+        started=trial.datetime_start,
+        finished=trial.datetime_complete,
+    )
+
+
+class _CurvePoint(BaseModel):
+    """What every reader of a curve needs of a point; a training adds more."""
+
+    model_config = ConfigDict(strict=True)
+
+    epoch: int
+    val_accuracy: float | None
+
+
+class _Content(BaseModel):
+    """The attributes of a trial that make a row of it; a trial has others."""
+
+    model_config = ConfigDict(strict=True)
+
+    architecture: str
+    seed: int = 0
+    recipe_id: str = ""
+    metrics: dict[str, float] = {}
+    curve: tuple[_CurvePoint, ...] = ()
+    device_seconds: float = Field(
+        default=0.0, validation_alias=AliasChoices("device_seconds", DEVICE_SECONDS_BEFORE)
+    )
+    error: str | None = None
+    violation: dict[str, float] = {}
+    stopped_at_epoch: int | None = None
+    training: int | None = None

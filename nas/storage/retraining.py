@@ -1,0 +1,227 @@
+"""Full training of architectures that a search found: what to train, and what is kept of it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nas.config.search_config import SearchConfig
+from nas.storage.evaluation import Evaluation
+from nas.evaluation.example_pictures import write_example_pictures
+from nas.storage.candidates import Candidate
+from nas.evaluation.full_training import Trained
+from nas.evaluation.full_training_seed import full_training_seed
+from nas.storage.ledger import Ledger
+from nas.storage.network_record import Accuracies, Accuracy, NetworkCosts, NetworkRecord
+from nas.errors import RunError
+from nas.storage.folder import RunFolder, package_version, write_whole
+from nas.storage.saved_network import save_network
+from search_space.architecture import Architecture, Task
+from search_space.cost import network_costs
+from trainers import load_checkpoint, save_checkpoint
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Retraining:
+    """One full training, and its folder ``retrain/ARCH_ID-RECIPE-trainingN``."""
+
+    architecture: Architecture
+    number: int  # N, among the trainings of the architecture by the recipe
+    seed: int  # which follows from the run's seed and N, see nas/evaluation/full_training_seed.py
+    recipe_id: str
+    folder: Path
+
+    @classmethod
+    def of(
+        cls, architecture: Architecture, number: int, config: SearchConfig, run: RunFolder
+    ) -> Retraining:
+        """The training of ``architecture`` under ``number`` by the run's recipe.
+
+        A folder that an earlier version made, ``ARCH_ID-RECIPE-seedN``, is used on. Its N counted
+        trainings too.
+        """
+        begun = f"{architecture.arch_id}-{config.retrain_id}"
+        folder = run.retrain_folder / f"{begun}-training{number}"
+        earlier = run.retrain_folder / f"{begun}-seed{number}"
+        if earlier.is_dir():
+            folder = earlier
+        seed = full_training_seed(config.seed, number)
+        return cls(architecture, number, seed, config.retrain_id, folder)
+
+    @property
+    def checkpoint_file(self) -> Path:
+        """Where an interrupted training goes on from."""
+        return self.folder / "checkpoint.pt"
+
+    @property
+    def model_file(self) -> Path:
+        """The trained network; :func:`nas.storage.saved_network.load_network` reads it."""
+        return self.folder / "model.pt"
+
+    def start(self) -> dict[str, Any] | None:
+        """Make the folder; the state to go on from, if there is one.
+
+        Raises:
+            CheckpointError: the checkpoint is damaged.
+            RunError: the folder cannot be made.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunError(f"cannot make {self.folder}: {error.strerror}") from error
+        if not self.checkpoint_file.exists():
+            return None
+        state = load_checkpoint(self.checkpoint_file)
+        seed = state.get("identity", {}).get("seed")
+        if seed != self.seed:
+            log.warning(
+                "%s is of a training with seed %s, by an earlier version; trained anew with seed "
+                "%s, which no search uses",
+                self.checkpoint_file,
+                seed,
+                self.seed,
+            )
+            return None
+        return state
+
+    def save_state(self, state: Mapping[str, Any]) -> None:
+        """Keep the state of an unfinished training.
+
+        Raises:
+            CheckpointError: it cannot be written; an earlier one stays.
+        """
+        save_checkpoint(self.checkpoint_file, dict(state))
+
+    def finish(
+        self,
+        config: SearchConfig,
+        ledger: Ledger,
+        task: Task,
+        trained: Trained,
+        proxy: Candidate | None = None,
+    ) -> Evaluation:
+        """Keep the network and its curve, then record the result; the checkpoint has served.
+
+        Args:
+            config: of the run.
+            ledger: of the run, which gets a row.
+            task: what the network was trained for.
+            trained: the finished training.
+            proxy: what the search found of the architecture, if it evaluated it.
+
+        Raises:
+            CheckpointError, RunError: a file cannot be written; the ledger then has no row.
+        """
+        costs = network_costs(self.architecture, task).metrics()
+        record = network_record(trained, config, self.seed, costs, proxy)
+        save_network(self.model_file, self.architecture, task, trained.weights, record)
+        examples = example_folder(self.folder.parent)
+        try:
+            write_example_pictures(trained.examples, examples)
+        except OSError as error:
+            raise RunError(f"cannot write {examples}: {error.strerror or error}") from error
+        write_curve(self.folder / "curve.csv", trained.curve)
+        row = ledger.add(
+            "retrain",
+            self.architecture,
+            seed=self.seed,
+            metrics=dict(trained.metrics) | costs,
+            curve=trained.curve,
+            device_seconds=trained.device_seconds,
+            recipe_id=self.recipe_id,
+            training=self.number,
+        )
+        self.checkpoint_file.unlink(missing_ok=True)
+        return row
+
+
+def example_folder(retrain_folder: Path) -> Path:
+    """Where a run keeps a few validation images as PNG files, to try its networks on."""
+    return retrain_folder / "examples"
+
+
+def network_record(
+    trained: Trained,
+    config: SearchConfig,
+    seed: int,
+    costs: Mapping[str, float],
+    proxy: Candidate | None,
+) -> NetworkRecord:
+    """What a retrained network's file says of it.
+
+    Args:
+        trained: the finished training.
+        config: of its run.
+        seed: of the training.
+        costs: params, macs and activations.
+        proxy: what the search found of the architecture, if it evaluated it.
+    """
+    found = None
+    if proxy is not None:
+        found = Accuracy(
+            mean=proxy.metrics["val_accuracy"],
+            images=trained.validation_images,
+            seeds=proxy.n,
+            standard_error=proxy.standard_error,
+            as_found=not proxy.is_fresh,
+        )
+    return NetworkRecord(
+        preprocessing=trained.preprocessing,
+        class_names=trained.class_names,
+        recipe=config.retrain,
+        seed=seed,
+        precision=trained.precision,
+        metric=config.metric,
+        accuracies=Accuracies(
+            test=Accuracy(mean=trained.metrics["test_accuracy"], images=trained.test_images),
+            validation=Accuracy(
+                mean=trained.metrics["val_accuracy"], images=trained.validation_images
+            ),
+            proxy_validation=found,
+        ),
+        costs=NetworkCosts.model_validate(costs),
+        software={name: package_version(name) for name in ("convattn", "torch")},
+    )
+
+
+def pending(
+    architectures: Sequence[Architecture], config: SearchConfig, run: RunFolder, ledger: Ledger
+) -> list[Retraining]:
+    """The full trainings that are wanted and not in the ledger yet.
+
+    The test images are looked at once for each: a finished one is never run again, whatever its
+    seed was.
+    """
+    done = {
+        (row.arch_id, number_of(row, config))
+        for row in ledger.evaluations("retrain")
+        if row.recipe_id == config.retrain_id
+    }
+    wanted = [
+        Retraining.of(architecture, number, config, run)
+        for architecture in dict.fromkeys(architectures)
+        for number in range(config.retrain_seeds)
+    ]
+    return [w for w in wanted if (w.architecture.arch_id, w.number) not in done]
+
+
+def number_of(row: Evaluation, config: SearchConfig) -> int:
+    """A full training's number; rows of the first 0.1.0 have the search's seed plus it instead."""
+    return row.seed - config.seed if row.training is None else row.training
+
+
+def write_curve(path: Path, curve: Sequence[Mapping[str, Any]]) -> None:
+    """A training's curve as CSV, one row an epoch."""
+
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(curve[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(curve)
+    write_whole(path, text.getvalue())

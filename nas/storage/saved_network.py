@@ -1,0 +1,261 @@
+"""A trained network in one file: saved complete, loaded anywhere, ready to classify pictures.
+
+The file holds the weights without preprocessing; :meth:`SavedNetwork.preprocess` does what the
+file's record says that the training images went through.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import shorten
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import torch
+from pydantic import ValidationError
+from torch import Tensor, nn
+
+from nas.storage.network_record import NetworkRecord
+from nas.errors import TrustError
+from search_space.architecture import Architecture, Task
+from search_space.cost import network_costs
+from search_space.networks import build
+from search_space.primitives.registry import import_failure, not_imported
+from search_space.yaml_validation import explain
+from trainers import CheckpointError, Preprocessing, load_checkpoint, save_checkpoint
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+WEIGHTS_ERROR_CHARACTERS = 300
+
+Read = TypeVar("Read", Architecture, Task, NetworkRecord)
+
+
+class IncompleteNetworkWarning(UserWarning):
+    """A file from before networks were saved with their preprocessing and class names."""
+
+
+class Prediction(NamedTuple):
+    """One class that a network may take an image for."""
+
+    class_name: str
+    probability: float  # 0..1, by softmax
+
+
+@dataclass(frozen=True, eq=False)
+class SavedNetwork:
+    """A network as its file has it. Get it by :func:`load_network`.
+
+    Attributes:
+        path: the file, for messages.
+        model: in evaluation mode; maps float32 [N, C, H, W] to logits [N, classes].
+        architecture: what was built.
+        task: what it was trained for.
+        record: preprocessing, class names, recipe, accuracies and more; None for a file from
+            before these were saved.
+    """
+
+    path: Path
+    model: nn.Module
+    architecture: Architecture
+    task: Task
+    record: NetworkRecord | None
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """How a picture becomes the network's input.
+
+        Raises:
+            CheckpointError: the file does not say.
+        """
+        return self._complete().preprocessing
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """In the order of the network's outputs.
+
+        Raises:
+            CheckpointError: the file does not say.
+        """
+        return self._complete().class_names
+
+    def preprocess(self, *pictures: str | Path | Image.Image) -> Tensor:
+        """Make the network's input.
+
+        Args:
+            pictures: image files or PIL images, of any sizes.
+
+        Returns:
+            float32 [N, C, H, W], on the CPU.
+
+        Raises:
+            DataError: a picture cannot be read; the message names it.
+            CheckpointError: the file does not say how.
+        """
+        preprocessing = self.preprocessing
+        if not pictures:
+            return torch.empty(0, *preprocessing.input_shape)
+        pixels = torch.stack([preprocessing.pixels(picture) for picture in pictures])
+        return preprocessing.normalised(pixels)
+
+    def predictions(self, x: Tensor, top: int = 1) -> list[list[Prediction]]:
+        """The most probable classes for each image of a batch.
+
+        Args:
+            x: [N, C, H, W], as :meth:`preprocess` makes it; moved to where the model is.
+            top: how many classes an image, at most all.
+
+        Returns:
+            one list an image, the most probable class first.
+
+        Raises:
+            ValueError: ``top`` is outside 1..classes.
+            CheckpointError: the file has no class names, or the network's output is not finite.
+        """
+        names = self.class_names
+        if not 1 <= top <= len(names):
+            raise ValueError(f"top must be in 1..{len(names)}, the number of classes, got {top}")
+        device = next(self.model.parameters()).device
+        with torch.inference_mode():
+            probabilities = self.model(x.to(device)).float().softmax(dim=1).cpu()
+        if not probabilities.isfinite().all():
+            raise CheckpointError(f"{self.path}: the network's output is not finite")
+        # sorted stably: of equal ones the first class, as argmax has it
+        values, classes = probabilities.sort(dim=1, descending=True, stable=True)
+        return [
+            [Prediction(names[c], p) for p, c in zip(row, of_row, strict=True)]
+            for row, of_row in zip(values[:, :top].tolist(), classes[:, :top].tolist(), strict=True)
+        ]
+
+    def classify(self, *pictures: str | Path | Image.Image, top: int = 1) -> list[list[Prediction]]:
+        """The most probable classes for each picture, all of them in one batch.
+
+        Raises:
+            DataError, CheckpointError, ValueError: as :meth:`preprocess` and :meth:`predictions`.
+        """
+        return self.predictions(self.preprocess(*pictures), top)
+
+    def _complete(self) -> NetworkRecord:
+        if self.record is None:
+            raise CheckpointError(_lacking(self.path))
+        return self.record
+
+
+def save_network(
+    path: Path,
+    architecture: Architecture,
+    task: Task,
+    weights: Mapping[str, Tensor],
+    record: NetworkRecord,
+) -> None:
+    """Write a network's file, whole or not at all.
+
+    Raises:
+        CheckpointError: it cannot be written; what was there stays.
+        ValueError: the record is of another task.
+    """
+    record.check_fits(task)
+    content = {
+        "architecture": architecture.canonical_json(),
+        "task": task.canonical_json(),
+        "record": record.canonical_json(),
+        "weights": dict(weights),
+    }
+    save_checkpoint(path, content)
+
+
+def load_network(
+    path: str | Path, *, require_complete: bool = False, imports: bool = False
+) -> SavedNetwork:
+    """Read a network that ``nas retrain`` saved. The file is all that is needed.
+
+    Args:
+        path: such as ``model.pt``.
+        require_complete: refuse a file from before its record was saved, which cannot classify
+            pictures, instead of warning.
+        imports: whether types ``module:Class`` may import their modules, which runs the code of
+            those: True only for a file that you trust. Else a module must be imported already.
+
+    Warns:
+        IncompleteNetworkWarning: it is such a file; ``model``, ``architecture`` and ``task`` are
+            there.
+
+    Raises:
+        CheckpointError: it is damaged, no such file, or something else; or its architecture,
+            weights or record are not such as this version makes; or a type's module cannot be
+            imported.
+        TrustError: a type's module is not imported, and ``imports`` is False.
+    """
+    path = Path(path)
+    saved = load_checkpoint(path)
+    missing = {"architecture", "task", "weights"} - saved.keys()
+    if missing:
+        raise CheckpointError(f"{path} is not a retrained model: it has no {min(missing)}")
+    architecture = _read_back(Architecture, saved, path, imports=imports)
+    task = _read_back(Task, saved, path)
+    record = None
+    if "record" in saved:
+        record = _read_back(NetworkRecord, saved, path)
+        try:
+            record.check_fits(task)
+        except ValueError as error:
+            raise _of_another_version(path, f"its record is not valid: {error}") from error
+    elif require_complete:
+        raise CheckpointError(_lacking(path))
+    else:
+        warnings.warn(_lacking(path), IncompleteNetworkWarning, stacklevel=2)
+    weights = _weights(saved, path)
+    try:
+        params = network_costs(architecture, task).params
+        if params > (held := sum(tensor.numel() for tensor in weights.values())):
+            # seen before memory is taken for an architecture of any size
+            raise _of_another_version(
+                path, f"its weights do not fit: {params:,} parameters are needed, it holds {held:,}"
+            )
+        model = build(architecture, task, seed=0)
+    except ValueError as error:
+        raise _of_another_version(path, f"{architecture} cannot be built: {error}") from error
+    try:
+        model.load_state_dict(weights)
+    except (RuntimeError, TypeError) as error:
+        # PyTorch names every tensor that differs, which can be hundreds.
+        differing = shorten(str(error), WEIGHTS_ERROR_CHARACTERS, placeholder=" ...")
+        raise _of_another_version(path, f"its weights do not fit: {differing}") from error
+    return SavedNetwork(path, model.eval(), architecture, task, record)
+
+
+def _weights(saved: Mapping[str, Any], path: Path) -> dict[str, Tensor]:
+    found = saved["weights"]
+    if not isinstance(found, dict) or not all(
+        isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in found.items()
+    ):
+        raise _of_another_version(path, "its weights do not fit: they must be tensors by name")
+    return found
+
+
+def _read_back(kind: type[Read], saved: Mapping[str, Any], path: Path, **options: bool) -> Read:
+    name = "record" if kind is NetworkRecord else kind.__name__.lower()
+    try:
+        return kind.from_json(saved[name], **options)
+    except ValidationError as error:
+        if untrusted := not_imported(error):
+            raise TrustError(f"{path}: its {name}'s {untrusted}") from error
+        if failure := import_failure(error):
+            raise CheckpointError(f"{path}: its {name}'s {failure}") from error
+        problems = "; ".join(explain(error, kind, name))
+        raise _of_another_version(path, f"its {name} is not valid: {problems}") from error
+
+
+def _of_another_version(path: Path, why: str) -> CheckpointError:
+    return CheckpointError(f"{path} was made by another version of this software: {why}")
+
+
+def _lacking(path: Path) -> str:
+    return (
+        f"{path} was saved before files were complete: it lacks the preprocessing, the class "
+        "names, the recipe, costs and accuracies, so that it cannot classify pictures; train the "
+        "network again, in a run of this version"
+    )

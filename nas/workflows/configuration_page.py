@@ -1,0 +1,296 @@
+"""The page of every configuration key, docs/configuration.md.
+
+``python -m nas.workflows.configuration_page > docs/configuration.md`` makes it. Types, bounds and defaults
+are those of the pydantic models. Meanings are the docstrings under their fields, whose last
+sentence may be ``Unit: ...``. Options of samplers are those of their constructors; for Optuna's own
+samplers their names and defaults stand here, and a link to what they mean.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from functools import cache
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from nas.config.search_config import SearchConfig
+from nas.samplers import ARCHITECTURE_SAMPLERS, OPTION_TYPES, OPTUNA_SAMPLERS, SAMPLERS, options_of
+from nas.benchmark.tabulation import TabulationConfig
+from search_space.primitives.recalibration import RECALIBRATION_DESCRIPTIONS
+from search_space.primitives.registry import DESCRIPTIONS
+from search_space.primitives.stems import STEMS
+from search_space.space.config import SpaceConfig, StageConfig
+from trainers import Recipe
+from trainers.data.augmentation import Augmentation
+
+HEAD = """# Configuration keys
+
+<!-- made by `python -m nas.workflows.configuration_page > docs/configuration.md`; do not edit -->
+
+A configuration is a YAML file. On the command line, `section.key=value` changes a key:
+`nas search configs/searches/digits.yaml search.n_trials=100 limits.params=20k`. A key without a
+default must be given. Fractions and probabilities are from 0 to 1 and have no unit. An unknown key
+is an error that names the nearest known one.
+"""
+
+DATA_EXAMPLES = """\
+data: {name: digits}                        # 1,797 images that come with scikit-learn
+data: {name: cifar10}                       # from the Hugging Face hub; cifar100 likewise
+data: {name: cifar10, path: /data/cifar10}  # from a folder made by datasets.save_to_disk
+data: {name: image_folder, path: /data/flowers, image_size: [64, 64]}  # a folder for each class
+data: {name: parquet, path: /data/flowers.parquet, image_column: image, label_column: label}
+data: {name: hub, path: owner/name}         # any data set of images and labels on the hub
+"""
+"""Each line is a ``data`` section; the README has them too."""
+
+TYPES = {
+    "integer": "integer",
+    "number": "number",
+    "boolean": "true or false",
+    "string": "text",
+    "object": "mapping",
+    "null": "null",
+}
+"""From a JSON schema's types to the words of the page."""
+
+OPTION_WORDS = {"int": "integer", "float": "number", "bool": "true or false", "str": "text"}
+"""The same for the annotations of samplers' options."""
+
+BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+SHARED = {"Recipe": "recipe", "Augmentation": "augmentation", "StageConfig": "stage"}
+"""Models that stand at several keys, and the section that has their own keys."""
+
+SECTIONS = SHARED | {
+    field.annotation.__name__: name
+    for name, field in SearchConfig.model_fields.items()
+    if isinstance(field.annotation, type)
+    and issubclass(field.annotation, BaseModel)
+    and field.annotation is not Recipe
+}
+"""Of each model, the section that has its keys."""
+
+UNIT = re.compile(r"\s*Unit: (.*)\.$", re.DOTALL)
+ROLE = re.compile(r":\w+:`~?(?:[\w.]*\.)?(\w+)`|``([^`]*)``")
+"""A cross-reference or literal of reStructuredText."""
+
+
+class Key(NamedTuple):
+    """One line of a table."""
+
+    name: str
+    type: str
+    default: str
+    unit: str
+    meaning: str
+
+
+def page() -> str:
+    """The whole page, as Markdown."""
+    parts = [
+        HEAD,
+        "## A search\n\nThe file of `nas search`; its sections follow.\n",
+        *_sections(SearchConfig),
+        _section("recipe", "The keys of `proxy`, `retrain` and a tabulation's `recipe`", Recipe),
+        _section("augmentation", "The keys of a recipe's `augmentation`", Augmentation),
+        _section("space", "The keys of `space`, or of its own file", SpaceConfig, "## "),
+        _section("stage", "The keys of each of a space's `stages`", StageConfig),
+        *_types("stem", STEMS),
+        *_types("primitive", DESCRIPTIONS),
+        *_types("recalibration", RECALIBRATION_DESCRIPTIONS),
+        "## A tabulation\n\nThe file of `nas tabulate`. `data`, `resources` and `ray` have the "
+        "same keys as in a search.\n",
+        _table(keys_of(TabulationConfig)),
+    ]
+    return "\n".join(parts)
+
+
+def keys_of(model: type[BaseModel], prefix: str = "") -> list[Key]:
+    """The keys of a model, each after ``prefix``.
+
+    Raises:
+        ValueError: a field has no docstring.
+    """
+    schema = model.model_json_schema()
+    meanings = _docstrings(model)
+    found = []
+    for name, field in model.model_fields.items():
+        if "const" in schema["properties"][name]:
+            continue  # a type's own name, which the section's heading has
+        if name not in meanings:
+            raise ValueError(f"{model.__name__}.{name} needs a docstring, its meaning on the page")
+        meaning, unit = meanings[name], UNIT.search(meanings[name])
+        found.append(
+            Key(
+                prefix + name,
+                _type(schema["properties"][name]),
+                _default(field),
+                unit[1] if unit else "",
+                UNIT.sub("", meaning),
+            )
+        )
+    return found
+
+
+def _sections(model: type[BaseModel]) -> Iterator[str]:
+    """A table of a model's own keys, then one for each section that is a model of its own."""
+    yield _table(keys_of(model))
+    for name, field in model.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel) and inner is not Recipe:
+            yield f"### {name}\n\n{_summary(inner)}\n\n{_table(keys_of(inner, f'{name}.'))}"
+        if name == "data":
+            yield f"One line for each source:\n\n```yaml\n{DATA_EXAMPLES}```\n"
+        if name == "sampler":
+            yield from map(_sampler, SAMPLERS)
+
+
+def _section(title: str, where: str, model: type[BaseModel], level: str = "### ") -> str:
+    return f"{level}{title}\n\n{where}. {_summary(model)}\n\n{_table(keys_of(model))}"
+
+
+def _types(place: str, types: Mapping[str, type[BaseModel]]) -> Iterator[str]:
+    """A table for each type that may stand at a place."""
+    for name, model in types.items():
+        keys = keys_of(model)
+        table = _table(keys) if keys else "It has no keys.\n"
+        yield f"### {place}: `type: {name}`\n\n{_summary(model)}\n\n{table}"
+
+
+def _sampler(name: str) -> str:
+    """The options that a configuration can give to a sampler."""
+    is_optunas = name in OPTUNA_SAMPLERS
+    constructor: Any = OPTUNA_SAMPLERS[name] if is_optunas else ARCHITECTURE_SAMPLERS[name]
+    meanings = {} if is_optunas else _arguments(constructor)
+    keys = []
+    for option in options_of(name).values():
+        kind = str(option.annotation).removesuffix(" | None")
+        if kind not in OPTION_TYPES and option.name != "scores":
+            continue  # a function or an object, which no file can hold
+        shown = OPTION_WORDS.get(kind, "list of text")  # scores
+        shown += " or null" if option.default is None and option.name != "scores" else ""
+        default = json.dumps([] if option.name == "scores" else option.default)
+        keys.append(
+            Key(
+                f"sampler.options.{option.name}",
+                shown,
+                f"`{default}`",
+                "",
+                f"See [Optuna]({_optuna_page(name)})." if is_optunas else meanings[option.name],
+            )
+        )
+    summary = f"Optuna's `{constructor.__name__}`." if is_optunas else _summary(constructor)
+    table = _table(keys) if keys else "It has no options.\n"
+    return f"### `sampler.name: {name}`\n\n{summary}\n\n{table}"
+
+
+def _optuna_page(name: str) -> str:
+    """Where Optuna documents a sampler; its own words would change with its version."""
+    folder = "https://optuna.readthedocs.io/en/stable/reference/samplers/generated"
+    return f"{folder}/optuna.samplers.{OPTUNA_SAMPLERS[name].__name__}.html"
+
+
+def _type(entry: Mapping[str, Any]) -> str:
+    """A JSON schema's type in words, such as ``integer ≥ 1 or null``."""
+    if "$ref" in entry:
+        section = SECTIONS[entry["$ref"].rpartition("/")[2]]
+        return f"[{section}](#{section})"
+    if "anyOf" in entry:
+        return " or ".join(dict.fromkeys(map(_type, entry["anyOf"])))
+    if "enum" in entry or "const" in entry:
+        return ", ".join(f"`{each}`" for each in entry.get("enum", [entry.get("const")]))
+    kind = entry.get("type")
+    if kind == "array":
+        inner = entry.get("items") or entry["prefixItems"][0]
+        return f"list of {_type(inner)}"
+    bounds = [f"{sign} {_number(entry[name])}" for name, sign in BOUNDS.items() if name in entry]
+    return " ".join([TYPES[str(kind)], ", ".join(bounds)]).strip()
+
+
+def _number(value: float) -> str:
+    return f"2^{int(value).bit_length() - 1}" if value >= 2**32 else f"{value:,}"
+
+
+def _default(field: FieldInfo) -> str:
+    if field.default_factory is not None:
+        return "" if field.default_factory_takes_validated_data else "`{}`"
+    if field.default is PydanticUndefined:
+        return ""
+    if isinstance(field.default, BaseModel):
+        return "its own defaults"
+    value = list(field.default) if isinstance(field.default, tuple) else field.default
+    return f"`{json.dumps(value)}`"
+
+
+def _summary(kind: type) -> str:
+    """The first sentence of a docstring."""
+    return _first_sentence(inspect.getdoc(kind) or "")
+
+
+def _first_sentence(text: str) -> str:
+    words = " ".join(text.split("\n\n", maxsplit=1)[0].split())
+    sentence = re.split(r"(?<=\.)\s+(?=[A-Z])", words)[0]
+    sentence = ROLE.sub(lambda match: f"`{match[1] or match[2]}`", sentence)
+    return sentence[:1].upper() + sentence[1:]
+
+
+def _arguments(kind: type) -> dict[str, str]:
+    """The first sentence of each argument that the docstrings of a class and its bases describe."""
+    found: dict[str, str] = {}
+    for owner in reversed(kind.__mro__):
+        _, args, text = inspect.cleandoc(owner.__doc__ or "").partition("\nArgs:\n")
+        if args:
+            described = re.split(r"^    (\w+):", text, flags=re.MULTILINE)[1:]
+            pairs = zip(described[::2], described[1::2], strict=True)
+            found |= {name: _first_sentence(meaning) for name, meaning in pairs}
+    return found
+
+
+@cache
+def _docstrings(model: type[BaseModel]) -> dict[str, str]:
+    """The docstrings under the fields of a model and its bases."""
+    found: dict[str, str] = {}
+    for owner in reversed(model.__mro__):
+        module = inspect.getmodule(owner)
+        if issubclass(owner, BaseModel) and owner is not BaseModel and module is not None:
+            found |= _docstrings_in(module).get(owner.__name__, {})
+    return found
+
+
+@cache
+def _docstrings_in(module: ModuleType) -> dict[str, dict[str, str]]:
+    """The docstrings under the fields of each class in a module."""
+    classes = [n for n in ast.parse(inspect.getsource(module)).body if isinstance(n, ast.ClassDef)]
+    return {each.name: dict(_documented(each)) for each in classes}
+
+
+def _documented(owner: ast.ClassDef) -> Iterator[tuple[str, str]]:
+    for statement, following in zip(owner.body, owner.body[1:], strict=False):
+        match statement, following:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(
+                value=ast.Constant(value=str(text))
+            ):
+                yield name, " ".join(text.split())
+
+
+def _table(keys: list[Key]) -> str:
+    rows = [
+        Key("key", "type", "default", "unit", "meaning"),
+        Key(*["---"] * 5),
+        *(key._replace(name=f"`{key.name}`") for key in keys),
+    ]
+    return "".join(
+        f"| {' | '.join(cell.replace('|', '&#124;') for cell in row)} |\n" for row in rows
+    )
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())

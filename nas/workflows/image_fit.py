@@ -1,0 +1,48 @@
+"""Whether the networks of a space can take a task's images, seen before anything is started."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nas.random_streams import Stream, generator
+from search_space.architecture import Task
+from search_space.cost.population import PopulationCosts
+from search_space.yaml_validation import ConfigError
+from search_space.space import SearchSpace
+
+SAMPLED = 500
+"""Architectures that are costed, for what lies behind the stem."""
+
+
+def check_images(space: SearchSpace, task: Task, *, seed: int) -> None:
+    """See that every stem of ``space`` takes the task's images, and cost a random sample.
+
+    Raises:
+        ConfigError: a stem cannot take them, or an architecture of the sample cannot be
+            costed on them.
+    """
+    channels, height, width = task.input_shape
+    faults = []
+    for stem in space.layout.stems.first:
+        try:
+            stem.output_hw((height, width))
+            stem.counts(channels, (height, width))
+        except ValueError as error:
+            faults.append(f"{stem.label}: {error}")
+    if faults:
+        stems = len(space.layout.stems.first)
+        problem = f"{len(faults)} of {stems} stems cannot take them; the first, {faults[0]}"
+        raise _wrong(space, task, problem)
+    rng = generator(seed, Stream.CHECKED_IMAGES)
+    vectors = [space.walk(lambda p: int(rng.integers(len(p.choices)))) for _ in range(SAMPLED)]
+    try:
+        PopulationCosts(space, task, with_memory=False)(np.array(vectors))
+    except ValueError as error:
+        raise _wrong(space, task, str(error)) from error
+
+
+def _wrong(space: SearchSpace, task: Task, problem: str) -> ConfigError:
+    shape = "x".join(map(str, task.input_shape))
+    return ConfigError(
+        f"search space {space.name!r}, on images of {shape} (channels, height, width)", [problem]
+    )

@@ -1,0 +1,109 @@
+"""The plain networks that found ones are compared with: their proxy evaluations and differences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from analysis.paired import paired_difference
+from nas.config.search_config import SearchConfig
+from nas.workflows.checks import proxy_assignment
+from nas.storage.evaluation import Evaluation
+from nas.storage.ledger import Ledger
+from nas.ray.retrain import evaluate_on_cluster
+from nas.errors import RunError
+from search_space.architecture import Architecture, Task
+from search_space.cost import network_costs
+
+
+def proxy_seeds(config: SearchConfig) -> tuple[int, ...]:
+    """The seeds of plain networks' proxy evaluations: the fresh ones of the front's members.
+
+    Without any (``search.finalist_seeds`` is 1) it is the search's own; what was found is then
+    valued as found, which flatters it beside the plain network.
+    """
+    return config.fresh_seeds or (config.seed,)
+
+
+def plain_evaluations(config: SearchConfig, ledger: Ledger) -> list[Evaluation]:
+    """The plain networks' proxy evaluations with :func:`proxy_seeds`.
+
+    Runs of earlier versions have further ones, with the search's own seed, which found networks
+    cannot be compared by.
+
+    Raises:
+        RunError: the ledger cannot be read.
+    """
+    seeds = proxy_seeds(config)
+    return [row for row in ledger.evaluations("baselines") if row.seed in seeds]
+
+
+def evaluate_plain(
+    config: SearchConfig,
+    ledger: Ledger,
+    task: Task,
+    proxies: Sequence[tuple[Architecture, int]],
+) -> None:
+    """Evaluate plain networks by proxies, and record it; Ray must be connected.
+
+    Args:
+        config: the search's.
+        ledger: the run's.
+        task: what the networks are for.
+        proxies: networks and seeds.
+
+    Raises:
+        RunError: some have no result; the others' are in the ledger.
+    """
+    found = evaluate_on_cluster(proxies, proxy_assignment(config, task), config.resources)
+    failures = []
+    for (architecture, seed), result in zip(proxies, found, strict=True):
+        if isinstance(result, str):
+            failures.append(f"{architecture} with seed {seed}: {result}")
+            continue
+        ledger.add(
+            "baselines",
+            architecture,
+            seed=seed,
+            metrics=result.metrics | network_costs(architecture, task).metrics(),
+            curve=result.curve,
+            device_seconds=result.device_seconds,
+            recipe_id=config.proxy_id,
+        )
+    if failures:
+        listed = "\n".join(failures)
+        raise RunError(
+            f"{len(failures)} of {len(proxies)} proxy evaluations of plain networks failed (run "
+            f"the same command again to take them up):\n{listed}"
+        )
+
+
+def difference_text(
+    found: Architecture, plain: Architecture, config: SearchConfig, ledger: Ledger
+) -> str:
+    """How far a found network is above the plain one, over the seeds that both have.
+
+    The search's own evaluation of the found network is left out: it chose that network.
+
+    Returns:
+        one line for people; empty where they share no seed.
+
+    Raises:
+        RunError: the ledger cannot be read.
+    """
+    proxies = [*ledger.evaluations("repeats"), *ledger.evaluations("baselines")]
+    full = [r for r in ledger.evaluations("retrain") if r.recipe_id == config.retrain_id]
+    parts = []
+    for called, rows, metric in (
+        ("proxy validation", proxies, "val_accuracy"),
+        ("test", full, "test_accuracy"),
+    ):
+        first, second = (
+            {r.seed: r.metrics[metric] for r in rows if r.architecture == each and r.metrics}
+            for each in (found, plain)
+        )
+        difference = paired_difference(first, second)
+        if difference is not None:
+            parts.append(f"{called} {difference}")
+    if not parts:
+        return ""
+    return f"{found.arch_id} less {plain.arch_id}, over shared seeds: {', '.join(parts)}"

@@ -1,0 +1,143 @@
+"""A run in one line, for a list of all runs.
+
+PyTorch takes seconds to import, and a finished run's files answer without it: they are read as they
+are. An unfinished run's ledger is read as ``nas status`` and ``nas frontier`` read it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from nas.storage.run_lock import is_held
+from search_space.yaml_validation import ConfigError, parse_json, read_yaml
+
+SQLITE_HEADER = b"SQLite format 3\0"
+
+
+class DamagedRunError(RuntimeError):
+    """A file of the run is missing or wrong; the message says which and why."""
+
+
+class RunSummary(NamedTuple):
+    """How far a run is; None for what cannot be read."""
+
+    name: str
+    started: datetime
+    state: str | None  # running, finished or interrupted
+    trained: int | None  # trials
+    wanted: int | None  # trials
+    front: int | None  # architectures
+    problem: str | None  # what is wrong with its files
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data; ``started`` in ISO 8601, with the zone."""
+        return self._asdict() | {"started": self.started.isoformat(timespec="seconds")}
+
+
+def summaries(runs: Path) -> list[RunSummary]:
+    """Every run in the folder ``runs``, the newest first.
+
+    Raises:
+        NotADirectoryError: ``runs`` is a file.
+    """
+    if not runs.is_dir():
+        if runs.exists():
+            raise NotADirectoryError(f"{runs} is not a folder")
+        return []
+    folders = [
+        folder
+        for folder in runs.iterdir()
+        # `latest` is a link; a run that is being made begins with a dot
+        if not folder.is_symlink() and not folder.name.startswith(".") and _is_run(folder)
+    ]
+    found = [summary_of(folder) for folder in folders]
+    return sorted(found, key=lambda each: (each.started, each.name), reverse=True)
+
+
+def summary_of(folder: Path) -> RunSummary:
+    """One run; what is wrong with its files becomes ``problem``."""
+    known: dict[str, Any] = {"state": None, "trained": None, "wanted": None, "front": None}
+    problem = None
+    try:
+        is_finished = bool(_json(folder / "state.json", missing={}).get("finished"))
+        is_driven = is_held(folder / "driver.lock")
+        known["state"] = "running" if is_driven else "finished" if is_finished else "interrupted"
+        known |= _of_finished(folder) if is_finished else _of_unfinished(folder)
+    except (DamagedRunError, ConfigError, OSError) as error:
+        problem = " ".join(str(error).split())
+    return RunSummary(folder.name, _started(folder), **known, problem=problem)
+
+
+def _is_run(folder: Path) -> bool:
+    try:
+        return (folder / "config.yaml").is_file() or (folder / "ledger.db").is_file()
+    except OSError:  # a folder that cannot be read may be a run: its line says what is wrong
+        return True
+
+
+def _of_finished(folder: Path) -> dict[str, Any]:
+    config = read_yaml(folder / "config.yaml")
+    try:
+        wanted, storage = config["search"]["n_trials"], config.get("storage")
+    except (TypeError, KeyError, AttributeError):
+        raise DamagedRunError(f"{folder / 'config.yaml'}: no search.n_trials in it") from None
+    ledger = folder / "ledger.db"
+    if storage is None:
+        with ledger.open("rb") as opened:
+            if opened.read(len(SQLITE_HEADER)) != SQLITE_HEADER:
+                raise DamagedRunError(f"{ledger} is not an SQLite database")
+    front = _json(folder / "front.json", missing=[])  # no trial finished
+    # runs from before 0.1.0 have the list of members alone
+    members = front.get("members") if isinstance(front, dict) else front
+    if not isinstance(members, list):
+        raise DamagedRunError(f"{folder / 'front.json'}: it has no list of members")
+    trained = _json(folder / "state.json", missing={}).get("trained")
+    for name, count in (
+        ("search.n_trials of config.yaml", wanted),
+        ("trained of state.json", trained),
+    ):
+        if not isinstance(count, int):
+            raise DamagedRunError(f"{folder}: {name} must be a whole number, got {count!r}")
+    return {"wanted": wanted, "trained": trained, "front": len(members)}
+
+
+def _of_unfinished(folder: Path) -> dict[str, Any]:
+    from nas.storage.candidates import pareto_front  # noqa: PLC0415 (slow to import)
+    from nas.latency.measurements import all_candidates, by_latency_limit  # noqa: PLC0415
+    from nas.storage.ledger import ledger_of  # noqa: PLC0415
+    from nas.storage.folder import RunFolder  # noqa: PLC0415
+    from nas.search.trial_state import TRAINED  # noqa: PLC0415
+    from nas.errors import USER_ERRORS  # noqa: PLC0415
+
+    try:
+        config, ledger = ledger_of(RunFolder(folder))
+        within, _ = by_latency_limit(config, all_candidates(config, ledger))
+        trained = sum(row.state in TRAINED for row in ledger.evaluations("search"))
+    except USER_ERRORS as error:
+        raise DamagedRunError(str(error)) from error
+    front = pareto_front(within, ["val_accuracy", config.cost_objective])
+    return {"wanted": config.search.n_trials, "trained": trained, "front": len(front)}
+
+
+def _started(folder: Path) -> datetime:
+    """When the run was made, by its own word; else when its folder was last changed."""
+    try:
+        said = _json(folder / "environment.json", missing={})["started"]
+        return datetime.fromisoformat(said).astimezone()
+    except (DamagedRunError, OSError, KeyError, TypeError, ValueError, OverflowError):
+        return datetime.fromtimestamp(folder.stat().st_mtime).astimezone()
+
+
+def _json(file: Path, *, missing: Any) -> Any:
+    """A JSON file of the same type as ``missing``, which stands for a file that is not there."""
+    try:
+        found = parse_json(file.read_bytes())
+    except FileNotFoundError:
+        return missing
+    except ValueError as error:
+        raise DamagedRunError(f"{file} cannot be read: {error}") from error
+    if not isinstance(found, dict | list) or (missing == {} and not isinstance(found, dict)):
+        raise DamagedRunError(f"{file} cannot be read: it must be a JSON object")
+    return found

@@ -1,0 +1,74 @@
+"""The architectures of a space, counted and numbered without listing them.
+
+The stages that may follow depend on an architecture's beginning only by its output channels. So the
+number of endings is counted from the last stage backwards, once for each number of channels, and
+the counts say in turn which stem and which stages architecture number n has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from search_space.architecture import Stage
+from search_space.space.layout import Layout, Parts
+
+
+class Numbering:
+    """A bijection between 0 ... ``size - 1`` and the distinct architectures of a space."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        channels = [{stem.width for stem in layout.stems.first}]  # that each stage may see
+        for place in layout.stages:
+            channels.append({width * place.expansion for width in place.config.width})
+        self._endings: list[Mapping[int, int]] = [dict.fromkeys(channels.pop(), 1)]
+        """How many sequences of stages there are from stage n on, by the channels that it sees."""
+        for place in reversed(layout.stages):
+            following = self._endings[0]
+            here = {
+                seen: sum(
+                    place.count(width, seen) * following[width * place.expansion]
+                    for width in place.config.width
+                )
+                for seen in channels.pop()
+            }
+            self._endings.insert(0, here)
+        self.size = sum(self._endings[0][stem.width] for stem in layout.stems.first)
+
+    def parts(self, number: int) -> Parts:
+        """The stem and the stages of an architecture.
+
+        Raises:
+            IndexError: not a number from 0 to ``size - 1``.
+        """
+        if not 0 <= number < self.size:
+            raise IndexError(f"the number must be from 0 to {self.size - 1}, got {number}")
+        for stem in self._layout.stems.first:
+            endings = self._endings[0][stem.width]
+            if number < endings:
+                break
+            number -= endings
+        stages: list[Stage] = []
+        channels = stem.width
+        for place, following in zip(self._layout.stages, self._endings[1:], strict=True):
+            for depth, width in place.sizes():
+                out = width * place.expansion
+                count = place.count_at(depth, width, channels) * following[out]
+                if number < count:
+                    break
+                number -= count
+            stage_number, number = divmod(number, following[out])
+            stages.append(place.numbered(stage_number, depth, width, channels))
+            channels = out
+        return Parts(stem, tuple(stages))
+
+
+def uniform_below(bound: int, rng: np.random.Generator) -> int:
+    """A number from 0 to ``bound - 1``, each exactly as likely as another; of any size."""
+    bits = (bound - 1).bit_length()
+    while True:
+        number = int.from_bytes(rng.bytes(-(-bits // 8))) >> (-bits % 8)
+        if number < bound:
+            return number

@@ -1,0 +1,157 @@
+"""``nas search`` around the search: what it refuses before it begins, and what it leaves then."""
+
+from __future__ import annotations
+
+import io
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hand_driven import HandDriven
+
+from nas.cli.commands.search import (
+    begin_ledger,
+    resume_command,
+    run_search_command,
+    trained_so_far,
+)
+from nas.cli.commands.status import read_status, show_status
+from nas.config.search_config import SearchConfig
+from nas.evaluation.evaluate import EvaluationResult
+from nas.storage.ledger import Ledger
+from nas.cli.output import Output
+from nas.errors import RunError
+from nas.storage.folder import RunFolder
+from nas.samplers.trials import WarmStart
+from search_space.architecture import Task
+
+ConfigOf = Callable[..., SearchConfig]
+Start = Callable[[SearchConfig], tuple[RunFolder, Ledger]]
+
+
+@pytest.fixture
+def search_fails(
+    config_of: ConfigOf, runs: Path, tmp_path: Path
+) -> Callable[..., pytest.ExceptionInfo[RunError]]:
+    """Runs the command, which must raise before it connects to Ray."""
+
+    def run(*, resume: bool = False, **changes: Any) -> pytest.ExceptionInfo[RunError]:
+        file = tmp_path / "search.yaml"
+        data = config_of(**changes).model_dump(mode="json", exclude_none=True)
+        file.write_text(yaml.safe_dump(data))
+        with pytest.raises(RunError) as caught:
+            run_search_command(
+                Output(file=io.StringIO()), file, [], runs, resume=resume, again=False
+            )
+        return caught
+
+    return run
+
+
+def test_a_search_that_cannot_begin_leaves_no_run(
+    search_fails: Callable[..., pytest.ExceptionInfo[RunError]],
+    config_of: ConfigOf,
+    start: Start,
+    runs: Path,
+    tmp_path: Path,
+) -> None:
+    sampler = {"name": "default", "learn_from": ["nosuch"]}
+    assert "no run 'nosuch'" in str(search_fails(sampler=sampler).value)
+    gone = f"sqlite:///{tmp_path}/gone/x.db"
+    assert "database" in str(search_fails(storage=gone).value)
+    assert not runs.exists()
+
+    shared = config_of(storage=f"sqlite:///{tmp_path}/shared.db")
+    run, _ = start(shared)
+    run.path.rename(tmp_path / "moved")
+    assert "already holds a run called 'first'" in str(search_fails(storage=shared.storage).value)
+    assert list(runs.iterdir()) == []
+    other = RunFolder.create(runs, shared)  # where it was taken since it was looked at
+    with other.driving(), pytest.raises(RunError, match="already holds a run called 'first'"):
+        begin_ledger(other, shared, WarmStart())
+    assert not other.path.exists()
+
+
+def test_a_search_is_not_resumed_with_other_data(
+    search_fails: Callable[..., pytest.ExceptionInfo[RunError]],
+    config_of: ConfigOf,
+    start: Start,
+    task: Task,
+) -> None:
+    run, _ = start(config_of())
+    before = task.replace(classes=7, input_shape=(1, 9, 8)).model_dump(mode="json")
+    run.write_json("task.json", before)
+    assert str(search_fails(resume=True).value) == (
+        "run 'first' cannot be resumed with other data: classes was 7, is 10; "
+        "input_shape was [1, 9, 8], is [1, 8, 8]"
+    )
+    assert run.task().classes == 7
+
+
+def test_what_was_stopped_early_or_failed_is_told_apart(
+    config_of: ConfigOf,
+    start: Start,
+    propose_from: Callable[..., HandDriven],
+    finish: Callable[..., None],
+) -> None:
+    config = config_of()
+    run, ledger = start(config)
+    proposals = propose_from(config, ledger)
+    complete, pruned = proposals.propose(), proposals.propose()
+    finish(proposals, complete)
+    assert trained_so_far(config, ledger) == "1 of 6 trials are trained"
+    curve = [{"epoch": 1, "val_accuracy": 0.2}]
+    stopped = EvaluationResult({"val_accuracy": 0.2}, curve, 1.0)
+    proposals.prune(pruned, stopped, None, stopped_at_epoch=1)
+    assert trained_so_far(config, ledger) == "2 of 6 trials are trained (1 stopped early)"
+    proposals.fail(proposals.propose(), "Traceback:\nKeyError: 'of a trial'")
+    fields: dict[str, Any] = {"curve": [], "device_seconds": 1.0, "recipe_id": config.proxy_id}
+    architecture = complete.architecture
+    metrics = ledger.evaluations("search")[0].metrics
+    ledger.add("repeats", architecture, seed=4, metrics=metrics, **fields)
+    error = "Traceback:\nKeyError: 'of a repeat'"
+    ledger.add("repeats", architecture, seed=5, metrics={}, error=error, **fields)
+    status = read_status(run)
+    assert status["repeats"] == 1
+    assert status["errors"] == {
+        "trial 2": "KeyError: 'of a trial'",
+        "repeat 1": "KeyError: 'of a repeat'",
+    }
+
+
+@pytest.mark.parametrize("runs", ["runs", "a [x]", "r[/x]", "it's", "$HOME `x`"])
+def test_the_command_that_continues_can_be_pasted(config_of: ConfigOf, runs: str) -> None:
+    overrides = [
+        "name=old",
+        "objectives=[val_accuracy,macs]",
+        "data.path=a [b]/c",
+        "proxy.epochs=3",
+    ]
+    config = config_of(name="first-2")
+    file = Path("my [red] search.yaml")
+    printed = io.StringIO()
+    command = resume_command(file, overrides, config, Path(runs))
+    Output(file=printed, width=40).say(f"stopped; continue with: {command}")
+    pasted = shlex.split(printed.getvalue().rpartition("continue with: ")[2])
+    assert pasted == [
+        *("nas", "search", str(file), *overrides[1:], "name=first-2", "--resume", "--runs", runs)
+    ]
+
+
+def test_trials_of_an_interrupted_run_do_not_run(
+    config_of: ConfigOf, start: Start, propose_from: Callable[..., HandDriven], runs: Path
+) -> None:
+    run, ledger = start(config_of())
+    propose_from(run.config(), ledger).propose()
+    with run.driving():
+        status = read_status(run)
+        assert (status["state"], status["trials"]) == ("running", {"running": 1})
+    status = read_status(run)
+    assert (status["state"], status["trials"]) == ("interrupted", {"interrupted": 1})
+    printed = io.StringIO()
+    show_status(Output(file=printed), run.name, runs)
+    assert "first is interrupted" in printed.getvalue()
+    assert "0 of 6 trained (1 running when it was interrupted)" in printed.getvalue()

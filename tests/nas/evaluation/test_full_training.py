@@ -1,0 +1,77 @@
+"""What is kept of a full training is what it measured."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from nas.evaluation.evaluate import AccuracyMetric
+from nas.evaluation.full_training import EpochDone, Trained, train_in_full
+from search_space.architecture import Architecture, Task
+from search_space.networks import build
+from search_space.space import SearchSpace
+from trainers import DataConfig, DataError, Recipe, load_splits
+
+
+def test_the_weights_are_those_of_the_network_that_was_tested(
+    small_space: SearchSpace, task: Task
+) -> None:
+    """Recalibrating batch normalisation once more must not reach what is kept of it."""
+    architecture: Architecture = next(small_space.architectures())
+    splits = load_splits(DataConfig(name="digits", train_images=100, validation_images=100))
+    recipe = Recipe(epochs=1, batch_size=20, learning_rate=0.05)  # 5 batches to recalibrate on
+    *_, result = train_in_full(
+        architecture, splits, task, recipe, seed=0, device="cpu", metric="accuracy"
+    )
+    assert isinstance(result, Trained)
+
+    network = build(architecture, task, seed=1)
+    network.load_state_dict(result.weights)
+    network.eval()
+    mean, std = (torch.tensor(each).view(1, -1, 1, 1) for each in (splits.mean, splits.std))
+    with torch.inference_mode():
+        train = (splits.train.images.float() / 255 - mean) / std
+        test = (splits.test.images.float() / 255 - mean) / std
+        seen = network.stem[0](train)
+        found = network(test).argmax(1) == splits.test.labels
+    # statistics of all train images, not of the last batch
+    torch.testing.assert_close(network.stem[1].running_mean, seen.mean((0, 2, 3)))
+    assert found.float().mean().item() == pytest.approx(result.metrics["test_accuracy"])
+
+
+def test_data_that_changed_since_the_search_are_refused_before_training(
+    small_space: SearchSpace, task: Task
+) -> None:
+    splits = load_splits(DataConfig(name="digits", train_images=100, validation_images=100))
+    wider = task.replace(input_shape=(1, 8, 9))
+    training = train_in_full(
+        next(small_space.architectures()),
+        splits,
+        wider,
+        Recipe(epochs=1, batch_size=20, learning_rate=0.05),
+        seed=0,
+        device="cpu",
+        metric="accuracy",
+    )
+    with pytest.raises(DataError, match=r"10 classes of images of \[1, 8, 8\] .* \[1, 8, 9\]: the"):
+        next(training)
+
+
+def test_every_epoch_is_reported_by_the_metric_of_the_run(
+    small_space: SearchSpace, task: Task
+) -> None:
+    architecture = next(small_space.architectures())
+    splits = load_splits(DataConfig(name="digits", train_images=100, validation_images=100))
+    recipe = Recipe(epochs=2, batch_size=20, learning_rate=0.05)
+    shown: dict[AccuracyMetric, list[float | None]] = {}
+    metrics: tuple[AccuracyMetric, ...] = ("accuracy", "top5", "balanced_accuracy")
+    for metric in metrics:
+        *epochs, end = train_in_full(
+            architecture, splits, task, recipe, seed=0, device="cpu", metric=metric
+        )
+        assert isinstance(end, Trained)
+        shown[metric] = [each.val_accuracy for each in epochs if isinstance(each, EpochDone)]
+        assert shown[metric] == [row["val_accuracy"] for row in end.curve]
+        assert shown[metric][-1] == end.metrics["val_accuracy"]
+    first = {metric: accuracies[0] for metric, accuracies in shown.items()}
+    assert len(set(first.values())) == 3, first  # one network, three metrics

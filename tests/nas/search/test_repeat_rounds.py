@@ -1,0 +1,54 @@
+"""Rounds of repeats: what each is for, and how many it trains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from hand_driven import problem_from
+
+from nas.config.search_config import SearchConfig
+from nas.storage.evaluation import Evaluation
+from nas.search.repeats import Round, unfinished_round
+from search_space.architecture import Architecture, Task
+from search_space.space import SearchSpace
+
+
+def row(architecture: Architecture, accuracy: float, **changes: Any) -> Evaluation:
+    values: dict[str, Any] = {
+        "kind": "search",
+        "number": 0,
+        "state": "complete",
+        "architecture": architecture,
+        "seed": 3,
+        "recipe_id": "proxy",
+        "metrics": {"val_accuracy": accuracy, "params": 100, "macs": 100},
+        "curve": [],
+        "device_seconds": 2.0,
+        "error": None,
+        "violation": {},
+        "started": None,
+        "finished": None,
+    }
+    return Evaluation(**values | changes)
+
+
+def test_a_round_follows_where_the_front_has_moved(
+    config_of: Callable[..., SearchConfig], small_space: SearchSpace, task: Task
+) -> None:
+    config = config_of(search={"n_trials": 2, "finalist_seeds": 3, "noise_candidates": 0})
+    problem = problem_from(config, task)
+    lucky, other = list(small_space.architectures())[:2]
+    trained = [row(lucky, 0.9), row(other, 0.8, number=1)]
+    one, two = config.fresh_seeds
+    assert unfinished_round(problem, trained, []) == Round(1, 2, [(lucky, one), (lucky, two)])
+
+    repeated = [row(lucky, 0.5, kind="repeats", seed=one)]
+    assert unfinished_round(problem, trained, repeated) == Round(1, 2, [(lucky, two)])
+
+    # its mean is 0.63 now, and the other one is the front
+    repeated.append(row(lucky, 0.5, kind="repeats", seed=two))
+    assert unfinished_round(problem, trained, repeated) == Round(2, 2, [(other, one), (other, two)])
+
+    repeated += [row(other, 0.8, kind="repeats", seed=seed) for seed in (one, two)]
+    assert unfinished_round(problem, trained, repeated) == Round(2, 2, [])

@@ -1,0 +1,243 @@
+"""A run's folder: made, found, held by one process, written whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+import torch
+
+from nas.config.search_config import SearchConfig
+from nas.errors import RunError
+from nas.storage.folder import PACKAGES, RunFolder, next_name, write_whole
+from search_space.architecture import Task
+from search_space.yaml_validation import ConfigError
+
+ROOT = Path(__file__).parents[3]
+
+ConfigOf = Callable[..., SearchConfig]
+
+
+def test_a_new_run_has_its_configuration(config_of: ConfigOf, runs: Path) -> None:
+    config = config_of(seed=5)
+    run = RunFolder.create(runs, config)
+    assert run.path == runs / "first"
+    assert run.name == "first"
+    assert run.config() == config
+    assert {path.name for path in run.path.iterdir()} == {"config.yaml", "environment.json"}
+    assert not run.is_finished()
+
+
+def test_the_environment_is_recorded(
+    config_of: ConfigOf, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["nas", "search", "x.yaml", "seed=5"])
+    before = datetime.now().astimezone().replace(microsecond=0)
+    run = RunFolder.create(runs, config_of(seed=5))
+    found = json.loads((run.path / "environment.json").read_text())
+    assert found["seed"] == 5
+    assert found["command"] == ["nas", "search", "x.yaml", "seed=5"]
+    assert found["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert found["cpus"] == os.cpu_count()
+    assert set(found["versions"]) == set(PACKAGES)
+    assert found["versions"]["torch"] == torch.__version__
+    assert all(isinstance(version, str) for version in found["versions"].values())
+    assert before <= datetime.strptime(found["started"], "%Y-%m-%dT%H:%M:%S%z")
+    git = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert found["git_commit"] == (git.stdout.strip() or None)
+    assert found["platform"]
+
+
+def test_a_run_is_found_by_name_path_and_as_the_latest(
+    config_of: ConfigOf, runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = {name: RunFolder.create(runs, config_of(name=name)) for name in ("b", "a")}
+    monkeypatch.chdir(tmp_path)
+    for name, run in made.items():
+        for way in (name, str(run.path), f"runs/{name}", f"./runs/{name}/"):
+            assert RunFolder.find(way, runs).path == run.path.resolve()
+    made["a"].point_latest_here()
+    latest = RunFolder.find("latest", runs)
+    assert latest.path == made["a"].path.resolve()
+    assert latest.name == "a"  # not the link's
+    RunFolder.create(runs, config_of(name="c")).point_latest_here()
+    assert RunFolder.find("latest", runs).name == "c"
+    assert RunFolder.find(str(runs / "latest"), tmp_path / "elsewhere").name == "c"
+
+
+def test_runs_that_were_moved_are_found(config_of: ConfigOf, runs: Path, tmp_path: Path) -> None:
+    RunFolder.create(runs, config_of()).point_latest_here()
+    runs.rename(tmp_path / "moved")
+    assert RunFolder.find("latest", tmp_path / "moved").config() == config_of()
+
+
+def test_an_unknown_run_is_answered_with_the_nearest(config_of: ConfigOf, runs: Path) -> None:
+    with pytest.raises(RunError) as caught:
+        RunFolder.find("frist", runs)
+    assert str(caught.value) == f"no run 'frist'; there are none in {runs}"
+    for name in ("second", "first"):
+        RunFolder.create(runs, config_of(name=name))
+    (runs / "no-run").mkdir()
+    with pytest.raises(RunError) as caught:
+        RunFolder.find("frist", runs)
+    assert str(caught.value) == f"no run 'frist' in {runs}; did you mean 'first'?"
+    with pytest.raises(RunError, match=r"no run 'zzz' in .*; known: first, second"):
+        RunFolder.find("zzz", runs)
+
+
+def test_an_existing_run_is_kept_and_a_free_name_suggested(config_of: ConfigOf, runs: Path) -> None:
+    run = RunFolder.create(runs, config_of())
+    before = run.config_file.read_text()
+    for free in ("first-2", "first-3"):
+        with pytest.raises(RunError) as caught:
+            RunFolder.create(runs, config_of(seed=99))
+        assert str(caught.value) == (
+            f"run 'first' already exists in {runs}: continue it with --resume, or choose another "
+            f"name with name={free}"
+        )
+        assert next_name(runs, "first") == free
+        RunFolder.create(runs, config_of(name=free))
+    assert run.config_file.read_text() == before
+
+
+def test_a_folder_that_cannot_be_made_is_named(config_of: ConfigOf, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match=r"cannot make .*file/runs/first: .*file is not a folder"):
+        RunFolder.create(tmp_path / "file" / "runs", config_of())
+
+
+def test_a_configuration_made_invalid_is_refused(config_of: ConfigOf, runs: Path) -> None:
+    run = RunFolder.create(runs, config_of())
+    run.config_file.write_text(run.config_file.read_text().replace("seed: 3", "seed: three"))
+    with pytest.raises(ConfigError, match="seed: input should be a valid integer, got 'three"):
+        run.config()
+
+
+def test_a_finished_run_says_so(config_of: ConfigOf, runs: Path) -> None:
+    run = RunFolder.create(runs, config_of())
+    run.write_json("state.json", {"finished": False})
+    assert not run.is_finished()
+    run.write_json("state.json", {"finished": True})
+    assert run.is_finished()
+    assert json.loads((run.path / "state.json").read_text()) == {"finished": True}
+
+
+@contextmanager
+def driven_elsewhere(run: RunFolder) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds the run until it is told to end."""
+    code = (
+        "import sys; from pathlib import Path; from nas.storage.folder import RunFolder\n"
+        "with RunFolder(Path(sys.argv[1])).driving(): print('held', flush=True); input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(run.path)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "held\n"
+            yield process
+        finally:
+            process.kill()
+
+
+def test_a_second_process_cannot_drive(config_of: ConfigOf, runs: Path) -> None:
+    run = RunFolder.create(runs, config_of())
+    with driven_elsewhere(run) as process:
+        assert run.is_driven()
+        with pytest.raises(RunError, match="run 'first' is being driven by another process"):
+            run.driving().__enter__()
+        process.communicate("go\n", timeout=30)
+        assert process.returncode == 0
+    assert not run.is_driven()
+    with run.driving():
+        assert run.is_driven()
+    assert not run.is_driven()
+
+
+def test_a_killed_process_lets_go(config_of: ConfigOf, runs: Path) -> None:
+    run = RunFolder.create(runs, config_of())
+    with driven_elsewhere(run) as process:
+        assert run.is_driven()
+        process.send_signal(signal.SIGKILL)
+        process.wait(timeout=30)
+    with run.driving():
+        pass
+
+
+def test_an_error_lets_go(config_of: ConfigOf, runs: Path) -> None:
+    run = RunFolder.create(runs, config_of())
+    with pytest.raises(KeyError), run.driving():
+        raise KeyError
+    assert not run.is_driven()
+
+
+def test_a_run_that_cannot_be_held_is_one_message(config_of: ConfigOf, runs: Path) -> None:
+    run = RunFolder.create(runs, config_of())
+    (run.path / "driver.lock").mkdir()
+    with pytest.raises(RunError, match=r"cannot use .*driver\.lock: Is a directory"):
+        run.driving().__enter__()
+
+
+@pytest.mark.parametrize("content", ['{"a":', "[]", "\udcff"])
+def test_a_damaged_file_of_a_run_is_named(
+    config_of: ConfigOf, runs: Path, content: str, task: Task
+) -> None:
+    run = RunFolder.create(runs, config_of())
+    with pytest.raises(RunError, match=r"task\.json cannot be read: No such file"):
+        run.task()
+    run.write_json("task.json", task.model_dump(mode="json"))
+    assert run.task() == task
+    for name in ("task.json", "state.json", "environment.json"):
+        (run.path / name).write_text(content, errors="surrogateescape")
+    for read in (run.task, run.is_finished, lambda: run.run_id):
+        with pytest.raises(RunError, match=r"(task|state|environment)\.json cannot be read: "):
+            read()
+    run.write_json("task.json", {"classes": 10})
+    with pytest.raises(RunError, match=r"task\.json cannot be read: input_shape: Field required"):
+        run.task()
+
+
+def test_runs_do_not_hold_each_other(config_of: ConfigOf, runs: Path) -> None:
+    first, second = (RunFolder.create(runs, config_of(name=name)) for name in ("one", "two"))
+    with first.driving(), second.driving():
+        assert first.is_driven()
+
+
+def test_a_file_is_replaced(tmp_path: Path) -> None:
+    file = tmp_path / "state.json"
+    for text in ("first", "second, µ"):
+        write_whole(file, text)
+        assert file.read_text() == text
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_full_disk_keeps_the_old_content(
+    tmp_path: Path, full_disk: Callable[[int], AbstractContextManager[None]]
+) -> None:
+    file = tmp_path / "state.json"
+    write_whole(file, "whole")
+    with pytest.raises(RunError) as caught, full_disk(4096):
+        write_whole(file, "x" * 100_000)
+    assert str(caught.value) == f"cannot write {file}: File too large"
+    assert file.read_text() == "whole"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_folder_that_is_gone_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "gone" / "state.json"
+    with pytest.raises(RunError, match=r"cannot write .*gone/state\.json: No such file"):
+        write_whole(file, "text")
