@@ -9,8 +9,8 @@ import numpy as np
 
 from analysis.appearance import Marking, marking_of
 from analysis.front import check_name, why_no_knee
-from nas.storage.candidates import Candidate, front_by_value
 from nas.metrics import COSTS, MAXIMISED
+from nas.storage.candidates import Candidate, front_by_value
 
 LEAST_EXTENT_Y = 0.02  # two percent points
 TOP = 0.02  # of the range, over 100 %: room for a marker and no more, as nothing can be there

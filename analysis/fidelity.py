@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nas.storage.evaluation import Evaluation
 from nas.evaluation.finite_values import check_all_finite
 from nas.storage.candidates import Candidate
+from nas.storage.evaluation import Evaluation
 
 LEAST_RANKED = 3
 """Architectures from which on a rank correlation says anything."""

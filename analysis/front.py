@@ -12,9 +12,9 @@ import moocore
 import numpy as np
 
 from nas.evaluation.finite_values import check_all_finite
-from nas.storage.candidates import Candidate, finite_losses, front_by_value
 from nas.metrics import COSTS, MAXIMISED, losses
 from nas.quantities import parse_quantity
+from nas.storage.candidates import Candidate, finite_losses, front_by_value
 from search_space.nearest import hint
 
 FEWEST_WITH_A_KNEE = 3

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nas.storage.evaluation import Evaluation
 from nas.evaluation.finite_values import check_all_finite
+from nas.storage.evaluation import Evaluation
 from search_space.architecture import Architecture
 
 

@@ -24,11 +24,11 @@ from analysis.composition import kinds_among, label_of, share_title
 from analysis.drawn import Drawn, drawn
 from analysis.member_strip import blocks, column_limits, stage_count
 from analysis.page_template import colour_key, page_html
-from nas.storage.candidates import Candidate
+from nas.atomic_write import replace_file
 from nas.metrics import METRICS
 from nas.quantities import format_quantity
 from nas.storage.accuracy_text import accuracy_text
-from nas.atomic_write import replace_file
+from nas.storage.candidates import Candidate
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

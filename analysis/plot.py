@@ -25,10 +25,10 @@ from analysis.drawn import Drawn, drawn
 from analysis.member_strip import draw_strip, stage_count
 from analysis.page import plot_front_html
 from analysis.png_figure import new_figure, save_png, style_axes, write_title
-from nas.storage.candidates import Candidate
 from nas.metrics import METRICS
 from nas.quantities import format_quantity
 from nas.storage.accuracy_text import accuracy_text
+from nas.storage.candidates import Candidate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,10 +13,10 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis.front import why_no_knee
-from nas.storage.candidates import Candidate, front_by_value
 from nas.metrics import METRICS, PEAK_MEMORY
 from nas.quantities import format_quantity
 from nas.storage.accuracy_text import accuracy_json
+from nas.storage.candidates import Candidate, front_by_value
 
 KNEE_MARK = "*"
 DOMINATED_MARK = "~"

@@ -28,23 +28,23 @@ from command_line import parser_of, write_json
 from machine import machine
 from tables import print_table
 
-from nas.config.search_config import SearchConfig
-from nas.config.files import load_config
-from nas.workflows.checks import load_task, proxy_assignment
-from nas.storage.evaluation import Evaluation
-from nas.storage.candidates import Candidate, pareto_front
-from nas.storage.ledger import Ledger
 from nas.cli.output import Output
 from nas.cli.progress import ProgressDisplay
+from nas.config.files import load_config
+from nas.config.search_config import SearchConfig
+from nas.config.sections import SamplerSettings, SchedulerSettings, SearchSettings
 from nas.ray.cluster import connected, trials_at_once
 from nas.ray.execute import run_search
 from nas.ray.retrain import evaluate_on_cluster
-from nas.storage.folder import RunFolder
 from nas.search.loop import Search
-from nas.storage.checkpoints import PausedStates
 from nas.search.problem import costs_of, problem_of, space_of
 from nas.search.trial_state import TRAINED
-from nas.config.sections import SamplerSettings, SchedulerSettings, SearchSettings
+from nas.storage.candidates import Candidate, pareto_front
+from nas.storage.checkpoints import PausedStates
+from nas.storage.evaluation import Evaluation
+from nas.storage.folder import RunFolder
+from nas.storage.ledger import Ledger
+from nas.workflows.checks import load_task, proxy_assignment
 from search_space.architecture import Architecture
 
 SEARCH = Path(__file__).parents[1] / "configs" / "searches" / "digits.yaml"

@@ -17,23 +17,23 @@ from machine import machine
 from ray import tune
 from ray.tune.search.optuna import OptunaSearch
 
-from nas.config.files import load_config
-from nas.workflows.checks import proxy_assignment
-from nas.evaluation.evaluate import EvaluationResult
-from nas.storage.ledger import Ledger
 from nas.cli.output import Output
 from nas.cli.progress import ProgressDisplay
+from nas.config.files import load_config
+from nas.config.sections import SamplerSettings, SearchSettings
+from nas.evaluation.evaluate import EvaluationResult
+from nas.evaluation.messages import REQUEST, TrialRequest
 from nas.ray.cluster import connected, trials_at_once
 from nas.ray.execute import run_search
-from nas.evaluation.messages import REQUEST, TrialRequest
 from nas.ray.trainable import TrainingTrainable
-from nas.storage.folder import RunFolder
 from nas.search.loop import Search
 from nas.search.problem import costs_of, problem_of, space_of
-from nas.config.sections import SamplerSettings, SearchSettings
-from search_space.space.parameters import Parameter
+from nas.storage.folder import RunFolder
+from nas.storage.ledger import Ledger
+from nas.workflows.checks import proxy_assignment
 from search_space.architecture import Task
 from search_space.space import SearchSpace
+from search_space.space.parameters import Parameter
 
 SEARCH = Path(__file__).parents[1] / "configs" / "searches" / "digits.yaml"
 TASK = Task(dataset="digits", input_shape=(1, 8, 8), classes=10)

@@ -23,11 +23,11 @@ from optuna.distributions import CategoricalDistribution
 from optuna.trial import TrialState, create_trial
 from tables import print_table
 
-from nas.samplers import build_sampler
 from nas.costs.static_costs import StaticCosts
-from search_space.space.parameters import Parameter
+from nas.samplers import build_sampler
 from search_space.architecture import Architecture, Task
 from search_space.space import SearchSpace
+from search_space.space.parameters import Parameter
 
 SPACES = Path(__file__).parents[1] / "configs" / "spaces"
 TASKS = {

@@ -63,7 +63,7 @@ def is_user_error(error: Exception) -> bool:
     """
     if isinstance(error, OSError):
         return error.filename is not None
-    return isinstance(error, UserError) or isinstance(error, user_errors())
+    return isinstance(error, (UserError, *user_errors()))
 
 
 def message_of(error: Exception) -> str:

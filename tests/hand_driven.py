@@ -5,10 +5,9 @@ from __future__ import annotations
 import optuna
 
 from nas.config.search_config import SearchConfig
-from nas.workflows.checks import checked_problem
+from nas.costs.static_costs import StaticCosts
 from nas.evaluation.evaluate import EvaluationResult
 from nas.latency.cache import LatencyCache
-from nas.storage.ledger import SUFFIXES, Ledger
 from nas.metrics import METRICS
 from nas.samplers.trials import NOTHING, WarmStart
 from nas.search.loop import Search, TrainingStates
@@ -16,7 +15,8 @@ from nas.search.problem import SearchProblem, costs_of, problem_of, space_of
 from nas.search.proposals import Proposals
 from nas.search.trial_state import UNFINISHED, State, Trial
 from nas.search.trials import Trials
-from nas.costs.static_costs import StaticCosts
+from nas.storage.ledger import SUFFIXES, Ledger
+from nas.workflows.checks import checked_problem
 from search_space.architecture import Task
 from search_space.cost.latency import Latency
 

@@ -13,8 +13,8 @@ import pytest
 
 from nas.config.files import load_config
 from nas.evaluation.evaluate import EvaluationResult
-from nas.storage.evaluation import Evaluation
 from nas.storage.candidates import candidates, pareto_front
+from nas.storage.evaluation import Evaluation
 from search_space.architecture import Architecture
 from tests.analysis.invented import evaluation
 

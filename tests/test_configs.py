@@ -8,16 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hand_driven import check_search
 
 from nas.config.files import load_config
+from nas.config.tabulation import load_tabulation
 from nas.search.problem import space_of
-from nas.benchmark.tabulation import load_tabulation
 from search_space.architecture import Task
 from search_space.cost.population import PopulationCosts
-from search_space.yaml_validation import read_yaml
 from search_space.space import SearchSpace
+from search_space.yaml_validation import read_yaml
 from search_space.zoo import ZOO
+from tests.hand_driven import check_search
 from trainers import Recipe
 
 ROOT = Path(__file__).parents[1]

@@ -15,29 +15,44 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("search_space", "trainers", "nas", "analysis")
 
-RESULTS = (
-    "nas.storage.ledger",
-    "nas.storage.evaluation",
-    "nas.evaluation.finite_values",
-    "nas.storage.candidates",
-    "nas.metrics",
-    "nas.quantities",
-    "nas.storage.accuracy_text",
-)
-"""What of ``nas`` says what a search found, and no more."""
-
-TRACED_WITH = ("search_space.counts", "search_space.own_modules")
-"""What tracing needs; primitives take their costs from it, so that it may not import them."""
-
-# By the longest prefix of a module's name: the project's own modules that it may import.
-ALLOWED = {
-    "search_space": ("search_space",),
-    "search_space.tracing": ("search_space.tracing", *TRACED_WITH),
-    "trainers": ("trainers",),
-    "nas": ("search_space", "trainers", "nas"),
-    "nas.cli.commands": ("search_space", "trainers", "nas", "analysis"),
-    "analysis": ("search_space", "analysis", *RESULTS, "nas.atomic_write"),
+LAYERS = {
+    "search_space": (
+        "values bounds digest nearest counts families own_modules yaml_schema yaml_validation",
+        "tracing",
+        "attention",
+        "primitives",
+        "architecture scaling",
+        "space",
+        "networks",
+        "cost",
+        "baseline",
+        "zoo",
+    ),
+    "nas": (
+        "errors metrics quantities atomic_write random_streams",
+        "evaluation",
+        "schedulers",
+        "costs",
+        "zero_cost",
+        "samplers",
+        "config",
+        "storage",
+        "latency",
+        "search",
+        "benchmark",
+        "ray",
+        "workflows",
+        "cli",
+    ),
 }
+"""The layers of each package, bottom to top: a layer imports only itself and what lies below it.
+
+A layer is a package, or several modules.
+"""
+
+ANALYSED = "storage"
+"""The highest layer of ``nas`` that ``analysis`` may import: it reads what was found."""
+
 RAY_MAY_BE_IMPORTED_BY = ("nas.ray",)
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 
@@ -92,12 +107,50 @@ def within(name: str, prefixes: tuple[str, ...]) -> bool:
     return any(name == prefix or name.startswith(f"{prefix}.") for prefix in prefixes)
 
 
+def allowed(module: str) -> tuple[str, ...]:
+    """The project's own modules that ``module`` may import, by their prefixes."""
+    package = module.partition(".")[0]
+    if package == "analysis":
+        return "analysis", "search_space", *layers_up_to("nas", ANALYSED)
+    if package == "trainers" or module in LAYERS:
+        return (package,)
+    below = {"search_space": (), "nas": ("search_space", "trainers")}[package]
+    above_all = ("analysis",) if within(module, ("nas.cli",)) else ()
+    return *below, *above_all, *layers_up_to(package, module.split(".")[1])
+
+
+def layers_up_to(package: str, last: str) -> tuple[str, ...]:
+    """The modules and packages of ``package`` up to the layer of ``last``."""
+    found: list[str] = []
+    for layer in LAYERS[package]:
+        found += [f"{package}.{name}" for name in layer.split()]
+        if last in layer.split():
+            return tuple(found)
+    return pytest.fail(f"{package}.{last} is in no layer")
+
+
 @pytest.mark.parametrize("path", MODULES, ids=module_name)
 def test_a_module_imports_only_what_lies_below_it(path):
     module = module_name(path)
-    prefix = max((p for p in ALLOWED if within(module, (p,))), key=len)
     own = {name for name in imported(path) if within(name, PACKAGES)}
-    assert {name for name in own if not within(name, ALLOWED[prefix])} == set()
+    assert {name for name in own if not within(name, allowed(module))} == set()
+
+
+def test_an_import_from_a_higher_layer_is_found() -> None:
+    assert not within("nas.storage.ledger", allowed("nas.samplers.grid"))
+    assert within("nas.costs.limits", allowed("nas.samplers.grid"))
+    assert not within("analysis.front", allowed("nas.workflows.checks"))
+    assert not within("nas.search.loop", allowed("analysis.plot"))
+
+
+@pytest.mark.parametrize("package", LAYERS)
+def test_every_layer_is_there_once(package: str) -> None:
+    there = {
+        path.stem
+        for path in (ROOT / package).iterdir()
+        if path.suffix == ".py" or (path / "__init__.py").is_file()
+    }
+    assert sorted(" ".join(LAYERS[package]).split()) == sorted(there - {"__init__"})
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
@@ -150,7 +203,7 @@ def test_ray_is_imported_in_one_place(path):
         ("search_space.space.search_space", ("ray", "optuna", "matplotlib", "plotly")),
         ("trainers", ("ray", "optuna", "search_space", "kornia", "datasets", "sklearn")),
         ("nas.samplers", ("ray", "torch")),
-        ("nas.cli", ("torch", "ray", "optuna")),
+        ("nas.cli.main", ("torch", "ray", "optuna")),
         ("nas.cli.commands.frontier", ("ray", "matplotlib", "plotly")),
     ],
 )

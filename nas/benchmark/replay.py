@@ -8,13 +8,13 @@ from typing import NamedTuple
 from nas.benchmark.simulated_executor import SimulatedExecutor, SimulatedStates, Trajectory
 from nas.benchmark.table import BenchmarkTable
 from nas.benchmark.table_records import TableRecords
+from nas.config.sections import SchedulerSettings, SearchSettings
 from nas.costs.limits import Rejections
 from nas.samplers.trials import WarmStart
 from nas.search.job import Job
 from nas.search.loop import Search
 from nas.search.problem import SamplerByNumber, SearchProblem
 from nas.search.trial_state import State
-from nas.config.sections import SchedulerSettings, SearchSettings
 
 
 class Ended(NamedTuple):

@@ -13,10 +13,10 @@ from optuna.trial import FrozenTrial
 
 from nas.costs.limits import Rejections
 from nas.evaluation.evaluate import EvaluationResult
-from nas.storage.evaluation import Evaluation, Kind, state_of
 from nas.metrics import whole_counts
 from nas.samplers.choice_space import Candidate
 from nas.search.problem import SearchProblem
+from nas.storage.evaluation import Evaluation, Kind, state_of
 from search_space.cost.latency import Latency
 
 NAME = "replay"

@@ -14,8 +14,8 @@ from nas.metrics import COUNTS
 from nas.zero_cost.source import NetworkScores
 from search_space.architecture import Architecture
 from search_space.nearest import hint
-from search_space.yaml_validation import parse_json, validate
 from search_space.space import SearchSpace
+from search_space.yaml_validation import parse_json, validate
 from trainers import DataConfig
 
 SPACE = "space description: "

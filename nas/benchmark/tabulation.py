@@ -19,23 +19,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import Field, field_validator
-
-from nas.config.files import read_config
-from nas.storage.journal import Journal
+from nas.config.tabulation import TabulationConfig
 from nas.errors import RunError
 from nas.storage.folder import write_whole
-from nas.config.sections import DataWithValidation, RaySettings, ResourceSettings
+from nas.storage.journal import Journal
 from search_space.architecture import Architecture, Task
 from search_space.cost import network_costs
-from search_space.digest import short_sha256
 from search_space.yaml_validation import ConfigError
-from search_space.space import SearchSpace
-from search_space.values import Value
-from trainers import Recipe
-
-MOST_ARCHITECTURES = 20_000
-"""A larger space is refused: a table is for spaces that can be trained whole."""
 
 MAY_CHANGE = ("name", "modules", "ray.", "resources.cpus_per_trial")
 """Of the configuration, between the parts of one table's computation.
@@ -45,44 +35,6 @@ Not what a training takes of a GPU: with one its seconds are of wall time, else 
 
 Key = tuple[str, int]
 """What the journal knows a training by: arch_id and seed."""
-
-
-class TabulationConfig(Value):
-    """Everything that decides a table, and where it is computed."""
-
-    name: str
-    """Name of the table."""
-    space: dict[str, Any]
-    """The search space, or the path of its file. Every architecture of it is trained."""
-    modules: str | None = None
-    """Folder of the Python modules of types of your own, such as `separable:Separable`. Relative to
-    the file, or to the working folder in an override; null is the folder of the file."""
-    data: DataWithValidation
-    """The data set and its split."""
-    recipe: Recipe
-    """The recipe of each training, or the path of its file."""
-    seeds: tuple[int, ...] = Field(default=(0, 1, 2), min_length=1)
-    """Seeds that each architecture is trained with."""
-    resources: ResourceSettings = ResourceSettings()
-    """What one training takes of a machine."""
-    ray: RaySettings = RaySettings()
-    """Where trainings run."""
-
-    @field_validator("seeds")
-    @classmethod
-    def _distinct(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
-        if len(set(seeds)) < len(seeds) or min(seeds) < 0:
-            raise ValueError(f"seeds must be distinct and not negative, got {list(seeds)}")
-        return seeds
-
-    def search_space(self) -> SearchSpace:
-        """The space that ``space`` describes."""
-        return SearchSpace.from_mapping(self.space, f"search space of {self.name!r}")
-
-    @property
-    def description_id(self) -> str:
-        """The first 8 hexadecimal digits of the SHA-256 of the space's description as JSON."""
-        return short_sha256(_json(self.space), 8)
 
 
 class Entry(NamedTuple):
@@ -95,22 +47,6 @@ class Entry(NamedTuple):
     def key(self) -> Key:
         """What the journal knows it by."""
         return self.architecture.arch_id, self.seed
-
-
-def load_tabulation(path: Path, overrides: Sequence[str] = ()) -> TabulationConfig:
-    """Read a tabulation's file, as :func:`nas.config.files.load_config` reads a search's.
-
-    Raises:
-        ConfigError: with every problem found, each with its key; or the space is too large.
-    """
-    config = read_config(TabulationConfig, path, overrides, ("space", "recipe"))
-    size = config.search_space().size
-    if size > MOST_ARCHITECTURES:
-        raise ConfigError(
-            str(path),
-            [f"space: at most {MOST_ARCHITECTURES:,} architectures are tabulated, got {size:,}"],
-        )
-    return config
 
 
 def all_entries(config: TabulationConfig) -> list[Entry]:

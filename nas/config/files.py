@@ -11,15 +11,15 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel
 
+from nas.atomic_write import replace_file
 from nas.config.search_config import SearchConfig
 from nas.config.sections import SamplerSettings
 from nas.config.storage_url import shown_words, with_absolute_path
 from nas.config.trust import refusal
-from nas.atomic_write import replace_file
 from search_space.own_modules import make_importable, names_own_type
-from search_space.yaml_validation import ConfigError, dump_yaml, parse_yaml, read_yaml, validate
 from search_space.space import SearchSpace
 from search_space.values import Value
+from search_space.yaml_validation import ConfigError, dump_yaml, parse_yaml, read_yaml, validate
 from trainers import DataConfig
 
 Config = TypeVar("Config", bound=Value)
@@ -262,9 +262,7 @@ def parse_overrides(overrides: Sequence[str]) -> dict[str, Any]:
         key, equals, text = override.partition("=")
         steps = key.split(".")
         if not equals or not all(steps) or not key.isprintable() or "://" in key:
-            raise ConfigError(
-                "command line", [f"an override is section.key=value, got {shown!a}"]
-            )
+            raise ConfigError("command line", [f"an override is section.key=value, got {shown!a}"])
         section = parsed
         for step in steps[:-1]:
             section = section.setdefault(step, {})

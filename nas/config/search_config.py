@@ -8,12 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from nas.costs.limits import Limits
-from nas.evaluation.evaluate import AccuracyMetric
-from nas.evaluation.fidelity import FULL, Fidelity
 from nas.config.latency import LatencyMetering
-from nas.metrics import METRICS
-from nas.schedulers.rungs import rungs_below
 from nas.config.sections import (
     ACCURACIES,
     NEED_NO_FINISHED,
@@ -26,6 +21,11 @@ from nas.config.sections import (
     SearchSettings,
 )
 from nas.config.storage_url import check_storage_url, without_password
+from nas.costs.limits import Limits
+from nas.evaluation.evaluate import AccuracyMetric
+from nas.evaluation.fidelity import FULL, Fidelity
+from nas.metrics import METRICS
+from nas.schedulers.rungs import rungs_below
 from search_space.digest import short_sha256
 from search_space.families import FAMILIES, check_zero_init
 from search_space.values import Value

@@ -7,8 +7,6 @@ kept in the user's state folder: the path of each configuration with its SHA-256
 
 from __future__ import annotations
 
-from nas.errors import TrustError
-
 import hashlib
 import json
 import logging
@@ -18,6 +16,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from nas.atomic_write import replace_file
+from nas.errors import TrustError
 from search_space.yaml_validation import parse_json
 
 log = logging.getLogger(__name__)

@@ -12,8 +12,8 @@ from search_space.attention import preferred_on
 from search_space.cost.latency import LatencySettings, device_name
 from search_space.cost.latency_table import LatencyTable, Prediction
 from search_space.networks.parts import part_name, parts_of_space
-from search_space.yaml_validation import ConfigError
 from search_space.space import SearchSpace
+from search_space.yaml_validation import ConfigError
 
 COMPARED_SETTINGS = ("device", "dtype", "batch_size", "threads")
 """What decides how long a network takes; warm-up and repeats only how well that is known."""
@@ -32,9 +32,7 @@ def read_table(path: Path) -> LatencyTable:
     except ValidationError as error:
         problem = error.errors()[0]
         place = ".".join(map(str, problem["loc"])) or "the file"
-        raise ConfigError(
-            str(path), [f"no latency table: {place}: {problem['msg']}"]
-        ) from None
+        raise ConfigError(str(path), [f"no latency table: {place}: {problem['msg']}"]) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(str(path), [f"cannot be read: {error}"]) from error
 

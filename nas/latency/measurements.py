@@ -1,8 +1,8 @@
 """What a run's ledger says of latencies: measured before training, and the front's again after it.
 
 The search's decisions are made by the first measurement, so that of the front's members it is too
-low on average. The rule is that of accuracies (:mod:`nas.storage.candidates`): the mean of both decides who is
-on the front, and the second alone is what is shown and limited. ``latency_ms_first`` and
+low on average. The rule is that of accuracies (:mod:`nas.storage.candidates`): the mean of both
+decides who is on the front, and the second alone is shown and limited. ``latency_ms_first`` and
 ``latency_ms_again`` stand beside it.
 """
 
@@ -16,10 +16,10 @@ from optuna.trial import FrozenTrial
 from pydantic import ValidationError
 
 from nas.config.search_config import SearchConfig
-from nas.storage.damaged_rows import reason
-from nas.storage.candidates import Candidate, candidates, pareto_front
-from nas.storage.ledger import Ledger
 from nas.errors import RunError
+from nas.storage.candidates import Candidate, candidates, pareto_front
+from nas.storage.damaged_rows import reason
+from nas.storage.ledger import Ledger
 from search_space.architecture import Architecture
 from search_space.cost.latency import DeviceBusy, Latency, LatencyContext
 

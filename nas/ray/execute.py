@@ -12,13 +12,14 @@ from contextlib import contextmanager
 
 from ray import tune
 
+from nas.config.sections import ResourceSettings
+from nas.evaluation.assignment import Assignment
 from nas.ray.checkpoint_exchange import ClusterExchange
 from nas.ray.meter import measure_on_cluster
 from nas.ray.schedulers import SearchScheduler
 from nas.ray.searcher import SearchJobs
-from nas.ray.trainable import Assignment, TrainingTrainable
+from nas.ray.trainable import TrainingTrainable
 from nas.search.loop import Search
-from nas.config.sections import ResourceSettings
 
 log = logging.getLogger(__name__)
 

@@ -18,6 +18,7 @@ from ray._private.services import canonicalize_bootstrap_address
 from ray._raylet import GcsClient  # type: ignore[attr-defined]
 from ray.exceptions import AuthenticationError, RayError
 
+from nas.errors import ClusterError
 from nas.ray.authentication import (
     MODE,
     Mode,
@@ -26,7 +27,6 @@ from nas.ray.authentication import (
     ray_environment,
     token_place,
 )
-from nas.errors import ClusterError
 
 CONNECT_SECONDS = 5.0
 

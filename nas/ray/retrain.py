@@ -13,17 +13,17 @@ import ray
 import torch
 from ray.exceptions import RayError
 
+from nas.config.sections import ResourceSettings
+from nas.evaluation.assignment import Assignment
 from nas.evaluation.evaluate import (
     EvaluationResult,
     cached_splits,
     traceback_of,
 )
-from nas.storage.evaluation import Evaluation
 from nas.evaluation.full_training import EpochDone, Trained, train_in_full
 from nas.evaluation.messages import Raised
-from nas.ray.trainable import Assignment
+from nas.storage.evaluation import Evaluation
 from nas.storage.retraining import Retraining
-from nas.config.sections import ResourceSettings
 from search_space.architecture import Architecture
 
 
@@ -155,7 +155,7 @@ def _evaluation(text: str, seed: int, assignment: Assignment) -> EvaluationResul
 def _full_training(
     text: str, seed: int, assignment: Assignment, state: Mapping[str, Any] | None
 ) -> Iterator[EpochDone | Trained | Raised]:
-    """Train an architecture's JSON in full; see :func:`nas.evaluation.full_training.train_in_full`."""
+    """Train an architecture's JSON by :func:`nas.evaluation.full_training.train_in_full`."""
     try:
         torch.set_num_threads(assignment.threads)
         yield from train_in_full(

@@ -9,7 +9,6 @@ from typing import Any
 from ray.tune.search import Searcher
 
 from nas.evaluation.evaluate import EvaluationResult, Progress
-from nas.ray.checkpoint_exchange import CheckpointExchange
 from nas.evaluation.messages import (
     REPORT,
     REQUEST,
@@ -20,6 +19,7 @@ from nas.evaluation.messages import (
     Training,
     TrialRequest,
 )
+from nas.ray.checkpoint_exchange import CheckpointExchange
 from nas.schedulers.rung_rule import Decision
 from nas.search.job import Job
 from nas.search.loop import Search

@@ -15,10 +15,10 @@ import ray
 import torch
 from ray.exceptions import RayError, RayTaskError
 
-from nas.evaluation.evaluate import EvaluationResult, cached_splits, traceback_of
-from nas.ray.trainable import Assignment
-from nas.config.sections import ResourceSettings
 from nas.benchmark.tabulation import Entry, Key
+from nas.config.sections import ResourceSettings
+from nas.evaluation.assignment import Assignment
+from nas.evaluation.evaluate import EvaluationResult, cached_splits, traceback_of
 from search_space.architecture import Architecture
 from search_space.cost.latency import device_name
 

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import ray
 import torch
 from ray import tune
 
+from nas.evaluation.assignment import Assignment
 from nas.evaluation.evaluate import (
-    AccuracyMetric,
     EvaluationResult,
     Paused,
     Progress,
-    cached_splits,
-    evaluate,
     traceback_of,
 )
-from nas.evaluation.fidelity import FULL, Fidelity
-from nas.ray.checkpoint_exchange import CheckpointExchange
 from nas.evaluation.messages import (
     REPORT,
     REQUEST,
@@ -31,51 +27,18 @@ from nas.evaluation.messages import (
     Training,
     TrialRequest,
 )
-from search_space.architecture import Architecture, Task
-from trainers import CheckpointError, DataConfig, Recipe
+from nas.ray.checkpoint_exchange import CheckpointExchange
+from trainers import CheckpointError
 from trainers.checkpoint import checkpoint_bytes, read_checkpoint
-
-
-class Assignment(NamedTuple):
-    """What all trials of a search share; sent to each worker once."""
-
-    data: DataConfig
-    task: Task  # at full fidelity
-    recipe: Recipe
-    metric: AccuracyMetric
-    device: str
-    threads: int
-    fidelity: Fidelity = FULL
-
-    def evaluation(
-        self,
-        architecture: str,
-        seed: int,
-        *,
-        pause_at: int | None = None,
-        state: Mapping[str, Any] | None = None,
-    ) -> Iterator[Progress | Paused | EvaluationResult]:
-        """Train the network of an architecture's JSON; see :func:`nas.evaluation.evaluate.evaluate`."""
-        yield from evaluate(
-            self.fidelity.network(Architecture.from_json(architecture, imports=True)),
-            cached_splits(self.data, self.device, self.fidelity),
-            self.fidelity.task(self.task),
-            self.recipe,
-            seed=seed,
-            device=self.device,
-            metric=self.metric,
-            pause_at=pause_at,
-            state=state,
-        )
 
 
 class TrainingTrainable(tune.Trainable):
     """Trains the architecture in its config; each step ends at a point of the validation curve.
 
-    What a training raises is reported, not raised: the actor stays usable for the next trial, and
-    the driver records the traceback. A step's result holds a :class:`nas.evaluation.messages.Report`,
-    with ``done`` unless it is of a training that goes on. A training that is stopped in between
-    leaves nothing behind: the next one begins with a new network.
+    An exception of a training is reported, not raised: the actor stays usable for the next trial,
+    and the driver records the traceback. A step's result holds a
+    :class:`nas.evaluation.messages.Report`, with ``done`` unless the training goes on. A training
+    that is stopped in between leaves nothing behind: the next one begins with a new network.
     """
 
     def setup(  # type: ignore[override]

@@ -20,12 +20,12 @@ from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from nas.errors import NothingFits, SpaceExhausted
 from nas.costs.limits import Rejections, describe_limits
-from nas.samplers.optuna_private import was_enqueued
+from nas.errors import NothingFits, SpaceExhausted
 from nas.quantities import format_quantity
 from nas.random_streams import Stream, derived_seed, generator
 from nas.samplers.choice_space import ENUMERABLE, Candidate, ChoiceSpace, KnownCosts, NoCosts
+from nas.samplers.optuna_private import was_enqueued
 from nas.samplers.study_reader import StudyReader
 from nas.samplers.trials import CompletedTrial, Results
 

@@ -1,6 +1,6 @@
 """What samplers need of a space: categorical choices, some of them conditional.
 
-:class:`search_space.space.search_space.SearchSpace` is one; :class:`nas.samplers.product_space.ProductSpace`
+:class:`search_space.space.SearchSpace` is one; :class:`nas.samplers.product_space.ProductSpace`
 makes one of any named choices.
 """
 

@@ -1,8 +1,8 @@
 """All that this project uses of Optuna beyond its public interface.
 
 Optuna may change these parts in any release. So they are used here alone, the version is bounded
-in pyproject.toml, and ``tests/nas/samplers/test_optuna_private.py`` says what has changed when a new
-version is tried.
+in pyproject.toml, and ``tests/nas/samplers/test_optuna_private.py`` says what has changed when a
+new version is tried.
 """
 
 from __future__ import annotations

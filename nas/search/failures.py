@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from nas.errors import TooManyFailures
-
 from typing import Literal, get_args
+
+from nas.errors import TooManyFailures
 
 FailureKind = Literal["trials", "resumed trials", "measurements"]
 

@@ -9,14 +9,11 @@ from __future__ import annotations
 import logging
 from typing import Literal, Protocol
 
-from nas.errors import SpaceExhausted
+from nas.errors import RunError, SpaceExhausted
 from nas.evaluation.evaluate import EvaluationResult
-from nas.storage.evaluation import curve_points
-from nas.storage.candidates import Candidate, candidates
 from nas.latency.cache import LatencyCache
 from nas.latency.measurements import Meter
 from nas.metrics import losses
-from nas.errors import RunError
 from nas.samplers.trials import NOTHING, WarmStart
 from nas.schedulers.rung_rule import Decision
 from nas.search.failures import FailureKind, Failures
@@ -31,6 +28,8 @@ from nas.search.status import Status, StatusReport
 from nas.search.trial_metrics import TrialMetrics
 from nas.search.trial_state import TRAINED, UNFINISHED, State, Trial
 from nas.search.trials import Trials, rungs_of
+from nas.storage.candidates import Candidate, candidates
+from nas.storage.evaluation import curve_points
 
 log = logging.getLogger(__name__)
 

@@ -8,18 +8,18 @@ from pathlib import Path
 
 from optuna.samplers import BaseSampler
 
-from nas.config.search_config import SearchConfig
-from nas.costs.limits import Limits, Rejections
 from nas.config.latency import LatencyMetering
+from nas.config.search_config import SearchConfig
+from nas.config.sections import SchedulerSettings, SearchSettings
 from nas.costs.latency_prediction import load_prediction
+from nas.costs.limits import Limits, Rejections
+from nas.costs.static_costs import StaticCosts
 from nas.metrics import MAXIMISED
 from nas.samplers import build_sampler
 from nas.samplers.choice_space import ChoiceSpace, KnownCosts
 from nas.samplers.trials import WarmStart
 from nas.schedulers.rung_rule import FullLength, RungRule
 from nas.schedulers.rung_rules import rung_rule
-from nas.config.sections import SchedulerSettings, SearchSettings
-from nas.costs.static_costs import StaticCosts
 from nas.zero_cost.source import NetworkScores
 from search_space.architecture import Task
 from search_space.space import SearchSpace

@@ -8,9 +8,8 @@ from typing import NamedTuple
 from optuna.trial import Trial as OptunaTrial
 from optuna.trial import TrialState
 
-from nas.errors import SpaceExhausted
 from nas.costs.limits import REJECTIONS_IN_A_ROW
-from nas.storage.database import STORAGE_ERRORS
+from nas.errors import SpaceExhausted
 from nas.samplers.architecture_sampler import ArchitectureSampler, label_of, nothing_fits
 from nas.samplers.choice_space import Candidate
 from nas.samplers.trials import NOTHING, WarmStart
@@ -18,6 +17,7 @@ from nas.search.problem import SearchProblem
 from nas.search.records import Records
 from nas.search.trial_state import UNFINISHED, Trial
 from nas.search.trials import Trials
+from nas.storage.database import STORAGE_ERRORS
 from search_space.space.parameters import Parameter
 
 

@@ -11,8 +11,8 @@ from optuna.trial import FrozenTrial
 
 from nas.costs.limits import Rejections
 from nas.evaluation.evaluate import EvaluationResult
-from nas.storage.evaluation import Evaluation, Kind
 from nas.samplers.choice_space import Candidate
+from nas.storage.evaluation import Evaluation, Kind
 from search_space.cost.latency import Latency
 
 

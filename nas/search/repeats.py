@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from nas.storage.evaluation import Evaluation
-from nas.storage.candidates import Candidate, candidates, pareto_front
+from nas.config.sections import SearchSettings
 from nas.random_streams import Stream, generator
 from nas.search.problem import SearchProblem
-from nas.config.sections import SearchSettings
+from nas.storage.candidates import Candidate, candidates, pareto_front
+from nas.storage.evaluation import Evaluation
 from search_space.architecture import Architecture
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from typing import Literal, NamedTuple
 
-from nas.storage.candidates import Candidate, candidates, most_accurate, pareto_front
 from nas.search.problem import SearchProblem
 from nas.search.records import Records
 from nas.search.repeats import Round
 from nas.search.trial_state import UNFINISHED, State
 from nas.search.trials import Trials
+from nas.storage.candidates import Candidate, candidates, most_accurate, pareto_front
 
 
 class Status(NamedTuple):

@@ -12,9 +12,8 @@ from typing import Any
 
 from optuna.trial import TrialState
 
-from nas.evaluation.evaluate import EvaluationResult
-from nas.storage.evaluation import Evaluation, curve_points
 from nas.errors import RunError
+from nas.evaluation.evaluate import EvaluationResult
 from nas.samplers.architecture_sampler import label_of
 from nas.samplers.choice_space import Candidate
 from nas.samplers.history import HistoryStudy
@@ -22,6 +21,7 @@ from nas.samplers.trials import PAUSED_AT
 from nas.search.problem import SearchProblem
 from nas.search.records import Records
 from nas.search.trial_state import TRAINED, UNFINISHED, State, Trial
+from nas.storage.evaluation import Evaluation, curve_points
 from search_space.cost.latency import Latency
 
 NO_METRICS: Mapping[str, float] = MappingProxyType({})

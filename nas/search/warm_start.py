@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 
 from nas.config.search_config import SearchConfig
-from nas.storage.evaluation import Evaluation, curve_points
-from nas.evaluation.finite_values import check_all_finite
-from nas.storage.candidates import candidates, finite_losses, pareto_front
-from nas.storage.ledger import ledger_of
-from nas.metrics import METRICS, losses
 from nas.errors import RunError
-from nas.storage.folder import RunFolder
+from nas.evaluation.finite_values import check_all_finite
+from nas.metrics import METRICS, losses
 from nas.samplers.choice_space import ChoiceSpace
 from nas.samplers.trials import NOTHING, CompletedTrial, WarmStart
 from nas.search.problem import SearchProblem
+from nas.storage.candidates import candidates, finite_losses, pareto_front
+from nas.storage.evaluation import Evaluation, curve_points
+from nas.storage.folder import RunFolder
+from nas.storage.ledger import ledger_of
 from search_space.architecture import Architecture, Task
 from search_space.yaml_validation import parse_json
 from search_space.zoo import ZOO

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 import moocore
 import numpy as np
 
-from nas.storage.evaluation import Evaluation
 from nas.evaluation.finite_values import check_finite
 from nas.metrics import losses, whole_counts
+from nas.storage.evaluation import Evaluation
 from search_space.architecture import Architecture
 
 

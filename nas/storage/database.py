@@ -19,9 +19,9 @@ from sqlalchemy import event
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
-from nas.storage.damaged_rows import DamagedRows
-from nas.errors import RunError
 from nas.config.storage_url import PASSWORD_WAYS, has_password, sqlite_file, without_password
+from nas.errors import RunError
+from nas.storage.damaged_rows import DamagedRows
 from search_space.primitives.registry import not_imported
 
 STORAGE_ERRORS = (SQLAlchemyError, StorageInternalError, json.JSONDecodeError)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from nas.errors import RunError, RunIsDrivenError
-
 import json
 import os
 import platform
@@ -21,13 +19,14 @@ from typing import Any
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
-from nas.config.search_config import LATEST, SearchConfig
-from nas.config.files import load_saved_config, save_config
-from nas.storage.run_lock import is_held
-from nas.config.storage_url import shown_words
-from nas.storage.strict_json import json_text
-from nas.config.trust import is_listed, refusal
 from nas.atomic_write import replace_file
+from nas.config.files import load_saved_config, save_config
+from nas.config.search_config import LATEST, SearchConfig
+from nas.config.storage_url import shown_words
+from nas.config.trust import is_listed, refusal
+from nas.errors import RunError, RunIsDrivenError
+from nas.storage.run_lock import is_held
+from nas.storage.strict_json import json_text
 from search_space.architecture import Task
 from search_space.nearest import hint
 from search_space.yaml_validation import parse_json

@@ -22,7 +22,12 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from pydantic import ValidationError
 
 from nas.config.search_config import SearchConfig
+from nas.config.storage_url import sqlite_file, without_password
 from nas.costs.limits import Rejections
+from nas.errors import RunError
+from nas.evaluation.evaluate import EvaluationResult
+from nas.evaluation.finite_values import check_finite
+from nas.metrics import METRICS
 from nas.storage.damaged_rows import READ_ERRORS, damaged_rows, reason
 from nas.storage.database import (
     STORAGE_ERRORS,
@@ -32,7 +37,6 @@ from nas.storage.database import (
     reason_of,
     unreadable,
 )
-from nas.evaluation.evaluate import EvaluationResult
 from nas.storage.evaluation import (
     Evaluation,
     Kind,
@@ -41,12 +45,8 @@ from nas.storage.evaluation import (
     result_attributes,
     row_attributes,
 )
-from nas.evaluation.finite_values import check_finite
-from nas.metrics import METRICS
-from nas.errors import RunError
 from nas.storage.folder import RunFolder
 from nas.storage.sole_writer import SoleWriterStorage
-from nas.config.storage_url import sqlite_file, without_password
 from search_space.architecture import Architecture
 from search_space.cost.latency import Latency
 from search_space.primitives.registry import not_imported
@@ -205,7 +205,7 @@ class Ledger:
 
     @contextmanager
     def one_transaction(self) -> Iterator[None]:
-        """What the block writes is in the ledger whole, or not at all: see :mod:`nas.storage.database`.
+        """Write all that the block writes, or nothing: see :mod:`nas.storage.database`.
 
         Raises:
             RunError: the storage refused something.

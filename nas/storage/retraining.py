@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from nas.config.search_config import SearchConfig
-from nas.storage.evaluation import Evaluation
+from nas.errors import RunError
 from nas.evaluation.example_pictures import write_example_pictures
-from nas.storage.candidates import Candidate
 from nas.evaluation.full_training import Trained
 from nas.evaluation.full_training_seed import full_training_seed
+from nas.storage.candidates import Candidate
+from nas.storage.evaluation import Evaluation
+from nas.storage.folder import RunFolder, package_version, write_whole
 from nas.storage.ledger import Ledger
 from nas.storage.network_record import Accuracies, Accuracy, NetworkCosts, NetworkRecord
-from nas.errors import RunError
-from nas.storage.folder import RunFolder, package_version, write_whole
 from nas.storage.saved_network import save_network
 from search_space.architecture import Architecture, Task
 from search_space.cost import network_costs

@@ -17,8 +17,8 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from nas.storage.network_record import NetworkRecord
 from nas.errors import TrustError
+from nas.storage.network_record import NetworkRecord
 from search_space.architecture import Architecture, Task
 from search_space.cost import network_costs
 from search_space.networks import build

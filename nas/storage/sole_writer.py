@@ -5,8 +5,8 @@ from __future__ import annotations
 from optuna.distributions import BaseDistribution
 from optuna.exceptions import StorageInternalError
 
-from nas.storage.damaged_rows import READ_ERRORS, sought_in
 from nas.samplers.optuna_private import RestingTrialStorage
+from nas.storage.damaged_rows import READ_ERRORS, sought_in
 
 
 class OtherChoicesError(StorageInternalError, ValueError):

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from nas.config.search_config import SearchConfig
+from nas.costs.latency_prediction import hardware_of
 from nas.costs.limits import Rejections
+from nas.costs.static_costs import StaticCosts
+from nas.evaluation.assignment import Assignment
 from nas.evaluation.evaluate import task_of
 from nas.evaluation.fidelity import FULL, Fidelity
-from nas.workflows.image_fit import check_images
-from nas.costs.latency_prediction import hardware_of
 from nas.random_streams import Stream, generator
-from nas.ray.trainable import Assignment
 from nas.samplers import RandomSampler
 from nas.samplers.trials import NOTHING
 from nas.search.problem import SearchProblem, problem_of
-from nas.costs.static_costs import StaticCosts
+from nas.workflows.image_fit import check_images
 from search_space.architecture import Task
 from search_space.cost import network_costs
 from search_space.yaml_validation import ConfigError

@@ -1,9 +1,9 @@
 """The page of every configuration key, docs/configuration.md.
 
-``python -m nas.workflows.configuration_page > docs/configuration.md`` makes it. Types, bounds and defaults
-are those of the pydantic models. Meanings are the docstrings under their fields, whose last
-sentence may be ``Unit: ...``. Options of samplers are those of their constructors; for Optuna's own
-samplers their names and defaults stand here, and a link to what they mean.
+``python -m nas.workflows.configuration_page > docs/configuration.md`` makes it. Types, bounds and
+defaults are those of the pydantic models. Meanings are the docstrings under their fields, whose
+last sentence may be ``Unit: ...``. Options of samplers are those of their constructors; for
+Optuna's own samplers their names and defaults stand here, and a link to their meaning.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from nas.config.search_config import SearchConfig
+from nas.config.tabulation import TabulationConfig
 from nas.samplers import ARCHITECTURE_SAMPLERS, OPTION_TYPES, OPTUNA_SAMPLERS, SAMPLERS, options_of
-from nas.benchmark.tabulation import TabulationConfig
 from search_space.primitives.recalibration import RECALIBRATION_DESCRIPTIONS
 from search_space.primitives.registry import DESCRIPTIONS
 from search_space.primitives.stems import STEMS

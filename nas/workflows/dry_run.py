@@ -11,14 +11,14 @@ import numpy as np
 import torch
 
 from nas.config.search_config import SearchConfig
+from nas.config.trial_slots import Machine, no_slot, trial_slots
+from nas.costs.static_costs import StaticCosts
 from nas.errors import NothingFits
 from nas.evaluation.evaluate import EvaluationResult, cached_splits, evaluate
-from nas.workflows.image_fit import check_images
 from nas.metrics import whole_counts
 from nas.quantities import format_quantity
 from nas.random_streams import Stream, generator
-from nas.costs.static_costs import StaticCosts
-from nas.config.trial_slots import Machine, no_slot, trial_slots
+from nas.workflows.image_fit import check_images
 from search_space.architecture import Architecture, Task
 from search_space.space import SearchSpace
 from trainers import ImageSplits, Split

@@ -7,8 +7,8 @@ import numpy as np
 from nas.random_streams import Stream, generator
 from search_space.architecture import Task
 from search_space.cost.population import PopulationCosts
-from search_space.yaml_validation import ConfigError
 from search_space.space import SearchSpace
+from search_space.yaml_validation import ConfigError
 
 SAMPLED = 500
 """Architectures that are costed, for what lies behind the stem."""

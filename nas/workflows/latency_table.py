@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from nas.workflows.image_fit import check_images
 from nas.costs.latency_prediction import hardware_of, read_table
 from nas.random_streams import Stream, generator
 from nas.storage.folder import write_whole
+from nas.workflows.image_fit import check_images
 from search_space.architecture import Architecture, Task
 from search_space.attention import preferred_on
 from search_space.cost.core_speed import CoreSpeed
@@ -29,8 +29,8 @@ from search_space.cost.latency_table import (
 )
 from search_space.digest import short_sha256
 from search_space.networks.parts import part_name, parts_of_space
-from search_space.yaml_validation import ConfigError
 from search_space.space import SearchSpace
+from search_space.yaml_validation import ConfigError
 
 NETWORKS = 10
 """Whole networks that the correction is fitted to."""

@@ -1,16 +1,15 @@
-"""The plain networks that found ones are compared with: their proxy evaluations and differences."""
+"""Proxy evaluations of the plain networks that found ones are compared with."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from analysis.paired import paired_difference
 from nas.config.search_config import SearchConfig
-from nas.workflows.checks import proxy_assignment
+from nas.errors import RunError
+from nas.ray.retrain import evaluate_on_cluster
 from nas.storage.evaluation import Evaluation
 from nas.storage.ledger import Ledger
-from nas.ray.retrain import evaluate_on_cluster
-from nas.errors import RunError
+from nas.workflows.checks import proxy_assignment
 from search_space.architecture import Architecture, Task
 from search_space.cost import network_costs
 
@@ -75,35 +74,3 @@ def evaluate_plain(
             f"{len(failures)} of {len(proxies)} proxy evaluations of plain networks failed (run "
             f"the same command again to take them up):\n{listed}"
         )
-
-
-def difference_text(
-    found: Architecture, plain: Architecture, config: SearchConfig, ledger: Ledger
-) -> str:
-    """How far a found network is above the plain one, over the seeds that both have.
-
-    The search's own evaluation of the found network is left out: it chose that network.
-
-    Returns:
-        one line for people; empty where they share no seed.
-
-    Raises:
-        RunError: the ledger cannot be read.
-    """
-    proxies = [*ledger.evaluations("repeats"), *ledger.evaluations("baselines")]
-    full = [r for r in ledger.evaluations("retrain") if r.recipe_id == config.retrain_id]
-    parts = []
-    for called, rows, metric in (
-        ("proxy validation", proxies, "val_accuracy"),
-        ("test", full, "test_accuracy"),
-    ):
-        first, second = (
-            {r.seed: r.metrics[metric] for r in rows if r.architecture == each and r.metrics}
-            for each in (found, plain)
-        )
-        difference = paired_difference(first, second)
-        if difference is not None:
-            parts.append(f"{called} {difference}")
-    if not parts:
-        return ""
-    return f"{found.arch_id} less {plain.arch_id}, over shared seeds: {', '.join(parts)}"

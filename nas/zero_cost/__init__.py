@@ -11,8 +11,8 @@ from math import isnan
 import torch
 from torch import nn
 
-from nas.zero_cost.batch import Batch, batch_of
 from nas.errors import ScoreError
+from nas.zero_cost.batch import Batch, batch_of
 from nas.zero_cost.grad_norm import grad_norm
 from nas.zero_cost.jacob_cov import jacob_cov
 from nas.zero_cost.naswot import naswot

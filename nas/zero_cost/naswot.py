@@ -12,8 +12,8 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from nas.zero_cost.batch import Batch
 from nas.errors import ScoreError
+from nas.zero_cost.batch import Batch
 
 
 def naswot(model: nn.Module, batch: Batch) -> float:

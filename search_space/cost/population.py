@@ -18,7 +18,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from search_space.space.parameters import INACTIVE, Slot
 from search_space.architecture import Task
 from search_space.counts import FLOAT_BYTES, NO_BYTES, NOTHING, strided
 from search_space.networks.ending import Ending, ending_bytes, ending_counts
@@ -27,6 +26,7 @@ from search_space.networks.parts import StemPlan
 from search_space.networks.plan import BlockPlan, plan_block
 from search_space.primitives import Stem
 from search_space.space import SearchSpace
+from search_space.space.parameters import INACTIVE, Slot
 
 Row = tuple[float, ...]
 Point = Sequence[int]

@@ -8,8 +8,8 @@ from typing import Any
 from search_space.architecture import Architecture, Task
 from search_space.own_modules import make_importable
 from search_space.primitives.registry import IMPORTS
-from search_space.yaml_validation import ConfigError, read_yaml, validate
 from search_space.space import SearchSpace
+from search_space.yaml_validation import ConfigError, read_yaml, validate
 
 
 def read_architecture(path: Path, *, imports: bool = False) -> Architecture:

@@ -6,16 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
-from search_space.space.parameters import (
-    Conditions,
-    Parameter,
-    ParameterList,
-    Place,
-    Slot,
-    slot_from,
-)
 from search_space.architecture import Stage
-from search_space.space.combinations import size_problems
 from search_space.families import FamilyName, family_problem
 from search_space.primitives import Stem
 from search_space.primitives.primitive import Description
@@ -25,10 +16,19 @@ from search_space.primitives.recalibration import (
 )
 from search_space.primitives.registry import DESCRIPTIONS, class_named
 from search_space.primitives.stems import STEMS
-from search_space.yaml_validation import ConfigError
-from search_space.space.slot_table import Fragment, SlotTable
+from search_space.space.combinations import size_problems
 from search_space.space.config import SpaceConfig, StageConfig
+from search_space.space.parameters import (
+    Conditions,
+    Parameter,
+    ParameterList,
+    Place,
+    Slot,
+    slot_from,
+)
+from search_space.space.slot_table import Fragment, SlotTable
 from search_space.space.stage_choices import StagePlace
+from search_space.yaml_validation import ConfigError
 
 
 class Layout(NamedTuple):

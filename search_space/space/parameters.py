@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from pydantic import ValidationError
 
-from search_space.yaml_validation import explain
 from search_space.space.config import choices_of
 from search_space.values import Value
+from search_space.yaml_validation import explain
 
 Choice = bool | int | float | str
 

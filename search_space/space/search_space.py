@@ -9,16 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from search_space.space.parameters import INACTIVE, Choice, Parameter, condition_tables
 from search_space.architecture import Architecture, Stage
-from search_space.space.moves import changed_parts
-from search_space.space.numbering import Numbering, uniform_below
 from search_space.own_modules import make_importable
 from search_space.primitives import Stem
-from search_space.yaml_validation import read_yaml, validate
 from search_space.space.config import SpaceConfig
 from search_space.space.layout import Parts, lay_out
+from search_space.space.moves import changed_parts
+from search_space.space.numbering import Numbering, uniform_below
+from search_space.space.parameters import INACTIVE, Choice, Parameter, condition_tables
 from search_space.space.stage_choices import StagePlace, write
+from search_space.yaml_validation import read_yaml, validate
 
 FIXED_FIELDS = ("family", "block", "expansion", "shortcut", "head")
 """Of an architecture: the same all over a space."""

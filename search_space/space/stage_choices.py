@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from search_space.space.parameters import Slot
 from search_space.architecture import Stage
 from search_space.families import BlockKind, primitive_in_channels
 from search_space.primitives import Primitive, Recalibration
@@ -20,8 +19,9 @@ from search_space.primitives.recalibration import (
     RecalibrationDescription,
     recalibrations_of_stage,
 )
-from search_space.space.slot_table import Fragment, SlotTable
 from search_space.space.config import StageConfig
+from search_space.space.parameters import Slot
+from search_space.space.slot_table import Fragment, SlotTable
 from search_space.values import Value
 
 Primitives = tuple[Primitive, ...]

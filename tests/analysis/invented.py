@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from nas.storage.evaluation import Evaluation
 from nas.storage.candidates import Candidate
+from nas.storage.evaluation import Evaluation
 from search_space.architecture import Architecture, Task
 from search_space.cost import network_costs
 from search_space.space import SearchSpace

@@ -16,17 +16,17 @@ from analysis.attention_maps import AttentionMaps, attention_maps
 from analysis.attention_picture import draw_attention_maps
 from nas.cli.commands import attention_maps as command
 from nas.cli.commands.attention_maps import quadrant_centres, show_attention_maps
-from nas.config.search_config import SearchConfig
+from nas.cli.output import Output
 from nas.config.files import load_config
+from nas.config.search_config import SearchConfig
+from nas.errors import CommandError
 from nas.evaluation.evaluate import task_of
 from nas.evaluation.example_pictures import example_pictures
 from nas.evaluation.full_training import Trained
-from nas.storage.ledger import Ledger
-from nas.cli.output import Output
-from nas.storage.retraining import Retraining
 from nas.storage.folder import RunFolder
+from nas.storage.ledger import Ledger
+from nas.storage.retraining import Retraining
 from nas.storage.saved_network import load_network
-from nas.errors import CommandError
 from search_space.networks import build
 from tests.analysis.small_attention import GLOBAL, LOCAL, architecture
 from trainers import (

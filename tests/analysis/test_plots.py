@@ -32,8 +32,8 @@ from analysis.curves_plot import plot_curves_png
 from analysis.drawn import drawn
 from analysis.front import knee
 from analysis.plot import plot_front_html, plot_front_png
-from nas.storage.candidates import Candidate, pareto_front
 from nas.quantities import format_quantity
+from nas.storage.candidates import Candidate, pareto_front
 from search_space.zoo import network
 from tests.analysis.invented import candidate, invented, search_of
 

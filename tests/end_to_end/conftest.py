@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tiny_search import command_in, write_search
+
+from tests.end_to_end.tiny_search import command_in, write_search
 
 Nas = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -16,12 +16,20 @@ import optuna
 import pytest
 import ray
 from ray._raylet import GcsClient
-from ray_nodes import free_port, ray_node
-from tiny_search import README, RECIPE, blocks, command_in, query, read_json, write_search
 
+from nas.config.sections import RaySettings
 from nas.ray.authentication import ensure_token, has_token, ray_environment
 from nas.ray.cluster import connected
-from nas.config.sections import RaySettings
+from tests.end_to_end.ray_nodes import free_port, ray_node
+from tests.end_to_end.tiny_search import (
+    README,
+    RECIPE,
+    blocks,
+    command_in,
+    query,
+    read_json,
+    write_search,
+)
 
 pytestmark = pytest.mark.ray
 

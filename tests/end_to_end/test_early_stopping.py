@@ -10,15 +10,15 @@ from pathlib import Path
 
 import optuna
 import pytest
-from hand_driven import costs_from
 from optuna.trial import FrozenTrial, TrialState
-from tiny_search import RECIPE, nas_command, query, read_json, write_search
 
 from nas.config.files import load_config
-from nas.workflows.checks import load_task, proxy_assignment
 from nas.schedulers.halving import SuccessiveHalving
 from nas.schedulers.promotion import expected_epochs
 from nas.search.problem import space_of
+from nas.workflows.checks import load_task, proxy_assignment
+from tests.end_to_end.tiny_search import RECIPE, nas_command, query, read_json, write_search
+from tests.hand_driven import costs_from
 
 pytestmark = pytest.mark.ray
 

@@ -10,26 +10,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hand_driven import problem_from
-from table_trainings import TableTrainable, table, trajectory
 
 from nas.benchmark.simulated_executor import SimulatedExecutor, SimulatedStates
 from nas.benchmark.table_records import TableRecords
 from nas.config.search_config import SearchConfig
-from nas.workflows.checks import load_task, proxy_assignment
+from nas.config.sections import RaySettings, ResourceSettings
 from nas.evaluation.evaluate import EvaluationResult
-from nas.storage.candidates import pareto_front
-from nas.storage.ledger import Ledger
 from nas.ray.cluster import connected
 from nas.ray.execute import run_search
-from nas.storage.folder import RunFolder
 from nas.schedulers.rung_rule import Decision
 from nas.search.job import Job
 from nas.search.loop import Search
-from nas.storage.checkpoints import PausedStates
 from nas.search.trial_state import State
-from nas.config.sections import RaySettings, ResourceSettings
+from nas.storage.candidates import pareto_front
+from nas.storage.checkpoints import PausedStates
+from nas.storage.folder import RunFolder
+from nas.storage.ledger import Ledger
+from nas.workflows.checks import load_task, proxy_assignment
 from search_space.yaml_validation import read_yaml, validate
+from tests.end_to_end.table_trainings import TableTrainable, table, trajectory
+from tests.hand_driven import problem_from
 
 ROOT = Path(__file__).parents[2]
 

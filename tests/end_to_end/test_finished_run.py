@@ -12,8 +12,8 @@ import pytest
 import torch
 import yaml
 from PIL import Image
-from tiny_search import command_in, query, read_json
 
+from tests.end_to_end.tiny_search import command_in, query, read_json
 from trainers import DataConfig, load_splits
 
 pytestmark = pytest.mark.ray

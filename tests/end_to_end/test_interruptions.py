@@ -11,7 +11,8 @@ import time
 from pathlib import Path
 
 import pytest
-from tiny_search import RECIPE, SPACE, nas_command, read_json, write_search
+
+from tests.end_to_end.tiny_search import RECIPE, SPACE, nas_command, read_json, write_search
 
 pytestmark = pytest.mark.ray
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from tiny_search import SPACE, query, read_json, write_search
+
+from tests.end_to_end.tiny_search import SPACE, query, read_json, write_search
 
 pytestmark = pytest.mark.ray
 

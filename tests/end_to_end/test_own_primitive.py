@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_search import README, blocks, command_in, read_json
 
 from nas.config.files import load_config, load_saved_config
-from nas.storage.ledger import ledger_of
-from nas.storage.folder import RunFolder
 from nas.search.problem import space_of
+from nas.storage.folder import RunFolder
+from nas.storage.ledger import ledger_of
 from search_space.architecture import Task
 from search_space.cost import count_module, network_costs
 from search_space.networks import build
 from search_space.yaml_validation import ConfigError
+from tests.end_to_end.tiny_search import README, blocks, command_in, read_json
 
 SECTION = README.partition("### A primitive of your own\n")[2].partition("\n## ")[0]
 OWN = "separable:Separable"

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 import yaml
-from tiny_search import ROOT, blocks, command_in, query
 
 from nas.config.files import load_config
-from nas.storage.ledger import ledger_of
 from nas.storage.folder import RunFolder
+from nas.storage.ledger import ledger_of
 from search_space.space import SearchSpace
+from tests.end_to_end.tiny_search import ROOT, blocks, command_in, query
 
 pytestmark = pytest.mark.ray
 

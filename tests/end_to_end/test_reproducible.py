@@ -6,7 +6,8 @@ from pathlib import Path
 
 import optuna
 import pytest
-from tiny_search import RECIPE, write_search
+
+from tests.end_to_end.tiny_search import RECIPE, write_search
 
 pytestmark = pytest.mark.ray
 

@@ -9,7 +9,8 @@ import subprocess
 import time
 
 import pytest
-from tiny_search import RECIPE, command_in, nas_command, read_json, write_search
+
+from tests.end_to_end.tiny_search import RECIPE, command_in, nas_command, read_json, write_search
 
 pytestmark = pytest.mark.ray
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from nas.cli import main
+from nas.cli.main import main
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -69,7 +69,13 @@ def write_search(path: Path, **changes: object) -> Path:
 
 def nas_command(*arguments: object) -> list[str]:
     """The command line; ``-P``, since the installed ``nas`` imports nothing from where it runs."""
-    return [sys.executable, "-P", "-c", "from nas.cli import main; main()", *map(str, arguments)]
+    return [
+        sys.executable,
+        "-P",
+        "-c",
+        "from nas.cli.main import main; main()",
+        *map(str, arguments),
+    ]
 
 
 def command_in(

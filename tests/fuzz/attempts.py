@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from nas.config.files import load_config
 from nas.cli.output import Output
+from nas.config.files import load_config
 from nas.errors import is_user_error
 from search_space.architecture import Architecture
 from search_space.space import SearchSpace

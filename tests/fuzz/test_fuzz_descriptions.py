@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from attempts import ROOT, config_data, output, sampled, try_all
-from mutations import mutated_bytes, mutated_data, mutated_json
 
 from nas.cli.commands.describe import show_architectures
 from nas.config.files import load_config
-from search_space.yaml_validation import dump_yaml, read_yaml
 from search_space.space import SearchSpace
+from search_space.yaml_validation import dump_yaml, read_yaml
+from tests.fuzz.attempts import ROOT, config_data, output, sampled, try_all
+from tests.fuzz.mutations import mutated_bytes, mutated_data, mutated_json
 
 
 @pytest.mark.parametrize("kind", ["values", "bytes"])

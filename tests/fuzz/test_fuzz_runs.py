@@ -11,21 +11,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from attempts import ROUNDS, config_data, output, try_all
-from hand_driven import HandDriven, problem_from
-from mutations import VALUES, mutated_bytes, mutated_data, mutated_json
 
 from nas.cli.commands.frontier import show_frontier
 from nas.cli.commands.runs import show_runs
 from nas.cli.commands.status import show_status
-from nas.config.search_config import SearchConfig
 from nas.config.files import load_config
+from nas.config.search_config import SearchConfig
 from nas.evaluation.evaluate import EvaluationResult
-from nas.storage.ledger import Ledger
-from nas.storage.folder import RunFolder
 from nas.search.warm_start import warm_start_of
+from nas.storage.folder import RunFolder
+from nas.storage.ledger import Ledger
 from search_space.architecture import Task
 from search_space.yaml_validation import read_yaml
+from tests.fuzz.attempts import ROUNDS, config_data, output, try_all
+from tests.fuzz.mutations import VALUES, mutated_bytes, mutated_data, mutated_json
+from tests.hand_driven import HandDriven, problem_from
 
 ROUNDS_HERE = max(1, ROUNDS // 5)
 """A run takes longer to look at."""

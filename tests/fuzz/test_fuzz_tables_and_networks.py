@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from attempts import sampled, try_all
-from mutations import VALUES, mutated_bytes, mutated_data
 
 from nas.cli.commands.benchmark_source import SHIPPED, Source, read_source
-from nas.storage.saved_network import load_network
 from nas.errors import is_user_error
+from nas.storage.saved_network import load_network
 from search_space.architecture import Task
 from search_space.networks import build
+from tests.fuzz.attempts import sampled, try_all
+from tests.fuzz.mutations import VALUES, mutated_bytes, mutated_data
 from trainers import save_checkpoint
 from trainers.checkpoint import checkpoint_bytes
 

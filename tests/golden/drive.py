@@ -24,26 +24,25 @@ from nas.benchmark.table import BenchmarkTable
 from nas.benchmark.tabulated import read_tabulated
 from nas.cli.commands.benchmark_source import SHIPPED
 from nas.config.search_config import SearchConfig
-from nas.errors import NothingFits
-from nas.workflows.checks import proxy_assignment
+from nas.config.sections import ResourceSettings
+from nas.errors import NothingFits, TooManyFailures
 from nas.evaluation.evaluate import EvaluationResult, Paused, Progress
-from nas.storage.candidates import pareto_front
+from nas.evaluation.messages import TrialRequest
 from nas.latency.cache import LatencyCache
 from nas.latency.measurements import all_candidates, by_latency_limit, measure_front_again
-from nas.storage.ledger import Ledger
 from nas.ray.execute import run_search
-from nas.evaluation.messages import TrialRequest
 from nas.ray.trainable import TrainingTrainable
-from nas.storage.folder import RunFolder
 from nas.samplers.trials import NOTHING, CompletedTrial, WarmStart
 from nas.schedulers.rung_rule import RungRule
-from nas.errors import TooManyFailures
 from nas.search.job import Job
 from nas.search.loop import Search
-from nas.storage.checkpoints import PausedStates
 from nas.search.problem import SearchProblem
 from nas.search.warm_start import collect_warm_start
-from nas.config.sections import ResourceSettings
+from nas.storage.candidates import pareto_front
+from nas.storage.checkpoints import PausedStates
+from nas.storage.folder import RunFolder
+from nas.storage.ledger import Ledger
+from nas.workflows.checks import proxy_assignment
 from search_space.architecture import Architecture, Task
 from search_space.cost.latency import Latency
 from search_space.yaml_validation import read_yaml, validate
@@ -319,7 +318,7 @@ def _training(
     pause_at: int | None = None,
     fails: bool = False,
 ) -> Iterator[Any]:
-    """An invented training, point by point, as :func:`nas.evaluation.evaluate.evaluate` yields a real one."""
+    """Yield an invented training, point by point, as ``evaluate`` yields a real one."""
     failing = formulas.failing_epoch(text, seed, epochs) if fails else None
     for epoch in range(begin + 1, epochs + 1):
         if epoch == failing:

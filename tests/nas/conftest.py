@@ -13,19 +13,19 @@ from typing import Any
 import optuna
 import pytest
 import torch
-from hand_driven import HandDriven, ledger_in_memory
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from nas.config.search_config import SearchConfig
 from nas.evaluation.evaluate import EvaluationResult
-from nas.storage.ledger import Ledger
 from nas.storage.folder import RunFolder
-from search_space.space.parameters import Parameter
+from nas.storage.ledger import Ledger
 from search_space.architecture import Architecture, Task
 from search_space.cost import Costs, network_costs
-from search_space.yaml_validation import validate
 from search_space.space import SearchSpace
+from search_space.space.parameters import Parameter
+from search_space.yaml_validation import validate
+from tests.hand_driven import HandDriven, ledger_in_memory
 
 STEM = {"type": "conv", "kernel": 3, "stride": 1, "pool": False, "width": [4, 8]}
 CONV = {"type": "conv", "kernel": [1, 3]}

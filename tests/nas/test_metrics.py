@@ -9,8 +9,8 @@ import pytest
 
 from nas.config.search_config import SearchConfig
 from nas.costs.limits import Limits
-from nas.metrics import COSTS, COUNTS, MAXIMISED, METRICS, Objective, losses
 from nas.costs.static_costs import StaticCosts
+from nas.metrics import COSTS, COUNTS, MAXIMISED, METRICS, Objective, losses
 from search_space.architecture import Task
 from search_space.space import SearchSpace
 

@@ -9,19 +9,19 @@ from typing import NamedTuple
 
 import torch
 from hypothesis import strategies as st
-from needed import lacking
 from torch import Tensor
 
 from search_space.attention.backends import IMPLEMENTATIONS, Implementation
 from search_space.attention.cpp import build
 from search_space.attention.operands import Operands
+from tests.needed import lacking
 from tests.search_space.comparison import generator
 
 NAMES = ("out", "lse", "grad_q", "grad_k", "grad_v", "grad_rows", "grad_columns")
 
 LOCAL = ("torch", "cpp")
 """What is compared with the reference here: all of ``IMPLEMENTATIONS`` but ``reference`` itself and
-``triton``, which :mod:`tests.search_space.test_triton_kernels` runs in Triton's interpreter."""
+``triton``, which ``tests/search_space/attention/test_triton_kernels.py`` runs in an interpreter."""
 
 GLOBAL = ("torch",)
 """Those that compute global attention too."""

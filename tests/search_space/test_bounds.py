@@ -9,8 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from search_space.architecture import Architecture, Task
-from search_space.yaml_validation import ConfigError
 from search_space.space import SearchSpace
+from search_space.yaml_validation import ConfigError
 
 CONV = {"type": "conv"}
 SHARES = [number / 100 for number in range(1, 100)]

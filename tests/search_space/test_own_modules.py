@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from search_space.space.architecture_file import read_architecture
 from search_space.own_modules import import_own, names_own_type
-from search_space.yaml_validation import ConfigError
 from search_space.space import SearchSpace
+from search_space.space.architecture_file import read_architecture
+from search_space.yaml_validation import ConfigError
 from tests.search_space.own_primitive import PATH
 from tests.search_space.strategies import CONV_STEM
 

@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from search_space import yaml_schema
-from search_space.yaml_validation import ConfigError, dump_yaml, parse_yaml, read_yaml
 from search_space.yaml_schema import MOST_CHARACTERS, MOST_NESTED
+from search_space.yaml_validation import ConfigError, dump_yaml, parse_yaml, read_yaml
 
 
 @pytest.mark.parametrize(

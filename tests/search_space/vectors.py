@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from search_space.space.parameters import Parameter
 from search_space.space import SearchSpace
+from search_space.space.parameters import Parameter
 
 
 def walk_along(space: SearchSpace, prefix: tuple[int, ...]) -> tuple[np.ndarray, list[int]]:

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from nas.cli.arguments.options import RUNS, AsJson, RunName, Runs, Trust
-from nas.metrics import COUNTS
 from nas.cli.output import Output
+from nas.metrics import COUNTS
 
 
 def benchmark(

@@ -12,12 +12,12 @@ from torch import Tensor
 from analysis.attention_maps import attention_layers, attention_maps
 from analysis.attention_picture import draw_attention_maps
 from nas.cli.commands.drawn_files import check_ending
+from nas.cli.output import Output
+from nas.errors import CommandError
 from nas.evaluation.evaluate import task_of
 from nas.storage.file_imports import allow_imports
-from nas.cli.output import Output
 from nas.storage.folder import RunFolder
 from nas.storage.saved_network import SavedNetwork, load_network
-from nas.errors import CommandError
 from trainers import ImageSplits, Preprocessing, load_splits
 
 PNG_NAME = "attention-maps.png"

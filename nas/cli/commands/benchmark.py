@@ -11,6 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
+from nas.atomic_write import replace_file
 from nas.benchmark.parallel import Job, replay_all
 from nas.benchmark.results import Result, results_json
 from nas.benchmark.specs import (
@@ -29,9 +30,8 @@ from nas.cli.commands.benchmark_source import Source, read_source
 from nas.cli.commands.drawn_files import check_ending
 from nas.cli.output import Output
 from nas.cli.progress import LineDisplay, duration
-from nas.storage.strict_json import json_text
 from nas.errors import CommandError
-from nas.atomic_write import replace_file
+from nas.storage.strict_json import json_text
 
 MOST_SEEDS = 10_000
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ from nas.benchmark.table import BenchmarkTable, TableError
 from nas.benchmark.tabulated import read_tabulated
 from nas.errors import CommandError
 
-SHIPPED = Path(__file__).parents[1] / "tables" / "digits.csv.gz"
+SHIPPED = Path(str(files("nas") / "tables" / "digits.csv.gz"))
 """Made by `nas tabulate`; its head says how."""
 
 

@@ -14,20 +14,18 @@ from rich.console import RenderableType
 
 from analysis.architecture_table import describe_json, describe_table
 from analysis.kernel_table import kernel_table, kernels_json
-from nas.storage.file_imports import allow_imports
-from nas.storage.ledger import ledger_of
 from nas.cli.output import Output
-from nas.errors import RunError
+from nas.errors import CommandError, RunError, TrustError
+from nas.storage.file_imports import allow_imports
 from nas.storage.folder import RunFolder
-from nas.errors import TrustError
-from nas.errors import CommandError
+from nas.storage.ledger import ledger_of
 from search_space.architecture import ARCH_ID_DIGITS, Architecture, Task
-from search_space.space.architecture_file import read_architecture_and_task
 from search_space.cost import network_costs
 from search_space.cost.kernels import attention_kernels
 from search_space.cost.latency import device_name
 from search_space.nearest import did_you_mean
 from search_space.networks import build
+from search_space.space.architecture_file import read_architecture_and_task
 from search_space.yaml_validation import ConfigError, explain
 from search_space.zoo import IMAGENET, ZOO, named_network
 

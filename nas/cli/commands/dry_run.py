@@ -10,8 +10,15 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
-from nas.config.search_config import SearchConfig
+from nas.cli.output import Output
+from nas.cli.progress import duration
 from nas.config.files import load_config
+from nas.config.search_config import SearchConfig
+from nas.errors import CommandError
+from nas.metrics import PREDICTED_LATENCY
+from nas.quantities import format_quantity
+from nas.search.problem import costs_of, space_of
+from nas.search.warm_start import collect_warm_start
 from nas.workflows.checks import checked_problem, load_data
 from nas.workflows.dry_run import (
     FRONT_ASSUMED,
@@ -23,13 +30,6 @@ from nas.workflows.dry_run import (
     missing_device,
     space_costs,
 )
-from nas.metrics import PREDICTED_LATENCY
-from nas.cli.output import Output
-from nas.cli.progress import duration
-from nas.quantities import format_quantity
-from nas.search.problem import costs_of, space_of
-from nas.search.warm_start import collect_warm_start
-from nas.errors import CommandError
 from trainers import TrainingDiverged
 
 

@@ -18,16 +18,15 @@ from analysis.fidelity_plot import plot_fidelity_png
 from analysis.fidelity_table import comparison_table, correlation_table
 from nas.cli.commands.drawn_files import check_ending
 from nas.cli.commands.typed import typed
-from nas.config.search_config import SearchConfig
-from nas.storage.evaluation import Evaluation
-from nas.storage.candidates import candidates
-from nas.latency.measurements import all_candidates
-from nas.storage.ledger import Ledger, ledger_of
 from nas.cli.output import Output
-from nas.errors import RunError
-from nas.storage.folder import RunFolder
+from nas.config.search_config import SearchConfig
+from nas.errors import CommandError, RunError
+from nas.latency.measurements import all_candidates
 from nas.search.trial_state import TRAINED
-from nas.errors import CommandError
+from nas.storage.candidates import candidates
+from nas.storage.evaluation import Evaluation
+from nas.storage.folder import RunFolder
+from nas.storage.ledger import Ledger, ledger_of
 from search_space.baseline import PLAIN
 
 MOST_EPOCHS = 10

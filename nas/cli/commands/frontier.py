@@ -17,19 +17,18 @@ from analysis.noise import quartile_range, seed_noise, spread
 from analysis.plot import plot_front_html, plot_front_png
 from analysis.table import front_json, front_table
 from nas.cli.commands.drawn_files import check_ending
-from nas.config.search_config import SearchConfig
-from nas.storage.candidates import Candidate, candidates, pareto_front
-from nas.latency.measurements import all_candidates, by_latency_limit
-from nas.storage.ledger import Ledger, ledger_of
-from nas.metrics import COSTS, PEAK_MEMORY
 from nas.cli.output import Output
+from nas.config.search_config import SearchConfig
+from nas.costs.static_costs import peak_memory_mb
+from nas.errors import CommandError, RunError
+from nas.latency.measurements import all_candidates, by_latency_limit
+from nas.metrics import COSTS, PEAK_MEMORY
 from nas.quantities import format_quantity
-from nas.errors import RunError
-from nas.storage.folder import RunFolder
 from nas.search.repeats import random_sample
 from nas.search.trial_state import TRAINED
-from nas.costs.static_costs import peak_memory_mb
-from nas.errors import CommandError
+from nas.storage.candidates import Candidate, candidates, pareto_front
+from nas.storage.folder import RunFolder
+from nas.storage.ledger import Ledger, ledger_of
 from search_space.nearest import hint
 
 WORTHS = ("val_accuracy",)

@@ -11,19 +11,19 @@ from rich import box
 from rich.table import Table
 
 from nas.cli.commands.describe import changed_task
-from nas.config.files import load_config, parse_overrides
-from nas.evaluation.evaluate import task_of
-from nas.workflows.latency_table import TableProgress, make_table
 from nas.cli.output import Output
 from nas.cli.progress import LineDisplay, duration
-from nas.search.problem import space_of
+from nas.config.files import load_config, parse_overrides
 from nas.errors import CommandError
+from nas.evaluation.evaluate import task_of
+from nas.search.problem import space_of
+from nas.workflows.latency_table import TableProgress, make_table
 from search_space.architecture import Task
 from search_space.cost.latency import LatencySettings
 from search_space.cost.latency_table import Correction, LatencyTable
-from search_space.yaml_validation import read_yaml, validate
 from search_space.space import SearchSpace
 from search_space.values import Value
+from search_space.yaml_validation import read_yaml, validate
 from search_space.zoo import IMAGENET
 from trainers import load_splits
 

@@ -12,11 +12,11 @@ import torch
 from rich import box
 from rich.table import Table
 
-from nas.storage.file_imports import allow_imports
 from nas.cli.output import Output
 from nas.cli.progress import LineDisplay
-from nas.storage.saved_network import Prediction, SavedNetwork, load_network
 from nas.errors import CommandError
+from nas.storage.file_imports import allow_imports
+from nas.storage.saved_network import Prediction, SavedNetwork, load_network
 from trainers import DataError
 
 ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")

@@ -4,42 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from rich import box
-from rich.table import Table
-from rich.text import Text
 
 from analysis.curves_plot import plot_curves_png
 from analysis.front import knee, why_no_knee
+from nas.cli.commands.retrain_display import RetrainDisplay
+from nas.cli.commands.retrain_report import difference_text, report_row, report_table
+from nas.cli.commands.typed import typed
+from nas.cli.output import Output
+from nas.config.search_config import SearchConfig
+from nas.errors import CommandError, RunError
+from nas.latency.measurements import all_candidates, by_latency_limit
+from nas.ray.cluster import connected
+from nas.ray.retrain import run_retrainings
+from nas.storage.candidates import Candidate, candidates, most_accurate, pareto_front
+from nas.storage.folder import RunFolder
+from nas.storage.ledger import Ledger, ledger_of
+from nas.storage.retraining import Retraining, example_folder, number_of, pending
+from nas.workflows.checks import retrain_assignment
 from nas.workflows.plain_networks import (
-    difference_text,
     evaluate_plain,
     plain_evaluations,
     proxy_seeds,
 )
-from nas.cli.commands.retrain_display import RetrainDisplay
-from nas.cli.commands.typed import typed
-from nas.config.search_config import SearchConfig
-from nas.workflows.checks import retrain_assignment
-from nas.storage.evaluation import Evaluation
-from nas.storage.candidates import Candidate, candidates, most_accurate, pareto_front
-from nas.latency.measurements import all_candidates, by_latency_limit
-from nas.storage.ledger import Ledger, ledger_of
-from nas.metrics import METRICS
-from nas.cli.output import Output
-from nas.quantities import format_quantity
-from nas.ray.cluster import connected
-from nas.ray.retrain import run_retrainings
-from nas.storage.retraining import Retraining, example_folder, number_of, pending
-from nas.errors import RunError
-from nas.storage.folder import RunFolder
-from nas.errors import CommandError
-from nas.storage.accuracy_text import AS_FOUND
 from search_space.architecture import Architecture, Task
 from search_space.baseline import PLAIN, plain_convolutional
-from search_space.cost import network_costs
 from search_space.nearest import did_you_mean
 
 PICKS = ("knee", "best", "knee-or-best", "all")
@@ -74,14 +62,14 @@ def run_retrain_command(
     proxies = _proxy_results(config, ledger)
     full = [r for r in ledger.evaluations("retrain") if r.recipe_id == config.retrain_id]
     rows = [
-        _row(proxies, full, task, architecture, PLAIN if architecture in plain else "found")
+        report_row(proxies, full, task, architecture, PLAIN if architecture in plain else "found")
         for architecture in dict.fromkeys([*picked, *plain])
     ]
     run.write_json("retrain.json", rows)
     if output.as_json:
         output.show_json(rows)
     else:
-        output.show(_table(rows))
+        output.show(report_table(rows))
         for found, equal in zip(picked, plain, strict=False):  # no plain ones without --baseline
             if difference := difference_text(found, equal, config, ledger):
                 output.say(difference)
@@ -203,68 +191,3 @@ def _pick(pick: str, config: SearchConfig, ledger: Ledger, run: RunFolder) -> li
         f"--pick is {', '.join(PICKS)}, or the arch_id of an architecture that {run.name!r} "
         f"trained to the end, got {pick!r}" + (f"; {suggestion}" if suggestion else "")
     )
-
-
-def _row(
-    proxies: Sequence[Candidate],
-    trainings: Sequence[Evaluation],
-    task: Task,
-    architecture: Architecture,
-    kind: str,
-) -> dict[str, Any]:
-    """What is known of one architecture: its proxy evaluations and its full trainings."""
-    proxy = next((c for c in proxies if c.architecture == architecture), None)
-    full = [row for row in trainings if row.architecture == architecture]
-    costs = network_costs(architecture, task)
-    return {
-        "kind": kind,
-        "arch_id": architecture.arch_id,
-        "description": str(architecture),
-        "params": costs.params,
-        "macs": costs.macs,
-        "proxy_val_accuracy": None if proxy is None else proxy.metrics["val_accuracy"],
-        "proxy_standard_error": None if proxy is None else proxy.standard_error,
-        "proxy_n": 0 if proxy is None else proxy.n,
-        "proxy_is_fresh": None if proxy is None else proxy.is_fresh,
-        "proxy_val_accuracy_as_found": None if proxy is None else proxy.as_found,
-        "val_accuracy": _mean([row.metrics["val_accuracy"] for row in full]),
-        "test_accuracy": _mean([row.metrics["test_accuracy"] for row in full]),
-        "test_standard_error": _standard_error([row.metrics["test_accuracy"] for row in full]),
-        "n": len(full),
-    }
-
-
-def _table(rows: Sequence[dict[str, Any]]) -> Table:
-    table = Table(title="retrained in full", title_justify="left", box=box.SIMPLE_HEAD)
-    table.add_column("network")
-    costs = (METRICS["params"].label, METRICS["macs"].heading)
-    for heading in (*costs, "proxy validation", "validation", "test"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for row in rows:
-        proxy = _with_error(row["proxy_val_accuracy"], row["proxy_standard_error"], row["proxy_n"])
-        if row["proxy_is_fresh"] is False:
-            proxy = f"{row['proxy_val_accuracy']:.2%} {AS_FOUND}"
-        test = _with_error(row["test_accuracy"], row["test_standard_error"], row["n"])
-        table.add_row(
-            f"{row['kind']}\n{row['arch_id']}",
-            f"{row['params']:,}",
-            format_quantity(row["macs"]),
-            proxy,
-            _with_error(row["val_accuracy"], None, row["n"]),
-            Text(test, style="bold"),
-        )
-    return table
-
-
-def _with_error(mean: float | None, error: float | None, n: int) -> str:
-    if mean is None:
-        return "-"
-    return f"{mean:.2%}" + ("" if error is None else f" ± {100 * error:.2f}") + f" (n={n})"
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return float(np.mean(values)) if values else None
-
-
-def _standard_error(values: Sequence[float]) -> float | None:
-    return float(np.std(values, ddof=1) / len(values) ** 0.5) if len(values) > 1 else None

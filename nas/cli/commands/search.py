@@ -8,30 +8,29 @@ from pathlib import Path
 
 from nas.cli.commands.frontier import report_search
 from nas.cli.commands.typed import typed
-from nas.config.search_config import SearchConfig
+from nas.cli.output import Output
+from nas.cli.progress import ProgressDisplay
 from nas.config.files import differences, load_config, save_config
-from nas.workflows.checks import checked_problem, load_data, proxy_assignment
+from nas.config.search_config import SearchConfig
+from nas.config.storage_url import without_password
+from nas.config.trust import list_run
+from nas.costs.latency_prediction import read_table
+from nas.errors import CommandError, RunError
 from nas.evaluation.fidelity import FULL
 from nas.latency.cache import LatencyCache
 from nas.latency.measurements import check_comparable, first_latencies, measure_front_again
-from nas.costs.latency_prediction import read_table
-from nas.storage.ledger import Ledger, check_free
-from nas.cli.output import Output
-from nas.cli.progress import ProgressDisplay
 from nas.ray.cluster import connected, trials_at_once
 from nas.ray.execute import run_search
 from nas.ray.meter import check_meter, measure_on_cluster
-from nas.errors import RunError
-from nas.storage.folder import RunFolder, check_new, next_name
 from nas.samplers.trials import WarmStart
 from nas.search.loop import Search
-from nas.storage.checkpoints import PausedStates
 from nas.search.problem import SearchProblem, costs_of, space_of
 from nas.search.trial_state import TRAINED
 from nas.search.warm_start import collect_warm_start, keep_warm_start, warm_start_of
-from nas.config.storage_url import without_password
-from nas.config.trust import list_run
-from nas.errors import CommandError
+from nas.storage.checkpoints import PausedStates
+from nas.storage.folder import RunFolder, check_new, next_name
+from nas.storage.ledger import Ledger, check_free
+from nas.workflows.checks import checked_problem, load_data, proxy_assignment
 from search_space.architecture import Task
 from search_space.cost.latency import DeviceBusy
 

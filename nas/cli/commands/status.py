@@ -6,15 +6,15 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from nas.storage.evaluation import Evaluation
-from nas.storage.candidates import most_accurate, pareto_front
-from nas.latency.measurements import all_candidates, by_latency_limit
-from nas.storage.ledger import SUFFIXES, ledger_of
 from nas.cli.output import Output
+from nas.latency.measurements import all_candidates, by_latency_limit
 from nas.quantities import format_quantity
-from nas.storage.folder import RunFolder
 from nas.search.trial_state import TRAINED
 from nas.storage.accuracy_text import accuracy_json, accuracy_text
+from nas.storage.candidates import most_accurate, pareto_front
+from nas.storage.evaluation import Evaluation
+from nas.storage.folder import RunFolder
+from nas.storage.ledger import SUFFIXES, ledger_of
 
 INTERRUPTED = "interrupted"
 SHOWN_STATES = {INTERRUPTED: "running when it was interrupted"}

@@ -12,24 +12,23 @@ import numpy as np
 
 from analysis.noise import pooled_deviation
 from nas.benchmark.csv_table import read_cells
-from nas.evaluation.evaluate import task_of
-from nas.storage.journal import Journal, open_journal
-from nas.cli.output import Output
-from nas.cli.progress import LineDisplay, duration
-from nas.ray.cluster import connected, trials_at_once
-from nas.ray.tabulate import run_trainings
-from nas.ray.trainable import Assignment
 from nas.benchmark.tabulation import (
     MAY_CHANGE,
-    TabulationConfig,
     all_costs,
     all_entries,
-    load_tabulation,
     rows_by_key,
     table_text,
     write_table,
 )
+from nas.cli.output import Output
+from nas.cli.progress import LineDisplay, duration
+from nas.config.tabulation import TabulationConfig, load_tabulation
 from nas.errors import CommandError
+from nas.evaluation.assignment import Assignment
+from nas.evaluation.evaluate import task_of
+from nas.ray.cluster import connected, trials_at_once
+from nas.ray.tabulate import run_trainings
+from nas.storage.journal import Journal, open_journal
 from search_space.architecture import Task
 from trainers import load_splits
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from analysis.fidelity import LEAST_RANKED
 from analysis.score_ranking import ranking_table, score_rankings
-from nas.storage.candidates import candidates
-from nas.storage.ledger import ledger_of
 from nas.cli.output import Output
 from nas.cli.progress import LineDisplay
-from nas.storage.folder import RunFolder
 from nas.errors import CommandError
+from nas.storage.candidates import candidates
+from nas.storage.folder import RunFolder
+from nas.storage.ledger import ledger_of
 from nas.zero_cost import SCORES, check_names
 from nas.zero_cost.measured import measure_scores
 from nas.zero_cost.source import NetworkScores

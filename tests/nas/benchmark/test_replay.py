@@ -17,13 +17,13 @@ from optuna.trial import FrozenTrial
 from nas.benchmark.replay import Replay, RungSchedule, replay
 from nas.benchmark.specs import SpecError, build_schedule, parse_spec, sampler_of
 from nas.benchmark.table import BenchmarkTable, space_of_rows
+from nas.config.sections import SchedulerSettings
 from nas.costs.limits import REJECTIONS_IN_A_ROW
 from nas.samplers import SAMPLERS
 from nas.samplers.architecture_sampler import ArchitectureSampler
 from nas.samplers.choice_space import Candidate
 from nas.samplers.trials import PAUSED_AT, PrunedTrial, Results
 from nas.schedulers.promotion import expected_epochs
-from nas.config.sections import SchedulerSettings
 
 
 class Scripted(BaseSampler):

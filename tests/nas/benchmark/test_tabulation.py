@@ -12,20 +12,13 @@ import pytest
 import yaml
 
 from nas.benchmark.csv_table import read_cells
-from nas.cli import main
-from nas.storage.journal import open_journal
-from nas.ray.tabulate import _row
-from nas.ray.trainable import Assignment
+from nas.benchmark.tabulation import MAY_CHANGE, all_costs, all_entries, table_text, write_table
+from nas.cli.main import main
+from nas.config.tabulation import TabulationConfig, load_tabulation
 from nas.errors import RunError
-from nas.benchmark.tabulation import (
-    MAY_CHANGE,
-    TabulationConfig,
-    all_costs,
-    all_entries,
-    load_tabulation,
-    table_text,
-    write_table,
-)
+from nas.evaluation.assignment import Assignment
+from nas.ray.tabulate import _row
+from nas.storage.journal import open_journal
 from search_space.architecture import Task
 from search_space.yaml_validation import ConfigError
 from trainers import Recipe

@@ -11,23 +11,22 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hand_driven import HandDriven, costs_from
 from ray.exceptions import WorkerCrashedError
 from typer.testing import CliRunner
 
-from nas.cli import app
 from nas.cli.commands import retrain as retrain_command
 from nas.cli.commands.drawn_files import check_ending
 from nas.cli.commands.frontier import show_frontier
 from nas.cli.commands.retrain import run_retrain_command
-from nas.config.search_config import SearchConfig
-from nas.evaluation.evaluate import EvaluationResult
-from nas.storage.ledger import Ledger
+from nas.cli.main import app
 from nas.cli.output import Output
-from nas.errors import RunError
+from nas.config.search_config import SearchConfig
+from nas.errors import CommandError, RunError
+from nas.evaluation.evaluate import EvaluationResult
 from nas.storage.folder import RunFolder
-from nas.errors import CommandError
+from nas.storage.ledger import Ledger
 from search_space.architecture import Architecture, Task
+from tests.hand_driven import HandDriven, costs_from
 
 
 @pytest.fixture

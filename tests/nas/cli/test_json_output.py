@@ -10,18 +10,18 @@ from typing import Any
 import pytest
 import typer
 import yaml
-from hand_driven import HandDriven, costs_from
 from typer.testing import CliRunner
 
-from nas.cli import app
+from nas.cli.main import app
 from nas.config.search_config import SearchConfig
 from nas.evaluation.evaluate import EvaluationResult
-from nas.storage.ledger import Ledger
 from nas.metrics import COUNTS
-from nas.storage.retraining import pending
 from nas.storage.folder import RunFolder
+from nas.storage.ledger import Ledger
+from nas.storage.retraining import pending
 from nas.storage.strict_json import json_text
 from search_space.architecture import Task
+from tests.hand_driven import HandDriven, costs_from
 from tests.nas.conftest import RECIPE, TINY_SPACE
 
 TABLE = """op,width,accuracy,params

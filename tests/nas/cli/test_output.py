@@ -48,7 +48,7 @@ def test_a_table_holds_strings_as_they_stand(text: str) -> None:
 def test_progress_and_errors_are_printed_as_they_stand(
     text: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from nas.cli import main  # noqa: PLC0415
+    from nas.cli.main import main  # noqa: PLC0415
 
     output, file = printed()
     with LineDisplay(output, lambda: text):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nas.cli import main
+from nas.cli.main import main
 
 DIGITS = str(Path(__file__).parents[3] / "configs" / "searches" / "digits.yaml")
 COMMANDS = [

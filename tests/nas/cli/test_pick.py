@@ -7,21 +7,21 @@ import json
 from collections.abc import Callable, Sequence
 
 import pytest
-from hand_driven import HandDriven
 
 from nas.cli.commands.frontier import report_search
-from nas.workflows.plain_networks import proxy_seeds
 from nas.cli.commands.retrain import _pick, run_retrain_command
 from nas.cli.commands.status import read_status
+from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
+from nas.errors import CommandError
 from nas.evaluation.evaluate import EvaluationResult
 from nas.evaluation.full_training_seed import full_training_seed
-from nas.storage.ledger import Ledger
-from nas.cli.output import Output
 from nas.storage.folder import RunFolder
-from nas.errors import CommandError
+from nas.storage.ledger import Ledger
+from nas.workflows.plain_networks import proxy_seeds
 from search_space.architecture import Task
 from search_space.baseline import plain_convolutional
+from tests.hand_driven import HandDriven
 
 Begun = tuple[SearchConfig, RunFolder, Ledger]
 

@@ -16,16 +16,16 @@ from click.testing import Result
 from PIL import Image
 from typer.testing import CliRunner
 
-from nas.cli import app
-from nas.config.search_config import SearchConfig
+from nas.cli.main import app
 from nas.config.files import load_config
+from nas.config.search_config import SearchConfig
+from nas.errors import CommandError
 from nas.evaluation.evaluate import task_of
 from nas.evaluation.full_training import Trained, train_in_full
+from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger
 from nas.storage.retraining import Retraining, example_folder
-from nas.storage.folder import RunFolder
 from nas.storage.saved_network import load_network
-from nas.errors import CommandError
 from search_space.architecture import Architecture
 from search_space.networks import build
 from trainers import CheckpointError, DataConfig, ImageSplits, Recipe, load_splits, save_checkpoint

@@ -18,8 +18,8 @@ from nas.cli.progress import (
     describe,
 )
 from nas.ray.retrain import RetrainProgress
-from nas.storage.retraining import Retraining
 from nas.search.status import Status
+from nas.storage.retraining import Retraining
 from search_space.space import SearchSpace
 
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import yaml
-from hand_driven import HandDriven
 
 from nas.cli.commands.search import (
     begin_ledger,
@@ -19,14 +18,15 @@ from nas.cli.commands.search import (
     trained_so_far,
 )
 from nas.cli.commands.status import read_status, show_status
-from nas.config.search_config import SearchConfig
-from nas.evaluation.evaluate import EvaluationResult
-from nas.storage.ledger import Ledger
 from nas.cli.output import Output
+from nas.config.search_config import SearchConfig
 from nas.errors import RunError
-from nas.storage.folder import RunFolder
+from nas.evaluation.evaluate import EvaluationResult
 from nas.samplers.trials import WarmStart
+from nas.storage.folder import RunFolder
+from nas.storage.ledger import Ledger
 from search_space.architecture import Task
+from tests.hand_driven import HandDriven
 
 ConfigOf = Callable[..., SearchConfig]
 Start = Callable[[SearchConfig], tuple[RunFolder, Ledger]]

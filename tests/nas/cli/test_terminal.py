@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nas.cli import main
+from nas.cli.main import main
 
 TEXT = (
     "0.93 \N{PLUS-MINUS SIGN} 0.01, 8\N{MULTIPLICATION SIGN}8 \u28f7 \N{EN DASH} \xe9 \udcff \u4e2d"

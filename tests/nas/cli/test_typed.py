@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-PROGRAM = "from nas.cli.commands.typed import typed; from pathlib import Path; print(typed({words}))"
+PROGRAM = (
+    "from nas.cli.commands.typed import typed; from pathlib import Path; print(typed({words}))"
+)
 ROOT = Path(__file__).parents[3]
 
 

@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from hand_driven import check_search
 
-from nas.config.search_config import SearchConfig
 from nas.config.files import differences, load_config, load_saved_config, save_config
+from nas.config.search_config import SearchConfig
+from nas.config.sections import RaySettings
 from nas.samplers import SAMPLERS, build_sampler
 from nas.search.problem import space_of
-from nas.config.sections import RaySettings
 from search_space.architecture import Task
-from search_space.yaml_validation import ConfigError
 from search_space.space import SearchSpace
+from search_space.yaml_validation import ConfigError
+from tests.hand_driven import check_search
 
 CONFIGS = Path(__file__).parents[3] / "configs"
 
@@ -417,9 +417,7 @@ def test_what_is_measured_is_not_deterministic(
 ) -> None:
     assert config_of(**changes).uses_latency
     assert not config_of().uses_latency
-    with pytest.raises(
-        ConfigError, match=r"search\.deterministic cannot hold with a measured"
-    ):
+    with pytest.raises(ConfigError, match=r"search\.deterministic cannot hold with a measured"):
         config_of(search={"deterministic": True}, **changes)
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-import nas.cli
-from nas.config.search_config import SearchConfig
+from nas.cli.main import main
 from nas.config.files import load_config
-from nas.storage.folder import RunFolder
+from nas.config.search_config import SearchConfig
 from nas.config.storage_url import shown_words, sqlite_file
+from nas.storage.folder import RunFolder
 from search_space.yaml_validation import ConfigError
 
 ConfigOf = Callable[..., SearchConfig]
@@ -122,7 +122,7 @@ def test_no_word_of_the_command_line_repeats_a_password(
     """In what a run keeps of it, and in whatever the command says, with more wrong beside it."""
     monkeypatch.setattr(sys, "argv", ["nas", "search", str(written()), word, "seed=-1"])
     with pytest.raises(SystemExit) as ended:
-        nas.cli.main()
+        main()
     assert ended.value.code == 1
     said = "".join(capsys.readouterr())
     assert "error:" in said
@@ -148,7 +148,7 @@ def test_a_wrong_command_line_is_not_repeated_with_its_password(
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["nas", *words])
     with pytest.raises(SystemExit) as ended:
-        nas.cli.main()
+        main()
     assert ended.value.code == 2
     said = "".join(capsys.readouterr())
     assert "Error" in said

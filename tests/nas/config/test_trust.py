@@ -16,25 +16,23 @@ from typing import Any
 
 import pytest
 import yaml
-from hand_driven import HandDriven, problem_from
 
 from nas.cli.commands.describe import show_architectures
 from nas.cli.commands.frontier import show_frontier
 from nas.cli.commands.status import read_status, show_status
-from nas.config.search_config import SearchConfig
-from nas.config.files import save_config
-from nas.storage.ledger import Ledger, ledger_of
 from nas.cli.output import Output
-from nas.errors import RunError
-from nas.storage.folder import RunFolder
-from nas.storage.saved_network import load_network
+from nas.config.files import save_config
+from nas.config.search_config import SearchConfig
+from nas.config.trust import is_listed, list_run, state_file
+from nas.errors import RunError, TrustError, is_user_error
 from nas.search.trial_state import Trial
 from nas.search.warm_start import collect_warm_start
-from nas.errors import TrustError
-from nas.config.trust import is_listed, list_run, state_file
-from nas.errors import is_user_error
+from nas.storage.folder import RunFolder
+from nas.storage.ledger import Ledger, ledger_of
+from nas.storage.saved_network import load_network
 from search_space.architecture import Architecture, Task
 from search_space.yaml_validation import ConfigError
+from tests.hand_driven import HandDriven, problem_from
 from trainers import save_checkpoint
 
 ConfigOf = Callable[..., SearchConfig]

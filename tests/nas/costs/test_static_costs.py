@@ -7,18 +7,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hand_driven import HandDriven, costs_from
 
 from nas.config.search_config import SearchConfig
 from nas.costs.limits import Limits
-from nas.storage.ledger import Ledger
 from nas.costs.static_costs import StaticCosts
+from nas.storage.ledger import Ledger
 from search_space.architecture import Task
 from search_space.cost import network_costs, peak_memory_bytes
 from search_space.primitives.convolution import Convolution
 from search_space.primitives.local_attention import LocalAttention
-from search_space.yaml_validation import ConfigError
 from search_space.space import SearchSpace
+from search_space.yaml_validation import ConfigError
+from tests.hand_driven import HandDriven, costs_from
 
 
 def test_one_by_one_and_many_at_once_are_the_same(small_space: SearchSpace, task: Task) -> None:

@@ -8,21 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hand_driven import HandDriven, check_search, costs_from
 
 from nas.cli.commands.fidelity import show_fidelity
 from nas.cli.commands.status import read_status
+from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
-from nas.workflows.checks import load_task, proxy_assignment, retrain_assignment
+from nas.errors import CommandError
 from nas.evaluation.evaluate import EvaluationResult, Progress
 from nas.evaluation.fidelity import FULL
-from nas.storage.ledger import Ledger
-from nas.cli.output import Output
 from nas.storage.folder import RunFolder
-from nas.errors import CommandError
+from nas.storage.ledger import Ledger
+from nas.workflows.checks import load_task, proxy_assignment, retrain_assignment
 from search_space.architecture import Architecture, Task
-from search_space.yaml_validation import ConfigError
 from search_space.space import SearchSpace
+from search_space.yaml_validation import ConfigError
+from tests.hand_driven import HandDriven, check_search, costs_from
 
 ConfigOf = Callable[..., SearchConfig]
 Start = Callable[[SearchConfig], tuple[RunFolder, Ledger]]

@@ -11,25 +11,25 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hand_driven import HandDriven, problem_from
 
 from nas.benchmark.csv_table import read_csv_table
 from nas.benchmark.statistics import Score
 from nas.benchmark.table import BenchmarkTable, TableError
 from nas.config.search_config import SearchConfig
-from nas.evaluation.evaluate import EvaluationResult, chosen
-from nas.storage.ledger import Ledger
 from nas.errors import RunError
-from nas.storage.folder import RunFolder
+from nas.evaluation.evaluate import EvaluationResult, chosen
 from nas.samplers.known_costs import CostFunctions
 from nas.samplers.product_space import ProductSpace
 from nas.samplers.trials import CompletedTrial, Results
 from nas.schedulers.promotion import Promotion
 from nas.schedulers.ranking import best_first, place_of_last
 from nas.search.warm_start import FILE, warm_start_of
+from nas.storage.folder import RunFolder
+from nas.storage.ledger import Ledger
 from search_space.architecture import Task
 from search_space.cost.latency import Latency
 from search_space.space import SearchSpace
+from tests.hand_driven import HandDriven, problem_from
 from trainers import Metrics
 
 BAD = [math.nan, math.inf, -math.inf]

@@ -17,10 +17,10 @@ import pytest
 import torch
 from torch import nn
 
-from nas.latency.cache import LatencyCache
 from nas.config.latency import LatencyMetering
-from nas.ray import meter
 from nas.errors import RunError
+from nas.latency.cache import LatencyCache
+from nas.ray import meter
 from search_space.architecture import Architecture, Task
 from search_space.attention import backend, preferred_on
 from search_space.cost.core_speed import CoreSpeed

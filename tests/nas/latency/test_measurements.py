@@ -9,22 +9,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hand_driven import HandDriven, search_of
 
 from nas.cli.commands.frontier import report_search
 from nas.cli.commands.retrain import _pick
+from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
 from nas.costs.limits import Limits
+from nas.errors import RunError
 from nas.evaluation.evaluate import EvaluationResult
-from nas.storage.candidates import pareto_front
 from nas.latency.cache import LatencyCache
 from nas.latency.measurements import all_candidates, first_latencies, measure_front_again
-from nas.storage.ledger import Ledger
-from nas.cli.output import Output
-from nas.errors import RunError
+from nas.storage.candidates import pareto_front
 from nas.storage.folder import RunFolder
+from nas.storage.ledger import Ledger
 from search_space.architecture import Architecture, Task
 from search_space.cost.latency import DeviceBusy, Latency
+from tests.hand_driven import HandDriven, search_of
 
 FIRST_MS = (1.0, 2.0, 3.0, 4.0, 5.0)
 ACCURACIES = (0.5, 0.6, 0.55, 0.8, 0.7)  # the front: numbers 0, 1 and 3

@@ -8,8 +8,8 @@ import pytest
 import ray
 from ray._private import services
 
-from nas.ray.cluster import ClusterError, connected
 from nas.config.sections import RaySettings
+from nas.ray.cluster import ClusterError, connected
 
 
 @pytest.mark.parametrize("variable", ["TMPDIR", "RAY_TMPDIR"])

@@ -16,8 +16,8 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from nas.errors import NothingFits, SpaceExhausted
 from nas.costs.limits import Rejections
+from nas.errors import NothingFits, SpaceExhausted
 from nas.samplers import PredictorGuidedSampler, RandomSampler
 from nas.samplers.acquisition import AcquisitionFunction
 from nas.samplers.architecture_sampler import ArchitectureSampler

@@ -15,8 +15,9 @@ from optuna.samplers import BaseSampler
 from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 
-from nas.errors import NothingFits, SpaceExhausted
 from nas.costs.limits import Limits, Rejections
+from nas.costs.static_costs import StaticCosts
+from nas.errors import NothingFits, SpaceExhausted
 from nas.samplers import (
     ARCHITECTURE_SAMPLERS,
     SAMPLERS,
@@ -31,11 +32,10 @@ from nas.samplers.known_costs import CostFunctions
 from nas.samplers.neighbour_sampler import NeighbourSampler
 from nas.samplers.product_space import ProductSpace
 from nas.samplers.trials import CompletedTrial, Results
-from nas.costs.static_costs import StaticCosts
 from search_space.architecture import Architecture, Task
 from search_space.cost import Costs
-from search_space.yaml_validation import ConfigError
 from search_space.space import SearchSpace
+from search_space.yaml_validation import ConfigError
 
 CostsOf = Callable[[Architecture], Costs]
 Suggested = Callable[[SearchSpace, optuna.Trial], Architecture]

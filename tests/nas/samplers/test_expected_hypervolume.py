@@ -19,8 +19,8 @@ from nas.samplers.expected_hypervolume import (
 )
 from nas.samplers.pool import mutated
 from nas.samplers.product_space import ProductSpace
-from search_space.space.parameters import INACTIVE
 from search_space.space import SearchSpace
+from search_space.space.parameters import INACTIVE
 from tests.search_space.strategies import SPACE_FILES, examples
 
 FRONTS = {

@@ -1,4 +1,4 @@
-"""What is used of Optuna beyond its public interface is as ``nas/samplers/optuna_private.py`` needs it.
+"""``nas/samplers/optuna_private.py`` finds in Optuna's private parts what it needs.
 
 A test that fails here says what a new version of Optuna has changed, and where to look.
 """
@@ -22,8 +22,8 @@ from nas.samplers.optuna_private import FilteredStudy, RestingTrialStorage, was_
 
 ROOT = Path(__file__).parents[3]
 LOOK_AT = (
-    f"Optuna {optuna.__version__}: {{}}. nas/samplers/optuna_private.py relies on it: adapt that file, then "
-    "this test and the bound on Optuna in pyproject.toml."
+    f"Optuna {optuna.__version__}: {{}}. nas/samplers/optuna_private.py relies on it: adapt that "
+    "file, then this test and the bound on Optuna in pyproject.toml."
 )
 
 SIGNATURES = {

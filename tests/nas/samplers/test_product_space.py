@@ -13,8 +13,8 @@ import pytest
 from nas.samplers.choice_space import ChoiceSpace
 from nas.samplers.known_costs import CostFunctions
 from nas.samplers.product_space import ProductSpace
-from search_space.space.parameters import Parameter
 from search_space.space import SearchSpace
+from search_space.space.parameters import Parameter
 
 CHOICES: dict[str, tuple[Any, ...]] = {
     "layer": ("a", "b", "c"),

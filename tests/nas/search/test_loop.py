@@ -7,26 +7,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hand_driven import search_of
 
 from nas.config.search_config import SearchConfig
-from nas.errors import NothingFits
-from nas.workflows.checks import checked_problem
+from nas.errors import NothingFits, TooManyFailures
 from nas.evaluation.evaluate import EvaluationResult
-from nas.storage.candidates import pareto_front
 from nas.latency.cache import LatencyCache
-from nas.storage.ledger import Ledger
-from nas.storage.folder import RunFolder
-from nas.errors import TooManyFailures
 from nas.search.job import Job
 from nas.search.loop import Search
 from nas.search.problem import costs_of, space_of
+from nas.storage.candidates import pareto_front
+from nas.storage.folder import RunFolder
+from nas.storage.ledger import Ledger
+from nas.workflows.checks import checked_problem
 from search_space.architecture import Architecture, Task
 from search_space.cost import Costs, network_costs
 from search_space.cost.latency import DeviceBusy, Latency
 from search_space.space import SearchSpace
 from search_space.space.config import SpaceConfig
 from search_space.space.layout import Layout, lay_out
+from tests.hand_driven import search_of
 
 ConfigOf = Callable[..., SearchConfig]
 InMemory = Callable[[SearchConfig], Ledger]

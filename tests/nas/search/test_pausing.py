@@ -12,33 +12,40 @@ from typing import Any, NamedTuple
 import pytest
 import ray
 import torch
-from hand_driven import search_of
 from optuna.trial import TrialState
 
 from nas.cli.commands.status import read_status
-from nas.config.search_config import SearchConfig
-from nas.workflows.checks import load_task, proxy_assignment
-from nas.evaluation.evaluate import EvaluationResult, Paused, Progress
-from nas.latency.cache import LatencyCache
-from nas.storage.ledger import Ledger
 from nas.cli.progress import describe
+from nas.config.search_config import SearchConfig
+from nas.errors import RunError, TooManyFailures
+from nas.evaluation.evaluate import EvaluationResult, Paused, Progress
+from nas.evaluation.messages import (
+    REPORT,
+    REQUEST,
+    Completed,
+    Pausing,
+    Raised,
+    Report,
+    TrialRequest,
+)
+from nas.latency.cache import LatencyCache
 from nas.ray.checkpoint_exchange import LocalExchange
-from nas.evaluation.messages import REPORT, REQUEST, Completed, Pausing, Raised, Report, TrialRequest
 from nas.ray.searcher import SearchJobs
 from nas.ray.trainable import TrainingTrainable
-from nas.errors import RunError
-from nas.storage.folder import RunFolder
 from nas.samplers import SAMPLERS
 from nas.schedulers.promotion import expected_epochs
 from nas.schedulers.rung_rules import PAUSING, RUNG_RULES
-from nas.errors import TooManyFailures
 from nas.search.job import Job
-from nas.storage.checkpoints import PausedStates
 from nas.search.trial_state import State
+from nas.storage.checkpoints import PausedStates
+from nas.storage.folder import RunFolder
+from nas.storage.ledger import Ledger
+from nas.workflows.checks import load_task, proxy_assignment
 from search_space.architecture import Architecture, Task
 from search_space.cost import Costs
 from search_space.cost.latency import Latency
 from search_space.space import SearchSpace
+from tests.hand_driven import search_of
 from trainers import CheckpointError
 from trainers.checkpoint import checkpoint_bytes, read_checkpoint
 

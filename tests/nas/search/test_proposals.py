@@ -7,21 +7,21 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hand_driven import HandDriven
 from optuna.trial import TrialState
 
 from nas.config.search_config import SearchConfig
-from nas.errors import NothingFits, SpaceExhausted
 from nas.costs.limits import REJECTIONS_IN_A_ROW
+from nas.errors import NothingFits, SpaceExhausted
 from nas.evaluation.evaluate import traceback_of
-from nas.storage.ledger import Ledger
-from nas.storage.folder import RunFolder
 from nas.samplers import SAMPLERS
 from nas.search.problem import space_of
 from nas.search.trial_state import Trial
+from nas.storage.folder import RunFolder
+from nas.storage.ledger import Ledger
 from search_space.architecture import Architecture
 from search_space.cost import Costs
 from search_space.space import SearchSpace
+from tests.hand_driven import HandDriven
 
 Start = Callable[[SearchConfig], tuple[RunFolder, Ledger]]
 InMemory = Callable[[SearchConfig], Ledger]

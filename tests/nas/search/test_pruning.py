@@ -7,23 +7,23 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hand_driven import HandDriven, search_of
 from optuna.trial import TrialState
 from ray.tune.experiment import Trial
 
+from nas.cli.progress import describe
 from nas.config.search_config import SearchConfig
 from nas.evaluation.evaluate import EvaluationResult, Progress
-from nas.storage.candidates import candidates, pareto_front
-from nas.storage.ledger import Ledger
-from nas.cli.progress import describe
 from nas.evaluation.messages import REPORT, Completed, Report, Training
 from nas.ray.schedulers import MultiObjectiveASHA, SearchScheduler
 from nas.ray.searcher import SearchJobs
-from nas.storage.folder import RunFolder
 from nas.samplers import SAMPLERS
 from nas.search.job import Job
+from nas.storage.candidates import candidates, pareto_front
+from nas.storage.folder import RunFolder
+from nas.storage.ledger import Ledger
 from search_space.architecture import Architecture, Task
 from search_space.cost import Costs
+from tests.hand_driven import HandDriven, search_of
 
 ConfigOf = Callable[..., SearchConfig]
 Start = Callable[[SearchConfig], tuple[RunFolder, Ledger]]

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from hand_driven import problem_from
-
 from nas.config.search_config import SearchConfig
-from nas.storage.evaluation import Evaluation
 from nas.search.repeats import Round, unfinished_round
+from nas.storage.evaluation import Evaluation
 from search_space.architecture import Architecture, Task
 from search_space.space import SearchSpace
+from tests.hand_driven import problem_from
 
 
 def row(architecture: Architecture, accuracy: float, **changes: Any) -> Evaluation:

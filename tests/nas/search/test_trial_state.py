@@ -6,13 +6,13 @@ from collections.abc import Callable
 from itertools import product
 
 import pytest
-from hand_driven import HandDriven
 
 from nas.config.search_config import SearchConfig
 from nas.evaluation.evaluate import EvaluationResult
-from nas.storage.ledger import Ledger
 from nas.search.trial_state import TRANSITIONS, IllegalTransition, State, Trial
+from nas.storage.ledger import Ledger
 from search_space.architecture import Task
+from tests.hand_driven import HandDriven
 
 ConfigOf = Callable[..., SearchConfig]
 InMemory = Callable[[SearchConfig], Ledger]

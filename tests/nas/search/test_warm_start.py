@@ -10,19 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hand_driven import HandDriven, problem_from
 
 from nas.config.search_config import SearchConfig
-from nas.storage.candidates import candidates, pareto_front
-from nas.storage.ledger import Ledger
 from nas.errors import RunError
-from nas.storage.folder import RunFolder
 from nas.samplers.trials import NOTHING, WarmStart
 from nas.search.warm_start import FILE, warm_start_of
+from nas.storage.candidates import candidates, pareto_front
+from nas.storage.folder import RunFolder
+from nas.storage.ledger import Ledger
 from search_space.architecture import Task
 from search_space.cost import network_costs
 from search_space.yaml_validation import read_yaml
 from search_space.zoo import network
+from tests.hand_driven import HandDriven, problem_from
 
 ConfigOf = Callable[..., SearchConfig]
 MakeRun = Callable[..., tuple[RunFolder, Ledger]]

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nas.storage.evaluation import Evaluation
 from nas.storage.candidates import (
     Candidate,
     candidates,
@@ -20,6 +19,7 @@ from nas.storage.candidates import (
     most_accurate,
     pareto_front,
 )
+from nas.storage.evaluation import Evaluation
 from search_space.architecture import Architecture
 from search_space.space import SearchSpace
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hand_driven import HandDriven
 
 from nas.config.search_config import SearchConfig
-from nas.storage.ledger import Ledger
 from nas.errors import RunError
 from nas.storage.folder import RunFolder
+from nas.storage.ledger import Ledger
+from tests.hand_driven import HandDriven
 
 Begin = Callable[..., HandDriven]
 

@@ -15,19 +15,18 @@ from PIL import Image
 from nas.cli.commands.attention_maps import show_attention_maps
 from nas.cli.commands.describe import show_architectures
 from nas.cli.commands.predict import show_predictions
-from nas.config.search_config import SearchConfig
-from nas.config.files import load_config
 from nas.cli.output import Output
+from nas.config.files import load_config
+from nas.config.search_config import SearchConfig
+from nas.config.trust import list_run, state_file
+from nas.errors import CommandError, TrustError
 from nas.storage.folder import RunFolder
 from nas.storage.saved_network import save_network
-from nas.errors import TrustError
-from nas.config.trust import list_run, state_file
-from nas.errors import CommandError
 from search_space import own_modules
 from search_space.architecture import Architecture, Task
 from search_space.networks import build
 from search_space.primitives.registry import IMPORTS
-from tests.nas.test_nas_saved_network import NETWORK, RECORD
+from tests.nas.storage.test_saved_network import NETWORK, RECORD
 from trainers import CheckpointError
 
 MODULE = """

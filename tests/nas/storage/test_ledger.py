@@ -18,22 +18,22 @@ from urllib.parse import quote
 
 import optuna
 import pytest
-from hand_driven import HandDriven
-from needed import lacking
 from optuna.study import StudyDirection
 from optuna.trial import TrialState, create_trial
 
 from nas.config.search_config import SearchConfig
-from nas.evaluation.evaluate import EvaluationResult
-from nas.storage.evaluation import Evaluation, result_attributes, row_attributes
-from nas.storage.candidates import candidates
-from nas.storage.ledger import Ledger, check_free, ledger_of
 from nas.errors import RunError
-from nas.storage.folder import RunFolder
+from nas.evaluation.evaluate import EvaluationResult
 from nas.search.problem import space_of
 from nas.search.trial_state import Trial
+from nas.storage.candidates import candidates
+from nas.storage.evaluation import Evaluation, result_attributes, row_attributes
+from nas.storage.folder import RunFolder
+from nas.storage.ledger import Ledger, check_free, ledger_of
 from search_space.architecture import Architecture
 from search_space.space import SearchSpace
+from tests.hand_driven import HandDriven
+from tests.needed import lacking
 
 ConfigOf = Callable[..., SearchConfig]
 Start = Callable[[SearchConfig], tuple[RunFolder, Ledger]]

@@ -14,9 +14,14 @@ import pytest
 import torch
 from PIL import Image
 
-from nas.storage.network_record import Accuracies, Accuracy, NetworkCosts, NetworkRecord
-from nas.storage.saved_network import IncompleteNetworkWarning, Prediction, load_network, save_network
 from nas.errors import is_user_error
+from nas.storage.network_record import Accuracies, Accuracy, NetworkCosts, NetworkRecord
+from nas.storage.saved_network import (
+    IncompleteNetworkWarning,
+    Prediction,
+    load_network,
+    save_network,
+)
 from search_space.architecture import Architecture, Task
 from search_space.networks import build
 from trainers import CheckpointError, DataError, Preprocessing, Recipe, save_checkpoint
@@ -104,7 +109,9 @@ def test_pictures_are_preprocessed_and_classified(
 def test_the_three_lines_of_the_readme_work_in_any_folder(
     kept: Callable[..., Path], tmp_path: Path
 ) -> None:
-    (block,) = re.findall(r"```python\n(from nas.storage.saved_network .*?)```", README.read_text(), re.S)
+    (block,) = re.findall(
+        r"```python\n(from nas.storage.saved_network .*?)```", README.read_text(), re.S
+    )
     assert len(block.split("\n\n")) == 2
     assert len([line for line in block.splitlines() if line]) == 3
     elsewhere = tmp_path / "elsewhere"

@@ -8,18 +8,18 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
-from hand_driven import HandDriven
 from optuna.trial import TrialState
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import OperationalError
 
 from nas.config.search_config import SearchConfig
-from nas.storage.ledger import Ledger
 from nas.errors import RunError
 from nas.storage.folder import RunFolder
+from nas.storage.ledger import Ledger
 from search_space.architecture import Architecture
 from search_space.cost import Costs
+from tests.hand_driven import HandDriven
 
 ConfigOf = Callable[..., SearchConfig]
 Start = Callable[[SearchConfig], tuple[RunFolder, Ledger]]

@@ -11,12 +11,12 @@ import yaml
 from pydantic import Field
 
 from nas.config.search_config import SearchConfig
-from nas.workflows.configuration_page import DATA_EXAMPLES, keys_of, page
-from nas.samplers import OPTUNA_SAMPLERS, SAMPLERS
 from nas.config.sections import SearchSettings
-from nas.benchmark.tabulation import TabulationConfig
-from search_space.yaml_validation import validate
+from nas.config.tabulation import TabulationConfig
+from nas.samplers import OPTUNA_SAMPLERS, SAMPLERS
+from nas.workflows.configuration_page import DATA_EXAMPLES, keys_of, page
 from search_space.values import Value
+from search_space.yaml_validation import validate
 from trainers import DataConfig
 
 ROOT = Path(__file__).parents[3]

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from hand_driven import costs_from
 
 from nas.cli.commands.dry_run import show_dry_run
+from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
-from nas.errors import NothingFits
+from nas.errors import CommandError, NothingFits
 from nas.workflows.dry_run import (
     FRONT_ASSUMED,
     SAMPLED,
@@ -26,9 +26,8 @@ from nas.workflows.dry_run import (
     missing_device,
     space_costs,
 )
-from nas.cli.output import Output
-from nas.errors import CommandError
 from search_space.architecture import Task
+from tests.hand_driven import costs_from
 
 ConfigOf = Callable[..., SearchConfig]
 DIGITS = Path(__file__).parents[3] / "configs" / "spaces" / "digits.yaml"

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hand_driven import check_search, costs_from
 
 from nas.config.search_config import SearchConfig
+from nas.search.problem import space_of
 from nas.workflows.dry_run import space_costs
 from nas.workflows.latency_table import make_table
-from nas.search.problem import space_of
 from search_space.architecture import Task
 from search_space.cost.latency import LatencySettings
 from search_space.yaml_validation import ConfigError
+from tests.hand_driven import check_search, costs_from
 from tests.search_space.own_primitive import LogSigmoid
 
 ConfigOf = Callable[..., SearchConfig]

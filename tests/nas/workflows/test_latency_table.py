@@ -12,22 +12,21 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from hand_driven import HandDriven, check_search, costs_from
 
 from nas.cli.commands.latency_table import make_table_command, table_json
+from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
+from nas.errors import CommandError, RunError
 from nas.storage.ledger import Ledger
 from nas.workflows.latency_table import NETWORKS, TableProgress, make_table
-from nas.cli.output import Output
-from nas.errors import RunError
-from nas.errors import CommandError
 from search_space.architecture import Task
 from search_space.attention import preferred_on
 from search_space.cost.latency import DeviceBusy, LatencySettings, device_name
 from search_space.cost.latency_table import Correction, LatencyTable, PartLatency
 from search_space.networks.parts import part_name, parts_of_space
-from search_space.yaml_validation import ConfigError
 from search_space.space import SearchSpace
+from search_space.yaml_validation import ConfigError
+from tests.hand_driven import HandDriven, check_search, costs_from
 
 QUICK = LatencySettings(warmup=1, repeats=3)
 ConfigOf = Callable[..., SearchConfig]

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hand_driven import HandDriven
 from typer.testing import CliRunner
 
-from nas.cli import app
+from nas.cli.main import app
 from nas.config.search_config import SearchConfig
-from nas.storage.ledger import Ledger
 from nas.storage.folder import RunFolder
+from nas.storage.ledger import Ledger
 from nas.workflows.runs import SQLITE_HEADER
+from tests.hand_driven import HandDriven
 
 Start = Callable[[SearchConfig], tuple[RunFolder, Ledger]]
 
@@ -154,7 +154,8 @@ def test_finished_runs_are_listed_without_pytorch(
 ) -> None:
     finished(runs, config_of(), members=1)
     code = (
-        "import sys; from nas.cli.commands.runs import show_runs; from nas.cli.output import Output; "
+        "import sys; from nas.cli.commands.runs import show_runs; "
+        "from nas.cli.output import Output; "
         "from pathlib import Path; show_runs(Output(as_json=True), Path(sys.argv[1])); "
         "assert not {'torch', 'ray', 'optuna'} & set(sys.modules)"
     )

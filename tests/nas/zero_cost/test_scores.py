@@ -14,7 +14,6 @@ import numpy as np
 import optuna
 import pytest
 import torch
-from hand_driven import HandDriven
 from torch import Tensor, nn
 from typer.testing import CliRunner
 
@@ -24,17 +23,17 @@ from nas.benchmark.csv_table import read_csv_table
 from nas.benchmark.replay import replay
 from nas.benchmark.specs import parse_spec, sampler_of
 from nas.benchmark.tabulated import read_tabulated
-from nas.cli import app
+from nas.cli.main import app
 from nas.config.search_config import SearchConfig
 from nas.evaluation.evaluate import EvaluationResult
-from nas.storage.ledger import Ledger
-from nas.storage.folder import RunFolder
 from nas.samplers import PredictorGuidedSampler, build_sampler
 from nas.samplers.bayesian_optimization import RANKED_AMONG, RESCORED
 from nas.samplers.choice_space import NoCosts
 from nas.samplers.prior_scores import ScoreColumns, ScoredEncoder
 from nas.samplers.product_space import ProductSpace
 from nas.search.problem import space_of
+from nas.storage.folder import RunFolder
+from nas.storage.ledger import Ledger
 from nas.zero_cost import (
     NETWORK_SCORES,
     SCORES,
@@ -50,9 +49,10 @@ from nas.zero_cost.source import NetworkScores
 from search_space.architecture import Architecture, Task
 from search_space.cost import network_costs
 from search_space.networks import build
-from search_space.yaml_validation import ConfigError
 from search_space.space import SearchSpace
+from search_space.yaml_validation import ConfigError
 from search_space.zoo import network
+from tests.hand_driven import HandDriven
 from trainers import DataConfig, load_splits
 
 TASK = Task(dataset="digits", input_shape=(1, 8, 8), classes=10)

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from needed import lacking
 
 from search_space.attention import backend, backends, cpp, local_attention, reference
 from search_space.attention.cpp import build
+from tests.needed import lacking
 from tests.search_space.attention_cases import Case, assert_close, computed
 
 CASE = Case(3, (4, 5))

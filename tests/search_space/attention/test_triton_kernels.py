@@ -259,7 +259,7 @@ def results(program: str, interpret: str) -> Any:
     """What :func:`main` prints in a process of its own."""
     compiler_tools()
     done = subprocess.run(
-        [sys.executable, "-m", "tests.search_space.test_triton_kernels", program],
+        [sys.executable, "-m", "tests.search_space.attention.test_triton_kernels", program],
         cwd=ROOT,
         env={**os.environ, "TRITON_INTERPRET": interpret, "OMP_NUM_THREADS": "1"},
         capture_output=True,

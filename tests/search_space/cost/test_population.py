@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from search_space.space.parameters import INACTIVE
 from search_space.architecture import Task
 from search_space.cost import network_costs, peak_memory_bytes
 from search_space.cost.population import PopulationCosts
 from search_space.space import SearchSpace
+from search_space.space.parameters import INACTIVE
 from tests.search_space import own_primitive
 from tests.search_space.small_spaces import CONV, described, read
 from tests.search_space.strategies import BASIC, DIGITS, MOBILE, SPACE_FILES, WIDE

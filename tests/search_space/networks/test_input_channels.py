@@ -14,7 +14,7 @@ from search_space.space import SearchSpace
 from tests.search_space.small_spaces import described
 
 TASK = Task(input_shape=(3, 8, 8), classes=4)
-HERE = "tests.search_space.test_input_channels"
+HERE = "tests.search_space.networks.test_input_channels"
 PATH = f"{HERE}:Fitted"
 
 
@@ -23,8 +23,8 @@ class Fitted(Primitive):
 
     families = ("resnet", "wide_resnet", "mnasnet")
 
-    type: Literal["tests.search_space.test_input_channels:Fitted"] = (
-        "tests.search_space.test_input_channels:Fitted"
+    type: Literal["tests.search_space.networks.test_input_channels:Fitted"] = (
+        "tests.search_space.networks.test_input_channels:Fitted"
     )
     seen: int = 0
 

@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from search_space.architecture import Architecture, Task
-from search_space.space.architecture_file import read_architecture
 from search_space.cost import count_module, network_costs
 from search_space.networks import build
-from search_space.yaml_validation import ConfigError
 from search_space.space import SearchSpace
+from search_space.space.architecture_file import read_architecture
+from search_space.yaml_validation import ConfigError
 from tests.search_space.own_primitive import PATH, SpatialGate, SpatialGate2d
 from tests.search_space.strategies import CONV_STEM, space
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from search_space.bounds import MOST_COMBINATIONS
+from search_space.space import SearchSpace
 from search_space.space.combinations import combinations
 from search_space.yaml_validation import ConfigError
-from search_space.space import SearchSpace
 from tests.search_space.counted_types import PATH, TRIED
 
 STEM = {"type": f"{PATH}:CountedStem", "width": 8}

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search_space.space.parameters import INACTIVE
 from search_space.architecture import Architecture
 from search_space.space import SearchSpace
+from search_space.space.parameters import INACTIVE
 from tests.search_space.small_spaces import AA, SMALL, described, read
 from tests.search_space.strategies import (
     BASIC,

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from search_space.yaml_validation import ConfigError
 from search_space.space import SearchSpace
+from search_space.yaml_validation import ConfigError
 from tests.search_space.small_spaces import AA, CONV, LOCAL, described
 
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search_space.space.parameters import INACTIVE
 from search_space.architecture import Architecture
+from search_space.space.parameters import INACTIVE
 from tests.search_space.brute_force import raw_architectures
 from tests.search_space.small_spaces import SMALL, read
 from tests.search_space.strategies import (

@@ -12,11 +12,11 @@ import torch
 from pydantic import ValidationError
 
 from search_space.architecture import Architecture, Stage, Task
-from search_space.space.architecture_file import read_architecture
 from search_space.cost import count_module, network_costs
 from search_space.networks import build
-from search_space.yaml_validation import ConfigError, validate
 from search_space.space import SearchSpace
+from search_space.space.architecture_file import read_architecture
+from search_space.yaml_validation import ConfigError, validate
 from tests.search_space.own_primitive import PATH, Patches, Rectangle, Separable, Unpadded
 from tests.search_space.strategies import CONV_STEM, space
 

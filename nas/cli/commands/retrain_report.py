@@ -1,0 +1,128 @@
+"""The result of ``nas retrain``: found networks beside plain ones, as a table and as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from analysis.paired import paired_difference
+from nas.config.search_config import SearchConfig
+from nas.metrics import METRICS
+from nas.quantities import format_quantity
+from nas.storage.accuracy_text import AS_FOUND
+from nas.storage.candidates import Candidate
+from nas.storage.evaluation import Evaluation
+from nas.storage.ledger import Ledger
+from search_space.architecture import Architecture, Task
+from search_space.cost import network_costs
+
+
+def difference_text(
+    found: Architecture, plain: Architecture, config: SearchConfig, ledger: Ledger
+) -> str:
+    """How far a found network is above the plain one, over the seeds that both have.
+
+    The search's own evaluation of the found network is left out: it chose that network.
+
+    Returns:
+        one line for people; empty where they share no seed.
+
+    Raises:
+        RunError: the ledger cannot be read.
+    """
+    proxies = [*ledger.evaluations("repeats"), *ledger.evaluations("baselines")]
+    full = [r for r in ledger.evaluations("retrain") if r.recipe_id == config.retrain_id]
+    parts = []
+    for called, rows, metric in (
+        ("proxy validation", proxies, "val_accuracy"),
+        ("test", full, "test_accuracy"),
+    ):
+        first, second = (
+            {r.seed: r.metrics[metric] for r in rows if r.architecture == each and r.metrics}
+            for each in (found, plain)
+        )
+        difference = paired_difference(first, second)
+        if difference is not None:
+            parts.append(f"{called} {difference}")
+    if not parts:
+        return ""
+    return f"{found.arch_id} less {plain.arch_id}, over shared seeds: {', '.join(parts)}"
+
+
+def report_row(
+    proxies: Sequence[Candidate],
+    trainings: Sequence[Evaluation],
+    task: Task,
+    architecture: Architecture,
+    kind: str,
+) -> dict[str, Any]:
+    """Return one architecture's costs, proxy evaluations and full trainings as plain data.
+
+    Args:
+        proxies: all that were evaluated by proxies.
+        trainings: all full trainings by the run's recipe.
+        task: of the run.
+        architecture: the row's.
+        kind: "found", or the name of plain networks.
+    """
+    proxy = next((c for c in proxies if c.architecture == architecture), None)
+    full = [row for row in trainings if row.architecture == architecture]
+    costs = network_costs(architecture, task)
+    return {
+        "kind": kind,
+        "arch_id": architecture.arch_id,
+        "description": str(architecture),
+        "params": costs.params,
+        "macs": costs.macs,
+        "proxy_val_accuracy": None if proxy is None else proxy.metrics["val_accuracy"],
+        "proxy_standard_error": None if proxy is None else proxy.standard_error,
+        "proxy_n": 0 if proxy is None else proxy.n,
+        "proxy_is_fresh": None if proxy is None else proxy.is_fresh,
+        "proxy_val_accuracy_as_found": None if proxy is None else proxy.as_found,
+        "val_accuracy": _mean([row.metrics["val_accuracy"] for row in full]),
+        "test_accuracy": _mean([row.metrics["test_accuracy"] for row in full]),
+        "test_standard_error": _standard_error([row.metrics["test_accuracy"] for row in full]),
+        "n": len(full),
+    }
+
+
+def report_table(rows: Sequence[dict[str, Any]]) -> Table:
+    """Return a table of rows that :func:`report_row` made."""
+    table = Table(title="retrained in full", title_justify="left", box=box.SIMPLE_HEAD)
+    table.add_column("network")
+    costs = (METRICS["params"].label, METRICS["macs"].heading)
+    for heading in (*costs, "proxy validation", "validation", "test"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in rows:
+        proxy = _with_error(row["proxy_val_accuracy"], row["proxy_standard_error"], row["proxy_n"])
+        if row["proxy_is_fresh"] is False:
+            proxy = f"{row['proxy_val_accuracy']:.2%} {AS_FOUND}"
+        test = _with_error(row["test_accuracy"], row["test_standard_error"], row["n"])
+        table.add_row(
+            f"{row['kind']}\n{row['arch_id']}",
+            f"{row['params']:,}",
+            format_quantity(row["macs"]),
+            proxy,
+            _with_error(row["val_accuracy"], None, row["n"]),
+            Text(test, style="bold"),
+        )
+    return table
+
+
+def _with_error(mean: float | None, error: float | None, n: int) -> str:
+    if mean is None:
+        return "-"
+    return f"{mean:.2%}" + ("" if error is None else f" ± {100 * error:.2f}") + f" (n={n})"
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return float(np.mean(values)) if values else None
+
+
+def _standard_error(values: Sequence[float]) -> float | None:
+    return float(np.std(values, ddof=1) / len(values) ** 0.5) if len(values) > 1 else None

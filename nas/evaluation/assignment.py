@@ -1,0 +1,51 @@
+"""What all trials of a search share: a worker gets it once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from nas.evaluation.evaluate import (
+    AccuracyMetric,
+    EvaluationResult,
+    Paused,
+    Progress,
+    cached_splits,
+    evaluate,
+)
+from nas.evaluation.fidelity import FULL, Fidelity
+from search_space.architecture import Architecture, Task
+from trainers import DataConfig, Recipe
+
+
+class Assignment(NamedTuple):
+    """What all trials of a search share; sent to each worker once."""
+
+    data: DataConfig
+    task: Task  # at full fidelity
+    recipe: Recipe
+    metric: AccuracyMetric
+    device: str
+    threads: int
+    fidelity: Fidelity = FULL
+
+    def evaluation(
+        self,
+        architecture: str,
+        seed: int,
+        *,
+        pause_at: int | None = None,
+        state: Mapping[str, Any] | None = None,
+    ) -> Iterator[Progress | Paused | EvaluationResult]:
+        """Train an architecture's JSON by :func:`nas.evaluation.evaluate.evaluate`."""
+        yield from evaluate(
+            self.fidelity.network(Architecture.from_json(architecture, imports=True)),
+            cached_splits(self.data, self.device, self.fidelity),
+            self.fidelity.task(self.task),
+            self.recipe,
+            seed=seed,
+            device=self.device,
+            metric=self.metric,
+            pause_at=pause_at,
+            state=state,
+        )
