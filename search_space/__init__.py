@@ -1,1 +1,4 @@
-"""What can be built, and what it costs: no search, no training, no Ray."""
+"""Architectures: what can be built, and what it costs.
+
+May import no other package of this project, and no Ray.
+"""

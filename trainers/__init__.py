@@ -1,4 +1,7 @@
-"""Training of image classifiers: recipes, data sets and the loop. It takes any nn.Module."""
+"""Training of any nn.Module: recipes, data sets, the loop, checkpoints.
+
+May import no other package of this project, and no Ray.
+"""
 
 from trainers.checkpoint import load_checkpoint, save_checkpoint
 from trainers.data import DataConfig, ImageSplits, load_splits

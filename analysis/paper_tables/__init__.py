@@ -1,1 +1,4 @@
-"""Every table of the two papers beside what this project counts."""
+"""Every table of the two papers beside what this project counts.
+
+May import ``search_space`` and ``analysis``.
+"""

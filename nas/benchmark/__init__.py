@@ -1,1 +1,4 @@
-"""Replaying samplers and schedulers on tables of trained architectures, with no training."""
+"""Tables of trained architectures, and replays of samplers and schedulers on them.
+
+May import only :mod:`nas.search` and the layers below it. Nothing is trained here.
+"""

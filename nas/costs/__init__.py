@@ -1,1 +1,4 @@
-"""Costs of candidates that are known before training, and the limits on them."""
+"""Exact costs of candidates before training, and the limits on them.
+
+May import only :mod:`nas.schedulers` and the layers below it.
+"""

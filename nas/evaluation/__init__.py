@@ -1,1 +1,4 @@
-"""Train one candidate: what a worker does, and what the driver and a worker tell each other."""
+"""Train one candidate on a worker, and define what the driver and a worker tell each other.
+
+May import only the modules at the root of ``nas``, ``search_space`` and ``trainers``.
+"""

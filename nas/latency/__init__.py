@@ -1,1 +1,4 @@
-"""Measured latencies of a run: taken up again, recorded and joined with its candidates."""
+"""Measured latencies of a run: cached, recorded and joined with its candidates.
+
+May import only :mod:`nas.storage` and the layers below it.
+"""

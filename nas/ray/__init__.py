@@ -1,1 +1,4 @@
-"""Execution on Ray: the only place in the search that knows it."""
+"""Execution on Ray: searches, latency measurements, full trainings, tabulations.
+
+May import only :mod:`nas.benchmark` and the layers below it. No other package imports Ray.
+"""

@@ -1,4 +1,7 @@
-"""Search strategies by name, each an Optuna sampler."""
+"""Search strategies by name, each an Optuna sampler.
+
+May import only :mod:`nas.zero_cost` and the layers below it, and no PyTorch.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The search: what is trained next, what becomes of each trial, and when the search is done.
+"""The search loop: proposals, the states of trials, rungs, and repeats of the front.
 
-:class:`nas.search.loop.Search` hands out jobs and is told what came of them. An executor runs them:
-Ray (:mod:`nas.ray`), or a table on a simulated clock (:mod:`nas.benchmark`). May import all of
-``nas`` but these two, ``nas.cli.commands`` and ``nas.cli``.
+May import only :mod:`nas.latency` and the layers below it. :class:`nas.search.loop.Search` hands out
+jobs; an executor (:mod:`nas.ray`, or :mod:`nas.benchmark` on a simulated clock) runs them and reports
+their results.
 """

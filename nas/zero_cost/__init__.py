@@ -1,4 +1,6 @@
-"""Scores of networks that are not trained: what a batch or less says of them at initialisation.
+"""Scores of untrained networks, from one batch or from the weights alone.
+
+May import only :mod:`nas.costs` and the layers below it.
 
 Larger is meant to be better. ``params`` and ``macs`` are the baselines that the others must beat.
 """

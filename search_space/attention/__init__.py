@@ -1,4 +1,7 @@
-"""The computation of 2-D relative attention, apart from the modules that use it."""
+"""2-D relative attention as functions of tensors: one interface, several implementations.
+
+May import only :mod:`search_space.tracing` and the layers below it.
+"""
 
 from search_space.attention.backends import backend, preferred_on, record_calls
 from search_space.attention.operators import (

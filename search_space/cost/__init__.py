@@ -1,4 +1,7 @@
-"""What an architecture costs: in closed form, by tracing, and by measuring."""
+"""Costs of an architecture: in closed form, by tracing, and by measuring.
+
+May import only :mod:`search_space.networks` and the layers below it.
+"""
 
 from search_space.cost.network import Costs, PartCosts, network_costs, peak_memory_bytes
 from search_space.counts import Counts

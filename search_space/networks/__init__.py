@@ -1,4 +1,7 @@
-"""From an Architecture to the network that it describes."""
+"""From an Architecture to the network that it describes.
+
+May import only :mod:`search_space.space` and the layers below it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The primitives: stems, the operators inside residual blocks, channel recalibration."""
+"""The primitives: stems, the operators inside residual blocks, channel attention.
+
+May import only :mod:`search_space.attention` and the layers below it.
+"""
 
 from search_space.primitives.augmented_convolution import (
     AugmentedConvolution,

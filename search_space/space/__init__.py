@@ -1,6 +1,6 @@
-"""Search spaces: what can be chosen, in which order, and the architectures that follow.
+"""Search spaces: what can be chosen, and the architectures that follow.
 
-May import primitives and architectures, but no networks and no costs.
+May import only :mod:`search_space.architecture` and the layers below it: no networks, no costs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The papers' networks by name, each for the images that its paper has."""
+"""The papers' networks by name, each for the images of its paper.
+
+May import all of ``search_space``.
+"""
 
 from __future__ import annotations
 

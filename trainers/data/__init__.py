@@ -1,4 +1,7 @@
-"""Image sets: where they come from, how they are split and augmented."""
+"""Image sets: their sources, splits and augmentation.
+
+May import only ``trainers``.
+"""
 
 from __future__ import annotations
 
