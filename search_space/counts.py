@@ -31,7 +31,7 @@ class Counts(NamedTuple):
         return Counts(number * self[0], number * self[1], number * self[2])
 
 
-NOTHING = Counts(0, 0, 0)
+NO_COUNTS = Counts(0, 0, 0)
 
 
 class TrainingBytes(NamedTuple):

@@ -9,7 +9,7 @@ from nas.costs.static_costs import StaticCosts
 from nas.evaluation.evaluate import EvaluationResult
 from nas.latency.cache import LatencyCache
 from nas.metrics import METRICS
-from nas.samplers.trials import NOTHING, WarmStart
+from nas.samplers.trials import NO_WARM_START, WarmStart
 from nas.search.loop import Search, TrainingStates
 from nas.search.problem import SearchProblem, costs_of, problem_of, space_of
 from nas.search.proposals import Proposals
@@ -42,7 +42,7 @@ def search_of(
     task: Task,
     *,
     latencies: LatencyCache | None = None,
-    warm_start: WarmStart = NOTHING,
+    warm_start: WarmStart = NO_WARM_START,
     states: TrainingStates | None = None,
 ) -> Search:
     """The search of a configuration, as ``nas search`` has it."""
@@ -69,7 +69,7 @@ class HandDriven:
         ledger: Ledger,
         task: Task,
         *,
-        warm_start: WarmStart = NOTHING,
+        warm_start: WarmStart = NO_WARM_START,
     ) -> None:
         self.config = config
         self.problem = problem_from(config, task)

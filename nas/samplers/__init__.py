@@ -16,7 +16,7 @@ from nas.costs.limits import Rejections
 from nas.random_streams import Stream, derived_seed
 from nas.samplers.aging_evolution import AgingEvolutionSampler
 from nas.samplers.architecture_sampler import ArchitectureSampler
-from nas.samplers.bayesian_optimization import PredictorGuidedSampler
+from nas.samplers.bayesian_optimization import BayesianOptimizationSampler
 from nas.samplers.choice_space import Candidate, ChoiceSpace, KnownCosts
 from nas.samplers.grid import GridSampler
 from nas.samplers.pareto_local_search import ParetoLocalSearchSampler
@@ -27,7 +27,7 @@ from search_space.nearest import hint
 from search_space.yaml_validation import ConfigError
 
 ARCHITECTURE_SAMPLERS: dict[str, type[ArchitectureSampler]] = {
-    "default": PredictorGuidedSampler,
+    "default": BayesianOptimizationSampler,
     "pareto_local_search": ParetoLocalSearchSampler,
     "aging_evolution": AgingEvolutionSampler,
     "random": RandomSampler,
@@ -167,9 +167,9 @@ __all__ = [
     "SAMPLERS",
     "AgingEvolutionSampler",
     "ArchitectureSampler",
+    "BayesianOptimizationSampler",
     "GridSampler",
     "ParetoLocalSearchSampler",
-    "PredictorGuidedSampler",
     "RandomSampler",
     "build_sampler",
 ]

@@ -69,7 +69,7 @@ ONE_PROPOSAL = Lock()
 """At a time in a process: limits on its threads that overlap would stay behind."""
 
 
-class PredictorGuidedSampler(ArchitectureSampler):
+class BayesianOptimizationSampler(ArchitectureSampler):
     """Propose where the hypervolume is expected to grow most: Gaussian process, exact costs.
 
     The first proposals are random, spread evenly over the range of cost. With ``scores`` the best

@@ -83,4 +83,4 @@ class WarmStart(NamedTuple):
     earlier: tuple[CompletedTrial, ...] = ()  # results that samplers learn from
 
 
-NOTHING = WarmStart()
+NO_WARM_START = WarmStart()

@@ -14,7 +14,7 @@ from nas.evaluation.evaluate import EvaluationResult
 from nas.latency.cache import LatencyCache
 from nas.latency.measurements import Meter
 from nas.metrics import losses
-from nas.samplers.trials import NOTHING, WarmStart
+from nas.samplers.trials import NO_WARM_START, WarmStart
 from nas.schedulers.rung_rule import Decision
 from nas.search.failures import FailureKind, Failures
 from nas.search.job import Job
@@ -78,7 +78,7 @@ class Search:
         records: Records,
         *,
         latencies: LatencyCache | None = None,
-        warm_start: WarmStart = NOTHING,
+        warm_start: WarmStart = NO_WARM_START,
         states: TrainingStates | None = None,
     ) -> None:
         assert states is not None or not problem.pauses, "paused trials need a place for states"

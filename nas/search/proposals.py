@@ -12,7 +12,7 @@ from nas.costs.limits import REJECTIONS_IN_A_ROW
 from nas.errors import SpaceExhausted
 from nas.samplers.architecture_sampler import ArchitectureSampler, label_of, nothing_fits
 from nas.samplers.choice_space import Candidate
-from nas.samplers.trials import NOTHING, WarmStart
+from nas.samplers.trials import NO_WARM_START, WarmStart
 from nas.search.problem import SearchProblem
 from nas.search.records import Records
 from nas.search.trial_state import UNFINISHED, Trial
@@ -54,7 +54,7 @@ class Proposals:
         records: Records,
         trials: Trials,
         *,
-        warm_start: WarmStart = NOTHING,
+        warm_start: WarmStart = NO_WARM_START,
     ) -> None:
         self._problem = problem
         self._records = records

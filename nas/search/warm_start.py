@@ -13,7 +13,7 @@ from nas.errors import RunError
 from nas.evaluation.finite_values import check_all_finite
 from nas.metrics import METRICS, losses
 from nas.samplers.choice_space import ChoiceSpace
-from nas.samplers.trials import NOTHING, CompletedTrial, WarmStart
+from nas.samplers.trials import NO_WARM_START, CompletedTrial, WarmStart
 from nas.search.problem import SearchProblem
 from nas.storage.candidates import candidates, finite_losses, pareto_front
 from nas.storage.evaluation import Evaluation, curve_points
@@ -57,7 +57,7 @@ def keep_warm_start(run: RunFolder, found: WarmStart) -> None:
     Raises:
         RunError: the folder cannot be written.
     """
-    if found != NOTHING:
+    if found != NO_WARM_START:
         run.write_json(FILE, _plain(found))
 
 

@@ -13,7 +13,7 @@ from nas.evaluation.evaluate import task_of
 from nas.evaluation.fidelity import FULL, Fidelity
 from nas.random_streams import Stream, generator
 from nas.samplers import RandomSampler
-from nas.samplers.trials import NOTHING
+from nas.samplers.trials import NO_WARM_START
 from nas.search.problem import SearchProblem, problem_of
 from nas.workflows.image_fit import check_images
 from search_space.architecture import Task
@@ -100,7 +100,7 @@ def checked_problem(config: SearchConfig, costs: StaticCosts) -> SearchProblem:
         hardware_of(config.latency)
     limits = config.limits.static(costs.names)
     problem = problem_of(config, costs)
-    problem.build_sampler(Rejections(), NOTHING)
+    problem.build_sampler(Rejections(), NO_WARM_START)
     rng = generator(config.seed, Stream.CHECKED_LIMITS)
     RandomSampler(costs.space, costs=costs, limits=limits).draw(set(), rng)
     _check_fidelity(config, costs)

@@ -9,7 +9,7 @@ from math import prod
 from typing import NamedTuple
 
 from search_space.architecture import Architecture, Task
-from search_space.counts import FLOAT_BYTES, NO_BYTES, NOTHING, Counts, TrainingBytes
+from search_space.counts import FLOAT_BYTES, NO_BYTES, NO_COUNTS, Counts, TrainingBytes
 from search_space.networks.ending import ending_bytes, ending_counts
 from search_space.networks.network import BLOCK_FORMS
 from search_space.networks.plan import NetworkPlan, StagePlan, plan_network
@@ -68,7 +68,7 @@ def network_costs(architecture: Architecture, task: Task) -> Costs:
 
 def stage_counts(stage: StagePlan) -> Counts:
     """The sum over a stage's blocks."""
-    total = NOTHING
+    total = NO_COUNTS
     for block, number in stage.runs:
         total += BLOCK_FORMS[block.family].counts(block).times(number)
     return total

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from search_space.architecture import Task
-from search_space.counts import FLOAT_BYTES, NO_BYTES, NOTHING, strided
+from search_space.counts import FLOAT_BYTES, NO_BYTES, NO_COUNTS, strided
 from search_space.networks.ending import Ending, ending_bytes, ending_counts
 from search_space.networks.network import BLOCK_FORMS
 from search_space.networks.parts import StemPlan
@@ -235,7 +235,7 @@ class PopulationCosts(PopulationRows):
 
     def blocks_row(self, blocks: Sequence[BlockPlan]) -> Row:
         """See :meth:`stem_row`."""
-        counts, kept = NOTHING, NO_BYTES
+        counts, kept = NO_COUNTS, NO_BYTES
         for block in blocks:
             form = BLOCK_FORMS[block.family]
             counts += form.counts(block)
@@ -246,7 +246,7 @@ class PopulationCosts(PopulationRows):
     def ending_row(self, ending: Ending) -> Row:
         """See :meth:`stem_row`."""
         kept = ending_bytes(ending) if self.with_memory else ()
-        return (*sum(ending_counts(ending), NOTHING), *kept)
+        return (*sum(ending_counts(ending), NO_COUNTS), *kept)
 
 
 def _given(parameter: int | None) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from search_space.counts import (
     FLOAT_BYTES,
-    NOTHING,
+    NO_COUNTS,
     Counts,
     TrainingBytes,
     convolution_counts,
@@ -70,7 +70,7 @@ def build_head(ending: Ending) -> nn.Sequential:
 
 def ending_counts(ending: Ending) -> tuple[Counts, Counts]:
     """What the head and the classifier cost."""
-    head = norm_counts(ending.in_channels) if ending.activates else NOTHING
+    head = norm_counts(ending.in_channels) if ending.activates else NO_COUNTS
     if ending.head:
         head += convolution_counts(ending.in_channels, ending.head, 1, ending.input_hw)
         head += norm_counts(ending.head)

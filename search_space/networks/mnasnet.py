@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from search_space.counts import NOTHING, Counts, TrainingBytes
+from search_space.counts import NO_COUNTS, Counts, TrainingBytes
 from search_space.networks.plan import BlockPlan
 from search_space.primitives.inverted_bottleneck import (
     Identity,
@@ -67,7 +67,7 @@ class LinearBottleneckBlock(nn.Module):
 def block_counts(plan: BlockPlan) -> Counts:
     """What a :class:`LinearBottleneckBlock` costs."""
     branch = plan.primitive.counts(plan.in_channels, plan.out_channels, plan.stride, plan.input_hw)
-    reweighing = NOTHING
+    reweighing = NO_COUNTS
     if within := plan.recalibration_at("branch"):
         reweighing = within.counts(_recalibrated_channels(plan), plan.output_hw)
     elif after := plan.recalibration_at("stage"):

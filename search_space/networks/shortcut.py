@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from search_space.counts import (
     FLOAT_BYTES,
     NO_BYTES,
-    NOTHING,
+    NO_COUNTS,
     Counts,
     TrainingBytes,
     convolution_counts,
@@ -49,7 +49,7 @@ def build_shortcut(plan: BlockPlan, *, norm: bool) -> nn.Module:
 def shortcut_counts(plan: BlockPlan, *, norm: bool) -> Counts:
     """What it costs."""
     if not plan.changes_shape or plan.shortcut == "padding":
-        return NOTHING
+        return NO_COUNTS
     counts = convolution_counts(plan.in_channels, plan.out_channels, 1, plan.output_hw)
     return counts + norm_counts(plan.out_channels) if norm else counts
 

@@ -27,7 +27,7 @@ from search_space.attention import AttentionInputs, global_attention
 from search_space.bounds import LARGEST
 from search_space.counts import (
     FLOAT_BYTES,
-    NOTHING,
+    NO_COUNTS,
     Counts,
     TrainingBytes,
     attention_counts,
@@ -177,7 +177,7 @@ class AugmentedConvolution(Primitive):
         self, in_channels: int, out_channels: int, stride: int, input_hw: tuple[int, int]
     ) -> Counts:
         """See :meth:`Primitive.counts`."""
-        convolved = NOTHING
+        convolved = NO_COUNTS
         if out_channels > self.value_depth:
             convolved = convolution_counts(
                 in_channels,

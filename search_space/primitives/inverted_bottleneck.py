@@ -17,7 +17,7 @@ from search_space.bounds import LARGEST
 from search_space.counts import (
     FLOAT_BYTES,
     NO_BYTES,
-    NOTHING,
+    NO_COUNTS,
     Counts,
     TrainingBytes,
     convolution_counts,
@@ -181,7 +181,7 @@ class InvertedBottleneck(Primitive):
             return self.augmentation.counts(in_channels, hidden, 1, hw) + norm_counts(hidden)
         if self.expansion > 1:
             return convolution_counts(in_channels, hidden, 1, hw) + norm_counts(hidden)
-        return NOTHING
+        return NO_COUNTS
 
 
 class InvertedBottleneck2d(nn.Module):
@@ -254,7 +254,7 @@ class Identity(Primitive):
     ) -> Counts:
         """See :meth:`Primitive.counts`."""
         if stride == 1 and in_channels == out_channels:
-            return NOTHING
+            return NO_COUNTS
         hw = strided(input_hw, stride)
         return convolution_counts(in_channels, out_channels, 1, hw) + norm_counts(out_channels)
 

@@ -32,7 +32,7 @@ from nas.latency.cache import LatencyCache
 from nas.latency.measurements import all_candidates, by_latency_limit, measure_front_again
 from nas.ray.execute import run_search
 from nas.ray.trainable import TrainingTrainable
-from nas.samplers.trials import NOTHING, CompletedTrial, WarmStart
+from nas.samplers.trials import NO_WARM_START, CompletedTrial, WarmStart
 from nas.schedulers.rung_rule import RungRule
 from nas.search.job import Job
 from nas.search.loop import Search
@@ -254,7 +254,7 @@ def _warm_start(
         assert found.first
         return found
     if scenario.warm_start != "told":
-        return NOTHING
+        return NO_WARM_START
     assert config.objectives == ("val_accuracy", "params")
     costs = problem.costs
     architectures = list(problem.space.architectures())

@@ -10,7 +10,7 @@ from torch import nn
 
 from search_space.architecture import Architecture, Task
 from search_space.cost import Costs, Counts, count_module
-from search_space.counts import NOTHING
+from search_space.counts import NO_COUNTS
 from search_space.networks.ending import Classifier, Ending, build_head
 from search_space.networks.network import BLOCK_FORMS
 from search_space.networks.plan import BlockPlan, plan_network
@@ -25,7 +25,7 @@ def traced_parts(architecture: Architecture, task: Task) -> list[Counts]:
     """The stem, each stage, the head and the classifier."""
     plan = plan_network(architecture, task)
     stages = [
-        sum((_gated(block).times(number) for block, number in stage.runs), start=NOTHING)
+        sum((_gated(block).times(number) for block, number in stage.runs), start=NO_COUNTS)
         for stage in plan.stages
     ]
     return [_stem(plan.stem, plan.in_channels, plan.input_hw), *stages, *_ending(plan.ending)]

@@ -10,7 +10,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from search_space.counts import NOTHING, Counts, TrainingBytes
+from search_space.counts import NO_COUNTS, Counts, TrainingBytes
 from search_space.primitives.recalibration.recalibration import Recalibration, gate_bytes
 
 
@@ -30,7 +30,7 @@ class GatherExcite(Recalibration):
 
     def counts(self, channels: int, hw: tuple[int, int]) -> Counts:
         """See :meth:`Recalibration.counts`."""
-        return NOTHING
+        return NO_COUNTS
 
     def training_bytes(self, channels: int, hw: tuple[int, int]) -> TrainingBytes:
         """See :meth:`Recalibration.training_bytes`."""

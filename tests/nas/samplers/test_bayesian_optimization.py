@@ -1,4 +1,4 @@
-"""The predictor-guided sampler on tables that are made up, in plain Optuna studies."""
+"""The Bayesian optimisation sampler on tables that are made up, in plain Optuna studies."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from nas.costs.limits import Rejections
 from nas.errors import NothingFits, SpaceExhausted
-from nas.samplers import PredictorGuidedSampler, RandomSampler
+from nas.samplers import BayesianOptimizationSampler, RandomSampler
 from nas.samplers.acquisition import AcquisitionFunction
 from nas.samplers.architecture_sampler import ArchitectureSampler
 from nas.samplers.bayesian_optimization import MUTATIONS, REFINED, REFINEMENTS, ROUNDS
@@ -72,9 +72,9 @@ COSTS = CostFunctions(SPACE, {"mflops": mflops})
 BEST = max(map(accuracy, ROWS))
 
 
-def guided(**changes: Any) -> PredictorGuidedSampler:
+def guided(**changes: Any) -> BayesianOptimizationSampler:
     settings = {"costs": COSTS, "objectives": ("accuracy", "mflops"), "initial_trials": 8}
-    return PredictorGuidedSampler(changes.pop("space", SPACE), **settings | changes)
+    return BayesianOptimizationSampler(changes.pop("space", SPACE), **settings | changes)
 
 
 def values_of(row: Row) -> tuple[float, ...]:
@@ -219,7 +219,9 @@ class TestRunningTrials:
         assert after[near].sum() < before[near].sum()
 
     @staticmethod
-    def _improvement(sampler: PredictorGuidedSampler, results: Results, pool: Any) -> np.ndarray:
+    def _improvement(
+        sampler: BayesianOptimizationSampler, results: Results, pool: Any
+    ) -> np.ndarray:
         rng = np.random.default_rng(0)
         posterior = infer(sampler.problem(results), sampler.models, rng)
         return AcquisitionFunction.from_posterior(posterior, main_alone=False)(pool)
@@ -511,7 +513,7 @@ class TestUnusualResults:
 
         entered: list[int] = []
 
-        class Slow(PredictorGuidedSampler):
+        class Slow(BayesianOptimizationSampler):
             def _propose(self, results: Results, rng: np.random.Generator) -> Row:
                 entered.append(0)
                 time.sleep(0.1 * len(entered))  # who comes second, leaves last
@@ -536,7 +538,7 @@ class TestUnusualResults:
 
     def test_a_space_of_one_candidate_ends(self) -> None:
         space = ProductSpace("one", {"layer": ("conv", "none")}, [("conv",)])
-        sampler = PredictorGuidedSampler(space)
+        sampler = BayesianOptimizationSampler(space)
         study = optuna.create_study(directions=TWO, sampler=sampler)
         trial, row = ask(study, space)
         assert row == ("conv",)
@@ -572,7 +574,7 @@ class Heights:
 class TestLargeSpaces:
     """Where not all candidates are listed."""
 
-    def sampler(self, **changes: Any) -> PredictorGuidedSampler:
+    def sampler(self, **changes: Any) -> BayesianOptimizationSampler:
         known = {"costs": Heights(), "objectives": ("goodness", "height")}
         return guided(**{"space": LARGE} | known | changes)
 
@@ -623,7 +625,7 @@ class TestLargeSpaces:
 
 def test_a_plain_study_needs_a_space_alone() -> None:
     space = ProductSpace("mine", {"depth": (1, 2, 3, 4, 5), "kind": ("a", "b", "c")})
-    study = optuna.create_study(sampler=PredictorGuidedSampler(space, initial_trials=4))
+    study = optuna.create_study(sampler=BayesianOptimizationSampler(space, initial_trials=4))
 
     def objective(trial: optuna.Trial) -> float:
         depth = trial.suggest_categorical("depth", (1, 2, 3, 4, 5))

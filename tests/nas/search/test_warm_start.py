@@ -13,7 +13,7 @@ import pytest
 
 from nas.config.search_config import SearchConfig
 from nas.errors import RunError
-from nas.samplers.trials import NOTHING, WarmStart
+from nas.samplers.trials import NO_WARM_START, WarmStart
 from nas.search.warm_start import FILE, warm_start_of
 from nas.storage.candidates import candidates, pareto_front
 from nas.storage.folder import RunFolder
@@ -80,7 +80,7 @@ def test_nothing_is_known_by_default(
 ) -> None:
     config = config_of()
     run, _ = start(config)
-    assert warm_start_of(run, config, task, problem_from(config, task), runs) == NOTHING
+    assert warm_start_of(run, config, task, problem_from(config, task), runs) == NO_WARM_START
     assert not (run.path / FILE).exists()
 
 
@@ -118,7 +118,7 @@ class TestPapersFirst:
     ) -> None:
         config = config_of(sampler={"papers_first": True})
         run, _ = start(config)
-        assert warm_start_of(run, config, task, problem_from(config, task), runs) == NOTHING
+        assert warm_start_of(run, config, task, problem_from(config, task), runs) == NO_WARM_START
         assert "the space holds none of the papers' networks" in caplog.text
 
 

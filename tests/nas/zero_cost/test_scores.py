@@ -26,7 +26,7 @@ from nas.benchmark.tabulated import read_tabulated
 from nas.cli.main import app
 from nas.config.search_config import SearchConfig
 from nas.evaluation.evaluate import EvaluationResult
-from nas.samplers import PredictorGuidedSampler, build_sampler
+from nas.samplers import BayesianOptimizationSampler, build_sampler
 from nas.samplers.bayesian_optimization import RANKED_AMONG, RESCORED
 from nas.samplers.choice_space import NoCosts
 from nas.samplers.prior_scores import ScoreColumns, ScoredEncoder
@@ -349,7 +349,7 @@ def test_a_score_that_tells_is_used(
     ranks = {a: rank for rank, a in enumerate(sorted(worths, key=lambda a: -worths[a]))}
 
     def found(**options: Any) -> list[int]:
-        sampler = PredictorGuidedSampler(small_space, seed=0, **options)
+        sampler = BayesianOptimizationSampler(small_space, seed=0, **options)
         study = optuna.create_study(direction="maximize", sampler=sampler)
         proposed = []
         for _ in range(40):

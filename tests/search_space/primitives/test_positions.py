@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from search_space.counts import NOTHING
+from search_space.counts import NO_COUNTS
 from search_space.primitives import AttentionStem, AugmentedConvolution, LocalAttention
 from search_space.primitives.positions import (
     coordinates,
@@ -111,7 +111,7 @@ def test_a_type_that_differs_from_the_kept_one(position: Any) -> None:
 
 @pytest.mark.parametrize("position", ["none", "relative", *ABSOLUTE])
 def test_encodings_cost_nothing_of_their_own(position: Any) -> None:
-    assert count_module(position_encoding(position, 8, (4, 5)), (8, 4, 5)) == NOTHING
+    assert count_module(position_encoding(position, 8, (4, 5)), (8, 4, 5)) == NO_COUNTS
 
 
 def seeded(build: Any) -> nn.Module:
