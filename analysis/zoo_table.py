@@ -112,5 +112,5 @@ def _group(architecture: Architecture) -> str:
     for kind in architecture.primitive_types():
         if kind in OPERATORS:
             return f"{title} with {OPERATORS[kind]}"
-    recalibrated = any(stage.recalibration for stage in architecture.stages)
-    return f"{title} with channel or spatial recalibration" if recalibrated else title
+    gated = any(stage.recalibration for stage in architecture.stages)
+    return f"{title} with channel or spatial attention" if gated else title

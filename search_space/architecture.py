@@ -1,4 +1,4 @@
-"""The two frozen values that everything is keyed by: what network, and on what task."""
+"""The two frozen values that everything is keyed by: a network and its task."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from search_space.families import (
     family_problem,
     primitive_in_channels,
 )
-from search_space.primitives import Primitive, Recalibration, Stem
+from search_space.primitives import ChannelAttention, Primitive, Stem
 from search_space.primitives.registry import (
     IMPORTS,
+    channel_attention_from,
     primitive_from,
-    recalibration_from,
     stem_from,
 )
 from search_space.values import Value
@@ -32,12 +32,14 @@ from search_space.values import Value
 ARCH_ID_DIGITS = 12
 
 AnyPrimitive = Annotated[SerializeAsAny[Primitive], BeforeValidator(primitive_from)]
-AnyRecalibration = Annotated[SerializeAsAny[Recalibration], BeforeValidator(recalibration_from)]
+AnyChannelAttention = Annotated[
+    SerializeAsAny[ChannelAttention], BeforeValidator(channel_attention_from)
+]
 AnyStem = Annotated[SerializeAsAny[Stem], BeforeValidator(stem_from)]
 
 
 class Task(Value):
-    """What a network is for. Costs are functions of (Architecture, Task)."""
+    """A data set, its images and its classes. Costs are functions of (Architecture, Task)."""
 
     dataset: str = "unnamed"
     input_shape: tuple[int, int, int]  # (channels, height, width), pixels
@@ -68,8 +70,11 @@ class Stage(Value):
     width: int = Field(ge=1, le=LARGEST)
     stride: int = Field(ge=1, le=LARGEST)
     blocks: tuple[AnyPrimitive, ...] = Field(min_length=1, max_length=MOST_BLOCKS)
-    recalibration: tuple[AnyRecalibration | None, ...] = ()
-    """Of each block; empty where no block has any."""
+    recalibration: tuple[AnyChannelAttention | None, ...] = ()
+    """Channel attention of each block; empty where no block has any.
+
+    The field, and its key in JSON and YAML, has this name because each ``arch_id`` is a digest of
+    the JSON."""
 
     @model_validator(mode="after")
     def _one_recalibration_a_block(self) -> Stage:
@@ -83,20 +88,20 @@ class Stage(Value):
         if not any(self.recalibration):
             raise ValueError("recalibration must be empty where no block has any")
         last = len(self.blocks) - 1
-        for index, recalibration in enumerate(self.recalibration):
-            if recalibration and recalibration.placement == "stage" and index != last:
+        for index, gate in enumerate(self.recalibration):
+            if gate and gate.placement == "stage" and index != last:
                 raise ValueError(
-                    f"{recalibration.label} stands after a stage's last block, got block {index}"
+                    f"{gate.label} stands after a stage's last block, got block {index}"
                 )
         return self
 
     @property
     def label(self) -> str:
-        """Such as ``aa(dk=32,dv=32,h=4) x2 w128``, with ``se(16)`` after a recalibrated block."""
+        """Such as ``aa(dk=32,dv=32,h=4) x2 w128``; ``+se(16)`` follows a block that has it."""
         each = self.recalibration or (None,) * len(self.blocks)
         labels = [
-            f"{block.label}+{recalibration.label}" if recalibration else block.label
-            for block, recalibration in zip(self.blocks, each, strict=True)
+            f"{block.label}+{gate.label}" if gate else block.label
+            for block, gate in zip(self.blocks, each, strict=True)
         ]
         runs = [(label, len(list(run))) for label, run in groupby(labels)]
         stride = f" s{self.stride}" if self.stride > 1 else ""
@@ -166,9 +171,11 @@ class Architecture(Value):
         if resolved != primitive:
             raise _unresolved(width, primitive.label, resolved.label)
         gate = stage.recalibration[index] if stage.recalibration else None
-        found = gate.resolve(width * self.expansion, in_channels) if gate else None
-        if gate and found != gate:
-            raise _unresolved(width, gate.label, found.label if found else "none")
+        if gate:
+            resolved_gate = gate.resolve(width * self.expansion, in_channels)
+            if resolved_gate != gate:
+                label = resolved_gate.label if resolved_gate else "none"
+                raise _unresolved(width, gate.label, label)
 
     @cached_property
     def arch_id(self) -> str:

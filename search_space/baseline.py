@@ -24,7 +24,7 @@ POOLED_REDUCTION = 4  # of the image, from which on a stem pools, as ResNet's do
 
 
 def plain_convolutional(architecture: Architecture, task: Task) -> Architecture:
-    """``architecture`` of convolutions alone, without recalibration, of as many parameters.
+    """``architecture`` of convolutions alone, without channel attention, of as many parameters.
 
     Primitives become 3x3 convolutions. In an MnasNet inverted bottlenecks lose their attention,
     and what is neither such a one nor no operator at all becomes one of kernel 3 and expansion 6.

@@ -7,7 +7,7 @@ from math import floor
 
 from search_space.architecture import Architecture, Stage
 from search_space.families import primitive_in_channels
-from search_space.primitives import Primitive, Recalibration
+from search_space.primitives import ChannelAttention, Primitive
 from search_space.primitives.augmented_convolution import AugmentedConvolution
 from search_space.primitives.inverted_bottleneck import InvertedBottleneck
 
@@ -37,7 +37,7 @@ def at_width(architecture: Architecture, factor: float) -> Architecture:
     for number, stage in enumerate(architecture.stages, start=1):
         width = _times(stage.width, factor)
         blocks: list[Primitive] = []
-        gates: list[Recalibration | None] = []
+        gates: list[ChannelAttention | None] = []
         for index, primitive in enumerate(stage.blocks):
             gate = stage.recalibration[index] if stage.recalibration else None
             seen = [
@@ -90,8 +90,8 @@ def _augmented(primitive: AugmentedConvolution, before: int, now: int) -> Augmen
 
 
 def _gate(
-    gate: Recalibration | None, channels: int, in_channels: int, factor: float
-) -> Recalibration | None:
+    gate: ChannelAttention | None, channels: int, in_channels: int, factor: float
+) -> ChannelAttention | None:
     if gate is None:
         return None
     squeeze = getattr(gate, "squeeze", None)  # the hidden width, of those that have one

@@ -25,7 +25,7 @@ from pydantic_core import PydanticUndefined
 from nas.config.search_config import SearchConfig
 from nas.config.tabulation import TabulationConfig
 from nas.samplers import ARCHITECTURE_SAMPLERS, OPTION_TYPES, OPTUNA_SAMPLERS, SAMPLERS, options_of
-from search_space.primitives.recalibration import RECALIBRATION_DESCRIPTIONS
+from search_space.primitives.channel_attention import CHANNEL_ATTENTION_DESCRIPTIONS
 from search_space.primitives.registry import DESCRIPTIONS
 from search_space.primitives.stems import STEMS
 from search_space.space.config import SpaceConfig, StageConfig
@@ -105,7 +105,7 @@ def page() -> str:
         _section("stage", "The keys of each of a space's `stages`", StageConfig),
         *_types("stem", STEMS),
         *_types("primitive", DESCRIPTIONS),
-        *_types("recalibration", RECALIBRATION_DESCRIPTIONS),
+        *_types("recalibration", CHANNEL_ATTENTION_DESCRIPTIONS),
         "## A tabulation\n\nThe file of `nas tabulate`. `data`, `resources` and `ray` have the "
         "same keys as in a search.\n",
         _table(keys_of(TabulationConfig)),

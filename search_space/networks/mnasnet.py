@@ -1,7 +1,7 @@
 """The linear-bottleneck blocks of mobile networks (Tan et al. 2019, arXiv 1807.11626).
 
 The primitive is the whole branch (:mod:`search_space.primitives.inverted_bottleneck`), whose input
-is added where the shapes agree. MnasNet's recalibration stands on the expanded map.
+is added where the shapes agree. MnasNet's channel attention stands on the expanded map.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ class LinearBottleneckBlock(nn.Module):
         self.label = plan.primitive.label
         self.adds_input = not plan.changes_shape and not isinstance(plan.primitive, Identity)
         shape = (plan.in_channels, plan.out_channels, plan.stride, plan.input_hw)
-        within = plan.recalibration_at("branch")
+        within = plan.channel_attention_at("branch")
         if isinstance(plan.primitive, InvertedBottleneck):
-            reweigh = within.build(_recalibrated_channels(plan)) if within else None
+            reweigh = within.build(_gated_channels(plan)) if within else None
             self.branch: nn.Module = InvertedBottleneck2d(plan.primitive, *shape, reweigh)
         else:
             layers = [plan.primitive.build(*shape)]
             layers += [within.build(plan.out_channels)] if within else []
             self.branch = nn.Sequential(*layers)
-        after = plan.recalibration_at("stage")
+        after = plan.channel_attention_at("stage")
         self.recalibration = after.build(plan.out_channels) if after else nn.Identity()
 
     @property
@@ -68,9 +68,9 @@ def block_counts(plan: BlockPlan) -> Counts:
     """What a :class:`LinearBottleneckBlock` costs."""
     branch = plan.primitive.counts(plan.in_channels, plan.out_channels, plan.stride, plan.input_hw)
     reweighing = NO_COUNTS
-    if within := plan.recalibration_at("branch"):
-        reweighing = within.counts(_recalibrated_channels(plan), plan.output_hw)
-    elif after := plan.recalibration_at("stage"):
+    if within := plan.channel_attention_at("branch"):
+        reweighing = within.counts(_gated_channels(plan), plan.output_hw)
+    elif after := plan.channel_attention_at("stage"):
         reweighing = after.counts(plan.out_channels, plan.output_hw)
     return branch + reweighing
 
@@ -83,14 +83,14 @@ def block_bytes(plan: BlockPlan) -> TrainingBytes:
     kept = plan.primitive.training_bytes(
         plan.in_channels, plan.out_channels, plan.stride, plan.input_hw
     )
-    if within := plan.recalibration_at("branch"):
-        kept = kept.then(within.training_bytes(_recalibrated_channels(plan), plan.output_hw))
-    if after := plan.recalibration_at("stage"):
+    if within := plan.channel_attention_at("branch"):
+        kept = kept.then(within.training_bytes(_gated_channels(plan), plan.output_hw))
+    if after := plan.channel_attention_at("stage"):
         kept = kept.then(after.training_bytes(plan.out_channels, plan.output_hw))
     return kept
 
 
-def _recalibrated_channels(plan: BlockPlan) -> int:
+def _gated_channels(plan: BlockPlan) -> int:
     if isinstance(plan.primitive, InvertedBottleneck):
         return plan.primitive.expansion * plan.in_channels
     return plan.out_channels

@@ -19,7 +19,7 @@ from search_space.families import primitive_in_channels
 from search_space.networks.ending import Classifier, Ending, build_head
 from search_space.networks.network import BLOCK_FORMS
 from search_space.networks.plan import BlockPlan, plan_block, plan_network
-from search_space.primitives import Primitive, Recalibration, Stem
+from search_space.primitives import ChannelAttention, Primitive, Stem
 from search_space.space import SearchSpace
 from search_space.space.stage_choices import StagePlace
 from search_space.values import Value
@@ -106,7 +106,7 @@ def _blocks(
 ) -> Iterator[BlockPlan]:
     """The blocks of a stage whose input has ``channels`` on ``hw``; some more than once."""
     for depth, width in product(place.config.depth, place.config.width):
-        gates = place.recalibrations(depth, width, channels).first
+        gates = place.channel_attentions(depth, width, channels).first
         for index in range(depth):
             primitives = _primitives(place, index, depth, width, channels)
             here = dict.fromkeys(each[index] if each else None for each in gates)
@@ -135,7 +135,7 @@ def _stage_with(
     place: StagePlace,
     width: int,
     primitive: Primitive,
-    gate: Recalibration | None,
+    gate: ChannelAttention | None,
     *,
     is_first: bool,
 ) -> Stage:

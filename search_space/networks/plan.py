@@ -14,7 +14,7 @@ from search_space.families import (
     primitive_in_channels,
 )
 from search_space.networks.ending import Ending
-from search_space.primitives import Primitive, Recalibration, Stem
+from search_space.primitives import ChannelAttention, Primitive, Stem
 
 
 class BlockPlan(NamedTuple):
@@ -24,7 +24,7 @@ class BlockPlan(NamedTuple):
     kind: BlockKind
     shortcut: Shortcut  # where the shape changes
     primitive: Primitive
-    recalibration: Recalibration | None
+    recalibration: ChannelAttention | None
     in_channels: int
     width: int  # channels of the spatial operator
     out_channels: int
@@ -46,7 +46,7 @@ class BlockPlan(NamedTuple):
         """Whether the input cannot be added to the branch as it is."""
         return self.stride != 1 or self.in_channels != self.out_channels
 
-    def recalibration_at(self, placement: str) -> Recalibration | None:
+    def channel_attention_at(self, placement: str) -> ChannelAttention | None:
         """The recalibration, if it stands at ``placement``."""
         if self.recalibration is None or self.recalibration.placement != placement:
             return None

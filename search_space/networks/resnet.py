@@ -41,17 +41,17 @@ class ResidualBlock(nn.Module):
             ]
         layers += [spatial, nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
         layers += [convolution(width, out, _last_kernel(plan)), nn.BatchNorm2d(out)]
-        if recalibration := plan.recalibration_at("branch"):
-            layers.append(recalibration.build(out))
+        if channel_attention := plan.channel_attention_at("branch"):
+            layers.append(channel_attention.build(out))
         self.branch = nn.Sequential(*layers)
         self.shortcut = build_shortcut(plan, norm=True)
         self.relu = nn.ReLU(inplace=True)
-        after = plan.recalibration_at("stage")
+        after = plan.channel_attention_at("stage")
         self.recalibration = after.build(out) if after else nn.Identity()
 
     @property
     def last_norm(self) -> nn.BatchNorm2d:
-        """The normalisation that ends the branch, before any recalibration."""
+        """The normalisation that ends the branch, before any channel_attention."""
         # Not an attribute: a second name would write its weights twice into every state_dict.
         *_, norm = (layer for layer in self.branch if isinstance(layer, nn.BatchNorm2d))
         return norm
@@ -93,11 +93,11 @@ def block_bytes(plan: BlockPlan) -> TrainingBytes:
         # A convolution's output is kept by the normalisation, its ReLU by the next convolution.
         kept = TrainingBytes(2 * narrow_in, 2 * narrow_in).then(kept)
     kept = kept.then(TrainingBytes(narrow_out + out, 2 * out))
-    if recalibration := plan.recalibration_at("branch"):
+    if channel_attention := plan.channel_attention_at("branch"):
         # It keeps its input, a normalised map; its own output is only added.
-        kept = kept.then(recalibration.training_bytes(plan.out_channels, hw))
+        kept = kept.then(channel_attention.training_bytes(plan.out_channels, hw))
     kept = kept.then(shortcut_bytes(plan, norm=True)).then(TrainingBytes(out, 2 * out))
-    if after := plan.recalibration_at("stage"):
+    if after := plan.channel_attention_at("stage"):
         kept = kept.then(after.training_bytes(plan.out_channels, hw))
     return kept
 

@@ -38,12 +38,12 @@ class PreActivationBlock(nn.Module):
             nn.ReLU(inplace=True),
             convolution(width, out, 3),
         ]
-        if recalibration := plan.recalibration_at("branch"):
-            layers.append(recalibration.build(out))
+        if channel_attention := plan.channel_attention_at("branch"):
+            layers.append(channel_attention.build(out))
         self.branch = nn.Sequential(*layers)
         self.shortcut = build_shortcut(plan, norm=False)
         self.projects = plan.changes_shape and plan.shortcut == "projection"
-        after = plan.recalibration_at("stage")
+        after = plan.channel_attention_at("stage")
         self.recalibration = after.build(out) if after else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -80,9 +80,9 @@ def block_bytes(plan: BlockPlan) -> TrainingBytes:
         )
         .then(TrainingBytes(narrow + out, 2 * out))
     )
-    if recalibration := plan.recalibration_at("branch"):
+    if channel_attention := plan.channel_attention_at("branch"):
         # It keeps its input, the branch's last map; its own output is only added.
-        kept = kept.then(recalibration.training_bytes(plan.out_channels, hw))
-    if after := plan.recalibration_at("stage"):
+        kept = kept.then(channel_attention.training_bytes(plan.out_channels, hw))
+    if after := plan.channel_attention_at("stage"):
         kept = kept.then(after.training_bytes(plan.out_channels, hw))
     return kept

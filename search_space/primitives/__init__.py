@@ -7,6 +7,7 @@ from search_space.primitives.augmented_convolution import (
     AugmentedConvolution,
     AugmentedConvolutionRatios,
 )
+from search_space.primitives.channel_attention import ChannelAttention
 from search_space.primitives.convolution import Convolution
 from search_space.primitives.inverted_bottleneck import (
     Identity,
@@ -15,13 +16,13 @@ from search_space.primitives.inverted_bottleneck import (
 )
 from search_space.primitives.local_attention import LocalAttention
 from search_space.primitives.primitive import Description, Primitive
-from search_space.primitives.recalibration import Recalibration
 from search_space.primitives.stems import AttentionStem, ConvolutionStem, Stem
 
 __all__ = [
     "AttentionStem",
     "AugmentedConvolution",
     "AugmentedConvolutionRatios",
+    "ChannelAttention",
     "Convolution",
     "ConvolutionStem",
     "Description",
@@ -30,6 +31,5 @@ __all__ = [
     "InvertedBottleneckRatios",
     "LocalAttention",
     "Primitive",
-    "Recalibration",
     "Stem",
 ]

@@ -1,7 +1,8 @@
-"""From a name in a config to the primitive or stem that it means."""
+"""Find the class that a type's name means: primitive, stem or channel attention."""
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from inspect import isabstract
@@ -16,6 +17,11 @@ from search_space.primitives.augmented_convolution import (
     AugmentedConvolution,
     AugmentedConvolutionRatios,
 )
+from search_space.primitives.channel_attention import (
+    CHANNEL_ATTENTIONS,
+    ChannelAttention,
+    ChannelAttentionDescription,
+)
 from search_space.primitives.convolution import Convolution
 from search_space.primitives.inverted_bottleneck import (
     Identity,
@@ -24,11 +30,6 @@ from search_space.primitives.inverted_bottleneck import (
 )
 from search_space.primitives.local_attention import LocalAttention
 from search_space.primitives.primitive import Description, Primitive
-from search_space.primitives.recalibration import (
-    RECALIBRATIONS,
-    Recalibration,
-    RecalibrationDescription,
-)
 from search_space.primitives.stems import STEMS, Stem
 from search_space.values import Value
 
@@ -71,11 +72,11 @@ def stem_from(value: Any, info: ValidationInfo) -> Any:
     return _value_from(value, STEMS, Stem, info)  # type: ignore[type-abstract]
 
 
-def recalibration_from(value: Any, info: ValidationInfo) -> Any:
-    """A resolved recalibration from its fields; a recalibration and None pass through."""
+def channel_attention_from(value: Any, info: ValidationInfo) -> Any:
+    """Resolved channel attention from its fields; channel attention and None pass through."""
     if value is None:
         return None
-    return _value_from(value, RECALIBRATIONS, Recalibration, info)  # type: ignore[type-abstract]
+    return _value_from(value, CHANNEL_ATTENTIONS, ChannelAttention, info)  # type: ignore[type-abstract]
 
 
 def not_imported(error: ValidationError) -> NotImported | None:
@@ -113,7 +114,7 @@ def class_named(
     """
     if name in known:
         return known[name]
-    what = kind.__name__.lower().removesuffix("description") or "primitive"
+    what = _words_for(kind)
     module_name, colon, class_name = name.partition(":")
     if not colon:
         raise ValueError(
@@ -144,9 +145,15 @@ def class_named(
     return found
 
 
+def _words_for(kind: type[Value]) -> str:
+    """Name ``kind`` in a message: ``channel attention`` for ``ChannelAttentionDescription``."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind.__name__.removesuffix("Description"))
+    return words.lower() or "primitive"
+
+
 def _not_a_subclass(found: Any, kind: type[Value]) -> str:
-    """What was found in place of a subclass of ``kind``, and which class to subclass."""
-    resolved = {Description: Primitive, RecalibrationDescription: Recalibration}
+    """Say what ``found`` is instead of a subclass of ``kind``, and which class to subclass."""
+    resolved = {Description: Primitive, ChannelAttentionDescription: ChannelAttention}
     wanted = resolved.get(kind, kind)
     there = "is no class"
     if isinstance(found, type):
@@ -161,11 +168,9 @@ def _value_from(
     if isinstance(value, kind):
         return value
     if not isinstance(value, Mapping):
-        raise ValueError(
-            f"expected a {kind.__name__.lower()} as a mapping with a type, got {value!r}"
-        )
+        raise ValueError(f"the {_words_for(kind)} must be a mapping with a type, got {value!r}")
     if not isinstance(value.get("type"), str):
-        raise ValueError(f"a {kind.__name__.lower()} needs a type, one of: {', '.join(known)}")
+        raise ValueError(f"the {_words_for(kind)} needs a type, one of: {', '.join(known)}")
     imports = bool((info.context or {}).get(IMPORTS))
     found = class_named(value["type"], known, kind, imports=imports)
     # Through JSON, where a list stands for a tuple and all else stays strict.

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 from search_space.architecture import Stage
 from search_space.families import FamilyName, family_problem
 from search_space.primitives import Stem
-from search_space.primitives.primitive import Description
-from search_space.primitives.recalibration import (
-    RECALIBRATION_DESCRIPTIONS,
-    RecalibrationDescription,
+from search_space.primitives.channel_attention import (
+    CHANNEL_ATTENTION_DESCRIPTIONS,
+    ChannelAttentionDescription,
 )
+from search_space.primitives.primitive import Description
 from search_space.primitives.registry import DESCRIPTIONS, class_named
 from search_space.primitives.stems import STEMS
 from search_space.space.combinations import size_problems
@@ -123,7 +123,7 @@ def _stage_place(
     recalibration = slot_from(
         Place(f"{name}.recalibration", f"{place}.recalibration", ()),
         stage.recalibration,
-        partial(_recalibration_kind, imports=imports),
+        partial(_channel_attention_kind, imports=imports),
         listed,
         problems,
     )
@@ -156,8 +156,8 @@ def _stem_kind(name: str, *, imports: bool) -> type[Stem]:
     return class_named(name, STEMS, Stem, imports=imports)  # type: ignore[type-abstract]
 
 
-def _recalibration_kind(name: str, *, imports: bool) -> type[RecalibrationDescription]:
-    known, kind = RECALIBRATION_DESCRIPTIONS, RecalibrationDescription
+def _channel_attention_kind(name: str, *, imports: bool) -> type[ChannelAttentionDescription]:
+    known, kind = CHANNEL_ATTENTION_DESCRIPTIONS, ChannelAttentionDescription
     return class_named(name, known, kind, imports=imports)  # type: ignore[type-abstract]
 
 

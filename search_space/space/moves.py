@@ -71,7 +71,7 @@ def changed_stages(place: StagePlace, stage: Stage, in_channels: int) -> dict[in
                 place.assembled(*here, contents | {slot.name: other}, stage.recalibration)
                 for other in others
             ]
-    gates = place.recalibrations(*here).changes(stage.recalibration)
+    gates = place.channel_attentions(*here).changes(stage.recalibration)
     for parameter, recalibrations in gates.items():
         found[parameter] = [place.assembled(*here, contents, each) for each in recalibrations]
     return found
@@ -101,7 +101,9 @@ def rebuilt_stages(
             options.append(place.table(slot, *here).rebuilt(contents[slot.name], table))
         else:
             options.append(list(table.first))
-    gates = place.recalibrations(*here).rebuilt(stage.recalibration, place.recalibrations(*there))
+    gates = place.channel_attentions(*here).rebuilt(
+        stage.recalibration, place.channel_attentions(*there)
+    )
     names = [slot.name for slot in slots]
     return [
         place.assembled(*there, dict(zip(names, picked, strict=True)), gate)

@@ -13,12 +13,12 @@ import numpy as np
 
 from search_space.architecture import Stage
 from search_space.families import BlockKind, primitive_in_channels
-from search_space.primitives import Primitive, Recalibration
-from search_space.primitives.primitive import Description
-from search_space.primitives.recalibration import (
-    RecalibrationDescription,
-    recalibrations_of_stage,
+from search_space.primitives import ChannelAttention, Primitive
+from search_space.primitives.channel_attention import (
+    ChannelAttentionDescription,
+    channel_attention_of_stage,
 )
+from search_space.primitives.primitive import Description
 from search_space.space.config import StageConfig
 from search_space.space.parameters import Slot
 from search_space.space.slot_table import Fragment, SlotTable
@@ -27,7 +27,7 @@ from search_space.values import Value
 Primitives = tuple[Primitive, ...]
 """What a place holds: a primitive for each number of channels that its blocks see."""
 
-Recalibrations = tuple[Recalibration | None, ...]
+Gates = tuple[ChannelAttention | None, ...]
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,8 @@ class StagePlace:
             inputs = self._inputs(slot, depth, width, in_channels)
             contents[slot.name] = tuple(description.resolve(width, n) for n in inputs)
         recalibration = self.recalibration.value(vector)
-        assert isinstance(recalibration, RecalibrationDescription)
-        each = self._resolve_recalibration(recalibration, depth, width, in_channels)
+        assert isinstance(recalibration, ChannelAttentionDescription)
+        each = self._resolve_channel_attention(recalibration, depth, width, in_channels)
         return self.assembled(depth, width, in_channels, contents, each)
 
     def write(self, vector: np.ndarray, stage: Stage, in_channels: int, where: str) -> None:
@@ -114,10 +114,11 @@ class StagePlace:
                 labels = " + ".join(primitive.label for primitive in found)
                 raise ValueError(f"{where}: {labels} is not among the {len(table)} alternatives")
             write(vector, table[found])
-        recalibrations = self.recalibrations(depth, width, in_channels).first
+        recalibrations = self.channel_attentions(depth, width, in_channels).first
         if stage.recalibration not in recalibrations:
             raise ValueError(
-                f"{where}: its recalibration is not among the {len(recalibrations)} alternatives"
+                f"{where}: its channel attention is not among the {len(recalibrations)} "
+                "alternatives"
             )
         write(vector, recalibrations[stage.recalibration])
 
@@ -136,7 +137,7 @@ class StagePlace:
             slots = self.slots(depth)
             tables = [self.table(slot, *here).first for slot in slots]
             for picked, recalibration in product(
-                product(*tables), self.recalibrations(*here).first
+                product(*tables), self.channel_attentions(*here).first
             ):
                 contents = {s.name: held for s, held in zip(slots, picked, strict=True)}
                 yield self.assembled(*here, contents, recalibration)
@@ -152,13 +153,13 @@ class StagePlace:
     def count_at(self, depth: int, width: int, in_channels: int) -> int:
         """How many distinct stages of ``depth`` and ``width`` there are."""
         here = (depth, width, in_channels)
-        gates = len(self.recalibrations(*here).first)
+        gates = len(self.channel_attentions(*here).first)
         return prod((len(self.table(s, *here).first) for s in self.slots(depth)), start=gates)
 
     def numbered(self, number: int, depth: int, width: int, in_channels: int) -> Stage:
         """One of the stages that :meth:`count_at` counts, for a number from 0 to their count."""
         here = (depth, width, in_channels)
-        gates = list(self.recalibrations(*here).first)
+        gates = list(self.channel_attentions(*here).first)
         number, gate = divmod(number, len(gates))
         contents: dict[str, Primitives] = {}
         for slot in reversed(self.slots(depth)):
@@ -180,14 +181,16 @@ class StagePlace:
             self._tables[key] = self._table(slot, contents)
         return self._tables[key]
 
-    def recalibrations(self, depth: int, width: int, in_channels: int) -> SlotTable[Recalibrations]:
-        """Every recalibration that the blocks may have."""
+    def channel_attentions(self, depth: int, width: int, in_channels: int) -> SlotTable[Gates]:
+        """Every channel attention that the blocks may have."""
         key = ("recalibration", depth, width, in_channels)
         if key not in self._tables:
             contents = []
             for description, _ in self._described(self.recalibration):
-                assert isinstance(description, RecalibrationDescription)
-                contents.append(self._resolve_recalibration(description, depth, width, in_channels))
+                assert isinstance(description, ChannelAttentionDescription)
+                contents.append(
+                    self._resolve_channel_attention(description, depth, width, in_channels)
+                )
             self._tables[key] = self._table(self.recalibration, contents)
         return self._tables[key]
 
@@ -197,7 +200,7 @@ class StagePlace:
         width: int,
         in_channels: int,
         contents: Mapping[str, Primitives],
-        recalibration: Recalibrations,
+        recalibration: Gates,
     ) -> Stage:
         """The stage whose places hold ``contents``, by the places' names."""
         by_input = {
@@ -238,7 +241,7 @@ class StagePlace:
         faults = []
         for description, _ in self._described(slot):
             try:
-                if isinstance(description, RecalibrationDescription):
+                if isinstance(description, ChannelAttentionDescription):
                     description.resolve(width * self.expansion, channels)
                 else:
                     assert isinstance(description, Description)
@@ -268,12 +271,12 @@ class StagePlace:
             self._resolved[key] = found
         return self._resolved[key]
 
-    def _resolve_recalibration(
-        self, description: RecalibrationDescription, depth: int, width: int, in_channels: int
-    ) -> Recalibrations:
+    def _resolve_channel_attention(
+        self, description: ChannelAttentionDescription, depth: int, width: int, in_channels: int
+    ) -> Gates:
         channels = width * self.expansion
         inputs = (in_channels, *(channels,) * (depth - 1))
-        return recalibrations_of_stage(description, channels, inputs)
+        return channel_attention_of_stage(description, channels, inputs)
 
     def _input(self, block: int, width: int, in_channels: int) -> int:
         """Channels that the primitive of a block sees."""

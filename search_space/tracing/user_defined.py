@@ -1,4 +1,4 @@
-"""Costs of a user's own primitives, stems and recalibrations that state none.
+"""Costs of a user's own primitives, stems and channel attention that state none.
 
 Each is built and traced once for every size, by its own ``build``.
 """
@@ -41,7 +41,7 @@ def traced_counts(
     """Parameters, MACs and activations of what ``part.build(*build_args)`` makes, by fvcore.
 
     Args:
-        part: a primitive, stem or recalibration.
+        part: a primitive, a stem or channel attention.
         build_args: arguments of its ``build``.
         input_shape: (C, H, W) of one image's map.
         output_shape: (C, H, W) that the module must give.

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from search_space.primitives.positions import AttentionPosition
-from search_space.primitives.recalibration import (
+from search_space.primitives.channel_attention import (
     BlockAttentionRatio,
     BottleneckAttentionRatio,
+    ChannelAttentionDescription,
     GatherExcite,
     GlobalLocalAttentionRatio,
-    RecalibrationDescription,
     SqueezeExcitationRatio,
 )
+from search_space.primitives.positions import AttentionPosition
 from search_space.zoo.mnasnets import mnasnet
 from search_space.zoo.named import CIFAR_100, NamedNetwork
 from search_space.zoo.resnets import aa_resnet, resnet
@@ -31,7 +31,7 @@ POSITIONS: dict[str, AttentionPosition] = {
 }
 """Beside ``relative``, which the paper chose (Table 7)."""
 
-RECALIBRATIONS: dict[str, RecalibrationDescription] = {
+CHANNEL_ATTENTIONS: dict[str, ChannelAttentionDescription] = {
     "bam": BottleneckAttentionRatio(),
     "cbam": BlockAttentionRatio(),
     "gala": GlobalLocalAttentionRatio(),
@@ -40,9 +40,10 @@ RECALIBRATIONS: dict[str, RecalibrationDescription] = {
 MULTIPLIERS = {"075": 0.75, "100": 1.0, "125": 1.25, "140": 1.4}
 
 
-def _resnet(depth: int, recalibration: RecalibrationDescription, table: int) -> NamedNetwork:
+def _resnet(depth: int, channel_attention: ChannelAttentionDescription, table: int) -> NamedNetwork:
     return NamedNetwork(
-        lambda width: resnet(depth, recalibration=recalibration, width=width), f"AACN Table {table}"
+        lambda width: resnet(depth, channel_attention=channel_attention, width=width),
+        f"AACN Table {table}",
     )
 
 
@@ -69,7 +70,7 @@ def _mnasnet(multiplier: float, *, augmented: bool) -> NamedNetwork:
 
 NETWORKS: dict[str, NamedNetwork] = {
     **{f"se_resnet{depth}": _resnet(depth, SqueezeExcitationRatio(), 3) for depth in RATIOS},
-    **{f"{name}_resnet50": _resnet(50, each, 2) for name, each in RECALIBRATIONS.items()},
+    **{f"{name}_resnet50": _resnet(50, each, 2) for name, each in CHANNEL_ATTENTIONS.items()},
     **{f"aa_resnet{depth}": _aa_resnet(depth, RATIOS[depth], "relative", 3) for depth in RATIOS},
     **{
         f"aa_resnet50_{name}": _aa_resnet(50, (ratio, ratio), "relative", 6)
@@ -81,8 +82,8 @@ NETWORKS: dict[str, NamedNetwork] = {
         for name, position in POSITIONS.items()
     },
     "wide_resnet28_10": _wide_resnet(),
-    "ge_wide_resnet28_10": _wide_resnet(recalibration=GatherExcite()),
-    "se_wide_resnet28_10": _wide_resnet(recalibration=SqueezeExcitationRatio()),
+    "ge_wide_resnet28_10": _wide_resnet(channel_attention=GatherExcite()),
+    "se_wide_resnet28_10": _wide_resnet(channel_attention=SqueezeExcitationRatio()),
     "aa_wide_resnet28_10": _wide_resnet(augmented=True),
     **{f"mnasnet_{n}": _mnasnet(m, augmented=False) for n, m in MULTIPLIERS.items()},
     **{f"aa_mnasnet_{n}": _mnasnet(m, augmented=True) for n, m in MULTIPLIERS.items()},

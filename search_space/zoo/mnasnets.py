@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 from search_space.architecture import Architecture, Stage
 from search_space.primitives import ConvolutionStem, InvertedBottleneckRatios
-from search_space.primitives.recalibration import (
-    NO_RECALIBRATION,
+from search_space.primitives.channel_attention import (
+    NO_CHANNEL_ATTENTION,
     SqueezeExcitationRatio,
-    recalibrations_of_stage,
+    channel_attention_of_stage,
 )
 from search_space.zoo.width import scaled
 
@@ -69,8 +69,8 @@ def mnasnet(multiplier: float = 1.0, *, augmented: bool = False) -> Architecture
                 width=width,
                 stride=row.stride,
                 blocks=tuple(description.resolve(width, each) for each in inputs),
-                recalibration=recalibrations_of_stage(
-                    squeeze if row.squeezes else NO_RECALIBRATION, width, inputs
+                recalibration=channel_attention_of_stage(
+                    squeeze if row.squeezes else NO_CHANNEL_ATTENTION, width, inputs
                 ),
             )
         )

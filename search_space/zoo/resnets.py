@@ -1,4 +1,4 @@
-"""ResNets of both papers: plain, recalibrated, attention-augmented, and of attention alone.
+"""ResNets of both papers: plain, with channel attention, augmented, and of attention alone.
 
 Sources: He et al. 2015; AACN (arXiv 1904.09925) section 4.2; SASA (arXiv 1906.05909) section 4.
 """
@@ -17,13 +17,13 @@ from search_space.primitives import (
     LocalAttention,
     Stem,
 )
+from search_space.primitives.channel_attention import (
+    NO_CHANNEL_ATTENTION,
+    ChannelAttentionDescription,
+    channel_attention_of_stage,
+)
 from search_space.primitives.positions import AttentionPosition
 from search_space.primitives.primitive import Description
-from search_space.primitives.recalibration import (
-    NO_RECALIBRATION,
-    RecalibrationDescription,
-    recalibrations_of_stage,
-)
 from search_space.zoo.width import scaled
 
 GROUPS = (1, 2, 3, 4)
@@ -48,14 +48,16 @@ BASIC_DEPTHS = (18, 34)
 def resnet(
     depth: int,
     *,
-    recalibration: RecalibrationDescription = NO_RECALIBRATION,
+    channel_attention: ChannelAttentionDescription = NO_CHANNEL_ATTENTION,
     width: float = 1.0,
 ) -> Architecture:
     """ResNet, or with SE, GE, BAM, CBAM or GALA in its blocks (AACN Tables 2 and 3).
 
-    A recalibration that stands after a whole stage (BAM) leaves out the last, as its paper does.
+    Channel attention that stands after a whole stage (BAM) leaves out the last, as its paper does.
     """
-    return _network(depth, lambda group: Convolution(), width=width, recalibration=recalibration)
+    return _network(
+        depth, lambda group: Convolution(), width=width, channel_attention=channel_attention
+    )
 
 
 def aa_resnet(
@@ -108,7 +110,7 @@ def _network(
     primitive_of_group: Callable[[int], Description],
     *,
     stem: Stem | None = None,
-    recalibration: RecalibrationDescription = NO_RECALIBRATION,
+    channel_attention: ChannelAttentionDescription = NO_CHANNEL_ATTENTION,
     width: float,
 ) -> Architecture:
     if depth not in DEPTHS:
@@ -124,7 +126,7 @@ def _network(
         description = primitive_of_group(group)
         inputs = (channels, *(stage_width * expansion,) * (blocks - 1))
         channels = stage_width * expansion
-        each = recalibrations_of_stage(recalibration, channels, inputs)
+        each = channel_attention_of_stage(channel_attention, channels, inputs)
         branch_gates = any(gate and gate.placement == "branch" for gate in each)
         stages.append(
             Stage(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from search_space.architecture import Architecture, Stage
 from search_space.primitives import AugmentedConvolutionRatios, Convolution, ConvolutionStem
-from search_space.primitives.primitive import Description
-from search_space.primitives.recalibration import (
-    NO_RECALIBRATION,
-    RecalibrationDescription,
-    recalibrations_of_stage,
+from search_space.primitives.channel_attention import (
+    NO_CHANNEL_ATTENTION,
+    ChannelAttentionDescription,
+    channel_attention_of_stage,
 )
+from search_space.primitives.primitive import Description
 from search_space.zoo.width import scaled
 
 STEM_WIDTH = 16
@@ -19,14 +19,14 @@ BLOCKS = 4  # in each stage
 
 def wide_resnet(
     *,
-    recalibration: RecalibrationDescription = NO_RECALIBRATION,
+    channel_attention: ChannelAttentionDescription = NO_CHANNEL_ATTENTION,
     augmented: bool = False,
     width: float = 1.0,
 ) -> Architecture:
     """Three stages of four pre-activation blocks.
 
     Args:
-        recalibration: at the end of every block's branch.
+        channel_attention: what stands at the end of every block's branch.
         augmented: the first convolution of every block with kappa = 2 upsilon = 0.2, 8 heads and
             at least 20 key dimensions a head, on the whole map (AACN 4.1 and A.1).
         width: factor on all widths.
@@ -42,7 +42,7 @@ def wide_resnet(
     for index, base in enumerate(STAGE_WIDTHS):
         stage_width = scaled(base, width)
         inputs = (channels, *(stage_width,) * (BLOCKS - 1))
-        each = recalibrations_of_stage(recalibration, stage_width, inputs)
+        each = channel_attention_of_stage(channel_attention, stage_width, inputs)
         channels = stage_width
         stages.append(
             Stage(

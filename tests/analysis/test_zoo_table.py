@@ -32,8 +32,8 @@ def test_every_network_is_there_once_beside_its_like() -> None:
     ("name", "group"),
     [
         ("resnet38", "ResNet"),
-        ("cbam_resnet50", "ResNet with channel or spatial recalibration"),
-        ("bam_resnet50", "ResNet with channel or spatial recalibration"),
+        ("cbam_resnet50", "ResNet with channel or spatial attention"),
+        ("bam_resnet50", "ResNet with channel or spatial attention"),
         ("aa_resnet50_sine", "ResNet with augmented convolution"),
         ("sasa_resnet50_groups_4", "ResNet with stand-alone attention"),
         ("se_wide_resnet28_10", "Wide ResNet"),

@@ -17,7 +17,7 @@ from search_space.primitives import (
     InvertedBottleneckRatios,
     LocalAttention,
 )
-from search_space.primitives.recalibration import RECALIBRATION_DESCRIPTIONS
+from search_space.primitives.channel_attention import CHANNEL_ATTENTION_DESCRIPTIONS
 
 STEMS = {"conv": ConvolutionStem, "attention": AttentionStem}
 DESCRIPTIONS: dict[str, Any] = {
@@ -44,19 +44,19 @@ def mappings(alternatives: Any) -> Iterator[dict[str, Any]]:
 def stages_of(described: dict[str, Any], in_channels: int, expansion: int) -> Iterator[Stage]:
     """Every stage by its raw choices; repeats where two choices resolve to one."""
     overrides = described.get("overrides", {})
-    recalibrations = list(mappings(described.get("recalibration", {"type": "none"})))
+    channel_attentions = list(mappings(described.get("recalibration", {"type": "none"})))
     for depth, width in product(as_list(described["depth"]), as_list(described["width"])):
         inputs = [in_channels, *[width * expansion] * (depth - 1)]
         shared_blocks = [block for block in range(depth) if block not in overrides]
         places = [overrides[block] for block in range(depth) if block in overrides]
         places += [described["primitive"]] if shared_blocks else []
-        for *picks, recalibration in product(
-            *(mappings(place) for place in places), recalibrations
+        for *picks, channel_attention in product(
+            *(mappings(place) for place in places), channel_attentions
         ):
             chosen = [DESCRIPTIONS[pick["type"]](**pick) for pick in picks]
             blocks = dict(zip((b for b in range(depth) if b in overrides), chosen, strict=False))
             blocks |= dict.fromkeys(shared_blocks, chosen[-1])
-            gate = RECALIBRATION_DESCRIPTIONS[recalibration["type"]](**recalibration)
+            gate = CHANNEL_ATTENTION_DESCRIPTIONS[channel_attention["type"]](**channel_attention)
             each = [gate.resolve(width * expansion, channels) for channels in inputs]
             for index, found in enumerate(each[:-1]):
                 if found is not None and found.placement == "stage":

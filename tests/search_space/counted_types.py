@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 from torch import nn
 
-from search_space.primitives import Primitive, Recalibration, Stem
+from search_space.primitives import ChannelAttention, Primitive, Stem
 
 PATH = "tests.search_space.counted_types"
 TRIED: list[str] = []
@@ -51,7 +51,7 @@ class CountedPrimitive(Primitive):
         return nn.Conv2d(in_channels, out_channels, 1, stride)
 
 
-class CountedGate(Recalibration):
+class CountedGate(ChannelAttention):
     type: Literal["tests.search_space.counted_types:CountedGate"] = Field(default=...)
     a: int = 0
     label: ClassVar[str] = "counted"  # type: ignore[assignment]

@@ -12,12 +12,12 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from tests.search_space import naive, naive_layers, naive_recalibration
+from tests.search_space import naive, naive_channel_attention, naive_layers
 
 Weights = Mapping[str, Tensor]
 Layer = Callable[[Tensor], Tensor]
 Gate = Callable[[Tensor, Weights], Tensor]
-"""A recalibration, with the weights by its own names."""
+"""Channel attention, given its weights by its own names."""
 
 
 class Block(NamedTuple):
@@ -39,12 +39,12 @@ class Block(NamedTuple):
         """The batch normalisation called ``name``."""
         grids = [naive.pixels(one) for one in x]
         vectors = [vector for grid in grids for row in grid for vector in row]
-        normalised = naive_recalibration.normalised(vectors, self.weights, name, self.training)
+        normalised = naive_channel_attention.normalised(vectors, self.weights, name, self.training)
         flat = iter(normalised)
         return torch.stack([naive.image([[next(flat) for _ in row] for row in g]) for g in grids])
 
     def gated(self, x: Tensor, placement: str, name: str) -> Tensor:
-        """``x``, recalibrated by the module called ``name`` if the gate stands here."""
+        """``x``, gated by the module called ``name`` if the gate stands here."""
         if self.gate is None or self.placement != placement:
             return x
         return self.gate(x, under(self.weights, name))

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 from torch import Tensor, nn
 
-from search_space.primitives import Description, Primitive, Recalibration, Stem
+from search_space.primitives import ChannelAttention, Description, Primitive, Stem
 
 PATH = "tests.search_space.own_primitive"
 
@@ -161,7 +161,7 @@ class Anywhere(Primitive):
         return nn.Conv2d(in_channels, out_channels, 1, stride, bias=False)
 
 
-class SpatialGate(Recalibration):
+class SpatialGate(ChannelAttention):
     """Each pixel is scaled by a gate that sees all channels around it: k^2 C weights."""
 
     type: Literal["tests.search_space.own_primitive:SpatialGate"] = (

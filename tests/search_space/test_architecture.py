@@ -262,7 +262,7 @@ def changed(path: str, value: Any) -> str:
         ),
         ("stages.0.blocks", [], "blocks.*at least 1"),
         ("stages", [], "stages.*at least 1"),
-        ("stages.0.blocks.0", "conv", "expected a primitive as a mapping with a type, got 'conv'"),
+        ("stages.0.blocks.0", "conv", "the primitive must be a mapping with a type, got 'conv'"),
         ("stages.0.blocks.0", {"kernel": 3}, "needs a type, one of: conv, augmented_conv"),
         ("stages.0.blocks.0", {"type": 3}, "needs a type, one of: conv, augmented_conv"),
         (
@@ -300,14 +300,14 @@ def test_refused(path: str, value: Any, message: str) -> None:
 def test_refused_in_python_too() -> None:
     with pytest.raises(ValidationError, match="valid tuple"):
         Architecture(stem=ConvolutionStem(), stages=[*RESNET_50.stages])  # type: ignore[arg-type]
-    with pytest.raises(ValidationError, match="expected a primitive"):
+    with pytest.raises(ValidationError, match="the primitive must be a mapping"):
         Stage(width=8, stride=1, blocks=(3,))  # type: ignore[arg-type]
     with pytest.raises(ValidationError, match="must be positive"):
         Task(input_shape=(3, 0, 8), classes=10)
     with pytest.raises(ValidationError, match="greater than or equal to 2"):
         Task(input_shape=(3, 8, 8), classes=1)
     ratios = AugmentedConvolutionRatios(kappa=0.5, upsilon=0.5)
-    with pytest.raises(ValidationError, match="expected a primitive"):
+    with pytest.raises(ValidationError, match="the primitive must be a mapping"):
         one_block(ratios)  # a description is not yet a primitive
 
 

@@ -20,7 +20,7 @@ from search_space.primitives import (
     LocalAttention,
     Stem,
 )
-from search_space.primitives.recalibration import GatherExcite, SqueezeExcitation
+from search_space.primitives.channel_attention import GatherExcite, SqueezeExcitation
 from search_space.zoo import network
 from tests.search_space.own_primitive import Anywhere, Patches, Separable, SpatialGate
 
@@ -107,7 +107,7 @@ def test_inverted_bottlenecks_stay_and_lose_their_attention() -> None:
 
 
 @pytest.mark.parametrize("found", [residual(), residual("wide_resnet"), mobile()], ids=str)
-def test_maps_stay_and_recalibration_goes(found: Architecture) -> None:
+def test_maps_stay_and_channel_attention_goes(found: Architecture) -> None:
     plain = plain_convolutional(found, TASK)
     assert maps(plain) == maps(found)
     assert [stage.recalibration for stage in plain.stages] == [(), ()]

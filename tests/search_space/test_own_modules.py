@@ -100,28 +100,34 @@ def test_a_name_that_is_no_modules(name):
 
 
 @pytest.mark.parametrize(
-    ("place", "wanted"),
+    ("key", "named", "wanted"),
     [
-        ("stem", "search_space.primitives.stem.Stem"),
-        ("primitive", "search_space.primitives.primitive.Primitive"),
-        ("recalibration", "search_space.primitives.recalibration.recalibration.Recalibration"),
+        ("stem", "stem", "search_space.primitives.stem.Stem"),
+        ("primitive", "primitive", "search_space.primitives.primitive.Primitive"),
+        (
+            "recalibration",
+            "channel attention",
+            "search_space.primitives.channel_attention.channel_attention.ChannelAttention",
+        ),
     ],
 )
 @pytest.mark.parametrize(
-    ("found", "told"),
+    ("class_name", "told"),
     [
         ("Mean", "is a subclass of torch.nn.modules.module.Module"),
         ("PATH", "is no class"),
     ],
 )
-def test_the_class_to_subclass_is_named(place, wanted, found, told):
+def test_the_class_to_subclass_is_named(key, named, wanted, class_name, told):
     stage: dict[str, Any] = {"depth": 1, "width": 8, "primitive": {"type": "conv"}}
     data: dict[str, Any] = {"name": "own", "stem": CONV_STEM, "stages": [stage]}
-    (data if place == "stem" else stage)[place] = {"type": f"{PATH}:{found}"}
+    (data if key == "stem" else stage)[key] = {"type": f"{PATH}:{class_name}"}
     with pytest.raises(ConfigError) as caught:
         SearchSpace.from_mapping(data, imports=True)
     (problem,) = caught.value.problems
-    assert problem.endswith(f"{place} type '{PATH}:{found}' {told}, but must be one of {wanted}")
+    assert problem.endswith(
+        f"{named} type '{PATH}:{class_name}' {told}, but must be one of {wanted}"
+    )
 
 
 def test_own_types_are_seen_anywhere():

@@ -14,7 +14,7 @@ from search_space.counts import NO_COUNTS
 from search_space.networks.ending import Classifier, Ending, build_head
 from search_space.networks.network import BLOCK_FORMS
 from search_space.networks.plan import BlockPlan, plan_network
-from search_space.primitives import InvertedBottleneck, Recalibration, Stem
+from search_space.primitives import ChannelAttention, InvertedBottleneck, Stem
 
 
 def total(costs: Costs) -> Counts:
@@ -37,19 +37,19 @@ def _stem(stem: Stem, in_channels: int, hw: tuple[int, int]) -> Counts:
 
 
 def _gated(plan: BlockPlan) -> Counts:
-    """A block and its recalibration, each traced by itself."""
+    """A block and its channel attention, each traced by itself."""
     counts = _block(plan._replace(recalibration=None))
     if plan.recalibration is None:
         return counts
     channels = plan.out_channels
-    if isinstance(plan.primitive, InvertedBottleneck) and plan.recalibration_at("branch"):
+    if isinstance(plan.primitive, InvertedBottleneck) and plan.channel_attention_at("branch"):
         channels = plan.primitive.expansion * plan.in_channels  # on the expanded map
     return counts + _gate(plan.recalibration, channels, plan.output_hw)
 
 
 @cache
-def _gate(recalibration: Recalibration, channels: int, hw: tuple[int, int]) -> Counts:
-    return _traced(lambda: recalibration.build(channels), channels, hw)
+def _gate(channel_attention: ChannelAttention, channels: int, hw: tuple[int, int]) -> Counts:
+    return _traced(lambda: channel_attention.build(channels), channels, hw)
 
 
 @cache

@@ -9,7 +9,7 @@ from torch import nn
 from search_space.architecture import Architecture, Stage, Task
 from search_space.networks import build
 from search_space.primitives import ConvolutionStem, InvertedBottleneck, Primitive
-from search_space.primitives.recalibration import GatherExcite, SqueezeExcitation
+from search_space.primitives.channel_attention import GatherExcite, SqueezeExcitation
 from search_space.space import SearchSpace
 from tests.search_space.small_spaces import described
 

@@ -108,7 +108,7 @@ def test_architectures_learn(space: SearchSpace, shape: tuple[int, int, int]) ->
         gates = tuple(
             name
             for name, part in model.named_modules()
-            if type(part).__module__.startswith("search_space.primitives.recalibration")
+            if type(part).__module__.startswith("search_space.primitives.channel_attention")
         )
         for name, parameter in model.named_parameters():
             # A gate this narrow may have no open ReLU; a window of one pixel has no distances; a

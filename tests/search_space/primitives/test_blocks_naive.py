@@ -12,16 +12,17 @@ from torch import Tensor, nn
 from search_space.families import BlockKind, FamilyName, Shortcut
 from search_space.networks.network import BLOCK_FORMS
 from search_space.networks.plan import BlockPlan
-from search_space.primitives import AugmentedConvolution, Convolution, Primitive, Recalibration
-from search_space.primitives.inverted_bottleneck import Identity, InvertedBottleneck
-from search_space.primitives.recalibration import (
+from search_space.primitives import AugmentedConvolution, ChannelAttention, Convolution, Primitive
+from search_space.primitives.channel_attention import (
     BlockAttention,
     BottleneckAttention,
     GatherExcite,
     GlobalLocalAttention,
     SqueezeExcitation,
 )
-from tests.search_space import naive, naive_blocks, naive_recalibration
+from search_space.primitives.inverted_bottleneck import Identity, InvertedBottleneck
+from tests.search_space import naive, naive_blocks
+from tests.search_space import naive_channel_attention as naive_gates
 from tests.search_space.comparison import assert_same, in_float64, normal, randomised
 
 CONV = Convolution()
@@ -35,27 +36,27 @@ WIDTH = 3
 HIDDEN_BIASES = ("channel.0", "spatial.0", "spatial.3", "spatial.6")  # of BAM, normalised away
 
 training = pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
-recalibrated = pytest.mark.parametrize(
-    "recalibration",
+channel_attention_kinds = pytest.mark.parametrize(
+    "channel_attention",
     [None, SQUEEZE, SPATIAL],
-    ids=lambda recalibration: recalibration.label if recalibration else "plain",
+    ids=lambda channel_attention: channel_attention.label if channel_attention else "plain",
 )
 
 
-def gate_of(recalibration: Recalibration | None, training: bool) -> naive_blocks.Gate | None:
-    if isinstance(recalibration, BottleneckAttention):
+def gate_of(channel_attention: ChannelAttention | None, training: bool) -> naive_blocks.Gate | None:
+    if isinstance(channel_attention, BottleneckAttention):
         return partial(
-            naive_recalibration.bottleneck_attention,
-            dilation=recalibration.dilation,
+            naive_gates.bottleneck_attention,
+            dilation=channel_attention.dilation,
             training=training,
         )
     gates: dict[str, naive_blocks.Gate] = {
-        "se": naive_recalibration.squeeze_excitation,
-        "ge": naive_recalibration.gather_excite,
-        "cbam": partial(naive_recalibration.block_attention, training=training),
-        "gala": naive_recalibration.global_local_attention,
+        "se": naive_gates.squeeze_excitation,
+        "ge": naive_gates.gather_excite,
+        "cbam": partial(naive_gates.block_attention, training=training),
+        "gala": naive_gates.global_local_attention,
     }
-    return gates[recalibration.type] if recalibration else None
+    return gates[channel_attention.type] if channel_attention else None
 
 
 def layer(primitive: Primitive, stride: int, weights: naive_blocks.Weights) -> naive_blocks.Layer:
@@ -166,7 +167,7 @@ def planned(family: FamilyName, kind: BlockKind, **fields: Any) -> BlockPlan:
 
 
 @training
-@recalibrated
+@channel_attention_kinds
 @pytest.mark.parametrize(SHORTCUT_FIELDS, SHAPES)
 @forms
 def test_residual_block(
@@ -177,14 +178,14 @@ def test_residual_block(
     out_channels: int,
     stride: int,
     hw: tuple[int, int],
-    recalibration: Recalibration | None,
+    channel_attention: ChannelAttention | None,
     training: bool,
 ) -> None:
     plan = planned(
         family,
         kind,
         shortcut=shortcut,
-        recalibration=recalibration,
+        recalibration=channel_attention,
         in_channels=in_channels,
         out_channels=out_channels,
         stride=stride,
@@ -194,12 +195,12 @@ def test_residual_block(
 
 
 @training
-@pytest.mark.parametrize("recalibration", OTHERS, ids=lambda each: each.label)
+@pytest.mark.parametrize("channel_attention", OTHERS, ids=lambda each: each.label)
 @forms
-def test_other_recalibrations_of_a_residual_block(
-    family: FamilyName, kind: BlockKind, recalibration: Recalibration, training: bool
+def test_other_channel_attention_of_a_residual_block(
+    family: FamilyName, kind: BlockKind, channel_attention: ChannelAttention, training: bool
 ) -> None:
-    assert_block(planned(family, kind, recalibration=recalibration), training)
+    assert_block(planned(family, kind, recalibration=channel_attention), training)
 
 
 @training
@@ -238,21 +239,21 @@ INVERTED: list[tuple[Primitive, int, int, tuple[int, int]]] = [
 
 
 @training
-@recalibrated
+@channel_attention_kinds
 @pytest.mark.parametrize(("primitive", "out_channels", "stride", "hw"), INVERTED)
 def test_linear_bottleneck_block(
     primitive: Primitive,
     out_channels: int,
     stride: int,
     hw: tuple[int, int],
-    recalibration: Recalibration | None,
+    channel_attention: ChannelAttention | None,
     training: bool,
 ) -> None:
     plan = planned(
         "mnasnet",
         "inverted_bottleneck",
         primitive=primitive,
-        recalibration=recalibration,
+        recalibration=channel_attention,
         out_channels=out_channels,
         stride=stride,
         input_hw=hw,
@@ -265,27 +266,27 @@ def test_linear_bottleneck_block(
 
 
 @training
-@pytest.mark.parametrize("recalibration", OTHERS, ids=lambda each: each.label)
+@pytest.mark.parametrize("channel_attention", OTHERS, ids=lambda each: each.label)
 @pytest.mark.parametrize("primitive", [PLAIN, Identity()], ids=lambda each: each.label)
-def test_other_recalibrations_of_a_linear_bottleneck_block(
-    primitive: Primitive, recalibration: Recalibration, training: bool
+def test_other_channel_attention_of_a_linear_bottleneck_block(
+    primitive: Primitive, channel_attention: ChannelAttention, training: bool
 ) -> None:
     plan = planned(
-        "mnasnet", "inverted_bottleneck", primitive=primitive, recalibration=recalibration
+        "mnasnet", "inverted_bottleneck", primitive=primitive, recalibration=channel_attention
     )
     assert_block(plan, training)
 
 
 @pytest.mark.parametrize(("stride", "added"), [(1, True), (2, False)])
 def test_a_primitive_of_ones_own_is_a_whole_branch(stride: int, added: bool) -> None:
-    """In a linear bottleneck's place, and its recalibration stands at the branch's end."""
+    """In a linear bottleneck's place, and its channel attention stands at the branch's end."""
     plan = planned("mnasnet", "inverted_bottleneck", stride=stride, recalibration=SQUEEZE)
     module = built(plan)
     weights = dict(module.named_parameters())
 
     def loops(x: Tensor) -> Tensor:
         out = naive.convolution(x, weights["branch.0.weight"], stride)
-        out = naive_recalibration.squeeze_excitation(out, naive_blocks.under(weights, "branch.1"))
+        out = naive_gates.squeeze_excitation(out, naive_blocks.under(weights, "branch.1"))
         return out + x if added else out
 
     assert_same(module, loops, normal(3, 4, 3, 5))

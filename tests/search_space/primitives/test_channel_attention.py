@@ -1,4 +1,4 @@
-"""Channel recalibration: against loops, against tracing, against the papers' parameter counts."""
+"""Channel attention: against loops, against tracing, against the papers' parameter counts."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
-from search_space.primitives.recalibration import (
-    RECALIBRATION_DESCRIPTIONS,
-    RECALIBRATIONS,
+from search_space.primitives.channel_attention import (
+    CHANNEL_ATTENTION_DESCRIPTIONS,
+    CHANNEL_ATTENTIONS,
     BlockAttention,
     BlockAttentionRatio,
     BottleneckAttention,
     BottleneckAttentionRatio,
+    ChannelAttention,
+    ChannelAttentionDescription,
     GatherExcite,
     GlobalLocalAttention,
     GlobalLocalAttentionRatio,
-    NoRecalibration,
-    Recalibration,
-    RecalibrationDescription,
+    NoChannelAttention,
     SqueezeExcitation,
     SqueezeExcitationRatio,
 )
 from search_space.tracing.counts import count_module
 from search_space.tracing.memory import saved_bytes
-from tests.search_space import naive_recalibration as naive
+from tests.search_space import naive_channel_attention as naive
 from tests.search_space.comparison import assert_same, normal, randomised
 from tests.search_space.strategies import examples
 
-EACH: list[Recalibration] = [
+EACH: list[ChannelAttention] = [
     SqueezeExcitation(squeeze=3),
     GatherExcite(),
     BottleneckAttention(squeeze=3, dilation=2),
@@ -46,37 +46,35 @@ NORMALISED_AWAY = tuple(
 )
 
 
-def label(recalibration: Recalibration) -> str:
-    return recalibration.label
+def label(gate: ChannelAttention) -> str:
+    return gate.label
 
 
-def oracle(recalibration: Recalibration, module: nn.Module, x: Tensor) -> Tensor:
+def oracle(gate: ChannelAttention, module: nn.Module, x: Tensor) -> Tensor:
     weights = dict(module.named_parameters()) | dict(module.named_buffers())
-    if isinstance(recalibration, SqueezeExcitation):
+    if isinstance(gate, SqueezeExcitation):
         return naive.squeeze_excitation(x, weights)
-    if isinstance(recalibration, GatherExcite):
+    if isinstance(gate, GatherExcite):
         return naive.gather_excite(x, weights)
-    if isinstance(recalibration, GlobalLocalAttention):
+    if isinstance(gate, GlobalLocalAttention):
         return naive.global_local_attention(x, weights)
-    if isinstance(recalibration, BlockAttention):
+    if isinstance(gate, BlockAttention):
         return naive.block_attention(x, weights, training=module.training)
-    assert isinstance(recalibration, BottleneckAttention)
-    return naive.bottleneck_attention(
-        x, weights, dilation=recalibration.dilation, training=module.training
-    )
+    assert isinstance(gate, BottleneckAttention)
+    return naive.bottleneck_attention(x, weights, dilation=gate.dilation, training=module.training)
 
 
 @pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
 @pytest.mark.parametrize("hw", [(3, 5), (4, 2), (1, 3), (1, 1)])
-@pytest.mark.parametrize("recalibration", EACH, ids=label)
-def test_against_loops(recalibration: Recalibration, hw: tuple[int, int], training: bool) -> None:
-    module = randomised(recalibration.build(6)).train(training)
+@pytest.mark.parametrize("gate", EACH, ids=label)
+def test_against_loops(gate: ChannelAttention, hw: tuple[int, int], training: bool) -> None:
+    module = randomised(gate.build(6)).train(training)
     x = normal(3, 6, *hw)
 
     def loops(x: Tensor) -> Tensor:
-        return oracle(recalibration, module, x)
+        return oracle(gate, module, x)
 
-    without_effect = NORMALISED_AWAY if training and recalibration.type == "bam" else ()
+    without_effect = NORMALISED_AWAY if training and gate.type == "bam" else ()
     assert_same(module, loops, x, without_effect=without_effect)
 
 
@@ -91,7 +89,7 @@ def test_dilation_reaches_as_far_as_it_says() -> None:
 sizes = st.integers(min_value=1, max_value=9)
 maps = st.tuples(sizes, sizes)
 squeezes = st.integers(min_value=1, max_value=5)
-recalibrations = st.one_of(
+gates = st.one_of(
     st.builds(SqueezeExcitation, squeeze=squeezes),
     st.builds(GatherExcite),
     st.builds(BottleneckAttention, squeeze=squeezes, dilation=st.integers(1, 4)),
@@ -101,14 +99,14 @@ recalibrations = st.one_of(
 
 
 @examples(80)
-@given(recalibrations, sizes, maps)
+@given(gates, sizes, maps)
 def test_closed_forms_are_what_is_traced(
-    recalibration: Recalibration, channels: int, hw: tuple[int, int]
+    gate: ChannelAttention, channels: int, hw: tuple[int, int]
 ) -> None:
-    module = recalibration.build(channels)
+    module = gate.build(channels)
     shape = (channels, *hw)
-    assert recalibration.counts(channels, hw) == count_module(module, shape)
-    assert recalibration.training_bytes(channels, hw).saved == saved_bytes(module, shape)
+    assert gate.counts(channels, hw) == count_module(module, shape)
+    assert gate.training_bytes(channels, hw).saved == saved_bytes(module, shape)
     assert module(torch.zeros(2, *shape)).shape == (2, *shape)
 
 
@@ -129,10 +127,12 @@ def test_counts_written_out() -> None:
     assert {each.type: tuple(each.counts(5, (2, 3))) for each in EACH} == expected
 
 
-@pytest.mark.parametrize("recalibration", EACH, ids=label)
-def test_transient_is_what_a_step_needs_beside_what_is_saved(recalibration: Recalibration) -> None:
+@pytest.mark.parametrize("gate", EACH, ids=label)
+def test_transient_is_what_a_step_needs_beside_what_is_saved(
+    gate: ChannelAttention,
+) -> None:
     images, shape = 4, (48, 14, 15)
-    module = recalibration.build(shape[0])
+    module = gate.build(shape[0])
     for parameter in module.parameters():
         parameter.grad = torch.zeros_like(parameter)
     x = torch.ones(images, *shape, requires_grad=True) * 1  # whose gradient nobody keeps
@@ -145,7 +145,7 @@ def test_transient_is_what_a_step_needs_beside_what_is_saved(recalibration: Reca
     for event in sorted(changes, key=lambda event: event.start_ns()):
         alive += event.nbytes()
         peak = max(peak, alive)
-    saved, transient = recalibration.training_bytes(shape[0], shape[1:])
+    saved, transient = gate.training_bytes(shape[0], shape[1:])
     assert transient == pytest.approx(peak / images - saved, rel=0.1)
 
 
@@ -157,12 +157,12 @@ def test_transient_is_what_a_step_needs_beside_what_is_saved(recalibration: Reca
         (GlobalLocalAttentionRatio(), 4, 29.4),
         (BottleneckAttentionRatio(), 3, 25.92),
         (GatherExcite(), 4, 25.557),
-        (NoRecalibration(), 4, 25.557),
+        (NoChannelAttention(), 4, 25.557),
     ],
     ids=lambda value: getattr(value, "type", None),
 )
 def test_parameters_of_resnet50(
-    description: RecalibrationDescription, stages: int, millions: float
+    description: ChannelAttentionDescription, stages: int, millions: float
 ) -> None:
     """As printed in each paper (GALA: in AACN's Table 2), to the last digit printed."""
     total = 25_557_032  # of ResNet-50 itself
@@ -193,7 +193,7 @@ def test_parameters_of_resnet50(
     ],
 )
 def test_resolving(
-    description: RecalibrationDescription, resolved: Recalibration, text: str
+    description: ChannelAttentionDescription, resolved: ChannelAttention, text: str
 ) -> None:
     """In a block of 25 channels to 64."""
     assert description.resolve(64, 25) == resolved
@@ -203,16 +203,16 @@ def test_resolving(
     assert type(description).from_json(description.canonical_json()) == description
 
 
-def test_no_recalibration_resolves_to_none() -> None:
-    assert NoRecalibration().resolve(64, 25) is None
+def test_no_channel_attention_resolves_to_none() -> None:
+    assert NoChannelAttention().resolve(64, 25) is None
 
 
 def test_types_are_known_by_their_names() -> None:
-    assert {*RECALIBRATIONS, "none"} == set(RECALIBRATION_DESCRIPTIONS)
-    for known in (RECALIBRATIONS, RECALIBRATION_DESCRIPTIONS):
+    assert {*CHANNEL_ATTENTIONS, "none"} == set(CHANNEL_ATTENTION_DESCRIPTIONS)
+    for known in (CHANNEL_ATTENTIONS, CHANNEL_ATTENTION_DESCRIPTIONS):
         for name, found in known.items():
             assert found.model_fields["type"].default == name
-    placements = {name: found.placement for name, found in RECALIBRATIONS.items()}
+    placements = {name: found.placement for name, found in CHANNEL_ATTENTIONS.items()}
     assert placements == dict.fromkeys(("cbam", "gala", "ge", "se"), "branch") | {"bam": "stage"}
 
 
@@ -229,7 +229,7 @@ def test_types_are_known_by_their_names() -> None:
         (GatherExcite, {"extent": 2}),
     ],
 )
-def test_what_is_refused(found: type[RecalibrationDescription], fields: dict[str, Any]) -> None:
+def test_what_is_refused(found: type[ChannelAttentionDescription], fields: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         found(**fields)
 
@@ -237,7 +237,7 @@ def test_what_is_refused(found: type[RecalibrationDescription], fields: dict[str
 @pytest.mark.parametrize("name", ["se", "ge", "bam", "cbam", "gala"])
 def test_gates_start_unsaturated(name: str) -> None:
     torch.manual_seed(0)
-    resolved = RECALIBRATION_DESCRIPTIONS[name]().resolve(256, 64)
+    resolved = CHANNEL_ATTENTION_DESCRIPTIONS[name]().resolve(256, 64)
     assert resolved is not None
     x = torch.randn(4, 256, 7, 8)
     gate = resolved.build(256)(x) / x
@@ -247,7 +247,7 @@ def test_gates_start_unsaturated(name: str) -> None:
     assert float(((share < 0.02) | (share > 0.98)).float().mean()) < 0.1
 
 
-class Sharpening(Recalibration):
+class Sharpening(ChannelAttention):
     """One of a user's own, which states no costs."""
 
     type: Literal["sharpening"] = "sharpening"
@@ -260,7 +260,7 @@ class Sharpening(Recalibration):
         return nn.Sequential(nn.Conv2d(channels, channels, 1), nn.Sigmoid())
 
 
-def test_costs_of_an_own_recalibration_are_traced() -> None:
+def test_costs_of_own_channel_attention_are_traced() -> None:
     own = Sharpening()
     assert own.resolve(4, 2) is own
     assert own.placement == "branch"

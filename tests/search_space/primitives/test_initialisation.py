@@ -17,7 +17,7 @@ from search_space.primitives import (
     Primitive,
 )
 from search_space.primitives.attention_stem import AttentionStem2d
-from search_space.primitives.recalibration.block_attention import BlockAttention2d
+from search_space.primitives.channel_attention.block_attention import BlockAttention2d
 from search_space.primitives.stem_values import MixedValues
 from search_space.zoo import network
 

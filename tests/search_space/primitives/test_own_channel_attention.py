@@ -1,4 +1,4 @@
-"""A recalibration of one's own, named by import path: in a space and in a network's file."""
+"""A user's own channel attention, named by import path: in a space and in a network's file."""
 
 from __future__ import annotations
 

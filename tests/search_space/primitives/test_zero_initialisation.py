@@ -18,8 +18,8 @@ from search_space.primitives import (
     ConvolutionStem,
     LocalAttention,
 )
+from search_space.primitives.channel_attention import BottleneckAttention, SqueezeExcitation
 from search_space.primitives.inverted_bottleneck import Identity, InvertedBottleneck
-from search_space.primitives.recalibration import BottleneckAttention, SqueezeExcitation
 from search_space.zoo import IMAGENET, network
 from tests.search_space.comparison import generator
 

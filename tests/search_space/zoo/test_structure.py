@@ -1,4 +1,4 @@
-"""What stands where in the papers' networks: attention and its maps, channel recalibration."""
+"""What stands where in the papers' networks: attention and its maps, channel attention."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from search_space.networks import Network, build
 from search_space.primitives.augmented_convolution import (
     AugmentedConvolution2d,
 )
+from search_space.primitives.channel_attention.block_attention import BlockAttention2d
+from search_space.primitives.channel_attention.bottleneck_attention import BottleneckAttention2d
+from search_space.primitives.channel_attention.gather_excite import GatherExcite2d
+from search_space.primitives.channel_attention.global_local_attention import GlobalLocalAttention2d
+from search_space.primitives.channel_attention.squeeze_excitation import SqueezeExcitation2d
 from search_space.primitives.inverted_bottleneck import InvertedBottleneck2d
 from search_space.primitives.local_attention import LocalAttention2d
-from search_space.primitives.recalibration.block_attention import BlockAttention2d
-from search_space.primitives.recalibration.bottleneck_attention import BottleneckAttention2d
-from search_space.primitives.recalibration.gather_excite import GatherExcite2d
-from search_space.primitives.recalibration.global_local_attention import GlobalLocalAttention2d
-from search_space.primitives.recalibration.squeeze_excitation import SqueezeExcitation2d
 from search_space.zoo import named_network
 
 Module = TypeVar("Module", bound=nn.Module)
@@ -112,7 +112,7 @@ def test_groups_that_attend(groups: str) -> None:
         assert len(spatial) == (not attends)
 
 
-# Channel recalibration
+# Channel attention
 
 
 @pytest.mark.parametrize(

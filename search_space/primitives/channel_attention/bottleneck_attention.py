@@ -15,21 +15,21 @@ from torch import Tensor, nn
 
 from search_space.bounds import LARGEST
 from search_space.counts import Counts, TrainingBytes, convolution_counts, norm_counts
-from search_space.primitives.recalibration.gate_layers import (
+from search_space.primitives.channel_attention.channel_attention import (
+    ChannelAttention,
+    ChannelAttentionDescription,
+    Placement,
+    gate_bytes,
+    squeeze_width,
+)
+from search_space.primitives.channel_attention.gate_layers import (
     channel_perceptron,
     gate_convolution,
     perceptron_counts,
 )
-from search_space.primitives.recalibration.recalibration import (
-    Placement,
-    Recalibration,
-    RecalibrationDescription,
-    gate_bytes,
-    squeeze_width,
-)
 
 
-class BottleneckAttentionRatio(RecalibrationDescription):
+class BottleneckAttentionRatio(ChannelAttentionDescription):
     """BAM as the paper writes it."""
 
     type: Literal["bam"] = "bam"
@@ -44,7 +44,7 @@ class BottleneckAttentionRatio(RecalibrationDescription):
         return BottleneckAttention(squeeze=squeeze, dilation=self.dilation)
 
 
-class BottleneckAttention(Recalibration):
+class BottleneckAttention(ChannelAttention):
     """BAM with hidden layers of ``squeeze``."""
 
     placement: ClassVar[Placement] = "stage"
@@ -64,7 +64,7 @@ class BottleneckAttention(Recalibration):
         return BottleneckAttention2d(channels, self.squeeze, self.dilation)
 
     def counts(self, channels: int, hw: tuple[int, int]) -> Counts:
-        """See :meth:`Recalibration.counts`."""
+        """See :meth:`ChannelAttention.counts`."""
         squeeze, norm = self.squeeze, norm_counts(self.squeeze)
         return (
             perceptron_counts(channels, squeeze)
@@ -75,7 +75,7 @@ class BottleneckAttention(Recalibration):
         )
 
     def training_bytes(self, channels: int, hw: tuple[int, int]) -> TrainingBytes:
-        """See :meth:`Recalibration.training_bytes`."""
+        """See :meth:`ChannelAttention.training_bytes`."""
         pixels = hw[0] * hw[1]
         gates = channels + 2 * self.squeeze + 6 * self.squeeze * pixels
         return gate_bytes(gates, channels, pixels, maps=2)

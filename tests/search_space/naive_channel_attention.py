@@ -1,4 +1,4 @@
-"""Oracles of channel recalibration: loops over images and pixels, from the papers' equations.
+"""Oracles of channel attention: loops over images and pixels, from the papers' equations.
 
 They share no code with ``search_space``. ``weights`` are a module's parameters and statistics by
 its own names; each function is ``[B, C, H, W] -> [B, C, H, W]``, for float64 and tiny maps.

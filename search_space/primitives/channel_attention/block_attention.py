@@ -16,21 +16,21 @@ from torch import Tensor, nn
 
 from search_space.bounds import LARGEST
 from search_space.counts import Counts, TrainingBytes, convolution_counts, norm_counts
-from search_space.primitives.recalibration.gate_layers import (
-    channel_perceptron,
-    perceptron_counts,
-)
-from search_space.primitives.recalibration.recalibration import (
-    Recalibration,
-    RecalibrationDescription,
+from search_space.primitives.channel_attention.channel_attention import (
+    ChannelAttention,
+    ChannelAttentionDescription,
     gate_bytes,
     squeeze_width,
+)
+from search_space.primitives.channel_attention.gate_layers import (
+    channel_perceptron,
+    perceptron_counts,
 )
 
 SPATIAL_KERNEL = 7
 
 
-class BlockAttentionRatio(RecalibrationDescription):
+class BlockAttentionRatio(ChannelAttentionDescription):
     """CBAM as the paper writes it."""
 
     type: Literal["cbam"] = "cbam"
@@ -42,7 +42,7 @@ class BlockAttentionRatio(RecalibrationDescription):
         return BlockAttention(squeeze=squeeze_width(channels, self.reduction))
 
 
-class BlockAttention(Recalibration):
+class BlockAttention(ChannelAttention):
     """CBAM with a perceptron of ``squeeze`` hidden numbers."""
 
     type: Literal["cbam"] = "cbam"
@@ -58,7 +58,7 @@ class BlockAttention(Recalibration):
         return BlockAttention2d(channels, self.squeeze)
 
     def counts(self, channels: int, hw: tuple[int, int]) -> Counts:
-        """See :meth:`Recalibration.counts`; the perceptron is used twice."""
+        """See :meth:`ChannelAttention.counts`; the perceptron is used twice."""
         once = perceptron_counts(channels, self.squeeze)
         return (
             Counts(once.params, 2 * once.macs, 2 * once.activations)
@@ -67,7 +67,7 @@ class BlockAttention(Recalibration):
         )
 
     def training_bytes(self, channels: int, hw: tuple[int, int]) -> TrainingBytes:
-        """See :meth:`Recalibration.training_bytes`."""
+        """See :meth:`ChannelAttention.training_bytes`."""
         pixels = hw[0] * hw[1]
         gates = 3 * channels + 2 * self.squeeze + 5 * pixels
         return gate_bytes(gates, channels, pixels, maps=2)

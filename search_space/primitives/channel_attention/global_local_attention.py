@@ -19,20 +19,20 @@ from torch import Tensor, nn
 
 from search_space.bounds import LARGEST
 from search_space.counts import Counts, TrainingBytes, convolution_counts
-from search_space.primitives.recalibration.gate_layers import (
+from search_space.primitives.channel_attention.channel_attention import (
+    ChannelAttention,
+    ChannelAttentionDescription,
+    gate_bytes,
+    squeeze_width,
+)
+from search_space.primitives.channel_attention.gate_layers import (
     channel_perceptron,
     gate_convolution,
     perceptron_counts,
 )
-from search_space.primitives.recalibration.recalibration import (
-    Recalibration,
-    RecalibrationDescription,
-    gate_bytes,
-    squeeze_width,
-)
 
 
-class GlobalLocalAttentionRatio(RecalibrationDescription):
+class GlobalLocalAttentionRatio(ChannelAttentionDescription):
     """GALA as the papers write it."""
 
     type: Literal["gala"] = "gala"
@@ -44,7 +44,7 @@ class GlobalLocalAttentionRatio(RecalibrationDescription):
         return GlobalLocalAttention(squeeze=squeeze_width(channels, self.reduction))
 
 
-class GlobalLocalAttention(Recalibration):
+class GlobalLocalAttention(ChannelAttention):
     """GALA with hidden layers of ``squeeze``."""
 
     type: Literal["gala"] = "gala"
@@ -60,7 +60,7 @@ class GlobalLocalAttention(Recalibration):
         return GlobalLocalAttention2d(channels, self.squeeze)
 
     def counts(self, channels: int, hw: tuple[int, int]) -> Counts:
-        """See :meth:`Recalibration.counts`."""
+        """See :meth:`ChannelAttention.counts`."""
         return (
             perceptron_counts(channels, self.squeeze)
             + convolution_counts(channels, self.squeeze, 1, hw, bias=True)
@@ -69,7 +69,7 @@ class GlobalLocalAttention(Recalibration):
         )
 
     def training_bytes(self, channels: int, hw: tuple[int, int]) -> TrainingBytes:
-        """See :meth:`Recalibration.training_bytes`."""
+        """See :meth:`ChannelAttention.training_bytes`."""
         pixels = hw[0] * hw[1]
         gates = 3 * channels + self.squeeze + (self.squeeze + 1) * pixels
         return gate_bytes(gates, channels, pixels, maps=2)

@@ -15,19 +15,19 @@ from torch import Tensor, nn
 
 from search_space.bounds import LARGEST
 from search_space.counts import Counts, TrainingBytes
-from search_space.primitives.recalibration.gate_layers import (
-    channel_perceptron,
-    perceptron_counts,
-)
-from search_space.primitives.recalibration.recalibration import (
-    Recalibration,
-    RecalibrationDescription,
+from search_space.primitives.channel_attention.channel_attention import (
+    ChannelAttention,
+    ChannelAttentionDescription,
     gate_bytes,
     squeeze_width,
 )
+from search_space.primitives.channel_attention.gate_layers import (
+    channel_perceptron,
+    perceptron_counts,
+)
 
 
-class SqueezeExcitationRatio(RecalibrationDescription):
+class SqueezeExcitationRatio(ChannelAttentionDescription):
     """Squeeze-and-excitation as the papers write it: by how much its hidden layer is narrower."""
 
     type: Literal["se"] = "se"
@@ -42,7 +42,7 @@ class SqueezeExcitationRatio(RecalibrationDescription):
         return SqueezeExcitation(squeeze=squeeze_width(divided, self.reduction))
 
 
-class SqueezeExcitation(Recalibration):
+class SqueezeExcitation(ChannelAttention):
     """Squeeze-and-excitation with a hidden layer of ``squeeze``."""
 
     type: Literal["se"] = "se"
@@ -58,11 +58,11 @@ class SqueezeExcitation(Recalibration):
         return SqueezeExcitation2d(channels, self.squeeze)
 
     def counts(self, channels: int, hw: tuple[int, int]) -> Counts:
-        """See :meth:`Recalibration.counts`."""
+        """See :meth:`ChannelAttention.counts`."""
         return perceptron_counts(channels, self.squeeze)
 
     def training_bytes(self, channels: int, hw: tuple[int, int]) -> TrainingBytes:
-        """See :meth:`Recalibration.training_bytes`."""
+        """See :meth:`ChannelAttention.training_bytes`."""
         return gate_bytes(2 * channels + self.squeeze, channels, hw[0] * hw[1], maps=1)
 
 

@@ -1,7 +1,8 @@
-"""What channel recalibration is: a gate that reweighs a map and leaves its shape.
+"""Channel attention: a gate that reweighs a map and leaves its shape.
 
-The papers compare attention augmentation with these (AACN Tables 1 and 2); here each is a choice
-of a stage's, beside its primitive.
+The papers compare attention augmentation with such gates (AACN Tables 1 and 2); here each is
+a choice of a stage, beside its primitive. In YAML, and in an
+architecture's JSON, its key is ``recalibration``.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ from search_space.values import Value
 Placement = Literal["branch", "stage"]
 
 
-class RecalibrationDescription(Value):
-    """What a person writes for a recalibration, before it is known how many channels there are."""
+class ChannelAttentionDescription(Value):
+    """Channel attention as a person writes it, before the number of channels is known."""
 
     type: str
 
     @abstractmethod
-    def resolve(self, channels: int, in_channels: int) -> Recalibration | None:
-        """The recalibration that this describes, None if there is none.
+    def resolve(self, channels: int, in_channels: int) -> ChannelAttention | None:
+        """Return the channel attention that this describes, None if there is none.
 
         Args:
             channels: of the block's output.
@@ -34,8 +35,8 @@ class RecalibrationDescription(Value):
         """
 
 
-class Recalibration(RecalibrationDescription):
-    """A resolved recalibration, ``[B, C, H, W] -> [B, C, H, W]``.
+class ChannelAttention(ChannelAttentionDescription):
+    """Resolved channel attention, ``[B, C, H, W] -> [B, C, H, W]``.
 
     Subclass it (with a literal ``type``) to add one of your own: name it in a config by its import
     path, ``type: my_package.my_module:MyGate``. One that needs no channel count to be resolved is
@@ -47,7 +48,7 @@ class Recalibration(RecalibrationDescription):
     last block."""
 
     def resolve(self, channels: int, in_channels: int) -> Self | None:
-        """Itself."""
+        """Return this value itself."""
         return self
 
     @property
@@ -79,19 +80,19 @@ class Recalibration(RecalibrationDescription):
         return traced_bytes(self, build_args=(channels,), input_shape=(channels, *hw))
 
 
-def recalibrations_of_stage(
-    description: RecalibrationDescription, channels: int, inputs: Sequence[int]
-) -> tuple[Recalibration | None, ...]:
-    """Of each block of a stage; empty where no block has any.
+def channel_attention_of_stage(
+    description: ChannelAttentionDescription, channels: int, inputs: Sequence[int]
+) -> tuple[ChannelAttention | None, ...]:
+    """Return each block's channel attention in a stage; an empty tuple where no block has any.
 
     Args:
-        description: of the stage's recalibration.
-        channels: that the blocks put out.
-        inputs: channels that each block takes in.
+        description: the stage's channel attention.
+        channels: the blocks' output channels.
+        inputs: each block's input channels.
     """
     each = [description.resolve(channels, block_in) for block_in in inputs]
-    for index, found in enumerate(each[:-1]):
-        if found is not None and found.placement == "stage":
+    for index, gate in enumerate(each[:-1]):
+        if gate is not None and gate.placement == "stage":
             each[index] = None  # it stands once, after the last block
     return tuple(each) if any(each) else ()
 

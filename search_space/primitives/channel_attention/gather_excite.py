@@ -11,10 +11,10 @@ from typing import Literal
 from torch import Tensor, nn
 
 from search_space.counts import NO_COUNTS, Counts, TrainingBytes
-from search_space.primitives.recalibration.recalibration import Recalibration, gate_bytes
+from search_space.primitives.channel_attention.channel_attention import ChannelAttention, gate_bytes
 
 
-class GatherExcite(Recalibration):
+class GatherExcite(ChannelAttention):
     """Gather-excite of global extent, free of parameters."""
 
     type: Literal["ge"] = "ge"
@@ -29,11 +29,11 @@ class GatherExcite(Recalibration):
         return GatherExcite2d()
 
     def counts(self, channels: int, hw: tuple[int, int]) -> Counts:
-        """See :meth:`Recalibration.counts`."""
+        """See :meth:`ChannelAttention.counts`."""
         return NO_COUNTS
 
     def training_bytes(self, channels: int, hw: tuple[int, int]) -> TrainingBytes:
-        """See :meth:`Recalibration.training_bytes`."""
+        """See :meth:`ChannelAttention.training_bytes`."""
         return gate_bytes(channels, channels, hw[0] * hw[1], maps=1)
 
 
