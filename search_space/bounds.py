@@ -18,11 +18,10 @@ MOST_STAGES = 100
 
 MOST_CHOICES = 100
 """The largest number of choices of a depth, a width or a field of a primitive, and the largest
-number of alternatives of a place (a stem, a stage's primitive, a block's override)."""
+number of types of a component (a stem, a stage's primitive, a block's override)."""
 
 MOST_DESCRIPTIONS = 10_000
-"""The largest number of descriptions that one alternative stands for: the product of its fields'
-numbers of choices."""
+"""The largest number of combinations of the choices of one type's fields."""
 
 MOST_PIXELS = 2**26
 """The largest number of pixels of an image. Each side has at most ``LARGEST``."""

@@ -23,14 +23,14 @@ def check_images(space: SearchSpace, task: Task, *, seed: int) -> None:
     """
     channels, height, width = task.input_shape
     faults = []
-    for stem in space.layout.stems.first:
+    for stem in space.layout.stems.distinct:
         try:
             stem.output_hw((height, width))
             stem.counts(channels, (height, width))
         except ValueError as error:
             faults.append(f"{stem.label}: {error}")
     if faults:
-        stems = len(space.layout.stems.first)
+        stems = len(space.layout.stems.distinct)
         problem = f"{len(faults)} of {stems} stems cannot take them; the first, {faults[0]}"
         raise _wrong(space, task, problem)
     rng = generator(seed, Stream.CHECKED_IMAGES)

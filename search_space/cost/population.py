@@ -1,6 +1,6 @@
 """Costs of a whole population at once, from the integer matrix of ``SearchSpace.encode``.
 
-A network's cost is a sum over its stem, the places of its stages and its ending, and each summand
+A network's cost is a sum over its stem, the components of its stages and its ending. Each summand
 depends on a few columns of the matrix alone. So each different row of those columns is worked out
 once, in closed form, and a population is gathered from these tables: exact, and for primitives of
 the user's own as well.
@@ -26,7 +26,8 @@ from search_space.networks.parts import StemPlan
 from search_space.networks.plan import BlockPlan, plan_block
 from search_space.primitives import Stem
 from search_space.space import SearchSpace
-from search_space.space.parameters import INACTIVE, Slot
+from search_space.space.component_choices import ComponentChoices
+from search_space.space.parameters import INACTIVE
 
 Row = tuple[float, ...]
 Point = Sequence[int]
@@ -58,18 +59,18 @@ class PopulationRows(ABC):
 
     @abstractmethod
     def stem_row(self, stem: StemPlan) -> Row:
-        """Of a stem."""
+        """Return the row of a stem."""
 
     @abstractmethod
     def blocks_row(self, blocks: Sequence[BlockPlan]) -> Row:
-        """Of the blocks of a place together."""
+        """Return the row of the blocks of a component together."""
 
     @abstractmethod
     def ending_row(self, ending: Ending) -> Row:
-        """Of an ending."""
+        """Return the row of an ending."""
 
     def rows(self, vectors: np.ndarray) -> list[list[np.ndarray]]:
-        """The rows ``[N, ...]`` of stem, places of each stage, and ending: a list for each part.
+        """Return the rows ``[N, ...]`` of stem, components of each stage, and ending: a list each.
 
         Args:
             vectors: integers ``[N, P]``, N at least 1, as ``space.checked`` gives them.
@@ -82,22 +83,25 @@ class PopulationRows(ABC):
         maps = self._gather("map", vectors, layout.stem.parameters, self._map_row)[:, 0]
         groups = [[self._gather("stem", vectors, layout.stem.parameters, self._stem_row)]]
         incoming = layout.stem.parameters
-        for number, place in enumerate(layout.stages):
-            own = (*place.recalibration.parameters, *_given(place.depth_parameter))
-            own += (*_given(place.width_parameter), *incoming)
+        for number, choices in enumerate(layout.stages):
+            own = (
+                *choices.components.channel_attention.parameters,
+                *_given(choices.depth_parameter),
+            )
+            own += (*_given(choices.width_parameter), *incoming)
             groups.append(
                 [
                     self._gather(
-                        f"{number} {slot.name}",
+                        f"{number} {component.name}",
                         vectors,
-                        (*slot.parameters, *own),
-                        partial(self._slot_row, number, slot),
+                        (*component.parameters, *own),
+                        partial(self._component_row, number, component),
                         maps,
                     )
-                    for slot in (place.shared, *place.overrides.values())
+                    for component in choices.components.every_primitive
                 ]
             )
-            incoming = _given(place.width_parameter)
+            incoming = _given(choices.width_parameter)
         groups.append([self._gather("ending", vectors, incoming, self._ending_row, maps)])
         return groups
 
@@ -141,16 +145,16 @@ class PopulationRows(ABC):
     def _map(self, point: Point, stages: int) -> tuple[int, int]:
         """The map that comes out of the stem and so many stages."""
         hw = self._stem(point).output_hw(self.task.input_shape[1:])
-        for place in self.space.layout.stages[:stages]:
-            hw = strided(hw, place.config.stride)
+        for choices in self.space.layout.stages[:stages]:
+            hw = strided(hw, choices.config.stride)
         return hw
 
     def _channels(self, point: Point, stages: int) -> int:
         """The channels of that map."""
         if stages == 0:
             return self._stem(point).width
-        place = self.space.layout.stages[stages - 1]
-        return place.width(point) * place.expansion
+        choices = self.space.layout.stages[stages - 1]
+        return choices.width(point) * choices.expansion
 
     def _map_row(self, point: Point) -> Row:
         return (self._map_numbers.setdefault(self._map(point, 0), len(self._map_numbers)),)
@@ -159,16 +163,16 @@ class PopulationRows(ABC):
         channels, *hw = self.task.input_shape
         return self.stem_row(StemPlan(self._stem(point), channels, (hw[0], hw[1])))
 
-    def _slot_row(self, number: int, slot: Slot, point: Point) -> Row:
-        """The blocks of a place together."""
-        place = self.space.layout.stages[number]
+    def _component_row(self, number: int, component: ComponentChoices, point: Point) -> Row:
+        """Return the row of the blocks of stage ``number`` that have a component's primitive."""
+        choices = self.space.layout.stages[number]
         channels, hw = self._channels(point, number), self._map(point, number)
-        stage = place.stage(point, channels)
+        stage = choices.stage(point, channels)
         return self.blocks_row(
             [
                 plan_block(self.space.config, stage, index, channels, hw)
                 for index in range(len(stage.blocks))
-                if place.slot(index) is slot
+                if choices.components.primitive(index) is component
             ]
         )
 

@@ -15,13 +15,13 @@ import torch
 from torch import nn
 
 from search_space.architecture import Architecture, Stage, Task
-from search_space.families import primitive_in_channels
 from search_space.networks.ending import Classifier, Ending, build_head
 from search_space.networks.network import BLOCK_FORMS
 from search_space.networks.plan import BlockPlan, plan_block, plan_network
 from search_space.primitives import ChannelAttention, Primitive, Stem
 from search_space.space import SearchSpace
-from search_space.space.stage_choices import StagePlace
+from search_space.space.stage_choices import StageChoices
+from search_space.space.stage_components import StageComponents
 from search_space.values import Value
 
 
@@ -85,13 +85,13 @@ def parts_of_space(space: SearchSpace, task: Task) -> list[Part]:
     hw = (image_hw[0], image_hw[1])
     parts: dict[Part, None] = {}  # an ordered set
     maps: dict[tuple[int, tuple[int, int]], None] = {}  # channels and pixels that a stage may see
-    for stem in space.layout.stems.first:
+    for stem in space.layout.stems.distinct:
         parts[StemPlan(stem, image_channels, hw)] = None
         maps[stem.width, stem.output_hw(hw)] = None
-    for place in space.layout.stages:
+    for choices in space.layout.stages:
         following: dict[tuple[int, tuple[int, int]], None] = {}
         for channels, map_hw in maps:
-            for block in _blocks(space, place, channels, map_hw):
+            for block in _blocks(space, choices, channels, map_hw):
                 parts[block] = None
                 following[block.out_channels, block.output_hw] = None
         maps = following
@@ -102,37 +102,32 @@ def parts_of_space(space: SearchSpace, task: Task) -> list[Part]:
 
 
 def _blocks(
-    space: SearchSpace, place: StagePlace, channels: int, hw: tuple[int, int]
+    space: SearchSpace, choices: StageChoices, channels: int, hw: tuple[int, int]
 ) -> Iterator[BlockPlan]:
     """The blocks of a stage whose input has ``channels`` on ``hw``; some more than once."""
-    for depth, width in product(place.config.depth, place.config.width):
-        gates = place.channel_attentions(depth, width, channels).first
+    for depth, width in choices.sizes():
+        gates = choices.components.channel_attention_choices(depth, width, channels).distinct
         for index in range(depth):
-            primitives = _primitives(place, index, depth, width, channels)
+            primitives = _primitives(choices.components, index, depth, width, channels)
             here = dict.fromkeys(each[index] if each else None for each in gates)
             for primitive, gate in product(primitives, here):
-                stage = _stage_with(place, width, primitive, gate, is_first=index == 0)
+                stage = _stage_with(choices, width, primitive, gate, is_first=index == 0)
                 yield plan_block(space.config, stage, len(stage.blocks) - 1, channels, hw)
 
 
 def _primitives(
-    place: StagePlace, index: int, depth: int, width: int, channels: int
+    components: StageComponents, index: int, depth: int, width: int, channels: int
 ) -> dict[Primitive, None]:
-    """What may stand in one block."""
-
-    def seen(block: int) -> int:
-        return primitive_in_channels(
-            place.block, width, width * place.expansion if block else channels
-        )
-
-    slot = place.slot(index)
-    inputs = list(dict.fromkeys(seen(b) for b in range(depth) if place.slot(b) is slot))
-    at = inputs.index(seen(index))  # a content has one primitive for each different input
-    return dict.fromkeys(each[at] for each in place.table(slot, depth, width, channels).first)
+    """Return every primitive that one block can have."""
+    component = components.primitive(index)
+    inputs = components.inputs(component, depth, width, channels)
+    seen = inputs.index(components.input_channels(index, width, channels))
+    choices = components.choices(component, depth, width, channels).distinct
+    return dict.fromkeys(primitives[seen] for primitives in choices)
 
 
 def _stage_with(
-    place: StagePlace,
+    choices: StageChoices,
     width: int,
     primitive: Primitive,
     gate: ChannelAttention | None,
@@ -143,7 +138,7 @@ def _stage_with(
     number = 1 if is_first else 2
     return Stage(
         width=width,
-        stride=place.config.stride,
+        stride=choices.config.stride,
         blocks=(primitive,) * number,
         recalibration=(*(None,) * (number - 1), gate) if gate else (),
     )

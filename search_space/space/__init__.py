@@ -1,4 +1,4 @@
-"""Search spaces: what can be chosen, and the architectures that follow.
+"""Search spaces: their parameters, in order, and the architectures that these describe.
 
 May import only :mod:`search_space.architecture` and the layers below it: no networks, no costs.
 """

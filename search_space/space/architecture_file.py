@@ -1,4 +1,4 @@
-"""One architecture from a file: as a search space with nothing left to choose, or as JSON."""
+"""Read one architecture from a file: a search space with nothing left to choose, or JSON."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from search_space.yaml_validation import ConfigError, read_yaml, validate
 
 
 def read_architecture(path: Path, *, imports: bool = False) -> Architecture:
-    """The architecture in a file, see :func:`read_architecture_and_task`."""
+    """Read the architecture in a file, see :func:`read_architecture_and_task`."""
     return read_architecture_and_task(path, imports=imports)[0]
 
 
 def read_architecture_and_task(
     path: Path, *, imports: bool = False
 ) -> tuple[Architecture, Task | None]:
-    """The architecture in a file, and the task if the file has one.
+    """Read the architecture in a file, and the task if the file has one.
 
     The file holds the canonical JSON (stages list their ``blocks``), or the form of a search space,
     in which ratios such as kappa may stand, with exactly one architecture in it. Or it holds an
@@ -30,8 +30,8 @@ def read_architecture_and_task(
     Args:
         path: the file.
         imports: whether types ``module:Class`` may import their modules, which runs the code of
-            those: see :func:`search_space.primitives.registry.class_named`. They may lie beside
-            the file.
+            those: see :func:`search_space.primitives.registry.class_named`. The modules may lie
+            beside the file.
 
     Raises:
         ConfigError: no such file, not one architecture, or no task under ``task``.
@@ -44,18 +44,18 @@ def read_architecture_and_task(
     if not isinstance(data.get("architecture"), dict):
         return _architecture(data, path, str(path), imports=imports), None
     task = None if data.get("task") is None else validate(Task, data["task"], f"{path}, task")
-    place = f"{path}, architecture"
-    return _architecture(data["architecture"], path, place, imports=imports), task
+    source = f"{path}, architecture"
+    return _architecture(data["architecture"], path, source, imports=imports), task
 
 
-def _architecture(data: dict[Any, Any], path: Path, place: str, *, imports: bool) -> Architecture:
+def _architecture(data: dict[Any, Any], path: Path, source: str, *, imports: bool) -> Architecture:
     stages = data.get("stages")
     if isinstance(stages, list) and any(isinstance(s, dict) and "blocks" in s for s in stages):
-        return validate(Architecture, data, place, context={IMPORTS: imports})
-    space = SearchSpace.from_mapping({"name": path.stem} | data, place, imports=imports)
+        return validate(Architecture, data, source, context={IMPORTS: imports})
+    space = SearchSpace.from_mapping({"name": path.stem} | data, source, imports=imports)
     if space.size != 1:
         raise ConfigError(
-            place,
+            source,
             [f"one architecture is needed, this describes {space.size:,}: leave nothing to choose"],
         )
     return next(space.architectures())

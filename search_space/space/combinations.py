@@ -1,4 +1,4 @@
-"""How much work it is to read a search space, known from its file's lists alone."""
+"""The work that reading a search space takes, counted from its file's lists alone."""
 
 from __future__ import annotations
 
@@ -10,55 +10,56 @@ from search_space.bounds import MOST_CHOICES, MOST_COMBINATIONS, MOST_DESCRIPTIO
 from search_space.space.config import SpaceConfig, StageConfig, choices_of
 
 Described = Sequence[Mapping[str, Any]]
-"""The alternatives of a place, as they stand in the file."""
+"""The choices of a component as they stand in the file: a mapping for each type."""
 
 
 def combinations(config: SpaceConfig) -> int:
-    """How many combinations are tried when the space is read; nothing of it is read for that.
+    """Count the combinations that are tried when the space is read, without reading it.
 
-    Every description (one choice for each field of an alternative) of every place is read once.
-    Those of a stage are then resolved at each width of the stage with each width that may come in:
-    the widths of the stage before, or of the stem, and for later blocks the stage's own. Each depth
-    is looked up with each width of the stage and of its input.
+    Every description (one choice for each field of a type) of every component is read once. Those
+    of a stage are then resolved at each width of the stage with each width that may come in: the
+    widths of the stage before, or of the stem, and for later blocks the stage's own. Each depth is
+    looked up with each width of the stage and of its input.
     """
-    found = _descriptions(config.stem)
+    tried = _descriptions(config.stem)
     inputs = len({repr(w) for entry in config.stem for w in choices_of(entry.get("width"))})
     for stage in config.stages:
         widths = len(stage.width)
-        described = sum(_descriptions(place) for place in _places(stage).values())
-        found += described * (1 + widths * (inputs + 1)) + len(stage.depth) * widths * inputs
+        described = sum(map(_descriptions, _components(stage).values()))
+        tried += described * (1 + widths * (inputs + 1)) + len(stage.depth) * widths * inputs
         inputs = widths
-    return found
+    return tried
 
 
 def size_problems(config: SpaceConfig) -> list[str]:
-    """Why the space is too large to be read, one line a problem, each with its place."""
-    places: dict[str, Described] = {"stem": config.stem}
+    """Say why the space is too large to be read, one line a problem, each with its path."""
+    components: dict[str, Described] = {"stem": config.stem}
     for number, stage in enumerate(config.stages):
-        places |= {f"stages[{number}].{name}": place for name, place in _places(stage).items()}
+        for name, described in _components(stage).items():
+            components[f"stages[{number}].{name}"] = described
     problems = [
         problem
-        for name, place in places.items()
-        for index, entry in enumerate(place)
+        for name, described in components.items()
+        for index, entry in enumerate(described)
         for problem in _size_problems(entry, f"{name}[{index}]")
     ]
     tried = combinations(config)
     if not problems and tried > MOST_COMBINATIONS:
         problems.append(
-            f"the space is too large to look through: {tried:,} combinations of the alternatives' "
-            f"fields with depths and widths, at most {MOST_COMBINATIONS:,}"
+            f"the space is too large to look through: {tried:,} combinations of the "
+            f"choices of fields, depths and widths, at most {MOST_COMBINATIONS:,}"
         )
     return problems
 
 
-def _places(stage: StageConfig) -> dict[str, Described]:
-    """A stage's alternatives by the names of their places."""
-    overrides = {f"overrides.{index}": place for index, place in stage.overrides.items()}
+def _components(stage: StageConfig) -> dict[str, Described]:
+    """Return a stage's components by their paths in it."""
+    overrides = {f"overrides.{index}": described for index, described in stage.overrides.items()}
     return {"primitive": stage.primitive, "recalibration": stage.recalibration, **overrides}
 
 
-def _descriptions(place: Described) -> int:
-    return sum(prod(len(choices_of(value)) for value in entry.values()) for entry in place)
+def _descriptions(component: Described) -> int:
+    return sum(prod(len(choices_of(value)) for value in entry.values()) for entry in component)
 
 
 def _size_problems(entry: Mapping[str, Any], where: str) -> list[str]:

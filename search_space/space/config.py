@@ -19,11 +19,11 @@ from search_space.values import Value
 
 
 def choices_of(value: Any) -> tuple[Any, ...]:
-    """The choices of a field: a list's items, or the one value."""
+    """Return the choices of a field: a list's items, or the one value."""
     return tuple(value) if isinstance(value, list | tuple) else (value,)
 
 
-Alternatives = Annotated[
+ComponentConfig = Annotated[
     tuple[dict[str, Any], ...], BeforeValidator(choices_of), Field(max_length=MOST_CHOICES)
 ]
 Depths = Annotated[
@@ -39,7 +39,7 @@ Widths = Annotated[
 
 
 class StageConfig(Value):
-    """The alternatives for one stage; a single value may stand where a list of choices may."""
+    """The choices for one stage; a single value may stand where a list of choices may."""
 
     stride: int = Field(default=1, ge=1, le=LARGEST)
     """Stride of the first block of the stage. Unit: pixels."""
@@ -47,17 +47,17 @@ class StageConfig(Value):
     """Blocks in the stage; a list is a choice. Unit: blocks."""
     width: Widths
     """Channels of the blocks' spatial operators; a list is a choice. Unit: channels."""
-    primitive: Alternatives
+    primitive: ComponentConfig
     """Operator of the blocks, a mapping with `type` and the keys of that type; a list is a choice,
     and so is a list as the value of a key."""
-    recalibration: Alternatives = ({"type": "none"},)
+    recalibration: ComponentConfig = ({"type": "none"},)
     """Channel attention at the end of each branch (or of the stage); a list is a choice."""
-    overrides: dict[int, Alternatives] = Field(default_factory=dict)
+    overrides: dict[int, ComponentConfig] = Field(default_factory=dict)
     """Operators of single blocks in place of the stage's, by the number of the block from 0."""
 
 
 class SpaceConfig(Value):
-    """A family of networks, and the alternatives for each part of them.
+    """A family of networks, and the choices for each part of them.
 
     Where ``block``, ``expansion`` or ``shortcut`` is not given, the family decides it.
     """
@@ -71,9 +71,9 @@ class SpaceConfig(Value):
     expansion: int = Field(default_factory=default_expansion, ge=1, le=LARGEST)
     """Output channels over width of a bottleneck; 4 for `bottleneck`, else 1."""
     shortcut: Shortcut = Field(default_factory=default_shortcut)
-    """What stands beside a branch that changes the shape: a 1x1 convolution, pooling and zero
-    channels, or nothing; the family's own unless given."""
-    stem: Alternatives
+    """Path beside a branch that changes the shape: a 1x1 convolution, pooling and zero channels, or
+    nothing; the family's own unless given."""
+    stem: ComponentConfig
     """First layers, a mapping with `type` and the keys of that type; a list is a choice."""
     stages: tuple[StageConfig, ...] = Field(min_length=1, max_length=MOST_STAGES)
     """Stages of the network, in order."""

@@ -1,4 +1,4 @@
-"""A search space laid out: its parameters in order, and the places that they fill."""
+"""A search space laid out: its parameters in order, and the components that they describe."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from search_space.primitives.primitive import Description
 from search_space.primitives.registry import DESCRIPTIONS, class_named
 from search_space.primitives.stems import STEMS
 from search_space.space.combinations import size_problems
-from search_space.space.config import SpaceConfig, StageConfig
-from search_space.space.parameters import (
-    Conditions,
-    Parameter,
-    ParameterList,
-    Place,
-    Slot,
-    slot_from,
+from search_space.space.component_choices import (
+    Component,
+    ComponentChoices,
+    Entries,
+    read_component,
 )
-from search_space.space.slot_table import Fragment, SlotTable
-from search_space.space.stage_choices import StagePlace
+from search_space.space.config import SpaceConfig, StageConfig
+from search_space.space.parameters import Conditions, Parameter, ParameterList
+from search_space.space.resolved_choices import ResolvedChoices
+from search_space.space.stage_choices import StageChoices
+from search_space.space.stage_components import StageComponents
 from search_space.yaml_validation import ConfigError
 
 
@@ -35,20 +35,20 @@ class Layout(NamedTuple):
     """All that a search space's operations need."""
 
     parameters: tuple[Parameter, ...]
-    stem: Slot
-    stems: SlotTable[Stem]
-    stages: tuple[StagePlace, ...]
+    stem: ComponentChoices
+    stems: ResolvedChoices[Stem]
+    stages: tuple[StageChoices, ...]
 
 
 class Parts(NamedTuple):
-    """What varies between the architectures of a space."""
+    """The parts that vary between the architectures of a space."""
 
     stem: Stem
     stages: tuple[Stage, ...]
 
 
 def lay_out(config: SpaceConfig, source: str, *, imports: bool = False) -> Layout:
-    """Read every place of ``config``, and resolve each primitive it can name once.
+    """Read every component of ``config``, and resolve each primitive it can name once.
 
     Args:
         config: the description.
@@ -66,31 +66,34 @@ def lay_out(config: SpaceConfig, source: str, *, imports: bool = False) -> Layou
     if problem:
         problems.append(problem)
     stem_kind = partial(_stem_kind, imports=imports)
-    stem = slot_from(Place("stem", "stem", ()), config.stem, stem_kind, listed, problems)
+    stem = read_component(Component("stem", "stem", ()), config.stem, stem_kind, listed, problems)
     stages = [
-        _stage_place(number, stage, config, listed, problems, imports=imports)
+        _read_stage(number, stage, config, listed, problems, imports=imports)
         for number, stage in enumerate(config.stages, start=1)
     ]
-    stem_values: list[Stem] = []
-    fragments: list[Fragment] = []
-    for value, fragment in stem.combinations() if stem else ():
+    stems: list[Stem] = []
+    stem_entries: list[Entries] = []
+    for value, entries in stem.combinations() if stem else ():
         assert isinstance(value, Stem)
-        stem_values.append(value)
-        fragments.append(fragment)
-    inputs = sorted({value.width for value in stem_values})
-    for place, stage in zip(stages, config.stages, strict=True):
-        if place is not None:
-            problems += place.faults(inputs)
+        stems.append(value)
+        stem_entries.append(entries)
+    inputs = sorted({value.width for value in stems})
+    for choices, stage in zip(stages, config.stages, strict=True):
+        if choices is not None:
+            problems += choices.components.problems(inputs)
         inputs = [width * config.expansion for width in stage.width]
     if problems:
         raise ConfigError(source, problems)
     assert stem is not None
-    complete = tuple(place for place in stages if place is not None)
-    stems = SlotTable(fragments, stem_values, stem.type_parameter)
-    return Layout(tuple(listed.parameters), stem, stems, complete)
+    return Layout(
+        tuple(listed.parameters),
+        stem,
+        ResolvedChoices(stem_entries, stems, stem.type_parameter),
+        tuple(choices for choices in stages if choices is not None),
+    )
 
 
-def _stage_place(
+def _read_stage(
     number: int,
     stage: StageConfig,
     config: SpaceConfig,
@@ -98,30 +101,34 @@ def _stage_place(
     problems: list[str],
     *,
     imports: bool,
-) -> StagePlace | None:
-    name, place = f"stage{number}", f"stages[{number - 1}]"
+) -> StageChoices | None:
+    name, path = f"stage{number}", f"stages[{number - 1}]"
     for field in ("depth", "width"):
         choices = getattr(stage, field)
         if len(set(choices)) < len(choices):
-            problems.append(f"{place}.{field}: repeats a choice, got {list(choices)}")
+            problems.append(f"{path}.{field}: repeats a choice, got {list(choices)}")
     depth = listed.add(f"{name}.depth", stage.depth)
     width = listed.add(f"{name}.width", stage.width)
 
-    def read(where: Place, alternatives: tuple[dict[str, Any], ...]) -> Slot | None:
+    def read(
+        component: Component, described: tuple[dict[str, Any], ...]
+    ) -> ComponentChoices | None:
         kind = partial(_description_kind, family=config.family, imports=imports)
-        return slot_from(where, alternatives, kind, listed, problems)
+        return read_component(component, described, kind, listed, problems)
 
     overrides = {}
-    for index, alternatives in stage.overrides.items():
-        path = f"{place}.overrides.{index}"
+    for index, described in stage.overrides.items():
+        override_path = f"{path}.overrides.{index}"
         if not 0 <= index < max(stage.depth):
-            problems.append(f"{path}: a stage of depth {max(stage.depth)} has no block {index}")
+            problems.append(
+                f"{override_path}: a stage of depth {max(stage.depth)} has no block {index}"
+            )
         exists = _where_depth(depth, stage, lambda d, i=index: d > i)  # type: ignore[misc]
-        slot = read(Place(f"{name}.block{index}", path, exists), alternatives)
-        if slot is not None:
-            overrides[index] = slot
-    recalibration = slot_from(
-        Place(f"{name}.recalibration", f"{place}.recalibration", ()),
+        override = read(Component(f"{name}.block{index}", override_path, exists), described)
+        if override is not None:
+            overrides[index] = override
+    channel_attention = read_component(
+        Component(f"{name}.recalibration", f"{path}.recalibration", ()),
         stage.recalibration,
         partial(_channel_attention_kind, imports=imports),
         listed,
@@ -130,12 +137,18 @@ def _stage_place(
     exists = _where_depth(depth, stage, lambda d: _has_shared_block(stage, d))
     if not any(_has_shared_block(stage, d) for d in stage.depth):
         listed = ParameterList()  # every block is overridden: nothing to choose for all of them
-    shared = read(Place(name, f"{place}.primitive", exists), stage.primitive)
-    if shared is None or recalibration is None:
+    shared = read(Component(name, f"{path}.primitive", exists), stage.primitive)
+    if shared is None or channel_attention is None:
         return None
-    return StagePlace(
-        stage, config.block, config.expansion, depth, width, shared, overrides, recalibration
+    components = StageComponents(
+        stage,
+        config.block,
+        config.expansion,
+        shared=shared,
+        overrides=overrides,
+        channel_attention=channel_attention,
     )
+    return StageChoices(stage, config.expansion, depth, width, components)
 
 
 def _has_shared_block(stage: StageConfig, depth: int) -> bool:
@@ -145,7 +158,7 @@ def _has_shared_block(stage: StageConfig, depth: int) -> bool:
 def _where_depth(
     parameter: int | None, stage: StageConfig, holds: Callable[[int], bool]
 ) -> Conditions:
-    """The condition that a stage's depth is one for which ``holds``; none if it always is."""
+    """Return the condition that a stage's depth ``holds``; none if every depth does."""
     allowed = frozenset(i for i, depth in enumerate(stage.depth) if holds(depth))
     if parameter is None or len(allowed) == len(stage.depth):
         return ()
@@ -163,7 +176,7 @@ def _channel_attention_kind(name: str, *, imports: bool) -> type[ChannelAttentio
 
 def _description_kind(name: str, *, family: FamilyName, imports: bool) -> type[Description]:
     known, kind = DESCRIPTIONS, Description
-    found = class_named(name, known, kind, imports=imports)  # type: ignore[type-abstract]
-    if family not in found.families:
-        raise ValueError(f"{name} may stand in {' or '.join(found.families)}, got family {family}")
-    return found
+    named = class_named(name, known, kind, imports=imports)  # type: ignore[type-abstract]
+    if family not in named.families:
+        raise ValueError(f"{name} may stand in {' or '.join(named.families)}, got family {family}")
+    return named

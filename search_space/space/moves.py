@@ -13,110 +13,112 @@ from itertools import product
 
 from search_space.architecture import Stage
 from search_space.space.layout import Layout, Parts
-from search_space.space.stage_choices import StagePlace
+from search_space.space.stage_choices import StageChoices
 
 
 def changed_parts(layout: Layout, parts: Parts) -> dict[int, list[Parts]]:
-    """For each parameter that some description of ``parts`` has, what changing it alone can give.
+    """Return, by parameter that some description of ``parts`` has, what changing it alone can give.
 
     Parameters are indices into the layout's, in order. What one parameter gives may repeat what
     another gives.
     """
     stem, stages = parts
-    found: dict[int, list[Parts]] = {}
+    changes: dict[int, list[Parts]] = {}
     for parameter, stems in layout.stems.changes(stem).items():
-        found[parameter] = [
+        changes[parameter] = [
             Parts(other, following)
             for other in stems
             for following in _following(layout.stages, stages, stem.width, other.width)
         ]
     channels = stem.width
-    for index, (place, stage) in enumerate(zip(layout.stages, stages, strict=True)):
-        out, after = stage.width * place.expansion, index + 1
-        for parameter, others in changed_stages(place, stage, channels).items():
-            found[parameter] = [
+    for index, (choices, stage) in enumerate(zip(layout.stages, stages, strict=True)):
+        out, after = stage.width * choices.expansion, index + 1
+        for parameter, others in changed_stages(choices, stage, channels).items():
+            changes[parameter] = [
                 Parts(stem, (*stages[:index], other, *following))
                 for other in others
                 for following in _following(
-                    layout.stages[after:], stages[after:], out, other.width * place.expansion
+                    layout.stages[after:], stages[after:], out, other.width * choices.expansion
                 )
             ]
         channels = out
-    return {parameter: found[parameter] for parameter in sorted(found)}
+    return {parameter: changes[parameter] for parameter in sorted(changes)}
 
 
-def changed_stages(place: StagePlace, stage: Stage, in_channels: int) -> dict[int, list[Stage]]:
-    """For each parameter of a stage, the other stages that changing it alone can give."""
+def changed_stages(choices: StageChoices, stage: Stage, in_channels: int) -> dict[int, list[Stage]]:
+    """Return, by parameter of a stage, the other stages that changing it alone can give."""
     depth, width = len(stage.blocks), stage.width
-    found: dict[int, list[Stage]] = {}
-    if place.depth_parameter is not None:
-        found[place.depth_parameter] = [
+    changes: dict[int, list[Stage]] = {}
+    if choices.depth_parameter is not None:
+        changes[choices.depth_parameter] = [
             other
-            for new in place.config.depth
+            for new in choices.config.depth
             if new != depth
-            for other in rebuilt_stages(place, stage, in_channels, (new, width, in_channels))
+            for other in rebuilt_stages(choices, stage, in_channels, (new, width, in_channels))
         ]
-    if place.width_parameter is not None:
-        found[place.width_parameter] = [
+    if choices.width_parameter is not None:
+        changes[choices.width_parameter] = [
             other
-            for new in place.config.width
+            for new in choices.config.width
             if new != width
-            for other in rebuilt_stages(place, stage, in_channels, (depth, new, in_channels))
+            for other in rebuilt_stages(choices, stage, in_channels, (depth, new, in_channels))
         ]
-    contents = place.contents(stage, in_channels)
-    here = (depth, width, in_channels)
-    for slot in place.slots(depth):
-        for parameter, others in place.table(slot, *here).changes(contents[slot.name]).items():
-            found[parameter] = [
-                place.assembled(*here, contents | {slot.name: other}, stage.recalibration)
+    primitives = choices.primitives_of(stage, in_channels)
+    size = (depth, width, in_channels)
+    for component in choices.components.primitives(depth):
+        resolved = choices.components.choices(component, *size)
+        for parameter, others in resolved.changes(primitives[component.name]).items():
+            changes[parameter] = [
+                choices.assembled(*size, primitives | {component.name: other}, stage.recalibration)
                 for other in others
             ]
-    gates = place.channel_attentions(*here).changes(stage.recalibration)
-    for parameter, recalibrations in gates.items():
-        found[parameter] = [place.assembled(*here, contents, each) for each in recalibrations]
-    return found
+    gates = choices.components.channel_attention_choices(*size)
+    for parameter, other_gates in gates.changes(stage.recalibration).items():
+        changes[parameter] = [choices.assembled(*size, primitives, each) for each in other_gates]
+    return changes
 
 
 def rebuilt_stages(
-    place: StagePlace, stage: Stage, in_channels: int, there: tuple[int, int, int]
+    choices: StageChoices, stage: Stage, in_channels: int, new_size: tuple[int, int, int]
 ) -> list[Stage]:
-    """What the descriptions of a stage build at another depth, width or input.
+    """Build the descriptions of a stage at another depth, width or input.
 
     Args:
-        place: of the stage.
-        stage: one that the place describes.
-        in_channels: that the stage has now.
-        there: depth, width and input channels to build it with. Blocks that only this depth has may
-            hold anything.
+        choices: the stage's.
+        stage: one of those choices.
+        in_channels: the channels of its input now.
+        new_size: depth, width and input channels to build it with. Blocks that only this depth has
+            may have any primitive.
     """
-    here = (len(stage.blocks), stage.width, in_channels)
-    if here == there:
+    size = (len(stage.blocks), stage.width, in_channels)
+    if size == new_size:
         return [stage]
-    contents = place.contents(stage, in_channels)
-    slots = place.slots(there[0])
+    primitives = choices.primitives_of(stage, in_channels)
+    components = choices.components.primitives(new_size[0])
     options = []
-    for slot in slots:
-        table = place.table(slot, *there)
-        if slot.name in contents:
-            options.append(place.table(slot, *here).rebuilt(contents[slot.name], table))
+    for component in components:
+        resolved = choices.components.choices(component, *new_size)
+        if component.name in primitives:
+            before = choices.components.choices(component, *size)
+            options.append(before.rebuilt(primitives[component.name], resolved))
         else:
-            options.append(list(table.first))
-    gates = place.channel_attentions(*here).rebuilt(
-        stage.recalibration, place.channel_attentions(*there)
+            options.append(list(resolved.distinct))
+    gates = choices.components.channel_attention_choices(*size).rebuilt(
+        stage.recalibration, choices.components.channel_attention_choices(*new_size)
     )
-    names = [slot.name for slot in slots]
+    names = [component.name for component in components]
     return [
-        place.assembled(*there, dict(zip(names, picked, strict=True)), gate)
-        for picked, gate in product(product(*options), gates)
+        choices.assembled(*new_size, dict(zip(names, picked, strict=True)), each)
+        for picked, each in product(product(*options), gates)
     ]
 
 
 def _following(
-    places: Sequence[StagePlace], stages: Sequence[Stage], channels: int, new_channels: int
+    choices: Sequence[StageChoices], stages: Sequence[Stage], channels: int, new_channels: int
 ) -> list[tuple[Stage, ...]]:
-    """The stages after a change that gives the first of them ``new_channels`` for ``channels``."""
+    """Rebuild the stages after a change, of which the first now gets ``new_channels``."""
     if not stages:
         return [()]
     depth, width = len(stages[0].blocks), stages[0].width
-    first = rebuilt_stages(places[0], stages[0], channels, (depth, width, new_channels))
+    first = rebuilt_stages(choices[0], stages[0], channels, (depth, width, new_channels))
     return [(each, *stages[1:]) for each in first]

@@ -1,4 +1,4 @@
-"""The architectures of a space, counted and numbered without listing them.
+"""Number the architectures of a space, and count them, without listing them.
 
 The stages that may follow depend on an architecture's beginning only by its output channels. So the
 number of endings is counted from the last stage backwards, once for each number of channels, and
@@ -20,53 +20,53 @@ class Numbering:
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
-        channels = [{stem.width for stem in layout.stems.first}]  # that each stage may see
-        for place in layout.stages:
-            channels.append({width * place.expansion for width in place.config.width})
+        channels = [{stem.width for stem in layout.stems.distinct}]  # of each stage's inputs
+        for choices in layout.stages:
+            channels.append({width * choices.expansion for width in choices.config.width})
         self._endings: list[Mapping[int, int]] = [dict.fromkeys(channels.pop(), 1)]
-        """How many sequences of stages there are from stage n on, by the channels that it sees."""
-        for place in reversed(layout.stages):
+        """For each stage, the number of sequences of stages from it on, by the channels it sees."""
+        for choices in reversed(layout.stages):
             following = self._endings[0]
-            here = {
+            endings = {
                 seen: sum(
-                    place.count(width, seen) * following[width * place.expansion]
-                    for width in place.config.width
+                    choices.count(width, seen) * following[width * choices.expansion]
+                    for width in choices.config.width
                 )
                 for seen in channels.pop()
             }
-            self._endings.insert(0, here)
-        self.size = sum(self._endings[0][stem.width] for stem in layout.stems.first)
+            self._endings.insert(0, endings)
+        self.size = sum(self._endings[0][stem.width] for stem in layout.stems.distinct)
 
     def parts(self, number: int) -> Parts:
-        """The stem and the stages of an architecture.
+        """Return the stem and the stages of architecture ``number``.
 
         Raises:
             IndexError: not a number from 0 to ``size - 1``.
         """
         if not 0 <= number < self.size:
             raise IndexError(f"the number must be from 0 to {self.size - 1}, got {number}")
-        for stem in self._layout.stems.first:
+        for stem in self._layout.stems.distinct:
             endings = self._endings[0][stem.width]
             if number < endings:
                 break
             number -= endings
         stages: list[Stage] = []
         channels = stem.width
-        for place, following in zip(self._layout.stages, self._endings[1:], strict=True):
-            for depth, width in place.sizes():
-                out = width * place.expansion
-                count = place.count_at(depth, width, channels) * following[out]
+        for choices, following in zip(self._layout.stages, self._endings[1:], strict=True):
+            for depth, width in choices.sizes():
+                out = width * choices.expansion
+                count = choices.count_at(depth, width, channels) * following[out]
                 if number < count:
                     break
                 number -= count
             stage_number, number = divmod(number, following[out])
-            stages.append(place.numbered(stage_number, depth, width, channels))
+            stages.append(choices.numbered(stage_number, depth, width, channels))
             channels = out
         return Parts(stem, tuple(stages))
 
 
 def uniform_below(bound: int, rng: np.random.Generator) -> int:
-    """A number from 0 to ``bound - 1``, each exactly as likely as another; of any size."""
+    """Draw a number of any size from 0 to ``bound - 1``, each exactly as likely as another."""
     bits = (bound - 1).bit_length()
     while True:
         number = int.from_bytes(rng.bytes(-(-bits // 8))) >> (-bits % 8)

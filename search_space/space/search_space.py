@@ -1,4 +1,4 @@
-"""SearchSpace: a finite set of architectures, described by choices and their conditions."""
+"""SearchSpace: a finite set of architectures, described by parameters and their conditions."""
 
 from __future__ import annotations
 
@@ -16,20 +16,22 @@ from search_space.space.config import SpaceConfig
 from search_space.space.layout import Parts, lay_out
 from search_space.space.moves import changed_parts
 from search_space.space.numbering import Numbering, uniform_below
-from search_space.space.parameters import INACTIVE, Choice, Parameter, condition_tables
-from search_space.space.stage_choices import StagePlace, write
+from search_space.space.parameters import INACTIVE, Choice, Parameter
+from search_space.space.stage_choices import StageChoices, set_entries
+from search_space.space.vectors import Vectors
 from search_space.yaml_validation import read_yaml, validate
 
 FIXED_FIELDS = ("family", "block", "expansion", "shortcut", "head")
-"""Of an architecture: the same all over a space."""
+"""The fields of an architecture that are the same all over a space."""
 
 
 class SearchSpace:
     """A finite set of architectures over a family of networks.
 
-    An architecture is a point of ``parameters``, categorical choices of which some exist only
-    under conditions (kappa only where the primitive is an augmented convolution). Several points
-    may describe one architecture; ``size``, ``encode`` and ``neighbours`` speak of architectures.
+    An architecture is described by a choice of each of the ``parameters``, some of which exist only
+    under conditions (kappa only where the primitive is an augmented convolution). Several
+    descriptions may build one architecture; ``size``, ``encode`` and ``neighbours`` speak of
+    architectures.
     """
 
     is_irregular = False  # every combination of active choices is an architecture
@@ -54,6 +56,7 @@ class SearchSpace:
         self.name = config.name
         self.layout = lay_out(config, source, imports=imports)
         self.parameters: tuple[Parameter, ...] = self.layout.parameters
+        self._vectors = Vectors(config.name, self.parameters)
 
     @classmethod
     def from_yaml(cls, path: Path | str, *, imports: bool = False) -> SearchSpace:
@@ -70,7 +73,7 @@ class SearchSpace:
     def from_mapping(
         cls, data: Any, source: str = "search space", *, imports: bool = False
     ) -> SearchSpace:
-        """A space from plain data (what YAML gives); ``source`` names it in messages.
+        """Read a space from plain data (what YAML gives); ``source`` names it in messages.
 
         ``imports`` is as for the constructor.
 
@@ -81,7 +84,7 @@ class SearchSpace:
 
     @cached_property
     def size(self) -> int:
-        """How many distinct architectures there are, exactly."""
+        """The exact number of distinct architectures."""
         return self._numbering.size
 
     @cached_property
@@ -106,7 +109,7 @@ class SearchSpace:
         return self.numbered(uniform_below(self.size, rng))
 
     def numbered(self, number: int) -> Architecture:
-        """Architecture ``number``, in the order of :meth:`architectures`, without listing them.
+        """Return architecture ``number`` of :meth:`architectures`, without listing them.
 
         Raises:
             IndexError: not a number from 0 to ``size - 1``.
@@ -114,33 +117,29 @@ class SearchSpace:
         return self._architecture(*self._numbering.parts(number))
 
     def walk(self, choose: Callable[[Parameter], int]) -> np.ndarray:
-        """The vector made by asking ``choose`` for a choice's index of each active parameter."""
-        vector = np.full(len(self.parameters), INACTIVE, dtype=np.int64)
-        for index, parameter in enumerate(self.parameters):
-            if self._is_active(parameter, vector):
-                vector[index] = choose(parameter)
-        return vector
+        """Return the vector made by asking ``choose`` for the choice of each active parameter."""
+        return self._vectors.walk(choose)
 
     def decode(self, vector: Sequence[int] | np.ndarray) -> Architecture:
-        """The architecture at a vector of choice indices; inactive entries do not matter.
+        """Return the architecture of a vector of choice indices; inactive entries do not matter.
 
         Raises:
             ValueError: the wrong length, or an active entry out of its range.
         """
-        point = self._checked(vector)
+        point = self._vectors.checked_vector(vector)
         stem = self.layout.stem.value(point)
         assert isinstance(stem, Stem)
         stages: list[Stage] = []
         channels = stem.width
-        for place in self.layout.stages:
-            stages.append(place.stage(point, channels))
-            channels = stages[-1].width * place.expansion
+        for choices in self.layout.stages:
+            stages.append(choices.stage(point, channels))
+            channels = stages[-1].width * choices.expansion
         return self._architecture(stem, stages)
 
     def encode(self, architecture: Architecture) -> np.ndarray:
-        """The vector of ``architecture``: choice indices, -1 where a parameter is inactive.
+        """Return the vector of ``architecture``: choice indices, -1 where a parameter is inactive.
 
-        Of the vectors that decode to it, always the same one.
+        Where several vectors decode to it, the first choices that do, always the same ones.
 
         Raises:
             ValueError: it is not in this space (the message says where it leaves it).
@@ -149,26 +148,24 @@ class SearchSpace:
             mine, its = getattr(self.config, name), getattr(architecture, name)
             if mine != its:
                 raise ValueError(f"{self.name} holds {name}={mine}, got {its}")
-        places = self.layout.stages
-        if len(architecture.stages) != len(places):
+        if len(architecture.stages) != len(self.layout.stages):
             raise ValueError(
-                f"{self.name} has {len(places)} stages, got {len(architecture.stages)}"
+                f"{self.name} has {len(self.layout.stages)} stages, got {len(architecture.stages)}"
             )
-        vector = np.full(len(self.parameters), INACTIVE, dtype=np.int64)
-        stem, table = architecture.stem, self.layout.stems.first
-        if stem not in table:
-            raise ValueError(f"stem: {stem.label} is not among the {len(table)} alternatives")
-        write(vector, table[stem])
+        vector = self._vectors.unset()
+        stem, stems = architecture.stem, self.layout.stems.distinct
+        if stem not in stems:
+            raise ValueError(f"stem: {stem.label} is not among the {len(stems)} choices")
+        set_entries(vector, stems[stem])
         channels = stem.width
-        for number, (place, stage) in enumerate(
-            zip(places, architecture.stages, strict=True), start=1
-        ):
-            place.write(vector, stage, channels, f"stage {number}")
-            channels = stage.width * place.expansion
+        stages = zip(self.layout.stages, architecture.stages, strict=True)
+        for number, (choices, stage) in enumerate(stages, start=1):
+            choices.encode(vector, stage, channels, f"stage {number}")
+            channels = stage.width * choices.expansion
         return vector
 
     def contains(self, architecture: Architecture) -> bool:
-        """Whether ``architecture`` is in this space."""
+        """Say whether ``architecture`` is in this space."""
         try:
             self.encode(architecture)
         except ValueError:
@@ -176,7 +173,7 @@ class SearchSpace:
         return True
 
     def changes(self, architecture: Architecture) -> dict[str, list[Architecture]]:
-        """For each active parameter, the other architectures that changing it alone can give.
+        """Return, by active parameter, the other architectures that changing it alone can give.
 
         Where several descriptions build ``architecture``, a parameter is active that is so in one
         of them, and each description is changed. Parameters that the change brings into being take
@@ -190,41 +187,41 @@ class SearchSpace:
         changed: dict[str, list[Architecture]] = {}
         parts = Parts(architecture.stem, architecture.stages)
         for index, reached in changed_parts(self.layout, parts).items():
-            found = changed[self.parameters[index].name] = []
+            candidates = changed[self.parameters[index].name] = []
             for stem, stages in reached:
                 candidate = self._architecture(stem, stages)
                 if candidate not in seen:
                     seen.add(candidate)
-                    found.append(candidate)
+                    candidates.append(candidate)
         return changed
 
     def neighbours(self, architecture: Architecture) -> list[Architecture]:
-        """Every other architecture one parameter away, each once, in a fixed order.
+        """List every other architecture one parameter away, each once, in a fixed order.
 
         The relation is symmetric: ``a`` is a neighbour of ``b`` exactly if ``b`` is one of ``a``.
         """
-        return [near for found in self.changes(architecture).values() for near in found]
+        return [near for options in self.changes(architecture).values() for near in options]
 
     def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
-        """A different architecture: one active parameter, drawn uniformly, is changed.
+        """Draw an active parameter uniformly, then one of the architectures that changing it gives.
 
         Raises:
             ValueError: the space has no other architecture one parameter away.
         """
-        found = [options for options in self.changes(architecture).values() if options]
-        if not found:
+        changes = [options for options in self.changes(architecture).values() if options]
+        if not changes:
             raise ValueError(f"{self.name}: no architecture is one parameter away")
-        options = found[rng.integers(len(found))]
+        options = changes[rng.integers(len(changes))]
         return options[rng.integers(len(options))]
 
     def architectures(self) -> Iterator[Architecture]:
-        """Every distinct architecture; for spaces small enough to walk through."""
-        for stem in self.layout.stems.first:
+        """Yield every distinct architecture; for spaces small enough to walk through."""
+        for stem in self.layout.stems.distinct:
             for stages in _stage_lists(self.layout.stages, stem.width):
                 yield self._architecture(stem, stages)
 
     def params_of(self, architecture: Architecture) -> dict[str, Choice]:
-        """The active parameters' values by name."""
+        """Return the choice of each active parameter by name."""
         vector = self.encode(architecture)
         return {
             parameter.name: parameter.choices[choice]
@@ -233,7 +230,7 @@ class SearchSpace:
         }
 
     def from_params(self, params: Mapping[str, Choice]) -> Architecture:
-        """The inverse of :meth:`params_of`.
+        """Return the architecture of these choices: the inverse of :meth:`params_of`.
 
         Raises:
             ValueError: an active parameter is missing, or has a value that it cannot take.
@@ -257,60 +254,19 @@ class SearchSpace:
         return Architecture(**fixed, stem=stem, stages=tuple(stages))
 
     def checked(self, vectors: np.ndarray) -> np.ndarray:
-        """Many vectors ``[N, P]`` at once, with -1 wherever a parameter is inactive.
+        """Return vectors ``[N, P]`` with -1 wherever a parameter is inactive.
 
         Raises:
             ValueError: not P columns, or an active entry out of its range.
         """
-        vectors = np.array(vectors, dtype=np.int64)
-        if vectors.ndim != 2 or vectors.shape[1] != len(self.parameters):
-            raise ValueError(
-                f"{self.name} has {len(self.parameters)} parameters, got an array of shape "
-                f"{vectors.shape}"
-            )
-        for index, parameter in enumerate(self.parameters):
-            column = vectors[:, index]
-            active = np.ones(len(vectors), dtype=bool)
-            for earlier, holds in self._conditions[index]:
-                active &= holds[vectors[:, earlier]]
-            wrong = active & ((column < 0) | (column >= len(parameter.choices)))
-            if wrong.any():
-                raise _out_of_range(parameter, int(column[wrong][0]))
-            column[~active] = INACTIVE
-        return vectors
-
-    @cached_property
-    def _conditions(self) -> list[list[tuple[int, np.ndarray]]]:
-        return condition_tables(self.parameters)
-
-    def _checked(self, vector: Sequence[int] | np.ndarray) -> list[int]:
-        """The same of one vector, faster for one."""
-        point = [int(choice) for choice in vector]
-        if len(point) != len(self.parameters):
-            raise ValueError(f"{self.name} has {len(self.parameters)} parameters, got {len(point)}")
-        for index, parameter in enumerate(self.parameters):
-            if not self._is_active(parameter, point):
-                point[index] = INACTIVE
-            elif not 0 <= point[index] < len(parameter.choices):
-                raise _out_of_range(parameter, point[index])
-        return point
-
-    @staticmethod
-    def _is_active(parameter: Parameter, vector: Sequence[int] | np.ndarray) -> bool:
-        return all(vector[index] in allowed for index, allowed in parameter.conditions)
+        return self._vectors.checked(vectors)
 
 
-def _out_of_range(parameter: Parameter, got: int) -> ValueError:
-    return ValueError(
-        f"{parameter.name} must be an index below {len(parameter.choices)}, got {got}"
-    )
-
-
-def _stage_lists(places: Sequence[StagePlace], in_channels: int) -> Iterator[list[Stage]]:
-    """Every distinct sequence of stages from ``in_channels`` on."""
-    if not places:
+def _stage_lists(following: Sequence[StageChoices], in_channels: int) -> Iterator[list[Stage]]:
+    """Yield every distinct sequence of stages from ``in_channels`` on."""
+    if not following:
         yield []
         return
-    for stage in places[0].stages(in_channels):
-        for later in _stage_lists(places[1:], stage.width * places[0].expansion):
+    for stage in following[0].stages(in_channels):
+        for later in _stage_lists(following[1:], stage.width * following[0].expansion):
             yield [stage, *later]

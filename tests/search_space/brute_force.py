@@ -34,11 +34,11 @@ def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def mappings(alternatives: Any) -> Iterator[dict[str, Any]]:
+def mappings(component: Any) -> Iterator[dict[str, Any]]:
     """Every combination of the fields' choices, type by type."""
-    for alternative in as_list(alternatives):
-        for picks in product(*map(as_list, alternative.values())):
-            yield dict(zip(alternative, picks, strict=True))
+    for entry in as_list(component):
+        for picks in product(*map(as_list, entry.values())):
+            yield dict(zip(entry, picks, strict=True))
 
 
 def stages_of(described: dict[str, Any], in_channels: int, expansion: int) -> Iterator[Stage]:
@@ -48,11 +48,9 @@ def stages_of(described: dict[str, Any], in_channels: int, expansion: int) -> It
     for depth, width in product(as_list(described["depth"]), as_list(described["width"])):
         inputs = [in_channels, *[width * expansion] * (depth - 1)]
         shared_blocks = [block for block in range(depth) if block not in overrides]
-        places = [overrides[block] for block in range(depth) if block in overrides]
-        places += [described["primitive"]] if shared_blocks else []
-        for *picks, channel_attention in product(
-            *(mappings(place) for place in places), channel_attentions
-        ):
+        components = [overrides[block] for block in range(depth) if block in overrides]
+        components += [described["primitive"]] if shared_blocks else []
+        for *picks, channel_attention in product(*map(mappings, components), channel_attentions):
             chosen = [DESCRIPTIONS[pick["type"]](**pick) for pick in picks]
             blocks = dict(zip((b for b in range(depth) if b in overrides), chosen, strict=False))
             blocks |= dict.fromkeys(shared_blocks, chosen[-1])

@@ -60,9 +60,9 @@ def test_of_primitives_that_state_no_costs() -> None:
 
 
 def test_of_a_place_with_more_choices_than_an_integer_numbers() -> None:
-    """Each of 45 alternatives has a parameter of its own: 3 ** 45 is beyond 64 bits."""
-    alternatives = [{"type": "conv", "kernel": [4 * i + 1, 4 * i + 3]} for i in range(45)]
-    space = read(described({"depth": 1, "width": 4, "primitive": alternatives}))
+    """Each of 45 types has a parameter of its own: 3 ** 45 is beyond 64 bits."""
+    types = [{"type": "conv", "kernel": [4 * i + 1, 4 * i + 3]} for i in range(45)]
+    space = read(described({"depth": 1, "width": 4, "primitive": types}))
     architectures = list(space.architectures())
     assert len(architectures) == space.size == 90
     task = Task(input_shape=(1, 8, 8), classes=4)

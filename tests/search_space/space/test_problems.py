@@ -94,11 +94,11 @@ PROBLEMS: list[tuple[Any, list[str]]] = [
     ),
     (
         stage_with(primitive={"kernel": 3}),
-        ["stages[0].primitive[0].type: an alternative needs one type"],
+        ["stages[0].primitive[0].type: exactly one type is needed"],
     ),
     (
         stage_with(primitive={"type": ["conv", "local_attention"]}),
-        ["stages[0].primitive[0].type: an alternative needs one type"],
+        ["stages[0].primitive[0].type: exactly one type is needed"],
     ),
     (
         stage_with(primitive={"type": "augmented_conv", "kappa": 0.5}),
@@ -130,8 +130,8 @@ PROBLEMS: list[tuple[Any, list[str]]] = [
         stage_with(primitive={"type": "conv", "kernel": []}),
         ["stages[0].primitive[0].kernel: needs at least one choice"],
     ),
-    (stage_with(primitive=[]), ["stages[0].primitive: needs at least one alternative"]),
-    (stage_with() | {"stem": []}, ["stem: needs at least one alternative"]),
+    (stage_with(primitive=[]), ["stages[0].primitive: needs at least one choice"]),
+    (stage_with() | {"stem": []}, ["stem: needs at least one choice"]),
     (stage_with(depth=[]), ["stages[0].depth: value should have at least 1 item*"]),
     (stage_with(width=[]), ["stages[0].width: value should have at least 1 item*"]),
     (
