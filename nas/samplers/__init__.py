@@ -33,13 +33,13 @@ ARCHITECTURE_SAMPLERS: dict[str, type[ArchitectureSampler]] = {
     "random": RandomSampler,
     "grid": GridSampler,
 }
-"""This project's: they know every candidate's exact cost, and never repeat one."""
+"""This project's samplers: they know every candidate's exact cost, and never repeat one."""
 
 OPTUNA_SAMPLERS: dict[str, Callable[..., BaseSampler]] = {
     "nsga2": optuna.samplers.NSGAIISampler,
     "tpe": optuna.samplers.TPESampler,
 }
-"""Optuna's own: what they propose over budget or twice is told to them as such."""
+"""Optuna's samplers: a proposal over a limit, or made before, is told to them as what it is."""
 
 SAMPLERS = (*ARCHITECTURE_SAMPLERS, *OPTUNA_SAMPLERS)
 
@@ -49,7 +49,7 @@ OPTION_TYPES: dict[str, tuple[type, ...]] = {
     "float": (int, float),
     "str": (str,),
 }
-"""What an option of each annotation may be given; a bool is no number."""
+"""The types of a value that an option of each annotation takes; a bool is no number."""
 
 
 def build_sampler(
@@ -66,14 +66,14 @@ def build_sampler(
     rejections: Rejections | None = None,
     score_source: ScoreSource | None = None,
 ) -> Callable[[int], BaseSampler]:
-    """From a proposal's number to the sampler that makes it.
+    """Return the function from a proposal's number to the sampler that makes the proposal.
 
     This project's samplers derive a proposal's randomness from its number themselves. One of
     Optuna's is made anew for each proposal, seeded by (seed, number); its memory is the study.
     The option ``scores`` names scores that ``score_source`` has.
 
     Raises:
-        ConfigError: no such sampler, or an option that it does not take.
+        ConfigError: there is no such sampler, or it does not take an option.
     """
     if name not in SAMPLERS:
         raise _wrong(f"sampler.name: no sampler is called {name!r}; {hint(name, SAMPLERS)}")
@@ -122,7 +122,7 @@ def build_sampler(
 
 
 def options_of(name: str) -> dict[str, inspect.Parameter]:
-    """What a sampler's constructor takes beside what :func:`build_sampler` gives it, by name."""
+    """Return a sampler's options by name: its parameters that :func:`build_sampler` leaves free."""
     sampler = ARCHITECTURE_SAMPLERS.get(name) or OPTUNA_SAMPLERS[name]
     given = {"space", "costs", "objectives", "limits", "first", "earlier", "seed", "rejections"}
     parameters = inspect.signature(sampler).parameters.values()
@@ -131,8 +131,8 @@ def options_of(name: str) -> dict[str, inspect.Parameter]:
 
 
 def _wrong_type(option: inspect.Parameter, value: Any) -> str:
-    """What is wrong with an option's value, by the option's annotation; empty if nothing is."""
-    annotation = str(option.annotation)  # text, as of everything in these modules
+    """Say why an option's value does not fit its annotation; empty if it does."""
+    annotation = str(option.annotation)  # text, by ``from __future__ import annotations``
     kind = annotation.removesuffix(" | None")
     if value is None and kind != annotation:
         return ""
@@ -143,14 +143,14 @@ def _wrong_type(option: inspect.Parameter, value: Any) -> str:
 
 
 def _scores(names: Any, source: ScoreSource | None) -> PriorScores | None:
-    """The scores of these names; None for no name."""
+    """Return the scores of these names; None if there are no names."""
     place = "sampler.options.scores"
     if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
         raise _wrong(f"{place}: must be a list of names, such as [synflow, naswot], got {names!r}")
     if not names:
         return None
     if source is None:
-        raise _wrong(f"{place}: no scores of candidates are known here")
+        raise _wrong(f"{place}: this search has no scores of candidates")
     try:
         return source(names)
     except ValueError as error:

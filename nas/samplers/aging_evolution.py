@@ -1,4 +1,4 @@
-"""Aging (regularised) evolution: the oldest die, whatever they are worth.
+"""Aging (regularised) evolution: the oldest leave the population, however good they are.
 
 Source: Real, Aggarwal, Huang, Le 2019, "Regularized Evolution for Image Classifier Architecture
 Search" (https://arxiv.org/abs/1802.01548), algorithm 1. Differs for several objectives: the parent
@@ -19,7 +19,7 @@ from nas.samplers.trials import Results
 
 
 class AgingEvolutionSampler(NeighbourSampler):
-    """Mutates the best of a random tournament among the latest results.
+    """Propose a mutation of the best of a random tournament among the latest results.
 
     Args:
         population_size: the latest results that can be parents; as many random architectures come
@@ -39,7 +39,7 @@ class AgingEvolutionSampler(NeighbourSampler):
         self.tournament_size = tournament_size
 
     def parents(self, results: Results, rng: np.random.Generator) -> Iterable[Candidate]:
-        """The tournament's winners in random order."""
+        """Return the tournament's winners in random order."""
         alive = results.completed[-self.initial_trials :]
         entrants = rng.permutation(len(alive))[: self.tournament_size]
         winners = entrants[moocore.is_nondominated(results.losses[-len(alive) :][entrants])]

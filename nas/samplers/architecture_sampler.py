@@ -1,7 +1,7 @@
-"""What this project's samplers have in common: whole architectures, exact costs, no repeats.
+"""The base of this project's samplers: whole architectures, exact costs, no repeats.
 
 They are Optuna samplers, and work in any Optuna study whose trials suggest a space's parameters
-by name (``walk``), beside other parameters or without. Each proposal's randomness derives from
+by name (``walk``), with or without other parameters. Each proposal's randomness derives from
 (seed, trial number), so a study that is resumed never replays one.
 """
 
@@ -30,28 +30,28 @@ from nas.samplers.study_reader import StudyReader
 from nas.samplers.trials import CompletedTrial, Results
 
 DRAWS = 2000
-"""Architectures drawn before a sampler gives up on finding one that fits and is new."""
+"""Architectures that are drawn before a sampler gives up on one that is new and fits."""
 
 
 class ArchitectureSampler(BaseSampler):
-    """Proposes architectures of ``space`` that fit the limits and were not proposed before.
+    """Propose architectures of ``space`` that fit the limits and were not proposed before.
 
-    A trial's further parameters, such as a learning rate, are sampled independently of the
-    architecture and of each other. So are parameters of the space that a proposal does not hold
-    because the user has fixed others.
+    A trial's other parameters, such as a learning rate, are sampled independently of the
+    architecture and of each other. So are parameters of the space that a proposal lacks because
+    the user has fixed others.
 
     Args:
         space: the search space.
-        costs: what is known exactly of every architecture.
+        costs: the exactly known costs of every architecture.
         objectives: the names of the study's objectives; those among ``costs.names`` are known.
-        limits: hard upper limits, inclusive, by name; of costs, or of quantities that the caller
+        limits: hard upper limits, inclusive, by name; on costs, or on quantities that the caller
             measures (a trial's user attribute ``metrics`` or ``violation`` has the value by name).
-        first: architectures that are proposed before any other, as far as they fit.
-        earlier: results of other studies that count as if they were this one's; what they are of
-            may be proposed again.
+        first: architectures that are proposed before any other, if they fit.
+        earlier: results of other studies that count as if they were this one's; their
+            architectures may be proposed again.
         seed: of all randomness.
-        rejections: added to for every candidate that a limit rejected.
-        independent_sampler: samples the further parameters; None for Optuna's ``RandomSampler``,
+        rejections: records every candidate that a limit rejects.
+        independent_sampler: samples the other parameters; None for Optuna's ``RandomSampler``,
             seeded anew for each by (seed, trial number, parameter's name).
     """
 
@@ -85,19 +85,19 @@ class ArchitectureSampler(BaseSampler):
 
     @abstractmethod
     def propose(self, results: Results, rng: np.random.Generator) -> Candidate:
-        """An architecture that fits and is not among ``results.proposed``.
+        """Return an architecture that fits and is not among ``results.proposed``.
 
         Args:
-            results: what is known so far.
+            results: the trials so far.
             rng: this proposal's randomness.
 
         Raises:
             NothingFits: no architecture within the limits was found.
-            SpaceExhausted: all that were found were proposed before.
+            SpaceExhausted: every architecture that was found was proposed before.
         """
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
-        """Propose at once where nothing can be chosen, since Optuna then asks for nothing.
+        """Propose at once if every parameter has one choice: Optuna asks for none of them then.
 
         Raises:
             NothingFits, SpaceExhausted: see :meth:`propose`.
@@ -127,13 +127,13 @@ class ArchitectureSampler(BaseSampler):
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        """Every parameter of the space, active or not: a proposal uses those that it needs."""
+        """Return every parameter of the space; a proposal has values for its active ones."""
         return dict(self._distributions)  # a copy, since PartialFixedSampler deletes from it
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """The values of the proposal's active parameters, as far as ``search_space`` has them."""
+        """Propose, and return the values of the active parameters among ``search_space``."""
         results = self._reader.results(study, trial.number)
         rng = generator(self.seed, Stream.PROPOSAL, trial.number)
         for architecture in self.first:
@@ -151,19 +151,19 @@ class ArchitectureSampler(BaseSampler):
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:
-        """A value for a parameter that the trial's proposal does not hold."""
+        """Sample a parameter that the trial's proposal does not have."""
         sampler = self.independent_sampler or self._random_sampler(trial.number, param_name)
         return sampler.sample_independent(study, trial, param_name, param_distribution)
 
     def costs_of(self, architecture: Candidate) -> Mapping[str, float]:
-        """The known costs by name."""
+        """Return the known costs by name."""
         costs = self._known_costs.get(architecture)
         if costs is None:
             costs = self._known_costs[architecture] = self.costs.of(architecture)
         return costs
 
     def vectors_of(self, architectures: Sequence[Candidate]) -> np.ndarray:
-        """Their vectors ``[N, P]``."""
+        """Return the vectors ``[N, P]`` of architectures."""
         vectors = np.empty((len(architectures), len(self.space.parameters)), dtype=np.int64)
         for row, architecture in enumerate(architectures):
             vector = self._vectors.get(architecture)
@@ -173,25 +173,25 @@ class ArchitectureSampler(BaseSampler):
         return vectors
 
     def violations(self, architecture: Candidate) -> dict[str, float]:
-        """The limits that ``architecture`` exceeds, with its values."""
+        """Return the limits that ``architecture`` exceeds, each with its cost."""
         if not self.limits:
             return {}
         costs = self.costs_of(architecture)
         return {name: costs[name] for name, limit in self.limits.items() if costs[name] > limit}
 
     def fits(self, architecture: Candidate) -> bool:
-        """Whether ``architecture`` is within the limits; noted among the rejections if not."""
+        """Return whether ``architecture`` is within the limits; record a rejection if not."""
         violations = self.violations(architecture)
         if violations:
             self.rejections.add(label_of(architecture), violations)
         return not violations
 
     def random_candidate(self, rng: np.random.Generator) -> Candidate:
-        """One draw from the space, uniform over choices."""
+        """Draw from the space, uniformly over choices."""
         return self.space.sample(rng)
 
     def draw(self, proposed: set[Candidate], rng: np.random.Generator) -> Candidate:
-        """A random architecture that fits and is new.
+        """Draw a random architecture that fits and was not proposed.
 
         Raises:
             NothingFits, SpaceExhausted: see :meth:`propose`.
@@ -229,7 +229,7 @@ class ArchitectureSampler(BaseSampler):
         raise nothing_fits(self.space, self.limits, len(tried), smallest)
 
     def _random_sampler(self, number: int, param_name: str) -> BaseSampler:
-        """Optuna's, seeded for one parameter of trial ``number``."""
+        """Return Optuna's random sampler, seeded for one parameter of trial ``number``."""
         checksum = crc32(param_name.encode())
         seed = derived_seed(self.seed, Stream.OTHER_PARAMETER, number, checksum)
         return optuna.samplers.RandomSampler(seed=seed)
@@ -240,14 +240,14 @@ class ArchitectureSampler(BaseSampler):
 
 
 def label_of(architecture: Candidate) -> str:
-    """What a candidate is called in records: its ``arch_id``, or else its values."""
+    """Return a candidate's name in records: its ``arch_id``, or else its values."""
     return str(getattr(architecture, "arch_id", architecture))
 
 
 def nothing_fits(
     space: ChoiceSpace, limits: Mapping[str, float], tried: int, smallest: Mapping[str, float]
 ) -> NothingFits:
-    """The error that says how many architectures were tried, and the smallest cost seen."""
+    """Make the error that says how many architectures were tried, and the smallest cost seen."""
     seen = ", ".join(
         f"the smallest {name} seen is {format_quantity(value)} ({value:,.6g})"
         for name, value in smallest.items()

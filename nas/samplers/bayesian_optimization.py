@@ -1,11 +1,11 @@
-"""The default: a predictor of accuracy guides the search, and every cost is known exactly.
+"""Bayesian optimisation with exactly known costs: the default sampler.
 
-A Gaussian process predicts the accuracy of each candidate; its costs are known exactly. So the
-expected growth of the front's hypervolume is exact, and what is proposed is where it is greatest.
-Now and then it is the expected improvement of accuracy alone, since the accurate end of a front
+A Gaussian process predicts each candidate's accuracy; its costs are known exactly. So the expected
+hypervolume improvement is exact, and the candidate with the most is proposed. A share of the
+proposals maximises the expected improvement of accuracy alone, since the accurate end of a front
 adds little volume.
 
-The steps have a module each: ``problem``, ``posterior`` (surrogates learn from the trials) and
+Each step has a module: ``problem``, ``posterior`` (surrogates are fitted to the trials) and
 ``acquisition``.
 """
 
@@ -29,35 +29,36 @@ from nas.samplers.gaussian_process import SurrogateModels
 from nas.samplers.kernel_inputs import Encoder
 from nas.samplers.learning_curves import at_one_epoch
 from nas.samplers.observations import MOST_PRUNED
-from nas.samplers.pool import Pool, together
+from nas.samplers.pool import Pool, concatenated
 from nas.samplers.posterior import infer
 from nas.samplers.prior_scores import PriorScores, ScoreColumns, ScoredEncoder
 from nas.samplers.problem import Objectives, Problem
 from nas.samplers.trials import Results
 
 MOST_COMPARED = 60_000_000
-"""The work of a prediction, candidates times squared results; with more, some are drawn."""
+"""The most work of one prediction, candidates times squared results. If all candidates would take
+more, a random sample of them is compared."""
 
 FEWEST_COMPARED = 300
-"""Candidates that are compared at least, however many the results are."""
+"""The least number of candidates that are compared, however many results there are."""
 
 MOST_CANDIDATES = 50_000
-"""Candidates that are compared at most, which bounds the memory that a proposal takes."""
+"""The most candidates that are compared; it bounds the memory of a proposal."""
 
 PARENTS = 40
-"""The best completed trials, whose mutations are candidates too."""
+"""The best completed trials, whose mutations are compared too."""
 
 MUTATIONS = 300
-"""How many mutations of them are made, in spaces that are not compared whole."""
+"""Mutations of ``PARENTS`` that are made where not all candidates are compared."""
 
-REFINED, REFINEMENTS, ROUNDS = 10, 20, 2
+LOCAL_SEARCH_STARTS, LOCAL_SEARCH_MUTATIONS, LOCAL_SEARCH_ROUNDS = 10, 20, 2
 """Local search: mutate the 10 best, 20 times each, in 2 rounds."""
 
 RESCORED = 64
-"""The best candidates, which are compared once more by the predictor that sees scores."""
+"""The best candidates, which the surrogates that see ``scores`` compare again."""
 
 RANKED_AMONG = 64
-"""Random candidates among which scores are ranked."""
+"""Random candidates among which a score is ranked."""
 
 FEWEST_FINISHED = 8
 """With fewer completed trials, all trials are compared at an epoch that enough of them reached."""
@@ -66,14 +67,14 @@ NO_ROWS = slice(0)
 """Indexes no row of an array."""
 
 ONE_PROPOSAL = Lock()
-"""At a time in a process: limits on its threads that overlap would stay behind."""
+"""Held during a proposal: if two limited the process's threads at once, a limit would stay."""
 
 
 class BayesianOptimizationSampler(ArchitectureSampler):
     """Propose where the hypervolume is expected to grow most: Gaussian process, exact costs.
 
     The first proposals are random, spread evenly over the range of cost. With ``scores`` the best
-    candidates are compared once more, by a second predictor that sees their scores too.
+    candidates are compared again by second surrogates, which see their scores too.
 
     Args:
         initial_trials: first proposals, spread evenly over the range of cost.
@@ -105,7 +106,7 @@ class BayesianOptimizationSampler(ArchitectureSampler):
     def propose(self, results: Results, rng: np.random.Generator) -> Candidate:
         """See :meth:`ArchitectureSampler.propose`.
 
-        The matrices are small: one thread computes them, beside trainings that use all cores.
+        One thread computes the matrices: they are small, and trainings beside use all cores.
         """
         with ONE_PROPOSAL, _linear_algebra().limit(limits=1):
             return self._propose(results, rng)
@@ -119,7 +120,7 @@ class BayesianOptimizationSampler(ArchitectureSampler):
             len(results.proposed) + len(self.earlier) < self.initial_trials
             or len(results.completed) < 2
         ):
-            return self._begin(results, rng)
+            return self._initial_proposal(results, rng)
         for vector in self._best_first(results, rng):
             candidate = self.space.decode(vector)
             if candidate not in results.proposed:
@@ -132,6 +133,8 @@ class BayesianOptimizationSampler(ArchitectureSampler):
         return first not in self.costs.names and set(others) <= set(self.costs.names)
 
     def _known_losses(self, signs: Sequence[int]) -> Callable[[Candidate], tuple[float, ...]]:
+        """Return the function from a candidate to its losses by all objectives but the first."""
+
         def losses(architecture: Candidate) -> tuple[float, ...]:
             costs = self.costs_of(architecture)
             pairs = zip(signs[1:], self.objectives[1:], strict=True)
@@ -140,7 +143,7 @@ class BayesianOptimizationSampler(ArchitectureSampler):
         return losses
 
     def _best_first(self, results: Results, rng: np.random.Generator) -> list[np.ndarray]:
-        """Vectors of candidates, those first where most improvement is expected."""
+        """Return vectors of candidates, by falling acquisition function."""
         problem = self.problem(results)
         posterior = infer(problem, self.models, rng)
         main_alone = bool(rng.random() < self.accuracy_share)
@@ -154,36 +157,40 @@ class BayesianOptimizationSampler(ArchitectureSampler):
         search = len(rows) > most or not self.candidates.is_listed_whole
         if len(rows) > most:
             rows = np.sort(rng.choice(rows, most, replace=False))
-        pools = [self.candidates.fitting.some(rows)]
+        pools = [self.candidates.fitting.take(rows)]
         if search:
             parents = problem.completed.vectors[posterior.best_completed()[:PARENTS]]
             pools.append(self.candidates.mutations(parents, MUTATIONS, rng))
         scores = [acquisition(pool) for pool in pools]
-        for _ in range(ROUNDS if search and any(map(len, scores)) else 0):
-            best = np.argsort(-np.concatenate(scores), kind="stable")[:REFINED]
-            parents = together(pools).vectors[best]
-            pools.append(self.candidates.mutations(parents, REFINED * REFINEMENTS, rng))
+        for _ in range(LOCAL_SEARCH_ROUNDS if search and any(map(len, scores)) else 0):
+            best = np.argsort(-np.concatenate(scores), kind="stable")[:LOCAL_SEARCH_STARTS]
+            parents = concatenated(pools).vectors[best]
+            pools.append(
+                self.candidates.mutations(
+                    parents, LOCAL_SEARCH_STARTS * LOCAL_SEARCH_MUTATIONS, rng
+                )
+            )
             scores.append(acquisition(pools[-1]))
         order = np.argsort(-np.concatenate(scores), kind="stable")
-        best_first = together(pools).some(order)
+        best_first = concatenated(pools).take(order)
         if self.scored_models is not None:
             scored = AcquisitionFunction.from_posterior(
                 infer(problem, self.scored_models, rng), main_alone=main_alone
             )
-            again = scored(best_first.some(np.arange(len(order)) < RESCORED))
+            again = scored(best_first.take(np.arange(len(order)) < RESCORED))
             rest = np.arange(len(again), len(order))
-            best_first = best_first.some(np.append(np.argsort(-again, kind="stable"), rest))
+            best_first = best_first.take(np.append(np.argsort(-again, kind="stable"), rest))
         return list(best_first.vectors)
 
     def problem(self, results: Results) -> Problem:
-        """What the acquisition function is computed from.
+        """Return all that the acquisition function is computed from.
 
         Args:
             results: the trials so far, at least two of them completed.
 
         Raises:
-            ValueError: the study has not as many objectives as the sampler was given names, or a
-                loss is NaN.
+            ValueError: the study and the sampler have different numbers of objectives, or a loss
+                is NaN.
         """
         results = replace(results, pruned=results.pruned[-MOST_PRUNED:])
         losses = results.losses
@@ -231,7 +238,7 @@ class BayesianOptimizationSampler(ArchitectureSampler):
         )
 
     def _row_of(self, candidate: Candidate) -> int | slice:
-        """Its row of the candidates within limits, as an index; an empty one if it is not there."""
+        """Return the candidate's row in ``candidates.fitting``; ``NO_ROWS`` if it is not there."""
         if candidate not in self._row_by_candidate:
             (vector,) = self.vectors_of([candidate])
             row = self.candidates.rows.get(vector.tobytes())
@@ -239,17 +246,21 @@ class BayesianOptimizationSampler(ArchitectureSampler):
         return self._row_by_candidate[candidate]
 
     def pool_of(self, architectures: list[Candidate]) -> Pool:
-        """Candidates with their known costs."""
+        """Return candidates with their known costs."""
         vectors = self.vectors_of(architectures)
-        new = [row for row, of in enumerate(architectures) if of not in self._cost_rows]
+        new = [row for row, each in enumerate(architectures) if each not in self._cost_rows]
         if new:
             for row, costs in zip(new, self.costs.columns(vectors[new]), strict=True):
                 self._cost_rows[architectures[row]] = costs
         known = [self._cost_rows[architecture] for architecture in architectures]
         return Pool(vectors, np.array(known).reshape(len(known), len(self.costs.names)))
 
-    def _begin(self, results: Results, rng: np.random.Generator) -> Candidate:
-        """A random new candidate from one of as many ranges of cost as there are first trials."""
+    def _initial_proposal(self, results: Results, rng: np.random.Generator) -> Candidate:
+        """Return a random new candidate.
+
+        The candidates, sorted by cost, are split into ``initial_trials`` ranges, from which the
+        first proposals are drawn in turn.
+        """
         fitting = self.candidates.fitting
         once = generator(self.seed, Stream.FIRST_PROPOSALS)
         order = once.permutation(len(fitting.vectors))
@@ -267,7 +278,7 @@ class BayesianOptimizationSampler(ArchitectureSampler):
         return self.draw(results.proposed, rng)
 
     def _note_rejections(self) -> None:
-        """Note which of the listed candidates the limits reject."""
+        """Record which of the listed candidates the limits reject."""
         listed = self.candidates.listed
         for row in np.flatnonzero(~self.candidates.within(listed.costs)):
             costs = dict(zip(self.costs.names, listed.costs[row].tolist(), strict=True))
@@ -277,5 +288,5 @@ class BayesianOptimizationSampler(ArchitectureSampler):
 
 @cache
 def _linear_algebra() -> ThreadpoolController:
-    """The libraries of linear algebra that are loaded."""
+    """Return the controller of the loaded linear algebra libraries' threads."""
     return ThreadpoolController().select(user_api="blas")

@@ -12,10 +12,10 @@ import numpy as np
 
 from nas.random_streams import Stream, generator
 from nas.samplers.choice_space import ChoiceSpace, KnownCosts
-from nas.samplers.pool import Pool, descended, is_listed, mutated, reservoir
+from nas.samplers.pool import Pool, is_listed, mutated, mutated_towards_limits, reservoir
 
 FEWEST_FITTING = 100
-"""Where fewer of a large space's random candidates are within the limits, more are sought."""
+"""If fewer of a large space's random candidates are within the limits, more are searched for."""
 
 
 class Candidates:
@@ -25,7 +25,7 @@ class Candidates:
         space: whose candidates these are.
         costs: what is known of each.
         limits: upper limits on known costs, inclusive, by name.
-        seed: of the random ones.
+        seed: of the random candidates.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Candidates:
 
     @cached_property
     def listed(self) -> Pool:
-        """All candidates of a small space, or random ones, whether they fit or not."""
+        """All candidates of a small space, or random ones of a large space, fitting or not."""
         return reservoir(self._space, self._costs, self._seed)
 
     @property
@@ -46,21 +46,26 @@ class Candidates:
 
     @cached_property
     def fitting(self) -> Pool:
-        """Those within the limits; where random candidates hardly are, some that are sought."""
-        fitting = self.listed.some(self.within(self.listed.costs))
+        """The candidates within the limits.
+
+        Where hardly any random candidate is, mutations of the least excessive ones are added.
+        """
+        fitting = self.listed.take(self.within(self.listed.costs))
         if self.is_listed_whole or len(fitting.vectors) >= FEWEST_FITTING:
             return fitting
         rng = generator(self._seed, Stream.TIGHT_LIMITS)
-        sought = descended(self._space, self._costs, self.listed, self._excess, FEWEST_FITTING, rng)
-        return sought.some(self.within(sought.costs))
+        sought = mutated_towards_limits(
+            self._space, self._costs, self.listed, self._excess, FEWEST_FITTING, rng
+        )
+        return sought.take(self.within(sought.costs))
 
     @cached_property
     def rows(self) -> dict[bytes, int]:
-        """Rows of :attr:`fitting` by a vector's bytes."""
+        """The row in :attr:`fitting` of each vector, by the vector's bytes."""
         return {vector.tobytes(): row for row, vector in enumerate(self.fitting.vectors)}
 
     def within(self, costs: np.ndarray) -> np.ndarray:
-        """Which rows of known costs ``[N, m]`` keep the limits ``[N]``."""
+        """Return a mask ``[N]`` of the rows of known costs ``[N, m]`` within the limits."""
         return np.asarray((costs <= self.limits).all(axis=1))
 
     def mutations(self, parents: np.ndarray, number: int, rng: np.random.Generator) -> Pool:
@@ -68,8 +73,8 @@ class Candidates:
 
         Args:
             parents: vectors.
-            number: how many mutations are made; as many as are distinct and within the limits are
-                returned.
+            number: how many mutations are made. Those returned are distinct and within the limits,
+                so they may be fewer.
             rng: chooses parents and mutations.
         """
         chosen = parents[rng.integers(len(parents), size=number)]
@@ -79,12 +84,15 @@ class Candidates:
         vectors = np.unique(vectors, axis=0)
         if self.is_listed_whole:
             rows = [self.rows.get(vector.tobytes()) for vector in vectors]
-            return self.fitting.some(np.array([row for row in rows if row is not None], dtype=int))
+            return self.fitting.take(np.array([row for row in rows if row is not None], dtype=int))
         pool = Pool(vectors, self._costs.columns(vectors))
-        return pool.some(self.within(pool.costs))
+        return pool.take(self.within(pool.costs))
 
     def _excess(self, costs: np.ndarray) -> np.ndarray:
-        """How far rows of known costs ``[N, m]`` are over the limits ``[N]``, 0 if they fit."""
+        """Return how far each row of known costs ``[N, m]`` is over the limits, 0 if it fits.
+
+        Each cost's excess counts as a share of its range over the listed candidates.
+        """
         over = np.zeros(len(costs))
         for column, limit in enumerate(self.limits):
             beyond = np.maximum(costs[:, column] - limit, 0)

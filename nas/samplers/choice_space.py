@@ -1,7 +1,7 @@
-"""What samplers need of a space: categorical choices, some of them conditional.
+"""The interfaces that samplers need: a space of categorical choices, and its known costs.
 
-:class:`search_space.space.SearchSpace` is one; :class:`nas.samplers.product_space.ProductSpace`
-makes one of any named choices.
+:class:`search_space.space.SearchSpace` is such a space, and
+:class:`nas.samplers.product_space.ProductSpace` makes one of any named choices.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import numpy as np
 from search_space.space.parameters import Choice, Parameter
 
 ENUMERABLE = 20_000
-"""Spaces up to this size may be walked through whole."""
+"""The largest space of which every candidate may be listed."""
 
 Candidate = Any
-"""An architecture as its space has it: hashable, equal exactly if it is the same one."""
+"""An architecture in its space's own type: hashable, and equal exactly if it is the same one."""
 
 
 class ChoiceSpace(Protocol):
@@ -31,56 +31,56 @@ class ChoiceSpace(Protocol):
 
     @property
     def parameters(self) -> Sequence[Parameter]:
-        """The choices, in order; conditions speak of earlier ones."""
+        """The parameters, in order; a condition refers to earlier ones."""
 
     @property
     def size(self) -> int:
-        """How many distinct candidates there are."""
+        """The number of distinct candidates."""
 
     @property
     def is_irregular(self) -> bool:
-        """Whether only a list says which vectors, of those in range, are candidates."""
+        """Whether only a list says which of the vectors in range are candidates."""
 
     @property
     def sampled_over(self) -> str:
-        """What :meth:`sample` is uniform over, such as ``rows of the table``."""
+        """The name of what :meth:`sample` is uniform over, such as ``rows of the table``."""
 
     def sample(self, rng: np.random.Generator) -> Candidate:
-        """A random candidate; in a space of conditional choices, uniform over choices."""
+        """Draw a candidate; in a space of conditional choices, uniformly over choices."""
 
     def sample_architectures(self, rng: np.random.Generator) -> Candidate:
-        """A random candidate, each exactly as likely as another."""
+        """Draw a candidate, each exactly as likely as another."""
 
     def contains(self, architecture: Candidate) -> bool:
-        """Whether it is a candidate of the space."""
+        """Return whether it is a candidate of the space."""
 
     def walk(self, choose: Callable[[Parameter], int]) -> np.ndarray:
-        """The vector made by asking for a choice's index of each active parameter."""
+        """Return the vector ``[P]`` of the indices that ``choose`` gives for active parameters."""
 
     def encode(self, architecture: Candidate) -> np.ndarray:
-        """The vector ``[P]`` of a candidate, always the same one."""
+        """Return the vector ``[P]`` of a candidate, always the same one."""
 
     def decode(self, vector: np.ndarray) -> Candidate:
-        """The candidate at a vector.
+        """Return the candidate of a vector.
 
         Raises:
             ValueError: there is none.
         """
 
     def checked(self, vectors: np.ndarray) -> np.ndarray:
-        """Vectors ``[N, P]`` with -1 wherever a parameter is inactive."""
+        """Return the vectors ``[N, P]`` with -1 wherever a parameter is inactive."""
 
     def changes(self, architecture: Candidate) -> Mapping[str, Sequence[Candidate]]:
-        """For each active parameter, the other candidates that changing it alone can give."""
+        """For each active parameter, return the candidates that differ by changing it alone."""
 
     def architectures(self) -> Iterator[Candidate]:
-        """Every candidate, for spaces small enough to walk through."""
+        """Iterate over every candidate; for small spaces."""
 
     def params_of(self, architecture: Candidate) -> dict[str, Choice]:
-        """The active parameters' values by name."""
+        """Return the active parameters' values by name."""
 
     def from_params(self, params: Mapping[str, Choice]) -> Candidate:
-        """The inverse of :meth:`params_of`.
+        """Invert :meth:`params_of`.
 
         Raises:
             ValueError: there is no such candidate.
@@ -88,28 +88,28 @@ class ChoiceSpace(Protocol):
 
 
 class KnownCosts(Protocol):
-    """Figures that are known of every candidate before anything is evaluated."""
+    """Costs that are known of every candidate before anything is evaluated."""
 
     @property
     def names(self) -> Sequence[str]:
-        """What the columns are, such as ``("params", "macs")``."""
+        """The costs' names, such as ``("params", "macs")``."""
 
     def of(self, architecture: Candidate) -> Mapping[str, float]:
-        """The figures of one candidate by name."""
+        """Return the costs of one candidate by name."""
 
     def columns(self, vectors: np.ndarray) -> np.ndarray:
-        """The figures ``[N, names]`` of vectors ``[N, P]``, each as ``encode`` gives it."""
+        """Return the costs ``[N, names]`` of vectors ``[N, P]``, each as ``encode`` gives it."""
 
 
 class NoCosts:
-    """Nothing is known before evaluating."""
+    """The known costs where no cost is known before evaluating."""
 
     names: tuple[str, ...] = ()
 
     def of(self, architecture: Candidate) -> dict[str, float]:
-        """Nothing."""
+        """Return an empty mapping."""
         return {}
 
     def columns(self, vectors: np.ndarray) -> np.ndarray:
-        """``[N, 0]``."""
+        """Return an array ``[N, 0]``."""
         return np.empty((len(vectors), 0))

@@ -1,4 +1,4 @@
-"""Expected improvement of a front whose costs are known exactly and whose accuracy is predicted.
+"""Expected hypervolume improvement of a front with exactly known costs and a predicted loss.
 
 Legend: N candidates, K members of the front, d costs, B boxes.
 """
@@ -11,14 +11,14 @@ import numpy as np
 from scipy.special import ndtr
 
 LEAST_DEVIATION = 1e-100
-"""Stands for none, in a division."""
+"""Divides in place of a deviation of 0."""
 
 AT_ONCE = 500_000
-"""Candidates times boxes whose volumes are held in memory."""
+"""The most candidates times boxes whose volumes are in memory at once."""
 
 
 def expected_improvement(mean: np.ndarray, deviation: np.ndarray, best: np.ndarray) -> np.ndarray:
-    """How far below ``best`` a normal loss is expected to fall; the three broadcast.
+    """Return how far a normal loss is expected to fall below ``best``; the three broadcast.
 
     Source: Jones, Schonlau, Welch 1998, "Efficient Global Optimization of Expensive Black-Box
     Functions", equation 15.
@@ -29,11 +29,11 @@ def expected_improvement(mean: np.ndarray, deviation: np.ndarray, best: np.ndarr
     return np.asarray(gain * ndtr(z) + deviation * density)
 
 
-class FreeBoxes(NamedTuple):
-    """What no member of a front dominates, as boxes of loss and costs that do not overlap.
+class BoxDecomposition(NamedTuple):
+    """The region that no member of a front dominates, as boxes that do not overlap.
 
-    A box reaches from one level of loss to another: level 0 is minus infinity, the others are
-    ``losses``.
+    A box has a range of loss and of each cost. The ends of its range of loss are levels: level 0 is
+    minus infinity, level i is ``losses[i - 1]``.
     """
 
     losses: np.ndarray  # [K + 1], ascending, the reference's last
@@ -43,15 +43,15 @@ class FreeBoxes(NamedTuple):
     upper: np.ndarray  # [B, d]
 
 
-def free_boxes(front: np.ndarray, reference: np.ndarray) -> FreeBoxes:
-    """What is free beside a front, up to a reference, by a sweep over its losses.
+def box_decomposition(front: np.ndarray, reference: np.ndarray) -> BoxDecomposition:
+    """Decompose the region that a front does not dominate, by a sweep over its losses.
 
-    From a member's loss on, what is free of the costs is less by what the member dominates; boxes
-    that lose some of it end there, and what is left of them begins there.
+    At a member's loss, the costs that it dominates leave the region: boxes that contain such costs
+    end there, and boxes of the rest of them begin there.
 
     Args:
-        front: ``[K, 1 + d]``, loss and costs; what is not better than the reference does not count.
-        reference: ``[1 + d]``, the worst that counts.
+        front: ``[K, 1 + d]``, loss and costs; members not better than the reference do not count.
+        reference: ``[1 + d]``, the reference point, where the region ends.
     """
     front = front[(front < reference).all(axis=1)]
     front = front[np.argsort(front[:, 0], kind="stable")]
@@ -71,47 +71,51 @@ def free_boxes(front: np.ndarray, reference: np.ndarray) -> FreeBoxes:
         since = np.concatenate([since[~hit], np.full(len(left[0]), level)])
     ended.append((since, np.full(len(since), len(front) + 1), lower, upper))
     columns = (np.concatenate(column) for column in zip(*ended, strict=True))
-    return FreeBoxes(np.append(front[:, 0], reference[0]), *columns)
+    return BoxDecomposition(np.append(front[:, 0], reference[0]), *columns)
 
 
-def hypervolume_improvement(
-    mean: np.ndarray, deviation: np.ndarray, costs: np.ndarray, boxes: FreeBoxes
+def expected_hypervolume_improvement(
+    mean: np.ndarray, deviation: np.ndarray, costs: np.ndarray, boxes: BoxDecomposition
 ) -> np.ndarray:
-    """Expected growth of the hypervolume ``[N]``, exact.
+    """Return the exact expected hypervolume improvement ``[N]``.
 
-    The loss falls below t with some probability, and then adds, at t, what its costs dominate of
-    the boxes there. So the integral over t is, box by box, a difference of expected improvements
-    times the free volume of costs.
+    The improvement is the integral over loss levels t of the probability that the loss is below t,
+    times the volume of costs in the boxes at t that the candidate dominates. For each box that is a
+    difference of two expected improvements times a volume of costs.
 
     Args:
         mean: ``[N]`` of the loss.
         deviation: ``[N]`` of the loss.
         costs: ``[N, d]``, exact.
-        boxes: beside the front.
+        boxes: the region that the front does not dominate.
     """
     at_most = expected_improvement(mean[:, None], deviation[:, None], boxes.losses)  # [N, K + 1]
     at_most = np.concatenate([np.zeros((len(mean), 1)), at_most], axis=1)
-    found = np.empty(len(mean))
+    improvements = np.empty(len(mean))
     step = max(1, AT_ONCE // len(boxes.since))
     for start in range(0, len(mean), step):
         rows = slice(start, start + step)
         volumes = at_most[rows, boxes.until] - at_most[rows, boxes.since]  # [rows, B]
         for low, high, cost in zip(boxes.lower.T, boxes.upper.T, costs[rows].T, strict=True):
             volumes *= np.maximum(high - np.maximum(low, cost[:, None]), 0)
-        found[rows] = volumes.sum(axis=1)
-    return found
+        improvements[rows] = volumes.sum(axis=1)
+    return improvements
 
 
 def _without(
     lower: np.ndarray, upper: np.ndarray, corner: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What is left of boxes ``[B, d]`` that all reach beyond a corner ``[d]``, as boxes again."""
+    """Cut what dominates a corner's costs ``[d]`` from boxes ``[B, d]`` that reach beyond it.
+
+    Returns:
+        Lower and upper bounds of the boxes that are left.
+    """
     lows, highs = [], []
-    for axis, at in enumerate(corner):
+    for axis, bound in enumerate(corner):
         low, high = lower.copy(), upper.copy()
         low[:, :axis] = np.maximum(low[:, :axis], corner[:axis])
-        high[:, axis] = np.minimum(high[:, axis], at)
-        if axis == 1 and len(corner) == 2:  # these lie side by side: their union is a box
+        high[:, axis] = np.minimum(high[:, axis], bound)
+        if axis == 1 and len(corner) == 2:  # these lie side by side, so their union is a box
             low, high = low.min(axis=0, keepdims=True), high.max(axis=0, keepdims=True)
         there = (low < high).all(axis=1)
         lows.append(low[there])

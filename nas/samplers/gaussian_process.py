@@ -2,9 +2,9 @@
 
 The kernel is the sum of two. One compares choices: ``exp(-sum_i w_i d_i)``, where ``d_i`` is 0 for
 equal choices of parameter i and 1 for different ones, mixed with the distance of their ranks where
-choices are numbers (a kernel of 3 is nearer to 5 than to 7). The other compares the costs, by their
-logarithms where they are positive. Weights, scales and noise are those of the greatest posterior
-density.
+choices are numbers (a kernel of 3 is nearer to 5 than to 7). The other, a squared exponential one,
+compares the costs, by their logarithms where they are positive. Weights, scales and noise are those
+of the greatest posterior density.
 
 Source: Rasmussen and Williams 2006, "Gaussian Processes for Machine Learning", algorithm 2.1 and
 equation 5.9.
@@ -34,27 +34,31 @@ SPREAD_OF_LOG = {"weight": 1.5, "scale": 1.0, "length": 0.7, "noise": 1.5}
 JITTER = 1e-6
 
 AT_ONCE = 128
-"""Candidates that are predicted together: what they need fits into a processor's cache."""
+"""Candidates that are predicted together: their matrices fit into a processor's cache."""
 
 LEAST_VARIANCE = 1e-9
-"""Of a prediction, as a share of the observations' variance: a deviation is never zero."""
+"""The least variance of a prediction, in units of the observations' variance: none is zero."""
 
 
-class Unpacked(NamedTuple):
+class KernelHyperparameters(NamedTuple):
     """The kernel's hyperparameters."""
 
-    weights: np.ndarray  # [F], of each bit in the distance
-    ranks_part: float  # of the distance of ranks, where choices are numbers
+    weights: np.ndarray  # [F], each bit's weight in the distance
+    ranks_part: float  # share of the ranks' distance where choices are numbers, 0..1
     scales: np.ndarray  # [2], variances of the two kernels
     lengths: np.ndarray  # [m], scales of the costs
     noise: float  # variance of an evaluation
 
 
-class KernelHyperparameters:
-    """The kernel's hyperparameters as one vector of unbounded numbers ``[t]``, with their prior.
+class HyperparameterPrior:
+    """The normal prior of the kernel's hyperparameters as one unbounded vector ``[t]``.
 
-    In order: log weights [P], logit of the ranks' part, log scales of the two kernels, log length
-    scales of the costs [m], log noise variance.
+    The vector holds, in order: log weights [P], logit of the ranks' part, log scales of the two
+    kernels, log length scales of the costs [m], log noise variance.
+
+    Attributes:
+        centre: means ``[t]``.
+        spread: standard deviations ``[t]``.
     """
 
     def __init__(self, encoder: Encoder) -> None:
@@ -82,13 +86,13 @@ class KernelHyperparameters:
         )
         self.parameters = parameters
 
-    def split(self, point: np.ndarray) -> Unpacked:
-        """What a point ``[t]`` says."""
+    def split(self, point: np.ndarray) -> KernelHyperparameters:
+        """Return the hyperparameters that a vector ``[t]`` holds."""
         encoder, last = self.encoder, self.parameters + 3
         part = float(expit(point[self.parameters]))
         ranked = np.array(encoder.ranked)[encoder.owner]
         mixed = np.where(encoder.is_rank, part, np.where(ranked, 1 - part, 1.0))
-        return Unpacked(
+        return KernelHyperparameters(
             np.exp(point[: self.parameters])[encoder.owner] * mixed * encoder.share,
             part,
             np.exp(point[self.parameters + 1 : last]),
@@ -97,8 +101,8 @@ class KernelHyperparameters:
         )
 
 
-class _Nearness:
-    """``exp`` of minus the weighted squared distances to some points.
+class _SquaredExponential:
+    """The kernel ``exp(-sum_f w_f (a_f - b_f)^2)`` to some points.
 
     Args:
         points: ``[B, F]``.
@@ -111,7 +115,7 @@ class _Nearness:
         self._own = (points * points) @ weights
 
     def __call__(self, others: np.ndarray) -> np.ndarray:
-        """``[A, B]`` for others ``[A, F]``."""
+        """Return the kernel ``[A, B]`` of others ``[A, F]`` and the points."""
         exponents = others @ self._doubled
         exponents -= ((others * others) @ self._weights)[:, None]
         exponents -= self._own
@@ -119,7 +123,7 @@ class _Nearness:
 
 
 def _squares(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Squared differences by column: [A, m], [B, m] -> [m, A, B]."""
+    """Return squared differences by column: [A, m], [B, m] -> [m, A, B]."""
     return (a.T[:, :, None] - b.T[:, None, :]) ** 2
 
 
@@ -127,7 +131,8 @@ class GaussianProcess:
     """A Gaussian process given observations; predictions are in the observations' unit.
 
     Args:
-        hyperparameters: how the hyperparameters are laid out.
+        prior: splits ``point`` into hyperparameters.
+        point: the hyperparameters ``[t]``.
         inputs: of the n observations.
         values: ``[n]``.
         extra_noise: ``[n]``, variance beside the noise, in squared units of ``values``.
@@ -135,7 +140,7 @@ class GaussianProcess:
 
     def __init__(
         self,
-        hyperparameters: KernelHyperparameters,
+        prior: HyperparameterPrior,
         point: np.ndarray,
         inputs: Inputs,
         values: np.ndarray,
@@ -144,21 +149,21 @@ class GaussianProcess:
         self.inputs = inputs
         self.mean = float(values.mean())
         self.unit = float(values.std()) or 1.0
-        weights, _, self._scales, lengths, noise = hyperparameters.split(point)
-        self._near = [_Nearness(inputs.bits, weights)]
-        if hyperparameters.costs:
-            self._near.append(_Nearness(inputs.costs, 0.5 / lengths**2))
+        weights, _, self._scales, lengths, noise = prior.split(point)
+        self._kernels = [_SquaredExponential(inputs.bits, weights)]
+        if prior.costs:
+            self._kernels.append(_SquaredExponential(inputs.costs, 0.5 / lengths**2))
         kernel = self._kernel(inputs)
         extra = 0.0 if extra_noise is None else extra_noise / self.unit**2
         kernel[np.diag_indices_from(kernel)] += noise + JITTER + extra
         factor = cholesky(kernel, lower=True, overwrite_a=True, check_finite=False)
         standard = (values - self.mean) / self.unit
         self._alpha = cho_solve((factor, True), standard, check_finite=False)
-        # Multiplying by the inverse is twice as fast as solving, for very many candidates.
+        # For very many candidates, multiplying by the inverse is twice as fast as solving.
         self._inverse, _ = dtrtri(factor, lower=1)
 
     def predict(self, inputs: Inputs) -> tuple[np.ndarray, np.ndarray]:
-        """Means and standard deviations ``[N]``, without the noise of an evaluation."""
+        """Return means and standard deviations ``[N]``, without the noise of an evaluation."""
         count = len(inputs.bits)
         mean, explained = np.empty(count), np.empty(count)
         for start in range(0, count, AT_ONCE):
@@ -167,94 +172,92 @@ class GaussianProcess:
             mean[rows] = cross @ self._alpha
             half = dtrmm(1.0, self._inverse, cross.T, lower=1, overwrite_b=1).T  # [rows, n]
             explained[rows] = np.einsum("Nn,Nn->N", half, half)
-        prior = self._scales[: len(self._near)].sum()
-        variance = np.maximum(prior - explained, LEAST_VARIANCE)
+        before = self._scales[: len(self._kernels)].sum()  # the variance without observations
+        variance = np.maximum(before - explained, LEAST_VARIANCE)
         return self.mean + self.unit * mean, self.unit * np.sqrt(variance)
 
     def predict_mean(self, inputs: Inputs) -> np.ndarray:
-        """Means ``[N]`` alone, which cost much less."""
+        """Return the means ``[N]`` alone, which is much cheaper than :meth:`predict`."""
         return self.mean + self.unit * (self._kernel(inputs) @ self._alpha)
 
     def _kernel(self, others: Inputs) -> np.ndarray:
-        """Of others and the observations: ``[N, n]``."""
-        kernel = self._near[0](others.bits)
+        """Return the kernel ``[N, n]`` of others and the observations."""
+        kernel = self._kernels[0](others.bits)
         kernel *= self._scales[0]
-        for near, scale in zip(self._near[1:], self._scales[1:], strict=False):
-            by_cost = near(others.costs)
+        for cost_kernel, scale in zip(self._kernels[1:], self._scales[1:], strict=False):
+            by_cost = cost_kernel(others.costs)
             by_cost *= scale
             kernel += by_cost
         return kernel
 
 
-def fit(hyperparameters: KernelHyperparameters, inputs: Inputs, values: np.ndarray) -> np.ndarray:
-    """The hyperparameters of greatest posterior density, from the prior's centre on."""
+def fit_hyperparameters(
+    prior: HyperparameterPrior, inputs: Inputs, values: np.ndarray
+) -> np.ndarray:
+    """Return the hyperparameters ``[t]`` of greatest posterior density (MAP).
+
+    L-BFGS-B searches from the prior's centre on, in at most ``FIT_ITERATIONS`` iterations.
+    """
     standard = (values - values.mean()) / (values.std() or 1.0)
     squares = _squares(inputs.costs, inputs.costs)
 
     def loss(point: np.ndarray) -> tuple[float, np.ndarray]:
-        return _negative_log_posterior(hyperparameters, point, inputs.bits, squares, standard)
+        return _negative_log_posterior(prior, point, inputs.bits, squares, standard)
 
-    bounds = [
-        (c - 4 * s, c + 4 * s)
-        for c, s in zip(hyperparameters.centre, hyperparameters.spread, strict=True)
-    ]
-    found = minimize(
+    bounds = [(c - 4 * s, c + 4 * s) for c, s in zip(prior.centre, prior.spread, strict=True)]
+    optimum = minimize(
         loss,
-        hyperparameters.centre,
+        prior.centre,
         jac=True,
         method="L-BFGS-B",
         bounds=bounds,
         options={"maxiter": FIT_ITERATIONS},
     )
-    return np.asarray(found.x)
+    return np.asarray(optimum.x)
 
 
 class SurrogateModels:
-    """Fits surrogates of one space, and keeps their hyperparameters for a while.
+    """Fit surrogates of one space; hyperparameters are fitted again only now and then.
 
     Args:
-        encoder: how the surrogates see the space's candidates.
+        encoder: makes the surrogates' inputs of the space's candidates.
     """
 
     def __init__(self, encoder: Encoder) -> None:
         self.encoder = encoder
-        self._layout = KernelHyperparameters(encoder)
+        self._prior = HyperparameterPrior(encoder)
         self._fitted: dict[str, tuple[tuple[bytes, ...], np.ndarray]] = {}
 
-    def learn(
-        self, quantity: str, observed: Observations, settled: Observations
-    ) -> GaussianProcess:
+    def fit(self, quantity: str, observed: Observations, fitted: Observations) -> GaussianProcess:
         """Return the surrogate of a quantity.
 
         Args:
-            quantity: its name; its hyperparameters are kept until ``settled`` changes.
+            quantity: its name; its hyperparameters are kept until ``fitted`` changes.
             observed: all results that the surrogate is given.
-            settled: the results that its hyperparameters are fitted to.
+            fitted: the results that its hyperparameters are fitted to.
         """
-        fitted_to = (settled.pool.vectors.tobytes(), settled.values.tobytes())
+        fitted_to = (fitted.pool.vectors.tobytes(), fitted.values.tobytes())
         known, point = self._fitted.get(quantity, ((), np.empty(0)))
         if known != fitted_to:
-            point = fit(self._layout, self.encoder(*settled.pool), settled.values)
+            point = fit_hyperparameters(self._prior, self.encoder(*fitted.pool), fitted.values)
             self._fitted[quantity] = (fitted_to, point)
         inputs = self.encoder(*observed.pool)
-        return GaussianProcess(
-            self._layout, point, inputs, observed.values, observed.extra_variance
-        )
+        return GaussianProcess(self._prior, point, inputs, observed.values, observed.extra_variance)
 
 
 def _negative_log_posterior(
-    layout: KernelHyperparameters,
+    prior: HyperparameterPrior,
     point: np.ndarray,
     bits: np.ndarray,
     squares: np.ndarray,
     values: np.ndarray,
 ) -> tuple[float, np.ndarray]:
-    """Its value and gradient ``[t]``, up to a constant."""
-    encoder, count = layout.encoder, layout.parameters
-    weights, part, scales, lengths, noise = layout.split(point)
-    by_choice = scales[0] * _Nearness(bits, weights)(bits)
+    """Return the value, up to a constant, and the gradient ``[t]``."""
+    encoder, count = prior.encoder, prior.parameters
+    weights, part, scales, lengths, noise = prior.split(point)
+    by_choice = scales[0] * _SquaredExponential(bits, weights)(bits)
     by_cost = scales[1] * np.exp(-0.5 * np.tensordot(lengths**-2, squares, 1))
-    if not layout.costs:
+    if not prior.costs:
         by_cost = np.zeros_like(by_choice)
     kernel = by_choice + by_cost
     kernel[np.diag_indices_from(kernel)] += noise + JITTER
@@ -277,11 +280,11 @@ def _negative_log_posterior(
     gradient[count + 1] = 0.5 * through.sum()
     of_cost = outer * by_cost
     gradient[count + 2] = 0.5 * of_cost.sum()
-    gradient[count + 3 : count + 3 + layout.costs] = (
+    gradient[count + 3 : count + 3 + prior.costs] = (
         0.5 * np.tensordot(squares, of_cost, 2) / lengths**2
     )
     gradient[-1] = 0.5 * noise * np.trace(outer)
 
-    away = (point - layout.centre) / layout.spread
+    away = (point - prior.centre) / prior.spread
     likelihood = -0.5 * values @ alpha - np.log(np.diag(factor)).sum()
-    return -likelihood + 0.5 * away @ away, -gradient + away / layout.spread
+    return -likelihood + 0.5 * away @ away, -gradient + away / prior.spread

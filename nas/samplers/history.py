@@ -1,4 +1,4 @@
-"""What a sampler may see of a study: all of it, or only results before a given trial."""
+"""A study that shows a sampler only the results of trials before a given one."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from nas.samplers.trials import PAUSED_AT
 class HistoryStudy(FilteredStudy):
     """A study whose trials from number ``results_before`` on look as if they were still running.
 
-    With it a search is reproducible on several workers: proposal n sees the results of proposals
-    before n - concurrency alone, however fast the others were. None hides nothing.
+    It makes a search on several workers reproducible: proposal n sees only the results of proposals
+    before n - concurrency, however fast the others were. None hides nothing.
 
-    Where there are several objectives, Optuna's TPE does not see the curves of pruned trials: it
-    ranks these last without curves, and raises with them.
+    With several objectives, Optuna's TPE does not see the curves of pruned trials: it ranks these
+    trials last without curves, and raises with them.
     """
 
     results_before: int | None = None

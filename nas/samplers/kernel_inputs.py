@@ -1,4 +1,4 @@
-"""Candidates as the surrogates' kernel sees them: binary columns of choices, and scaled costs.
+"""The kernel's inputs: a candidate's choices as binary columns, and its scaled costs.
 
 Legend: N candidates, F binary columns, m costs, P parameters.
 """
@@ -14,19 +14,20 @@ from search_space.space.parameters import Choice, Parameter
 
 
 class Inputs(NamedTuple):
-    """Candidates as the kernel sees them."""
+    """The kernel's inputs of N candidates."""
 
     bits: np.ndarray  # [N, F], 0 and 1
     costs: np.ndarray  # [N, m], standardised
 
 
 class Encoder:
-    """From vectors and costs to :class:`Inputs`.
+    """Makes :class:`Inputs` of vectors and costs.
 
     Args:
         parameters: the space's.
-        cost_sample: costs ``[any, m]`` of typical candidates. They set the scale: where all are
-            positive, a cost counts by its logarithm; where all are equal, not at all.
+        cost_sample: costs ``[any, m]`` of typical candidates, which standardise each cost. A cost
+            whose samples are all positive enters by its logarithm; one whose samples are all equal
+            is left out.
 
     Raises:
         ValueError: a cost is not finite.
@@ -35,10 +36,10 @@ class Encoder:
     def __init__(self, parameters: Sequence[Parameter], cost_sample: np.ndarray) -> None:
         self.values = [len(parameter.choices) for parameter in parameters]
         numbers = [_as_numbers(parameter.choices) for parameter in parameters]
-        self.ranked = [len(found) > 2 for found in numbers]
+        self.ranked = [len(each) > 2 for each in numbers]
         self._bits = [
-            _bits_of(count, found if ranked else [])
-            for count, found, ranked in zip(self.values, numbers, self.ranked, strict=True)
+            _bits_of(count, each if ranked else [])
+            for count, each, ranked in zip(self.values, numbers, self.ranked, strict=True)
         ]
         if not np.isfinite(cost_sample).all():
             raise ValueError("known costs must be finite numbers")
@@ -61,7 +62,7 @@ class Encoder:
         self.share = np.array(share)  # of each bit in its parameter's distance
 
     def __call__(self, vectors: np.ndarray, costs: np.ndarray) -> Inputs:
-        """Vectors ``[N, P]``, -1 where inactive, and their costs ``[N, m]``."""
+        """Encode vectors ``[N, P]``, -1 where inactive, and their costs ``[N, m]``."""
         columns = zip(self._bits, vectors.T, strict=True)
         bits = np.concatenate([table[choices] for table, choices in columns], axis=1)
         kept = self._informative
@@ -74,8 +75,11 @@ class Encoder:
 
 
 def _bits_of(count: int, numbers: Sequence[float]) -> np.ndarray:
-    """The bits of each of ``count`` choices, and of none as the last row: which, then its rank."""
-    which = np.roll(np.eye(count + 1), 1, axis=1)  # the first bit is that of none
+    """Return the bits of each of ``count`` choices, and of an inactive parameter as the last row.
+
+    The first bits are one-hot, the others the rank's unary code, if there are ``numbers``.
+    """
+    which = np.roll(np.eye(count + 1), 1, axis=1)  # the first bit: inactive
     if not len(numbers):
         return which
     ranks = np.append(np.argsort(np.argsort(numbers)), -1)
@@ -83,7 +87,7 @@ def _bits_of(count: int, numbers: Sequence[float]) -> np.ndarray:
 
 
 def _as_numbers(choices: Sequence[Choice]) -> list[float]:
-    """Choices that are numbers, also as text; none if any is not."""
+    """Return the choices as numbers, also those that are text; empty if one is no number."""
     try:
         numbers = [float(c) for c in choices if not isinstance(c, bool)]
     except ValueError:

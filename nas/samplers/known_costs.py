@@ -1,4 +1,4 @@
-"""Known costs as plain functions, for samplers outside of this project's own search spaces."""
+"""Known costs by plain functions, to use the samplers on spaces of any kind."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from nas.samplers.choice_space import Candidate, ChoiceSpace
 
 
 class CostFunctions:
-    """What is known of every candidate, by functions of it.
+    """The known costs that functions of a candidate compute.
 
     Args:
         space: whose candidates these are.
-        functions: by the cost's name; each is called once a candidate.
+        functions: by the cost's name; each is called once for each candidate.
     """
 
     def __init__(
@@ -27,7 +27,7 @@ class CostFunctions:
         self._known: dict[bytes, list[float]] = {}
 
     def of(self, architecture: Candidate) -> dict[str, float]:
-        """The costs of one candidate by name.
+        """Return the costs of one candidate by name.
 
         Raises:
             ValueError: a cost is not finite.
@@ -37,10 +37,10 @@ class CostFunctions:
         return costs
 
     def columns(self, vectors: np.ndarray) -> np.ndarray:
-        """The costs ``[N, names]`` of vectors ``[N, P]``.
+        """Return the costs ``[N, names]`` of vectors ``[N, P]``.
 
         Raises:
-            ValueError: a vector of no candidate, or a cost is not finite.
+            ValueError: a vector is that of no candidate, or a cost is not finite.
         """
         vectors = np.ascontiguousarray(vectors, dtype=np.int64)
         rows = []

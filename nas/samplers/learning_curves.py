@@ -1,8 +1,8 @@
-"""What a trial that was stopped early, or waits, says of the result that it would have had.
+"""Learning curve extrapolation: the final loss of a trial that was pruned, or waits at a rung.
 
-It is compared with finished trials at the same epoch: their final losses, regressed on their losses
-at that epoch, give the expected final loss and how far off such a guess is. As long as there are
-hardly any finished ones, trials are compared with each other, all at the same epoch.
+The final losses of finished trials are regressed on their losses at the epoch where the trial
+stopped. The regression gives the expected final loss and its variance. While hardly any trial has
+finished, all trials are compared at one epoch instead.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from nas.samplers.choice_space import Candidate
 from nas.samplers.trials import CompletedTrial, PrunedTrial, Results
 
 FEWEST = 4
-"""Finished trials that were seen at an epoch, for a regression."""
+"""The least number of finished trials with a loss at the epoch, for a regression."""
 
 TRUST_IN_PARALLELS = 4.0
-"""Finished trials that the assumption of a slope of 1 counts for."""
+"""Weight of the prior that the regression's slope is 1, in finished trials."""
 
 
 class Estimate(NamedTuple):
-    """A final loss that was not seen."""
+    """An extrapolated final loss."""
 
     loss: float
     variance: float
@@ -34,42 +34,49 @@ class Estimate(NamedTuple):
 def estimate(
     pruned: Sequence[PrunedTrial], completed: Sequence[CompletedTrial]
 ) -> list[Estimate | None]:
-    """For each pruned trial what its loss would have been; None where nothing is comparable."""
+    """Extrapolate each pruned trial's final loss; None where no regression is possible."""
     fits: dict[int, tuple[float, float, float, float] | None] = {}
-    found: list[Estimate | None] = []
+    estimates: list[Estimate | None] = []
     for trial in pruned:
         epoch = max((e for e, loss in trial.curve.items() if isfinite(loss)), default=None)
         if epoch is None:
-            found.append(None)
+            estimates.append(None)
             continue
         if epoch not in fits:
             fits[epoch] = _regression(epoch, completed)
         line = fits[epoch]
         if line is None:
-            found.append(None)
+            estimates.append(None)
             continue
         slope, centre, final, variance = line
-        found.append(Estimate(final + slope * (trial.curve[epoch] - centre), variance))
-    return found
+        estimates.append(Estimate(final + slope * (trial.curve[epoch] - centre), variance))
+    return estimates
 
 
 def at_one_epoch(
     results: Results, fewest: int, known_losses: Callable[[Candidate], tuple[float, ...]]
 ) -> Results:
-    """All trials as they were at the latest epoch that ``fewest`` of them reached, as if finished.
+    """Return all trials as if they had finished at the latest epoch that ``fewest`` reached.
 
     Args:
         results: with curves of the first objective.
-        fewest: trials; where no epoch has so many, the results are returned as they are.
-        known_losses: those of the other objectives.
+        fewest: trials; if no epoch was reached by so many, the results are returned unchanged.
+        known_losses: a candidate's losses by the other objectives.
     """
     curves = [(trial.architecture, trial.curve) for trial in results.completed]
     curves += [(trial.architecture, trial.curve) for trial in results.pruned]
     epochs = {epoch for trial in results.pruned for epoch in trial.curve}
     for epoch in sorted(epochs, reverse=True):
-        seen = [(of, curve[epoch]) for of, curve in curves if isfinite(curve.get(epoch, nan))]
-        if len(seen) >= fewest:
-            completed = [CompletedTrial(of, (loss, *known_losses(of))) for of, loss in seen]
+        reached = [
+            (candidate, curve[epoch])
+            for candidate, curve in curves
+            if isfinite(curve.get(epoch, nan))
+        ]
+        if len(reached) >= fewest:
+            completed = [
+                CompletedTrial(candidate, (loss, *known_losses(candidate)))
+                for candidate, loss in reached
+            ]
             return replace(results, completed=completed, pruned=[])
     return results
 
@@ -77,7 +84,7 @@ def at_one_epoch(
 def _regression(
     epoch: int, completed: Sequence[CompletedTrial]
 ) -> tuple[float, float, float, float] | None:
-    """Slope, mean loss at ``epoch``, mean final loss, residual variance."""
+    """Return slope, mean loss at ``epoch``, mean final loss and residual variance."""
     pairs = [(trial.curve.get(epoch, nan), trial.losses[0]) for trial in completed]
     pairs = [pair for pair in pairs if all(map(isfinite, pair))]
     if len(pairs) < FEWEST:

@@ -1,4 +1,4 @@
-"""Samplers that, after a random beginning, change one parameter of an architecture they choose."""
+"""The base of samplers that change one parameter of a chosen architecture."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from nas.samplers.trials import Results
 
 
 class NeighbourSampler(ArchitectureSampler):
-    """After ``initial_trials`` random ones, a random new neighbour of a parent.
+    """Propose ``initial_trials`` random architectures, then random new neighbours of parents.
 
-    A neighbour is drawn as a mutation is: a parameter first, uniformly, then a new value of it, so
-    that a parameter with many values is not changed more often. What was proposed before or does
-    not fit is passed over.
+    A neighbour is drawn as a mutation is: first a parameter, uniformly, then a new value of it, so
+    that a parameter with many values is not changed more often. Neighbours that were proposed
+    before or do not fit are skipped.
     """
 
     def __init__(self, *args: Any, initial_trials: int, **settings: Any) -> None:
@@ -31,17 +31,22 @@ class NeighbourSampler(ArchitectureSampler):
 
     @abstractmethod
     def parents(self, results: Results, rng: np.random.Generator) -> Iterable[Candidate]:
-        """Whose neighbours to try, the most wanted first; there are results, all within limits."""
+        """Return the architectures whose neighbours are tried, in that order.
+
+        Args:
+            results: with one completed trial or more, all of them within the limits.
+            rng: this proposal's randomness.
+        """
 
     def propose(self, results: Results, rng: np.random.Generator) -> Candidate:
         """See :meth:`ArchitectureSampler.propose`."""
         if len(results.proposed) < self.initial_trials or not results.completed:
             try:
                 return self.draw(results.proposed, rng)
-            except SpaceExhausted:  # tight limits: what is near a fitting one may still fit
+            except SpaceExhausted:  # under tight limits, a neighbour of a fitting one may still fit
                 if not results.completed or self.space.size <= ENUMERABLE:
                     raise
-        # Earlier results and what a user enqueued may be over the limits.
+        # Earlier results and trials that a user enqueued may be over the limits.
         within = [trial for trial in results.completed if not self.violations(trial.architecture)]
         for parent in self.parents(replace(results, completed=within), rng) if within else ():
             groups = list(self.space.changes(parent).values())

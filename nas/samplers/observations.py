@@ -1,4 +1,4 @@
-"""Results as surrogates are given them: which ones, and on what scale.
+"""The observations that surrogates are given: which results, and on what scale.
 
 Legend: n results.
 """
@@ -10,18 +10,19 @@ from typing import NamedTuple
 import moocore
 import numpy as np
 
-from nas.samplers.pool import Pool, together
+from nas.samplers.pool import Pool, concatenated
 
 MOST_OBSERVATIONS = 300
-"""Results that a surrogate is given: those nearest to the front, and some of the others."""
+"""The most results that a surrogate is given: those nearest to the front, and some others."""
 
 MOST_PRUNED = 100
-"""The latest pruned trials, which count among ``MOST_OBSERVATIONS``."""
+"""The most pruned trials, the latest ones, that count among ``MOST_OBSERVATIONS``."""
 
 MOST_FITTED = 250
-"""Results that hyperparameters are fitted to."""
+"""The most results that hyperparameters are fitted to."""
 
 SHARE_OF_OTHERS = 0.25
+"""The share of results that are chosen at random, not by their nearness to the front."""
 
 GROWTH = 1.15
 """Hyperparameters are fitted anew whenever the number of results has grown by this factor."""
@@ -32,23 +33,26 @@ class Observations(NamedTuple):
 
     pool: Pool  # [n]
     values: np.ndarray  # [n]
-    extra_variance: np.ndarray  # [n], beside that of an evaluation
+    extra_variance: np.ndarray  # [n], in addition to an evaluation's noise
 
-    def some(self, rows: slice) -> Observations:
-        """Those at ``rows``."""
-        return Observations(self.pool.some(rows), self.values[rows], self.extra_variance[rows])
+    def take(self, rows: slice) -> Observations:
+        """Return the observations at ``rows``."""
+        return Observations(self.pool.take(rows), self.values[rows], self.extra_variance[rows])
 
-    def and_also(self, more: Observations) -> Observations:
-        """These, then ``more``."""
+    def followed_by(self, more: Observations) -> Observations:
+        """Return these observations and then ``more``."""
         return Observations(
-            together([self.pool, more.pool]),
+            concatenated([self.pool, more.pool]),
             np.concatenate([self.values, more.values]),
             np.concatenate([self.extra_variance, more.extra_variance]),
         )
 
 
-def settled_count(results: int, first: int) -> int:
-    """How many of the results hyperparameters are fitted to; it grows in steps of ``GROWTH``."""
+def fitted_count(results: int, first: int) -> int:
+    """Return how many of the first results hyperparameters are fitted to.
+
+    The number grows in steps by the factor ``GROWTH``, so that they are seldom fitted.
+    """
     count = first
     while (following := max(count + 1, round(count * GROWTH))) <= results:
         count = following
@@ -56,7 +60,10 @@ def settled_count(results: int, first: int) -> int:
 
 
 def nearest_to_front(losses: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:
-    """Up to ``most`` rows of ``losses [n, objectives]``, by layers of fronts, and random others."""
+    """Choose up to ``most`` rows of ``losses [n, objectives]``, ascending.
+
+    They are the best by non-dominated sorting and, as ``SHARE_OF_OTHERS``, random others.
+    """
     if len(losses) <= most:
         return np.arange(len(losses))
     others = int(most * SHARE_OF_OTHERS)
@@ -67,10 +74,10 @@ def nearest_to_front(losses: np.ndarray, most: int, rng: np.random.Generator) ->
 
 
 def compressed(losses: np.ndarray, typical: np.ndarray) -> np.ndarray:
-    """Losses whose bad half is drawn together, in the same order.
+    """Compress the losses over the median of ``typical`` to a logarithmic scale; the order stays.
 
-    A network that does not train at all is not the more informative the worse it is. What is over
-    the median of ``typical`` counts by the logarithm, on the scale of the better half.
+    The losses of networks that hardly train vary much and say little. The logarithm's unit is the
+    difference between the median and the best decile.
     """
     middle, good = np.quantile(typical, [0.5, 0.1])
     scale = middle - good

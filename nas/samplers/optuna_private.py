@@ -1,8 +1,7 @@
-"""All that this project uses of Optuna beyond its public interface.
+"""The parts of Optuna beyond its public interface that this project uses.
 
-Optuna may change these parts in any release. So they are used here alone, the version is bounded
-in pyproject.toml, and ``tests/nas/samplers/test_optuna_private.py`` says what has changed when a
-new version is tried.
+Optuna may change them in any release. So only this module uses them, pyproject.toml bounds the
+version, and ``tests/nas/samplers/test_optuna_private.py`` says what a new version has changed.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 
 def was_enqueued(trial: FrozenTrial) -> bool:
-    """Whether ``Study.enqueue_trial`` made the trial, with values for some of its parameters."""
+    """Return whether ``Study.enqueue_trial`` made the trial, with values for its parameters."""
     return "fixed_params" in trial.system_attrs
 
 
@@ -44,8 +43,8 @@ class FilteredStudy(optuna.Study):
 class RestingTrialStorage(_CachedStorage):
     """Optuna's cache of a database, in which an unfinished trial can rest.
 
-    Optuna reads every unfinished trial anew whenever a sampler looks at a study, since another
-    process may have changed it. A trial that rests is not read again until it is woken.
+    Whenever a sampler looks at a study, Optuna reads every unfinished trial from the database,
+    since another process may have changed it. A trial that rests is not read until it is woken.
 
     Args:
         backend: the database.
@@ -64,16 +63,16 @@ class RestingTrialStorage(_CachedStorage):
         self.refresh(study_id)
 
     def rest(self, study_id: int, trial_id: int) -> None:
-        """Keep an unfinished trial as it is now; nothing is written to it until it is woken."""
+        """Keep an unfinished trial as it is now; write nothing to it until it is woken."""
         self.refresh(study_id)
         with self._lock:
             study = self._studies[study_id]
             study.unfinished_trial_ids.discard(trial_id)
-            # Trials above this id are read. All up to the resting trial have been read just now,
-            # and those of them that are unfinished and do not rest are in the set.
+            # Optuna reads trials above this id, and those in the set. All trials up to this one
+            # have just been read, and the unfinished ones that do not rest are in the set.
             study.last_finished_trial_id = max(study.last_finished_trial_id, trial_id)
 
     def wake(self, study_id: int, trial_id: int) -> None:
-        """Read a resting trial again from now on, since it will be written to."""
+        """Read a resting trial again from now on: it will be written to."""
         with self._lock:
             self._studies[study_id].unfinished_trial_ids.add(trial_id)

@@ -29,6 +29,6 @@ class ParetoLocalSearchSampler(NeighbourSampler):
         super().__init__(*args, initial_trials=initial_trials, **settings)
 
     def parents(self, results: Results, rng: np.random.Generator) -> Iterable[Candidate]:
-        """The front's members in random order."""
+        """Return the front's members in random order."""
         on_front = np.flatnonzero(moocore.is_nondominated(results.losses))
         return (results.completed[index].architecture for index in rng.permutation(on_front))

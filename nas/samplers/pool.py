@@ -1,4 +1,4 @@
-"""Candidates for an acquisition function to choose from: typical ones, and changed good ones.
+"""Pools of candidates for an acquisition function: random ones, all of a space, and mutations.
 
 Legend: N candidates, P parameters.
 """
@@ -15,35 +15,35 @@ from nas.samplers.choice_space import ENUMERABLE, ChoiceSpace, KnownCosts
 from search_space.space.parameters import INACTIVE, Parameter, condition_tables
 
 RESERVOIR = 2000
-"""Random candidates that are drawn once, from spaces that are not listed whole."""
+"""Random candidates that are drawn once from a space too large to list."""
 
 DESCENT, DESCENDANTS = 40, 200
-"""Steps towards candidates within tight limits, and mutations in each."""
+"""Steps towards candidates within tight limits, and the mutations in each step."""
 
 
 class Pool(NamedTuple):
-    """Candidates by vector, with their known costs."""
+    """The vectors of some candidates, and their known costs."""
 
     vectors: np.ndarray  # [N, P]
     costs: np.ndarray  # [N, names]
 
-    def some(self, rows: np.ndarray | slice) -> Pool:
-        """Those at ``rows`` (indices, a mask or a slice)."""
+    def take(self, rows: np.ndarray | slice) -> Pool:
+        """Return the candidates at ``rows`` (indices, a mask or a slice)."""
         return Pool(self.vectors[rows], self.costs[rows])
 
 
-def together(pools: Sequence[Pool]) -> Pool:
-    """All of several pools."""
+def concatenated(pools: Sequence[Pool]) -> Pool:
+    """Return one pool of all candidates of several pools."""
     return Pool(*(np.concatenate(columns) for columns in zip(*pools, strict=True)))
 
 
 def is_listed(space: ChoiceSpace) -> bool:
-    """Whether :func:`reservoir` holds every candidate."""
+    """Return whether :func:`reservoir` holds every candidate."""
     return space.is_irregular or space.size <= ENUMERABLE
 
 
 def reservoir(space: ChoiceSpace, costs: KnownCosts, seed: int) -> Pool:
-    """Every candidate of a small space, random distinct ones of a large one."""
+    """Return every candidate of a small space, or random distinct ones of a large space."""
     if is_listed(space):
         listed = list(space.architectures())
     else:
@@ -53,7 +53,7 @@ def reservoir(space: ChoiceSpace, costs: KnownCosts, seed: int) -> Pool:
     return Pool(vectors, costs.columns(vectors))
 
 
-def descended(
+def mutated_towards_limits(
     space: ChoiceSpace,
     costs: KnownCosts,
     pool: Pool,
@@ -61,13 +61,14 @@ def descended(
     enough: int,
     rng: np.random.Generator,
 ) -> Pool:
-    """``pool`` and mutations of its least excessive candidates, until enough are not excessive.
+    """Add mutations of the least excessive candidates to ``pool`` until enough have no excess.
 
     Args:
         space: whose candidates these are.
-        costs: of them.
-        pool: where to begin.
-        excess: of costs ``[N, names]``, ``[N]``, 0 where there is none.
+        costs: the space's known costs.
+        pool: the candidates to begin with.
+        excess: maps costs ``[N, names]`` to how far each candidate is over the limits ``[N]``,
+            0 if it is not.
         enough: candidates without excess; after ``DESCENT`` steps there may be fewer.
         rng: of the mutations.
     """
@@ -86,7 +87,7 @@ def descended(
                 vectors.append(canonical)
         if vectors:
             new = np.array(vectors)
-            pool = together([pool, Pool(new, costs.columns(new))])
+            pool = concatenated([pool, Pool(new, costs.columns(new))])
     return pool
 
 
@@ -95,9 +96,9 @@ def mutated(
     parents: np.ndarray,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """``parents [N, P]`` with a random active parameter changed each.
+    """Return ``parents [N, P]``, each with one random active parameter changed.
 
-    What a change brings into being is drawn, what it ends becomes inactive.
+    Parameters that the change activates are drawn; those that it deactivates become inactive.
     """
     vectors = parents.copy()
     choices = np.array([len(parameter.choices) for parameter in parameters])

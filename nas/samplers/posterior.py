@@ -1,10 +1,10 @@
-"""What the trials so far say of candidates: surrogates of all that is uncertain, and the front.
+"""The posterior, given the trials so far: surrogates of all uncertain quantities, and the front.
 
 Legend: N candidates, n completed trials, r pending ones, K members of the front, d objectives.
 
-Sources: Ginsbourger, Le Riche, Carraro 2010, "Kriging is Well-Suited to Parallelize Optimization",
-for pending trials, which count with their predicted result; Gardner et al. 2014, "Bayesian
-Optimization with Inequality Constraints", for limits on measured quantities.
+Sources: Ginsbourger, Le Riche, Carraro 2010, "Kriging is Well-Suited to Parallelize Optimization":
+pending trials count with their predicted result. Gardner et al. 2014, "Bayesian Optimization with
+Inequality Constraints": limits on measured quantities.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ from nas.samplers.observations import (
     MOST_OBSERVATIONS,
     Observations,
     compressed,
+    fitted_count,
     nearest_to_front,
-    settled_count,
 )
 from nas.samplers.pool import Pool
 from nas.samplers.problem import Objectives, Problem
 from nas.samplers.trials import CompletedTrial, InfeasibleTrial
 
 BARELY = 1e-9
-"""By this share, the reference point is worse than the worst loss that counts."""
+"""The reference point is worse than the worst loss that counts by this share."""
 
 
 class MeasuredLimit(NamedTuple):
-    """A limit on a quantity that is only known by measuring."""
+    """A limit on a quantity that must be measured."""
 
     surrogate: GaussianProcess  # of the quantity, or of its logarithm
     limit: float  # in the surrogate's unit
@@ -47,55 +47,55 @@ class MeasuredLimit(NamedTuple):
 
 @dataclass(frozen=True)
 class Posterior:
-    """What is believed of candidates, given the trials of a :class:`Problem`."""
+    """The posterior distribution of candidates' losses, given the trials of a :class:`Problem`."""
 
     objectives: Objectives
     encoder: Encoder
     main: GaussianProcess
-    """Of the main objective's loss, compressed (see :func:`compressed`)."""
+    """The surrogate of the main objective's loss, compressed (see :func:`compressed`)."""
     measured: Mapping[int, GaussianProcess]
-    """Of the other objectives that must be measured."""
+    """The surrogates of the other objectives that must be measured, by the objective's index."""
     limits: tuple[MeasuredLimit, ...]
     losses: np.ndarray
-    """Of the completed trials ``[n, d]``, with the main objective's compressed."""
+    """The completed trials' losses ``[n, d]``, the main objective's compressed."""
     is_within_cost_limits: np.ndarray
-    """Which completed trials keep the limits on known costs ``[n]``."""
+    """A mask ``[n]`` of the completed trials within the limits on known costs."""
     front: np.ndarray
-    """Losses ``[K, d]`` that no other dominates, of completed and pending trials within limits."""
+    """The non-dominated losses ``[K, d]`` of completed and pending trials within limits."""
     reference: np.ndarray
-    """The worst losses that count ``[d]``: of the first trials, and of all candidates where known.
-    It stays the same during a search."""
+    """The reference point ``[d]``: the worst losses of the first trials and, where losses are
+    known, of all candidates. It stays the same during a search."""
 
     @property
     def observations(self) -> int:
-        """How many results the main objective's surrogate holds."""
+        """The number of results that the main objective's surrogate holds."""
         return len(self.main.inputs.bits)
 
     def best_completed(self) -> np.ndarray:
-        """Completed trials ``[n]`` by layers of fronts; those over limits on known costs last."""
+        """Return completed trials ``[n]`` by non-dominated sorting, those over cost limits last."""
         ranks = moocore.pareto_rank(self.losses)
         return np.lexsort((ranks, ~self.is_within_cost_limits))
 
     def other_losses(self, objective: int, pool: Pool, inputs: Inputs) -> np.ndarray:
-        """The losses ``[N]`` by an objective beside the main one, as known or as predicted."""
+        """Return the losses ``[N]`` by another objective than the main one, known or predicted."""
         return _other_losses(self.objectives, self.measured, objective, pool, inputs)
 
-    def probability_within(self, inputs: Inputs) -> np.ndarray:
-        """The probability ``[N]`` that all measured quantities are within their limits."""
-        likely = np.ones(len(inputs.bits))
+    def probability_of_feasibility(self, inputs: Inputs) -> np.ndarray:
+        """Return the probability ``[N]`` that all measured quantities are within their limits."""
+        feasible = np.ones(len(inputs.bits))
         for surrogate, limit in self.limits:
             mean, deviation = surrogate.predict(inputs)
-            likely *= ndtr((limit - mean) / deviation)
-        return likely
+            feasible *= ndtr((limit - mean) / deviation)
+        return feasible
 
 
 def infer(problem: Problem, models: SurrogateModels, rng: np.random.Generator) -> Posterior:
-    """Learn from the trials of a problem.
+    """Fit surrogates to the trials of a problem.
 
     Args:
         problem: with two completed trials or more.
-        models: fit the surrogates, and say how they see candidates.
-        rng: chooses which results to look at, where there are very many.
+        models: fit the surrogates.
+        rng: chooses the results that the surrogates are given, where there are very many.
     """
     objectives, main = problem.objectives, problem.objectives.main
     losses, first = problem.losses.copy(), problem.losses[: problem.initial_trials].copy()
@@ -106,30 +106,30 @@ def infer(problem: Problem, models: SurrogateModels, rng: np.random.Generator) -
     estimates = _estimates(problem, typical)
     most = MOST_OBSERVATIONS - (0 if estimates is None else len(estimates.values))
     kept = nearest_to_front(losses, most, rng)
-    count = settled_count(len(losses), problem.initial_trials)
+    count = fitted_count(len(losses), problem.initial_trials)
     fitted_rng = generator(problem.seed, Stream.FITTED_RESULTS, count)
-    fitted = nearest_to_front(losses[:count], MOST_FITTED, fitted_rng)
+    fitted_rows = nearest_to_front(losses[:count], MOST_FITTED, fitted_rng)
 
-    def learn(quantity: str, objective: int, more: Observations | None) -> GaussianProcess:
-        exact, settled = (
-            Observations(problem.completed.some(rows), losses[rows, objective], np.zeros(len(rows)))
-            for rows in (kept, fitted)
+    def surrogate_of(quantity: str, objective: int, more: Observations | None) -> GaussianProcess:
+        exact, fitted = (
+            Observations(problem.completed.take(rows), losses[rows, objective], np.zeros(len(rows)))
+            for rows in (kept, fitted_rows)
         )
-        return models.learn(quantity, exact if more is None else exact.and_also(more), settled)
+        return models.fit(quantity, exact if more is None else exact.followed_by(more), fitted)
 
     measured = {
-        i: learn(f"objective {i}", i, None)
+        i: surrogate_of(f"objective {i}", i, None)
         for i in objectives.others
         if i not in objectives.columns
     }
-    surrogate = learn("main", main, estimates)
+    surrogate = surrogate_of("main", main, estimates)
     of_pending = np.empty((len(problem.pending.vectors), losses.shape[1]))
     if len(problem.pending.vectors):
         inputs = models.encoder(*problem.pending)
         predicted = surrogate.predict_mean(inputs)
         pending = Observations(problem.pending, predicted, np.zeros(len(predicted)))
-        surrogate = learn(
-            "main", main, pending if estimates is None else estimates.and_also(pending)
+        surrogate = surrogate_of(
+            "main", main, pending if estimates is None else estimates.followed_by(pending)
         )
         of_pending[:, main] = predicted
         for i in objectives.others:
@@ -155,14 +155,14 @@ def _other_losses(
     pool: Pool,
     inputs: Inputs,
 ) -> np.ndarray:
-    """The losses ``[N]`` by an objective beside the main one, as known or as predicted."""
+    """Return the losses ``[N]`` by another objective than the main one, known or predicted."""
     if objective in objectives.columns:
         return objectives.known_losses(objective, pool)
     return measured[objective].predict_mean(inputs)
 
 
 def _reference(problem: Problem, first: np.ndarray) -> np.ndarray:
-    """The worst losses ``[d]`` of the first trials, and of all candidates where they are known."""
+    """Return the reference point: see :attr:`Posterior.reference`."""
     worst = first.max(axis=0)
     for i in problem.objectives.columns if len(problem.candidates.vectors) else ():
         worst[i] = problem.objectives.known_losses(i, problem.candidates).max()
@@ -170,7 +170,7 @@ def _reference(problem: Problem, first: np.ndarray) -> np.ndarray:
 
 
 def _keeps_limits(problem: Problem) -> np.ndarray:
-    """Which completed trials ``[n]`` keep all limits, as far as is known."""
+    """Return a mask ``[n]`` of the completed trials that exceed no limit, as far as is known."""
     limits = problem.measured_limits
     kept = problem.is_within_cost_limits
     for row, trial in enumerate(problem.results.completed if limits else ()):
@@ -179,7 +179,7 @@ def _keeps_limits(problem: Problem) -> np.ndarray:
 
 
 def _estimates(problem: Problem, typical: np.ndarray) -> Observations | None:
-    """What trials that were pruned would have come to; None where nothing can be said."""
+    """Return the pruned trials' extrapolated losses as observations; None if there are none."""
     if problem.objectives.main != 0:  # curves are those of the first objective
         return None
     estimates = estimate(problem.results.pruned, problem.results.completed)
@@ -189,13 +189,13 @@ def _estimates(problem: Problem, typical: np.ndarray) -> Observations | None:
         return None
     losses = np.array([each.loss for each in usable])
     variances = np.array([each.variance for each in usable])
-    return Observations(problem.pruned.some(np.array(rows)), compressed(losses, typical), variances)
+    return Observations(problem.pruned.take(np.array(rows)), compressed(losses, typical), variances)
 
 
 def _measured_limits(problem: Problem, models: SurrogateModels) -> tuple[MeasuredLimit, ...]:
-    """A surrogate of each measured quantity with a limit, where two trials or more have a value.
+    """Fit a surrogate of each limited quantity that two trials or more have a value of.
 
-    Where the limit and all values are positive, it is of logarithms.
+    If the limit and all values are positive, the surrogate is of their logarithms.
     """
     learned = []
     for name, limit in problem.measured_limits.items():
@@ -203,19 +203,19 @@ def _measured_limits(problem: Problem, models: SurrogateModels) -> tuple[Measure
         over = _measured(problem.results.infeasible, problem.infeasible, name)
         if len(within.values) + len(over.values) < 2:
             continue
-        # The first of both, since hyperparameters are kept while these are the same.
+        # The first of both: hyperparameters are fitted to them, and kept while they are the same.
         first_within, first_over = (
-            each.some(slice(min(settled_count(len(each.values), 2), MOST_FITTED // 2)))
+            each.take(slice(min(fitted_count(len(each.values), 2), MOST_FITTED // 2)))
             for each in (within, over)
         )
         latest = slice(-(MOST_OBSERVATIONS // 2), None)
-        observed = within.some(latest).and_also(over.some(latest))
-        both = observed.and_also(first_within).and_also(first_over)
+        observed = within.take(latest).followed_by(over.take(latest))
+        both = observed.followed_by(first_within).followed_by(first_over)
         scaled = np.log if min(limit, both.values.min()) > 0 else np.asarray
         both = both._replace(values=scaled(both.values))
         count = len(observed.values)
-        surrogate = models.learn(
-            f"limit on {name}", both.some(slice(count)), both.some(slice(count, None))
+        surrogate = models.fit(
+            f"limit on {name}", both.take(slice(count)), both.take(slice(count, None))
         )
         learned.append(MeasuredLimit(surrogate, float(scaled(limit))))
     return tuple(learned)
@@ -224,7 +224,7 @@ def _measured_limits(problem: Problem, models: SurrogateModels) -> tuple[Measure
 def _measured(
     trials: Sequence[CompletedTrial] | Sequence[InfeasibleTrial], pool: Pool, name: str
 ) -> Observations:
-    """The finite values that a measured quantity had in some trials, with their candidates."""
+    """Return the finite values of a measured quantity in some trials, as observations."""
     values = np.array([trial.measured.get(name, nan) for trial in trials], dtype=float)
     rows = np.flatnonzero(np.isfinite(values))
-    return Observations(pool.some(rows), values[rows], np.zeros(len(rows)))
+    return Observations(pool.take(rows), values[rows], np.zeros(len(rows)))

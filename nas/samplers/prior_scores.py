@@ -1,7 +1,7 @@
-"""Scores of candidates that cost more than nothing and less than a training, as prior features.
+"""Scores of candidates as further inputs of a surrogate, such as those of untrained networks.
 
-A surrogate that is given them sees them beside the costs, and learns from results what they are
-worth, if anything. Legend: N candidates, P parameters, s scores.
+A score is cheaper than a training. The surrogate sees scores beside the costs, and its fit decides
+how much they say, if anything. Legend: N candidates, P parameters, s scores.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from search_space.space.parameters import Parameter
 
 
 class PriorScores(Protocol):
-    """Figures of one candidate on request, such as :mod:`nas.zero_cost` has."""
+    """Scores that are computed for one candidate at a time, such as :mod:`nas.zero_cost` has."""
 
     @property
     def names(self) -> Sequence[str]:
-        """What they are."""
+        """The scores' names."""
 
     def of(self, architecture: Candidate) -> Mapping[str, float]:
-        """The figures of one candidate by name; infinite ones count as the least or the most."""
+        """Return the scores of one candidate by name; infinite ones rank first or last."""
 
 
 ScoreSource = Callable[[Sequence[str]], PriorScores]
-"""From names to scores; raises ValueError where there is no such score."""
+"""Maps names to scores; raises ValueError if there is no such score."""
 
 
 class ScoreColumns:
-    """The scores of vectors, each candidate's worked out once.
+    """Compute the scores of vectors, once for each candidate.
 
     Args:
         space: whose candidates these are.
-        scores: of one candidate.
+        scores: computes those of one candidate.
     """
 
     def __init__(self, space: ChoiceSpace, scores: PriorScores) -> None:
@@ -45,10 +45,10 @@ class ScoreColumns:
         self._known: dict[bytes, list[float]] = {}
 
     def __call__(self, vectors: np.ndarray) -> np.ndarray:
-        """``[N, s]`` for vectors ``[N, P]``.
+        """Return the scores ``[N, s]`` of vectors ``[N, P]``.
 
         Raises:
-            ValueError: a score is not a number, with the candidate's vector.
+            ValueError: a score is not a number; the message has the candidate's vector.
         """
         names = self._scores.names
         rows = []
@@ -66,14 +66,14 @@ class ScoreColumns:
 class ScoredEncoder(Encoder):
     """An encoder with scores as further columns beside the costs.
 
-    Scores may have any sign and scale, so what counts is their rank in a sample, as the quantile of
-    a standard normal distribution.
+    Scores have any sign and scale. So each enters by its rank in a sample, as a quantile of the
+    standard normal distribution.
 
     Args:
         parameters: see :class:`Encoder`.
         cost_sample: see :class:`Encoder`.
-        columns: the scores of vectors.
-        sample: vectors ``[any, P]`` of typical candidates, which ranks refer to.
+        columns: computes the scores of vectors.
+        sample: vectors ``[any, P]`` of typical candidates, among which scores are ranked.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What an acquisition function is computed from: observations, candidates, costs and limits.
+"""The problem of one proposal, which an acquisition function is computed from.
 
 Legend: N candidates, n completed trials, d objectives, m known costs.
 """
@@ -16,18 +16,18 @@ from nas.samplers.trials import Results
 
 @dataclass(frozen=True)
 class Objectives:
-    """Which objectives are known of every candidate, and which must be learned.
+    """The objectives' indices: the main one, and the others, which may be known costs.
 
-    The main objective is the first that is not known beforehand; it alone is uncertain. Other
+    The main objective is the first that is not known beforehand; only it counts as uncertain. Other
     objectives that must be measured count with their predicted mean.
     """
 
     main: int
     others: tuple[int, ...]
     columns: Mapping[int, int]
-    """Of those among ``others`` that are known, the column of the known costs."""
+    """The column of the known costs, for each of ``others`` that is one."""
     signs: tuple[int, ...]
-    """What turns a value into a loss: -1 where an objective is maximised, else 1."""
+    """The factors from values to losses: -1 where an objective is maximised, else 1."""
 
     @classmethod
     def from_names(
@@ -39,10 +39,10 @@ class Objectives:
             names: of the objectives; empty if the sampler was not given any.
             costs: names of the known costs.
             signs: one an objective.
-            count: how many objectives results have.
+            count: the number of objectives that results have.
 
         Raises:
-            ValueError: there are not as many names as objectives.
+            ValueError: the number of names is another.
         """
         names = names or ("",) * count
         if len(names) != count:
@@ -57,38 +57,38 @@ class Objectives:
         return cls(main, others, columns, tuple(signs))
 
     def known_losses(self, objective: int, pool: Pool) -> np.ndarray:
-        """The losses ``[N]`` of candidates by a known objective."""
+        """Return the losses ``[N]`` of candidates by a known objective."""
         return self.signs[objective] * pool.costs[:, self.columns[objective]]
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Which candidate to evaluate next, given the trials so far: all that this depends on."""
+    """All that decides which candidate to evaluate next."""
 
     objectives: Objectives
     results: Results
     """The trials so far, at least two of them completed."""
     losses: np.ndarray
-    """Of the completed trials ``[n, d]``, smaller is better, all finite."""
+    """The completed trials' losses ``[n, d]``, smaller is better, all finite."""
     completed: Pool
     """The completed trials' candidates, in their order."""
     pruned: Pool
     pending: Pool
     infeasible: Pool
     candidates: Pool
-    """Typical candidates within the limits on known costs; they bound what a known loss can be."""
+    """Typical candidates within the limits on known costs; they bound the known losses."""
     cost_limits: np.ndarray
-    """Of the known costs ``[m]``, inclusive, infinite where there is none."""
+    """Upper limits on the known costs ``[m]``, inclusive, infinite where there is none."""
     measured_limits: Mapping[str, float]
-    """Of quantities that are only known by measuring, by name, inclusive."""
+    """Upper limits on quantities that must be measured, by name, inclusive."""
     initial_trials: int
-    """The first completed trials, which set the scale of losses once and for all."""
+    """The number of first completed trials, which fix the scale of losses."""
     seed: int
     """Chooses the results that hyperparameters are fitted to, the same ones at each proposal."""
 
     @property
     def is_within_cost_limits(self) -> np.ndarray:
-        """Which completed trials keep the limits on known costs ``[n]``.
+        """A mask ``[n]`` of the completed trials within the limits on known costs.
 
         Results of earlier studies and trials that a user enqueued may exceed them.
         """

@@ -1,4 +1,4 @@
-"""A space of named choices, for samplers outside of this project's own search spaces."""
+"""A space of named choices, to use the samplers on spaces of any kind."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Row = tuple[Choice, ...]
 
 
 class ProductSpace:
-    """Every combination of named choices, or those of them that ``rows`` lists.
+    """Every combination of named choices, or those combinations that ``rows`` lists.
 
-    A candidate is a tuple of values, in the order of ``choices``. The space of a table whose rows
-    are not all combinations has the table's rows alone.
+    A candidate is a tuple of values, in the order of ``choices``. A table's rows, where they are
+    not all combinations, are given as ``rows``.
 
     Args:
         name: for messages.
@@ -25,8 +25,8 @@ class ProductSpace:
         rows: the candidates; None for all combinations.
 
     Raises:
-        ValueError: no choice, a parameter with repeated or without values, or a row that repeats,
-            is too short or long, or has a value that is no choice.
+        ValueError: there are no choices; a parameter has no values, or one twice; or a row is
+            listed twice, is too short or long, or has a value that is no choice.
     """
 
     sampled_over = "rows of the table"
@@ -61,7 +61,7 @@ class ProductSpace:
 
     @property
     def size(self) -> int:
-        """How many candidates there are."""
+        """The number of candidates."""
         if self._rows is not None:
             return len(self._rows)
         return prod(len(parameter.choices) for parameter in self.parameters)
@@ -74,7 +74,7 @@ class ProductSpace:
         )
 
     def contains(self, architecture: Row) -> bool:
-        """Whether this is one of the space's candidates."""
+        """Return whether this is one of the space's candidates."""
         if self._rows is not None:
             return architecture in self._members
         return len(architecture) == len(self._indices) and all(
@@ -82,24 +82,24 @@ class ProductSpace:
         )
 
     def sample(self, rng: np.random.Generator) -> Row:
-        """A candidate, each as likely as another."""
+        """Draw a candidate, each as likely as another."""
         if self._rows is not None:
             return self._rows[rng.integers(len(self._rows))]
         return self.decode(self.walk(lambda parameter: int(rng.integers(len(parameter.choices)))))
 
     def sample_architectures(self, rng: np.random.Generator) -> Row:
-        """The same: combinations of choices and rows are candidates, each once."""
+        """Draw as :meth:`sample` does: each combination or row is one architecture."""
         return self.sample(rng)
 
     def walk(self, choose: Callable[[Parameter], int]) -> np.ndarray:
-        """The vector made by asking ``choose`` for each parameter's index."""
+        """Return the vector ``[P]`` of the indices that ``choose`` gives for the parameters."""
         return np.array([choose(parameter) for parameter in self.parameters], dtype=np.int64)
 
     def encode(self, architecture: Row) -> np.ndarray:
-        """The choices' indices ``[P]``.
+        """Return the choices' indices ``[P]``.
 
         Raises:
-            ValueError: not a candidate of this space.
+            ValueError: it is no candidate of this space.
         """
         if not self.contains(architecture):
             raise ValueError(f"{self.name} holds no {architecture!r}")
@@ -107,10 +107,10 @@ class ProductSpace:
         return np.array([indices[value] for value, indices in pairs], dtype=np.int64)
 
     def decode(self, vector: Sequence[int] | np.ndarray) -> Row:
-        """The candidate at a vector.
+        """Return the candidate of a vector.
 
         Raises:
-            ValueError: the wrong length, an index out of its range, or no row of the space.
+            ValueError: the length is wrong, an index is out of range, or it is no row of the space.
         """
         checked = self.checked(np.asarray(vector)[None])[0]
         row = tuple(p.choices[i] for p, i in zip(self.parameters, checked, strict=True))
@@ -119,10 +119,10 @@ class ProductSpace:
         return row
 
     def checked(self, vectors: np.ndarray) -> np.ndarray:
-        """The vectors ``[N, P]`` themselves.
+        """Return the vectors ``[N, P]`` as int64.
 
         Raises:
-            ValueError: not P columns, or an index out of its range.
+            ValueError: the number of columns is not P, or an index is out of range.
         """
         vectors = np.array(vectors, dtype=np.int64)
         if vectors.ndim != 2 or vectors.shape[1] != len(self.parameters):
@@ -139,7 +139,7 @@ class ProductSpace:
         return vectors
 
     def changes(self, architecture: Row) -> dict[str, list[Row]]:
-        """For each parameter, the candidates that differ in it alone."""
+        """For each parameter, return the candidates that differ in it alone."""
         changed = {}
         for index, parameter in enumerate(self.parameters):
             near = [
@@ -151,18 +151,18 @@ class ProductSpace:
         return changed
 
     def architectures(self) -> Iterator[Row]:
-        """Every candidate."""
+        """Iterate over every candidate."""
         if self._rows is not None:
             return iter(self._rows)
         return product(*(parameter.choices for parameter in self.parameters))
 
     def params_of(self, architecture: Row) -> dict[str, Choice]:
-        """The values by name."""
+        """Return the values by name."""
         names = (parameter.name for parameter in self.parameters)
         return dict(zip(names, architecture, strict=True))
 
     def from_params(self, params: Mapping[str, Choice]) -> Row:
-        """The candidate with these values.
+        """Return the candidate with these values.
 
         Raises:
             ValueError: a parameter is missing, or the space holds no such candidate.

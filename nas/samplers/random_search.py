@@ -1,4 +1,4 @@
-"""Random search without repeats, the strategy that every other one must beat."""
+"""Random search without repeats: the baseline of the other samplers."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ UNIFORM_OVER = ("choices", "architectures")
 
 
 class RandomSampler(ArchitectureSampler):
-    """Draws from the space until a new architecture fits.
+    """Draw from the space until a new architecture fits.
 
     Args:
-        uniform_over: "choices", so that each type of primitive, each depth and each width is as
-            likely as another; or "architectures", so that each architecture is. Among the rows of
-            a table both are uniform over rows.
+        uniform_over: "choices", where each type of primitive, each depth and each width is as
+            likely as another; or "architectures", where each architecture is. Both are uniform
+            over the rows of a table.
     """
 
     def __init__(self, *args: Any, uniform_over: str = "choices", **settings: Any) -> None:

@@ -1,4 +1,4 @@
-"""From an Optuna study to what a sampler knows of it: trials by state, and their candidates."""
+"""Reads an Optuna study for a sampler: its trials by state, with their candidates."""
 
 from __future__ import annotations
 
@@ -18,20 +18,19 @@ from nas.samplers.trials import (
     Results,
 )
 
-Read = CompletedTrial | PrunedTrial | InfeasibleTrial | ProposedTrial
-"""What a trial says of its candidate."""
+KnownTrial = CompletedTrial | PrunedTrial | InfeasibleTrial | ProposedTrial
 
 
 class StudyReader:
-    """Reads studies of one space; finished trials are read once.
+    """Read studies of one space, each finished trial once.
 
     A trial's user attribute ``metrics`` or, if it failed, ``violation`` has the measured quantities
     by name.
 
     Args:
-        space: whose parameters the trials suggest, beside others.
-        earlier: results of other studies that count as if they were each study's.
-        measured: the quantities that are limited and only known by measuring.
+        space: the trials suggest its parameters, and perhaps others.
+        earlier: results of other studies, which are added to those of every study.
+        measured: the names of limited quantities that must be measured.
     """
 
     def __init__(
@@ -40,10 +39,10 @@ class StudyReader:
         self._space, self._earlier, self._measured = space, earlier, tuple(measured)
         self._names = frozenset(parameter.name for parameter in space.parameters)
         self._candidates: dict[frozenset[tuple[str, Any]], Candidate] = {}  # by a trial's params
-        self._finished: dict[int, tuple[FrozenTrial, Read | None]] = {}  # by a trial's number
+        self._finished: dict[int, tuple[FrozenTrial, KnownTrial | None]] = {}  # by a trial's number
 
     def results(self, study: Study, number: int) -> Results:
-        """What is known before trial ``number``, which itself does not count."""
+        """Return what is known when trial ``number`` is proposed; the trial itself is left out."""
         signs = [-1 if d == StudyDirection.MAXIMIZE else 1 for d in study.directions]
         results = Results(signs, completed=list(self._earlier))
         for trial in study.get_trials(deepcopy=False):
@@ -67,8 +66,8 @@ class StudyReader:
                 results.pending.append(read.architecture)
         return results
 
-    def _read(self, trial: FrozenTrial, signs: Sequence[int]) -> Read | None:
-        """What a trial says; None where it has no candidate of the space."""
+    def _read(self, trial: FrozenTrial, signs: Sequence[int]) -> KnownTrial | None:
+        """Read a trial; None if it has no candidate of the space."""
         candidate = self._candidate(trial) if trial.params else None
         if candidate is None:
             return None
@@ -84,12 +83,12 @@ class StudyReader:
         return ProposedTrial(candidate)
 
     def _measured_in(self, trial: FrozenTrial, attribute: str) -> dict[str, float]:
-        """The limited quantities that a user attribute has; others' studies may use its name."""
+        """Return the limited quantities that a user attribute has, which may have anything else."""
         values = trial.user_attrs.get(attribute, {}) if self._measured else {}
         return {name: values[name] for name in self._measured if name in values}
 
     def _candidate(self, trial: FrozenTrial) -> Candidate | None:
-        """A trial's candidate; None while, or because, not all its parameters were chosen."""
+        """Return a trial's candidate; None while parameters are missing, or if it is none."""
         own = {name: value for name, value in trial.params.items() if name in self._names}
         params = frozenset(own.items())
         if params not in self._candidates:

@@ -1,4 +1,4 @@
-"""What a sampler sees of a study: results, trials that were stopped early, and running ones."""
+"""The trials of a study as a sampler sees them: completed, pruned, infeasible and running."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy as np
 from nas.samplers.choice_space import Candidate
 
 PAUSED_AT = "paused_at_epoch"
-"""User attribute of a trial that paused at a rung: while it is unfinished, its curve ends there.
+"""The user attribute of a trial that paused at a rung: the epoch where its curve ends.
 
-It may be training again, and keeps the attribute when it ends.
+The trial keeps it when it trains again and when it ends.
 """
 
 
@@ -23,11 +23,11 @@ class CompletedTrial(NamedTuple):
     architecture: Candidate
     losses: tuple[float, ...]  # one an objective, smaller is better
     curve: Mapping[int, float] = {}  # loss of the first objective by epoch, where it was reported
-    measured: Mapping[str, float] = {}  # of limited quantities that are only known by measuring
+    measured: Mapping[str, float] = {}  # limited quantities that must be measured, by name
 
 
 class PrunedTrial(NamedTuple):
-    """A trial that was stopped early, or waits at a rung; what it had is no result."""
+    """A trial that was stopped early, or waits at a rung; its losses are no result."""
 
     architecture: Candidate
     curve: Mapping[int, float]  # loss of the first objective by epoch
@@ -37,11 +37,11 @@ class InfeasibleTrial(NamedTuple):
     """A candidate that was rejected when it was measured."""
 
     architecture: Candidate
-    measured: Mapping[str, float]  # of the limited quantities that it exceeds
+    measured: Mapping[str, float]  # the quantities whose limits it exceeds, by name
 
 
 class ProposedTrial(NamedTuple):
-    """A candidate of which nothing else is known: its trial runs, or failed."""
+    """A proposed candidate of which nothing else is known: its trial runs, or failed."""
 
     architecture: Candidate
 
@@ -50,18 +50,21 @@ class ProposedTrial(NamedTuple):
 class Results:
     """All that is known when a proposal is made, in order of the trials' numbers."""
 
-    signs: Sequence[int] = ()  # one an objective: -1 where losses are what is maximised, negated
+    signs: Sequence[
+        int
+    ] = ()  # one an objective: -1 where it is maximised, and its losses are negated
     completed: list[CompletedTrial] = field(default_factory=list)
     pruned: list[PrunedTrial] = field(default_factory=list)
     pending: list[Candidate] = field(default_factory=list)  # proposed, with no result yet
     infeasible: list[InfeasibleTrial] = field(default_factory=list)
-    proposed: set[Candidate] = field(default_factory=set)  # whatever became of them
+    proposed: set[Candidate] = field(default_factory=set)  # of all trials, in whatever state
 
     @property
     def losses(self) -> np.ndarray:
-        """Of the completed trials ``[n, objectives]``; an infinite one is the utmost finite one.
+        """The completed trials' losses ``[n, objectives]``; infinite ones are clipped.
 
-        moocore 0.3 takes no infinite ones: of three objectives it is wrong, or kills the process.
+        They become the objective's largest or smallest finite loss, since moocore 0.3 is wrong, or
+        kills the process, on infinite losses of three objectives.
 
         Raises:
             ValueError: a loss is NaN, which is neither good nor bad.
@@ -77,7 +80,7 @@ class Results:
 
 
 class WarmStart(NamedTuple):
-    """What is known before the first proposal."""
+    """Architectures and results that a search begins with."""
 
     first: tuple[Candidate, ...] = ()  # proposed before any other
     earlier: tuple[CompletedTrial, ...] = ()  # results that samplers learn from

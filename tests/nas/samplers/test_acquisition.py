@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from nas.samplers.acquisition import AcquisitionFunction
-from nas.samplers.expected_hypervolume import free_boxes, hypervolume_improvement
+from nas.samplers.expected_hypervolume import box_decomposition, expected_hypervolume_improvement
 from nas.samplers.gaussian_process import SurrogateModels
 from nas.samplers.kernel_inputs import Encoder
 from nas.samplers.pool import Pool
@@ -41,7 +41,7 @@ def problem_of(**changes: Any) -> Problem:
     results = changes.pop("results", Results((1, 1), completed()))
 
     def pool(trials: Sequence[Any]) -> Pool:
-        return EVERYTHING.some(np.array([trial.architecture for trial in trials], dtype=int))
+        return EVERYTHING.take(np.array([trial.architecture for trial in trials], dtype=int))
 
     problem = Problem(
         objectives=Objectives.from_names(("loss", "cost"), ("cost",), (1, 1), 2),
@@ -49,7 +49,7 @@ def problem_of(**changes: Any) -> Problem:
         losses=results.losses,
         completed=pool(results.completed),
         pruned=pool(results.pruned),
-        pending=EVERYTHING.some(np.array(results.pending, dtype=int)),
+        pending=EVERYTHING.take(np.array(results.pending, dtype=int)),
         infeasible=pool(results.infeasible),
         candidates=EVERYTHING,
         cost_limits=np.array([np.inf]),
@@ -76,8 +76,8 @@ def test_equal_problems_give_equal_values_and_nothing_changes_with_use() -> None
     assert (values >= 0).all()
     np.testing.assert_array_equal(acquisition(EVERYTHING), values)
     np.testing.assert_array_equal(acquisition_of(problem)(EVERYTHING), values)
-    np.testing.assert_allclose(acquisition(EVERYTHING.some(np.array(REST))), values[REST])
-    assert acquisition(EVERYTHING.some(np.array([], dtype=int))).shape == (0,)
+    np.testing.assert_allclose(acquisition(EVERYTHING.take(np.array(REST))), values[REST])
+    assert acquisition(EVERYTHING.take(np.array([], dtype=int))).shape == (0,)
     for value, field in ((problem, "seed"), (acquisition, "best"), (acquisition.posterior, "main")):
         with pytest.raises(FrozenInstanceError):
             setattr(value, field, 1)
@@ -87,8 +87,10 @@ def test_it_is_the_expected_growth_of_the_hypervolume() -> None:
     posterior = posterior_of(problem_of())
     found = AcquisitionFunction.from_posterior(posterior, main_alone=False)(EVERYTHING)
     mean, deviation = posterior.main.predict(posterior.encoder(*EVERYTHING))
-    boxes = free_boxes(posterior.front, posterior.reference)
-    np.testing.assert_array_equal(found, hypervolume_improvement(mean, deviation, COSTS, boxes))
+    boxes = box_decomposition(posterior.front, posterior.reference)
+    np.testing.assert_array_equal(
+        found, expected_hypervolume_improvement(mean, deviation, COSTS, boxes)
+    )
     assert posterior.reference[1] == pytest.approx(COSTS.max() * (1 + BARELY), rel=1e-15)
 
 

@@ -21,10 +21,15 @@ from nas.errors import NothingFits, SpaceExhausted
 from nas.samplers import BayesianOptimizationSampler, RandomSampler
 from nas.samplers.acquisition import AcquisitionFunction
 from nas.samplers.architecture_sampler import ArchitectureSampler
-from nas.samplers.bayesian_optimization import MUTATIONS, REFINED, REFINEMENTS, ROUNDS
+from nas.samplers.bayesian_optimization import (
+    LOCAL_SEARCH_MUTATIONS,
+    LOCAL_SEARCH_ROUNDS,
+    LOCAL_SEARCH_STARTS,
+    MUTATIONS,
+)
 from nas.samplers.choice_space import ENUMERABLE
 from nas.samplers.known_costs import CostFunctions
-from nas.samplers.observations import MOST_OBSERVATIONS, MOST_PRUNED, settled_count
+from nas.samplers.observations import MOST_OBSERVATIONS, MOST_PRUNED, fitted_count
 from nas.samplers.posterior import infer
 from nas.samplers.product_space import ProductSpace, Row
 from nas.samplers.trials import PAUSED_AT, CompletedTrial, PrunedTrial, Results
@@ -464,10 +469,14 @@ class TestManyResults:
         assert compared == len(ROWS) - len(told)
         monkeypatch.setattr("nas.samplers.bayesian_optimization.MOST_CANDIDATES", 50)
         compared = len(guided()._best_first(results, np.random.default_rng(0)))
-        assert 50 < compared <= 50 + MUTATIONS + ROUNDS * REFINED * REFINEMENTS
+        assert (
+            50
+            < compared
+            <= 50 + MUTATIONS + LOCAL_SEARCH_ROUNDS * LOCAL_SEARCH_STARTS * LOCAL_SEARCH_MUTATIONS
+        )
 
     def test_settings_are_fitted_now_and_then(self) -> None:
-        counts = [settled_count(results, 8) for results in range(1, 1001)]
+        counts = [fitted_count(results, 8) for results in range(1, 1001)]
         assert counts[:10] == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
         assert all(count <= results for results, count in enumerate(counts, start=1))
         assert len(set(counts[500:])) <= 7

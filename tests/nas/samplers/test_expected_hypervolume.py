@@ -13,9 +13,9 @@ from scipy.integrate import quad
 from scipy.stats import norm
 
 from nas.samplers.expected_hypervolume import (
+    box_decomposition,
+    expected_hypervolume_improvement,
     expected_improvement,
-    free_boxes,
-    hypervolume_improvement,
 )
 from nas.samplers.pool import mutated
 from nas.samplers.product_space import ProductSpace
@@ -71,7 +71,9 @@ def test_hypervolume_improvement_is_the_expectation_of_what_is_gained(
     if len(front):
         known[2] = front[0, 1:]
     mean, deviation = rng.uniform(-0.2, 1.1, 4), rng.uniform(0.05, 0.5, 4)
-    found = hypervolume_improvement(mean, deviation, known, free_boxes(front, reference))
+    found = expected_hypervolume_improvement(
+        mean, deviation, known, box_decomposition(front, reference)
+    )
     levels = sorted({*front[:, 0].tolist(), REFERENCE})
     for index, cost in enumerate(known):
         belief = norm(mean[index], deviation[index])
@@ -94,7 +96,7 @@ def test_the_free_boxes_fill_what_a_large_front_leaves() -> None:
     for costs in (2, 3):
         front = rng.random((120, 1 + costs))
         front = front[moocore.is_nondominated(front)]
-        boxes = free_boxes(front, np.ones(1 + costs))
+        boxes = box_decomposition(front, np.ones(1 + costs))
         levels = np.append(0.0, boxes.losses)
         extents = boxes.upper - np.maximum(boxes.lower, 0)
         volume = ((levels[boxes.until] - levels[boxes.since]) * extents.prod(axis=1)).sum()
@@ -106,10 +108,10 @@ def test_the_free_boxes_fill_what_a_large_front_leaves() -> None:
 
 def test_without_uncertainty_it_is_what_is_gained() -> None:
     front = front_of("several", 2)
-    boxes = free_boxes(front, np.full(3, REFERENCE))
+    boxes = box_decomposition(front, np.full(3, REFERENCE))
     points = np.random.default_rng(1).random((20, 3))
     points[0] = front[1]
-    found = hypervolume_improvement(points[:, 0], np.zeros(20), points[:, 1:], boxes)
+    found = expected_hypervolume_improvement(points[:, 0], np.zeros(20), points[:, 1:], boxes)
     np.testing.assert_allclose(found, [gained(front, point) for point in points], atol=1e-12)
     assert found[0] == 0
 

@@ -14,11 +14,11 @@ from nas.samplers.gaussian_process import (
     JITTER,
     Encoder,
     GaussianProcess,
+    HyperparameterPrior,
     Inputs,
-    KernelHyperparameters,
     _negative_log_posterior,
     _squares,
-    fit,
+    fit_hyperparameters,
 )
 from search_space.space.parameters import Parameter
 from tests.search_space.strategies import examples
@@ -51,7 +51,7 @@ class Case:
         self.vectors = vectors_of(count, rng)
         self.costs = np.exp(rng.normal(size=(count, costs)))
         self.encoder = Encoder(PARAMETERS, self.costs)
-        self.hyperparameters = KernelHyperparameters(self.encoder)
+        self.hyperparameters = HyperparameterPrior(self.encoder)
         self.point = self.hyperparameters.centre + 0.7 * rng.normal(
             size=len(self.hyperparameters.centre)
         )
@@ -134,7 +134,9 @@ def test_equal_observations_give_their_value_everywhere() -> None:
     mean, deviation = surrogate.predict(case.inputs)
     np.testing.assert_allclose(mean, 91.5)
     assert (deviation > 0).all()
-    assert np.isfinite(fit(case.hyperparameters, case.inputs, np.full(14, 91.5))).all()
+    assert np.isfinite(
+        fit_hyperparameters(case.hyperparameters, case.inputs, np.full(14, 91.5))
+    ).all()
 
 
 def test_fitting_finds_the_parameter_that_matters() -> None:
@@ -142,9 +144,9 @@ def test_fitting_finds_the_parameter_that_matters() -> None:
     vectors = vectors_of(60, rng)
     costs = np.exp(rng.normal(size=(60, 1)))
     encoder = Encoder(PARAMETERS, costs)
-    hyperparameters = KernelHyperparameters(encoder)
+    hyperparameters = HyperparameterPrior(encoder)
     values = np.array([0.0, 1.0, 5.0])[vectors[:, 0]] + 0.01 * rng.normal(size=60)
-    point = fit(hyperparameters, encoder(vectors, costs), values)
+    point = fit_hyperparameters(hyperparameters, encoder(vectors, costs), values)
     weights = np.exp(point[: len(PARAMETERS)])
     assert weights[0] > 3 * weights[1:].max()
     mean, _ = GaussianProcess(
