@@ -19,7 +19,7 @@ from tables import print_table
 from nas.storage.saved_network import IncompleteNetworkWarning, load_network
 from search_space.networks import build
 from search_space.zoo import IMAGENET, network
-from trainers import save_checkpoint
+from trainers import checkpoint_bytes
 
 NETWORKS, QUICK_NETWORKS = ("resnet18", "resnet50", "resnet152"), ("resnet18",)
 
@@ -49,7 +49,7 @@ def measured(name: str) -> dict[str, str | float]:
         weights = build(architecture, IMAGENET, seed=0).state_dict()
         values = {"architecture": architecture, "task": IMAGENET}
         described = {key: value.canonical_json() for key, value in values.items()}
-        save_checkpoint(file, described | {"weights": weights})
+        file.write_bytes(checkpoint_bytes(described | {"weights": weights}))
         del weights
         load_network(file)
         growth_mib = resident_growth_mib(lambda: load_network(file))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
 
 
 def replace_file(path: Path | str, content: bytes, *, mode: int = 0o666) -> None:
-    """Give a file new content in one step.
+    """Give a file new content in one step, which lasts through a power cut once this returns.
 
     Args:
         path: made where it is missing.
@@ -24,10 +25,24 @@ def replace_file(path: Path | str, content: bytes, *, mode: int = 0o666) -> None
     temporary = path.with_name(f".{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
         try:
-            temporary.touch(mode=mode)
-            temporary.write_bytes(content)
+            new_file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+            with open(new_file, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Write the folder's entries to the disk, where its file system can."""
+    with contextlib.suppress(OSError):  # the file is replaced all the same
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -3,17 +3,16 @@
 May import no other package of this project, and no Ray.
 """
 
-from trainers.checkpoint import load_checkpoint, save_checkpoint
+from trainers.checkpoint import checkpoint_bytes, load_checkpoint
 from trainers.data import DataConfig, ImageSplits, load_splits
 from trainers.data.augmentation import Augmentation, build_augmentation
 from trainers.data.dataset import Split
 from trainers.data.preprocessing import Preprocessing
 from trainers.data.reduced import reduced, resized_hw
 from trainers.errors import CheckpointError, DataError, TrainingDiverged
-from trainers.loop import train
 from trainers.metrics import Metrics
 from trainers.recipe import Recipe
-from trainers.result import EpochResult, TrainingResult
+from trainers.result import EpochResult
 from trainers.training import Training
 
 __all__ = [
@@ -29,12 +28,10 @@ __all__ = [
     "Split",
     "Training",
     "TrainingDiverged",
-    "TrainingResult",
     "build_augmentation",
+    "checkpoint_bytes",
     "load_checkpoint",
     "load_splits",
     "reduced",
     "resized_hw",
-    "save_checkpoint",
-    "train",
 ]

@@ -1,11 +1,6 @@
-"""What can go wrong for reasons that lie outside this package's code."""
+"""Errors whose reason lies outside this package's code."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from trainers.result import TrainingResult
 
 
 class DataError(ValueError):
@@ -17,11 +12,4 @@ class CheckpointError(RuntimeError):
 
 
 class TrainingDiverged(ValueError):
-    """The loss is not finite any more; the message names the epoch, step and learning rate.
-
-    Attributes:
-        result: what :func:`trainers.train` had until then (``diverged=True``, no metrics, the
-            curve of the finished epochs); None when raised by ``Training.run_epoch`` itself.
-    """
-
-    result: TrainingResult | None = None
+    """The loss is not finite any more; the message names the epoch, step and learning rate."""

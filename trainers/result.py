@@ -1,4 +1,4 @@
-"""What a training run returns: the curve's points and the whole run's result."""
+"""The result of one epoch of training: a point of the run's curve."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from trainers.metrics import Metrics
-from trainers.precision import Precision
 
 
 @dataclass(frozen=True)
@@ -35,33 +34,11 @@ class EpochResult:
     validation: Metrics | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, the metrics as a nested dict."""
+        """Return plain values, the metrics as a nested dict."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """The inverse of :meth:`to_dict`."""
+        """Return the result whose :meth:`to_dict` gave ``values``."""
         validation = values["validation"]
         return cls(**values | {"validation": Metrics(**validation) if validation else None})
-
-
-@dataclass(frozen=True)
-class TrainingResult:
-    """One whole run.
-
-    Attributes:
-        metrics: on the validation split after the LAST epoch, never the best one; None when
-            ``evaluate_on="none"`` or the run diverged.
-        curve: one result an epoch, also of the epochs before the run was resumed.
-        train_seconds: the sum over ``curve``.
-        precision: what ``Recipe.precision`` came to on the device.
-        diverged: the loss became non-finite (see :class:`trainers.errors.TrainingDiverged`).
-        test_metrics: on the test split, when :func:`trainers.train` was asked for them.
-    """
-
-    metrics: Metrics | None
-    curve: tuple[EpochResult, ...]
-    train_seconds: float
-    precision: Precision
-    diverged: bool = False
-    test_metrics: Metrics | None = None

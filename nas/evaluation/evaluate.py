@@ -111,10 +111,7 @@ def evaluate(
         TrainingDiverged: the loss became infinite or not a number.
         CheckpointError: the state is of another evaluation.
     """
-    model = build(architecture, task, seed=seed, zero_init_residual=recipe.zero_init_residual)
-    training = Training(model, splits, recipe, seed=seed, device=device)
-    if state is not None:
-        training.load_state_dict(dict(state))
+    training = begun(architecture, splits, task, recipe, seed=seed, device=device, state=state)
     while training.epoch != pause_at:  # which a state may be at already
         training.run_epoch()
         if training.done:
@@ -124,21 +121,50 @@ def evaluate(
     if not training.done:
         yield Paused(_progress(training, metric), training.state_dict())
         return
-    last = training.curve[-1].validation
-    assert last is not None  # the last epoch is always evaluated
-    yield EvaluationResult({"val_accuracy": chosen(last, metric)}, *_so_far(training, metric))
+    yield EvaluationResult(
+        {"val_accuracy": last_accuracy(training, metric)}, *curve_and_seconds(training, metric)
+    )
+
+
+def begun(
+    architecture: Architecture,
+    splits: ImageSplits,
+    task: Task,
+    recipe: Recipe,
+    *,
+    seed: int,
+    device: str,
+    state: Mapping[str, Any] | None,
+) -> Training:
+    """Build ``architecture`` and return its training, at its beginning or at ``state``.
+
+    Raises:
+        CheckpointError: the state is of another training.
+    """
+    model = build(architecture, task, seed=seed, zero_init_residual=recipe.zero_init_residual)
+    training = Training(model, splits, recipe, seed=seed, device=device)
+    if state is not None:
+        training.load_state_dict(dict(state))
+    return training
 
 
 def _progress(training: Training, metric: AccuracyMetric) -> Progress:
     """How far a training is that was evaluated just now."""
+    accuracy, so_far = last_accuracy(training, metric), curve_and_seconds(training, metric)
+    return Progress(training.epoch, training.recipe.epochs, accuracy, *so_far)
+
+
+def last_accuracy(training: Training, metric: AccuracyMetric) -> float:
+    """Return the validation accuracy of an epoch that was evaluated, as the last one always is."""
     validation = training.curve[-1].validation
     assert validation is not None
-    accuracy = chosen(validation, metric)
-    return Progress(training.epoch, training.recipe.epochs, accuracy, *_so_far(training, metric))
+    return chosen(validation, metric)
 
 
-def _so_far(training: Training, metric: AccuracyMetric) -> tuple[list[dict[str, Any]], float]:
-    """The curve, and the seconds that it took."""
+def curve_and_seconds(
+    training: Training, metric: AccuracyMetric
+) -> tuple[list[dict[str, Any]], float]:
+    """Return the curve as the ledger keeps it, and the seconds that its training steps took."""
     return (
         [curve_row(point, metric) for point in training.curve],
         sum(point.train_seconds for point in training.curve),

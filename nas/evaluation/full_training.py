@@ -7,11 +7,10 @@ from typing import Any, NamedTuple
 
 import torch
 
-from nas.evaluation.evaluate import AccuracyMetric, chosen, curve_row
+from nas.evaluation.evaluate import AccuracyMetric, begun, chosen, curve_and_seconds, last_accuracy
 from nas.evaluation.example_pictures import ExamplePicture, example_pictures
 from search_space.architecture import Architecture, Task
-from search_space.networks import build
-from trainers import DataError, ImageSplits, Preprocessing, Recipe, Training
+from trainers import DataError, ImageSplits, Preprocessing, Recipe
 
 CHECKPOINT_EVERY_EPOCHS = 5
 
@@ -73,10 +72,7 @@ def train_in_full(
             f"{list(splits.input_shape)} [channels, height, width]; the task has {task.classes} of "
             f"{list(task.input_shape)}: the data changed since the search"
         )
-    model = build(architecture, task, seed=seed, zero_init_residual=recipe.zero_init_residual)
-    training = Training(model, splits, recipe, seed=seed, device=device)
-    if state is not None:
-        training.load_state_dict(dict(state))
+    training = begun(architecture, splits, task, recipe, seed=seed, device=device, state=state)
     while not training.done:
         point = training.run_epoch()
         due = training.epoch % CHECKPOINT_EVERY_EPOCHS == 0 and not training.done
@@ -85,18 +81,17 @@ def train_in_full(
             None if point.validation is None else chosen(point.validation, metric),
             on_cpu(training.state_dict()) if due else None,
         )
-    last = training.curve[-1].validation
-    assert last is not None  # the last epoch is always evaluated
+    curve, device_seconds = curve_and_seconds(training, metric)
     tested = training.evaluate("test")
     yield Trained(
         # Taken last: evaluating recalibrates batch normalisation in these same tensors.
         weights=on_cpu(dict(training.evaluated_model().state_dict())),
         metrics={
-            "val_accuracy": chosen(last, metric),
+            "val_accuracy": last_accuracy(training, metric),
             "test_accuracy": chosen(tested, metric),
         },
-        curve=[curve_row(point, metric) for point in training.curve],
-        device_seconds=sum(point.train_seconds for point in training.curve),
+        curve=curve,
+        device_seconds=device_seconds,
         precision=training.precision,
         preprocessing=Preprocessing.of(splits),
         class_names=splits.class_names,

@@ -16,6 +16,7 @@ from nas.evaluation.example_pictures import write_example_pictures
 from nas.evaluation.full_training import Trained
 from nas.evaluation.full_training_seed import full_training_seed
 from nas.storage.candidates import Candidate
+from nas.storage.checkpoint_file import save_checkpoint
 from nas.storage.evaluation import Evaluation
 from nas.storage.folder import RunFolder, package_version, write_whole
 from nas.storage.ledger import Ledger
@@ -23,7 +24,7 @@ from nas.storage.network_record import Accuracies, Accuracy, NetworkCosts, Netwo
 from nas.storage.saved_network import save_network
 from search_space.architecture import Architecture, Task
 from search_space.cost import network_costs
-from trainers import load_checkpoint, save_checkpoint
+from trainers import load_checkpoint
 
 log = logging.getLogger(__name__)
 

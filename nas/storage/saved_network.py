@@ -18,13 +18,14 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from nas.errors import TrustError
+from nas.storage.checkpoint_file import save_checkpoint
 from nas.storage.network_record import NetworkRecord
 from search_space.architecture import Architecture, Task
 from search_space.cost import network_costs
 from search_space.networks import build
 from search_space.primitives.registry import import_failure, not_imported
 from search_space.yaml_validation import explain
-from trainers import CheckpointError, Preprocessing, load_checkpoint, save_checkpoint
+from trainers import CheckpointError, Preprocessing, load_checkpoint
 
 if TYPE_CHECKING:
     from PIL import Image

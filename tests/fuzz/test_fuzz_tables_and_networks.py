@@ -13,12 +13,12 @@ import pytest
 
 from nas.cli.commands.benchmark_source import SHIPPED, Source, read_source
 from nas.errors import is_user_error
+from nas.storage.checkpoint_file import save_checkpoint
 from nas.storage.saved_network import load_network
 from search_space.architecture import Task
 from search_space.networks import build
 from tests.fuzz.attempts import sampled, try_all
 from tests.fuzz.mutations import VALUES, mutated_bytes, mutated_data
-from trainers import save_checkpoint
 from trainers.checkpoint import checkpoint_bytes
 
 

@@ -15,7 +15,7 @@ augmentation = trainers.Augmentation(rotation_degrees=5, erasing_probability=0.5
 recipe = trainers.Recipe(epochs=1, batch_size=10, learning_rate=0.1, augmentation=augmentation)
 import torch
 model = torch.nn.Sequential(torch.nn.BatchNorm2d(1), torch.nn.Flatten(), torch.nn.Linear(64, 10))
-trainers.train(model, trainers.load_splits(config), recipe, seed=0)
+trainers.Training(model, trainers.load_splits(config), recipe, seed=0).run_epoch()
 print([name for name in "{NEVER}".split() if name in sys.modules])
 """
 

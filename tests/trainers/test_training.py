@@ -10,16 +10,15 @@ import pytest
 import torch
 from torch import nn
 
+from tests.trainers.finished import finished
 from trainers import (
     Augmentation,
     DataError,
-    EpochResult,
     ImageSplits,
     Recipe,
     Split,
     Training,
     TrainingDiverged,
-    train,
 )
 
 Build = Callable[[int], nn.Module]
@@ -46,28 +45,15 @@ class FixedLogits(nn.Module):
 
 def test_learns_digits(digits: ImageSplits, network: Build) -> None:
     settings = recipe(epochs=8, augmentation=Augmentation(rotation_degrees=5, scale_fraction=0.05))
-    result = train(network(0), digits, settings, seed=0, evaluate_test=True)
-    assert result.metrics is not None
-    assert result.test_metrics is not None
-    assert result.metrics.accuracy > 0.85
-    assert result.test_metrics.accuracy > 0.85
-    assert (result.metrics.images, result.test_metrics.images) == (200, 359)
-    assert result.metrics == result.curve[-1].validation
-    assert result.curve[-1].train_loss < result.curve[0].train_loss
-    assert result.precision == "float32"
-    assert not result.diverged
-
-
-def test_the_model_is_left_as_it_was_evaluated(few_digits: ImageSplits, network: Build) -> None:
-    settings = recipe(ema_decay=0.9)
-    model = network(0)
-    train(model, few_digits, settings, seed=0)
-    training = Training(network(0), few_digits, settings, seed=0)
-    while not training.done:
-        training.run_epoch()
-    evaluated = training.evaluated_model().state_dict()
-    assert all(torch.equal(tensor, evaluated[name]) for name, tensor in model.state_dict().items())
-    assert not any(module.training for module in model.modules())
+    training = finished(Training(network(0), digits, settings, seed=0))
+    last, tested = training.curve[-1].validation, training.evaluate("test")
+    assert last is not None
+    assert last.accuracy > 0.85
+    assert tested.accuracy > 0.85
+    assert (last.images, tested.images) == (200, 359)
+    assert training.evaluate("validation") == last
+    assert training.curve[-1].train_loss < training.curve[0].train_loss
+    assert training.precision == "float32"
 
 
 def test_a_model_given_in_evaluation_mode_is_trained_all_the_same(
@@ -98,7 +84,7 @@ def test_same_seed_same_run_whatever_the_global_generators_hold(
 def test_the_callers_generators_are_left_alone(few_digits: ImageSplits, network: Build) -> None:
     settings = recipe(augmentation=Augmentation(noise_std=0.1, erasing_probability=0.5))
     before = torch.get_rng_state(), np.random.get_state()[1].tolist(), random.getstate()
-    train(network(0), few_digits, settings, seed=0, evaluate_test=True)
+    finished(Training(network(0), few_digits, settings, seed=0)).evaluate("test")
     assert torch.equal(torch.get_rng_state(), before[0])
     assert np.random.get_state()[1].tolist() == before[1]
     assert random.getstate() == before[2]
@@ -185,20 +171,18 @@ def test_only_whole_batches_are_trained_on(few_digits: ImageSplits) -> None:
 def test_curve_has_the_epochs_asked_for_and_the_last(
     few_digits: ImageSplits, network: Build
 ) -> None:
-    seen: list[EpochResult] = []
     settings = recipe(epochs=5, evaluate_every_epochs=2, warmup_fraction=0)
-    result = train(network(0), few_digits, settings, seed=0, on_epoch=seen.append)
-    assert result.curve == tuple(seen)
-    assert [point.epoch for point in seen] == [1, 2, 3, 4, 5]
-    assert [point.val_accuracy is None for point in seen] == [True, False, True, False, False]
-    assert seen[-1].learning_rate == pytest.approx(settings.learning_rate_at(9, 10))
-    assert result.train_seconds == pytest.approx(sum(point.train_seconds for point in seen))
+    training = Training(network(0), few_digits, settings, seed=0)
+    results = [training.run_epoch() for _ in range(5)]
+    assert training.curve == tuple(results)
+    assert [result.epoch for result in results] == [1, 2, 3, 4, 5]
+    assert [result.val_accuracy is None for result in results] == [True, False, True, False, False]
+    assert results[-1].learning_rate == pytest.approx(settings.learning_rate_at(9, 10))
 
 
 def test_without_evaluation(few_digits: ImageSplits, network: Build) -> None:
-    result = train(network(0), few_digits, recipe(), seed=0, evaluate_on="none")
-    assert result.metrics is None
-    assert [point.val_accuracy for point in result.curve] == [None] * 3
+    training = finished(Training(network(0), few_digits, recipe(), seed=0, evaluate_on="none"))
+    assert [result.validation for result in training.curve] == [None] * 3
 
 
 class Overflowing(nn.Module):
@@ -217,17 +201,13 @@ class Overflowing(nn.Module):
 
 def test_divergence_names_epoch_step_and_learning_rate(few_digits: ImageSplits) -> None:
     settings = recipe(warmup_fraction=0, epochs=4)
+    training = Training(Overflowing(batch=4), few_digits, settings, seed=0)
     message = r"loss is (inf|nan) in epoch 2, step 2 of 2, learning rate 0\.069"
     with pytest.raises(TrainingDiverged, match=message) as caught:
-        train(Overflowing(batch=4), few_digits, settings, seed=0)
-    result = caught.value.result
-    assert result is not None
-    assert result.diverged
-    assert result.metrics is None
-    assert [point.epoch for point in result.curve] == [1]
+        finished(training)
+    assert [result.epoch for result in training.curve] == [1]
     # workers send it to another process
-    received = pickle.loads(pickle.dumps(caught.value))
-    assert (str(received), received.result) == (str(caught.value), result)
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
 
 
 def test_a_diverged_run_goes_on_only_from_an_earlier_state(few_digits: ImageSplits) -> None:

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
+from tests.trainers.finished import finished
 from trainers import (
     Augmentation,
     CheckpointError,
@@ -16,11 +16,9 @@ from trainers import (
     ImageSplits,
     Recipe,
     Training,
-    load_checkpoint,
     load_splits,
-    save_checkpoint,
-    train,
 )
+from trainers.checkpoint import checkpoint_bytes, read_checkpoint
 
 Build = Callable[[int], nn.Module]
 AUGMENTED = Augmentation(rotation_degrees=10, noise_std=0.05, mixup_alpha=0.2)
@@ -49,12 +47,6 @@ def same(first: object, second: object) -> bool:
     return first == second
 
 
-def finished(training: Training) -> Training:
-    while not training.done:
-        training.run_epoch()
-    return training
-
-
 @pytest.mark.parametrize(
     "settings",
     [
@@ -64,16 +56,16 @@ def finished(training: Training) -> Training:
     ],
 )
 def test_resuming_gives_the_same_bits(
-    few_digits: ImageSplits, network: Build, tmp_path: Path, settings: dict[str, object]
+    few_digits: ImageSplits, network: Build, settings: dict[str, object]
 ) -> None:
     whole = finished(Training(network(0), few_digits, recipe(**settings), seed=5))
     for epochs_before in (1, 3):
         first = Training(network(0), few_digits, recipe(**settings), seed=5)
         for _ in range(epochs_before):
             first.run_epoch()
-        save_checkpoint(tmp_path / "c.pt", first.state_dict())
+        content = checkpoint_bytes(first.state_dict())
         second = Training(network(99), few_digits, recipe(**settings), seed=5)
-        second.load_state_dict(load_checkpoint(tmp_path / "c.pt"))
+        second.load_state_dict(read_checkpoint(content, "first"))
         assert second.epoch == epochs_before
         finished(second)
         assert same(second.state_dict(), whole.state_dict())
@@ -91,48 +83,6 @@ def test_state_is_a_copy(few_digits: ImageSplits, network: Build) -> None:
     assert again.epoch == 1
     assert same(finished(again).state_dict(), training.state_dict())
     assert state["epoch"] == 1
-
-
-def test_train_goes_on_from_its_checkpoint(
-    few_digits: ImageSplits, network: Build, tmp_path: Path
-) -> None:
-    class PowerCut(Exception):
-        pass
-
-    def cut_after_epoch_3(result: EpochResult) -> None:
-        if result.epoch == 3:
-            raise PowerCut
-
-    seen: list[int] = []
-    path = tmp_path / "c.pt"
-    whole_model, model = network(0), network(0)
-    whole = train(whole_model, few_digits, recipe(), seed=1)
-    with pytest.raises(PowerCut):
-        train(
-            model,
-            few_digits,
-            recipe(),
-            seed=1,
-            checkpoint=path,
-            checkpoint_every_epochs=2,
-            on_epoch=cut_after_epoch_3,
-        )
-    resumed_model = network(7)
-    resumed = train(
-        resumed_model,
-        few_digits,
-        recipe(),
-        seed=1,
-        checkpoint=path,
-        checkpoint_every_epochs=3,
-        on_epoch=lambda result: seen.append(result.epoch),
-    )
-    assert seen == [3, 4]
-    assert without_seconds(resumed.curve) == without_seconds(whole.curve)
-    assert resumed.metrics == whole.metrics
-    assert same(dict(resumed_model.state_dict()), dict(whole_model.state_dict()))
-    # a finished run is read back, not trained again
-    assert train(network(8), few_digits, recipe(), seed=1, checkpoint=path) == resumed
 
 
 @pytest.mark.parametrize(
@@ -169,18 +119,15 @@ def test_state_of_another_split_is_refused(few_digits: ImageSplits, network: Bui
         Training(network(0), resplit, recipe(), seed=5).load_state_dict(state)
 
 
-def test_state_of_another_model_is_refused(
-    few_digits: ImageSplits, network: Build, tmp_path: Path
-) -> None:
-    path = tmp_path / "c.pt"
-    save_checkpoint(path, Training(network(0), few_digits, recipe(), seed=5).state_dict())
+def test_state_of_another_model_is_refused(few_digits: ImageSplits, network: Build) -> None:
+    state = Training(network(0), few_digits, recipe(), seed=5).state_dict()
     narrow = nn.Sequential(nn.Conv2d(1, 4, 3), nn.Flatten(), nn.Linear(4 * 36, 10))
     with pytest.raises(
         CheckpointError,
-        match=r"cannot resume from .*c\.pt: .*another model: 0\.bias is missing; .*"
+        match=r"another model: 0\.bias is missing; .*"
         r"0\.weight is \[12, 1, 3, 3\], in the model \[4, 1, 3, 3\]|and \d+ more",
     ):
-        train(narrow, few_digits, recipe(), seed=5, checkpoint=path)
+        Training(narrow, few_digits, recipe(), seed=5).load_state_dict(state)
 
 
 def test_a_payload_that_is_no_run_is_refused(few_digits: ImageSplits, network: Build) -> None:

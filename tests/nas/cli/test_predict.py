@@ -22,13 +22,14 @@ from nas.config.search_config import SearchConfig
 from nas.errors import CommandError
 from nas.evaluation.evaluate import task_of
 from nas.evaluation.full_training import Trained, train_in_full
+from nas.storage.checkpoint_file import save_checkpoint
 from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger
 from nas.storage.retraining import Retraining, example_folder
 from nas.storage.saved_network import load_network
 from search_space.architecture import Architecture
 from search_space.networks import build
-from trainers import CheckpointError, DataConfig, ImageSplits, Recipe, load_splits, save_checkpoint
+from trainers import CheckpointError, DataConfig, ImageSplits, Recipe, load_splits
 
 CONFIGS = Path(__file__).parents[3] / "configs"
 STEM = {"type": "conv", "kernel": 3, "stride": 1, "pool": False, "width": 4}

@@ -10,7 +10,6 @@ import pytest
 from torch import nn
 
 import nas.evaluation.evaluate
-import nas.evaluation.full_training
 from nas.config.search_config import SearchConfig
 from nas.evaluation.evaluate import evaluate
 from nas.evaluation.full_training import train_in_full
@@ -44,7 +43,6 @@ def built(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], nn.Module]:
         raise Built(model)
 
     monkeypatch.setattr(nas.evaluation.evaluate, "Training", no_training)
-    monkeypatch.setattr(nas.evaluation.full_training, "Training", no_training)
 
     def until(events: Any) -> nn.Module:
         with pytest.raises(Built) as caught:

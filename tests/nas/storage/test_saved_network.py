@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 
 from nas.errors import is_user_error
+from nas.storage.checkpoint_file import save_checkpoint
 from nas.storage.network_record import Accuracies, Accuracy, NetworkCosts, NetworkRecord
 from nas.storage.saved_network import (
     IncompleteNetworkWarning,
@@ -24,7 +25,7 @@ from nas.storage.saved_network import (
 )
 from search_space.architecture import Architecture, Task
 from search_space.networks import build
-from trainers import CheckpointError, DataError, Preprocessing, Recipe, save_checkpoint
+from trainers import CheckpointError, DataError, Preprocessing, Recipe
 
 README = Path(__file__).parents[3] / "README.md"
 
