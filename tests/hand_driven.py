@@ -15,7 +15,8 @@ from nas.search.problem import SearchProblem, costs_of, problem_of, space_of
 from nas.search.proposals import Proposals
 from nas.search.trial_state import UNFINISHED, State, Trial
 from nas.search.trials import Trials
-from nas.storage.ledger import SUFFIXES, Ledger
+from nas.storage.ledger import Ledger
+from nas.storage.studies import SUFFIXES
 from nas.workflows.checks import checked_problem
 from search_space.architecture import Task
 from search_space.cost.latency import Latency

@@ -1,4 +1,4 @@
-"""The database that a ledger is kept in: connecting, and writing several things as one."""
+"""The database that holds a ledger: connect, write as its only writer, explain its errors."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from optuna.distributions import BaseDistribution
 from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 from pydantic import ValidationError
@@ -21,22 +22,23 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from nas.config.storage_url import PASSWORD_WAYS, has_password, sqlite_file, without_password
 from nas.errors import RunError
-from nas.storage.damaged_rows import DamagedRows
+from nas.samplers.optuna_private import RestingTrialStorage
+from nas.storage.damaged_rows import READ_ERRORS, DamagedRows, sought_in
 from search_space.primitives.registry import not_imported
 
 STORAGE_ERRORS = (SQLAlchemyError, StorageInternalError, json.JSONDecodeError)
 
 
 def connect(url: str | None, file: Path) -> tuple[RDBStorage, str]:
-    """The database at ``url`` (None: in the SQLite ``file``), and what messages call it.
+    """Connect to the database at ``url`` (None: in the SQLite ``file``); name it for messages.
 
-    A ledger's tables are made where they are missing.
+    A ledger's tables are made if they are missing.
 
     Raises:
         RunError: it cannot be reached, or is no database.
     """
     place = str(file) if url is None else without_password(url)
-    local = URL.create("sqlite", database=str(file))  # whatever the path's characters
+    local = URL.create("sqlite", database=str(file))  # escapes the path's characters
     try:
         # A server may close a connection that was idle while a network trained.
         database = RDBStorage(
@@ -50,7 +52,7 @@ def connect(url: str | None, file: Path) -> tuple[RDBStorage, str]:
 
 
 def connect_for_reading(url: str | None, file: Path) -> tuple[RDBStorage, str]:
-    """The same for reading alone: nothing is created or altered, whatever the database holds.
+    """Connect to read only: nothing is created or altered. Arguments are those of :func:`connect`.
 
     Raises:
         RunError: there is no such file, it cannot be reached, or it holds no ledger.
@@ -74,12 +76,12 @@ def connect_for_reading(url: str | None, file: Path) -> tuple[RDBStorage, str]:
 
 
 def _open_for_reading(file: Path) -> sqlite3.Connection:
-    """Open an SQLite file in which nothing can be written, and beside which nothing is made.
+    """Open an SQLite file to read only, without making files beside it.
 
-    SQLite makes two files, ``-wal`` and ``-shm``, beside a database in write-ahead mode. It makes
-    none where it is told that nobody writes, which holds if no ``-wal`` is there. If a ``-wal`` is
-    there and no ``-shm``, as in the copy of a run that was killed, nobody writes either, and a
-    temporary copy of both is read.
+    SQLite makes two files, ``-wal`` and ``-shm``, beside a database in write-ahead mode, unless it
+    is told that nobody writes. Nobody does if there is no ``-wal``. Nobody does either if there is
+    a ``-wal`` but no ``-shm``, as in the copy of a run that was killed; then a temporary copy of
+    both is read.
 
     Source: https://www.sqlite.org/wal.html, "The WAL-Index File" and "Read-Only Databases".
     """
@@ -97,7 +99,7 @@ def _open_for_reading(file: Path) -> sqlite3.Connection:
 
 
 def _open_copy(file: Path, written_ahead: Path) -> sqlite3.Connection:
-    """Open a copy in memory of an SQLite file and of what was written ahead of it."""
+    """Open a copy in memory of an SQLite file and its write-ahead file."""
     copy = sqlite3.connect(":memory:", check_same_thread=False)
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy(file, folder)
@@ -110,11 +112,11 @@ def _open_copy(file: Path, written_ahead: Path) -> sqlite3.Connection:
 
 @contextmanager
 def one_transaction(database: RDBStorage) -> Iterator[None]:
-    """Whatever the block tells the storage is written as one: a killed process leaves all or none.
+    """Write all that the block writes as one transaction: a killed process leaves all or nothing.
 
-    It is also several times faster. Where the block raises an exception, what it told before is
-    kept; where it is interrupted (``KeyboardInterrupt``), none of it is. For the only thread that
-    uses the storage, and not within another such block.
+    It is also several times faster. If the block raises an exception, what it wrote before is
+    kept; if it is interrupted (``KeyboardInterrupt``), nothing is. Only one thread may use the
+    storage, and blocks must not nest.
 
     Source: SQLAlchemy's "Joining a Session into an External Transaction".
     """
@@ -137,7 +139,7 @@ def one_transaction(database: RDBStorage) -> Iterator[None]:
 
 
 def unreadable(place: str, error: Exception) -> RunError:
-    """What to raise where a ledger cannot be read."""
+    """Make the error to raise where a ledger cannot be read."""
     if isinstance(error, ValidationError) and (untrusted := not_imported(error)):
         return RunError(f"{place}: an architecture's {untrusted}")
     if isinstance(error, DamagedRows):
@@ -146,16 +148,16 @@ def unreadable(place: str, error: Exception) -> RunError:
 
 
 def reason_of(error: Exception) -> str:
-    """What a storage's error says, in one line."""
+    """Return a storage error's reason in one line."""
     if isinstance(error, StorageInternalError) and not isinstance(error.__cause__, SQLAlchemyError):
         return str(error)
     return str(error.__cause__ or error).splitlines()[0]
 
 
 def _write_ahead(database: RDBStorage) -> None:
-    """Let SQLite write ahead: a commit then survives a killed process without waiting for the disk.
+    """Put SQLite into write-ahead mode: commits survive a killed process and need no disk sync.
 
-    (After a power cut the last trials may be missing; the file stays whole.)
+    After a power cut the last trials may be missing; the file stays readable.
     """
 
     def set_up(connection: Any, _: Any) -> None:
@@ -167,8 +169,52 @@ def _write_ahead(database: RDBStorage) -> None:
 
 
 def _unreachable(url: str | None, place: str, error: Exception) -> RunError:
-    """What to raise where a database cannot be opened."""
-    found = unreadable(place, error)
+    """Make the error to raise where a database cannot be opened."""
+    reason = unreadable(place, error)
     if url is None or "password" not in reason_of(error) or has_password(url):
-        return found
-    return RunError(f"{found}; {PASSWORD_WAYS}")
+        return reason
+    return RunError(f"{reason}; {PASSWORD_WAYS}")
+
+
+class OtherChoicesError(StorageInternalError, ValueError):
+    """A parameter has other choices than earlier trials of the study: they are of another space.
+
+    It is the ``ValueError`` that Optuna promises, and for this project an error of the storage.
+    """
+
+
+class SoleWriterStorage(RestingTrialStorage):
+    """The storage of the only process that writes to it; trials that wait at a rung rest.
+
+    A proposal does not read resting trials again, of which there may be hundreds.
+    """
+
+    def refresh(self, study_id: int) -> None:
+        """Read a study's new and unfinished trials from the database.
+
+        Raises:
+            DamagedRows: naming the trials that cannot be read.
+        """
+        try:
+            super().refresh(study_id)
+        except READ_ERRORS as error:
+            raise sought_in(self.database, study_id) or error from error
+
+    def set_trial_param(
+        self,
+        trial_id: int,
+        param_name: str,
+        param_value_internal: float,
+        distribution: BaseDistribution,
+    ) -> None:
+        """Record a parameter of a trial.
+
+        Raises:
+            OtherChoicesError: earlier trials have other choices of this parameter.
+        """
+        try:
+            super().set_trial_param(trial_id, param_name, param_value_internal, distribution)
+        except ValueError as error:
+            raise OtherChoicesError(
+                f"{param_name} has other choices than in earlier trials, which are of another space"
+            ) from error

@@ -4,63 +4,38 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import shutil
-import subprocess
-import sys
-import time
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from nas.atomic_write import replace_file
 from nas.config.files import load_saved_config, save_config
 from nas.config.search_config import LATEST, SearchConfig
-from nas.config.storage_url import shown_words
 from nas.config.trust import is_listed, refusal
 from nas.errors import RunError, RunIsDrivenError
-from nas.storage.run_lock import is_held
-from nas.storage.strict_json import json_text
+from nas.storage.environment import environment
+from nas.storage.run_lock import held, is_held
+from nas.storage.strict_json import json_text, read_json_object
 from search_space.architecture import Task
 from search_space.nearest import hint
-from search_space.yaml_validation import parse_json
-
-PACKAGES = (
-    "convattn",
-    "torch",
-    "ray",
-    "optuna",
-    "numpy",
-    "fvcore",
-    "pydantic",
-    "kornia",
-    "moocore",
-)
-
 
 READ_FROM_FILES = ("image_folder", "parquet")
-"""Data sets of which only the files are read, and no description that lies beside them."""
-
-LOCK_SECONDS = 0.5
-"""Long enough for a command that only looks whether the run is driven."""
+"""Data sets whose files alone are read, and no description beside them."""
 
 
 class RunFolder:
-    """The files of one run."""
+    """The files of one run.
+
+    Args:
+        path: the folder.
+        trust: the option ``--trust``: reading may act as the run's files say.
+    """
 
     def __init__(self, path: Path, *, trust: bool = False) -> None:
-        """Name a run's folder.
-
-        Args:
-            path: the folder.
-            trust: what ``--trust`` says: reading may act as the run's files say.
-        """
         self.path = path
         self._trust = trust
 
@@ -81,7 +56,7 @@ class RunFolder:
 
     @property
     def task_file(self) -> Path:
-        """What the architectures are for."""
+        """The task of the run's architectures."""
         return self.path / "task.json"
 
     @property
@@ -91,12 +66,12 @@ class RunFolder:
 
     @property
     def paused_folder(self) -> Path:
-        """What paused trainings go on from; there while any waits."""
+        """The states of paused trainings; the folder exists while any waits."""
         return self.path / "paused"
 
     @property
     def retrain_folder(self) -> Path:
-        """One folder for each architecture retrained."""
+        """One folder for each full training."""
         return self.path / "retrain"
 
     @classmethod
@@ -108,12 +83,12 @@ class RunFolder:
         """
         check_new(runs, config.name)
         run = cls(runs / config.name)
-        # Made under another name and then renamed: a run's folder is never half there.
+        # Made under another name and then renamed, so that a run's folder is complete or missing.
         begun = cls(runs / f".{config.name}.{os.getpid()}")
         try:
             begun.path.mkdir(parents=True)
             save_config(config, begun.config_file)
-            begun.write_json("environment.json", _environment(config.seed))
+            begun.write_json("environment.json", environment(config.seed))
             begun.path.rename(run.path)
         except OSError as error:
             shutil.rmtree(begun.path, ignore_errors=True)
@@ -121,7 +96,7 @@ class RunFolder:
         return run
 
     def remove(self) -> None:
-        """Take a run away of which nothing was begun yet.
+        """Remove a run that has not begun.
 
         Raises:
             RunError: it cannot be removed.
@@ -150,7 +125,7 @@ class RunFolder:
 
     @classmethod
     def around(cls, file: Path, *, trust: bool = False) -> RunFolder | None:
-        """The run in whose folder a file lies; None where it lies in none.
+        """Return the run in whose folder a file is; None if there is none.
 
         ``trust`` is as for the constructor.
         """
@@ -163,26 +138,26 @@ class RunFolder:
         return self._trust or is_listed(self.config_file)
 
     def need_trust(self, act: str) -> None:
-        """See that the run is trusted.
+        """Refuse to act as an untrusted run's files say.
 
         Args:
-            act: what would be done, and by which of the run's words; for the message.
+            act: what would be done, and which of the run's keys asks for it; for the message.
 
         Raises:
-            TrustError: it is not.
+            TrustError: the run is not trusted.
         """
         if not self.is_trusted:
             raise refusal(str(self.config_file), act)
 
     def check_reach(self, config: SearchConfig) -> None:
-        """See that the run is trusted if its data or its trainings may be on other machines.
+        """Refuse an untrusted run whose data or trainings may be on other machines.
 
         Hugging Face ``datasets`` looks for data sets on its hub, and a folder that it loads can
         name files on servers. Only scikit-learn's digits, and images or Parquet files that are on
-        this machine, are read without reaching anything.
+        this machine, are read without contacting a server.
 
         Raises:
-            TrustError: they may be, and it is not.
+            TrustError: they may be, and the run is not trusted.
         """
         if config.ray.address is not None:
             self.need_trust(f"the cluster at ray.address={config.ray.address} would be used")
@@ -193,12 +168,12 @@ class RunFolder:
 
     @classmethod
     def find(cls, name: str, runs: Path, *, trust: bool = False) -> RunFolder:
-        """The run of that name in ``runs``, the run at that path, or the latest one.
+        """Return the run of that name in ``runs``, the run at that path, or the latest one.
 
         ``trust`` is as for the constructor.
 
         Raises:
-            RunError: there is none; the message has the nearest name, or lists those there are.
+            RunError: there is none; the message has the nearest name, or lists all names.
         """
         for path in (runs / name, Path(name)):
             if (path / "config.yaml").is_file():
@@ -211,32 +186,32 @@ class RunFolder:
         raise RunError(f"no run {name!r} in {runs}; {hint(name, known)}")
 
     def config(self) -> SearchConfig:
-        """The run's configuration.
+        """Read the run's configuration.
 
         Raises:
-            ConfigError: the file was changed into something invalid.
+            ConfigError: the file was changed and is not valid.
             TrustError: it holds a ``${...}``, and the run is not trusted.
         """
         return load_saved_config(self.config_file, trusted=self.is_trusted)
 
     @property
     def run_id(self) -> str | None:
-        """What tells this run from another of its name; None if it was made before runs had one.
+        """A random number that tells runs of one name apart; None in runs of early versions.
 
         Raises:
             RunError: ``environment.json`` is damaged.
         """
         file = self.path / "environment.json"
-        return _json_object(file).get("run_id") if file.is_file() else None
+        return read_json_object(file).get("run_id") if file.is_file() else None
 
     def task(self) -> Task:
-        """What the run's architectures are for.
+        """Read the task of the run's architectures.
 
         Raises:
             RunError: ``task.json`` is missing or damaged.
         """
         try:
-            return Task.from_json(json.dumps(_json_object(self.task_file)))
+            return Task.from_json(json.dumps(read_json_object(self.task_file)))
         except ValidationError as error:
             problem = error.errors()[0]
             place = ".".join(map(str, problem["loc"]))
@@ -254,34 +229,24 @@ class RunFolder:
             RunIsDrivenError: another process holds it.
             RunError: the folder cannot be written.
         """
-        lock = FileLock(self._lock_file)
-        try:
-            lock.acquire(timeout=LOCK_SECONDS)
-        except Timeout:
-            raise RunIsDrivenError(
-                f"run {self.name!r} is being driven by another process"
-            ) from None
-        except OSError as error:
-            raise RunError(f"cannot use {lock.lock_file}: {error.strerror or error}") from error
-        try:
+        in_use = RunIsDrivenError(f"run {self.name!r} is being driven by another process")
+        with held(self._lock_file, in_use=in_use):
             yield
-        finally:
-            lock.release()
 
     def is_finished(self) -> bool:
-        """Whether the run's search came to its end.
+        """Return whether the run's search has ended.
 
         Raises:
             RunError: ``state.json`` is damaged.
         """
         file = self.path / "state.json"
-        return file.is_file() and bool(_json_object(file).get("finished"))
+        return file.is_file() and bool(read_json_object(file).get("finished"))
 
     def is_driven(self) -> bool:
-        """Whether a living process is driving the run; it writes nothing to find out.
+        """Return whether a living process drives the run, without writing anything.
 
         Raises:
-            RunError: the lock cannot be read, so that nobody can tell.
+            RunError: the lock cannot be read, so that it is unknown.
         """
         try:
             return is_held(self._lock_file)
@@ -294,7 +259,7 @@ class RunFolder:
 
 
 def check_new(runs: Path, name: str) -> None:
-    """See that there is no run of this name yet, and that its folder can be made.
+    """Check that there is no run of this name, and that its folder can be made.
 
     Raises:
         RunError: there is one, and the message says what to do; or its folder cannot be made.
@@ -312,7 +277,7 @@ def check_new(runs: Path, name: str) -> None:
 
 
 def next_name(runs: Path, name: str) -> str:
-    """The first of NAME-2, NAME-3, ... that is free."""
+    """Return the first of NAME-2, NAME-3, ... that is free."""
     number = 2
     while (runs / f"{name}-{number}").exists():
         number += 1
@@ -329,49 +294,3 @@ def write_whole(path: Path, content: str | bytes) -> None:
         replace_file(path, content.encode() if isinstance(content, str) else content)
     except OSError as error:
         raise RunError(f"cannot write {path}: {error.strerror}") from error
-
-
-def _json_object(file: Path) -> dict[str, Any]:
-    """One of the folder's JSON files."""
-    try:
-        data = parse_json(file.read_bytes())
-    except OSError as error:
-        raise RunError(f"{file} cannot be read: {error.strerror or error}") from error
-    except ValueError as error:  # of its JSON or its UTF-8
-        raise RunError(f"{file} cannot be read: {error}") from error
-    if not isinstance(data, dict):
-        raise RunError(f"{file} cannot be read: must be a JSON object, got {data!r}")
-    return data
-
-
-def _environment(seed: int) -> dict[str, Any]:
-    return {
-        "run_id": uuid.uuid4().hex,
-        "seed": seed,
-        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "command": shown_words(sys.argv),
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "cpus": os.cpu_count(),
-        "versions": {name: package_version(name) for name in PACKAGES},
-        "git_commit": _git_commit(),
-    }
-
-
-def package_version(package: str) -> str | None:
-    """The installed version of a package; None where it runs without being installed."""
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-def _git_commit() -> str | None:
-    """The commit of this code if it runs from a checkout."""
-    found = subprocess.run(
-        ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return found.stdout.strip() or None

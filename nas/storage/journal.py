@@ -1,4 +1,4 @@
-"""A journal of finished work: what a long command needs to go on where it was."""
+"""A journal of finished work, from which an interrupted command continues."""
 
 from __future__ import annotations
 
@@ -9,21 +9,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
 from pydantic import BaseModel
 
 from nas.config.files import differences
 from nas.errors import RunError
-from nas.storage.folder import LOCK_SECONDS
+from nas.storage.run_lock import held
 from search_space.yaml_validation import ConfigError, parse_json, validate
 
 
 class Journal:
-    """One JSON object a line; the first says of what configuration, and by what command.
+    """A file of JSON objects, one a line; the first has the configuration and the command.
 
     Attributes:
-        command: the one that began the journal.
-        rows: all others, in the order in which they were added.
+        command: the command that began the journal.
+        rows: the other lines, in the order in which they were added.
     """
 
     def __init__(self, path: Path, command: str, rows: Sequence[dict[str, Any]]) -> None:
@@ -32,7 +31,7 @@ class Journal:
         self.rows = list(rows)
 
     def add(self, row: dict[str, Any]) -> None:
-        """Keep a row, at once.
+        """Write a row at once.
 
         Raises:
             RunError: the disk is full or not writable.
@@ -45,41 +44,36 @@ class Journal:
 def open_journal(
     path: Path, configuration: BaseModel, command: str, *, may_differ: Sequence[str] = ()
 ) -> Iterator[Journal]:
-    """The journal at ``path``, held for this process as long as the block runs; begun if new.
+    """Open or begin the journal at ``path``, and hold it for this process while the block runs.
 
-    A last line without its end, which a kill leaves, is dropped.
+    A last line without a line break, which a killed process leaves, is dropped.
 
     Args:
         path: of the file.
-        configuration: of the work; all rows are of one.
-        command: kept in the first line of a new journal.
-        may_differ: beginnings of the keys in which the configuration may have changed since.
+        configuration: of the work; all rows are of this one.
+        command: is written into the first line of a new journal.
+        may_differ: the configuration may have changed in keys that begin with one of these.
 
     Raises:
-        RunError: it is of another configuration, is no journal, is held by another process, or
-            cannot be read or written.
+        RunError: the journal is of another configuration, is no journal, is held by another
+            process, or cannot be read or written.
     """
-    lock = FileLock(path.with_name(f"{path.name}.lock"))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=LOCK_SECONDS)
-    except Timeout:
-        raise RunError(f"{path} is being written by another process") from None
     except OSError as error:
         raise RunError(f"cannot use {path}: {error.strerror or error}") from error
-    try:
+    in_use = RunError(f"{path} is being written by another process")
+    with held(path.with_name(f"{path.name}.lock"), in_use=in_use):
         lines = [_row(path, *numbered) for numbered in enumerate(whole_lines(path), start=1)]
         if not lines:
             lines = [{"command": command, "configuration": configuration.model_dump(mode="json")}]
             append_line(path, lines[0])
         _check_same(path, lines[0], configuration, tuple(may_differ))
         yield Journal(path, lines[0]["command"], lines[1:])
-    finally:
-        lock.release()
 
 
 def whole_lines(path: Path) -> list[bytes]:
-    """A file's lines (none if there is no file); a last one that was cut off is removed from it.
+    """Return a file's lines, none if it is missing; remove an incomplete last line from the file.
 
     Raises:
         RunError: it cannot be read or cut.
@@ -97,7 +91,7 @@ def whole_lines(path: Path) -> list[bytes]:
 
 
 def append_line(path: Path, row: Mapping[str, Any]) -> None:
-    """Add a JSON object as a line.
+    """Append a JSON object to a file as a line.
 
     Raises:
         RunError: the file cannot be written.
@@ -123,7 +117,7 @@ def _check_same(
     path: Path, head: Mapping[str, Any], configuration: BaseModel, may_differ: tuple[str, ...]
 ) -> None:
     if not {"command", "configuration"} <= head.keys():
-        raise RunError(f"{path} line 1: must say the command and configuration: no journal of ours")
+        raise RunError(f"{path} is no journal: line 1 lacks the command or the configuration")
     try:
         before = validate(type(configuration), head["configuration"], f"{path} line 1")
     except ConfigError as error:

@@ -1,16 +1,14 @@
-"""The ledger: every proposal of a run and what became of it, as Optuna studies in one storage.
+"""The ledger: every proposal of a run and its result, in a database. Make, open and check one.
 
-``NAME`` is the search itself, which samplers learn from; ``NAME/repeats`` holds further
-evaluations of its finalists with other seeds; ``NAME/baselines`` holds proxy evaluations of the
-plain networks they are compared with, and ``NAME/retrain`` full trainings. Only the driver writes,
-a row's proposal and its end each as one transaction.
+:mod:`nas.storage.studies` reads and writes its rows. Only the driver writes: a row's proposal and
+its end are each one transaction.
 """
 
 from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,78 +16,47 @@ from typing import Any
 import optuna
 from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning
 from optuna.storages import BaseStorage, RDBStorage
-from optuna.trial import FrozenTrial, TrialState, create_trial
-from pydantic import ValidationError
 
 from nas.config.search_config import SearchConfig
 from nas.config.storage_url import sqlite_file, without_password
-from nas.costs.limits import Rejections
 from nas.errors import RunError
-from nas.evaluation.evaluate import EvaluationResult
-from nas.evaluation.finite_values import check_finite
 from nas.metrics import METRICS
-from nas.storage.damaged_rows import READ_ERRORS, damaged_rows, reason
+from nas.storage.damaged_rows import READ_ERRORS
 from nas.storage.database import (
     STORAGE_ERRORS,
+    SoleWriterStorage,
     connect,
     connect_for_reading,
     one_transaction,
     reason_of,
     unreadable,
 )
-from nas.storage.evaluation import (
-    Evaluation,
-    Kind,
-    curve_points,
-    evaluation_of,
-    result_attributes,
-    row_attributes,
-)
 from nas.storage.folder import RunFolder
-from nas.storage.sole_writer import SoleWriterStorage
-from search_space.architecture import Architecture
-from search_space.cost.latency import Latency
-from search_space.primitives.registry import not_imported
+from nas.storage.studies import OF_TRAININGS, SUFFIXES, Studies
 
-SUFFIXES: dict[Kind, str] = {
-    "search": "",
-    "repeats": "/repeats",
-    "baselines": "/baselines",
-    "retrain": "/retrain",
-}
-OF_TRAININGS = METRICS["val_accuracy"]
-"""The objective of every study but the search's own."""
-WITH_ARCHITECTURE = (TrialState.COMPLETE, TrialState.PRUNED)
-"""A trial gets its architecture before it is trained, so that these have one."""
 FORMAT = 1
+
 RUN_ID = "run_id"
-"""Of the search's study: which run it is of, since folders may share a storage and a name."""
+"""The attribute of the search's study that names its run: folders may share a storage and a name.
+"""
 
 # Optuna announces every study and trial; the run has its own progress display.
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
-class Ledger:
-    """A run's studies. Open one with :meth:`create` or :meth:`open`."""
+class Ledger(Studies):
+    """A run's studies and their database. Get one by :meth:`create`, :meth:`open` or the like.
+
+    Arguments are those of :class:`Studies`.
+    """
 
     def __init__(
         self, storage: BaseStorage, name: str, place: str, *, imports: bool = False
     ) -> None:
-        """Wrap a storage.
-
-        Args:
-            storage: where the studies are.
-            name: the run's.
-            place: what messages call the storage.
-            imports: whether rows may import the modules of types ``module:Class``.
-        """
         self._database = storage if isinstance(storage, RDBStorage) else None
-        self.storage = SoleWriterStorage(storage) if isinstance(storage, RDBStorage) else storage
-        self.name = name
-        self.place = place
-        self._imports = imports
-        self._rows: dict[tuple[Kind, int], tuple[FrozenTrial, Evaluation]] = {}
+        writer = storage if self._database is None else SoleWriterStorage(self._database)
+        super().__init__(writer, name, place, imports=imports)
 
     @classmethod
     def create(cls, config: SearchConfig, run: RunFolder) -> Ledger:
@@ -126,7 +93,7 @@ class Ledger:
 
     @classmethod
     def resume(cls, config: SearchConfig, run: RunFolder) -> Ledger:
-        """The ledger of a run to go on with; made if the run died before it was whole.
+        """Open the ledger of a run to resume; make it if the run died before it was complete.
 
         Raises:
             RunError: see :meth:`open`.
@@ -146,7 +113,7 @@ class Ledger:
                 if is_whole:
                     return ledger
                 if search.get_trials(deepcopy=False):
-                    return cls.open(config, run)  # which says what is wrong with it
+                    return cls.open(config, run)  # raises, and says what is wrong with it
             for name in begun:
                 optuna.delete_study(study_name=name, storage=ledger.storage)
         except READ_ERRORS as error:
@@ -155,19 +122,18 @@ class Ledger:
 
     @classmethod
     def open(cls, config: SearchConfig, run: RunFolder) -> Ledger:
-        """A run's ledger, to write to.
+        """Open a run's ledger to write to it.
 
         Raises:
             RunError: see :meth:`read`.
         """
-        # before anything is made in what is no ledger
-        cls.read(config, run).close()
+        cls.read(config, run).close()  # checks it, before tables are made in another database
         database, place = connect(config.storage, run.ledger_file)
         return cls(database, config.name, place, imports=run.is_trusted)
 
     @classmethod
     def read(cls, config: SearchConfig, run: RunFolder) -> Ledger:
-        """A run's ledger, in which nothing is created or altered.
+        """Open a run's ledger to read it; nothing is created or altered.
 
         Raises:
             RunError: it is missing, not a readable ledger, or that of another run of this name.
@@ -180,14 +146,14 @@ class Ledger:
             raise RunError(f"the storage {place} holds no run called {config.name!r}") from error
         except READ_ERRORS as error:
             raise unreadable(place, error) from error
-        found = attributes.get("format")
-        if found != FORMAT:
-            raise RunError(f"the ledger {place} has format {found}, this version reads {FORMAT}")
+        its = attributes.get("format")
+        if its != FORMAT:
+            raise RunError(f"the ledger {place} has format {its}, this version reads {FORMAT}")
         ledger._check_own(attributes, run)
         return ledger
 
     def close(self) -> None:
-        """Let go of the storage's connections.
+        """Close the storage's connections.
 
         SQLite empties its write-ahead file when the last connection closes, if that one may write.
         """
@@ -195,7 +161,7 @@ class Ledger:
             self._database.engine.dispose()
 
     def _check_own(self, attributes: Mapping[str, Any], run: RunFolder) -> None:
-        """See that the search's study was begun by ``run``, not by another run of its name."""
+        """Check that ``run`` began the search's study, and not another run of its name."""
         if attributes.get(RUN_ID) != run.run_id:
             raise RunError(
                 f"the run called {self.name!r} in {self.place} is not that of the folder "
@@ -205,7 +171,7 @@ class Ledger:
 
     @contextmanager
     def one_transaction(self) -> Iterator[None]:
-        """Write all that the block writes, or nothing: see :mod:`nas.storage.database`.
+        """Write all that the block writes, or nothing; see :mod:`nas.storage.database`.
 
         Raises:
             RunError: the storage refused something.
@@ -220,150 +186,9 @@ class Ledger:
             reason = reason_of(error)
             raise RunError(f"cannot go on with the ledger {self.place}: {reason}") from error
 
-    def study_name(self, kind: Kind) -> str:
-        """What one of the run's studies is called in the storage."""
-        return self.name + SUFFIXES[kind]
-
-    def study(self, kind: Kind) -> optuna.Study:
-        """One of the run's studies."""
-        return optuna.load_study(study_name=self.study_name(kind), storage=self.storage)
-
-    def evaluations(self, kind: Kind = "search") -> list[Evaluation]:
-        """All rows of a study, by number. A trial that never got an architecture is no row.
-
-        Raises:
-            RunError: the ledger cannot be read.
-        """
-        rows, damaged = [], {}
-        for trial in self.trials(kind):
-            if "architecture" not in trial.user_attrs:
-                if trial.state in WITH_ARCHITECTURE:
-                    damaged[trial.number] = "its architecture is missing"
-                continue
-            try:
-                rows.append(self._row(kind, trial))
-            except ValueError as error:  # pydantic's ValidationError is one
-                if isinstance(error, ValidationError) and not_imported(error):
-                    raise unreadable(self.place, error) from error
-                damaged[trial.number] = reason(error)
-        if damaged:
-            name = self.study_name(kind)
-            raise unreadable(self.place, damaged_rows(name, damaged, len(rows)))
-        return rows
-
-    def trials(self, kind: Kind = "search") -> list[FrozenTrial]:
-        """All trials of a study, by number; not to be changed.
-
-        Raises:
-            RunError: the ledger cannot be read.
-        """
-        try:
-            return self.study(kind).get_trials(deepcopy=False)
-        except READ_ERRORS as error:
-            raise unreadable(self.place, error) from error
-
-    def attribute(self, name: str) -> Any:
-        """What the search's study keeps under a name; None if nothing.
-
-        Raises:
-            RunError: the ledger cannot be read.
-        """
-        try:
-            return self.study("search").user_attrs.get(name)
-        except READ_ERRORS as error:
-            raise unreadable(self.place, error) from error
-
-    def rejections(self) -> Rejections:
-        """What the limits turned away.
-
-        Raises:
-            RunError: the ledger cannot be read.
-        """
-        try:
-            return Rejections(self.attribute("rejections"))
-        except READ_ERRORS as error:
-            raise RunError(f"the ledger {self.place}: rejections: {reason(error)}") from error
-
-    def rest(self, number: int) -> None:
-        """Nothing is written to an unfinished trial of the search from now on."""
-        if isinstance(self.storage, SoleWriterStorage):
-            self.storage.rest(*self._ids_of(number))
-
-    def wake(self, number: int) -> None:
-        """A trial of the search that rests will be written to."""
-        if isinstance(self.storage, SoleWriterStorage):
-            self.storage.wake(*self._ids_of(number))
-
-    def _ids_of(self, number: int) -> tuple[int, int]:
-        study_id = self.storage.get_study_id_from_name(self.name)
-        return study_id, self.storage.get_trial_id_from_study_id_trial_number(study_id, number)
-
-    def _row(self, kind: Kind, trial: FrozenTrial) -> Evaluation:
-        """A trial as a row; ledgers are read again and again while a search runs."""
-        of, row = self._rows.get((kind, trial.number), (None, None))
-        if of is not trial or row is None:  # another object where it was read anew
-            row = evaluation_of(kind, trial, imports=self._imports)
-            self._rows[kind, trial.number] = (trial, row)
-        return row
-
-    def architecture_attributes(
-        self, number: int, architecture: Architecture, *, seed: int, recipe_id: str
-    ) -> dict[str, Any]:
-        """What a trial's row says of its architecture."""
-        return row_attributes(architecture, seed=seed, recipe_id=recipe_id)
-
-    def training_attributes(
-        self,
-        number: int,
-        metrics: Mapping[str, float],
-        result: EvaluationResult,
-        latency: Latency | None,
-    ) -> dict[str, Any]:
-        """What a trial's row says of its training."""
-        attributes = result_attributes(metrics, result.curve, result.device_seconds, error=None)
-        attributes |= {"worker": result.worker}
-        return attributes | (
-            {} if latency is None else {"latency": latency.model_dump(mode="json")}
-        )
-
-    def add(
-        self,
-        kind: Kind,
-        architecture: Architecture,
-        *,
-        seed: int,
-        metrics: Mapping[str, float],
-        curve: Sequence[Mapping[str, Any]],
-        device_seconds: float,
-        recipe_id: str,
-        error: str | None = None,
-        training: int | None = None,
-    ) -> Evaluation:
-        """Add a finished row to a study other than the search's own, in one step.
-
-        The arguments are the row's fields, see :class:`nas.storage.evaluation.Evaluation`.
-
-        Raises:
-            ValueError: a metric is not finite; nothing is written.
-        """
-        check_finite(metrics, architecture.arch_id)
-        study = self.study(kind)
-        study.add_trial(
-            create_trial(
-                state=TrialState.FAIL if error else TrialState.COMPLETE,
-                values=None if error else [metrics[OF_TRAININGS.name]],
-                user_attrs=row_attributes(
-                    architecture, seed=seed, recipe_id=recipe_id, training=training
-                )
-                | result_attributes(metrics, curve, device_seconds, error),
-                intermediate_values=curve_points(curve),
-            )
-        )
-        return evaluation_of(kind, study.get_trials(deepcopy=False)[-1], imports=self._imports)
-
 
 def check_free(config: SearchConfig) -> None:
-    """See, before a run is made, that a ledger of its own can be begun in its storage.
+    """Check, before a run is made, that its storage can hold a new ledger of its name.
 
     Raises:
         RunError: the storage cannot be reached, or holds a run of this name.
@@ -387,7 +212,7 @@ def _taken(place: str, name: str) -> RunError:
 
 
 def ledger_of(run: RunFolder, *, writes: bool = False) -> tuple[SearchConfig, Ledger]:
-    """A run's configuration and the ledger that it names, for reading alone unless ``writes``.
+    """Return a run's configuration and its ledger, opened for reading unless ``writes``.
 
     Raises:
         ConfigError: the configuration is wrong.

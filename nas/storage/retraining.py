@@ -17,8 +17,9 @@ from nas.evaluation.full_training import Trained
 from nas.evaluation.full_training_seed import full_training_seed
 from nas.storage.candidates import Candidate
 from nas.storage.checkpoint_file import save_checkpoint
+from nas.storage.environment import package_version
 from nas.storage.evaluation import Evaluation
-from nas.storage.folder import RunFolder, package_version, write_whole
+from nas.storage.folder import RunFolder, write_whole
 from nas.storage.ledger import Ledger
 from nas.storage.network_record import Accuracies, Accuracy, NetworkCosts, NetworkRecord
 from nas.storage.saved_network import save_network

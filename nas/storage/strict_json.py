@@ -1,18 +1,22 @@
-"""Strict JSON (RFC 8259): what every ``--json`` prints, and what commands write to files."""
+"""Strict JSON (RFC 8259), as every ``--json`` prints it and as a run's files hold it."""
 
 from __future__ import annotations
 
 import json
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+
+from nas.errors import RunError
+from search_space.yaml_validation import parse_json
 
 
 def json_text(data: Any, *, indent: int | None = 2) -> str:
-    """``data`` as JSON in ASCII, without a final line break.
+    """Return ``data`` as JSON in ASCII, without a final line break.
 
-    JSON has no number that is infinite or not a number. Such a value becomes ``null``, in lists and
-    mappings of any depth; where the difference matters, a command gives it a field of its own.
+    JSON has no infinite numbers and no NaN. Such a value becomes ``null``, in lists and mappings of
+    any depth; where the difference matters, a command adds a field for it.
 
     Args:
         data: None, booleans, numbers, strings, and lists, tuples and mappings of them.
@@ -22,6 +26,23 @@ def json_text(data: Any, *, indent: int | None = 2) -> str:
         TypeError: something else is in ``data``, such as a NumPy number.
     """
     return json.dumps(_finite(data), allow_nan=False, indent=indent)
+
+
+def read_json_object(file: Path) -> dict[str, Any]:
+    """Read a file that holds a JSON object.
+
+    Raises:
+        RunError: it cannot be read, or holds something else.
+    """
+    try:
+        data = parse_json(file.read_bytes())
+    except OSError as error:
+        raise RunError(f"{file} cannot be read: {error.strerror or error}") from error
+    except ValueError as error:  # of its JSON or its UTF-8
+        raise RunError(f"{file} cannot be read: {error}") from error
+    if not isinstance(data, dict):
+        raise RunError(f"{file} cannot be read: must be a JSON object, got {data!r}")
+    return data
 
 
 def _finite(value: Any) -> Any:

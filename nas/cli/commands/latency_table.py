@@ -13,7 +13,8 @@ from rich.table import Table
 from nas.cli.commands.describe import changed_task
 from nas.cli.output import Output
 from nas.cli.progress import LineDisplay, duration
-from nas.config.files import load_config, parse_overrides
+from nas.config.files import load_config
+from nas.config.overrides import parse_overrides
 from nas.errors import CommandError
 from nas.evaluation.evaluate import task_of
 from nas.search.problem import space_of

@@ -14,7 +14,8 @@ from nas.storage.accuracy_text import accuracy_json, accuracy_text
 from nas.storage.candidates import most_accurate, pareto_front
 from nas.storage.evaluation import Evaluation
 from nas.storage.folder import RunFolder
-from nas.storage.ledger import SUFFIXES, ledger_of
+from nas.storage.ledger import ledger_of
+from nas.storage.studies import SUFFIXES
 
 INTERRUPTED = "interrupted"
 SHOWN_STATES = {INTERRUPTED: "running when it was interrupted"}

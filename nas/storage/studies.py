@@ -1,0 +1,209 @@
+"""The studies of a run: the rows of its ledger, as trials of Optuna studies in one storage.
+
+``NAME`` is the search itself, which samplers learn from. ``NAME/repeats`` holds evaluations of its
+finalists with other seeds, ``NAME/baselines`` proxy evaluations of the plain networks that they are
+compared with, and ``NAME/retrain`` full trainings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import optuna
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial, TrialState, create_trial
+from pydantic import ValidationError
+
+from nas.costs.limits import Rejections
+from nas.errors import RunError
+from nas.evaluation.evaluate import EvaluationResult
+from nas.evaluation.finite_values import check_finite
+from nas.metrics import METRICS
+from nas.storage.damaged_rows import READ_ERRORS, damaged_rows, reason
+from nas.storage.database import SoleWriterStorage, unreadable
+from nas.storage.evaluation import (
+    Evaluation,
+    Kind,
+    curve_points,
+    evaluation_of,
+    result_attributes,
+    row_attributes,
+)
+from search_space.architecture import Architecture
+from search_space.cost.latency import Latency
+from search_space.primitives.registry import not_imported
+
+SUFFIXES: dict[Kind, str] = {
+    "search": "",
+    "repeats": "/repeats",
+    "baselines": "/baselines",
+    "retrain": "/retrain",
+}
+
+OF_TRAININGS = METRICS["val_accuracy"]
+"""The objective of every study but the search's own."""
+
+WITH_ARCHITECTURE = (TrialState.COMPLETE, TrialState.PRUNED)
+"""The states in which a trial must have an architecture: it gets one before it is trained."""
+
+
+class Studies:
+    """The studies of one run: read and write the rows of its ledger.
+
+    Args:
+        storage: where the studies are.
+        name: the run's.
+        place: the storage's name in messages.
+        imports: whether rows may import the modules of types ``module:Class``.
+    """
+
+    def __init__(
+        self, storage: BaseStorage, name: str, place: str, *, imports: bool = False
+    ) -> None:
+        self.storage = storage
+        self.name = name
+        self.place = place
+        self._imports = imports
+        self._rows: dict[tuple[Kind, int], tuple[FrozenTrial, Evaluation]] = {}
+
+    def study_name(self, kind: Kind) -> str:
+        """Return the name of one of the run's studies in the storage."""
+        return self.name + SUFFIXES[kind]
+
+    def study(self, kind: Kind) -> optuna.Study:
+        """Load one of the run's studies."""
+        return optuna.load_study(study_name=self.study_name(kind), storage=self.storage)
+
+    def evaluations(self, kind: Kind = "search") -> list[Evaluation]:
+        """Return all rows of a study, by number. A trial without an architecture is no row.
+
+        Raises:
+            RunError: the ledger cannot be read.
+        """
+        rows, damaged = [], {}
+        for trial in self.trials(kind):
+            if "architecture" not in trial.user_attrs:
+                if trial.state in WITH_ARCHITECTURE:
+                    damaged[trial.number] = "its architecture is missing"
+                continue
+            try:
+                rows.append(self._row(kind, trial))
+            except ValueError as error:  # pydantic's ValidationError is one
+                if isinstance(error, ValidationError) and not_imported(error):
+                    raise unreadable(self.place, error) from error
+                damaged[trial.number] = reason(error)
+        if damaged:
+            name = self.study_name(kind)
+            raise unreadable(self.place, damaged_rows(name, damaged, len(rows)))
+        return rows
+
+    def trials(self, kind: Kind = "search") -> list[FrozenTrial]:
+        """Return all trials of a study, by number; they must not be changed.
+
+        Raises:
+            RunError: the ledger cannot be read.
+        """
+        try:
+            return self.study(kind).get_trials(deepcopy=False)
+        except READ_ERRORS as error:
+            raise unreadable(self.place, error) from error
+
+    def attribute(self, name: str) -> Any:
+        """Return a user attribute of the search's study; None if it has none of this name.
+
+        Raises:
+            RunError: the ledger cannot be read.
+        """
+        try:
+            return self.study("search").user_attrs.get(name)
+        except READ_ERRORS as error:
+            raise unreadable(self.place, error) from error
+
+    def rejections(self) -> Rejections:
+        """Return the record of what the limits rejected.
+
+        Raises:
+            RunError: the ledger cannot be read.
+        """
+        try:
+            return Rejections(self.attribute("rejections"))
+        except READ_ERRORS as error:
+            raise RunError(f"the ledger {self.place}: rejections: {reason(error)}") from error
+
+    def rest(self, number: int) -> None:
+        """Promise that nothing is written to an unfinished trial of the search until it wakes."""
+        if isinstance(self.storage, SoleWriterStorage):
+            self.storage.rest(*self._ids_of(number))
+
+    def wake(self, number: int) -> None:
+        """Say that a resting trial of the search will be written to."""
+        if isinstance(self.storage, SoleWriterStorage):
+            self.storage.wake(*self._ids_of(number))
+
+    def _ids_of(self, number: int) -> tuple[int, int]:
+        study_id = self.storage.get_study_id_from_name(self.name)
+        return study_id, self.storage.get_trial_id_from_study_id_trial_number(study_id, number)
+
+    def _row(self, kind: Kind, trial: FrozenTrial) -> Evaluation:
+        """Return a trial's row, read once: a ledger is read often while a search runs."""
+        known, row = self._rows.get((kind, trial.number), (None, None))
+        if known is not trial or row is None:  # a trial that was read anew is another object
+            row = evaluation_of(kind, trial, imports=self._imports)
+            self._rows[kind, trial.number] = (trial, row)
+        return row
+
+    def architecture_attributes(
+        self, number: int, architecture: Architecture, *, seed: int, recipe_id: str
+    ) -> dict[str, Any]:
+        """Return the attributes of a trial's row for its architecture."""
+        return row_attributes(architecture, seed=seed, recipe_id=recipe_id)
+
+    def training_attributes(
+        self,
+        number: int,
+        metrics: Mapping[str, float],
+        result: EvaluationResult,
+        latency: Latency | None,
+    ) -> dict[str, Any]:
+        """Return the attributes of a trial's row for its training."""
+        attributes = result_attributes(metrics, result.curve, result.device_seconds, error=None)
+        attributes |= {"worker": result.worker}
+        return attributes | (
+            {} if latency is None else {"latency": latency.model_dump(mode="json")}
+        )
+
+    def add(
+        self,
+        kind: Kind,
+        architecture: Architecture,
+        *,
+        seed: int,
+        metrics: Mapping[str, float],
+        curve: Sequence[Mapping[str, Any]],
+        device_seconds: float,
+        recipe_id: str,
+        error: str | None = None,
+        training: int | None = None,
+    ) -> Evaluation:
+        """Add a finished row to a study other than the search's own, in one step.
+
+        The arguments are the row's fields, see :class:`nas.storage.evaluation.Evaluation`.
+
+        Raises:
+            ValueError: a metric is not finite; nothing is written.
+        """
+        check_finite(metrics, architecture.arch_id)
+        study = self.study(kind)
+        study.add_trial(
+            create_trial(
+                state=TrialState.FAIL if error else TrialState.COMPLETE,
+                values=None if error else [metrics[OF_TRAININGS.name]],
+                user_attrs=row_attributes(
+                    architecture, seed=seed, recipe_id=recipe_id, training=training
+                )
+                | result_attributes(metrics, curve, device_seconds, error),
+                intermediate_values=curve_points(curve),
+            )
+        )
+        return evaluation_of(kind, study.get_trials(deepcopy=False)[-1], imports=self._imports)
