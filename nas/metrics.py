@@ -1,7 +1,7 @@
 """The table of metrics: what each number of a trial means, and which direction is better.
 
-Every other module reads its knowledge of a metric here. :func:`losses` alone turns metrics into
-numbers of which less is better.
+No other module holds facts about a metric, and only :func:`losses` turns metrics into losses, of
+which less is better.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Objective = Literal["val_accuracy", "val_accuracy_by_latency", "params", "macs",
 
 PEAK_MEMORY = "peak_memory_mb"
 PREDICTED_LATENCY = "predicted_latency_ms"
-"""The least latency that a latency table predicts: its prediction less its margin."""
+"""The least latency that a latency table predicts: its prediction minus its margin."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +27,8 @@ class Metric:
         name: its key in the ledger, in every JSON and in options.
         unit: the unit in running text; accuracies are fractions, shown in "%".
         direction: whether more or less is better, in Optuna's words.
-        label: what it is called on a plot's axis, without its unit.
-        heading: what it is called above a table's column; lines are short.
+        label: its name on a plot's axis, without the unit.
+        heading: its name above a table's column; lines are short.
         is_count: whether it is a whole number.
         is_static: whether it is known before training, since it follows from the architecture and
             its task alone (or from a latency table), with nothing built or measured.
@@ -172,7 +172,7 @@ METRICS: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric
 MAXIMISED = tuple(metric.name for metric in _TABLE if metric.is_maximised)
 COUNTS = tuple(metric.name for metric in _TABLE if metric.is_count)
 COSTS = tuple(metric.name for metric in _TABLE if metric.can_be_limited)
-"""Costs of a network, of which less is better; the metrics to maximise are ``MAXIMISED``."""
+"""Costs of a network; less is better."""
 STATIC_COSTS = tuple(metric.name for metric in _TABLE if metric.is_static and metric.can_be_limited)
 """Limited costs that follow from an architecture and its task, before anything is built."""
 
@@ -180,12 +180,12 @@ STATIC_COSTS = tuple(metric.name for metric in _TABLE if metric.is_static and me
 def losses(
     metrics: Mapping[str, float], names: Iterable[str], maximised: Container[str] = MAXIMISED
 ) -> list[float]:
-    """The named metrics as numbers of which less is better: what is maximised is negated.
+    """Return the named metrics as losses: less is better, maximised metrics are negated.
 
     Args:
         metrics: by name.
         names: which of them, in order.
-        maximised: the names of which more is better. A benchmark's table has names of its own.
+        maximised: the names of metrics that are maximised. A benchmark's table has its own names.
 
     Raises:
         KeyError: a name is not among ``metrics``.
@@ -194,7 +194,7 @@ def losses(
 
 
 def whole_counts(metrics: Mapping[str, float]) -> dict[str, float]:
-    """The metrics with every count as an int.
+    """Return the metrics with every count as an int.
 
     Arithmetic and older ledgers have floats. Means over evaluations of one architecture are whole
     too, since all of them have the same counts.

@@ -11,7 +11,7 @@ _NUMBER = re.compile(r"\s*(?P<digits>[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?)\s*(?P<
 
 
 def parse_quantity(text: str | float) -> float:
-    """``"40M"`` to 40000000.0; plain numbers pass through.
+    """Parse ``"40M"`` to 40000000.0; plain numbers pass through.
 
     Raises:
         ValueError: not a positive number with one of the suffixes k, M, G.
@@ -25,7 +25,7 @@ def parse_quantity(text: str | float) -> float:
 
 
 def format_quantity(value: float) -> str:
-    """A short form for people: 25.6M, 823k, 17."""
+    """Format a number in short form: 25.6M, 823k, 17."""
     rounded = float(f"{value:.3g}")  # before a suffix is chosen: 999,999 is 1M
     for suffix, size in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
         if rounded >= size:

@@ -1,7 +1,7 @@
 """Random numbers by name: no two uses of a search's seed share a stream.
 
-A stream derives from (seed, its name, an index), and from nothing that was drawn before, so that a
-resumed search draws what it would have drawn. The streams of a training are those of
+A stream derives from (seed, its name, an index), and from nothing that was drawn before, so a
+resumed search draws the same numbers as an uninterrupted one. A training's streams are those of
 ``trainers.randomness``.
 
 Source: NumPy's "Parallel random number generation", spawn keys of a ``SeedSequence``.
@@ -18,21 +18,21 @@ import numpy as np
 class Stream(IntEnum):
     """The independent uses of randomness in a search.
 
-    The numbers are part of every result: a new use takes a new one, and none is given anew.
+    The numbers are part of every result: a new use takes a new number, and none is used again.
     """
 
     PROPOSAL = 0
-    """What a sampler draws for a trial; the index is the trial's number."""
+    """A sampler's draws for a trial; the index is the trial's number."""
     OTHER_PARAMETER = 1
-    """A trial's parameter that is not the space's; trial's number, checksum of its name."""
+    """A trial's parameter that is not the space's; by trial's number and checksum of its name."""
     RESERVOIR = 2
     """The random candidates that the default sampler compares in a large space."""
     TIGHT_LIMITS = 3
-    """Candidates that the default sampler seeks within tight limits."""
+    """Candidates that the default sampler searches for within tight limits."""
     FIRST_PROPOSALS = 4
     """The order of the default sampler's first proposals."""
     FITTED_RESULTS = 5
-    """Results that hyperparameters are fitted to; the index is how many there are."""
+    """Results that hyperparameters are fitted to; the index is their number."""
     RANKED_SCORES = 6
     """Candidates among which scores of untrained networks are ranked."""
     GRID_ORDER = 7
@@ -42,15 +42,15 @@ class Stream(IntEnum):
     FULL_TRAINING = 9
     """Seeds of full trainings; the index is the training's number."""
     SCORED_IMAGES = 10
-    """Images that scores of untrained networks look at."""
+    """Images that scores of untrained networks are computed on."""
     CHECKED_LIMITS = 11
-    """Before a search: candidates among which one within the limits is sought."""
+    """The check before a search that a candidate is within the limits."""
     CHECKED_PROXIES = 12
-    """Before a search: candidates that are seen to have proxies."""
+    """The check before a search that candidates have proxies."""
     CHECKED_IMAGES = 13
-    """Before a search: candidates that are seen to take the images."""
+    """The check before a search that candidates take the images."""
     DRY_RUN = 14
-    """Candidates that a dry run costs."""
+    """Candidates whose training a dry run times."""
     MEASURED_PARTS = 15
     """The order in which a latency table's parts are measured."""
     MEASURED_NETWORKS = 16
@@ -58,8 +58,8 @@ class Stream(IntEnum):
 
 
 KEPT = {Stream.NOISE_SAMPLE: 0x401, Stream.FULL_TRAINING: 0xF011}
-"""Streams of which runs on disk hold results that resuming counts on, with the number that stood
-beside their seed before streams had names. They derive from it as ever."""
+"""Streams that resuming a run of an early version must continue. They derive from the number that
+was combined with their seed before streams had names."""
 
 
 def sequence(seed: int, stream: Stream, *index: int) -> np.random.SeedSequence:

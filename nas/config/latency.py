@@ -1,4 +1,4 @@
-"""How a search measures latency and what it makes of it: batches, a table, the soft form."""
+"""The section ``latency`` of a search's configuration: measuring, a table, the soft constraint."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MNASNET_EXPONENT = -0.07
 
 
 class LatencyMetering(LatencySettings):
-    """How latency is measured when it is an objective or limited.
+    """The measuring of latency, where it is an objective or limited.
 
     The soft form is MnasNet's equation 2, ``accuracy * (latency / target)^w``, where w is
     ``exponent_within`` up to the target and ``exponent_over`` beyond it. Both are -0.07 as in the
@@ -41,7 +41,7 @@ class LatencyMetering(LatencySettings):
         return self
 
     def weighed(self, accuracy: float, latency_ms: float) -> float:
-        """The accuracy weighed by latency.
+        """Weigh an accuracy by latency.
 
         Raises:
             ValueError: there is no target.

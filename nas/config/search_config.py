@@ -51,15 +51,15 @@ class SearchConfig(Value):
     data: DataWithValidation
     """The data set and its split."""
     objectives: Objectives = ("val_accuracy", "params")
-    """What the front trades, each once: accuracies are maximised, costs are minimised."""
+    """Objectives of the front, each once: accuracies are maximised, costs are minimised."""
     metric: AccuracyMetric = "accuracy"
-    """Which accuracy `val_accuracy` is."""
+    """The accuracy that `val_accuracy` is."""
     limits: Limits = Limits()
     """Hard upper limits. What exceeds one is not trained."""
     sampler: SamplerSettings = SamplerSettings()
     """The strategy that proposes architectures."""
     search: SearchSettings = SearchSettings()
-    """How long to search, and how many evaluations the finalists get."""
+    """Length of the search, and evaluations of the finalists."""
     scheduler: SchedulerSettings = SchedulerSettings()
     """Whether trials are stopped early."""
     proxy: Recipe
@@ -71,11 +71,11 @@ class SearchConfig(Value):
     retrain_seeds: int = Field(default=1, ge=1)
     """Full trainings of each architecture that is retrained. Unit: trainings."""
     resources: ResourceSettings = ResourceSettings()
-    """What one trial takes of a machine."""
+    """CPUs and GPUs of one trial."""
     ray: RaySettings = RaySettings()
     """Where trials run."""
     latency: LatencyMetering = LatencyMetering()
-    """How latency is measured, where it is an objective or limited."""
+    """Measuring of latency, where it is an objective or limited."""
     storage: Annotated[str | None, BeforeValidator(check_storage_url)] = None
     """URL of the database that holds the ledger, such as `postgresql+psycopg://user@host/name`;
     null keeps it in `ledger.db` in the folder of the run."""
@@ -168,19 +168,19 @@ class SearchConfig(Value):
     def _zero_init_where_it_can_be(self) -> SearchConfig:
         family = self.space.get("family", "resnet")
         for section in ("proxy", "retrain"):
-            # a tuple, since what stands there may be no name, nor hashable: the space says so
+            # a tuple, since ``family`` may be unhashable: only the space checks it
             if getattr(self, section).zero_init_residual and family in tuple(FAMILIES):
                 check_zero_init(family, f"{section}.zero_init_residual")
         return self
 
     @property
     def saved(self) -> SearchConfig:
-        """What of it is written into the run's folder: all but the storage's password."""
+        """The configuration for the run's folder: without the storage's password."""
         return self.replace(storage=without_password(self.storage)) if self.storage else self
 
     @property
     def cost_objective(self) -> str:
-        """What accuracy is weighed against in the front that is shown."""
+        """The cost on the axis of the front that is shown."""
         cost = next((o for o in self.objectives if not METRICS[o].is_maximised), None)
         if cost is not None:
             return cost
@@ -188,12 +188,12 @@ class SearchConfig(Value):
 
     @property
     def proxy_id(self) -> str:
-        """Names the proxy's recipe and fidelity: evaluations by different ones do not compare."""
+        """Identifies the proxy's recipe and fidelity: different ones do not compare."""
         return recipe_id(self.proxy, self.fidelity)
 
     @property
     def retrain_id(self) -> str:
-        """Names the full recipe."""
+        """Identifies the full recipe."""
         return recipe_id(self.retrain)
 
     @property
@@ -214,12 +214,12 @@ class SearchConfig(Value):
         )
 
     def most_epochs(self, trials: int) -> int:
-        """How many epochs so many trials train: with stopping at the most, else just as many."""
+        """Return the epochs that ``trials`` trials train: at most with stopping, else exactly."""
         return self.scheduler.most_epochs(trials, self.proxy.epochs, self.rungs)
 
     @property
     def compared_objectives(self) -> tuple[str, ...]:
-        """In the order in which they count at rungs: accuracies first."""
+        """The objectives in the order in which they count at rungs: accuracies first."""
         return tuple(sorted(self.objectives, key=lambda o: not METRICS[o].moves_while_training))
 
     @property
@@ -230,7 +230,7 @@ class SearchConfig(Value):
 
 
 def recipe_id(recipe: Recipe, fidelity: Fidelity = FULL) -> str:
-    """The first 8 hexadecimal digits of the SHA-256 of a recipe's content, and a fidelity's."""
+    """Return 8 hexadecimal digits of the SHA-256 of a recipe's content, and a fidelity's."""
     content = recipe.model_dump(mode="json")
     if fidelity != FULL:
         content = {"recipe": content, "fidelity": fidelity.model_dump(mode="json")}

@@ -69,7 +69,7 @@ MOST_FINALIST_SEEDS = 1_000_000
 
 
 class SearchSettings(Value):
-    """How long to search, and how."""
+    """The length of a search, its concurrency, and the evaluations of its finalists."""
 
     n_trials: int = Field(default=48, ge=1)
     """Architectures to train. Unit: trials."""
@@ -88,20 +88,20 @@ class SearchSettings(Value):
     """Trials in a row that may raise an error before the search stops. Unit: trials."""
 
     def fresh_seeds(self, seed: int) -> tuple[int, ...]:
-        """The seeds of the finalists' further evaluations in a search with this seed."""
+        """Return the seeds of the finalists' further evaluations in a search with this seed."""
         return tuple(seed + repeat for repeat in range(1, self.finalist_seeds))
 
 
 NEED_NO_FINISHED = ("default", "random", "grid")
-"""Samplers that make do without a finished trial: the first reads rungs, the others nothing."""
+"""Samplers that need no finished trial: the first uses losses at rungs, the others no results."""
 
 
 class SchedulerSettings(Value):
     """Whether trials are stopped early; ``asha`` compares them at rungs.
 
-    ``stopping`` judges each when it gets there (nas/schedulers/halving.py); ``promotion`` pauses
-    every trial at a rung, with its state on the disk, and lets the best go on later
-    (nas/schedulers/promotion.py), which ``rung_by_rung`` does when all have begun.
+    ``stopping`` judges a trial when it reaches a rung (nas/schedulers/halving.py); ``promotion``
+    pauses every trial at a rung, with its state on the disk, and promotes the best later
+    (nas/schedulers/promotion.py); ``rung_by_rung`` does so after all trials have begun.
     """
 
     name: Literal["none", "asha"] = "none"
@@ -123,12 +123,12 @@ class SchedulerSettings(Value):
         return self.name == "asha" and self.type in PAUSING
 
     def most_epochs(self, trials: int, epochs: int, rungs: Sequence[int]) -> int:
-        """How many epochs so many trials train: with stopping at the most, else just as many.
+        """Return the epochs that a search trains: at most with stopping, else exactly.
 
         Args:
             trials: of the search.
             epochs: of a whole training.
-            rungs: where trials are compared.
+            rungs: the epochs at which trials are compared.
         """
         if not self.pauses:
             return trials * epochs
@@ -151,7 +151,7 @@ class ResourceSettings(Value):
 
 
 class RaySettings(Value):
-    """Where trials run: on a Ray cluster, or on this machine."""
+    """The Ray cluster on which trials run; this machine without an address."""
 
     address: str | None = None
     """Address of the Ray cluster: `auto` on one of its nodes, or `host:port`; null starts Ray on

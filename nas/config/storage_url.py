@@ -1,6 +1,6 @@
-"""The URL of a storage: what it may hold, and its form without a password, for files and messages.
+"""The URL of a storage: check it, and remove its password for files and messages.
 
-No message repeats a URL that cannot be parsed, nor a secret: what stands in it may be a password.
+No message repeats a secret, nor a URL that cannot be parsed, since it may hold a password.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 SECRET_WORDS = ("pass", "pwd", "secret", "token")
-"""A key of the query that has one of these in its name holds a secret."""
+"""A key of the URL's query whose name contains one of these holds a secret."""
 
 PASSWORD_FILE = "passfile"
-"""The one such key that holds no secret: in PostgreSQL's library it names a file of passwords."""
+"""The exception, which holds no secret: in PostgreSQL's library it names a file of passwords."""
 
 HIDDEN = "***"
 
@@ -28,14 +28,14 @@ PASSWORD_WAYS = (
 )
 
 _NO_VALUE = re.compile(r"|null|~|\$\{oc\.env:\w+\}")
-"""What may stand for a URL and is none; the name of an environment variable is no secret."""
+"""Values in place of a URL that hold no secret: null, or the name of an environment variable."""
 
 
 def check_storage_url(value: Any) -> Any:
-    """Refuse what is no database's URL, or what holds a secret elsewhere than before the ``@``.
+    """Refuse a value that is no database URL, or has a secret elsewhere than before the ``@``.
 
     Raises:
-        ValueError: it is; the message says the rule and nothing of the value.
+        ValueError: it is refused; the message has the rule and no part of the value.
     """
     if value is not None:
         _parsed(value)
@@ -43,7 +43,7 @@ def check_storage_url(value: Any) -> Any:
 
 
 def without_password(url: str) -> str:
-    """The URL as it is saved and shown.
+    """Return the URL without its password, to save and show it.
 
     Raises:
         ValueError: see :func:`check_storage_url`.
@@ -63,12 +63,12 @@ def without_password(url: str) -> str:
 
 
 def has_password(url: str) -> bool:
-    """Whether a password stands in the URL."""
+    """Return whether the URL has a password."""
     return _parsed(url).password is not None
 
 
 def sqlite_file(url: str) -> Path | None:
-    """The file of an SQLite database; None where the URL names a server."""
+    """Return the file of an SQLite database; None if the URL names a server."""
     parsed = _parsed(url)
     if parsed.get_backend_name() != "sqlite":
         return None
@@ -77,7 +77,7 @@ def sqlite_file(url: str) -> Path | None:
 
 
 def with_absolute_path(url: str) -> str:
-    """The same storage, however the working folder changes."""
+    """Make the path of an SQLite URL absolute, so that the working folder may change."""
     file = sqlite_file(url)
     if file is None or file.is_absolute():
         return url
@@ -85,10 +85,10 @@ def with_absolute_path(url: str) -> str:
 
 
 def shown_words(words: Sequence[str]) -> list[str]:
-    """A command line as it may be kept and shown: no word holds a password of a URL.
+    """Remove URLs' passwords from the words of a command line, to save and show it.
 
-    A URL's password loses itself; a URL that cannot be parsed is hidden whole, and so are the
-    words after it that may belong to it, since the shell splits what has a blank in it.
+    A URL that cannot be parsed is hidden whole. So are the words after it that may belong to it,
+    since the shell splits a URL with a blank in it.
     """
     shown: list[str] = []
     after_url = hidden = False
@@ -106,7 +106,7 @@ def shown_words(words: Sequence[str]) -> list[str]:
 
 
 def hide_in(message: str, words: Sequence[str]) -> str:
-    """A message without the passwords that stand in the command line, which it may repeat."""
+    """Remove the passwords of the command line from a message, which may repeat them."""
     for word, shown in zip(words, shown_words(words), strict=True):
         if word != shown:
             message = message.replace(word, shown)
@@ -159,7 +159,7 @@ def _check_no_secret(url: str, parsed: URL) -> None:
         after = after.partition("@")[2]
     if "@" in (after if parsed.password is not None else f"{parsed.host}{parsed.database}"):
         raise ValueError("an @ in the user or password of the URL is written %40, a / %2F")
-    # A value may itself be a list of keys, as ODBC's is. SQLAlchemy does not end a query at a #.
+    # A value may be a list of keys itself, as in ODBC. SQLAlchemy does not end a query at a #.
     parts = re.split(r"[&;?#]", unquote_plus(after.partition("?")[2]))
     keys = [part.partition("=")[0].lower() for part in parts]
     for word in SECRET_WORDS:

@@ -1,4 +1,4 @@
-"""Configuration of a tabulation: a space whose every architecture is trained with every seed."""
+"""The configuration of a tabulation, which trains every architecture of a space with every seed."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class TabulationConfig(Value):
     seeds: tuple[int, ...] = Field(default=(0, 1, 2), min_length=1)
     """Seeds that each architecture is trained with."""
     resources: ResourceSettings = ResourceSettings()
-    """What one training takes of a machine."""
+    """CPUs and GPUs of one training."""
     ray: RaySettings = RaySettings()
     """Where trainings run."""
 
@@ -50,7 +50,7 @@ class TabulationConfig(Value):
         return seeds
 
     def search_space(self) -> SearchSpace:
-        """The space that ``space`` describes."""
+        """Return the space that ``space`` describes."""
         return SearchSpace.from_mapping(self.space, f"search space of {self.name!r}")
 
     @property
@@ -63,7 +63,7 @@ def load_tabulation(path: Path, overrides: Sequence[str] = ()) -> TabulationConf
     """Read a tabulation's file, as :func:`nas.config.files.load_config` reads a search's.
 
     Raises:
-        ConfigError: with every problem found, each with its key; or the space is too large.
+        ConfigError: the file has problems, each with its key; or the space is too large.
     """
     config = read_config(TabulationConfig, path, overrides, ("space", "recipe"))
     size = config.search_space().size

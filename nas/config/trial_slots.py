@@ -1,4 +1,4 @@
-"""How many trials machines hold at once, by the rules of Ray, but without it."""
+"""The number of trials that machines hold at once, by the rules of Ray, but without Ray."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from typing import NamedTuple
 from nas.config.sections import ResourceSettings
 
 ROUNDING = 1e-9
-"""Keeps 7 / 0.07 = 100."""
+"""Keeps 7 / 0.07 at 100, in spite of rounding."""
 
 
 class Machine(NamedTuple):
-    """What one machine offers."""
+    """The CPUs and GPUs of one machine."""
 
     cpus: float
     gpus: float
 
 
 def trial_slots(machines: Sequence[Machine], resources: ResourceSettings) -> int:
-    """How many trials ``machines`` hold together; 0 if none holds a single one.
+    """Return how many trials ``machines`` hold together; 0 if none holds a single one.
 
-    A trial is on one machine, and a fraction of a GPU on one GPU: what is left of several does not
-    add up.
+    A trial is on one machine, and a fraction of a GPU on one GPU: remainders of several machines or
+    GPUs do not add up.
     """
     return sum(_slots_of(machine, resources) for machine in machines)
 
 
 def no_slot(machines: Sequence[Machine], resources: ResourceSettings) -> str:
-    """What a trial needs and the machines have."""
+    """Return the message that says what a trial needs and what the machines have."""
     offered = "; ".join(f"{each.cpus:g} CPUs and {each.gpus:g} GPUs" for each in machines)
     return (
         f"a trial needs {resources.cpus_per_trial:g} CPUs and {resources.gpus_per_trial:g} GPUs "
@@ -49,5 +49,5 @@ def _slots_of(machine: Machine, resources: ResourceSettings) -> int:
 
 
 def _times(available: float, each: float) -> int:
-    """How often ``each`` fits."""
+    """Return how often ``each`` fits into ``available``."""
     return int(available / each + ROUNDING)

@@ -1,8 +1,8 @@
-"""Which runs are trusted: those that ``nas search`` made or resumed here, unchanged since.
+"""Trust in runs: trusted are those that ``nas search`` made or resumed here, unchanged since.
 
-Reading a run that somebody else made must not act: it runs no code, reads no environment variable
-and reaches no server, whatever the run's files say. So what a run's own files cannot decide is
-kept in the user's state folder: the path of each configuration with its SHA-256.
+Reading an untrusted run runs no code, reads no environment variable and contacts no server,
+whatever the run's files say. The list of trusted runs is in the user's state folder: the path of
+each configuration with its SHA-256.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LIST = "trusted_runs.json"
 
 
 def refusal(place: str, act: str) -> TrustError:
-    """The error where ``place``, a file, would have something done that needs trust."""
+    """Make the error for a file ``place`` that asks for an act that needs trust."""
     return TrustError(
         f"{place}: {act}. That is done only for what you trust: a run that `nas search` made or "
         "resumed here and whose config.yaml is unchanged since, or any with --trust"
@@ -33,15 +33,15 @@ def refusal(place: str, act: str) -> TrustError:
 
 
 def state_file() -> Path:
-    """Where the list is: in ``$XDG_STATE_HOME/convattn``, else in ``~/.local/state/convattn``."""
+    """Return the list's file in ``$XDG_STATE_HOME/convattn``, else ``~/.local/state/convattn``."""
     named = Path(os.environ.get("XDG_STATE_HOME", ""))
-    # by the XDG Base Directory Specification a relative path counts as none
+    # The XDG Base Directory Specification says to ignore a relative path.
     state = named if named.is_absolute() else Path.home() / ".local" / "state"
     return state / "convattn" / LIST
 
 
 def is_listed(config_file: Path) -> bool:
-    """Whether a run's configuration is in the list with the content that it has now."""
+    """Return whether a run's configuration is in the list, with its current content."""
     try:
         return _read(state_file()).get(str(config_file.resolve())) == _digest(config_file)
     except (OSError, RuntimeError) as error:  # no home folder is the latter
@@ -50,9 +50,9 @@ def is_listed(config_file: Path) -> bool:
 
 
 def list_run(config_file: Path) -> None:
-    """Trust a run from now on, as long as its configuration stays as it is.
+    """Trust a run from now on, as long as its configuration does not change.
 
-    A list that cannot be written is a warning: the run itself lacks nothing.
+    If the list cannot be written, a warning is logged: the run itself is complete.
     """
     try:
         file = state_file()
@@ -70,15 +70,15 @@ def _digest(config_file: Path) -> str:
 
 
 def _read(file: Path) -> dict[str, str]:
-    """The list; empty where there is none, or, with a warning, where it is damaged."""
+    """Read the list; empty if there is none or, with a warning, if it is damaged."""
     try:
-        found = parse_json(file.read_bytes())
+        listed = parse_json(file.read_bytes())
     except FileNotFoundError:
         return {}
     except ValueError as error:
         log.warning("%s is damaged, so that no run in it counts as trusted: %s", file, error)
         return {}
-    if not isinstance(found, dict):
+    if not isinstance(listed, dict):
         log.warning("%s is damaged, so that no run in it counts as trusted", file)
         return {}
-    return found
+    return listed

@@ -1,4 +1,4 @@
-"""Latency tables as files, and what a search that uses one may predict by it."""
+"""Latency prediction: read a latency table, and check that it fits a search."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from search_space.space import SearchSpace
 from search_space.yaml_validation import ConfigError
 
 COMPARED_SETTINGS = ("device", "dtype", "batch_size", "threads")
-"""What decides how long a network takes; warm-up and repeats only how well that is known."""
+"""The settings that latency depends on; warm-up and repeats only decide its precision."""
 
 
 def read_table(path: Path) -> LatencyTable:
-    """A table from its file.
+    """Read a latency table.
 
     Raises:
-        ConfigError: there is none, or it is damaged.
+        ConfigError: the file is missing or damaged.
     """
     try:
         return LatencyTable.from_json(path.read_text(encoding="utf-8"))
@@ -45,17 +45,17 @@ def load_prediction(
     *,
     measured_here: bool,
 ) -> Prediction:
-    """What a search predicts latency by.
+    """Load the latency prediction of a search.
 
     Args:
         path: the table's file.
         settings: how the search measures.
         space: its search space.
-        task: what its architectures are for.
-        measured_here: whether it measures on this machine, so that the device can be compared now.
+        task: of its architectures.
+        measured_here: whether it measures on this machine, so that the device can be compared.
 
     Raises:
-        ConfigError: no such table, or it is unfinished, or of another device, setting or
+        ConfigError: there is no such table, or it is unfinished, or of another device, setting or
             space.
     """
     table = read_table(path)
@@ -92,7 +92,7 @@ def load_prediction(
 
 
 def hardware_of(settings: LatencySettings) -> str:
-    """The device's own name, on this machine.
+    """Return the hardware name of the device on this machine.
 
     Raises:
         ConfigError: there is no such device here.

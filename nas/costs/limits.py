@@ -1,4 +1,4 @@
-"""Hard limits, and the record of what they rejected."""
+"""Hard limits on a network's costs, and the record of the proposals that they rejected."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from search_space.values import Value
 EXAMPLES_KEPT = 5
 
 REJECTIONS_IN_A_ROW = 200
-"""Proposals over a limit, without an architecture, or made before, one after another, at which a
-foreign sampler is given up (this project's make none)."""
+"""The search ends after so many proposals in a row that are over a limit, repeated, or no
+architecture. Only foreign samplers make such proposals."""
 
 Quantity = Annotated[
     float | None, BeforeValidator(lambda v: None if v is None else parse_quantity(v))
@@ -23,10 +23,11 @@ Quantity = Annotated[
 
 
 class Limits(Value):
-    """Upper limits, inclusive, on what a network may cost. None does not limit.
+    """Upper limits, inclusive, on a network's costs. None does not limit.
 
-    Costs are per image, but latency per batch, and peak memory per training step of the full
-    recipe's batch, estimated for float32 (see :class:`nas.costs.static_costs.StaticCosts`).
+    Costs are per image, except latency, which is per batch, and peak memory, which is per training
+    step of the full recipe's batch, estimated for float32 (see
+    :class:`nas.costs.static_costs.StaticCosts`).
     """
 
     params: Quantity = None
@@ -50,11 +51,11 @@ class Limits(Value):
         return {name: limit for name, limit in limits.items() if limit is not None}
 
     def static(self, names: Iterable[str]) -> dict[str, float]:
-        """The limits on costs that are known before anything is built.
+        """Return the limits on costs that are known before anything is built.
 
         Args:
-            names: the known costs; ``PREDICTED_LATENCY``, which the limit ``latency_ms`` bounds,
-                only where there is a latency table.
+            names: the known costs. With a latency table ``PREDICTED_LATENCY`` is among them, which
+                the limit ``latency_ms`` bounds.
 
         Raises:
             ValueError: a static cost is limited, and not among ``names``.
@@ -69,7 +70,7 @@ class Limits(Value):
         return limits
 
     def by_name(self, names: Iterable[str]) -> dict[str, float]:
-        """The limits as samplers take them: on the known costs ``names``, and on measured latency.
+        """Return the limits for samplers: on the known costs ``names``, and on measured latency.
 
         Raises:
             ValueError: as :meth:`static`.
@@ -78,7 +79,7 @@ class Limits(Value):
         return self.static(names) | measured
 
     def static_violations(self, costs: Mapping[str, float]) -> dict[str, float]:
-        """The limits that ``costs`` exceeds, with the cost's value.
+        """Return the limits that ``costs`` exceeds, each with the cost.
 
         Args:
             costs: by name, as :meth:`search_space.cost.Costs.metrics` has them.
@@ -90,23 +91,23 @@ class Limits(Value):
         return {name: float(costs[name]) for name in limits if costs[name] > limits[name]}
 
     def latency_violations(self, latency_ms: float) -> dict[str, float]:
-        """``{"latency_ms": value}`` if it exceeds the limit."""
+        """Return ``{"latency_ms": value}`` if it exceeds the limit, else an empty mapping."""
         exceeded = self.latency_ms is not None and latency_ms > self.latency_ms
         return {"latency_ms": latency_ms} if exceeded else {}
 
     def __str__(self) -> str:
-        """Such as ``params <= 200k, macs <= 3M``."""
+        """Format as ``params <= 200k, macs <= 3M``."""
         return describe_limits(self.given)
 
 
 def describe_limits(limits: Mapping[str, float]) -> str:
-    """Such as ``params <= 200k, macs <= 3M``."""
+    """Format limits as ``params <= 200k, macs <= 3M``."""
     listed = [f"{name} <= {format_quantity(value)}" for name, value in limits.items()]
     return ", ".join(listed) or "no limits"
 
 
 class LimitRejections(Value):
-    """What one limit rejected."""
+    """The proposals that one limit rejected."""
 
     count: int = 0
     smallest: float | None = None
@@ -124,7 +125,7 @@ class Rejections:
         self.changed = False
 
     def add(self, arch_id: str, violations: dict[str, float]) -> None:
-        """Note one rejected proposal."""
+        """Record one rejected proposal."""
         for name, value in violations.items():
             before = self._by_limit.get(name, LimitRejections())
             examples = before.examples
@@ -137,7 +138,7 @@ class Rejections:
             self.changed = True
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data, as the ledger keeps it."""
+        """Return plain data for the ledger."""
         entries = {}
         for name, entry in self._by_limit.items():
             known = {} if entry.smallest is None else whole_counts({name: entry.smallest})
@@ -145,7 +146,7 @@ class Rejections:
         return entries
 
     def __str__(self) -> str:
-        """One line a limit: ``params: 12 rejected, the smallest with 203k``."""
+        """Format one line a limit: ``params: 12 rejected, the smallest with 203k``."""
         return "\n".join(
             f"{name}: {entry.count:,} rejected, the smallest with {format_quantity(entry.smallest)}"
             for name, entry in self._by_limit.items()

@@ -1,4 +1,4 @@
-"""What (architecture, task) costs before anything is built, by the names that limits have."""
+"""Static costs: the costs of (architecture, task) before anything is built, by limits' names."""
 
 from __future__ import annotations
 
@@ -17,24 +17,23 @@ from search_space.space import SearchSpace
 BYTES_PER_MB = 10**6
 
 BYTES_PER_PARAMETER = 3 * FLOAT_BYTES
-"""A weight, its gradient and its momentum: what a step's images share."""
+"""Bytes of a weight, its gradient and its momentum, which all images of a step share."""
 
 
 class StaticCosts:
     """Parameters, MACs, activations and, if asked for, peak memory of a space's architectures.
 
     ``peak_memory_mb`` estimates the peak of a float32 training step with ``batch_size`` images, in
-    megabytes (10^6 bytes): what each image keeps and needs
-    (:func:`search_space.cost.peak_memory_bytes`), and weights, gradients and momentum. Reduced
-    precision takes less. A primitive of the user's own without a rule for it has to run such a
-    step here. The others are per image, in evaluation mode. With a latency table there
-    is ``predicted_latency_ms`` too: what the table predicts less its margin, so what an
-    architecture takes at least.
+    megabytes (10^6 bytes): the memory of each image (:func:`search_space.cost.peak_memory_bytes`),
+    and weights, gradients and momentum. Reduced precision takes less. A user's own primitive
+    without a rule for its memory has to run such a step here. The other costs are per image, in
+    evaluation mode. With a latency table there is ``predicted_latency_ms`` too: the table's
+    prediction minus its margin, the least latency of an architecture.
 
     Args:
         space: the search space.
-        task: what the architectures are for.
-        batch_size: images of the training step whose memory counts; None leaves it out.
+        task: of the architectures.
+        batch_size: images of the training step; None leaves peak memory out.
         prediction: of latency, by a table.
 
     Attributes:
@@ -59,48 +58,48 @@ class StaticCosts:
         self._latencies = prediction.of_space(space) if prediction else None
 
     def of(self, architecture: Architecture) -> dict[str, float]:
-        """The costs of one architecture by name.
+        """Return the costs of one architecture by name.
 
         Raises:
-            ValueError: it cannot take the task's images, holds a primitive without cost rule, or a
-                part that the latency table does not have.
+            ValueError: it cannot take the task's images, has a primitive without cost rule, or a
+                part that the latency table lacks.
         """
         costs = network_costs(architecture, self.task)
-        found = costs.metrics()
+        by_name = costs.metrics()
         if self.batch_size is not None:
-            found[PEAK_MEMORY] = peak_memory_mb(
+            by_name[PEAK_MEMORY] = peak_memory_mb(
                 architecture, self.task, self.batch_size, costs.params
             )
         if self.prediction is not None:
             predicted_ms = self.prediction.latency_ms(architecture)
-            found[PREDICTED_LATENCY] = float(self.prediction.least_ms(predicted_ms))
-        return found
+            by_name[PREDICTED_LATENCY] = float(self.prediction.least_ms(predicted_ms))
+        return by_name
 
     def columns(self, vectors: np.ndarray | Iterable[Iterable[int]]) -> np.ndarray:
-        """The costs of many: float64 ``[N, len(names)]``, those of :meth:`of` in every row.
+        """Return the costs of N architectures, float64 ``[N, len(names)]``, equal to :meth:`of`'s.
 
         Args:
             vectors: integers ``[N, P]``, each row as ``space.encode`` gives it.
 
         Raises:
-            ValueError: as :meth:`of`, or rows that are no architecture of the space.
+            ValueError: as :meth:`of`, or a row is no architecture of the space.
         """
         vectors = np.asarray(vectors)
-        found = self._population(vectors)
-        columns = [found.params, found.macs, found.activations]
-        if self.batch_size is not None and found.peak_memory_bytes is not None:
-            columns.append(_megabytes(self.batch_size * found.peak_memory_bytes, found.params))
+        costs = self._population(vectors)
+        columns = [costs.params, costs.macs, costs.activations]
+        if self.batch_size is not None and costs.peak_memory_bytes is not None:
+            columns.append(_megabytes(self.batch_size * costs.peak_memory_bytes, costs.params))
         if self.prediction is not None and self._latencies is not None:
             columns.append(self.prediction.least_ms(self._latencies(vectors)))
         return np.stack(columns, axis=1, dtype=float)
 
 
 def peak_memory_mb(architecture: Architecture, task: Task, batch_size: int, params: float) -> float:
-    """The estimate that :class:`StaticCosts` describes, megabytes (10^6 bytes).
+    """Estimate peak memory in megabytes (10^6 bytes), as :class:`StaticCosts` describes.
 
     Args:
         architecture: of any space.
-        task: what it is for.
+        task: of the architecture.
         batch_size: images of the training step.
         params: the architecture's, which callers know.
 

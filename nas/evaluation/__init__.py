@@ -1,4 +1,4 @@
-"""Train one candidate on a worker, and define what the driver and a worker tell each other.
+"""Evaluation: train one candidate on a worker, and the messages between driver and workers.
 
 May import only the modules at the root of ``nas``, ``search_space`` and ``trainers``.
 """

@@ -1,4 +1,4 @@
-"""What all trials of a search share: a worker gets it once."""
+"""The assignment: data, recipe and settings that all trials of a search share."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from trainers import DataConfig, Recipe
 
 
 class Assignment(NamedTuple):
-    """What all trials of a search share; sent to each worker once."""
+    """Data, recipe and settings that all trials of a search share; sent to each worker once."""
 
     data: DataConfig
     task: Task  # at full fidelity

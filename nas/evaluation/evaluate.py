@@ -27,7 +27,7 @@ AccuracyMetric = Literal["accuracy", "top5", "balanced_accuracy"]
 
 
 class Progress(NamedTuple):
-    """How far an evaluation is, with all that is to be kept of it if it is stopped here."""
+    """The state of a running evaluation, with all that is recorded if it is stopped here."""
 
     epoch: int
     epochs: int
@@ -37,14 +37,14 @@ class Progress(NamedTuple):
 
 
 class Paused(NamedTuple):
-    """An evaluation that paused where it was told to, and what it goes on from."""
+    """An evaluation that paused at the requested epoch, with the state to resume from."""
 
     progress: Progress
     state: Mapping[str, Any]
 
 
 class EvaluationResult(NamedTuple):
-    """What an evaluation found: the metrics of the last epoch, never of the best."""
+    """The result of an evaluation: the metrics of the last epoch, never of the best."""
 
     metrics: dict[str, float]
     curve: list[dict[str, Any]]
@@ -53,14 +53,14 @@ class EvaluationResult(NamedTuple):
 
 
 def traceback_of(error: BaseException) -> str:
-    """An exception as the ledger keeps it; without its places where only the recipe is at fault."""
+    """Format an exception for the ledger; without a traceback where only the recipe is at fault."""
     if isinstance(error, TrainingDiverged):
         return f"{type(error).__name__}: {error}"
     return "".join(traceback.format_exception(error))
 
 
 def task_of(data: DataConfig, splits: ImageSplits) -> Task:
-    """The task that a data set and its split make."""
+    """Return the task that a data set and its split define."""
     return Task(
         dataset=splits.name,
         input_shape=splits.input_shape,
@@ -71,10 +71,10 @@ def task_of(data: DataConfig, splits: ImageSplits) -> Task:
 
 @lru_cache(maxsize=2)
 def cached_splits(data: DataConfig, device: str = "cpu", fidelity: Fidelity = FULL) -> ImageSplits:
-    """A data set at a fidelity, read once a process and kept on the device.
+    """Return a data set at a fidelity, read once a process and kept on the device.
 
     Raises:
-        DataError: it cannot be read, split, or reduced so.
+        DataError: it cannot be read, split, or reduced to the fidelity.
     """
     return fidelity.splits(load_splits(data), data.split_seed).to(device)
 
@@ -91,28 +91,28 @@ def evaluate(
     pause_at: int | None = None,
     state: Mapping[str, Any] | None = None,
 ) -> Iterator[Progress | Paused | EvaluationResult]:
-    """Train ``architecture``; yields :class:`Progress` and, last, the :class:`EvaluationResult`.
+    """Train ``architecture``; yield :class:`Progress` and, last, the :class:`EvaluationResult`.
 
-    Only training and validation images are looked at. What is trained is what is given: see
-    :class:`nas.evaluation.fidelity.Fidelity` for the network, images and task of a proxy.
+    Only training and validation images are used. For a proxy, the caller reduces the network,
+    images and task: see :class:`nas.evaluation.fidelity.Fidelity`.
 
     Args:
-        architecture: what to train.
+        architecture: the network to train.
         splits: the images, on ``device``.
-        task: what they make.
+        task: the task of the images.
         recipe: how to train.
         seed: of the initial weights and of training.
         device: such as "cpu" or "cuda".
         metric: which accuracy ``val_accuracy`` is: top-1, top-5, or the mean over the classes.
-        pause_at: the epoch, one that is evaluated, after which :class:`Paused` comes last instead.
-        state: where to go on, as :class:`Paused` has it; to the same bits as without a pause.
+        pause_at: an evaluated epoch, after which :class:`Paused` is yielded last instead.
+        state: of :class:`Paused`, to resume from; the result has the same bits as without a pause.
 
     Raises:
         TrainingDiverged: the loss became infinite or not a number.
         CheckpointError: the state is of another evaluation.
     """
     training = begun(architecture, splits, task, recipe, seed=seed, device=device, state=state)
-    while training.epoch != pause_at:  # which a state may be at already
+    while training.epoch != pause_at:  # the state may be at this epoch already
         training.run_epoch()
         if training.done:
             break
@@ -149,7 +149,7 @@ def begun(
 
 
 def _progress(training: Training, metric: AccuracyMetric) -> Progress:
-    """How far a training is that was evaluated just now."""
+    """Return the progress of a training whose last epoch was evaluated."""
     accuracy, so_far = last_accuracy(training, metric), curve_and_seconds(training, metric)
     return Progress(training.epoch, training.recipe.epochs, accuracy, *so_far)
 
@@ -172,7 +172,7 @@ def curve_and_seconds(
 
 
 def chosen(metrics: Metrics, metric: AccuracyMetric) -> float:
-    """The accuracy that ``metric`` names.
+    """Return the accuracy that ``metric`` names.
 
     Raises:
         ValueError: top-5 of a task with five classes or fewer, or an accuracy that is not finite.
@@ -185,7 +185,7 @@ def chosen(metrics: Metrics, metric: AccuracyMetric) -> float:
 
 
 def curve_row(point: EpochResult, metric: AccuracyMetric) -> dict[str, Any]:
-    """An epoch as the ledger keeps it."""
+    """Return an epoch's row for the ledger."""
     return {
         "epoch": point.epoch,
         "train_loss": point.train_loss,

@@ -1,6 +1,6 @@
-"""A few images of a data set as PNG files: to look at, and to try a trained network on.
+"""Example pictures: a few validation images as PNG files, to try a trained network on.
 
-They are validation images. The test images are looked at once, when a network is tested.
+Test images are not used: they are looked at once, when a network is tested.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ class ExamplePicture(NamedTuple):
 
     @property
     def file_name(self) -> str:
-        """Such as ``7_validation12.png``: the class, and the image's place in its split."""
+        """The class and the image's index in the split, such as ``7_validation12.png``."""
         safe = re.sub(r"[^\w-]+", "_", self.class_name)[:LONGEST_CLASS_NAME]
         return f"{safe}_validation{self.position}.png"
 
 
 def example_pictures(splits: ImageSplits) -> tuple[ExamplePicture, ...]:
-    """The first validation image of each of the first ten classes that have one."""
+    """Return the first validation image of each of the first ten classes that have one."""
     labels = splits.validation.labels.cpu().numpy()
     classes, first = np.unique(labels, return_index=True)
     return tuple(
@@ -50,7 +50,7 @@ def example_pictures(splits: ImageSplits) -> tuple[ExamplePicture, ...]:
 
 
 def write_example_pictures(examples: Iterable[ExamplePicture], folder: Path) -> None:
-    """Write each as a PNG with the pixels that training saw; the folder is made when missing.
+    """Write each as a PNG file with the pixels that training saw; make the folder if missing.
 
     Raises:
         OSError: a file cannot be written.

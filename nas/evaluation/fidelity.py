@@ -1,4 +1,4 @@
-"""What a proxy evaluation leaves out of the full task, beside epochs: its fidelity."""
+"""Fidelity: how a proxy evaluation reduces the full task's images and network."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from trainers import ImageSplits, reduced, resized_hw
 class Fidelity(Value):
     """Train proxies on fewer or smaller images, or with narrower networks.
 
-    None leaves each as it is.
+    None reduces nothing.
 
-    Only training sees it: architectures, their costs and limits are those of the full task.
-    Evaluations of another fidelity do not compare, so their ``recipe_id`` is another.
+    Only training is reduced: architectures, their costs and limits are those of the full task.
+    Evaluations of different fidelities do not compare, so their ``recipe_id`` differs.
     """
 
     train_images: int | None = Field(default=None, ge=2)
@@ -39,15 +39,15 @@ class Fidelity(Value):
         return self
 
     def __str__(self) -> str:
-        """Such as ``train_fraction=0.5, width=0.5``."""
+        """Format as ``train_fraction=0.5, width=0.5``."""
         given = {name: value for name, value in self if value is not None}
         return ", ".join(f"{name}={value}" for name, value in given.items()) or "all of the task"
 
     def splits(self, whole: ImageSplits, split_seed: int) -> ImageSplits:
-        """The images to train and validate on.
+        """Return the images to train and validate on.
 
         Raises:
-            DataError: more images or pixels than there are, or too few to hold every class.
+            DataError: it asks for more images or pixels than there are, or fewer than classes.
         """
         train_images = self.train_images
         if self.train_fraction is not None:
@@ -59,7 +59,7 @@ class Fidelity(Value):
         )
 
     def task(self, full: Task) -> Task:
-        """The task that those images make."""
+        """Return the task of those images."""
         if self.resolution is None:
             return full
         channels, *hw = full.input_shape
@@ -67,13 +67,13 @@ class Fidelity(Value):
         return full.replace(input_shape=(channels, *size))
 
     def network(self, full: Architecture) -> Architecture:
-        """The network that is trained in place of ``full``.
+        """Return the network that is trained in place of ``full``.
 
         Raises:
-            ValueError: something of it does not fit the narrower widths.
+            ValueError: a part of the network does not fit the narrower widths.
         """
         return full if self.width is None else at_width(full, self.width)
 
 
 FULL = Fidelity()
-"""Nothing is left out: how retraining trains."""
+"""The fidelity of a retraining: nothing is reduced."""

@@ -1,4 +1,4 @@
-"""The rule that only finite numbers are compared."""
+"""Refuses values that are not finite, before they are compared."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import numpy as np
 
 
 def check_finite(values: Mapping[str, float], whose: str) -> None:
-    """Refuse values that have no place in an order.
+    """Refuse values that are not finite.
 
-    NaN is neither above nor below anything: on a front nothing would dominate it, and moocore lets
-    it remove every other member. An infinite value makes every range and volume infinite.
+    NaN is neither above nor below any number: nothing on a front would dominate it, and moocore
+    lets it remove every other member. An infinite value makes every range and volume infinite.
 
     Args:
         values: by name.
-        whose: what they belong to, for the message.
+        whose: the owner of the values, for the message.
 
     Raises:
         ValueError: a value is not finite.
@@ -26,10 +26,10 @@ def check_finite(values: Mapping[str, float], whose: str) -> None:
 
 
 def check_all_finite(values: np.ndarray, what: str) -> None:
-    """The same for an array of any shape.
+    """Refuse an array of any shape with a value that is not finite.
 
     Raises:
-        ValueError: a value is not finite; with its place.
+        ValueError: a value is not finite; the message has its index.
     """
     usable = np.isfinite(values)
     if not usable.all():

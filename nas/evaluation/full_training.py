@@ -1,4 +1,4 @@
-"""Full training of one network, with the test images looked at once. No ledger, no Ray."""
+"""Full training of one network, tested once at the end. No ledger, no Ray."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ CHECKPOINT_EVERY_EPOCHS = 5
 
 
 class EpochDone(NamedTuple):
-    """One more epoch of a full training is finished."""
+    """One epoch of a full training is finished."""
 
     epoch: int
     val_accuracy: float | None  # by the metric asked for; None where this epoch was not evaluated
-    state: Mapping[str, Any] | None  # to go on from, every few epochs
+    state: Mapping[str, Any] | None  # to resume from, every few epochs
 
 
 class Trained(NamedTuple):
-    """A finished full training: the network, how right it is, and on what it was trained."""
+    """A finished full training: the network, its accuracies, and its data."""
 
     weights: Mapping[str, torch.Tensor]
     metrics: Mapping[str, float]  # val_accuracy and test_accuracy, by the metric asked for
@@ -49,22 +49,22 @@ def train_in_full(
     metric: AccuracyMetric,
     state: Mapping[str, Any] | None = None,
 ) -> Iterator[EpochDone | Trained]:
-    """Train ``architecture`` to its last epoch and test it; yields :class:`Trained` last.
+    """Train ``architecture`` to its last epoch and test it; yield :class:`Trained` last.
 
     Args:
-        architecture: what to train.
+        architecture: the network to train.
         splits: the images, on ``device``.
-        task: what they make.
+        task: the task of the images.
         recipe: how to train.
         seed: of the initial weights and of training.
         device: such as "cpu" or "cuda".
         metric: which accuracy the metrics are.
-        state: where to go on, as :class:`EpochDone` has it.
+        state: of :class:`EpochDone`, to resume from.
 
     Raises:
         TrainingDiverged: the loss became infinite or not a number.
         CheckpointError: the state is of another training.
-        DataError: the images are not the task's, or there are none to test on.
+        DataError: the images are not the task's, or there are no test images.
     """
     if (splits.input_shape, splits.classes) != (task.input_shape, task.classes):
         raise DataError(
@@ -84,7 +84,7 @@ def train_in_full(
     curve, device_seconds = curve_and_seconds(training, metric)
     tested = training.evaluate("test")
     yield Trained(
-        # Taken last: evaluating recalibrates batch normalisation in these same tensors.
+        # Taken last, since evaluating recalibrates batch normalisation in these tensors.
         weights=on_cpu(dict(training.evaluated_model().state_dict())),
         metrics={
             "val_accuracy": last_accuracy(training, metric),
@@ -102,7 +102,7 @@ def train_in_full(
 
 
 def on_cpu(value: Any) -> Any:
-    """Plain data with every tensor on the CPU: the driver need not have the worker's device."""
+    """Move every tensor in plain data to the CPU: the driver may lack the worker's device."""
     if isinstance(value, torch.Tensor):
         return value.cpu()
     if isinstance(value, Mapping):

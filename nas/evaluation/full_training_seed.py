@@ -1,8 +1,8 @@
 """The seeds of full trainings, which no search uses.
 
-A search evaluates by the seeds ``config.seed`` (its own trials) and the next few (repeats of its
-finalists), and chooses by what came of them. A full training with one of these seeds would begin
-from initial weights that the search has seen to be lucky.
+A search evaluates with the seed ``config.seed`` (its own trials) and the next few (repeats of its
+finalists), and chooses by the results. A full training with one of these seeds would begin from
+initial weights that the search chose because they were lucky.
 
 ``config.seed`` is below 2**63 and a search has at most ``MOST_FINALIST_SEEDS`` evaluations of a
 finalist, so that all seeds of searches are below 2**63 + 2**62. The seeds of full trainings begin
@@ -20,7 +20,7 @@ LEAST_FULL_SEED = 2**63 + 2**62
 
 
 def full_training_seed(search_seed: int, number: int) -> int:
-    """The seed of initial weights, order, augmentation and dropout of a full training.
+    """Return the seed of initial weights, order, augmentation and dropout of a full training.
 
     All architectures of a run have the same seeds, so that their full trainings are paired.
 

@@ -10,25 +10,25 @@ from nas.evaluation.evaluate import EvaluationResult, Progress
 class TrialRequest(NamedTuple):
     """A training that the driver asks a worker for.
 
-    The architecture is JSON: where the worker cannot read it (it lacks a module of the user's),
-    that is the trial's failure, with its traceback, and not the worker's.
+    The architecture is JSON: a worker that cannot read it (it lacks a module of the user's) makes
+    the trial fail, with the traceback, and goes on.
     """
 
     architecture: str  # canonical JSON
     seed: int
-    number: int  # of the trial, by which its state is kept
+    number: int  # of the trial; names its saved state
     pause_at: int | None  # the epoch; None trains to the end
     resumes: bool  # from the state of the same trial's earlier job
 
 
 class Training(NamedTuple):
-    """A training goes on, and has reached a point of its curve."""
+    """A training has reached a point of its curve, and continues."""
 
     progress: Progress
 
 
 class Pausing(NamedTuple):
-    """A training has reached the epoch at which it was to pause; its state is in the exchange."""
+    """A training has paused at the requested epoch; its state is in the checkpoint exchange."""
 
     progress: Progress
 
@@ -40,7 +40,7 @@ class Completed(NamedTuple):
 
 
 class Raised(NamedTuple):
-    """A training raised."""
+    """A training has raised an exception."""
 
     traceback: str
 
@@ -50,11 +50,11 @@ class Report(NamedTuple):
 
     outcome: Training | Pausing | Completed | Raised
     worker: str = ""  # where it ran
-    began_anew: str = ""  # why a state could not be taken up; empty if it could
+    began_anew: str = ""  # why the state could not be loaded; empty if it could
 
 
 REQUEST = "request"
-"""Under which Tune's configuration of a trial holds the :class:`TrialRequest`."""
+"""The key of the :class:`TrialRequest` in Tune's configuration of a trial."""
 
 REPORT = "report"
-"""Under which Tune's result of a step holds the :class:`Report`."""
+"""The key of the :class:`Report` in Tune's result of a step."""

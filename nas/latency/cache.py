@@ -1,4 +1,4 @@
-"""Latencies measured for a run, kept in its folder so that nothing is measured twice."""
+"""The latency cache: a run's measured latencies in a file, so that nothing is measured twice."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class LatencyCache:
     All are of one kind of device: latencies of different devices do not compare.
 
     Args:
-        path: the file that keeps them.
-        task: whose images they are for.
-        settings: how they are measured.
-        compared: what they will be compared with, such as a run's trained candidates and its
-            latency table, by where it is from.
+        path: the file of the measurements.
+        task: of the images.
+        settings: how latency is measured.
+        compared: the contexts of other latencies that these will be compared with, such as a
+            run's trained candidates and its latency table, by their source's name.
 
     Raises:
-        RunError: the file is damaged; the rest of a last line that was cut off is only removed.
+        RunError: the file is damaged; an incomplete last line is only removed.
     """
 
     def __init__(
@@ -54,15 +54,15 @@ class LatencyCache:
             self._read(line, number)
 
     def get(self, architecture: Architecture) -> Latency | None:
-        """The measurement of ``architecture``, if there is one."""
+        """Return the measurement of ``architecture``; None if there is none."""
         return self._known.get(architecture.arch_id)
 
     def put(self, architecture: Architecture, latency: Latency) -> None:
-        """Keep a measurement.
+        """Add a measurement.
 
         Raises:
-            RunError: it does not compare with the run's others, or with what the cache was told
-                of; or the file cannot be written.
+            RunError: it does not compare with the cached ones or with ``compared``, or the file
+                cannot be written.
         """
         known = {str(self._path): other.context for other in self._known.values()}
         for place, context in (known | self._compared).items():

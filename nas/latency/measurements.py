@@ -1,9 +1,9 @@
-"""What a run's ledger says of latencies: measured before training, and the front's again after it.
+"""The latencies in a run's ledger: all measured before training, the front's again at the end.
 
-The search's decisions are made by the first measurement, so that of the front's members it is too
-low on average. The rule is that of accuracies (:mod:`nas.storage.candidates`): the mean of both
-decides who is on the front, and the second alone is shown and limited. ``latency_ms_first`` and
-``latency_ms_again`` stand beside it.
+The search decides by the first measurement, which is therefore too low on average for the front's
+members. As with accuracies (:mod:`nas.storage.candidates`), the mean of both measurements decides
+which candidates are on the front, and only the second is shown and limited. ``latency_ms_first``
+and ``latency_ms_again`` have both.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ from search_space.architecture import Architecture
 from search_space.cost.latency import DeviceBusy, Latency, LatencyContext
 
 AGAIN = "latencies_again"
-"""Of the search's study: second measurements by ``arch_id``."""
+"""The attribute of the search's study that holds second measurements by ``arch_id``."""
 
 NOTABLE_SHARE = 0.1
-"""Two measurements farther apart than this share of their mean are told of."""
+"""Two measurements that differ by more than this share of their mean are reported."""
 
 Meter = Callable[[Sequence[Architecture]], Sequence[Latency | str | DeviceBusy]]
 """Measures architectures one after another on an idle device: a latency, or why there is none.
 
-DeviceBusy stands for one that was not measured for no fault of its own.
+DeviceBusy says that the device was busy, so that the architecture could not be measured.
 """
 
 
 class HasTrials(Protocol):
-    """A ledger, as far as it is read here."""
+    """The part of a ledger that :func:`first_latencies` reads."""
 
     place: str
 
     def trials(self) -> Sequence[FrozenTrial]:
-        """All trials of the search, by number."""
+        """Return all trials of the search, by number."""
 
 
 class Disagreement(NamedTuple):
@@ -59,7 +59,7 @@ class Disagreement(NamedTuple):
 
 
 def first_latencies(ledger: HasTrials) -> dict[str, Latency]:
-    """What was measured before training, by ``arch_id``."""
+    """Return the latencies measured before training, by ``arch_id``."""
     return {
         str(trial.user_attrs.get("arch_id")): _latency(
             trial.user_attrs["latency"], f"{ledger.place}, trial {trial.number}"
@@ -70,7 +70,7 @@ def first_latencies(ledger: HasTrials) -> dict[str, Latency]:
 
 
 def second_latencies(ledger: Ledger) -> dict[str, Latency]:
-    """What was measured after the search, by ``arch_id``."""
+    """Return the latencies measured after the search, by ``arch_id``."""
     recorded = ledger.attribute(AGAIN) or {}
     if not isinstance(recorded, dict):
         raise RunError(f"{ledger.place}: {AGAIN} must be a mapping, got {recorded!r}")
@@ -78,15 +78,15 @@ def second_latencies(ledger: Ledger) -> dict[str, Latency]:
 
 
 def all_candidates(config: SearchConfig, ledger: Ledger) -> list[Candidate]:
-    """Every architecture that a run evaluated, over all evaluations and both measurements of it.
+    """Return every architecture that a run evaluated, over all evaluations and latencies of it.
 
     Raises:
         RunError: the ledger has latencies of different devices or settings, or a second latency
             without a first.
     """
-    found = candidates([*ledger.evaluations("search"), *ledger.evaluations("repeats")])
+    evaluated = candidates([*ledger.evaluations("search"), *ledger.evaluations("repeats")])
     if not config.uses_latency:
-        return found
+        return evaluated
     first, again = first_latencies(ledger), second_latencies(ledger)
     check_comparable([*first.values(), *again.values()], ledger.place)
     return [
@@ -98,21 +98,21 @@ def all_candidates(config: SearchConfig, ledger: Ledger) -> list[Candidate]:
         )
         if candidate.arch_id in again
         else candidate
-        for candidate in found
+        for candidate in evaluated
     ]
 
 
 def by_latency_limit(
-    config: SearchConfig, found: Iterable[Candidate]
+    config: SearchConfig, evaluated: Iterable[Candidate]
 ) -> tuple[list[Candidate], list[Candidate]]:
-    """``found`` apart: what ``limits.latency_ms`` allows, and what turned out to be over it.
+    """Split candidates into those within ``limits.latency_ms`` and those over it.
 
-    The first measurement of all that is trained is within the limit; the second one may be over it,
-    and then the candidate is on no front.
+    The first measurement of every trained candidate is within the limit. If the second one is over
+    it, the candidate is on no front.
     """
     within: list[Candidate] = []
     over: list[Candidate] = []
-    for each in found:
+    for each in evaluated:
         latency_ms = each.metrics.get("latency_ms")
         is_over = latency_ms is not None and config.limits.latency_violations(latency_ms)
         (over if is_over else within).append(each)
@@ -122,24 +122,24 @@ def by_latency_limit(
 def measure_front_again(
     config: SearchConfig, ledger: Ledger, meter: Meter, on_round: Callable[[int], None]
 ) -> list[Disagreement]:
-    """Measure each member of the front that is shown a second time, and record it.
+    """Measure each member of the front a second time, and record it in the ledger.
 
     The second measurement may put a member over the limit, and its mean with the first may put
-    others on the front; who comes in is then measured too, until all of the front is. What was
-    measured is kept as it comes.
+    others on the front; these are measured too, until every member of the front is. Each batch of
+    measurements is recorded at once.
 
     Args:
         config: the search's.
         ledger: the run's.
         meter: see :data:`Meter`.
-        on_round: told how many are measured next.
+        on_round: called with the number of architectures in the next batch.
 
     Returns:
-        those of the front whose two measurements differ by more than 10 % of their mean.
+        The members of the front whose two measurements differ by more than 10 % of their mean.
 
     Raises:
-        RunError: a network could not be measured, or on another device than before.
-        DeviceBusy: the meter said so; what it had measured until then is kept.
+        RunError: a network could not be measured, or was measured on another device than before.
+        DeviceBusy: the meter said so; the measurements until then are kept.
     """
     while True:
         again = second_latencies(ledger)
@@ -150,16 +150,16 @@ def measure_front_again(
             break
         batch = lacking[: config.latency.candidates_per_batch]
         on_round(len(batch))
-        measured = {a.arch_id: found for a, found in zip(batch, meter(batch), strict=True)}
-        again |= {name: found for name, found in measured.items() if isinstance(found, Latency)}
+        measured = {a.arch_id: outcome for a, outcome in zip(batch, meter(batch), strict=True)}
+        again |= {name: each for name, each in measured.items() if isinstance(each, Latency)}
         check_comparable([*first_latencies(ledger).values(), *again.values()], ledger.place)
         recorded = {arch_id: each.model_dump(mode="json") for arch_id, each in again.items()}
         ledger.study("search").set_user_attr(AGAIN, recorded)
-        for arch_id, found in measured.items():
-            if isinstance(found, DeviceBusy):
-                raise found
-            if isinstance(found, str):
-                raise RunError(f"{arch_id} could not be measured again: {found}")
+        for arch_id, outcome in measured.items():
+            if isinstance(outcome, DeviceBusy):
+                raise outcome
+            if isinstance(outcome, str):
+                raise RunError(f"{arch_id} could not be measured again: {outcome}")
     first = first_latencies(ledger)
     pairs = [
         Disagreement(
@@ -173,10 +173,10 @@ def measure_front_again(
 
 
 def check_comparable(latencies: Iterable[Latency], place: str) -> None:
-    """See that latencies are of one device, type, batch, threads, images and version of torch.
+    """Check that latencies are of one device, type, batch, threads, images and version of torch.
 
     Raises:
-        RunError: they are not; with what differs.
+        RunError: they are not; the message has what differs.
     """
     contexts = dict.fromkeys(latency.context for latency in latencies)
     if len(contexts) > 1:
@@ -185,7 +185,7 @@ def check_comparable(latencies: Iterable[Latency], place: str) -> None:
 
 
 def differing(one: LatencyContext, other: LatencyContext) -> str:
-    """Why two latencies do not compare."""
+    """Say why two latencies do not compare."""
     pairs = [
         f"{name} {mine!r} and {its!r}"
         for name, mine, its in zip(LatencyContext._fields, one, other, strict=True)
@@ -215,7 +215,7 @@ def _with_both(
 
 
 def _first_of(arch_id: str, first: Mapping[str, Latency], place: str) -> Latency:
-    """The first latency of an architecture that has a second one."""
+    """Return the first latency of an architecture that has a second one."""
     if arch_id not in first:
         raise RunError(
             f"{place}, {arch_id}: it has a second latency and no first one; a latency is measured "

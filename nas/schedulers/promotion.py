@@ -1,17 +1,17 @@
-"""Asynchronous successive halving by promotion: all pause at a rung, the best of them go on.
+"""Asynchronous successive halving by promotion: all trials pause at a rung, the best are promoted.
 
 Source: Li et al. 2020, "A System for Massively Parallel Hyperparameter Tuning" (ASHA, algorithm 2,
-https://arxiv.org/abs/1810.05934). A paused trial may still go on when later ones have shown how
-good it is, so that fewer are trained on that should not be than by stopping
-(:mod:`nas.schedulers.halving`); it needs a checkpoint. With several objectives trials compare by
+https://arxiv.org/abs/1810.05934). A paused trial may be promoted after later ones have shown how
+good it is. So fewer trials are promoted wrongly than by stopping (:mod:`nas.schedulers.halving`),
+but a trial needs a checkpoint. With several objectives trials are ranked by
 :mod:`nas.schedulers.ranking`.
 
-Differs in that no more than the share ever goes on: there, whoever is among the best at the moment
-does, although others did before it that are not among them any more. So what a search costs is
-known beforehand (:func:`expected_epochs`).
+Differs from the paper: no more than the share of a rung is ever promoted. There, a trial that is
+among the best at the moment is promoted even if the share was promoted before it. So the cost of a
+search is known beforehand (:func:`expected_epochs`).
 
-Rung by rung, it is successive halving as it was before it became asynchronous (Jamieson and
-Talwalkar 2016, https://arxiv.org/abs/1502.07943), but no worker waits for the last of a rung.
+Rung by rung, it is synchronous successive halving (Jamieson and Talwalkar 2016,
+https://arxiv.org/abs/1502.07943), but no worker waits for the last trial of a rung.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from nas.schedulers.rungs import Rungs, exact_factor
 
 
 class Promotion:
-    """Says which paused trial goes on next.
+    """Decide which paused trial is promoted next.
 
     Args:
         rungs: the epochs at which trials pause, ascending.
-        reduction_factor: of how many trials at a rung one goes on; above 1.
+        reduction_factor: one of so many trials is promoted at a rung; above 1.
 
     Raises:
-        ValueError: rungs that do not ascend from 1 or more, or a factor of 1 or less.
+        ValueError: the rungs do not ascend from 1 or more, or the factor is 1 or less.
     """
 
     def __init__(self, rungs: Sequence[int], reduction_factor: float) -> None:
@@ -42,9 +42,9 @@ class Promotion:
         self._ended: set[int] = set()
 
     def report(self, number: int, epoch: int, losses: Sequence[float]) -> Decision:
-        """Every trial pauses at a rung; see :meth:`nas.schedulers.rung_rule.RungRule.report`.
+        """Pause every trial at a rung; see :meth:`nas.schedulers.rung_rule.RungRule.report`.
 
-        Of equally good ones the smaller number is promoted first.
+        Of equally good trials, the one with the smaller number is promoted first.
         """
         if epoch not in self.rungs.epochs:
             return "continue"
@@ -54,15 +54,15 @@ class Promotion:
         return "pause"
 
     def next(self, *, more_begin: bool, arriving: Collection[int]) -> int | None:
-        """The trial that should go on, from the highest rung that has one; None if none yet.
+        """Return the trial to promote, from the highest rung that has one; None if none yet.
 
-        Of ``n`` trials that reached a rung, ``n // reduction_factor`` go on: whenever that is more
-        than have done so, the best of those that wait there. When nothing else is left, shares are
-        rounded up, from the lowest rung on, so that at least one trial is trained to the end.
+        Of ``n`` trials that reached a rung, ``n // reduction_factor`` are promoted: if fewer were,
+        the best that waits there is. When nothing trains or begins any more, shares are rounded up,
+        from the lowest rung on, so that at least one trial is trained to the end.
 
         Args:
-            more_begin: a further trial is to begin, now or later.
-            arriving: the epochs at which those that are being trained will pause, or end.
+            more_begin: whether another trial will begin, now or later.
+            arriving: the epochs at which the running trials will pause or end.
         """
         for epoch in reversed(self.rungs.epochs):
             if (trial := self._best_waiting(epoch, math.floor)) is not None:
@@ -73,23 +73,23 @@ class Promotion:
         return None
 
     def promote(self, number: int) -> None:
-        """A trial that waits goes on, or is trained to its end already."""
+        """Record that a paused trial continues, or was trained to its end already."""
         for epoch in self.rungs.epochs:
             if self.rungs.reached(number, epoch):
                 self._promoted[epoch].add(number)
 
     def end(self, number: int) -> None:
-        """A trial that waits never goes on; others are still compared with it."""
+        """Record that a paused trial never continues; others are still compared with it."""
         self._ended.add(number)
 
     def withdraw(self, number: int) -> None:
-        """A trial failed: it counts no more, as if it had not been there."""
+        """Forget a failed trial, as if it had not begun."""
         self.rungs.forget(number)
         for promoted in self._promoted.values():
             promoted.discard(number)
 
     def _best_waiting(self, epoch: int, rounded: Callable[[Fraction], int]) -> int | None:
-        """The best that waits at a rung, if fewer than its share have gone on from there."""
+        """Return the best trial that waits at a rung, if less than the share was promoted."""
         trials, promoted = self.rungs.trials(epoch), self._promoted[epoch]
         if rounded(self.rungs.share(epoch)) <= len(promoted):
             return None
@@ -102,17 +102,16 @@ class Promotion:
 
 
 class RungByRung(Promotion):
-    """Who goes on is chosen among all that will ever be at a rung, but those still on their way.
+    """Promote from a rung only after all trials have begun; see :class:`Promotion`.
 
-    As many epochs as with :class:`Promotion`, but none for those that look good only because the
-    better ones come later. There is no front until late, and with about as many workers as trials
-    it is the same.
+    It trains as many epochs as :class:`Promotion`, but none on trials that only look good because
+    the better ones come later. There is no front until late. With about as many workers as trials
+    the two do the same.
 
     Args:
         rungs, reduction_factor: see :class:`Promotion`.
-        waits_for_all: none is promoted while another is on its way to its rung. Then who is
-            promoted does not depend on which trial is the faster, and workers may idle at the end
-            of a rung.
+        waits_for_all: promote no trial while another is on its way to its rung. Promotions then do
+            not depend on which trial is faster, and workers may idle at the end of a rung.
     """
 
     def __init__(
@@ -122,10 +121,10 @@ class RungByRung(Promotion):
         self._waits_for_all = waits_for_all
 
     def next(self, *, more_begin: bool, arriving: Collection[int]) -> int | None:
-        """The trial that should go on, from the lowest rung that has one; None if none yet.
+        """Return the trial to promote, from the lowest rung that has one; None if none yet.
 
-        None does before the last trial has begun. A rung's share is rounded up when none is on its
-        way to the rung any more.
+        None is promoted before the last trial has begun. A rung's share is rounded up when no
+        trial is on its way to the rung.
         """
         if more_begin:
             return None
@@ -140,13 +139,13 @@ class RungByRung(Promotion):
 
 
 def expected_epochs(trials: int, epochs: int, rungs: Sequence[int], reduction_factor: float) -> int:
-    """How many epochs a search trains if none of its trials fails.
+    """Return how many epochs a search by promotion trains if no trial fails.
 
     Args:
-        trials: architectures.
+        trials: of the search.
         epochs: of a whole training.
-        rungs: where they pause, ascending.
-        reduction_factor: of how many at a rung one goes on.
+        rungs: the epochs at which trials pause, ascending.
+        reduction_factor: one of so many trials is promoted at a rung.
     """
     total, before, factor = 0, 0, exact_factor(reduction_factor)
     for epoch in (*rungs, epochs):

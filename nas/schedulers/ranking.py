@@ -1,9 +1,8 @@
-"""The order of trials that are compared on several losses: from the best to the worst.
+"""Ranks trials by several losses: non-dominated sorting, then a greedy epsilon-net in each front.
 
 Source: Schmucker et al. 2021, "Multi-objective Asynchronous Successive Halving"
-(https://arxiv.org/abs/2106.12639): fronts of non-dominated sorting one after another, and within a
-front by a greedy epsilon-net, the best of their rules. Differs in that the net begins with the
-member that is best in the first loss, not with a random one.
+(https://arxiv.org/abs/2106.12639); the epsilon-net is the best of their rules. Differs in that the
+net begins with the member that is best in the first loss, not with a random one.
 
 Legend: N trials, ``losses`` [N, objectives], smaller is better.
 """
@@ -19,7 +18,9 @@ from nas.evaluation.finite_values import check_all_finite
 
 
 def best_first(losses: np.ndarray) -> Iterator[int]:
-    """The rows of ``losses`` in order, of equal ones the earlier first; sorted as far as asked.
+    """Iterate over the rows of ``losses``, best first, of equal ones the earlier first.
+
+    Only the fronts that are asked for are sorted.
 
     Raises:
         ValueError: a loss is not finite.
@@ -31,7 +32,7 @@ def best_first(losses: np.ndarray) -> Iterator[int]:
 
 
 def place_of_last(losses: np.ndarray) -> int:
-    """Where the last row stands in :func:`best_first`; only its own front is put in order.
+    """Return the rank of the last row in :func:`best_first`; only its own front is sorted.
 
     Raises:
         ValueError: a loss is not finite.
@@ -44,12 +45,11 @@ def place_of_last(losses: np.ndarray) -> int:
 
 
 def spread(losses: np.ndarray, front: np.ndarray) -> np.ndarray:
-    """The rows ``front`` of ``losses`` in the order of a greedy epsilon-net.
+    """Sort the rows ``front`` of ``losses`` by a greedy epsilon-net, so that any first few spread.
 
-    First the member with the smallest first loss, then again and again the one that is farthest
-    from its nearest chosen one, each loss scaled by its range over the front, so that any first few
-    spread over the front. Of equally far ones the lexicographically smaller comes first, of equal
-    ones the earlier.
+    The first is the member with the smallest first loss. Each next one is the farthest from its
+    nearest chosen member, where each loss is scaled by its range over the front. Of equally far
+    ones the lexicographically smaller comes first, of equal ones the earlier.
     """
     front = front[np.lexsort(losses[front].T[::-1])]  # stable: of equal rows the earlier first
     members = losses[front]

@@ -6,20 +6,20 @@ from collections.abc import Collection, Sequence
 from typing import Literal, Protocol
 
 Decision = Literal["continue", "stop", "pause"]
-"""``pause`` waits at the rung, and may be promoted later; ``stop`` never trains on."""
+"""``continue`` trains on; ``pause`` waits at the rung for a promotion; ``stop`` ends the trial."""
 
 
 class RungRule(Protocol):
-    """Decides who stops or waits at a rung, and who trains on of those that wait.
+    """Decides which trials stop or pause at a rung, and which paused ones are promoted.
 
-    Trials are known by their numbers. A rule is told what earlier drivers' trials came to in the
-    same way as what this one's do.
+    Trials are identified by their numbers. After a resume, the trials of earlier drivers are
+    reported in the same way as new ones.
     """
 
     def report(self, number: int, epoch: int, losses: Sequence[float]) -> Decision:
-        """Note a trial's losses after ``epoch`` epochs, and decide; where no rung is, it continues.
+        """Record a trial's losses after ``epoch`` epochs, and decide; between rungs it continues.
 
-        A trial that reports a rung again (it was started anew) replaces what it reported before.
+        A trial that was started anew and reports a rung again replaces its earlier report.
 
         Args:
             number: of the trial.
@@ -32,39 +32,39 @@ class RungRule(Protocol):
         """
 
     def next(self, *, more_begin: bool, arriving: Collection[int]) -> int | None:
-        """The paused trial that trains on now; None if none does yet.
+        """Return the paused trial to promote; None if there is none yet.
 
         Args:
-            more_begin: a further trial is to begin, now or later.
-            arriving: the epochs at which those that are being trained will pause, or end.
+            more_begin: whether another trial will begin, now or later.
+            arriving: the epochs at which the running trials will pause or end.
         """
 
     def promote(self, number: int) -> None:
-        """A paused trial trains on, or was trained to its end already."""
+        """Record that a paused trial continues, or was trained to its end already."""
 
     def end(self, number: int) -> None:
-        """A trial never trains on; others are still compared with it."""
+        """Record that a trial never continues; others are still compared with it."""
 
     def withdraw(self, number: int) -> None:
-        """A trial failed: it counts no more, as if it had not been there."""
+        """Forget a failed trial, as if it had not begun."""
 
 
 class FullLength:
     """The rule without rungs: every trial is trained to its end. See :class:`RungRule`."""
 
     def report(self, number: int, epoch: int, losses: Sequence[float]) -> Decision:
-        """Always ``continue``."""
+        """Return ``continue``."""
         return "continue"
 
     def next(self, *, more_begin: bool, arriving: Collection[int]) -> int | None:
-        """None waits."""
+        """Return None: no trial pauses."""
         return None
 
     def promote(self, number: int) -> None:
-        """None waits."""
+        """Do nothing: no trial pauses."""
 
     def end(self, number: int) -> None:
-        """Nothing is compared."""
+        """Do nothing: trials are not compared."""
 
     def withdraw(self, number: int) -> None:
-        """Nothing is compared."""
+        """Do nothing: trials are not compared."""

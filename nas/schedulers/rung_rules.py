@@ -1,4 +1,4 @@
-"""The rules by the names that ``scheduler.type`` has for them."""
+"""The rung rules by their names in ``scheduler.type``."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ RUNG_RULES: dict[str, Callable[[Sequence[int], float], RungRule]] = {
 }
 
 PAUSING = ("promotion", "rung_by_rung")
-"""Those whose trials pause at rungs, and need a checkpoint to train on."""
+"""The rules whose trials pause at rungs, and need a checkpoint to continue."""
 
 
 def rung_rule(
     kind: str, rungs: Sequence[int], reduction_factor: float, *, deterministic: bool = False
 ) -> RungRule:
-    """A rule that has seen no trial yet.
+    """Make a rule without any trial.
 
     Args:
         kind: one of ``RUNG_RULES``.
         rungs: the epochs at which trials are compared, ascending.
-        reduction_factor: of how many trials at a rung one trains on; above 1.
-        deterministic: rung by rung, what is decided must not depend on which trial is the faster.
+        reduction_factor: one of so many trials continues at a rung; above 1.
+        deterministic: whether decisions rung by rung must not depend on which trial is faster.
 
     Raises:
-        ValueError: rungs that do not ascend from 1 or more, or a factor of 1 or less.
+        ValueError: the rungs do not ascend from 1 or more, or the factor is 1 or less.
     """
     if kind == "rung_by_rung":
         return RungByRung(rungs, reduction_factor, waits_for_all=deterministic)

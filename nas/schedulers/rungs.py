@@ -1,4 +1,4 @@
-"""The epochs at which trainings are compared, and what was seen at each of them."""
+"""Rungs: the epochs at which trials are compared, and the trials' losses at each of them."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Generic, Literal, TypeVar, get_args
 import numpy as np
 
 Spacing = Literal["geometric", "even"]
-"""``geometric``: each rung is ``reduction_factor`` times the one before; ``even``: every
-``min_epochs`` there is one, which suits a factor near 1."""
+"""``geometric``: each rung is ``reduction_factor`` times the one before; ``even``: there is a rung
+every ``min_epochs``, which suits a factor near 1."""
 
 
 def rungs_below(
     epochs: int, *, min_epochs: int, reduction_factor: float, spacing: Spacing = "geometric"
 ) -> tuple[int, ...]:
-    """The rungs before the last of ``epochs``, ascending from ``min_epochs`` on.
+    """Return the rungs below ``epochs``, ascending from ``min_epochs`` on.
 
     Raises:
-        ValueError: ``min_epochs`` is under 1, ``reduction_factor`` 1 or less, or no whole number
-            though rungs are multiples of it; another spacing.
+        ValueError: ``min_epochs`` is below 1, ``reduction_factor`` is 1 or less (with geometric
+            spacing, no whole number), or ``spacing`` is unknown.
     """
     if spacing not in get_args(Spacing):
         raise ValueError(f"spacing must be {' or '.join(get_args(Spacing))}, got {spacing!r}")
@@ -39,11 +39,11 @@ def rungs_below(
 
 
 MOST_PARTS = 100
-"""A factor is the nearest fraction of up to so many parts: 1.333 is exactly 4/3."""
+"""The largest denominator of a factor as a fraction: 1.333 is taken as 4/3."""
 
 
 def exact_factor(reduction_factor: float) -> Fraction:
-    """Of how many trials at a rung one goes on, so that shares are not off by a binary rounding.
+    """Return the reduction factor as a fraction, so that shares are free of rounding errors.
 
     Raises:
         ValueError: the factor is less than 1.01, or infinite.
@@ -57,7 +57,7 @@ def exact_factor(reduction_factor: float) -> Fraction:
 
 
 def check_reduction_factor(reduction_factor: float, spacing: Spacing) -> None:
-    """Refuse a factor that leaves all trials, or makes rungs between epochs.
+    """Refuse a factor by which all trials continue, or rungs are no whole epochs.
 
     Raises:
         ValueError: see :func:`exact_factor`; with geometric spacing, it is no whole number.
@@ -78,10 +78,10 @@ class Rungs(Generic[Key]):
 
     Args:
         epochs: the rungs, ascending (see :func:`rungs_below`).
-        reduction_factor: of how many trials at a rung one goes on; see :func:`exact_factor`.
+        reduction_factor: one of so many trials continues at a rung; see :func:`exact_factor`.
 
     Raises:
-        ValueError: epochs that do not ascend from 1 or more, or a factor that cannot be.
+        ValueError: the epochs do not ascend from 1 or more, or the factor is not valid.
     """
 
     def __init__(self, epochs: Sequence[int], reduction_factor: float) -> None:
@@ -92,10 +92,10 @@ class Rungs(Generic[Key]):
         self._seen: dict[int, dict[Key, tuple[float, ...]]] = {epoch: {} for epoch in epochs}
 
     def note(self, trial_key: Key, epoch: int, losses: Sequence[float]) -> None:
-        """Keep a trial's losses at a rung; those that it reported there before are replaced.
+        """Record a trial's losses at a rung, in place of those that it reported there before.
 
         Args:
-            trial_key: names the trial.
+            trial_key: identifies the trial.
             epoch: one of :attr:`epochs`.
             losses: one an objective, smaller is better; the first one counts most where
                 trade-offs are equally good (see :mod:`nas.schedulers.ranking`).
@@ -115,22 +115,22 @@ class Rungs(Generic[Key]):
         seen[trial_key] = tuple(map(float, losses))
 
     def forget(self, trial_key: Key) -> None:
-        """Leave a trial out, wherever it was seen."""
+        """Forget a trial at all rungs."""
         for seen in self._seen.values():
             seen.pop(trial_key, None)
 
     def reached(self, trial_key: Key, epoch: int) -> bool:
-        """Whether a trial was seen at a rung."""
+        """Return whether a trial reached a rung."""
         return trial_key in self._seen[epoch]
 
     def share(self, epoch: int) -> Fraction:
-        """How many of those that were seen at a rung go on, before it is rounded."""
+        """Return how many of the trials at a rung continue, before rounding."""
         return len(self._seen[epoch]) / self.reduction_factor
 
     def trials(self, epoch: int) -> list[Key]:
-        """Who was seen at a rung, in order."""
+        """Return the trials that reached a rung, in order."""
         return list(self._seen[epoch])
 
     def losses(self, epoch: int) -> np.ndarray:
-        """Their losses ``[N, objectives]``."""
+        """Return the losses ``[N, objectives]`` of the N trials that reached a rung, in order."""
         return np.array(list(self._seen[epoch].values()))

@@ -1,4 +1,4 @@
-"""A candidate's validation accuracy with what it rests on, as text and as plain data."""
+"""A candidate's validation accuracy with its number of evaluations, as text and as plain data."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 from nas.storage.candidates import Candidate
 
 AS_FOUND = "as found"
-"""Marks an accuracy of the search's own evaluation, which is among the luckiest of many."""
+"""Marks an accuracy of the search's own evaluation, which is too high because it was chosen."""
 
 
 def accuracy_text(candidate: Candidate, *, decimals: int = 2) -> str:
-    """Such as ``96.90% ± 0.45 (n=2)`` of fresh evaluations, or ``97.93% as found``."""
+    """Format as ``96.90% ± 0.45 (n=2)`` of fresh evaluations, or ``97.93% as found``."""
     value = f"{candidate.metrics['val_accuracy']:.{decimals}%}"
     if not candidate.is_fresh:
         return f"{value} {AS_FOUND}"
@@ -21,7 +21,7 @@ def accuracy_text(candidate: Candidate, *, decimals: int = 2) -> str:
 
 
 def accuracy_json(candidate: Candidate) -> dict[str, Any]:
-    """The accuracy as fractions, by explicit keys.
+    """Return the accuracy as fractions by explicit keys.
 
     ``val_accuracy`` is the mean of ``val_accuracy_n`` fresh evaluations with its standard error
     (None below two). Where ``val_accuracy_is_fresh`` is False there are none, and it is

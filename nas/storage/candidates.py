@@ -1,14 +1,14 @@
-"""From evaluations to candidates, and to the Pareto front of them.
+"""Candidates: architectures with all their evaluations, and the Pareto front of them.
 
 A search evaluates each architecture once and keeps the best. Part of what makes the best stand out
 is luck, so their own evaluations promise too much (the winner's curse). Members of the front are
 therefore trained again with other seeds, and each candidate has two sets of metrics:
 
 - ``choice``, the means over all of its evaluations, decides who is on the front;
-- ``metrics``, the means over its fresh evaluations alone, says what it is worth. Where there is no
-  fresh evaluation yet, they are those of the search's own, and the candidate is valued as found.
+- ``metrics``, the means over its fresh evaluations alone, are its values. Without fresh evaluations
+  they are those of the search's own evaluation, "as found".
 
-A fresh evaluation is any that was not made by the search itself.
+A fresh evaluation is one that the search itself did not make.
 """
 
 from __future__ import annotations
@@ -27,31 +27,31 @@ from search_space.architecture import Architecture
 
 @dataclass(frozen=True)
 class Candidate:
-    """An architecture and its evaluations, summed up."""
+    """An architecture and the means of its evaluations."""
 
     architecture: Architecture
-    metrics: Mapping[str, float]  # what it is worth; costs, accuracies as fractions
-    choice: Mapping[str, float]  # what it is chosen by
+    metrics: Mapping[str, float]  # its values: costs, and accuracies as fractions
+    choice: Mapping[str, float]  # the values by which fronts are chosen
     n: int  # evaluations behind ``metrics``, each with another seed
     is_fresh: bool  # whether those are fresh, and not the search's own
     deviation: float | None  # of val_accuracy between fresh evaluations (n - 1); None below two
-    as_found: float | None  # val_accuracy in the search itself; None for what it did not train
+    as_found: float | None  # val_accuracy in the search; None if the search did not train it
     evaluations: int  # fresh ones and the search's own
     device_seconds: float  # of all evaluations together
 
     @property
     def arch_id(self) -> str:
-        """The architecture's."""
+        """The architecture's ``arch_id``."""
         return self.architecture.arch_id
 
     @property
     def standard_error(self) -> float | None:
-        """Of the fresh evaluations' mean val_accuracy; None below two of them."""
+        """The standard error of the fresh evaluations' mean val_accuracy; None below two."""
         return None if self.deviation is None else self.deviation / self.n**0.5
 
 
 def candidates(evaluations: Iterable[Evaluation]) -> list[Candidate]:
-    """Every architecture with a complete evaluation, in the order of the first ones."""
+    """Return every architecture with a complete evaluation, in the order of the first ones."""
     grouped: dict[Architecture, list[Evaluation]] = {}
     for evaluation in evaluations:
         if evaluation.state == "complete":
@@ -59,7 +59,7 @@ def candidates(evaluations: Iterable[Evaluation]) -> list[Candidate]:
     return [_candidate(architecture, rows) for architecture, rows in grouped.items()]
 
 
-def pareto_front(found: Sequence[Candidate], objectives: Iterable[str]) -> list[Candidate]:
+def pareto_front(evaluated: Sequence[Candidate], objectives: Iterable[str]) -> list[Candidate]:
     """Choose the front: the candidates whose ``choice`` no other one dominates.
 
     Of candidates that are equal in all objectives, the first is taken.
@@ -70,13 +70,13 @@ def pareto_front(found: Sequence[Candidate], objectives: Iterable[str]) -> list[
     Raises:
         ValueError: an objective of some candidate is not finite.
     """
-    return _nondominated(found, [candidate.choice for candidate in found], list(objectives))
+    return _nondominated(evaluated, [each.choice for each in evaluated], list(objectives))
 
 
 def front_by_value(members: Sequence[Candidate], objectives: Iterable[str]) -> list[Candidate]:
-    """The members of a front that no other one dominates in ``metrics`` either.
+    """Return the members of a front that no other one dominates in ``metrics`` either.
 
-    With fresh evaluations a member may turn out worse than another, cheaper one. It stays on the
+    By fresh evaluations alone a member may be worse than another, cheaper one. It stays on the
     front, which was chosen by all evaluations, and is left out here.
 
     Raises:
@@ -86,10 +86,10 @@ def front_by_value(members: Sequence[Candidate], objectives: Iterable[str]) -> l
 
 
 def most_accurate(members: Sequence[Candidate]) -> Candidate | None:
-    """The member with the highest val_accuracy; None of no members.
+    """Return the member with the highest val_accuracy; None if there are no members.
 
-    Values as found and fresh ones do not compare: where only some members have fresh evaluations,
-    the highest mean over all evaluations decides.
+    Fresh values and values as found do not compare: if only some members have fresh evaluations,
+    the mean over all evaluations decides.
     """
     is_fair = len({member.is_fresh for member in members}) < 2
     return max(
@@ -102,7 +102,7 @@ def most_accurate(members: Sequence[Candidate]) -> Candidate | None:
 def finite_losses(
     values: Sequence[Mapping[str, float]], objectives: Sequence[str], whose: Sequence[str]
 ) -> np.ndarray:
-    """The losses ``[N, objectives]`` of N trials or candidates; less is better.
+    """Return the losses ``[N, objectives]`` of N trials or candidates; less is better.
 
     Args:
         values: N mappings that have every objective.
@@ -119,12 +119,12 @@ def finite_losses(
 
 
 def _nondominated(
-    found: Sequence[Candidate], values: Sequence[Mapping[str, float]], objectives: list[str]
+    evaluated: Sequence[Candidate], values: Sequence[Mapping[str, float]], objectives: list[str]
 ) -> list[Candidate]:
     pairs = [
-        (candidate, of)
-        for candidate, of in zip(found, values, strict=True)
-        if all(objective in of for objective in objectives)
+        (candidate, own)
+        for candidate, own in zip(evaluated, values, strict=True)
+        if all(objective in own for objective in objectives)
     ]
     if not pairs:
         return []
@@ -154,8 +154,8 @@ def _candidate(architecture: Architecture, rows: Sequence[Evaluation]) -> Candid
 
 
 def _means(rows: Sequence[Evaluation]) -> dict[str, float]:
-    """The means of the metrics that all of ``rows`` have."""
-    if len(rows) == 1:  # as most have, and a search's status looks at all of them
+    """Return the means of the metrics that all of ``rows`` have."""
+    if len(rows) == 1:  # a shortcut: most candidates have one row, and status reads all
         return dict(rows[0].metrics)
     shared = set.intersection(*(set(row.metrics) for row in rows))
     return whole_counts(

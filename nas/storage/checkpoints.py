@@ -1,4 +1,4 @@
-"""Where paused trainings go on from: one checkpoint file a trial, in the run's folder."""
+"""Checkpoints of paused trials: one file a trial, in the run's folder."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from nas.atomic_write import replace_file
 
 
 class PausedStates:
-    """The files of one run. What they hold is the business of those who write and read them.
+    """The checkpoint files of one run; their content is bytes here.
 
     Args:
-        folder: made when the first one is kept.
+        folder: of the files; made when the first one is saved.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.absolute()
 
     def file_of(self, number: int) -> Path:
-        """A trial's file, whether it is there or not."""
+        """Return the path of a trial's file, whether it exists or not."""
         return self.folder / f"trial-{number}.pt"
 
     def place_of(self, number: int) -> str:
-        """The name of a trial's state in messages."""
+        """Return the name of a trial's state in messages."""
         return str(self.file_of(number))
 
     def save(self, number: int, content: bytes) -> None:
-        """Keep a trial's state in place of an earlier one, whole or not at all.
+        """Save a trial's state in place of an earlier one, whole or not at all.
 
         Raises:
             OSError: the disk is full or not writable; an earlier state stays.
@@ -36,7 +36,7 @@ class PausedStates:
         replace_file(self.file_of(number), content)
 
     def load(self, number: int) -> bytes:
-        """A trial's state.
+        """Return a trial's state.
 
         Raises:
             OSError: there is none, or it cannot be read.
@@ -44,15 +44,15 @@ class PausedStates:
         return self.file_of(number).read_bytes()
 
     def holds(self, number: int) -> bool:
-        """Whether a trial's state is there."""
+        """Return whether a trial's state was saved."""
         return self.file_of(number).is_file()
 
     def discard(self, number: int) -> None:
-        """Let go of a trial's state, if there is one."""
+        """Delete a trial's state, if there is one."""
         self.file_of(number).unlink(missing_ok=True)
 
     def keep_only(self, numbers: Collection[int]) -> None:
-        """Let go of all other trials' states, and of what a killed process left half written."""
+        """Delete all other trials' states, and partial files that a killed process left."""
         if not self.folder.is_dir():
             return
         kept = {self.file_of(number) for number in numbers}

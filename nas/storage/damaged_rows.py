@@ -1,4 +1,4 @@
-"""Ledgers with trials that cannot be read: which they are, why, and how many others can be."""
+"""Damaged ledgers: find the trials that cannot be read, and say why."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 SHOWN_CHARACTERS = 200
-"""Of a reason."""
+"""The most characters of a reason that are shown."""
 
 READ_ERRORS = (
     ArithmeticError,
@@ -23,21 +23,21 @@ READ_ERRORS = (
     TypeError,
     ValueError,
 )
-"""What Optuna's storage raises for a trial with JSON that is cut off, a date that is none, or a
-distribution that it does not know."""
+"""The errors that Optuna's storage raises for a trial with incomplete JSON, an invalid date, or an
+unknown distribution."""
 
 
 class DamagedRows(StorageInternalError):
-    """Trials of a study cannot be read; the message names the first, its reason, and the others."""
+    """Trials of a study cannot be read; the message has the first, its reason, and the others."""
 
 
 def damaged_rows(study: str, damaged: Mapping[int, str], readable: int) -> DamagedRows:
-    """What to say of a study.
+    """Make the error of a study with damaged trials.
 
     Args:
         study: its name.
         damaged: why each damaged trial cannot be read, by number.
-        readable: how many others can be read.
+        readable: the number of other trials, which can be read.
     """
     first, *others = damaged
     more = f" (and trials {', '.join(map(str, others))})" if others else ""
@@ -47,8 +47,8 @@ def damaged_rows(study: str, damaged: Mapping[int, str], readable: int) -> Damag
     )
 
 
-def sought_in(database: RDBStorage, study_id: int) -> DamagedRows | None:
-    """Read each trial of a study by itself; None if all can be read."""
+def find_damage(database: RDBStorage, study_id: int) -> DamagedRows | None:
+    """Read each trial of a study by itself; return None if all can be read."""
     query = text("SELECT trial_id, number FROM trials WHERE study_id = :study ORDER BY number")
     with database.engine.connect() as connection:
         trials = connection.execute(query, {"study": study_id}).all()
@@ -65,7 +65,7 @@ def sought_in(database: RDBStorage, study_id: int) -> DamagedRows | None:
 
 
 def reason(error: Exception) -> str:
-    """Why something cannot be read, in one line."""
+    """Return an error's reason in one line."""
     if isinstance(error, ValidationError):
         problem = error.errors()[0]
         place = ".".join(map(str, problem["loc"]))

@@ -23,7 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from nas.config.storage_url import PASSWORD_WAYS, has_password, sqlite_file, without_password
 from nas.errors import RunError
 from nas.samplers.optuna_private import RestingTrialStorage
-from nas.storage.damaged_rows import READ_ERRORS, DamagedRows, sought_in
+from nas.storage.damaged_rows import READ_ERRORS, DamagedRows, find_damage
 from search_space.primitives.registry import not_imported
 
 STORAGE_ERRORS = (SQLAlchemyError, StorageInternalError, json.JSONDecodeError)
@@ -198,7 +198,7 @@ class SoleWriterStorage(RestingTrialStorage):
         try:
             super().refresh(study_id)
         except READ_ERRORS as error:
-            raise sought_in(self.database, study_id) or error from error
+            raise find_damage(self.database, study_id) or error from error
 
     def set_trial_param(
         self,

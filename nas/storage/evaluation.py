@@ -1,4 +1,4 @@
-"""One row of the ledger, and how an Optuna trial holds it."""
+"""Evaluations: the rows of the ledger, and their form as Optuna trials."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from nas.samplers.trials import PAUSED_AT
 from search_space.architecture import Architecture
 
 Kind = Literal["search", "repeats", "baselines", "retrain"]
-"""Which of a run's studies a row is in: see :mod:`nas.storage.ledger`."""
+"""A run's studies: see :mod:`nas.storage.studies`."""
 
 DEVICE_SECONDS_BEFORE = "gpu_seconds"
-"""What ``device_seconds`` was called in ledgers of the first 0.1.0."""
+"""The name of ``device_seconds`` in ledgers of the first 0.1.0."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One row of the ledger: an architecture trained once, or tried.
+    """One row of the ledger: one training of an architecture, or an attempt at it.
 
     ``metrics`` holds val_accuracy, params, macs, activations, and latency_ms and test_accuracy
-    where they were measured. It is empty for a trial that did not finish; a pruned trial, stopped
-    after ``stopped_at_epoch`` epochs, has a curve, which is no result, and so has a paused one,
-    which waits at a rung or goes on from there.
+    if they were measured. It is empty if the trial did not complete. A pruned trial, stopped after
+    ``stopped_at_epoch`` epochs, has a curve, which is no result; so has a paused one, which waits
+    at a rung or trains on from there.
     """
 
     kind: Kind
@@ -38,34 +38,33 @@ class Evaluation:
     state: str  # complete, pruned, fail, running, paused
     architecture: Architecture
     seed: int  # of the training
-    recipe_id: str  # how it was trained
+    recipe_id: str  # of the recipe and fidelity of the training
     metrics: Mapping[str, float]
     curve: Sequence[Mapping[str, Any]]
-    device_seconds: float  # wall time on the trial's device, whichever it is
+    device_seconds: float  # wall time on the trial's device
     error: str | None  # the traceback of a trial that raised
     violation: Mapping[str, float]  # the limits that a rejected proposal exceeded
     started: datetime | None
     finished: datetime | None
     stopped_at_epoch: int | None = None  # of a pruned trial
     training: int | None = None  # number of a full training among those of its architecture, from
-    # 0; None for other rows, and in ledgers of the first 0.1.0, whose seeds count up from the
-    # search's
+    # 0; None for other rows, and in ledgers of the first 0.1.0, where it is seed - search's seed
 
     @property
     def arch_id(self) -> str:
-        """The architecture's."""
+        """The architecture's ``arch_id``."""
         return self.architecture.arch_id
 
     @property
     def epochs(self) -> int:
-        """How many were trained."""
+        """The number of epochs that were trained."""
         return int(self.curve[-1]["epoch"]) if self.curve else 0
 
 
 def row_attributes(
     architecture: Architecture, *, seed: int, recipe_id: str, training: int | None = None
 ) -> dict[str, Any]:
-    """What a row says of its proposal, as Optuna user attributes."""
+    """Return the Optuna user attributes of a row's proposal."""
     numbered = {} if training is None else {"training": training}
     return numbered | {
         "arch_id": architecture.arch_id,
@@ -82,14 +81,14 @@ def result_attributes(
     device_seconds: float,
     error: str | None,
 ) -> dict[str, Any]:
-    """What a row says of its result, as Optuna user attributes."""
+    """Return the Optuna user attributes of a row's result."""
     attributes: dict[str, Any] = {"device_seconds": device_seconds, "curve": list(curve)}
     attributes |= {"metrics": whole_counts(metrics)} if metrics else {}
     return attributes | ({"error": error} if error else {})
 
 
 def curve_points(curve: Sequence[Mapping[str, Any]]) -> dict[int, float]:
-    """Validation accuracy by epoch, as Optuna's intermediate values."""
+    """Return the validation accuracy by epoch, as Optuna's intermediate values."""
     return {
         int(point["epoch"]): float(point["val_accuracy"])
         for point in curve
@@ -98,19 +97,19 @@ def curve_points(curve: Sequence[Mapping[str, Any]]) -> dict[int, float]:
 
 
 def state_of(trial: FrozenTrial) -> str:
-    """A row's state: that of its Optuna trial, or ``paused`` where it waits at a rung."""
+    """Return a row's state: that of its Optuna trial, or ``paused`` if it waits at a rung."""
     is_paused = trial.state == TrialState.RUNNING and PAUSED_AT in trial.user_attrs
     return "paused" if is_paused else trial.state.name.lower()
 
 
 def evaluation_of(kind: Kind, trial: FrozenTrial, *, imports: bool = False) -> Evaluation:
-    """The row that an Optuna trial with an architecture is.
+    """Read an Optuna trial with an architecture as a row.
 
     ``imports`` is that of :meth:`search_space.architecture.Architecture.from_json`.
 
     Raises:
-        ValueError: a metric is not finite, the architecture is none, or an attribute is missing or
-            of another kind.
+        ValueError: a metric is not finite, the architecture is not valid, or an attribute is
+            missing or of another type.
     """
     attributes = trial.user_attrs
     content = _Content.model_validate_json(json.dumps(attributes))
@@ -139,7 +138,7 @@ def evaluation_of(kind: Kind, trial: FrozenTrial, *, imports: bool = False) -> E
 
 
 class _CurvePoint(BaseModel):
-    """What every reader of a curve needs of a point; a training adds more."""
+    """The fields that every point of a curve must have; a training adds others."""
 
     model_config = ConfigDict(strict=True)
 
@@ -148,7 +147,7 @@ class _CurvePoint(BaseModel):
 
 
 class _Content(BaseModel):
-    """The attributes of a trial that make a row of it; a trial has others."""
+    """The user attributes of a trial that a row is made of; others are ignored."""
 
     model_config = ConfigDict(strict=True)
 

@@ -1,4 +1,4 @@
-"""Which files may import modules, and where the modules of a run's own types are found."""
+"""Imports by files: decide whether a file may import a user's modules, and make them importable."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def allow_imports(file: Path, *, trust: bool) -> bool:
     """Decide whether a file, such as a ``model.pt``, may import modules.
 
     If it may and lies in a run's folder, the folder ``modules`` of that run's configuration is
-    made importable. A configuration that cannot be read is a warning, since the file may name no
-    type of the user's own, and then needs nothing from it.
+    made importable. If the configuration cannot be read, a warning is logged: the file may have no
+    type of the user's own, and then needs no modules.
 
     Args:
         file: any file.
-        trust: what ``--trust`` says.
+        trust: the option ``--trust``.
 
     Returns:
         True with ``trust``, and for a file in the folder of a trusted run.
@@ -33,7 +33,7 @@ def allow_imports(file: Path, *, trust: bool) -> bool:
     try:
         modules = saved_modules(run.config_file)
     except ConfigError as error:
-        log.warning("no modules are looked for as the run's configuration says: %s", error)
+        log.warning("the run's folder of modules is unknown: %s", error)
         return True
     if modules is not None:
         make_importable(modules)

@@ -1,4 +1,4 @@
-"""What a saved network's file says of it, beside architecture, task and weights."""
+"""The record in a saved network's file: preprocessing, recipe, accuracies, costs and versions."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from trainers import Preprocessing, Recipe
 
 
 class Accuracy(Value):
-    """An accuracy in 0..1, and how many images and trainings it rests on."""
+    """An accuracy in 0..1, and the numbers of images and trainings behind it."""
 
     mean: float = Field(ge=0, le=1)  # over the trainings
     images: int = Field(ge=1)  # on which each training was evaluated
     seeds: int = Field(default=1, ge=1)  # trainings
     standard_error: float | None = Field(default=None, ge=0)  # over seeds; None for one
-    as_found: bool = False  # by the evaluation that the search chose the architecture by, which is
-    # among the luckiest of many; False for fresh evaluations
+    as_found: bool = False  # of the search's own evaluation, which is too high because it was
+    # chosen; False for fresh evaluations
 
 
 class Accuracies(Value):
-    """How right a network is, by :attr:`NetworkRecord.metric`."""
+    """A network's accuracies by :attr:`NetworkRecord.metric`."""
 
     test: Accuracy  # of this very network
     validation: Accuracy  # of this very network
@@ -31,7 +31,7 @@ class Accuracies(Value):
 
 
 class NetworkCosts(Value):
-    """What the network costs, exactly; per image."""
+    """The network's exact costs per image."""
 
     params: int = Field(ge=0)
     macs: int = Field(ge=0)
@@ -39,7 +39,7 @@ class NetworkCosts(Value):
 
 
 class NetworkRecord(Value):
-    """All that is needed to use a saved network, and to know where it comes from."""
+    """All that is needed to use a saved network, and to know its origin."""
 
     preprocessing: Preprocessing
     class_names: tuple[str, ...]  # in the order of the network's outputs
@@ -52,10 +52,10 @@ class NetworkRecord(Value):
     software: dict[str, str | None]  # versions by package
 
     def check_fits(self, task: Task) -> None:
-        """See that the record describes a network of ``task``.
+        """Check that the record describes a network of ``task``.
 
         Raises:
-            ValueError: another number of classes, or another size of images.
+            ValueError: the number of classes or the size of images differs.
         """
         if len(self.class_names) != task.classes:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""Full training of architectures that a search found: what to train, and what is kept of it."""
+"""Retraining: the full trainings of a run, their folders, and the files that they leave."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Retraining:
 
     architecture: Architecture
     number: int  # N, among the trainings of the architecture by the recipe
-    seed: int  # which follows from the run's seed and N, see nas/evaluation/full_training_seed.py
+    seed: int  # follows from the run's seed and N, see nas/evaluation/full_training_seed.py
     recipe_id: str
     folder: Path
 
@@ -44,10 +44,10 @@ class Retraining:
     def of(
         cls, architecture: Architecture, number: int, config: SearchConfig, run: RunFolder
     ) -> Retraining:
-        """The training of ``architecture`` under ``number`` by the run's recipe.
+        """Return training ``number`` of ``architecture`` by the run's recipe.
 
-        A folder that an earlier version made, ``ARCH_ID-RECIPE-seedN``, is used on. Its N counted
-        trainings too.
+        If an earlier version made the folder ``ARCH_ID-RECIPE-seedN``, where N is the training's
+        number too, it is used.
         """
         begun = f"{architecture.arch_id}-{config.retrain_id}"
         folder = run.retrain_folder / f"{begun}-training{number}"
@@ -59,7 +59,7 @@ class Retraining:
 
     @property
     def checkpoint_file(self) -> Path:
-        """Where an interrupted training goes on from."""
+        """The state that an interrupted training resumes from."""
         return self.folder / "checkpoint.pt"
 
     @property
@@ -68,7 +68,7 @@ class Retraining:
         return self.folder / "model.pt"
 
     def start(self) -> dict[str, Any] | None:
-        """Make the folder; the state to go on from, if there is one.
+        """Make the folder; return the state to resume from, if there is one.
 
         Raises:
             CheckpointError: the checkpoint is damaged.
@@ -94,7 +94,7 @@ class Retraining:
         return state
 
     def save_state(self, state: Mapping[str, Any]) -> None:
-        """Keep the state of an unfinished training.
+        """Save the state of an unfinished training.
 
         Raises:
             CheckpointError: it cannot be written; an earlier one stays.
@@ -109,14 +109,14 @@ class Retraining:
         trained: Trained,
         proxy: Candidate | None = None,
     ) -> Evaluation:
-        """Keep the network and its curve, then record the result; the checkpoint has served.
+        """Save the network and its curve, record the result, and delete the checkpoint.
 
         Args:
             config: of the run.
             ledger: of the run, which gets a row.
-            task: what the network was trained for.
+            task: of the network.
             trained: the finished training.
-            proxy: what the search found of the architecture, if it evaluated it.
+            proxy: the search's evaluations of the architecture; None if there are none.
 
         Raises:
             CheckpointError, RunError: a file cannot be written; the ledger then has no row.
@@ -145,7 +145,7 @@ class Retraining:
 
 
 def example_folder(retrain_folder: Path) -> Path:
-    """Where a run keeps a few validation images as PNG files, to try its networks on."""
+    """Return the folder of a run's example pictures, to try its networks on."""
     return retrain_folder / "examples"
 
 
@@ -156,18 +156,18 @@ def network_record(
     costs: Mapping[str, float],
     proxy: Candidate | None,
 ) -> NetworkRecord:
-    """What a retrained network's file says of it.
+    """Make the record in a retrained network's file.
 
     Args:
         trained: the finished training.
         config: of its run.
         seed: of the training.
         costs: params, macs and activations.
-        proxy: what the search found of the architecture, if it evaluated it.
+        proxy: the search's evaluations of the architecture; None if there are none.
     """
-    found = None
+    by_proxy = None
     if proxy is not None:
-        found = Accuracy(
+        by_proxy = Accuracy(
             mean=proxy.metrics["val_accuracy"],
             images=trained.validation_images,
             seeds=proxy.n,
@@ -186,7 +186,7 @@ def network_record(
             validation=Accuracy(
                 mean=trained.metrics["val_accuracy"], images=trained.validation_images
             ),
-            proxy_validation=found,
+            proxy_validation=by_proxy,
         ),
         costs=NetworkCosts.model_validate(costs),
         software={name: package_version(name) for name in ("convattn", "torch")},
@@ -196,10 +196,9 @@ def network_record(
 def pending(
     architectures: Sequence[Architecture], config: SearchConfig, run: RunFolder, ledger: Ledger
 ) -> list[Retraining]:
-    """The full trainings that are wanted and not in the ledger yet.
+    """Return the full trainings that are not in the ledger yet.
 
-    The test images are looked at once for each: a finished one is never run again, whatever its
-    seed was.
+    A finished one is never run again, whatever its seed was, so that it is tested only once.
     """
     done = {
         (row.arch_id, number_of(row, config))
@@ -215,13 +214,12 @@ def pending(
 
 
 def number_of(row: Evaluation, config: SearchConfig) -> int:
-    """A full training's number; rows of the first 0.1.0 have the search's seed plus it instead."""
+    """Return a full training's number; in rows of the first 0.1.0 it is seed - search's seed."""
     return row.seed - config.seed if row.training is None else row.training
 
 
 def write_curve(path: Path, curve: Sequence[Mapping[str, Any]]) -> None:
-    """A training's curve as CSV, one row an epoch."""
-
+    """Write a training's curve as CSV, one row an epoch."""
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(curve[0]), lineterminator="\n")
     writer.writeheader()

@@ -36,11 +36,11 @@ Read = TypeVar("Read", Architecture, Task, NetworkRecord)
 
 
 class IncompleteNetworkWarning(UserWarning):
-    """A file from before networks were saved with their preprocessing and class names."""
+    """The file was saved by an early version, without preprocessing and class names."""
 
 
 class Prediction(NamedTuple):
-    """One class that a network may take an image for."""
+    """A class of an image with its predicted probability."""
 
     class_name: str
     probability: float  # 0..1, by softmax
@@ -48,15 +48,15 @@ class Prediction(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class SavedNetwork:
-    """A network as its file has it. Get it by :func:`load_network`.
+    """A network and its file's record. Get one by :func:`load_network`.
 
     Attributes:
         path: the file, for messages.
         model: in evaluation mode; maps float32 [N, C, H, W] to logits [N, classes].
-        architecture: what was built.
-        task: what it was trained for.
-        record: preprocessing, class names, recipe, accuracies and more; None for a file from
-            before these were saved.
+        architecture: of the network.
+        task: of the network.
+        record: preprocessing, class names, recipe, accuracies and more; None in files of early
+            versions.
     """
 
     path: Path
@@ -67,24 +67,24 @@ class SavedNetwork:
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """How a picture becomes the network's input.
+        """The preprocessing from a picture to the network's input.
 
         Raises:
-            CheckpointError: the file does not say.
+            CheckpointError: the file has none.
         """
         return self._complete().preprocessing
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """In the order of the network's outputs.
+        """The classes' names in the order of the network's outputs.
 
         Raises:
-            CheckpointError: the file does not say.
+            CheckpointError: the file has none.
         """
         return self._complete().class_names
 
     def preprocess(self, *pictures: str | Path | Image.Image) -> Tensor:
-        """Make the network's input.
+        """Make the network's input of pictures.
 
         Args:
             pictures: image files or PIL images, of any sizes.
@@ -94,7 +94,7 @@ class SavedNetwork:
 
         Raises:
             DataError: a picture cannot be read; the message names it.
-            CheckpointError: the file does not say how.
+            CheckpointError: the file has no preprocessing.
         """
         preprocessing = self.preprocessing
         if not pictures:
@@ -103,14 +103,14 @@ class SavedNetwork:
         return preprocessing.normalised(pixels)
 
     def predictions(self, x: Tensor, top: int = 1) -> list[list[Prediction]]:
-        """The most probable classes for each image of a batch.
+        """Return the most probable classes of each image of a batch.
 
         Args:
-            x: [N, C, H, W], as :meth:`preprocess` makes it; moved to where the model is.
+            x: [N, C, H, W], as :meth:`preprocess` makes it; moved to the model's device.
             top: how many classes an image, at most all.
 
         Returns:
-            one list an image, the most probable class first.
+            One list an image, the most probable class first.
 
         Raises:
             ValueError: ``top`` is outside 1..classes.
@@ -127,12 +127,12 @@ class SavedNetwork:
         # sorted stably: of equal ones the first class, as argmax has it
         values, classes = probabilities.sort(dim=1, descending=True, stable=True)
         return [
-            [Prediction(names[c], p) for p, c in zip(row, of_row, strict=True)]
-            for row, of_row in zip(values[:, :top].tolist(), classes[:, :top].tolist(), strict=True)
+            [Prediction(names[c], p) for p, c in zip(*row, strict=True)]
+            for row in zip(values[:, :top].tolist(), classes[:, :top].tolist(), strict=True)
         ]
 
     def classify(self, *pictures: str | Path | Image.Image, top: int = 1) -> list[list[Prediction]]:
-        """The most probable classes for each picture, all of them in one batch.
+        """Return the most probable classes of each picture, computed in one batch.
 
         Raises:
             DataError, CheckpointError, ValueError: as :meth:`preprocess` and :meth:`predictions`.
@@ -155,7 +155,7 @@ def save_network(
     """Write a network's file, whole or not at all.
 
     Raises:
-        CheckpointError: it cannot be written; what was there stays.
+        CheckpointError: it cannot be written; an earlier file stays.
         ValueError: the record is of another task.
     """
     record.check_fits(task)
@@ -175,19 +175,18 @@ def load_network(
 
     Args:
         path: such as ``model.pt``.
-        require_complete: refuse a file from before its record was saved, which cannot classify
-            pictures, instead of warning.
-        imports: whether types ``module:Class`` may import their modules, which runs the code of
-            those: True only for a file that you trust. Else a module must be imported already.
+        require_complete: refuse a file without record, which cannot classify pictures, instead of
+            warning.
+        imports: whether types ``module:Class`` may import their modules, which runs their code:
+            True only for a file that you trust. Else a module must be imported already.
 
     Warns:
-        IncompleteNetworkWarning: it is such a file; ``model``, ``architecture`` and ``task`` are
-            there.
+        IncompleteNetworkWarning: the file has no record; ``model``, ``architecture`` and ``task``
+            can be used.
 
     Raises:
-        CheckpointError: it is damaged, no such file, or something else; or its architecture,
-            weights or record are not such as this version makes; or a type's module cannot be
-            imported.
+        CheckpointError: the file is missing, damaged or no saved network; or this version cannot
+            read its architecture, weights or record; or a type's module cannot be imported.
         TrustError: a type's module is not imported, and ``imports`` is False.
     """
     path = Path(path)
@@ -212,7 +211,7 @@ def load_network(
     try:
         params = network_costs(architecture, task).params
         if params > (held := sum(tensor.numel() for tensor in weights.values())):
-            # seen before memory is taken for an architecture of any size
+            # checked before building, which takes memory for an architecture of any size
             raise _of_another_version(
                 path, f"its weights do not fit: {params:,} parameters are needed, it holds {held:,}"
             )
@@ -229,12 +228,12 @@ def load_network(
 
 
 def _weights(saved: Mapping[str, Any], path: Path) -> dict[str, Tensor]:
-    found = saved["weights"]
-    if not isinstance(found, dict) or not all(
-        isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in found.items()
+    weights = saved["weights"]
+    if not isinstance(weights, dict) or not all(
+        isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in weights.items()
     ):
         raise _of_another_version(path, "its weights do not fit: they must be tensors by name")
-    return found
+    return weights
 
 
 def _read_back(kind: type[Read], saved: Mapping[str, Any], path: Path, **options: bool) -> Read:

@@ -40,40 +40,39 @@ SCORES = (*NETWORK_SCORES, *BASELINES)
 def zero_cost_scores(
     architecture: Architecture, task: Task, batch: Batch, names: Sequence[str], *, seed: int
 ) -> dict[str, float]:
-    """The scores of an architecture by name; torch's generators are left as they were.
+    """Return the scores of an architecture by name; torch's generators keep their states.
 
-    Residual branches start as they are drawn, whatever a recipe's ``zero_init_residual`` says:
-    through branches of zero nothing flows.
+    A recipe's ``zero_init_residual`` is ignored: residual branches start with random weights, since
+    no signal or gradient flows through branches of zero.
 
     Args:
-        architecture: what to score.
-        task: that ``batch`` is of.
+        architecture: the network to score.
+        task: of ``batch``.
         batch: on the CPU.
         names: of the scores, among ``SCORES``.
         seed: of the initial weights.
 
     Raises:
-        ScoreError: the network does not have a score, or it is not a number, as where float64
-            overflows.
-        ValueError: no such score, or the architecture cannot take the task's images.
+        ScoreError: the network has no such score, or it is not a number (float64 overflowed).
+        ValueError: there is no such score, or the architecture cannot take the task's images.
     """
     check_names(names)
     model = build(architecture, task, seed=seed)
     costs = network_costs(architecture, task)
-    found = {}
+    scores = {}
     for name in names:
         if name in BASELINES:
-            found[name] = float(getattr(costs, name))
+            scores[name] = float(getattr(costs, name))
             continue
-        with seeded(seed, torch.device("cpu")):  # for layers that draw, of a user's own
-            found[name] = NETWORK_SCORES[name](model, batch)
-        if isnan(found[name]):
+        with seeded(seed, torch.device("cpu")):  # a user's own layers may draw random numbers
+            scores[name] = NETWORK_SCORES[name](model, batch)
+        if isnan(scores[name]):
             raise ScoreError(f"{name} of {architecture.arch_id} ({architecture}) is not a number")
-    return found
+    return scores
 
 
 def check_names(names: Sequence[str]) -> None:
-    """See that these are scores, each once.
+    """Check that these are names of scores, each once.
 
     Raises:
         ValueError: one is not, or is named twice.

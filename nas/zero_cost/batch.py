@@ -1,4 +1,4 @@
-"""The images that scores look at."""
+"""The batch of images that scores are computed on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nas.random_streams import Stream, derived_seed
 from trainers import ImageSplits
 
 IMAGES = 64
-"""In the batch that a search scores with: some more than the classes of small data sets."""
+"""Images in a search's batch: more than small data sets have classes."""
 
 
 class Batch(NamedTuple):
@@ -21,12 +21,12 @@ class Batch(NamedTuple):
 
 
 def batch_of(splits: ImageSplits, *, seed: int, images: int = IMAGES) -> Batch:
-    """Random train images, none twice, as they are evaluated: normalised, not augmented.
+    """Choose random train images, none twice, normalised but not augmented.
 
     Args:
         splits: the data, on the CPU.
         seed: of the choice.
-        images: how many; all, where there are fewer.
+        images: how many; all, if there are fewer.
     """
     generator = torch.Generator().manual_seed(derived_seed(seed, Stream.SCORED_IMAGES))
     chosen = torch.randperm(len(splits.train), generator=generator)[:images]

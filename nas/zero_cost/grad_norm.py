@@ -1,4 +1,4 @@
-"""How large the loss's gradient is in a new network.
+"""grad_norm: the norm of the loss's gradient in an untrained network.
 
 Source: Abdelfattah et al. 2021, "Zero-Cost Proxies for Lightweight NAS", arXiv 2101.08134, section
 3.1 and code: the Euclidean norms of the gradients, layer by layer, are added up. Batch
@@ -19,7 +19,7 @@ from nas.zero_cost.weights import gradients, weights
 
 
 def grad_norm(model: nn.Module, batch: Batch) -> float:
-    """The sum over convolutions and linear layers of the norm of their weights' gradient.
+    """Return the sum over convolutions and linear layers of their weights' gradient norm.
 
     Args:
         model: at initialisation; it stays as it is.
@@ -28,5 +28,5 @@ def grad_norm(model: nn.Module, batch: Batch) -> float:
     model = copy.deepcopy(model).train()
     with torch.enable_grad():
         loss = F.cross_entropy(model(batch.images), batch.labels)
-        found = gradients(loss, weights(model))
-    return float(sum(gradient.norm() for gradient in found))
+        by_weight = gradients(loss, weights(model))
+    return float(sum(gradient.norm() for gradient in by_weight))

@@ -1,9 +1,9 @@
-"""How little the gradients by a batch's images are correlated: the Jacobian's covariance.
+"""jacob_cov: how little the gradients by a batch's images are correlated.
 
 Sources: Mellor et al. 2020, the first version of arXiv 2006.04647 ("Neural Architecture Search
 without Training"), section 3.2; Abdelfattah et al. 2021, arXiv 2101.08134, whose code this follows.
-Batch normalisation uses the batch's statistics, so an image's gradient holds a share of the others'
-logits, as there. Nothing is particular to attention.
+Batch normalisation uses the batch's statistics, so an image's gradient depends on the other images'
+logits too, as in that code. Attention needs no rule of its own.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ SMALLEST = 1e-5
 
 
 def jacob_cov(model: nn.Module, batch: Batch) -> float:
-    """``-sum(log(v + k) + 1 / (v + k))``, v the eigenvalues of a correlation matrix ``[B, B]``.
+    """Return ``-sum(log(v + k) + 1 / (v + k))``, v the eigenvalues of a correlation ``[B, B]``.
 
-    It correlates, between images, the gradient of the sum of all logits by the image's pixels.
-    Minus infinity where an image's gradient is constant, and so has no correlation.
+    The matrix correlates the images' gradients: of the sum of all logits by an image's pixels. The
+    score is minus infinity if an image's gradient is constant, and so has no correlation.
 
     Args:
         model: at initialisation; it stays as it is.
@@ -33,8 +33,8 @@ def jacob_cov(model: nn.Module, batch: Batch) -> float:
     model = copy.deepcopy(model).train()
     images = batch.images.clone().requires_grad_()
     with torch.enable_grad():
-        (found,) = torch.autograd.grad(model(images).sum(), images)
-    jacobian = found.flatten(1).double()  # [B, C * H * W]
+        (gradient,) = torch.autograd.grad(model(images).sum(), images)
+    jacobian = gradient.flatten(1).double()  # [B, C * H * W]
     centred = jacobian - jacobian.mean(1, keepdim=True)
     lengths = centred.norm(dim=1, keepdim=True)
     if bool((lengths == 0).any()):

@@ -1,4 +1,4 @@
-"""Scores of many architectures, and what one of them costs."""
+"""Scores of many architectures, and the processor time of each score."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from search_space.architecture import Architecture
 
 
 class Measured(NamedTuple):
-    """Of N architectures."""
+    """The scores of N architectures."""
 
     scores: dict[str, list[float]]  # by name, [N]
     score_ms: dict[str, float]  # processor time of one, median, building the network included
@@ -27,13 +27,13 @@ def measure_scores(
     *,
     on_done: Callable[[int], None],
 ) -> Measured:
-    """Each score of each architecture.
+    """Compute and time each score of each architecture.
 
     Args:
-        source: that has computed none of them yet.
+        source: computes scores; it has computed none of these yet.
         architectures: N of them.
         names: of the scores.
-        on_done: told how many architectures are done.
+        on_done: called with the number of architectures that are done.
 
     Raises:
         ValueError: see :func:`nas.zero_cost.zero_cost_scores`.

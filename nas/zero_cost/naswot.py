@@ -1,8 +1,8 @@
-"""How far apart a new network keeps the images of a batch, by which of its ReLUs are on: NASWOT.
+"""NASWOT: how differently an untrained network's ReLUs respond to the images of a batch.
 
 Source: Mellor et al. 2021, "Neural Architecture Search without Training", arXiv 2006.04647,
 section 3. As in the authors' code every ReLU of the network counts and batch normalisation uses the
-batch's statistics. Attention has no codes of its own: it is seen through the ReLUs after it.
+batch's statistics. Attention has no codes of its own: it acts on those of the ReLUs after it.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from nas.zero_cost.batch import Batch
 
 
 def naswot(model: nn.Module, batch: Batch) -> float:
-    """The log-determinant of the kernel ``[B, B]`` of equal codes.
+    """Return the log-determinant of the kernel ``[B, B]`` of equal codes.
 
-    Two images' entry is the number of ReLU outputs that are on for both or off for both: all of
-    them, less the Hamming distance of the codes. Minus infinity where the kernel is singular, as
-    where two images have one code.
+    Two images' entry is the number of ReLU outputs that are on for both or off for both: the number
+    of outputs minus the Hamming distance of the codes. The score is minus infinity if the kernel is
+    singular, for example if two images have the same code.
 
     Args:
         model: at initialisation; it stays as it is.

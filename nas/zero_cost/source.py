@@ -1,4 +1,4 @@
-"""Zero-cost scores as samplers ask for them: of the networks that a search trains, on its data."""
+"""Zero-cost scores for samplers: of the networks that a search trains, on its data."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from trainers import DataConfig
 
 
 class NetworkScores:
-    """From names to scores; networks are built, and data are read, when a score is asked for.
+    """Compute scores on request; networks are built, and data are read, only then.
 
-    Networks, images and task are those of the fidelity, so those that a proxy training sees. All
-    is computed on the CPU, each score of an architecture once.
+    Networks, images and task are those of the fidelity, as in a proxy training. Scores are computed
+    on the CPU, each score of an architecture once.
 
     Args:
-        data: what the networks are for.
-        fidelity: at which they are trained.
+        data: the data set of the search.
+        fidelity: of the search's trainings.
         seed: of the initial weights and of the batch.
     """
 
@@ -30,16 +30,16 @@ class NetworkScores:
         self._known: dict[tuple[Architecture, str], float] = {}
 
     def __call__(self, names: Sequence[str]) -> ChosenScores:
-        """What a sampler takes.
+        """Return the scores of these names for a sampler.
 
         Raises:
-            ValueError: no such score, or one that is named twice.
+            ValueError: there is no such score, or one is named twice.
         """
         check_names(names)
         return ChosenScores(tuple(names), self)
 
     def of(self, architecture: Architecture, names: Sequence[str]) -> dict[str, float]:
-        """The scores of one architecture by name.
+        """Return the scores of one architecture by name.
 
         Raises:
             ValueError: see :func:`nas.zero_cost.zero_cost_scores`.
@@ -49,8 +49,8 @@ class NetworkScores:
         if new:
             task, batch = self._seen
             trained = self.fidelity.network(architecture)
-            found = zero_cost_scores(trained, task, batch, new, seed=self.seed)
-            self._known |= {(architecture, name): found[name] for name in new}
+            scores = zero_cost_scores(trained, task, batch, new, seed=self.seed)
+            self._known |= {(architecture, name): scores[name] for name in new}
         return {name: self._known[architecture, name] for name in names}
 
     @cached_property

@@ -1,4 +1,4 @@
-"""The weights that scores of gradients add up."""
+"""The weights whose gradients scores add up."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 def weights(model: nn.Module) -> list[Tensor]:
-    """Those of convolutions and linear layers, as Abdelfattah et al. 2021 have it.
+    """Return the weights of convolutions and linear layers, as Abdelfattah et al. 2021 do.
 
     Biases, normalisations and position embeddings do not count.
     """
@@ -15,10 +15,13 @@ def weights(model: nn.Module) -> list[Tensor]:
     return [module.weight for module in model.modules() if isinstance(module, counted)]
 
 
-def gradients(output: Tensor, of: list[Tensor]) -> list[Tensor]:
-    """Of a scalar, zeros where a weight has no part in it; no ``grad`` is written."""
-    found = torch.autograd.grad(output, of, allow_unused=True)
+def gradients(output: Tensor, inputs: list[Tensor]) -> list[Tensor]:
+    """Return the gradients of a scalar by ``inputs``, zeros for those that it does not depend on.
+
+    No input's ``grad`` is written.
+    """
+    by_input = torch.autograd.grad(output, inputs, allow_unused=True)
     return [
-        torch.zeros_like(weight) if gradient is None else gradient
-        for weight, gradient in zip(of, found, strict=True)
+        torch.zeros_like(tensor) if gradient is None else gradient
+        for tensor, gradient in zip(inputs, by_input, strict=True)
     ]
