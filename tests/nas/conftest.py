@@ -77,7 +77,7 @@ def _one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="module", autouse=True)
 def _sqlite_without_waiting_for_the_disk() -> Iterator[None]:
-    """What is written is the same; only a power cut would tell the difference."""
+    """Switch off SQLite's disk syncs, which matter after a power cut alone."""
 
     def connected(connection: Any, record: Any) -> None:
         if isinstance(connection, sqlite3.Connection):
@@ -110,22 +110,22 @@ def costs(task: Task) -> Callable[[Architecture], Costs]:
 
 @pytest.fixture(scope="session")
 def accuracy() -> Callable[..., float]:
-    """What a training would find: a fixed function of the architecture's text and the seed.
+    """Return a made-up accuracy: a fixed function of the architecture's text and the seed.
 
-    Of the text, since an ``arch_id`` is another one whenever architectures gain a field.
+    It uses the text, since an ``arch_id`` changes whenever architectures gain a field.
     """
 
-    def found(architecture: Architecture, seed: int = 0) -> float:
+    def made_up(architecture: Architecture, seed: int = 0) -> float:
         digest = sha256(str(architecture).encode()).hexdigest()
         share = int(digest[:8], 16) / 16**8
         return 0.5 + 0.4 * share + 0.01 * ((int(digest[8:12], 16) + 7 * seed) % 11)
 
-    return found
+    return made_up
 
 
 @pytest.fixture(scope="session")
 def suggested() -> Callable[[SearchSpace, optuna.Trial], Architecture]:
-    """What a trial of any study proposes, as any user of Optuna would ask for it."""
+    """Return the function that suggests an architecture, as any user of Optuna would."""
 
     def architecture(space: SearchSpace, trial: optuna.Trial) -> Architecture:
         def choose(parameter: Parameter) -> int:

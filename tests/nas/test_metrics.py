@@ -30,8 +30,8 @@ def test_every_objective_has_a_direction_and_a_label() -> None:
 def test_static_costs_are_those_known_before_training(small_space: SearchSpace, task: Task) -> None:
     costs = StaticCosts(small_space, task, batch_size=8)
     assert all(METRICS[name].is_static for name in costs.names)
-    found = costs.of(next(small_space.architectures()))
-    assert {name for name, value in found.items() if isinstance(value, int)} == set(COUNTS)
+    metrics = costs.of(next(small_space.architectures()))
+    assert {name for name, value in metrics.items() if isinstance(value, int)} == set(COUNTS)
 
 
 def test_losses_negate_what_is_maximised_and_keep_the_order_asked_for() -> None:

@@ -63,7 +63,7 @@ def test_no_trial_draws_what_something_else_draws() -> None:
 
 @cache
 def mentioned() -> dict[str, Counter[str]]:
-    """How often each module's code mentions a name, plain or after one dot."""
+    """Count how often each module's code mentions a name, plain or after one dot."""
     return {
         path.relative_to(NAS).as_posix(): Counter(names_in(path.read_text()))
         for path in NAS.rglob("*.py")

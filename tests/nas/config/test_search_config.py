@@ -156,8 +156,8 @@ def test_a_missing_file_of_a_section_is_named(
 def test_an_unknown_key_is_named_with_the_nearest(
     written: Callable[..., Path], override: str, problem: str
 ) -> None:
-    (found,) = problems_of(written(), override)
-    assert found.startswith(problem)
+    (message,) = problems_of(written(), override)
+    assert message.startswith(problem)
 
 
 @pytest.mark.parametrize(
@@ -175,9 +175,9 @@ def test_an_unknown_key_is_named_with_the_nearest(
 def test_an_unknown_choice_is_named_with_the_nearest(
     written: Callable[..., Path], override: str, key: str, name: str
 ) -> None:
-    (found,) = problems_of(written(), override)
-    assert found.startswith(f"{key}: input should be ")
-    assert found.endswith(f"; did you mean {name!r}?")
+    (problem,) = problems_of(written(), override)
+    assert problem.startswith(f"{key}: input should be ")
+    assert problem.endswith(f"; did you mean {name!r}?")
 
 
 @pytest.mark.parametrize(
@@ -252,8 +252,8 @@ def test_all_problems_come_in_one_error(
     )
     with pytest.raises(ConfigError) as caught:
         load_config(file, ["limits.params=much", "proxy.epochs=0"])
-    found = {problem.partition(": ")[0] for problem in caught.value.problems}
-    assert found == {
+    keys = {problem.partition(": ")[0] for problem in caught.value.problems}
+    assert keys == {
         "retrain",
         "search.n_trails",
         "search.max_failures",
@@ -262,7 +262,7 @@ def test_all_problems_come_in_one_error(
         "proxy.epochs",
         "space.stages[0].primitive[0].type",
     }
-    assert len(caught.value.problems) == len(found)
+    assert len(caught.value.problems) == len(keys)
     assert str(caught.value) == "\n  ".join([f"{file}:", *caught.value.problems])
 
 

@@ -197,8 +197,8 @@ def test_a_relative_file_is_absolute_from_then_on(
     (tmp_path / "a@b?").mkdir()
     monkeypatch.chdir(tmp_path / "a@b?")
     for url in ("sqlite:///x y.db", "sqlite:///../a@b%3F/x y.db"):
-        found = load_config(written(), [f"storage={url}"]).storage
-        assert found == load_config(written(found)).storage
+        storage = load_config(written(), [f"storage={url}"]).storage
+        assert storage == load_config(written(storage)).storage
     assert (
         sqlite_file(str(load_config(written("sqlite:///x.db")).storage))
         == tmp_path / "a@b?" / "x.db"

@@ -1,4 +1,4 @@
-"""How many trials machines hold at once."""
+"""The number of trials that machines hold at once."""
 
 from __future__ import annotations
 

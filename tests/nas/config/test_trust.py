@@ -227,7 +227,7 @@ def test_what_looks_like_an_interpolation_is_saved_as_it_is(
 
 @pytest.fixture
 def harmful(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """What the module ``harmful`` makes when it is imported."""
+    """The file that the module ``harmful`` makes when it is imported."""
     made = tmp_path / "made"
     (tmp_path / "harmful.py").write_text(f"open({str(made)!r}, 'w').close()\n")
     monkeypatch.syspath_prepend(tmp_path)

@@ -42,7 +42,7 @@ def test_peak_memory_is_a_limit_like_the_others(
     propose_from: Callable[..., HandDriven],
     task: Task,
 ) -> None:
-    """Of the full recipe's batch: the proxy's does not matter."""
+    """Peak memory is that of the full recipe's batch: the proxy's does not matter."""
     recipe = {"epochs": 2, "batch_size": 16, "learning_rate": 0.1}
     config = config_of(retrain=recipe | {"batch_size": 128}, sampler={"name": "random"})
     costs = costs_from(config, task, with_memory=True)

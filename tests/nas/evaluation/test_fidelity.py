@@ -1,4 +1,4 @@
-"""What a proxy leaves out: its images and network, and what stays the full task's."""
+"""Fidelity: a proxy's images and network, and the parts that stay the full task's."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def ranked_run(
         config = config_of(scheduler={"name": "asha"}, proxy=recipe)
         run, ledger = start(config)
         proposals = propose_from(config, ledger)
-        found = []
+        trained = []
         for index in range(6):
             proposal = proposals.propose()
             early, last = 0.3 - 0.01 * index, 0.5 + 0.1 * index
@@ -122,8 +122,8 @@ def ranked_run(
             costs = costs_from(config, task).of(proposal.architecture)
             result = EvaluationResult({"val_accuracy": last}, curve, 1.0)
             proposals.complete(proposal, result.metrics | costs, result, None)
-            found.append(proposal.architecture)
-        for architecture, accuracy in list(zip(found, (0.6, 0.7, 0.9, 0.8), strict=True))[
+            trained.append(proposal.architecture)
+        for architecture, accuracy in list(zip(trained, (0.6, 0.7, 0.9, 0.8), strict=True))[
             :retrained
         ]:
             ledger.add(
@@ -135,7 +135,7 @@ def ranked_run(
                 device_seconds=3.0,
                 recipe_id=config.retrain_id,
             )
-        return run, found
+        return run, trained
 
     return make
 
@@ -145,13 +145,13 @@ def test_fidelity_compares_what_was_retrained(
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
 ) -> None:
-    run, found = ranked_run(4)
+    run, trained = ranked_run(4)
     plot = tmp_path / "ranks.png"
     settings: dict[str, Any] = {"curves": False, "plot": plot}
     show_fidelity(Output(width=120), run.name, run.path.parent, **settings)
     shown = capsys.readouterr().out
     assert plot.read_bytes().startswith(b"\x89PNG")
-    for architecture in found:
+    for architecture in trained:
         assert architecture.arch_id in shown
     # five of six pairs in order; 1 - 6 * 2 / (4 * 15)
     assert shown.count("0.667") == shown.count("0.800") == 2

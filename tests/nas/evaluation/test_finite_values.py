@@ -100,11 +100,11 @@ def test_scores_of_a_table() -> None:
         maximised_name="worth",
         minimised_name="cost",
     )
-    score, found = Score(table), np.array([[1.0, 1.0], [math.nan, 2.0]])
+    score, values = Score(table), np.array([[1.0, 1.0], [math.nan, 2.0]])
     with pytest.raises(ValueError, match="evaluations must be finite numbers, got nan"):
-        score.hypervolumes(found)
+        score.hypervolumes(values)
     with pytest.raises(ValueError, match="evaluations must be finite numbers, got nan"):
-        score.regrets(found)
+        score.regrets(values)
 
 
 @pytest.mark.parametrize("bad", ["nan", "inf", "-inf", "", "1e999"])

@@ -1,4 +1,4 @@
-"""What is kept of a full training is what it measured."""
+"""The record of a full training has what was measured."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def test_the_weights_are_those_of_the_network_that_was_tested(
         train = (splits.train.images.float() / 255 - mean) / std
         test = (splits.test.images.float() / 255 - mean) / std
         seen = network.stem[0](train)
-        found = network(test).argmax(1) == splits.test.labels
+        is_right = network(test).argmax(1) == splits.test.labels
     # statistics of all train images, not of the last batch
     torch.testing.assert_close(network.stem[1].running_mean, seen.mean((0, 2, 3)))
-    assert found.float().mean().item() == pytest.approx(result.metrics["test_accuracy"])
+    assert is_right.float().mean().item() == pytest.approx(result.metrics["test_accuracy"])
 
 
 def test_data_that_changed_since_the_search_are_refused_before_training(

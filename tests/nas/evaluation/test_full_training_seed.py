@@ -104,9 +104,9 @@ def test_a_training_goes_on_in_the_folder_that_an_earlier_version_named(
     earlier = begun.folder.rename(
         begun.folder.with_name(f"{architecture.arch_id}-{config.retrain_id}-seed0")
     )
-    found = Retraining.of(architecture, 0, config, run)
-    assert (found.folder, found.model_file) == (earlier, earlier / "model.pt")
-    assert found.start() == load_checkpoint(earlier / "checkpoint.pt")
+    retraining = Retraining.of(architecture, 0, config, run)
+    assert (retraining.folder, retraining.model_file) == (earlier, earlier / "model.pt")
+    assert retraining.start() == load_checkpoint(earlier / "checkpoint.pt")
     assert Retraining.of(architecture, 1, config, run).folder.name.endswith("-training1")
 
 

@@ -56,16 +56,16 @@ def measured(model: nn.Module, shape: tuple[int, int, int], **settings: Any) -> 
 
 
 def test_a_measurement_records_all_that_it_depends_on() -> None:
-    found = measured(convolution(4), IMAGE, batch_size=2, repeats=5)
-    assert 0 < found.latency_ms < 1000
-    assert 0 <= found.spread_ms < 1000
-    assert (found.repeats, found.batch_size, found.threads) == (5, 2, 1)
-    assert (found.dtype, found.backend) == ("float32", "eager")
-    assert found.input_shape == IMAGE
-    assert found.torch_version == torch.__version__
-    assert found.device == device_name("cpu")
-    assert found.device
-    assert Latency.from_json(found.canonical_json()) == found
+    latency = measured(convolution(4), IMAGE, batch_size=2, repeats=5)
+    assert 0 < latency.latency_ms < 1000
+    assert 0 <= latency.spread_ms < 1000
+    assert (latency.repeats, latency.batch_size, latency.threads) == (5, 2, 1)
+    assert (latency.dtype, latency.backend) == ("float32", "eager")
+    assert latency.input_shape == IMAGE
+    assert latency.torch_version == torch.__version__
+    assert latency.device == device_name("cpu")
+    assert latency.device
+    assert Latency.from_json(latency.canonical_json()) == latency
 
 
 def test_a_measurement_says_what_computed_the_attention() -> None:
@@ -177,10 +177,10 @@ def test_a_batch_that_is_disturbed_keeps_what_was_measured_before(
     networks: list[Architecture], task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As the worker returns it; a network that raises is its own result."""
-    found = iter([latency(1.0), ValueError("too small"), DeviceBusy("something else ran")])
+    outcomes = iter([latency(1.0), ValueError("too small"), DeviceBusy("something else ran")])
 
     def measure(*_: Any) -> Latency:
-        each = next(found)
+        each = next(outcomes)
         if isinstance(each, Exception):
             raise each
         return each
@@ -231,8 +231,8 @@ def networks(small_space: SearchSpace) -> list[Architecture]:
 
 @pytest.fixture
 def cache_of(tmp_path: Path, task: Task) -> Callable[..., LatencyCache]:
-    def opened(at: Task = task, **settings: Any) -> LatencyCache:
-        return LatencyCache(tmp_path / "latency.jsonl", at, LatencyMetering(**settings))
+    def opened(images: Task = task, **settings: Any) -> LatencyCache:
+        return LatencyCache(tmp_path / "latency.jsonl", images, LatencyMetering(**settings))
 
     return opened
 

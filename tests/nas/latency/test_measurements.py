@@ -62,13 +62,13 @@ def ledger(
     ledger = in_memory(config)
     proposals = propose_from(config, ledger)
     for first_ms, accuracy in zip(FIRST_MS, ACCURACIES, strict=True):
-        found = {"val_accuracy": accuracy}
-        metrics = found | {
+        trained = {"val_accuracy": accuracy}
+        metrics = trained | {
             "latency_ms": first_ms,
             "val_accuracy_by_latency": config.latency.weighed(accuracy, first_ms),
         }
         proposal = proposals.propose()
-        result = EvaluationResult(found, [], 1.0)
+        result = EvaluationResult(trained, [], 1.0)
         proposals.complete(proposal, metrics, result, latency(first_ms))
     return ledger
 
@@ -98,19 +98,19 @@ def test_the_front_is_measured_again_until_all_of_it_is(
     apart = measure_front_again(config, ledger, meter, rounds.append)
     assert [sorted(batch) for batch in meter.asked] == [[0, 1], [3], [4]]
     assert rounds == [2, 1, 1]
-    found = {meter.number[each.architecture]: each for each in all_candidates(config, ledger)}
+    by_number = {meter.number[each.architecture]: each for each in all_candidates(config, ledger)}
     for number, first, again, mean in ((1, 2.0, 2.1, 2.05), (3, 4.0, 8.0, 6.0), (4, 5, 5.2, 5.1)):
-        metrics = found[number].metrics
+        metrics = by_number[number].metrics
         assert (metrics["latency_ms_first"], metrics["latency_ms_again"]) == (first, again)
         assert metrics["latency_ms"] == again  # the first one chose it
-        assert found[number].choice["latency_ms"] == pytest.approx(mean)
+        assert by_number[number].choice["latency_ms"] == pytest.approx(mean)
         weighed = config.latency.weighed(ACCURACIES[number], metrics["latency_ms"])
         assert metrics["val_accuracy_by_latency"] == weighed
-    assert found[2].metrics["latency_ms"] == 3.0
-    assert "latency_ms_again" not in found[2].metrics
+    assert by_number[2].metrics["latency_ms"] == 3.0
+    assert "latency_ms_again" not in by_number[2].metrics
     assert [(each.first_ms, each.again_ms) for each in apart] == [(4.0, 8.0)]
     assert apart[0].share == pytest.approx(4 / 6)
-    members = pareto_front(list(found.values()), ["val_accuracy", "latency_ms"])
+    members = pareto_front(list(by_number.values()), ["val_accuracy", "latency_ms"])
     assert [meter.number[member.architecture] for member in members] == [0, 1, 4, 3]
     # the search's own record is as it was
     assert [row.metrics["latency_ms"] for row in ledger.evaluations("search")] == list(FIRST_MS)

@@ -85,11 +85,11 @@ def test_equal_problems_give_equal_values_and_nothing_changes_with_use() -> None
 
 def test_it_is_the_expected_growth_of_the_hypervolume() -> None:
     posterior = posterior_of(problem_of())
-    found = AcquisitionFunction.from_posterior(posterior, main_alone=False)(EVERYTHING)
+    improvements = AcquisitionFunction.from_posterior(posterior, main_alone=False)(EVERYTHING)
     mean, deviation = posterior.main.predict(posterior.encoder(*EVERYTHING))
     boxes = box_decomposition(posterior.front, posterior.reference)
     np.testing.assert_array_equal(
-        found, expected_hypervolume_improvement(mean, deviation, COSTS, boxes)
+        improvements, expected_hypervolume_improvement(mean, deviation, COSTS, boxes)
     )
     assert posterior.reference[1] == pytest.approx(COSTS.max() * (1 + BARELY), rel=1e-15)
 

@@ -106,12 +106,12 @@ def search(
 ) -> list[Row]:
     """Candidates in the order in which a study evaluates them."""
     study = optuna.create_study(directions=directions, sampler=sampler)
-    found = []
+    rows = []
     for _ in range(trials):
         trial, row = ask(study, sampler.space)
         study.tell(trial, values(row))
-        found.append(row)
-    return found
+        rows.append(row)
+    return rows
 
 
 def trial_of(row: Row, values: Sequence[float] | None, **details: Any) -> FrozenTrial:
@@ -130,21 +130,21 @@ def next_after(trials: Iterable[FrozenTrial], sampler: ArchitectureSampler) -> R
 
 
 def share_of_front(
-    rows: Sequence[Row], *functions: Callable[[Row], float], of: Sequence[Row] = ROWS
+    rows: Sequence[Row], *functions: Callable[[Row], float], whole: Sequence[Row] = ROWS
 ) -> float:
     """Hypervolume under the accuracy's front with costs, as a share of the best possible."""
 
     def losses(some: Sequence[Row]) -> np.ndarray:
         return np.array([[-accuracy(row), *(f(row) for f in functions)] for row in some])
 
-    reference = np.percentile(losses(of), 95, axis=0)
+    reference = np.percentile(losses(whole), 95, axis=0)
 
     def volume(some: Sequence[Row]) -> float:
         inside = losses(some)
         inside = inside[(inside < reference).all(axis=1)]
         return float(moocore.hypervolume(inside, ref=reference))
 
-    return volume(rows) / volume(of)
+    return volume(rows) / volume(whole)
 
 
 def random_rows(count: int, seed: int = 0) -> list[Row]:
@@ -153,15 +153,15 @@ def random_rows(count: int, seed: int = 0) -> list[Row]:
 
 def test_it_finds_the_front_long_before_random_search() -> None:
     seeds = range(5)
-    found = [search(guided(seed=seed), 45) for seed in seeds]
+    guided_rows = [search(guided(seed=seed), 45) for seed in seeds]
     drawn = [search(RandomSampler(SPACE, seed=seed), 45) for seed in seeds]
     shares, drawn_shares = (
-        [share_of_front(rows, mflops) for rows in each] for each in (found, drawn)
+        [share_of_front(rows, mflops) for rows in each] for each in (guided_rows, drawn)
     )
     assert np.mean(shares) > 0.98
     assert np.mean(drawn_shares) < 0.96
     assert all(share > other for share, other in zip(shares, drawn_shares, strict=True))
-    regrets = [BEST - max(map(accuracy, rows)) for rows in found]
+    regrets = [BEST - max(map(accuracy, rows)) for rows in guided_rows]
     assert sorted(regrets)[2] == 0  # the best of all, in most searches
 
 
@@ -188,13 +188,13 @@ def test_a_known_objective_may_be_maximised() -> None:
     """As sparsity would be: losses are negated, and so are the costs that are known."""
     costs = CostFunctions(SPACE, {"spared": lambda row: 2000 - mflops(row)})
     sampler = guided(costs=costs, objectives=("accuracy", "spared"))
-    found = search(
+    rows = search(
         sampler,
         45,
         directions=("maximize", "maximize"),
         values=lambda row: (accuracy(row), 2000 - mflops(row)),
     )
-    assert share_of_front(found, mflops) > 0.97
+    assert share_of_front(rows, mflops) > 0.97
 
 
 class TestRunningTrials:
@@ -238,9 +238,9 @@ class TestLimits:
         fitting = [row for row in ROWS if mflops(row) <= 60]
         assert len(fitting) < len(ROWS) / 3
         sampler = guided(objectives=("accuracy",), limits=limits)
-        found = search(sampler, 40, directions=("maximize",), values=accuracy)
-        assert set(found) <= set(fitting)
-        assert max(map(accuracy, found)) == max(map(accuracy, fitting))
+        rows = search(sampler, 40, directions=("maximize",), values=accuracy)
+        assert set(rows) <= set(fitting)
+        assert max(map(accuracy, rows)) == max(map(accuracy, fitting))
 
     @pytest.mark.parametrize("is_completed", [False, True])
     def test_what_is_over_a_measured_limit_is_learned(self, is_completed: bool) -> None:
@@ -251,17 +251,17 @@ class TestLimits:
         sampler = guided(objectives=("accuracy",), limits={"latency_ms": limit})
         assert sampler.measured_limits == {"latency_ms": limit}
         study = optuna.create_study(direction="maximize", sampler=sampler)
-        found = []
+        rows = []
         for _ in range(40):
             trial, row = ask(study)
-            found.append(row)
+            rows.append(row)
             if latency(row) <= limit or is_completed:
                 trial.set_user_attr("metrics", {"latency_ms": latency(row)})
                 study.tell(trial, accuracy(row))
             else:
                 trial.set_user_attr("violation", {"latency_ms": latency(row)})
                 study.tell(trial, state=TrialState.FAIL)
-        assert max(map(accuracy, within)) in map(accuracy, found)
+        assert max(map(accuracy, within)) in map(accuracy, rows)
         ignorant = search(
             guided(objectives=("accuracy",)),
             40,
@@ -269,7 +269,7 @@ class TestLimits:
             values=accuracy,
         )
         over, ignored = (
-            np.mean([latency(row) > limit for row in rows[8:]]) for rows in (found, ignorant)
+            np.mean([latency(row) > limit for row in each[8:]]) for each in (rows, ignorant)
         )
         assert over < 0.6 * ignored
 
@@ -319,15 +319,15 @@ class TestThreeObjectives:
         assert share > np.mean(at_random) + 0.05
 
     def test_all_may_be_known(self) -> None:
-        """Then only the search is left to do."""
+        """With all objectives known, only the search for the best candidates remains."""
         costs = CostFunctions(SPACE, {"error": lambda row: -accuracy(row), "mflops": mflops})
-        found = search(
+        rows = search(
             guided(costs=costs, objectives=("error", "mflops")),
             40,
             directions=("minimize", "minimize"),
             values=lambda row: (-accuracy(row), mflops(row)),
         )
-        assert share_of_front(found, mflops) > 0.98
+        assert share_of_front(rows, mflops) > 0.98
 
     def test_as_many_names_as_objectives(self) -> None:
         sampler = guided(objectives=("accuracy", "mflops", "latency"))
@@ -363,7 +363,7 @@ class TestStoppedTrials:
 
     def test_a_search_goes_on_with_most_trials_stopped(self) -> None:
         study = optuna.create_study(direction="maximize", sampler=guided(objectives=("accuracy",)))
-        found = []
+        rows = []
         for number in range(45):
             trial, row = ask(study)
             for epoch in (1, 2):
@@ -372,21 +372,21 @@ class TestStoppedTrials:
                 study.tell(trial, state=TrialState.PRUNED)
             else:
                 study.tell(trial, accuracy(row))
-            found.append(row)
-        assert len(set(found)) == 45
-        assert BEST - max(map(accuracy, found)) < 0.02
+            rows.append(row)
+        assert len(set(rows)) == 45
+        assert BEST - max(map(accuracy, rows)) < 0.02
 
     def test_as_long_as_none_has_finished_rungs_guide_it(self) -> None:
         """Trials that wait: here all accuracies are lower by as much, and nothing else changes."""
         storage = optuna.storages.InMemoryStorage()
         study = optuna.create_study(directions=TWO, storage=storage, sampler=guided())
-        found = []
+        rows = []
         for _ in range(30):
             trial, row = ask(study)
             storage.set_trial_intermediate_value(trial._trial_id, 3, accuracy(row) - 5)
             trial.set_user_attr(PAUSED_AT, 3)
-            found.append(row)
-        assert found == search(guided(), 30)
+            rows.append(row)
+        assert rows == search(guided(), 30)
 
 
 class TestBeforeTheFirstResult:
@@ -395,16 +395,16 @@ class TestBeforeTheFirstResult:
         rejections = Rejections()
         limit = sorted(map(mflops, wanted))[3]
         sampler = guided(first=wanted, limits={"mflops": limit}, rejections=rejections)
-        found = search(sampler, 8)
+        rows = search(sampler, 8)
         fitting = [row for row in wanted if mflops(row) <= limit]
         assert 1 < len(fitting) < 6
-        assert found[: len(fitting)] == fitting
-        assert len(set(found)) == 8
+        assert rows[: len(fitting)] == fitting
+        assert len(set(rows)) == 8
 
     def test_the_beginning_is_spread_over_the_costs(self) -> None:
-        found = search(guided(), 8)
+        rows = search(guided(), 8)
         ordered = sorted(map(mflops, ROWS))
-        ranks = np.searchsorted(ordered, [mflops(row) for row in found]) / len(ordered)
+        ranks = np.searchsorted(ordered, [mflops(row) for row in rows]) / len(ordered)
         assert sorted((ranks * 8).astype(int)) == list(range(8))
 
     def test_earlier_results_shorten_it_and_may_be_proposed(self) -> None:
@@ -501,12 +501,12 @@ class TestUnusualResults:
         assert len(set(search(guided(initial_trials=2), 16, values=values))) == 16
 
     def test_what_is_infinitely_bad_is_avoided(self) -> None:
-        found = search(
+        rows = search(
             guided(),
             40,
             values=lambda row: (-inf if row[0] == "none" else accuracy(row), mflops(row)),
         )
-        assert np.mean([row[0] == "none" for row in found[20:]]) < 0.2
+        assert np.mean([row[0] == "none" for row in rows[20:]]) < 0.2
 
     @pytest.mark.parametrize(
         "cost", [lambda row: 3.0, lambda row: 0.0, lambda row: 5 - mflops(row)]
@@ -514,8 +514,8 @@ class TestUnusualResults:
     def test_costs_may_be_constant_zero_or_negative(self, cost: Callable[[Row], float]) -> None:
         costs = CostFunctions(SPACE, {"cost": cost})
         sampler = guided(costs=costs, objectives=("accuracy", "cost"))
-        found = search(sampler, 30, values=lambda row: (accuracy(row), cost(row)))
-        assert BEST - max(map(accuracy, found)) < 0.05
+        rows = search(sampler, 30, values=lambda row: (accuracy(row), cost(row)))
+        assert BEST - max(map(accuracy, rows)) < 0.05
 
     def test_several_threads_leave_linear_algebra_as_it_was(self) -> None:
         """Proposals that overlapped would take another's limit for what to go back to."""
@@ -606,19 +606,19 @@ class TestLargeSpaces:
 
     def test_it_climbs_where_no_draw_would_come(self) -> None:
         sampler = self.sampler(objectives=("goodness",))
-        found = search(sampler, 50, directions=("maximize",), values=goodness)
+        rows = search(sampler, 50, directions=("maximize",), values=goodness)
         rng = np.random.default_rng(0)
         drawn = max(goodness(LARGE.sample(rng)) for _ in range(2000))
-        assert max(map(goodness, found)) > drawn + 2
+        assert max(map(goodness, rows)) > drawn + 2
 
     def test_tight_limits_are_met_by_going_down(self) -> None:
         limits = {"height": 3.0}
         rng = np.random.default_rng(0)
         assert not any(height(LARGE.sample(rng)) <= 3 for _ in range(2000))
-        found = search(self.sampler(limits=limits), 40, values=self.values)
-        assert len(set(found)) == 40
-        assert max(map(height, found)) <= 3
-        assert max(map(goodness, found)) == 3 + 2 * 2  # 1 and 2 at the pair, by hand
+        rows = search(self.sampler(limits=limits), 40, values=self.values)
+        assert len(set(rows)) == 40
+        assert max(map(height, rows)) <= 3
+        assert max(map(goodness, rows)) == 3 + 2 * 2  # 1 and 2 at the pair, by hand
 
     def test_limits_that_nothing_meets_are_said(self) -> None:
         with pytest.raises(NothingFits, match="height <= -1"):
@@ -627,9 +627,9 @@ class TestLargeSpaces:
     def test_the_last_within_tight_limits_are_found(self) -> None:
         """13 candidates of 16,777,216: a sum of one at most."""
         sampler = self.sampler(limits={"height": 1.0})
-        found = search(sampler, 13, values=self.values)
-        assert len(set(found)) == 13
-        assert max(map(height, found)) <= 1
+        rows = search(sampler, 13, values=self.values)
+        assert len(set(rows)) == 13
+        assert max(map(height, rows)) <= 1
 
 
 def test_a_plain_study_needs_a_space_alone() -> None:

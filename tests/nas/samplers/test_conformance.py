@@ -1,4 +1,4 @@
-"""What every search strategy must do, and what this project's own do besides."""
+"""The conformance suite that every sampler must pass, and a stricter one for this project's."""
 
 from __future__ import annotations
 
@@ -85,14 +85,14 @@ class Bench:
         self, study: optuna.Study, make: Callable[[int], BaseSampler], trials: int
     ) -> list[Architecture]:
         """Ask and tell until the study has that many trials; what was proposed now."""
-        found = []
+        proposals = []
         for number in range(len(study.get_trials()), trials):
             study.sampler = make(number)
             trial = study.ask()
             architecture = self.suggested(self.space, trial)
             study.tell(trial, self.values(architecture)[: len(study.directions)])
-            found.append(architecture)
-        return found
+            proposals.append(architecture)
+        return proposals
 
 
 @pytest.fixture
@@ -125,24 +125,24 @@ class TestEverySampler:
 
     def test_proposals_are_in_the_space(self, bench: Bench, name: str) -> None:
         study = new_study()
-        found = bench.run(study, bench.make(name), 16)
-        assert all(bench.space.contains(architecture) for architecture in found)
+        proposals = bench.run(study, bench.make(name), 16)
+        assert all(bench.space.contains(architecture) for architecture in proposals)
         params = [trial.params for trial in study.trials]
-        assert [bench.space.from_params(p) for p in params] == found
-        assert len(set(found)) > 8
+        assert [bench.space.from_params(p) for p in params] == proposals
+        assert len(set(proposals)) > 8
 
     def test_equal_history_and_seed_give_equal_proposals(self, bench: Bench, name: str) -> None:
-        found = [bench.run(new_study(), bench.make(name), 16) for _ in range(2)]
-        assert found[0] == found[1]
+        proposals = [bench.run(new_study(), bench.make(name), 16) for _ in range(2)]
+        assert proposals[0] == proposals[1]
 
     def test_another_seed_gives_others(self, bench: Bench, name: str) -> None:
-        found = [bench.run(new_study(), bench.make(name, seed), 8) for seed in (0, 1)]
-        assert found[0] != found[1]
+        proposals = [bench.run(new_study(), bench.make(name, seed), 8) for seed in (0, 1)]
+        assert proposals[0] != proposals[1]
 
     def test_neighbouring_seeds_do_not_repeat_each_other(self, bench: Bench, name: str) -> None:
         """Proposal n + 1 of one seed is not proposal n of the next one."""
-        found = [bench.run(new_study(), bench.make(name, seed), 5) for seed in (0, 1)]
-        assert found[0][1:] != found[1][:-1]
+        proposals = [bench.run(new_study(), bench.make(name, seed), 5) for seed in (0, 1)]
+        assert proposals[0][1:] != proposals[1][:-1]
 
     @pytest.mark.parametrize("stored", [1, 7, 15])
     def test_a_resumed_study_goes_on_as_if_uninterrupted(
@@ -158,22 +158,22 @@ class TestEverySampler:
 
     def test_works_in_plain_optimize(self, bench: Bench, name: str) -> None:
         study = optuna.create_study(directions=TWO_OBJECTIVES, sampler=bench.make(name)(0))
-        found = []
+        proposals = []
 
         def objective(trial: optuna.Trial) -> tuple[float, ...]:
-            found.append(bench.suggested(bench.space, trial))
-            return tuple(bench.values(found[-1]))
+            proposals.append(bench.suggested(bench.space, trial))
+            return tuple(bench.values(proposals[-1]))
 
         study.optimize(objective, n_trials=14)
         assert [trial.state for trial in study.trials] == [TrialState.COMPLETE] * 14
-        assert all(bench.space.contains(architecture) for architecture in found)
-        assert len(set(found)) > 7
+        assert all(bench.space.contains(architecture) for architecture in proposals)
+        assert len(set(proposals)) > 7
 
     @pytest.mark.parametrize("direction", ["maximize", "minimize"])
     def test_one_objective_is_enough(self, bench: Bench, name: str, direction: str) -> None:
-        found = [bench.run(new_study([direction]), bench.make(name), 16) for _ in range(2)]
-        assert found[0] == found[1]
-        assert all(bench.space.contains(architecture) for architecture in found[0])
+        proposals = [bench.run(new_study([direction]), bench.make(name), 16) for _ in range(2)]
+        assert proposals[0] == proposals[1]
+        assert all(bench.space.contains(architecture) for architecture in proposals[0])
 
     def test_failed_pruned_and_running_trials_are_no_results(self, bench: Bench, name: str) -> None:
         study = new_study()
@@ -187,17 +187,17 @@ class TestEverySampler:
                 study.tell(trial, bench.values(architecture))
             elif state is not None:
                 study.tell(trial, state=state)
-        found = bench.run(study, make, 20)
-        assert all(bench.space.contains(architecture) for architecture in found)
+        proposals = bench.run(study, make, 20)
+        assert all(bench.space.contains(architecture) for architecture in proposals)
 
     def test_what_a_user_enqueues_is_taken(self, bench: Bench, name: str) -> None:
         wanted = list(bench.space.architectures())[100]
         study = new_study()
         study.enqueue_trial(bench.space.params_of(wanted))
-        found = bench.run(study, bench.make(name), 1)  # the waiting trial is counted already
+        proposals = bench.run(study, bench.make(name), 1)  # the waiting trial is counted already
         study.sampler = bench.make(name)(0)
         trial = study.ask()
-        assert found == []
+        assert proposals == []
         assert bench.suggested(bench.space, trial) == wanted
 
 
@@ -213,14 +213,14 @@ class TestOwnSamplers:
             if bench.costs(a).params <= 3000 and bench.costs(a).macs <= 60_000
         }
         assert 60 < len(fitting) < bench.space.size / 2
-        found = bench.run(new_study(), bench.make(name, limits=limits), 60)
-        assert len(set(found)) == 60
-        assert set(found) <= fitting
+        proposals = bench.run(new_study(), bench.make(name, limits=limits), 60)
+        assert len(set(proposals)) == 60
+        assert set(proposals) <= fitting
 
     def test_a_limit_is_inclusive(self, tiny: Bench, name: str) -> None:
         smallest = min(tiny.costs(a).params for a in tiny.space.architectures())
-        (found,) = tiny.run(new_study(), tiny.make(name, limits=Limits(params=smallest)), 1)
-        assert tiny.costs(found).params == smallest
+        (proposal,) = tiny.run(new_study(), tiny.make(name, limits=Limits(params=smallest)), 1)
+        assert tiny.costs(proposal).params == smallest
         with pytest.raises(NothingFits):
             tiny.run(new_study(), tiny.make(name, limits=Limits(params=smallest - 1)), 1)
 
@@ -290,11 +290,11 @@ class TestOwnSamplers:
         with pytest.raises(NothingFits) as caught:
             bench.run(new_study(), make, 1)
         entry = rejections.to_json()["params"]
-        found = re.search(
+        parts = re.search(
             r": ([\d,]+) were tried, the smallest params seen is (\S+) \((\S+)\)", str(caught.value)
         )
-        assert found is not None
-        tried, _, smallest = found.groups()
+        assert parts is not None
+        tried, _, smallest = parts.groups()
         assert int(tried.replace(",", "")) == entry["count"]
         assert DRAWS / 4 < entry["count"] <= DRAWS
         assert float(smallest.replace(",", "")) == entry["smallest"]
@@ -312,8 +312,8 @@ class TestOwnSamplers:
         assert len(fitting) == (12 if limit is None else 6)
         study = new_study()
         make = tiny.make(name, limits=limits)
-        found = tiny.run(study, make, len(fitting))
-        assert set(found) == fitting
+        proposals = tiny.run(study, make, len(fitting))
+        assert set(proposals) == fitting
         with pytest.raises(SpaceExhausted) as caught:
             tiny.run(study, make, len(fitting) + 1)
         assert f"{len(fitting)} were proposed before" in str(caught.value)
@@ -374,8 +374,8 @@ class TestOwnSamplers:
         trial = study.ask()
         trial.suggest_categorical("depth", (1, 2))
         study.tell(trial, [0.5, 3])
-        found = bench.run(study, bench.make(name), 12)
-        assert len(set(found)) == 11
+        proposals = bench.run(study, bench.make(name), 12)
+        assert len(set(proposals)) == 11
 
 
 @pytest.mark.parametrize("name", OWN)
@@ -453,8 +453,8 @@ def test_options_of_the_right_types(tiny: Bench) -> None:
 
 def test_random_search_does_not_look_at_results(bench: Bench) -> None:
     blind = Bench(bench.space, bench.costs, lambda architecture: 0.0, bench.suggested)
-    found = [b.run(new_study(), b.make("random"), 12) for b in (bench, blind)]
-    assert found[0] == found[1]
+    proposals = [b.run(new_study(), b.make("random"), 12) for b in (bench, blind)]
+    assert proposals[0] == proposals[1]
 
 
 def test_random_search_is_uniform_over_what_its_option_says() -> None:
@@ -480,12 +480,12 @@ def test_random_search_is_uniform_over_what_its_option_says() -> None:
 
     def attention_first(**options: Any) -> int:
         """In how many of 400 studies the first proposal is attention."""
-        found = 0
+        with_attention = 0
         for seed in range(400):
             sampler = RandomSampler(space, seed=seed, **options)
             first = sampler.propose(Results([1]), np.random.default_rng([seed, 0]))
-            found += first.stages[0].blocks[0].type == "local_attention"
-        return found
+            with_attention += first.stages[0].blocks[0].type == "local_attention"
+        return with_attention
 
     # The standard deviations are 10 and 6.6.
     assert 150 < attention_first() < 250
@@ -499,8 +499,8 @@ def test_random_search_is_uniform_over_what_its_option_says() -> None:
 
 def test_random_search_over_architectures_proposes_each_once(tiny: Bench) -> None:
     make = build_sampler("random", {"uniform_over": "architectures"}, tiny.space)
-    found = tiny.run(new_study(), make, tiny.space.size)
-    assert set(found) == set(tiny.space.architectures())
+    proposals = tiny.run(new_study(), make, tiny.space.size)
+    assert set(proposals) == set(tiny.space.architectures())
 
 
 @pytest.mark.parametrize("name", [n for n in SAMPLERS if n not in ("random", "grid")])
@@ -511,8 +511,8 @@ def test_the_others_do(bench: Bench, name: str) -> None:
         lambda architecture: -bench.accuracy(architecture),
         bench.suggested,
     )
-    found = [b.run(new_study(["maximize"]), b.make(name), 30) for b in (bench, opposite)]
-    assert found[0] != found[1]
+    proposals = [b.run(new_study(["maximize"]), b.make(name), 30) for b in (bench, opposite)]
+    assert proposals[0] != proposals[1]
 
 
 def front_of(bench: Bench, told: list[Architecture], signs: list[int]) -> list[Architecture]:
@@ -569,21 +569,21 @@ def test_local_search_is_random_until_enough_was_proposed(bench: Bench) -> None:
     """The same proposals as random search makes: initial_trials of them, results or not."""
     local = ParetoLocalSearchSampler(bench.space, initial_trials=6, seed=5)
     plain = RandomSampler(bench.space, seed=5)
-    found = [bench.run(new_study(), lambda number, s=s: s, 9) for s in (local, plain)]
-    assert found[0][:6] == found[1][:6]
-    assert found[0] != found[1]
+    proposals = [bench.run(new_study(), lambda number, s=s: s, 9) for s in (local, plain)]
+    assert proposals[0][:6] == proposals[1][:6]
+    assert proposals[0] != proposals[1]
 
 
 def test_local_search_without_any_result_goes_on_drawing(bench: Bench) -> None:
     study = new_study()
     make = bench.make("pareto_local_search")
-    found = []
+    proposals = []
     for number in range(8):
         study.sampler = make(number)
         trial = study.ask()
-        found.append(bench.suggested(bench.space, trial))
+        proposals.append(bench.suggested(bench.space, trial))
         study.tell(trial, state=TrialState.FAIL)
-    assert len(set(found)) == 8
+    assert len(set(proposals)) == 8
 
 
 @pytest.mark.parametrize("initial_trials", [0, -1])
@@ -593,8 +593,8 @@ def test_local_search_needs_a_beginning(bench: Bench, initial_trials: int) -> No
 
 
 def test_every_own_sampler_is_an_architecture_sampler() -> None:
-    def subclasses(of: type) -> Iterator[type]:
-        for cls in of.__subclasses__():
+    def subclasses(parent: type) -> Iterator[type]:
+        for cls in parent.__subclasses__():
             yield cls
             yield from subclasses(cls)
 

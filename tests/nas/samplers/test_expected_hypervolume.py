@@ -71,7 +71,7 @@ def test_hypervolume_improvement_is_the_expectation_of_what_is_gained(
     if len(front):
         known[2] = front[0, 1:]
     mean, deviation = rng.uniform(-0.2, 1.1, 4), rng.uniform(0.05, 0.5, 4)
-    found = expected_hypervolume_improvement(
+    improvements = expected_hypervolume_improvement(
         mean, deviation, known, box_decomposition(front, reference)
     )
     levels = sorted({*front[:, 0].tolist(), REFERENCE})
@@ -86,12 +86,12 @@ def test_hypervolume_improvement_is_the_expectation_of_what_is_gained(
         expected = sum(
             quad(weighted, *part, epsabs=1e-8, epsrel=1e-6)[0] for part in pairwise(ends)
         )
-        assert found[index] == pytest.approx(expected, abs=1e-7)
-    assert found[1] == 0
+        assert improvements[index] == pytest.approx(expected, abs=1e-7)
+    assert improvements[1] == 0
 
 
 def test_the_free_boxes_fill_what_a_large_front_leaves() -> None:
-    """Of three and of four objectives; with two costs there are few boxes."""
+    """Cover three and four objectives; with two costs there are few boxes."""
     rng = np.random.default_rng(0)
     for costs in (2, 3):
         front = rng.random((120, 1 + costs))
@@ -111,9 +111,11 @@ def test_without_uncertainty_it_is_what_is_gained() -> None:
     boxes = box_decomposition(front, np.full(3, REFERENCE))
     points = np.random.default_rng(1).random((20, 3))
     points[0] = front[1]
-    found = expected_hypervolume_improvement(points[:, 0], np.zeros(20), points[:, 1:], boxes)
-    np.testing.assert_allclose(found, [gained(front, point) for point in points], atol=1e-12)
-    assert found[0] == 0
+    improvements = expected_hypervolume_improvement(
+        points[:, 0], np.zeros(20), points[:, 1:], boxes
+    )
+    np.testing.assert_allclose(improvements, [gained(front, point) for point in points], atol=1e-12)
+    assert improvements[0] == 0
 
 
 @pytest.mark.parametrize("mean", [-1.0, 0.3, 0.5, 2.0])
@@ -121,15 +123,15 @@ def test_without_uncertainty_it_is_what_is_gained() -> None:
 def test_expected_improvement_is_the_expectation_of_what_is_below(
     mean: float, deviation: float
 ) -> None:
-    found = expected_improvement(np.array(mean), np.array(deviation), np.array(0.5))
+    improvement = expected_improvement(np.array(mean), np.array(deviation), np.array(0.5))
     if deviation == 0:
-        assert found == max(0.5 - mean, 0)
+        assert improvement == max(0.5 - mean, 0)
         return
     low = min(mean, 0.5) - 10 * deviation
     expected, _ = quad(
         lambda loss: (0.5 - loss) * norm.pdf(loss, mean, deviation), low, 0.5, points=[mean]
     )
-    assert found == pytest.approx(expected, abs=1e-9)
+    assert improvement == pytest.approx(expected, abs=1e-9)
 
 
 SEVERAL = ("digits", "mnasnet_imagenet")
@@ -143,18 +145,18 @@ def test_mutations_are_candidates_one_choice_away(space: SearchSpace, seed: int)
     rng = np.random.default_rng(seed)
     parents = np.array([space.encode(space.sample(rng)) for _ in range(15)])
     before = parents.copy()
-    found = mutated(space.parameters, parents, rng)
+    children = mutated(space.parameters, parents, rng)
     np.testing.assert_array_equal(parents, before)
-    np.testing.assert_array_equal(space.checked(found), found)  # inactive where it has to be
-    for child in found[:3]:
+    np.testing.assert_array_equal(space.checked(children), children)  # inactive where it has to be
+    for child in children[:3]:
         space.decode(child)
-    was_and_is_active = (found != INACTIVE) & (parents != INACTIVE)
-    assert (((found != parents) & was_and_is_active).sum(axis=1) == 1).all()
+    was_and_is_active = (children != INACTIVE) & (parents != INACTIVE)
+    assert (((children != parents) & was_and_is_active).sum(axis=1) == 1).all()
 
 
 def test_a_parameter_without_a_choice_is_not_what_changes() -> None:
     space = ProductSpace("flat", {"one": ("a",), "two": (1, 2, 3), "three": (True,)})
     parents = np.zeros((50, 3), dtype=np.int64)
-    found = mutated(space.parameters, parents, np.random.default_rng(0))
-    assert set(found[:, 1]) == {1, 2}
-    assert not found[:, [0, 2]].any()
+    children = mutated(space.parameters, parents, np.random.default_rng(0))
+    assert set(children[:, 1]) == {1, 2}
+    assert not children[:, [0, 2]].any()

@@ -33,7 +33,7 @@ PARAMETERS = (
 RANKS = {0: [2, 0, 1], 2: [0, 1, 2, 3]}
 
 COSTS = (0, 1, 3)
-"""How many known costs there are."""
+"""The numbers of known costs that are tested."""
 
 
 def vectors_of(count: int, rng: np.random.Generator) -> np.ndarray:
@@ -59,7 +59,7 @@ class Case:
         self.values = 80 + 3 * rng.normal(size=count)
 
     def kernel(self, a: int, b: int) -> float:
-        """Of two candidates, parameter by parameter."""
+        """Compute the kernel of two candidates, parameter by parameter."""
         names = len(PARAMETERS)
         weights = np.exp(self.point[:names])
         part = 1 / (1 + exp(-self.point[names]))
@@ -72,14 +72,14 @@ class Case:
             ranks = [RANKS[index][choice] if choice >= 0 else 0 for choice in (one, other)]
             apart = abs(ranks[0] - ranks[1]) / (len(RANKS[index]) - 1)
             distance += weight * ((1 - part) * (one != other) + part * apart)
-        found = exp(self.point[names + 1] - distance)
+        covariance = exp(self.point[names + 1] - distance)
         logs = np.log(self.costs)
         scaled = (logs - logs.mean(axis=0)) / logs.std(axis=0)
         lengths = np.exp(self.point[names + 3 : -1])
         if len(lengths):
             apart = sum(((scaled[a] - scaled[b]) / lengths) ** 2)
-            found += exp(self.point[names + 2] - apart / 2)
-        return found
+            covariance += exp(self.point[names + 2] - apart / 2)
+        return covariance
 
 
 @pytest.mark.parametrize("costs", COSTS)
@@ -122,8 +122,8 @@ def test_predictions_are_the_textbooks(costs: int, is_noisy: bool) -> None:
         case.hyperparameters, case.point, inputs, values, extra if is_noisy else None
     )
     others = Inputs(*(column[9:] for column in case.inputs))
-    found, deviation = surrogate.predict(others)
-    np.testing.assert_allclose(found, mean, rtol=1e-9)
+    predicted, deviation = surrogate.predict(others)
+    np.testing.assert_allclose(predicted, mean, rtol=1e-9)
     np.testing.assert_allclose(deviation**2, variance, rtol=1e-7)
     np.testing.assert_allclose(surrogate.predict_mean(others), mean, rtol=1e-9)
 
@@ -183,9 +183,9 @@ class TestEncoder:
         encoder = Encoder(PARAMETERS, sample)
         assert encoder.costs == 3  # the last is the same everywhere
         between = np.array([[10**1.5, 7.5, 4.0, 7.0]])
-        (found,) = encoder(np.zeros((1, 5), dtype=int), between).costs
+        (scaled,) = encoder(np.zeros((1, 5), dtype=int), between).costs
         low, _, high = encoder(np.zeros((3, 5), dtype=int), sample).costs
-        np.testing.assert_allclose((found - low) / (high - low), 0.75)
+        np.testing.assert_allclose((scaled - low) / (high - low), 0.75)
 
     def test_a_cost_that_is_equal_up_to_rounding_says_nothing(self) -> None:
         assert Encoder(PARAMETERS, np.full((1000, 1), 0.1)).costs == 0

@@ -106,8 +106,8 @@ def test_filters_by_the_state_that_is_seen(
             )
         ]
         # Optuna's samplers read through this method, with and without its cache.
-        found = study._get_trials(deepcopy=False, states=(state,), use_cache=use_cache)
-        assert [trial.number for trial in found] == expected
+        shown = study._get_trials(deepcopy=False, states=(state,), use_cache=use_cache)
+        assert [trial.number for trial in shown] == expected
 
 
 @pytest.mark.parametrize("deepcopy", [False, True])
@@ -147,16 +147,16 @@ def test_samplers_propose_as_if_late_trials_were_running(
         optuna.create_study(study_name="s", storage=storage, directions=directions)
         study = HistoryStudy("s", storage)
         make = build_sampler(name, options.get(name, {}), small_space, seed=1)
-        found = []
+        proposals = []
         for number in range(asked + 1):
             study.results_before = min(number, visible) if results_before else None
             study.sampler = make(number)
             trial = study.ask()
-            found.append(suggested(small_space, trial))
+            proposals.append(suggested(small_space, trial))
             if number < finished:
-                values = [accuracy(found[-1]), costs(found[-1]).params]
+                values = [accuracy(proposals[-1]), costs(proposals[-1]).params]
                 study.tell(trial, values)
-        return found
+        return proposals
 
     hidden = proposals(finished=asked, results_before=visible)
     running = proposals(finished=visible, results_before=None)

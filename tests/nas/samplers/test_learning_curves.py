@@ -1,4 +1,4 @@
-"""What trials that were stopped early would have come to."""
+"""Extrapolated final losses of trials that were stopped early."""
 
 from __future__ import annotations
 
@@ -38,23 +38,23 @@ def test_trials_compare_at_the_latest_epoch_that_enough_of_them_reached() -> Non
 
 def test_parallel_curves_go_on_in_parallel() -> None:
     trials = told((1, 0.5), (2, 1.5), (3, 2.5), (4, 3.5))
-    found = estimate([PrunedTrial("a", {1: 9.0, 3: 3.5}), PrunedTrial("b", {3: 7.0})], trials)
-    assert [f and f.loss for f in found] == pytest.approx([3.0, 6.5])
-    assert [f and f.variance for f in found] == pytest.approx([0.0, 0.0], abs=1e-12)
+    estimates = estimate([PrunedTrial("a", {1: 9.0, 3: 3.5}), PrunedTrial("b", {3: 7.0})], trials)
+    assert [f and f.loss for f in estimates] == pytest.approx([3.0, 6.5])
+    assert [f and f.variance for f in estimates] == pytest.approx([0.0, 0.0], abs=1e-12)
 
 
 def test_a_slope_is_believed_as_far_as_trials_support_it() -> None:
     """By hand: the slope is 2 (10 / 5); four trials more say 1: (10 + 5) / (5 + 5)."""
     trials = told((0, 0), (1, 2), (2, 4), (3, 6))
-    (found,) = estimate([PrunedTrial("a", {3: 4.0})], trials)
-    assert found is not None
-    assert found.loss == pytest.approx(3 + 1.5 * (4 - 1.5))
-    assert found.variance == pytest.approx(0.25 * 5 / 3)
+    (estimated,) = estimate([PrunedTrial("a", {3: 4.0})], trials)
+    assert estimated is not None
+    assert estimated.loss == pytest.approx(3 + 1.5 * (4 - 1.5))
+    assert estimated.variance == pytest.approx(0.25 * 5 / 3)
 
 
 def test_trials_of_equal_losses_leave_parallels() -> None:
-    (found,) = estimate([PrunedTrial("a", {3: 2.5})], told(*[(2, 1)] * FEWEST))
-    assert found == (1.5, 0.0)
+    (estimated,) = estimate([PrunedTrial("a", {3: 2.5})], told(*[(2, 1)] * FEWEST))
+    assert estimated == (1.5, 0.0)
 
 
 def test_nothing_is_said_where_nothing_compares() -> None:
@@ -68,7 +68,7 @@ def test_nothing_is_said_where_nothing_compares() -> None:
 def test_a_loss_that_is_no_number_is_passed_over() -> None:
     enough = told((1, 1), (2, 2), (3, 3), (4, 4))
     broken = told((nan, 1), (inf, 9), (5, inf))
-    (found,) = estimate([PrunedTrial("a", {3: 2.5, 5: nan})], enough + broken)
-    assert found is not None
-    assert found.loss == pytest.approx(2.5)
+    (estimated,) = estimate([PrunedTrial("a", {3: 2.5, 5: nan})], enough + broken)
+    assert estimated is not None
+    assert estimated.loss == pytest.approx(2.5)
     assert estimate([PrunedTrial("a", {3: 2.5})], enough[:3] + broken) == [None]

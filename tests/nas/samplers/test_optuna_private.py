@@ -40,7 +40,7 @@ ATTRIBUTES = {
     "_CachedStorage": ("_backend", "_lock", "_studies"),
     "_StudyInfo": ("unfinished_trial_ids", "last_finished_trial_id"),
 }
-"""What is read or changed of the cache and of what it keeps of one study."""
+"""The private names that are used of Optuna's cache and of its entry for a study."""
 
 
 def changed_signatures() -> list[str]:
@@ -101,7 +101,7 @@ SAMPLERS = {
     "nsga2": lambda: optuna.samplers.NSGAIISampler(population_size=2, seed=0),
     "tpe": lambda: optuna.samplers.TPESampler(n_startup_trials=1, seed=0),
 }
-"""Of Optuna's samplers those that a search may use."""
+"""The check covers those of Optuna's samplers that a search may use."""
 
 
 @pytest.mark.parametrize("name", SAMPLERS)

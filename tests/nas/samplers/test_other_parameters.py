@@ -70,18 +70,18 @@ class TestALearningRateBeside:
     def test_architectures_are_what_they_are_without_it(self, name: str) -> None:
         """Results are equal: only the learning rate is one parameter more."""
         plain, beside = (optuna.create_study(sampler=sampler_of(name)) for _ in range(2))
-        found = []
+        proposals = []
         for study in (plain, beside):
-            found.append([])
+            proposals.append([])
             for _ in range(12):
                 trial = study.ask()
                 if study is beside:
                     trial.suggest_float("rate", 1e-4, 1.0, log=True)
                 row = architecture_of(trial)
                 study.tell(trial, float(row[0] + row[1]))
-                found[-1].append(row)
-        assert found[0] == found[1]
-        assert len(set(found[0])) == 12
+                proposals[-1].append(row)
+        assert proposals[0] == proposals[1]
+        assert len(set(proposals[0])) == 12
 
     def test_each_trial_has_its_own_value_and_a_resumed_study_the_same_ones(
         self, name: str

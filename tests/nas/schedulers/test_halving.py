@@ -72,7 +72,7 @@ def test_the_first_goes_on_and_later_ones_by_their_place(
 def test_dominated_ones_come_after_what_dominates_them(points: list[tuple[float, ...]]) -> None:
     order = list(best_first(np.array(points)))
     assert sorted(order) == list(range(len(points)))
-    place = {index: at for at, index in enumerate(order)}
+    place = {index: rank for rank, index in enumerate(order)}
     for one, other in itertools.permutations(range(len(points)), 2):
         if dominates(points[one], points[other]):
             assert place[one] < place[other]

@@ -198,16 +198,16 @@ def test_what_a_search_trains_is_known_beforehand(
     rungs, epochs = [2, 4, 8], 10
     stops = [*rungs, epochs]
     promotion = promotion_type(rungs, factor)
-    at = dict.fromkeys(range(len(points)), 2)
+    epoch_by_number = dict.fromkeys(range(len(points)), 2)
     for number, losses in enumerate(points):
         promotion.report(number, 2, losses)
     while (following := at_last(promotion)) is not None:
         promotion.promote(following)
-        at[following] = stops[stops.index(at[following]) + 1]
-        if at[following] < epochs:
-            promotion.report(following, at[following], points[following])
-    assert sum(at.values()) == expected_epochs(len(points), epochs, rungs, factor)
-    assert epochs in at.values()
+        epoch_by_number[following] = stops[stops.index(epoch_by_number[following]) + 1]
+        if epoch_by_number[following] < epochs:
+            promotion.report(following, epoch_by_number[following], points[following])
+    assert sum(epoch_by_number.values()) == expected_epochs(len(points), epochs, rungs, factor)
+    assert epochs in epoch_by_number.values()
 
 
 def test_the_expected_epochs_of_a_search() -> None:

@@ -70,33 +70,33 @@ def test_means_and_errors_by_hand(networks: list[Architecture]) -> None:
         row(first, {"val_accuracy": 0.90, "params": 100.0}, seed=1, kind="repeats"),
         row(first, {"val_accuracy": 0.85, "params": 100.0}, seed=2, kind="repeats"),
     ]
-    found = candidates(rows)
-    assert [c.arch_id for c in found] == [first.arch_id, second.arch_id]
+    summed = candidates(rows)
+    assert [c.arch_id for c in summed] == [first.arch_id, second.arch_id]
     # valued by seeds 1 and 2, chosen by all three
-    assert found[0].metrics == pytest.approx({"val_accuracy": 0.875, "params": 100.0})
-    assert found[0].choice == pytest.approx({"val_accuracy": 0.85, "params": 100.0})
-    assert (found[0].as_found, found[0].is_fresh, found[0].n) == (0.80, True, 2)
+    assert summed[0].metrics == pytest.approx({"val_accuracy": 0.875, "params": 100.0})
+    assert summed[0].choice == pytest.approx({"val_accuracy": 0.85, "params": 100.0})
+    assert (summed[0].as_found, summed[0].is_fresh, summed[0].n) == (0.80, True, 2)
     # squares of 0.025 and -0.025, over n - 1 = 1
-    assert found[0].deviation == pytest.approx(0.05 / math.sqrt(2))
-    assert found[0].standard_error == pytest.approx(0.05 / 2)
-    assert found[1].metrics == found[1].choice == {"val_accuracy": 0.60, "params": 50.0}
-    assert (found[1].as_found, found[1].is_fresh, found[1].n) == (0.60, False, 1)
-    assert (found[1].deviation, found[1].standard_error) == (None, None)
-    assert [c.device_seconds for c in found] == [6.0, 7.0]
-    assert [c.evaluations for c in found] == [3, 1]
+    assert summed[0].deviation == pytest.approx(0.05 / math.sqrt(2))
+    assert summed[0].standard_error == pytest.approx(0.05 / 2)
+    assert summed[1].metrics == summed[1].choice == {"val_accuracy": 0.60, "params": 50.0}
+    assert (summed[1].as_found, summed[1].is_fresh, summed[1].n) == (0.60, False, 1)
+    assert (summed[1].deviation, summed[1].standard_error) == (None, None)
+    assert [c.device_seconds for c in summed] == [6.0, 7.0]
+    assert [c.evaluations for c in summed] == [3, 1]
 
 
 def test_equal_repeats_have_no_deviation(networks: list[Architecture]) -> None:
     fresh = row(networks[0], {"val_accuracy": 0.5}, kind="repeats")
-    (found,) = candidates([fresh] * 2)
-    assert (found.deviation, found.standard_error) == (0.0, 0.0)
+    (candidate,) = candidates([fresh] * 2)
+    assert (candidate.deviation, candidate.standard_error) == (0.0, 0.0)
 
 
 @pytest.mark.parametrize("kind", ["baselines", "retrain"])
 def test_what_no_search_chose_is_fresh(networks: list[Architecture], kind: str) -> None:
-    (found,) = candidates([row(networks[0], {"val_accuracy": 0.5}, kind=kind)])
-    assert (found.is_fresh, found.n, found.as_found) == (True, 1, None)
-    assert found.metrics == found.choice == {"val_accuracy": 0.5}
+    (candidate,) = candidates([row(networks[0], {"val_accuracy": 0.5}, kind=kind)])
+    assert (candidate.is_fresh, candidate.n, candidate.as_found) == (True, 1, None)
+    assert candidate.metrics == candidate.choice == {"val_accuracy": 0.5}
 
 
 def test_the_front_is_chosen_by_all_evaluations_and_valued_by_fresh_ones(
@@ -149,9 +149,9 @@ def test_the_most_accurate_by_fresh_values_if_all_have_some(networks: list[Archi
     ]
     assert most_accurate([]) is None
     for known, best in ((2, 0), (3, 1), (4, 1)):  # 3: 0.7 of the one by all, 0.8 of the other
-        found = most_accurate(candidates(rows[:known]))
-        assert found is not None
-        assert found.architecture == networks[best]
+        best_candidate = most_accurate(candidates(rows[:known]))
+        assert best_candidate is not None
+        assert best_candidate.architecture == networks[best]
 
 
 @pytest.mark.parametrize("state", ["pruned", "fail", "running"])
@@ -159,9 +159,9 @@ def test_only_complete_rows_count(networks: list[Architecture], state: str) -> N
     whole = row(networks[0], {"val_accuracy": 0.5})
     other = row(networks[0], {}, state=state, curve=[{"epoch": 1, "val_accuracy": 0.9}])
     alone = row(networks[1], {}, state=state)
-    (found,) = candidates([other, whole, alone, row(None, {}, state=state)])
-    assert found.n == 1
-    assert found.metrics["val_accuracy"] == 0.5
+    (candidate,) = candidates([other, whole, alone, row(None, {}, state=state)])
+    assert candidate.n == 1
+    assert candidate.metrics["val_accuracy"] == 0.5
 
 
 def test_a_metric_that_one_evaluation_lacks_is_left_out(networks: list[Architecture]) -> None:
@@ -169,8 +169,8 @@ def test_a_metric_that_one_evaluation_lacks_is_left_out(networks: list[Architect
         row(networks[0], {"val_accuracy": 0.5, "latency_ms": 3.0}),
         row(networks[0], {"val_accuracy": 0.7}),
     ]
-    (found,) = candidates(rows)
-    assert found.metrics == pytest.approx({"val_accuracy": 0.6})
+    (candidate,) = candidates(rows)
+    assert candidate.metrics == pytest.approx({"val_accuracy": 0.6})
 
 
 def test_no_candidates_no_front() -> None:
@@ -181,8 +181,8 @@ def test_no_candidates_no_front() -> None:
 
 def test_losses_turn_what_is_maximised_around() -> None:
     metrics = [{"val_accuracy": 0.5, "params": 3.0, "test_accuracy": 0.25}]
-    found = finite_losses(metrics, ["params", "val_accuracy", "test_accuracy"], ["a network"])
-    assert found.tolist() == [[3.0, -0.5, -0.25]]
+    losses = finite_losses(metrics, ["params", "val_accuracy", "test_accuracy"], ["a network"])
+    assert losses.tolist() == [[3.0, -0.5, -0.25]]
 
 
 def test_candidates_without_an_objective_are_not_on_the_front(
@@ -201,21 +201,21 @@ def test_of_equal_candidates_the_first_is_kept(networks: list[Architecture]) -> 
     assert pareto_front(twins[::-1], ["val_accuracy"]) == [twins[2]]
 
 
-def by_brute_force(found: Sequence[Candidate], objectives: Sequence[str]) -> set[str]:
+def by_brute_force(evaluated: Sequence[Candidate], objectives: Sequence[str]) -> set[str]:
     """The rule read aloud: nothing is as good everywhere and better somewhere, or equal before."""
 
     def loss(c: Candidate) -> list[float]:
         return [-c.metrics[o] if o.endswith("accuracy") else c.metrics[o] for o in objectives]
 
     def beats(other: int, one: int) -> bool:
-        a, b = loss(found[other]), loss(found[one])
+        a, b = loss(evaluated[other]), loss(evaluated[one])
         if a == b:
             return other < one
         return all(x <= y for x, y in zip(a, b, strict=True))
 
-    indices = range(len(found))
+    indices = range(len(evaluated))
     return {
-        found[one].arch_id
+        evaluated[one].arch_id
         for one in indices
         if not any(beats(other, one) for other in indices if other != one)
     }
@@ -233,12 +233,12 @@ few_values = st.integers(min_value=0, max_value=3)  # so that ties are common
 def test_front_is_that_of_brute_force(
     networks: list[Architecture], points: list[tuple[int, int, int]], objectives: list[str]
 ) -> None:
-    found = [
+    evaluated = [
         candidate(network, val_accuracy=a / 4, params=100.0 * p, macs=1000.0 * m)
         for network, (a, p, m) in zip(networks, points, strict=False)
     ]
-    front = pareto_front(found, objectives)
-    assert {c.arch_id for c in front} == by_brute_force(found, objectives)
+    front = pareto_front(evaluated, objectives)
+    assert {c.arch_id for c in front} == by_brute_force(evaluated, objectives)
     assert len({c.arch_id for c in front}) == len(front)
     last = [c.metrics[objectives[-1]] for c in front]
     assert last == sorted(last)
@@ -246,10 +246,10 @@ def test_front_is_that_of_brute_force(
 
 def test_front_of_many_is_that_of_brute_force(small_space: SearchSpace) -> None:
     rng = np.random.default_rng(0)
-    found = [
+    evaluated = [
         candidate(network, val_accuracy=float(rng.random()), params=float(rng.random()))
         for network in small_space.architectures()
     ]
-    front = pareto_front(found, ["val_accuracy", "params"])
-    assert {c.arch_id for c in front} == by_brute_force(found, ["val_accuracy", "params"])
-    assert 2 < len(front) < len(found)
+    front = pareto_front(evaluated, ["val_accuracy", "params"])
+    assert {c.arch_id for c in front} == by_brute_force(evaluated, ["val_accuracy", "params"])
+    assert 2 < len(front) < len(evaluated)

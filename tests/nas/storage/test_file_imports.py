@@ -92,7 +92,7 @@ def picture(tmp_path: Path) -> Path:
 
 
 def predict(run: RunFolder, picture: Path, *, trust: bool = False) -> str:
-    """What ``nas predict --json`` prints."""
+    """Return the output of ``nas predict --json``."""
     printed = io.StringIO()
     output = Output(as_json=True, file=printed)
     assert show_predictions(output, run.path / "model.pt", [picture], top=1, batch=1, trust=trust)

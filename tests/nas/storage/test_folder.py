@@ -43,20 +43,20 @@ def test_the_environment_is_recorded(
     monkeypatch.setattr(sys, "argv", ["nas", "search", "x.yaml", "seed=5"])
     before = datetime.now().astimezone().replace(microsecond=0)
     run = RunFolder.create(runs, config_of(seed=5))
-    found = json.loads((run.path / "environment.json").read_text())
-    assert found["seed"] == 5
-    assert found["command"] == ["nas", "search", "x.yaml", "seed=5"]
-    assert found["python"] == ".".join(map(str, sys.version_info[:3]))
-    assert found["cpus"] == os.cpu_count()
-    assert set(found["versions"]) == set(PACKAGES)
-    assert found["versions"]["torch"] == torch.__version__
-    assert all(isinstance(version, str) for version in found["versions"].values())
-    assert before <= datetime.strptime(found["started"], "%Y-%m-%dT%H:%M:%S%z")
+    environment = json.loads((run.path / "environment.json").read_text())
+    assert environment["seed"] == 5
+    assert environment["command"] == ["nas", "search", "x.yaml", "seed=5"]
+    assert environment["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert environment["cpus"] == os.cpu_count()
+    assert set(environment["versions"]) == set(PACKAGES)
+    assert environment["versions"]["torch"] == torch.__version__
+    assert all(isinstance(version, str) for version in environment["versions"].values())
+    assert before <= datetime.strptime(environment["started"], "%Y-%m-%dT%H:%M:%S%z")
     git = subprocess.run(
         ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    assert found["git_commit"] == (git.stdout.strip() or None)
-    assert found["platform"]
+    assert environment["git_commit"] == (git.stdout.strip() or None)
+    assert environment["platform"]
 
 
 def test_a_run_is_found_by_name_path_and_as_the_latest(

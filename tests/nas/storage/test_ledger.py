@@ -140,7 +140,7 @@ def url_of(config: SearchConfig, run: RunFolder) -> str:
 
 
 class TestEveryStorage:
-    """What holds in SQLite and in PostgreSQL."""
+    """The behaviour in SQLite and in PostgreSQL alike."""
 
     def test_rows_are_read_back_as_they_were_written(
         self,
@@ -264,10 +264,10 @@ class TestEveryStorage:
         assert study.directions == [StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE]
         assert study.metric_names == ["val_accuracy", "params"]
         for trial, row, proposal in zip(study.trials, ledger.evaluations(), made, strict=True):
-            found = accuracy(proposal.architecture, config.seed)
+            value = accuracy(proposal.architecture, config.seed)
             assert trial.state == TrialState.COMPLETE
-            assert trial.values == [found, row.metrics["params"]]
-            assert trial.intermediate_values == {1: found / 2, 2: found}
+            assert trial.values == [value, row.metrics["params"]]
+            assert trial.intermediate_values == {1: value / 2, 2: value}
             assert trial.user_attrs["arch_id"] == proposal.architecture.arch_id
             assert trial.user_attrs["metrics"] == row.metrics
             assert trial.user_attrs["curve"] == row.curve
@@ -341,8 +341,8 @@ class TestEveryStorage:
         for c, each in ((config, ledger), (other, other_ledger)):
             proposals = propose_from(c, each)
             finish(proposals, proposals.propose())
-        found = [Ledger.open(config, run), Ledger.open(other, other_run)]
-        assert [[row.seed for row in each.evaluations()] for each in found] == [[3], [8]]
+        ledgers = [Ledger.open(config, run), Ledger.open(other, other_run)]
+        assert [[row.seed for row in each.evaluations()] for each in ledgers] == [[3], [8]]
 
     def test_an_unknown_run_is_named(self, config: SearchConfig, start: Start) -> None:
         run, _ = start(config)
@@ -561,8 +561,8 @@ def test_a_folder_with_odd_characters_holds_a_ledger(
         run = RunFolder.create(tmp_path / name, config)
         ledger = Ledger.create(config, run)
         metrics = {"val_accuracy": 0.5}
-        found = {"metrics": metrics, "curve": [], "device_seconds": 0.0}
-        ledger.add("retrain", architecture, seed=0, recipe_id="full", **found)
+        result = {"metrics": metrics, "curve": [], "device_seconds": 0.0}
+        ledger.add("retrain", architecture, seed=0, recipe_id="full", **result)
         assert run.ledger_file.is_file()
         assert len(everything(config, run)[3]) == 1
     assert not (tmp_path / "a b").exists()

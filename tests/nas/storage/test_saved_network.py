@@ -69,12 +69,12 @@ def kept(tmp_path: Path, task: Task) -> Callable[..., Path]:
 
 
 def test_what_was_kept_is_read_back(kept: Callable[..., Path], task: Task) -> None:
-    found = load_network(kept())
-    assert (found.architecture, found.task, found.record) == (ARCHITECTURE, task, RECORD)
-    assert found.class_names == NAMES
-    assert not found.model.training
+    network = load_network(kept())
+    assert (network.architecture, network.task, network.record) == (ARCHITECTURE, task, RECORD)
+    assert network.class_names == NAMES
+    assert not network.model.training
     expected = build(ARCHITECTURE, task, seed=3).state_dict()
-    for name, tensor in found.model.state_dict().items():
+    for name, tensor in network.model.state_dict().items():
         torch.testing.assert_close(tensor, expected[name])
 
 
@@ -180,8 +180,10 @@ def another(**changes: Any) -> str:
 
 
 def weights(**changes: Any) -> dict[str, Any]:
-    found = dict(build(ARCHITECTURE, Task(input_shape=(1, 8, 8), classes=10), seed=0).state_dict())
-    return found | changes
+    weights = dict(
+        build(ARCHITECTURE, Task(input_shape=(1, 8, 8), classes=10), seed=0).state_dict()
+    )
+    return weights | changes
 
 
 BLOCK_STEM = {"type": "attention", "width": 4, "block": 3, "heads": 2}

@@ -1,4 +1,4 @@
-"""What a driver writes in one go: few transactions a trial, each in the ledger whole or not."""
+"""The driver's transactions: few a trial, each in the ledger whole or not at all."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_a_driver_killed_at_any_statement_leaves_whole_rows(
     finish: Finish,
     at_each_write: AtEachWrite,
 ) -> None:
-    """What another connection sees at that moment is what a killed driver leaves."""
+    """Another connection sees at that moment what a killed driver leaves."""
     config = config_of(sampler={"name": "random"})
     run, ledger = start(config)
     proposals = propose_from(config, ledger)
@@ -185,12 +185,12 @@ def test_whichever_statement_is_the_last_one_the_search_goes_on_as_if_it_were_no
     """With a foreign sampler also: what was being turned away is not trained."""
 
     def train(proposals: HandDriven, count: int) -> list[Architecture]:
-        found = []
+        trained = []
         for _ in range(count):
             proposal = proposals.propose()
             finish(proposals, proposal)
-            found.append(proposal.architecture)
-        return found
+            trained.append(proposal.architecture)
+        return trained
 
     common: dict[str, Any] = {"sampler": sampler, "limits": {"params": 2000}, "seed": 6}
     whole = config_of(name="whole", **common)

@@ -107,15 +107,15 @@ def small_network(seed: int = 0) -> nn.Sequential:
 
 def test_a_batch_is_of_distinct_normalised_train_images() -> None:
     splits = load_splits(DATA)
-    found = batch_of(splits, seed=3, images=40)
-    pixels = found.images * splits.std[0] + splits.mean[0]
+    chosen = batch_of(splits, seed=3, images=40)
+    pixels = chosen.images * splits.std[0] + splits.mean[0]
     train = splits.train.images.float() / 255
     rows = [int((train - image).abs().amax((1, 2, 3)).argmin()) for image in pixels]
     assert len(set(rows)) == 40
     assert torch.allclose(pixels, train[rows], atol=1e-5)
-    assert torch.equal(found.labels, splits.train.labels[rows])
-    assert torch.equal(found.images, batch_of(splits, seed=3, images=40).images)
-    assert not torch.equal(found.images, batch_of(splits, seed=4, images=40).images)
+    assert torch.equal(chosen.labels, splits.train.labels[rows])
+    assert torch.equal(chosen.images, batch_of(splits, seed=3, images=40).images)
+    assert not torch.equal(chosen.images, batch_of(splits, seed=4, images=40).images)
     assert len(batch_of(splits, seed=0, images=1000).labels) == 100
 
 
@@ -137,13 +137,13 @@ def test_naswot_of_every_primitive(kind: str, batch: Batch) -> None:
             module.register_forward_hook(lambda _, inputs, out: codes.append(out.flatten(1) > 0))
     model.train()(batch.images)
     expected = _log_determinant(torch.cat(codes, dim=1))
-    found = naswot(build(architecture_of(kind), TASK, seed=0), batch)
-    assert isfinite(found)
-    assert found == pytest.approx(expected)
+    score = naswot(build(architecture_of(kind), TASK, seed=0), batch)
+    assert isfinite(score)
+    assert score == pytest.approx(expected)
 
 
 def _log_determinant(codes: Tensor) -> float:
-    """Of units less Hamming distances, by loops."""
+    """Return the log-determinant of the kernel of units minus Hamming distances, by loops."""
     count, units = codes.shape
     kernel = np.empty((count, count))
     for i in range(count):
@@ -209,7 +209,7 @@ def test_synflow_of_a_linear_network_in_closed_form(small: Batch) -> None:
 def test_synflow_of_every_primitive(kind: str, batch: Batch) -> None:
     """As with query weights of zero, by differences of R = R(log |w|)."""
     model = build(architecture_of(kind), TASK, seed=0)
-    found = synflow(model, batch)
+    score = synflow(model, batch)
     absolute = model.double().eval()
     with torch.no_grad():
         for parameter in absolute.parameters():
@@ -231,20 +231,20 @@ def test_synflow_of_every_primitive(kind: str, batch: Batch) -> None:
                 ends.append(float(absolute(ones).sum()))
             layer.weight.copy_(kept)
             total += (ends[0] - ends[1]) / 2e-5
-    assert found == pytest.approx(log(total), rel=1e-6)
+    assert score == pytest.approx(log(total), rel=1e-6)
 
 
 def _query_layers(model: nn.Module) -> list[tuple[nn.Conv2d, int]]:
     """Projections that make queries, which are their first channels, and how many."""
-    found = []
+    projections = []
     for module in model.modules():
         spec: Any = getattr(module, "spec", None)
         if hasattr(module, "query_key"):
-            found.append((module.query_key, spec.width))
+            projections.append((module.query_key, spec.width))
         elif hasattr(module, "qkv"):
             depth = getattr(spec, "key_depth", module.qkv.out_channels // 3)
-            found.append((module.qkv, depth))
-    return found
+            projections.append((module.qkv, depth))
+    return projections
 
 
 @pytest.mark.parametrize("name", ["aa_resnet50_k025@0.25", "sasa_resnet26@0.25"])
@@ -264,17 +264,17 @@ def test_scores_follow_from_the_seed_and_leave_everything_as_it_was(
 ) -> None:
     architecture = architecture_of(kind)
     before = torch.get_rng_state()
-    found = zero_cost_scores(architecture, TASK, batch, SCORES, seed=0)
+    scores = zero_cost_scores(architecture, TASK, batch, SCORES, seed=0)
     assert torch.equal(torch.get_rng_state(), before)
-    assert list(found) == list(SCORES)
-    assert all(isfinite(value) for value in found.values())
+    assert list(scores) == list(SCORES)
+    assert all(isfinite(value) for value in scores.values())
     one_by_one = {
         name: zero_cost_scores(architecture, TASK, batch, [name], seed=0)[name]
         for name in reversed(SCORES)
     }
-    assert one_by_one == found
+    assert one_by_one == scores
     other = zero_cost_scores(architecture, TASK, batch, SCORES, seed=1)
-    assert all(other[name] != found[name] for name in NETWORK_SCORES)
+    assert all(other[name] != scores[name] for name in NETWORK_SCORES)
     costs = network_costs(architecture, TASK)
     assert (other["params"], other["macs"]) == (costs.params, costs.macs)
 
@@ -283,7 +283,7 @@ def test_scores_follow_from_the_seed_and_leave_everything_as_it_was(
     state = {name: value.clone() for name, value in model.state_dict().items()}
     with torch.no_grad():
         assert {name: score(model, batch) for name, score in NETWORK_SCORES.items()} == {
-            name: found[name] for name in NETWORK_SCORES
+            name: scores[name] for name in NETWORK_SCORES
         }
     assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
     assert not any(module.training for module in model.modules())
@@ -505,8 +505,8 @@ def test_the_command_ranks_a_runs_trials(
         finish(proposals, proposals.propose())
 
     done = CliRunner().invoke(app, [*command, "--scores", "naswot,params", "--json"])
-    found = json.loads(done.stdout)
-    assert (found["n"], found["training_ms"]) == (6, 1500)
+    printed = json.loads(done.stdout)
+    assert (printed["n"], printed["training_ms"]) == (6, 1500)
     rows = [row.architecture for row in ledger.evaluations("search")]
     expected = score_rankings(
         {
@@ -519,8 +519,8 @@ def test_the_command_ranks_a_runs_trials(
         {},
         seed=3,
     )
-    assert found["scores"][0]["score_ms"] > 0
-    for row, ranking in zip(found["scores"], expected, strict=True):
+    assert printed["scores"][0]["score_ms"] > 0
+    for row, ranking in zip(printed["scores"], expected, strict=True):
         assert row | {"score_ms": None} == ranking.to_json()
 
     shown = CliRunner().invoke(app, [*command, "--scores", "synflow"])
