@@ -101,7 +101,7 @@ SAMPLERS = {
     "nsga2": lambda: optuna.samplers.NSGAIISampler(population_size=2, seed=0),
     "tpe": lambda: optuna.samplers.TPESampler(n_startup_trials=1, seed=0),
 }
-"""The check covers those of Optuna's samplers that a search may use."""
+"""Those of Optuna's samplers that a search may use."""
 
 
 @pytest.mark.parametrize("name", SAMPLERS)
