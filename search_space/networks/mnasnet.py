@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from search_space.counts import NO_COUNTS, Counts, TrainingBytes
+from search_space.counts import Counts, TrainingBytes
+from search_space.networks.gates import build_gate, gate_bytes, gate_counts
 from search_space.networks.plan import BlockPlan
 from search_space.primitives.inverted_bottleneck import (
     Identity,
@@ -28,16 +29,15 @@ class LinearBottleneckBlock(nn.Module):
         self.label = plan.primitive.label
         self.adds_input = not plan.changes_shape and not isinstance(plan.primitive, Identity)
         shape = (plan.in_channels, plan.out_channels, plan.stride, plan.input_hw)
-        within = plan.channel_attention_at("branch")
         if isinstance(plan.primitive, InvertedBottleneck):
-            reweigh = within.build(_gated_channels(plan)) if within else None
-            self.branch: nn.Module = InvertedBottleneck2d(plan.primitive, *shape, reweigh)
+            gate = build_gate(plan, "branch")
+            self.branch: nn.Module = InvertedBottleneck2d(plan.primitive, *shape, gate)
         else:
             layers = [plan.primitive.build(*shape)]
-            layers += [within.build(plan.out_channels)] if within else []
+            gate = build_gate(plan, "branch")
+            layers += [] if gate is None else [gate]
             self.branch = nn.Sequential(*layers)
-        after = plan.channel_attention_at("stage")
-        self.recalibration = after.build(plan.out_channels) if after else nn.Identity()
+        self.recalibration = build_gate(plan, "stage") or nn.Identity()
 
     @property
     def last_norm(self) -> nn.BatchNorm2d | None:
@@ -65,32 +65,17 @@ class LinearBottleneckBlock(nn.Module):
 
 
 def block_counts(plan: BlockPlan) -> Counts:
-    """What a :class:`LinearBottleneckBlock` costs."""
+    """Count what a :class:`LinearBottleneckBlock` costs."""
     branch = plan.primitive.counts(plan.in_channels, plan.out_channels, plan.stride, plan.input_hw)
-    reweighing = NO_COUNTS
-    if within := plan.channel_attention_at("branch"):
-        reweighing = within.counts(_gated_channels(plan), plan.output_hw)
-    elif after := plan.channel_attention_at("stage"):
-        reweighing = after.counts(plan.out_channels, plan.output_hw)
-    return branch + reweighing
+    return branch + gate_counts(plan)
 
 
 def block_bytes(plan: BlockPlan) -> TrainingBytes:
-    """What a :class:`LinearBottleneckBlock` keeps in training.
+    """Return the memory that a :class:`LinearBottleneckBlock` takes in training.
 
-    The sum is kept by what follows, in place of the branch's last map.
+    What follows keeps the sum, in place of the branch's last map.
     """
     kept = plan.primitive.training_bytes(
         plan.in_channels, plan.out_channels, plan.stride, plan.input_hw
     )
-    if within := plan.channel_attention_at("branch"):
-        kept = kept.then(within.training_bytes(_gated_channels(plan), plan.output_hw))
-    if after := plan.channel_attention_at("stage"):
-        kept = kept.then(after.training_bytes(plan.out_channels, plan.output_hw))
-    return kept
-
-
-def _gated_channels(plan: BlockPlan) -> int:
-    if isinstance(plan.primitive, InvertedBottleneck):
-        return plan.primitive.expansion * plan.in_channels
-    return plan.out_channels
+    return kept.then(gate_bytes(plan, "branch")).then(gate_bytes(plan, "stage"))

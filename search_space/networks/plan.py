@@ -14,17 +14,18 @@ from search_space.families import (
     primitive_in_channels,
 )
 from search_space.networks.ending import Ending
-from search_space.primitives import ChannelAttention, Primitive, Stem
+from search_space.primitives import ChannelAttention, InvertedBottleneck, Primitive, Stem
+from search_space.primitives.channel_attention.channel_attention import Placement
 
 
 class BlockPlan(NamedTuple):
-    """All that a block's construction and its cost depend on."""
+    """Everything that a block's construction and cost depend on."""
 
     family: FamilyName
     kind: BlockKind
     shortcut: Shortcut  # where the shape changes
     primitive: Primitive
-    recalibration: ChannelAttention | None
+    recalibration: ChannelAttention | None  # the field's name is part of saved latency tables
     in_channels: int
     width: int  # channels of the spatial operator
     out_channels: int
@@ -46,8 +47,19 @@ class BlockPlan(NamedTuple):
         """Whether the input cannot be added to the branch as it is."""
         return self.stride != 1 or self.in_channels != self.out_channels
 
-    def channel_attention_at(self, placement: str) -> ChannelAttention | None:
-        """The recalibration, if it stands at ``placement``."""
+    @property
+    def gated_channels(self) -> int:
+        """Channels of the map that channel attention sees.
+
+        In an inverted bottleneck's branch that is the expanded map, as in MnasNet.
+        """
+        within = self.channel_attention_at("branch")
+        if within and isinstance(self.primitive, InvertedBottleneck):
+            return self.primitive.expansion * self.in_channels
+        return self.out_channels
+
+    def channel_attention_at(self, placement: Placement) -> ChannelAttention | None:
+        """Return the channel attention if it stands at ``placement``; else None."""
         if self.recalibration is None or self.recalibration.placement != placement:
             return None
         return self.recalibration

@@ -14,6 +14,7 @@ from search_space.counts import (
     convolution_counts,
     norm_counts,
 )
+from search_space.networks.gates import build_gate, gate_bytes, gate_counts
 from search_space.networks.plan import BlockPlan
 from search_space.networks.shortcut import build_shortcut, shortcut_bytes, shortcut_counts
 from search_space.primitives.convolution import convolution
@@ -41,17 +42,17 @@ class ResidualBlock(nn.Module):
             ]
         layers += [spatial, nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
         layers += [convolution(width, out, _last_kernel(plan)), nn.BatchNorm2d(out)]
-        if channel_attention := plan.channel_attention_at("branch"):
-            layers.append(channel_attention.build(out))
+        gate = build_gate(plan, "branch")
+        if gate is not None:
+            layers.append(gate)
         self.branch = nn.Sequential(*layers)
         self.shortcut = build_shortcut(plan, norm=True)
         self.relu = nn.ReLU(inplace=True)
-        after = plan.channel_attention_at("stage")
-        self.recalibration = after.build(out) if after else nn.Identity()
+        self.recalibration = build_gate(plan, "stage") or nn.Identity()
 
     @property
     def last_norm(self) -> nn.BatchNorm2d:
-        """The normalisation that ends the branch, before any channel_attention."""
+        """The normalisation that ends the branch, before any channel attention."""
         # Not an attribute: a second name would write its weights twice into every state_dict.
         *_, norm = (layer for layer in self.branch if isinstance(layer, nn.BatchNorm2d))
         return norm
@@ -63,7 +64,7 @@ class ResidualBlock(nn.Module):
 
 
 def block_counts(plan: BlockPlan) -> Counts:
-    """What a :class:`ResidualBlock` costs."""
+    """Count what a :class:`ResidualBlock` costs."""
     width, out, hw = plan.width, plan.out_channels, plan.output_hw
     counts = (
         plan.primitive.counts(plan.primitive_in_channels, width, plan.stride, plan.input_hw)
@@ -75,13 +76,11 @@ def block_counts(plan: BlockPlan) -> Counts:
         counts += convolution_counts(plan.in_channels, width, 1, plan.input_hw) + norm_counts(width)
     if plan.changes_shape:
         counts += shortcut_counts(plan, norm=True)
-    if plan.recalibration:
-        counts += plan.recalibration.counts(out, hw)
-    return counts
+    return counts + gate_counts(plan)
 
 
 def block_bytes(plan: BlockPlan) -> TrainingBytes:
-    """What a :class:`ResidualBlock` keeps in training."""
+    """Return the memory that a :class:`ResidualBlock` takes in training."""
     width, hw = plan.width, plan.output_hw
     narrow_in = FLOAT_BYTES * width * plan.input_hw[0] * plan.input_hw[1]
     narrow_out = FLOAT_BYTES * width * hw[0] * hw[1]
@@ -93,13 +92,9 @@ def block_bytes(plan: BlockPlan) -> TrainingBytes:
         # A convolution's output is kept by the normalisation, its ReLU by the next convolution.
         kept = TrainingBytes(2 * narrow_in, 2 * narrow_in).then(kept)
     kept = kept.then(TrainingBytes(narrow_out + out, 2 * out))
-    if channel_attention := plan.channel_attention_at("branch"):
-        # It keeps its input, a normalised map; its own output is only added.
-        kept = kept.then(channel_attention.training_bytes(plan.out_channels, hw))
+    kept = kept.then(gate_bytes(plan, "branch"))
     kept = kept.then(shortcut_bytes(plan, norm=True)).then(TrainingBytes(out, 2 * out))
-    if after := plan.channel_attention_at("stage"):
-        kept = kept.then(after.training_bytes(plan.out_channels, hw))
-    return kept
+    return kept.then(gate_bytes(plan, "stage"))
 
 
 def _last_kernel(plan: BlockPlan) -> int:

@@ -17,6 +17,7 @@ from search_space.counts import (
     convolution_counts,
     norm_counts,
 )
+from search_space.networks.gates import build_gate, gate_bytes, gate_counts
 from search_space.networks.plan import BlockPlan
 from search_space.networks.shortcut import build_shortcut, shortcut_counts
 from search_space.primitives.convolution import convolution
@@ -38,13 +39,13 @@ class PreActivationBlock(nn.Module):
             nn.ReLU(inplace=True),
             convolution(width, out, 3),
         ]
-        if channel_attention := plan.channel_attention_at("branch"):
-            layers.append(channel_attention.build(out))
+        gate = build_gate(plan, "branch")
+        if gate is not None:
+            layers.append(gate)
         self.branch = nn.Sequential(*layers)
         self.shortcut = build_shortcut(plan, norm=False)
         self.projects = plan.changes_shape and plan.shortcut == "projection"
-        after = plan.channel_attention_at("stage")
-        self.recalibration = after.build(out) if after else nn.Identity()
+        self.recalibration = build_gate(plan, "stage") or nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         """See the class."""
@@ -55,20 +56,20 @@ class PreActivationBlock(nn.Module):
 
 
 def block_counts(plan: BlockPlan) -> Counts:
-    """What a :class:`PreActivationBlock` costs."""
+    """Count what a :class:`PreActivationBlock` costs."""
     width, out, hw = plan.width, plan.out_channels, plan.output_hw
-    counts = (
+    return (
         norm_counts(plan.in_channels)
         + plan.primitive.counts(plan.in_channels, width, plan.stride, plan.input_hw)
         + norm_counts(width)
         + convolution_counts(width, out, 3, hw)
         + shortcut_counts(plan, norm=False)
+        + gate_counts(plan)
     )
-    return counts + plan.recalibration.counts(out, hw) if plan.recalibration else counts
 
 
 def block_bytes(plan: BlockPlan) -> TrainingBytes:
-    """What a :class:`PreActivationBlock` keeps in training."""
+    """Return the memory that a :class:`PreActivationBlock` takes in training."""
     hw = plan.output_hw
     activated = FLOAT_BYTES * plan.in_channels * plan.input_hw[0] * plan.input_hw[1]
     narrow = FLOAT_BYTES * plan.width * hw[0] * hw[1]
@@ -80,9 +81,4 @@ def block_bytes(plan: BlockPlan) -> TrainingBytes:
         )
         .then(TrainingBytes(narrow + out, 2 * out))
     )
-    if channel_attention := plan.channel_attention_at("branch"):
-        # It keeps its input, the branch's last map; its own output is only added.
-        kept = kept.then(channel_attention.training_bytes(plan.out_channels, hw))
-    if after := plan.channel_attention_at("stage"):
-        kept = kept.then(after.training_bytes(plan.out_channels, hw))
-    return kept
+    return kept.then(gate_bytes(plan, "branch")).then(gate_bytes(plan, "stage"))

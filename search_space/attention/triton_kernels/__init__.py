@@ -5,7 +5,7 @@ size of the pairs is stored; the backward pass recomputes the logits and has no 
 the same bits each time. Their speed was not yet measured on a GPU: tiles are chosen by counts of
 instructions (:mod:`search_space.attention.triton_kernels.plans`).
 
-Triton is imported by the first call, and need not be installed for this package's import.
+The first call imports Triton; importing this package does not need it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from torch import Tensor
 from search_space.attention.operands import Gradients, Operands
 
 MOST_CHANNELS = {torch.float32: 64, torch.bfloat16: 128, torch.float16: 128}
-"""Of a head: what the registers and the shared memory of a multiprocessor hold."""
+"""Channels of a head that a multiprocessor's registers and shared memory can hold."""
 
 LEAST_VERSION = (3, 2)  # of Triton, whose tensors can be gathered from since then
 LEAST_CAPABILITY = (8, 0)  # tensor cores for bfloat16
@@ -28,31 +28,31 @@ OFFSET_LIMIT = 2**31
 
 
 def problem(operands: Operands) -> str | None:
-    """Why the kernels cannot compute this call; None if they can."""
+    """Return why the kernels cannot compute this call; None if they can."""
     return unavailable() or _device_problem(operands.q.device) or _call_problem(operands)
 
 
 @cache
 def unavailable() -> str | None:
-    """Why no call can be computed on this machine; None if some can."""
+    """Return why no call can be computed on this machine; None if some can."""
     try:
-        found = version("triton")
+        installed = version("triton")
     except PackageNotFoundError:
         return "needs triton, which is not installed"
-    if tuple(int(part) for part in found.split(".")[:2]) < LEAST_VERSION:
-        return f"needs triton {'.'.join(map(str, LEAST_VERSION))} or newer, got {found}"
+    if tuple(int(part) for part in installed.split(".")[:2]) < LEAST_VERSION:
+        return f"needs triton {'.'.join(map(str, LEAST_VERSION))} or newer, got {installed}"
     return None
 
 
 def forward(operands: Operands) -> tuple[Tensor, Tensor]:
-    """Output and lse."""
+    """Compute output and lse."""
     from search_space.attention.triton_kernels import launch  # noqa: PLC0415 - imports Triton
 
     return launch.forward(operands)
 
 
 def backward(grad_out: Tensor, operands: Operands, out: Tensor, lse: Tensor) -> Gradients:
-    """Gradients of the five tensors."""
+    """Compute gradients of the five tensors."""
     from search_space.attention.triton_kernels import launch  # noqa: PLC0415 - imports Triton
 
     return launch.backward(grad_out, operands, out, lse)
@@ -87,7 +87,7 @@ def _call_problem(operands: Operands) -> str | None:
 
 
 def _span(x: Tensor) -> int:
-    """Offset of the last channel and pixel of one head of one image."""
+    """Return the offset of the last channel and pixel of one head of one image."""
     return sum(
         (size - 1) * stride for size, stride in zip(x.shape[2:], x.stride()[2:], strict=True)
     )

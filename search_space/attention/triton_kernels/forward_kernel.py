@@ -1,15 +1,15 @@
 # mypy: disable-error-code="no-untyped-def, import-untyped, import-not-found"
-"""Output and lse of 2-D relative attention, local and global, in one kernel.
+"""Output and lse (log-sum-exp) of 2-D relative attention, local and global, in one kernel.
 
 A tile of queries runs over the chunks of keys that it sees, by online softmax (Milakov and
 Gimelshein 2018; Dao et al. 2022).
 
-Why tiles on tensor cores, though many pairs of a tile and its chunks are out of a local window: for
-7x7 keys, a tile of 2x8 queries computes 128 pairs a query. The other way, one thread a query, would
-compute 49, but load and convert each key for every few queries and multiply in float32; by
-estimate, that takes as many instructions at 8 channels a head, and several times as many at 32 and
-64. Tiles of one warp, rather than of a whole program, keep the pairs in vain few; and with tensor
-cores, global attention is the same kernel, whose window is as large as the map.
+Tiles run on tensor cores although many pairs of a tile and its chunks lie outside a local window.
+For 7x7 keys, a tile of 2x8 queries computes 128 pairs a query. One thread a query would compute 49,
+but would load and convert each key for every few queries and multiply in float32: by estimate as
+many instructions at 8 channels a head, and several times as many at 32 and 64. Tiles of one warp
+instead of a whole program keep the wasted pairs few. With tensor cores, global attention is the
+same kernel: its window is as large as the map.
 
 Legend: G tiles of a program, M queries of a tile, N keys of a chunk, D and E channels (padded).
 """
@@ -20,12 +20,14 @@ import triton.language as tl
 from search_space.attention.triton_kernels.pixels import (
     LOG2_E,
     chunk_corner,
-    load_channels,
+    chunk_pixels,
+    load_key_depth,
+    load_value_depth,
     multiply,
     on_map,
     pixels,
     scalar_offset,
-    store_channels,
+    store_value_depth,
     tile_corners,
     transposed,
 )
@@ -56,7 +58,10 @@ def forward_kernel(
     v_strides: tl.constexpr,
     out_strides: tl.constexpr,
 ):
-    """Neighbouring programs compute heads of the same pixels, which may share lines of memory."""
+    """Write output and lse.
+
+    Neighbouring programs compute heads of the same pixels, which may share lines of memory.
+    """
     tiles: tl.constexpr = plan.tiles
     dtype: tl.constexpr = q.dtype.element_ty
     head = tl.program_id(0) % plan.heads
@@ -65,13 +70,13 @@ def forward_kernel(
     inside = on_map(y, x, plan) & exists
     first_y, first_x = chunk_corner(top, left, plan)
 
-    q_gmd = load_channels(q, q_strides, image, head, y, x, inside, plan.key_width, plan.key_padded)
+    q_gmd = load_key_depth(q, q_strides, image, head, y, x, inside, plan)
     by_row, by_column = 0.0, 0.0
     if plan.has_tables:
         by_row = table_logits(q_gmd, load_row_table(rows, head, 0, plan), plan)
         by_column = table_logits(q_gmd, load_column_table(columns, head, 0, plan), plan)
 
-    # Of all rows that the tile sees, as the loop over them is the inner one.
+    # The bias of all rows that the tile sees is made once: their loop is the inner one.
     bias_of_rows = skewed(by_row, 0, y, first_y, plan.height, plan.radius_y, plan.row_slots, plan)
 
     most = tl.full((tiles.groups, tiles.pixels, 1), float("-inf"), tl.float32)
@@ -91,52 +96,19 @@ def forward_kernel(
         for row in range(0, plan.seen_rows, tiles.chunk_rows):
             row_bias = bias_of_chunk(bias_of_rows, row, tiles.chunk_rows)
             logits = pair_bias(row_bias, column_bias)
-            key_y, key_x = pixels(
-                first_y + row, first_x + column, tiles.chunk_rows, tiles.chunk_columns, 1
-            )
-            key_inside = on_map(key_y, key_x, plan)
+            key_y, key_x, key_inside = chunk_pixels(first_y + row, first_x + column, 1, plan)
             if plan.has_keys:
-                k_gnd = load_channels(
-                    k,
-                    k_strides,
-                    image,
-                    head,
-                    key_y,
-                    key_x,
-                    key_inside,
-                    plan.key_width,
-                    plan.key_padded,
-                )
+                k_gnd = load_key_depth(k, k_strides, image, head, key_y, key_x, key_inside, plan)
                 logits = multiply(q_gmd, transposed(k_gnd), logits, plan)
             most_now = tl.maximum(most, tl.max(logits, 2, keep_dims=True) * scale)
             p_gmn = tl.exp2(logits * scale - most_now)
             fade = tl.exp2(most - most_now)
             total = total * fade + tl.sum(p_gmn, 2, keep_dims=True)
-            v_gne = load_channels(
-                v,
-                v_strides,
-                image,
-                head,
-                key_y,
-                key_x,
-                key_inside,
-                plan.value_width,
-                plan.value_padded,
-            )
+            v_gne = load_value_depth(v, v_strides, image, head, key_y, key_x, key_inside, plan)
             sum_gme = multiply(p_gmn.to(dtype), v_gne, sum_gme * fade, plan)
             most = most_now
 
-    store_channels(
-        out,
-        out_strides,
-        image,
-        head,
-        y,
-        x,
-        inside,
-        plan.value_width,
-        plan.value_padded,
-        sum_gme * (1.0 / total),
-    )
+    mean_gme = sum_gme * (1.0 / total)
+    store_value_depth(out, out_strides, image, head, y, x, inside, mean_gme, plan)
     natural = (most + tl.log2(total)) / LOG2_E
     tl.store(lse + scalar_offset(image, head, y, x, plan), natural, inside)

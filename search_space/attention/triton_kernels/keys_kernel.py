@@ -1,8 +1,8 @@
 # mypy: disable-error-code="no-untyped-def, import-untyped, import-not-found"
 """Gradients of keys and values of 2-D relative attention, recomputed from the lse.
 
-Tiles are of keys, and a chunk is of queries that see them: p and ds, as
-:mod:`search_space.attention.triton_kernels.queries_kernel` defines them, stand transposed.
+Tiles hold keys, and a chunk holds queries that see them. p and ds are those of
+:mod:`search_space.attention.triton_kernels.queries_kernel`, transposed.
 
 Legend: G tiles of a program, M keys of a tile, N queries of a chunk, D and E channels (padded).
 """
@@ -13,12 +13,15 @@ import triton.language as tl
 from search_space.attention.triton_kernels.pixels import (
     LOG2_E,
     chunk_corner,
-    load_channels,
+    chunk_pixels,
+    load_key_depth,
+    load_value_depth,
     multiply,
     on_map,
     pixels,
     scalar_offset,
-    store_channels,
+    store_key_depth,
+    store_value_depth,
     tile_corners,
     transposed,
 )
@@ -53,54 +56,29 @@ def keys_kernel(
     grad_k_strides: tl.constexpr,
     grad_v_strides: tl.constexpr,
 ):
-    """Gradients of the keys (where there are any) and values."""
+    """Write gradients of the keys (where there are any) and values."""
     tiles: tl.constexpr = plan.tiles
     dtype: tl.constexpr = q.dtype.element_ty
     head = tl.program_id(0) % plan.heads
     image, exists, top, left = tile_corners(tl.program_id(0) // plan.heads, batch, plan)
     y, x = pixels(top, left, tiles.tile_rows, tiles.tile_columns, 1)
-    # Keys of no image are loaded all the same: zeros could have logits far above the lse.
+    # Keys of an image that does not exist are loaded too: zeros could have logits far above lse.
     loaded = on_map(y, x, plan)
     inside = loaded & exists
     first_y, first_x = chunk_corner(top, left, plan)
     scale2 = scale * LOG2_E
 
     if plan.has_keys:
-        k_gmd = load_channels(
-            k, k_strides, image, head, y, x, loaded, plan.key_width, plan.key_padded
-        )
-    v_gme = load_channels(
-        v, v_strides, image, head, y, x, loaded, plan.value_width, plan.value_padded
-    )
+        k_gmd = load_key_depth(k, k_strides, image, head, y, x, loaded, plan)
+    v_gme = load_value_depth(v, v_strides, image, head, y, x, loaded, plan)
     sum_gmd = tl.zeros((tiles.groups, tiles.pixels, plan.key_padded), tl.float32)
     sum_gme = tl.zeros((tiles.groups, tiles.pixels, plan.value_padded), tl.float32)
     for column in range(0, plan.seen_columns, tiles.chunk_columns):
         for row in range(0, plan.seen_rows, tiles.chunk_rows):
-            query_y, query_x = pixels(
-                first_y + row, first_x + column, tiles.chunk_rows, tiles.chunk_columns, 1
-            )
-            query_inside = on_map(query_y, query_x, plan)
-            q_gnd = load_channels(
-                q,
-                q_strides,
-                image,
-                head,
-                query_y,
-                query_x,
-                query_inside,
-                plan.key_width,
-                plan.key_padded,
-            )
-            grad_out_gne = load_channels(
-                grad_out,
-                grad_out_strides,
-                image,
-                head,
-                query_y,
-                query_x,
-                query_inside,
-                plan.value_width,
-                plan.value_padded,
+            query_y, query_x, query_inside = chunk_pixels(first_y + row, first_x + column, 1, plan)
+            q_gnd = load_key_depth(q, q_strides, image, head, query_y, query_x, query_inside, plan)
+            grad_out_gne = load_value_depth(
+                grad_out, grad_out_strides, image, head, query_y, query_x, query_inside, plan
             )
             # The rows of a table that this pair of tile and chunk needs begin at its base.
             row_base, column_base = 0, 0
@@ -137,10 +115,9 @@ def keys_kernel(
             logits = bias_of_keys(row_bias, column_bias)
             if plan.has_keys:
                 logits = multiply(k_gmd, transposed(q_gnd), logits, plan)
-            scalar_y, scalar_x = pixels(
-                first_y + row, first_x + column, tiles.chunk_rows, tiles.chunk_columns, 2
+            scalar_y, scalar_x, scalar_inside = chunk_pixels(
+                first_y + row, first_x + column, 2, plan
             )
-            scalar_inside = on_map(scalar_y, scalar_x, plan)
             place = scalar_offset(image, head, scalar_y, scalar_x, plan)
             lse2_g1n = tl.load(lse + place, scalar_inside, float("inf")) * LOG2_E
             delta_g1n = tl.load(delta + place, scalar_inside, 0.0)
@@ -153,27 +130,5 @@ def keys_kernel(
                 sum_gmd = multiply(ds_gmn.to(dtype), q_gnd, sum_gmd, plan)
 
     if plan.has_keys:
-        store_channels(
-            grad_k,
-            grad_k_strides,
-            image,
-            head,
-            y,
-            x,
-            inside,
-            plan.key_width,
-            plan.key_padded,
-            sum_gmd * scale,
-        )
-    store_channels(
-        grad_v,
-        grad_v_strides,
-        image,
-        head,
-        y,
-        x,
-        inside,
-        plan.value_width,
-        plan.value_padded,
-        sum_gme,
-    )
+        store_key_depth(grad_k, grad_k_strides, image, head, y, x, inside, sum_gmd * scale, plan)
+    store_value_depth(grad_v, grad_v_strides, image, head, y, x, inside, sum_gme, plan)

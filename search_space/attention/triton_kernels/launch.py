@@ -1,6 +1,7 @@
 """Calls of the kernels: shapes and strides become plans, buffers and grids.
 
-What a kernel is not given, it is given ``q`` for: pointers need a type, and it does not read them.
+In place of a tensor that a call does not have, a kernel gets ``q``: pointers need a type, and the
+kernel does not read them.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from search_space.attention.triton_kernels.queries_kernel import queries_kernel
 
 
 def forward(operands: Operands, tiles: Tiles | None = None) -> tuple[Tensor, Tensor]:
-    """Output and lse; ``tiles`` in place of the default ones."""
+    """Compute output and lse, with ``tiles`` in place of the default ones."""
     q, k, v, rows, columns = _pointers(operands)
     out = empty_like_layout(v)
     lse = q.new_empty((*q.shape[:2], *q.shape[3:]), dtype=torch.float32)
@@ -61,7 +62,7 @@ def backward(
     tiles: Tiles | None = None,
     tiles_of_keys: Tiles | None = None,
 ) -> Gradients:
-    """Gradients of the five tensors; tiles for both kernels in place of the default ones."""
+    """Compute gradients of the five tensors, with tiles of both kernels instead of the defaults."""
     q, k, v, rows, columns = _pointers(operands)
     grad_q, grad_v = empty_like_layout(q), empty_like_layout(v)
     grad_k = None if operands.k is None else empty_like_layout(k)
@@ -105,10 +106,11 @@ def backward(
 
 
 def float32_precision() -> Precision:
-    """How PyTorch multiplies matrices of float32 on CUDA at present: TF32 only if it is allowed.
+    """Return how PyTorch multiplies float32 matrices on CUDA at present: TF32 only if allowed.
 
-    It is allowed by ``torch.backends.cuda.matmul.fp32_precision = "tf32"``, or by what that follows
-    (``torch.backends.fp32_precision``, ``torch.set_float32_matmul_precision``, ``allow_tf32``).
+    TF32 is allowed by ``torch.backends.cuda.matmul.fp32_precision = "tf32"``, or by a setting that
+    it follows (``torch.backends.fp32_precision``, ``torch.set_float32_matmul_precision``,
+    ``allow_tf32``).
     """
     matmul = torch.backends.cuda.matmul
     # Where PyTorch has the newer setting, reading the older one raises once the newer was used.
@@ -118,16 +120,16 @@ def float32_precision() -> Precision:
 
 
 def run(kernel: Any, programs: int, plan: Plan, *arguments: Any) -> None:
-    """Start as many programs for each head, on the device of the first argument."""
+    """Start ``programs`` programs for each head, on the device of the first argument."""
     device = arguments[0].device
     with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
         kernel[(programs * plan.heads,)](*arguments, **options(plan))
 
 
 def options(plan: Plan) -> dict[str, Any]:
-    """How Triton compiles a kernel."""
-    # Products of float32 outside of tensor cores keep their operands in registers: those of two
-    # warps a tile.
+    """Return Triton's compiler options for a kernel."""
+    # Float32 products outside of tensor cores keep their operands in registers, those of two warps
+    # a tile.
     warps = plan.tiles.groups * (2 if plan.precision == "ieee" else 1)
     # One stage: loads ahead of time would take registers that logits need. The fusion of
     # multiplications and additions is spelled out, as Triton's default changes.
@@ -148,7 +150,7 @@ def _pointers(operands: Operands) -> tuple[Tensor, Tensor, Tensor, Tensor, Tenso
 
 
 def _programs(plan: Plan, q: Tensor) -> int:
-    """For each head."""
+    """Count the programs of each head."""
     return -(-q.shape[0] * plan.tiles_down * plan.tiles_across // plan.tiles.groups)
 
 

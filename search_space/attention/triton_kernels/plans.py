@@ -1,9 +1,9 @@
-"""What a kernel is compiled for: the shape of a call, and the tiles it is cut into.
+"""Plans that kernels are compiled for: the shape of a call, and the tiles it is cut into.
 
 A program computes ``groups`` tiles of one head, each of ``tile_rows x tile_columns`` pixels, and
 each tile runs over the pixels that it sees: one *chunk* of ``chunk_rows x chunk_columns`` pixels
-after another. Global attention is the window of radius (H - 1, W - 1), so nothing tells the two
-operators apart but where the chunks begin. Here are plain numbers; no Triton.
+after another. Global attention is the window of radius (H - 1, W - 1), so the two operators differ
+only in where the chunks begin. This module has plain numbers and no Triton.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ import torch
 from search_space.attention.operands import Operands
 
 Kernel = Literal["forward", "queries", "keys"]
-"""Whose tiles are of queries, twice, and of keys: chunks are of the others."""
+"""The kernels. Tiles hold queries in the first two and keys in the third; chunks hold the other."""
 
 Precision = Literal["ieee", "tf32"]
-"""How float32 is multiplied: as it is, or rounded to the 11 bits of TF32, on tensor cores."""
+"""Multiplication of float32: as it is, or rounded to the 11 bits of TF32, on tensor cores."""
 
 
 @dataclass(frozen=True)
 class Tiles:
-    """How the pixels of a head are dealt out; every number but ``reach`` is a power of two.
+    """Division of a head's pixels into tiles; every number but ``reach`` is a power of two.
 
     The defaults of :func:`choose_tiles` are derived from counts of instructions and registers, and
-    were not yet measured on a GPU. To tune, pass others to the functions of
+    were not yet measured on a GPU. To tune them, pass others to the functions of
     :mod:`search_space.attention.triton_kernels.launch`.
     """
 
@@ -42,7 +42,7 @@ class Tiles:
 
     @property
     def pixels(self) -> int:
-        """Of one tile."""
+        """Pixels of one tile."""
         return self.tile_rows * self.tile_columns
 
     @property
@@ -93,27 +93,27 @@ class Plan:
 
 
 TILE = 16  # pixels of a tile: the rows of a tensor core's smallest product
-LOGITS = 128  # of a query: a lane of a warp holds 64 in float32, of 255 registers
-CHUNK_VALUES = 2048  # of keys, as many of values: 64 a lane
+LOGITS = 128  # logits of a query: a lane of a warp holds 64 in float32, of 255 registers
+CHUNK_VALUES = 2048  # numbers of a chunk's keys, and as many of its values: 64 a lane
 ENOUGH_PROGRAMS = 2048  # a few for each of a large GPU's multiprocessors at a time
-CHUNK_PAIRS = 800  # that cost as much as the reductions, masks and addresses of a chunk: estimate
+CHUNK_PAIRS = 800  # estimate: pairs that cost as much as a chunk's reductions, masks, addresses
 
 
 def padded(count: int, least: int = 16) -> int:
-    """The next power of two; tensor cores multiply along no fewer than 16."""
+    """Return the next power of two; tensor cores multiply along no fewer than 16."""
     return max(least, 1 << (count - 1).bit_length())
 
 
 def seen(length: int, tile: int, reach: int, radius: int, off_map: bool) -> tuple[int, bool]:
-    """How much of an axis a tile may see, and whether that is simply the whole map's."""
+    """Return how much of an axis a tile may see, and whether that is all of the map's axis."""
     window = tile + reach + radius
     return (length, True) if window >= length and not off_map else (window, False)
 
 
 def choose_runs(operands: Operands, plan: Plan) -> int:
-    """How many runs of tiles a program of the queries' kernel computes; a power of two.
+    """Choose how many runs of tiles a program of the queries' kernel computes; a power of two.
 
-    As many as keep the programs' shares of the tables' gradients (float32) under half the bytes of
+    The choice keeps the programs' shares of the tables' gradients (float32) under half the bytes of
     the queries, unless that would leave too few programs to fill a GPU.
     """
     q, rows, columns = operands.q, operands.rows, operands.columns
@@ -127,13 +127,13 @@ def choose_runs(operands: Operands, plan: Plan) -> int:
 
 
 def table_part(radius: int, tile: int, chunk: int, over_keys: bool) -> tuple[int, bool]:
-    """How many rows of a table are multiplied at once (padded), and whether these are a part."""
+    """Return how many rows of a table are multiplied at once (padded), and if these are a part."""
     whole, part = padded(2 * radius + 1), padded(tile + chunk - 1)
     return (part, True) if over_keys and part < whole else (whole, False)
 
 
 def most_chunk_pixels(kernel: Kernel, dtype: torch.dtype, channels: int) -> int:
-    """Pixels of a chunk whose logits and channels (padded) stay in registers, as compiled."""
+    """Return the most pixels of a chunk whose logits and channels (padded) fit the registers."""
     pixels = min(LOGITS, CHUNK_VALUES // channels)
     if dtype == torch.float32:  # operands are twice as wide
         pixels //= 2 if kernel == "forward" else 4
@@ -143,7 +143,7 @@ def most_chunk_pixels(kernel: Kernel, dtype: torch.dtype, channels: int) -> int:
 
 
 def choose_tiles(operands: Operands, kernel: Kernel) -> Tiles:
-    """The tiles of a kernel for one call; see :func:`best_tiles`."""
+    """Choose the tiles of a kernel for one call; see :func:`best_tiles`."""
     q, v = operands.q, operands.v
     off_map = operands.border == "zeros" and kernel != "keys"
     channels = padded(max(q.shape[2], v.shape[2]))
@@ -161,7 +161,7 @@ def best_tiles(
     over_keys: bool,
     most_pixels: int,
 ) -> Tiles:
-    """The tiles for which the fewest pairs are computed, those out of the window included."""
+    """Choose the tiles that compute the fewest pairs, those outside the window included."""
 
     def cost(tiles: Tiles) -> float:
         rows, _ = seen(height, tiles.tile_rows, radius_y, radius_y, off_map)
@@ -186,7 +186,7 @@ def best_tiles(
 
 
 def _aligned(radius: int, tile_columns: int, width: int, chunk_columns: int) -> int:
-    """The radius, or a little more, so that chunks begin where several pixels load at once."""
+    """Return the radius, or slightly more, so that chunks begin where pixels load together."""
     for alignment in (8, 4, 2):
         reach = -(-radius // alignment) * alignment
         fits = tile_columns + reach + radius <= chunk_columns
@@ -198,7 +198,7 @@ def _aligned(radius: int, tile_columns: int, width: int, chunk_columns: int) -> 
 def make_plan(
     operands: Operands, kernel: Kernel, tiles: Tiles, *, precision: Precision, widen: bool
 ) -> Plan:
-    """The plan of one kernel for one call."""
+    """Make the plan of one kernel for one call."""
     over_keys = kernel == "keys"
     q, k, v, rows, columns = operands.tensors
     heads, key_width, height, width = q.shape[1:]

@@ -19,7 +19,7 @@ import triton.language as tl
 from search_space.attention.triton_kernels.pixels import multiply, transposed
 
 # Finite, as a chunk may hide all its keys from a query: infinities would make a NaN of the
-# difference to their maximum. The exponential of this is 0 beside any logit that counts.
+# difference to their maximum. Its exponential is 0 beside that of any visible logit.
 HIDDEN = tl.constexpr(-1e30)
 
 
@@ -35,7 +35,7 @@ def load_table(
     offsets: tl.constexpr,
     plan: tl.constexpr,
 ):
-    """Its rows from ``base`` on, ``[G, O, C]``; zero in channels that do not meet this table."""
+    """Load a table's rows from ``base`` on, ``[G, O, C]``; zero in channels it does not have."""
     offset = base + tl.arange(0, offsets)[None, :, None]
     channel = tl.arange(0, plan.key_padded)[None, None, :] - first
     mask = (offset >= 0) & (offset < 2 * radius + 1) & (channel >= 0) & (channel < width)
@@ -47,7 +47,7 @@ def load_table(
 
 @triton.jit
 def load_row_table(rows, head, base, plan: tl.constexpr):
-    """``[G, O, C]`` of the row table."""
+    """Load rows of the row table, ``[G, O, C]``."""
     return load_table(
         rows, head, base, plan.row_heads, 0, plan.row_width, plan.radius_y, plan.row_offsets, plan
     )
@@ -55,7 +55,7 @@ def load_row_table(rows, head, base, plan: tl.constexpr):
 
 @triton.jit
 def load_column_table(columns, head, base, plan: tl.constexpr):
-    """``[G, O, C]`` of the column table."""
+    """Load rows of the column table, ``[G, O, C]``."""
     return load_table(
         columns,
         head,
@@ -71,7 +71,7 @@ def load_column_table(columns, head, base, plan: tl.constexpr):
 
 @triton.jit
 def table_logits(q, table, plan: tl.constexpr):
-    """``[G, I, C]`` with ``[G, O, C]``: ``[G, I, O]``, float32."""
+    """Multiply queries ``[G, I, C]`` with a table ``[G, O, C]``: ``[G, I, O]``, float32."""
     start = tl.zeros((q.shape[0], q.shape[1], table.shape[1]), tl.float32)
     return multiply(q, transposed(table), start, plan)
 
@@ -87,19 +87,19 @@ def skewed(
     slots: tl.constexpr,
     plan: tl.constexpr,
 ):
-    """The bias ``[G, I, S]`` of queries at ``place`` and keys at ``first``, ``first + 1`` ...
+    """Return the bias ``[G, I, S]`` of queries at ``place`` and keys at ``first``, ``first + 1``...
 
-    The first column of ``by_offset`` is for row ``base`` of the table. ``HIDDEN`` where the key is
-    out of the window or off the map, as are those that the last chunk has too many.
+    The first column of ``by_offset`` is for row ``base`` of the table. The bias is ``HIDDEN`` where
+    the key is out of the window or off the map, as the surplus keys of the last chunk are.
     """
     key = first + tl.arange(0, slots)[None, None, :]
     offset = key - place + radius
     seen = (offset >= 0) & (offset <= 2 * radius)
     if not plan.off_map:
         seen = seen & (key >= 0) & (key < length)
-    bias = 0.0  # without tables, all that is left is what hides
+    bias = 0.0  # without tables, only HIDDEN is left
     if plan.has_tables:
-        # What is not seen may be looked up anywhere; the offsets are a power of two.
+        # A hidden pair may look up any entry; the number of offsets is a power of two.
         offsets: tl.constexpr = by_offset.shape[2]
         bias = tl.gather(by_offset, (offset - base) & (offsets - 1), 2)
     return tl.where(seen, bias, HIDDEN)
@@ -107,16 +107,16 @@ def skewed(
 
 @triton.jit
 def unskewed(by_slot, place, first, radius: tl.constexpr, offsets: tl.constexpr):
-    """The transpose of :func:`skewed`: gradients by slot ``[G, I, S]`` to those by offset."""
+    """Transpose :func:`skewed`: gradients by slot ``[G, I, S]`` to those by offset."""
     slots: tl.constexpr = by_slot.shape[2]
     slot = tl.arange(0, offsets)[None, None, :] - radius + place - first
-    found = tl.gather(by_slot, slot & (slots - 1), 2)  # as in skewed
-    return tl.where((slot >= 0) & (slot < slots), found, 0.0)
+    by_offset = tl.gather(by_slot, slot & (slots - 1), 2)  # as in skewed
+    return tl.where((slot >= 0) & (slot < slots), by_offset, 0.0)
 
 
 @triton.jit
 def bias_of_chunk(bias, first, count: tl.constexpr):
-    """Slots ``first`` to ``first + count`` of a bias ``[G, I, S]``."""
+    """Return slots ``first`` to ``first + count`` of a bias ``[G, I, S]``."""
     if bias.shape[2] == count:
         return bias
     slot = first + tl.zeros((bias.shape[0], bias.shape[1], 1), tl.int32)
@@ -125,7 +125,7 @@ def bias_of_chunk(bias, first, count: tl.constexpr):
 
 @triton.jit
 def gradient_of_slots(by_slot, first, slots: tl.constexpr):
-    """The transpose of :func:`bias_of_chunk`: as many slots as there are, zero in the others."""
+    """Transpose :func:`bias_of_chunk`: all slots, zero outside of the chunk."""
     if by_slot.shape[2] == slots:
         return by_slot
     place = tl.zeros((by_slot.shape[0], by_slot.shape[1], 1), tl.int32)
@@ -134,7 +134,7 @@ def gradient_of_slots(by_slot, first, slots: tl.constexpr):
 
 @triton.jit
 def pair_bias(row_bias, column_bias):
-    """``[G, I, R]`` and ``[G, I, S]``: their sum for every query and key, ``[G, I, R x S]``."""
+    """Add ``[G, I, R]`` and ``[G, I, S]`` for every query and key: ``[G, I, R x S]``."""
     rows: tl.constexpr = row_bias.shape[2]
     columns: tl.constexpr = column_bias.shape[2]
     bias = row_bias[:, :, :, None] + column_bias[:, :, None, :]
@@ -143,7 +143,7 @@ def pair_bias(row_bias, column_bias):
 
 @triton.jit
 def bias_of_keys(row_bias, column_bias):
-    """``[G, I, R]`` and ``[G, I, S]``: for every key and query, ``[G, R x S, I]``."""
+    """Add ``[G, I, R]`` and ``[G, I, S]`` for every key and query: ``[G, R x S, I]``."""
     rows: tl.constexpr = row_bias.shape[2]
     columns: tl.constexpr = column_bias.shape[2]
     bias = transposed(row_bias)[:, :, None, :] + transposed(column_bias)[:, None, :, :]
@@ -170,9 +170,10 @@ def table_backward(
     offsets: tl.constexpr,
     plan: tl.constexpr,
 ):
-    """From the gradient of a bias: add that of the queries to ``sum_gmd``, store the table's.
+    """Turn the gradient of a bias into those of queries (added to ``sum_gmd``) and table (stored).
 
-    A program's share of the latter is at ``[program, head]`` of ``partial``; a step adds to it.
+    ``partial[program, head]`` holds a program's share of the table's gradient; each step adds to
+    it.
     """
     dtype: tl.constexpr = q_gmd.dtype
     size: tl.constexpr = (2 * radius + 1) * width

@@ -3,7 +3,7 @@
 
 The backward pass has two kernels and no atomics. This one runs over the keys of each query, as the
 forward pass does; :mod:`search_space.attention.triton_kernels.keys_kernel` over the queries of each
-key. To compute the logits twice moves fewer bytes than to add up gradients of keys that several
+key. Computing the logits twice moves fewer bytes than adding up gradients of keys that several
 programs share.
 
 With logits s = scale (q . k + q . r), p = exp(s - lse) and delta = sum_e out grad_out, the gradient
@@ -19,12 +19,14 @@ import triton.language as tl
 from search_space.attention.triton_kernels.pixels import (
     LOG2_E,
     chunk_corner,
-    load_channels,
+    chunk_pixels,
+    load_key_depth,
+    load_value_depth,
     multiply,
     on_map,
     pixels,
     scalar_offset,
-    store_channels,
+    store_key_depth,
     tile_corners,
     transposed,
 )
@@ -65,10 +67,11 @@ def queries_kernel(
     grad_out_strides: tl.constexpr,
     grad_q_strides: tl.constexpr,
 ):
-    """Gradients of the queries and tables, and delta for the keys' kernel.
+    """Write gradients of the queries and tables, and delta for the keys' kernel.
 
-    A program computes ``runs`` runs of G tiles one after another, and adds up what they give to the
-    tables: its share is as large as the tables, and should be small beside its queries.
+    A program computes ``runs`` runs of G tiles one after another and adds up their gradients of the
+    tables. Each program stores a copy as large as the tables, which should be small beside its
+    queries.
     """
     tiles: tl.constexpr = plan.tiles
     dtype: tl.constexpr = q.dtype.element_ty
@@ -81,23 +84,9 @@ def queries_kernel(
         inside = on_map(y, x, plan) & exists
         first_y, first_x = chunk_corner(top, left, plan)
 
-        q_gmd = load_channels(
-            q, q_strides, image, head, y, x, inside, plan.key_width, plan.key_padded
-        )
-        grad_out_gme = load_channels(
-            grad_out,
-            grad_out_strides,
-            image,
-            head,
-            y,
-            x,
-            inside,
-            plan.value_width,
-            plan.value_padded,
-        )
-        out_gme = load_channels(
-            out, out_strides, image, head, y, x, inside, plan.value_width, plan.value_padded
-        )
+        q_gmd = load_key_depth(q, q_strides, image, head, y, x, inside, plan)
+        grad_out_gme = load_value_depth(grad_out, grad_out_strides, image, head, y, x, inside, plan)
+        out_gme = load_value_depth(out, out_strides, image, head, y, x, inside, plan)
         place = scalar_offset(image, head, y, x, plan)
         delta_gm1 = tl.sum(out_gme.to(tl.float32) * grad_out_gme.to(tl.float32), 2, keep_dims=True)
         tl.store(delta + place, delta_gm1, inside)
@@ -110,7 +99,7 @@ def queries_kernel(
             by_column = table_logits(q_gmd, load_column_table(columns, head, 0, plan), plan)
             ds_gmr = tl.zeros((tiles.groups, tiles.pixels, plan.row_slots), tl.float32)
             ds_gms = tl.zeros((tiles.groups, tiles.pixels, plan.column_slots), tl.float32)
-        # Of all rows that the tile sees, as the loop over them is the inner one.
+        # The bias of all rows that the tile sees is made once: their loop is the inner one.
         bias_of_rows = skewed(
             by_row, 0, y, first_y, plan.height, plan.radius_y, plan.row_slots, plan
         )
@@ -128,36 +117,15 @@ def queries_kernel(
             )
             for row in range(0, plan.seen_rows, tiles.chunk_rows):
                 row_bias = bias_of_chunk(bias_of_rows, row, tiles.chunk_rows)
-                key_y, key_x = pixels(
-                    first_y + row, first_x + column, tiles.chunk_rows, tiles.chunk_columns, 1
-                )
-                key_inside = on_map(key_y, key_x, plan)
+                key_y, key_x, key_inside = chunk_pixels(first_y + row, first_x + column, 1, plan)
                 logits = pair_bias(row_bias, column_bias)
                 if plan.has_keys:
-                    k_gnd = load_channels(
-                        k,
-                        k_strides,
-                        image,
-                        head,
-                        key_y,
-                        key_x,
-                        key_inside,
-                        plan.key_width,
-                        plan.key_padded,
+                    k_gnd = load_key_depth(
+                        k, k_strides, image, head, key_y, key_x, key_inside, plan
                     )
                     logits = multiply(q_gmd, transposed(k_gnd), logits, plan)
                 p_gmn = tl.exp2(logits * scale2 - lse2_gm1)
-                v_gne = load_channels(
-                    v,
-                    v_strides,
-                    image,
-                    head,
-                    key_y,
-                    key_x,
-                    key_inside,
-                    plan.value_width,
-                    plan.value_padded,
-                )
+                v_gne = load_value_depth(v, v_strides, image, head, key_y, key_x, key_inside, plan)
                 none = tl.zeros((tiles.groups, tiles.pixels, tiles.chunk), tl.float32)
                 ds_gmn = p_gmn * (multiply(grad_out_gme, transposed(v_gne), none, plan) - delta_gm1)
                 if plan.has_keys:
@@ -208,16 +176,5 @@ def queries_kernel(
                 plan.column_offsets,
                 plan,
             )
-        store_channels(
-            grad_q,
-            grad_q_strides,
-            image,
-            head,
-            y,
-            x,
-            inside,
-            plan.key_width,
-            plan.key_padded,
-            sum_gmd * scale,
-        )
+        store_key_depth(grad_q, grad_q_strides, image, head, y, x, inside, sum_gmd * scale, plan)
         tl.debug_barrier()  # the next step adds to the tables' gradients of this one
