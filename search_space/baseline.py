@@ -1,4 +1,4 @@
-"""The plain convolutional network of equal size: what a found architecture is compared with."""
+"""The plain convolutional network of equal size, with which an architecture is compared."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ from search_space.primitives import (
 )
 
 PLAIN = "plain convolution"
-"""What such a network is called in tables."""
+"""The name of such a network in tables."""
 
 BISECTION_STEPS = 20
-POOLED_REDUCTION = 4  # of the image, from which on a stem pools, as ResNet's does
+POOLED_REDUCTION = 4  # the least reduction of the image with which a stem pools, as ResNet's does
 
 
 def plain_convolutional(architecture: Architecture, task: Task) -> Architecture:
-    """``architecture`` of convolutions alone, without channel attention, of as many parameters.
+    """Return ``architecture`` with convolutions alone and as nearly as many parameters as possible.
 
-    Primitives become 3x3 convolutions. In an MnasNet inverted bottlenecks lose their attention,
-    and what is neither such a one nor no operator at all becomes one of kernel 3 and expansion 6.
-    Another stem becomes a convolution stem, with pooling where the image is reduced by 4, 6, 8, ...
-    Depths, strides, the head and the map each stage works on stay. All widths are scaled together
-    until the parameters are nearest, then single widths by one channel while that brings them
-    nearer.
+    Channel attention is left out, and primitives become 3x3 convolutions. In an MnasNet, inverted
+    bottlenecks lose their attention, identities stay, and other primitives become inverted
+    bottlenecks of kernel 3 and expansion 6. An attention stem becomes a convolution stem, with
+    pooling where the image is reduced by 4, 6, 8, ... Depths, strides, the head and each stage's
+    map stay. All widths are scaled together until the parameters are nearest; then single widths
+    change by one channel as long as that brings them nearer.
 
     Raises:
         ValueError: ``architecture`` cannot take the task's images, or has a stem of the user's own
-            whose map no convolution stem makes of such an image.
+            whose map size no convolution stem has for such an image.
     """
     target = network_costs(architecture, task).params
     stem = _convolution_stem(architecture, task)
     widths = [stem.width, *(stage.width for stage in architecture.stages)]
 
-    def at(new_widths: Sequence[int]) -> Architecture:
+    def with_widths(new_widths: Sequence[int]) -> Architecture:
         stages = tuple(
             _plain_stage(stage, width, architecture.family)
             for stage, width in zip(architecture.stages, new_widths[1:], strict=True)
@@ -49,19 +49,19 @@ def plain_convolutional(architecture: Architecture, task: Task) -> Architecture:
         return architecture.replace(stem=stem.replace(width=new_widths[0]), stages=stages)
 
     def distance(new_widths: Sequence[int]) -> int:
-        return abs(network_costs(at(new_widths), task).params - target)
+        return abs(network_costs(with_widths(new_widths), task).params - target)
 
     def scaled(factor: float) -> list[int]:
         return [max(1, round(factor * width)) for width in widths]
 
     low, high = 0.0, 1.0
-    while network_costs(at(scaled(high)), task).params < target:
+    while network_costs(with_widths(scaled(high)), task).params < target:
         low, high = high, 2 * high
     tried = [scaled(high)]
     for _ in range(BISECTION_STEPS):
         middle = (low + high) / 2
         tried.append(scaled(middle))
-        if network_costs(at(tried[-1]), task).params < target:
+        if network_costs(with_widths(tried[-1]), task).params < target:
             low = middle
         else:
             high = middle
@@ -75,7 +75,7 @@ def plain_convolutional(architecture: Architecture, task: Task) -> Architecture:
         ]
         nearest = min(nearby, key=distance)
         if distance(nearest) >= distance(best):
-            return at(best)
+            return with_widths(best)
         best = nearest
 
 
@@ -85,7 +85,7 @@ def _plain_stage(stage: Stage, width: int, family: FamilyName) -> Stage:
 
 
 def _plain(primitive: Primitive, family: FamilyName) -> Primitive:
-    # By the network's family: a primitive may be one that stands in several.
+    # Decided by the network's family: a primitive may stand in several.
     if family != "mnasnet":
         return Convolution()
     if isinstance(primitive, InvertedBottleneck):
@@ -96,7 +96,7 @@ def _plain(primitive: Primitive, family: FamilyName) -> Primitive:
 
 
 def _convolution_stem(architecture: Architecture, task: Task) -> ConvolutionStem:
-    """A convolution stem with the map of the architecture's own stem."""
+    """Return a convolution stem with the map size of the architecture's own stem."""
     stem, image_hw = architecture.stem, task.input_shape[1:]
     if isinstance(stem, ConvolutionStem):
         return stem

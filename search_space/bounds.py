@@ -1,7 +1,7 @@
 """Bounds on what an architecture, a task or a search space may ask for.
 
 They lie far beyond any network that is trained. They are checked before memory or time is spent, so
-that a slip of the keyboard, or a hostile file, gets a message at once.
+that a typing error, or a hostile file, gets a message at once.
 """
 
 from __future__ import annotations

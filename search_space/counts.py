@@ -1,9 +1,9 @@
-"""What operators cost, in closed form: parameters, MACs, activations, and the memory of training.
+"""Costs of operators in closed form: parameters, MACs, activations, and the memory of training.
 
 A convolution or linear layer of C_in to C_out on n pixels has ``n k^2 C_in C_out`` MACs and puts
 out ``n C_out`` activations. Attention of n queries to m keys each has ``n m d_k`` MACs for q.k, as
 many for q.r, ``n m d_v`` for the weighted sum of values, and puts out its logits and its values.
-All else (normalisation, softmax, pooling, resizing, elementwise operators) has none.
+Other operators (normalisation, softmax, pooling, resizing, elementwise ones) have none.
 :mod:`search_space.tracing.counts` counts the same by tracing, and agrees to the unit.
 """
 
@@ -27,7 +27,7 @@ class Counts(NamedTuple):
         return Counts(self[0] + other[0], self[1] + other[1], self[2] + other[2])
 
     def times(self, number: int) -> Counts:
-        """Of ``number`` such parts."""
+        """Return the costs of ``number`` such parts."""
         return Counts(number * self[0], number * self[1], number * self[2])
 
 
@@ -35,19 +35,19 @@ NO_COUNTS = Counts(0, 0, 0)
 
 
 class TrainingBytes(NamedTuple):
-    """Memory of one image in a float32 training step; what all images share is left out.
+    """Memory of one image in a float32 training step, without what all images share.
 
-    ``saved`` is what the forward pass keeps for the backward pass: the tensors that a part makes,
-    its output included and its input left out, each once however many operators keep it.
-    ``transient`` estimates what the part needs beside all that is saved while it runs, forwards or
-    backwards, whichever is more.
+    ``saved`` are the tensors that a part makes and the backward pass needs: with its output and
+    without its input, each counted once however many operators keep it. ``transient`` estimates
+    the memory beside everything saved that the part needs while it runs, in the forward or the
+    backward pass, whichever is more.
     """
 
     saved: int
     transient: int
 
     def then(self, other: TrainingBytes) -> TrainingBytes:
-        """Of two parts, one after the other."""
+        """Return the memory of two parts, this one before ``other``."""
         return TrainingBytes(self.saved + other.saved, max(self.transient, other.transient))
 
 
@@ -63,7 +63,7 @@ def convolution_counts(
     bias: bool = False,
     groups: int = 1,
 ) -> Counts:
-    """A k x k convolution that puts out a map of ``output_hw`` = (H, W) pixels."""
+    """Count a k x k convolution that puts out a map of ``output_hw`` = (H, W) pixels."""
     weights = kernel * kernel * (in_channels // groups) * out_channels
     pixels = output_hw[0] * output_hw[1]
     params = weights + out_channels if bias else weights
@@ -71,13 +71,13 @@ def convolution_counts(
 
 
 def linear_counts(in_features: int, out_features: int) -> Counts:
-    """A linear layer with bias."""
+    """Count a linear layer with bias."""
     weights = in_features * out_features
     return Counts(weights + out_features, weights, out_features)
 
 
 def norm_counts(channels: int) -> Counts:
-    """Batch normalisation: a scale and a shift a channel, no MACs."""
+    """Count batch normalisation: a scale and a shift a channel, no MACs."""
     return Counts(2 * channels, 0, 0)
 
 
@@ -91,14 +91,14 @@ def attention_counts(
     content: bool = True,
     position: bool,
 ) -> Counts:
-    """Attention of ``queries`` pixels to ``keys`` each, apart from its projections and tables.
+    """Count attention of ``queries`` pixels to ``keys`` each, without its projections and tables.
 
     Args:
-        queries: pixels.
+        queries: pixels that attend.
         keys: positions that each attends to: k^2 if local, H W if global, borders included.
-        key_depth: of all heads together; likewise ``value_depth``.
-        value_depth: see above.
-        heads: each has logits of its own.
+        key_depth: channels of the keys of all heads together.
+        value_depth: channels of the values of all heads together.
+        heads: each has its own logits.
         content: whether there is a q.k term.
         position: whether there is a q.r term.
     """
@@ -108,7 +108,7 @@ def attention_counts(
 
 
 def strided(hw: tuple[int, int], stride: int) -> tuple[int, int]:
-    """The map after a "same" operator of this stride: ceiling division."""
+    """Return the map after a "same" operator of this stride: ceiling division."""
     if stride == 1:
         return hw
     return -(-hw[0] // stride), -(-hw[1] // stride)

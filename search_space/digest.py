@@ -1,4 +1,4 @@
-"""Short digests, which name a content."""
+"""Short digests, which name contents."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ import hashlib
 
 
 def short_sha256(content: str | bytes, digits: int) -> str:
-    """The first ``digits`` hexadecimal digits of the content's SHA-256; text is taken as UTF-8."""
+    """Return the first ``digits`` hexadecimal digits of the SHA-256; text is taken as UTF-8."""
     data = content.encode() if isinstance(content, str) else content
     return hashlib.sha256(data).hexdigest()[:digits]

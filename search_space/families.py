@@ -1,4 +1,4 @@
-"""Families of networks: which residual block each has, and what stands beside a branch.
+"""Families of networks: the residual block and the shortcuts of each.
 
 * ``resnet`` (He et al. 2015): ``bottleneck`` is 1x1, primitive, 1x1; ``basic`` is primitive, 3x3.
 * ``wide_resnet`` (Zagoruyko and Komodakis 2016): ``basic`` with normalisation and ReLU before each
@@ -15,12 +15,12 @@ from typing import Any, Literal, NamedTuple, Protocol
 FamilyName = Literal["resnet", "wide_resnet", "mnasnet"]
 BlockKind = Literal["bottleneck", "basic", "inverted_bottleneck"]
 Shortcut = Literal["projection", "padding", "none"]
-"""Beside a branch that changes the shape: a 1x1 convolution; average pooling and zero channels
-(no parameters); or nothing at all."""
+"""The shortcut beside a branch that changes the shape: a 1x1 convolution; average pooling and zero
+channels (no parameters); or none."""
 
 
 class FamilySettings(Protocol):
-    """What an architecture and a search space have alike."""
+    """The settings of a family that an architecture and a search space both have."""
 
     @property
     def family(self) -> FamilyName: ...  # noqa: D102
@@ -33,7 +33,7 @@ class FamilySettings(Protocol):
 
 
 class Family(NamedTuple):
-    """What a family's networks have; the first block and shortcut are the default."""
+    """The blocks and shortcuts that a family allows; the first of each is the default."""
 
     title: str
     blocks: tuple[BlockKind, ...]
@@ -51,24 +51,24 @@ BOTTLENECK_EXPANSION = 4
 
 
 def default_block(settings: Mapping[str, Any]) -> BlockKind:
-    """Of the family among ``settings``, the fields that a model has validated so far."""
+    """Return the default block of the family in ``settings``, the fields validated so far."""
     return FAMILIES[settings.get("family", "resnet")].blocks[0]
 
 
 def default_expansion(settings: Mapping[str, Any]) -> int:
-    """Likewise, of the block."""
+    """Return the default expansion of the block in ``settings``."""
     return BOTTLENECK_EXPANSION if settings.get("block") == "bottleneck" else 1
 
 
 def default_shortcut(settings: Mapping[str, Any]) -> Shortcut:
-    """Likewise, of the family."""
+    """Return the default shortcut of the family in ``settings``."""
     return FAMILIES[settings.get("family", "resnet")].shortcuts[0]
 
 
 def family_problem(
     family: FamilyName, block: BlockKind, expansion: int, shortcut: Shortcut
 ) -> str | None:
-    """What is wrong with such a family's settings, if anything, as ``setting: rule``."""
+    """Return the first setting that the family does not allow, as ``setting: rule``, or None."""
     known = FAMILIES[family]
     if block not in known.blocks:
         return f"block: family {family} has {' or '.join(known.blocks)}, got {block}"
@@ -81,14 +81,14 @@ def family_problem(
 
 
 def primitive_in_channels(block: BlockKind, width: int, in_channels: int) -> int:
-    """Channels that a block's primitive sees, of a block that takes in ``in_channels``."""
+    """Return the input channels of a block's primitive, in a block of ``in_channels``."""
     return width if block == "bottleneck" else in_channels
 
 
 def check_zero_init(family: FamilyName, setting: str) -> None:
     """Raise ``ValueError``, naming ``setting``, if a family's branches cannot start at zero.
 
-    That is done by the scale of the batch normalisation that ends a branch; a pre-activation
+    A branch starts at zero by the scale of the batch normalisation at its end; a pre-activation
     branch ends in a convolution.
     """
     if FAMILIES[family].pre_activation:

@@ -1,4 +1,4 @@
-"""Modules of a user's own, which types such as ``my_package.my_module:MyPrimitive`` name."""
+"""Modules of a user's own, named by types such as ``my_package.my_module:MyPrimitive``."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from types import ModuleType
 from typing import Any
 
 _folders: list[str] = []
-"""What :func:`make_importable` was given, for the message about a module that is not there."""
+"""Folders given to :func:`make_importable`, for the message about a module that is not there."""
 
 
 def make_importable(folder: Path) -> None:
-    """Let modules in ``folder`` be imported; those that are installed go before them."""
+    """Let modules in ``folder`` be imported; installed modules have precedence."""
     path = str(folder.resolve())
     if path not in _folders:
         _folders.append(path)
@@ -26,7 +26,8 @@ def import_own(name: str) -> ModuleType:
     """Import a user's module: from the working folder, or from wherever Python finds it.
 
     Raises:
-        ValueError: there is no such module, with what to set; or it raises, with the line.
+        ValueError: there is no such module (the message says what to set), or it raises (the
+            message has the line).
     """
     if not all(part.isidentifier() for part in name.split(".")):
         raise ValueError(f"a module's name is like my_package.my_module, got {name!r}")
@@ -49,7 +50,7 @@ def import_own(name: str) -> ModuleType:
 
 
 def names_own_type(data: Any) -> bool:
-    """Whether a ``type`` anywhere in plain data is a user's own, ``module:Class``."""
+    """Return whether a ``type`` anywhere in plain data is a user's own, ``module:Class``."""
     if isinstance(data, list):
         return any(map(names_own_type, data))
     if not isinstance(data, dict):
@@ -59,7 +60,7 @@ def names_own_type(data: Any) -> bool:
 
 
 def where_raised(error: Exception, file: str | None) -> str:
-    """What a user's module raised, with the last line of its ``file`` that was being run."""
+    """Describe an error of a user's module, with the line of its ``file`` that was running."""
     reason = f"{type(error).__name__}: {error}"
     lines = [
         frame.lineno
@@ -70,7 +71,7 @@ def where_raised(error: Exception, file: str | None) -> str:
 
 
 def _imported_file(error: Exception) -> str | None:
-    """The file of the module that raised as it was imported; None if it did not begin to run."""
+    """Return the file of the module whose import raised; None if it did not begin to run."""
     for frame in traceback.extract_tb(error.__traceback__):
         if frame.filename not in (__file__, importlib.__file__) and Path(frame.filename).is_file():
             return frame.filename

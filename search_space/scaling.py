@@ -1,4 +1,4 @@
-"""A whole architecture made narrower or wider, whatever its primitives: a proxy of itself."""
+"""Scaling of a whole architecture's widths, whatever its primitives: a proxy of itself."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from search_space.primitives.inverted_bottleneck import InvertedBottleneck
 
 
 def at_width(architecture: Architecture, factor: float) -> Architecture:
-    """``architecture`` with the widths of its stem and stages times ``factor``.
+    """Return ``architecture`` with the widths of its stem and stages times ``factor``.
 
-    A width is rounded to the nearest whole number, at least 1: what differs should go on to
-    differ (the zoo's multiples of 8 would make narrow networks equal, and wider). Depths of
-    attention and squeezed widths keep their share of the channels, depths as multiples of the
-    heads, at least one a head. Numbers of heads, kernels, depths in blocks and a head stay; so do
-    settings of a primitive of the user's own. A factor of 1 gives ``architecture`` itself.
+    A width is rounded to the nearest whole number, at least 1, so that different widths stay
+    different (the zoo's multiples of 8 would make narrow networks equal, and wider). Key and value
+    depths and squeezed widths keep their share of the channels; the depths stay multiples of the
+    heads, at least one channel a head. Numbers of heads, kernels, numbers of blocks, the network's
+    head and settings of a user's own primitive do not change. A factor of 1 gives ``architecture``
+    itself.
 
     Raises:
-        ValueError: something does not fit the new widths, such as heads that do not divide one;
-            the message names the stem, or the stage and block.
+        ValueError: a part does not fit the new widths, such as heads that do not divide one; the
+            message names the stem, or the stage and block.
     """
     if factor == 1:
         return architecture
@@ -66,7 +67,7 @@ def at_width(architecture: Architecture, factor: float) -> Architecture:
 def _primitive(
     primitive: Primitive, channels: tuple[int, int], in_channels: tuple[int, int]
 ) -> Primitive:
-    """A primitive at other channels; each pair is what was and what is to be."""
+    """Return a primitive at other channels; each pair is (old, new)."""
     if isinstance(primitive, AugmentedConvolution):
         primitive = _augmented(primitive, *channels)
     elif isinstance(primitive, InvertedBottleneck) and primitive.augmentation is not None:
@@ -94,18 +95,18 @@ def _gate(
 ) -> ChannelAttention | None:
     if gate is None:
         return None
-    squeeze = getattr(gate, "squeeze", None)  # the hidden width, of those that have one
+    squeeze = getattr(gate, "squeeze", None)  # the hidden width, where there is one
     if squeeze is not None:
         gate = gate.replace(squeeze=_times(squeeze, factor))
     return gate.resolve(channels, in_channels)
 
 
 def _times(width: int, factor: float) -> int:
-    # By the factor's decimal digits, so that 0.35 * 10 is 3.5 and not 3.4999...
+    # The factor's decimal digits make 0.35 * 10 exactly 3.5, not 3.4999...
     return max(1, floor(width * Fraction(str(factor)) + Fraction(1, 2)))
 
 
 def _reason(error: ValueError) -> str:
-    """The first problem, without pydantic's frame around it."""
+    """Return the first problem, without pydantic's frame around it."""
     errors = getattr(error, "errors", None)
     return str(errors()[0]["msg"]).removeprefix("Value error, ") if errors else str(error)

@@ -1,4 +1,4 @@
-"""The frozen, strict value that every description in this package is made of."""
+"""The frozen, strict base of every description in this package."""
 
 from __future__ import annotations
 
@@ -9,17 +9,15 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Value(BaseModel):
-    """A frozen value: unknown fields, infinity and NaN are refused, types are strict.
+    """A frozen value, equal by content: unknown fields, infinity and NaN are refused.
 
-    Equality is by content.
-
-    JSON is the exception to strictness that JSON needs: a list there stands for a tuple here.
+    Types are strict, except that a list in JSON stands for a tuple.
     """
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
 
     def canonical_json(self) -> str:
-        """The one JSON text of this value: sorted keys, no spaces, every field written out."""
+        """Return the one JSON text of this value: sorted keys, no spaces, every field written."""
         return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
 
     @classmethod
@@ -32,7 +30,7 @@ class Value(BaseModel):
         return cls.model_validate_json(text)
 
     def replace(self, **changes: Any) -> Self:
-        """The same value with some fields changed, validated again."""
+        """Return this value with some fields changed, validated again."""
         return type(self)(
             **{name: getattr(self, name) for name in type(self).model_fields} | changes
         )

@@ -17,16 +17,16 @@ from yaml.constructor import ConstructorError
 from yaml.nodes import MappingNode, Node, ScalarNode
 
 MOST_CHARACTERS = 2**18
-"""Of a document, 256 KiB; and of what it holds with each alias written out."""
+"""Characters of a document, 256 KiB, and of its content with each alias written out."""
 
 MOST_NODES = 30_000
-"""Of scalars, lists and mappings in a document."""
+"""Scalars, lists and mappings in a document."""
 
 MOST_NESTED = 50
 """Lists and mappings inside one another, with each alias written out."""
 
 LARGEST_INTEGER = 2**63
-"""Whole numbers lie between minus this and this."""
+"""Whole numbers lie between minus this number and this number."""
 
 _NULL = re.compile(r"~|null|Null|NULL|")
 _BOOL = re.compile(r"true|True|TRUE|false|False|FALSE")
@@ -52,13 +52,13 @@ _RESOLVERS = (
 class CoreLoader(yaml.SafeLoader):
     """Reads one document of YAML 1.2's core schema into None, bool, int, float, str, list, dict.
 
-    Refused, each with its line (``yaml.MarkedYAMLError``): a key that stands twice in a mapping,
+    It refuses, with the line (``yaml.MarkedYAMLError``): a key that stands twice in a mapping,
     tags outside the schema, control characters and lone surrogates, whole numbers over 64 bits,
-    an alias that contains itself, over ``MOST_NODES`` values and keys, and what exceeds
+    an alias that contains itself, over ``MOST_NODES`` values and keys, and content over
     ``MOST_CHARACTERS`` or ``MOST_NESTED`` with its aliases written out.
     """
 
-    # PyYAML's own are those of YAML 1.1
+    # PyYAML's own resolvers and constructors are those of YAML 1.1
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012
     yaml_constructors: ClassVar[dict[str | None, Any]] = {}
 
@@ -107,9 +107,9 @@ class CoreLoader(yaml.SafeLoader):
         return characters, nested
 
     def construct_scalar(self, node: Any) -> Any:
-        """A scalar's text; pairs of surrogates, as JSON writes them, are joined.
+        """Return a scalar's text; pairs of surrogates, as JSON writes them, are joined.
 
-        A message about a character has none of the text, which may be a password.
+        A message about a character does not repeat the text, which may be a password.
         """
         text = super().construct_scalar(node)
         try:
@@ -123,9 +123,9 @@ class CoreLoader(yaml.SafeLoader):
         return text
 
     def flatten_mapping(self, node: Any) -> None:
-        """Merge what ``<<`` names into a mapping, in which no key of its own stands twice.
+        """Merge the mappings that ``<<`` names into a mapping whose own keys are unique.
 
-        Merging rewrites the node, which aliases share, so its own keys are looked at once, before.
+        Merging rewrites the node, which aliases share, so its own keys are checked once, before.
         """
         if id(node) not in self._looked_at:
             self._looked_at.add(id(node))
@@ -144,7 +144,7 @@ class CoreLoader(yaml.SafeLoader):
             first[text] = line
 
     def _key(self, node: Any) -> str:
-        """A key as JSON has it, where 1 and "1" are one."""
+        """Return a key as JSON has it, where 1 and "1" are equal."""
         if node.tag == _MERGE:
             return "<<"
         key = self.construct_object(node, deep=True)
@@ -161,7 +161,7 @@ class CoreLoader(yaml.SafeLoader):
         return self._matching(node, _BOOL, "true or false").lower() == "true"
 
     def construct_yaml_int(self, node: Any) -> int:
-        """A whole number: decimal, or with 0o or 0x before it."""
+        """Read a whole number: decimal, or with 0o or 0x before it."""
         text = self._matching(node, _INT, "a whole number")
         base = 8 if _OCTAL.fullmatch(text) else 16 if _HEXADECIMAL.fullmatch(text) else 10
         digits = text.lstrip("+-").removeprefix("0o").removeprefix("0x").lstrip("0")
@@ -190,12 +190,12 @@ class CoreLoader(yaml.SafeLoader):
 class CoreDumper(yaml.SafeDumper):
     """Writes what :class:`CoreLoader` reads back.
 
-    Text that YAML 1.1 or 1.2 would take for something else is quoted, so that either reads it.
+    Text that YAML 1.1 or 1.2 would read as another type is quoted.
     """
 
 
 for _tag, _pattern, _first in _RESOLVERS:
-    _whole = re.compile(rf"(?:{_pattern.pattern})\Z")  # PyYAML matches beginnings
+    _whole = re.compile(rf"(?:{_pattern.pattern})\Z")  # PyYAML matches at the beginning only
     CoreLoader.add_implicit_resolver(_tag, _whole, _first)
     CoreDumper.add_implicit_resolver(_tag, _whole, _first)
 CoreLoader.add_implicit_resolver(_MERGE, re.compile(r"<<\Z"), ["<"])

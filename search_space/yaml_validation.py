@@ -1,4 +1,4 @@
-"""Reading YAML, and saying what is wrong with it: every problem, each with its place."""
+"""Reading and validation of YAML: a message has every problem, each with its place."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ STORAGE_KEY = re.compile(r"""(?<!\w)storage["']?\s*:""")
 """The key of a database's URL, which may hold a password."""
 
 REPEATED = re.compile(r"""(?!'storage')(['"]).*\1""")
-"""What a problem repeats of the text, in quotes; the key itself is no secret."""
+"""Quoted text in a problem's message, except the key ``storage`` itself, which is no secret."""
 
 SHOWN_CHARACTERS = 200
-"""Of a wrong value, in a message."""
+"""Characters of a wrong value that a message shows."""
 
 
 class ConfigError(ValueError):
@@ -41,10 +41,10 @@ class ConfigError(ValueError):
 
 
 def read_yaml(path: Path) -> Any:
-    """The content of a YAML (or JSON) file; see :mod:`search_space.yaml_schema` for its rules.
+    """Read the content of a YAML (or JSON) file; see :mod:`search_space.yaml_schema` for its rules.
 
     Raises:
-        ConfigError: it cannot be read, or is not such YAML; with the line.
+        ConfigError: it cannot be read, or is not such YAML; the message has the line.
     """
     try:
         with path.open("rb") as file:
@@ -58,7 +58,9 @@ def read_yaml(path: Path) -> Any:
         raise ConfigError(str(path), [f"cannot be read: {error.strerror}"]) from error
     except UnicodeDecodeError as error:
         raise ConfigError(str(path), [f"not YAML: {error}"]) from error
-    except ValueError as error:  # of the path: a zero byte, or what the file system cannot write
+    except (
+        ValueError
+    ) as error:  # the path has a zero byte or a character that the file system cannot write
         raise ConfigError(ascii(str(path)), [f"is no path: {error}"]) from error
     if len(content) > MOST_CHARACTERS:
         raise ConfigError(str(path), [f"is over {MOST_CHARACTERS:,} bytes"])
@@ -66,10 +68,10 @@ def read_yaml(path: Path) -> Any:
 
 
 def parse_yaml(text: str, source: str) -> Any:
-    """The content of a YAML text; see :mod:`search_space.yaml_schema` for its rules.
+    """Parse a YAML text; see :mod:`search_space.yaml_schema` for its rules.
 
     Raises:
-        ConfigError: it is not such YAML; with the line.
+        ConfigError: it is not such YAML; the message has the line.
     """
     try:
         loader = CoreLoader(text)
@@ -86,24 +88,26 @@ def parse_yaml(text: str, source: str) -> Any:
         place = f"line {len(before)}, column {len(before[-1]) + 1}"
         problem = f"not YAML: {place}: the character U+{ord(text[error.position]):04X}"
         raise ConfigError(source, [problem]) from error
-    except (yaml.YAMLError, ValueError, OverflowError) as error:  # a character that is none
+    except (yaml.YAMLError, ValueError, OverflowError) as error:  # an escape that is no character
         raise ConfigError(source, [f"not YAML: {' '.join(str(error).split())}"]) from error
 
 
 def _problem(error: yaml.MarkedYAMLError, text: str) -> str:
-    """What is wrong in ``text`` and where, without what may be a part of a storage's password."""
+    """Return a problem in ``text`` and its place, without parts of a storage's password."""
     mark = error.problem_mark
     if mark is None:
         return str(error.problem)
     problem = str(error.problem)
-    lines = text.splitlines()[max(0, mark.line - 1) : mark.line + 1]  # a key may stand before it
+    lines = text.splitlines()[
+        max(0, mark.line - 1) : mark.line + 1
+    ]  # the key may be in the line before
     if any(STORAGE_KEY.search(line) for line in lines):
         problem = REPEATED.sub("(not shown)", problem)
     return f"line {mark.line + 1}, column {mark.column + 1}: {problem}"
 
 
 def parse_json(text: str | bytes) -> Any:
-    """The content of a JSON text.
+    """Parse a JSON text.
 
     Raises:
         ValueError: it is not JSON, or not UTF-8, is nested too deeply, or a key stands twice.
@@ -115,16 +119,16 @@ def parse_json(text: str | bytes) -> Any:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    mapping = dict(pairs)
+    if len(mapping) < len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
         raise ValueError(f"the key {twice!r} stands twice")
-    return found
+    return mapping
 
 
 def dump_yaml(data: Any) -> str:
-    """Plain data as YAML that :func:`parse_yaml` reads back."""
+    """Write plain data as YAML that :func:`parse_yaml` reads back."""
     return yaml.dump(data, Dumper=CoreDumper, sort_keys=False, allow_unicode=True)
 
 
@@ -136,7 +140,7 @@ def validate(
     *,
     context: Mapping[str, Any] | None = None,
 ) -> Model:
-    """``data`` as a ``model``; lists may stand for tuples, types are otherwise strict.
+    """Validate ``data`` as a ``model``; lists may stand for tuples, types are otherwise strict.
 
     Args:
         model: the pydantic model to build.
@@ -146,11 +150,11 @@ def validate(
         context: pydantic's validation context, for the fields that read one.
 
     Raises:
-        ConfigError: with every problem, the path of its key, and the nearest valid key where
-            one is unknown.
+        ConfigError: the message has every problem, the path of its key, and the nearest valid key
+            for an unknown one.
     """
     try:
-        # Through JSON, where a list stands for a tuple and all else stays strict.
+        # Strict validation takes a list for a tuple in JSON only.
         return model.model_validate_json(json.dumps(data), context=context)
     except ValidationError as error:
         raise ConfigError(source, explain(error, model, place, data)) from error
@@ -161,13 +165,13 @@ def validate(
 def explain(
     error: ValidationError, model: type[BaseModel], place: str = "", data: Any = None
 ) -> list[str]:
-    """One line a problem: ``path: rule, got value``.
+    """List problems, one line each: ``path: rule, got value``.
 
     Args:
         error: what pydantic raised.
         model: the model that was to be built.
         place: where in the file its data stand.
-        data: that plain data, for the keys that a part's own ``type`` has.
+        data: those plain data; the ``type`` of a part decides which keys it has.
     """
     problems = error.errors()
     places = {problem["loc"] for problem in problems}
@@ -175,9 +179,9 @@ def explain(
     for problem in problems:
         loc = problem["loc"]
         if problem["type"] == "default_factory_not_called":
-            continue  # it follows from another key, whose own problem has a line
+            continue  # it follows from another key's problem, which has a line
         if any(other[: len(loc)] == loc for other in places - {loc}):
-            continue  # a part of it is wrong, and is named by its own line
+            continue  # the line of its wrong part is enough
         path = _path(place, loc)
         if problem["type"] == "extra_forbidden":
             lines.append(f"{path}: unknown key{_nearest(model, loc, data)}")
@@ -193,7 +197,7 @@ def explain(
 
 
 def _shown(value: Any) -> str:
-    """A value in a message, which may be a whole file's content."""
+    """Show a value in a message, cut off: it may be a whole file's content."""
     text = repr(value)
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."
 
@@ -206,13 +210,13 @@ def _path(place: str, loc: tuple[int | str, ...]) -> str:
 
 
 def _nearest(model: type[BaseModel], loc: tuple[int | str, ...], data: Any) -> str:
-    """Which keys there are where the unknown one stands."""
+    """Suggest a known key in place of the unknown one at ``loc``."""
     fields = _fields_at(model, loc[:-1], data)
     return f"; {hint(str(loc[-1]), sorted(fields))}" if fields else ""
 
 
 def _nearest_choice(problem: ErrorDetails) -> str:
-    """The nearest of the names that may stand where ``problem`` found another one."""
+    """Suggest the nearest allowed name in place of the one that ``problem`` refuses."""
     if problem["type"] != "literal_error" or not isinstance(problem["input"], str):
         return ""
     suggestion = did_you_mean(problem["input"], QUOTED.findall(problem["ctx"]["expected"]))
@@ -241,28 +245,28 @@ def _inside(data: Any, step: int | str) -> Any:
 
 
 def _subclass_named(model: type[BaseModel], name: Any) -> type[BaseModel]:
-    """The subclass whose literal ``type`` is ``name``, else ``model``.
+    """Return the subclass whose literal ``type`` is ``name``, else ``model``.
 
-    A primitive's place is declared as that of any primitive; what stands there says which.
+    A field for a primitive is declared with the base class; its value's ``type`` says which one.
     """
-    for found in (model, *_subclasses(model)):
-        field = found.model_fields.get("type")
+    for candidate in (model, *_subclasses(model)):
+        field = candidate.model_fields.get("type")
         if field and name in get_args(field.annotation):
-            return found
+            return candidate
     return model
 
 
 def _subclasses(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
-    for found in model.__subclasses__():
-        yield found
-        yield from _subclasses(found)
+    for subclass in model.__subclasses__():
+        yield subclass
+        yield from _subclasses(subclass)
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     for argument in getattr(annotation, "__args__", ()):
-        found = _model_in(argument)
-        if found is not None:
-            return found
+        inner = _model_in(argument)
+        if inner is not None:
+            return inner
     return None

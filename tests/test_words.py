@@ -32,8 +32,17 @@ def docstrings(tree: ast.Module) -> Iterator[tuple[int, str]]:
 
 
 def bound_names(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    """Every variable and parameter with its line."""
+    """Every variable and parameter with its line; a class's field may be a key of a file."""
+    fields = {
+        id(statement.target)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+        for statement in node.body
+        if isinstance(statement, ast.AnnAssign)
+    }
     for node in ast.walk(tree):
+        if id(node) in fields:
+            continue
         if isinstance(node, ast.arg):
             yield node.lineno, node.arg
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):

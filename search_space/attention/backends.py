@@ -1,4 +1,4 @@
-"""Which implementation computes a call of attention: a rule, or what :func:`backend` forces.
+"""Choice of the implementation that computes attention: by a rule, or by :func:`backend`.
 
 * ``reference``: the definition in float64, on any device that has it;
 * ``torch``: PyTorch's own operators, on any device;
@@ -6,7 +6,7 @@
 * ``triton``: kernels for the GPU (on the CPU only in Triton's interpreter, for tests).
 
 The rule reads device, type and shape: ``triton`` on a GPU and ``cpp`` for windows on a CPU where
-they can compute the call, else ``torch``. Why a preferred one cannot is logged once.
+they can compute the call, else ``torch``. The reason why a preferred one cannot is logged once.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ class Implementation(Protocol):
     """A module that computes attention forwards and backwards."""
 
     def problem(self, operands: Operands) -> str | None:
-        """Why it cannot compute this call; None if it can."""
+        """Return why it cannot compute this call; None if it can."""
 
     def forward(self, operands: Operands) -> tuple[Tensor, Tensor]:
-        """Output and lse."""
+        """Compute output and lse."""
 
     def backward(self, grad_out: Tensor, operands: Operands, out: Tensor, lse: Tensor) -> Gradients:
-        """Gradients of the five tensors, from the gradient of the output."""
+        """Compute gradients of the five tensors from the gradient of the output."""
 
 
 IMPLEMENTATIONS: dict[str, Implementation] = {
@@ -47,7 +47,7 @@ IMPLEMENTATIONS: dict[str, Implementation] = {
 }
 
 RULE = ""
-"""In place of a name: what the rule says."""
+"""The name that stands for the rule's choice."""
 
 _forced = RULE
 
@@ -55,7 +55,7 @@ _forced = RULE
 class Call(NamedTuple):
     """One call of an operator, and what computed it."""
 
-    implementation: str  # its name; of ``torch`` with the form, such as "torch (dense)"
+    implementation: str  # its name; for ``torch`` with the form, such as "torch (dense)"
     extent: int  # of the window, pixels; 0 for global attention
     map_hw: tuple[int, int]
     heads: int
@@ -70,13 +70,13 @@ _logged: set[tuple[str, str]] = set()
 
 @contextmanager
 def backend(name: str) -> Iterator[None]:
-    """Within it, every attention operator of this process is computed by ``name``.
+    """Force ``name`` to compute every attention operator of this process inside the ``with``.
 
-    A backward pass runs by what its forward pass was called under; a program that is exported under
-    it keeps the name, whatever device it is run on.
+    A backward pass runs by the name that its forward pass was called under. A program exported
+    inside keeps the name, whatever device it runs on.
 
     Raises:
-        ValueError: there is no implementation of this name; or, by a call within, the
+        ValueError: there is no implementation of this name; or, from a call inside, the
             implementation cannot compute that call.
     """
     global _forced  # noqa: PLW0603 - a module's global is what torch.compile can guard on
@@ -93,7 +93,7 @@ def backend(name: str) -> Iterator[None]:
 
 @contextmanager
 def record_calls() -> Iterator[list[Call]]:
-    """Within it, each forward pass of an operator in this process appends its call."""
+    """Record the call of each forward pass of an operator in this process inside the ``with``."""
     calls: list[Call] = []
     _records.append(calls)
     try:
@@ -103,7 +103,7 @@ def record_calls() -> Iterator[list[Call]]:
 
 
 def forward(operands: Operands, name: str) -> tuple[Tensor, Tensor]:
-    """Output and lse by ``name``, or by what the rule says.
+    """Compute output and lse by ``name``, or by the rule's choice.
 
     Raises:
         ValueError: ``name`` cannot compute this call.
@@ -130,18 +130,18 @@ def forward(operands: Operands, name: str) -> tuple[Tensor, Tensor]:
 def backward(
     grad_out: Tensor, operands: Operands, out: Tensor, lse: Tensor, name: str
 ) -> Gradients:
-    """Gradients of the five tensors, likewise."""
+    """Compute gradients of the five tensors; see :func:`forward`."""
     with _plain(operands):
         return IMPLEMENTATIONS[chosen(operands, name)].backward(grad_out, operands, out, lse)
 
 
 def forced() -> str:
-    """The name that :func:`backend` forces, or :data:`RULE`."""
+    """Return the name that :func:`backend` forces, or :data:`RULE`."""
     return _forced
 
 
 def chosen(operands: Operands, name: str = RULE) -> str:
-    """The implementation that computes this call: ``name``, or what the rule says.
+    """Return the implementation that computes this call: ``name``, or the rule's choice.
 
     Raises:
         ValueError: ``name`` cannot compute this call.
@@ -160,7 +160,7 @@ def chosen(operands: Operands, name: str = RULE) -> str:
 
 
 def preferred_on(device: str) -> str:
-    """What the rule takes for windows on this type of device, if it can compute them."""
+    """Return the rule's choice for windows on this type of device, ``torch`` if it cannot run."""
     preferred = _preferred(device, windows=True)
     unavailable = {"cpp": cpp.build.problem, "triton": triton_kernels.unavailable}.get(preferred)
     return "torch" if unavailable and unavailable() else preferred
@@ -173,12 +173,12 @@ def _preferred(device: str, *, windows: bool) -> str:
 
 
 def _plain(operands: Operands) -> torch.autocast:
-    """An operator computes in the type it states: autocast ends here."""
+    """Switch autocast off: an operator computes in the type that it states."""
     return torch.autocast(operands.q.device.type, enabled=False)
 
 
 def _log_once(preferred: str, problem: str) -> None:
-    """Once a kind of problem: sizes and types come after "got", and a search has many."""
+    """Log a kind of problem once: sizes and types come after "got", and a search has many."""
     kind = preferred, problem.partition(", got ")[0]
     if kind not in _logged:
         _logged.add(kind)

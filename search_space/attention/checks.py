@@ -1,4 +1,4 @@
-"""What the operands of attention must be, for the error to come before any kernel runs.
+"""Checks of attention's operands, so that an error comes before any kernel runs.
 
 Legend: as in :mod:`search_space.attention.operands`.
 """
@@ -9,10 +9,10 @@ from torch import Tensor
 
 
 def check_maps(q: Tensor, k: Tensor | None, v: Tensor) -> None:
-    """Queries, keys and values belong together.
+    """Check that queries, keys and values fit together.
 
     Raises:
-        ValueError: shapes, devices or types that differ or that attention does not have.
+        ValueError: shapes, devices or types differ, or attention does not support them.
     """
     if (
         q.dim() != 5
@@ -44,7 +44,7 @@ def check_tables(
     columns: Tensor | None,
     table_rows: tuple[int, int],
 ) -> None:
-    """The position tables fit queries that :func:`check_maps` has passed.
+    """Check that the position tables fit queries that :func:`check_maps` has passed.
 
     Raises:
         ValueError: one table alone, neither keys nor tables, or shapes, devices or types that do

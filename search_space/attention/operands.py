@@ -1,7 +1,7 @@
-"""What every implementation of 2-D relative attention is given and gives back.
+"""Operands and gradients of 2-D relative attention, the same for every implementation.
 
-All keep the same for the backward pass, the output and the lse, so any may compute the backward
-pass of what another computed forwards (:class:`search_space.attention.backends.Implementation`).
+Every implementation keeps the output and the lse for the backward pass, so any can compute the
+backward pass of another's forward pass (:class:`search_space.attention.backends.Implementation`).
 
 Legend: B batch, h heads, d key width of a head, e value width of a head, H x W the map, g 1 or h
 (a table shared by the heads, or one for each), K rows of a position table.
@@ -17,9 +17,9 @@ from torch import Tensor
 
 
 class Operands(NamedTuple):
-    """The inputs of one call, which fit together; any strides.
+    """Inputs of one call, already checked to fit together; any strides.
 
-    With logits ``scale * (q . k + q . r)``, the output is their softmax over the attended keys
+    The output is the softmax of the logits ``scale * (q . k + q . r)`` over the attended keys,
     times the values. ``lse`` is the logarithm of the softmax's denominator, ``[B, h, H, W]`` in
     :func:`arithmetic_dtype`.
     """
@@ -41,7 +41,7 @@ class Operands(NamedTuple):
     def converted(
         self, maps: Callable[[Tensor], Tensor], tables: Callable[[Tensor], Tensor]
     ) -> Operands:
-        """The same with q, k and v put through ``maps`` and both tables through ``tables``."""
+        """Apply ``maps`` to q, k and v, and ``tables`` to both tables."""
         q, k, v, rows, columns = self.tensors
         return self._replace(
             q=maps(q),
@@ -53,25 +53,25 @@ class Operands(NamedTuple):
 
     @property
     def radius(self) -> tuple[int, int]:
-        """How far a query sees down and right; row ``o + radius`` of a table is for offset o."""
+        """Rows and columns that a query sees on each side; offset o is row ``o + radius``."""
         if self.extent:
             return self.extent // 2, self.extent // 2
         return self.q.shape[-2] - 1, self.q.shape[-1] - 1
 
 
 Gradients = tuple[Tensor, Tensor | None, Tensor, Tensor | None, Tensor | None]
-"""Of q, k, v, rows and columns, in the types of these; None for what was None."""
+"""Gradients of q, k, v, rows and columns, each in its tensor's type; None where that was None."""
 
 
 def arithmetic_dtype(dtype: torch.dtype) -> torch.dtype:
-    """Softmax and sums are computed in this: float64 for float64, float32 for all others."""
+    """Return the type of softmax and sums: float64 for float64, float32 for all others."""
     return torch.float64 if dtype == torch.float64 else torch.float32
 
 
 def table_gradient(by_head: Tensor | None, table: Tensor | None) -> Tensor | None:
-    """The gradient of a position table, in its type; None if there is no table.
+    """Add gradients up to that of a position table, in its type; None if there is no table.
 
-    ``by_head`` is ``[..., h, K, d]``, the gradients that add up to it.
+    ``by_head`` is ``[..., h, K, d]``.
     """
     if by_head is None or table is None:
         return None
@@ -82,10 +82,10 @@ def table_gradient(by_head: Tensor | None, table: Tensor | None) -> Tensor | Non
 
 
 def split_position_query(q: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-    """The parts of q (width at dimension 2) that meet the row and the column table.
+    """Return the parts of q (width at dimension 2) for the row and the column table.
 
     AACN adds two terms of full width (its tables are d wide); SASA concatenates two embeddings
-    (its tables' widths add up to d), each of which meets its part of the query.
+    (its tables' widths add up to d), each multiplied with its part of the query.
     """
     row_width = rows.shape[-1]
     if row_width == q.shape[2]:
@@ -94,10 +94,10 @@ def split_position_query(q: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def empty_like_layout(like: Tensor) -> Tensor:
-    """A new dense tensor of the shape and type of ``like``, ``[B, h, e, H, W]``.
+    """Make a dense tensor of the shape and type of ``like``, ``[B, h, e, H, W]``.
 
-    Its pixels are innermost in memory, or its channels where they are so in ``like``: a network in
-    ``channels_last`` stays in it.
+    Pixels are innermost in memory, or channels where ``like`` has them innermost: a network in
+    ``channels_last`` stays in that layout.
     """
     batch, heads, width, height, length = like.shape
     if channels_innermost(like):
@@ -107,5 +107,5 @@ def empty_like_layout(like: Tensor) -> Tensor:
 
 
 def channels_innermost(x: Tensor) -> bool:
-    """Whether the channels of a head lie side by side in memory and the pixels of a row do not."""
+    """Return whether a head's channels are adjacent in memory and a row's pixels are not."""
     return x.stride(2) == 1 and x.stride(4) != 1

@@ -3,9 +3,9 @@
 Tracing sees one operator a call (:mod:`search_space.attention.registration`), whatever
 implementation computes it (:mod:`search_space.attention.backends`): its multiply-adds are a
 property of the operator. Arithmetic is in float32 (float64 for float64) whatever the operands'
-type, and autocast does not reach into it; ``triton`` multiplies in the operands' type and adds in
-float32. The same call gives the same bits again: sums run in a fixed order, and the products of
-``torch`` are as deterministic as PyTorch's.
+type, and autocast does not change it; ``triton`` multiplies in the operands' type and adds in
+float32. The same call gives the same bits each time: sums run in a fixed order, and the products
+of ``torch`` are as deterministic as PyTorch's.
 
 Legend: B batch, h heads, d key width of a head, e value width of a head, H x W the map.
 """
@@ -25,7 +25,7 @@ Border = Literal["masked", "zeros"]
 
 
 class AttentionInputs(NamedTuple):
-    """What a layer of global or local attention gives to its operator; shapes as below."""
+    """Arguments that a layer of global or local attention passes to its operator."""
 
     q: Tensor
     k: Tensor | None
@@ -62,7 +62,7 @@ def global_attention(
         ``[B, h, e, H, W]``.
 
     Raises:
-        ValueError: shapes or types that do not belong together, or neither keys nor positions.
+        ValueError: shapes or types that do not fit together, or neither keys nor positions.
     """
     check_maps(q, k, v)
     check_tables(q, k, rows, columns, (2 * q.shape[3] - 1, 2 * q.shape[4] - 1))
@@ -89,18 +89,18 @@ def local_attention(
         v: values, ``[B, h, e, H, W]``.
         rows: relative row embeddings ``[1 or h, extent, d_r]``; None (then ``columns`` too) for no
             position encoding. Either ``d_r = d`` for both tables (their logits are added), or the
-            two widths add up to d (each meets its part of the query, as in SASA).
+            two widths add up to d (each for its part of the query, as in SASA).
         columns: relative column embeddings ``[1 or h, extent, d_c]``.
         extent: side of the window, odd.
-        border: what stands outside the image. ``masked``: nothing. ``zeros``: pixels of zero key
-            and value.
+        border: ``masked`` has no pixels outside the image; ``zeros`` has pixels of zero key and
+            value.
         scale: factor of the logits, as for :func:`global_attention`.
 
     Returns:
         ``[B, h, e, H, W]``.
 
     Raises:
-        ValueError: shapes or types that do not belong together, neither keys nor positions, an
+        ValueError: shapes or types that do not fit together, neither keys nor positions, an
             even extent, or an unknown border.
     """
     if extent < 1 or extent % 2 == 0:
@@ -143,7 +143,7 @@ def block_attention(
         ``[B, h, e, H, W]``.
 
     Raises:
-        ValueError: shapes or types that do not belong together, neither keys nor positions, or a
+        ValueError: shapes or types that do not fit together, neither keys nor positions, or a
             block that does not divide the map.
     """
     check_maps(q, k, v)

@@ -1,7 +1,7 @@
-"""The definition of 2-D relative attention, in float64: what every other form is compared with.
+"""The definition of 2-D relative attention in float64; every other form is compared with it.
 
-Every query's keys and values are gathered and every logit is spelled out. For any device that has
-float64; memory grows with the pairs times the width of a head.
+Every query's keys and values are gathered and every logit is computed by itself. It runs on any
+device that has float64; memory grows with the pairs times the width of a head.
 
 Legend: as in :mod:`search_space.attention.operands`; n keys of a query on one axis, those off the
 map included; pairs are ``[B, h, H, n, W, n]``.
@@ -33,12 +33,12 @@ class Axis(NamedTuple):
 
 
 def problem(operands: Operands) -> str | None:
-    """It computes any call."""
+    """Return None: it computes any call."""
     return None
 
 
 def forward(operands: Operands) -> tuple[Tensor, Tensor]:
-    """Output and lse."""
+    """Compute output and lse."""
     exact = operands.converted(Tensor.double, Tensor.double)
     logits = _logits(exact)
     lse = logits.transpose(3, 4).flatten(4).logsumexp(-1)
@@ -48,7 +48,7 @@ def forward(operands: Operands) -> tuple[Tensor, Tensor]:
 
 
 def backward(grad_out: Tensor, operands: Operands, out: Tensor, lse: Tensor) -> Gradients:
-    """Gradients of the five tensors; output and lse are computed anew."""
+    """Compute gradients of the five tensors; output and lse are computed again."""
     exact, grad = operands.converted(Tensor.double, Tensor.double), grad_out.double()
     q, k, v, rows, columns = exact.tensors
     logits = _logits(exact)
@@ -101,7 +101,7 @@ def _axis(length: int, radius: int, operands: Operands) -> Axis:
 
 
 def _logits(operands: Operands) -> Tensor:
-    """Of all pairs; minus infinity where a key does not exist."""
+    """Return the logits of all pairs; minus infinity where a key does not exist."""
     q, k, _, rows, columns = operands.tensors
     y, x = _axes(operands)
     inside = y.inside[:, :, None, None] & x.inside
@@ -118,19 +118,19 @@ def _logits(operands: Operands) -> Tensor:
 
 
 def _looked_up(table: Tensor, q: Tensor, axis: Axis) -> Tensor:
-    """``[g, K, d]`` for every query and key: ``[h, queries, n, d]``."""
+    """Look up a table ``[g, K, d]`` for every query and key: ``[h, queries, n, d]``."""
     return table[:, axis.table_rows].expand(q.shape[1], -1, -1, -1)
 
 
 def _gather(source: Tensor, operands: Operands) -> Tensor:
-    """``[B, h, d, H, W]`` at every query's keys, ``[B, h, d, H, n, W, n]``; zero off the map."""
+    """Gather ``[B, h, d, H, W]`` at every query's keys: ``[B, h, d, H, n, W, n]``, zero off map."""
     y, x = _axes(operands)
     gathered = source[..., y.keys, :][..., x.keys]
     return gathered.masked_fill(~(y.inside[:, :, None, None] & x.inside), 0.0)
 
 
 def _scatter(gathered: Tensor, operands: Operands) -> Tensor:
-    """The transpose of :func:`_gather`."""
+    """Apply the transpose of :func:`_gather`."""
     y, x = _axes(operands)
     gathered = gathered.masked_fill(~(y.inside[:, :, None, None] & x.inside), 0.0)
     height, width = operands.q.shape[3:]
@@ -143,7 +143,7 @@ def _scatter(gathered: Tensor, operands: Operands) -> Tensor:
 def _table_backward(slopes: Tensor, q: Tensor, grad_q: Tensor, table: Tensor, axis: Axis) -> Tensor:
     """Add one axis's part to ``grad_q`` in place; return the table's gradient, head by head.
 
-    ``slopes`` are ``[B, h, queries, across, n]``, and the queries come first in q as well.
+    ``slopes`` are ``[B, h, queries, across, n]``; in q the queries' axis comes first too.
     """
     grad_q += torch.einsum("bhyxn,hynd->bhdyx", slopes, _looked_up(table, q, axis))
     grad = torch.einsum("bhyxn,bhdyx->hynd", slopes, q).flatten(1, 2)

@@ -1,9 +1,9 @@
-"""The attention operators as ``torch.library`` knows them, ``torch.ops.convattn``.
+"""Registration of the attention operators in ``torch.library`` as ``torch.ops.convattn``.
 
-Each is one operator to tracing, to ``torch.compile`` and to autograd, and so is their backward
-pass, whatever implementation computes them. The output comes with its lse, for the backward pass.
-``backend`` is the name that is forced, or "" for the rule, which is applied when the operator runs:
-an exported program may run on another device than it was traced on.
+Each is one operator for tracing, ``torch.compile`` and autograd, and so is their backward pass,
+whatever implementation computes them. The output comes with its lse, for the backward pass.
+``backend`` is the forced name, or "" for the rule. The rule is applied when the operator runs,
+since an exported program may run on another device than it was traced on.
 
 Legend: as in :mod:`search_space.attention.operands`.
 """
@@ -29,7 +29,7 @@ def global_operator(
     scale: float,
     backend: str,
 ) -> tuple[Tensor, Tensor]:
-    """Output and lse of :func:`~search_space.attention.global_attention`."""
+    """Compute output and lse of :func:`~search_space.attention.global_attention`."""
     return backends.forward(Operands(q, k, v, rows, columns, scale, 0, "masked"), backend)
 
 
@@ -45,7 +45,7 @@ def local_operator(
     scale: float,
     backend: str,
 ) -> tuple[Tensor, Tensor]:
-    """Output and lse of :func:`~search_space.attention.local_attention`."""
+    """Compute output and lse of :func:`~search_space.attention.local_attention`."""
     return backends.forward(Operands(q, k, v, rows, columns, scale, extent, border), backend)
 
 
@@ -64,7 +64,7 @@ def backward_operator(
     scale: float,
     backend: str,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Gradients of q, k, v, rows and columns of either; no elements for what is None.
+    """Compute gradients of q, k, v, rows and columns of either; no elements for what is None.
 
     ``extent`` is 0 for global attention.
     """

@@ -1,6 +1,6 @@
-"""Where attention looks: the probabilities of one query, and the calls of a whole network.
+"""Attention weights: the probabilities of one query, and the attention calls of a network.
 
-The operators keep no probabilities. Here those of one query are computed from q and k.
+The operators keep no probabilities; this module computes those of one query from q and k.
 
 Legend: B batch, h heads, d key width of a head, H x W the map.
 """
@@ -23,12 +23,12 @@ from search_space.attention.operators import AttentionInputs, Border
 class AttentionLayer(Protocol):
     """A module whose forward is one call of an attention operator.
 
-    The augmented convolution and local attention are such; so is a user's own module that has the
-    method.
+    The augmented convolution and local attention have the method; a user's own module may have it
+    too.
     """
 
     def attention_inputs(self, x: Tensor) -> AttentionInputs:
-        """What the operator is called with for the module's input ``x``, ``[B, C, H, W]``."""
+        """Return the operator's arguments for the module's input ``x``, ``[B, C, H, W]``."""
 
 
 class AttentionCall(NamedTuple):
@@ -43,7 +43,7 @@ class AttentionCall(NamedTuple):
         return self.inputs.q.shape[-2], self.inputs.q.shape[-1]
 
     def weights(self, pixel: tuple[int, int]) -> Tensor:
-        """:func:`attention_weights` of the query at ``pixel``, ``[B, h, H, W]``."""
+        """Return :func:`attention_weights` of the query at ``pixel``, ``[B, h, H, W]``."""
         q, k, _, rows, columns, scale, extent, border = self.inputs
         return attention_weights(
             q, k, rows, columns, pixel, extent=extent, border=border, scale=scale
@@ -51,7 +51,7 @@ class AttentionCall(NamedTuple):
 
 
 def attention_layers(model: nn.Module) -> dict[str, nn.Module]:
-    """The modules of global and local attention in ``model`` by name, in the order of building.
+    """Return the modules of global and local attention in ``model`` by name, as they were built.
 
     The attention stem is not among them: its attention stays inside each block of a few pixels.
     """
@@ -61,10 +61,10 @@ def attention_layers(model: nn.Module) -> dict[str, nn.Module]:
 
 @contextmanager
 def record_attention(model: nn.Module) -> Iterator[list[AttentionCall]]:
-    """Within it, each forward of ``model`` appends the calls of its attention layers, in order.
+    """Record the calls of attention layers in each forward of ``model`` inside the ``with``.
 
-    What is recorded carries no gradient. The projections of queries, keys and values are computed
-    once more for it; the network's own output stays what it was.
+    Recorded tensors carry no gradient. The projections of queries, keys and values are computed
+    once more for them; the network's own output does not change.
     """
     calls: list[AttentionCall] = []
 
@@ -72,10 +72,10 @@ def record_attention(model: nn.Module) -> Iterator[list[AttentionCall]]:
         assert isinstance(module, AttentionLayer)
         # Before the module runs: nothing has changed its input in place yet.
         with torch.no_grad():
-            found = module.attention_inputs(*arguments)
+            inputs = module.attention_inputs(*arguments)
         # The tables may be the parameters themselves.
-        rows, columns = (None if t is None else t.detach() for t in (found.rows, found.columns))
-        calls.append(AttentionCall(name, found._replace(rows=rows, columns=columns)))
+        rows, columns = (None if t is None else t.detach() for t in (inputs.rows, inputs.columns))
+        calls.append(AttentionCall(name, inputs._replace(rows=rows, columns=columns)))
 
     handles = [
         module.register_forward_pre_hook(partial(record, name))
@@ -99,22 +99,22 @@ def attention_weights(
     border: Border = "masked",
     scale: float = 1.0,
 ) -> Tensor:
-    """The probabilities with which one query attends to every pixel of the map.
+    """Return the probabilities with which one query attends to every pixel of the map.
 
     The conventions are those of :func:`~search_space.attention.global_attention` and
     :func:`~search_space.attention.local_attention`: at ``pixel``, their output is the sum of the
-    values weighted so.
+    values weighted by them.
 
     Args:
         q: queries, ``[B, h, d, H, W]``.
         k: keys, ``[B, h, d, H, W]``; None where the positions alone make the logits.
         rows: relative row embeddings, ``[1 or h, 2H - 1 or extent, d_r]``; None (then ``columns``
             too) for no position encoding.
-        columns: relative column embeddings, likewise.
+        columns: relative column embeddings, ``[1 or h, 2W - 1 or extent, d_c]``.
         pixel: (row, column) of the query.
         extent: side of the window of local attention, odd; None for global attention.
-        border: of local attention. With ``zeros`` the pixels off the map have their share of the
-            softmax, which is not in the result: a map near the border adds up to less than one.
+        border: as for local attention. With ``zeros``, pixels off the map take a share of the
+            softmax that the result lacks, so a map near the border adds up to less than one.
         scale: factor of the logits.
 
     Returns:
@@ -129,8 +129,8 @@ def attention_weights(
     wide = torch.float64 if q.dtype == torch.float64 else torch.float32
     # Rows y and columns x of the keys, those of the window that lie off the map included.
     y, x = (
-        _keys(length, at, extent, q.device)
-        for length, at in zip((height, width), pixel, strict=True)
+        _keys(length, query, extent, q.device)
+        for length, query in zip((height, width), pixel, strict=True)
     )
     y_inside, x_inside = ((keys >= 0) & (keys < n) for keys, n in ((y, height), (x, width)))
     inside = y_inside[:, None] & x_inside
@@ -152,15 +152,15 @@ def attention_weights(
     return weights
 
 
-def _keys(length: int, at: int, extent: int | None, device: torch.device) -> Tensor:
-    """The positions on one axis that the query ``at`` attends to."""
+def _keys(length: int, query: int, extent: int | None, device: torch.device) -> Tensor:
+    """Return the positions on one axis that the query at position ``query`` attends to."""
     if extent is None:
         return torch.arange(length, device=device)
-    return torch.arange(at - extent // 2, at + extent // 2 + 1, device=device)
+    return torch.arange(query - extent // 2, query + extent // 2 + 1, device=device)
 
 
 def _table_logits(query: Tensor, table: Tensor, offsets: Tensor) -> Tensor:
-    """``[B, h, d]`` with ``[g, K, d]``, of which row K // 2 is the offset zero: ``[B, h, n]``."""
+    """Multiply ``[B, h, d]`` with a table ``[g, K, d]``, offset 0 in row K // 2: ``[B, h, n]``."""
     chosen = table[:, offsets + table.shape[1] // 2].to(query.dtype)
     return torch.einsum("bhd,hnd->bhn", query, chosen.expand(query.shape[1], -1, -1))
 

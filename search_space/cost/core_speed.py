@@ -1,9 +1,9 @@
-"""Whether something outside of this process slows the core that it runs on.
+"""Detection of a core that something outside of this process slows.
 
 A neighbour on the other hardware thread of a core, another guest of the same host, or a lower clock
-takes no CPU time from a process, so no counter of its own shows them; yet on shared machines they
-make the same work take up to twice as long, for a tenth of a second or for seconds. Fixed work,
-timed beside what is measured, does show them.
+takes no CPU time from a process, so no counter of its own shows them. Yet on shared machines they
+make the same work take up to twice as long, for a tenth of a second or for seconds. The time of
+fixed work, done between the measured passes, shows them.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from collections import deque
 import torch
 
 SLOWED = 1.1
-"""Fixed work that takes this many times its fastest recent time was slowed from outside."""
+"""The multiple of its fastest recent time from which fixed work counts as slowed."""
 
 FIRST_LOOK_SECONDS = 0.5
-"""Long enough to see a shared core at its full speed once, mostly."""
+"""The time in which a shared core usually reaches its full speed once."""
 
 MEMORY_SECONDS = 20.0
-"""A speed that was last seen longer ago is not waited for: clocks sink as a machine warms up."""
+"""The age at which a speed is forgotten: clocks sink as a machine warms up."""
 
 PROBE_SIZE = 64
 WARMING_PRODUCTS = 2  # bring the matrix and the code back into the caches
 PROBE_PRODUCTS = 2
-TIMINGS = 3  # of which the median counts, whatever a clock or an interrupt did to one
+TIMINGS = 3  # the median counts, so that a clock or an interrupt may disturb one
 
 
 class CoreSpeed:
-    """Times fixed work, some 60 microseconds of arithmetic in the first caches, and remembers.
+    """Timer of fixed work, some 60 microseconds of arithmetic in the first caches.
 
     Not to be shared between threads.
     """
@@ -40,7 +40,7 @@ class CoreSpeed:
         self._looked = False
 
     def probe(self) -> float:
-        """Do the fixed work once; how long it took, in seconds."""
+        """Do the fixed work once; return how long it took, in seconds."""
         if not self._looked:
             self._looked = True
             until = time.perf_counter() + FIRST_LOOK_SECONDS
@@ -51,7 +51,7 @@ class CoreSpeed:
         return seconds
 
     def is_slowed(self, seconds: float) -> bool:
-        """Whether a probe that took ``seconds`` was slowed, by all that is known now."""
+        """Return whether a probe that took ``seconds`` was slowed, as far as known now."""
         return seconds > SLOWED * min(fastest for _, fastest in self._fastest)
 
     def _timed(self) -> float:

@@ -1,4 +1,4 @@
-"""Which implementations of attention a network runs by, layer by layer."""
+"""The implementations of attention that a network runs by, layer by layer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from search_space.attention.backends import Call
 
 
 class KernelUse(NamedTuple):
-    """One call of attention in a network's forward pass; its backward pass runs by the same."""
+    """One call of attention in a network's forward pass; its backward pass uses the same one."""
 
     layer: str  # the module's name in the network
     call: Call
@@ -22,22 +22,22 @@ class KernelUse(NamedTuple):
 def attention_kernels(
     model: nn.Module, input_shape: tuple[int, int, int], *, device: str, dtype: torch.dtype
 ) -> list[KernelUse]:
-    """The calls of attention in one forward pass of one image, in order.
+    """List the calls of attention in one forward pass of one image, in order.
 
     Args:
-        model: left in evaluation mode, on the device and in the type.
+        model: the network; it is left in evaluation mode, on ``device`` and in ``dtype``.
         input_shape: (C, H, W) of the image.
         device: a torch device, such as ``cpu`` or ``cuda``.
-        dtype: of the network.
+        dtype: type of weights and image.
     """
-    found: list[KernelUse] = []
-    running: list[str] = []  # the modules whose forward is under way, outermost first
+    uses: list[KernelUse] = []
+    running: list[str] = []  # modules inside their forward, outermost first
     model = model.eval().to(device, dtype)
     with record_calls() as calls:
 
         def claim() -> None:
-            """What was called since last time was called by the innermost module."""
-            found.extend(KernelUse(running[-1], call) for call in calls[len(found) :])
+            """Assign the calls since the last time to the innermost module."""
+            uses.extend(KernelUse(running[-1], call) for call in calls[len(uses) :])
 
         def enter(name: str, *_: Any) -> None:
             claim()
@@ -61,4 +61,4 @@ def attention_kernels(
         finally:
             for handle in handles:
                 handle.remove()
-    return found
+    return uses

@@ -1,4 +1,4 @@
-"""How long a network takes on one device, measured with fvcore's timer."""
+"""Latency of a network on one device, measured with fvcore's timer."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from search_space.cost.core_speed import CoreSpeed
 from search_space.values import Value
 
 CONTENDED_CPU_SHARE = 0.9
-"""Below this share of the wall time spent computing, something else was using the cores."""
+"""The least share of the wall time spent computing; below it, something else used the cores."""
 
 LONGEST_ATTEMPT_SECONDS = 60.0
-"""On a CPU, passes are timed until enough were not slowed, but no longer than this."""
+"""The longest time in which enough passes on a CPU must not be slowed."""
 
 PASSES_KEPT = 20
-"""For each repeat, so many of the latest passes are looked through for those that count."""
+"""Latest passes, for each repeat, among which those that count are looked for."""
 
 CONTENDED_GPU_SPREAD = 0.2
-"""Above this interquartile range, as a share of the median, something else was using the GPU."""
+"""The largest interquartile range over the median; above it, something else used the GPU."""
 
 ATTEMPTS = 5
 
 FIRST_PAUSE_SECONDS = 0.5
-"""After a disturbed attempt; each further pause is twice as long, so that a short burst of
-something else passes."""
+"""The pause after a disturbed attempt; each further one is twice as long, so that a short
+disturbance passes."""
 
 
 def _measurable(device: str) -> str:
@@ -48,7 +48,7 @@ Device = Annotated[str, AfterValidator(_measurable)]
 
 
 class LatencySettings(Value):
-    """How to measure: one forward pass of a batch, in evaluation mode."""
+    """Settings of a measurement: one forward pass of a batch, in evaluation mode."""
 
     device: Device = "cpu"
     """`cpu`, `cuda`, or `cuda:1` for the second GPU."""
@@ -65,7 +65,7 @@ class LatencySettings(Value):
 
 
 class LatencyContext(NamedTuple):
-    """What two latencies must have alike to be compared."""
+    """The conditions that two latencies must share to be compared."""
 
     device: str  # the hardware's own name
     dtype: str
@@ -77,7 +77,7 @@ class LatencyContext(NamedTuple):
 
 
 class Latency(Value):
-    """A measurement and all that it depends on; records of different devices do not compare."""
+    """A measurement and its conditions; records of different devices cannot be compared."""
 
     latency_ms: float = Field(gt=0, allow_inf_nan=False)  # median of the repeats that count, for
     # the whole batch
@@ -89,12 +89,12 @@ class Latency(Value):
     threads: int
     input_shape: tuple[int, int, int]
     torch_version: str
-    backend: str  # which kernels ran, such as "eager" or "eager, attention by cpp"
-    attention: str | None = None  # which the process prefers, whatever this network has
+    backend: str  # kernels that ran, such as "eager" or "eager, attention by cpp"
+    attention: str | None = None  # the implementation that the process prefers
 
     @property
     def context(self) -> LatencyContext:
-        """With what it may be compared."""
+        """The conditions under which another latency may be compared with it."""
         return LatencyContext(
             self.device,
             self.dtype,
@@ -107,7 +107,7 @@ class Latency(Value):
 
 
 class DeviceBusy(RuntimeError):
-    """The device was used by something else during every attempt to measure."""
+    """Something else used the device during every attempt to measure."""
 
 
 def measure_latency(
@@ -116,9 +116,9 @@ def measure_latency(
     settings: LatencySettings,
     core: CoreSpeed | None = None,
 ) -> Latency:
-    """The median time of a forward pass, with the device to itself.
+    """Measure the median time of a forward pass on a device that nothing else uses.
 
-    On a CPU, passes during which the core was slowed from outside do not count, and are repeated
+    On a CPU, passes during which something outside slowed the core do not count and are repeated
     (:mod:`search_space.cost.core_speed`).
 
     Args:
@@ -126,15 +126,14 @@ def measure_latency(
             device.
         input_shape: (channels, height, width), pixels.
         settings: device, batch, threads, precision, warm-up and repeats.
-        core: what is known of the core's speed; give the same one to measurements in a row.
+        core: the core's speed as known so far; give the same one to measurements in a row.
 
     Raises:
         ValueError: there is no such device.
-        DeviceBusy: in each of 5 attempts something else was running on the device, so that no
-            honest figure can be given.
+        DeviceBusy: something else was running on the device in each of 5 attempts.
     """
     core = core or CoreSpeed()
-    hardware = device_name(settings.device)  # first: it says what is wrong with the name
+    hardware = device_name(settings.device)  # first: its error explains a wrong name
     device, dtype = torch.device(settings.device), getattr(torch, settings.dtype)
     model = model.eval().to(device, dtype)
     images = torch.randn(settings.batch_size, *input_shape).to(device, dtype)
@@ -182,7 +181,7 @@ def _backend(model: nn.Module, images: torch.Tensor) -> str:
 
 
 def device_name(device: str) -> str:
-    """The hardware's own name, such as ``NVIDIA H100 80GB HBM3``.
+    """Return the hardware's own name, such as ``NVIDIA H100 80GB HBM3``.
 
     Raises:
         ValueError: there is no such device.
@@ -203,8 +202,8 @@ def device_name(device: str) -> str:
 def _attempt_on_cpu(
     model: nn.Module, images: torch.Tensor, settings: LatencySettings, core: CoreSpeed
 ) -> tuple[list[float], str]:
-    """The seconds of the repeats, and by what sign the device was busy ("" if it was not)."""
-    # Seconds of the latest passes, each with those of the slower probe beside it.
+    """Return the seconds of the repeats, and the sign that the device was busy ("" for none)."""
+    # Seconds of each of the latest passes, with those of the slower probe before or after it.
     passes: deque[tuple[float, float]] = deque(maxlen=PASSES_KEPT * settings.repeats)
     computing = total = 0.0
     with torch.inference_mode():
@@ -236,7 +235,7 @@ def _attempt_on_cpu(
 def _attempt_on_gpu(
     model: nn.Module, images: torch.Tensor, settings: LatencySettings
 ) -> tuple[list[float], str]:
-    """Likewise, where times that vary much are the sign."""
+    """Return the same; the sign that a GPU was busy is that times vary much."""
     seconds: list[float] = []
     with torch.inference_mode():
         for _ in range(settings.warmup):

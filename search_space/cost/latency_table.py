@@ -1,8 +1,9 @@
 """Latency from a table: each part of a space measured once on a device, then summed.
 
-A whole network takes other than the sum of its parts, each measured by itself with its weights in
-the cache; so ``a + b * sum`` is fitted to some networks that are measured whole. The fit minimises
-the squares of relative errors, since networks of a space may differ tenfold in latency.
+The latency of a whole network differs from the sum of its parts, since each part is measured by
+itself with its weights in the cache. So ``a + b * sum`` is fitted to some networks that are
+measured whole. The fit minimises the squares of relative errors, since networks of a space may
+differ tenfold in latency.
 """
 
 from __future__ import annotations
@@ -33,11 +34,11 @@ from search_space.values import Value
 Milliseconds = TypeVar("Milliseconds", float, np.ndarray)
 
 FEWEST_NETWORKS = 4
-"""For a fit of two coefficients whose error is to be seen."""
+"""The fewest networks that show the error of a fit of two coefficients."""
 
 
 class PartLatency(Value):
-    """A part of networks, measured by itself."""
+    """The latency of one part, measured by itself."""
 
     part: str  # search_space.networks.parts.part_name
     latency_ms: float = Field(gt=0)  # median of the repeats, for the whole batch
@@ -46,30 +47,30 @@ class PartLatency(Value):
 
 
 class NetworkLatency(Value):
-    """A whole network, measured."""
+    """The latency of a whole network, measured."""
 
     arch_id: str
-    sum_ms: float = Field(gt=0)  # of its parts by themselves
+    sum_ms: float = Field(gt=0)  # the sum over its parts, measured by themselves
     latency_ms: float = Field(gt=0)
     spread_ms: float = Field(ge=0)
 
 
 class Correction(Value):
-    """From the sum of a network's parts to its latency."""
+    """A linear map from the sum of a network's parts to its latency."""
 
     constant_ms: float
     factor: float
     margin: float = Field(ge=0)
-    """The largest relative error, ``|predicted / measured - 1|``, of a network that the fit to all
-    the others predicts."""
+    """The largest relative error, ``|predicted / measured - 1|``, of a network predicted by the
+    fit to all the others."""
 
     def __call__(self, sum_ms: float) -> float:
-        """The predicted latency, milliseconds."""
+        """Predict the latency, milliseconds."""
         return self.constant_ms + self.factor * sum_ms
 
 
 class LatencyTable(Value):
-    """What was measured, and all that it depends on; it holds for no other device or setting."""
+    """Measured latencies and their conditions; they hold for no other device or setting."""
 
     format: Literal[1] = 1
     space: str  # its name
@@ -79,7 +80,7 @@ class LatencyTable(Value):
     input_shape: tuple[int, int, int]
     classes: int
     torch_version: str
-    attention: str  # what the rule takes for windows on this device
+    attention: str  # the implementation that the rule takes for windows on this device
     seed: int  # of weights, order and networks
     parts: tuple[PartLatency, ...] = ()
     networks: tuple[NetworkLatency, ...] = ()
@@ -87,7 +88,7 @@ class LatencyTable(Value):
 
     @property
     def context(self) -> LatencyContext:
-        """With which measurements its predictions may be compared."""
+        """The conditions of measurements that its predictions may be compared with."""
         return LatencyContext(
             self.device,
             self.settings.dtype,
@@ -100,11 +101,11 @@ class LatencyTable(Value):
 
 
 class Prediction:
-    """Latencies of a space's architectures by a table.
+    """Latencies of a space's architectures, predicted from a table.
 
     Args:
         table: a table with its correction.
-        task: what the architectures are for; the table's images and classes.
+        task: the architectures' task, with the table's images and classes.
 
     Raises:
         ValueError: the table has no correction yet.
@@ -119,7 +120,7 @@ class Prediction:
         self._parts = PartSums(table.parts)
 
     def latency_ms(self, architecture: Architecture) -> float:
-        """The predicted latency.
+        """Predict the latency of ``architecture``, milliseconds.
 
         Raises:
             ValueError: a part of it is not in the table.
@@ -127,23 +128,23 @@ class Prediction:
         return self.correction(self._parts.of_network(architecture, self.task))
 
     def least_ms(self, predicted_ms: Milliseconds) -> Milliseconds:
-        """What networks of that predicted latency take at least, by the table's own margin."""
+        """Return the least latency of networks so predicted, by the table's own margin."""
         return predicted_ms / (1 + self.correction.margin)
 
     def of_space(self, space: SearchSpace) -> PopulationLatencies:
-        """The same for many architectures of a space at a time."""
+        """Return a predictor of many architectures of ``space`` at a time."""
         return PopulationLatencies(space, self.task, self._parts, self.correction)
 
 
 class PartSums:
-    """Sums of measured parts."""
+    """Sums of the latencies of measured parts."""
 
     def __init__(self, parts: Sequence[PartLatency]) -> None:
         self._by_name = {entry.part: entry.latency_ms for entry in parts}
         self._by_part: dict[Part, float] = {}
 
     def of_part(self, part: Part) -> float:
-        """Of one, milliseconds.
+        """Return the latency of one part, milliseconds.
 
         Raises:
             ValueError: it is not in the table.
@@ -156,7 +157,7 @@ class PartSums:
         return self._by_part[part]
 
     def of_network(self, architecture: Architecture, task: Task) -> float:
-        """Of a network's parts, milliseconds; as :meth:`of_part`."""
+        """Return the sum over a network's parts, milliseconds; raises as :meth:`of_part`."""
         parts = parts_of_network(architecture, task)
         return sum(number * self.of_part(part) for part, number in parts.items())
 
@@ -172,7 +173,7 @@ class PopulationLatencies(PopulationRows):
         self._correction = correction
 
     def __call__(self, vectors: np.ndarray) -> np.ndarray:
-        """Milliseconds, float64 ``[N]``, of ``vectors``, integers ``[N, P]``.
+        """Predict milliseconds, float64 ``[N]``, for ``vectors``, integers ``[N, P]``.
 
         Raises:
             ValueError: not P columns, an active choice out of its range, an architecture that
@@ -185,7 +186,7 @@ class PopulationLatencies(PopulationRows):
         return np.asarray(self._correction.constant_ms + self._correction.factor * sums)
 
     def stem_row(self, stem: StemPlan) -> Row:
-        """(milliseconds,); likewise of the others."""
+        """Return (milliseconds,) of a stem."""
         return (self._parts.of_part(stem),)
 
     def blocks_row(self, blocks: Sequence[BlockPlan]) -> Row:
@@ -200,18 +201,18 @@ class PopulationLatencies(PopulationRows):
 def measure_part(
     part: Part, settings: LatencySettings, *, seed: int, core: CoreSpeed
 ) -> PartLatency:
-    """Measure a part by itself, on this machine.
+    """Measure a part by itself on this machine.
 
     Raises:
         ValueError, DeviceBusy: as :func:`search_space.cost.latency.measure_latency`.
     """
     model = build_part(part, seed=seed)
-    found = measure_latency(model, (part.in_channels, *part.input_hw), settings, core)
+    latency = measure_latency(model, (part.in_channels, *part.input_hw), settings, core)
     return PartLatency(
         part=part_name(part),
-        latency_ms=found.latency_ms,
-        spread_ms=found.spread_ms,
-        backend=found.backend,
+        latency_ms=latency.latency_ms,
+        spread_ms=latency.spread_ms,
+        backend=latency.backend,
     )
 
 
@@ -224,7 +225,7 @@ def measure_network(
     seed: int,
     core: CoreSpeed,
 ) -> NetworkLatency:
-    """Measure a whole network, on this machine, beside the sum of its parts.
+    """Measure a whole network on this machine, and return it with the sum of its parts.
 
     Raises:
         ValueError, DeviceBusy: as :func:`search_space.cost.latency.measure_latency`, or a part
@@ -232,17 +233,17 @@ def measure_network(
     """
     sum_ms = parts.of_network(architecture, task)
     model = build(architecture, task, seed=seed)
-    found = measure_latency(model, task.input_shape, settings, core)
+    latency = measure_latency(model, task.input_shape, settings, core)
     return NetworkLatency(
         arch_id=architecture.arch_id,
         sum_ms=sum_ms,
-        latency_ms=found.latency_ms,
-        spread_ms=found.spread_ms,
+        latency_ms=latency.latency_ms,
+        spread_ms=latency.spread_ms,
     )
 
 
 def fit_correction(networks: Sequence[NetworkLatency]) -> Correction:
-    """The coefficients that fit ``networks`` best, and the margin by leaving out each in turn.
+    """Fit the coefficients to ``networks``, and the margin by leaving out each in turn.
 
     Raises:
         ValueError: fewer than 4 networks.
@@ -262,7 +263,7 @@ def fit_correction(networks: Sequence[NetworkLatency]) -> Correction:
 
 
 def _fit(sums: np.ndarray, measured: np.ndarray) -> tuple[float, float]:
-    """Least squares of relative errors: each row divided by what was measured."""
+    """Minimise squared relative errors: each row is divided by the measured latency."""
     rows = np.stack([1 / measured, sums / measured], axis=1)
     constant, factor = np.linalg.lstsq(rows, np.ones(len(rows)), rcond=None)[0]
     return float(constant), float(factor)

@@ -1,6 +1,6 @@
 """Costs of (Architecture, Task) in closed form, part by part.
 
-They equal what :mod:`search_space.tracing.counts` traces, to the unit, and take microseconds.
+They equal the counts of :mod:`search_space.tracing.counts` to the unit, and take microseconds.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from search_space.networks.plan import NetworkPlan, StagePlan, plan_network
 
 
 class PartCosts(NamedTuple):
-    """Costs of one part of a network, and the shape that it puts out."""
+    """Costs of one part of a network, and the shape of its output."""
 
     name: str  # "stem", "stage 1", ..., "head", "classifier"
     counts: Counts
@@ -24,7 +24,7 @@ class PartCosts(NamedTuple):
 
 
 class Costs(NamedTuple):
-    """What (Architecture, Task) costs before anything is trained; per image, evaluation mode."""
+    """Costs of (Architecture, Task), known before training; per image, evaluation mode."""
 
     params: int
     macs: int
@@ -32,7 +32,7 @@ class Costs(NamedTuple):
     parts: tuple[PartCosts, ...]
 
     def metrics(self) -> dict[str, float]:
-        """The totals by name, as the ledger and limits have them."""
+        """Return the totals by name, as the ledger and limits have them."""
         return {"params": self.params, "macs": self.macs, "activations": self.activations}
 
     @property
@@ -42,7 +42,7 @@ class Costs(NamedTuple):
 
 
 def network_costs(architecture: Architecture, task: Task) -> Costs:
-    """Parameters, MACs and activations of ``architecture`` on ``task``, with the parts' shares.
+    """Count parameters, MACs and activations of ``architecture`` on ``task``, part by part.
 
     Raises:
         ValueError: the architecture cannot take the task's images, or an operator of a primitive
@@ -67,7 +67,7 @@ def network_costs(architecture: Architecture, task: Task) -> Costs:
 
 
 def stage_counts(stage: StagePlan) -> Counts:
-    """The sum over a stage's blocks."""
+    """Add up the counts of a stage's blocks."""
     total = NO_COUNTS
     for block, number in stage.runs:
         total += BLOCK_FORMS[block.family].counts(block).times(number)
@@ -75,7 +75,7 @@ def stage_counts(stage: StagePlan) -> Counts:
 
 
 def stage_bytes(stage: StagePlan) -> TrainingBytes:
-    """What a stage's blocks keep together, and the most that one of them needs beside."""
+    """Return the memory that a stage's blocks keep, and the most that one needs beside it."""
     kept = NO_BYTES
     for block, number in stage.runs:
         saved, transient = BLOCK_FORMS[block.family].training_bytes(block)
@@ -84,11 +84,11 @@ def stage_bytes(stage: StagePlan) -> TrainingBytes:
 
 
 def peak_memory_bytes(architecture: Architecture, task: Task) -> int:
-    """An estimate of the peak memory of a float32 training step, per image of the batch.
+    """Estimate the peak memory of a float32 training step, per image of the batch.
 
-    All that is kept for the backward pass up to some part, and what that part needs beside it, for
-    the part where the sum is greatest. What a batch shares (weights, their gradients, the
-    optimiser's state) is not in it.
+    The peak is the greatest sum, over the parts, of what is kept for the backward pass up to a part
+    and what that part needs beside it. Memory that a batch shares (weights, their gradients, the
+    optimiser's state) is left out.
 
     Raises:
         ValueError: as :func:`network_costs`.
@@ -102,7 +102,7 @@ def peak_memory_bytes(architecture: Architecture, task: Task) -> int:
 
 
 def part_bytes(plan: NetworkPlan) -> list[TrainingBytes]:
-    """What the stem, each stage, and the head with the classifier keep in training."""
+    """List the training memory of the stem, of each stage, and of the ending."""
     return [
         plan.stem.training_bytes(plan.in_channels, plan.input_hw),
         *map(stage_bytes, plan.stages),

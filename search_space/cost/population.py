@@ -1,9 +1,9 @@
 """Costs of a whole population at once, from the integer matrix of ``SearchSpace.encode``.
 
 A network's cost is a sum over its stem, the components of its stages and its ending. Each summand
-depends on a few columns of the matrix alone. So each different row of those columns is worked out
-once, in closed form, and a population is gathered from these tables: exact, and for primitives of
-the user's own as well.
+depends on a few columns of the matrix alone. So each different row of those columns is computed
+once, in closed form, and a population's costs are gathered from these tables. They are exact, for
+primitives of the user's own too.
 
 Legend: N architectures, P parameters of the space.
 """
@@ -33,7 +33,7 @@ Row = tuple[float, ...]
 Point = Sequence[int]
 
 LARGEST_CODE = 2**62
-"""Of an int64 that stands for the content of several columns."""
+"""The largest int64 code for the content of several columns."""
 
 
 class PopulationColumns(NamedTuple):
@@ -42,13 +42,13 @@ class PopulationColumns(NamedTuple):
     params: np.ndarray
     macs: np.ndarray
     activations: np.ndarray
-    peak_memory_bytes: np.ndarray | None  # None where it was not asked for
+    peak_memory_bytes: np.ndarray | None  # None where it was not requested
 
 
 class PopulationRows(ABC):
-    """What the parts of each of N architectures are worth, as rows of numbers; see the subclasses.
+    """Rows of numbers for the parts of each of N architectures; subclasses say which numbers.
 
-    What has been worked out is kept, so that later populations are faster.
+    Computed rows are kept, so that later populations are faster.
     """
 
     def __init__(self, space: SearchSpace, task: Task) -> None:
@@ -79,7 +79,7 @@ class PopulationRows(ABC):
             ValueError: an architecture cannot take the task's images.
         """
         layout = self.space.layout
-        # Of what the stem decides, later stages see its map alone (and the first its width).
+        # Later stages depend on the stem by its map alone; the first stage also by its width.
         maps = self._gather("map", vectors, layout.stem.parameters, self._map_row)[:, 0]
         groups = [[self._gather("stem", vectors, layout.stem.parameters, self._stem_row)]]
         incoming = layout.stem.parameters
@@ -113,23 +113,23 @@ class PopulationRows(ABC):
         work_out: Callable[[Point], Row],
         maps: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Rows of ``work_out``, asked once for each different content of ``parameters``: [N, ...].
+        """Call ``work_out`` once for each different content of ``parameters``: rows [N, ...].
 
-        It is asked with some whole row of ``vectors`` that has that content.
+        Its argument is one whole row of ``vectors`` that has that content.
         """
         codes = np.zeros(len(vectors), dtype=np.int64) if maps is None else maps
         largest = int(codes.max())
         for index in parameters:
             values = len(self.space.parameters[index].choices) + 1
-            if (largest + 1) * values > LARGEST_CODE:  # number anew, by what is really there
+            if (largest + 1) * values > LARGEST_CODE:  # number the codes in use from 0
                 codes = np.unique(codes, return_inverse=True)[1]
                 largest = int(codes.max())
             codes = codes * values + (vectors[:, index] - INACTIVE)
             largest = largest * values + values - 1
-        _, at, inverse = np.unique(codes, return_index=True, return_inverse=True)
+        _, firsts, inverse = np.unique(codes, return_index=True, return_inverse=True)
         known = self._known.setdefault(name, {})
         rows = []
-        for row in at.tolist():
+        for row in firsts.tolist():
             content = vectors[row, parameters].tolist()
             key = tuple(content) if maps is None else (*content, int(maps[row]))
             if key not in known:
@@ -143,14 +143,14 @@ class PopulationRows(ABC):
         return stem
 
     def _map(self, point: Point, stages: int) -> tuple[int, int]:
-        """The map that comes out of the stem and so many stages."""
+        """Return the map (H, W) after the stem and ``stages`` stages."""
         hw = self._stem(point).output_hw(self.task.input_shape[1:])
         for choices in self.space.layout.stages[:stages]:
             hw = strided(hw, choices.config.stride)
         return hw
 
     def _channels(self, point: Point, stages: int) -> int:
-        """The channels of that map."""
+        """Return the channels of that map."""
         if stages == 0:
             return self._stem(point).width
         choices = self.space.layout.stages[stages - 1]
@@ -193,8 +193,8 @@ class PopulationCosts(PopulationRows):
     """Costs of the architectures of a space on a task, many at a time.
 
     Args:
-        space: whose architectures these are.
-        task: what they are for.
+        space: the architectures' space.
+        task: the architectures' task.
         with_memory: False leaves out peak memory, for which a primitive of the user's own has to
             run a training step.
     """
@@ -204,7 +204,7 @@ class PopulationCosts(PopulationRows):
         self.with_memory = with_memory
 
     def __call__(self, vectors: np.ndarray) -> PopulationColumns:
-        """The costs of ``vectors``, integers ``[N, P]``, each row as ``space.encode`` gives it.
+        """Count the costs of ``vectors``, integers ``[N, P]``, rows as ``space.encode`` gives them.
 
         Raises:
             ValueError: not P columns, an active choice out of its range, or an architecture that
@@ -232,7 +232,7 @@ class PopulationCosts(PopulationRows):
         return peak
 
     def stem_row(self, stem: StemPlan) -> Row:
-        """(params, macs, activations) and, with memory, (saved, transient); so the others too."""
+        """Return (params, macs, activations) and, with memory, (saved, transient) of a stem."""
         seen = (stem.in_channels, stem.input_hw)
         kept = stem.stem.training_bytes(*seen) if self.with_memory else ()
         return (*stem.stem.counts(*seen), *kept)

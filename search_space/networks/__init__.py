@@ -16,20 +16,20 @@ from search_space.networks.plan import plan_network
 def build(
     architecture: Architecture, task: Task, *, seed: int, zero_init_residual: bool = False
 ) -> Network:
-    """The network of ``architecture`` for ``task``: ``[B, C, H, W] -> [B, classes]``.
+    """Build the network of ``architecture`` for ``task``: ``[B, C, H, W] -> [B, classes]``.
 
-    The same seed gives the same initial weights; torch's global generator is left as it was.
+    The same seed gives the same initial weights; torch's global generator does not change.
 
     Args:
         architecture: what to build.
-        task: its images and classes.
-        seed: of the initial weights.
+        task: the images and classes.
+        seed: seed of the initial weights.
         zero_init_residual: start every residual branch at zero (see
             :meth:`Network.start_branches_at_zero`).
 
     Raises:
         ValueError: the architecture cannot take the task's images, or its branches do not end in
-            a normalisation that could be zero.
+            a normalisation whose scale could be zero.
     """
     if zero_init_residual:
         check_zero_init(architecture.family, "zero_init_residual")

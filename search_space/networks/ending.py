@@ -1,4 +1,4 @@
-"""What stands after the last residual block: a head, global average pooling, a linear layer."""
+"""The end of a network after the last block: a head, global average pooling, a linear layer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from search_space.primitives.convolution import convolution
 
 
 class Ending(NamedTuple):
-    """All that a network's end depends on."""
+    """Everything that a network's end depends on."""
 
     family: FamilyName
     in_channels: int  # of the last block's output
@@ -35,7 +35,7 @@ class Ending(NamedTuple):
 
     @property
     def activates(self) -> bool:
-        """Whether the last block leaves its normalisation and ReLU to be done (pre-activation)."""
+        """Whether the end begins with normalisation and ReLU, for pre-activation blocks."""
         return FAMILIES[self.family].pre_activation
 
 
@@ -55,7 +55,7 @@ class Classifier(nn.Module):
 
 
 def build_head(ending: Ending) -> nn.Sequential:
-    """What stands before the classifier; empty in a plain ResNet."""
+    """Build the layers before the classifier; none in a plain ResNet."""
     layers: list[nn.Module] = []
     if ending.activates:
         layers += [nn.BatchNorm2d(ending.in_channels), nn.ReLU(inplace=True)]
@@ -69,7 +69,7 @@ def build_head(ending: Ending) -> nn.Sequential:
 
 
 def ending_counts(ending: Ending) -> tuple[Counts, Counts]:
-    """What the head and the classifier cost."""
+    """Count the costs of the head and of the classifier."""
     head = norm_counts(ending.in_channels) if ending.activates else NO_COUNTS
     if ending.head:
         head += convolution_counts(ending.in_channels, ending.head, 1, ending.input_hw)
@@ -78,7 +78,7 @@ def ending_counts(ending: Ending) -> tuple[Counts, Counts]:
 
 
 def ending_bytes(ending: Ending) -> TrainingBytes:
-    """What both keep in training: normalised maps, the averaged features, the logits."""
+    """Return the memory of both in training: normalised maps, averaged features, logits."""
     pixels = ending.input_hw[0] * ending.input_hw[1]
     kept = ending.in_channels * pixels if ending.activates else 0
     kept += 2 * ending.head * pixels if ending.head else 0

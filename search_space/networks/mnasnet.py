@@ -1,7 +1,7 @@
 """The linear-bottleneck blocks of mobile networks (Tan et al. 2019, arXiv 1807.11626).
 
 The primitive is the whole branch (:mod:`search_space.primitives.inverted_bottleneck`), whose input
-is added where the shapes agree. MnasNet's channel attention stands on the expanded map.
+is added where the shapes agree. MnasNet's channel attention acts on the expanded map.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from search_space.networks.plan import BlockPlan, NetworkPlan
 
 
 class BlockForm(NamedTuple):
-    """How a family's block is built, and what it costs in closed form."""
+    """A family's block: its module, and its costs in closed form."""
 
     build: Callable[[BlockPlan], nn.Module]
     counts: Callable[[BlockPlan], Counts]
@@ -60,7 +60,7 @@ class Network(nn.Module):
     def start_branches_at_zero(self) -> None:
         """Set the last normalisation's scale of every residual branch to zero.
 
-        So each block starts as its shortcut (Goyal et al. 2017, arXiv 1706.02677, section 5.1).
+        Each block then starts as its shortcut (Goyal et al. 2017, arXiv 1706.02677, section 5.1).
 
         Raises:
             ValueError: a branch does not end in a normalisation.

@@ -1,6 +1,6 @@
-"""The parts that networks are put together from, each by itself: stems, blocks, endings.
+"""The parts of networks, each by itself: stems, blocks, endings.
 
-Architectures of one space share them, so that what is measured of a part holds for all of them.
+Architectures of one space share them, so a part's measurement holds for all of them.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ class StemPlan(NamedTuple):
 
 
 Part = StemPlan | BlockPlan | Ending
-"""Hashable and equal by content; ``in_channels`` and ``input_hw`` are its input's."""
+"""A part, hashable and equal by content; ``in_channels`` and ``input_hw`` are its input's."""
 
 KINDS: dict[type[Part], str] = {StemPlan: "stem", BlockPlan: "block", Ending: "ending"}
 
 
 def part_name(part: Part) -> str:
-    """The one JSON text of a part: its kind and all that its construction depends on."""
+    """Return the one JSON text of a part: its kind and all that its construction depends on."""
     fields = {name: _plain(value) for name, value in part._asdict().items()}
     named = {"part": KINDS[type(part)], **fields}
     return json.dumps(named, sort_keys=True, separators=(",", ":"))
 
 
 def build_part(part: Part, *, seed: int) -> nn.Module:
-    """The module that stands for ``part`` in a network, which takes ``[B, in_channels, H, W]``.
+    """Build the module of ``part`` in a network; its input is ``[B, in_channels, H, W]``.
 
-    The same seed gives the same initial weights; torch's global generator is left as it was.
+    The same seed gives the same initial weights; torch's global generator does not change.
     """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
@@ -61,7 +61,7 @@ def build_part(part: Part, *, seed: int) -> nn.Module:
 
 
 def parts_of_network(architecture: Architecture, task: Task) -> Counter[Part]:
-    """The parts of a network, and how often each stands in it.
+    """Count how often each part stands in a network.
 
     Raises:
         ValueError: the stem cannot take the task's images.
@@ -76,7 +76,7 @@ def parts_of_network(architecture: Architecture, task: Task) -> Counter[Part]:
 
 
 def parts_of_space(space: SearchSpace, task: Task) -> list[Part]:
-    """Every distinct part of any architecture of ``space``, in a fixed order.
+    """List every distinct part of any architecture of ``space``, in a fixed order.
 
     Raises:
         ValueError: a stem cannot take the task's images.
@@ -104,7 +104,7 @@ def parts_of_space(space: SearchSpace, task: Task) -> list[Part]:
 def _blocks(
     space: SearchSpace, choices: StageChoices, channels: int, hw: tuple[int, int]
 ) -> Iterator[BlockPlan]:
-    """The blocks of a stage whose input has ``channels`` on ``hw``; some more than once."""
+    """Yield the blocks of a stage whose input has ``channels`` on ``hw``; some more than once."""
     for depth, width in choices.sizes():
         gates = choices.components.channel_attention_choices(depth, width, channels).distinct
         for index in range(depth):
@@ -134,7 +134,7 @@ def _stage_with(
     *,
     is_first: bool,
 ) -> Stage:
-    """A stage that ends in a block of that content, as its first block or a later one."""
+    """Return a stage that ends in such a block, as its first block or a later one."""
     number = 1 if is_first else 2
     return Stage(
         width=width,

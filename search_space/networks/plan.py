@@ -39,12 +39,12 @@ class BlockPlan(NamedTuple):
 
     @property
     def primitive_in_channels(self) -> int:
-        """Channels that the primitive sees."""
+        """Channels of the primitive's input."""
         return primitive_in_channels(self.kind, self.width, self.in_channels)
 
     @property
     def changes_shape(self) -> bool:
-        """Whether the input cannot be added to the branch as it is."""
+        """Whether the input cannot be added to the branch unchanged."""
         return self.stride != 1 or self.in_channels != self.out_channels
 
     @property
@@ -77,7 +77,7 @@ class StagePlan(NamedTuple):
 
 
 class NetworkPlan(NamedTuple):
-    """A stem, the blocks of each stage, and what comes after them."""
+    """A stem, the blocks of each stage, and the ending."""
 
     stem: Stem
     in_channels: int
@@ -111,7 +111,7 @@ def plan_stage(
     """Lay out a stage whose input has ``in_channels`` on ``hw`` = (H, W) pixels."""
     runs: list[tuple[BlockPlan, int]] = []
     for index, primitive in enumerate(stage.blocks):
-        if index > 1:  # only the first block of a stage differs by its place
+        if index > 1:  # only a stage's first block has another input
             before, number = runs[-1]
             again = stage.recalibration[index] if stage.recalibration else None
             if before.primitive == primitive and before.recalibration == again:

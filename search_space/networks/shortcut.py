@@ -1,4 +1,4 @@
-"""What stands beside a residual branch: the input itself, or its shape changed."""
+"""The shortcut beside a residual branch: the input itself, or a change of its shape."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class PaddedShortcut(nn.Module):
 
 
 def build_shortcut(plan: BlockPlan, *, norm: bool) -> nn.Module:
-    """The module beside ``plan``'s branch; ``norm`` normalises a projection."""
+    """Build the module beside ``plan``'s branch; ``norm`` normalises a projection."""
     if not plan.changes_shape:
         return nn.Identity()
     if plan.shortcut == "padding":
@@ -47,7 +47,7 @@ def build_shortcut(plan: BlockPlan, *, norm: bool) -> nn.Module:
 
 
 def shortcut_counts(plan: BlockPlan, *, norm: bool) -> Counts:
-    """What it costs."""
+    """Count the costs of the shortcut."""
     if not plan.changes_shape or plan.shortcut == "padding":
         return NO_COUNTS
     counts = convolution_counts(plan.in_channels, plan.out_channels, 1, plan.output_hw)
@@ -55,7 +55,7 @@ def shortcut_counts(plan: BlockPlan, *, norm: bool) -> Counts:
 
 
 def shortcut_bytes(plan: BlockPlan, *, norm: bool) -> TrainingBytes:
-    """What it keeps in training: what a normalisation after the projection does."""
+    """Return the shortcut's memory in training: that of a normalisation after the projection."""
     if not plan.changes_shape or plan.shortcut == "padding" or not norm:
         return NO_BYTES
     out = FLOAT_BYTES * plan.out_channels * plan.output_hw[0] * plan.output_hw[1]

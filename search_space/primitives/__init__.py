@@ -3,10 +3,8 @@
 May import only :mod:`search_space.attention` and the layers below it.
 """
 
-from search_space.primitives.augmented_convolution import (
-    AugmentedConvolution,
-    AugmentedConvolutionRatios,
-)
+from search_space.primitives.augmented_convolution import AugmentedConvolution
+from search_space.primitives.augmented_convolution_ratios import AugmentedConvolutionRatios
 from search_space.primitives.channel_attention import ChannelAttention
 from search_space.primitives.convolution import Convolution
 from search_space.primitives.inverted_bottleneck import (

@@ -1,15 +1,15 @@
 """The attention stem (SASA section 3.2, appendix A.1) and the forms of its ablation (Table 7).
 
 Source: Ramachandran et al. 2019, "Stand-Alone Self-Attention in Vision Models", arXiv 1906.05909.
-Where it differs from the paper, or the paper is silent:
+Differences from the paper, and choices where the paper is silent:
 
 * Logits have the q.r term of every other layer (``position = relative``), which equation 7 lacks.
-  With it counted, and 4 mixtures, every FLOPs figure of Tables 1 and 7 is met within 0.1 G
-  (ResNet-26, -38, -50: 4.67, 5.91, 7.15 for the printed 4.7, 6.0, 7.2; pointwise 7.10 for 7.1,
-  convolution 7.39 for 7.4); without it each falls short by more.
+  With it and 4 mixtures, every FLOPs figure of Tables 1 and 7 is met within 0.1 G (ResNet-26, -38,
+  -50: 4.67, 5.91, 7.15 for the printed 4.7, 6.0, 7.2; pointwise 7.10 for 7.1, convolution 7.39 for
+  7.4); without it each falls short by more.
 * The number of mixtures and the width of equation 9's embeddings are not given: 4, and a head's.
 * Logits are divided by sqrt(d), as in :mod:`search_space.primitives.local_attention`.
-* "A spatial convolution for the values" is one of the block's size here, with zeros outside.
+* "A spatial convolution for the values" has the block's size as kernel here, with zeros outside.
 """
 
 from __future__ import annotations
@@ -44,15 +44,15 @@ DEFAULT_MIXTURES = 4
 class AttentionStem(Stem):
     """Attention inside each block x block square, normalisation, max pooling of the square.
 
-    Without ``mixtures``, spatially aware values have 4; the other forms have one value matrix, so
-    1. A mixture of one is pointwise, and is so written.
+    ``mixtures`` is 4 by default for spatially aware values, and 1 for the other forms, which have
+    one value matrix. A mixture of one is written as pointwise.
     """
 
     type: Literal["attention"] = "attention"
     heads: int = Field(default=4, ge=1, le=LARGEST)
     """Attention heads. Unit: heads."""
     values: StemValues = "spatially_aware"
-    """How values are made from pixels (SASA Table 7)."""
+    """Form of the values (SASA Table 7)."""
     mixtures: int = Field(default=DEFAULT_MIXTURES, ge=1, le=LARGEST)
     """Value matrices that are mixed by position. Unit: matrices."""
     position: Literal["none", "relative"] = "relative"
@@ -84,7 +84,7 @@ class AttentionStem(Stem):
 
     @property
     def label(self) -> str:
-        """Such as ``attention-stem(b=4,h=4,m=4) w64``, or with ``pointwise`` for ``m=4``."""
+        """Such as ``attention-stem(b=4,h=4,m=4) w64``, with ``pointwise`` in place of ``m=4``."""
         aware = self.values == "spatially_aware"
         details = [f"b={self.block}", f"h={self.heads}"]
         details.append(f"m={self.mixtures}" if aware else self.values)
@@ -92,7 +92,7 @@ class AttentionStem(Stem):
         return f"attention-stem({','.join(details)}) w{self.width}"
 
     def output_hw(self, input_hw: tuple[int, int]) -> tuple[int, int]:
-        """Division by the block, which must be exact."""
+        """Return the map divided by the block, which must divide it."""
         if input_hw[0] % self.block or input_hw[1] % self.block:
             raise ValueError(
                 f"the attention stem's block must divide the image, got block={self.block}, "
@@ -127,10 +127,11 @@ class AttentionStem(Stem):
         )
 
     def training_bytes(self, in_channels: int, input_hw: tuple[int, int]) -> TrainingBytes:
-        """Queries, keys, values, attended map and lse by blocks; attended and normalised map, pool.
+        """Return the memory in training; see :meth:`Stem.training_bytes`.
 
-        Beside them, the gradients of the attention's operands, and of its output as blocks and as a
-        map.
+        Saved are queries, keys, values, attended map and lse by blocks, the attended and the
+        normalised map, and the pool. Transient are the gradients of the attention's operands, and
+        of its output as blocks and as a map.
         """
         block, pixels = self.block, input_hw[0] * input_hw[1]
         one = self.width * pixels

@@ -1,26 +1,24 @@
 """Attention-augmented convolution (AACN section 3.2): convolution beside global attention.
 
 Source: Bello et al. 2019, "Attention Augmented Convolutional Networks", arXiv 1904.09925, with the
-layer of its appendix A.3. Where the paper is silent:
+layer of its appendix A.3. Choices where the paper is silent:
 
-* A stride is taken by the convolution; the attention's input is average-pooled 3x3 by the same
-  stride, so that both branches have one output size. Pooling averages real pixels only.
+* The convolution takes the stride; the attention's input is average-pooled 3x3 by the same stride,
+  so that both branches have one output size. Pooling averages real pixels only.
 * Downsampled attention ("3x3 average pooling with stride 2", "upsampled via bilinear
   interpolation") is interpolated at the centres of its pooling windows, pixels 0, 2, 4, ...: its
   features lie where the convolution's do. In the last row or column of an even size, beyond the
   last centre, the last sample is repeated.
-* ``key_depth_per_head >= 20`` holds on every data set: the paper's parameter tables fit only then.
-* The attention's table of relative positions belongs to one map size, as in the paper.
-* Absolute positions are those of the map that is attended over, after any pooling.
+* The attention's table of relative positions is for one map size, as in the paper.
+* Absolute positions are those of the attended map, after any pooling.
 """
 
 from __future__ import annotations
 
-from math import floor
 from typing import Any, Literal
 
 import torch
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from search_space.attention import AttentionInputs, global_attention
@@ -35,7 +33,6 @@ from search_space.counts import (
     strided,
 )
 from search_space.primitives.convolution import (
-    Convolution,
     convolution,
     odd_kernel,
     projection,
@@ -48,68 +45,12 @@ from search_space.primitives.positions import (
     position_labels,
     position_table,
 )
-from search_space.primitives.primitive import Description, Primitive
+from search_space.primitives.primitive import Primitive
 from search_space.primitives.resampling import average_pooled, interpolated
-
-Rounding = Literal["down", "nearest"]
-
-
-class AugmentedConvolutionRatios(Description):
-    """An augmented convolution as the paper writes it: depths as fractions of the output's."""
-
-    type: Literal["augmented_conv"] = "augmented_conv"
-    kernel: int = Field(default=3, ge=1, le=LARGEST)
-    """Side of the convolution kernel, odd. Unit: pixels."""
-    kappa: float = Field(ge=0, le=1)
-    """Key depth over output channels."""
-    upsilon: float = Field(ge=0, le=1)
-    """Value depth over output channels: the fraction of channels that come from attention."""
-    heads: int = Field(default=8, ge=1, le=LARGEST)
-    """Attention heads. Unit: heads."""
-    position: AttentionPosition = "relative"
-    """Encoding of positions in attention."""
-    min_key_depth_per_head: int = Field(default=20, ge=1, le=LARGEST)
-    """Least key depth of a head. Unit: channels."""
-    key_rounding: Rounding = "down"
-    """How the key depth is rounded to a multiple of the heads."""
-    value_rounding: Rounding = "down"
-    """How the value depth is rounded to a multiple of the heads; it never falls below the heads."""
-    downsample: bool = False
-    """Attend on a map of half the height and width (AACN section 3.2)."""
-
-    @field_validator("kernel")
-    @classmethod
-    def _odd(cls, kernel: int) -> int:
-        return odd_kernel(kernel)
-
-    def resolve(self, channels: int, in_channels: int) -> Primitive:
-        """The depths at ``channels``; without attention channels (upsilon = 0), a convolution.
-
-        Raises:
-            ValueError: the heads do not fit into the channels.
-        """
-        if self.upsilon == 0:
-            return Convolution(kernel=self.kernel)
-        if self.heads > channels:
-            raise ValueError(
-                f"heads must not exceed the output channels, got heads={self.heads}, "
-                f"channels={channels}"
-            )
-        key_depth = _round_to_heads(self.kappa * channels, self.heads, self.key_rounding)
-        value_depth = _round_to_heads(self.upsilon * channels, self.heads, self.value_rounding)
-        return AugmentedConvolution(
-            kernel=self.kernel,
-            key_depth=max(key_depth, self.min_key_depth_per_head * self.heads),
-            # No rounding may ask for more channels than there are, nor for none.
-            value_depth=min(max(value_depth, self.heads), channels // self.heads * self.heads),
-            heads=self.heads,
-            position=self.position,
-            downsample=self.downsample,
-        ).resolve(channels, in_channels)
 
 
 class AugmentedConvolution(Primitive):
-    """An augmented convolution of given depths; ``value_depth`` of its channels are attention."""
+    """An augmented convolution of given depths; attention makes ``value_depth`` of its channels."""
 
     type: Literal["augmented_conv"] = "augmented_conv"
     kernel: int = Field(ge=1, le=LARGEST)
@@ -131,10 +72,10 @@ class AugmentedConvolution(Primitive):
         return self
 
     def resolve(self, channels: int, in_channels: int) -> AugmentedConvolution:
-        """Itself, with every setting that has no effect at its default.
+        """Return this value with every setting that has no effect at its default.
 
         Raises:
-            ValueError: more attention than output channels.
+            ValueError: there are more attention channels than output channels.
         """
         self.check_channels(channels)
         inert: dict[str, Any] = {}
@@ -159,7 +100,7 @@ class AugmentedConvolution(Primitive):
         return f"aa({','.join(depths + extras)})"
 
     def check_channels(self, channels: int) -> None:
-        """The attention's channels are some of the output's."""
+        """Raise ``ValueError`` if attention has more channels than the output."""
         if self.value_depth > channels:
             raise ValueError(
                 f"value_depth must not exceed the output channels, got "
@@ -207,10 +148,11 @@ class AugmentedConvolution(Primitive):
     def training_bytes(
         self, in_channels: int, out_channels: int, stride: int, input_hw: tuple[int, int]
     ) -> TrainingBytes:
-        """The attention's projections, values and lse, and the output.
+        """Return the memory in training; see :meth:`Primitive.training_bytes`.
 
-        Beside them, the gradients of those, of the output and of the input; pooling or a position
-        encoding keeps the projection's input.
+        Saved are the attention's projections, values and lse, the output and, where there is
+        pooling or a position encoding, the projection's input. Transient are the gradients of
+        those, of the output and of the input.
         """
         out_hw, attention_hw = strided(input_hw, stride), self.attention_hw(stride, input_hw)
         out_pixels, pixels = out_hw[0] * out_hw[1], attention_hw[0] * attention_hw[1]
@@ -219,21 +161,21 @@ class AugmentedConvolution(Primitive):
         saved = projected + values + self.heads * pixels + out
         if stride > 1 or self.downsample or self.position in ("sine", "coordconv"):
             saved += encoded_channels(self.position, in_channels) * pixels
-        if stride > 1 and self.downsample:  # what is pooled again
+        if stride > 1 and self.downsample:  # the input of the second pooling
             saved += in_channels * out_pixels
         ends = in_channels * input_hw[0] * input_hw[1] + out
         transient = ends + 2 * projected
         return TrainingBytes(FLOAT_BYTES * saved, FLOAT_BYTES * transient)
 
     def attention_hw(self, stride: int, input_hw: tuple[int, int]) -> tuple[int, int]:
-        """The map that is attended over, where the input's is ``input_hw``."""
+        """Return the size of the attended map, where the input's is ``input_hw``."""
         return strided(strided(input_hw, stride), 2 if self.downsample else 1)
 
 
 class AugmentedConvolution2d(nn.Module):
     """``Concat[Conv(X), MHA(X)]`` (AACN section 3.2): ``[B, C_in, H, W] -> [B, C_out, H/s, W/s]``.
 
-    With ``value_depth`` equal to the output channels no convolution is left.
+    There is no convolution where ``value_depth`` equals the output channels.
     """
 
     def __init__(
@@ -269,16 +211,16 @@ class AugmentedConvolution2d(nn.Module):
         """``[B, C_in, H, W] -> [B, C_out, ceil(H/s), ceil(W/s)]``.
 
         Raises:
-            ValueError: a map of another size than the relative positions were made for.
+            ValueError: the map has another size than the relative positions were made for.
         """
         attended = self._attend(x)
         return attended if self.conv is None else torch.cat([self.conv(x), attended], dim=1)
 
     def attention_inputs(self, x: Tensor) -> AttentionInputs:
-        """What the layer's input ``[B, C_in, H, W]`` gives to the attention operator.
+        """Return the attention operator's arguments for the layer's input ``[B, C_in, H, W]``.
 
         Raises:
-            ValueError: a map of another size than the relative positions were made for.
+            ValueError: the map has another size than the relative positions were made for.
         """
         spec = self.spec
         for step in (self.stride, 2 if spec.downsample else 1):
@@ -301,9 +243,3 @@ class AugmentedConvolution2d(nn.Module):
         attended = global_attention(q, k, v, rows, columns, scale=scale)
         mixed: Tensor = self.mix_heads(attended.flatten(1, 2))
         return interpolated(mixed, out_hw) if self.spec.downsample else mixed
-
-
-def _round_to_heads(depth: float, heads: int, rounding: Rounding) -> int:
-    # The tolerance keeps 0.29 * 100 = 28.999... at 29.
-    steps = depth / heads
-    return heads * (floor(steps + 1e-9) if rounding == "down" else floor(steps + 0.5 + 1e-9))

@@ -1,10 +1,10 @@
 """A 1x1 convolution whose matrix depends on the pixel's place in its block, as one operator.
 
 SASA's spatially aware values (equation 8) are a mixture of projections, and the weights of the
-mixture depend on the place alone. So the matrices are mixed, once for each of the block's places,
-and not the projected images: one product in place of as many as there are mixtures. The operator
-``convattn::blockwise_projection`` carries their number, for its multiply-adds are those of the
-equation whatever computes it.
+mixture depend on the place alone. So the matrices are mixed, once for each place of the block,
+instead of the projected images: one product instead of one for each matrix. The operator
+``convattn::blockwise_projection`` has their number as an argument, since its multiply-adds are
+those of the equation, however it is computed.
 
 Legend: B images, C channels in, w out, b side of a block, Y x X blocks, n = B Y X.
 """
@@ -24,13 +24,13 @@ def blockwise_projection(x: Tensor, matrices: Tensor, mixtures: int) -> Tensor:
     Args:
         x: ``[B, C, Y b, X b]``.
         matrices: ``[b, b, w, C]``, in the type of x.
-        mixtures: of how many matrices each is a mixture; for the cost alone.
+        mixtures: number of matrices that each is a mixture of; for the cost alone.
 
     Returns:
         ``[B, w, Y b, X b]``, contiguous.
     """
     block, _, width, _ = matrices.shape
-    with torch.autocast(x.device.type, enabled=False):  # in the type that it states
+    with torch.autocast(x.device.type, enabled=False):  # in the operands' own type
         projected = matrices.flatten(0, 1) @ _by_place(x, block)
     return _from_places(projected, x, block, width)
 
@@ -58,13 +58,13 @@ blockwise_projection.register_autograd(_backward, setup_context=_remember)
 
 
 def _by_place(x: Tensor, block: int) -> Tensor:
-    """``[B, C, Y b, X b]`` to ``[b b, C, n]``."""
+    """Rearrange ``[B, C, Y b, X b]`` to ``[b b, C, n]``."""
     split = x.unflatten(3, (-1, block)).unflatten(2, (-1, block))
     return split.permute(3, 5, 1, 0, 2, 4).reshape(block * block, x.shape[1], -1)
 
 
 def _from_places(x: Tensor, like: Tensor, block: int, width: int) -> Tensor:
-    """``[b b, w, n]`` to ``[B, w, Y b, X b]``; B and the map are those of ``like``."""
+    """Rearrange ``[b b, w, n]`` to ``[B, w, Y b, X b]``; ``like`` has B and the map."""
     blocks = like.shape[0], like.shape[2] // block, like.shape[3] // block
     split = x.view(block, block, width, *blocks).permute(3, 2, 4, 0, 5, 1)
     return split.reshape(like.shape[0], width, *like.shape[2:]).contiguous()

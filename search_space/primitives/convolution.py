@@ -33,7 +33,7 @@ class Convolution(Primitive):
     def build(
         self, in_channels: int, out_channels: int, stride: int, input_hw: tuple[int, int]
     ) -> nn.Module:
-        """A ``Conv2d`` with He initialisation (normal, fan-out)."""
+        """Build a ``Conv2d`` with He initialisation (normal, fan-out)."""
         return convolution(in_channels, out_channels, self.kernel, stride)
 
     def counts(
@@ -45,21 +45,21 @@ class Convolution(Primitive):
     def training_bytes(
         self, in_channels: int, out_channels: int, stride: int, input_hw: tuple[int, int]
     ) -> TrainingBytes:
-        """Its output; in the backward pass, the gradients of its output and of its input."""
+        """Return the memory: saved is the output, transient the gradients of output and input."""
         height, width = strided(input_hw, stride)
         out = FLOAT_BYTES * out_channels * height * width
         return TrainingBytes(out, out + FLOAT_BYTES * in_channels * input_hw[0] * input_hw[1])
 
 
 def odd_kernel(kernel: int) -> int:
-    """``kernel``, which must be odd for the output's pixels to lie on the input's."""
+    """Return ``kernel``, which must be odd for the output's pixels to lie on the input's."""
     if kernel % 2 == 0:
         raise ValueError(f"kernel must be odd, got kernel={kernel}")
     return kernel
 
 
 def convolution(in_channels: int, out_channels: int, kernel: int, stride: int = 1) -> nn.Conv2d:
-    """A bias-free "same" convolution with He initialisation (He et al. 2015, fan-out)."""
+    """Make a bias-free "same" convolution with He initialisation (He et al. 2015, fan-out)."""
     conv = nn.Conv2d(
         in_channels, out_channels, kernel, stride=stride, padding=kernel // 2, bias=False
     )
@@ -68,7 +68,7 @@ def convolution(in_channels: int, out_channels: int, kernel: int, stride: int = 
 
 
 def depthwise_convolution(channels: int, kernel: int, stride: int) -> nn.Conv2d:
-    """A bias-free "same" convolution of each channel by itself (He initialisation, fan-out)."""
+    """Make a bias-free "same" convolution of each channel by itself (He, fan-out)."""
     conv = nn.Conv2d(
         channels, channels, kernel, stride, padding=kernel // 2, groups=channels, bias=False
     )
@@ -78,17 +78,17 @@ def depthwise_convolution(channels: int, kernel: int, stride: int) -> nn.Conv2d:
 
 
 def projection(in_channels: int, *depths: int, bias: bool) -> nn.Conv2d:
-    """A 1x1 convolution that applies attention's matrices ``[depth, in_channels]`` side by side.
+    """Make a 1x1 convolution that applies attention's matrices ``[depth, in_channels]`` together.
 
-    How every matrix of attention starts, in all primitives and in the stem (W_Q, W_K, each value
-    matrix, and the one that mixes the heads): by itself, Glorot uniform (Glorot and Bengio 2010),
-    with its own inputs and outputs, all heads together; biases at zero. It makes no difference how
-    many matrices one convolution applies. Neither paper states a rule. AACN's published code (A.3)
-    draws queries, keys and values as one Glorot matrix, whose entries are smaller: for three
-    matrices of in_channels x in_channels by a factor of 0.71.
+    Every matrix of attention, in all primitives and in the stem (W_Q, W_K, each value matrix, and
+    the one that mixes the heads), starts by itself: Glorot uniform (Glorot and Bengio 2010) with
+    its own inputs and outputs, all heads together; biases at zero. The number of matrices in one
+    convolution makes no difference. Neither paper states a rule. AACN's published code (A.3) draws
+    queries, keys and values as one Glorot matrix, whose entries are smaller: for three matrices of
+    in_channels x in_channels by a factor of 0.71.
 
     Args:
-        in_channels: of the map.
+        in_channels: channels of the map.
         depths: output channels of each matrix, in the order of the output's channels.
         bias: whether a bias is added.
     """

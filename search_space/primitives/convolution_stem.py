@@ -19,14 +19,14 @@ from search_space.counts import (
 from search_space.primitives.convolution import convolution, odd_kernel
 from search_space.primitives.stem import Stem
 
-INDEX_BYTES = 8  # of the place of a maximum, which max pooling keeps
+INDEX_BYTES = 8  # of the index of a maximum, which max pooling keeps
 
 
 class ConvolutionStem(Stem):
     """Convolution, batch normalisation, ReLU and, where ``pool``, 3x3 max pooling of stride 2.
 
-    Not ``activated`` it is the convolution without normalisation and ReLU, for networks whose
-    blocks begin with both (Wide ResNet).
+    Where ``activated`` is false there is no normalisation and ReLU, for networks whose blocks begin
+    with both (Wide ResNet).
     """
 
     type: Literal["conv"] = "conv"
@@ -55,11 +55,11 @@ class ConvolutionStem(Stem):
         return f"conv{self.kernel}-stem{detail} w{self.width}"
 
     def output_hw(self, input_hw: tuple[int, int]) -> tuple[int, int]:
-        """Ceiling division by the stride, and by 2 again where it pools."""
+        """Return the map divided by the stride, and by 2 where it pools, each rounded up."""
         return strided(strided(input_hw, self.stride), 2 if self.pool else 1)
 
     def build(self, in_channels: int) -> nn.Module:
-        """``Sequential`` of the layers named above."""
+        """Build a ``Sequential`` of the layers named above."""
         layers: list[nn.Module] = [convolution(in_channels, self.width, self.kernel, self.stride)]
         if self.activated:
             layers += [nn.BatchNorm2d(self.width), nn.ReLU(inplace=True)]
@@ -74,7 +74,7 @@ class ConvolutionStem(Stem):
         return convolved + norm_counts(self.width) if self.activated else convolved
 
     def training_bytes(self, in_channels: int, input_hw: tuple[int, int]) -> TrainingBytes:
-        """The convolution's and the ReLU's outputs, and what pooling puts out and keeps."""
+        """Return the memory: saved are the outputs, and the indices that pooling keeps."""
         height, width = strided(input_hw, self.stride)
         convolved = FLOAT_BYTES * self.width * height * width
         saved = 2 * convolved if self.activated else convolved

@@ -1,9 +1,9 @@
 """The inverted bottleneck of mobile networks, plain or attention-augmented.
 
 Sources: Sandler et al. 2018, "MobileNetV2", arXiv 1801.04381; Tan et al. 2019, "MnasNet", arXiv
-1807.11626; for the augmented form Bello et al. 2019, arXiv 1904.09925 (section 4.3): the attention
-takes channels of the 1x1 convolution that expands. There the minimum of 20 key dimensions a head
-does not hold: the parameter column of the paper's Table 4 fits only without it.
+1807.11626; for the augmented form Bello et al. 2019, arXiv 1904.09925 (section 4.3): attention
+makes some channels of the expanding 1x1 convolution's output. The minimum of 20 key dimensions a
+head does not hold there: the parameter column of the paper's Table 4 fits only without it.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from search_space.counts import (
     norm_counts,
     strided,
 )
-from search_space.primitives.augmented_convolution import (
-    AugmentedConvolution,
+from search_space.primitives.augmented_convolution import AugmentedConvolution
+from search_space.primitives.augmented_convolution_ratios import (
     AugmentedConvolutionRatios,
     Rounding,
 )
@@ -37,7 +37,7 @@ MNASNET_FAMILY = ("mnasnet",)
 
 
 class InvertedBottleneckRatios(Description):
-    """An inverted bottleneck as the papers write it; without ``upsilon`` it has no attention."""
+    """An inverted bottleneck as the papers write it; it has no attention where ``upsilon`` is 0."""
 
     families: ClassVar[tuple[str, ...]] = MNASNET_FAMILY
 
@@ -57,9 +57,9 @@ class InvertedBottleneckRatios(Description):
     min_key_depth_per_head: int = Field(default=1, ge=1, le=LARGEST)
     """Least key depth of a head. Unit: channels."""
     key_rounding: Rounding = "down"
-    """How the key depth is rounded to a multiple of the heads."""
+    """Rounding of the key depth to a multiple of the heads."""
     value_rounding: Rounding = "down"
-    """How the value depth is rounded to a multiple of the heads; it never falls below the heads."""
+    """Rounding of the value depth to a multiple of the heads; it never falls below the heads."""
     downsample: bool = False
     """Attend on a map of half the height and width (AACN section 3.2)."""
 
@@ -69,7 +69,7 @@ class InvertedBottleneckRatios(Description):
         return odd_kernel(kernel)
 
     def resolve(self, channels: int, in_channels: int) -> Primitive:
-        """The depths at ``expansion * in_channels``; without an expansion there is no attention.
+        """Return the depths at ``expansion * in_channels``; no attention without an expansion.
 
         Raises:
             ValueError: the heads do not fit into the hidden channels.
@@ -99,7 +99,7 @@ class InvertedBottleneckRatios(Description):
 class InvertedBottleneck(Primitive):
     """1x1 convolution to more channels, depthwise k x k, 1x1 to the output: a whole branch.
 
-    Each with batch normalisation, ReLU after the first two. Where ``expansion`` is 1 there is no
+    Batch normalisation follows each, and ReLU the first two. Where ``expansion`` is 1 there is no
     first convolution.
     """
 
@@ -109,7 +109,7 @@ class InvertedBottleneck(Primitive):
     kernel: int = Field(ge=1, le=LARGEST)
     expansion: int = Field(ge=1, le=LARGEST)
     augmentation: AugmentedConvolution | None = None
-    """The augmented 1x1 convolution in place of the plain one that expands."""
+    """The augmented 1x1 convolution that expands, in place of the plain one."""
 
     @field_validator("kernel")
     @classmethod
@@ -117,10 +117,10 @@ class InvertedBottleneck(Primitive):
         return odd_kernel(kernel)
 
     def resolve(self, channels: int, in_channels: int) -> InvertedBottleneck:
-        """Itself, once its attention is known to fit.
+        """Return this value with its attention resolved.
 
         Raises:
-            ValueError: it does not.
+            ValueError: the attention does not fit.
         """
         if self.augmentation is None:
             return self
@@ -187,8 +187,8 @@ class InvertedBottleneck(Primitive):
 class InvertedBottleneck2d(nn.Module):
     """``[B, C_in, H, W] -> [B, C_out, ceil(H/s), ceil(W/s)]``, linear at its end.
 
-    ``recalibration`` reweighs the hidden map between the depthwise and the last convolution, where
-    MnasNet has its squeeze-and-excitation.
+    ``gate``, channel attention, stands between the depthwise and the last convolution, as MnasNet's
+    squeeze-and-excitation does. Its attribute is ``recalibration``, as in saved weights.
     """
 
     def __init__(
@@ -198,7 +198,7 @@ class InvertedBottleneck2d(nn.Module):
         out_channels: int,
         stride: int,
         input_hw: tuple[int, int],
-        recalibration: nn.Module | None = None,
+        gate: nn.Module | None = None,
     ) -> None:
         super().__init__()
         hidden = spec.expansion * in_channels
@@ -216,7 +216,7 @@ class InvertedBottleneck2d(nn.Module):
             nn.BatchNorm2d(hidden),
             nn.ReLU(inplace=True),
         )
-        self.recalibration = recalibration or nn.Identity()
+        self.recalibration = gate or nn.Identity()
         self.project = nn.Sequential(
             convolution(hidden, out_channels, 1), nn.BatchNorm2d(out_channels)
         )
@@ -228,7 +228,7 @@ class InvertedBottleneck2d(nn.Module):
 
 
 class Identity(Primitive):
-    """No operator: the block passes its input on, or where the shape changes projects it (1x1)."""
+    """No operator: the block returns its input, projected (1x1) where the shape changes."""
 
     families: ClassVar[tuple[str, ...]] = MNASNET_FAMILY
 
@@ -242,7 +242,7 @@ class Identity(Primitive):
     def build(
         self, in_channels: int, out_channels: int, stride: int, input_hw: tuple[int, int]
     ) -> nn.Module:
-        """Nothing, or a strided 1x1 convolution with batch normalisation."""
+        """Build nothing, or a strided 1x1 convolution with batch normalisation."""
         if stride == 1 and in_channels == out_channels:
             return nn.Identity()
         return nn.Sequential(

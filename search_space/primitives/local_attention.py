@@ -1,14 +1,14 @@
 """Stand-alone local self-attention (SASA section 2.2), and the forms of its ablations (4.3).
 
 Source: Ramachandran et al. 2019, "Stand-Alone Self-Attention in Vision Models", arXiv 1906.05909,
-equation 3. Where it differs from the paper, or the paper is silent:
+equation 3. Differences from the paper, and choices where the paper is silent:
 
 * Logits are divided by sqrt(d) (``scaled``); the printed equations have no scale.
 * Pixels outside the image are left out of the softmax (``border = masked``).
 * A row and a column embedding of half the width each are concatenated inside every head, each
   head with its own (``layout = per_head``). Read literally the paper concatenates embeddings of
   half the output's width and then splits them over the heads (``across_heads``): the first half of
-  the heads sees rows only, the second columns only.
+  the heads sees rows only, the second half columns only.
 * The 2x2 average pooling that takes a stride keeps a last odd row or column (as a strided
   convolution does), averaging the pixels that are there.
 * Without the content term (``content = False``, Table 6) there is no W_K.
@@ -85,7 +85,7 @@ class LocalAttention(Primitive):
         return self
 
     def resolve(self, channels: int, in_channels: int) -> LocalAttention:
-        """Itself, with every setting that has no effect at its default.
+        """Return this value with every setting that has no effect at its default.
 
         Raises:
             ValueError: the heads do not fit ``channels``.
@@ -104,12 +104,12 @@ class LocalAttention(Primitive):
 
     @property
     def projections(self) -> int:
-        """How many there are of W_Q, W_V and, with content, W_K."""
+        """Number of matrices: W_Q, W_V and, with content, W_K."""
         return 3 if self.content else 2
 
     @property
     def label(self) -> str:
-        """Such as ``attn(k=7,h=8)``, and what differs from the defaults."""
+        """Such as ``attn(k=7,h=8)``, followed by settings that differ from the defaults."""
         extras = position_labels(self.position)
         extras += ["across-heads"] if self.layout == "across_heads" else []
         extras += [] if self.content else ["qr-only"]
@@ -118,7 +118,7 @@ class LocalAttention(Primitive):
         return f"attn({','.join([f'k={self.extent}', f'h={self.heads}', *extras])})"
 
     def check_channels(self, channels: int) -> None:
-        """Heads partition the channels; a head's row and column embeddings need a half each."""
+        """Raise ``ValueError`` if the heads do not divide, or leave too few channels a head."""
         if channels % self.heads:
             raise ValueError(
                 f"heads must divide the output channels, got channels={channels}, "
@@ -163,10 +163,10 @@ class LocalAttention(Primitive):
     def training_bytes(
         self, in_channels: int, out_channels: int, stride: int, input_hw: tuple[int, int]
     ) -> TrainingBytes:
-        """The projections, and the output and lse of the operator.
+        """Return the memory in training; see :meth:`Primitive.training_bytes`.
 
-        Beside them, the gradients of all those; a position encoding keeps the projection's input,
-        and pooling its output.
+        Saved are the projections, the operator's output and lse, the projection's input where
+        there is a position encoding, and the pooled output. Transient are the gradients of those.
         """
         pixels = input_hw[0] * input_hw[1]
         seen = encoded_channels(self.position, in_channels) * pixels
@@ -184,8 +184,8 @@ class LocalAttention(Primitive):
 class LocalAttention2d(nn.Module):
     """Local attention, then average pooling by the stride: ``[B, C_in, H, W] -> [B, C_out, ...]``.
 
-    W_Q, W_K and W_V without biases and no projection after the heads, as the paper's parameter
-    counts have it. The map may have any size.
+    W_Q, W_K and W_V have no biases, and no projection follows the heads, as the paper's parameter
+    counts show. The map may have any size.
     """
 
     def __init__(
@@ -218,7 +218,7 @@ class LocalAttention2d(nn.Module):
         self.pool = nn.AvgPool2d(stride, stride, ceil_mode=True) if stride > 1 else None
 
     def attention_inputs(self, x: Tensor) -> AttentionInputs:
-        """What the layer's input ``[B, C_in, H, W]`` gives to the attention operator."""
+        """Return the attention operator's arguments for the layer's input ``[B, C_in, H, W]``."""
         spec = self.spec
         parts = self.qkv(self.encode(x)).chunk(spec.projections, dim=1)
         q, *keys, v = (part.unflatten(1, (spec.heads, -1)) for part in parts)
@@ -236,10 +236,10 @@ class LocalAttention2d(nn.Module):
         return attended if self.pool is None else self.pool(attended)
 
     def _tables(self) -> tuple[Tensor | None, Tensor | None]:
-        """The relative embeddings as the operator takes them.
+        """Return the relative embeddings as the operator takes them.
 
-        Across the heads, each table is filled up with zeros to the output's width and then cut
-        into heads: ``[1, k, C / 2]`` to ``[h, k, d]``.
+        Across the heads, each table is padded with zeros to the output's width and then cut into
+        heads: ``[1, k, C / 2]`` to ``[h, k, d]``.
         """
         rows, columns = self.row_embedding, self.column_embedding
         if rows is None or columns is None or self.spec.layout == "per_head":

@@ -1,6 +1,6 @@
-"""Position encodings: what tells attention where a pixel is.
+"""Position encodings, which tell attention where a pixel is.
 
-Four forms are compared in the papers (AACN section 3.1 and Tables 7 and 8, SASA Table 5):
+The papers compare four forms (AACN section 3.1 and Tables 7 and 8, SASA Table 5):
 
 * ``none``: attention sees a set of pixels.
 * ``relative``: learned embeddings of the distance from query to key, one term of the logits.
@@ -9,7 +9,7 @@ Four forms are compared in the papers (AACN section 3.1 and Tables 7 and 8, SASA
 * ``coordconv``: the coordinates and the distance from the centre as three more channels of that
   input (Liu et al. 2018, arXiv 1807.03247, with the radius channel).
 
-Neither of the last two has parameters or MACs of its own. What AACN leaves open: rows take the
+The last two have no parameters or MACs of their own. Choices where AACN is silent: rows take the
 first half of the sines' channels and columns the second, and pixels count from zero.
 """
 
@@ -28,24 +28,24 @@ LONGEST_WAVE = 10_000  # pixels / (2 pi), as in Vaswani et al.
 
 
 def encodes(position: AttentionPosition, channels: int) -> bool:
-    """Whether there is any encoding where the projection's input has ``channels``."""
+    """Return whether there is any encoding where the projection's input has ``channels``."""
     return position != "none" and (position != "sine" or channels >= LEAST_SINE_CHANNELS)
 
 
 def encoded_channels(position: AttentionPosition, channels: int) -> int:
-    """Channels that the projection sees where its input has ``channels``."""
+    """Return the channels of the projection's input, encoded, where the map has ``channels``."""
     return channels + COORDINATE_CHANNELS if position == "coordconv" else channels
 
 
 def position_encoding(
     position: AttentionPosition, channels: int, map_hw: tuple[int, int]
 ) -> nn.Module:
-    """What goes before the projection: ``[B, channels, H, W] -> [B, encoded_channels, H, W]``.
+    """Make the encoding before the projection, ``[B, channels, H, W] -> [B, encoded, H, W]``.
 
     Args:
-        position: ``none`` and ``relative`` leave the map as it is.
-        channels: of the map.
-        map_hw: (H, W) of the maps expected, kept; an encoding of any other size is made anew.
+        position: ``none`` and ``relative`` do not change the map.
+        channels: channels of the map.
+        map_hw: (H, W) of the expected maps, whose encoding is kept; others are made at each call.
     """
     if position == "sine":
         return SinePositions(channels, map_hw)
@@ -53,13 +53,13 @@ def position_encoding(
 
 
 def position_labels(position: AttentionPosition) -> list[str]:
-    """What a label says of it: nothing of ``relative``, the default."""
+    """Return the words for it in a label: none for ``relative``, the default."""
     named = {"none": ["no-pos"], "relative": []}
     return named.get(position, [position])
 
 
 class SinePositions(nn.Module):
-    """Adds :func:`sine_encoding`: ``[B, C, H, W]`` to the same shape."""
+    """Addition of :func:`sine_encoding`: ``[B, C, H, W]`` to the same shape."""
 
     encoding: Tensor
 
@@ -76,7 +76,7 @@ class SinePositions(nn.Module):
 
 
 class CoordinateChannels(nn.Module):
-    """Appends :func:`coordinates`: ``[B, C, H, W] -> [B, C + 3, H, W]``."""
+    """Concatenation with :func:`coordinates`: ``[B, C, H, W] -> [B, C + 3, H, W]``."""
 
     encoding: Tensor
 
@@ -93,10 +93,11 @@ class CoordinateChannels(nn.Module):
 
 
 def sine_encoding(channels: int, map_hw: tuple[int, int]) -> Tensor:
-    """``[channels, H, W]``, float64: channel 2i of a half is sin(p / 10000^(2i / c)), 2i + 1 cos.
+    """Compute sines ``[channels, H, W]``, float64.
 
-    p is the row in the first half and the column in the second, c the channels of a half. What
-    ``channels`` has beyond a multiple of 4 is zero, so with fewer than 4 there is no encoding.
+    Channel 2i of a half is sin(p / 10000^(2i / c)), channel 2i + 1 its cosine. p is the row in the
+    first half and the column in the second, c the channels of a half. Channels beyond a multiple of
+    4 are zero, so with fewer than 4 there is no encoding.
     """
     pairs = channels // 4
     exponents = torch.arange(pairs, dtype=torch.float64) / max(pairs, 1)
@@ -109,7 +110,7 @@ def sine_encoding(channels: int, map_hw: tuple[int, int]) -> Tensor:
 
 
 def coordinates(map_hw: tuple[int, int]) -> Tensor:
-    """Column x, row y and radius sqrt(x^2 + y^2) of each pixel: ``[3, H, W]``, float64.
+    """Compute column x, row y and radius sqrt(x^2 + y^2) of pixels: ``[3, H, W]``, float64.
 
     x and y run from -1 to 1; on an axis of one pixel they are 0.
     """
@@ -124,7 +125,7 @@ def coordinates(map_hw: tuple[int, int]) -> Tensor:
 
 
 def position_table(heads: int, rows: int, width: int, *, head_width: int) -> nn.Parameter:
-    """Relative embeddings ``[heads, rows, width]``, normal with std ``head_width ** -0.5``.
+    """Draw relative embeddings ``[heads, rows, width]``, normal with std ``head_width ** -0.5``.
 
     The spread is AACN's (appendix A.3), whose ``head_width`` is the key depth per head.
     """
@@ -134,9 +135,9 @@ def position_table(heads: int, rows: int, width: int, *, head_width: int) -> nn.
 def concatenated_tables(
     heads: int, rows: int, head_width: int
 ) -> tuple[nn.Parameter, nn.Parameter]:
-    """A row and a column table whose widths add up to a head's (SASA section 2.2).
+    """Draw a row and a column table whose widths add up to a head's (SASA section 2.2).
 
-    Of an odd width the columns have the larger half.
+    The columns have the larger half of an odd width.
     """
     row_width = head_width // 2
     return (
@@ -146,6 +147,6 @@ def concatenated_tables(
 
 
 def _waves(length: int, frequencies: Tensor) -> Tensor:
-    """Sine and cosine in turn, ``[2 n, length]``."""
+    """Alternate sines and cosines, ``[2 n, length]``."""
     angles = frequencies[:, None] * torch.arange(length, dtype=torch.float64)
     return torch.stack([angles.sin(), angles.cos()], dim=1).flatten(0, 1)

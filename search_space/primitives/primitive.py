@@ -1,4 +1,4 @@
-"""What a primitive is: the operator at the heart of a residual block."""
+"""The base of primitives: a primitive is the operator at the heart of a residual block."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from search_space.values import Value
 
 
 class Description(Value):
-    """What a person writes for a primitive, before it is known how many channels it will have.
+    """A primitive as a person writes it, before the number of channels is known.
 
-    A search space's alternatives and a network's file are made of descriptions; ``resolve`` turns
-    one into the primitive that is built, so that two descriptions of the same operator become
-    equal values.
+    A search space's alternatives and a network's file hold descriptions. ``resolve`` turns one into
+    the primitive that is built, so that two descriptions of the same operator become equal
+    values.
     """
 
     type: str
 
     families: ClassVar[tuple[str, ...]] = ("resnet", "wide_resnet")
-    """Families of networks whose blocks it may stand in."""
+    """Families of networks whose blocks may have it."""
 
     @abstractmethod
     def resolve(self, channels: int, in_channels: int) -> Primitive:
-        """The primitive that this describes.
+        """Return the primitive that this describes.
 
         Args:
             channels: the stage's width.
-            in_channels: of the primitive's input, as :meth:`Primitive.build` gets it.
+            in_channels: channels of the primitive's input, as in :meth:`Primitive.build`.
 
         Raises:
             ValueError: the description cannot be built at these widths.
@@ -42,12 +42,12 @@ class Primitive(Description):
     """A resolved operator, ``[B, C_in, H, W] -> [B, C_out, ceil(H/s), ceil(W/s)]``.
 
     Subclass it (with a literal ``type``) to add a primitive of your own: name it in a config by its
-    import path, ``type: my_package.my_module:MyPrimitive``. A primitive that needs no channel
-    count to be resolved is its own description. Its costs are traced unless it states them.
+    import path, ``type: my_package.my_module:MyPrimitive``. A primitive that resolves without
+    channel counts is its own description. Its costs are traced unless it states them.
     """
 
     def resolve(self, channels: int, in_channels: int) -> Self | Primitive:
-        """This primitive itself, once it is known to fit ``channels`` output channels."""
+        """Return this primitive after a check that it fits ``channels`` output channels."""
         self.check_channels(channels)
         return self
 
@@ -63,7 +63,7 @@ class Primitive(Description):
     def build(
         self, in_channels: int, out_channels: int, stride: int, input_hw: tuple[int, int]
     ) -> nn.Module:
-        """A new module for an input of ``input_hw`` = (H, W) pixels, initialised by torch's RNG.
+        """Build a module for an input of ``input_hw`` = (H, W) pixels, initialised by torch's RNG.
 
         Raises:
             ValueError: the operator cannot have these channels on such a map.
@@ -72,10 +72,10 @@ class Primitive(Description):
     def counts(
         self, in_channels: int, out_channels: int, stride: int, input_hw: tuple[int, int]
     ) -> Counts:
-        """What the module that :meth:`build` makes costs on one image.
+        """Count the costs of :meth:`build`'s module on one image.
 
         Raises:
-            ValueError: it has to be traced, and uses an operator that has no cost rule.
+            ValueError: tracing meets an operator that has no cost rule.
         """
         return traced_counts(
             self,
@@ -87,7 +87,7 @@ class Primitive(Description):
     def training_bytes(
         self, in_channels: int, out_channels: int, stride: int, input_hw: tuple[int, int]
     ) -> TrainingBytes:
-        """What the module that :meth:`build` makes keeps and needs of memory in training."""
+        """Return the memory of :meth:`build`'s module in training."""
         return traced_bytes(
             self,
             build_args=(in_channels, out_channels, stride, input_hw),

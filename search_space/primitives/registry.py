@@ -13,10 +13,8 @@ from pydantic_core import to_json
 
 from search_space.nearest import hint
 from search_space.own_modules import import_own
-from search_space.primitives.augmented_convolution import (
-    AugmentedConvolution,
-    AugmentedConvolutionRatios,
-)
+from search_space.primitives.augmented_convolution import AugmentedConvolution
+from search_space.primitives.augmented_convolution_ratios import AugmentedConvolutionRatios
 from search_space.primitives.channel_attention import (
     CHANNEL_ATTENTIONS,
     ChannelAttention,
@@ -51,7 +49,7 @@ DESCRIPTIONS: dict[str, type[Description]] = PRIMITIVES | {
 
 
 class NotImported(ValueError):
-    """A description names a type of a module that is not imported, and may not be."""
+    """A description names a type whose module is not imported and may not be."""
 
 
 class ImportFailed(ValueError):
@@ -59,33 +57,33 @@ class ImportFailed(ValueError):
 
 
 IMPORTS = "imports"
-"""The key of pydantic's validation context that says whether modules may be imported."""
+"""The key of pydantic's validation context for whether modules may be imported."""
 
 
 def primitive_from(value: Any, info: ValidationInfo) -> Any:
-    """A resolved primitive from its fields; a primitive passes through."""
+    """Make a resolved primitive from its fields; a primitive passes through."""
     return _value_from(value, PRIMITIVES, Primitive, info)  # type: ignore[type-abstract]
 
 
 def stem_from(value: Any, info: ValidationInfo) -> Any:
-    """A stem from its fields; a stem passes through."""
+    """Make a stem from its fields; a stem passes through."""
     return _value_from(value, STEMS, Stem, info)  # type: ignore[type-abstract]
 
 
 def channel_attention_from(value: Any, info: ValidationInfo) -> Any:
-    """Resolved channel attention from its fields; channel attention and None pass through."""
+    """Make resolved channel attention from its fields; channel attention and None pass through."""
     if value is None:
         return None
     return _value_from(value, CHANNEL_ATTENTIONS, ChannelAttention, info)  # type: ignore[type-abstract]
 
 
 def not_imported(error: ValidationError) -> NotImported | None:
-    """The first problem of ``error`` that is a module not imported; None if there is none."""
+    """Return the first problem of ``error`` that is a module not imported, or None."""
     return _first(error, NotImported)
 
 
 def import_failure(error: ValidationError) -> ImportFailed | None:
-    """The first problem of ``error`` that is a failed import; None if there is none."""
+    """Return the first problem of ``error`` that is a failed import, or None."""
     return _first(error, ImportFailed)
 
 
@@ -97,10 +95,10 @@ def _first(error: ValidationError, kind: type[Problem]) -> Problem | None:
 def class_named(
     name: str, known: Mapping[str, type[Kind]], kind: type[Kind], *, imports: bool = False
 ) -> type[Kind]:
-    """The class behind ``name``: one of ``known``, or ``module:Class``, a subclass of ``kind``.
+    """Return the class that ``name`` means: of ``known``, or ``module:Class``, of kind ``kind``.
 
     Args:
-        name: as a description has it.
+        name: the ``type`` in a description.
         known: the built-in classes by name.
         kind: what the class must be a subclass of.
         imports: whether the module may be imported, which runs its code: True only for a
@@ -129,7 +127,7 @@ def class_named(
     try:
         module = import_own(module_name) if imports else sys.modules[module_name]
         # a module may import others when it is asked for a name that it does not hold yet
-        found = getattr(module, class_name) if imports else vars(module)[class_name]
+        named = getattr(module, class_name) if imports else vars(module)[class_name]
     except KeyError:
         raise ImportFailed(
             f"{what} type {name!r} cannot be imported: module {module_name!r} has no attribute "
@@ -137,12 +135,12 @@ def class_named(
         ) from None
     except (AttributeError, ValueError) as error:
         raise ImportFailed(f"{what} type {name!r} cannot be imported: {error}") from error
-    if not (isinstance(found, type) and issubclass(found, kind)):
-        raise ValueError(f"{what} type {name!r} {_not_a_subclass(found, kind)}")
-    if isabstract(found):
-        lacking = ", ".join(sorted(found.__abstractmethods__))
+    if not (isinstance(named, type) and issubclass(named, kind)):
+        raise ValueError(f"{what} type {name!r} {_not_a_subclass(named, kind)}")
+    if isabstract(named):
+        lacking = ", ".join(sorted(named.__abstractmethods__))
         raise ValueError(f"{what} type {name!r} is abstract: it lacks {lacking}")
-    return found
+    return named
 
 
 def _words_for(kind: type[Value]) -> str:
@@ -151,13 +149,13 @@ def _words_for(kind: type[Value]) -> str:
     return words.lower() or "primitive"
 
 
-def _not_a_subclass(found: Any, kind: type[Value]) -> str:
-    """Say what ``found`` is instead of a subclass of ``kind``, and which class to subclass."""
+def _not_a_subclass(value: Any, kind: type[Value]) -> str:
+    """Say what ``value`` is instead of a subclass of ``kind``, and which class to subclass."""
     resolved = {Description: Primitive, ChannelAttentionDescription: ChannelAttention}
     wanted = resolved.get(kind, kind)
     there = "is no class"
-    if isinstance(found, type):
-        bases = ", ".join(f"{base.__module__}.{base.__qualname__}" for base in found.__bases__)
+    if isinstance(value, type):
+        bases = ", ".join(f"{base.__module__}.{base.__qualname__}" for base in value.__bases__)
         there = f"is a subclass of {bases}"
     return f"{there}, but must be one of {wanted.__module__}.{wanted.__qualname__}"
 
@@ -172,7 +170,7 @@ def _value_from(
     if not isinstance(value.get("type"), str):
         raise ValueError(f"the {_words_for(kind)} needs a type, one of: {', '.join(known)}")
     imports = bool((info.context or {}).get(IMPORTS))
-    found = class_named(value["type"], known, kind, imports=imports)
-    # Through JSON, where a list stands for a tuple and all else stays strict.
+    value_type = class_named(value["type"], known, kind, imports=imports)
+    # Strict validation takes a list for a tuple in JSON only.
     text = to_json(dict(value), inf_nan_mode="constants")
-    return found.model_validate_json(text, context=info.context)
+    return value_type.model_validate_json(text, context=info.context)

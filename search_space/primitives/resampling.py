@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 
 def average_pooled(x: Tensor, stride: int) -> Tensor:
-    """The mean of each 3 x 3 window, without the padding: ``[..., H, W] -> [..., H/s, W/s]``.
+    """Average each 3 x 3 window, without the padding: ``[..., H, W] -> [..., H/s, W/s]``.
 
     Sizes are rounded up, so a window is centred on every s-th pixel, the first one included.
     """
@@ -22,7 +22,7 @@ def average_pooled(x: Tensor, stride: int) -> Tensor:
 
 
 def interpolated(samples: Tensor, hw: tuple[int, int]) -> Tensor:
-    """The bilinear interpolation of samples that lie at pixels 0, 2, 4, ... of each axis.
+    """Interpolate samples bilinearly that lie at pixels 0, 2, 4, ... of each axis.
 
     Args:
         samples: ``[B, C, ceil(H / 2), ceil(W / 2)]``.

@@ -1,4 +1,4 @@
-"""What a stem is: what a network does to its image before the first stage."""
+"""The base of stems: a stem is the part of a network before the first stage."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Stem(Value):
 
     @abstractmethod
     def output_hw(self, input_hw: tuple[int, int]) -> tuple[int, int]:
-        """The output map of an image of ``input_hw`` = (H, W) pixels.
+        """Return the output map (H, W) of an image of ``input_hw`` = (H, W) pixels.
 
         Raises:
             ValueError: the stem cannot take such an image.
@@ -39,13 +39,13 @@ class Stem(Value):
 
     @abstractmethod
     def build(self, in_channels: int) -> nn.Module:
-        """A new module, initialised by torch's RNG."""
+        """Build a new module, initialised by torch's RNG."""
 
     def counts(self, in_channels: int, input_hw: tuple[int, int]) -> Counts:
-        """What the module that :meth:`build` makes costs on one image.
+        """Count the costs of :meth:`build`'s module on one image.
 
         Raises:
-            ValueError: it has to be traced, and uses an operator that has no cost rule.
+            ValueError: tracing meets an operator that has no cost rule.
         """
         return traced_counts(
             self,
@@ -55,5 +55,5 @@ class Stem(Value):
         )
 
     def training_bytes(self, in_channels: int, input_hw: tuple[int, int]) -> TrainingBytes:
-        """What the module that :meth:`build` makes keeps and needs of memory in training."""
+        """Return the memory of :meth:`build`'s module in training."""
         return traced_bytes(self, build_args=(in_channels,), input_shape=(in_channels, *input_hw))

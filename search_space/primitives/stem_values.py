@@ -1,4 +1,4 @@
-"""How the attention stem makes its values: modules ``[B, C, H, W] -> [B, width, H, W]``.
+"""Values of the attention stem: modules ``[B, C, H, W] -> [B, width, H, W]``.
 
 Source: Ramachandran et al. 2019, arXiv 1906.05909, equations 8 and 9 and Table 7.
 """
@@ -15,8 +15,8 @@ from search_space.primitives.convolution import projection
 class MixedValues(nn.Module):
     """Spatially aware values (equation 8).
 
-    A convex mixture of ``mixtures`` projections, whose weights depend on the pixel's place in its
-    block alone and are shared by the heads.
+    They are a convex mixture of ``mixtures`` projections; its weights depend only on the pixel's
+    place in its block, and the heads share them.
     """
 
     def __init__(
@@ -32,9 +32,9 @@ class MixedValues(nn.Module):
         self.mixture_embedding = nn.Parameter(torch.randn(mixtures, embedding_width))
 
     def mixture_weights(self) -> Tensor:
-        """p(a, b, m) of equation 9: ``[m, b, b]``, a convex combination over m at each place."""
+        """Return p(a, b, m) of equation 9, ``[m, b, b]``: a convex combination at each place."""
         place = self.row_embedding[:, None] + self.column_embedding[None, :]
-        # Not a product of activations: the same for every image, so no part of the macs.
+        # The same for every image, not a product of activations, so it has no MACs.
         logits = (place[None] * self.mixture_embedding[:, None, None]).sum(-1)
         return torch.softmax(logits, dim=0)
 
@@ -43,7 +43,7 @@ class MixedValues(nn.Module):
         by_mixture = self.matrices.weight.flatten(1).unflatten(0, (self.mixtures, -1))
         weights = self.mixture_weights()[..., None, None]
         by_place = (by_mixture[:, None, None] * weights).sum(0)  # [b, b, width, C]
-        # Autocast ends at the operator; queries and keys are projected in this type.
+        # The operator switches autocast off; queries and keys are projected in this type.
         if torch.is_autocast_enabled(x.device.type):
             x = x.to(torch.get_autocast_dtype(x.device.type))
         values: Tensor = blockwise_projection(x, by_place.to(x.dtype), self.mixtures)
@@ -51,9 +51,9 @@ class MixedValues(nn.Module):
 
 
 def block_convolution(in_channels: int, width: int, block: int) -> nn.Module:
-    """A block x block convolution that keeps the map's size, zeros outside (Glorot initialisation).
+    """Make a block x block convolution that keeps the map's size (Glorot, zeros outside).
 
-    Where the block is even, one row and column more are added after the image than before it.
+    An even block adds one row and column more after the image than before it.
     """
     before, after = (block - 1) // 2, block // 2
     conv = nn.Conv2d(in_channels, width, block, bias=False)

@@ -1,11 +1,10 @@
 """MACs, activations and parameters of a module, by fvcore with this project's own rules.
 
-A multiply-accumulate (MAC) is counted for convolutions, linear layers and matrix products, and
-for the attention operators by what they are (q.k, q.r over every attended position, and the
-weighted sum of values), not by how a kernel computes them. Operators that the papers do not count
-are zero, by the explicit list below; any other operator is an error, so that nothing is ever
-missed in silence. fvcore's own rules for normalisation, pooling and resizing are replaced: it
-counts them.
+Multiply-accumulates (MACs) are counted for convolutions, linear layers, matrix products and the
+attention operators. Attention counts by its definition (q.k and q.r over every attended position,
+and the weighted sum of values), not by how a kernel computes it. Operators that the papers do not
+count are zero, by the explicit list below. Any other operator is an error, so that none is missed
+silently. fvcore's own rules for normalisation, pooling and resizing are replaced: it counts them.
 """
 
 from __future__ import annotations
@@ -114,7 +113,7 @@ def _zero(inputs: list[Any], outputs: list[Any]) -> int:
 
 
 def _product(rule: Rule) -> Rule:
-    """An operator with multiply-adds by fvcore's ``rule``; all that it puts out is activations."""
+    """Make a rule that counts multiply-adds by fvcore's ``rule`` and outputs as activations."""
 
     def count(inputs: list[Any], outputs: list[Any]) -> Counter[str]:
         macs = rule(inputs, outputs)
@@ -132,9 +131,9 @@ def _refuse(inputs: list[Any], outputs: list[Any]) -> int:
 
 
 def _attention(inputs: list[Any], outputs: list[Any], *, local: bool) -> Counter[str]:
-    """q.k if there are keys, q.r if there are positions, and A.v, over every attended position.
+    """Count q.k if there are keys, q.r if there are positions, and A.v, at attended positions.
 
-    A query attends to k^2 positions if local, borders included, and to H W if global. The
+    A local query attends to k^2 positions, borders included, a global one to H W. The
     activations are the logits and the output.
     """
     batch, heads, key_width, height, width = get_shape(inputs[0])
@@ -147,7 +146,7 @@ def _attention(inputs: list[Any], outputs: list[Any], *, local: bool) -> Counter
 
 
 def _blockwise_projection(inputs: list[Any], outputs: list[Any]) -> Counter[str]:
-    """As many projections of every pixel as are mixed."""
+    """Count one projection of every pixel for each mixed matrix."""
     in_channels = get_shape(inputs[0])[1]
     projected = int(inputs[2].toIValue()) * prod(get_shape(outputs[0]))
     return Counter(macs=int(projected * in_channels), activations=int(projected))

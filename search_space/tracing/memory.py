@@ -1,4 +1,4 @@
-"""What training really takes of memory: what is kept for backward, and the peak of a step."""
+"""Measured memory of training: bytes kept for the backward pass, and the peak of a step."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ PEAK_BATCHES = (8, 16)
 
 
 def saved_bytes(module: nn.Module, input_shape: tuple[int, int, int]) -> int:
-    """Bytes of one image that a float32 forward pass keeps for the backward pass.
+    """Measure the bytes of one image that a float32 forward pass keeps for the backward pass.
 
-    Counted are the storages that the module makes, its output included, each once; the input,
-    parameters, buffers and whatever does not grow with the batch are left out.
+    Each storage that the module makes counts once, its output included. The input, parameters,
+    buffers and memory that does not grow with the batch do not count.
 
     Args:
-        module: left in training mode.
+        module: any module; it is left in training mode.
         input_shape: (C, H, W) of one image.
     """
     return _kept(module, 3, input_shape) - _kept(module, 2, input_shape)
@@ -30,16 +30,17 @@ def saved_bytes(module: nn.Module, input_shape: tuple[int, int, int]) -> int:
 def peak_bytes_per_image(
     model: nn.Module, input_shape: tuple[int, int, int], classes: int
 ) -> float:
-    """Peak memory of a float32 training step on the CPU, in bytes per image, as it is allocated.
+    """Measure the peak memory of a float32 training step on the CPU, in bytes per image.
 
-    The images and all that the step allocates count, down to what an operator frees before it
-    ends. What a batch shares (weights, their gradients) does not: two batch sizes are compared.
+    The images and every allocation of the step count, also those that an operator frees before it
+    ends. Memory that a batch shares (weights, their gradients) does not: two batch sizes are
+    compared.
 
     Args:
         model: ``[B, C, H, W] -> [B, classes]``. It is left in training mode, with gradients and
             other running statistics than before.
         input_shape: (C, H, W) of one image.
-        classes: of the labels.
+        classes: number of labels.
     """
     model.train()
     few, many = (_peak_bytes(model, batch, input_shape, classes) for batch in PEAK_BATCHES)
@@ -47,9 +48,9 @@ def peak_bytes_per_image(
 
 
 def peak_bytes(step: Callable[[], Any]) -> int:
-    """The most that PyTorch allocates at once on the CPU during a step, beyond what was there.
+    """Measure the most that PyTorch allocates on the CPU during a step, beyond the start.
 
-    Memory that an operator has from elsewhere (scratch of a kernel in C++) is not in its records.
+    PyTorch does not record memory that an operator gets elsewhere (scratch of a kernel in C++).
     """
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
         step()
@@ -80,12 +81,12 @@ def _kept(module: nn.Module, batch: int, input_shape: tuple[int, int, int]) -> i
 def _peak_bytes(
     model: nn.Module, batch: int, input_shape: tuple[int, int, int], classes: int
 ) -> int:
-    """The most that is allocated at once during a step, beyond what was there before."""
+    """Measure the most that a training step allocates at once, beyond the start."""
 
     def step() -> None:
         images = torch.zeros(batch, *input_shape)
         labels = torch.arange(batch) % classes
         nn.functional.cross_entropy(model(images), labels).backward()
 
-    step()  # so that the gradients of the weights are there already
+    step()  # allocates the gradients of the weights
     return peak_bytes(step)

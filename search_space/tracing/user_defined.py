@@ -1,6 +1,6 @@
 """Costs of a user's own primitives, stems and channel attention that state none.
 
-Each is built and traced once for every size, by its own ``build``.
+Each is built by its own ``build`` and traced once for every size.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ CHW = tuple[int, int, int]
 
 
 class BuildsModule(Protocol):
-    """A frozen value that builds a module, such as a primitive. Equal values build equal ones."""
+    """A frozen value that builds a module, such as a primitive; equal values, equal modules."""
 
     @property
     def type(self) -> str:
-        """Its name in a description, such as ``my_package.my_module:MyPrimitive``."""
+        """The name in a description, such as ``my_package.my_module:MyPrimitive``."""
 
     def build(self, *args: Any, **kwargs: Any) -> nn.Module:
-        """A new module."""
+        """Build a new module."""
 
 
 @cache
 def traced_counts(
     part: BuildsModule, build_args: tuple[Any, ...], input_shape: CHW, output_shape: CHW
 ) -> Counts:
-    """Parameters, MACs and activations of what ``part.build(*build_args)`` makes, by fvcore.
+    """Count parameters, MACs and activations of ``part.build(*build_args)`` by fvcore.
 
     Args:
         part: a primitive, a stem or channel attention.
@@ -63,9 +63,9 @@ def traced_counts(
 def traced_bytes(
     part: BuildsModule, build_args: tuple[Any, ...], input_shape: CHW
 ) -> TrainingBytes:
-    """Memory in training of what ``part.build(*build_args)`` makes, by autograd's hooks.
+    """Measure the training memory of ``part.build(*build_args)`` by autograd's hooks.
 
-    The arguments, and what is raised, are those of :func:`traced_counts`.
+    Arguments and errors are those of :func:`traced_counts`.
     """
     with _named_in_errors(part, input_shape):
         saved = saved_bytes(part.build(*build_args), input_shape)
@@ -74,10 +74,10 @@ def traced_bytes(
 
 @contextmanager
 def _named_in_errors(part: BuildsModule, input_shape: CHW) -> Iterator[None]:
-    """Run a user's module with torch's random state restored after it.
+    """Run a user's module and restore torch's random state after it.
 
     Raises:
-        ValueError: with the type, its input, and where its module raised something.
+        ValueError: the module raises; the message has the type, its input and the line.
     """
     place = f"{part.type} on an input of {list(input_shape)} (channels, height, width)"
     try:

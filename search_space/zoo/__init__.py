@@ -16,16 +16,16 @@ LARGEST_SCALE = 1000
 
 
 def named_network(name: str) -> NamedNetwork:
-    """The network called ``name``; a factor on all widths may follow, as in ``resnet50@0.5``.
+    """Return the network called ``name``; a factor on all widths may follow: ``resnet50@0.5``.
 
     Raises:
         KeyError: no such name; the message has the nearest one.
         ValueError: the factor is not a positive number.
     """
-    base, at, factor = name.partition("@")
+    base, separator, factor = name.partition("@")
     if base not in ZOO:
         raise KeyError(f"no network is called {base!r}; {hint(base, ZOO)}")
-    if not at:
+    if not separator:
         return ZOO[base]
     try:
         scale = float(factor)
@@ -35,12 +35,12 @@ def named_network(name: str) -> NamedNetwork:
         raise ValueError(
             f"the width after @ must be a positive number up to {LARGEST_SCALE}, got {name!r}"
         )
-    found = ZOO[base]
-    return found._replace(at_width=lambda width: found.at_width(scale * width))
+    unscaled = ZOO[base]
+    return unscaled._replace(at_width=lambda width: unscaled.at_width(scale * width))
 
 
 def network(name: str) -> Architecture:
-    """The architecture called ``name`` (see :func:`named_network`).
+    """Return the architecture called ``name`` (see :func:`named_network`).
 
     Raises:
         KeyError: no such name.

@@ -29,7 +29,7 @@ POSITIONS: dict[str, AttentionPosition] = {
     "sine": "sine",
     "coordconv": "coordconv",
 }
-"""Beside ``relative``, which the paper chose (Table 7)."""
+"""Position encodings beside ``relative``, which the paper chose (Table 7)."""
 
 CHANNEL_ATTENTIONS: dict[str, ChannelAttentionDescription] = {
     "bam": BottleneckAttentionRatio(),

@@ -35,17 +35,17 @@ STAGES = (
     _StageRow(1, 3, 1, 6, 320, False),
 )
 STEM_WIDTH = 32
-HEAD = 1280  # whatever the width
+HEAD = 1280  # for every width
 FIRST_AUGMENTED = 2
-"""The stage that puts out 28 x 28: from here on 13 blocks are augmented, this stage's on half the
-map."""
+"""The index of the first augmented stage, of map 28 x 28: from it on 13 blocks are augmented, those
+of this stage on half the map."""
 
 
 def mnasnet(multiplier: float = 1.0, *, augmented: bool = False) -> Architecture:
-    """MnasNet-A1 with all widths but the head's times ``multiplier``.
+    """Return MnasNet-A1 with all widths but the head's times ``multiplier``.
 
     Args:
-        multiplier: such as 0.75 or 1.4.
+        multiplier: factor on the widths, such as 0.75 or 1.4.
         augmented: attention beside the expansion's 1x1 convolution, kappa = 2 upsilon = 0.1 and 4
             heads.
     """

@@ -1,4 +1,4 @@
-"""What the zoo keeps of a network: how to make it at any width, its task and its source."""
+"""Entries of the zoo: a network at any width, its task and its source."""
 
 from __future__ import annotations
 
@@ -15,6 +15,6 @@ CIFAR_100 = Task(dataset="cifar100", input_shape=(3, 32, 32), classes=100)
 class NamedNetwork(NamedTuple):
     """A network of a paper."""
 
-    at_width: Callable[[float], Architecture]  # from a factor on all widths
+    at_width: Callable[[float], Architecture]  # makes the network by a factor on all widths
     source: str
     task: Task = IMAGENET

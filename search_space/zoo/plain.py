@@ -13,10 +13,10 @@ CIFAR_WIDTHS = (16, 32, 64)
 
 
 def cifar_resnet(depth: int, *, width: float = 1.0) -> Architecture:
-    """ResNet for 32 x 32 images (section 4.2): three stages of (depth - 2) / 6 basic blocks.
+    """Return ResNet for 32 x 32 images (section 4.2): three stages of (depth - 2) / 6 basic blocks.
 
-    Its shortcuts have no parameters, as in the paper. Where a block halves the map, the shortcut
-    averages 2 x 2 pixels, of which the paper takes the first.
+    Shortcuts have no parameters, as in the paper. Where a block halves the map, the shortcut
+    averages 2 x 2 pixels; the paper takes the first of them.
 
     Args:
         depth: 6 n + 2 for n blocks in each stage.

@@ -51,7 +51,7 @@ def resnet(
     channel_attention: ChannelAttentionDescription = NO_CHANNEL_ATTENTION,
     width: float = 1.0,
 ) -> Architecture:
-    """ResNet, or with SE, GE, BAM, CBAM or GALA in its blocks (AACN Tables 2 and 3).
+    """Return ResNet, plain or with SE, GE, BAM, CBAM or GALA in its blocks (AACN Tables 2, 3).
 
     Channel attention that stands after a whole stage (BAM) leaves out the last, as its paper does.
     """
@@ -68,7 +68,7 @@ def aa_resnet(
     position: AttentionPosition = "relative",
     width: float = 1.0,
 ) -> Architecture:
-    """Attention-augmented ResNet: the last three stages; the 28 x 28 one attends on half the map.
+    """Return ResNet with its last three stages augmented, the 28 x 28 one on half the map.
 
     In a basic block the first of the two 3x3 convolutions is augmented.
     """
@@ -88,13 +88,13 @@ def sasa_resnet(
     attention_groups: Collection[int] = GROUPS,
     width: float = 1.0,
 ) -> Architecture:
-    """ResNet whose 3x3 convolutions are local attention in the layer groups given (SASA Table 3).
+    """Return ResNet with local attention as 3x3 convolutions of some layer groups (SASA Table 3).
 
     Args:
         depth: 26, 38 or 50.
-        stem: SASA's attention stem unless given.
-        attention: its extent, heads and encoding of position; the paper's unless given.
-        attention_groups: among 1 to 4; the others keep their convolutions.
+        stem: the stem; SASA's attention stem by default.
+        attention: extent, heads and position encoding of the attention; the paper's by default.
+        attention_groups: numbers from 1 to 4; the other groups keep their convolutions.
         width: factor on all widths.
     """
     chosen = attention or LocalAttention()

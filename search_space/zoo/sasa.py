@@ -9,10 +9,10 @@ from search_space.zoo.named import NamedNetwork
 from search_space.zoo.resnets import sasa_resnet
 
 GROUPS = ("234", "34", "4", "1", "12", "123")
-"""Layer groups that attend, the others convolve (Table 3)."""
+"""Layer groups that attend; the others convolve (Table 3)."""
 
 EXTENTS = (3, 5, 9, 11)
-"""Beside 7, which the paper chose (Table 4)."""
+"""Extents beside 7, which the paper chose (Table 4)."""
 
 CONV_STEM = ConvolutionStem()
 

@@ -23,12 +23,13 @@ def wide_resnet(
     augmented: bool = False,
     width: float = 1.0,
 ) -> Architecture:
-    """Three stages of four pre-activation blocks.
+    """Return three stages of four pre-activation blocks.
 
     Args:
         channel_attention: what stands at the end of every block's branch.
-        augmented: the first convolution of every block with kappa = 2 upsilon = 0.2, 8 heads and
-            at least 20 key dimensions a head, on the whole map (AACN 4.1 and A.1).
+        augmented: whether the first convolution of every block is augmented, with kappa =
+            2 upsilon = 0.2, 8 heads and at least 20 key dimensions a head, on the whole map (AACN
+            4.1 and A.1).
         width: factor on all widths.
     """
     description: Description = Convolution()

@@ -1,4 +1,4 @@
-"""Scaling the width of a network."""
+"""Scaling of a network's width."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ KEPT_SHARE = 0.9
 
 
 def scaled(channels: int, factor: float) -> int:
-    """``channels`` times ``factor``, rounded as MnasNet rounds (Tan et al. 2019's published code).
+    """Return ``channels`` times ``factor``, rounded as in MnasNet (Tan et al. 2019's code).
 
-    To the nearest multiple of 8, at least 8, and one multiple more where rounding took over 10 %.
+    The result is the nearest multiple of 8, at least 8, and the next one where rounding took over
+    10 %.
     Stand-Alone Self-Attention scales widths too and gives no rule; multiples of 8 suit its 8 heads.
     """
     if factor == 1:

@@ -1,4 +1,4 @@
-"""The ``cpp`` implementation: local attention on the CPU by a kernel of its own.
+"""The ``cpp`` implementation: local attention on the CPU by a kernel in C++.
 
 Legend: as in :mod:`search_space.attention.operands`.
 """
@@ -20,7 +20,7 @@ from search_space.attention.operands import (
 )
 
 LARGEST_EXTENT = 31
-"""As in the C++ source, whose stack holds the logits of a window."""
+"""The limit of the C++ source, whose stack holds the logits of a window."""
 
 
 class Map(ctypes.Structure):
@@ -30,7 +30,7 @@ class Map(ctypes.Structure):
 
     @classmethod
     def of(cls, tensor: Tensor | None) -> Map:
-        """None is a null pointer."""
+        """Describe ``tensor``; None is a null pointer."""
         if tensor is None:
             return cls()
         return cls(tensor.data_ptr(), (ctypes.c_int64 * 5)(*tensor.stride()))
@@ -56,7 +56,7 @@ class CallStructure(ctypes.Structure):
 
 
 def problem(operands: Operands) -> str | None:
-    """Why it cannot compute this call: not local, not on the CPU, or no compiler."""
+    """Return why it cannot compute this call: not local, not on the CPU, or no compiler."""
     if operands.q.device.type != "cpu":
         return f"computes on the CPU, got a tensor on {operands.q.device.type}"
     if not operands.extent:
@@ -67,7 +67,7 @@ def problem(operands: Operands) -> str | None:
 
 
 def forward(operands: Operands) -> tuple[Tensor, Tensor]:
-    """Output and lse."""
+    """Compute output and lse."""
     typed = _typed(operands)
     out = empty_like_layout(typed.v)
     lse = typed.q.new_empty((*typed.q.shape[:2], *typed.q.shape[3:]))
@@ -76,7 +76,7 @@ def forward(operands: Operands) -> tuple[Tensor, Tensor]:
 
 
 def backward(grad_out: Tensor, operands: Operands, out: Tensor, lse: Tensor) -> Gradients:
-    """Gradients of the five tensors."""
+    """Compute gradients of the five tensors."""
     typed = _typed(operands)
     q, k, v, rows, columns = typed.tensors
     grad_q, grad_v = empty_like_layout(q), empty_like_layout(v)
@@ -105,11 +105,11 @@ def backward(grad_out: Tensor, operands: Operands, out: Tensor, lse: Tensor) -> 
 
 
 def _typed(operands: Operands) -> Operands:
-    """In the arithmetic type, with tables that are contiguous."""
+    """Convert to the arithmetic type, with contiguous tables."""
     dtype = arithmetic_dtype(operands.q.dtype)
     rows, columns = operands.rows, operands.columns
     if rows is not None and columns is not None and len(rows) != len(columns):
-        # The kernel reads both tables by one rule, shared or one for each head.
+        # The kernel takes both tables as shared, or both with one for each head.
         heads = operands.q.shape[1]
         rows, columns = (table.expand(heads, -1, -1) for table in (rows, columns))
         operands = operands._replace(rows=rows, columns=columns)

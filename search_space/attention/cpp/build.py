@@ -1,8 +1,9 @@
-"""Compiling the C++ of this package at first use, once for each machine, compiler and source.
+"""Compilation of this package's C++ at first use, once for each machine, compiler and source.
 
 The library is kept in the user's cache (``$XDG_CACHE_HOME/convattn`` or ``~/.cache/convattn``)
-under a name that is a digest of the source, the flags and all that the compiler predefines for this
-processor: machines of several kinds may share one home. ``$CXX`` names the compiler, GCC else.
+under a name that is a digest of the source, the flags and the compiler's predefined macros for this
+processor, since machines of several kinds may share one home. ``$CXX`` names the compiler; the
+default is GCC.
 """
 
 from __future__ import annotations
@@ -38,12 +39,12 @@ SECONDS_TO_COMPILE = 300
 
 
 class Unavailable(Exception):
-    """The library cannot be had on this machine."""
+    """The library cannot be built or loaded on this machine."""
 
 
 @cache
 def problem() -> str | None:
-    """Why there is no library on this machine; None if there is, compiled now if need be."""
+    """Return why this machine has no library; None if it has, compiling it now if need be."""
     try:
         library()
     except Unavailable as error:
@@ -53,11 +54,11 @@ def problem() -> str | None:
 
 @cache
 def library() -> ctypes.CDLL:
-    """The compiled library.
+    """Return the compiled library.
 
     Raises:
-        Unavailable: another system than Linux, no compiler or one that fails, a cache folder that
-            cannot be written, or a library that cannot be loaded.
+        Unavailable: the system is not Linux, there is no compiler or it fails, the cache folder
+            cannot be written, or the library cannot be loaded.
     """
     if sys.platform != "linux":
         raise Unavailable(f"needs Linux, got {sys.platform}")
@@ -68,7 +69,10 @@ def library() -> ctypes.CDLL:
             with FileLock(path.with_suffix(".lock"), timeout=SECONDS_TO_COMPILE):
                 if not path.exists():
                     _compile(compiler, path)
-    except (OSError, NotImplementedError) as error:  # a lock in vain, or a system without locks
+    except (
+        OSError,
+        NotImplementedError,
+    ) as error:  # the lock times out, or the system has no locks
         raise Unavailable(f"cannot write {path}: {error}") from error
     try:
         return ctypes.CDLL(str(path))
@@ -93,23 +97,23 @@ def _cache_folder() -> Path:
     try:
         folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "convattn"
         folder.mkdir(parents=True, exist_ok=True)
-    except (OSError, RuntimeError) as error:  # the latter where there is no home
+    except (OSError, RuntimeError) as error:  # RuntimeError where there is no home
         raise Unavailable(f"cannot make a folder for its compiled library: {error}") from error
     return folder
 
 
 def _digest(compiler: list[str]) -> str:
-    """Of all that the library depends on; the predefined macros tell compiler and processor."""
+    """Digest all that the library depends on; predefined macros name compiler and processor."""
     macros = _run([*compiler, *FLAGS, "-dM", "-E", "-x", "c++", os.devnull])
     parts = " ".join(compiler + FLAGS + _openmp()).encode(), macros, SOURCE.read_bytes()
     return short_sha256(b"\0".join(parts), 16)
 
 
 def _openmp() -> list[str]:
-    """PyTorch's own OpenMP library: threads of two would fight for the cores."""
+    """Return PyTorch's own OpenMP library: threads of two would compete for the cores."""
     root = Path(torch.__file__).parent
-    found = [*root.glob("lib/libgomp*.so*"), *root.parent.glob("torch.libs/libgomp*.so*")]
-    return [str(path) for path in found[:1]]
+    libraries = [*root.glob("lib/libgomp*.so*"), *root.parent.glob("torch.libs/libgomp*.so*")]
+    return [str(path) for path in libraries[:1]]
 
 
 def _compile(compiler: list[str], path: Path) -> None:

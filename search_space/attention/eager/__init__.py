@@ -1,6 +1,6 @@
 """The ``torch`` implementation: PyTorch's own operators, a few images and heads at a time.
 
-So what belongs to pairs of queries and keys stays in the processor's cache, and memory beside the
+So the numbers of a pair of query and key stay in the processor's cache, and memory beside the
 results does not grow with the batch.
 """
 
@@ -21,17 +21,18 @@ from search_space.attention.operands import (
 )
 
 DENSE_PIXELS_PER_WINDOW_PIXEL = 4
-"""Local attention is computed densely up to this ratio of map pixels to window pixels: products of
-matrices are several times faster a pair than the loop over shifts, but visit every pair."""
+"""The largest ratio of map pixels to window pixels at which local attention is computed densely:
+products of matrices are several times faster a pair than the loop over shifts, but visit every
+pair."""
 
 SLICE_PAIRS = 1_000_000
-"""Pairs of queries and keys of a slice of the dense form, about, on a CPU."""
+"""Approximate pairs of queries and keys in a slice of the dense form, on a CPU."""
 
 SLICE_ELEMENTS = 800_000
-"""Elements of the queries, keys or values of a slice of the loop over shifts, about, on a CPU."""
+"""Approximate elements of queries, keys or values in a slice of the loop over shifts, on a CPU."""
 
 SLICE_FACTOR_ELSEWHERE = 64
-"""How much larger slices are on other devices: they have larger caches, and many more cores."""
+"""Factor on the size of slices on other devices, whose caches are larger and cores more."""
 
 Slice = tuple[slice, slice]
 """Images and heads."""
@@ -41,12 +42,12 @@ FORMS = {"dense": dense, "shifts": shifts}
 
 
 def problem(operands: Operands) -> str | None:
-    """It computes any call."""
+    """Return None: it computes any call."""
     return None
 
 
 def form(operands: Operands) -> str:
-    """``dense`` or ``shifts``: which of the two computes this call."""
+    """Return which of ``dense`` and ``shifts`` computes this call."""
     if not operands.extent:
         return "dense"
     pixels = operands.q.shape[3] * operands.q.shape[4]
@@ -55,7 +56,7 @@ def form(operands: Operands) -> str:
 
 
 def forward(operands: Operands) -> tuple[Tensor, Tensor]:
-    """Output and lse."""
+    """Compute output and lse."""
     q, module = operands.q, FORMS[form(operands)]
     dtype = arithmetic_dtype(q.dtype)
     out = empty_like_layout(operands.v)
@@ -69,7 +70,7 @@ def forward(operands: Operands) -> tuple[Tensor, Tensor]:
 
 
 def backward(grad_out: Tensor, operands: Operands, out: Tensor, lse: Tensor) -> Gradients:
-    """Gradients of the five tensors."""
+    """Compute gradients of the five tensors."""
     q, k, v, rows, columns = operands.tensors
     module, dtype = FORMS[form(operands)], arithmetic_dtype(q.dtype)
     grad_q, grad_v = empty_like_layout(q), empty_like_layout(v)
@@ -99,7 +100,7 @@ def backward(grad_out: Tensor, operands: Operands, out: Tensor, lse: Tensor) -> 
 
 
 def _slices(operands: Operands) -> list[Slice]:
-    """Images and heads of one slice after the other, the largest first; none of an empty batch."""
+    """List images and heads of each slice, the largest first; none for an empty batch."""
     batch, heads, width, *hw = operands.q.shape
     if not batch:
         return []
@@ -112,7 +113,7 @@ def _slices(operands: Operands) -> list[Slice]:
         maps *= SLICE_FACTOR_ELSEWHERE
     heads_at_once = min(heads, max(1, maps))
     images_at_once = max(1, maps // heads)
-    images_at_once = ceil(batch / ceil(batch / images_at_once))  # of one size, nearly
+    images_at_once = ceil(batch / ceil(batch / images_at_once))  # slices of nearly one size
     return [
         (slice(image, image + images_at_once), slice(head, head + heads_at_once))
         for image in range(0, batch, images_at_once)

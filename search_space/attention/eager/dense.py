@@ -1,8 +1,8 @@
 """2-D relative attention over all pairs of pixels: for global attention, and windows on small maps.
 
 The logits, masks included, are one product of matrices (:mod:`.positions`), and so is every
-gradient. Beside these products the pairs are passed over four times forwards and twice backwards.
-They are not kept: the backward pass computes them again from the lse, which enters as one more
+gradient. Beside these products, the forward pass reads the pairs four times and the backward pass
+twice. Pairs are not kept: the backward pass computes them again from the lse, which is one more
 channel. Logits are to base 2: PyTorch's exp2 is several times faster than its exp on a CPU.
 
 Legend: b images, h heads, n = b h, d key width, e value width, N = H W pixels. The channels of a
@@ -21,14 +21,14 @@ from search_space.attention.operands import Gradients, Operands, split_position_
 
 
 class Workspace:
-    """The memory in which the slices of a call are computed, one after the other.
+    """Memory that all slices of a call use, one after the other.
 
-    Fresh pages cost more than what is computed on them, so every slice uses the same; and what is
-    the same in every slice (the places of the keys, channels of ones) is written once.
+    Fresh pages cost more than the computation on them, so the slices share their memory. The parts
+    that are equal in every slice (places of the keys, channels of ones) are written once.
     """
 
     def __init__(self, operands: Operands, *, backward: bool) -> None:
-        """For slices up to the size of ``operands``."""
+        """Allocate for slices up to the size of ``operands``."""
         like = operands.q
         images, heads, _, height, width = like.shape
         maps, pixels = images * heads, height * width
@@ -51,7 +51,7 @@ class Workspace:
 
 
 class Folded(NamedTuple):
-    """What the logits of a slice are the product of."""
+    """The factors whose product is a slice's logits."""
 
     q: Tensor  # scaled, to base 2: [b, h, d, H, W]
     queries: Tensor  # [n, channels, N]
@@ -60,7 +60,7 @@ class Folded(NamedTuple):
 
 
 def forward(operands: Operands, workspace: Workspace) -> tuple[Tensor, Tensor]:
-    """Output and lse of a slice."""
+    """Compute output and lse of a slice."""
     q, queries, keys, _ = _fold(operands, workspace)
     maps = len(queries)
     values = workspace.values[:maps]
@@ -76,7 +76,7 @@ def forward(operands: Operands, workspace: Workspace) -> tuple[Tensor, Tensor]:
 def backward(
     grad_out: Tensor, operands: Operands, out: Tensor, lse: Tensor, workspace: Workspace
 ) -> Gradients:
-    """Gradients of a slice, those of the tables for each head by itself."""
+    """Compute gradients of a slice, those of the tables for each head by itself."""
     q, queries, keys, tables = _fold(operands, workspace)
     content, maps = workspace.content, len(queries)
     queries[:, -1] = (lse * -LOG2_E).view(maps, -1)
@@ -107,7 +107,7 @@ def backward(
 
 
 def _fold(operands: Operands, workspace: Workspace) -> Folded:
-    """Write a slice's queries and keys, all channels but that of the lse."""
+    """Write all channels of a slice's queries and keys but that of the lse."""
     q, k, _, rows, columns = operands.tensors
     scaled = q * (LOG2_E * operands.scale)
     maps, content = q.shape[0] * q.shape[1], workspace.content

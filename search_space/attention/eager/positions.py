@@ -1,8 +1,8 @@
-"""The logits of position and the masks of a window, folded into the product of queries and keys.
+"""Logits of position and masks of a window, folded into the product of queries and keys.
 
-To every query belong one number for each row of keys and one for each column: scaled q.r where the
-window reaches, and a huge negative one where it does not. Beside the query's channels, and beside
-one-hot rows and columns of the keys, they enter the logits by the one product of matrices.
+Each query has one number for each row of keys and one for each column: scaled q.r inside the
+window, and a large negative number outside. They are further channels of the query. The keys have
+one-hot rows and columns as further channels, so one product of matrices gives the whole logits.
 
 Legend: b images, h heads, c channels, L pixels of one axis (H or W). Key rows and columns are
 counted from the end, so that with the table in reverse, key s of query t has row s + t of it.
@@ -18,18 +18,18 @@ from torch import Tensor
 LOG2_E, LN_2 = log2(e), log(2)
 
 OUT_OF_REACH = -1e30
-"""A logit that leaves no probability, and that adds up without becoming infinite."""
+"""A logit whose probability is zero, and whose sums stay finite."""
 
 
 class FoldedTable:
-    """The position table of one axis (or, without one, the mask alone), scaled to base 2."""
+    """A position table of one axis (or the mask alone, without one), scaled to base 2."""
 
     def __init__(self, table: Tensor | None, length: int, radius: int, *, rows: bool) -> None:
         self.rows = rows
         self.length = length
         self.table_rows = 2 * radius + 1
         reach = min(radius, length - 1)
-        # Offsets of keys from queries, in reverse: of all pairs, and of the window's in the table.
+        # Reversed offsets of keys from queries: those in the window among all, and in the table.
         self.seen = slice(length - 1 - reach, length + reach)
         self.of_table = slice(radius - reach, radius + reach + 1)
         self.table = None
@@ -38,9 +38,10 @@ class FoldedTable:
             self.table[:, self.seen] = table.flip(1)[:, self.of_table]
 
     def queries(self, q: Tensor) -> Tensor:
-        """From the part of the queries that meets this table, ``[b, h, c, H, W]``.
+        """Return a logit for each query and each key row or column, ``[b, h, L, H, W]``.
 
-        ``[b, h, L, H, W]``: a logit for each query and each key row or column.
+        Args:
+            q: the queries' part for this table, ``[b, h, c, H, W]``.
         """
         every = q.new_empty(*q.shape[:2], 2 * self.length - 1, *q.shape[3:])
         if self.table is None:
@@ -52,12 +53,12 @@ class FoldedTable:
         return self._by_key(every)
 
     def backward(self, grad: Tensor, q: Tensor, grad_q: Tensor) -> Tensor | None:
-        """Add to ``grad_q`` what comes by these logits; the table's gradient, head by head.
+        """Add these logits' gradient to ``grad_q``; return the table's gradient, head by head.
 
         Args:
-            grad: of what :meth:`queries` gave.
-            q: what it was given.
-            grad_q: of the unscaled queries, but for the scale.
+            grad: the gradient of the result of :meth:`queries`.
+            q: the argument of that call.
+            grad_q: the gradient of the unscaled queries, without the factor ``scale``.
         """
         if self.table is None:
             return None
@@ -71,7 +72,7 @@ class FoldedTable:
         return whole
 
     def _by_key(self, every: Tensor) -> Tensor:
-        """A view of the logits of all offsets: row s + t for key s of query t."""
+        """View the logits of all offsets by key: row s + t for key s of query t."""
         batch, head, offset, row, column = every.stride()
         steps = (row + offset, column) if self.rows else (row, column + offset)
         shape = (*every.shape[:2], self.length, *every.shape[3:])
@@ -79,6 +80,6 @@ class FoldedTable:
 
 
 def key_places(height: int, width: int, like: Tensor) -> Tensor:
-    """Which row and which column each key is in, one-hot: ``[H + W, H, W]``."""
+    """Return each key's row and column, one-hot: ``[H + W, H, W]``."""
     y, x = (torch.eye(n, dtype=like.dtype, device=like.device).flip(0) for n in (height, width))
     return torch.cat([y[:, :, None].expand(-1, -1, width), x[:, None].expand(-1, height, -1)])

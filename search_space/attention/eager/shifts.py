@@ -1,10 +1,10 @@
 """Local 2-D relative attention as a loop over the window's shifts, for all but small maps.
 
-Maps are laid out so that every shift is an offset alone: the rows of a channel follow each other
-with ``radius`` zeros between them, so the key at (dy, dx) of the window lies dy * pitch + dx after
-its query, for all queries alike, and each operator runs over whole channels. The windows are never
-materialised: beside the results there are one logit and, backwards, one slope for each position of
-the window. Logits are to base 2, as in :mod:`.dense`.
+Maps are laid out so that every shift is one offset: the rows of a channel follow each other with
+``radius`` zeros between them, so the key at (dy, dx) of the window lies dy * pitch + dx after its
+query, for every query, and each operator runs over whole channels. Windows are never materialised:
+beside the results there are one logit and, backwards, one slope for each position of the window.
+Logits are to base 2, as in :mod:`.dense`.
 
 Legend: b images, h heads, c channels, d key width, e value width, H x W the map; P places, the
 pixels and the zeros between them from the first pixel to the last; s = k^2 positions of the window,
@@ -22,7 +22,7 @@ from search_space.attention.operands import Gradients, Operands, split_position_
 
 
 class Layout:
-    """How maps of one call are laid out."""
+    """Layout of the maps of one call."""
 
     def __init__(self, operands: Operands) -> None:
         self.height, self.width = operands.q.shape[3:]
@@ -38,31 +38,31 @@ class Layout:
         self.reach = reach
 
     def queries(self, x: Tensor) -> Tensor:
-        """``[b, h, c, H, W]`` to ``[b, h, c, P]``."""
+        """Lay out queries, ``[b, h, c, H, W]`` to ``[b, h, c, P]``."""
         return F.pad(x, (0, self.radius)).flatten(3)[..., : self.places]
 
     def keys(self, x: Tensor) -> Tensor:
-        """``[b, h, c, H, W]`` to ``[b, h, c, P]`` with as many zeros around as a window reaches."""
-        before = self.radius  # of a row's start, in the pitch of the row above
+        """Lay out keys, ``[b, h, c, H, W]`` to ``[b, h, c, P]`` with a window's reach of zeros."""
+        before = self.radius  # zeros before the first row; other rows have those of the row above
         padded = F.pad(x, (0, self.radius, self.radius, self.radius + 1)).flatten(3)
         return F.pad(padded, (before, 0))[..., : self.places + 2 * self.reach]
 
     def seen(self, keys: Tensor, s: int) -> Tensor:
-        """What every query sees at one position of the window: ``[b, h, c, P]``."""
+        """Return every query's key at one position of the window: ``[b, h, c, P]``."""
         return keys.narrow(3, self.offsets[s], self.places)
 
     def map(self, x: Tensor) -> Tensor:
-        """``[b, h, c, P]`` to a view ``[b, h, c, H, W]``."""
+        """View ``[b, h, c, P]`` as ``[b, h, c, H, W]``."""
         step = x.stride(3)  # not 1 where padding kept heads of one channel innermost
         steps = (*x.stride()[:3], self.pitch * step, step)
         return x.as_strided((*x.shape[:3], self.height, self.width), steps, x.storage_offset())
 
     def of_keys(self, x: Tensor) -> Tensor:
-        """The pixels of what :meth:`keys` lays out, a view ``[b, h, c, H, W]``."""
+        """View the pixels of a result of :meth:`keys` as ``[b, h, c, H, W]``."""
         return self.map(x.narrow(3, self.reach, self.places))
 
     def masks(self, like: Tensor) -> tuple[Tensor, Tensor]:
-        """What keeps rows and columns off the map out of reach: ``[k, P]`` each."""
+        """Return masks that hide rows and columns off the map: ``[k, P]`` each."""
         place = torch.arange(self.places, device=like.device)
         offset = torch.arange(-self.radius, self.radius + 1, device=like.device)[:, None]
         rows, columns = place // self.pitch + offset, place % self.pitch + offset
@@ -75,13 +75,13 @@ class Layout:
 
 
 class Workspace:
-    """The memory in which the slices of a call are computed, one after the other.
+    """Memory that all slices of a call use, one after the other.
 
-    Fresh pages cost more than what is computed on them, so every slice uses the same.
+    Fresh pages cost more than the computation on them, so the slices share their memory.
     """
 
     def __init__(self, operands: Operands, *, backward: bool) -> None:
-        """For slices up to the size of ``operands``."""
+        """Allocate for slices up to the size of ``operands``."""
         q, v = operands.q, operands.v
         self.layout = layout = Layout(operands)
         self.masks = layout.masks(q) if operands.border == "masked" else None
@@ -92,12 +92,12 @@ class Workspace:
         self.product = q.new_empty(q.shape[0] * q.shape[1] * width * layout.places)
 
     def multiplied(self, a: Tensor, b: Tensor) -> Tensor:
-        """``a * b``, in the workspace."""
+        """Return ``a * b``, in the workspace."""
         return torch.mul(a, b, out=self.product[: a.numel()].view(a.shape))
 
 
 def forward(operands: Operands, workspace: Workspace) -> tuple[Tensor, Tensor]:
-    """Output and lse of a slice."""
+    """Compute output and lse of a slice."""
     layout = workspace.layout
     q = layout.queries(operands.q) * (LOG2_E * operands.scale)
     logits = _logits(q, operands, workspace)
@@ -114,11 +114,11 @@ def forward(operands: Operands, workspace: Workspace) -> tuple[Tensor, Tensor]:
 def backward(
     grad_out: Tensor, operands: Operands, out: Tensor, lse: Tensor, workspace: Workspace
 ) -> Gradients:
-    """Gradients of a slice, those of the tables for each head by itself."""
+    """Compute gradients of a slice, those of the tables for each head by itself."""
     layout, (k, _, rows, columns) = workspace.layout, operands.tensors[1:]
     q = layout.queries(operands.q) * (LOG2_E * operands.scale)
     logits = _logits(q, operands, workspace)
-    # Between the rows, gradients of the output are zero, and so is all that follows from them.
+    # Between the rows, gradients of the output are zero, and so is everything computed from them.
     probabilities = logits.sub_(layout.queries(lse[:, :, None]) * LOG2_E).exp2_()
     assert workspace.slopes is not None
     slopes = workspace.slopes[: len(q), : q.shape[1]]
@@ -151,7 +151,7 @@ def backward(
 
 
 def _logits(q: Tensor, operands: Operands, workspace: Workspace) -> Tensor:
-    """To base 2, of scaled queries; ``[b, h, s, P]`` in the workspace."""
+    """Return the logits of scaled queries to base 2; ``[b, h, s, P]`` in the workspace."""
     layout = workspace.layout
     logits = workspace.logits[: len(q), : q.shape[1]]
     k, _, rows, columns = operands.tensors[1:]
@@ -178,12 +178,12 @@ def _logits(q: Tensor, operands: Operands, workspace: Workspace) -> Tensor:
 def _positions_backward(
     slopes: Tensor, q: Tensor, grad_q: Tensor, rows: Tensor | None, columns: Tensor | None
 ) -> tuple[Tensor | None, Tensor | None]:
-    """Add to ``grad_q`` what comes by the positions; the gradients of both tables."""
+    """Add the positions' gradient to ``grad_q``; return the gradients of both tables."""
     if rows is None or columns is None:
         return None, None
     extent = rows.shape[1]
     grid = slopes.unflatten(2, (extent, extent))
-    found = []
+    grad_tables = []
     for of_axis, part, grad_part, table in zip(
         (grid.sum(3), grid.sum(2)),
         split_position_query(q, rows),
@@ -192,5 +192,5 @@ def _positions_backward(
         strict=True,
     ):
         grad_part.add_(table.transpose(1, 2) @ of_axis)
-        found.append((of_axis @ part.transpose(2, 3)).sum(0) * LN_2)
-    return found[0], found[1]
+        grad_tables.append((of_axis @ part.transpose(2, 3)).sum(0) * LN_2)
+    return grad_tables[0], grad_tables[1]

@@ -34,7 +34,7 @@ CHANNEL_ATTENTIONS: dict[str, type[ChannelAttention]] = {
     "ge": GatherExcite,
     "se": SqueezeExcitation,
 }
-"""What a type's name means in an architecture."""
+"""Classes by the name of the type in an architecture."""
 
 CHANNEL_ATTENTION_DESCRIPTIONS: dict[str, type[ChannelAttentionDescription]] = {
     "none": NoChannelAttention,
@@ -44,7 +44,7 @@ CHANNEL_ATTENTION_DESCRIPTIONS: dict[str, type[ChannelAttentionDescription]] = {
     "ge": GatherExcite,
     "se": SqueezeExcitationRatio,
 }
-"""What a type's name means where a person writes it."""
+"""Classes by the name of the type in a file that a person writes."""
 
 __all__ = [
     "CHANNEL_ATTENTIONS",

@@ -38,7 +38,7 @@ class BlockAttentionRatio(ChannelAttentionDescription):
     """Channels over hidden width, which is rounded down to at least 1."""
 
     def resolve(self, channels: int, in_channels: int) -> BlockAttention:
-        """With the width of its perceptron's hidden layer."""
+        """Return CBAM with the width of its perceptron's hidden layer."""
         return BlockAttention(squeeze=squeeze_width(channels, self.reduction))
 
 

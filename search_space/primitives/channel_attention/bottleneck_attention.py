@@ -39,7 +39,7 @@ class BottleneckAttentionRatio(ChannelAttentionDescription):
     """Dilation of the spatial branch's 3x3 convolutions. Unit: pixels."""
 
     def resolve(self, channels: int, in_channels: int) -> BottleneckAttention:
-        """With the width of its hidden layers."""
+        """Return BAM with the width of its hidden layers."""
         squeeze = squeeze_width(channels, self.reduction)
         return BottleneckAttention(squeeze=squeeze, dilation=self.dilation)
 

@@ -30,8 +30,8 @@ class ChannelAttentionDescription(Value):
         """Return the channel attention that this describes, None if there is none.
 
         Args:
-            channels: of the block's output.
-            in_channels: of the block's input.
+            channels: channels of the block's output.
+            in_channels: channels of the block's input.
         """
 
 
@@ -39,8 +39,8 @@ class ChannelAttention(ChannelAttentionDescription):
     """Resolved channel attention, ``[B, C, H, W] -> [B, C, H, W]``.
 
     Subclass it (with a literal ``type``) to add one of your own: name it in a config by its import
-    path, ``type: my_package.my_module:MyGate``. One that needs no channel count to be resolved is
-    its own description. Its costs are traced unless it states them.
+    path, ``type: my_package.my_module:MyGate``. One that resolves without channel counts is its
+    own description. Its costs are traced unless it states them.
     """
 
     placement: ClassVar[Placement] = "branch"
@@ -58,24 +58,24 @@ class ChannelAttention(ChannelAttentionDescription):
 
     @abstractmethod
     def build(self, channels: int) -> nn.Module:
-        """A new module for maps of ``channels``, initialised by torch's RNG.
+        """Build a new module for maps of ``channels``, initialised by torch's RNG.
 
-        These need not be the block's output channels: an inverted bottleneck's hidden map has more.
+        These may be more than the output channels, as in the hidden map of an inverted bottleneck.
         """
 
     def counts(self, channels: int, hw: tuple[int, int]) -> Counts:
-        """What the module that :meth:`build` makes costs on one map of ``hw`` = (H, W) pixels.
+        """Count the costs of :meth:`build`'s module on one map of ``hw`` = (H, W) pixels.
 
         Raises:
-            ValueError: it has to be traced, and uses an operator that has no cost rule.
+            ValueError: tracing meets an operator that has no cost rule.
         """
         shape = (channels, *hw)
         return traced_counts(self, build_args=(channels,), input_shape=shape, output_shape=shape)
 
     def training_bytes(self, channels: int, hw: tuple[int, int]) -> TrainingBytes:
-        """What the module that :meth:`build` makes keeps and needs of memory in training.
+        """Return the memory of :meth:`build`'s module in training.
 
-        It keeps its input too, which is not counted here: whoever makes a tensor counts it.
+        It keeps its input too, which counts where it is made.
         """
         return traced_bytes(self, build_args=(channels,), input_shape=(channels, *hw))
 
@@ -98,15 +98,15 @@ def channel_attention_of_stage(
 
 
 def squeeze_width(channels: int, reduction: int) -> int:
-    """The width of a bottleneck ``reduction`` times narrower than ``channels``, never none."""
+    """Return the width of a bottleneck, ``channels`` over ``reduction`` and at least 1."""
     return max(1, channels // reduction)
 
 
 def gate_bytes(gates: int, channels: int, pixels: int, *, maps: int) -> TrainingBytes:
-    """Memory of a module that keeps ``maps`` whole maps and ``gates`` other numbers an image.
+    """Return the memory of a module that keeps ``maps`` whole maps and ``gates`` other numbers.
 
-    Going backwards, at the worst moment the gradients of its output, of its input and of each map
-    that it keeps are alive.
+    At the peak of the backward pass, the gradients of its output, its input and each kept map are
+    alive.
     """
     whole = FLOAT_BYTES * channels * pixels
     return TrainingBytes(FLOAT_BYTES * gates + maps * whole, (2 + maps) * whole)

@@ -1,4 +1,4 @@
-"""The layers that gates are made of: a perceptron over channels, convolutions over pixels."""
+"""Layers of gates: a perceptron over channels, convolutions over pixels."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from search_space.counts import Counts, linear_counts
 
 
 def channel_perceptron(channels: int, squeeze: int, *, norm: bool = False) -> nn.Sequential:
-    """Linear, ReLU, linear, with biases: ``[B, C] -> [B, squeeze] -> [B, C]``.
+    """Make linear, ReLU, linear, with biases: ``[B, C] -> [B, squeeze] -> [B, C]``.
 
     Args:
-        channels: C.
+        channels: C, the channels.
         squeeze: width of the hidden layer.
         norm: whether there is batch normalisation before the ReLU.
     """
@@ -25,14 +25,14 @@ def channel_perceptron(channels: int, squeeze: int, *, norm: bool = False) -> nn
 
 
 def perceptron_counts(channels: int, squeeze: int) -> Counts:
-    """Of a perceptron without normalisation, used once."""
+    """Count a perceptron without normalisation, used once."""
     return linear_counts(channels, squeeze) + linear_counts(squeeze, channels)
 
 
 def gate_convolution(
     in_channels: int, out_channels: int, kernel: int = 1, dilation: int = 1
 ) -> nn.Conv2d:
-    """A "same" convolution with bias inside a gate, ``[B, C_in, H, W] -> [B, C_out, H, W]``.
+    """Make a "same" convolution with bias inside a gate, ``[B, C_in, H, W] -> [B, C_out, H, W]``.
 
     The variance of its weights is one over its inputs, so that a gate starts unsaturated.
     """

@@ -2,11 +2,11 @@
 
 Source: Linsley et al. 2019, "Learning what and where to attend", arXiv 1805.08819 (section 3). Its
 maps of where humans look, which train the gate as well, are left out, as in AACN's comparison.
-Taken from descriptions of the paper: the pathways, the learned weights a and m of each channel, the
-tanh. Not known from it: biases, and how a and m start. All layers have biases here, as in the
+The pathways, the learned weights a and m of each channel and the tanh are from descriptions of the
+paper. Those do not give the biases and the initial a and m: here all layers have biases, as in the
 authors' public code, and a and m start at one, where that code draws them at random. That code can
-also normalise the local map, put a 5x5 convolution into its pathway and a ReLU after the global
-pathway; none of these is here. AACN's 29.4 M parameters of ResNet-50 fit without the 5x5.
+also normalise the local map and add a 5x5 convolution to its pathway and a ReLU after the global
+one; none of these is here. AACN's 29.4 M parameters of ResNet-50 fit without the 5x5.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class GlobalLocalAttentionRatio(ChannelAttentionDescription):
     """Channels over hidden width, which is rounded down to at least 1."""
 
     def resolve(self, channels: int, in_channels: int) -> GlobalLocalAttention:
-        """With the width of its hidden layers."""
+        """Return GALA with the width of its hidden layers."""
         return GlobalLocalAttention(squeeze=squeeze_width(channels, self.reduction))
 
 

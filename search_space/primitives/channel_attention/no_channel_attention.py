@@ -13,7 +13,7 @@ class NoChannelAttention(ChannelAttentionDescription):
     type: Literal["none"] = "none"
 
     def resolve(self, channels: int, in_channels: int) -> None:
-        """None."""
+        """Return None."""
 
 
 NO_CHANNEL_ATTENTION = NoChannelAttention()

@@ -28,7 +28,7 @@ from search_space.primitives.channel_attention.gate_layers import (
 
 
 class SqueezeExcitationRatio(ChannelAttentionDescription):
-    """Squeeze-and-excitation as the papers write it: by how much its hidden layer is narrower."""
+    """Squeeze-and-excitation as the papers write it: with the reduction of its hidden layer."""
 
     type: Literal["se"] = "se"
     reduction: int = Field(default=16, ge=1, le=LARGEST)
@@ -37,7 +37,7 @@ class SqueezeExcitationRatio(ChannelAttentionDescription):
     """Whether `reduction` divides the output or the input channels of the block."""
 
     def resolve(self, channels: int, in_channels: int) -> SqueezeExcitation:
-        """With the width of its hidden layer."""
+        """Return squeeze-and-excitation with the width of its hidden layer."""
         divided = channels if self.of == "output" else in_channels
         return SqueezeExcitation(squeeze=squeeze_width(divided, self.reduction))
 
