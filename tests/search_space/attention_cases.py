@@ -20,11 +20,12 @@ from tests.search_space.comparison import generator
 NAMES = ("out", "lse", "grad_q", "grad_k", "grad_v", "grad_rows", "grad_columns")
 
 LOCAL = ("torch", "cpp")
-"""What is compared with the reference here: all of ``IMPLEMENTATIONS`` but ``reference`` itself and
-``triton``, which ``tests/search_space/attention/test_triton_kernels.py`` runs in an interpreter."""
+"""Implementations compared with the reference: all of ``IMPLEMENTATIONS`` but ``reference`` itself
+and ``triton``, which ``tests/search_space/attention/test_triton_kernels.py`` runs in an interpreter.
+"""
 
 GLOBAL = ("torch",)
-"""Those that compute global attention too."""
+"""Implementations that compute global attention too."""
 
 assert {*LOCAL} == {*IMPLEMENTATIONS} - {"reference", "triton"}
 
@@ -47,7 +48,7 @@ class Case(NamedTuple):
     seed: int = 0
 
     def __str__(self) -> str:
-        """What is not as by default."""
+        """Name the settings that differ from the defaults."""
         values, plain = self._asdict(), self._field_defaults
         return " ".join(
             f"{name}={values[name]}" for name in values if values[name] != plain.get(name)
@@ -74,9 +75,9 @@ class Case(NamedTuple):
             table_widths = (d, d) if self.tables == "sum" else (self.row_width, d - self.row_width)
             rows, columns = (
                 torch.randn(
-                    1 if shared else self.heads, *of, dtype=torch.float64, generator=rng
+                    1 if shared else self.heads, *shape, dtype=torch.float64, generator=rng
                 ).to(dtype)
-                for shared, *of in zip(self.shared, lengths, table_widths, strict=True)
+                for shared, *shape in zip(self.shared, lengths, table_widths, strict=True)
             )
         keys = k if self.content else None
         return Operands(q, keys, v, rows, columns, self.scale, self.extent, self.border), grad_out
@@ -130,24 +131,24 @@ TOLERANCE = {
     torch.bfloat16: torch.finfo(torch.bfloat16).eps,
     torch.float16: torch.finfo(torch.float16).eps,
 }
-"""Of a result's type, as a share of the result's size (the root of the sum of squares).
+"""Largest error by a result's type, as a share of its size (the root of the sum of squares).
 
-In float64 and float32, what rounding does to logits of about 10 and to sums of up to a thousand
-terms. The others are computed in float32: what is left is one rounding of each result, by at most
+In float64 and float32 it is the rounding of logits of about 10 and of sums of up to a thousand
+terms. The other types are computed in float32: there it is one rounding of each result, by at most
 half an eps, and that of the output, which enters every gradient but those of the values.
 """
 
 
 def assert_close(
-    found: dict[str, Tensor | None], wanted: dict[str, Tensor | None], grad_out: Tensor
+    results: dict[str, Tensor | None], wanted: dict[str, Tensor | None], grad_out: Tensor
 ) -> None:
-    """Types and shapes are the same, and all numbers as close as :data:`TOLERANCE` says.
+    """Assert equal types and shapes, and numbers as close as :data:`TOLERANCE` says.
 
     What is smaller than ``grad_out`` is compared with its size: gradients that cancel (a key
     without rivals has none) have the rounding errors of what cancels in them.
     """
     least = grad_out.double().norm()
-    for name, mine, true in zip(found, found.values(), wanted.values(), strict=True):
+    for name, mine, true in zip(results, results.values(), wanted.values(), strict=True):
         assert (mine is None) == (true is None), name
         if mine is None or true is None:
             continue

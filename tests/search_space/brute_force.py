@@ -56,8 +56,8 @@ def stages_of(described: dict[str, Any], in_channels: int, expansion: int) -> It
             blocks |= dict.fromkeys(shared_blocks, chosen[-1])
             gate = CHANNEL_ATTENTION_DESCRIPTIONS[channel_attention["type"]](**channel_attention)
             each = [gate.resolve(width * expansion, channels) for channels in inputs]
-            for index, found in enumerate(each[:-1]):
-                if found is not None and found.placement == "stage":
+            for index, resolved in enumerate(each[:-1]):
+                if resolved is not None and resolved.placement == "stage":
                     each[index] = None
             yield Stage(
                 width=width,
@@ -85,7 +85,7 @@ def stage_lists(
 
 
 def distinct_count(described: dict[str, Any]) -> int:
-    """How many architectures there are, without forming them whole."""
+    """Count the architectures without forming them whole."""
     expansion = described.get("expansion", 4)
 
     @cache

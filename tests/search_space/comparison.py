@@ -20,7 +20,7 @@ def normal(*shape: int, seed: int = 0) -> Tensor:
 
 @contextmanager
 def in_float64() -> Iterator[None]:
-    """What is built here has float64 constants, as exact as an oracle's."""
+    """Build modules inside the ``with`` with float64 constants, as exact as an oracle's."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     try:
@@ -44,10 +44,10 @@ def randomised(module: nn.Module, seed: int = 1) -> nn.Module:
     return module
 
 
-def gradients(out: Tensor, of: Iterable[Tensor], seed: int = 2) -> list[Tensor]:
-    """Of a random weighting of ``out``'s elements."""
+def gradients(out: Tensor, inputs: Iterable[Tensor], seed: int = 2) -> list[Tensor]:
+    """Return gradients of ``inputs`` for a random weighting of ``out``'s elements."""
     weights = torch.randn(out.shape, dtype=torch.float64, generator=generator(seed)).to(out.dtype)
-    return list(torch.autograd.grad((out * weights).sum(), list(of)))
+    return list(torch.autograd.grad((out * weights).sum(), list(inputs)))
 
 
 def assert_same(

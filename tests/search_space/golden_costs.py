@@ -144,18 +144,18 @@ CASES: dict[str, tuple[Architecture, Task]] = {
 
 
 def costs_now() -> dict[str, dict[str, Any]]:
-    """What the file should hold."""
-    found = {}
+    """Compute the content that the file should have."""
+    costs_by_name = {}
     for name, (architecture, task) in CASES.items():
         costs = network_costs(architecture, task)
-        found[name] = {
+        costs_by_name[name] = {
             "arch_id": architecture.arch_id,
             "input_shape": list(task.input_shape),
             "params": costs.params,
             "macs": costs.macs,
             "activations": costs.activations,
         }
-    return found
+    return costs_by_name
 
 
 if __name__ == "__main__":

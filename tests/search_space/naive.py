@@ -1,4 +1,4 @@
-"""What the oracles are made of: the papers' operators as loops over pixels.
+"""Parts of the oracles: the papers' operators as loops over pixels.
 
 They share no code with ``search_space``. Each is made of torch scalars and vectors, so autograd
 gives the gradients of the oracle as well; they are meant for float64 and tiny maps. The primitives
@@ -28,12 +28,12 @@ def image(grid: Grid) -> Tensor:
 
 
 def each_image(x: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
-    """``function`` on every image of a batch by itself."""
+    """Apply ``function`` to every image of a batch by itself."""
     return torch.stack([function(x[b]) for b in range(x.shape[0])])
 
 
 def softmax(logits: list[Tensor]) -> list[Tensor]:
-    """Of scalars."""
+    """Compute the softmax of scalars."""
     largest = max(float(logit.detach()) for logit in logits)
     raised = [torch.exp(logit - largest) for logit in logits]
     total = sum(raised[1:], start=raised[0])
@@ -41,7 +41,7 @@ def softmax(logits: list[Tensor]) -> list[Tensor]:
 
 
 def weighted_sum(weights: list[Tensor], vectors: list[Tensor]) -> Tensor:
-    """Of vectors, by scalars."""
+    """Add vectors up, each times its scalar weight."""
     total = weights[0] * vectors[0]
     for weight, vector in zip(weights[1:], vectors[1:], strict=True):
         total = total + weight * vector
@@ -49,7 +49,7 @@ def weighted_sum(weights: list[Tensor], vectors: list[Tensor]) -> Tensor:
 
 
 def pointwise(grid: Grid, matrix: Tensor, bias: Tensor | None = None) -> Grid:
-    """One linear map ``[C_out, C_in]`` at every pixel."""
+    """Apply one linear map ``[C_out, C_in]`` at every pixel."""
     return [[matrix @ x if bias is None else matrix @ x + bias for x in row] for row in grid]
 
 
@@ -210,9 +210,9 @@ def bilinear(picture: Tensor, height: int, width: int) -> Tensor:
     """``[C, h, w]``, whose pixel (y, x) lies at (2 y, 2 x), to height x width; edges extended."""
 
     def between(index: int, count: int) -> tuple[int, int, float]:
-        at = index / 2
-        low = min(int(at), count - 1)
-        return low, min(low + 1, count - 1), at - low
+        position = index / 2
+        low = min(int(position), count - 1)
+        return low, min(low + 1, count - 1), position - low
 
     grid = pixels(picture)
     rows = []

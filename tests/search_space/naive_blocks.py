@@ -21,7 +21,7 @@ Gate = Callable[[Tensor, Weights], Tensor]
 
 
 class Block(NamedTuple):
-    """What the blocks of all families have."""
+    """The parts that blocks of all families have."""
 
     weights: Weights  # parameters and statistics
     training: bool

@@ -134,19 +134,19 @@ def dilated(grid: Grid, weight: Tensor, bias: Tensor, dilation: int) -> Grid:
 
 
 def mean_of(grid: Grid) -> Tensor:
-    """Of all pixels' vectors."""
+    """Average all pixels' vectors."""
     vectors = [vector for row in grid for vector in row]
     return sum(vectors[1:], start=vectors[0]) / len(vectors)
 
 
 def largest_of(grid: Grid) -> Tensor:
-    """Of each channel, over all pixels."""
+    """Return each channel's maximum over all pixels."""
     vectors = [vector for row in grid for vector in row]
     return torch.stack([largest(torch.stack(values)) for values in zip(*vectors, strict=True)])
 
 
 def largest(values: Tensor) -> Tensor:
-    """The largest of a vector's numbers."""
+    """Return the largest of a vector's numbers."""
     return values[max(range(len(values)), key=lambda index: float(values[index].detach()))]
 
 

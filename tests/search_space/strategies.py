@@ -145,10 +145,10 @@ def seeds() -> st.SearchStrategy[int]:
     return st.integers(min_value=0, max_value=2**32 - 1)
 
 
-def sampled(of: SearchSpace, seed: int) -> Architecture:
-    return of.sample(np.random.default_rng(seed))
+def sampled(space: SearchSpace, seed: int) -> Architecture:
+    return space.sample(np.random.default_rng(seed))
 
 
-def architectures(of: SearchSpace) -> st.SearchStrategy[Architecture]:
+def architectures(space: SearchSpace) -> st.SearchStrategy[Architecture]:
     """Architectures as the space itself samples them."""
-    return seeds().map(lambda seed: sampled(of, seed))
+    return seeds().map(lambda seed: sampled(space, seed))

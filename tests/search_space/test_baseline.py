@@ -73,7 +73,7 @@ def blocks(architecture: Architecture) -> list[tuple[Any, ...]]:
 
 
 def maps(architecture: Architecture, task: Task = TASK) -> list[tuple[int, int]]:
-    """What comes out of the stem and of each stage."""
+    """Return the output maps of the stem and of each stage."""
     plan = plan_network(architecture, task)
     return [plan.stem.output_hw(plan.input_hw)] + [stage.last.output_hw for stage in plan.stages]
 
@@ -88,16 +88,16 @@ def maps(architecture: Architecture, task: Task = TASK) -> list[tuple[int, int]]
     ],
 )
 def test_every_operator_of_a_resnet_becomes_a_convolution(settings: dict[str, Any]) -> None:
-    found = residual(**settings)
-    plain = plain_convolutional(found, TASK)
+    architecture = residual(**settings)
+    plain = plain_convolutional(architecture, TASK)
     assert blocks(plain) == [(Convolution(),) * 3, (Convolution(),) * 2]
     for name in ("family", "block", "expansion", "shortcut", "head"):
-        assert getattr(plain, name) == getattr(found, name)
+        assert getattr(plain, name) == getattr(architecture, name)
 
 
 def test_inverted_bottlenecks_stay_and_lose_their_attention() -> None:
-    found = mobile(head=24)
-    plain = plain_convolutional(found, TASK)
+    architecture = mobile(head=24)
+    plain = plain_convolutional(architecture, TASK)
     kept = InvertedBottleneck(kernel=5, expansion=3)
     assert blocks(plain) == [
         (kept, kept, Identity()),
@@ -106,26 +106,26 @@ def test_inverted_bottlenecks_stay_and_lose_their_attention() -> None:
     assert (plain.family, plain.head) == ("mnasnet", 24)
 
 
-@pytest.mark.parametrize("found", [residual(), residual("wide_resnet"), mobile()], ids=str)
-def test_maps_stay_and_channel_attention_goes(found: Architecture) -> None:
-    plain = plain_convolutional(found, TASK)
-    assert maps(plain) == maps(found)
+@pytest.mark.parametrize("architecture", [residual(), residual("wide_resnet"), mobile()], ids=str)
+def test_maps_stay_and_channel_attention_goes(architecture: Architecture) -> None:
+    plain = plain_convolutional(architecture, TASK)
+    assert maps(plain) == maps(architecture)
     assert [stage.recalibration for stage in plain.stages] == [(), ()]
-    assert plain.stem == found.stem.replace(width=plain.stem.width)
+    assert plain.stem == architecture.stem.replace(width=plain.stem.width)
 
 
 @pytest.mark.parametrize(
-    "found",
+    "architecture",
     [residual(), residual("wide_resnet"), mobile(), mobile(head=64), network("sasa_resnet26")],
     ids=str,
 )
-def test_parameters_are_nearest(found: Architecture) -> None:
-    target = network_costs(found, TASK).params
+def test_parameters_are_nearest(architecture: Architecture) -> None:
+    target = network_costs(architecture, TASK).params
 
     def distance(architecture: Architecture) -> int:
         return abs(network_costs(architecture, TASK).params - target)
 
-    plain = plain_convolutional(found, TASK)
+    plain = plain_convolutional(architecture, TASK)
     assert distance(plain) <= 0.03 * target
     for step in (-1, 1):
         wider = plain.stem.replace(width=plain.stem.width + step)
@@ -138,9 +138,9 @@ def test_parameters_are_nearest(found: Architecture) -> None:
 
 def test_there_is_no_limit_to_how_much_wider_it_becomes() -> None:
     heavy = Stage(width=2, stride=1, blocks=(Separable(kernel=151),))
-    found = Architecture(block="basic", stem=STEM.replace(width=2), stages=(heavy,))
-    plain = plain_convolutional(found, TASK)
-    target = network_costs(found, TASK).params
+    architecture = Architecture(block="basic", stem=STEM.replace(width=2), stages=(heavy,))
+    plain = plain_convolutional(architecture, TASK)
+    target = network_costs(architecture, TASK).params
     assert plain.stages[0].width > 16 * 2
     assert abs(network_costs(plain, TASK).params - target) <= 0.01 * target
 
@@ -161,20 +161,20 @@ def test_an_attention_stem_becomes_a_convolution_of_its_map(
     block: int, image_hw: tuple[int, int], kernel: int, stride: int, pool: bool
 ) -> None:
     task = TASK.replace(input_shape=(3, *image_hw))
-    found = residual(stem=AttentionStem(width=8, block=block))
-    plain = plain_convolutional(found, task)
-    assert maps(plain, task) == maps(found, task)
+    architecture = residual(stem=AttentionStem(width=8, block=block))
+    plain = plain_convolutional(architecture, task)
+    assert maps(plain, task) == maps(architecture, task)
     expected = ConvolutionStem(width=plain.stem.width, kernel=kernel, stride=stride, pool=pool)
     assert plain.stem == expected
 
 
 def test_an_own_stem_becomes_a_convolution_of_its_map_or_an_error() -> None:
-    found = residual(stem=Patches(width=8, patch=3))
-    assert isinstance(plain_convolutional(found, TASK).stem, ConvolutionStem)
-    assert maps(plain_convolutional(found, TASK)) == maps(found)
+    architecture = residual(stem=Patches(width=8, patch=3))
+    assert isinstance(plain_convolutional(architecture, TASK).stem, ConvolutionStem)
+    assert maps(plain_convolutional(architecture, TASK)) == maps(architecture)
     odd = TASK.replace(input_shape=(3, 25, 36))  # which the patches round down
     with pytest.raises(ValueError, match="makes a 8x12 map of a 25x36 image, as patches3 w8 does"):
-        plain_convolutional(found, odd)
+        plain_convolutional(architecture, odd)
 
 
 def test_the_stem_of_a_wide_resnet_leaves_activation_to_the_blocks() -> None:

@@ -1,4 +1,4 @@
-"""What a space or an architecture asks for is bounded before memory or time is spent."""
+"""Requests of a space or an architecture are bounded before memory or time is spent."""
 
 from __future__ import annotations
 

@@ -50,8 +50,8 @@ from search_space.yaml_validation import ConfigError, dump_yaml, parse_yaml, rea
     ],
 )
 def test_scalars_are_those_of_yaml_1_2(text: str, value: Any) -> None:
-    found = parse_yaml(text, "a text")
-    assert (found, type(found)) == (value, type(value))
+    parsed = parse_yaml(text, "a text")
+    assert (parsed, type(parsed)) == (value, type(value))
 
 
 @pytest.mark.parametrize(
@@ -191,11 +191,11 @@ def test_any_mutated_text_is_read_or_one_message() -> None:
             start = rng.randrange(len(text))
             text = text[:start] + rng.choice(pieces) + text[start + rng.randrange(3) :]
         try:
-            found = parse_yaml(text, "a text")
+            parsed = parse_yaml(text, "a text")
         except ConfigError:
             refused += 1
         else:
-            json.dumps(found)
+            json.dumps(parsed)
     assert 0 < refused < 600
 
 

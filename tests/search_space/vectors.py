@@ -21,7 +21,7 @@ def walk_along(space: SearchSpace, prefix: tuple[int, ...]) -> tuple[np.ndarray,
 
 def all_vectors(space: SearchSpace) -> list[np.ndarray]:
     """Every vector of active choices, found by walking down all branches."""
-    found: list[np.ndarray] = []
+    vectors: list[np.ndarray] = []
     todo: list[tuple[int, ...]] = [()]
     while todo:
         prefix = todo.pop()
@@ -29,5 +29,5 @@ def all_vectors(space: SearchSpace) -> list[np.ndarray]:
         if len(lengths) > len(prefix):
             todo += [(*prefix, choice) for choice in range(lengths[len(prefix)])]
         else:
-            found.append(vector)
-    return found
+            vectors.append(vector)
+    return vectors

@@ -1,4 +1,4 @@
-"""Which implementation of attention runs: the rule, forcing one, and what is said about it."""
+"""The choice of attention's implementation: by the rule, by force, and what is logged."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def nothing_logged_before() -> Iterator[None]:
 
 @pytest.fixture
 def runs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What runs from now on, such as ``["cpp forward", "cpp backward"]``."""
+    """Return a list that records further runs, such as ``["cpp forward", "cpp backward"]``."""
     noted: list[str] = []
     for name, module in IMPLEMENTATIONS.items():
         for step in ("forward", "backward"):

@@ -68,8 +68,8 @@ def eager_settings(case: Case, maps: int, dense: bool) -> Iterator[None]:
 
 def assert_conforms(name: str, case: Case, dtype: torch.dtype) -> None:
     operands, grad_out = case.tensors(dtype)
-    found = computed(implementation(name), operands, grad_out)
-    assert_close(found, computed(reference, operands, grad_out), grad_out)
+    results = computed(implementation(name), operands, grad_out)
+    assert_close(results, computed(reference, operands, grad_out), grad_out)
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
@@ -125,5 +125,5 @@ def test_any_computes_the_backward_pass_of_any(first: str, second: str, case: Ca
     both: Any = SimpleNamespace(
         problem=backwards.problem, forward=forwards.forward, backward=backwards.backward
     )
-    found = computed(both, operands, grad_out)
-    assert_close(found, computed(reference, operands, grad_out), grad_out)
+    results = computed(both, operands, grad_out)
+    assert_close(results, computed(reference, operands, grad_out), grad_out)

@@ -47,17 +47,17 @@ class Compiler:
         self.path.chmod(0o755)
 
     def times(self) -> int:
-        """How often it compiled."""
+        """Count the compilations."""
         return len(self.log.read_text().splitlines()) if self.log.exists() else 0
 
 
 @pytest.fixture
 def compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Compiler:
     """This machine's own, in a hurry."""
-    found = next(filter(None, map(shutil.which, build.COMPILERS)), None)
-    if found is None:
+    path = next(filter(None, map(shutil.which, build.COMPILERS)), None)
+    if path is None:
         lacking("there is no C++ compiler")
-    compiler = Compiler(tmp_path, f'exec {found} "$@" -O0')
+    compiler = Compiler(tmp_path, f'exec {path} "$@" -O0')
     monkeypatch.setenv("CXX", str(compiler.path))
     return compiler
 
@@ -199,14 +199,14 @@ def test_a_folder_that_cannot_be_made_is_named(
     assert compiler.times() == 0
 
 
-@pytest.mark.parametrize("at", ["FileLock", "tempfile.mkstemp"])
+@pytest.mark.parametrize("function", ["FileLock", "tempfile.mkstemp"])
 def test_a_folder_that_cannot_be_written_is_named(
-    at: str, compiler: Compiler, cache: Path, monkeypatch: pytest.MonkeyPatch
+    function: str, compiler: Compiler, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*arguments: Any, **settings: Any) -> Any:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(f"search_space.attention.cpp.build.{at}", refuse)
+    monkeypatch.setattr(f"search_space.attention.cpp.build.{function}", refuse)
     problem = str(build.problem())
     assert problem.startswith(f"cannot write {cache}/local_attention-")
     assert problem.endswith("Permission denied")

@@ -1,4 +1,4 @@
-"""Which form the eager implementation takes, and how it cuts a call into slices."""
+"""The forms of the eager implementation, and the slices that it cuts a call into."""
 
 from __future__ import annotations
 

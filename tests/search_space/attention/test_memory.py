@@ -1,4 +1,4 @@
-"""How the implementations of attention treat memory: layouts, what is not written, equal bits."""
+"""Memory in attention's implementations: layouts, inputs not written to, equal bits."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ def test_nothing_is_read_that_was_not_written(name: str, case: Case, dtype: torc
     with poisoned_memory():
         assert torch.empty(2).isnan().all()
         assert operands.q.new_empty(2).isnan().all()
-        found = computed(module, operands, grad_out)
-    assert_close(found, wanted, grad_out)
+        results = computed(module, operands, grad_out)
+    assert_close(results, wanted, grad_out)
 
 
 def in_layout(case: Case, layout: str) -> tuple[Operands, Tensor]:
@@ -79,8 +79,8 @@ def in_layout(case: Case, layout: str) -> tuple[Operands, Tensor]:
 def test_the_inputs_layout_does_not_matter(name: str, case: Case, layout: str) -> None:
     module, (operands, grad_out) = implementation(name), in_layout(case, layout)
     plain, plain_grad_out = in_layout(case, "contiguous")
-    found = computed(module, operands, grad_out)
-    assert_close(found, computed(module, plain, plain_grad_out), grad_out)
+    results = computed(module, operands, grad_out)
+    assert_close(results, computed(module, plain, plain_grad_out), grad_out)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
@@ -107,10 +107,10 @@ def test_any_result_has_the_promised_layout(name: str) -> None:
 
 def assert_promised_layout(name: str, case: Case, dtype: torch.dtype) -> None:
     operands, grad_out = case.tensors(dtype)
-    found = computed(implementation(name), operands, grad_out)
+    results = computed(implementation(name), operands, grad_out)
     q, k, v = operands.tensors[:3]
     for key, like in {"out": v, "grad_q": q, "grad_k": k, "grad_v": v}.items():
-        mine = found[key]
+        mine = results[key]
         if mine is None or like is None:
             continue
         assert steps(mine) == steps(empty_like_layout(like)), key
@@ -125,8 +125,8 @@ def steps(x: Tensor) -> list[int]:
 def test_a_gradient_of_one_stored_number(name: str, case: Case) -> None:
     module, (operands, grad_out) = implementation(name), case.tensors()
     expanded = torch.ones((), dtype=grad_out.dtype).expand(grad_out.shape)  # strides of zero
-    found = computed(module, operands, expanded)
-    assert_close(found, computed(module, operands, torch.ones_like(grad_out)), grad_out)
+    results = computed(module, operands, expanded)
+    assert_close(results, computed(module, operands, torch.ones_like(grad_out)), grad_out)
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16], ids=str)
@@ -149,16 +149,16 @@ def test_threads_do_not_change_the_compiled_kernels_bits(
     call = cpp.CallStructure
     monkeypatch.setattr(cpp, "CallStructure", noted_call)
     module, (operands, grad_out) = implementation("cpp"), case._replace(batch=5).tensors()
-    before, found = torch.get_num_threads(), []
+    before, repeats = torch.get_num_threads(), []
     try:
         for threads in (1, 2, 3):
             torch.set_num_threads(threads)
-            found.append(computed(module, operands, grad_out))
+            repeats.append(computed(module, operands, grad_out))
     finally:
         torch.set_num_threads(before)
     assert used == [1, 1, 2, 2, 3, 3]  # forwards and backwards
-    assert_equal_bits(found[0], found[1])
-    assert_equal_bits(found[0], found[2])
+    assert_equal_bits(repeats[0], repeats[1])
+    assert_equal_bits(repeats[0], repeats[2])
 
 
 def assert_equal_bits(one: dict[str, Tensor | None], two: dict[str, Tensor | None]) -> None:
@@ -172,10 +172,10 @@ def test_an_empty_batch_has_empty_results_and_tables_without_gradient(
     name: str, case: Case
 ) -> None:
     module, (operands, grad_out) = implementation(name), case._replace(batch=0).tensors()
-    found = computed(module, operands, grad_out)
-    for key, like in zip(found, (operands.v, None, *operands.tensors), strict=True):
+    results = computed(module, operands, grad_out)
+    for key, like in zip(results, (operands.v, None, *operands.tensors), strict=True):
         if like is not None:
-            mine = found[key]
+            mine = results[key]
             assert mine is not None
             assert mine.shape == like.shape
             assert not mine.any(), key

@@ -107,8 +107,8 @@ def test_autograd_gives_what_the_implementation_computes(
         wanted = computed(implementation(form.name), operands, grad_out)
     grads = iter(torch.autograd.grad(out, leaves, grad_out))
     by_autograd = [None if x is None else next(grads) for x in operands.tensors]
-    found = dict(zip(wanted, [out.detach(), wanted["lse"], *by_autograd], strict=True))
-    assert_close(found, wanted, grad_out)
+    results = dict(zip(wanted, [out.detach(), wanted["lse"], *by_autograd], strict=True))
+    assert_close(results, wanted, grad_out)
 
 
 @pytest.mark.parametrize("differentiable", range(5))
@@ -206,13 +206,13 @@ def test_tables_take_the_type_of_the_queries() -> None:
 def test_autocast_does_not_reach_into_the_operators(name: str) -> None:
     operands, grad_out = Case(3, (3, 4)).tensors(torch.float32)
     implementation(name)
-    found = []
+    results = []
     for enabled in (False, True):
         leaves = leaves_of(operands)
         with backend(name), torch.autocast("cpu", torch.bfloat16, enabled=enabled):
             out = of_leaves(operands)(*leaves)
-            found.append([out, *torch.autograd.grad(out, leaves, grad_out)])
-    assert all(torch.equal(off, on) for off, on in zip(*found, strict=True))
+            results.append([out, *torch.autograd.grad(out, leaves, grad_out)])
+    assert all(torch.equal(off, on) for off, on in zip(*results, strict=True))
 
 
 def test_gradients_of_tables_keep_their_own_type() -> None:

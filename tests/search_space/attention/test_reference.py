@@ -42,8 +42,8 @@ def probabilities_of_itself(operands: Operands) -> Tensor:
     batch, heads, _, height, width = operands.v.shape
     pixels = height * width
     each = torch.eye(pixels, dtype=torch.float64).view(pixels, height, width)
-    found = loops(operands, each.expand(batch, heads, -1, -1, -1)).flatten(3)
-    return found.diagonal(dim1=2, dim2=3).unflatten(2, (height, width))
+    full = loops(operands, each.expand(batch, heads, -1, -1, -1)).flatten(3)
+    return full.diagonal(dim1=2, dim2=3).unflatten(2, (height, width))
 
 
 def logits_of_itself(operands: Operands) -> Tensor:
@@ -92,7 +92,7 @@ VARIANTS = [
 @pytest.mark.parametrize("case", VARIANTS, ids=str)
 def test_forward_and_every_gradient_are_those_of_the_loops(case: Case) -> None:
     operands, grad_out = case.tensors()
-    found = computed(reference, operands, grad_out)
+    results = computed(reference, operands, grad_out)
     leaves = [None if x is None else x.clone().requires_grad_() for x in operands.tensors]
     traced = Operands(*leaves, *operands[5:])
     out = loops(traced, traced.v)
@@ -101,7 +101,7 @@ def test_forward_and_every_gradient_are_those_of_the_loops(case: Case) -> None:
     grads = iter(torch.autograd.grad(out, given, grad_out, allow_unused=True))
     lse = logits_of_itself(operands) - probabilities_of_itself(operands).log()
     wanted = [out.detach(), lse, *(None if leaf is None else next(grads) for leaf in leaves)]
-    for name, mine, true in zip(NAMES, found.values(), wanted, strict=True):
+    for name, mine, true in zip(NAMES, results.values(), wanted, strict=True):
         if mine is None:
             assert true is None, name
             continue
@@ -117,10 +117,10 @@ def test_forward_and_every_gradient_are_those_of_the_loops(case: Case) -> None:
 def test_lower_precision_is_the_definition_rounded_at_the_end() -> None:
     operands, grad_out = Case(3, (4, 5)).tensors(torch.bfloat16)
     exact = operands._replace(**{n: getattr(operands, n).double() for n in Operands._fields[:5]})
-    found = computed(reference, operands, grad_out)
+    results = computed(reference, operands, grad_out)
     wanted = computed(reference, exact, grad_out.double())
     for name in NAMES:
-        mine, true = found[name], wanted[name]
+        mine, true = results[name], wanted[name]
         assert mine is not None
         assert true is not None
         assert mine.dtype == (torch.float32 if name == "lse" else torch.bfloat16), name

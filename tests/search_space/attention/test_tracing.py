@@ -67,12 +67,12 @@ def test_what_is_forced_is_part_of_a_compiled_graph(
         wanted = gradients(compiled(x), module.parameters())
     assert (counter.frame_count, ran) == (1, [])
     with backend("torch"):
-        found = gradients(compiled(x), module.parameters())
+        results = gradients(compiled(x), module.parameters())
     assert (counter.frame_count, ran) == (2, [3, 0])
     with backend("reference"):
         compiled(x)
     assert (counter.frame_count, ran) == (2, [3, 0])
-    torch.testing.assert_close(found, wanted)
+    torch.testing.assert_close(results, wanted)
 
 
 def test_an_exported_layer_runs_by_the_rule() -> None:
@@ -111,5 +111,5 @@ def test_autocast_computes_in_bfloat16(name: str) -> None:
         assert distance(grad, wanted_grad) < 0.03
 
 
-def distance(found: Tensor, wanted: Tensor) -> float:
-    return float(((found - wanted).norm() / wanted.norm()).detach())
+def distance(result: Tensor, wanted: Tensor) -> float:
+    return float(((result - wanted).norm() / wanted.norm()).detach())

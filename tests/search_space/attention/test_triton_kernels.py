@@ -121,14 +121,14 @@ def errors_of(case: Case) -> dict[str, float]:
             from search_space.attention.triton_kernels import launch  # noqa: PLC0415 - needs Triton
 
             with mock.patch.object(launch, "choose_runs", return_value=case.runs):
-                found = computed(operands, grad_out)
+                results = computed(operands, grad_out)
         else:
-            found = computed(operands, grad_out)
+            results = computed(operands, grad_out)
     out, lse = reference.forward(operands)
     expected = [out, lse, *reference.backward(grad_out, operands, out, lse)]
     names = ("out", "lse", "grad_q", "grad_k", "grad_v", "grad_rows", "grad_columns")
     errors = {}
-    for name, mine, true in zip(names, found, expected, strict=True):
+    for name, mine, true in zip(names, results, expected, strict=True):
         assert (mine is None) == (true is None), name
         if mine is None or true is None:
             continue
@@ -137,8 +137,8 @@ def errors_of(case: Case) -> dict[str, float]:
         # A table of one row, or a key without rivals, has a gradient of zero.
         size = true.double().norm() if true.double().norm() > 1e-6 else torch.ones(())
         errors[name] = float((mine.double() - true.double()).norm() / size) if mine.numel() else 0.0
-    assert found[0].stride() == empty_like_layout(operands.v).stride()
-    assert found[2].stride() == empty_like_layout(operands.q).stride()
+    assert results[0].stride() == empty_like_layout(operands.v).stride()
+    assert results[2].stride() == empty_like_layout(operands.q).stride()
     return errors
 
 
@@ -148,7 +148,7 @@ def computed(operands: Operands, grad_out: Tensor) -> list[Tensor | None]:
 
 
 def calls_of(case: Case) -> list[Any]:
-    """What the three kernels would be started with."""
+    """Return the arguments that the three kernels would be started with."""
     from search_space.attention.triton_kernels import launch  # noqa: PLC0415 - needs Triton
 
     operands, grad_out = operands_of(case)
@@ -183,7 +183,7 @@ def compiled(call: Any) -> Any:
 
 def stack_bytes(calls: list[Any], folder: str) -> dict[str, int]:
     """Bytes a thread keeps outside of registers, by kernel."""
-    found = {}
+    bytes_by_kernel = {}
     for call in calls:
         path = Path(folder) / "kernel.cubin"
         path.write_bytes(compiled(call).asm["cubin"])
@@ -191,8 +191,8 @@ def stack_bytes(calls: list[Any], folder: str) -> dict[str, int]:
         usage = subprocess.run(dump, capture_output=True, text=True, check=True).stdout
         stack = re.search(r"STACK:(\d+)", usage)
         assert stack, usage
-        found[call[0].fn.__name__] = int(stack[1])
-    return found
+        bytes_by_kernel[call[0].fn.__name__] = int(stack[1])
+    return bytes_by_kernel
 
 
 FLOAT32 = Case(3, (8, 8), tables="none", widths=(16, 16), batch_heads=(1, 1))
@@ -211,10 +211,10 @@ def with_tf32_allowed() -> list[str]:
 
 def precisions() -> dict[str, list[str]]:
     """For each way to set how float32 is multiplied, what the three kernels are started with."""
-    found = {}
+    precisions_by_setting = {}
 
     def note(name: str) -> None:
-        found[name] = [plan.precision for _, _, plan, *_ in calls_of(FLOAT32)]
+        precisions_by_setting[name] = [plan.precision for _, _, plan, *_ in calls_of(FLOAT32)]
 
     matmul = torch.backends.cuda.matmul
     note("as PyTorch starts")
@@ -236,7 +236,7 @@ def precisions() -> dict[str, list[str]]:
         older = SimpleNamespace(allow_tf32=allowed)  # all that PyTorch had before 2.9
         with mock.patch.object(torch.backends.cuda, "matmul", older):
             note(f"older PyTorch, allow_tf32={allowed}")
-    return found
+    return precisions_by_setting
 
 
 PAPERS = [
@@ -256,7 +256,7 @@ def compiler_tools() -> Path:
 
 @cache
 def results(program: str, interpret: str) -> Any:
-    """What :func:`main` prints in a process of its own."""
+    """Return what :func:`main` prints in a process of its own."""
     compiler_tools()
     done = subprocess.run(
         [sys.executable, "-m", "tests.search_space.attention.test_triton_kernels", program],
@@ -271,11 +271,11 @@ def results(program: str, interpret: str) -> Any:
 
 
 def test_kernels_are_the_definition() -> None:
-    found = results("interpret", "1")["errors"]
-    assert len(found) == len(CASES)
+    errors_by_case = results("interpret", "1")["errors"]
+    assert len(errors_by_case) == len(CASES)
     wrong = [
         f"{case}: {name} is off by {error:.2e}"
-        for case, errors in zip(CASES, found, strict=True)
+        for case, errors in zip(CASES, errors_by_case, strict=True)
         for name, error in errors.items()
         if not error <= TOLERANCE[case.dtype]
     ]
@@ -313,9 +313,9 @@ def test_kernels_compile_for_a_gpu_and_keep_to_its_registers() -> None:
 
 
 def test_compiled_kernels_multiply_in_tf32_only_where_it_is_allowed() -> None:
-    found = compiler_results()
-    assert not any(found["in_tf32"])
-    assert found["in_tf32_if_allowed"] == ["forward_kernel"]
+    compiled = compiler_results()
+    assert not any(compiled["in_tf32"])
+    assert compiled["in_tf32_if_allowed"] == ["forward_kernel"]
 
 
 def test_problems_name_the_rule_and_the_value(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -349,17 +349,17 @@ def test_problems_name_the_rule_and_the_value(monkeypatch: pytest.MonkeyPatch) -
 def main() -> None:
     """Print the results of all cases, in the way that the argument names."""
     torch.set_num_threads(1)
-    found: dict[str, Any] = {}
+    answers: dict[str, Any] = {}
     if sys.argv[1] == "interpret":
-        found["errors"] = [errors_of(case) for case in CASES]
-        found["precisions"] = precisions()
+        answers["errors"] = [errors_of(case) for case in CASES]
+        answers["precisions"] = precisions()
     else:
         calls = [calls_of(case) for case in PAPERS]
         with tempfile.TemporaryDirectory() as folder:
-            found["stack_bytes"] = [stack_bytes(each, folder) for each in calls]
-        found["in_tf32"] = [kernels_in_tf32(each) for each in calls]
-        found["in_tf32_if_allowed"] = with_tf32_allowed()
-    print(json.dumps(found))
+            answers["stack_bytes"] = [stack_bytes(each, folder) for each in calls]
+        answers["in_tf32"] = [kernels_in_tf32(each) for each in calls]
+        answers["in_tf32_if_allowed"] = with_tf32_allowed()
+    print(json.dumps(answers))
 
 
 if __name__ == "__main__":

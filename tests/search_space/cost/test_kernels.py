@@ -1,4 +1,4 @@
-"""Which implementations of attention a network runs by, layer by layer."""
+"""The implementations of attention that a network runs by, layer by layer."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def kernels_of(name: str, *, forced: str) -> list[tuple[str, str]]:
 
 
 def test_each_layer_is_named_with_what_computes_it() -> None:
-    found = kernels_of("sasa_resnet26@0.25", forced="torch")
-    assert found[:3] == [
+    uses = kernels_of("sasa_resnet26@0.25", forced="torch")
+    assert uses[:3] == [
         ("stem", "torch (dense)"),  # attention inside blocks
         ("stages.0.0.branch.3", "torch (dense)"),
         ("stages.1.0.branch.3", "torch (dense)"),
     ]
-    assert len(found) == 1 + 8  # a layer in each block
+    assert len(uses) == 1 + 8  # a layer in each block
     assert kernels_of("sasa_resnet26@0.25", forced="reference")[3][1] == "reference"
 
 

@@ -82,18 +82,18 @@ def network(sum_ms: float, latency_ms: float) -> NetworkLatency:
 
 
 def test_the_fit_finds_what_holds_exactly() -> None:
-    found = fit_correction([network(s, 0.2 + 0.9 * s) for s in (0.3, 1.0, 4.0, 9.0)])
-    assert found.constant_ms == pytest.approx(0.2)
-    assert found.factor == pytest.approx(0.9)
-    assert found.margin == pytest.approx(0, abs=1e-9)
-    assert found(2.0) == pytest.approx(2.0)
+    correction = fit_correction([network(s, 0.2 + 0.9 * s) for s in (0.3, 1.0, 4.0, 9.0)])
+    assert correction.constant_ms == pytest.approx(0.2)
+    assert correction.factor == pytest.approx(0.9)
+    assert correction.margin == pytest.approx(0, abs=1e-9)
+    assert correction(2.0) == pytest.approx(2.0)
 
 
 def test_the_margin_is_the_worst_error_of_a_network_left_out() -> None:
     """All but one lie on a line through zero: left out, the outlier is predicted as 8."""
     line = [network(s, 2 * s) for s in (1.0, 2.0, 3.0, 5.0)]
-    found = fit_correction([*line, network(4.0, 10.0)])
-    assert found.margin == pytest.approx(1 - 8 / 10)
+    correction = fit_correction([*line, network(4.0, 10.0)])
+    assert correction.margin == pytest.approx(1 - 8 / 10)
     with pytest.raises(ValueError, match="needs 4 networks or more, got 3"):
         fit_correction(line[:3])
 
@@ -112,8 +112,8 @@ class Scripted(CoreSpeed):
 
 def test_a_probe_that_takes_longer_than_the_fastest_was_slowed() -> None:
     core = Scripted([1.0, 1.05, 1.3, 0.9, 1.05])
-    found = [core.is_slowed(core.probe()) for _ in range(5)]
-    assert found == [False, False, True, False, True]
+    slowed = [core.is_slowed(core.probe()) for _ in range(5)]
+    assert slowed == [False, False, True, False, True]
     assert SLOWED * 1.0 > 1.05 > SLOWED * 0.9
 
 

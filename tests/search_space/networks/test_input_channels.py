@@ -1,4 +1,4 @@
-"""What a description is resolved for is what its primitive is built for."""
+"""A description is resolved for the channels that its primitive is built for."""
 
 from typing import Any, Literal
 

@@ -1,4 +1,4 @@
-"""What training keeps, in closed form and as autograd really keeps it; the peak's estimate."""
+"""Memory of training in closed form and as autograd keeps it; the estimate of the peak."""
 
 import pytest
 import torch

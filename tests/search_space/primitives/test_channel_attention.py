@@ -210,14 +210,14 @@ def test_no_channel_attention_resolves_to_none() -> None:
 def test_types_are_known_by_their_names() -> None:
     assert {*CHANNEL_ATTENTIONS, "none"} == set(CHANNEL_ATTENTION_DESCRIPTIONS)
     for known in (CHANNEL_ATTENTIONS, CHANNEL_ATTENTION_DESCRIPTIONS):
-        for name, found in known.items():
-            assert found.model_fields["type"].default == name
-    placements = {name: found.placement for name, found in CHANNEL_ATTENTIONS.items()}
+        for name, kind in known.items():
+            assert kind.model_fields["type"].default == name
+    placements = {name: kind.placement for name, kind in CHANNEL_ATTENTIONS.items()}
     assert placements == dict.fromkeys(("cbam", "gala", "ge", "se"), "branch") | {"bam": "stage"}
 
 
 @pytest.mark.parametrize(
-    ("found", "fields"),
+    ("description", "fields"),
     [
         (SqueezeExcitationRatio, {"reduction": 0}),
         (SqueezeExcitationRatio, {"of": "hidden"}),
@@ -229,9 +229,11 @@ def test_types_are_known_by_their_names() -> None:
         (GatherExcite, {"extent": 2}),
     ],
 )
-def test_what_is_refused(found: type[ChannelAttentionDescription], fields: dict[str, Any]) -> None:
+def test_what_is_refused(
+    description: type[ChannelAttentionDescription], fields: dict[str, Any]
+) -> None:
     with pytest.raises(ValidationError):
-        found(**fields)
+        description(**fields)
 
 
 @pytest.mark.parametrize("name", ["se", "ge", "bam", "cbam", "gala"])

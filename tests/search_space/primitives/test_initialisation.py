@@ -1,4 +1,4 @@
-"""How weights start: relative embeddings, convolutions, projections, normalisations."""
+"""Initial weights: relative embeddings, convolutions, projections, normalisations."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def module(primitive: Primitive, in_channels: int, out_channels: int, side: int)
 def assert_spread(values: Tensor, std: float) -> None:
     """Within five standard errors of a normal sample around zero."""
     number = values.numel()
-    found = values.detach().double()
+    numbers = values.detach().double()
     margin = 5 / (2 * number) ** 0.5
-    assert float(found.square().mean().sqrt()) == pytest.approx(std, rel=margin)
-    assert abs(float(found.mean())) < 5 * std / number**0.5
+    assert float(numbers.square().mean().sqrt()) == pytest.approx(std, rel=margin)
+    assert abs(float(numbers.mean())) < 5 * std / number**0.5
 
 
 # Relative embeddings: (key depth of a head) ** -0.5

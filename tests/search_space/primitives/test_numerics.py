@@ -1,4 +1,4 @@
-"""What must hold of every primitive and stem in use: precision, layouts, empty batches, sizes."""
+"""Every primitive and stem in use: precision, layouts, empty batches, sizes."""
 
 import pytest
 import torch

@@ -35,10 +35,10 @@ GATED: dict[str, Any] = {
 
 def test_in_a_search_space() -> None:
     own = space(STAGE | {"recalibration": [{"type": "none"}, {"type": GATE, "kernel": [1, 3]}]})
-    found = set(own.architectures())
-    assert own.size == len(found) == 2 * 3
+    architectures = set(own.architectures())
+    assert own.size == len(architectures) == 2 * 3
     assert f"stage1.recalibration.{GATE}.kernel" in {p.name for p in own.parameters}
-    for architecture in found:
+    for architecture in architectures:
         assert own.decode(own.encode(architecture)) == architecture
         assert Architecture.from_json(architecture.canonical_json()) == architecture
 

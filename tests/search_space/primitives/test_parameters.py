@@ -1,4 +1,4 @@
-"""What is in the primitives' modules: layers, the shapes of parameters, the operator's inputs."""
+"""Contents of the primitives' modules: layers, shapes of parameters, the operator's inputs."""
 
 from typing import Any
 

@@ -53,9 +53,9 @@ def test_sine_tells_every_pixel_from_another() -> None:
 
 @pytest.mark.parametrize("hw", [(4, 7), (1, 3), (5, 1), (1, 1), (5, 5)])
 def test_coordinates(hw: tuple[int, int]) -> None:
-    found = coordinates(hw)
-    assert found.shape == (3, *hw)
-    torch.testing.assert_close(found, naive_layers.coordinates(*hw), rtol=0, atol=1e-14)
+    result = coordinates(hw)
+    assert result.shape == (3, *hw)
+    torch.testing.assert_close(result, naive_layers.coordinates(*hw), rtol=0, atol=1e-14)
 
 
 def test_coordinates_by_hand() -> None:
@@ -144,7 +144,7 @@ AUGMENTED = AugmentedConvolution(
 def test_initial_embeddings_have_the_papers_spread(
     build: Any, shape: tuple[int, ...], head_width: int
 ) -> None:
-    """Of n = 3,584 numbers or more a table, so the spread is known to 1.2 % (one sigma)."""
+    """A table has n = 3,584 numbers or more, so the spread is known to 1.2 % (one sigma)."""
     module = seeded(build)
     tables = [module.get_parameter(name) for name in ("row_embedding", "column_embedding")]
     for table in tables:

@@ -1,4 +1,4 @@
-"""What must hold of the primitives whatever the numbers: symmetries, locality, rounding."""
+"""Properties of the primitives for any numbers: symmetries, locality, rounding."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ POSITIONS: list[Any] = ["none", "relative", "sine", "coordconv"]
 
 
 def attention_alone(name: str, position: Any, hw: tuple[int, int]) -> nn.Module:
-    """Of every pixel to every pixel, and nothing else, 6 channels to 8."""
+    """Build attention of every pixel to every pixel, and nothing else, 6 channels to 8."""
     if name == "augmented":
         return randomised(augmented(position).build(6, 8, 1, hw))
     extent = 2 * max(hw) - 1  # the window of a corner reaches the corner across
@@ -84,12 +84,12 @@ def test_local_attention_is_translation_equivariant_away_from_borders(
     assert same == equivariant
 
 
-def patch_in_the_dark(at: tuple[int, int], hw: tuple[int, int]) -> Tensor:
+def patch_in_the_dark(corner: tuple[int, int], hw: tuple[int, int]) -> Tensor:
     """A 3x4 patch, of which channel 0 is one, on a map of zeros."""
     x = torch.zeros(1, 6, *hw, dtype=torch.float64)
     patch = normal(1, 6, 3, 4)
     patch[:, 0] = 1
-    x[..., at[0] : at[0] + 3, at[1] : at[1] + 4] = patch
+    x[..., corner[0] : corner[0] + 3, corner[1] : corner[1] + 4] = patch
     return x
 
 
@@ -167,8 +167,8 @@ def test_extent_over_the_whole_map_is_global_attention(hw: tuple[int, int], cont
         reached = [slice(extent // 2 - side + 1, extent // 2 + side) for side in hw]
         tables = rows[:, reached[0]], columns[:, reached[1]]
         wanted = global_attention(q, k, v, *tables)
-        found = local_attention(q, k, v, rows, columns, extent=extent)
-        torch.testing.assert_close(found, wanted)
+        result = local_attention(q, k, v, rows, columns, extent=extent)
+        torch.testing.assert_close(result, wanted)
         if content:
             bare = local_attention(q, k, v, extent=extent)
             torch.testing.assert_close(bare, global_attention(q, k, v))
@@ -176,10 +176,10 @@ def test_extent_over_the_whole_map_is_global_attention(hw: tuple[int, int], cont
 
 @pytest.mark.parametrize("border", ["masked", "zeros"])
 def test_pixels_outside_the_window_have_no_influence(border: Any) -> None:
-    hw, extent, at = (9, 11), 5, (2, 6)
+    hw, extent, pixel = (9, 11), 5, (2, 6)
     module = randomised(LocalAttention(extent=extent, heads=2, border=border).build(6, 8, 1, hw))
     x = normal(1, 6, *hw).requires_grad_()
-    (slope,) = torch.autograd.grad(module(x)[0, :, at[0], at[1]].pow(2).sum(), x)
+    (slope,) = torch.autograd.grad(module(x)[0, :, pixel[0], pixel[1]].pow(2).sum(), x)
     seen = slope.abs().sum((0, 1)) > 0
     wanted = torch.zeros(hw, dtype=torch.bool)
     wanted[0:5, 4:9] = True

@@ -80,14 +80,14 @@ def blocks_of(model: Network) -> list[Any]:
 
 def last_norms(model: Network) -> list[str]:
     """Names of the scales that should be zero."""
-    found = []
+    names = []
     for name, part in model.named_modules():
         if isinstance(part, ResidualBlock):
             norms = [n for n, each in enumerate(part.branch) if isinstance(each, nn.BatchNorm2d)]
-            found.append(f"{name}.branch.{norms[-1]}.weight")
+            names.append(f"{name}.branch.{norms[-1]}.weight")
         elif isinstance(part, LinearBottleneckBlock) and part.adds_input:
-            found.append(f"{name}.branch.project.1.weight")
-    return found
+            names.append(f"{name}.branch.project.1.weight")
+    return names
 
 
 @cases

@@ -65,10 +65,10 @@ def test_own_types_in_a_search_space() -> None:
         },
         stem=[{"type": f"{PATH}:Patches", "patch": [2, 4], "width": 4}, CONV_STEM],
     )
-    found = set(own.architectures())
+    architectures = set(own.architectures())
     # Kernel 3 by its own name and by half = 1 is one primitive: 1, 3, 5 and the convolution.
-    assert own.size == len(found) == 3 * 2 * 4
-    for architecture in found:
+    assert own.size == len(architectures) == 3 * 2 * 4
+    for architecture in architectures:
         assert own.decode(own.encode(architecture)) == architecture
         assert Architecture.from_json(architecture.canonical_json()) == architecture
     names = {parameter.name for parameter in own.parameters}
@@ -118,7 +118,7 @@ def test_wrong_import_paths(path: str, message: str) -> None:
 
 @pytest.fixture
 def harmful(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """What the module ``harmful`` makes when it is imported; its class is a good primitive."""
+    """Return the file that the module ``harmful``, whose class is good, makes when imported."""
     made = tmp_path / "made"
     (tmp_path / "harmful.py").write_text(
         "from pathlib import Path\n"

@@ -1,4 +1,4 @@
-"""What stands where in the papers' networks: attention and its maps, channel attention."""
+"""Structure of the papers' networks: attention and its maps, channel attention."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ Module = TypeVar("Module", bound=nn.Module)
 
 def on_meta(name: str) -> Network:
     """The network for its own task, without memory for its weights."""
-    found = named_network(name)
+    named = named_network(name)
     with torch.device("meta"):
-        return build(found.at_width(1.0), found.task, seed=0)
+        return build(named.at_width(1.0), named.task, seed=0)
 
 
 def blocks_of(model: Network) -> Iterator[tuple[int, int, nn.Module]]:
@@ -61,19 +61,19 @@ def test_all_channels_by_attention_leave_no_spatial_convolution() -> None:
 
 @pytest.mark.parametrize("depth", [34, 50, 101, 152])
 def test_maps_that_augmented_resnets_attend_on(depth: int) -> None:
-    found: dict[int, set[tuple[tuple[int, int], bool]]] = {}
+    maps_by_stage: dict[int, set[tuple[tuple[int, int], bool]]] = {}
     for number, _, block in blocks_of(on_meta(f"aa_resnet{depth}")):
         layers = parts(block, AugmentedConvolution2d)
         assert len(layers) == (number > 1)
         for layer in layers:
-            found.setdefault(number, set()).add((layer.attention_hw, layer.spec.downsample))
-    assert found == {2: {((14, 14), True)}, 3: {((14, 14), False)}, 4: {((7, 7), False)}}
+            maps_by_stage.setdefault(number, set()).add((layer.attention_hw, layer.spec.downsample))
+    assert maps_by_stage == {2: {((14, 14), True)}, 3: {((14, 14), False)}, 4: {((7, 7), False)}}
 
 
 @pytest.mark.parametrize("multiplier", ["075", "100", "125", "140"])
 def test_maps_that_augmented_mnasnets_attend_on(multiplier: str) -> None:
     """The expansion precedes the stride, so a stage's first block attends on the map before it."""
-    found: dict[int, list[int]] = {}
+    heights: dict[int, list[int]] = {}
     for number, _, block in blocks_of(on_meta(f"aa_mnasnet_{multiplier}")):
         for layer in parts(block, AugmentedConvolution2d):
             height, width = layer.attention_hw
@@ -81,20 +81,20 @@ def test_maps_that_augmented_mnasnets_attend_on(multiplier: str) -> None:
             assert layer.spec.downsample == (number == 3)
             assert layer.conv is not None
             assert layer.conv.kernel_size == (1, 1)
-            found.setdefault(number, []).append(height)
+            heights.setdefault(number, []).append(height)
     maps = {3: [28, 14, 14], 4: [28, 14, 14, 14], 5: [14, 14], 6: [14, 7, 7], 7: [7]}
-    assert found == maps
-    assert sum(len(sides) for sides in found.values()) == 13
+    assert heights == maps
+    assert sum(len(sides) for sides in heights.values()) == 13
 
 
 def test_augmented_wide_resnet_attends_in_every_block_on_whole_maps() -> None:
-    found = []
+    layers = []
     for _, _, block in blocks_of(on_meta("aa_wide_resnet28_10")):
         (layer,) = parts(block, AugmentedConvolution2d)
         assert block.branch[0] is layer
-        found.append((layer.attention_hw, layer.spec.key_depth, layer.spec.value_depth))
+        layers.append((layer.attention_hw, layer.spec.key_depth, layer.spec.value_depth))
     depths = {32: (160, 16), 16: (160, 32), 8: (160, 64)}  # at least 20 keys for each of 8 heads
-    assert found == [((side, side), *depths[side]) for side in (32, 16, 8) for _ in range(4)]
+    assert layers == [((side, side), *depths[side]) for side in (32, 16, 8) for _ in range(4)]
 
 
 def test_stand_alone_attention_leaves_no_spatial_convolution() -> None:
@@ -151,16 +151,16 @@ def test_bam_stands_after_all_stages_but_the_last() -> None:
 
 @pytest.mark.parametrize("name", ["mnasnet_100", "aa_mnasnet_100"])
 def test_mnasnets_gates_are_on_the_hidden_map(name: str) -> None:
-    """Of a quarter of the block's input channels (Tan et al. 2019, Figure 7)."""
-    found: dict[int, list[tuple[int, int]]] = {}
+    """A gate's hidden layer has a quarter of the block's input channels (MnasNet, Figure 7)."""
+    widths: dict[int, list[tuple[int, int]]] = {}
     model = on_meta(name)
     for number, _, block in blocks_of(model):
         assert isinstance(block.branch, InvertedBottleneck2d)
         gate = block.branch.recalibration
         if isinstance(gate, SqueezeExcitation2d):
             first = gate.perceptron[0]
-            found.setdefault(number, []).append((first.in_features, first.out_features))
-    assert found == {
+            widths.setdefault(number, []).append((first.in_features, first.out_features))
+    assert widths == {
         3: [(72, 6), (120, 10), (120, 10)],
         5: [(480, 20), (672, 28)],
         6: [(672, 28), (960, 40), (960, 40)],

@@ -40,11 +40,11 @@ def assert_a_step_is_finite(architecture: Architecture, task: Task) -> None:
 
 @pytest.mark.parametrize("name", ZOO)
 def test_parameters_as_built(name: str) -> None:
-    found = ZOO[name]
+    named = ZOO[name]
     with torch.device("meta"):  # no memory for the weights
-        model = build(found.at_width(1.0), found.task, seed=0)
+        model = build(named.at_width(1.0), named.task, seed=0)
     assert sum(parameter.numel() for parameter in model.parameters()) == GOLDEN[name]["params"]
-    assert list(found.task.input_shape) == GOLDEN[name]["input_shape"]
+    assert list(named.task.input_shape) == GOLDEN[name]["input_shape"]
 
 
 @pytest.mark.parametrize("name", ZOO)
@@ -64,10 +64,10 @@ def widths(architecture: Architecture) -> list[int]:
 
 @pytest.mark.parametrize("name", [name for name in ZOO if "mnasnet" not in name])
 def test_half_the_width(name: str) -> None:
-    found = named_network(f"{name}@0.5")
-    whole, half = network(name), found.at_width(1.0)
+    named = named_network(f"{name}@0.5")
+    whole, half = network(name), named.at_width(1.0)
     assert [2 * width for width in widths(half)] == widths(whole)
-    assert found.task == ZOO[name].task
+    assert named.task == ZOO[name].task
     assert [len(stage.blocks) for stage in half.stages] == [len(s.blocks) for s in whole.stages]
     assert_heads_divide(half)
 
@@ -146,13 +146,13 @@ def test_a_factor_too_small_for_the_heads() -> None:
 
 def test_sources_and_tasks() -> None:
     on_cifar_10 = [f"resnet{depth}" for depth in (20, 32, 44, 56, 110)]
-    for name, found in ZOO.items():
+    for name, named in ZOO.items():
         small = CIFAR_100 if "wide" in name else CIFAR_10 if name in on_cifar_10 else None
-        assert found.task == (small or IMAGENET)
+        assert named.task == (small or IMAGENET)
         paper = "SASA" if name.startswith("sasa") else "AACN"
         if name.startswith("resnet"):
             paper = "SASA" if name in ("resnet26", "resnet38") else "He et al. 2015"
-        assert found.source.startswith(paper)
+        assert named.source.startswith(paper)
 
 
 # Published costs
