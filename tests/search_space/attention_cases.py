@@ -20,9 +20,8 @@ from tests.search_space.comparison import generator
 NAMES = ("out", "lse", "grad_q", "grad_k", "grad_v", "grad_rows", "grad_columns")
 
 LOCAL = ("torch", "cpp")
-"""Implementations compared with the reference: all of ``IMPLEMENTATIONS`` but ``reference`` itself
-and ``triton``, which ``tests/search_space/attention/test_triton_kernels.py`` runs in an interpreter.
-"""
+"""Implementations compared with the reference: all of ``IMPLEMENTATIONS`` but ``reference`` and
+``triton``, which ``tests/search_space/attention/test_triton_kernels.py`` runs interpreted."""
 
 GLOBAL = ("torch",)
 """Implementations that compute global attention too."""
