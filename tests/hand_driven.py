@@ -10,9 +10,10 @@ from nas.evaluation.evaluate import EvaluationResult
 from nas.latency.cache import LatencyCache
 from nas.metrics import METRICS
 from nas.samplers.trials import NO_WARM_START, WarmStart
-from nas.search.loop import Search, TrainingStates
+from nas.search.loop import Search
 from nas.search.problem import SearchProblem, costs_of, problem_of, space_of
 from nas.search.proposals import Proposals
+from nas.search.training_states import TrainingStates
 from nas.search.trial_state import UNFINISHED, State, Trial
 from nas.search.trials import Trials
 from nas.storage.ledger import Ledger

@@ -38,7 +38,7 @@ class Arrival(NamedTuple):
 class SimulatedStates:
     """States of paused trainings, which a table need not keep.
 
-    See :class:`nas.search.loop.TrainingStates`.
+    See :class:`nas.search.training_states.TrainingStates`.
     """
 
     def holds(self, number: int) -> bool:

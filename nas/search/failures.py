@@ -1,4 +1,4 @@
-"""Failures one after another, which end a search."""
+"""Failures in a row, which end a search."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ FailureKind = Literal["trials", "resumed trials", "measurements"]
 
 
 class Failures:
-    """Counts, of each kind, how many have failed in a row.
+    """Count how many trials or measurements have failed in a row.
 
     Args:
-        most: how many end the search.
+        most: so many failures of one kind in a row end the search.
     """
 
     def __init__(self, most: int) -> None:
@@ -22,16 +22,16 @@ class Failures:
         self._last_error = ""
 
     def note(self, kind: FailureKind, error: str) -> None:
-        """One failed, with this traceback."""
+        """Count a failure, and keep its traceback."""
         self._in_a_row[kind] += 1
         self._last_error = error
 
     def note_success(self, kind: FailureKind) -> None:
-        """One did not fail: the next failure is the first in a row."""
+        """Start the count again: the next failure is the first in a row."""
         self._in_a_row[kind] = 0
 
     def check(self) -> None:
-        """See that the search may go on.
+        """Raise if too many have failed in a row.
 
         Raises:
             TooManyFailures: ``most`` of a kind in a row failed.

@@ -1,4 +1,4 @@
-"""A job: the unit that a search gives an executor to run."""
+"""A job: one training that the search gives to an executor."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ JobKind = Literal["search", "repeats"]
 
 
 class Job(NamedTuple):
-    """One training, or a part of one that pauses at rungs."""
+    """One training, or a part of one up to the rung at which it pauses."""
 
-    kind: JobKind  # the ledger's study that its result belongs to
-    number: int  # of its trial; of a repeat, among those that this driver has begun, from 0
+    kind: JobKind  # the study that its result is written to
+    number: int  # its trial's; a repeat's counts those that this driver has begun, from 0
     architecture: Candidate
-    seed: int  # of the training
+    seed: int  # for the training
     pause_at: int | None = None  # the epoch; None trains to the end
-    from_epoch: int = 0  # trained before, whose state it takes up
+    from_epoch: int = 0  # epochs trained before; it continues from the state after them
 
     @property
     def resumes(self) -> bool:
-        """Whether it goes on from the state of the trial's earlier job."""
+        """Whether it continues from the state that the trial's earlier job left."""
         return self.from_epoch > 0

@@ -1,4 +1,4 @@
-"""Between a proposal and its training: what is measured over the latency limit is rejected."""
+"""The latency filter: rejects proposals whose measured latency is over the limit."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from search_space.architecture import Architecture
 from search_space.cost.latency import DeviceBusy, Latency
 
 SLOW_IN_A_ROW = 100
-"""Measured candidates over the latency limit, one after another, that end the search."""
+"""So many measured candidates in a row over the latency limit end the search."""
 
 
 class LatencyFilter:
-    """Passes on those of a search's proposals that are fast enough; all where latency is no matter.
+    """Make proposals ready to train if they are fast enough, or if latency does not count.
 
     Args:
         problem: the search's.
         records: the run's.
         trials: the search's.
         latencies: the run's measurements; None where latency does not count.
-        failures: where measurements that fail are noted.
+        failures: counts the measurements that fail.
 
     Raises:
-        NothingFits: many that an earlier driver had measured are too slow.
+        NothingFits: many candidates that an earlier driver measured are too slow.
     """
 
     def __init__(
@@ -42,10 +42,10 @@ class LatencyFilter:
         self._problem = problem
         self._trials = trials
         self._latencies = latencies
-        # What the cache does not take any more (it is lost, or torch is another) is in the ledger.
+        # The ledger has what the cache has lost, or was measured with another version of torch.
         self._measured_before = first_latencies(records) if self.measures else {}
         self._failures = failures
-        self._slow: dict[str, float] = {}  # since the last one that was not, by arch_id
+        self._slow: dict[str, float] = {}  # latencies by arch_id, since the last one that fits
         self.judge(nothing_more=False)
 
     @property
@@ -54,7 +54,7 @@ class LatencyFilter:
         return self._latencies is not None
 
     def latency_of(self, architecture: Architecture) -> Latency | None:
-        """The measured latency, if there is one."""
+        """Return the measured latency, None if there is none."""
         if self._latencies is None:
             return None
         return self._latencies.get(architecture) or self._measured_before.get(architecture.arch_id)
@@ -63,12 +63,12 @@ class LatencyFilter:
         """Measure the proposals whose latency is not known, and reject the slow.
 
         Args:
-            meter: measures them; nothing else may run.
+            meter: measures; nothing else may run meanwhile.
             nothing_more: no further architecture can be proposed.
 
         Raises:
-            NothingFits: many in a row were too slow, or all that there are.
-            DeviceBusy: the meter said so; what it had measured until then is kept.
+            NothingFits: many in a row were too slow, or the whole space.
+            DeviceBusy: something else runs on the device; earlier measurements are kept.
         """
         assert self._latencies is not None
         batch = self._trials.of(State.PROPOSED)
@@ -85,7 +85,7 @@ class LatencyFilter:
         self.judge(nothing_more=nothing_more)
 
     def judge(self, *, nothing_more: bool) -> None:
-        """Pass on the proposals that are known to be fast enough, and reject the slow.
+        """Make ready the proposals that are known to be fast enough, and reject the slow.
 
         Raises:
             NothingFits: see :meth:`measure`.
@@ -110,7 +110,7 @@ class LatencyFilter:
             raise nothing_fits(space, limits, len(self._slow), smallest)
         rejected = self._trials.rejections.to_json().get("latency_ms")
         if nothing_more and rejected is not None and not self._anything_left:
-            # of a small space, all of it
+            # The whole space was measured.
             smallest = {"latency_ms": rejected["smallest"]}
             raise nothing_fits(space, limits, rejected["count"], smallest)
 

@@ -25,22 +25,22 @@ from search_space.architecture import Task
 from search_space.space import SearchSpace
 
 SamplerByNumber = Callable[[int], BaseSampler]
-"""From a proposal's number to the sampler that makes it."""
+"""Maps a proposal's number to the sampler that makes it."""
 
 
 @dataclass(frozen=True)
 class SearchProblem:
-    """A space with exact costs, what is wanted of it, and how it is searched."""
+    """A space with exact costs, the objectives and limits, and how it is searched."""
 
     seed: int
     space: ChoiceSpace
     costs: KnownCosts
     objectives: tuple[str, ...]
-    compared: tuple[str, ...]  # the objectives as they count at rungs, the accuracy first
-    maximised: frozenset[str]  # those of the objectives of which more is better
-    accuracy: str  # the metric that moves while a network is trained
-    cost_objective: str  # what fronts of accuracy are shown against
-    epochs: int  # of a whole training; 0 where a table has no curves
+    compared: tuple[str, ...]  # the objectives compared at rungs, the accuracy first
+    maximised: frozenset[str]  # the objectives of which more is better
+    accuracy: str  # the metric that training improves
+    cost_objective: str  # the cost that fronts show accuracy against
+    epochs: int  # in a whole training; 0 for a table without curves
     recipe_id: str
     search: SearchSettings
     sampler_name: str
@@ -50,8 +50,8 @@ class SearchProblem:
     limits: Limits = field(default_factory=Limits)
     latency: LatencyMetering = field(default_factory=LatencyMetering)
     answers_repeats: bool = False
-    """Whether a foreign sampler that proposes an architecture again is told its result again, as
-    far as a table can do so for nothing; else that trial fails."""
+    """Whether a foreign sampler that proposes an architecture again is told its result again, which
+    costs nothing on a table; else that trial fails."""
 
     @property
     def pauses(self) -> bool:
@@ -60,11 +60,11 @@ class SearchProblem:
 
     @property
     def fresh_seeds(self) -> tuple[int, ...]:
-        """The seeds of the finalists' further evaluations; the search's own is ``seed``."""
+        """The seeds of the finalists' repeats; the search's own is ``seed``."""
         return self.search.fresh_seeds(self.seed)
 
     def rule(self) -> RungRule:
-        """The rule that decides at the rungs, before it has seen a trial."""
+        """Return a new rule that decides at the rungs."""
         if not self.rungs:
             return FullLength()
         return rung_rule(
@@ -75,15 +75,15 @@ class SearchProblem:
         )
 
     def most_epochs(self, trials: int) -> int:
-        """How many epochs so many trials train: with stopping at the most, else just as many."""
+        """Return the epochs of ``trials`` trials: exact, or with stopping an upper bound."""
         return self.scheduler.most_epochs(trials, self.epochs, self.rungs)
 
 
 def space_of(config: SearchConfig) -> SearchSpace:
-    """The space that a configuration's ``space`` describes.
+    """Return the space that a configuration's ``space`` describes.
 
     Raises:
-        ConfigError: it describes none.
+        ConfigError: it describes no space.
     """
     return SearchSpace.from_mapping(config.space, f"search space of {config.name!r}")
 
@@ -91,17 +91,17 @@ def space_of(config: SearchConfig) -> SearchSpace:
 def costs_of(
     config: SearchConfig, space: SearchSpace, task: Task, *, with_memory: bool = False
 ) -> StaticCosts:
-    """The costs of a space's architectures on ``task``, as the limits name them.
+    """Return the costs of a space's architectures on ``task``, as the limits name them.
 
     Args:
         config: the search's.
         space: its space.
-        task: what the architectures are for.
-        with_memory: False leaves out peak memory where it is not limited. It is that of a step of
-            the full training (``retrain``), whatever the proxy's.
+        task: images and classes of the architectures.
+        with_memory: include peak memory even if it is not limited. It is that of a step of the full
+            training (``retrain``), not of the proxy.
 
     Raises:
-        ConfigError: the latency table is none, or not for this search.
+        ConfigError: the latency table is damaged, or not for this search.
     """
     prediction = None
     if config.latency.table is not None:
@@ -118,11 +118,11 @@ def costs_of(
 
 
 def problem_of(config: SearchConfig, costs: StaticCosts) -> SearchProblem:
-    """The problem that a configuration describes.
+    """Return the problem that a configuration describes.
 
     Args:
         config: the search's.
-        costs: of its space, see :func:`costs_of`.
+        costs: its space's, see :func:`costs_of`.
     """
     space = costs.space
     limits = config.limits.by_name(costs.names)

@@ -1,4 +1,4 @@
-"""Proposals: asking the sampler until it names an architecture that fits and is new."""
+"""Proposals: asks the sampler until an architecture is new and within the static limits."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ from search_space.space.parameters import Parameter
 class Asked(NamedTuple):
     """A sampler's proposal."""
 
-    number: int  # of its trial
+    number: int  # its trial's
     architecture: Candidate | None  # None where its choices are no architecture of the space
     violations: dict[str, float]  # the static limits that it exceeds, with its costs
 
 
 class Proposals:
-    """The sampler of a search, and what the static limits make of its proposals.
+    """Ask a search's sampler, and reject proposals over the static limits.
 
-    A proposal is one transaction, from the sampler's first look at the study on.
+    A proposal is one transaction, which begins before the sampler reads the study.
 
     Args:
         problem: the search's.
         records: the run's.
-        trials: what was proposed before; new ones are added to it.
-        warm_start: what is known before the first proposal.
+        trials: the trials so far; new ones are added to it.
+        warm_start: architectures to begin with, and earlier results.
 
     Attributes:
-        made: by the sampler since this driver began, those that were rejected too.
-        processor_seconds: that this driver spent on asking.
+        made: number of the sampler's proposals since this driver began, rejected ones included.
+        processor_seconds: processor time that this driver spent on asking.
 
     Raises:
         ConfigError: a sampler's name or option that does not exist.
@@ -68,23 +68,23 @@ class Proposals:
         self.processor_seconds = 0.0
 
     def may_propose(self) -> bool:
-        """Whether the next proposal's history is settled (always, unless deterministic)."""
+        """Whether the next proposal sees only final results (always, unless deterministic)."""
         settled = self._settled
         return all(trial.number >= settled for trial in self._trials.of(*UNFINISHED))
 
     @property
     def _settled(self) -> int:
-        """The next proposal sees results of earlier numbers than this (0: not deterministic).
+        """The next proposal sees only results of trials below this number (0: not deterministic).
 
-        Counted from the last proposal that was accepted: those rejected since then were made
-        while the same trials were running.
+        It is counted from the last accepted proposal: the ones rejected since then were made while
+        the same trials were running.
         """
         if self._lag is None:
             return 0
         return max(0, max(self._trials.numbers.values(), default=-1) + 1 - self._lag)
 
     def propose(self) -> Trial:
-        """Ask the sampler until it proposes what fits the static limits and is new.
+        """Ask the sampler until an architecture is new and within the static limits.
 
         Raises:
             NothingFits, SpaceExhausted: there is no such architecture.
@@ -131,7 +131,7 @@ class Proposals:
             if architecture is not None and self._problem.limits.given:
                 costs = self._problem.costs.of(architecture)
                 violations = self._problem.limits.static_violations(costs)
-        except STORAGE_ERRORS:  # which undo the trial
+        except STORAGE_ERRORS:  # the transaction undoes the trial
             raise
         except Exception:
             self._study.tell(number, state=TrialState.FAIL)
@@ -144,7 +144,7 @@ class Proposals:
         return Asked(trial.number, architecture, violations)
 
     def _architecture(self, trial: OptunaTrial) -> Candidate | None:
-        """The candidate that the sampler chooses, parameter by parameter; None if there is none."""
+        """Return the candidate that the sampler chooses by parameters; None if it is none."""
 
         def choose(parameter: Parameter) -> int:
             value = trial.suggest_categorical(parameter.name, parameter.choices)

@@ -1,4 +1,4 @@
-"""The records that a search keeps of its trials: a run's ledger, or the memory of a replay."""
+"""Records: what a search writes its trials to, a run's ledger or the memory of a replay."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ class Records(Protocol):
     """The studies of one search. :class:`nas.storage.ledger.Ledger` is one."""
 
     storage: BaseStorage
-    place: str  # what messages call it
+    place: str  # its name in messages
 
     def one_transaction(self) -> AbstractContextManager[None]:
-        """A block that writes all that it writes, or nothing.
+        """Return a context that writes everything inside it, or nothing.
 
         Raises:
             RunError: the storage refused something.
         """
 
     def study_name(self, kind: Kind) -> str:
-        """The name of one of the studies in the storage."""
+        """Return the name of one of the studies in the storage."""
 
     def trials(self, kind: Kind = "search") -> Sequence[FrozenTrial]:
-        """All trials of a study, by number; not to be changed."""
+        """Return all trials of a study, by number; not to be changed."""
 
     def evaluations(self, kind: Kind = "search") -> list[Evaluation]:
-        """All rows of a study, by number. A trial that never got an architecture is no row."""
+        """Return all rows of a study, by number; a trial without an architecture has none."""
 
     def rejections(self) -> Rejections:
-        """The rejections by limits so far."""
+        """Return the rejections by limits so far."""
 
     def architecture_attributes(
         self, number: int, architecture: Candidate, *, seed: int, recipe_id: str
     ) -> dict[str, Any]:
-        """The attributes that say what a trial's architecture is."""
+        """Return the attributes of a trial that describe its architecture."""
 
     def training_attributes(
         self,
@@ -53,16 +53,16 @@ class Records(Protocol):
         result: EvaluationResult,
         latency: Latency | None,
     ) -> dict[str, Any]:
-        """The attributes that say what a trial's training gave, beside its accuracies by epoch.
+        """Return the attributes of a trial that hold its result, beside its accuracies by epoch.
 
-        ``metrics`` are those of a whole training, else empty.
+        ``metrics`` are those of a whole training, and empty for a part of one.
         """
 
     def rest(self, number: int) -> None:
-        """Nothing is written to an unfinished trial of the search from now on."""
+        """Note that an unfinished trial of the search will not be written to until it wakes."""
 
     def wake(self, number: int) -> None:
-        """A trial of the search that rests will be written to."""
+        """Note that a resting trial of the search will be written to again."""
 
     def add(
         self,
@@ -76,4 +76,4 @@ class Records(Protocol):
         recipe_id: str,
         error: str | None = None,
     ) -> Evaluation:
-        """Add a finished row to a study other than the search's own, in one step."""
+        """Add a finished row to a study other than the search's own, in one transaction."""

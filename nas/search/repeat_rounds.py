@@ -1,4 +1,4 @@
-"""Trainings of a search's finalists with other seeds, round by round, in the ledger."""
+"""Repeats: trainings of a search's finalists with other seeds, in rounds."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from search_space.architecture import Architecture
 
 
 class RepeatRounds:
-    """Hands out the repeats of one round, and the next round's when all of these have ended.
+    """Hand out the repeats of one round, and those of the next when all of these have ended.
 
-    For when the search's own trials have ended.
+    Use it when the search's own trials have ended.
 
     Args:
         problem: the search's.
@@ -31,14 +31,14 @@ class RepeatRounds:
         self.running = 0
 
     def current(self) -> Round:
-        """The round that runs, or else the next one; ``left`` are those still to be begun."""
+        """Return the running round, or else the next; its ``left`` are still to be begun."""
         if not self._round.left and not self.running:
             trained = self._records.evaluations("search")
             self._round = unfinished_round(self._problem, trained, self._done)
         return self._round
 
     def begin(self) -> Job | None:
-        """The next one, which then runs; None while there is none."""
+        """Begin the next repeat and return its job; None while there is none."""
         left = self.current().left
         if not left:
             return None
@@ -55,7 +55,7 @@ class RepeatRounds:
         result: EvaluationResult,
         error: str | None = None,
     ) -> None:
-        """Record what one that ran came to."""
+        """Record the result of a repeat."""
         self.running -= 1
         row = self._records.add(
             "repeats",

@@ -1,4 +1,4 @@
-"""Which trainings with other seeds the finalists of a search still lack."""
+"""The trainings with other seeds that the finalists of a search still lack."""
 
 from __future__ import annotations
 
@@ -14,30 +14,29 @@ from search_space.architecture import Architecture
 
 
 class Round(NamedTuple):
-    """One round of repeats: the trainings that the front asked for when the round began."""
+    """One round of repeats: those that the front lacked when the round began."""
 
     number: int  # from 1
     size: int  # trainings
-    left: list[tuple[Architecture, int]]  # those without a result: architectures and seeds
+    left: list[tuple[Architecture, int]]  # architectures and seeds that have no result yet
 
 
 def unfinished_round(
     problem: SearchProblem, trained: Sequence[Evaluation], repeated: Sequence[Evaluation]
 ) -> Round:
-    """The first round of repeats that is not done; where all are, the last with nothing left.
+    """Return the first round that is not done; if all are done, the last, with nothing left.
 
-    Means move as seeds are added, so the front may change until all its members have them. The
-    rounds are gone through from the first, each with no more results in view than it began with:
-    what is trained depends neither on which of a round's jobs was the fastest, nor on where a
-    search was interrupted.
+    Means move as seeds are added, so that the front may change until all its members have every
+    seed. Each round is derived only from the results that were there when it began: the repeats
+    depend neither on the order in which jobs end, nor on where a search was interrupted.
 
     Args:
         problem: the search's.
         trained: the search's own evaluations.
-        repeated: the repeats so far, failed ones too.
+        repeated: the repeats so far, failed ones included.
     """
     results = {(row.arch_id, row.seed): row for row in repeated}
-    known: dict[tuple[str, int], Evaluation] = {}  # of the rounds that are done
+    known: dict[tuple[str, int], Evaluation] = {}  # results of the rounds that are done
     last = Round(0, 0, [])
     while problem.fresh_seeds:
         finalists = _finalists(problem, candidates([*trained, *known.values()]), trained)
@@ -59,12 +58,12 @@ def unfinished_round(
 
 
 def _finalists(
-    problem: SearchProblem, found: Sequence[Candidate], trained: Sequence[Evaluation]
+    problem: SearchProblem, evaluated: Sequence[Candidate], trained: Sequence[Evaluation]
 ) -> list[Architecture]:
-    """The front's members, and a random sample of what was trained."""
-    front = pareto_front(found, dict.fromkeys([problem.accuracy, *problem.objectives]))
+    """Return the front's members, and a random sample of the trained architectures."""
+    front = pareto_front(evaluated, dict.fromkeys([problem.accuracy, *problem.objectives]))
     if problem.cost_objective not in problem.objectives:
-        front += pareto_front(found, [problem.accuracy, problem.cost_objective])
+        front += pareto_front(evaluated, [problem.accuracy, problem.cost_objective])
     chosen = [member.architecture for member in front]
     return list(dict.fromkeys([*chosen, *random_sample(problem.search, problem.seed, trained)]))
 
@@ -76,7 +75,7 @@ def random_sample(
 
     Args:
         search: its settings; ``noise_candidates`` are drawn.
-        seed: of the search.
+        seed: the search's.
         trained: the search's own evaluations. The draw is another when more are trained.
     """
     first_results = candidates(trained)

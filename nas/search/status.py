@@ -1,4 +1,4 @@
-"""How far a search is: from the ledger's rows, and from this driver's pace."""
+"""The progress of a search, and the time left at this driver's pace."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from nas.storage.candidates import Candidate, candidates, most_accurate, pareto_
 
 
 class Status(NamedTuple):
-    """How far a search is."""
+    """The progress of a search."""
 
     phase: Literal["search", "repeats"]
     trained: int
     wanted: int
     repeats_done: int
-    repeats_wanted: int  # of this round and those before it; a next one may want more
+    repeats_wanted: int  # in the rounds so far; the next may add more
     repeats_round: int  # from 1; 0 before the repeats
-    round_size: int  # trainings of this round
+    round_size: int  # trainings in this round
     running: int
-    furthest_epoch: int  # that any training was heard to reach
-    epochs: int  # of a training
+    furthest_epoch: int  # the last that any training has reported
+    epochs: int  # in a training
     failed: int
     paused: int  # at a rung
-    stopped_early: int  # of those trained
+    stopped_early: int  # part of ``trained``
     rejected: int
     best: Candidate | None  # the most accurate on the front
     device_hours: float
@@ -37,7 +37,7 @@ class Status(NamedTuple):
 
 
 class StatusReport:
-    """Works out a search's status, from the moment on at which its driver begins.
+    """Compute a search's status; it is made when the driver begins, to measure the pace.
 
     Args:
         problem: the search's.
@@ -55,7 +55,7 @@ class StatusReport:
 
     @property
     def share_done(self) -> float:
-        """The share of the epochs of the search's own trials that is trained."""
+        """The trained share of all epochs of the search's own trials."""
         wanted = self._problem.most_epochs(self._problem.search.n_trials)
         return min(1.0, self._trials.epochs / wanted) if wanted else 0.0
 
@@ -69,15 +69,15 @@ class StatusReport:
         repeats_left: int,
         current_round: Round,
     ) -> Status:
-        """The status now; the time left assumes that jobs go on taking as long.
+        """Return the status now; the time left assumes that jobs take as long as before.
 
         Args:
-            phase: whether the search's own trials are trained, or repeats of its finalists.
-            running: jobs.
-            furthest_epoch: that any job was heard to reach.
+            phase: whether the search's own trials run, or repeats of its finalists.
+            running: number of running jobs.
+            furthest_epoch: the last that any job has reported.
             missing: proposals still to be made.
-            repeats_left: those that run, and what else is known to be repeated.
-            current_round: of the repeats.
+            repeats_left: repeats that run or are known to be missing.
+            current_round: the current round of repeats.
         """
         repeats = self._records.evaluations("repeats")
         rows = [*self._records.evaluations("search"), *repeats]
@@ -109,7 +109,7 @@ class StatusReport:
         )
 
     def _progress(self, missing: int, repeats_done: int, repeats_left: int) -> tuple[float, float]:
-        """What this driver has done and what is left, in jobs, or in epochs' shares of a search."""
+        """Return what this driver has done and what is left, in jobs or in shares of all epochs."""
         if not self._problem.pauses or repeats_done or repeats_left:
             done = self._trials.trained + repeats_done - self._trained_before
             return done, missing + self._trials.count(*UNFINISHED) + repeats_left

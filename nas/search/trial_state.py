@@ -1,4 +1,4 @@
-"""The states that a trial of a search can be in, and how it gets from one to the next."""
+"""The states of a search's trial, and the legal transitions between them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from nas.samplers.choice_space import Candidate
 
 
 class State(StrEnum):
-    """Where a trial is."""
+    """The state of a trial."""
 
     PROPOSED = "proposed"
-    """It fits the static limits. Its latency, if that counts, is not known yet."""
+    """It fits the static limits; its latency is not known yet, if that counts."""
     READY = "ready"
-    """It may be trained as soon as there is a free worker."""
+    """It waits for a free worker."""
     RUNNING = "running"
     """A worker trains it."""
     PAUSED = "paused"
@@ -27,7 +27,7 @@ class State(StrEnum):
     FAILED = "failed"
     """Its training or measurement raised, or killed its worker."""
     INFEASIBLE = "infeasible"
-    """It was measured over a limit."""
+    """Its measured latency is over the limit."""
 
 
 TRANSITIONS: Mapping[State, frozenset[State]] = {
@@ -40,36 +40,35 @@ TRANSITIONS: Mapping[State, frozenset[State]] = {
     State.FAILED: frozenset(),
     State.INFEASIBLE: frozenset(),
 }
-"""From each state, those that may follow it."""
+"""The states that may follow each state."""
 
 UNFINISHED = (State.PROPOSED, State.READY, State.RUNNING)
-"""Trials that an interrupted search takes up again from their beginning."""
+"""Trials in these states begin anew when an interrupted search is resumed."""
 
 TRAINED = (State.COMPLETE, State.PRUNED)
-"""``search.n_trials`` counts these: trained to the end, or stopped early. A row of the ledger calls
-them the same."""
+"""``search.n_trials`` counts trials in these states. Rows of the ledger use the same names."""
 
 
 class IllegalTransition(RuntimeError):
-    """A trial was moved to a state that does not follow its own: a mistake in this program."""
+    """Moving a trial to a state that may not follow its own: a mistake in this program."""
 
 
 class Trial(NamedTuple):
-    """An architecture under its number in the ledger."""
+    """A proposed architecture, its number in the ledger, and its state."""
 
     number: int
     architecture: Candidate
     state: State = State.PROPOSED
-    epochs: int = 0  # trained until now
+    epochs: int = 0  # trained so far
 
     def moved(self, state: State, epochs: int | None = None) -> Trial:
-        """The trial in the state that follows.
+        """Return the trial in another state.
 
         Raises:
             IllegalTransition: ``state`` does not follow this one.
         """
         if state not in TRANSITIONS[self.state]:
             raise IllegalTransition(
-                f"trial {self.number} is {self.state}, from which it cannot become {state}"
+                f"trial {self.number} is {self.state} and cannot become {state}"
             )
         return self._replace(state=state, epochs=self.epochs if epochs is None else epochs)

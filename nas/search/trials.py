@@ -1,7 +1,7 @@
-"""All trials of a search: the one place that knows their states, and that writes them down.
+"""The trials of a search: this module alone changes their states and writes them to the database.
 
-Each change of a trial's state is one transaction of the records, from a proposal to its end:
-whenever the driver dies, a row is there whole or not at all.
+Each change of a state is one transaction: whenever the driver dies, a row is there whole or not at
+all.
 """
 
 from __future__ import annotations
@@ -32,11 +32,14 @@ STATE_OF_ROW = {
     "complete": State.COMPLETE,
     "pruned": State.PRUNED,
 }
-"""States by the rows of an earlier driver's trials. Trainings that it did not end begin anew."""
+"""The states of an earlier driver's trials, by the state of their rows.
+
+Trainings that it did not end begin anew.
+"""
 
 
 class Trials:
-    """The search's own trials, as earlier drivers left them and as this one adds to them.
+    """The search's own trials: those of earlier drivers, and those that this one adds.
 
     Args:
         problem: the search's.
@@ -55,50 +58,50 @@ class Trials:
         self.study = HistoryStudy(name, self._storage)
         self._trials: dict[int, Trial] = {}
         self._by_state: dict[State, dict[int, Trial]] = {state: {} for state in State}
-        self._repeats: dict[int, list[int]] = {}  # by trial, others of the same architecture
+        self._repeats: dict[int, list[int]] = {}  # by trial, later ones of the same architecture
         self.rejections = records.rejections()
-        self.numbers: dict[Candidate, int] = {}  # of every architecture that fits the limits
+        self.numbers: dict[Candidate, int] = {}  # trials by architecture, if it fits the limits
         self._read()
 
     @property
     def trained(self) -> int:
-        """How many have ended with all or some of their training."""
+        """The number of trials that were trained to the end or stopped early."""
         return self.count(*TRAINED)
 
     @property
     def begun(self) -> int:
-        """How many were proposed and have not ended."""
+        """The number of trials that were proposed and have not ended."""
         return self.count(*UNFINISHED, State.PAUSED)
 
     @property
     def epochs(self) -> int:
-        """How many all of them were trained, but those that failed."""
+        """The epochs trained by all trials but the failed ones."""
         return sum(trial.epochs for trial in self._trials.values())
 
     def count(self, *states: State) -> int:
-        """How many are in one of ``states``."""
+        """Count the trials in any of ``states``."""
         return sum(len(self._by_state[state]) for state in states)
 
     def of(self, *states: State) -> list[Trial]:
-        """Those in one of ``states``."""
+        """Return the trials in any of ``states``."""
         return [trial for state in states for trial in self._by_state[state].values()]
 
     def trial(self, number: int) -> Trial:
-        """The trial under a number.
+        """Return the trial with a number.
 
         Raises:
-            KeyError: there is none.
+            KeyError: there is no such trial.
         """
         return self._trials[number]
 
     def add(self, number: int, architecture: Candidate) -> Trial:
-        """A proposal that fits and is new; in the caller's transaction."""
+        """Add a proposal that fits and is new, in the caller's transaction."""
         self.write(number, self.architecture_attributes(number, architecture))
         self.numbers[architecture] = number
         return self._place(Trial(number, architecture))
 
     def add_repeat(self, number: int, architecture: Candidate) -> None:
-        """A foreign sampler's proposal of what was proposed: it is told what the first one is."""
+        """Add a foreign sampler's repeated proposal, and tell it the first one's result."""
         first = self.trial(self.numbers[architecture])
         self._repeats.setdefault(first.number, []).append(number)
         known = self._storage.get_trial(self._trial_id(first.number))
@@ -112,11 +115,11 @@ class Trials:
             self.write(number, {PAUSED_AT: first.epochs})
 
     def pass_on(self, number: int) -> Trial:
-        """Nothing speaks against training a proposal."""
+        """Make a proposal ready to train."""
         return self._move(number, State.READY)
 
     def start(self, number: int) -> Trial:
-        """A worker takes up a trial that is ready, or that pauses."""
+        """Mark a ready or paused trial as running."""
         if number in self._by_state[State.PAUSED]:
             self._records.wake(number)
         return self._move(number, State.RUNNING)
@@ -128,7 +131,7 @@ class Trials:
         result: EvaluationResult,
         latency: Latency | None,
     ) -> Trial:
-        """Record a whole training; ``metrics`` has every objective."""
+        """Record a completed training; ``metrics`` has every objective."""
         values = [metrics[name] for name in self._problem.objectives]
 
         def write(each: int) -> None:
@@ -140,7 +143,7 @@ class Trials:
     def pause(
         self, number: int, result: EvaluationResult, latency: Latency | None, *, epoch: int
     ) -> Trial:
-        """Record that a training waits after ``epoch`` epochs, with its curve so far."""
+        """Record that a training is paused after ``epoch`` epochs, with its curve so far."""
 
         def write(each: int) -> None:
             self._write_training(each, result, latency)
@@ -153,9 +156,9 @@ class Trials:
     def prune(
         self, number: int, result: EvaluationResult, latency: Latency | None, *, epoch: int
     ) -> Trial:
-        """Record that a training was stopped after ``epoch`` epochs, with its curve until then.
+        """Record that a training was stopped after ``epoch`` epochs, with its curve so far.
 
-        It has no value: what it would have come to is not known.
+        It gets no value: its final result is not known.
         """
 
         def write(each: int) -> None:
@@ -165,7 +168,7 @@ class Trials:
         return self._record(number, State.PRUNED, write, epoch)
 
     def stop_paused(self, number: int) -> Trial:
-        """Record that a trial that waits is never promoted, as :meth:`prune` does."""
+        """Record that a paused trial is never promoted: it is pruned."""
         epoch = self._by_state[State.PAUSED][number].epochs
         self._records.wake(number)
 
@@ -184,7 +187,7 @@ class Trials:
         return self._record(number, State.FAILED, write, 0)
 
     def reject(self, number: int, violations: dict[str, float]) -> Trial:
-        """Record that a measured limit rejected a proposal."""
+        """Record that a proposal is over a measured limit."""
         self.rejections.add(label_of(self.trial(number).architecture), violations)
 
         def write(each: int) -> None:
@@ -195,7 +198,7 @@ class Trials:
         return self._record(number, State.INFEASIBLE, write, 0)
 
     def architecture_attributes(self, number: int, architecture: Candidate) -> dict[str, Any]:
-        """The attributes that say what a proposal's architecture is and how it is trained."""
+        """Return the attributes that describe a proposal's architecture and training."""
         return self._records.architecture_attributes(
             number, architecture, seed=self._problem.seed, recipe_id=self._problem.recipe_id
         )
@@ -207,7 +210,7 @@ class Trials:
             self._storage.set_trial_user_attr(trial_id, name, value)
 
     def save_rejections(self) -> None:
-        """Write what the limits rejected, in the caller's transaction, if there is more of it."""
+        """Write the rejections by limits if there are new ones, in the caller's transaction."""
         if self.rejections.changed:
             self.study.set_user_attr("rejections", self.rejections.to_json())
             self.rejections.changed = False
@@ -215,7 +218,7 @@ class Trials:
     def _record(
         self, number: int, state: State, write: Callable[[int], None], epochs: int
     ) -> Trial:
-        """Check that the state may follow, write, and only then move."""
+        """Check the transition, write, and only then change the state."""
         moved = self.trial(number).moved(state, epochs)
         with self._records.one_transaction():
             for each in (number, *self._repeats.get(number, ())):
@@ -239,7 +242,7 @@ class Trials:
         latency: Latency | None,
         metrics: Mapping[str, float] = NO_METRICS,
     ) -> None:
-        """Write a curve and what it cost."""
+        """Write a training's curve and attributes."""
         trial_id = self._trial_id(number)
         # The storage's own call: Trial.report refuses studies with several objectives.
         for epoch, accuracy in curve_points(result.curve).items():
@@ -258,8 +261,8 @@ class Trials:
         return self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
 
     def _read(self) -> None:
-        """Take up what earlier drivers left."""
-        for row in self._records.evaluations():  # not a trial for which asking failed
+        """Read the trials of earlier drivers."""
+        for row in self._records.evaluations():  # trials without an architecture have no row
             if not self._problem.space.contains(row.architecture):
                 raise RunError(
                     f"the ledger {self._records.place} is of another space: "
@@ -278,6 +281,6 @@ class Trials:
 
 
 def rungs_of(row: Evaluation, rungs: Sequence[int]) -> dict[int, float]:
-    """The accuracies that a row has at the rungs that it reached."""
+    """Return a row's accuracy at each rung that it reached."""
     points = curve_points(row.curve)
     return {rung: points[rung] for rung in rungs if rung in points}

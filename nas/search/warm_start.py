@@ -1,4 +1,4 @@
-"""What a search knows before its first proposal: the papers' networks, and earlier searches."""
+"""Warm start: a search's first architectures and the results of earlier searches."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from search_space.zoo import ZOO
 log = logging.getLogger(__name__)
 
 FILE = "warm_start.json"
-"""Of a run's folder: what was collected when it began, so that it goes on the same without them."""
+"""The file in a run's folder that keeps its warm start, so that resuming needs no earlier run."""
 
 
 def warm_start_of(
@@ -38,48 +38,48 @@ def warm_start_of(
     *,
     trust: bool = False,
 ) -> WarmStart:
-    """What a run began with; collected now where it died before that was kept.
+    """Read a run's warm start from its folder; collect it if the run died before writing it.
 
     Raises:
-        RunError: what was kept is damaged; or see :func:`collect_warm_start`.
+        RunError: the file is damaged; or see :func:`collect_warm_start`.
     """
     file = run.path / FILE
     if file.is_file():
         return _read(file)
-    found = collect_warm_start(config, task, problem, runs, trust=trust)
-    keep_warm_start(run, found)
-    return found
+    warm_start = collect_warm_start(config, task, problem, runs, trust=trust)
+    keep_warm_start(run, warm_start)
+    return warm_start
 
 
-def keep_warm_start(run: RunFolder, found: WarmStart) -> None:
-    """Write what a run begins with into its folder, if it is anything.
+def keep_warm_start(run: RunFolder, warm_start: WarmStart) -> None:
+    """Write a run's warm start into its folder, unless it is empty.
 
     Raises:
         RunError: the folder cannot be written.
     """
-    if found != NO_WARM_START:
-        run.write_json(FILE, _plain(found))
+    if warm_start != NO_WARM_START:
+        run.write_json(FILE, _plain(warm_start))
 
 
 def collect_warm_start(
     config: SearchConfig, task: Task, problem: SearchProblem, runs: Path, *, trust: bool = False
 ) -> WarmStart:
-    """What ``sampler.papers_first`` and ``sampler.learn_from`` ask for, collected once a run.
+    """Collect what ``sampler.papers_first`` and ``sampler.learn_from`` ask for, once a run.
 
-    The networks of both papers come first, then the fronts of earlier runs, as far as the space
-    holds them. Results of earlier runs are learned from where they compare: the same task, data
-    settings, proxy recipe, fidelity and metric, and no latency among the objectives.
+    The networks of both papers come first, then the fronts of earlier runs; only those in the space
+    count. Results of earlier runs are used if they compare: the same task, data settings, proxy
+    recipe, fidelity and metric, and no latency among the objectives.
 
     Args:
         config: the search's.
-        task: what its architectures are for.
-        problem: that the configuration describes, with its space and costs.
+        task: images and classes of its architectures.
+        problem: the one that the configuration describes, with its space and costs.
         runs: the folder of all runs.
         trust: what ``--trust`` says of the earlier runs.
 
     Raises:
-        RunError: no such run, or one that is named twice, or none of its architectures is in the
-            space.
+        RunError: there is no such run, it is named twice, or the space holds none of its
+            architectures.
         TrustError: reading one would act, and it is not trusted.
     """
     space = problem.space
@@ -95,27 +95,27 @@ def collect_warm_start(
         earlier += results
     over = {a for a in first if config.limits.static_violations(problem.costs.of(a))}
     if over:
-        log.warning("%d architectures to begin with are over the limits, and left out", len(over))
+        log.warning("%d architectures to begin with are over the limits and left out", len(over))
     return WarmStart(tuple(a for a in dict.fromkeys(first) if a not in over), tuple(earlier))
 
 
 def _different_runs(names: Sequence[str], runs: Path, *, trust: bool) -> list[RunFolder]:
-    found: dict[Path, str] = {}
+    named: dict[Path, str] = {}
     for name in names:
         path = RunFolder.find(name, runs).path
-        if path in found:
+        if path in named:
             raise RunError(
-                f"sampler.learn_from: {found[path]!r} and {name!r} are the same run, whose results "
+                f"sampler.learn_from: {named[path]!r} and {name!r} are the same run, whose results "
                 "would count twice"
             )
-        found[path] = name
-    return [RunFolder(path, trust=trust) for path in found]
+        named[path] = name
+    return [RunFolder(path, trust=trust) for path in named]
 
 
 def _from_run(
     run: RunFolder, config: SearchConfig, task: Task, space: ChoiceSpace
 ) -> tuple[list[Architecture], list[CompletedTrial]]:
-    """A run's front and, where they compare, its results."""
+    """Return a run's front and, if they compare, its results."""
     theirs, ledger = ledger_of(run)
     rows = [row for row in ledger.evaluations("search") if space.contains(row.architecture)]
     rows = [row for row in rows if row.state == "complete"]
@@ -138,10 +138,10 @@ def _from_run(
             run.name,
         )
         return front, []
-    return front, [_told(row, config) for row in rows]
+    return front, [_completed(row, config) for row in rows]
 
 
-def _told(row: Evaluation, config: SearchConfig) -> CompletedTrial:
+def _completed(row: Evaluation, config: SearchConfig) -> CompletedTrial:
     (values,) = finite_losses([row.metrics], config.objectives, [row.arch_id]).tolist()
     curve = {
         epoch: losses({"val_accuracy": accuracy}, ["val_accuracy"])[0]
@@ -150,12 +150,12 @@ def _told(row: Evaluation, config: SearchConfig) -> CompletedTrial:
     return CompletedTrial(row.architecture, tuple(values), curve)
 
 
-def _plain(found: WarmStart) -> dict[str, object]:
+def _plain(warm_start: WarmStart) -> dict[str, object]:
     return {
-        "first": [architecture.canonical_json() for architecture in found.first],
+        "first": [architecture.canonical_json() for architecture in warm_start.first],
         "earlier": [
-            [told.architecture.canonical_json(), told.losses, dict(told.curve)]
-            for told in found.earlier
+            [trial.architecture.canonical_json(), trial.losses, dict(trial.curve)]
+            for trial in warm_start.earlier
         ],
     }
 

@@ -359,7 +359,7 @@ def test_a_state_that_cannot_be_written_ends_the_search_with_what_is_known(
     assert isinstance(driven.searcher.error, RunError)
     file = states.folder / "trial-0.pt"
     assert str(driven.searcher.error) == (
-        f"cannot write {file}, from which a paused training would go on: File too large"
+        f"cannot write {file}, from which a paused training would continue: File too large"
     )
     assert [(row.state, row.epochs) for row in ledger.evaluations()] == [("paused", 1)]
     again = legs(config_of(**PROMOTION), ledger)  # goes on, and trains that one from the beginning
