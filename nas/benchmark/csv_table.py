@@ -1,4 +1,4 @@
-"""Tables from CSV files of any benchmark, plain or compressed by gzip."""
+"""Benchmark tables from CSV files, plain or compressed by gzip."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ class Cells(NamedTuple):
     path: Path
     header: list[str]
     rows: list[list[str]]
-    lines: list[int]  # where each row stands in the file, from 1
-    comments: list[str]  # the lines at its head that begin with #, without it
+    lines: list[int]  # each row's line in the file, from 1
+    comments: list[str]  # the lines at its head that begin with #, without the #
 
     def column(self, name: str) -> list[str]:
-        """The cells of a column.
+        """Return the cells of a column.
 
         Raises:
-            TableError: there is none of this name.
+            TableError: there is no column of this name.
         """
         if name not in self.header:
             raise TableError(f"{self.path}: there is no column {name!r}; {hint(name, self.header)}")
@@ -44,12 +44,12 @@ class Cells(NamedTuple):
         return [row[place] for row in self.rows]
 
     def numbers(self, name: str) -> np.ndarray:
-        """A column of finite numbers.
+        """Return a column of finite numbers.
 
         Raises:
-            TableError: no such column, or a cell that is no such number, with its place.
+            TableError: no such column, or a cell that is not a finite number, with its place.
         """
-        found = []
+        numbers = []
         for cell, line in zip(self.column(name), self.lines, strict=True):
             try:
                 number = float(cell)
@@ -59,8 +59,8 @@ class Cells(NamedTuple):
                 raise TableError(
                     f"{self.path} line {line}, column {name}: must be a finite number, got {cell!r}"
                 )
-            found.append(number)
-        return np.array(found)
+            numbers.append(number)
+        return np.array(numbers)
 
 
 def read_csv_table(
@@ -71,19 +71,19 @@ def read_csv_table(
     minimise: str,
     seconds: str | None = None,
 ) -> BenchmarkTable:
-    """A table of one row an architecture.
+    """Read a table with one row for each architecture.
 
     Args:
-        path: a CSV with a header, ``.csv`` or ``.csv.gz``; lines with ``#`` at its head are left
-            out.
-        choices: its categorical columns; an empty cell is a choice of its own.
-        maximise: the column of what training gives, such as an accuracy.
+        path: a CSV with a header, ``.csv`` or ``.csv.gz``; lines with ``#`` at its head are
+            skipped.
+        choices: the categorical columns; an empty cell is a choice of its own.
+        maximise: the column of the training's result, such as an accuracy.
         minimise: the column of the cost that is known without training.
-        seconds: the column of the seconds that a training takes; None if there is none.
-            Samplers may ask for further columns of numbers as scores.
+        seconds: the column of the training time in seconds; None if there is none. Samplers may
+            ask for further columns of numbers as scores.
 
     Raises:
-        TableError: the file cannot be read or holds no such table; the message has the place.
+        TableError: the file cannot be read or is no such table; the message has the place.
     """
     named = [*choices, maximise, minimise, *([seconds] if seconds else [])]
     repeated = [name for name in named if named.count(name) > 1]
@@ -108,7 +108,8 @@ def read_csv_table(
 class _ColumnScores:
     """A source of scores: further columns of numbers, by their names.
 
-    They are read again when they are asked for, so that processes are given those alone.
+    A column is read from the file when it is asked for, so that only those used are sent to other
+    processes.
     """
 
     def __init__(self, path: Path, rows: Sequence[tuple[str, ...]]) -> None:
@@ -131,17 +132,17 @@ class _Columns(NamedTuple):
     by_row: Mapping[tuple[str, ...], Mapping[str, float]]
 
     def of(self, architecture: tuple[str, ...]) -> Mapping[str, float]:
-        """A row's figures by name."""
+        """Return a row's figures by name."""
         return self.by_row[architecture]
 
 
 def read_cells(path: Path) -> Cells:
-    """The text of a CSV file.
+    """Read the text of a CSV file.
 
     Raises:
-        TableError: no such file, not gzip or UTF-8 where it must be, empty, over ``MOST_BYTES``,
-            ``MOST_ROWS`` or ``MOST_CELLS``, a repeated column, or a row of another length than the
-            header.
+        TableError: there is no such file; it is not gzip or UTF-8, is empty, or is over
+            ``MOST_BYTES``, ``MOST_ROWS`` or ``MOST_CELLS``; a column is repeated; or a row's length
+            is not the header's.
     """
     if not path.name.lower().endswith((".csv", ".csv.gz")):
         raise TableError(f"{path}: must end in .csv or .csv.gz")
@@ -179,7 +180,7 @@ def read_cells(path: Path) -> Cells:
 
 
 def read_bounded(path: Path) -> bytes:
-    """The content of a table's file, decompressed where its name ends in ``.gz``.
+    """Read a table's file, decompressed if its name ends in ``.gz``.
 
     Raises:
         TableError: it cannot be read, or is over ``MOST_BYTES``; no more than that is decompressed.
@@ -196,7 +197,7 @@ def read_bounded(path: Path) -> bytes:
 
 
 def _choice_rows(cells: Cells, choices: Sequence[str]) -> list[tuple[str, ...]]:
-    """The categorical columns' values by row, no two the same."""
+    """Return the categorical columns' values by row; refuse two equal rows."""
     if not choices:
         raise TableError(f"{cells.path}: needs a categorical column or more")
     rows = list(zip(*(cells.column(name) for name in choices), strict=True))

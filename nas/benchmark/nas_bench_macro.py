@@ -24,7 +24,7 @@ MEGA = 1e6
 
 
 def read_nas_bench_macro(path: Path) -> BenchmarkTable:
-    """The benchmark's file: one choice a layer, accuracy in percent, cost in MFLOPs.
+    """Read the benchmark's file: one choice a layer, accuracy in percent, cost in MFLOPs.
 
     Its ``flops`` are multiply-adds.
 

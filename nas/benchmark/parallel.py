@@ -1,4 +1,4 @@
-"""Many replays in processes of one thread each."""
+"""Many replays at once, in processes of one thread each."""
 
 from __future__ import annotations
 
@@ -39,19 +39,19 @@ def replay_all(
     ended: list[Result],
     on_change: Callable[[], None],
 ) -> None:
-    """Do all jobs; the results are the same however many processes there are.
+    """Do all jobs; the number of processes does not change the results.
 
-    The processes are spawned with one thread each, so that they do not stand in each other's way.
+    The processes are spawned with one thread each, so that they do not compete for processors.
 
     Args:
-        table: given to each process once.
+        table: sent to each process once.
         jobs: what to replay.
-        processes: how many at once.
-        ended: is given each result as soon as it is there, and keeps them whatever happens.
+        processes: replays at the same time.
+        ended: each result is added to it at once, so that the caller has them after an error too.
         on_change: called several times a second.
 
     Raises:
-        BrokenProcessPool: a process was killed, as where memory runs out.
+        BrokenProcessPool: a process was killed, for example because memory ran out.
     """
     executor = ProcessPoolExecutor(
         min(processes, len(jobs)),
@@ -60,7 +60,7 @@ def replay_all(
         initargs=(table,),
     )
     try:
-        with _inherited_by_children():  # which are started by what is submitted
+        with _inherited_by_children():  # submitting starts them
             futures = [executor.submit(_do, job) for job in jobs]
         waiting = set(futures)
         while waiting:
@@ -80,7 +80,7 @@ def replay_all(
 
 @contextmanager
 def _inherited_by_children() -> Iterator[None]:
-    """One thread for linear algebra, and no heed to Ctrl-C: the parent ends its children."""
+    """Let child processes start with one thread and Ctrl-C blocked: the parent ends them."""
     threads = os.environ.get("OMP_NUM_THREADS")
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     os.environ["OMP_NUM_THREADS"] = "1"
@@ -91,7 +91,7 @@ def _inherited_by_children() -> Iterator[None]:
             del os.environ["OMP_NUM_THREADS"]
         else:
             os.environ["OMP_NUM_THREADS"] = threads
-        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)  # what came meanwhile comes now
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)  # a pending Ctrl-C is delivered now
 
 
 _table: BenchmarkTable
@@ -105,7 +105,7 @@ def _begin(table: BenchmarkTable) -> None:
 
 
 def _end_with_parent() -> None:
-    """A parent that was killed, or interrupted while it started this process, ends nobody."""
+    """End this process with its parent, which cannot do so itself when it is killed."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()

@@ -1,4 +1,4 @@
-"""Replaying one search on a table: the search of ``nas search``, its trainings looked up."""
+"""Replay one search on a table: the search of ``nas search``, with its trainings looked up."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from nas.search.trial_state import State
 
 
 class Ended(NamedTuple):
-    """An architecture's evaluation, when it was last trained."""
+    """An architecture's evaluation, and when it ended."""
 
-    row: int  # of the table
-    seconds: float  # of simulated time, since the search began
-    epochs: int  # trained in all; 0 where the table has none
-    is_complete: bool  # not ended at a rung
+    row: int  # in the table
+    seconds: float  # simulated, since the search began
+    epochs: int  # trained in total; 0 for a table without curves
+    is_complete: bool  # False if it ended at a rung
 
 
 class Replay(NamedTuple):
     """The course of one replay."""
 
     ended: list[Ended]  # each architecture once, in order of time
-    proposals: int  # repeated ones included
-    proposal_seconds: float  # of processor time, all together
-    ended_early: str  # why the budget was not used; empty if it was
+    proposals: int  # including repeated ones
+    proposal_seconds: float  # processor time of all proposals together
+    ended_early: str  # why the budget was not used up; empty if it was
 
     @property
     def seconds(self) -> float:
@@ -41,7 +41,7 @@ class Replay(NamedTuple):
 
 
 class RungSchedule(NamedTuple):
-    """At which epochs of a table trainings are compared, and by what rule."""
+    """The epochs of a table at which trainings are compared, and the rule."""
 
     settings: SchedulerSettings
     rungs: tuple[int, ...]
@@ -55,15 +55,14 @@ def table_problem(
     workers: int,
     schedule: RungSchedule | None = None,
 ) -> SearchProblem:
-    """The problem that a table poses: its rows are the space, its figures what training gives.
+    """Return the problem of a table: its rows are the space, its figures the results of trainings.
 
     Args:
         table: the benchmark.
-        sampler: from a proposal's number to the sampler that makes it.
+        sampler: maps a proposal's number to the sampler that makes it.
         budget: distinct architectures.
-        workers: trainings at once.
-        schedule: stops or pauses trainings at its rungs, each of which must be among the table's
-            epochs.
+        workers: trainings at the same time.
+        schedule: stops or pauses trainings at its rungs, which must be epochs of the table.
     """
 
     def build(rejections: Rejections, warm_start: WarmStart) -> SamplerByNumber:
@@ -100,11 +99,10 @@ def replay(
     workers: int = 1,
     schedule: RungSchedule | None = None,
 ) -> Replay:
-    """Search until ``budget`` architectures are evaluated, in full or as far as a rule lets.
+    """Search until ``budget`` architectures are evaluated, to the end or up to a rung.
 
-    An architecture that a foreign sampler proposed before is answered from the table again, when
-    its first evaluation has ended, and is no new evaluation; choices that no row has are a failed
-    trial.
+    A foreign sampler that proposes an architecture again is told its result again, once the first
+    evaluation has ended; this is no new evaluation. Choices that no row has are a failed trial.
 
     Args:
         table, sampler, budget, workers, schedule: see :func:`table_problem`.
@@ -128,7 +126,7 @@ def replay(
 
 
 def trajectories(table: BenchmarkTable) -> Callable[[Job], Trajectory]:
-    """A table's figures of each training."""
+    """Return a function that looks up a job's training in a table."""
 
     def of(job: Job) -> Trajectory:
         row = table.index[job.architecture]

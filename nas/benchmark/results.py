@@ -1,4 +1,4 @@
-"""What replays gave: as plain data, and summed up over seeds.
+"""Results of replays, as plain data and summed up over seeds.
 
 Legend: K complete evaluations of a replay, X places on an axis of evaluations or of seconds.
 """
@@ -21,7 +21,7 @@ MOST_CHECKPOINTS = 4
 
 
 class Result(NamedTuple):
-    """One replay and what it was of."""
+    """One replay, with its sampler, scheduler and seed."""
 
     sampler: str
     scheduler: str
@@ -30,14 +30,14 @@ class Result(NamedTuple):
 
     @property
     def strategy(self) -> str:
-        """The sampler, and the scheduler if there is one."""
+        """The sampler's name, and the scheduler's if there is one."""
         return self.sampler if self.scheduler == PLAIN else f"{self.sampler} + {self.scheduler}"
 
 
 class Band(NamedTuple):
-    """A figure at X places, mean and confidence interval over seeds.
+    """A figure at X places: mean and confidence interval over seeds.
 
-    NaN where some seed has no figure yet, and after the last evaluation of all seeds.
+    NaN before every seed has a figure, and after the last evaluation of all seeds.
     """
 
     mean: np.ndarray
@@ -45,31 +45,31 @@ class Band(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """What a strategy's replays gave; totals are means over seeds."""
+    """The results of a strategy's replays; totals are means over seeds."""
 
     strategy: str
     sampler: str
     scheduler: str
     seeds: int
-    hypervolume: list[Interval]  # a checkpoint
+    hypervolume: list[Interval]  # one for each checkpoint
     regret: list[Interval]
-    stopped: float  # evaluations that ended at a rung
+    stopped: float  # number of evaluations that ended at a rung
     simulated_seconds: float
-    epochs: float  # of training
-    proposal_seconds: float  # of processor time, mean over all proposals
-    ended_early: str  # why and how often; empty if no replay did
+    epochs: float  # trained
+    proposal_seconds: float  # processor time, mean over all proposals
+    ended_early: str  # how often and why; empty if no replay did
     hypervolume_band: Band
     regret_band: Band
 
 
 def checkpoints(budget: int) -> list[int]:
-    """Numbers of evaluations to report at, up to four: 50, 100, 200, 300 of a budget of 300."""
+    """Return up to four numbers of evaluations to report at, such as 50, 100, 200 and 300."""
     before = [number for number in ROUND_NUMBERS if number < budget]
     return [*before[1 - MOST_CHECKPOINTS :], budget]
 
 
 def evaluations(table: BenchmarkTable, replay: Replay) -> np.ndarray:
-    """``[K, 2]``: (maximised, minimised) of the complete evaluations, in order."""
+    """Return ``[K, 2]``, (maximised, minimised) of the complete evaluations in order."""
     rows = np.array([ended.row for ended in replay.ended if ended.is_complete], dtype=np.int64)
     return np.stack([table.maximised[rows], table.minimised[rows]], axis=1)
 
@@ -77,13 +77,13 @@ def evaluations(table: BenchmarkTable, replay: Replay) -> np.ndarray:
 def results_json(
     table: BenchmarkTable, results: Iterable[Result], *, on_clock: bool
 ) -> list[dict[str, Any]]:
-    """One entry a replay: ``sampler``, ``seed``, ``evaluations`` (complete ones).
+    """Return one entry for each replay: ``sampler``, ``seed``, ``evaluations`` (complete ones).
 
     Args:
         table: the benchmark.
         results: the replays.
-        on_clock: add what a simulated clock tells: the scheduler, when each evaluation ended, and
-            how many were stopped after how many epochs altogether.
+        on_clock: add the scheduler, the simulated time at which each evaluation ended, the number
+            of stopped ones, and the epochs of all together.
     """
     entries = []
     for result in results:
@@ -91,8 +91,8 @@ def results_json(
             "sampler": result.sampler,
             "seed": result.seed,
             "evaluations": [
-                [found, whole_counts({table.minimised_name: cost})[table.minimised_name]]
-                for found, cost in evaluations(table, result.replay).tolist()
+                [worth, whole_counts({table.minimised_name: cost})[table.minimised_name]]
+                for worth, cost in evaluations(table, result.replay).tolist()
             ],
         }
         if on_clock:
@@ -117,13 +117,13 @@ def summaries(
 ) -> list[Summary]:
     """Sum up each strategy over its seeds, in the order of the results.
 
-    A replay that ended before a place counts there with what it had found.
+    A replay that ended before a place counts there with its last figures.
 
     Args:
         table: the benchmark.
         results: the replays.
         places: checkpoints, in evaluations, or in simulated seconds if ``on_clock``.
-        axis: ``[X]``, the same for curves.
+        axis: ``[X]``, the places of curves, in the same unit.
         on_clock: whether ``places`` and ``axis`` are seconds.
     """
     score = Score(table)
@@ -148,13 +148,13 @@ def _summary(
     both = np.concatenate([places, axis])
     volumes, regrets, last = [], [], 0.0
     for result in group:
-        found = evaluations(table, result.replay)
-        when = np.arange(1, len(found) + 1, dtype=float)
+        evaluated = evaluations(table, result.replay)
+        when = np.arange(1, len(evaluated) + 1, dtype=float)
         if on_clock:
             when = np.array([e.seconds for e in result.replay.ended if e.is_complete])
         last = max([last, *when])
-        volumes.append(_steps(when, score.hypervolumes(found), both, before=0.0))
-        regrets.append(_steps(when, score.regrets(found), both, before=np.nan))
+        volumes.append(_steps(when, score.hypervolumes(evaluated), both, before=0.0))
+        regrets.append(_steps(when, score.regrets(evaluated), both, before=np.nan))
     volume, regret = np.array(volumes), np.array(regrets)
     replays = [result.replay for result in group]
     reasons = [replay.ended_early for replay in replays if replay.ended_early]
@@ -177,14 +177,14 @@ def _summary(
 
 
 def _steps(when: np.ndarray, values: np.ndarray, places: np.ndarray, before: float) -> np.ndarray:
-    """The last value at or before each place, ``before`` where there is none yet."""
+    """Return the last value at or before each place, ``before`` if there is none yet."""
     last = np.searchsorted(when, places, side="right") - 1
     return np.where(last >= 0, np.append(values, before)[last], before)
 
 
 def _band(values: np.ndarray, is_searching: np.ndarray) -> Band:
-    """``[S, X]`` to mean and half width by place, where the search still goes on."""
+    """Return mean and half width over seeds of ``[S, X]``, NaN where the search has ended."""
     intervals = [interval(column) for column in values.T]
-    means = np.array([found.mean for found in intervals])
-    half_widths = np.array([found.half_width or 0.0 for found in intervals])
+    means = np.array([each.mean for each in intervals])
+    half_widths = np.array([each.half_width or 0.0 for each in intervals])
     return Band(np.where(is_searching, means, np.nan), np.where(is_searching, half_widths, np.nan))

@@ -1,7 +1,7 @@
-"""A search's jobs on a simulated clock: what each training gives, and how long it takes, is known.
+"""The executor on a simulated clock: every training's result and duration are known.
 
-Workers are asynchronous: whenever one is free, it asks the search for its next job. What a proposal
-sees is what has ended by then. Nothing here is random, and nothing waits.
+Workers are asynchronous: whenever one is free, it asks the search for its next job. A proposal sees
+the results of what has ended by then. Nothing here is random, and nothing waits.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from nas.search.loop import Search
 
 
 class Trajectory(NamedTuple):
-    """The course of a whole training of an architecture with a seed."""
+    """The course of one whole training."""
 
-    seconds: float  # of the whole training
+    seconds: float  # duration of the whole training
     accuracy: float  # at its end
-    points: Mapping[int, float] = {}  # accuracy by evaluated epoch, the last among them
-    error: str | None = None  # why it raises at its end; None if it does not
+    points: Mapping[int, float] = {}  # accuracy by evaluated epoch, the last included
+    error: str | None = None  # the traceback if it raises at its end
 
 
 class Arrival(NamedTuple):
-    """A training reaches a rung or its end. Ordered by time, then by trial."""
+    """The moment at which a training reaches a rung or its end; ordered by time, then by trial."""
 
     seconds: float
     number: int
@@ -36,45 +36,45 @@ class Arrival(NamedTuple):
 
 
 class SimulatedStates:
-    """States of paused trainings, which a table need not keep.
+    """States of paused trainings, of which nothing needs to be kept on a table.
 
     See :class:`nas.search.training_states.TrainingStates`.
     """
 
     def holds(self, number: int) -> bool:
-        """Every training goes on where it was."""
+        """True: every training continues where it was."""
         return True
 
     def save(self, number: int, content: bytes) -> None:
-        """There is nothing to keep."""
+        """Keep nothing."""
 
     def load(self, number: int) -> bytes:
-        """There is nothing to load."""
+        """Return an empty state."""
         return b""
 
     def discard(self, number: int) -> None:
-        """There is nothing to discard."""
+        """Remove nothing."""
 
     def keep_only(self, numbers: set[int]) -> None:
-        """There is nothing to discard."""
+        """Remove nothing."""
 
     def place_of(self, number: int) -> str:
-        """Such as ``the simulated state of trial 3``."""
+        """Return a name such as ``the simulated state of trial 3``."""
         return f"the simulated state of trial {number}"
 
 
 class SimulatedExecutor:
-    """Runs a search's jobs until it has no more.
+    """Run a search's jobs until it has no more.
 
     Args:
         search: the source of jobs.
-        trajectory: of a job's whole training.
-        workers: trainings at once.
-        meter: measures latencies, in no time, if the search needs them.
+        trajectory: gives the course of a job's whole training.
+        workers: trainings at the same time.
+        meter: measures latencies, which takes no simulated time, if the search needs them.
 
     Attributes:
         now: simulated seconds since the search began.
-        arrived: when each trial last reached a rung or its end, by number.
+        arrived: by trial number, the time at which it last reached a rung or its end.
     """
 
     def __init__(
@@ -106,13 +106,13 @@ class SimulatedExecutor:
                 self.advance()
 
     def advance(self) -> None:
-        """Go to the next arrival, and all others at that time, before anything is asked."""
+        """Process the next arrival, and all others at the same time."""
         self.now = self._running[0].seconds
         while self._running and self._running[0].seconds == self.now:
             self._arrive(heapq.heappop(self._running))
 
     def _train(self, job: Job, trained: int) -> None:
-        """From now to the next rung or the end, having trained so many epochs before."""
+        """Train from now to the next rung or the end, after ``trained`` epochs."""
         problem = self._search.problem
         last = problem.epochs  # 0 where a table has no epochs
         stops = (*problem.rungs, last) if job.kind == "search" else (last,)
@@ -131,8 +131,8 @@ class SimulatedExecutor:
             if trajectory.error is not None:
                 self._search.failed(job, trajectory.error)
                 return
-            found = {problem.accuracy: trajectory.accuracy}
-            self._search.completed(job, _result(found, trajectory, epoch))
+            metrics = {problem.accuracy: trajectory.accuracy}
+            self._search.completed(job, _result(metrics, trajectory, epoch))
             return
         so_far = _result({}, trajectory, epoch)
         if job.pause_at == epoch:
@@ -144,11 +144,11 @@ class SimulatedExecutor:
         self._train(job, epoch)
 
 
-def _result(found: dict[str, float], trajectory: Trajectory, epoch: int) -> EvaluationResult:
-    """An evaluation's result after so many epochs."""
+def _result(metrics: dict[str, float], trajectory: Trajectory, epoch: int) -> EvaluationResult:
+    """Return the result of a training after ``epoch`` epochs."""
     curve: list[dict[str, Any]] = [
         {"epoch": each, "val_accuracy": accuracy}
         for each, accuracy in trajectory.points.items()
         if each <= epoch
     ]
-    return EvaluationResult(found, curve, trajectory.seconds, "simulated")
+    return EvaluationResult(metrics, curve, trajectory.seconds, "simulated")

@@ -1,4 +1,4 @@
-"""Samplers and schedulers as the command line names them: ``nsga2:population_size=20``."""
+"""Samplers and schedulers by the command line's names, such as ``nsga2:population_size=20``."""
 
 from __future__ import annotations
 
@@ -22,26 +22,29 @@ HALVING: Final = "asha"
 HALVING_DEFAULTS = SchedulerSettings(name=HALVING)
 
 BESIDE_DEFAULTS = ("nsga2:population_size=20",)
-"""Replayed beside every sampler with its defaults: Optuna's population of 50 suits long runs."""
+"""Replayed in addition to every sampler with its defaults.
+
+Optuna's default population of 50 suits long runs only.
+"""
 
 
 class SpecError(ValueError):
-    """A sampler or scheduler that is named wrongly; the message has the place."""
+    """The name or an option of a sampler or scheduler is wrong; the message says which."""
 
 
 class Spec(NamedTuple):
     """A name with options."""
 
-    text: str  # as it was typed, and as results name it
+    text: str  # as typed, and as results name it
     name: str
     options: Mapping[str, Any]
 
 
 def parse_spec(text: str) -> Spec:
-    """``name`` or ``name:option=value:option=value``; values are read as YAML reads them.
+    """Parse ``name`` or ``name:option=value:option=value``; values are YAML.
 
     Raises:
-        SpecError: something else, or an option given twice.
+        SpecError: the text is something else, or gives an option twice.
     """
     name, *parts = text.strip().split(":")
     options: dict[str, Any] = {}
@@ -62,13 +65,13 @@ def parse_spec(text: str) -> Spec:
 
 
 def all_samplers(table: BenchmarkTable) -> list[Spec]:
-    """Every sampler that ``table`` allows, each as it is by default, and ``BESIDE_DEFAULTS``."""
+    """Return every sampler that ``table`` allows, with its defaults, and ``BESIDE_DEFAULTS``."""
     names = [name for name in SAMPLERS if name != "grid" or table.space.size <= ENUMERABLE]
     return [parse_spec(text) for text in (*names, *BESIDE_DEFAULTS)]
 
 
 def sampler_of(spec: Spec, table: BenchmarkTable, *, seed: int) -> Callable[[int], BaseSampler]:
-    """From a proposal's number to the sampler that makes it.
+    """Return a function from a proposal's number to the sampler that makes it.
 
     Raises:
         ConfigError: no such sampler, or an option that it does not take.
@@ -85,17 +88,17 @@ def sampler_of(spec: Spec, table: BenchmarkTable, *, seed: int) -> Callable[[int
 
 
 def build_schedule(spec: Spec, table: BenchmarkTable) -> RungSchedule | None:
-    """When trainings are compared: ``none``, or ``asha`` with ``min_epochs``,
-    ``reduction_factor``, ``spacing`` and ``type``.
+    """Return the rungs and the rule of a scheduler; None for ``none``.
 
     Args:
-        spec: by default, ``min_epochs`` is the first evaluated epoch, and all else as in a
-            search's configuration.
-        table: whose epochs are the rungs.
+        spec: ``none``, or ``asha`` with ``min_epochs``, ``reduction_factor``, ``spacing`` and
+            ``type``. ``min_epochs`` is the first evaluated epoch by default; the others have the
+            defaults of a search's configuration.
+        table: its evaluated epochs may be rungs.
 
     Raises:
-        SpecError: another name, option or type, a table without curves, no rung before the last
-            epoch, or one at which the table has no accuracy.
+        SpecError: the name, an option or the type is unknown, the table has no curves, there is no
+            rung before the last epoch, or the table has no accuracy at a rung.
     """
     if spec.name not in (PLAIN, HALVING):
         raise SpecError(
@@ -106,7 +109,7 @@ def build_schedule(spec: Spec, table: BenchmarkTable) -> RungSchedule | None:
     if spec.name == PLAIN:
         return None
     chosen = spec.options.get("type", HALVING_DEFAULTS.type)
-    if chosen not in tuple(RUNG_RULES):  # a tuple, since what was given may not be hashable
+    if chosen not in tuple(RUNG_RULES):  # a tuple, since the given value may not be hashable
         raise SpecError(f"{spec.text}: unknown type {chosen!r}; {hint(str(chosen), RUNG_RULES)}")
     if not table.epochs:
         raise SpecError(
@@ -120,7 +123,7 @@ def build_schedule(spec: Spec, table: BenchmarkTable) -> RungSchedule | None:
         rungs = rungs_below(
             table.epochs[-1], min_epochs=first, reduction_factor=factor, spacing=spacing
         )
-        rung_rule(chosen, rungs, factor)  # which says what is wrong with a factor
+        rung_rule(chosen, rungs, factor)  # raises if the factor is wrong
     except (TypeError, ValueError) as error:
         raise SpecError(f"{spec.text}: {error}") from error
     missing = [rung for rung in rungs if rung not in table.epochs]

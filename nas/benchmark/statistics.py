@@ -1,4 +1,4 @@
-"""What a replay found, evaluation by evaluation, and how sure its mean over seeds is.
+"""Hypervolume and regret of a replay by evaluations, and confidence intervals over seeds.
 
 Legend: K evaluations in order, S seeds.
 """
@@ -20,17 +20,18 @@ CONFIDENCE = 0.95
 
 
 class Score:
-    """Measures evaluations against the best that a table holds.
+    """Measure evaluations against the table's best.
 
-    Losses (the negated worth, and the cost) are scaled so that 0 is the least over all rows and 1
-    their 95th percentile; hypervolume is up to the point (1, 1), as a share of the true front's.
+    Losses (the negated maximised value, and the cost) are scaled so that 0 is the least over all
+    rows and 1 their 95th percentile. The hypervolume's reference point is (1, 1); it is a share of
+    the true front's.
 
     Args:
         table: the benchmark.
 
     Raises:
-        TableError: the least value is that of 95 % of the rows or more, or no row is better than
-            the point (1, 1).
+        TableError: 95 % of the rows or more have the least value, or no row is better than the
+            point (1, 1).
     """
 
     def __init__(self, table: BenchmarkTable) -> None:
@@ -47,15 +48,15 @@ class Score:
                 )
         self._whole = _volume(self._scaled(table.losses))
         if self._whole <= 0:
-            worth, cost = (self._low + self._extent) * (-1, 1) + 0.0  # which is no negative zero
+            worth, cost = (self._low + self._extent) * (-1, 1) + 0.0  # no negative zero
             raise TableError(
                 f"{table.name}: no row is better than the reference point, {worth:g} of "
-                f"{table.maximised_name} and {cost:g} of {table.minimised_name}: of each the value "
-                f"that {WORST_PERCENTILE} % of the rows are better than or equal to"
+                f"{table.maximised_name} and {cost:g} of {table.minimised_name}: the values "
+                f"that {WORST_PERCENTILE} % of the rows are at least as good as"
             )
 
     def hypervolumes(self, evaluations: np.ndarray) -> np.ndarray:
-        """``[K]``: the share of the true front's hypervolume after each evaluation, 0 to 1.
+        """Return ``[K]``, the share of the true front's hypervolume after each evaluation.
 
         Args:
             evaluations: ``[K, 2]``, (maximised, minimised) in order.
@@ -76,7 +77,7 @@ class Score:
         return shares
 
     def regrets(self, evaluations: np.ndarray) -> np.ndarray:
-        """``[K]``: the table's best maximised value less the best found, after each evaluation.
+        """Return ``[K]``, the table's best maximised value minus the best so far.
 
         Args:
             evaluations: ``[K, 2]``, (maximised, minimised) in order.
@@ -93,20 +94,20 @@ class Score:
 
 
 class Interval(NamedTuple):
-    """A mean and the half width of its confidence interval; None where one seed cannot tell."""
+    """A mean and the half width of its confidence interval, which is None for one seed."""
 
     mean: float
     half_width: float | None
 
 
 def interval(values: Sequence[float] | np.ndarray) -> Interval:
-    """The mean over seeds with its 95 % confidence interval, by Student's t distribution.
+    """Return the mean over seeds with its 95 % confidence interval, by Student's t distribution.
 
     Args:
-        values: ``[S]``, one a seed.
+        values: ``[S]``, one for each seed.
 
     Raises:
-        ValueError: no value.
+        ValueError: there is no value.
     """
     if not len(values):
         raise ValueError("a mean needs a value or more, got none")

@@ -1,4 +1,4 @@
-"""A tabular benchmark: every architecture of a space, and what its training gave."""
+"""A tabular benchmark: every architecture of a space with the result of its training."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ from nas.samplers.prior_scores import ScoreSource
 from nas.samplers.product_space import ProductSpace
 
 MEAN_SECONDS = 3600.0
-"""What an architecture takes on average where a table does not say: an hour of simulated time."""
+"""The mean training time where a table has none: an hour of simulated time."""
 
 
 class TableError(ValueError):
-    """A table that cannot be read, or is not what its command says; the message has the place."""
+    """A table cannot be read or is not as its command says; the message has the place."""
 
 
 class BenchmarkTable:
-    """The rows of a benchmark; architectures are numbered by their row.
+    """The rows of a benchmark; an architecture's number is its row.
 
     Legend: N rows, E evaluated epochs.
 
     Args:
         name: for titles and messages.
-        rows: the N architectures, as ``space`` has them.
+        rows: the N architectures, as candidates of ``space``.
         space: what samplers choose from; ``rows`` are its candidates.
-        maximised: ``[N]``, what training gives, more is better.
-        minimised: ``[N]``, the cost that is known without training, less is better.
-        maximised_name: what ``maximised`` is, with its unit.
-        minimised_name: what ``minimised`` is, with its unit.
+        maximised: ``[N]``, the training's result; more is better.
+        minimised: ``[N]``, the cost that is known without training; less is better.
+        maximised_name: the name of ``maximised``, with its unit.
+        minimised_name: the name of ``minimised``, with its unit.
         more_costs: further known costs by name, each ``[N]``, that are no objectives.
-        seconds: ``[N]`` of a training; None for times in proportion to ``minimised``, an hour on
-            average.
-        epochs: the E evaluated epochs, ascending, the last the training's end; empty if the table
-            has no curves.
-        curves: ``[N, E]``, ``maximised`` at each of them.
+        seconds: ``[N]``, the training times; None for times in proportion to ``minimised``, an hour
+            on average.
+        epochs: the E evaluated epochs, ascending, the last one the training's end; empty if the
+            table has no curves.
+        curves: ``[N, E]``, ``maximised`` at each evaluated epoch.
         scores: further figures of architectures, which samplers may ask for by name.
 
     Raises:
-        TableError: fewer than two rows, a repeated one, a figure that is not finite, one that is
-            the same in all rows, or a time that is not positive.
+        TableError: there are fewer than two rows, a row is repeated, a figure is not finite or the
+            same in all rows, or a time is not positive.
     """
 
     def __init__(
@@ -83,29 +83,32 @@ class BenchmarkTable:
 
     @property
     def objectives(self) -> tuple[str, str]:
-        """The names of what a study of it maximises and minimises."""
+        """The names of the maximised and the minimised figure."""
         return self.maximised_name, self.minimised_name
 
     @cached_property
     def losses(self) -> np.ndarray:
-        """``[N, 2]``, of which less is better: ``-maximised`` and ``minimised``."""
+        """``[N, 2]``, less is better: ``-maximised`` and ``minimised``."""
         return np.stack([-self.maximised, self.minimised], axis=1)
 
     @cached_property
     def costs(self) -> CostFunctions:
-        """What samplers know of every row."""
+        """The costs of every row, which samplers know."""
         columns = {self.minimised_name: self.minimised, **self.more_costs}
         by_row = {
             name: dict(zip(self.rows, column.tolist(), strict=True))
             for name, column in columns.items()
         }
-        return CostFunctions(self.space, {name: of.__getitem__ for name, of in by_row.items()})
+        return CostFunctions(
+            self.space, {name: column.__getitem__ for name, column in by_row.items()}
+        )
 
     def check_clock(self) -> None:
-        """See that what trainings take is known.
+        """Raise if the times of trainings are unknown.
 
         Raises:
-            TableError: it is not given, and cannot be in proportion to a cost of zero or less.
+            TableError: the table has no times, and they cannot be in proportion to a cost of zero
+                or less.
         """
         if not self.has_seconds and self.minimised.min() <= 0:
             raise TableError(
@@ -147,7 +150,7 @@ class BenchmarkTable:
 def space_of_rows(
     name: str, choices: Sequence[str], rows: Sequence[tuple[str, ...]]
 ) -> ProductSpace:
-    """The space of the values in each column, whose only candidates are ``rows``, in this order."""
+    """Return the space of the columns' values whose only candidates are ``rows``, in this order."""
     values = {
         choice: _ordered({row[column] for row in rows}) for column, choice in enumerate(choices)
     }
@@ -155,13 +158,13 @@ def space_of_rows(
 
 
 def in_order(rows: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
-    """Sorted by what their values are, so that the order of a file's rows does not matter."""
+    """Sort rows by their values, so that their order in the file does not matter."""
     ranks = {value: rank for rank, value in enumerate(_ordered(set(chain.from_iterable(rows))))}
     return sorted(rows, key=lambda row: [ranks[value] for value in row])
 
 
 def _ordered(values: Iterable[str]) -> list[str]:
-    """Numbers first, by size."""
+    """Sort values: numbers first, by size."""
     return sorted(values, key=lambda value: (_number(value), value))
 
 

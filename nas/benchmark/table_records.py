@@ -1,4 +1,4 @@
-"""A replay's studies, in memory: what a search keeps its trials in where nothing must last."""
+"""The records of a replay, in memory."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NAME = "replay"
 
 
 class TableRecords:
-    """See :class:`nas.search.records.Records`.
+    """Keep a replay's trials in memory; see :class:`nas.search.records.Records`.
 
     Args:
         problem: the search's.
@@ -45,33 +45,33 @@ class TableRecords:
 
     @contextmanager
     def one_transaction(self) -> Iterator[None]:
-        """Nothing outlives the process."""
+        """Do nothing: no record outlives the process."""
         yield
 
     def study_name(self, kind: Kind) -> str:
-        """The search's; there is no other."""
+        """Return the name of the search's study; there is no other."""
         assert kind == "search"
         return NAME
 
     def trials(self, kind: Kind = "search") -> Sequence[FrozenTrial]:
-        """All trials, by number; not to be changed."""
+        """Return all trials, by number; not to be changed."""
         assert kind == "search"
         return self.storage.get_all_trials(self._study_id, deepcopy=False)
 
     def evaluations(self, kind: Kind = "search") -> list[Evaluation]:
-        """All rows of a study, by number."""
+        """Return all rows of a study, by number."""
         if kind != "search":
             return list(self._others.get(kind, ()))
         return [self._row(t) for t in self.trials() if t.number in self._architectures]
 
     def rejections(self) -> Rejections:
-        """None before the first proposal."""
+        """Return no rejections: a replay begins without any."""
         return Rejections()
 
     def architecture_attributes(
         self, number: int, architecture: Candidate, *, seed: int, recipe_id: str
     ) -> dict[str, Any]:
-        """Nothing: the study need not hold it, which copies what it holds again and again."""
+        """Keep the architecture here and return nothing: Optuna copies attributes at every read."""
         self._architectures[number] = architecture
         return {}
 
@@ -82,15 +82,15 @@ class TableRecords:
         result: EvaluationResult,
         latency: Latency | None,
     ) -> dict[str, Any]:
-        """Nothing, for the same reason."""
+        """Keep the result here and return nothing, for the same reason."""
         self._results[number] = result._replace(metrics=dict(metrics))
         return {}
 
     def rest(self, number: int) -> None:
-        """Nothing is read anew."""
+        """Do nothing: no trial is read from a database."""
 
     def wake(self, number: int) -> None:
-        """Nothing is read anew."""
+        """Do nothing: no trial is read from a database."""
 
     def add(
         self,

@@ -1,4 +1,4 @@
-"""Tables that `nas tabulate` made: a search space of this project, trained whole."""
+"""Tables made by ``nas tabulate``: every architecture of a search space, trained."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from search_space.yaml_validation import parse_json, validate
 from trainers import DataConfig
 
 SPACE = "space description: "
-"""What begins the comment that holds the space's own file as JSON."""
+"""The beginning of the comment that holds the space's description as JSON."""
 
 DATA = "data: "
-"""What begins the comment that holds the data set's configuration as JSON."""
+"""The beginning of the comment that holds the data set's configuration as JSON."""
 
 SCORE_SEED = 0
-"""Of zero-cost scores, which are the same in all replays."""
+"""The seed of zero-cost scores, which are the same in all replays."""
 
 _ACCURACY = re.compile(r"val_accuracy_seed\d+")
 _SECONDS = re.compile(r"train_seconds_seed\d+")
@@ -35,18 +35,18 @@ _CURVE = re.compile(r"val_accuracy_seed\d+_epoch(?P<epoch>\d+)")
 def read_tabulated(
     path: Path, *, minimise: str = "params", imports: bool = False
 ) -> BenchmarkTable:
-    """A table of `nas tabulate`; accuracies, seconds and curves are means over its seeds.
+    """Read a table of ``nas tabulate``; accuracies, seconds and curves are means over its seeds.
 
     Accuracies are fractions. All its costs are known to samplers, as in a search.
 
     Args:
-        path: its file.
+        path: the table's file.
         minimise: the cost that is an objective, one of ``COUNTS``.
         imports: whether types ``module:Class`` of its space may import their modules.
 
     Raises:
         TableError: the file cannot be read or is not such a table; the message has the place.
-        ConfigError: the space in its head is none.
+        ConfigError: the description of the space in its head is wrong.
     """
     if minimise not in COUNTS:
         raise TableError(f"{path}: unknown cost {minimise!r}; {hint(minimise, COUNTS)}")
@@ -88,7 +88,7 @@ def _space(cells: Cells, *, imports: bool) -> SearchSpace:
 
 
 def _scores(cells: Cells) -> NetworkScores | None:
-    """Zero-cost scores on the table's data; None where its head does not name them."""
+    """Return zero-cost scores on the table's data; None if its head does not name the data."""
     data = _described(cells, DATA)
     if data is None:
         return None
@@ -96,7 +96,7 @@ def _scores(cells: Cells) -> NetworkScores | None:
 
 
 def _described(cells: Cells, beginning: str) -> Any:
-    """What the comment of this beginning says; None where there is none."""
+    """Return the JSON of the comment with this beginning; None if there is no such comment."""
     for comment in cells.comments:
         if comment.startswith(beginning):
             try:
@@ -107,10 +107,10 @@ def _described(cells: Cells, beginning: str) -> Any:
 
 
 def _architectures(cells: Cells, space: SearchSpace) -> list[Architecture]:
-    """What each row is of; a parameter's cell is empty where it is inactive."""
+    """Return each row's architecture; the cell of an inactive parameter is empty."""
     columns = {parameter.name: cells.column(parameter.name) for parameter in space.parameters}
     choices = {p.name: {str(choice): choice for choice in p.choices} for p in space.parameters}
-    found = []
+    architectures = []
     for index, line in enumerate(cells.lines):
         params = {}
         for name, column in columns.items():
@@ -122,14 +122,14 @@ def _architectures(cells: Cells, space: SearchSpace) -> list[Architecture]:
             if column[index]:
                 params[name] = choices[name][column[index]]
         try:
-            found.append(space.from_params(params))
+            architectures.append(space.from_params(params))
         except ValueError as error:
             raise TableError(f"{cells.path} line {line}: {error}") from error
-    return found
+    return architectures
 
 
 def _check_all_trained(cells: Cells, accuracies: list[str]) -> None:
-    """Refuse a table with a training that failed: its accuracy is empty."""
+    """Raise if a training failed: its accuracy is empty."""
     for name in accuracies:
         for arch_id, cell, line in zip(
             cells.column("arch_id"), cells.column(name), cells.lines, strict=True
@@ -143,15 +143,15 @@ def _check_all_trained(cells: Cells, accuracies: list[str]) -> None:
 
 
 def _mean(cells: Cells, names: list[str]) -> np.ndarray:
-    """``[N]``: the mean of some columns."""
+    """Return ``[N]``, the mean of some columns."""
     return np.mean([cells.numbers(name) for name in names], axis=0)
 
 
 def _of_seeds(cells: Cells, pattern: re.Pattern[str]) -> list[str]:
-    """The columns of a figure, one a seed."""
-    found = [name for name in cells.header if pattern.fullmatch(name)]
-    if not found:
+    """Return the columns of a figure, one for each seed."""
+    columns = [name for name in cells.header if pattern.fullmatch(name)]
+    if not columns:
         raise TableError(
             f"{cells.path}: no table of `nas tabulate`: no column is {pattern.pattern}"
         )
-    return found
+    return columns

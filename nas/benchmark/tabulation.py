@@ -1,7 +1,7 @@
 """A tabular benchmark: every architecture of a small space, trained with every seed.
 
 The table is a CSV, compressed by gzip. ``#`` lines at its head say how it was made; then a header
-and one row an architecture: a column a choice of the space (empty where it is inactive),
+and one row for each architecture: a column for each choice of the space (empty if inactive),
 ``arch_id``, ``params``, ``macs``, ``activations`` and, for each seed S, ``val_accuracy_seedS`` (a
 fraction, of the last epoch), ``train_seconds_seedS`` and, for each evaluated epoch E,
 ``val_accuracy_seedS_epochE``. The cells of a training that raised are empty, and a ``# failed``
@@ -28,13 +28,13 @@ from search_space.cost import network_costs
 from search_space.yaml_validation import ConfigError
 
 MAY_CHANGE = ("name", "modules", "ray.", "resources.cpus_per_trial")
-"""Of the configuration, between the parts of one table's computation.
+"""The keys of the configuration that may change when an interrupted tabulation continues.
 
-Not what a training takes of a GPU: with one its seconds are of wall time, else of the processor's.
+``resources.gpus_per_trial`` may not: with a GPU, seconds are wall time, else processor time.
 """
 
 Key = tuple[str, int]
-"""What the journal knows a training by: arch_id and seed."""
+"""The key of a training in the journal: arch_id and seed."""
 
 
 class Entry(NamedTuple):
@@ -45,36 +45,36 @@ class Entry(NamedTuple):
 
     @property
     def key(self) -> Key:
-        """What the journal knows it by."""
+        """Its key in the journal."""
         return self.architecture.arch_id, self.seed
 
 
 def all_entries(config: TabulationConfig) -> list[Entry]:
-    """Every architecture with every seed; by arch_id, so that any part of it is a fair sample."""
+    """Return every architecture with every seed, by arch_id: any first part is a fair sample."""
     architectures = sorted(config.search_space().architectures(), key=lambda a: a.arch_id)
     return [Entry(architecture, seed) for architecture in architectures for seed in config.seeds]
 
 
 def all_costs(config: TabulationConfig, task: Task) -> dict[str, dict[str, float]]:
-    """Parameters, MACs and activations by arch_id.
+    """Return parameters, MACs and activations by arch_id.
 
     Raises:
-        ConfigError: an architecture that cannot take the task's images.
+        ConfigError: an architecture cannot take the task's images.
     """
-    found = {}
+    costs = {}
     for architecture in config.search_space().architectures():
         try:
-            found[architecture.arch_id] = network_costs(architecture, task).metrics()
+            costs[architecture.arch_id] = network_costs(architecture, task).metrics()
         except ValueError as error:
             raise ConfigError(config.name, [f"space: {architecture}: {error}"]) from error
-    return found
+    return costs
 
 
 def rows_by_key(journal: Journal) -> dict[Key, dict[str, Any]]:
-    """The finished trainings, those that raised among them.
+    """Return the trainings that have ended, including those that raised.
 
     Raises:
-        RunError: a line that is no training's.
+        RunError: a line describes no training.
     """
     try:
         return {(row["arch_id"], row["seed"]): row for row in journal.rows}
@@ -85,12 +85,12 @@ def rows_by_key(journal: Journal) -> dict[Key, dict[str, Any]]:
 def table_text(
     config: TabulationConfig, journal: Journal, costs: Mapping[str, Mapping[str, float]]
 ) -> str:
-    """The table of a complete journal; the same journal gives the same text.
+    """Return the table of a complete journal; the same journal gives the same text.
 
     Args:
         config: what was tabulated.
-        journal: with every training.
-        costs: by arch_id.
+        journal: holds every training.
+        costs: costs by arch_id.
     """
     space, rows = config.search_space(), rows_by_key(journal)
     trained = [rows[entry.key] for entry in all_entries(config)]
@@ -125,7 +125,7 @@ def write_table(path: Path, text: str) -> None:
 
 
 def _cells(row: Mapping[str, Any], epochs: Sequence[int]) -> list[str]:
-    """One training's cells: accuracy, seconds, curve; empty where it raised."""
+    """Return a training's cells: accuracy, seconds, curve; all empty if it raised."""
     if "error" in row:
         return [""] * (2 + len(epochs))
     curve = dict(row["curve"])
@@ -144,7 +144,7 @@ def _comments(
     return [
         journal.command,
         f"space: {space.name}, {space.size} architectures, sha256 {config.description_id}",
-        f"space description: {_json(config.space)}",  # what `nas benchmark` reads the rows by
+        f"space description: {_json(config.space)}",  # `nas benchmark` reads the rows by it
         f"data: {_json(config.data.model_dump(mode='json', exclude_none=True))}",
         f"recipe: {_json(config.recipe.model_dump(mode='json', exclude_none=True))}",
         f"seeds: {', '.join(map(str, config.seeds))}",
@@ -157,7 +157,7 @@ def _comments(
 
 
 def _last_line(row: Mapping[str, Any]) -> str:
-    """Of a traceback: what was raised."""
+    """Return the last line of a traceback, which says what was raised."""
     last: str = row["error"].strip().splitlines()[-1]
     return last
 

@@ -34,11 +34,11 @@ INTERRUPTED = 130
 """The exit status of a command ended by Ctrl-C, as shells have it."""
 
 USAGE_ERROR: Any = typer.BadParameter.__base__
-"""What Typer raises for any wrong command line; it exports only some kinds of it."""
+"""The base of the errors that Typer raises for a wrong command line; it exports only some."""
 
 
 class _Commands(TyperGroup):
-    """All commands; what is wrong with a command line is said without the passwords in it."""
+    """All commands; an error about a command line does not repeat the passwords in it."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -84,7 +84,7 @@ for group, commands in GROUPS.items():
 
 
 def main() -> None:
-    """Run the command line: an error that a user can act on is one message and exit status 1."""
+    """Run the command line; an error that a user can act on is one message and exit status 1."""
     signal.signal(signal.SIGTERM, _interrupt)
     take_every_text()
     logging.basicConfig(handlers=[LogMessages()])  # warnings and errors

@@ -1,9 +1,9 @@
-"""The one place that prints: what a command says, its tables and its JSON.
+"""Printing of messages, tables and JSON, for all commands.
 
-Every text is printed as it stands. Names of runs, spaces and classes, paths, overrides and errors
+Every text is printed literally. Names of runs, spaces and classes, paths, overrides and errors
 come from the user or from a stranger's files. Square brackets in them are not markup, ``:key:`` is
-not an emoji, and control characters are shown instead of being sent to the terminal. Emphasis is
-given beside the text, as a pair of a text and a Rich style::
+not an emoji, and control characters are shown instead of being sent to the terminal. Emphasis is a
+pair of a text and a Rich style::
 
     output.say("run ", (run.name, "bold"), f" is in {run.path}")
 
@@ -27,25 +27,25 @@ from rich.text import Text
 from nas.storage.strict_json import json_text
 
 PIPED_COLUMNS = 120
-"""Width of tables where messages do not go to a terminal and COLUMNS is not set."""
+"""Width of tables if messages do not go to a terminal and COLUMNS is not set."""
 
 WIDEST_COLUMNS = 1000
-"""No table is measured wider."""
+"""Tables are measured up to this width."""
 
 _CONTROL_CODES = [code for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) != "\n"]
 _VISIBLE = {code: f"\\x{code:02x}" for code in _CONTROL_CODES}
 
 
 class Output:
-    """Where a command prints; use it as a context manager where the command can print JSON.
+    """Print a command's output; use it as a context manager if the command can print JSON.
 
     With ``as_json``, standard output receives the command's JSON and nothing else. Messages and
-    progress go to standard error, and so does, inside the context, what any library prints.
+    progress go to standard error, and inside the context so does all that libraries print.
 
     Args:
         as_json: the command was asked for JSON.
         stderr: print messages to standard error, as for progress and errors.
-        file: takes the place of standard output.
+        file: replaces standard output.
         width: columns of tables; None for the terminal's.
     """
 
@@ -60,7 +60,7 @@ class Output:
         self.as_json = as_json
         to_stderr = as_json or stderr
         self._messages = _PlainConsole(file=sys.stderr if to_stderr else file, width=width)
-        # Standard output itself, whatever takes its place later.
+        # Standard output itself, even if it is redirected later.
         self._results = _PlainConsole(file=file or sys.stdout)
         if width is None and not self.is_terminal and "COLUMNS" not in os.environ:
             self._messages.width = PIPED_COLUMNS
@@ -86,7 +86,7 @@ class Output:
         return self._messages.width
 
     def say(self, *parts: str | tuple[str, str]) -> None:
-        """Print a message. Only the terminal wraps it, so that a command or path can be copied.
+        """Print a message; only the terminal wraps it, so that a command or path can be copied.
 
         Args:
             parts: texts, or pairs of a text and a Rich style such as ``("run-1", "bold")``.
@@ -97,9 +97,8 @@ class Output:
         """Print a table, or a group of tables and texts.
 
         Args:
-            shown: strings in it are printed as they stand.
-            columns: how many it needs; a narrower terminal then breaks its lines, and nothing is
-                cut off.
+            shown: the table; strings in it are printed literally.
+            columns: its width; a narrower terminal breaks its lines, and nothing is cut off.
         """
         usual = self.columns
         self._messages.width = max(usual, columns)
@@ -107,7 +106,7 @@ class Output:
         self._messages.width = usual
 
     def columns_of(self, shown: RenderableType) -> int:
-        """How many columns a table needs so that nothing in it is cut off."""
+        """Return the columns that a table needs so that nothing in it is cut off."""
         options = self._messages.options.update(width=WIDEST_COLUMNS)
         return self._messages.measure(shown, options=options).maximum
 
@@ -116,21 +115,21 @@ class Output:
         self._results.out(json_text(data), highlight=False)
 
     def live(self) -> Live:
-        """A display that is replaced in place."""
+        """Return a display that is updated in place."""
         return Live(console=self._messages, auto_refresh=False)
 
 
 class LogMessages(logging.Handler):
-    """Prints what is logged on standard error as any other message."""
+    """Print log records on standard error."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print one record, with its level before it."""
+        """Print one record after its level."""
         said = Output(stderr=True)
         said.say((f"{record.levelname.lower()}:", "bold yellow"), f" {record.getMessage()}")
 
 
 class _PlainConsole(Console):
-    """Prints every string as it stands, and shows control characters as ``\\x1b``."""
+    """A console that prints every string literally, with control characters as ``\\x1b``."""
 
     def __init__(self, *, file: TextIO | None, width: int | None = None) -> None:
         super().__init__(file=file, width=width, markup=False, emoji=False, highlight=False)
@@ -139,7 +138,7 @@ class _PlainConsole(Console):
         self, renderable: RenderableType, options: ConsoleOptions | None = None
     ) -> Iterable[Segment]:
         for segment in super().render(renderable, options):
-            # A control segment is Rich's own, such as one that moves the cursor.
+            # Rich makes control segments, for example to move the cursor.
             yield (
                 segment
                 if segment.control

@@ -1,4 +1,4 @@
-"""What a person sees while a search runs: a line in place on a terminal, or lines in a log."""
+"""Progress displays: a line updated in place on a terminal, or lines in a log."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from nas.storage.accuracy_text import accuracy_text
 LOG_EVERY_SECONDS = 10.0
 REFRESH_EVERY_SECONDS = 0.5
 MOST_TIME_SPENT = 0.02
-"""On showing, as a share of all time: a status looks at every trial, and there may be thousands."""
+"""The share of time spent on showing, at most: a status reads every trial, maybe thousands."""
 
 
 class LineDisplay:
-    """Shows how far something is; use it as a context manager.
+    """Show a progress line; use it as a context manager.
 
     Args:
-        output: where to.
-        line: asked for what to show whenever something is shown.
+        output: to print to.
+        line: returns the line to show.
     """
 
     def __init__(self, output: Output, line: Callable[[], str]) -> None:
@@ -41,14 +41,14 @@ class LineDisplay:
 
     def __exit__(self, kind: type[BaseException] | None, *exc: object) -> None:
         try:
-            if kind is None:  # else showing may fail as well, and hide what was raised first
+            if kind is None:  # else showing might fail too, and hide the first error
                 self._show()
         finally:
-            if self._live:  # which gives the terminal its cursor back
+            if self._live:  # stopping it restores the terminal's cursor
                 self._live.stop()
 
     def update(self) -> None:
-        """Something changed; shown if the last time was long enough ago."""
+        """Show the line, if it was last shown long enough ago."""
         now = time.monotonic()
         if now >= self._next_show:
             self._show()
@@ -66,11 +66,11 @@ class LineDisplay:
 
 
 class ProgressDisplay(LineDisplay):
-    """Shows a search's status, and says when a round of repeats begins.
+    """Show a search's status, and announce each round of repeats.
 
     Args:
-        output: where to.
-        status: asked for the status whenever something is shown.
+        output: to print to.
+        status: returns the status to show.
     """
 
     def __init__(self, output: Output, status: Callable[[], Status]) -> None:
@@ -88,7 +88,7 @@ class ProgressDisplay(LineDisplay):
 
 
 def _of_round(status: Status) -> str:
-    """What a round of repeats is for."""
+    """Return the announcement of a round of repeats."""
     if status.repeats_round == 1:
         return (
             f"{status.round_size} repeats: the front and a random sample are trained again with "
@@ -101,7 +101,7 @@ def _of_round(status: Status) -> str:
 
 
 def describe(status: Status) -> str:
-    """One line: how many of how many, best so far, device-hours, time left."""
+    """Return a search's status in one line: trials, best so far, device-hours, time left."""
     parts = [f"trials {status.trained}/{status.wanted}"]
     if status.phase == "repeats":
         later = f" (round {status.repeats_round})" if status.repeats_round > 1 else ""
@@ -133,7 +133,7 @@ def describe(status: Status) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Such as 42s, 3m 05s, 2h 07m."""
+    """Return a duration such as 42s, 3m 05s or 2h 07m."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole}s"

@@ -1,4 +1,4 @@
-"""Standard output and error that take every text, also on a terminal that knows only ASCII."""
+"""Make standard output and error accept every text, even on a terminal with only ASCII."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ PLAIN = {
     "\N{LESS-THAN OR EQUAL TO}": "<=",
     "\N{GREATER-THAN OR EQUAL TO}": ">=",
 }
-"""What is written for a character that a terminal cannot show, where there is a good one."""
+"""Replacements for characters that a terminal cannot show."""
 
 BRAILLE = range(0x2800, 0x2900)
-"""Rich's spinner."""
+"""The characters of Rich's spinner."""
 
 ERRORS = "nas.plain"
 
 
 def take_every_text() -> None:
-    """Write what standard output or error cannot encode in another way, instead of raising.
+    """Let standard output and error replace characters that they cannot encode.
 
-    A terminal's encoding may be ASCII, and a path may hold bytes that are not UTF-8. Both are found
-    out in the middle of a command's output, after a search of hours.
+    A terminal's encoding may be ASCII, and a path may hold bytes that are not UTF-8. Without this,
+    either would raise in the middle of a command's output, perhaps after a search of hours.
     """
     codecs.register_error(ERRORS, _in_plain)
     for stream in (sys.stdout, sys.stderr):
@@ -38,8 +38,8 @@ def take_every_text() -> None:
 
 def _in_plain(error: UnicodeError) -> tuple[str, int]:
     assert isinstance(error, UnicodeEncodeError)
-    found = error.object[error.start : error.end]
-    return "".join(map(_plain, found)), error.end
+    characters = error.object[error.start : error.end]
+    return "".join(map(_plain, characters)), error.end
 
 
 def _plain(character: str) -> str:

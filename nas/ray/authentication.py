@@ -1,4 +1,4 @@
-"""Ray's token authentication: this machine's token, and the mode that a connection runs in.
+"""Ray's token authentication: this machine's token, and the mode of a connection.
 
 Ray reads the mode from ``RAY_AUTH_MODE``, and the token from ``RAY_AUTH_TOKEN``, from the file that
 ``RAY_AUTH_TOKEN_PATH`` names, or from ``~/.ray/auth_token``, in this order
@@ -28,10 +28,10 @@ TOKEN_BYTES = 32
 
 
 def chosen_mode() -> Mode | None:
-    """The mode that the user set in the environment, None if there is none.
+    """Return the mode that the user set in the environment; None if there is none.
 
     Raises:
-        ClusterError: it is set to something else than ``token`` or ``disabled``.
+        ClusterError: it is neither ``token`` nor ``disabled``.
     """
     mode = os.environ.get(MODE)
     if mode is None:
@@ -52,32 +52,32 @@ def has_token() -> bool:
     loader = AuthenticationTokenLoader.instance()
     loader.reset_cache()
     try:
-        found: bool = loader.has_token(ignore_auth_mode=True)
+        has_one: bool = loader.has_token(ignore_auth_mode=True)
     except AuthenticationError:
         raise ClusterError(
             f"{TOKEN_PATH}={os.environ[TOKEN_PATH]} cannot be read or is empty: write Ray's token "
             "to it (ray get-auth-token prints a node's), or unset it"
         ) from None
-    return found
+    return has_one
 
 
 def token_place() -> str:
-    """Where Ray reads this machine's token, for a message."""
+    """Return where Ray reads this machine's token, for a message."""
     if os.environ.get(TOKEN):
         return f"the environment variable {TOKEN}"
     return os.environ.get(TOKEN_PATH) or str(default_token_file())
 
 
 def default_token_file() -> Path:
-    """Ray's own file for the token."""
+    """Return Ray's default file for the token."""
     return Path.home() / ".ray" / "auth_token"
 
 
 def ensure_token() -> None:
-    """Make a token where there is none, readable by its owner alone.
+    """Make a token if there is none, readable by its owner alone.
 
-    Ray would make one too, but readable by every user of the machine; and of two commands that
-    start at the same time one would overwrite the other's, which its Ray uses already.
+    Ray's own would be readable by every user of the machine. Also, if two commands started at the
+    same time, one would overwrite the other's token, which its Ray uses already.
 
     Raises:
         ClusterError: it cannot be written, or see :func:`has_token`.
@@ -107,9 +107,9 @@ def ensure_token() -> None:
 
 @contextmanager
 def ray_environment(changes: Mapping[str, str]) -> Iterator[None]:
-    """Environment variables that Ray is configured by, for as long as the block runs.
+    """Set environment variables that configure Ray, while the block runs.
 
-    Ray's processes inherit them. This process read its own when Ray was imported, and reads them
+    Ray's processes inherit them. This process has read them when it imported Ray, and reads them
     again here.
     """
     before = {name: os.environ.get(name) for name in changes}

@@ -1,7 +1,7 @@
-"""States of paused trainings on their way between workers and the driver.
+"""The exchange of paused trainings' states between workers and the driver.
 
-Neither through Tune's results and configurations, which it keeps for as long as it runs, nor
-through files, since nodes need none in common and the driver alone writes the run's folder.
+Tune's results and configurations cannot carry them, since Tune keeps these as long as it runs.
+Files cannot, since the nodes may share none and the driver alone writes the run's folder.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 
 class CheckpointExchange(Protocol):
-    """One state a trial."""
+    """An exchange that holds one state for each trial."""
 
     def put(self, number: int, content: bytes) -> None:
-        """Lay a trial's state there, in place of an earlier one."""
+        """Put a trial's state, in place of an earlier one."""
 
     def get(self, number: int) -> bytes | None:
-        """A trial's state; it stays. None if there is none."""
+        """Return a trial's state, which stays; None if there is none."""
 
     def discard(self, number: int) -> None:
-        """Let go of a trial's state, if there is one."""
+        """Remove a trial's state, if there is one."""
 
 
 class LocalExchange:
@@ -45,9 +45,9 @@ class LocalExchange:
 
 
 class ClusterExchange:
-    """An exchange that every process of a Ray cluster reaches: this object can be sent to them.
+    """An exchange for every process of a Ray cluster, to which this object can be sent.
 
-    It is an actor on the driver's node that takes no processor.
+    It is an actor on the driver's node that reserves no processor.
     """
 
     def __init__(self) -> None:
@@ -56,7 +56,7 @@ class ClusterExchange:
         self._actor: Any = actor.remote()
 
     def close(self) -> None:
-        """End the actor: Tune keeps what it was given, so that it would stay."""
+        """End the actor; it would live on, since Tune keeps a reference to it."""
         ray.kill(self._actor)
 
     def put(self, number: int, content: bytes) -> None:
@@ -65,8 +65,8 @@ class ClusterExchange:
 
     def get(self, number: int) -> bytes | None:
         """See :class:`CheckpointExchange`."""
-        found: bytes | None = ray.get(self._actor.get.remote(number))
-        return found
+        content: bytes | None = ray.get(self._actor.get.remote(number))
+        return content
 
     def discard(self, number: int) -> None:
         """See :class:`CheckpointExchange`."""

@@ -1,4 +1,4 @@
-"""Connecting to Ray: a local one, or a cluster by its address."""
+"""Connect to Ray: a local one, or a cluster by its address."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from nas.ray.authentication import MODE, chosen_mode, ensure_token, ray_environm
 from nas.ray.greeting import greet
 
 SOCKET_PATH_BYTES = 107
-"""Linux's limit on the path of a socket, without its end."""
+"""Linux's limit on the path of a socket, without its terminating zero."""
 
 
 @contextmanager
 def connected(settings: RaySettings, modules: str | None = None) -> Iterator[None]:
-    """A connection to Ray for as long as the block runs; one that is already there is used.
+    """Connect to Ray while the block runs; an existing connection is used.
 
-    Workers import modules of the user's own from the folders that this process finds them in.
+    Workers import a user's own modules from the folders in which this process finds them.
 
-    A local Ray demands a token, unless ``RAY_AUTH_MODE`` says otherwise; a cluster gets the token
-    that this machine has if it demands one.
+    A local Ray demands a token, unless ``RAY_AUTH_MODE`` says otherwise. A cluster that demands one
+    gets this machine's token.
 
     Args:
-        settings: where Ray is.
-        modules: the folder of such modules, beside PYTHONPATH and the working folder.
+        settings: the section ``ray`` of a configuration.
+        modules: the folder of the user's modules, beside PYTHONPATH and the working folder.
 
     Raises:
         ClusterError: a local Ray does not start, no cluster answers at the address, or it refuses
@@ -61,7 +61,7 @@ def connected(settings: RaySettings, modules: str | None = None) -> Iterator[Non
                 log_to_driver=False,
                 logging_level=logging.ERROR,
             )
-        except Exception as error:  # Ray raises this very class where a node does not come up
+        except Exception as error:  # Ray raises Exception itself if a node does not start
             ray.shutdown()
             failed = (
                 "a local Ray could not be started"
@@ -69,7 +69,7 @@ def connected(settings: RaySettings, modules: str | None = None) -> Iterator[Non
                 else f"no connection to the Ray cluster at ray.address={address!r}"
             )
             raise ClusterError(f"{failed}: {str(error).splitlines()[0]}") from error
-        # Ray's own handler leaves at once; ours says what was kept.
+        # Ray's handler exits at once; ours first says what was kept.
         signal.signal(signal.SIGTERM, on_terminate)
         try:
             yield
@@ -78,7 +78,7 @@ def connected(settings: RaySettings, modules: str | None = None) -> Iterator[Non
 
 
 def _check_temporary_folder() -> None:
-    """See that Ray's sockets can lie where it puts them: a socket's path is at most 107 bytes."""
+    """Raise if the paths of Ray's sockets would be over 107 bytes."""
     variable = "RAY_TMPDIR" if "RAY_TMPDIR" in os.environ else "TMPDIR"
     folder = os.environ.get(variable, "/tmp")
     session = f"/ray/session_2000-01-01_00-00-00_000000_{os.getpid()}/sockets/plasma_store"
@@ -93,16 +93,16 @@ def _check_temporary_folder() -> None:
 
 
 def _code_folders(modules: str | None) -> list[str]:
-    """Where workers import from, beside what is installed; Ray adds the working folder."""
+    """Return the folders that workers import from; Ray adds the working folder."""
     named = [modules, *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     return [str(Path(folder).resolve()) for folder in named if folder]
 
 
 def trials_at_once(resources: ResourceSettings) -> int:
-    """How many trials the cluster's nodes hold together.
+    """Return how many trials the cluster's nodes hold together.
 
     Raises:
-        ClusterError: no node holds a single one.
+        ClusterError: no node holds even one.
     """
     nodes = [
         Machine(node["Resources"].get("CPU", 0.0), node["Resources"].get("GPU", 0.0))

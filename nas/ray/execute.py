@@ -1,4 +1,4 @@
-"""Running a search's jobs as Ray Tune trials on reused actors."""
+"""The executor on Ray Tune: a search's jobs are Tune's trials, on reused actors."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from nas.search.loop import Search
 log = logging.getLogger(__name__)
 
 WORKER_RETRIES = 1
-"""How often a trial is started again after its worker died."""
+"""Times that a trial is started again after its worker died."""
 
 
 def run_search(
@@ -38,20 +38,20 @@ def run_search(
 ) -> None:
     """Run all of a search's jobs; Ray must be connected.
 
-    Where latency counts, batches of proposals are measured between trainings, when the devices
-    are idle.
+    If latency counts, batches of proposals are measured between trainings, while the devices are
+    idle.
 
     Args:
         search: the source of jobs.
-        assignment: what all jobs share.
-        resources: what one job takes.
-        concurrency: how many run at once.
-        on_change: called whenever there may be something new to show.
-        trainable: does a job on its worker.
+        assignment: data, task and recipe, which all jobs share.
+        resources: CPUs and GPUs of one job.
+        concurrency: jobs at the same time.
+        on_change: called when there may be something new to show.
+        trainable: runs a job on its worker.
 
     Raises:
         NothingFits, TooManyFailures: see :meth:`nas.search.loop.Search.next_job`.
-        KeyboardInterrupt: on Ctrl-C. All that was finished is in the ledger.
+        KeyboardInterrupt: on Ctrl-C; all finished jobs are in the ledger.
     """
     _quieten_tune()
     exchange = ClusterExchange() if search.problem.pauses else None
@@ -59,7 +59,7 @@ def run_search(
         while not search.finished:
             if search.needs_metering:
                 search.meter_proposals(
-                    lambda found: measure_on_cluster(found, assignment.task, search.problem.latency)
+                    lambda batch: measure_on_cluster(batch, assignment.task, search.problem.latency)
                 )
                 on_change()
                 continue
@@ -79,12 +79,12 @@ def _run_jobs(
     concurrency: int,
     trainable: type[TrainingTrainable],
 ) -> None:
-    """One Tune run, until the search has no more jobs or needs its proposals measured."""
+    """Run Tune once, until the search has no more jobs or needs its proposals measured."""
     prepared = tune.with_resources(
         tune.with_parameters(trainable, assignment=assignment, exchange=searcher.exchange),
         {"cpu": resources.cpus_per_trial, "gpu": resources.gpus_per_trial},
     )
-    # Tune's own files (not the run's) live on the driver, and only as long as it does.
+    # Tune's own files (not the run's) are on the driver, and are deleted after Tune's run.
     with tempfile.TemporaryDirectory(prefix="convattn-tune-") as folder:
         tuner = tune.Tuner(
             prepared,
@@ -111,9 +111,9 @@ def _run_jobs(
 
 @contextmanager
 def _stopped_by_signals(searcher: SearchJobs) -> Iterator[None]:
-    """Ctrl-C and SIGTERM end the Tune run, even where Ray swallows the exception they raise.
+    """Let Ctrl-C and SIGTERM end the Tune run, even if Ray swallows the exception.
 
-    Then no trial is started any more, and the interruption is raised when the running ones end.
+    In that case no further trial starts, and the interruption is raised when the running ones end.
     """
 
     def stop(number: int, frame: object) -> None:
@@ -132,7 +132,7 @@ def _stopped_by_signals(searcher: SearchJobs) -> Iterator[None]:
 
 
 def _quieten_tune() -> None:
-    """No result files, signal handler or log of Tune's: the ledger and the display serve."""
+    """Turn off Tune's result files, signal handler and log: the ledger and the display serve."""
     os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
     os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
     os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "3600")

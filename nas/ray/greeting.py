@@ -1,4 +1,4 @@
-"""Greets a cluster before connecting to it, to say in seconds why it could not be used."""
+"""Ask a cluster before connecting to it, to say within seconds why it cannot be used."""
 
 from __future__ import annotations
 
@@ -31,28 +31,28 @@ from nas.ray.authentication import (
 CONNECT_SECONDS = 5.0
 
 SHORT_WAITS = {"RAY_gcs_rpc_server_connect_timeout_s": "1", "RAY_py_gcs_connect_timeout_s": "3"}
-"""Ray waits 40 s for a head that listens and does not answer."""
+"""Ray's own waits are 40 s for a head that listens and does not answer."""
 
 
 def greet(address: str) -> Mode:
-    """See that a cluster answers at ``address``, accepts this machine's token and fits its Ray.
+    """Check that a cluster answers, accepts this machine's token and has the same versions.
 
-    Nothing is sent to a cluster that demands no token but the question.
+    The token is sent only to a cluster that demands one.
 
     Args:
         address: ``host:port``, or ``auto`` for the cluster that this machine is a node of.
 
     Returns:
-        the mode of authentication to connect in.
+        the mode of authentication for the connection.
 
     Raises:
         ClusterError: with the reason, and what to do.
     """
     wanted = chosen_mode()
-    found = _resolved(address)
-    place = f"ray.address={address!r}" + (f" ({found})" if address == "auto" else "")
-    _check_listens(found, place)
-    metadata = _ask(found, place, "disabled")
+    resolved = _resolved(address)
+    place = f"ray.address={address!r}" + (f" ({resolved})" if address == "auto" else "")
+    _check_listens(resolved, place)
+    metadata = _ask(resolved, place, "disabled")
     if metadata is not None:
         if wanted == "token":
             raise ClusterError(
@@ -71,7 +71,7 @@ def greet(address: str) -> Mode:
             f"authentication failed: the cluster at {place} demands a token, and there is none "
             f"here: copy the file ~/.ray/auth_token of the cluster's head to {token_place()}"
         )
-    metadata = _ask(found, place, "token")
+    metadata = _ask(resolved, place, "token")
     if metadata is None:
         raise ClusterError(
             f"authentication failed: the cluster at {place} refuses the token in {token_place()}: "
@@ -82,9 +82,9 @@ def greet(address: str) -> Mode:
 
 
 def _resolved(address: str) -> str:
-    """The address as Ray takes it, ``host:port``."""
+    """Return the address as Ray takes it, ``host:port``."""
     try:
-        found = canonicalize_bootstrap_address(address)
+        resolved = canonicalize_bootstrap_address(address)
     except ConnectionError as error:
         raise ClusterError(
             f"no Ray cluster answers at ray.address={address!r}: none runs on this machine (start "
@@ -92,8 +92,8 @@ def _resolved(address: str) -> str:
         ) from error
     except ValueError as error:
         raise ClusterError(f"ray.address must be auto or host:port, got {address!r}") from error
-    assert found is not None  # only an address that starts a local Ray has none
-    return str(found)
+    assert resolved is not None  # None stands for a local Ray alone
+    return str(resolved)
 
 
 def _check_listens(address: str, place: str) -> None:
@@ -109,7 +109,7 @@ def _check_listens(address: str, place: str) -> None:
 
 
 def _ask(address: str, place: str, mode: Mode) -> dict[str, Any] | None:
-    """What a cluster tells of itself, or None if it demands another token.
+    """Return a cluster's metadata; None if it demands another token.
 
     Raises:
         ClusterError: it does not answer as Ray does.
@@ -130,7 +130,7 @@ def _ask(address: str, place: str, mode: Mode) -> dict[str, Any] | None:
 
 
 def _check_versions(metadata: dict[str, Any], place: str) -> None:
-    """See that the cluster runs the Ray and the Python of this process, which Ray insists on."""
+    """Check that the cluster has this process's versions of Ray and Python, as Ray demands."""
     theirs = metadata.get("ray_version"), metadata.get("python_version")
     ours = ray.__version__, platform.python_version()
     if metadata and theirs != ours:
@@ -142,7 +142,7 @@ def _check_versions(metadata: dict[str, Any], place: str) -> None:
 
 @contextmanager
 def _silent_stderr() -> Iterator[None]:
-    """Discard what Ray's C++ logs of a refused question: the error says it."""
+    """Discard what Ray's C++ code logs about a refused request; the error says it."""
     sys.stderr.flush()
     kept = os.dup(2)
     try:

@@ -1,4 +1,4 @@
-"""Measuring latency on the cluster, with the whole of a device reserved for it."""
+"""The latency meter: measures on the cluster, with a whole device reserved."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ def measure_on_cluster(
     task: Task,
     settings: LatencySettings,
 ) -> list[Latency | str | DeviceBusy]:
-    """Latencies, one after another, in one task that holds a node's CPUs, and a GPU if needed.
+    """Measure latencies one after another, in one task that reserves a node's CPUs (and a GPU).
 
-    No trial may be running: the task waits for the resources, and they for it. It is always the
-    same node's turn as long as the cluster does not change.
+    No trial may be running, since the task waits for all of the node's resources. The node is the
+    same as long as the cluster does not change.
 
     Returns:
-        for each architecture its latency, the traceback of what it raised, or what Ray knows of
-        its worker's death; DeviceBusy from the first one on during which something else was
-        running on the device.
+        for each architecture its latency, the traceback of what it raised, or Ray's account of its
+        worker's death; DeviceBusy for the first during which something else ran on the device, and
+        for all after it.
 
     Raises:
         ClusterError: no node has the device.
@@ -48,19 +48,19 @@ def measure_on_cluster(
     )
     texts = [architecture.canonical_json() for architecture in architectures]
     try:
-        found: list[Latency | str | DeviceBusy] = ray.get(measure.remote(texts, task, settings))
+        results: list[Latency | str | DeviceBusy] = ray.get(measure.remote(texts, task, settings))
     except RayTaskError as error:
-        raise error.cause from None  # not of a network, whose traceback is in its place
+        raise error.cause from None  # a network's own error is a result, not raised
     except RayError as error:
         if len(architectures) == 1:
             return [str(error)]
-        # The worker died of one of them: alone, each fails or succeeds by itself.
+        # One of them killed the worker: measured alone, each fails or succeeds by itself.
         return [one for each in architectures for one in measure_on_cluster([each], task, settings)]
-    return found
+    return results
 
 
 def check_meter(settings: LatencySettings) -> None:
-    """See that the cluster has something to measure on.
+    """Check that a node has the device to measure on.
 
     Raises:
         ClusterError: no node has the device.
@@ -69,7 +69,7 @@ def check_meter(settings: LatencySettings) -> None:
 
 
 def _meter_node(settings: LatencySettings) -> dict[str, Any]:
-    """The node to measure on: of those with the device, the one with most CPUs, then by name."""
+    """Return the node to measure on: it has the device and most CPUs; ties go by address."""
     needs_gpu = settings.device.startswith("cuda")
     fitting = [
         node
@@ -87,14 +87,14 @@ def _meter_node(settings: LatencySettings) -> dict[str, Any]:
 def _measure(
     texts: Sequence[str], task: Task, settings: LatencySettings
 ) -> list[Latency | str | DeviceBusy]:
-    found: list[Latency | str | DeviceBusy] = []
+    results: list[Latency | str | DeviceBusy] = []
     core = CoreSpeed()
     for text in texts:
         try:
             model = build(Architecture.from_json(text, imports=True), task, seed=0)
-            found.append(measure_latency(model, task.input_shape, settings, core))
+            results.append(measure_latency(model, task.input_shape, settings, core))
         except DeviceBusy as busy:  # the device's fault, not the architecture's
-            return found + [busy] * (len(texts) - len(found))
+            return results + [busy] * (len(texts) - len(results))
         except Exception as error:  # noqa: BLE001 (whatever a network raises is its result)
-            found.append(traceback_of(error))
-    return found
+            results.append(traceback_of(error))
+    return results

@@ -1,7 +1,7 @@
 """Full trainings as Ray tasks that stream their progress and state to the driver.
 
-The driver alone writes the run's folder: a worker sends its state every few epochs, so that a
-training whose worker or driver dies goes on from there.
+The driver alone writes the run's folder. A worker sends its state every few epochs, from which the
+training continues if the worker or the driver dies.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from search_space.architecture import Architecture
 
 
 class RetrainProgress(NamedTuple):
-    """How far one full training is, or what came of it."""
+    """The progress or the end of one full training."""
 
     retraining: Retraining
     state: Literal["running", "finished", "failed"]
-    epoch: int = 0  # of one that runs
-    val_accuracy: float | None = None  # by the run's metric
+    epoch: int = 0  # while it runs
+    val_accuracy: float | None = None  # in the run's metric
 
 
 class Failure(NamedTuple):
-    """A full training that raised, or whose worker died."""
+    """A full training that raised, or lost its worker."""
 
     retraining: Retraining
     error: str
@@ -50,17 +50,17 @@ def run_retrainings(
     keep: Callable[[Retraining, Trained], Evaluation],
     on_progress: Callable[[RetrainProgress], None],
 ) -> tuple[list[Evaluation], list[Failure]]:
-    """Train all of ``wanted``, as many at once as the cluster holds; Ray must be connected.
+    """Train all of ``wanted``, as many at a time as the cluster holds; Ray must be connected.
 
     Args:
         wanted: what to train.
-        assignment: what all of them share.
-        resources: what each of them takes.
-        keep: writes a finished training to the run's folder and ledger; gives the ledger's row.
-        on_progress: is told of every epoch and every end.
+        assignment: data, task and recipe, which all of them share.
+        resources: CPUs and GPUs of one training.
+        keep: writes a finished training to the run's folder and ledger; returns the ledger's row.
+        on_progress: called after every epoch and at every end.
 
     Returns:
-        the ledger's new rows, and what failed (its last state stays, to be taken up again).
+        the ledger's new rows, and the failures, which can continue from their last states.
 
     Raises:
         CheckpointError, RunError: a damaged checkpoint, or a folder that cannot be written.
@@ -108,7 +108,7 @@ def run_retrainings(
 
 
 def _first_ready(streams: Mapping[Any, Retraining]) -> Any:
-    """The stream that has something to give first."""
+    """Return the first stream that has an event."""
     ready, _ = ray.wait(list(streams), num_returns=1)
     return ready[0]
 
@@ -116,14 +116,14 @@ def _first_ready(streams: Mapping[Any, Retraining]) -> Any:
 def evaluate_on_cluster(
     jobs: Sequence[tuple[Architecture, int]], assignment: Assignment, resources: ResourceSettings
 ) -> list[EvaluationResult | str]:
-    """Proxy evaluations of (architecture, seed), side by side; Ray must be connected.
+    """Evaluate pairs of architecture and seed by proxies, in parallel; Ray must be connected.
 
     Returns:
-        for each job its result, the traceback of what it raised, or what Ray knows of the death of
-        its worker.
+        for each job its result, the traceback of what it raised, or Ray's account of its worker's
+        death.
     """
-    # Without a GPU, workers stay for the next evaluation; with one, Ray ends them after each, so
-    # that none holds its memory.
+    # Without a GPU, workers are reused; with one, Ray ends them after each evaluation, so that they
+    # release its memory.
     task = ray.remote(num_cpus=resources.cpus_per_trial, num_gpus=resources.gpus_per_trial)(
         _evaluation
     )
@@ -136,10 +136,10 @@ def evaluate_on_cluster(
 
 def _fetched(reference: Any) -> EvaluationResult | str:
     try:
-        found: EvaluationResult | str = ray.get(reference)
+        result: EvaluationResult | str = ray.get(reference)
     except RayError as error:
         return str(error)
-    return found
+    return result
 
 
 def _evaluation(text: str, seed: int, assignment: Assignment) -> EvaluationResult | str:

@@ -1,4 +1,4 @@
-"""Tune's schedulers: one that does what a search decides, and one for anyone's Tune run."""
+"""Tune schedulers: one that carries out a search's decisions, and one for any Tune run."""
 
 from __future__ import annotations
 
@@ -19,19 +19,20 @@ Mode = Literal["min", "max"]
 class MultiObjectiveASHA(FIFOScheduler):
     """Successive halving on several objectives for any Tune run: :mod:`nas.schedulers.halving`.
 
-    It stops or lets go on, and never pauses. A result that lacks an objective, or in which one is
-    not finite, is let through.
+    It stops trials and never pauses them. A trial continues if its result lacks an objective, or if
+    one is not finite.
 
     Args:
-        objectives: by name in a trial's results, each "min" or "max"; the first one counts most
-            where trade-offs are equally good.
-        rungs: at which ``time_attr`` trials are compared, ascending whole numbers; each must
-            report exactly there.
-        reduction_factor: of how many trials at a rung one goes on.
-        time_attr: name of the result that tells how far a trial is.
+        objectives: "min" or "max" by name in a trial's results; the first counts most if trade-offs
+            are equally good.
+        rungs: values of ``time_attr`` at which trials are compared, ascending whole numbers; each
+            trial must report exactly there.
+        reduction_factor: one trial of so many continues at a rung.
+        time_attr: name of the result that counts a trial's progress.
 
     Raises:
-        ValueError: no objective, a mode that is neither, or rungs or a factor that cannot be.
+        ValueError: there is no objective, a mode is neither "min" nor "max", or the rungs or the
+            factor are impossible.
     """
 
     def __init__(
@@ -64,9 +65,10 @@ class MultiObjectiveASHA(FIFOScheduler):
 
 
 class SearchScheduler(FIFOScheduler):
-    """Does with Tune's trials what the search decides.
+    """Carry out the search's decisions on Tune's trials.
 
-    Tune tells a searcher neither of every result nor why a worker died: this does.
+    It also passes on every result and the cause of a worker's death, which Tune does not tell a
+    searcher.
     """
 
     def __init__(self, searcher: SearchJobs) -> None:
@@ -74,23 +76,23 @@ class SearchScheduler(FIFOScheduler):
         self._searcher = searcher
 
     def choose_trial_to_run(self, tune_controller: Any) -> Any:
-        """The newest trial that waits for a worker.
+        """Return the newest trial that waits for a worker.
 
-        Tune gives it the worker that became free. An earlier one has asked for a worker of its own,
-        which takes seconds to start, and would lose it: with trials that are shorter than that, all
-        would run on the first worker that came up.
+        Tune gives it the worker that has become free. An earlier trial has asked for a worker of
+        its own, which takes seconds to start, and would lose it: if trials are shorter than that,
+        all would run on the first worker.
         """
         waiting = {t for t in tune_controller.get_live_trials() if t.status == Trial.PENDING}
         newest_first = reversed(tune_controller.get_trials())
         return next((trial for trial in newest_first if trial in waiting), None)
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        """What the search decides."""
+        """Continue or stop a trial as the search decides."""
         stops = self._searcher.decide(trial.trial_id, result) == "stop"
         return str(TrialScheduler.STOP if stops else TrialScheduler.CONTINUE)
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
-        """Keep what Tune knows of a worker's death."""
+        """Keep Tune's account of a worker's death."""
         path = trial.error_file
         if path and Path(path).exists():
             self._searcher.causes_of_death[trial.trial_id] = Path(path).read_text()

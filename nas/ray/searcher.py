@@ -1,4 +1,4 @@
-"""Ray Tune's view of a search: it asks for jobs, and hands back what came of them."""
+"""Ray Tune's searcher: gets jobs from a search, and reports their results to it."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ log = logging.getLogger(__name__)
 
 
 class SearchJobs(Searcher):
-    """Jobs of a :class:`nas.search.loop.Search`, as Tune's suggestions. Runs in the driver.
+    """The jobs of a :class:`nas.search.loop.Search` as Tune's suggestions, in the driver.
 
-    An error of the search ends the Tune run; it is kept in ``error`` for the caller to raise.
+    An error of the search ends the Tune run and is kept in ``error``, for the caller to raise.
 
     Args:
         search: the source of jobs.
-        on_change: called whenever there may be something new to show.
-        exchange: for the states of paused trainings, if the search pauses any.
+        on_change: called when there may be something new to show.
+        exchange: carries the states of paused trainings, if trials pause.
     """
 
     def __init__(
@@ -50,19 +50,19 @@ class SearchJobs(Searcher):
         self.exchange = exchange
         self._jobs: dict[str, Job] = {}
         self.error: BaseException | None = None
-        self.causes_of_death: dict[str, str] = {}  # trial id -> what Tune knows of it
+        self.causes_of_death: dict[str, str] = {}  # by Tune's trial id
 
     def suggest(  # type: ignore[override]
         self, trial_id: str
     ) -> dict[str, Any] | str | None:
-        """The next job as a trial's config; None for "not now"."""
+        """Return the next job as a trial's config; None for "not now"."""
         if self.error is not None:
             return Searcher.FINISHED
         try:
             if self._search.finished or (self._search.needs_metering and not self._jobs):
                 return Searcher.FINISHED
             job = self._search.next_job()
-            if job is None and self._search.finished:  # what waited was ended just now
+            if job is None and self._search.finished:  # next_job has just ended the paused trials
                 return Searcher.FINISHED
             if job is not None and job.resumes:
                 self._send_state(job)
@@ -77,7 +77,7 @@ class SearchJobs(Searcher):
         return {REQUEST: TrialRequest(text, job.seed, job.number, job.pause_at, job.resumes)}
 
     def decide(self, trial_id: str, result: dict[str, Any]) -> Decision:
-        """What becomes of a trial that has reached a point of its curve."""
+        """Ask the search whether a trial continues from a point of its curve."""
         outcome = _report(result).outcome
         if not isinstance(outcome, Training) or self.error is not None:
             return "continue"
@@ -91,13 +91,13 @@ class SearchJobs(Searcher):
             return "continue"
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        """Show a point of a curve; the search was told of it by :meth:`decide`."""
+        """Show a point of a curve, which :meth:`decide` has reported to the search."""
         self._on_change()
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        """Record a trial's result, what there is of it if it was stopped, or why it failed."""
+        """Record a trial's result, its part if it was stopped, or why it failed."""
         job = self._jobs.pop(trial_id)
         try:
             if error or result is None:
@@ -115,7 +115,7 @@ class SearchJobs(Searcher):
     def _record(self, job: Job, report: Report) -> None:
         if report.began_anew:
             log.warning(
-                "the state of trial %d cannot be taken up: %s; it is trained again from its first "
+                "trial %d cannot continue from its state: %s; it is trained again from its first "
                 "epoch",
                 job.number,
                 report.began_anew,
@@ -127,24 +127,24 @@ class SearchJobs(Searcher):
                 self._search.completed(job, result._replace(worker=report.worker))
             case Pausing(progress):
                 assert self.exchange is not None
-                found, state = _found(progress, report), self.exchange.get(job.number)
-                self._search.paused(job, found, epoch=progress.epoch, state=state)
-            case Training(progress):  # which was stopped there
-                self._search.stopped(job, _found(progress, report), epoch=progress.epoch)
+                part, state = _part(progress, report), self.exchange.get(job.number)
+                self._search.paused(job, part, epoch=progress.epoch, state=state)
+            case Training(progress):  # it was stopped there
+                self._search.stopped(job, _part(progress, report), epoch=progress.epoch)
 
     def _send_state(self, job: Job) -> None:
         assert self.exchange is not None
         self.exchange.put(job.number, self._search.state_of(job))
 
     def __getstate__(self) -> dict[str, Any]:
-        """Nothing, where Tune pickles its experiment: the ledger is the state."""
+        """Return no state when Tune pickles its experiment: the ledger is the state."""
         return {}
 
     def save(self, checkpoint_path: str) -> None:
-        """Nothing: the ledger is the state."""
+        """Do nothing: the ledger is the state."""
 
     def restore(self, checkpoint_path: str) -> None:
-        """Nothing: the ledger is the state."""
+        """Do nothing: the ledger is the state."""
 
 
 def _report(result: dict[str, Any]) -> Report:
@@ -153,6 +153,6 @@ def _report(result: dict[str, Any]) -> Report:
     return report
 
 
-def _found(progress: Progress, report: Report) -> EvaluationResult:
-    """What there is of a training that did not end."""
+def _part(progress: Progress, report: Report) -> EvaluationResult:
+    """Return the result of a training that did not end."""
     return EvaluationResult({}, progress.curve, progress.device_seconds, report.worker)

@@ -1,4 +1,4 @@
-"""The trainings of a table, as Ray tasks on reused workers."""
+"""The trainings of a tabulation, as Ray tasks on reused workers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from search_space.architecture import Architecture
 from search_space.cost.latency import device_name
 
 QUEUED_PER_WORKER = 2
-"""A worker that ends a training finds the next one waiting."""
+"""Trainings queued for each worker, so that the next one is ready when one ends."""
 
 
 def run_trainings(
@@ -38,18 +38,18 @@ def run_trainings(
 
     Args:
         wanted: what to train, at least one.
-        assignment: what all trainings share.
-        resources: what one of them takes.
-        concurrency: how many run at once.
-        on_row: given the journal's row of each training that ended, also of one that raised.
+        assignment: data, task and recipe, which all trainings share.
+        resources: CPUs and GPUs of one training.
+        concurrency: trainings at the same time.
+        on_row: called with the journal's row of each training that ended or raised.
 
     Returns:
-        what Ray knows of the death of a worker, for each training that lost two.
+        by training that lost two workers: Ray's account of the second death.
 
     Raises:
         DataError: a worker cannot read the data.
     """
-    # No max_calls: the workers stay, and with them the data.
+    # Without max_calls, the workers stay, and with them the data.
     task = ray.remote(
         num_cpus=resources.cpus_per_trial, num_gpus=resources.gpus_per_trial, max_retries=1
     )(_row)
@@ -69,7 +69,7 @@ def run_trainings(
         try:
             row = ray.get(ready)
         except RayTaskError as error:
-            raise error.cause from None  # not of a training, which says what it raised in its row
+            raise error.cause from None  # a training's own error is in its row, not raised
         except RayError as error:
             lost[entry.key] = str(error)
             continue
@@ -77,9 +77,9 @@ def run_trainings(
 
 
 def _row(text: str, seed: int, assignment: Assignment, first_text: str) -> dict[str, Any]:
-    """One training as the journal keeps it.
+    """Train once and return the journal's row.
 
-    Its time, evaluations included, is the processor's, so that other work on the machine does not
+    Its time includes evaluations. It is processor time, so that other work on the machine does not
     count; on a GPU it is wall time.
     """
     torch.set_num_threads(assignment.threads)
@@ -108,12 +108,12 @@ def _row(text: str, seed: int, assignment: Assignment, first_text: str) -> dict[
 
 @lru_cache(maxsize=1)
 def _warm_up(assignment: Assignment, text: str) -> None:
-    """One epoch, once a process: else its first training would pay for imports."""
+    """Train one epoch, once a process, so that imports do not count in its first timed training."""
     with suppress(Exception):  # the architecture's own training says what it raises
         recipe = assignment.recipe.model_copy(update={"epochs": 1})
         deque(assignment._replace(recipe=recipe).evaluation(text, 0), maxlen=0)
 
 
 def _machine(device: str) -> str:
-    """The kind of machine, such as ``AMD EPYC 7B13, 2 cores, torch 2.13.0``."""
+    """Return the kind of machine, such as ``AMD EPYC 7B13, 2 cores, torch 2.13.0``."""
     return f"{device_name(device)}, {os.cpu_count()} cores, torch {torch.__version__}"

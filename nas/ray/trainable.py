@@ -1,4 +1,4 @@
-"""The worker's side of a trial: one training, reporting as it goes. Actors are reused."""
+"""The worker's side of a trial: trains, and reports each point of the curve."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ from trainers.checkpoint import checkpoint_bytes, read_checkpoint
 
 
 class TrainingTrainable(tune.Trainable):
-    """Trains the architecture in its config; each step ends at a point of the validation curve.
+    """Train a trial's architecture; each step ends at a point of the validation curve.
 
     An exception of a training is reported, not raised: the actor stays usable for the next trial,
     and the driver records the traceback. A step's result holds a
-    :class:`nas.evaluation.messages.Report`, with ``done`` unless the training goes on. A training
-    that is stopped in between leaves nothing behind: the next one begins with a new network.
+    :class:`nas.evaluation.messages.Report`, with ``done`` unless the training continues. A training
+    that is stopped leaves nothing behind: the next one begins with a new network.
     """
 
     def setup(  # type: ignore[override]
@@ -50,9 +50,9 @@ class TrainingTrainable(tune.Trainable):
         """Keep what all trials share, and start on the first one.
 
         Args:
-            config: of the first trial, with its request.
-            assignment: what all trials share.
-            exchange: for the states of paused trainings, if trials pause.
+            config: holds the first trial's request.
+            assignment: data, task and recipe, which all trials share.
+            exchange: carries the states of paused trainings, if trials pause.
         """
         self.assignment = assignment
         self.exchange = exchange
@@ -61,9 +61,9 @@ class TrainingTrainable(tune.Trainable):
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, TrialRequest]) -> bool:
-        """Start on another trial; the data stay in memory, the last network does not."""
+        """Start another trial; the data stay in memory, the last network does not."""
         self._steps = iter(())
-        torch.cuda.empty_cache()  # trials that share the GPU may want it
+        torch.cuda.empty_cache()  # other trials may share the GPU
         self._number, self._began_anew = new_config[REQUEST].number, ""
         self._steps = self.evaluation(new_config[REQUEST])
         return True
@@ -77,21 +77,21 @@ class TrainingTrainable(tune.Trainable):
 
     def _next_outcome(self) -> Training | Pausing | Completed | Raised:
         try:
-            found = next(self._steps)
+            step = next(self._steps)
         except Exception as error:
             if torch.cuda.is_initialized() and "CUDA" in str(error):
                 raise  # it may have broken the process: Tune starts the trial again in a new one
             return Raised(traceback_of(error))
-        if isinstance(found, Progress):
-            return Training(found)
-        if isinstance(found, Paused):
+        if isinstance(step, Progress):
+            return Training(step)
+        if isinstance(step, Paused):
             assert self.exchange is not None
-            self.exchange.put(self._number, checkpoint_bytes(found.state))
-            return Pausing(found.progress)
-        return Completed(found)
+            self.exchange.put(self._number, checkpoint_bytes(step.state))
+            return Pausing(step.progress)
+        return Completed(step)
 
     def evaluation(self, request: TrialRequest) -> Iterator[Progress | Paused | EvaluationResult]:
-        """A trial's points and, last, its result; a subclass may find them in another way."""
+        """Yield a trial's points and, last, its result; a subclass may compute them otherwise."""
         begin = partial(
             self.assignment.evaluation,
             request.architecture,

@@ -75,7 +75,7 @@ def collect_warm_start(
         task: images and classes of its architectures.
         problem: the one that the configuration describes, with its space and costs.
         runs: the folder of all runs.
-        trust: what ``--trust`` says of the earlier runs.
+        trust: the option ``--trust``, for the earlier runs.
 
     Raises:
         RunError: there is no such run, it is named twice, or the space holds none of its

@@ -1,4 +1,4 @@
-"""What the commands have in common: a run's data, task and workers' assignment."""
+"""Checks of a search before it starts, its data and its workers' assignments."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from search_space.yaml_validation import ConfigError
 from trainers import Recipe, load_splits
 
 PROXIES_CHECKED = 500
-"""Architectures drawn to see, before a search starts, that they have proxies."""
+"""Architectures drawn to check, before a search starts, that they have proxies."""
 
 
 class SearchData(NamedTuple):
-    """What a search's data are; how many images each part has."""
+    """A search's task, and the number of images in each part of its data."""
 
     task: Task
     train: int
@@ -47,7 +47,7 @@ def load_data(config: SearchConfig) -> SearchData:
     """Read a search's data.
 
     Raises:
-        DataError: they cannot be read, split, or reduced to the proxy's fidelity.
+        DataError: the data cannot be read, split, or reduced to the proxy's fidelity.
     """
     splits = load_splits(config.data)
     config.fidelity.splits(splits, config.data.split_seed)
@@ -56,17 +56,17 @@ def load_data(config: SearchConfig) -> SearchData:
 
 
 def load_task(config: SearchConfig) -> Task:
-    """The task of a search, by reading its data; raises what :func:`load_data` raises."""
+    """Read a search's data and return its task; raises what :func:`load_data` raises."""
     return load_data(config).task
 
 
 def proxy_assignment(config: SearchConfig, task: Task) -> Assignment:
-    """What workers need to evaluate candidates."""
+    """Return what workers need to evaluate candidates by proxies."""
     return _assignment(config, task, config.proxy, config.fidelity)
 
 
 def retrain_assignment(config: SearchConfig, task: Task) -> Assignment:
-    """What workers need to train in full."""
+    """Return what workers need to train in full."""
     return _assignment(config, task, config.retrain, FULL)
 
 
@@ -83,16 +83,16 @@ def _assignment(config: SearchConfig, task: Task, recipe: Recipe, fidelity: Fide
 
 
 def checked_problem(config: SearchConfig, costs: StaticCosts) -> SearchProblem:
-    """The problem of a configuration, of which it is seen first that it can be searched.
+    """Check that a configuration can be searched, and return its problem.
 
     Args:
         config: the search's.
-        costs: of its space.
+        costs: its space's.
 
     Raises:
-        ConfigError: no such sampler, or an option that it does not take; no such device to
-            measure latency on, where that is this machine's; networks that cannot take the task's
-            images, or be made at the proxy's fidelity.
+        ConfigError: the sampler or one of its options is unknown; this machine lacks the device to
+            measure latency on; networks cannot take the task's images, or have no proxy of the
+            given fidelity.
         NothingFits: no architecture fits the static limits.
     """
     check_images(costs.space, costs.task, seed=config.seed)
@@ -108,10 +108,10 @@ def checked_problem(config: SearchConfig, costs: StaticCosts) -> SearchProblem:
 
 
 def _check_fidelity(config: SearchConfig, costs: StaticCosts) -> None:
-    """See that a sample of the space's architectures within the limits has proxies.
+    """Check that a sample of the space's architectures within the limits has proxies.
 
     Raises:
-        ConfigError: some have none, with how many, and why the first one has not.
+        ConfigError: some have none; the message says how many, and why the first has none.
     """
     fidelity, space = config.fidelity, costs.space
     if fidelity.width is None and fidelity.resolution is None:

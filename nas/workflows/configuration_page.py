@@ -1,9 +1,9 @@
 """The page of every configuration key, docs/configuration.md.
 
 ``python -m nas.workflows.configuration_page > docs/configuration.md`` makes it. Types, bounds and
-defaults are those of the pydantic models. Meanings are the docstrings under their fields, whose
-last sentence may be ``Unit: ...``. Options of samplers are those of their constructors; for
-Optuna's own samplers their names and defaults stand here, and a link to their meaning.
+defaults come from the pydantic models, meanings from the docstrings under their fields, whose last
+sentence may be ``Unit: ...``. Options of samplers come from their constructors; those of Optuna's
+samplers are listed with their defaults and a link to Optuna's page.
 """
 
 from __future__ import annotations
@@ -60,14 +60,14 @@ TYPES = {
     "object": "mapping",
     "null": "null",
 }
-"""From a JSON schema's types to the words of the page."""
+"""The page's words for the types of a JSON schema."""
 
 OPTION_WORDS = {"int": "integer", "float": "number", "bool": "true or false", "str": "text"}
-"""The same for the annotations of samplers' options."""
+"""The page's words for the annotations of samplers' options."""
 
 BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
 SHARED = {"Recipe": "recipe", "Augmentation": "augmentation", "StageConfig": "stage"}
-"""Models that stand at several keys, and the section that has their own keys."""
+"""The sections of models that are the value of several keys."""
 
 SECTIONS = SHARED | {
     field.annotation.__name__: name
@@ -76,7 +76,7 @@ SECTIONS = SHARED | {
     and issubclass(field.annotation, BaseModel)
     and field.annotation is not Recipe
 }
-"""Of each model, the section that has its keys."""
+"""The section with the keys of each model."""
 
 UNIT = re.compile(r"\s*Unit: (.*)\.$", re.DOTALL)
 ROLE = re.compile(r":\w+:`~?(?:[\w.]*\.)?(\w+)`|``([^`]*)``")
@@ -94,7 +94,7 @@ class Key(NamedTuple):
 
 
 def page() -> str:
-    """The whole page, as Markdown."""
+    """Return the whole page as Markdown."""
     parts = [
         HEAD,
         "## A search\n\nThe file of `nas search`; its sections follow.\n",
@@ -114,21 +114,21 @@ def page() -> str:
 
 
 def keys_of(model: type[BaseModel], prefix: str = "") -> list[Key]:
-    """The keys of a model, each after ``prefix``.
+    """Return the keys of a model, each after ``prefix``.
 
     Raises:
         ValueError: a field has no docstring.
     """
     schema = model.model_json_schema()
     meanings = _docstrings(model)
-    found = []
+    keys = []
     for name, field in model.model_fields.items():
         if "const" in schema["properties"][name]:
-            continue  # a type's own name, which the section's heading has
+            continue  # a type's own name, which is in the section's heading
         if name not in meanings:
             raise ValueError(f"{model.__name__}.{name} needs a docstring, its meaning on the page")
         meaning, unit = meanings[name], UNIT.search(meanings[name])
-        found.append(
+        keys.append(
             Key(
                 prefix + name,
                 _type(schema["properties"][name]),
@@ -137,11 +137,11 @@ def keys_of(model: type[BaseModel], prefix: str = "") -> list[Key]:
                 UNIT.sub("", meaning),
             )
         )
-    return found
+    return keys
 
 
 def _sections(model: type[BaseModel]) -> Iterator[str]:
-    """A table of a model's own keys, then one for each section that is a model of its own."""
+    """Yield a table of a model's own keys, then one for each of its sections."""
     yield _table(keys_of(model))
     for name, field in model.model_fields.items():
         inner = field.annotation
@@ -158,7 +158,7 @@ def _section(title: str, where: str, model: type[BaseModel], level: str = "### "
 
 
 def _types(place: str, types: Mapping[str, type[BaseModel]]) -> Iterator[str]:
-    """A table for each type that may stand at a place."""
+    """Yield a table for each type that a place may have."""
     for name, model in types.items():
         keys = keys_of(model)
         table = _table(keys) if keys else "It has no keys.\n"
@@ -166,7 +166,7 @@ def _types(place: str, types: Mapping[str, type[BaseModel]]) -> Iterator[str]:
 
 
 def _sampler(name: str) -> str:
-    """The options that a configuration can give to a sampler."""
+    """Return the section of a sampler, with the options that a configuration can give it."""
     is_optunas = name in OPTUNA_SAMPLERS
     constructor: Any = OPTUNA_SAMPLERS[name] if is_optunas else ARCHITECTURE_SAMPLERS[name]
     meanings = {} if is_optunas else _arguments(constructor)
@@ -174,7 +174,7 @@ def _sampler(name: str) -> str:
     for option in options_of(name).values():
         kind = str(option.annotation).removesuffix(" | None")
         if kind not in OPTION_TYPES and option.name != "scores":
-            continue  # a function or an object, which no file can hold
+            continue  # a function or an object, which a file cannot hold
         shown = OPTION_WORDS.get(kind, "list of text")  # scores
         shown += " or null" if option.default is None and option.name != "scores" else ""
         default = json.dumps([] if option.name == "scores" else option.default)
@@ -193,13 +193,13 @@ def _sampler(name: str) -> str:
 
 
 def _optuna_page(name: str) -> str:
-    """Where Optuna documents a sampler; its own words would change with its version."""
+    """Return Optuna's page of a sampler; quoted words would change with Optuna's version."""
     folder = "https://optuna.readthedocs.io/en/stable/reference/samplers/generated"
     return f"{folder}/optuna.samplers.{OPTUNA_SAMPLERS[name].__name__}.html"
 
 
 def _type(entry: Mapping[str, Any]) -> str:
-    """A JSON schema's type in words, such as ``integer ≥ 1 or null``."""
+    """Return a JSON schema's type in words, such as ``integer ≥ 1 or null``."""
     if "$ref" in entry:
         section = SECTIONS[entry["$ref"].rpartition("/")[2]]
         return f"[{section}](#{section})"
@@ -231,7 +231,7 @@ def _default(field: FieldInfo) -> str:
 
 
 def _summary(kind: type) -> str:
-    """The first sentence of a docstring."""
+    """Return the first sentence of a class's docstring."""
     return _first_sentence(inspect.getdoc(kind) or "")
 
 
@@ -243,31 +243,31 @@ def _first_sentence(text: str) -> str:
 
 
 def _arguments(kind: type) -> dict[str, str]:
-    """The first sentence of each argument that the docstrings of a class and its bases describe."""
-    found: dict[str, str] = {}
+    """Return the first sentence about each argument in the docstrings of a class and its bases."""
+    meanings: dict[str, str] = {}
     for owner in reversed(kind.__mro__):
         _, args, text = inspect.cleandoc(owner.__doc__ or "").partition("\nArgs:\n")
         if args:
             described = re.split(r"^    (\w+):", text, flags=re.MULTILINE)[1:]
             pairs = zip(described[::2], described[1::2], strict=True)
-            found |= {name: _first_sentence(meaning) for name, meaning in pairs}
-    return found
+            meanings |= {name: _first_sentence(meaning) for name, meaning in pairs}
+    return meanings
 
 
 @cache
 def _docstrings(model: type[BaseModel]) -> dict[str, str]:
-    """The docstrings under the fields of a model and its bases."""
-    found: dict[str, str] = {}
+    """Return the docstrings under the fields of a model and its bases."""
+    docstrings: dict[str, str] = {}
     for owner in reversed(model.__mro__):
         module = inspect.getmodule(owner)
         if issubclass(owner, BaseModel) and owner is not BaseModel and module is not None:
-            found |= _docstrings_in(module).get(owner.__name__, {})
-    return found
+            docstrings |= _docstrings_in(module).get(owner.__name__, {})
+    return docstrings
 
 
 @cache
 def _docstrings_in(module: ModuleType) -> dict[str, dict[str, str]]:
-    """The docstrings under the fields of each class in a module."""
+    """Return the docstrings under the fields of each class in a module."""
     classes = [n for n in ast.parse(inspect.getsource(module)).body if isinstance(n, ast.ClassDef)]
     return {each.name: dict(_documented(each)) for each in classes}
 

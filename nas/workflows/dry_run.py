@@ -1,4 +1,4 @@
-"""What a search would cost, before it runs: its space's costs, what fits, and device-hours."""
+"""The dry run of a search: its space's costs, the share within the limits, device-hours."""
 
 from __future__ import annotations
 
@@ -24,37 +24,37 @@ from search_space.space import SearchSpace
 from trainers import ImageSplits, Split
 
 ALL_UP_TO = 5_000
-"""Spaces up to this size are costed whole."""
+"""In spaces up to this size, every architecture is costed."""
 
 SAMPLED = 10_000
-"""Architectures drawn from a larger one, as ``SearchSpace.sample`` draws."""
+"""Architectures drawn from a larger space, as ``SearchSpace.sample`` draws."""
 
 TIMED_STEPS = 20
-"""At most so many training steps are timed of a candidate, and scaled to an epoch."""
+"""Training steps timed for each candidate, at most; their time is scaled to an epoch."""
 
 TIMED_SECONDS = 20.0
-"""At most so long; but one step at least."""
+"""Seconds timed for each candidate, at most, but at least one step."""
 
 FRONT_ASSUMED = 10
-"""Members of the front that are trained with other seeds; how many there will be is not known."""
+"""Members of the front assumed to be trained with other seeds; their number is not known yet."""
 
 
 @dataclass(frozen=True)
 class CostRange:
-    """One cost over the architectures that were looked at."""
+    """The range of one cost over the costed architectures."""
 
     least: float
     median: float
     most: float
     limit: float | None
-    share_within: float  # of the limit; 1 without one
+    share_within: float  # the share within the limit; 1 without a limit
 
 
 @dataclass(frozen=True)
 class SpaceCosts:
-    """The costs of a space's architectures, all or a sample.
+    """The costs of all architectures of a space, or of a sample.
 
-    ``ranges`` is by cost; ``vectors`` and ``macs`` (int ``[N, P]``, float ``[N]``) are of those
+    ``ranges`` is by cost; ``vectors`` (int ``[N, P]``) and ``macs`` (float ``[N]``) are of those
     within all limits.
     """
 
@@ -70,37 +70,37 @@ class SpaceCosts:
 
 @dataclass(frozen=True)
 class TimedCandidate:
-    """A candidate whose proxy training was timed on this machine."""
+    """A candidate with the time of its proxy training on this machine."""
 
-    which: str  # least, median or most, by MACs, of those within the limits
+    which: str  # its rank by MACs within the limits: least, median or most
     arch_id: str
     macs: int
-    epoch_seconds: float  # scaled from the steps that were timed
-    evaluation_seconds: float  # of all validation images
+    epoch_seconds: float  # scaled from the timed steps
+    evaluation_seconds: float  # for all validation images
     trial_seconds: float
 
 
 @dataclass(frozen=True)
 class DeviceHours:
-    """What the trainings of a search take together; trials that are stopped early take less."""
+    """The device-hours of a search's trainings; trials that are stopped early take less."""
 
     timed: tuple[TimedCandidate, ...]
     trials: int
     trial_hours: float
-    repeats: int  # other seeds of the front and of a random sample
+    repeats: int  # trainings of the front and of a random sample with other seeds
     repeat_hours: float
-    gpu_hours: float  # times the share of a GPU that a trial takes
-    concurrency: int | None  # None: as many as the cluster holds
+    gpu_hours: float  # hours times the GPUs of a trial
+    concurrency: int | None  # None for as many as the cluster holds
     wall_hours: float | None
 
     @property
     def hours(self) -> float:
-        """Wall time of all trainings, one after another."""
+        """Wall time of all trainings if they run one after another."""
         return self.trial_hours + self.repeat_hours
 
 
 def space_costs(config: SearchConfig, costs: StaticCosts) -> SpaceCosts:
-    """The costs of all architectures of a small space, or of a random sample.
+    """Return the costs of all architectures of a small space, or of a random sample.
 
     Raises:
         ConfigError: the latency table is not for this search, or an architecture cannot take
@@ -137,32 +137,32 @@ def space_costs(config: SearchConfig, costs: StaticCosts) -> SpaceCosts:
 
 
 def _least_median_most(name: str, column: np.ndarray) -> list[float]:
-    """Three of the column's own values; of an even number, the lower one in the middle."""
+    """Return least, median and most of a column; an even number has the lower middle value."""
     values = np.quantile(column, [0, 0.5, 1], method="lower").tolist()
     return [whole_counts({name: value})[name] for value in values]
 
 
-def check_fits(found: SpaceCosts, config: SearchConfig) -> None:
-    """See that something is within the limits.
+def check_fits(costs: SpaceCosts, config: SearchConfig) -> None:
+    """Raise if no costed architecture is within the limits.
 
     Raises:
-        NothingFits: with the smallest value of each limited cost.
+        NothingFits: the message has the smallest value of each limited cost.
     """
-    if len(found.vectors):
+    if len(costs.vectors):
         return
     smallest = ", ".join(
         f"the smallest {name} is {format_quantity(each.least)}"
-        for name, each in found.ranges.items()
+        for name, each in costs.ranges.items()
         if each.limit is not None
     )
     raise NothingFits(
-        f"none of {found.looked_at:,} architectures of {found.space!r} fits the limits "
+        f"none of {costs.looked_at:,} architectures of {costs.space!r} fits the limits "
         f"({config.limits}): {smallest}"
     )
 
 
 def missing_device(config: SearchConfig) -> str | None:
-    """Why trainings cannot be timed on this machine, or a search run here; None if they can."""
+    """Return why this machine cannot time trainings or run the search; None if it can."""
     if config.resources.gpus_per_trial and not torch.cuda.is_available():
         return (
             f"resources.gpus_per_trial is {config.resources.gpus_per_trial:g}, and torch sees no "
@@ -177,30 +177,30 @@ def missing_device(config: SearchConfig) -> str | None:
 def device_hours(
     config: SearchConfig,
     costs: StaticCosts,
-    found: SpaceCosts,
+    looked_at: SpaceCosts,
     on_progress: Callable[[str], None],
 ) -> DeviceHours:
-    """Expected device-hours, from the cheapest, median and dearest candidate by MACs.
+    """Estimate the device-hours from the candidates with the least, median and most MACs.
 
     Each is trained for up to 20 steps of its proxy or 20 seconds, alone on this machine, after
-    steps that are not timed; a trial's time is taken to be linear in MACs in between. Repeats count
-    with 10 members on the front.
+    untimed steps. Between them, a trial's time is assumed to be linear in MACs. The front is
+    assumed to have 10 members, which are trained again with other seeds. Call it only if
+    :func:`missing_device` returns None.
 
     Args:
         config: the search's.
-        costs: of its space.
-        found: what :func:`space_costs` gave, with something within the limits; and
-            :func:`missing_device` said nothing.
-        on_progress: told what is being timed.
+        costs: its space's.
+        looked_at: the result of :func:`space_costs`, with an architecture within the limits.
+        on_progress: called with what is being timed.
 
     Raises:
         DataError, ValueError: a training cannot be run.
         TrainingDiverged: a loss became infinite or not a number within the timed steps.
     """
     space, task = costs.space, costs.task
-    order = np.argsort(found.macs, kind="stable")
+    order = np.argsort(looked_at.macs, kind="stable")
     picked = {"least": order[0], "median": order[len(order) // 2], "most": order[-1]}
-    candidates = {which: space.decode(found.vectors[at]) for which, at in picked.items()}
+    candidates = {which: space.decode(looked_at.vectors[row]) for which, row in picked.items()}
     on_progress("a first training step, which is not timed")
     _timed_steps(config, task, candidates["least"], 1)
     timed = []
@@ -215,17 +215,17 @@ def device_hours(
             TimedCandidate(
                 which,
                 architecture.arch_id,
-                int(found.macs[picked[which]]),
+                int(looked_at.macs[picked[which]]),
                 epoch,
                 evaluation,
                 config.proxy.epochs * epoch + points * evaluation,
             )
         )
-    seconds = np.interp(found.macs, [t.macs for t in timed], [t.trial_seconds for t in timed])
+    seconds = np.interp(looked_at.macs, [t.macs for t in timed], [t.trial_seconds for t in timed])
     mean_hours = float(seconds.mean()) / 3600
     trials = config.search.n_trials
-    if found.whole_space:
-        trials = min(trials, len(found.vectors))
+    if looked_at.whole_space:
+        trials = min(trials, len(looked_at.vectors))
     repeated = min(trials, FRONT_ASSUMED + config.search.noise_candidates)
     repeats = repeated * (config.search.finalist_seeds - 1)
     concurrency = _concurrency(config)
@@ -245,7 +245,7 @@ def device_hours(
 
 
 def _vectors(space: SearchSpace, rng: np.random.Generator) -> np.ndarray:
-    """Integers ``[N, P]``, of all architectures or a sample."""
+    """Return the vectors ``[N, P]`` (int) of all architectures or of a sample."""
     if space.size <= ALL_UP_TO:
         return np.array([space.encode(each) for each in space.architectures()])
     walks = [space.walk(lambda p: int(rng.integers(len(p.choices)))) for _ in range(SAMPLED)]
@@ -255,20 +255,20 @@ def _vectors(space: SearchSpace, rng: np.random.Generator) -> np.ndarray:
 def _timed_training(
     config: SearchConfig, task: Task, architecture: Architecture
 ) -> tuple[float, float]:
-    """Seconds of an epoch's training, and of an evaluation.
+    """Return the seconds of an epoch's training and of an evaluation.
 
-    A single step tells how many fit into the time for a candidate; then as many are timed.
+    A single step shows how many steps fit into the time for a candidate; then so many are timed.
     """
     began = time.perf_counter()
-    found = _timed_steps(config, task, architecture, 1)
+    of_one_step = _timed_steps(config, task, architecture, 1)
     steps = min(TIMED_STEPS, int(TIMED_SECONDS / (time.perf_counter() - began)))
-    return _timed_steps(config, task, architecture, steps) if steps > 1 else found
+    return _timed_steps(config, task, architecture, steps) if steps > 1 else of_one_step
 
 
 def _timed_steps(
     config: SearchConfig, task: Task, architecture: Architecture, steps: int
 ) -> tuple[float, float]:
-    """Seconds of an epoch's training, and of an evaluation, scaled from so many steps of each."""
+    """Return the seconds of an epoch's training and of an evaluation, scaled from ``steps``."""
     device = "cuda" if config.resources.gpus_per_trial else "cpu"
     splits = cached_splits(config.data, device, config.fidelity)
     few = _few_images(splits, steps * config.proxy.batch_size)
@@ -298,7 +298,7 @@ def _timed_steps(
 
 
 def _few_images(splits: ImageSplits, images: int) -> ImageSplits:
-    """At most so many of the train and of the validation images."""
+    """Return the first ``images`` training images and validation images."""
 
     def first(split: Split) -> Split:
         return Split(split.images[:images], split.labels[:images])
@@ -307,7 +307,7 @@ def _few_images(splits: ImageSplits, images: int) -> ImageSplits:
 
 
 def _concurrency(config: SearchConfig) -> int | None:
-    """Trials at once; None where only the cluster knows."""
+    """Return the trials at the same time; None if only the cluster knows."""
     if config.ray.address is not None:
         return config.search.concurrency
     slots = trial_slots([_this_machine()], config.resources)

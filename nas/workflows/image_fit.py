@@ -1,4 +1,4 @@
-"""Whether the networks of a space can take a task's images, seen before anything is started."""
+"""Check before a start that the networks of a space can take a task's images."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ from search_space.space import SearchSpace
 from search_space.yaml_validation import ConfigError
 
 SAMPLED = 500
-"""Architectures that are costed, for what lies behind the stem."""
+"""Architectures that are costed, to check the layers after the stem."""
 
 
 def check_images(space: SearchSpace, task: Task, *, seed: int) -> None:
-    """See that every stem of ``space`` takes the task's images, and cost a random sample.
+    """Check every stem of ``space`` and a random sample of architectures on the task's images.
 
     Raises:
-        ConfigError: a stem cannot take them, or an architecture of the sample cannot be
-            costed on them.
+        ConfigError: a stem or an architecture of the sample cannot take them.
     """
     channels, height, width = task.input_shape
     faults = []

@@ -1,4 +1,4 @@
-"""Making a latency table on this machine: every part of a space, then some whole networks."""
+"""Make a latency table: measure every part of a space here, then some whole networks."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ from search_space.space import SearchSpace
 from search_space.yaml_validation import ConfigError
 
 NETWORKS = 10
-"""Whole networks that the correction is fitted to."""
+"""Number of whole networks that the correction is fitted to."""
 
 NETWORKS_DRAWN = 200
-"""Random architectures that they are taken from, spread evenly over their order of latency."""
+"""Random architectures among which they are chosen, evenly over the order of predicted latency."""
 
 SAVED_EVERY = 50
-"""Parts measured between two states of the file."""
+"""Parts measured between two writes of the file."""
 
 
 class TableProgress(NamedTuple):
-    """How far the making of a table is."""
+    """The progress of making a table."""
 
     parts: int
     parts_wanted: int
@@ -60,17 +60,17 @@ def make_table(
     seed: int,
     on_progress: Callable[[TableProgress], None],
 ) -> LatencyTable:
-    """Measure every part of ``space`` on this machine, then some networks; goes on where it was.
+    """Measure every part of ``space`` on this machine, then some networks; continue a begun table.
 
-    The file is replaced every 50 parts, so that little is lost when this is interrupted.
+    The file is written every 50 parts, so that an interruption loses little.
 
     Args:
-        space: whose parts to measure.
-        task: the images and classes that its networks are for.
+        space: the space with the parts.
+        task: images and classes of its networks.
         settings: how to measure.
         path: the table's file.
-        seed: of weights, of the order of measuring, and of the networks.
-        on_progress: told after each measurement.
+        seed: seed of weights, of the order of measuring, and of the choice of networks.
+        on_progress: called after each measurement.
 
     Raises:
         ConfigError: the file is no table, or one of another space, task, device or setting;
@@ -96,20 +96,20 @@ def make_table(
     measured = {entry.part: entry for entry in table.parts}
     names = {part_name(part) for part in parts}
 
-    def told() -> None:
+    def report() -> None:
         done = len(measured.keys() & names)
         on_progress(TableProgress(done, len(parts), len(table.networks), NETWORKS))
 
-    told()
+    report()
     unsaved = 0
     try:
-        for index in order:  # not in the space's own order, so that a drift favours no stage
+        for index in order:  # random, so that a drift of the machine favours no stage
             name = part_name(parts[index])
             if name in measured:
                 continue
             measured[name] = measure_part(parts[index], settings, seed=seed, core=core)
             unsaved += 1
-            told()
+            report()
             if unsaved == SAVED_EVERY:
                 unsaved = 0
                 table = _saved(path, table, measured)
@@ -119,9 +119,9 @@ def make_table(
     sums = PartSums(table.parts)
     chosen = _spread_networks(space, task, sums, NETWORKS, seed)
     for architecture in chosen[len(table.networks) :]:
-        found = measure_network(architecture, task, settings, sums, seed=seed, core=core)
-        table = _saved(path, table, measured, networks=(*table.networks, found))
-        told()
+        network = measure_network(architecture, task, settings, sums, seed=seed, core=core)
+        table = _saved(path, table, measured, networks=(*table.networks, network))
+        report()
     if table.correction is None:
         table = table.replace(correction=fit_correction(table.networks))
         write_whole(path, table.model_dump_json(indent=1) + "\n")
@@ -144,13 +144,13 @@ def _empty_table(
     )
 
 
-def _check_same(path: Path, begun: LatencyTable, found: LatencyTable) -> None:
-    """See that a table may be gone on with."""
+def _check_same(path: Path, begun: LatencyTable, saved: LatencyTable) -> None:
+    """Raise if a saved table is another than the one begun."""
     context = [n for n in LatencyTable.model_fields if n not in ("parts", "networks", "correction")]
     problems = [
-        f"{name}: the file's is {getattr(found, name)}, this one would be {getattr(begun, name)}"
+        f"{name}: the file's is {getattr(saved, name)}, this one would be {getattr(begun, name)}"
         for name in context
-        if getattr(found, name) != getattr(begun, name)
+        if getattr(saved, name) != getattr(begun, name)
     ]
     if problems:
         raise ConfigError(
@@ -172,7 +172,7 @@ def _saved(
 def _spread_networks(
     space: SearchSpace, task: Task, sums: PartSums, number: int, seed: int
 ) -> list[Architecture]:
-    """Random architectures, from the fastest to the slowest of many."""
+    """Return random architectures, spread from the fastest to the slowest of many."""
     rng = generator(seed, Stream.MEASURED_NETWORKS)
     drawn = list(dict.fromkeys(space.sample(rng) for _ in range(NETWORKS_DRAWN)))
     drawn.sort(key=lambda architecture: sums.of_network(architecture, task))
@@ -181,5 +181,5 @@ def _spread_networks(
 
 
 def space_id(space: SearchSpace) -> str:
-    """The first 8 hexadecimal digits of the SHA-256 of a space's description."""
+    """Return the first 8 hexadecimal digits of the SHA-256 of a space's description."""
     return short_sha256(space.config.canonical_json(), 8)

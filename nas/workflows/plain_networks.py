@@ -1,4 +1,4 @@
-"""Proxy evaluations of the plain networks that found ones are compared with."""
+"""Proxy evaluations of the plain networks with which a search's networks are compared."""
 
 from __future__ import annotations
 
@@ -15,19 +15,18 @@ from search_space.cost import network_costs
 
 
 def proxy_seeds(config: SearchConfig) -> tuple[int, ...]:
-    """The seeds of plain networks' proxy evaluations: the fresh ones of the front's members.
+    """Return the seeds of plain networks' proxy evaluations: the fresh ones of the front's members.
 
-    Without any (``search.finalist_seeds`` is 1) it is the search's own; what was found is then
-    valued as found, which flatters it beside the plain network.
+    If there are none (``search.finalist_seeds`` is 1), it is the search's own seed. The search's
+    networks then have only their evaluations as found, which flatter them in the comparison.
     """
     return config.fresh_seeds or (config.seed,)
 
 
 def plain_evaluations(config: SearchConfig, ledger: Ledger) -> list[Evaluation]:
-    """The plain networks' proxy evaluations with :func:`proxy_seeds`.
+    """Return the plain networks' proxy evaluations with :func:`proxy_seeds`.
 
-    Runs of earlier versions have further ones, with the search's own seed, which found networks
-    cannot be compared by.
+    Runs of earlier versions have others too, with the search's own seed, which do not compare.
 
     Raises:
         RunError: the ledger cannot be read.
@@ -42,20 +41,20 @@ def evaluate_plain(
     task: Task,
     proxies: Sequence[tuple[Architecture, int]],
 ) -> None:
-    """Evaluate plain networks by proxies, and record it; Ray must be connected.
+    """Evaluate plain networks by proxies and record the results; Ray must be connected.
 
     Args:
         config: the search's.
         ledger: the run's.
-        task: what the networks are for.
+        task: images and classes of the networks.
         proxies: networks and seeds.
 
     Raises:
         RunError: some have no result; the others' are in the ledger.
     """
-    found = evaluate_on_cluster(proxies, proxy_assignment(config, task), config.resources)
+    results = evaluate_on_cluster(proxies, proxy_assignment(config, task), config.resources)
     failures = []
-    for (architecture, seed), result in zip(proxies, found, strict=True):
+    for (architecture, seed), result in zip(proxies, results, strict=True):
         if isinstance(result, str):
             failures.append(f"{architecture} with seed {seed}: {result}")
             continue
@@ -72,5 +71,5 @@ def evaluate_plain(
         listed = "\n".join(failures)
         raise RunError(
             f"{len(failures)} of {len(proxies)} proxy evaluations of plain networks failed (run "
-            f"the same command again to take them up):\n{listed}"
+            f"the same command again to continue):\n{listed}"
         )

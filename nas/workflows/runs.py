@@ -1,7 +1,8 @@
-"""A run in one line, for a list of all runs.
+"""Summaries of runs, one line each, for a list of all runs.
 
-PyTorch takes seconds to import, and a finished run's files answer without it: they are read as they
-are. An unfinished run's ledger is read as ``nas status`` and ``nas frontier`` read it.
+A finished run's files are read here and not by :mod:`nas.storage.folder`, whose configuration
+imports PyTorch: that takes seconds, and ``nas runs`` must be quick. An unfinished run's ledger is
+read as ``nas status`` and ``nas frontier`` read it.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ SQLITE_HEADER = b"SQLite format 3\0"
 
 
 class DamagedRunError(RuntimeError):
-    """A file of the run is missing or wrong; the message says which and why."""
+    """A file of a run is missing or wrong; the message says which and why."""
 
 
 class RunSummary(NamedTuple):
-    """How far a run is; None for what cannot be read."""
+    """The state of a run; None for what cannot be read."""
 
     name: str
     started: datetime
@@ -32,12 +33,12 @@ class RunSummary(NamedTuple):
     problem: str | None  # what is wrong with its files
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data; ``started`` in ISO 8601, with the zone."""
+        """Return plain data; ``started`` in ISO 8601, with the time zone."""
         return self._asdict() | {"started": self.started.isoformat(timespec="seconds")}
 
 
 def summaries(runs: Path) -> list[RunSummary]:
-    """Every run in the folder ``runs``, the newest first.
+    """Return every run in the folder ``runs``, the newest first.
 
     Raises:
         NotADirectoryError: ``runs`` is a file.
@@ -49,15 +50,15 @@ def summaries(runs: Path) -> list[RunSummary]:
     folders = [
         folder
         for folder in runs.iterdir()
-        # `latest` is a link; a run that is being made begins with a dot
+        # `latest` is a link; the name of a run that is being made begins with a dot
         if not folder.is_symlink() and not folder.name.startswith(".") and _is_run(folder)
     ]
-    found = [summary_of(folder) for folder in folders]
-    return sorted(found, key=lambda each: (each.started, each.name), reverse=True)
+    read = [summary_of(folder) for folder in folders]
+    return sorted(read, key=lambda each: (each.started, each.name), reverse=True)
 
 
 def summary_of(folder: Path) -> RunSummary:
-    """One run; what is wrong with its files becomes ``problem``."""
+    """Return a run's summary; ``problem`` says what is wrong with its files."""
     known: dict[str, Any] = {"state": None, "trained": None, "wanted": None, "front": None}
     problem = None
     try:
@@ -73,7 +74,7 @@ def summary_of(folder: Path) -> RunSummary:
 def _is_run(folder: Path) -> bool:
     try:
         return (folder / "config.yaml").is_file() or (folder / "ledger.db").is_file()
-    except OSError:  # a folder that cannot be read may be a run: its line says what is wrong
+    except OSError:  # it may be a run; its line then says what is wrong
         return True
 
 
@@ -122,7 +123,7 @@ def _of_unfinished(folder: Path) -> dict[str, Any]:
 
 
 def _started(folder: Path) -> datetime:
-    """When the run was made, by its own word; else when its folder was last changed."""
+    """Return when the run was made by its own record, else when its folder was last changed."""
     try:
         said = _json(folder / "environment.json", missing={})["started"]
         return datetime.fromisoformat(said).astimezone()
@@ -131,13 +132,13 @@ def _started(folder: Path) -> datetime:
 
 
 def _json(file: Path, *, missing: Any) -> Any:
-    """A JSON file of the same type as ``missing``, which stands for a file that is not there."""
+    """Read a JSON file of the type of ``missing``, which is returned if there is no file."""
     try:
-        found = parse_json(file.read_bytes())
+        data = parse_json(file.read_bytes())
     except FileNotFoundError:
         return missing
     except ValueError as error:
         raise DamagedRunError(f"{file} cannot be read: {error}") from error
-    if not isinstance(found, dict | list) or (missing == {} and not isinstance(found, dict)):
+    if not isinstance(data, dict | list) or (missing == {} and not isinstance(data, dict)):
         raise DamagedRunError(f"{file} cannot be read: it must be a JSON object")
-    return found
+    return data

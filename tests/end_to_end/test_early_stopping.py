@@ -121,7 +121,7 @@ def test_multi_objective_asha_by_promotion_goes_on_after_a_kill(
 
     done = nas("search", file, "--resume")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "asha pauses trials after 2 or 4 of 8 epochs, where the best go on" in done.stdout
+    assert "asha pauses trials after 2 or 4 of 8 epochs, where the best are promoted" in done.stdout
     assert not (run / "paused").exists()
     trials = trials_of(storage, "tiny")
     assert len(trials) == 12

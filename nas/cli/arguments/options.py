@@ -1,4 +1,4 @@
-"""What several commands share: arguments and options."""
+"""Arguments and options that several commands share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``nas attention-maps``: where the heads of a retrained network look on one image."""
+"""``nas attention-maps``: draw where the heads of a retrained network look on one image."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ DIFFERENCE_CHARACTERS = 300
 
 
 class Picture(NamedTuple):
-    """The image that is looked at."""
+    """The image, with its name and label."""
 
     name: str
     pixels: Tensor  # [C, H, W], uint8
-    label: str | None  # of the data; None for a file
+    label: str | None  # from the data; None for a file
 
 
 def show_attention_maps(
@@ -42,19 +42,19 @@ def show_attention_maps(
     png: Path | None,
     trust: bool = False,
 ) -> None:
-    """Draw a layer's attention maps for one image, and say what the network takes it for.
+    """Draw a layer's attention maps for one image, and print the predicted class.
 
     Args:
         output: to print to.
         model_file: the ``model.pt`` of a retraining.
-        image: an image file, which is preprocessed as the network's training images were; or
-            ``validation:INDEX``, for which the file must lie in its run's folder, whose data are
-            read. (The test images are looked at once, by ``nas retrain``.)
+        image: an image file, which is preprocessed as the training images were; or
+            ``validation:INDEX``, for which the model must lie in its run's folder. (Only
+            ``nas retrain`` uses the test images, and only once.)
         pixels: ``row,column row,column ...`` of the resized image, counted from 0; empty for the
             centres of its four quadrants.
-        layer: a layer's name; empty for the last that attends over more than one pixel.
+        layer: a layer's name; empty for the last one whose map has more than one pixel.
         png: the picture's file; None for ``attention-maps.png`` beside the model.
-        trust: what ``--trust`` says.
+        trust: the option ``--trust``.
 
     Raises:
         CommandError, CheckpointError, DataError, ConfigError, TrustError: see
@@ -90,13 +90,13 @@ def show_attention_maps(
 
 
 def quadrant_centres(image_hw: tuple[int, int]) -> list[tuple[int, int]]:
-    """(row, column) in the middle of each quarter of the image, in reading order, each once."""
+    """Return the distinct (row, column) at the middle of each quarter, in reading order."""
     rows, columns = ((size // 4, 3 * size // 4) for size in image_hw)
     return list(dict.fromkeys((row, column) for row in rows for column in columns))
 
 
 def _splits(network: SavedNetwork, *, trust: bool) -> ImageSplits:
-    """The data that the network was trained on, as its run's configuration names them."""
+    """Load the data that the network was trained on, from its run's configuration."""
     run = RunFolder.around(network.path, trust=trust)
     if run is None:
         raise CommandError(
@@ -107,15 +107,15 @@ def _splits(network: SavedNetwork, *, trust: bool) -> ImageSplits:
     run.check_reach(config)
     data = config.data
     splits = load_splits(data)
-    for what, found, expected in (
+    for what, actual, expected in (
         ("task", task_of(data, splits), network.task),
         ("class names", list(splits.class_names), list(network.class_names)),
         ("preprocessing", Preprocessing.of(splits), network.preprocessing),
     ):
-        if found != expected:
+        if actual != expected:
             now, before = (
                 shorten(str(each), DIFFERENCE_CHARACTERS, placeholder=" ...")
-                for each in (found, expected)
+                for each in (actual, expected)
             )
             raise CommandError(
                 f"the data of run {run.name!r} are not what {network.path} was trained on: "
@@ -144,17 +144,17 @@ def _picture(image: str, network: SavedNetwork, *, trust: bool) -> Picture:
 
 
 def _pixels(text: str) -> list[tuple[int, int]]:
-    """``2,3 10,4`` as [(2, 3), (10, 4)]."""
-    found = [re.fullmatch(r"(\d+),(\d+)", word) for word in text.split()]
-    if not all(found):
+    """Parse ``2,3 10,4`` into [(2, 3), (10, 4)]."""
+    matches = [re.fullmatch(r"(\d+),(\d+)", word) for word in text.split()]
+    if not all(matches):
         raise CommandError(
             f"--pixels is 'row,column row,column ...' in pixels counted from 0, got {text!r}"
         )
-    return [(int(pixel[1]), int(pixel[2])) for pixel in found if pixel]
+    return [(int(pixel[1]), int(pixel[2])) for pixel in matches if pixel]
 
 
 def _caption(picture: Picture, network: SavedNetwork, x: Tensor) -> str:
-    """What the image is, as far as known, and what the network takes it for."""
+    """Return the image's name, its label if it is known, and the predicted class."""
     ((predicted,),) = network.predictions(x[None])
     known = "" if picture.label is None else f", labelled {picture.label}"
     return (

@@ -1,4 +1,4 @@
-"""``nas benchmark``: samplers and schedulers replayed on a table of trained architectures."""
+"""``nas benchmark``: replay samplers and schedulers on a table of trained architectures."""
 
 from __future__ import annotations
 
@@ -49,12 +49,13 @@ def run_benchmark(
     json_file: Path | None,
     plot: Path | None,
 ) -> None:
-    """Replay every sampler with every seed, and print, draw and write what they found.
+    """Replay every sampler with every seed, and print, draw and write the results.
+
+    An interruption or an error is raised after a report on the seeds that are complete.
 
     Raises:
         CommandError, ConfigError: see :mod:`nas.errors`.
-        KeyboardInterrupt: after the same for the seeds that every sampler has replayed, as with any
-            other error on the way.
+        KeyboardInterrupt: on Ctrl-C.
     """
     check_ending("--plot", plot, ".png")
     for option, file in (("--plot", plot), ("--json", json_file)):
@@ -80,7 +81,7 @@ def run_benchmark(
     _announce(output, table, budget=budget, seeds=numbers, workers=workers, on_clock=on_clock)
     jobs = [
         Job(sampler, halving, seed, budget, workers)
-        for seed in numbers  # outermost, so that what is done tells how long the rest takes
+        for seed in numbers  # outermost, so that the time left can be estimated
         for sampler, halving in strategies
     ]
     ended: list[Result] = []
@@ -89,7 +90,7 @@ def run_benchmark(
         places = [(sampler.text, halving.text) for sampler, halving in strategies]
         results.sort(key=lambda result: (places.index(result[:2]), result.seed))
         shown = Report(table, results, budget, on_clock=on_clock)
-        shown.show(output)  # first, so that a file that cannot be written costs nothing else
+        shown.show(output)  # first: writing a file may fail
         if json_file is not None:
             _write_json(json_file, results_json(table, results, on_clock=on_clock))
         if plot is not None:
@@ -109,10 +110,10 @@ def run_benchmark(
 
 
 def parse_seeds(text: str) -> list[int]:
-    """``20`` for seeds 0 to 19, or ``5-9``.
+    """Parse ``20`` for seeds 0 to 19, or a range such as ``5-9``.
 
     Raises:
-        CommandError: something else, no seed, or more than ``MOST_SEEDS``.
+        CommandError: the text is something else, or names no seed or over ``MOST_SEEDS``.
     """
     match = re.fullmatch(r"(?:(?P<first>\d{1,20})-)?(?P<last>\d{1,20})", text.strip())
     if match is None:
@@ -129,7 +130,7 @@ def parse_seeds(text: str) -> list[int]:
 
 
 def _strategies(table: BenchmarkTable, samplers: str, schedulers: str) -> list[tuple[Spec, Spec]]:
-    """Every sampler with every scheduler, each built once to see that it can be."""
+    """Return every sampler with every scheduler, after building each once to check it."""
     try:
         chosen = [parse_spec(text) for text in _split(samplers) if samplers]
         halvings = [parse_spec(text) for text in schedulers.split(",")]
@@ -139,7 +140,7 @@ def _strategies(table: BenchmarkTable, samplers: str, schedulers: str) -> list[t
                 raise CommandError(f"{option} must name each once, got {','.join(texts)}")
         for halving in halvings:
             build_schedule(halving, table)
-        Score(table)  # raises what the report would only after all replays
+        Score(table)  # raises here what would else be raised after all replays
     except (SpecError, TableError) as error:
         raise CommandError(str(error)) from error
     chosen = chosen or all_samplers(table)
@@ -149,7 +150,7 @@ def _strategies(table: BenchmarkTable, samplers: str, schedulers: str) -> list[t
 
 
 def _split(texts: str) -> list[str]:
-    """By the commas that are not in brackets."""
+    """Split at the commas that are not in brackets."""
     return re.split(r",(?![^\[]*\])", texts)
 
 
@@ -167,7 +168,7 @@ def _replay(
     processes: int,
     ended: list[Result],
 ) -> None:
-    """Do all jobs, with a line on how far they are; results go to ``ended``."""
+    """Do all jobs with a progress line; results go to ``ended``."""
     began = time.monotonic()
 
     def line() -> str:
@@ -181,7 +182,7 @@ def _replay(
             replay_all(table, jobs, processes=processes, ended=ended, on_change=display.update)
         except BrokenProcessPool as error:
             raise CommandError(
-                "a replay's process was killed, as where memory runs out; try --processes 1"
+                "a replay's process was killed, perhaps since memory ran out; try --processes 1"
             ) from error
 
 

@@ -1,4 +1,4 @@
-"""What ``nas benchmark`` prints and draws."""
+"""The report of ``nas benchmark``: tables and a picture."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from nas.cli.output import Output
 from nas.errors import CommandError
 
 MOST_PLACES = 300
-"""Of a curve that is drawn."""
+"""Points of a drawn curve, at most."""
 
 TIME_UNITS = {"h": 3600, "min": 60, "s": 1}
-"""Seconds of each."""
+"""Seconds in each unit."""
 
 QUARTERS = 4
-"""Of the simulated time in which every replay still ran: where figures are given."""
+"""Figures are given at so many parts of the simulated time in which every replay ran."""
 
 
 class Report:
-    """Tables and a picture of what replays gave.
+    """Tables and a picture of the results of replays.
 
     Args:
         table: the benchmark.
         results: the replays.
-        budget: distinct evaluations of each.
+        budget: distinct evaluations in each.
         on_clock: give figures by simulated time, else by evaluations.
 
     Raises:
-        CommandError: no replay holds a single evaluation.
+        CommandError: no replay has an evaluation.
     """
 
     def __init__(
@@ -52,29 +52,32 @@ class Report:
 
     def show(self, output: Output) -> None:
         """Print the tables, and which samplers ended early."""
-        axes, found = self.axes, self.summaries
+        axes, strategies = self.axes, self.summaries
         tables = [
             benchmark_table(
                 "hypervolume, share of the true front's (± 95 % confidence interval over seeds)",
                 axes.headings,
-                [Row(s.strategy, s.hypervolume, (f"{s.proposal_seconds:.4f}",)) for s in found],
+                [
+                    Row(s.strategy, s.hypervolume, (f"{s.proposal_seconds:.4f}",))
+                    for s in strategies
+                ],
                 best_is_most=True,
                 more_headings=("s a proposal",),
             ),
             benchmark_table(
                 f"regret of {self.table.maximised_name} (the table's best less the best found)",
                 axes.headings,
-                [Row(s.strategy, s.regret) for s in found],
+                [Row(s.strategy, s.regret) for s in strategies],
                 best_is_most=False,
             ),
         ]
         if self.on_clock:
-            tables.append(_took_table(found))
+            tables.append(_took_table(strategies))
         for shown in tables:
             output.show(shown, columns=output.columns_of(shown))
-        if any(summary.sampler == "random" for summary in found):
+        if any(summary.sampler == "random" for summary in strategies):
             output.say(f"random draws uniformly over the {self.table.space.sampled_over}")
-        for summary in found:
+        for summary in strategies:
             if summary.ended_early:
                 output.say(f"{summary.strategy} ended early with {summary.ended_early}")
 
@@ -84,14 +87,15 @@ class Report:
         Raises:
             CommandError: ``path`` cannot be written.
         """
-        axes, found, table = self.axes, self.summaries, self.table
+        axes, strategies, table = self.axes, self.summaries, self.table
+        seeds = strategies[0].seeds
         try:
             plot_benchmark_png(
                 path,
                 axes.curve / axes.unit,
-                [Line(s.strategy, s.sampler, s.scheduler, *s.hypervolume_band) for s in found],
-                [Line(s.strategy, s.sampler, s.scheduler, *s.regret_band) for s in found],
-                title=f"{table.name}: {len(table.rows):,} architectures, {found[0].seeds} seeds",
+                [Line(s.strategy, s.sampler, s.scheduler, *s.hypervolume_band) for s in strategies],
+                [Line(s.strategy, s.sampler, s.scheduler, *s.regret_band) for s in strategies],
+                title=f"{table.name}: {len(table.rows):,} architectures, {seeds} seeds",
                 x_label=axes.label,
                 regret_label=f"regret of {table.maximised_name}",
             )
@@ -100,13 +104,13 @@ class Report:
 
 
 class _Axes(NamedTuple):
-    """Where figures are given, in evaluations or simulated seconds."""
+    """The places of figures, in evaluations or simulated seconds."""
 
     label: str
-    unit: int  # what a one on the picture's axis is
-    places: list[float]  # of the tables
+    unit: int  # the picture's axis is in so many of them
+    places: list[float]  # in the tables
     headings: list[str]
-    curve: np.ndarray  # of the picture
+    curve: np.ndarray  # in the picture
 
 
 def _evaluation_axes(budget: int) -> _Axes:
@@ -126,9 +130,9 @@ def _clock_axes(results: Sequence[Result]) -> _Axes:
     return _Axes(label, TIME_UNITS[unit], [*quarters, max(ends)], headings, curve)
 
 
-def _took_table(found: Sequence[Summary]) -> Table:
+def _took_table(strategies: Sequence[Summary]) -> Table:
     rows = []
-    for summary in found:
+    for summary in strategies:
         hours = summary.simulated_seconds / TIME_UNITS["h"]
         cells = (f"{hours:.3g}", f"{summary.epochs:,.0f}", f"{summary.stopped:.0f}")
         rows.append(Row(summary.strategy, (), cells))

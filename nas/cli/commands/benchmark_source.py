@@ -1,4 +1,4 @@
-"""The table that ``nas benchmark`` replays on, as its command line names it."""
+"""The table of ``nas benchmark``, from its command line."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from nas.benchmark.nas_bench_macro import read_nas_bench_macro
 from nas.benchmark.table import BenchmarkTable, TableError
 from nas.benchmark.tabulated import read_tabulated
 from nas.errors import CommandError
+from nas.storage.file_imports import allow_imports
 
 SHIPPED = Path(str(files("nas") / "tables" / "digits.csv.gz"))
-"""Made by `nas tabulate`; its head says how."""
+"""The included table, made by ``nas tabulate``; its head says how."""
 
 
 class Source(NamedTuple):
-    """Where a table is read from, as the command line says it; empty texts are not given."""
+    """The options that name a table; an empty text is an option that was not given."""
 
     nas_bench_macro: Path | None
     csv: Path | None
@@ -26,14 +27,17 @@ class Source(NamedTuple):
     maximize: str
     minimize: str
     seconds: str
-    trust: bool = False  # what --trust says of --tabulated
+    trust: bool = False  # --trust, for --tabulated
 
 
 def read_source(source: Source) -> BenchmarkTable:
-    """The benchmark that the command line names; the project's own table if it names none.
+    """Read the table that the command line names, the included one by default.
+
+    A table in the folder of a trusted run may import modules, as with ``--trust``: see
+    :func:`nas.storage.file_imports.allow_imports`.
 
     Raises:
-        CommandError: options that make no sense together, or a table that is not as they say.
+        CommandError: options exclude each other, or the table is not as they say.
     """
     given = {
         "--nas-bench-macro": source.nas_bench_macro,
@@ -61,7 +65,8 @@ def read_source(source: Source) -> BenchmarkTable:
             return read_nas_bench_macro(source.nas_bench_macro)
         if source.csv is None:
             path = source.tabulated or SHIPPED
-            return read_tabulated(path, minimise=source.minimize or "params", imports=source.trust)
+            imports = allow_imports(path, trust=source.trust)
+            return read_tabulated(path, minimise=source.minimize or "params", imports=imports)
         missing = [o for o, value in columns.items() if not value and o != "--seconds"]
         if missing:
             raise CommandError(f"--csv needs {', '.join(missing)}")

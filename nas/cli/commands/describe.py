@@ -1,4 +1,4 @@
-"""``nas describe``: architectures, stage by stage."""
+"""``nas describe``: show architectures stage by stage."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ def show_architectures(
 ) -> None:
     """Print networks of the zoo, architectures of runs, or those in files, in the order given.
 
-    With ``kernels``, the kernels that compute their attention on this machine take the place of
-    their costs. As JSON, one name gives an object and several give a list.
+    With ``kernels``, print the kernels that compute their attention on this machine instead of the
+    costs. As JSON, one name gives an object and several give a list.
 
     Raises:
-        CommandError: one of them is not there, or cannot take such images; nothing is printed.
+        CommandError: one of them does not exist or cannot take such images; nothing is printed.
         ConfigError: a file does not describe one architecture, or names a module that may not
             be imported: see :func:`nas.storage.file_imports.allow_imports`.
     """
@@ -67,7 +67,7 @@ def show_architectures(
 
 
 class _Description(NamedTuple):
-    """One architecture, as it is printed and as plain data."""
+    """One architecture, as a table and as plain data."""
 
     shown: RenderableType
     data: dict[str, Any]
@@ -101,7 +101,7 @@ def _kernels(architecture: Architecture, task: Task) -> _Description:
 
 
 def changed_task(task: Task, image: str, classes: int | None) -> Task:
-    """The task with the image and classes asked for, where they are given."""
+    """Return the task with the image and classes of the command line, if they are given."""
     if image:
         shape = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)x([1-9]\d*)", image)
         if not shape:
@@ -136,7 +136,7 @@ def _find(what: str, runs: Path, *, trust: bool) -> tuple[Architecture, Task]:
 
 
 def _named(name: str) -> tuple[Architecture, Task]:
-    """A network of the zoo, such as ``sasa_resnet50@0.5``, with its paper's task."""
+    """Return a network of the zoo, such as ``sasa_resnet50@0.5``, with its paper's task."""
     try:
         known = named_network(name)
         return known.at_width(1.0), known.task
@@ -145,7 +145,7 @@ def _named(name: str) -> tuple[Architecture, Task]:
 
 
 def _in_runs(arch_id: str, runs: Path, *, trust: bool) -> tuple[Architecture, Task]:
-    """An architecture that some run has seen, with that run's task."""
+    """Return an architecture from the first run that has it, with that run's task."""
     for config_file in sorted(runs.glob("*/config.yaml")):
         run = RunFolder(config_file.parent, trust=trust)
         if run.path.is_symlink() or not run.task_file.is_file():

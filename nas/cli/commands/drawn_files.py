@@ -1,4 +1,4 @@
-"""Files that commands draw: what their names must end in."""
+"""Check the names of files that commands draw."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from nas.errors import CommandError
 
 
 def check_ending(option: str, file: Path | None, ending: str) -> None:
-    """See that a file is named for the format that it will have, in upper or lower case.
+    """Check that a file's name ends in its format, in upper or lower case.
 
     Raises:
         CommandError: ``file`` ends in something other than ``ending``.

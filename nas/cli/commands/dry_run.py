@@ -1,4 +1,4 @@
-"""``nas search --dry-run``: what a search would cost; nothing is kept."""
+"""``nas search --dry-run``: estimate the cost of a search; nothing is written."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ def show_dry_run(
     *,
     trust: bool = False,
 ) -> None:
-    """Print the space's size, the range of each cost, what fits, and the expected device-hours.
+    """Print the space's size, the costs, the share within the limits, and expected device-hours.
 
     Raises:
-        NothingFits: after the table, if no architecture that was looked at is within the limits.
+        NothingFits: no costed architecture is within the limits; raised after the table.
         CommandError, ConfigError, DataError, RunError, TrustError: see :mod:`nas.errors`.
     """
     progress = Output(stderr=True)
@@ -56,27 +56,27 @@ def show_dry_run(
     space = space_of(config)
     progress.say(f"working out the costs of the space {space.name!r}")
     with_memory = costs_of(config, space, data.task, with_memory=True)
-    found = space_costs(config, with_memory)
+    costs = space_costs(config, with_memory)
     if not output.as_json:
-        _show_costs(output, config, found)
-    elif not len(found.vectors):
-        output.show_json(dry_run_json(config, found, None, None))
-    check_fits(found, config)
+        _show_costs(output, config, costs)
+    elif not len(costs.vectors):
+        output.show_json(dry_run_json(config, costs, None, None))
+    check_fits(costs, config)
     problem = checked_problem(config, costs_of(config, space, data.task))
-    # which says what is wrong with the runs it names
+    # raises if a run that it names is wrong
     collect_warm_start(config, data.task, problem, runs, trust=trust)
     missing = missing_device(config)
     hours = None
     if missing is None:
         try:
-            hours = device_hours(config, with_memory, found, progress.say)
+            hours = device_hours(config, with_memory, costs, progress.say)
         except TrainingDiverged as error:
             raise CommandError(
                 f"a proxy training diverges in its first steps, as trials of the search would: "
                 f"{error}. A lower proxy.learning_rate or a larger proxy.warmup_fraction helps"
             ) from error
     if output.as_json:
-        output.show_json(dry_run_json(config, found, hours, missing))
+        output.show_json(dry_run_json(config, costs, hours, missing))
     elif hours is None:
         output.say(f"device-hours are not estimated: {missing}")
     else:
@@ -84,31 +84,31 @@ def show_dry_run(
 
 
 def dry_run_json(
-    config: SearchConfig, found: SpaceCosts, hours: DeviceHours | None, missing: str | None
+    config: SearchConfig, costs: SpaceCosts, hours: DeviceHours | None, missing: str | None
 ) -> dict[str, Any]:
-    """The same as plain data; shares as fractions, times in the units that their names say."""
+    """Return the same as plain data; shares are fractions, and keys name units."""
     return {
-        "space": found.space,
-        "size": found.size,
-        "looked_at": found.looked_at,
-        "whole_space": found.whole_space,
-        "costs": {name: asdict(each) for name, each in found.ranges.items()},
-        "share_within_all_limits": found.share_within_all,
+        "space": costs.space,
+        "size": costs.size,
+        "looked_at": costs.looked_at,
+        "whole_space": costs.whole_space,
+        "costs": {name: asdict(each) for name, each in costs.ranges.items()},
+        "share_within_all_limits": costs.share_within_all,
         "memory_batch_size": config.retrain.batch_size,
         "device_hours": None if hours is None else asdict(hours) | {"hours": hours.hours},
         "device_hours_missing": missing,
     }
 
 
-def _show_costs(output: Output, config: SearchConfig, found: SpaceCosts) -> None:
+def _show_costs(output: Output, config: SearchConfig, costs: SpaceCosts) -> None:
     how = (
-        "all of them" if found.whole_space else f"{found.looked_at:,} drawn uniformly over choices"
+        "all of them" if costs.whole_space else f"{costs.looked_at:,} drawn uniformly over choices"
     )
-    output.say(f"space {found.space!r}: {found.size:,} architectures; costs of {how}")
+    output.say(f"space {costs.space!r}: {costs.size:,} architectures; costs of {how}")
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for heading in ("cost", "least", "median", "most", "limit", "within"):
         table.add_column(heading, justify="left" if heading == "cost" else "right")
-    for name, each in found.ranges.items():
+    for name, each in costs.ranges.items():
         table.add_row(
             name,
             *(format_quantity(value) for value in (each.least, each.median, each.most)),
@@ -119,9 +119,9 @@ def _show_costs(output: Output, config: SearchConfig, found: SpaceCosts) -> None
             ),
         )
     output.show(table)
-    output.say(f"within all limits: {found.share_within_all:.1%}")
+    output.say(f"within all limits: {costs.share_within_all:.1%}")
     notes = [f"peak memory is of a training step with {config.retrain.batch_size} images"]
-    if PREDICTED_LATENCY in found.ranges:
+    if PREDICTED_LATENCY in costs.ranges:
         notes.append("predicted latency is less the table's margin")
     elif config.uses_latency:
         notes.append("latency is measured as the search goes")

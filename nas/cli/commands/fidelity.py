@@ -1,4 +1,4 @@
-"""``nas fidelity``: whether the proxy, and each rung, ranks architectures as full training does."""
+"""``nas fidelity``: rank correlations of the proxy, and of each rung, with full training."""
 
 from __future__ import annotations
 
@@ -47,18 +47,18 @@ def show_fidelity(
     """Print rank correlations of proxy and full accuracies, and of early and last ones.
 
     Args:
-        output: where to.
+        output: to print to.
         name: the run's name or path.
         runs: the folder of all runs.
-        curves: leave out what needs retrained architectures.
-        plot: a PNG to draw proxy and full accuracies in.
-        trust: what ``--trust`` says.
+        curves: compare epochs alone, which needs no retrained architectures.
+        plot: a PNG for proxy and full accuracies.
+        trust: the option ``--trust``.
 
     Raises:
         CommandError: fewer than three architectures were retrained (or, for ``curves``, trained
             to the end), or options that exclude each other.
         RunError: no such run, its ledger cannot be read, or ``plot`` cannot be written.
-        TrustError: reading it would act, and it is not trusted.
+        TrustError: reading the run needs trust.
     """
     check_ending("--plot", plot, ".png")
     if curves and plot is not None:
@@ -83,8 +83,8 @@ def show_fidelity(
         output.show_json(
             {
                 "retrained": comparison_json(pairs),
-                "proxy": {metric: found._asdict() for metric, found in proxy.items()},
-                "epochs": {str(epoch): found._asdict() for epoch, found in early.items()},
+                "proxy": {metric: rank._asdict() for metric, rank in proxy.items()},
+                "epochs": {str(epoch): rank._asdict() for epoch, rank in early.items()},
             }
         )
         return
@@ -92,7 +92,7 @@ def show_fidelity(
 
 
 def _retrained(run: RunFolder, config: SearchConfig, ledger: Ledger) -> list[Compared]:
-    """The architectures with both evaluations, plain networks for comparison among them."""
+    """Return the architectures with a proxy evaluation and a full training, plain ones included."""
     proxies = {
         "found": all_candidates(config, ledger),
         PLAIN: candidates(ledger.evaluations("baselines")),
@@ -109,7 +109,7 @@ def _retrained(run: RunFolder, config: SearchConfig, ledger: Ledger) -> list[Com
 
 
 def _epochs(config: SearchConfig) -> list[int]:
-    """The rungs; without a scheduler, the epochs on every curve, or ten of them."""
+    """Return the rungs; without a scheduler, the evaluated epochs, or ten of them."""
     every = config.proxy.evaluate_every_epochs
     epochs = list(config.rungs or range(every, config.proxy.epochs, every))
     count = len(epochs)
@@ -128,14 +128,14 @@ def _show(
 ) -> None:
     if pairs:
         output.show(comparison_table(pairs))
-        against = {FULL_METRICS[metric]: found for metric, found in proxy.items()}
+        against = {FULL_METRICS[metric]: rank for metric, rank in proxy.items()}
         output.show(correlation_table("proxy validation ranks as", "accuracy", against))
     if not early:
         return
     kind = "a rung" if config.rungs else "an epoch"
     title = f"validation at {kind} ranks as after epoch {config.proxy.epochs}"
     output.show(
-        correlation_table(title, "epoch", {str(epoch): found for epoch, found in early.items()})
+        correlation_table(title, "epoch", {str(epoch): rank for epoch, rank in early.items()})
     )
     stopped = sum(row.state == "pruned" for row in rows)
     if stopped:

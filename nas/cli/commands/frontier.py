@@ -1,4 +1,4 @@
-"""``nas frontier``, and the report that a search ends with."""
+"""``nas frontier``, and the report at the end of a search."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def show_frontier(
     html: Path | None,
     trust: bool = False,
 ) -> None:
-    """Print a run's front of ``y`` against ``x`` within limits.
+    """Print a run's front of ``y`` against ``x`` within the limits of ``under``.
 
     Raises:
         CommandError, RunError, TrustError: see :mod:`nas.errors`.
@@ -62,8 +62,8 @@ def show_frontier(
     within, over = by_latency_limit(config, all_candidates(config, ledger))
     if PEAK_MEMORY in (x, *asked):
         within = _with_peak_memory(within, run, config)
-    found = within_limits(within, asked)
-    members = pareto_front(found, [y, x])
+    fitting = within_limits(within, asked)
+    members = pareto_front(fitting, [y, x])
     if not members:
         limits = f" under {under}" if under else ""
         left_out = f"; {_left_out(config, over)}" if over else ""
@@ -77,14 +77,14 @@ def show_frontier(
         output.show(front_table(members, x=x, y=y, knee=best))
         if over:
             output.say(_left_out(config, over))
-    _draw(run, found, members, x=x, y=y, best=best, png=png, html=html)
+    _draw(run, fitting, members, x=x, y=y, best=best, png=png, html=html)
 
 
 def report_search(output: Output, run: RunFolder, config: SearchConfig, ledger: Ledger) -> None:
-    """The front, as table, PNG, HTML and JSON; what separates candidates; what was tried."""
+    """Print and draw a search's front, its noise, and how its trials ended."""
     x, y = config.cost_objective, "val_accuracy"
-    found, over = by_latency_limit(config, all_candidates(config, ledger))
-    members = pareto_front(found, [y, x])
+    within, over = by_latency_limit(config, all_candidates(config, ledger))
+    members = pareto_front(within, [y, x])
     if not members:
         why = _left_out(config, over) if over else "no trial finished"
         output.say(f"there is no front: {why}")
@@ -94,7 +94,7 @@ def report_search(output: Output, run: RunFolder, config: SearchConfig, ledger: 
     output.show(front_table(members, x=x, y=y, knee=best))
     if over:
         output.say(_left_out(config, over))
-    worst = reference_point(found, [y, x])
+    worst = reference_point(within, [y, x])
     best_y, least_x = (max(m.metrics[y] for m in members), min(m.metrics[x] for m in members))
     if area := (best_y - worst[y]) * (worst[x] - least_x):
         share = hypervolume(members, [y, x], worst) / area
@@ -104,7 +104,7 @@ def report_search(output: Output, run: RunFolder, config: SearchConfig, ledger: 
             f"({best_y:.2%}, {format_quantity(least_x)} {x})"
         )
     png, html = run.path / "front.png", run.path / "front.html"
-    _draw(run, found, members, x=x, y=y, best=best, png=png, html=html)
+    _draw(run, within, members, x=x, y=y, best=best, png=png, html=html)
     run.write_json("front.json", front_json(members, x=x, y=y, knee=best))
     rows = ledger.evaluations("search")
     repeats = ledger.evaluations("repeats")
@@ -138,7 +138,7 @@ def report_search(output: Output, run: RunFolder, config: SearchConfig, ledger: 
 
 
 def _left_out(config: SearchConfig, over: list[Candidate]) -> str:
-    """What a measured limit keeps off the front, and why."""
+    """Return the message about candidates that the latency limit keeps off the front."""
     listed = ", ".join(f"{each.arch_id} ({each.metrics['latency_ms']:.4g} ms)" for each in over)
     return (
         f"{len(over)} trained whose second measurement of latency is over limits.latency_ms="
@@ -147,7 +147,7 @@ def _left_out(config: SearchConfig, over: list[Candidate]) -> str:
 
 
 def _report_failures(output: Output, ledger: Ledger) -> None:
-    """How many trainings of a search raised, if any did."""
+    """Print how many trainings of a search failed, if any did."""
     trials, repeats = ledger.evaluations("search"), ledger.evaluations("repeats")
     for rows, called in ((trials, "trials"), (repeats, "repeats of the front")):
         failed = sum(row.error is not None for row in rows)
@@ -163,15 +163,15 @@ def _limits(text: str) -> dict[str, float]:
 
 
 def _with_peak_memory(
-    found: list[Candidate], run: RunFolder, config: SearchConfig
+    evaluated: list[Candidate], run: RunFolder, config: SearchConfig
 ) -> list[Candidate]:
-    """The ledger has it only where it was limited."""
+    """Add peak memory, which the ledger has only if it was limited."""
     task, batch_size = run.task(), config.retrain.batch_size
     lacking = {
         each.architecture: peak_memory_mb(
             each.architecture, task, batch_size, each.metrics["params"]
         )
-        for each in found
+        for each in evaluated
         if PEAK_MEMORY not in each.metrics
     }
     return [
@@ -182,13 +182,13 @@ def _with_peak_memory(
         )
         if each.architecture in lacking
         else each
-        for each in found
+        for each in evaluated
     ]
 
 
 def _draw(
     run: RunFolder,
-    found: list[Candidate],
+    evaluated: list[Candidate],
     members: list[Candidate],
     *,
     x: str,
@@ -197,12 +197,12 @@ def _draw(
     png: Path | None,
     html: Path | None,
 ) -> None:
-    title = f"{run.name}: {len(found)} architectures, {len(members)} on the front"
+    title = f"{run.name}: {len(evaluated)} architectures, {len(members)} on the front"
     try:
         if png is not None:
-            plot_front_png(png, found, members, x=x, y=y, knee=best, title=title)
+            plot_front_png(png, evaluated, members, x=x, y=y, knee=best, title=title)
         if html is not None:
-            plot_front_html(html, found, members, x=x, y=y, knee=best, title=title)
+            plot_front_html(html, evaluated, members, x=x, y=y, knee=best, title=title)
     except OSError as error:
         raise RunError(f"cannot draw the front: {error}") from error
 

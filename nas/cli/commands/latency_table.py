@@ -1,4 +1,4 @@
-"""``nas latency-table``: measure a space's parts on this machine, for searches to predict by."""
+"""``nas latency-table``: measure a space's parts here, to predict latencies in searches."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from trainers import load_splits
 
 
 class _SpaceOverrides(Value):
-    """What may be overridden where a space's own file is given."""
+    """The keys that may be overridden if the source is a space's file."""
 
     latency: LatencySettings = LatencySettings()
 
@@ -50,7 +50,7 @@ def make_table_command(
     Raises:
         CommandError, ConfigError, DataError, DeviceBusy, RunError: see
             :mod:`nas.errors`.
-        KeyboardInterrupt: what was measured is kept.
+        KeyboardInterrupt: on Ctrl-C; the measurements are kept.
     """
     space, task, settings = _wanted(source, overrides, image, classes)
     progress = _Progress()
@@ -69,7 +69,7 @@ def make_table_command(
 
 
 def table_json(table: LatencyTable, correction: Correction, file: Path) -> dict[str, Any]:
-    """What a table says of itself, without its parts."""
+    """Return a table as plain data, without its parts."""
     context = table.model_dump(mode="json", exclude={"parts", "networks", "correction"})
     return context | {
         "file": str(file),
@@ -85,7 +85,7 @@ def table_json(table: LatencyTable, correction: Correction, file: Path) -> dict[
 def _wanted(
     source: Path, overrides: Sequence[str], image: str, classes: int | None
 ) -> tuple[SearchSpace, Task, LatencySettings]:
-    """What to measure, from a search's configuration or a space's own file."""
+    """Return what to measure, from a search's configuration or a space's file."""
     data = read_yaml(source)
     if isinstance(data, dict) and "space" in data:
         if image or classes is not None:
@@ -103,7 +103,7 @@ def _wanted(
 
 
 class _Progress:
-    """How much is measured, and the time left at the pace since the start."""
+    """Progress of the measurements, and the time left at the pace since the start."""
 
     def __init__(self) -> None:
         self._started = time.monotonic()
@@ -111,13 +111,13 @@ class _Progress:
         self._parts_before = 0
 
     def note(self, done: TableProgress) -> None:
-        """More is measured."""
+        """Note the progress."""
         if self._done is None:
             self._parts_before = done.parts
         self._done = done
 
     def line(self) -> str:
-        """What is shown."""
+        """Return the line to show."""
         done = self._done
         if done is None:
             return "measuring"

@@ -20,10 +20,10 @@ from nas.storage.saved_network import Prediction, SavedNetwork, load_network
 from trainers import DataError
 
 ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
-"""By which the images of a folder are known, in upper or lower case."""
+"""Endings of the names of a folder's image files, in upper or lower case."""
 
 ImageFile = tuple[str, str | None]
-"""A file's name, and the problem where it cannot be read."""
+"""A file's name, and the problem if it cannot be read."""
 
 
 def show_predictions(
@@ -35,17 +35,17 @@ def show_predictions(
     batch: int,
     trust: bool = False,
 ) -> bool:
-    """Print the most probable classes of each image; one message for each that cannot be read.
+    """Print the most probable classes of each image, or why it cannot be read.
 
     Args:
-        output: to print the table or JSON to. Messages go to standard error, and so does the
-            progress where there is more than one batch.
-        model_file: the ``model.pt`` of a retraining; of its run, only the folder ``modules``
-            is used, where the network has types of the user's own.
+        output: to print the table or JSON to; messages, and the progress of several batches, go to
+            standard error.
+        model_file: the ``model.pt`` of a retraining; its run's folder ``modules`` is used if the
+            network has types of the user's own.
         images: image files, and folders, whose image files are taken at any depth.
-        top: how many classes an image.
+        top: classes for each image.
         batch: images in memory at once.
-        trust: what ``--trust`` says.
+        trust: the option ``--trust``.
 
     Returns:
         whether every image was read.
@@ -69,11 +69,11 @@ def show_predictions(
     with progress if len(files) > batch else nullcontext():
         for start in range(0, len(files), batch):
             chunk = files[start : start + batch]
-            for (name, _), found in zip(chunk, _classified(network, chunk, top), strict=True):
-                error = found if isinstance(found, str) else None
+            for (name, _), result in zip(chunk, _classified(network, chunk, top), strict=True):
+                error = result if isinstance(result, str) else None
                 if error is not None:
                     stderr.say(("error:", "bold red"), f" {error}")
-                predictions = None if isinstance(found, str) else [p._asdict() for p in found]
+                predictions = None if isinstance(result, str) else [p._asdict() for p in result]
                 rows.append({"image": name, "predictions": predictions, "error": error})
             if len(files) > batch:
                 progress.update()
@@ -88,7 +88,7 @@ def show_predictions(
 def _classified(
     network: SavedNetwork, files: Sequence[ImageFile], top: int
 ) -> list[list[Prediction] | str]:
-    """The predictions for each image of a batch, or why there are none."""
+    """Return the predictions for each image of a batch, or why there are none."""
     inputs: list[torch.Tensor] = []
     problems: dict[int, str] = {}
     for position, (name, problem) in enumerate(files):
@@ -98,12 +98,12 @@ def _classified(
             inputs.append(network.preprocess(name))
         except DataError as error:
             problems[position] = str(error)
-    found = iter(network.predictions(torch.cat(inputs), top) if inputs else [])
-    return [problems[n] if n in problems else next(found) for n in range(len(files))]
+    predicted = iter(network.predictions(torch.cat(inputs), top) if inputs else [])
+    return [problems[n] if n in problems else next(predicted) for n in range(len(files))]
 
 
 def _files(image: Path) -> Iterator[ImageFile]:
-    """The image files that an argument names, sorted; with a problem instead where there is one."""
+    """Yield the image files that an argument names, sorted, each with its problem if it has one."""
     if not image.is_dir():
         yield str(image), None
         return
@@ -122,7 +122,7 @@ def _files(image: Path) -> Iterator[ImageFile]:
 
 
 def _table(rows: Sequence[dict[str, Any]]) -> Table:
-    """One row an image; the classes below one another."""
+    """Return a table with one row for each image, its classes below one another."""
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("image", overflow="fold")
     table.add_column("class", overflow="fold")

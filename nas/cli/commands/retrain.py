@@ -1,4 +1,4 @@
-"""``nas retrain``: full training of what a search found, beside plain networks of equal size."""
+"""``nas retrain``: train a search's networks in full, beside plain networks of equal size."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def run_retrain_command(
     baseline: bool,
     trust: bool = False,
 ) -> None:
-    """Train what ``pick`` names in full; print test accuracies beside the proxies'.
+    """Train the networks that ``pick`` names in full, and print test and proxy accuracies.
 
     Raises:
         CommandError, RunError, CheckpointError, ClusterError, TrustError: see
@@ -70,8 +70,8 @@ def run_retrain_command(
         output.show_json(rows)
     else:
         output.show(report_table(rows))
-        for found, equal in zip(picked, plain, strict=False):  # no plain ones without --baseline
-            if difference := difference_text(found, equal, config, ledger):
+        for network, equal in zip(picked, plain, strict=False):  # without --baseline plain is empty
+            if difference := difference_text(network, equal, config, ledger):
                 output.say(difference)
         for row in rows:
             output.say(f"{row['arch_id']} is {row['description']}")
@@ -85,13 +85,13 @@ def run_retrain_command(
 def _print_what_follows(
     output: Output, run: RunFolder, config: SearchConfig, model_file: Path, next_pick: str
 ) -> None:
-    """Three commands to go on with, as they can be typed."""
+    """Print up to three commands to continue with, as they can be typed."""
     examples = example_folder(run.retrain_folder)
     commands = [
         typed("frontier", run.path, "--x", "params" if config.cost_objective == "macs" else "macs"),
         typed("retrain", run.path, "--pick", next_pick),
     ]
-    if examples.is_dir():  # a run that an earlier version retrained has none
+    if examples.is_dir():  # retrainings by earlier versions have none
         commands.insert(1, typed("predict", model_file, examples))
     output.say("\nwhat you may do next:")
     for command in commands:
@@ -126,7 +126,7 @@ def _train(
     progress = RetrainDisplay(output, wanted=len(wanted), epochs=config.retrain.epochs)
     with connected(config.ray, config.modules), progress:
         evaluate_plain(config, ledger, task, proxies)
-        proxies_by_id = {found.arch_id: found for found in _proxy_results(config, ledger)}
+        proxies_by_id = {proxy.arch_id: proxy for proxy in _proxy_results(config, ledger)}
         rows, failures = run_retrainings(
             wanted,
             retrain_assignment(config, task),
@@ -145,26 +145,26 @@ def _train(
         listed = "\n".join(f"{f.retraining.folder.name}: {f.error}" for f in failures)
         raise RunError(
             f"{len(failures)} of {len(wanted)} full trainings failed (run the same command again "
-            f"to take them up):\n{listed}"
+            f"to continue them):\n{listed}"
         )
 
 
 def _proxy_results(config: SearchConfig, ledger: Ledger) -> list[Candidate]:
-    """Everything that was evaluated by proxies: the search's architectures and plain networks."""
+    """Return the proxy results of the search's architectures and of plain networks."""
     return [*all_candidates(config, ledger), *candidates(plain_evaluations(config, ledger))]
 
 
 def _front(config: SearchConfig, ledger: Ledger) -> list[Candidate]:
-    """The front of what keeps the latency limit."""
+    """Return the front of the candidates within the latency limit."""
     within, _ = by_latency_limit(config, all_candidates(config, ledger))
     return pareto_front(within, ["val_accuracy", config.cost_objective])
 
 
 def _pick(pick: str, config: SearchConfig, ledger: Ledger, run: RunFolder) -> list[Architecture]:
-    """The architectures that ``--pick`` names."""
-    found = all_candidates(config, ledger)
+    """Return the architectures that ``--pick`` names."""
+    evaluated = all_candidates(config, ledger)
     members, cost = _front(config, ledger), config.cost_objective
-    for candidate in found:
+    for candidate in evaluated:
         if candidate.arch_id == pick:
             return [candidate.architecture]
     if not members:
@@ -186,7 +186,7 @@ def _pick(pick: str, config: SearchConfig, ledger: Ledger, run: RunFolder) -> li
                 f"with the arch_id of a member: {', '.join(m.arch_id for m in members)}"
             )
         return [chosen.architecture]
-    suggestion = did_you_mean(pick, (*PICKS, *(candidate.arch_id for candidate in found)))
+    suggestion = did_you_mean(pick, (*PICKS, *(candidate.arch_id for candidate in evaluated)))
     raise CommandError(
         f"--pick is {', '.join(PICKS)}, or the arch_id of an architecture that {run.name!r} "
         f"trained to the end, got {pick!r}" + (f"; {suggestion}" if suggestion else "")

@@ -1,4 +1,4 @@
-"""What a person sees while networks are trained in full."""
+"""The progress display of full trainings."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from nas.storage.retraining import Retraining
 
 
 class RetrainDisplay(LineDisplay):
-    """Shows the trainings that run in one line of the terminal's width, and each end as a line.
+    """Show the running trainings in one line of the terminal's width, and each end as a line.
 
     Args:
-        output: where to.
-        wanted: how many trainings there are.
-        epochs: of each.
+        output: to print to.
+        wanted: number of trainings.
+        epochs: epochs of each.
     """
 
     def __init__(self, output: Output, *, wanted: int, epochs: int) -> None:
@@ -25,7 +25,7 @@ class RetrainDisplay(LineDisplay):
         self._running: dict[str, str] = {}
 
     def note(self, progress: RetrainProgress) -> None:
-        """Show what has become of a training."""
+        """Show the progress or the end of a training."""
         name = _name(progress.retraining)
         accuracy = progress.val_accuracy
         validation = "" if accuracy is None else f", validation {accuracy:.1%}"

@@ -1,4 +1,4 @@
-"""The result of ``nas retrain``: found networks beside plain ones, as a table and as plain data."""
+"""The report of ``nas retrain``: a search's networks beside plain ones, as table and data."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from search_space.cost import network_costs
 
 
 def difference_text(
-    found: Architecture, plain: Architecture, config: SearchConfig, ledger: Ledger
+    network: Architecture, plain: Architecture, config: SearchConfig, ledger: Ledger
 ) -> str:
-    """How far a found network is above the plain one, over the seeds that both have.
+    """Return by how much a network is better than the plain one, over the seeds of both.
 
-    The search's own evaluation of the found network is left out: it chose that network.
+    The search's own evaluation of the network is left out, since it chose that network.
 
     Returns:
-        one line for people; empty where they share no seed.
+        one line for people; empty if they share no seed.
 
     Raises:
         RunError: the ledger cannot be read.
@@ -44,14 +44,14 @@ def difference_text(
     ):
         first, second = (
             {r.seed: r.metrics[metric] for r in rows if r.architecture == each and r.metrics}
-            for each in (found, plain)
+            for each in (network, plain)
         )
         difference = paired_difference(first, second)
         if difference is not None:
             parts.append(f"{called} {difference}")
     if not parts:
         return ""
-    return f"{found.arch_id} less {plain.arch_id}, over shared seeds: {', '.join(parts)}"
+    return f"{network.arch_id} less {plain.arch_id}, over shared seeds: {', '.join(parts)}"
 
 
 def report_row(
@@ -64,9 +64,9 @@ def report_row(
     """Return one architecture's costs, proxy evaluations and full trainings as plain data.
 
     Args:
-        proxies: all that were evaluated by proxies.
+        proxies: all proxy results.
         trainings: all full trainings by the run's recipe.
-        task: of the run.
+        task: the run's.
         architecture: the row's.
         kind: "found", or the name of plain networks.
     """

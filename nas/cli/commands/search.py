@@ -1,4 +1,4 @@
-"""``nas search``: from a configuration to a run with its front."""
+"""``nas search``: run the search of a configuration, and show its front."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from search_space.cost.latency import DeviceBusy
 
 MAY_CHANGE_ON_RESUME = ("search.n_trials", "search.finalist_seeds", "search.max_failures")
 MAY_CHANGE_SECTIONS = ("modules", "ray.", "resources.", "retrain")
-"""A resumed search may be longer, run elsewhere, or be followed by other full trainings."""
+"""Keys that may change on resuming: its length, where it runs, and the full trainings after it."""
 
 
 def run_search_command(
@@ -49,12 +49,12 @@ def run_search_command(
     again: bool,
     trust: bool = False,
 ) -> None:
-    """Start a run or continue one, until its search is finished, and show the front.
+    """Start or resume a run until its search is finished, and show the front.
 
     Raises:
         CommandError, ConfigError, DataError, NothingFits, RunError, ClusterError,
         TooManyFailures, TrustError: see :mod:`nas.errors`.
-        KeyboardInterrupt: after saying how to go on.
+        KeyboardInterrupt: on Ctrl-C, after printing how to continue.
     """
     if resume and again:
         raise CommandError("--resume and --again exclude each other")
@@ -111,7 +111,7 @@ def run_search_command(
 
 
 def begin_ledger(run: RunFolder, config: SearchConfig, warm_start: WarmStart) -> Ledger:
-    """A new run's ledger; where it cannot be made, the folder goes, so that the name is free.
+    """Make a new run's ledger; if it cannot be made, remove the folder, so that the name is free.
 
     Raises:
         RunError: the storage cannot be reached, or holds a run of this name.
@@ -125,7 +125,7 @@ def begin_ledger(run: RunFolder, config: SearchConfig, warm_start: WarmStart) ->
 
 
 def trained_so_far(config: SearchConfig, ledger: Ledger) -> str:
-    """Such as ``5 of 12 trials are trained (3 stopped early, 2 more paused)``."""
+    """Return a text such as ``5 of 12 trials are trained (3 stopped early, 2 more paused)``."""
     states = Counter(row.state for row in ledger.evaluations("search"))
     beside = [f"{states['pruned']} stopped early"] if states["pruned"] else []
     beside += [f"{states['paused']} more paused"] if states["paused"] else []
@@ -165,7 +165,7 @@ def _search(
 
 
 def _latencies(config: SearchConfig, run: RunFolder, ledger: Ledger, task: Task) -> LatencyCache:
-    """The run's measurements, which must compare with those that trials were made by."""
+    """Return the run's latency cache; raise if it does not compare with earlier measurements."""
     first = list(first_latencies(ledger).values())
     check_comparable(first, ledger.place)
     compared = {ledger.place: first[0].context} if first else {}
@@ -175,13 +175,13 @@ def _latencies(config: SearchConfig, run: RunFolder, ledger: Ledger, task: Task)
 
 
 def _measure_front_again(output: Output, config: SearchConfig, ledger: Ledger, task: Task) -> None:
-    """The second measurement of the front's members, and what it says of the first."""
+    """Measure the latency of the front's members again, and print where it differs."""
 
     def announce(number: int) -> None:
         output.say(f"measuring the latency of {number} members of the front a second time")
 
     disagreements = measure_front_again(
-        config, ledger, lambda found: measure_on_cluster(found, task, config.latency), announce
+        config, ledger, lambda batch: measure_on_cluster(batch, task, config.latency), announce
     )
     for each in disagreements:
         output.say(
@@ -194,7 +194,7 @@ def _measure_front_again(output: Output, config: SearchConfig, ledger: Ledger, t
 def resume_command(
     config_file: Path, overrides: Sequence[str], config: SearchConfig, runs: Path
 ) -> str:
-    """What to type to go on with a run, as a shell takes it: quoted, its brackets kept."""
+    """Return the command that resumes a run, quoted for a shell."""
     replaced = ("name", "storage")
     kept = [word for word in overrides if word.partition("=")[0] not in replaced]
     if config.storage is not None and len(kept) < len(overrides):
@@ -204,7 +204,7 @@ def resume_command(
 
 
 def _newest_or_next(config: SearchConfig, runs: Path) -> tuple[SearchConfig, bool]:
-    """For ``--again``: the newest run of this name if it is unfinished, else a new name."""
+    """Return, for ``--again``, the newest unfinished run of this name, else a new name."""
     newest = RunFolder(runs / config.name)
     if not newest.path.exists():
         return config, False
@@ -219,7 +219,7 @@ def _newest_or_next(config: SearchConfig, runs: Path) -> tuple[SearchConfig, boo
 
 
 def _check_same_search(run: RunFolder, config: SearchConfig) -> None:
-    """A resumed run goes on as the search that it is."""
+    """Raise if a resumed run would be another search."""
     changed = {
         key: values
         for key, values in differences(run.config().saved, config.saved).items()
@@ -232,9 +232,9 @@ def _check_same_search(run: RunFolder, config: SearchConfig) -> None:
 
 
 def _check_same_task(run: RunFolder, task: Task) -> None:
-    """A resumed run goes on with the data that it has results of."""
+    """Raise if a resumed run would have other data."""
     if not run.task_file.is_file():
-        return  # it died before there was a result
+        return  # it died before its first result
     changed = differences(run.task(), task)
     if changed:
         listed = "; ".join(f"{key} was {old!r}, is {new!r}" for key, (old, new) in changed.items())
@@ -253,16 +253,16 @@ def _announce(
     )
     if config.rungs:
         does = "pauses trials" if config.scheduler.pauses else "stops trials early"
-        goes_on = ", where the best go on" if config.scheduler.pauses else ""
+        promotes = ", where the best are promoted" if config.scheduler.pauses else ""
         output.say(
             f"{config.scheduler.name} {does} after {_listed(config.rungs)} of "
-            f"{config.proxy.epochs} epochs{goes_on}"
+            f"{config.proxy.epochs} epochs{promotes}"
         )
     if config.fidelity != FULL:
         output.say(f"proxies are trained with {config.fidelity}")
 
 
 def _listed(numbers: Sequence[int]) -> str:
-    """Such as 1, 3 or 9."""
+    """Return a list such as "1, 3 or 9"."""
     *first, last = map(str, numbers)
     return f"{', '.join(first)} or {last}" if first else last

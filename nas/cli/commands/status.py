@@ -1,4 +1,4 @@
-"""``nas status``: how far a run is, read from its folder and ledger."""
+"""``nas status``: show the progress of a run, from its folder and ledger."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def show_status(output: Output, name: str, runs: Path, *, trust: bool = False) -
 
     Raises:
         RunError: no such run, or its ledger cannot be read.
-        TrustError: reading it would act, and it is not trusted.
+        TrustError: reading the run needs trust.
     """
     run = RunFolder.find(name, runs, trust=trust)
     status = read_status(run)
@@ -64,20 +64,20 @@ def show_status(output: Output, name: str, runs: Path, *, trust: bool = False) -
 
 
 def _state(row: Evaluation, *, is_driven: bool) -> str:
-    """A trial's state; without a driver nothing runs."""
+    """Return a trial's state; without a driver, a running trial is interrupted."""
     if row.violation:
         return "rejected"
     return INTERRUPTED if row.state == "running" and not is_driven else row.state
 
 
 def read_status(run: RunFolder) -> dict[str, Any]:
-    """A run's state as plain data."""
+    """Return a run's state as plain data."""
     config, ledger = ledger_of(run)
     rows = ledger.evaluations("search")
     trained = [row for row in rows if row.state in TRAINED]
     stops = Counter(row.stopped_at_epoch for row in trained if row.stopped_at_epoch is not None)
-    found, _ = by_latency_limit(config, all_candidates(config, ledger))
-    best = most_accurate(pareto_front(found, ["val_accuracy", config.cost_objective]))
+    within, _ = by_latency_limit(config, all_candidates(config, ledger))
+    best = most_accurate(pareto_front(within, ["val_accuracy", config.cost_objective]))
     repeats = ledger.evaluations("repeats")
     retrained = ledger.evaluations("retrain")
     is_driven = run.is_driven()

@@ -12,7 +12,7 @@ from search_space.nearest import hint
 
 
 def show_tables(output: Output, names: list[str]) -> None:
-    """Print the tables of these names, such as ``aacn3``; without names, all.
+    """Print the tables of the given names, such as ``aacn3``; all if there are none.
 
     Raises:
         CommandError: there is no such table.

@@ -1,4 +1,4 @@
-"""``nas tabulate``: every architecture of a small space trained, as a compressed CSV."""
+"""``nas tabulate``: train every architecture of a small space, and write a compressed CSV."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ ENDING = ".csv.gz"
 def run_tabulate_command(
     output: Output, config_file: Path, overrides: Sequence[str], out: Path
 ) -> None:
-    """Train what the journal beside ``out`` does not hold yet, then write the table.
+    """Train what is missing in the journal beside ``out``, then write the table.
 
     Raises:
         CommandError, ConfigError, DataError, RunError, ClusterError: see
             :mod:`nas.errors`.
-        KeyboardInterrupt: after saying how to go on.
+        KeyboardInterrupt: on Ctrl-C, after printing how to continue.
     """
     if not out.name.endswith(ENDING):
         raise CommandError(f"--out must end in {ENDING}, got {str(out)!r}")
@@ -103,7 +103,7 @@ def _train_missing(output: Output, config: TabulationConfig, task: Task, journal
 
 
 def _assignment(config: TabulationConfig, task: Task) -> Assignment:
-    """What workers need."""
+    """Return what workers need."""
     return Assignment(
         data=config.data,
         task=task,
@@ -115,7 +115,7 @@ def _assignment(config: TabulationConfig, task: Task) -> Assignment:
 
 
 class _Progress:
-    """How many trainings of how many, and the time left at the pace since the start."""
+    """Progress of the trainings, and the time left at the pace since the start."""
 
     def __init__(self, wanted: int, journal: Journal) -> None:
         self._wanted = wanted
@@ -124,7 +124,7 @@ class _Progress:
         self._began = time.monotonic()
 
     def line(self) -> str:
-        """What is shown."""
+        """Return the line to show."""
         rows = self._journal.rows
         done, elapsed = len(rows) - self._known, time.monotonic() - self._began
         parts = [f"trainings {len(rows)}/{self._wanted}"]
@@ -138,7 +138,7 @@ class _Progress:
 
 
 def _summary(out: Path, config: TabulationConfig) -> str:
-    """How much architectures differ, and seeds, by the table as it is read back."""
+    """Return the spread between architectures and between seeds, from the written table."""
     table = read_cells(out)
     columns = [table.column(f"val_accuracy_seed{seed}") for seed in config.seeds]
     trained = [row for row in zip(*columns, strict=True) if all(row)]

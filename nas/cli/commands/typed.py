@@ -1,4 +1,4 @@
-"""Commands that are printed for the user to type, as they can be typed."""
+"""Commands that are printed for the user to type."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ PROGRAM = "nas"
 
 
 def typed(*words: str | Path) -> str:
-    """``nas WORDS`` quoted for a shell, with the program called as this process was.
+    """Return ``nas WORDS``, quoted for a shell, with the program as this process was called.
 
-    That is ``nas`` where a shell finds this program by its name, else its path, such as
-    ``.venv/bin/nas``. A path below the current folder is written from there.
+    The program is ``nas`` if a shell finds it by this name, else its path, such as
+    ``.venv/bin/nas``. Paths below the current folder are relative to it.
     """
     return shlex.join([_program(), *(w if isinstance(w, str) else _from_here(w) for w in words)])
 
@@ -24,8 +24,8 @@ def _program() -> str:
     called = sys.argv[0]
     if Path(called).name != PROGRAM or not os.path.isfile(called):
         return PROGRAM  # it runs inside another program
-    found = shutil.which(PROGRAM)
-    return PROGRAM if found is not None and os.path.samefile(found, called) else called
+    on_path = shutil.which(PROGRAM)
+    return PROGRAM if on_path is not None and os.path.samefile(on_path, called) else called
 
 
 def _from_here(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""``nas zero-cost``: whether scores of untrained networks rank a run's trials as training does."""
+"""``nas zero-cost``: rank correlations of untrained networks' scores with trained accuracy."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ def show_zero_cost(
     """Print rank correlations of scores with the proxies' validation accuracy.
 
     Args:
-        output: where to.
+        output: to print to.
         name: the run's name or path.
         runs: the folder of all runs.
         scores: names separated by commas; empty for all.
-        trust: what ``--trust`` says.
+        trust: the option ``--trust``.
 
     Raises:
         CommandError: no such score, or fewer than three architectures were trained to the end.
         ScoreError: the run's networks do not have a score.
         RunError: no such run, or its ledger cannot be read.
-        TrustError: reading it would act, and it is not trusted.
+        TrustError: reading the run needs trust.
         DataError: the run's data cannot be read.
     """
     names = [part.strip() for part in scores.split(",")] if scores else list(SCORES)

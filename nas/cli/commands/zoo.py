@@ -1,4 +1,4 @@
-"""``nas zoo``: the papers' networks by name."""
+"""``nas zoo``: list the papers' networks by name."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ def show_zoo(output: Output, *, containing: str) -> None:
     """Print the networks whose name, group or source contains a text, whatever its case.
 
     Raises:
-        CommandError: no network's does.
+        CommandError: there is no such network.
     """
     wanted = containing.lower()
-    found = [
+    entries = [
         entry
         for entry in zoo_entries(ZOO)
         if any(wanted in text.lower() for text in (entry.name, entry.group, entry.source))
     ]
-    if not found:
+    if not entries:
         raise CommandError(
             f"--filter: no network has {containing!r} in its name, group or source; `nas zoo` "
             "lists all"
         )
     if output.as_json:
-        output.show_json(zoo_json(found))
+        output.show_json(zoo_json(entries))
     else:
-        output.show(zoo_table(found), columns=TABLE_COLUMNS)
+        output.show(zoo_table(entries), columns=TABLE_COLUMNS)

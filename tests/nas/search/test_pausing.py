@@ -510,7 +510,7 @@ def test_a_state_that_was_not_taken_up_is_logged(
         driven.searcher.on_trial_complete(
             begun[0], {REPORT: Report(Raised("no"), began_anew="damaged")}
         )
-    assert "the state of trial 0 cannot be taken up: damaged; it is trained again" in caplog.text
+    assert "trial 0 cannot continue from its state: damaged; it is trained again" in caplog.text
 
 
 def test_failures_of_trials_that_go_on_end_a_search(
