@@ -1,4 +1,4 @@
-"""Searches that a test drives by hand: it proposes, trains and tells what it wants."""
+"""Searches that a test drives by hand: it proposes, trains and reports as it likes."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from search_space.cost.latency import Latency
 
 
 def costs_from(config: SearchConfig, task: Task, *, with_memory: bool = False) -> StaticCosts:
-    """The costs of a configuration's space."""
+    """Return the costs of a configuration's space."""
     return costs_of(config, space_of(config), task, with_memory=with_memory)
 
 
 def check_search(config: SearchConfig, task: Task) -> SearchProblem:
-    """See that a configuration can be searched."""
+    """Check that a configuration can be searched, and return its problem."""
     return checked_problem(config, costs_from(config, task))
 
 
 def problem_from(config: SearchConfig, task: Task) -> SearchProblem:
-    """The problem of a configuration."""
+    """Return the problem of a configuration."""
     return problem_of(config, costs_from(config, task))
 
 
@@ -47,13 +47,13 @@ def search_of(
     warm_start: WarmStart = NO_WARM_START,
     states: TrainingStates | None = None,
 ) -> Search:
-    """The search of a configuration, as ``nas search`` has it."""
+    """Return the search of a configuration, as ``nas search`` makes it."""
     problem = problem_from(config, task)
     return Search(problem, ledger, latencies=latencies, warm_start=warm_start, states=states)
 
 
 def ledger_in_memory(config: SearchConfig) -> Ledger:
-    """A ledger without a file: much faster, and the same to a search."""
+    """Make a ledger in memory, which is faster than a file and the same to a search."""
     storage = optuna.storages.InMemoryStorage()
     for kind, suffix in SUFFIXES.items():
         objectives = config.objectives if kind == "search" else ("val_accuracy",)
@@ -63,7 +63,7 @@ def ledger_in_memory(config: SearchConfig) -> Ledger:
 
 
 class HandDriven:
-    """Proposals and trials of a ledger, as a driver that was just started sees them."""
+    """The proposals and trials of a ledger, as a new driver sees them."""
 
     def __init__(
         self,

@@ -221,7 +221,7 @@ def _run(script: str, *options: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_winners_curse(tmp_path: Path, on_path: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What chose a front is above fresh evaluations, and these are nearer to the truth."""
+    """Evaluations that chose a front are above fresh ones, which are nearer to the truth."""
     script = importlib.import_module("winners_curse")
     file = tmp_path / "figures.json"
     monkeypatch.setattr(sys, "argv", ["winners_curse.py", "--quick", "--json", str(file)])

@@ -29,7 +29,7 @@ SPACE_TASKS = {
     "resnet_imagenet": Task(dataset="image_folder", input_shape=(3, 224, 224), classes=1000),
     "wide_resnet_cifar": Task(dataset="cifar100", input_shape=(3, 32, 32), classes=100),
 }
-"""Of the command in each space's head."""
+"""The task of the command in each space's head."""
 
 TASKS = {
     "digits": Task(dataset="digits", input_shape=(1, 8, 8), classes=10),
@@ -59,8 +59,8 @@ def test_a_file_loads_and_says_what_it_is_for(path):
 
 def head_command(path: Path) -> list[str]:
     """The words of the ``# Command:`` in a file's head, over its lines; none if there is none."""
-    found = re.search(r"^# Command: (.*\n(?:#  +.*\n)*)", path.read_text(), re.MULTILINE)
-    return shlex.split(found[1].replace("\n#", " ")) if found else []
+    match = re.search(r"^# Command: (.*\n(?:#  +.*\n)*)", path.read_text(), re.MULTILINE)
+    return shlex.split(match[1].replace("\n#", " ")) if match else []
 
 
 def test_the_spaces_with_a_command_are_those_with_a_task():

@@ -51,7 +51,7 @@ A layer is a package, or several modules.
 """
 
 ANALYSED = "storage"
-"""The highest layer of ``nas`` that ``analysis`` may import: it reads what was found."""
+"""The highest layer of ``nas`` that ``analysis`` may import: it reads results."""
 
 RAY_MAY_BE_IMPORTED_BY = ("nas.ray",)
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
@@ -73,24 +73,24 @@ def imported(path: Path) -> set[str]:
 
 
 def runs_first(path: Path, known: Iterable[str], root: Path = ROOT) -> set[str]:
-    """The modules among ``known`` that run when all imports in the module at ``path`` do.
+    """Return the modules among ``known`` that all imports in the module at ``path`` run.
 
     Imports inside functions and under ``TYPE_CHECKING`` count too. Importing ``a.b.c`` runs the
     packages ``a`` and ``a.b`` first; packages that hold the module itself have begun already.
     """
     own = module_name(path, root)
-    found = set()
+    modules = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            modules |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             names = {f"{node.module}.{alias.name}" for alias in node.names}
-            found |= {name if name in known else str(node.module) for name in names}
-    found -= {own}
-    for name in tuple(found):
+            modules |= {name if name in known else str(node.module) for name in names}
+    modules -= {own}
+    for name in tuple(modules):
         packages = accumulate(name.split("."), lambda *parts: ".".join(parts))
-        found |= {package for package in packages if not within(own, (package,))}
-    return found & set(known)
+        modules |= {package for package in packages if not within(own, (package,))}
+    return modules & set(known)
 
 
 def check_no_circle(root: Path, modules: Iterable[Path]) -> None:
@@ -108,7 +108,7 @@ def within(name: str, prefixes: tuple[str, ...]) -> bool:
 
 
 def allowed(module: str) -> tuple[str, ...]:
-    """The project's own modules that ``module`` may import, by their prefixes."""
+    """Return the project's own modules that ``module`` may import, by their prefixes."""
     package = module.partition(".")[0]
     if package == "analysis":
         return "analysis", "search_space", *layers_up_to("nas", ANALYSED)
@@ -121,11 +121,11 @@ def allowed(module: str) -> tuple[str, ...]:
 
 def layers_up_to(package: str, last: str) -> tuple[str, ...]:
     """The modules and packages of ``package`` up to the layer of ``last``."""
-    found: list[str] = []
+    names: list[str] = []
     for layer in LAYERS[package]:
-        found += [f"{package}.{name}" for name in layer.split()]
+        names += [f"{package}.{name}" for name in layer.split()]
         if last in layer.split():
-            return tuple(found)
+            return tuple(names)
     return pytest.fail(f"{package}.{last} is in no layer")
 
 

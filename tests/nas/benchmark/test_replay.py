@@ -1,4 +1,4 @@
-"""Replays on a table: what counts as an evaluation, and the simulated clock."""
+"""Replays on a table: the count of evaluations, and the simulated clock."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from nas.schedulers.promotion import expected_epochs
 
 
 class Scripted(BaseSampler):
-    """Proposes given values of ``x``, the last one for ever, and notes what it sees."""
+    """Propose given values of ``x``, the last one for ever, and record the results that it sees."""
 
     def __init__(self, table: BenchmarkTable, script: Sequence[str]) -> None:
         self.choices = table.space.parameters[0].choices
@@ -38,7 +38,7 @@ class Scripted(BaseSampler):
 
     @property
     def all_trials(self) -> list[FrozenTrial]:
-        """As they are now."""
+        """Return the trials as they are now."""
         assert self.study is not None
         return self.study.get_trials()
 
@@ -150,7 +150,7 @@ CURVES = np.array([[0.5, 1], [0.4, 2], [0.6, 3], [0.3, 4]])
 
 
 def test_what_is_stopped_at_a_rung_is_pruned_with_its_curve() -> None:
-    """The rung is after the first of two epochs. a is the first there and goes on; b is worse and
+    """The rung is after the first of two epochs. a is the first there and continues; b is worse and
     costs more; c is better; d is worse than all."""
     table = table_of([2, 2, 2, 2], epochs=[1, 2], curves=CURVES)
     sampler = Scripted(table, "abcbd")
@@ -166,7 +166,7 @@ def test_what_is_stopped_at_a_rung_is_pruned_with_its_curve() -> None:
 
 
 def test_what_waits_goes_on_later_and_the_rest_is_pruned_with_its_curve() -> None:
-    """Two workers; the rung is after the first of four epochs, and of two there one goes on.
+    """Two workers; the rung is after the first of four epochs, and one of two continues there.
 
     a pauses at 1, b and c at 2. Of these three a goes on, from 2 to 5; for the other worker b is
     proposed again, which waits already, and then d, which pauses at 3. It is the best of the three
@@ -205,7 +205,7 @@ def test_what_waits_goes_on_later_and_the_rest_is_pruned_with_its_curve() -> Non
 
 
 def test_each_leg_takes_the_time_from_rung_to_rung() -> None:
-    """One worker, of eight epochs each takes 1; a and b pause, and a goes on to the second rung.
+    """One worker, eight epochs of 1 each; a and b pause, and a is promoted to the second rung.
 
     c and d pause, and c goes on to the second rung, as the better of those that wait. Of the two
     there a is better, and is trained to the end.
@@ -229,7 +229,7 @@ def test_each_leg_takes_the_time_from_rung_to_rung() -> None:
 
 
 def test_rung_by_rung_a_rung_ends_before_the_next_begins() -> None:
-    """One worker: all four pause, then a and c go on, and then the better of these."""
+    """One worker: all four pause, then a and c are promoted, and then the better of these."""
     curves = np.array([[0.3, 0.9, 1], [0.1, 0, 2], [0.4, 0.5, 3], [0.2, 0, 4]])
     table = table_of([8, 8, 8, 8], epochs=[1, 2, 8], curves=curves)
     sampler = Scripted(table, "abcd")
@@ -244,7 +244,7 @@ def test_rung_by_rung_a_rung_ends_before_the_next_begins() -> None:
 def test_the_best_is_trained_to_the_end_when_nothing_else_comes(
     budget: int, ended_early: str
 ) -> None:
-    """Of three one goes on, and two are all: as many as asked, or as the sampler proposes."""
+    """One of three is promoted, so that two trials end: as many as asked or proposed."""
     table = table_of([2, 2, 2], epochs=[1, 2], curves=np.array([[0.1, 1], [0.2, 2], [0.3, 3]]))
     sampler = Scripted(table, "ab")
     done = replay(
@@ -256,7 +256,7 @@ def test_the_best_is_trained_to_the_end_when_nothing_else_comes(
 
 
 class InOrder(ArchitectureSampler):
-    """Proposes the table's rows one after another, and keeps what it knew."""
+    """Propose the table's rows one after another, and keep the results known at each."""
 
     def __init__(self, table: BenchmarkTable) -> None:
         super().__init__(table.space)
@@ -385,9 +385,9 @@ def test_the_rungs_of_a_table() -> None:
 )
 def test_the_type_of_halving(spec: str, kind: str) -> None:
     table = table_of([1, 1], epochs=[2, 4], curves=np.ones((2, 2)))
-    found = build_schedule(parse_spec(spec), table)
-    assert found is not None
-    assert found.settings.type == kind
+    schedule = build_schedule(parse_spec(spec), table)
+    assert schedule is not None
+    assert schedule.settings.type == kind
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Tables of benchmarks: what is read, what is refused and where, and how replays are scored."""
+"""Tables of benchmarks: reading, messages with the place, and scores of replays."""
 
 from __future__ import annotations
 
@@ -64,18 +64,18 @@ def test_a_csv_of_any_benchmark(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("name", ["default", "pareto_local_search", "random"])
 def test_the_order_of_rows_does_not_matter(tmp_path: Path, name: str) -> None:
     lines = [f"{a},{b},{(a * b) % 7},{a + b}" for a in range(4) for b in (2, 10, 3)]
-    found = []
+    evaluated = []
     for number, rows in enumerate((lines, lines[::-1])):
         path = written(tmp_path / f"{number}.csv", "\n".join(["a,b,acc,cost", *rows]))
         table = read_csv_table(path, choices=["a", "b"], maximise="acc", minimise="cost")
         options = "" if name == "random" else ":initial_trials=2"
         done = replay(table, sampler_of(parse_spec(name + options), table, seed=0), budget=6)
-        found.append([table.rows[ended.row] for ended in done.ended])
-    assert found[0] == found[1]
+        evaluated.append([table.rows[ended.row] for ended in done.ended])
+    assert evaluated[0] == evaluated[1]
 
 
 def test_what_a_cell_may_hold(tmp_path: Path) -> None:
-    """Unicode's line ends, which are none of a CSV; blanks around the names of columns."""
+    """Unicode's line ends do not end a CSV's line; blanks around columns' names are removed."""
     text = "a, b ,acc, cost\r\nu\u2028v,\x85\x0b\x0c,1,2\r\nw,,2,1\r\n"
     path = written(tmp_path / "any.csv", text)
     table = read_csv_table(path, choices=["a", "b"], maximise="acc", minimise="cost")
@@ -300,19 +300,19 @@ def diagonal() -> BenchmarkTable:
 def test_hypervolume_and_regret_by_hand(diagonal: BenchmarkTable) -> None:
     """In units of 1/19, row i is at (20 - i, i); the whole front has a volume of 1 + ... + 17."""
     score = Score(diagonal)
-    found = np.array([[1, 1], [10, 10], [10, 12], [14, 14], [13, 15], [20, 20]])
+    evaluations = np.array([[1, 1], [10, 10], [10, 12], [14, 14], [13, 15], [20, 20]])
     volumes = [0, 81, 81, 81 + 20, 81 + 20, 81 + 20]  # the first and last are beyond (1, 1)
-    assert score.hypervolumes(found) == pytest.approx(np.array(volumes) / 153)
-    assert score.regrets(found).tolist() == [19, 10, 10, 6, 6, 0]
+    assert score.hypervolumes(evaluations) == pytest.approx(np.array(volumes) / 153)
+    assert score.regrets(evaluations).tolist() == [19, 10, 10, 6, 6, 0]
     assert len(score.hypervolumes(np.empty((0, 2)))) == 0
 
 
 def test_hypervolume_step_by_step_is_that_of_all_so_far(diagonal: BenchmarkTable) -> None:
     score = Score(diagonal)
-    found = np.random.default_rng(0).uniform(0, 20, (60, 2))
-    points = np.stack([20 - found[:, 0], found[:, 1]], axis=1) / 19
+    evaluations = np.random.default_rng(0).uniform(0, 20, (60, 2))
+    points = np.stack([20 - evaluations[:, 0], evaluations[:, 1]], axis=1) / 19
     whole = [moocore.hypervolume(points[: n + 1], ref=[1.0, 1.0]) * 361 / 153 for n in range(60)]
-    assert score.hypervolumes(found) == pytest.approx(np.array(whole))
+    assert score.hypervolumes(evaluations) == pytest.approx(np.array(whole))
 
 
 def test_what_cannot_be_scaled_is_refused() -> None:
@@ -348,17 +348,17 @@ def test_a_table_with_no_row_better_than_the_reference_point() -> None:
 
 
 def test_confidence_interval() -> None:
-    """Of 1, 2, 3: the t quantile of 2 degrees of freedom is 4.3027, the deviation 1."""
-    found = interval([1, 2, 3])
-    assert found.mean == 2
-    assert found.half_width == pytest.approx(4.302653 / 3**0.5)
+    """The values 1, 2, 3 have deviation 1; the t quantile of 2 degrees of freedom is 4.3027."""
+    estimate = interval([1, 2, 3])
+    assert estimate.mean == 2
+    assert estimate.half_width == pytest.approx(4.302653 / 3**0.5)
     assert interval([5]) == (5, None)
     with pytest.raises(ValueError, match="a value or more"):
         interval([])
 
 
 @pytest.mark.parametrize(
-    ("budget", "at"),
+    ("budget", "numbers"),
     [
         (300, [50, 100, 200, 300]),
         (100, [10, 20, 50, 100]),
@@ -367,8 +367,8 @@ def test_confidence_interval() -> None:
         (3, [3]),
     ],
 )
-def test_where_figures_are_given(budget: int, at: list[int]) -> None:
-    assert checkpoints(budget) == at
+def test_where_figures_are_given(budget: int, numbers: list[int]) -> None:
+    assert checkpoints(budget) == numbers
 
 
 def test_macro_json_of_a_few_networks(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A table is read only as far as its bounds go, whatever it inflates to."""
+"""A table is read only up to its bounds, however large it inflates."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def invented(config: TabulationConfig) -> list[dict[str, Any]]:
-    """A row of every training."""
+    """Add a row of every training."""
     return [
         {"arch_id": entry.architecture.arch_id, "seed": entry.seed, "machine": "abacus, 9 wires"}
         | {"train_seconds": 1.236, "val_accuracy": 0.5 + number / 100}
@@ -80,7 +80,7 @@ def text_of(config: TabulationConfig, path: Path) -> str:
 
 
 def nas(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
-    """The command's exit status."""
+    """Run the command and return its exit status."""
     monkeypatch.setattr(sys, "argv", ["nas", *map(str, words)])
     with pytest.raises(SystemExit) as ended:
         main()

@@ -1,4 +1,4 @@
-"""``nas benchmark``: what it prints and writes, and what it refuses."""
+"""``nas benchmark``: its output, its files, and the options that it refuses."""
 
 from __future__ import annotations
 
@@ -259,8 +259,8 @@ def test_what_was_replayed_whole_is_reported_when_something_ends_it(
     assert done.exit_code == (130 if error is KeyboardInterrupt else 1)
     assert "2 of 3 seeds were, and gave:" in done.output
     assert "hypervolume, share of the true front's" in " ".join(done.output.split())
-    found = [(entry["sampler"], entry["seed"]) for entry in json.loads(json_file.read_text())]
-    assert found == [("random", 0), ("random", 1), ("grid", 0), ("grid", 1)]
+    replayed = [(entry["sampler"], entry["seed"]) for entry in json.loads(json_file.read_text())]
+    assert replayed == [("random", 0), ("random", 1), ("grid", 0), ("grid", 1)]
 
 
 def test_a_replay_that_is_killed_is_said(csv_file: Path) -> None:

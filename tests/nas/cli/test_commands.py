@@ -1,4 +1,4 @@
-"""What commands refuse before they do anything."""
+"""Options that commands refuse before they do anything."""
 
 from __future__ import annotations
 
@@ -106,8 +106,8 @@ def test_peak_memory_is_worked_out_where_it_is_asked_for(
             png=None,
             html=None,
         )
-        found: list[dict[str, Any]] = json.loads(printed.getvalue())["members"]
-        return found
+        members: list[dict[str, Any]] = json.loads(printed.getvalue())["members"]
+        return members
 
     front = asked(x="peak_memory_mb", under="")
     costs = costs_from(config, task, with_memory=True)

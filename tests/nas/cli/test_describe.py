@@ -29,9 +29,9 @@ def describe(tmp_path: Path) -> Describe:
             classes=classes,
             kernels=False,
         )
-        found = json.loads(printed.getvalue())
-        assert isinstance(found, dict)
-        return found
+        data = json.loads(printed.getvalue())
+        assert isinstance(data, dict)
+        return data
 
     return run
 
@@ -71,9 +71,9 @@ def test_the_kernels_of_attention() -> None:
     assert printed.exit_code == 0, printed.output
     assert "stages.0.0.branch.3" in printed.output
     assert "7x7 window" in printed.output
-    found = json.loads(CliRunner().invoke(app, [*command, "--json"]).output)
-    assert len(found["attention"]) == 9
-    first = found["attention"][1]
+    data = json.loads(CliRunner().invoke(app, [*command, "--json"]).output)
+    assert len(data["attention"]) == 9
+    first = data["attention"][1]
     assert (first["map_hw"], first["extent"], first["dtype"]) == ([8, 8], 7, "float32")
     assert first["implementation"] in ("cpp", "torch (dense)")  # is there a compiler?
 
@@ -88,10 +88,10 @@ def test_several_are_described_in_the_order_given() -> None:
     printed = CliRunner().invoke(app, ["describe", *names]).output
     lines = printed.splitlines()
     assert [line for line in lines if line in names] == names
-    found = json.loads(CliRunner().invoke(app, ["describe", *names, "--json"]).output)
+    data = json.loads(CliRunner().invoke(app, ["describe", *names, "--json"]).output)
     alone = json.loads(CliRunner().invoke(app, ["describe", names[0], "--json"]).output)
-    assert found[0] == found[2] == alone
-    assert f"{found[1]['params']:,}" in printed
+    assert data[0] == data[2] == alone
+    assert f"{data[1]['params']:,}" in printed
 
 
 def test_one_unknown_among_several_is_one_message_and_nothing_is_printed() -> None:

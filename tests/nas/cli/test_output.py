@@ -1,4 +1,4 @@
-"""What is printed is what was meant: no markup, no emoji, no control characters of others."""
+"""Texts are printed literally: no markup, no emoji, no control characters."""
 
 from __future__ import annotations
 
@@ -101,21 +101,21 @@ def test_with_json_nothing_else_is_on_standard_output(capsys: pytest.CaptureFixt
             print("a library's own line")
         output.show_json({"accuracy": float("nan"), "name": "é [x] \x1b", "limits": [float("inf")]})
     print("after it")
-    found = capsys.readouterr()
-    assert found.out.endswith("}\nafter it\n")
-    values = json.loads(found.out.removesuffix("after it\n"))
+    captured = capsys.readouterr()
+    assert captured.out.endswith("}\nafter it\n")
+    values = json.loads(captured.out.removesuffix("after it\n"))
     assert values == {"accuracy": None, "name": "é [x] \x1b", "limits": [None]}
     for text in ("a message", "a table", "progress", "a library's own line"):
-        assert text in found.err
+        assert text in captured.err
 
 
 def test_one_module_prints() -> None:
-    """Nothing else makes a Rich console or what needs one, parses markup, or prints."""
+    """No other module makes a Rich console, parses markup or prints."""
     printing = {}
     for path in MODULES:
         tree = ast.parse(path.read_text())
         calls = [ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)]
-        found = {call for call in calls if call.rpartition(".")[2] in PRINTING_CALLS}
-        printing[module_name(path)] = found | (set(imported(path)) & PRINTING_MODULES)
+        prints = {call for call in calls if call.rpartition(".")[2] in PRINTING_CALLS}
+        printing[module_name(path)] = prints | (set(imported(path)) & PRINTING_MODULES)
     assert printing.pop("nas.cli.output")
-    assert {name: found for name, found in printing.items() if found} == {}
+    assert {name: uses for name, uses in printing.items() if uses} == {}

@@ -1,4 +1,4 @@
-"""A path that cannot be is one message that names it, in every command that takes one."""
+"""An impossible path is one message that names it, in every command that takes a path."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``nas retrain --pick`` takes from a front, with fresh evaluations and without."""
+"""``nas retrain --pick``: its choice from a front, with fresh evaluations and without."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def searched(
     start: Callable[[SearchConfig], tuple[RunFolder, Ledger]],
     propose_from: Callable[..., HandDriven],
 ) -> Callable[..., Begun]:
-    """A search that found so many parameters and accuracies, and fresh accuracies of each."""
+    """Make a search with the given parameters and accuracies, and fresh accuracies of each."""
 
-    def made(found: Sequence[tuple[float, float]], fresh: Sequence[float] = ()) -> Begun:
+    def made(evaluated: Sequence[tuple[float, float]], fresh: Sequence[float] = ()) -> Begun:
         config = config_of(sampler={"name": "random"})
         run, ledger = start(config)
         proposals = propose_from(config, ledger)
-        for params, accuracy in found:
+        for params, accuracy in evaluated:
             metrics = {"val_accuracy": accuracy, "params": params, "macs": 2 * params}
             result = EvaluationResult({"val_accuracy": accuracy}, [], 1.0)
             proposals.complete(proposals.propose(), metrics, result, None)
@@ -59,14 +59,14 @@ def searched(
 
 
 @pytest.mark.parametrize(
-    "found",
+    "evaluated",
     [[(10.0, 0.5)], [(10.0, 0.5), (20.0, 0.6)], [(1.0, 0.1), (10.0, 0.2), (100.0, 0.9)]],
     ids=["one member", "two members", "none above the chord"],
 )
 def test_a_front_without_a_knee_says_so_everywhere(
-    searched: Callable[..., Begun], found: list[tuple[float, float]]
+    searched: Callable[..., Begun], evaluated: list[tuple[float, float]]
 ) -> None:
-    config, run, ledger = searched(found)
+    config, run, ledger = searched(evaluated)
     output = io.StringIO()
     report_search(Output(file=output, width=200), run, config, ledger)
     assert "no knee: " in output.getvalue()
@@ -77,7 +77,7 @@ def test_a_front_without_a_knee_says_so_everywhere(
     with pytest.raises(CommandError) as caught:
         _pick("knee", config, ledger, run)
     ids = [member["arch_id"] for member in front["members"]]
-    assert len(ids) == len(found)
+    assert len(ids) == len(evaluated)
     assert "has no knee: " in str(caught.value)
     assert "--pick best" in str(caught.value)
     assert all(arch_id in str(caught.value) for arch_id in ids)
@@ -85,7 +85,7 @@ def test_a_front_without_a_knee_says_so_everywhere(
 
 
 def test_knee_and_best_are_those_of_fresh_seeds(searched: Callable[..., Begun]) -> None:
-    """As found the second is far above the chord and the last the best; fresh seeds differ."""
+    """As found, the second is far above the chord and the last is the best; fresh seeds differ."""
     config, run, ledger = searched(
         [(1.0, 0.1), (10.0, 0.8), (100.0, 0.82), (1000.0, 0.9), (2000.0, 0.99)],
         fresh=[0.1, 0.3, 0.8, 0.9, 0.85],
@@ -106,7 +106,7 @@ def test_knee_and_best_are_those_of_fresh_seeds(searched: Callable[..., Begun]) 
 def test_plain_networks_get_the_fresh_seeds_of_what_was_found(
     config_of: Callable[..., SearchConfig],
 ) -> None:
-    """The search's own evaluation chose what was found, and did not choose the plain network."""
+    """The search's own evaluation chose the network, and did not choose the plain one."""
     assert proxy_seeds(config_of(seed=3, search={"finalist_seeds": 3})) == (4, 5)
     assert proxy_seeds(config_of(seed=3, search={"finalist_seeds": 1})) == (3,)
 
@@ -114,18 +114,18 @@ def test_plain_networks_get_the_fresh_seeds_of_what_was_found(
 def test_a_retrained_network_is_compared_with_the_plain_one_by_fresh_and_shared_seeds(
     searched: Callable[..., Begun], task: Task
 ) -> None:
-    """As found the network has 99 %, by its fresh seed 60 %; the plain one has 50 % with that."""
+    """The network has 99 % as found and 60 % with its fresh seed, the plain one 50 % with that."""
     config, run, ledger = searched([(10.0, 0.99)], fresh=[0.6])
     run.write_json("task.json", task.model_dump(mode="json"))
-    found = ledger.evaluations("search")[0].architecture
-    plain = plain_convolutional(found, task)
+    picked = ledger.evaluations("search")[0].architecture
+    plain = plain_convolutional(picked, task)
     (fresh,) = config.fresh_seeds
     shared = {"curve": [], "device_seconds": 1.0}
     proxy = shared | {"recipe_id": config.proxy_id}
-    # The search's own seed is of an earlier version's, and no comparison with what was found.
+    # Earlier versions also used the search's own seed here, which does not compare.
     for seed, accuracy in ((config.seed, 0.9), (fresh, 0.5)):
         ledger.add("baselines", plain, seed=seed, metrics={"val_accuracy": accuracy}, **proxy)
-    for network, accuracy in ((found, 0.8), (plain, 0.7)):
+    for network, accuracy in ((picked, 0.8), (plain, 0.7)):
         ledger.add(
             "retrain",
             network,

@@ -76,14 +76,14 @@ def predict(*arguments: object) -> Result:
 
 
 def read(*arguments: object) -> list[dict[str, Any]]:
-    """What ``--json`` prints, strictly read."""
+    """Run with ``--json`` and read the output as strict JSON."""
 
     def refused(constant: str) -> None:
         raise AssertionError(f"{constant} is not JSON")
 
     result = predict(*arguments, "--json")
-    found: list[dict[str, Any]] = json.loads(result.stdout, parse_constant=refused)
-    return found
+    rows: list[dict[str, Any]] = json.loads(result.stdout, parse_constant=refused)
+    return rows
 
 
 def save(path: Path, image: torch.Tensor) -> None:
@@ -124,9 +124,9 @@ def test_own_images_are_classified_and_renamed_folders_change_nothing(
     data = DataConfig(name="image_folder", path=str(images), image_size=(8, 8))
     model_file = retrained(tmp_path / "runs", data, epochs=3).model_file
     (images / "dark").rename(images / "zebra")  # now the last of the classes
-    found = read(model_file, images)
-    assert len(found) == 80
-    for row in found:
+    rows = read(model_file, images)
+    assert len(rows) == 80
+    for row in rows:
         expected = "dark" if "zebra" in row["image"] else "light"
         assert row["predictions"][0]["class_name"] == expected
     shutil.rmtree(images)
@@ -178,9 +178,9 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_classified(
             assert str(tmp_path / name) in row["error"]
         else:
             ((expected,),) = network.classify(tmp_path / name)
-            (found,) = row["predictions"]
-            assert found["class_name"] == expected.class_name
-            assert found["probability"] == pytest.approx(expected.probability)
+            (predicted,) = row["predictions"]
+            assert predicted["class_name"] == expected.class_name
+            assert predicted["probability"] == pytest.approx(expected.probability)
             assert row["error"] is None
     result = predict(digits.model_file, *arguments)
     assert result.exit_code == 1

@@ -1,4 +1,4 @@
-"""The progress display, whatever it costs to say how far a search is."""
+"""The progress display, even if reading the progress is slow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``nas search`` around the search: what it refuses before it begins, and what it leaves then."""
+"""``nas search`` before the search: its refusals, and that they leave nothing behind."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Start = Callable[[SearchConfig], tuple[RunFolder, Ledger]]
 def search_fails(
     config_of: ConfigOf, runs: Path, tmp_path: Path
 ) -> Callable[..., pytest.ExceptionInfo[RunError]]:
-    """Runs the command, which must raise before it connects to Ray."""
+    """Run the command, which must raise before it connects to Ray."""
 
     def run(*, resume: bool = False, **changes: Any) -> pytest.ExceptionInfo[RunError]:
         file = tmp_path / "search.yaml"

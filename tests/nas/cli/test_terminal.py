@@ -1,4 +1,4 @@
-"""What a terminal cannot show is written in another way; nothing computed is lost to it."""
+"""Characters that a terminal cannot show are replaced; no result is lost to them."""
 
 from __future__ import annotations
 

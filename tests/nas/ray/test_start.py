@@ -28,7 +28,7 @@ def test_a_long_temporary_folder_is_named_before_ray_starts(
 @pytest.mark.ray
 @pytest.mark.slow  # Ray waits 30 s for its node
 def test_a_node_that_does_not_come_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ray's raylet ends at once, as it does where a machine has no memory or no port for it."""
+    """Let Ray's raylet end at once, as if the machine had no memory or port for it."""
     ended = shutil.which("true")
     assert ended is not None
     monkeypatch.setattr(services, "RAYLET_EXECUTABLE", ended)

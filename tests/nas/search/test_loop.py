@@ -1,4 +1,4 @@
-"""A search as a source of jobs: the test runs them, one after another or side by side."""
+"""The search loop: tests run its jobs, one after another or in parallel."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def drive(
     meter: Callable[[Sequence[Architecture]], list[Latency | str]] | None = None,
     stop_after: int | None = None,
 ) -> list[Job]:
-    """What runs a search's jobs: fill the places, end the newest, go on until it is finished.
+    """Run a search's jobs: fill the places, end the newest job, repeat until it is finished.
 
     Args:
         search: the source of jobs.
         outcome: trains a job: a result, or the traceback of what it raised.
         at_once: places.
         meter: measures latencies; nothing may be running then.
-        stop_after: leave after that many jobs have ended, whatever is running.
+        stop_after: return after so many jobs have ended, even if others run.
     """
     running: list[Job] = []
     ended: list[Job] = []
@@ -66,11 +66,11 @@ def drive(
             assert search.finished or search.needs_metering, "no job, and none running"
             continue
         job = running.pop()
-        found = outcome(job)
-        if isinstance(found, str):
-            search.failed(job, found)
+        result = outcome(job)
+        if isinstance(result, str):
+            search.failed(job, result)
         else:
-            search.completed(job, found)
+            search.completed(job, result)
         ended.append(job)
     return ended
 
@@ -89,7 +89,7 @@ def outcome(trained: Callable[..., EvaluationResult]) -> Outcome:
 
 
 def evaluations_of(ledger: Ledger) -> dict[str, list[int]]:
-    """The seeds of each architecture's results."""
+    """Return the seeds of each architecture's results."""
     seeds: dict[str, list[int]] = {}
     for kind in ("search", "repeats"):
         for row in ledger.evaluations(kind):
@@ -122,14 +122,14 @@ def test_a_search_trains_and_then_repeats_its_front(
     assert front
     for member in front:
         assert sorted(seeds[member.arch_id]) == [3, 4, 5, 6]
-        found = {seed: accuracy(member.architecture, seed) for seed in (3, 4, 5, 6)}
+        by_seed = {seed: accuracy(member.architecture, seed) for seed in (3, 4, 5, 6)}
         assert (member.n, member.is_fresh, member.evaluations) == (3, True, 4)
-        fresh = sum(found[seed] for seed in config.fresh_seeds) / 3
+        fresh = sum(by_seed[seed] for seed in config.fresh_seeds) / 3
         assert member.metrics["val_accuracy"] == pytest.approx(fresh)
-        assert member.choice["val_accuracy"] == pytest.approx(sum(found.values()) / 4)
-        assert member.as_found == found[3]
+        assert member.choice["val_accuracy"] == pytest.approx(sum(by_seed.values()) / 4)
+        assert member.as_found == by_seed[3]
     assert len(seeds) == 12
-    assert all(len(found) < 5 for found in seeds.values())
+    assert all(len(each) < 5 for each in seeds.values())
     for row in ledger.evaluations("search"):
         costs = network_costs(row.architecture, task)
         assert row.metrics == {
@@ -148,7 +148,7 @@ def test_repeats_go_on_until_a_front_that_moves_is_settled(
     begin: Callable[..., Search],
     trained: Callable[..., EvaluationResult],
 ) -> None:
-    """The first seed flatters: further ones throw members off the front, and others on to it."""
+    """The first seed is too high: other seeds move members off the front, and others onto it."""
     config = config_of(search={"n_trials": 15, "finalist_seeds": 3}, seed=0)
     ledger = in_memory(config)
     search = begin(config, ledger)
@@ -157,8 +157,8 @@ def test_repeats_go_on_until_a_front_that_moves_is_settled(
     def flattered(job: Job) -> EvaluationResult:
         fronts.append({c.arch_id for c in pareto_front(search.candidates(), config.objectives)})
         result = trained(job.architecture, job.seed)
-        found = result.metrics["val_accuracy"] - (0.3 if job.kind == "repeats" else 0.0)
-        return result._replace(metrics={"val_accuracy": found})
+        lower = result.metrics["val_accuracy"] - (0.3 if job.kind == "repeats" else 0.0)
+        return result._replace(metrics={"val_accuracy": lower})
 
     drive(search, flattered)
     front = pareto_front(search.candidates(), config.objectives)
@@ -180,7 +180,7 @@ def test_one_seed_needs_no_repeats(
 def test_no_repeat_starts_while_a_trial_runs(
     config_of: ConfigOf, in_memory: InMemory, begin: Callable[..., Search], outcome: Outcome
 ) -> None:
-    """Its result may change the front."""
+    """A running job's result may change the front."""
     config = config_of(search={"n_trials": 2, "finalist_seeds": 2})
     search = begin(config, in_memory(config))
     first, second = search.next_job(), search.next_job()
@@ -262,13 +262,13 @@ def test_failing_repeats_stop_the_search_only_in_a_row(
     def failing(every: int) -> Outcome:
         count = 0
 
-        def found(job: Job) -> EvaluationResult | str:
+        def sometimes(job: Job) -> EvaluationResult | str:
             nonlocal count
             count += job.kind == "repeats"
             fails = job.kind == "repeats" and count % every == 0
             return "Traceback: no" if fails else outcome(job)
 
-        return found
+        return sometimes
 
     config = config_of(search=settings)
     search = begin(config, in_memory(config))
@@ -282,7 +282,7 @@ def test_failing_repeats_stop_the_search_only_in_a_row(
 def test_a_search_that_is_stopped_anywhere_goes_on(
     config_of: ConfigOf, in_memory: InMemory, begin: Callable[..., Search], outcome: Outcome
 ) -> None:
-    """Also in the middle of its repeats. Order of results is the same, so is all else."""
+    """Also if it is interrupted in its repeats: with the same order of results, all is the same."""
     settings = {"n_trials": 6, "finalist_seeds": 3, "concurrency": 1}
     whole = config_of(name="whole", search=settings)
     expected = in_memory(whole)
@@ -374,7 +374,7 @@ def test_a_deterministic_search_waits(
 
 
 class Meter:
-    """Latencies that follow from the architecture, and a record of what was asked."""
+    """Return latencies that follow from the architecture, and record the calls."""
 
     def __init__(self, costs: Callable[[Architecture], Costs]) -> None:
         self.costs = costs
@@ -576,7 +576,7 @@ def test_a_small_space_without_anything_fast_enough_is_an_error(
     cache_of: Callable[[SearchConfig], LatencyCache],
     tiny_description: dict[str, Any],
 ) -> None:
-    """Also of fewer architectures than are turned away before a large one is given up."""
+    """Also if the space has fewer architectures than rejections that end a large search."""
     config = config_of(space=tiny_description, limits={"latency_ms": 0.001, "params": 1e9})
     run, ledger = start(config)
     for _ in range(2):  # and again when it is resumed
@@ -598,7 +598,7 @@ def test_repeats_know_their_latency_without_the_cache(
     cache_of: Callable[[SearchConfig], LatencyCache],
     tmp_path: Path,
 ) -> None:
-    """Lost, or made by another torch: else what is repeated would leave the front."""
+    """Without a latency (the cache is lost or of another torch) they would leave the front."""
     run, ledger = start(timed)
     drive(begin(timed, ledger, cache_of(timed)), outcome, meter=meter, stop_after=8)
     assert len(ledger.evaluations("repeats")) == 1
@@ -663,7 +663,7 @@ def test_a_full_batch_left_unmeasured_is_not_trained(
     meter: Meter,
     cache_of: Callable[[SearchConfig], LatencyCache],
 ) -> None:
-    """All that the search wants was proposed already, so that no proposal is missing."""
+    """No proposal is missing: the search has already made all of them."""
     config = config_of(
         objectives=["val_accuracy", "latency_ms"], search={"n_trials": 3, "finalist_seeds": 1}
     )
@@ -755,7 +755,7 @@ def test_a_search_lays_its_space_out_once(
     task: Task,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """From its configuration to its front: a large space takes seconds."""
+    """Building the space takes seconds for a large one, from its configuration to its front."""
     laid_out: list[str] = []
 
     def noted(config: SpaceConfig, *args: Any, **kwargs: Any) -> Layout:

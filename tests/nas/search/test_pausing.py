@@ -1,4 +1,4 @@
-"""Trials that pause at rungs: what the ledger keeps of them, who goes on, and interruptions."""
+"""Trials that pause at rungs: their rows in the ledger, promotion, and interruptions."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ PROMOTION: dict[str, Any] = {
     "proxy": {"epochs": 9, "batch_size": 16, "learning_rate": 0.1},
     "sampler": {"name": "random"},
 }
-"""Rungs after 1 and 3 epochs, of three one goes on."""
+"""Rungs after 1 and 3 epochs; one trial of three is promoted."""
 
 
 BOTH_TYPES = pytest.mark.parametrize("kind", PAUSING)
@@ -69,7 +69,7 @@ def promotion_of(kind: str) -> dict[str, Any]:
 
 
 class Trained(NamedTuple):
-    """A job that was run."""
+    """A job that has ended."""
 
     architecture: Architecture
     kind: str
@@ -82,7 +82,7 @@ def curve_to(epoch: int, accuracy: float) -> list[dict[str, Any]]:
 
 
 class Legs:
-    """A search whose jobs are trained by the test, as Tune and the workers do it."""
+    """A search whose jobs the test trains, as Tune and the workers do."""
 
     def __init__(
         self, config: SearchConfig, ledger: Ledger, task: Task, states: PausedStates
@@ -95,7 +95,7 @@ class Legs:
         self.count = 0
 
     def begin(self) -> tuple[str, Job] | None:
-        """The next job; None when the search is over."""
+        """Return the next job; None when the search is over."""
         self.count += 1
         trial_id = f"trial{self.count}"
         suggested = self.searcher.suggest(trial_id)
@@ -106,7 +106,7 @@ class Legs:
         return trial_id, self.searcher._jobs[trial_id]
 
     def end(self, trial_id: str, job: Job, accuracy: float) -> Trained:
-        """A whole training would have ended at ``accuracy``."""
+        """Train a job whose whole training would end at ``accuracy``."""
         epochs = self.config.proxy.epochs
         epoch = job.pause_at or epochs
         if job.resumes:
@@ -218,18 +218,18 @@ def test_a_search_goes_on_from_what_is_paused_as_if_it_had_not_been_interrupted(
 ) -> None:
     search = {"n_trials": 12, "finalist_seeds": 2, "concurrency": 1, "deterministic": True}
 
-    def found(job: Job) -> float:
+    def accuracy_of(job: Job) -> float:
         return accuracy(job.architecture, job.seed)
 
     whole = config_of(name="whole", **promotion_of(kind), search=search)
-    expected = legs(whole, in_memory(whole)).train_all(found)
+    expected = legs(whole, in_memory(whole)).train_all(accuracy_of)
 
     config = config_of(name="stopped", **promotion_of(kind), search=search)
     run, _ = start(config)
     again: list[Trained | None] = []
     for stop in (2, 3, 8, 3):
         driven = legs(config, Ledger.open(config, run))
-        again += [driven.train(found) for _ in range(stop)]
+        again += [driven.train(accuracy_of) for _ in range(stop)]
         driven.begin()  # and is killed before it ends
         rows = Ledger.open(config, run).evaluations()
         paused = [row for row in rows if row.state == "paused"]
@@ -244,7 +244,7 @@ def test_a_search_goes_on_from_what_is_paused_as_if_it_had_not_been_interrupted(
     assert status.device_hours * 3600 == pytest.approx(sum(done.values()))
     assert status.paused == last.search.trials.count(State.PAUSED)
     assert f"{status.paused} paused" in describe(status)
-    again += last.train_all(found)
+    again += last.train_all(accuracy_of)
     assert again == expected
 
 
@@ -324,18 +324,18 @@ def test_a_failing_training_leaves_its_place_to_the_next_best(
     calls = iter([0.3, 0.9, 0.6])
     accuracies: dict[Architecture, float] = {}
 
-    def found(job: Job) -> float:
+    def accuracy_of(job: Job) -> float:
         return accuracies.setdefault(job.architecture, next(calls, 0.1))
 
     for _ in range(begun_before):
-        driven.train(found)
+        driven.train(accuracy_of)
     begun = driven.begin()
     assert begun is not None
     trial_id, job = begun
     assert (accuracies[job.architecture], job.pause_at, job.resumes) == (0.9, 3, True)
     driven.searcher.on_trial_complete(trial_id, {REPORT: Report(Raised("it raised"))})
     assert not states.holds(job.number)
-    driven.train_all(found)
+    driven.train_all(accuracy_of)
     rows = ledger.evaluations()
     states_of = {accuracies[row.architecture]: row.state for row in rows}
     assert states_of[0.9] == "fail"
@@ -479,10 +479,10 @@ def test_a_state_that_cannot_be_taken_up_is_trained_anew_and_said(
     worker.assignment, worker.exchange = assignment, exchange
     job = {REQUEST: TrialRequest(text, 0, 7, pause_at=3, resumes=True)}
     worker.reset_config(job)
-    found = [worker.step() for _ in range(3)]
-    reports = [each[REPORT] for each in found]
+    steps = [worker.step() for _ in range(3)]
+    reports = [each[REPORT] for each in steps]
     assert [report.outcome.progress.epoch for report in reports] == [1, 2, 3]
-    assert [each["done"] for each in found] == [False, False, True]
+    assert [each["done"] for each in steps] == [False, False, True]
     said = {"damaged": "truncated, damaged", "of another run": "seed", "lost": "it was lost"}
     assert said[content] in reports[-1].began_anew
     kept = exchange.get(7)
@@ -516,7 +516,7 @@ def test_a_state_that_was_not_taken_up_is_logged(
 def test_failures_of_trials_that_go_on_end_a_search(
     config_of: ConfigOf, in_memory: InMemory, legs: Callable[[SearchConfig, Ledger], Legs]
 ) -> None:
-    """Others begin and pause without fail in between."""
+    """Other trials begin and pause without failing in between."""
     search = {"n_trials": 12, "max_failures": 3, "finalist_seeds": 1, "noise_candidates": 0}
     config = config_of(**PROMOTION, search=search)
     ledger = in_memory(config)
@@ -542,7 +542,7 @@ def test_files_of_trials_that_do_not_wait_are_removed(
     legs: Callable[[SearchConfig, Ledger], Legs],
     states: PausedStates,
 ) -> None:
-    """A driver that is killed between the ledger and the disk leaves them."""
+    """They remain if a driver is killed between writing the ledger and the disk."""
     config = config_of(**PROMOTION)
     ledger = in_memory(config)
     legs(config, ledger).train(lambda job: 0.5)
@@ -557,7 +557,7 @@ def test_trials_that_wait_are_read_from_the_database_once(
     legs: Callable[[SearchConfig, Ledger], Legs],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Else each proposal would take as long as there are many."""
+    """Reading all of them would make proposals slower and slower."""
     search = {"n_trials": 30, "finalist_seeds": 1, "noise_candidates": 0}
     config = config_of(**PROMOTION, search=search)
     run, ledger = start(config)
@@ -568,9 +568,9 @@ def test_trials_that_wait_are_read_from_the_database_once(
     get_trials = database._get_trials
 
     def counted(*args: Any, **kwargs: Any) -> Any:
-        found = get_trials(*args, **kwargs)
-        read.append(len(found))
-        return found
+        trials = get_trials(*args, **kwargs)
+        read.append(len(trials))
+        return trials
 
     monkeypatch.setattr(database, "_get_trials", counted)
     legs_trained = driven.train_all(lambda job: 0.5)
@@ -590,7 +590,7 @@ def test_trials_go_on_between_the_measurements_of_latency(
     places: int,
     kind: str,
 ) -> None:
-    """What is proposed later shall see results, also with one worker, but for rung by rung."""
+    """Later proposals see results, even with one worker, unless trials are trained rung by rung."""
     search = {"n_trials": 12, "finalist_seeds": 1, "noise_candidates": 0}
     latency = {"candidates_per_batch": 6}
     config = config_of(
@@ -617,7 +617,7 @@ def test_trials_go_on_between_the_measurements_of_latency(
     epochs: list[int] = []
     while not search_.finished:
         if search_.needs_metering:
-            search_.meter_proposals(lambda found: [measured for _ in found])
+            search_.meter_proposals(lambda batch: [measured for _ in batch])
             epochs.append(0)
             continue
         searcher = SearchJobs(search_, lambda: None, exchange)  # as a Tune run of its own

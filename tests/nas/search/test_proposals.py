@@ -1,4 +1,4 @@
-"""The driver's side of a search study, on a real ledger, with interruptions."""
+"""Proposals of a search on a real ledger, with interruptions."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ def strategy(name: str) -> dict[str, Any]:
 
 
 def proposed_by(proposals: HandDriven, finish: Finish, count: int) -> list[Architecture]:
-    """That many proposals, each trained before the next one."""
-    found = []
+    """Return ``count`` proposals, each trained before the next one."""
+    architectures = []
     for _ in range(count):
         proposal = proposals.propose()
         finish(proposals, proposal)
-        found.append(proposal.architecture)
-    return found
+        architectures.append(proposal.architecture)
+    return architectures
 
 
 @pytest.mark.parametrize("name", SAMPLERS)
@@ -102,12 +102,12 @@ class TestInterruptions:
         expected = proposed_by(propose_from(whole, in_memory(whole)), finish, 7)
         config = config_of(name="stopped", sampler=strategy(name))
         run, ledger = start(config)
-        found = proposed_by(propose_from(config, ledger), finish, 4)
+        proposed = proposed_by(propose_from(config, ledger), finish, 4)
         del ledger
         for count in (1, 2):
             proposals = propose_from(config, Ledger.open(config, run))
-            found += proposed_by(proposals, finish, count)
-        assert found == expected
+            proposed += proposed_by(proposals, finish, count)
+        assert proposed == expected
 
 
 def test_ctrl_c_while_asking_does_not_use_the_number_up(
@@ -123,7 +123,7 @@ def test_ctrl_c_while_asking_does_not_use_the_number_up(
     config = config_of(name="stopped")
     run, ledger = start(config)
     proposals = propose_from(config, ledger)
-    found = proposed_by(proposals, finish, 2)
+    proposed = proposed_by(proposals, finish, 2)
 
     def interrupted(architecture: Architecture) -> Costs:
         raise KeyboardInterrupt
@@ -133,30 +133,30 @@ def test_ctrl_c_while_asking_does_not_use_the_number_up(
     with pytest.raises(KeyboardInterrupt):
         proposals.propose()
     proposals = propose_from(config, Ledger.open(config, run))
-    assert found + proposed_by(proposals, finish, 1) == expected
+    assert proposed + proposed_by(proposals, finish, 1) == expected
     assert [row.state for row in Ledger.open(config, run).evaluations()] == ["complete"] * 3
 
 
 def run_window(
     proposals: HandDriven, finish: Finish, order: Callable[[int], int], trained: int
 ) -> tuple[list[Architecture], int]:
-    """Train with at most two at once; ``order`` says which of the running ones ends first.
+    """Train with at most two at a time; ``order`` says which running trial ends first.
 
     Returns:
         The architectures in order of proposal, and how often a free place had to wait.
     """
-    found: list[Architecture] = []
+    proposed: list[Architecture] = []
     running: list[Trial] = []
     waits = 0
     while proposals.trained < trained:
-        while len(running) < 2 and len(found) < trained:
+        while len(running) < 2 and len(proposed) < trained:
             if not proposals.may_propose():
                 waits += 1
                 break
             running.append(proposals.propose())
-            found.append(running[-1].architecture)
+            proposed.append(running[-1].architecture)
         finish(proposals, running.pop(order(len(running))))
-    return found, waits
+    return proposed, waits
 
 
 def orders() -> dict[str, Callable[[int], int]]:
@@ -178,8 +178,8 @@ def test_deterministic_searches_do_not_depend_on_who_is_first(
     name: str,
     limit: float | None,
 ) -> None:
-    """Also where a foreign sampler's proposals are turned away in between."""
-    found = {}
+    """Also if a foreign sampler's proposals are rejected in between."""
+    proposed = {}
     waits = {}
     for number, (label, order) in enumerate(orders().items()):
         config = config_of(
@@ -189,8 +189,8 @@ def test_deterministic_searches_do_not_depend_on_who_is_first(
             search={"n_trials": 14, "deterministic": True, "concurrency": 2},
         )
         proposals = propose_from(config, in_memory(config))
-        found[label], waits[label] = run_window(proposals, finish, order, 14)
-    first, *others = found.values()
+        proposed[label], waits[label] = run_window(proposals, finish, order, 14)
+    first, *others = proposed.values()
     assert all(other == first for other in others)
     assert waits["the oldest ends first"] == 0
     assert waits["the newest ends first"] > 0
@@ -199,15 +199,15 @@ def test_deterministic_searches_do_not_depend_on_who_is_first(
 def test_without_deterministic_they_do(
     config_of: Callable[..., SearchConfig], in_memory: InMemory, propose_from: Begin, finish: Finish
 ) -> None:
-    """So that the test above could fail."""
-    found = []
+    """The test above could fail: otherwise the orders make a difference."""
+    proposed = []
     for number, order in enumerate(orders().values()):
         config = config_of(name=f"run-{number}")
         proposals = propose_from(config, in_memory(config))
         architectures, waits = run_window(proposals, finish, order, 14)
         assert waits == 0
-        found.append(architectures)
-    assert found[0] != found[1]
+        proposed.append(architectures)
+    assert proposed[0] != proposed[1]
 
 
 def test_a_deterministic_search_is_the_same_when_it_is_interrupted(
@@ -240,8 +240,8 @@ def test_a_deterministic_search_is_the_same_when_it_is_interrupted(
         assert not proposals.may_propose()
         for proposal in proposals.unfinished[::-1]:
             finish(proposals, proposal)
-        found = [p.architecture for p in running]
-        assert found + proposed_by(proposals, finish, 7) == expected
+        proposed = [p.architecture for p in running]
+        assert proposed + proposed_by(proposals, finish, 7) == expected
 
 
 def test_a_proposal_waits_for_those_whose_results_it_sees(
@@ -326,8 +326,8 @@ def test_a_foreign_proposal_made_before_is_recorded(
     config = config_of(space=tiny_description, sampler=strategy("nsga2"))
     run, ledger = start(config)
     proposals = propose_from(config, ledger)
-    found = proposed_by(proposals, finish, 9)
-    assert len(set(found)) == 9
+    proposed = proposed_by(proposals, finish, 9)
+    assert len(set(proposed)) == 9
     rows = ledger.evaluations()
     repeats = [row for row in rows if row.violation]
     assert repeats
@@ -340,7 +340,7 @@ def test_a_foreign_proposal_made_before_is_recorded(
     assert proposals.rejections.to_json() == {}  # no limit turned them away
     again = propose_from(config, Ledger.open(config, run))
     assert again.trained == 9
-    assert again.propose().architecture not in found
+    assert again.propose().architecture not in proposed
 
 
 @pytest.mark.parametrize("name", ["nsga2"])

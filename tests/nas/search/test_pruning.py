@@ -1,4 +1,4 @@
-"""Trials that a scheduler stops early: what the ledger keeps of them, and what comes after."""
+"""Trials that a scheduler stops early: their rows in the ledger, and later proposals."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def curve_to(epoch: int, accuracy: float) -> list[dict[str, Any]]:
 
 
 def partial(epoch: int, accuracy: float) -> EvaluationResult:
-    """What there is of a training that is stopped after ``epoch``."""
+    """Return the result of a training that is stopped after ``epoch``."""
     return EvaluationResult({}, curve_to(epoch, accuracy), 0.5 * epoch, "node 7")
 
 
@@ -107,7 +107,7 @@ def test_every_sampler_goes_on_after_stopped_trials(
 
 
 class Driven:
-    """A search with its scheduler, whose trials are trained by the test, point by point."""
+    """A search with its scheduler, whose trials the test trains point by point."""
 
     def __init__(self, config: SearchConfig, ledger: Ledger, task: Task) -> None:
         self.config = config
@@ -117,7 +117,7 @@ class Driven:
         self.count = 0
 
     def train(self, accuracy: Callable[[Job], float]) -> tuple[Architecture, str, int]:
-        """Run the next trial as Tune does; what was trained, its kind and for how many epochs."""
+        """Run the next trial as Tune does; return its architecture, kind and trained epochs."""
         self.count += 1
         trial: Any = type("Trial", (), {"trial_id": f"trial{self.count}", "error_file": None})()
         suggested = self.searcher.suggest(trial.trial_id)
@@ -128,15 +128,15 @@ class Driven:
         epochs = self.config.proxy.epochs
         result: dict[str, Any] = {}
         for epoch in range(1, epochs + 1):
-            found = partial(epoch, last * epoch / epochs)
+            part = partial(epoch, last * epoch / epochs)
             if epoch == epochs:
-                whole = found._replace(metrics={"val_accuracy": last})
-                result = {"done": True, REPORT: Report(Completed(whole), found.worker)}
+                whole = part._replace(metrics={"val_accuracy": last})
+                result = {"done": True, REPORT: Report(Completed(whole), part.worker)}
                 break
             progress = Progress(
-                epoch, epochs, last * epoch / epochs, found.curve, found.device_seconds
+                epoch, epochs, last * epoch / epochs, part.curve, part.device_seconds
             )
-            result = {"done": False, REPORT: Report(Training(progress), found.worker)}
+            result = {"done": False, REPORT: Report(Training(progress), part.worker)}
             if self.scheduler.on_trial_result(None, trial, result) == "STOP":
                 break
         self.scheduler.on_trial_complete(None, trial, result)
@@ -159,26 +159,26 @@ def test_a_search_stops_what_lags_and_resumes_with_its_rungs(
     accuracy: Callable[..., float],
     objectives: list[str],
 ) -> None:
-    """Interrupted after half, it goes on to the same stops as a search that was not."""
+    """A search that is interrupted after half stops the same trials as one that is not."""
     search = {"n_trials": 12, "finalist_seeds": 2, "concurrency": 1, "deterministic": True}
     settings = {**ASHA, "objectives": objectives, "sampler": {"name": "random"}, "search": search}
 
-    def found(job: Job) -> float:
+    def accuracy_of(job: Job) -> float:
         return accuracy(job.architecture, job.seed)
 
     whole = config_of(name="whole", **settings)
     uninterrupted = drive(whole, in_memory(whole))
-    expected = [uninterrupted.train(found) for _ in range(12)]
+    expected = [uninterrupted.train(accuracy_of) for _ in range(12)]
     epochs = [trained for _, _, trained in expected]
     assert set(epochs) == {1, 3, 9}  # stopped at either rung, or not at all
 
     config = config_of(name="stopped", **settings)
     run, ledger = start(config)
     first = drive(config, ledger)
-    again = [first.train(found) for _ in range(6)]
+    again = [first.train(accuracy_of) for _ in range(6)]
     second = drive(config, Ledger.open(config, run))
     assert second.search.status().stopped_early == sum(e < 9 for e in epochs[:6])
-    again += [second.train(found) for _ in range(6)]
+    again += [second.train(accuracy_of) for _ in range(6)]
     assert again == expected
 
     status = second.search.status()
@@ -213,7 +213,7 @@ def test_rungs_weigh_accuracy_there_against_exact_costs(
     drive: Callable[[SearchConfig, Ledger], Driven],
     costs: Callable[[Architecture], Costs],
 ) -> None:
-    """With equal accuracies, only a trial with fewer parameters than any before goes on."""
+    """With equal accuracies, only a trial with fewer parameters than all before it continues."""
     config = config_of(
         **ASHA, sampler={"name": "random"}, search={"n_trials": 3, "finalist_seeds": 1}
     )
@@ -234,7 +234,7 @@ def test_evenly_spaced_rungs_stop_few_at_each(
     drive: Callable[[SearchConfig, Ledger], Driven],
     objectives: list[str],
 ) -> None:
-    """Two of three go on every third epoch, with one objective (where Ray's ASHA cannot) too."""
+    """Two of three continue every third epoch, with one objective too (Ray's ASHA cannot)."""
     scheduler = {"name": "asha", "spacing": "even", "min_epochs": 3, "reduction_factor": 1.5}
     config = config_of(
         **ASHA | {"scheduler": scheduler},
@@ -325,7 +325,7 @@ def test_a_scheduler_that_cannot_work_is_refused(
 def test_a_free_worker_takes_the_newest_trial(
     config_of: ConfigOf, in_memory: InMemory, drive: Callable[[SearchConfig, Ledger], Driven]
 ) -> None:
-    """The one before it waits for the worker that it has asked for, which is starting."""
+    """The trial before it waits for the worker that it has asked for, which is starting."""
     config = config_of()
     scheduler = drive(config, in_memory(config)).scheduler
     states = [Trial.TERMINATED, Trial.RUNNING, Trial.PENDING, Trial.PENDING, Trial.RUNNING]

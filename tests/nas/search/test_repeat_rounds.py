@@ -1,4 +1,4 @@
-"""Rounds of repeats: what each is for, and how many it trains."""
+"""Rounds of repeats: their purpose and their number of trainings."""
 
 from __future__ import annotations
 

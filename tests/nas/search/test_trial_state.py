@@ -1,4 +1,4 @@
-"""The states of a trial: which may follow which, and that nothing is written where none may."""
+"""The states of a trial: legal transitions, and that an illegal one writes nothing."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ WAYS: dict[State, list[State]] = {
     State.FAILED: [State.FAILED],
     State.INFEASIBLE: [State.INFEASIBLE],
 }
-"""How a proposed trial gets to each state."""
+"""Transitions from a proposed trial to each state."""
 
 
 @pytest.mark.parametrize(("before", "after"), product(State, State))
@@ -41,7 +41,7 @@ def test_a_state_follows_only_where_the_table_says_so(before: State, after: Stat
         assert trial.moved(after) == Trial(7, "an architecture", after, epochs=3)
         assert trial.moved(after, epochs=4).epochs == 4
         return
-    with pytest.raises(IllegalTransition, match=f"trial 7 is {before}, .* cannot become {after}"):
+    with pytest.raises(IllegalTransition, match=f"trial 7 is {before} and cannot become {after}"):
         trial.moved(after)
 
 
@@ -55,7 +55,7 @@ def test_ends_are_ends_and_every_state_can_be_reached() -> None:
 
 
 def move(driven: HandDriven, number: int, to: State) -> None:
-    """Have the owner of the states move a trial, with all that it writes."""
+    """Move a trial to a state by its owner's method, with all that it writes."""
     trials = driven.trials
     metrics = {"val_accuracy": 0.5, "params": 10}
     moves: dict[State, Callable[[], object]] = {
@@ -76,7 +76,7 @@ def move(driven: HandDriven, number: int, to: State) -> None:
 def test_the_records_say_what_the_state_is(
     config_of: ConfigOf, in_memory: InMemory, task: Task, before: State, after: State
 ) -> None:
-    """Legal moves are in the ledger at once; an illegal one leaves it as it was."""
+    """Legal transitions are in the ledger at once; an illegal one leaves it unchanged."""
     config = config_of()
     ledger = in_memory(config)
     driven = HandDriven(config, ledger, task)
@@ -124,7 +124,7 @@ def test_a_search_that_is_resumed_has_the_states_that_the_records_say(
 def test_a_proposal_made_again_is_told_what_the_first_one_is(
     config_of: ConfigOf, in_memory: InMemory, task: Task, state: State
 ) -> None:
-    """Also while it trains on from a pause: its curve until there is known."""
+    """Also while it continues from a pause: its curve up to the pause is known."""
     ledger = in_memory(config_of())
     driven = HandDriven(config_of(), ledger, task)
     first = driven.propose()

@@ -1,4 +1,4 @@
-"""What a search knows before its first proposal."""
+"""The warm start of a search: first architectures and earlier results."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def make_run(
     finish: Callable[..., None],
     task: Task,
 ) -> MakeRun:
-    """A run with results of its first six proposals, and a failed one."""
+    """Make a run with results of its first six proposals, and a failed one."""
 
     def make(name: str, results: int = 6, **changes: Any) -> tuple[RunFolder, Ledger]:
         config = config_of(name=name, **changes)
@@ -59,15 +59,15 @@ def make_run(
 def collect(
     config_of: ConfigOf, start: Start, task: Task, runs: Path
 ) -> Callable[..., tuple[RunFolder, WarmStart]]:
-    """What a new run that learns from others collects, and its folder."""
+    """Make a new run that learns from others; return its folder and its warm start."""
 
-    def found(learn_from: Sequence[str], **changes: Any) -> tuple[RunFolder, WarmStart]:
+    def collected(learn_from: Sequence[str], **changes: Any) -> tuple[RunFolder, WarmStart]:
         sampler = {"name": "default", "learn_from": list(learn_from)}
         config = config_of(name="new", sampler=sampler, **changes)
         run, _ = start(config)
         return run, warm_start_of(run, config, task, problem_from(config, task), runs)
 
-    return found
+    return collected
 
 
 def front_of(ledger: Ledger, objectives: Sequence[str]) -> list[Any]:
@@ -91,7 +91,7 @@ class TestPapersFirst:
         task = Task(dataset="cifar100", input_shape=(3, 32, 32), classes=100)
         names = ["wide_resnet28_10", "ge_wide_resnet28_10", "se_wide_resnet28_10"]
         names.append("aa_wide_resnet28_10")
-        found = {}
+        by_limits = {}
         plain = network_costs(network("wide_resnet28_10"), task).params
         for limits in ({}, {"params": plain}):
             config = config_of(
@@ -101,12 +101,14 @@ class TestPapersFirst:
                 limits=limits,
             )
             run, _ = start(config)
-            found[len(limits)] = warm_start_of(run, config, task, problem_from(config, task), runs)
-        assert set(found[0].first) == set(map(network, names))
-        fitting = {a for a in found[0].first if network_costs(a, task).params <= plain}
+            by_limits[len(limits)] = warm_start_of(
+                run, config, task, problem_from(config, task), runs
+            )
+        assert set(by_limits[0].first) == set(map(network, names))
+        fitting = {a for a in by_limits[0].first if network_costs(a, task).params <= plain}
         assert 0 < len(fitting) < len(names)
-        assert set(found[1].first) == fitting
-        assert found[0].earlier == ()
+        assert set(by_limits[1].first) == fitting
+        assert by_limits[0].earlier == ()
 
     def test_a_space_without_any_is_said(
         self,
@@ -131,10 +133,10 @@ class TestLearnFrom:
         task: Task,
     ) -> None:
         ledgers = [make_run("one", seed=3)[1], make_run("two", seed=4)[1]]
-        _, found = collect(["one", "two"])
+        _, warm_start = collect(["one", "two"])
         objectives = ("val_accuracy", "params")
         fronts = [a for ledger in ledgers for a in front_of(ledger, objectives)]
-        assert list(found.first) == list(dict.fromkeys(fronts))
+        assert list(warm_start.first) == list(dict.fromkeys(fronts))
         trained = [
             (row.architecture, row.seed)
             for ledger in ledgers
@@ -142,8 +144,8 @@ class TestLearnFrom:
             if row.state == "complete"
         ]
         assert len(trained) == 12
-        assert [told.architecture for told in found.earlier] == [a for a, _ in trained]
-        for told, (architecture, seed) in zip(found.earlier, trained, strict=True):
+        assert [told.architecture for told in warm_start.earlier] == [a for a, _ in trained]
+        for told, (architecture, seed) in zip(warm_start.earlier, trained, strict=True):
             last = accuracy(architecture, seed)
             params = network_costs(architecture, task).params
             assert told.losses == pytest.approx((-last, params))
@@ -157,11 +159,11 @@ class TestLearnFrom:
         task: Task,
     ) -> None:
         make_run("one")
-        run, found = collect(["one"])
+        run, warm = collect(["one"])
         config = run.config()
-        proposals = HandDriven(config, in_memory(config), task, warm_start=found)
-        proposed = [proposals.propose().architecture for _ in range(len(found.first) + 2)]
-        assert proposed[: len(found.first)] == list(found.first)
+        proposals = HandDriven(config, in_memory(config), task, warm_start=warm)
+        proposed = [proposals.propose().architecture for _ in range(len(warm.first) + 2)]
+        assert proposed[: len(warm.first)] == list(warm.first)
         assert len(set(proposed)) == len(proposed)
 
     def test_a_resumed_run_goes_on_with_what_it_began_with(
@@ -172,11 +174,12 @@ class TestLearnFrom:
         runs: Path,
     ) -> None:
         other, _ = make_run("one")
-        run, found = collect(["one"])
-        assert len(found.earlier) == 6
+        run, collected = collect(["one"])
+        assert len(collected.earlier) == 6
         shutil.rmtree(other.path)
         assert (
-            warm_start_of(run, run.config(), task, problem_from(run.config(), task), runs) == found
+            warm_start_of(run, run.config(), task, problem_from(run.config(), task), runs)
+            == collected
         )
 
     @pytest.mark.parametrize(
@@ -199,9 +202,9 @@ class TestLearnFrom:
     ) -> None:
         _, ledger = make_run("one")
         with caplog.at_level(logging.WARNING):
-            _, found = collect(["one"], **changes)
-        assert list(found.first) == front_of(ledger, ("val_accuracy", "params"))
-        assert found.earlier == ()
+            _, warm_start = collect(["one"], **changes)
+        assert list(warm_start.first) == front_of(ledger, ("val_accuracy", "params"))
+        assert warm_start.earlier == ()
         assert "results of 'one' do not compare" in caplog.text
 
     def test_a_run_that_is_named_twice_is_refused(
@@ -220,9 +223,9 @@ class TestLearnFrom:
         run, _ = make_run("one")
         other = task.replace(split_seed=task.split_seed + 1)
         run.write_json("task.json", other.model_dump(mode="json"))
-        _, found = collect(["one"])
-        assert found.first
-        assert found.earlier == ()
+        _, warm_start = collect(["one"])
+        assert warm_start.first
+        assert warm_start.earlier == ()
 
     def test_a_run_of_another_space_is_refused(
         self,

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from nas.cli.commands.attention_maps import show_attention_maps
+from nas.cli.commands.benchmark_source import Source, read_source
 from nas.cli.commands.describe import show_architectures
 from nas.cli.commands.predict import show_predictions
 from nas.cli.output import Output
@@ -26,6 +27,7 @@ from search_space import own_modules
 from search_space.architecture import Architecture, Task
 from search_space.networks import build
 from search_space.primitives.registry import IMPORTS
+from search_space.yaml_validation import ConfigError
 from tests.nas.storage.test_saved_network import NETWORK, RECORD
 from trainers import CheckpointError
 
@@ -120,6 +122,21 @@ def test_a_trusted_runs_own_type_is_found_by_describe(run: RunFolder) -> None:
     shown = {"image": "", "classes": None, "kernels": False}
     show_architectures(Output(file=printed), [file], run.path.parent, **shown)
     assert "plain" in printed.getvalue()
+
+
+def test_a_trusted_runs_own_type_is_found_by_benchmark(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space = json.dumps(dict(run.config().space))
+    table = run.path / "table.csv"
+    table.write_text(f"# space description: {space}\narch_id\n0\n")
+    monkeypatch.setattr(own_modules, "_folders", [])
+    with pytest.raises(CommandError, match="there is no column"):  # the space was read before
+        read_source(Source(None, None, table, "", "", "", ""))
+    state_file().unlink()
+    sys.modules.pop("own_plain")
+    with pytest.raises(ConfigError, match="own_plain"):
+        read_source(Source(None, None, table, "", "", "", ""))
 
 
 def test_a_run_that_is_not_trusted_imports_nothing(

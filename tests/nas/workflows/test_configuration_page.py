@@ -1,4 +1,4 @@
-"""The page of every configuration key is current, and what it says of each key is so."""
+"""The page of every configuration key is current and true."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a search would cost, before it runs."""
+"""The dry run of a search: costs, share within the limits, device-hours."""
 
 from __future__ import annotations
 
@@ -35,24 +35,24 @@ DIGITS = Path(__file__).parents[3] / "configs" / "spaces" / "digits.yaml"
 
 def test_a_small_space_is_costed_whole(config_of: ConfigOf, task: Task) -> None:
     config = config_of(limits={"params": 2000, "macs": "60k"})
-    found = space_costs(config, costs_from(config, task, with_memory=True))
+    looked_at = space_costs(config, costs_from(config, task, with_memory=True))
     costs = costs_from(config, task, with_memory=True)
     rows = [costs.of(each) for each in costs.space.architectures()]
-    assert (found.size, found.looked_at, found.whole_space) == (384, 384, True)
-    for name, each in found.ranges.items():
+    assert (looked_at.size, looked_at.looked_at, looked_at.whole_space) == (384, 384, True)
+    for name, each in looked_at.ranges.items():
         values = [row[name] for row in rows]
         assert (each.least, each.most) == (min(values), max(values))
         assert each.median == sorted(values)[(len(values) - 1) // 2]
     params = [row["params"] <= 2000 for row in rows]
     macs = [row["macs"] <= 60_000 for row in rows]
-    assert found.ranges["params"].share_within == np.mean(params)
-    assert found.ranges["macs"].share_within == np.mean(macs)
-    assert found.ranges["activations"].limit is None
+    assert looked_at.ranges["params"].share_within == np.mean(params)
+    assert looked_at.ranges["macs"].share_within == np.mean(macs)
+    assert looked_at.ranges["activations"].limit is None
     fits = np.logical_and(params, macs)
-    assert 0 < found.share_within_all == fits.mean() < min(np.mean(params), np.mean(macs))
-    assert len(found.vectors) == len(found.macs) == fits.sum()
+    assert 0 < looked_at.share_within_all == fits.mean() < min(np.mean(params), np.mean(macs))
+    assert len(looked_at.vectors) == len(looked_at.macs) == fits.sum()
     fitting = [row["macs"] for row, fit in zip(rows, fits, strict=True) if fit]
-    assert sorted(found.macs) == sorted(fitting)
+    assert sorted(looked_at.macs) == sorted(fitting)
 
 
 def test_a_large_space_is_sampled_by_the_seed(config_of: ConfigOf, task: Task) -> None:
@@ -77,22 +77,22 @@ def test_device_hours_follow_from_the_timed_trainings(config_of: ConfigOf, task:
     config = config_of(proxy=proxy, search=search)
     said: list[str] = []
     costs = costs_from(config, task, with_memory=True)
-    found = device_hours(config, costs, space_costs(config, costs), said.append)
+    hours = device_hours(config, costs, space_costs(config, costs), said.append)
     assert len(said) == 4  # the warming up, and three
-    assert [each.which for each in found.timed] == ["least", "median", "most"]
-    macs = [each.macs for each in found.timed]
+    assert [each.which for each in hours.timed] == ["least", "median", "most"]
+    macs = [each.macs for each in hours.timed]
     assert macs == sorted(macs)
-    for each in found.timed:
+    for each in hours.timed:
         assert min(each.epoch_seconds, each.evaluation_seconds) > 0
         # evaluated after epochs 4 and 6
         trial = 6 * each.epoch_seconds + 2 * each.evaluation_seconds
         assert each.trial_seconds == pytest.approx(trial)
-    assert (found.trials, found.repeats) == (24, 2 * (FRONT_ASSUMED + 2))
-    assert found.repeat_hours == pytest.approx(found.trial_hours)  # as many trainings
-    trials = [each.trial_seconds for each in found.timed]
-    assert min(trials) <= 3600 * found.trial_hours / 24 <= max(trials)
-    assert found.wall_hours == pytest.approx(found.hours)
-    assert found.gpu_hours == 0
+    assert (hours.trials, hours.repeats) == (24, 2 * (FRONT_ASSUMED + 2))
+    assert hours.repeat_hours == pytest.approx(hours.trial_hours)  # as many trainings
+    trials = [each.trial_seconds for each in hours.timed]
+    assert min(trials) <= 3600 * hours.trial_hours / 24 <= max(trials)
+    assert hours.wall_hours == pytest.approx(hours.hours)
+    assert hours.gpu_hours == 0
 
 
 PROMOTION = {"name": "asha", "type": "promotion"}
@@ -104,11 +104,11 @@ def test_promotion_takes_the_hours_of_the_epochs_that_it_trains(
     proxy = {"epochs": 9, "batch_size": 50, "learning_rate": 0.1}
     config = config_of(proxy=proxy, search={"n_trials": 18}, scheduler=PROMOTION)
     costs = costs_from(config, task, with_memory=True)
-    found = device_hours(config, costs, space_costs(config, costs), lambda said: None)
+    estimate = device_hours(config, costs, space_costs(config, costs), lambda said: None)
     trained = 18 * 1 + 6 * 2 + 2 * 6
     assert config.most_epochs(18) == trained
-    hours = found.repeat_hours / found.repeats  # of one whole training
-    assert found.trial_hours == pytest.approx(trained / 9 * hours)
+    hours = estimate.repeat_hours / estimate.repeats  # of one whole training
+    assert estimate.trial_hours == pytest.approx(trained / 9 * hours)
     stopping = config_of(proxy=proxy, scheduler={"name": "asha"})
     assert stopping.most_epochs(18) == 18 * 9
 

@@ -1,4 +1,4 @@
-"""A space whose networks cannot take the task's images is refused before anything is started."""
+"""A space whose networks cannot take the task's images is refused before a start."""
 
 from __future__ import annotations
 

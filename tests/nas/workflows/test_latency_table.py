@@ -1,4 +1,4 @@
-"""Making a latency table on this machine, and what a search takes of one."""
+"""Making a latency table on this machine, and its use in a search."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ConfigOf = Callable[..., SearchConfig]
 
 
 def made(space: SearchSpace, task: Task, path: Path) -> LatencyTable:
-    """On a machine where other tests may run: gone on with until all of it was undisturbed."""
+    """Make a table; continue until all is undisturbed, since other tests may run meanwhile."""
     while True:
         with suppress(DeviceBusy):
             return make_table(space, task, QUICK, path, seed=0, on_progress=lambda progress: None)
@@ -113,7 +113,7 @@ def test_a_search_rejects_what_is_predicted_over_the_limit(
     task: Task,
     tmp_path: Path,
 ) -> None:
-    """Of the tiny space networks have 3 to 5 parts: 4 / 1.25 is within 3.5, and 5 / 1.25 is not."""
+    """Networks of the tiny space have 3 to 5 parts: 4 / 1.25 is within 3.5, and 5 / 1.25 is not."""
     file = tmp_path / "table.json"
     space = SearchSpace.from_mapping(tiny_description)
     file.write_text(invented(space, task).model_dump_json())
@@ -131,8 +131,8 @@ def test_a_search_rejects_what_is_predicted_over_the_limit(
         rows = [costs.of(each) for each in space.architectures()]
         assert costs.columns(vectors)[:, -1].tolist() == [r["predicted_latency_ms"] for r in rows]
         proposals = propose_from(config, in_memory(config))
-        found = [proposals.propose().architecture for _ in range(8)]
-        assert {len(each.stages[0].blocks) for each in found} == {1, 2}
+        proposed = [proposals.propose().architecture for _ in range(8)]
+        assert {len(each.stages[0].blocks) for each in proposed} == {1, 2}
         rejected = proposals.rejections.to_json()["predicted_latency_ms"]
         assert rejected["count"] > 0
         assert rejected["smallest"] == 5 / 1.25

@@ -1,4 +1,4 @@
-"""``nas runs``: one line a run, the newest first, whatever the state of its files."""
+"""``nas runs``: one line for each run, the newest first, even if its files are damaged."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ Start = Callable[[SearchConfig], tuple[RunFolder, Ledger]]
 def listed(runs: Path) -> list[dict[str, Any]]:
     done = CliRunner().invoke(app, ["runs", "--json", "--runs", str(runs)])
     assert done.exit_code == 0, done.output
-    found: list[dict[str, Any]] = json.loads(done.stdout)
-    return found
+    printed: list[dict[str, Any]] = json.loads(done.stdout)
+    return printed
 
 
 def started_at(run: RunFolder, hour: int) -> None:
@@ -37,7 +37,7 @@ def started_at(run: RunFolder, hour: int) -> None:
 
 
 def finished(runs: Path, config: SearchConfig, *, members: int) -> RunFolder:
-    """A run as a finished search leaves it; of its ledger, the beginning."""
+    """Make a finished run's folder, with only the beginning of a ledger."""
     run = RunFolder.create(runs, config)
     run.ledger_file.write_bytes(SQLITE_HEADER)
     run.write_json("state.json", {"finished": True, "trained": 6})
@@ -59,10 +59,10 @@ def two(config_of: Callable[..., SearchConfig], runs: Path) -> dict[str, RunFold
 def test_the_newest_is_first_with_state_and_size_of_its_front(
     two: dict[str, RunFolder], runs: Path
 ) -> None:
-    found = listed(runs)
-    shown = [(r["name"], r["state"], r["trained"], r["wanted"], r["front"]) for r in found]
+    shown_runs = listed(runs)
+    shown = [(r["name"], r["state"], r["trained"], r["wanted"], r["front"]) for r in shown_runs]
     assert shown == [("new", "finished", 6, 6, 3), ("old", "finished", 6, 6, 2)]
-    assert [run["problem"] for run in found] == [None, None]
+    assert [run["problem"] for run in shown_runs] == [None, None]
     with two["new"].driving():
         assert [run["state"] for run in listed(runs)] == ["running", "finished"]
     table = CliRunner().invoke(app, ["runs", "--runs", str(runs)]).output.splitlines()
