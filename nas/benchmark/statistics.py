@@ -64,8 +64,7 @@ class Score:
         Raises:
             ValueError: a value is not finite.
         """
-        check_all_finite(np.asarray(evaluations, dtype=float), "evaluations")
-        scaled = self._scaled(np.asarray(evaluations, dtype=float).reshape(-1, 2) * (-1, 1))
+        scaled = self._scaled(_finite(evaluations) * (-1, 1))
         shares = np.zeros(len(scaled))
         front = np.empty((0, 2))
         share = 0.0
@@ -85,9 +84,7 @@ class Score:
         Raises:
             ValueError: a value is not finite.
         """
-        check_all_finite(np.asarray(evaluations, dtype=float), "evaluations")
-        worths = np.asarray(evaluations, dtype=float).reshape(-1, 2)[:, 0]
-        return self.best - np.maximum.accumulate(worths)
+        return self.best - np.maximum.accumulate(_finite(evaluations)[:, 0])
 
     def _scaled(self, losses: np.ndarray) -> np.ndarray:
         return (losses - self._low) / self._extent
@@ -116,6 +113,13 @@ def interval(values: Sequence[float] | np.ndarray) -> Interval:
         return Interval(mean, None)
     quantile = stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)
     return Interval(mean, float(quantile * np.std(values, ddof=1) / len(values) ** 0.5))
+
+
+def _finite(evaluations: np.ndarray) -> np.ndarray:
+    """Return ``[K, 2]`` of floats, checked to be finite; K may be 0."""
+    values = np.asarray(evaluations, dtype=float)
+    check_all_finite(values, "evaluations")
+    return values.reshape(-1, 2)
 
 
 def _volume(scaled: np.ndarray) -> float:

@@ -149,6 +149,16 @@ class ResourceSettings(Value):
     """GPUs that Ray reserves for one trial; a fraction lets several trials share one. Unit: GPUs.
     """
 
+    @property
+    def device(self) -> str:
+        """The device that a trial is trained on, ``cuda`` or ``cpu``."""
+        return "cuda" if self.gpus_per_trial else "cpu"
+
+    @property
+    def threads(self) -> int:
+        """The threads of a trial, at least one."""
+        return max(1, int(self.cpus_per_trial))
+
 
 class RaySettings(Value):
     """The Ray cluster on which trials run; this machine without an address."""

@@ -119,6 +119,16 @@ def by_latency_limit(
     return within, over
 
 
+def front_of_run(config: SearchConfig, ledger: Ledger) -> list[Candidate]:
+    """Return the front of accuracy against the run's cost, within its latency limit.
+
+    Raises:
+        RunError: the ledger cannot be read.
+    """
+    within, _ = by_latency_limit(config, all_candidates(config, ledger))
+    return pareto_front(within, ["val_accuracy", config.cost_objective])
+
+
 def measure_front_again(
     config: SearchConfig, ledger: Ledger, meter: Meter, on_round: Callable[[int], None]
 ) -> list[Disagreement]:
@@ -143,8 +153,7 @@ def measure_front_again(
     """
     while True:
         again = second_latencies(ledger)
-        within, _ = by_latency_limit(config, all_candidates(config, ledger))
-        members = pareto_front(within, ["val_accuracy", config.cost_objective])
+        members = front_of_run(config, ledger)
         lacking = [member.architecture for member in members if member.arch_id not in again]
         if not lacking:
             break

@@ -200,17 +200,18 @@ def pending(
 
     A finished one is never run again, whatever its seed was, so that it is tested only once.
     """
-    done = {
-        (row.arch_id, number_of(row, config))
-        for row in ledger.evaluations("retrain")
-        if row.recipe_id == config.retrain_id
-    }
+    done = {(row.arch_id, number_of(row, config)) for row in full_trainings(config, ledger)}
     wanted = [
         Retraining.of(architecture, number, config, run)
         for architecture in dict.fromkeys(architectures)
         for number in range(config.retrain_seeds)
     ]
     return [w for w in wanted if (w.architecture.arch_id, w.number) not in done]
+
+
+def full_trainings(config: SearchConfig, ledger: Ledger) -> list[Evaluation]:
+    """Return the full trainings by the run's present recipe."""
+    return [r for r in ledger.evaluations("retrain") if r.recipe_id == config.retrain_id]
 
 
 def number_of(row: Evaluation, config: SearchConfig) -> int:

@@ -76,8 +76,8 @@ def _assignment(config: SearchConfig, task: Task, recipe: Recipe, fidelity: Fide
         task=task,
         recipe=recipe,
         metric=config.metric,
-        device="cuda" if config.resources.gpus_per_trial else "cpu",
-        threads=max(1, int(config.resources.cpus_per_trial)),
+        device=config.resources.device,
+        threads=config.resources.threads,
         fidelity=fidelity,
     )
 

@@ -269,11 +269,11 @@ def _timed_steps(
     config: SearchConfig, task: Task, architecture: Architecture, steps: int
 ) -> tuple[float, float]:
     """Return the seconds of an epoch's training and of an evaluation, scaled from ``steps``."""
-    device = "cuda" if config.resources.gpus_per_trial else "cpu"
+    device = config.resources.device
     splits = cached_splits(config.data, device, config.fidelity)
     few = _few_images(splits, steps * config.proxy.batch_size)
     threads = torch.get_num_threads()
-    torch.set_num_threads(max(1, int(config.resources.cpus_per_trial)))
+    torch.set_num_threads(config.resources.threads)
     try:
         network = config.fidelity.network(architecture)
         recipe = config.proxy.model_copy(update={"epochs": 1})

@@ -105,20 +105,18 @@ def _of_finished(folder: Path) -> dict[str, Any]:
 
 
 def _of_unfinished(folder: Path) -> dict[str, Any]:
-    from nas.errors import user_errors  # noqa: PLC0415
-    from nas.latency.measurements import all_candidates, by_latency_limit  # noqa: PLC0415
+    from nas.errors import user_errors  # noqa: PLC0415 (slow to import)
+    from nas.latency.measurements import front_of_run  # noqa: PLC0415
     from nas.search.trial_state import TRAINED  # noqa: PLC0415
-    from nas.storage.candidates import pareto_front  # noqa: PLC0415 (slow to import)
     from nas.storage.folder import RunFolder  # noqa: PLC0415
     from nas.storage.ledger import ledger_of  # noqa: PLC0415
 
     try:
         config, ledger = ledger_of(RunFolder(folder))
-        within, _ = by_latency_limit(config, all_candidates(config, ledger))
+        front = front_of_run(config, ledger)
         trained = sum(row.state in TRAINED for row in ledger.evaluations("search"))
     except user_errors() as error:
         raise DamagedRunError(str(error)) from error
-    front = pareto_front(within, ["val_accuracy", config.cost_objective])
     return {"wanted": config.search.n_trials, "trained": trained, "front": len(front)}
 
 

@@ -7,9 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rich import box
-from rich.table import Table
-
+from nas.cli.number_table import number_table
 from nas.cli.output import Output
 from nas.cli.progress import duration
 from nas.config.files import load_config
@@ -105,9 +103,7 @@ def _show_costs(output: Output, config: SearchConfig, costs: SpaceCosts) -> None
         "all of them" if costs.whole_space else f"{costs.looked_at:,} drawn uniformly over choices"
     )
     output.say(f"space {costs.space!r}: {costs.size:,} architectures; costs of {how}")
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for heading in ("cost", "least", "median", "most", "limit", "within"):
-        table.add_column(heading, justify="left" if heading == "cost" else "right")
+    table = number_table("cost", "least", "median", "most", "limit", "within")
     for name, each in costs.ranges.items():
         table.add_row(
             name,
@@ -133,9 +129,7 @@ def _show_hours(output: Output, config: SearchConfig, hours: DeviceHours) -> Non
         f"\nproxy trainings of {config.proxy.epochs} epochs; up to {TIMED_STEPS} steps timed here, "
         "one training at a time"
     )
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for heading in ("by MACs", "MACs", "epoch s", "evaluation s", "trial s"):
-        table.add_column(heading, justify="left" if heading == "by MACs" else "right")
+    table = number_table("by MACs", "MACs", "epoch s", "evaluation s", "trial s")
     for each in hours.timed:
         seconds = (each.epoch_seconds, each.evaluation_seconds, each.trial_seconds)
         table.add_row(each.which, format_quantity(each.macs), *(f"{s:.3g}" for s in seconds))

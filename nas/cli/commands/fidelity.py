@@ -27,6 +27,7 @@ from nas.storage.candidates import candidates
 from nas.storage.evaluation import Evaluation
 from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger, ledger_of
+from nas.storage.retraining import full_trainings
 from search_space.baseline import PLAIN
 
 MOST_EPOCHS = 10
@@ -97,8 +98,7 @@ def _retrained(run: RunFolder, config: SearchConfig, ledger: Ledger) -> list[Com
         "found": all_candidates(config, ledger),
         PLAIN: candidates(ledger.evaluations("baselines")),
     }
-    trainings = [r for r in ledger.evaluations("retrain") if r.recipe_id == config.retrain_id]
-    pairs = compared(proxies, candidates(trainings))
+    pairs = compared(proxies, candidates(full_trainings(config, ledger)))
     if len(pairs) < LEAST_RANKED:
         raise CommandError(
             f"{len(pairs)} architectures of {run.name!r} were retrained by its recipe, and a rank "

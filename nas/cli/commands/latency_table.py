@@ -7,10 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rich import box
-from rich.table import Table
-
 from nas.cli.commands.describe import changed_task
+from nas.cli.number_table import number_table
 from nas.cli.output import Output
 from nas.cli.progress import LineDisplay, duration
 from nas.config.files import load_config
@@ -139,9 +137,7 @@ def _show(output: Output, table: LatencyTable, correction: Correction, file: Pat
         f"{settings.dtype}, batch {settings.batch_size}, {settings.threads} threads, images "
         f"{'x'.join(map(str, table.input_shape))}) in {file}"
     )
-    rows = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for heading in ("network", "sum of parts ms", "predicted ms", "measured ms", "error"):
-        rows.add_column(heading, justify="left" if heading == "network" else "right")
+    rows = number_table("network", "sum of parts ms", "predicted ms", "measured ms", "error")
     for network in table.networks:
         predicted = correction(network.sum_ms)
         rows.add_row(

@@ -13,13 +13,19 @@ from nas.cli.commands.typed import typed
 from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
 from nas.errors import CommandError, RunError
-from nas.latency.measurements import all_candidates, by_latency_limit
+from nas.latency.measurements import all_candidates, front_of_run
 from nas.ray.cluster import connected
 from nas.ray.retrain import run_retrainings
-from nas.storage.candidates import Candidate, candidates, most_accurate, pareto_front
+from nas.storage.candidates import Candidate, candidates, most_accurate
 from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger, ledger_of
-from nas.storage.retraining import Retraining, example_folder, number_of, pending
+from nas.storage.retraining import (
+    Retraining,
+    example_folder,
+    full_trainings,
+    number_of,
+    pending,
+)
 from nas.workflows.checks import retrain_assignment
 from nas.workflows.plain_networks import (
     evaluate_plain,
@@ -60,7 +66,7 @@ def run_retrain_command(
     with run.driving():
         _train(output, run, config, ledger, task, [*picked, *plain], plain)
     proxies = _proxy_results(config, ledger)
-    full = [r for r in ledger.evaluations("retrain") if r.recipe_id == config.retrain_id]
+    full = full_trainings(config, ledger)
     rows = [
         report_row(proxies, full, task, architecture, PLAIN if architecture in plain else "found")
         for architecture in dict.fromkeys([*picked, *plain])
@@ -77,7 +83,7 @@ def run_retrain_command(
             output.say(f"{row['arch_id']} is {row['description']}")
         output.say(f"models and curves are in {run.retrain_folder}")
         model_file = Retraining.of(picked[0], 0, config, run).model_file
-        best = most_accurate(_front(config, ledger))
+        best = most_accurate(front_of_run(config, ledger))
         next_pick = "all" if best is None or best.architecture in picked else "best"
         _print_what_follows(output, run, config, model_file, next_pick)
 
@@ -154,16 +160,10 @@ def _proxy_results(config: SearchConfig, ledger: Ledger) -> list[Candidate]:
     return [*all_candidates(config, ledger), *candidates(plain_evaluations(config, ledger))]
 
 
-def _front(config: SearchConfig, ledger: Ledger) -> list[Candidate]:
-    """Return the front of the candidates within the latency limit."""
-    within, _ = by_latency_limit(config, all_candidates(config, ledger))
-    return pareto_front(within, ["val_accuracy", config.cost_objective])
-
-
 def _pick(pick: str, config: SearchConfig, ledger: Ledger, run: RunFolder) -> list[Architecture]:
     """Return the architectures that ``--pick`` names."""
     evaluated = all_candidates(config, ledger)
-    members, cost = _front(config, ledger), config.cost_objective
+    members, cost = front_of_run(config, ledger), config.cost_objective
     for candidate in evaluated:
         if candidate.arch_id == pick:
             return [candidate.architecture]

@@ -18,6 +18,7 @@ from nas.storage.accuracy_text import AS_FOUND
 from nas.storage.candidates import Candidate
 from nas.storage.evaluation import Evaluation
 from nas.storage.ledger import Ledger
+from nas.storage.retraining import full_trainings
 from search_space.architecture import Architecture, Task
 from search_space.cost import network_costs
 
@@ -36,7 +37,7 @@ def difference_text(
         RunError: the ledger cannot be read.
     """
     proxies = [*ledger.evaluations("repeats"), *ledger.evaluations("baselines")]
-    full = [r for r in ledger.evaluations("retrain") if r.recipe_id == config.retrain_id]
+    full = full_trainings(config, ledger)
     parts = []
     for called, rows, metric in (
         ("proxy validation", proxies, "val_accuracy"),

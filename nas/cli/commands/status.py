@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from nas.cli.output import Output
-from nas.latency.measurements import all_candidates, by_latency_limit
+from nas.latency.measurements import front_of_run
 from nas.quantities import format_quantity
 from nas.search.trial_state import TRAINED
 from nas.storage.accuracy_text import accuracy_json, accuracy_text
-from nas.storage.candidates import most_accurate, pareto_front
+from nas.storage.candidates import most_accurate
 from nas.storage.evaluation import Evaluation
 from nas.storage.folder import RunFolder
 from nas.storage.ledger import ledger_of
@@ -76,8 +76,7 @@ def read_status(run: RunFolder) -> dict[str, Any]:
     rows = ledger.evaluations("search")
     trained = [row for row in rows if row.state in TRAINED]
     stops = Counter(row.stopped_at_epoch for row in trained if row.stopped_at_epoch is not None)
-    within, _ = by_latency_limit(config, all_candidates(config, ledger))
-    best = most_accurate(pareto_front(within, ["val_accuracy", config.cost_objective]))
+    best = most_accurate(front_of_run(config, ledger))
     repeats = ledger.evaluations("repeats")
     retrained = ledger.evaluations("retrain")
     is_driven = run.is_driven()

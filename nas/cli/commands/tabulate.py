@@ -109,8 +109,8 @@ def _assignment(config: TabulationConfig, task: Task) -> Assignment:
         task=task,
         recipe=config.recipe,
         metric="accuracy",
-        device="cuda" if config.resources.gpus_per_trial else "cpu",
-        threads=max(1, int(config.resources.cpus_per_trial)),
+        device=config.resources.device,
+        threads=config.resources.threads,
     )
 
 

@@ -11,25 +11,12 @@ from nas.storage.evaluation import Evaluation
 from search_space.architecture import Architecture, Task
 from search_space.space import SearchSpace
 from tests.hand_driven import problem_from
+from tests.nas.storage.test_candidates import row as evaluation
 
 
 def row(architecture: Architecture, accuracy: float, **changes: Any) -> Evaluation:
-    values: dict[str, Any] = {
-        "kind": "search",
-        "number": 0,
-        "state": "complete",
-        "architecture": architecture,
-        "seed": 3,
-        "recipe_id": "proxy",
-        "metrics": {"val_accuracy": accuracy, "params": 100, "macs": 100},
-        "curve": [],
-        "device_seconds": 2.0,
-        "error": None,
-        "violation": {},
-        "started": None,
-        "finished": None,
-    }
-    return Evaluation(**values | changes)
+    metrics = {"val_accuracy": accuracy, "params": 100.0, "macs": 100.0}
+    return evaluation(architecture, metrics, **{"seed": 3} | changes)
 
 
 def test_a_round_follows_where_the_front_has_moved(
