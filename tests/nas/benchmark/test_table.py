@@ -343,7 +343,9 @@ def test_a_table_with_no_row_better_than_the_reference_point() -> None:
         maximised_name="worth",
         minimised_name="cost",
     )
-    with pytest.raises(TableError, match=r"the reference point, 0 of worth and 2\.7 of cost: the values"):
+    with pytest.raises(
+        TableError, match=r"the reference point, 0 of worth and 2\.7 of cost: the values"
+    ):
         Score(table)
 
 
