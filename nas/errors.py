@@ -4,11 +4,11 @@ from __future__ import annotations
 
 
 class UserError(Exception):
-    """The base of this package's errors whose message says what a user can change."""
+    """The base of this package's errors whose message tells a user what to change."""
 
 
 class CommandError(UserError, RuntimeError):
-    """A command's arguments make no sense together, or ask for what is not there."""
+    """A command's arguments contradict each other, or name something that does not exist."""
 
 
 class RunError(UserError, RuntimeError):
@@ -16,11 +16,11 @@ class RunError(UserError, RuntimeError):
 
 
 class RunIsDrivenError(RunError):
-    """Another process drives the run."""
+    """Another process drives the run: it is searching or retraining."""
 
 
 class TrustError(UserError, RuntimeError):
-    """Reading would act as an untrusted file says; the message says how to allow it."""
+    """An untrusted file asks for an act, such as an import; the message says how to allow it."""
 
 
 class ClusterError(UserError, RuntimeError):
@@ -46,7 +46,7 @@ class ScoreError(UserError, ValueError):
 def user_errors() -> tuple[type[Exception], ...]:
     """Return all errors that a user can act on, with those of the packages below this one.
 
-    They are imported here, since PyTorch comes with them.
+    They are imported here, since importing them imports PyTorch.
     """
     from search_space.cost.latency import DeviceBusy  # noqa: PLC0415
     from search_space.yaml_validation import ConfigError  # noqa: PLC0415
@@ -56,10 +56,10 @@ def user_errors() -> tuple[type[Exception], ...]:
 
 
 def is_user_error(error: Exception) -> bool:
-    """Whether a user can act on ``error``: it is of this project, or of a named file.
+    """Return whether a user can act on ``error``: it is this project's, or an OSError with a file.
 
-    The system raises the latter for a path: too long a name, a path through a file, no permission,
-    a full disk.
+    The system raises the latter for a name that is too long, a path through a file, a missing
+    permission, or a full disk.
     """
     if isinstance(error, OSError):
         return error.filename is not None

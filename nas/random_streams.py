@@ -67,7 +67,7 @@ def sequence(seed: int, stream: Stream, *index: int) -> np.random.SeedSequence:
 
     Args:
         seed: the search's, 0 or more.
-        stream: what the numbers are for.
+        stream: the use of the numbers.
         index: which of the stream's several uses, such as a trial's number; each 0 or more and
             below 2**32.
     """

@@ -172,7 +172,7 @@ def save_config(config: SearchConfig, path: Path) -> None:
     The storage's password is left out.
 
     Raises:
-        OSError: it cannot be written; an earlier file stays as it was.
+        OSError: it cannot be written; an earlier file stays.
     """
     data = escaped(config.saved.model_dump(mode="json"))
     replace_file(path, dump_yaml(data).encode())

@@ -42,7 +42,7 @@ class Limits(Value):
     """Estimated peak memory of a training step of the `retrain` recipe in float32. Unit: MB (10^6
     bytes)."""
     latency_ms: Quantity = None
-    """Measured time of one batch, as `latency` says. Unit: ms."""
+    """Measured time of one batch, by the settings in `latency`. Unit: ms."""
 
     @property
     def given(self) -> dict[str, float]:

@@ -39,7 +39,7 @@ OPTUNA_SAMPLERS: dict[str, Callable[..., BaseSampler]] = {
     "nsga2": optuna.samplers.NSGAIISampler,
     "tpe": optuna.samplers.TPESampler,
 }
-"""Optuna's samplers: a proposal over a limit, or made before, is told to them as what it is."""
+"""Optuna's samplers: they may propose an architecture that is over a limit or was proposed."""
 
 SAMPLERS = (*ARCHITECTURE_SAMPLERS, *OPTUNA_SAMPLERS)
 

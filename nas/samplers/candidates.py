@@ -23,7 +23,7 @@ class Candidates:
 
     Args:
         space: whose candidates these are.
-        costs: what is known of each.
+        costs: the candidates' known costs.
         limits: upper limits on known costs, inclusive, by name.
         seed: of the random candidates.
     """

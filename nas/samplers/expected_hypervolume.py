@@ -105,10 +105,10 @@ def expected_hypervolume_improvement(
 def _without(
     lower: np.ndarray, upper: np.ndarray, corner: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Cut what dominates a corner's costs ``[d]`` from boxes ``[B, d]`` that reach beyond it.
+    """Cut the costs above a corner ``[d]`` from boxes ``[B, d]`` that all reach above it.
 
     Returns:
-        Lower and upper bounds of the boxes that are left.
+        The lower and upper bounds ``[any, d]`` of boxes of the rest.
     """
     lows, highs = [], []
     for axis, bound in enumerate(corner):

@@ -14,12 +14,12 @@ from nas.samplers.trials import Results
 
 
 class GridSampler(ArchitectureSampler):
-    """All architectures that fit the limits; the order is random, whatever the results are.
+    """Propose all architectures that fit the limits, each once, in random order.
 
-    Unlike random search it meets every one with certainty, in one pass.
+    The order does not depend on results. Unlike random search it finds all of them in one pass.
 
     Raises:
-        ValueError: the space is larger than can be walked through.
+        ValueError: the space is too large to list.
     """
 
     def __init__(self, *args: Any, **settings: Any) -> None:
@@ -34,12 +34,12 @@ class GridSampler(ArchitectureSampler):
         """See :meth:`ArchitectureSampler.propose`."""
         if not results.proposed and self._order:
             for candidate in self.space.architectures():
-                self.fits(candidate)  # notes those that do not
+                self.fits(candidate)  # records those that do not
         start = int(rng.integers(len(self._order))) if self._order else 0
         for candidate in (*self._order[start:], *self._order[:start]):
             if candidate not in results.proposed:
                 return candidate
-        return self.draw(results.proposed, rng)  # which says why there is none
+        return self.draw(results.proposed, rng)  # raises, and says why there is none
 
     @cached_property
     def _order(self) -> list[Candidate]:

@@ -1,4 +1,4 @@
-"""The observations that surrogates are given: which results, and on what scale.
+"""Observations: the choice of the results that surrogates are given, and their scale.
 
 Legend: n results.
 """

@@ -1,11 +1,34 @@
-"""Checkpoints of paused trials: one file a trial, in the run's folder."""
+"""Checkpoint files: write one, and keep those of paused trials, one a trial, in a run's folder."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 from nas.atomic_write import replace_file
+from trainers import CheckpointError, checkpoint_bytes
+
+
+def save_checkpoint(path: Path, payload: Mapping[str, Any]) -> None:
+    """Write ``payload`` (tensors and plain values) for :func:`trainers.load_checkpoint`.
+
+    A reader sees the old file or the new one, also after a crash or on a full disk. The folder
+    is made if missing.
+
+    Raises:
+        CheckpointError: the file cannot be written; ``path`` keeps its content.
+    """
+    # in memory first: torch's own file writer reports a full disk as an internal error
+    content = checkpoint_bytes(payload)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, content)
+    except OSError as error:
+        raise CheckpointError(
+            f"cannot write the checkpoint {path} ({len(content)} bytes): {error}; "
+            "an earlier checkpoint there is kept"
+        ) from error
 
 
 class PausedStates:

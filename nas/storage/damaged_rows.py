@@ -69,10 +69,10 @@ def reason(error: Exception) -> str:
     if isinstance(error, ValidationError):
         problem = error.errors()[0]
         place = ".".join(map(str, problem["loc"]))
-        said = f"{place}: {problem['msg']}" if place else problem["msg"]
+        message = f"{place}: {problem['msg']}" if place else problem["msg"]
     else:
-        said = str(error)
-        if isinstance(error, LookupError | AttributeError) or not said:
-            said = f"{type(error).__name__} {said}"
-    said = " ".join(said.split())
-    return said if len(said) <= SHOWN_CHARACTERS else f"{said[:SHOWN_CHARACTERS]}..."
+        message = str(error)
+        if isinstance(error, LookupError | AttributeError) or not message:
+            message = f"{type(error).__name__} {message}"
+    message = " ".join(message.split())
+    return message if len(message) <= SHOWN_CHARACTERS else f"{message[:SHOWN_CHARACTERS]}..."

@@ -141,7 +141,7 @@ class RunFolder:
         """Refuse to act as an untrusted run's files say.
 
         Args:
-            act: what would be done, and which of the run's keys asks for it; for the message.
+            act: the act and the run's key that asks for it; for the message.
 
         Raises:
             TrustError: the run is not trusted.

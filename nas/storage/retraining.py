@@ -16,7 +16,7 @@ from nas.evaluation.example_pictures import write_example_pictures
 from nas.evaluation.full_training import Trained
 from nas.evaluation.full_training_seed import full_training_seed
 from nas.storage.candidates import Candidate
-from nas.storage.checkpoint_file import save_checkpoint
+from nas.storage.checkpoints import save_checkpoint
 from nas.storage.environment import package_version
 from nas.storage.evaluation import Evaluation
 from nas.storage.folder import RunFolder, write_whole

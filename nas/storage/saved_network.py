@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from nas.errors import TrustError
-from nas.storage.checkpoint_file import save_checkpoint
+from nas.storage.checkpoints import save_checkpoint
 from nas.storage.network_record import NetworkRecord
 from search_space.architecture import Architecture, Task
 from search_space.cost import network_costs

@@ -121,7 +121,7 @@ class Studies:
             raise unreadable(self.place, error) from error
 
     def rejections(self) -> Rejections:
-        """Return the record of what the limits rejected.
+        """Return the record of the limits' rejections.
 
         Raises:
             RunError: the ledger cannot be read.

@@ -23,7 +23,7 @@ from nas.errors import CommandError
 from nas.evaluation.evaluate import task_of
 from nas.evaluation.example_pictures import example_pictures
 from nas.evaluation.full_training import Trained
-from nas.storage.checkpoint_file import save_checkpoint
+from nas.storage.checkpoints import save_checkpoint
 from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger
 from nas.storage.retraining import Retraining

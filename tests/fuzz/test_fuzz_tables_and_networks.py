@@ -13,7 +13,7 @@ import pytest
 
 from nas.cli.commands.benchmark_source import SHIPPED, Source, read_source
 from nas.errors import is_user_error
-from nas.storage.checkpoint_file import save_checkpoint
+from nas.storage.checkpoints import save_checkpoint
 from nas.storage.saved_network import load_network
 from search_space.architecture import Task
 from search_space.networks import build

@@ -22,7 +22,7 @@ from nas.config.search_config import SearchConfig
 from nas.errors import CommandError
 from nas.evaluation.evaluate import task_of
 from nas.evaluation.full_training import Trained, train_in_full
-from nas.storage.checkpoint_file import save_checkpoint
+from nas.storage.checkpoints import save_checkpoint
 from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger
 from nas.storage.retraining import Retraining, example_folder

@@ -27,7 +27,7 @@ from nas.config.trust import is_listed, list_run, state_file
 from nas.errors import RunError, TrustError, is_user_error
 from nas.search.trial_state import Trial
 from nas.search.warm_start import collect_warm_start
-from nas.storage.checkpoint_file import save_checkpoint
+from nas.storage.checkpoints import save_checkpoint
 from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger, ledger_of
 from nas.storage.saved_network import load_network

@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 from nas.errors import is_user_error
-from nas.storage.checkpoint_file import save_checkpoint
+from nas.storage.checkpoints import save_checkpoint
 from nas.storage.network_record import Accuracies, Accuracy, NetworkCosts, NetworkRecord
 from nas.storage.saved_network import (
     IncompleteNetworkWarning,
