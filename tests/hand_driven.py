@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import optuna
 
 from nas.config.search_config import SearchConfig
 from nas.costs.static_costs import StaticCosts
 from nas.evaluation.evaluate import EvaluationResult
 from nas.latency.cache import LatencyCache
+from nas.latency.measurements import Meter
 from nas.metrics import METRICS
 from nas.samplers.trials import NO_WARM_START, WarmStart
+from nas.search.job import Job
 from nas.search.loop import Search
 from nas.search.problem import SearchProblem, costs_of, problem_of, space_of
 from nas.search.proposals import Proposals
@@ -60,6 +64,48 @@ def ledger_in_memory(config: SearchConfig) -> Ledger:
         directions = [METRICS[objective].direction for objective in objectives]
         optuna.create_study(study_name=config.name + suffix, storage=storage, directions=directions)
     return Ledger(storage, config.name, "memory")
+
+
+def drive(
+    search: Search,
+    outcome: Callable[[Job], EvaluationResult | str],
+    *,
+    at_once: int = 2,
+    meter: Meter | None = None,
+    stop_after: int | None = None,
+) -> list[Job]:
+    """Run a search's jobs: fill the places, end the newest job, repeat until it is finished.
+
+    Args:
+        search: the source of jobs.
+        outcome: trains a job: a result, or the traceback of what it raised.
+        at_once: places.
+        meter: measures latencies; nothing may be running then.
+        stop_after: return after so many jobs have ended, even if others run.
+    """
+    running: list[Job] = []
+    ended: list[Job] = []
+    while not search.finished and len(ended) != stop_after:
+        if search.needs_metering and not running:
+            assert meter is not None
+            search.meter_proposals(meter)
+            continue
+        while len(running) < at_once and (job := search.next_job()) is not None:
+            running.append(job)
+        if search.status().phase == "repeats":
+            assert not any(job.kind == "search" for job in running)
+        assert search.status().running == len(running)
+        if not running:
+            assert search.finished or search.needs_metering, "no job, and none running"
+            continue
+        job = running.pop()
+        result = outcome(job)
+        if isinstance(result, str):
+            search.failed(job, result)
+        else:
+            search.completed(job, result)
+        ended.append(job)
+    return ended
 
 
 class HandDriven:

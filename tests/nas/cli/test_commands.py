@@ -28,10 +28,32 @@ from nas.storage.ledger import Ledger
 from search_space.architecture import Architecture, Task
 from tests.hand_driven import HandDriven, costs_from
 
+Begun = tuple[RunFolder, Ledger]
+
 
 @pytest.fixture
 def output() -> Output:
     return Output(file=io.StringIO())
+
+
+@pytest.fixture
+def begun(
+    start: Callable[[SearchConfig], tuple[RunFolder, Ledger]],
+    propose_from: Callable[..., HandDriven],
+    finish: Callable[..., None],
+    task: Task,
+) -> Callable[..., Begun]:
+    """Make a run with its task and some finished trials."""
+
+    def made(config: SearchConfig, trials: int = 1) -> Begun:
+        run, ledger = start(config)
+        run.write_json("task.json", task.model_dump(mode="json"))
+        proposals = propose_from(config, ledger)
+        for _ in range(trials):
+            finish(proposals, proposals.propose())
+        return run, ledger
+
+    return made
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.PNG", "a.b.png", "folder.jpg/a.png"])
@@ -81,18 +103,12 @@ def test_options_that_exclude_each_other_are_one_message(options: list[str], mes
 
 def test_peak_memory_is_worked_out_where_it_is_asked_for(
     config_of: Callable[..., SearchConfig],
-    start: Callable[[SearchConfig], tuple[RunFolder, Ledger]],
-    propose_from: Callable[..., HandDriven],
-    finish: Callable[..., None],
+    begun: Callable[..., Begun],
     task: Task,
     runs: Path,
 ) -> None:
     config = config_of(retrain={"epochs": 2, "batch_size": 64, "learning_rate": 0.1})
-    run, ledger = start(config)
-    run.write_json("task.json", task.model_dump(mode="json"))
-    proposals = propose_from(config, ledger)
-    for _ in range(5):
-        finish(proposals, proposals.propose())
+    run, _ = begun(config, trials=5)
 
     def asked(*, x: str, under: str) -> list[dict[str, Any]]:
         printed = io.StringIO()
@@ -123,18 +139,12 @@ def test_peak_memory_is_worked_out_where_it_is_asked_for(
 def test_evaluations_whose_workers_died_are_one_message(
     monkeypatch: pytest.MonkeyPatch,
     config_of: Callable[..., SearchConfig],
-    start: Callable[[SearchConfig], tuple[RunFolder, Ledger]],
-    propose_from: Callable[..., HandDriven],
-    finish: Callable[..., None],
+    begun: Callable[..., Begun],
     trained: Callable[..., EvaluationResult],
-    task: Task,
     runs: Path,
 ) -> None:
     config = config_of(search={"n_trials": 6, "finalist_seeds": 3})
-    run, ledger = start(config)
-    run.write_json("task.json", task.model_dump(mode="json"))
-    proposals = propose_from(config, ledger)
-    finish(proposals, proposals.propose())
+    run, ledger = begun(config)
 
     def remote(**options: Any) -> Any:
         return lambda function: SimpleNamespace(remote=lambda text, seed, shared: (text, seed))
@@ -159,20 +169,13 @@ def test_a_network_without_a_plain_one_is_one_message(
     output: Output,
     monkeypatch: pytest.MonkeyPatch,
     config_of: Callable[..., SearchConfig],
-    start: Callable[[SearchConfig], tuple[RunFolder, Ledger]],
-    propose_from: Callable[..., HandDriven],
-    finish: Callable[..., None],
-    task: Task,
+    begun: Callable[..., Begun],
     runs: Path,
 ) -> None:
     def none_there(*arguments: Any) -> Any:
         raise ValueError("no convolution stem makes a 6x6 map")
 
-    config = config_of()
-    run, ledger = start(config)
-    run.write_json("task.json", task.model_dump(mode="json"))
-    proposals = propose_from(config, ledger)
-    finish(proposals, proposals.propose())
+    run, _ = begun(config_of())
     monkeypatch.setattr(retrain_command, "plain_convolutional", none_there)
     with pytest.raises(CommandError, match="--baseline: no convolution stem makes a 6x6 map"):
         run_retrain_command(output, run.name, runs, pick="best", baseline=True)
@@ -189,24 +192,16 @@ def test_a_network_without_a_plain_one_is_one_message(
 def test_an_unknown_pick_is_answered_with_the_nearest(
     output: Output,
     config_of: Callable[..., SearchConfig],
-    start: Callable[[SearchConfig], tuple[RunFolder, Ledger]],
-    propose_from: Callable[..., HandDriven],
-    finish: Callable[..., None],
-    task: Task,
+    begun: Callable[..., Begun],
     runs: Path,
     pick: str,
     ending: str,
 ) -> None:
-    config = config_of()
-    run, ledger = start(config)
-    run.write_json("task.json", task.model_dump(mode="json"))
-    proposals = propose_from(config, ledger)
-    proposal = proposals.propose()
-    assert proposal is not None
-    finish(proposals, proposal)
+    run, ledger = begun(config_of())
+    (row,) = ledger.evaluations()
     with pytest.raises(CommandError) as caught:
         run_retrain_command(output, run.name, runs, pick=pick, baseline=False)
     assert str(caught.value).endswith(ending)
-    most = proposal.architecture.arch_id[:-2]
-    with pytest.raises(CommandError, match=f"did you mean '{proposal.architecture.arch_id}'"):
+    most = row.arch_id[:-2]
+    with pytest.raises(CommandError, match=f"did you mean '{row.arch_id}'"):
         run_retrain_command(output, run.name, runs, pick=most, baseline=False)
