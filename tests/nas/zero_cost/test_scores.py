@@ -381,7 +381,7 @@ def test_the_option_names_scores_of_a_source(small_space: SearchSpace) -> None:
     for names, settings, said in (
         ("synflow", {"score_source": source}, "scores: must be a list of names, such as"),
         (["synflw"], {"score_source": source}, "scores: no score is called 'synflw'"),
-        (["synflow"], {}, "scores: no scores of candidates are known here"),
+        (["synflow"], {}, "scores: this search has no scores of candidates"),
     ):
         with pytest.raises(ConfigError, match=said):
             make(names, **settings)
