@@ -117,7 +117,7 @@ def _check_same(
     path: Path, head: Mapping[str, Any], configuration: BaseModel, may_differ: tuple[str, ...]
 ) -> None:
     if not {"command", "configuration"} <= head.keys():
-        raise RunError(f"{path} is no journal: line 1 lacks the command or the configuration")
+        raise RunError(f"{path} line 1: must have a command and a configuration: no journal")
     try:
         before = validate(type(configuration), head["configuration"], f"{path} line 1")
     except ConfigError as error:

@@ -179,7 +179,8 @@ def not_ours(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("damage", "message"), [(damaged, "line 2: not JSON"), (not_ours, "line 1: must say")]
+    ("damage", "message"),
+    [(damaged, "line 2: not JSON"), (not_ours, "line 1: must have a command")],
 )
 def test_another_file_is_not_taken_for_a_journal(
     file: Path, damage: Callable[[Path], None], message: str
