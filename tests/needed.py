@@ -1,4 +1,4 @@
-"""What a test needs of the machine: its absence skips a test, or fails it where all must run."""
+"""Services and tools that tests need: without them a test is skipped, or fails if all must run."""
 
 from __future__ import annotations
 

@@ -51,8 +51,8 @@ def test_epochs_of_all_trials_and_the_front_by_further_seeds(
         """Each front's member with two seeds, one of which is lucky."""
         size_of = {member.architecture: member.metrics["params"] for member in front}
         assert sorted(seed for _, seed in jobs) == [5, 5, 6, 6]
-        found = [1 - error * errors[size_of[network]][seed - 5] for network, seed in jobs]
-        return [EvaluationResult({"val_accuracy": accuracy}, [], 0.0) for accuracy in found]
+        accuracies = [1 - error * errors[size_of[network]][seed - 5] for network, seed in jobs]
+        return [EvaluationResult({"val_accuracy": accuracy}, [], 0.0) for accuracy in accuracies]
 
     monkeypatch.setattr(benchmark, "evaluate_on_cluster", evaluate)
     again = benchmark.evaluated_again(config, [front, front[:1]], [5, 6])

@@ -145,7 +145,9 @@ def test_command_prints_all_tables_whatever_the_width() -> None:
 
 
 def test_an_unknown_table_is_one_clear_error() -> None:
-    program = "import sys; sys.argv = ['nas', 'tables', 'aacn10']; import nas.cli; nas.cli.main()"
+    program = (
+        "import sys; sys.argv = ['nas', 'tables', 'aacn10']; from nas.cli.main import main; main()"
+    )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=100, check=False
     )
