@@ -1,4 +1,4 @@
-"""What the plots look like: ticks, colours and markers."""
+"""The look of the plots: ticks, colours and markers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from analysis.composition import LABELS, attention_share
 from search_space.architecture import Architecture
 
 FRONT = "Pareto front ± standard error"
-AS_FOUND = "a member as found by the search"
+MEMBER_AS_FOUND = "a member as found by the search"
 
 INK = "#222222"
 FAINT_INK = "#6b6b6b"
@@ -27,10 +27,10 @@ LEAST_EXTENT = 1.5  # of a log axis, end over end, so that a single cost is in i
 
 
 class Marking(NamedTuple):
-    """How the candidates with some share of attention are drawn."""
+    """The mark of candidates whose share of blocks with attention is in some range."""
 
     label: str
-    most: float  # the highest share
+    most: float  # the highest share in the range
     colour: str
     marker: str  # matplotlib's name
     symbol: str  # Plotly's name of the same
@@ -43,17 +43,17 @@ MARKINGS = (
     Marking("more than half", 1 - 1e-9, "#7B3FB5", "^", "triangle-up", is_light=False),
     Marking("all", 1.0, "#3B0764", "D", "diamond", is_light=False),
 )
-"""By the share of blocks with attention; the more, the darker."""
+"""The marks by ascending share of blocks with attention; the more, the darker."""
 
 
 def marking_of(architecture: Architecture) -> Marking:
-    """How a candidate is drawn, by its share of blocks with attention."""
+    """Return the mark of a candidate, by its share of blocks with attention."""
     share = attention_share(architecture)
     return next(marking for marking in MARKINGS if share <= marking.most)
 
 
 def kind_colours(kinds: Iterable[str]) -> dict[str, str]:
-    """A colour for each kind of block; a known kind keeps its own whatever else there is."""
+    """Return a colour for each kind of block; a known kind has the same in every picture."""
     kinds = list(kinds)
     own = [kind for kind in kinds if kind not in LABELS]
     order = [*LABELS, *own]
@@ -61,7 +61,7 @@ def kind_colours(kinds: Iterable[str]) -> dict[str, str]:
 
 
 def log_limits(values: Iterable[float]) -> tuple[float, float]:
-    """The ends of a log axis with ``values``, which are positive, and a margin on both sides."""
+    """Return the ends of a log axis: the positive ``values`` with a margin on both sides."""
     values = list(values)
     low, high = min(values), max(values)
     margin = max((high / low) ** 0.05, (LEAST_EXTENT * low / high) ** 0.5)
@@ -69,10 +69,10 @@ def log_limits(values: Iterable[float]) -> tuple[float, float]:
 
 
 def log_ticks(low: float, high: float) -> list[float]:
-    """Round values between ``low`` and ``high`` for a log axis, as many as can be labelled.
+    """Return round values between ``low`` and ``high`` for a log axis, as many as can be labelled.
 
-    Multiples of 1-2-3-5-7 or fewer of each power of ten; of 1, 2, 2.5 or 5 where the axis is so
-    short that those would be less than four.
+    They are 1, 2, 3, 5 and 7 times each power of ten, or fewer of these; multiples of a step of 1,
+    2, 2.5 or 5 where the axis is so short that there would be less than four.
     """
     powers = range(floor(log10(low)), ceil(log10(high)) + 1)
     for leading in ((1, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,)):

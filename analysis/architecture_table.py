@@ -1,4 +1,4 @@
-"""One architecture, part by part: what it costs where."""
+"""The costs of one architecture, part by part."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from search_space.families import FAMILIES, default_expansion, default_shortcut
 
 
 def describe_table(architecture: Architecture, task: Task, costs: Costs) -> Table:
-    """A row for the stem, each stage and the classifier, and one for all together.
+    """Return a table with a row for the stem, each stage and the classifier, and their total.
 
     Args:
-        architecture: what is described.
-        task: what it is for; the costs are per image of its shape.
+        architecture: the one to describe.
+        task: the one it is for; the costs are per image of its shape.
         costs: ``network_costs(architecture, task)``.
     """
     channels, height, width = task.input_shape
@@ -59,7 +59,7 @@ def describe_table(architecture: Architecture, task: Task, costs: Costs) -> Tabl
 
 
 def describe_json(architecture: Architecture, task: Task, costs: Costs) -> dict[str, Any]:
-    """The same as plain data; shapes are without the batch, channels first.
+    """Return the same as plain data; shapes are without the batch, channels first.
 
     :func:`search_space.space.architecture_file.read_architecture` reads ``architecture`` and
     ``task``, so that the JSON can be described again.
@@ -92,7 +92,7 @@ def describe_json(architecture: Architecture, task: Task, costs: Costs) -> dict[
 
 
 def part_labels(architecture: Architecture) -> list[str]:
-    """What each part of an architecture is, in the order of its costs."""
+    """Return a label for each part of an architecture, in the order of its costs."""
     labels = [architecture.stem.label, *(stage.label for stage in architecture.stages)]
     head = ["normalisation + ReLU"] if FAMILIES[architecture.family].pre_activation else []
     head += [f"conv1 w{architecture.head}"] if architecture.head else []
@@ -100,7 +100,7 @@ def part_labels(architecture: Architecture) -> list[str]:
 
 
 def _settings(architecture: Architecture) -> list[str]:
-    """Family and block; expansion and shortcut where the family's usual ones do not tell them."""
+    """Return family and block; expansion and shortcut where they are not the family's own."""
     settings = [architecture.family, f"{architecture.block.replace('_', ' ')} blocks"]
     if architecture.expansion != default_expansion({"block": architecture.block}):
         settings.append(f"expansion {architecture.expansion}")

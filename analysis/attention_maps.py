@@ -1,4 +1,4 @@
-"""Attention maps: where each head of a layer looks from some pixels of an image.
+"""Attention maps: the pixels that each head of a layer attends to from some pixels of an image.
 
 Source: Bello et al. 2019, "Attention Augmented Convolutional Networks", arXiv 1904.09925, appendix
 A.4: Figure 9 is the image with numbered crosses, Figure 10 a grid with a row for each head and a
@@ -52,7 +52,7 @@ class AttentionMaps:
 def attention_maps(
     model: nn.Module, image: Tensor, pixels: Sequence[Pixel], layer: str | None = None
 ) -> AttentionMaps:
-    """Run ``model`` on one image and see where a layer attends from ``pixels``.
+    """Run ``model`` on one image and return where a layer attends from ``pixels``.
 
     The query of a pixel is the one of the layer's map at ``floor(row * H_map / H_image)``, and so
     for columns: the paper says nothing about it.
@@ -89,7 +89,7 @@ def attention_maps(
 
 
 def _chosen(calls: dict[str, AttentionCall], layer: str | None) -> AttentionCall:
-    """The call of ``layer``, or of the layer that is shown by default."""
+    """Return the call of ``layer``, or of the layer that is shown by default."""
     if not calls:
         raise ValueError(
             "the network has no layer of global or local attention to show: its blocks are made of "

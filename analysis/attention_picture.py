@@ -1,7 +1,7 @@
 """The picture of attention maps: the image with numbered crosses, beside a grid of heads by pixels.
 
 As Figures 9 and 10 of Bello et al. 2019 (arXiv 1904.09925, appendix A.4), in one file. Lengths are
-inches, places are (left, top) inches from the figure's corner.
+inches; a corner is (left, top) in inches from the figure's.
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ def draw_attention_maps(
     _write(figure, (MARGIN, 0.62), _about(maps), color=FAINT_INK)
     _draw_panel(figure, maps, shown, top, notes)
     for head in range(heads):
-        at = (left - 0.05, top + head * row + map_height / 2)
-        _write(figure, at, f"head {head + 1}", ha="right", va="center")
+        corner = (left - 0.05, top + head * row + map_height / 2)
+        _write(figure, corner, f"head {head + 1}", ha="right", va="center")
     for index, (pixel, query) in enumerate(zip(maps.pixels, maps.queries, strict=True)):
         centre = left + (index + 0.5) * column
         name = f"pixel {index + 1}\n(row {pixel[0]}, col {pixel[1]})"
@@ -92,8 +92,8 @@ def draw_attention_maps(
             weights = maps.maps[index, head]
             _draw_map(figure, box, shown, weights, query, maps.extent)
             text = f"peak {_percent(float(weights.max()))}"
-            at = (centre, box[1] + map_height + 0.04)
-            _write(figure, at, text, ha="center", va="top", fontsize=8, color=FAINT_INK)
+            corner = (centre, box[1] + map_height + 0.04)
+            _write(figure, corner, text, ha="center", va="top", fontsize=8, color=FAINT_INK)
 
     written = BytesIO()
     figure.savefig(written, format="png", facecolor="white")
@@ -128,7 +128,7 @@ def _draw_panel(
     top: float,
     notes: tuple[list[str], list[str]],
 ) -> None:
-    """The image with its crosses; under it the caption, the colours and what they mean."""
+    """Draw the image with its crosses; under it the caption, the colours and their meaning."""
     width, height = _fitted(maps.image_hw, PANEL)
     axes = _axes(figure, (MARGIN + (PANEL - width) / 2, top, width, height))
     axes.imshow(shown, cmap="gray", vmin=0, vmax=1)
@@ -156,14 +156,14 @@ def _draw_panel(
     bar.imshow(np.linspace(0, 1, 256)[None], cmap=_heat(), aspect="auto")
     _write(figure, (MARGIN, top + 0.19), "0", va="top")
     _write(figure, (MARGIN + PANEL, top + 0.19), "the map's peak", va="top", ha="right")
-    at = (MARGIN, top + 0.42)
-    _write(figure, at, "\n".join(meaning), va="top", color=FAINT_INK, linespacing=1.25)
+    corner = (MARGIN, top + 0.42)
+    _write(figure, corner, "\n".join(meaning), va="top", color=FAINT_INK, linespacing=1.25)
 
 
 def _draw_map(
     figure: Figure, box: Box, shown: Floats, weights: Floats, query: Pixel, extent: int | None
 ) -> None:
-    """One head's map over the pale image, with the query's cross."""
+    """Draw one head's map over the pale image, with the query's cross."""
     height, width = weights.shape
     whole = (-0.5, width - 0.5, height - 0.5, -0.5)  # the image spans the map
     axes = _axes(figure, box)
@@ -176,8 +176,8 @@ def _draw_map(
     if extent is not None:
         # Lines are drawn whole, also on the map's border, where a patch would be cut.
         y, x = (
-            (max(0, at - extent // 2) - 0.5, min(side, at + extent // 2 + 1) - 0.5)
-            for at, side in zip(query, (height, width), strict=True)
+            (max(0, centre - extent // 2) - 0.5, min(side, centre + extent // 2 + 1) - 0.5)
+            for centre, side in zip(query, (height, width), strict=True)
         )
         around = [x[0], x[1], x[1], x[0], x[0]], [y[0], y[0], y[1], y[1], y[0]]
         axes.plot(*around, color=INK, linewidth=1, clip_on=False, zorder=3)
@@ -191,7 +191,7 @@ def _figure(width: float, height: float) -> Figure:
 
 
 def _axes(figure: Figure, box: Box) -> Axes:
-    """Axes without ticks."""
+    """Add axes without ticks."""
     left, top, width, height = box
     x, y = figure.get_size_inches()
     axes = figure.add_axes((left / x, 1 - (top + height) / y, width / x, height / y))
@@ -202,20 +202,20 @@ def _axes(figure: Figure, box: Box) -> Axes:
     return axes
 
 
-def _write(figure: Figure, at: tuple[float, float], text: str, **style: Any) -> None:
+def _write(figure: Figure, corner: tuple[float, float], text: str, **style: Any) -> None:
     width, height = figure.get_size_inches()
     settings: dict[str, Any] = {"fontsize": 9, "color": INK, "parse_math": False} | style
-    figure.text(at[0] / width, 1 - at[1] / height, text, **settings)
+    figure.text(corner[0] / width, 1 - corner[1] / height, text, **settings)
 
 
 def _wrapped(text: str) -> list[str]:
-    """In lines as wide as the panel."""
+    """Return the text in lines as wide as the panel."""
     return wrap(text, int(PANEL / LETTER))
 
 
-def _cross(axes: Axes, at: Pixel, *, size: float) -> None:
+def _cross(axes: Axes, pixel: Pixel, *, size: float) -> None:
     style: dict[str, Any] = {"color": CROSS, "markersize": size, "markeredgewidth": 1.8}
-    axes.plot(at[1], at[0], "x", path_effects=_white_edge(), clip_on=False, zorder=4, **style)
+    axes.plot(pixel[1], pixel[0], "x", path_effects=_white_edge(), clip_on=False, zorder=4, **style)
 
 
 def _white_edge() -> list[Any]:
@@ -236,7 +236,7 @@ def _heat() -> Colormap:
 
 
 def _stretched(image: Tensor) -> Floats:
-    """``[H, W]``, or ``[H, W, 3]`` in colour: the lowest value 0 and the highest 1."""
+    """Return ``[H, W]``, or ``[H, W, 3]`` in colour, the lowest value 0 and the highest 1."""
     values = image.detach().float().cpu().numpy()
     low, high = float(values.min()), float(values.max())
     values = (values - low) / (high - low) if high > low else np.full_like(values, 0.5)
@@ -244,7 +244,7 @@ def _stretched(image: Tensor) -> Floats:
 
 
 def _fitted(image_hw: tuple[int, int], longest: float) -> tuple[float, float]:
-    """(width, height) of the image with its longer side so long."""
+    """Return (width, height) of the image with its longer side of length ``longest``."""
     height, width = image_hw
     scale = longest / max(height, width)
     return width * scale, height * scale

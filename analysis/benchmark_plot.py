@@ -19,13 +19,16 @@ LEGEND_LETTERS = 110  # that a line of the legend has room for
 LEGEND_SPACE = 9  # letters' room that an entry's line and margin take
 BAND_ALPHA = 0.15
 LEFT_OUT = 0.1
-"""Of the axis: at its beginning all strategies are poor, and would take the room of the rest."""
+"""The share of the axis, at its beginning, that does not set the limits of y.
+
+All strategies are poor there, and would take the room of the rest.
+"""
 
 ROOM = 1.4  # a log axis goes on by this factor below and above what must be seen
 
 
 class Line(NamedTuple):
-    """A strategy's mean at X places with the half width of its confidence interval, ``[X]``.
+    """A strategy's mean at X points of the axis with half widths of its intervals, ``[X]`` each.
 
     NaN where there is none. A sampler keeps its colour whatever the scheduler.
     """
@@ -39,7 +42,7 @@ class Line(NamedTuple):
 
 def plot_benchmark_png(
     path: Path | str,
-    places: np.ndarray,
+    points: np.ndarray,
     hypervolumes: Sequence[Line],
     regrets: Sequence[Line],
     *,
@@ -51,11 +54,11 @@ def plot_benchmark_png(
 
     Args:
         path: the PNG to write; an existing file is replaced.
-        places: ``[X]``, of evaluations or hours, ascending.
+        points: ``[X]``, numbers of evaluations or hours, ascending.
         hypervolumes: shares of the true front's, a line a strategy.
         regrets: as many lines, in the same order.
         title: over the picture.
-        x_label: what ``places`` are.
+        x_label: what ``points`` are.
         regret_label: what regret is, with its unit.
 
     Raises:
@@ -68,10 +71,10 @@ def plot_benchmark_png(
     left, right = figure.subplots(1, 2)
     for axes, lines in ((left, hypervolumes), (right, regrets)):
         style_axes(axes)
-        _draw(axes, places, lines)
-        axes.set_xlim(0, places[-1])
+        _draw(axes, points, lines)
+        axes.set_xlim(0, points[-1])
         axes.set_xlabel(x_label)
-    shown = places >= LEFT_OUT * places[-1]
+    shown = points >= LEFT_OUT * points[-1]
     lowest = min(np.nanmin(line.mean[shown], initial=1.0) for line in hypervolumes)
     left.set_ylim(lowest - 0.1 * (1 - lowest), 1 + 0.02 * (1 - lowest))
     left.set_ylabel("hypervolume, share of the true front's")
@@ -89,7 +92,7 @@ def plot_benchmark_png(
     save_png(path, figure)
 
 
-def _draw(axes: Axes, places: np.ndarray, lines: Sequence[Line]) -> None:
+def _draw(axes: Axes, points: np.ndarray, lines: Sequence[Line]) -> None:
     samplers = list(dict.fromkeys(line.sampler for line in lines))
     schedulers = list(dict.fromkeys(line.scheduler for line in lines))
     for line in lines:
@@ -97,7 +100,7 @@ def _draw(axes: Axes, places: np.ndarray, lines: Sequence[Line]) -> None:
         style = schedulers.index(line.scheduler) + around * len(schedulers)
         colour = PALETTE[index]
         axes.fill_between(
-            places,
+            points,
             line.mean - line.half_width,
             line.mean + line.half_width,
             step="post",
@@ -107,7 +110,7 @@ def _draw(axes: Axes, places: np.ndarray, lines: Sequence[Line]) -> None:
             zorder=2,
         )
         axes.step(
-            places,
+            points,
             line.mean,
             where="post",
             color=colour,
@@ -119,7 +122,7 @@ def _draw(axes: Axes, places: np.ndarray, lines: Sequence[Line]) -> None:
 
 
 def _columns(names: Sequence[str]) -> int:
-    """Of a legend whose lines fit the picture."""
+    """Return the number of columns of a legend whose lines fit the picture."""
     for columns in range(len(names), 1, -1):
         # Filled column by column, each as wide as its longest name.
         height = -(-len(names) // columns)
@@ -133,7 +136,7 @@ def _columns(names: Sequence[str]) -> int:
 
 
 def _scale_regret(axes: Axes, means: Sequence[np.ndarray]) -> None:
-    """A log scale down to the least regret above zero; a line that meets zero leaves it below."""
+    """Set a log scale down to the least regret above zero; zero itself lies below the axis."""
     values = np.concatenate(means)
     positive = values[values > 0]  # not NaN either
     if len(positive):

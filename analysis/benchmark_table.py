@@ -1,4 +1,4 @@
-"""What replays on a tabular benchmark gave, as tables for the terminal."""
+"""Results of replays on a tabular benchmark, as tables for the terminal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.text import Text
 
 NOTHING = "-"
 DIGITS = 3
-"""Significant ones of the largest mean."""
+"""Significant digits of the largest mean."""
 
 
 class Row(NamedTuple):
@@ -31,13 +31,13 @@ def benchmark_table(
     best_is_most: bool,
     more_headings: Sequence[str] = (),
 ) -> Table:
-    """A row a strategy, a column a checkpoint; the best mean of a column is bold.
+    """Return a row a strategy and a column a checkpoint; the best mean of a column is bold.
 
     Args:
         title: over the table.
         headings: of the checkpoints.
         rows: as they are shown.
-        best_is_most: else the least is best.
+        best_is_most: whether the largest mean is best; else the least is.
         more_headings: of the further columns.
     """
     table = Table(

@@ -1,4 +1,4 @@
-"""What a network's blocks are made of, as pictures show it."""
+"""The kinds of a network's blocks, as pictures show them."""
 
 from __future__ import annotations
 
@@ -25,35 +25,35 @@ WITHOUT_ATTENTION = ("conv", "inverted_bottleneck", "identity")
 
 
 def kind_of(primitive: Primitive) -> str:
-    """A block's kind: its primitive's type, but for bottlenecks that are augmented."""
+    """Return a block's kind: its primitive's type, or that of augmented bottlenecks."""
     if isinstance(primitive, InvertedBottleneck) and primitive.augmentation is not None:
         return AUGMENTED_BOTTLENECK
     return primitive.type
 
 
 def kinds_by_stage(architecture: Architecture) -> list[list[str]]:
-    """The kind of every block, stage by stage."""
+    """Return the kind of every block, stage by stage."""
     return [[kind_of(primitive) for primitive in stage.blocks] for stage in architecture.stages]
 
 
 def kinds_among(candidates: Iterable[Candidate]) -> list[str]:
-    """All kinds of blocks among ``candidates``: the known ones first, then users' own by name."""
-    found = {
+    """Return all kinds of blocks among ``candidates``: known ones, then users' own by name."""
+    kinds = {
         kind
         for candidate in candidates
         for stage in kinds_by_stage(candidate.architecture)
         for kind in stage
     }
-    return [*(kind for kind in LABELS if kind in found), *sorted(found - LABELS.keys())]
+    return [*(kind for kind in LABELS if kind in kinds), *sorted(kinds - LABELS.keys())]
 
 
 def label_of(kind: str) -> str:
-    """What a kind is called; a user's own, named module:Class, by its class."""
+    """Return a kind's label; a user's own, named module:Class, has its class's name."""
     return LABELS.get(kind, kind.rpartition(":")[2])
 
 
 def attention_share(architecture: Architecture) -> float:
-    """The share of blocks with attention, 0 to 1.
+    """Return the share of blocks with attention, 0 to 1.
 
     A primitive of a user's own counts as attention, since nothing says what it computes;
     :func:`share_title` says so where there is one.
@@ -63,7 +63,7 @@ def attention_share(architecture: Architecture) -> float:
 
 
 def share_title(candidates: Iterable[Candidate]) -> str:
-    """What :func:`attention_share` is a share of."""
+    """Return a name for what :func:`attention_share` is a share of."""
     own = [kind for kind in kinds_among(candidates) if kind not in LABELS]
     more = f" or {', '.join(map(label_of, own))}" if own else ""
     return f"blocks with attention{more}"

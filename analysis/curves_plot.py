@@ -52,7 +52,7 @@ def plot_curves_png(
 
 
 def _points(curve: Sequence[Mapping[str, Any]], name: str) -> tuple[list[int], list[float]]:
-    """Epochs and percentages, of the epochs that have ``name``."""
+    """Return epochs and percentages of ``name``, of the epochs that have it."""
     points = [(point["epoch"], point.get(name)) for point in curve]
     known = [(epoch, 100 * value) for epoch, value in points if value is not None]
     return [epoch for epoch, _ in known], [value for _, value in known]

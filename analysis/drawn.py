@@ -1,4 +1,4 @@
-"""What a picture of a front shows, however it is drawn."""
+"""The contents of a picture of a front, whether a PNG or a page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import numpy as np
 
 from analysis.appearance import Marking, marking_of
 from analysis.front import check_name, why_no_knee
-from nas.metrics import COSTS, MAXIMISED
+from nas.metrics import COSTS, MAXIMISED, METRICS
+from nas.quantities import format_quantity
+from nas.storage.accuracy_text import accuracy_text
 from nas.storage.candidates import Candidate, front_by_value
 
 LEAST_EXTENT_Y = 0.02  # two percent points
@@ -23,7 +25,7 @@ class Drawn(NamedTuple):
     y: str
     candidates: list[Candidate]
     front: list[Candidate]  # by ascending cost
-    floor: float  # of y: what lies below would take the picture from all others
+    floor: float  # of y: drawn to scale, what lies below would leave the others no room
 
     @property
     def shown(self) -> list[Candidate]:
@@ -32,7 +34,7 @@ class Drawn(NamedTuple):
 
     @property
     def below(self) -> list[Candidate]:
-        """The others, which it mentions."""
+        """The other candidates, which a note mentions."""
         return [c for c in self.candidates if c.metrics[self.y] < self.floor]
 
     @property
@@ -45,9 +47,14 @@ class Drawn(NamedTuple):
         return f"{count} candidate{'s' * (count > 1)} far below, down to {lowest:.1%}"
 
     def notes(self, knee: Candidate | None) -> list[str]:
-        """What the picture says in words: why it has no knee, and what it leaves out."""
-        missing = [why_no_knee(self.front, self.x, self.y)] if knee is None else []
-        return [*missing, *([self.note_on_below] if self.below else [])]
+        """Return the picture's notes: its knee or why it has none, and what it leaves out."""
+        if knee is None:
+            on_knee = why_no_knee(self.front, self.x, self.y)
+        else:
+            cost = f"{format_quantity(knee.metrics[self.x])} {METRICS[self.x].unit}"
+            accuracy = accuracy_text(knee, decimals=1)
+            on_knee = f"knee (circled): {knee.arch_id}, {accuracy}, {cost}"
+        return [on_knee, *([self.note_on_below] if self.below else [])]
 
     @property
     def staircase(self) -> list[Candidate]:
@@ -56,17 +63,17 @@ class Drawn(NamedTuple):
 
     @property
     def as_found(self) -> list[tuple[Candidate, float]]:
-        """The members whose fresh value stands beside one as found, with the latter."""
+        """The members with a fresh accuracy and one as found, each with the latter."""
         if self.y != "val_accuracy":
             return []
         return [(m, m.as_found) for m in self.front if m.is_fresh and m.as_found is not None]
 
     def marked(self, candidates: Iterable[Candidate], marking: Marking) -> list[Candidate]:
-        """Those of ``candidates`` that are drawn so."""
+        """Return those of ``candidates`` that have this mark."""
         return [c for c in candidates if marking_of(c.architecture) == marking]
 
     def limits_y(self, margin: float) -> tuple[float, float]:
-        """The range of what is shown, with errors, and ``margin`` of it around; up to 1 at most."""
+        """Return the range of y: all that is shown, with errors and a share ``margin`` around."""
         errors = [(c.metrics[self.y], c.standard_error or 0.0) for c in self.front]
         values = [c.metrics[self.y] for c in self.shown]
         values += [accuracy for _, accuracy in self.as_found]
@@ -88,10 +95,10 @@ def drawn(candidates: Iterable[Candidate], members: Iterable[Candidate], x: str,
     check_name(x, COSTS, "cost")
     check_name(y, MAXIMISED, "accuracy")
     front = [m for m in members if x in m.metrics and y in m.metrics]
-    found = {c.arch_id: c for c in [*front, *candidates] if x in c.metrics and y in c.metrics}
-    if not found:
+    shown = {c.arch_id: c for c in [*front, *candidates] if x in c.metrics and y in c.metrics}
+    if not shown:
         raise ValueError(f"no candidate has both {x} and {y}")
-    first, third = np.quantile([c.metrics[y] for c in found.values()], (0.25, 0.75))
+    first, third = np.quantile([c.metrics[y] for c in shown.values()], (0.25, 0.75))
     fence = float(first - 3 * (third - first))
     floor = min([fence, *(member.metrics[y] for member in front)])
-    return Drawn(x, y, list(found.values()), sorted(front, key=lambda m: m.metrics[x]), floor)
+    return Drawn(x, y, list(shown.values()), sorted(front, key=lambda m: m.metrics[x]), floor)

@@ -1,4 +1,4 @@
-"""How well a cheap evaluation ranks architectures: rank correlations with a dearer one."""
+"""Rank correlations of a cheap evaluation of architectures with a dearer one."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from nas.storage.candidates import Candidate
 from nas.storage.evaluation import Evaluation
 
 LEAST_RANKED = 3
-"""Architectures from which on a rank correlation says anything."""
+"""The fewest architectures of which a rank correlation says anything."""
 
 
 class RankCorrelation(NamedTuple):
-    """Of two accuracies of the same architectures; 1 is the same order, -1 the opposite one."""
+    """The correlation of two rankings of architectures; 1 is one order, -1 opposite orders."""
 
     kendall_tau: float | None  # tau-b, which allows for ties; None where all of one are equal
     spearman_rho: float | None
@@ -32,7 +32,7 @@ class Compared(NamedTuple):
 
 
 def rank_correlation(first: Sequence[float], second: Sequence[float]) -> RankCorrelation:
-    """Kendall's tau-b and Spearman's rho.
+    """Return Kendall's tau-b and Spearman's rho.
 
     Args:
         first: [N], one a architecture.
@@ -61,13 +61,15 @@ def rank_correlation(first: Sequence[float], second: Sequence[float]) -> RankCor
 def compared(
     proxies: Mapping[str, Iterable[Candidate]], trainings: Iterable[Candidate]
 ) -> list[Compared]:
-    """The architectures that were evaluated both ways, the best in full first.
+    """Return the architectures that were evaluated both ways, the best in full first.
 
     Args:
-        proxies: by kind, such as found and plain convolution.
-        trainings: of all kinds, in full.
+        proxies: proxy evaluations by kind, such as found and plain convolution.
+        trainings: full trainings of all kinds.
     """
-    proxy_of = {c.architecture: (c, kind) for kind, found in proxies.items() for c in found}
+    proxy_of = {
+        c.architecture: (c, kind) for kind, candidates in proxies.items() for c in candidates
+    }
     pairs = [
         Compared(proxy_of[full.architecture][0], full, proxy_of[full.architecture][1])
         for full in trainings
@@ -77,7 +79,7 @@ def compared(
 
 
 def proxy_correlation(pairs: Sequence[Compared], full_metric: str) -> RankCorrelation:
-    """Between the proxies' val_accuracy and ``full_metric`` of the full trainings.
+    """Correlate the proxies' val_accuracy with ``full_metric`` of the full trainings.
 
     Raises:
         ValueError: fewer than three pairs.
@@ -91,12 +93,12 @@ def proxy_correlation(pairs: Sequence[Compared], full_metric: str) -> RankCorrel
 def epoch_correlations(
     evaluations: Iterable[Evaluation], epochs: Sequence[int]
 ) -> dict[int, RankCorrelation]:
-    """Between val_accuracy after each of ``epochs`` and at the end, over complete evaluations.
+    """Correlate val_accuracy after each of ``epochs`` with that at the end, over evaluations.
 
-    An epoch that fewer than three of them have on their curves is left out.
+    Complete evaluations count. An epoch that fewer than three have on their curves is left out.
     """
     complete = [row for row in evaluations if row.state == "complete"]
-    found = {}
+    correlations = {}
     for epoch in epochs:
         pairs = [
             (point["val_accuracy"], row.metrics["val_accuracy"])
@@ -106,12 +108,12 @@ def epoch_correlations(
         ]
         if len(pairs) >= LEAST_RANKED:
             early, last = zip(*pairs, strict=True)
-            found[epoch] = rank_correlation(early, last)
-    return found
+            correlations[epoch] = rank_correlation(early, last)
+    return correlations
 
 
 def comparison_json(pairs: Sequence[Compared]) -> list[dict[str, Any]]:
-    """The pairs as plain data, accuracies and errors as fractions."""
+    """Return the pairs as plain data, accuracies and errors as fractions."""
     return [
         {
             "kind": kind,

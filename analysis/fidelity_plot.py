@@ -17,17 +17,17 @@ def plot_fidelity_png(path: Path | str, pairs: Sequence[Compared], *, name: str)
     Args:
         path: the PNG to write; an existing file is replaced.
         pairs: three or more.
-        name: of the run, for the title.
+        name: the run's, for the title.
 
     Raises:
         ValueError: fewer than three pairs.
         OSError: ``path`` cannot be written.
     """
-    found = proxy_correlation(pairs, "val_accuracy")
+    correlation = proxy_correlation(pairs, "val_accuracy")
     figure = new_figure(6.4, 5.6)
     axes = figure.add_subplot()
     style_axes(axes)
-    title = f"{name}: proxy and full accuracy of {found.n} architectures"
+    title = f"{name}: proxy and full accuracy of {correlation.n} architectures"
     write_title(axes, title)
     for marking in MARKINGS:
         shown = [pair for pair in pairs if marking_of(pair.full.architecture) == marking]
@@ -45,11 +45,12 @@ def plot_fidelity_png(path: Path | str, pairs: Sequence[Compared], *, name: str)
         )
     axes.set_xlabel("validation accuracy of the proxy ± standard error, %")
     axes.set_ylabel("validation accuracy after full training ± standard error, %")
-    if found.kendall_tau is not None and found.spearman_rho is not None:
+    if correlation.kendall_tau is not None and correlation.spearman_rho is not None:
         axes.text(
             0.02,
             0.97,
-            f"Kendall's tau {found.kendall_tau:.2f}\nSpearman's rho {found.spearman_rho:.2f}",
+            f"Kendall's tau {correlation.kendall_tau:.2f}\n"
+            f"Spearman's rho {correlation.spearman_rho:.2f}",
             transform=axes.transAxes,
             va="top",
             fontsize=9,

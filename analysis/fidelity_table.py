@@ -15,7 +15,7 @@ from nas.storage.accuracy_text import accuracy_text
 
 
 def comparison_table(pairs: Sequence[Compared]) -> Table:
-    """A row for each architecture, in their order."""
+    """Return a row for each architecture, in their order."""
     table = _table("proxy and full accuracy")
     table.add_column("arch_id", no_wrap=True)
     table.add_column("network", no_wrap=True)
@@ -34,13 +34,18 @@ def comparison_table(pairs: Sequence[Compared]) -> Table:
 
 
 def correlation_table(title: str, heading: str, rows: Mapping[str, RankCorrelation]) -> Table:
-    """A row for each correlation, by its name."""
+    """Return a row for each correlation, by its name."""
     table = _table(title)
     table.add_column(heading, no_wrap=True)
     for name in ("Kendall's tau", "Spearman's rho", "n"):
         table.add_column(name, justify="right", no_wrap=True)
-    for name, found in rows.items():
-        table.add_row(name, _rank(found.kendall_tau), _rank(found.spearman_rho), str(found.n))
+    for name, correlation in rows.items():
+        table.add_row(
+            name,
+            _rank(correlation.kendall_tau),
+            _rank(correlation.spearman_rho),
+            str(correlation.n),
+        )
     return table
 
 

@@ -1,4 +1,4 @@
-"""Questions to a front: its knee, what fits limits, and its hypervolume.
+"""Queries on a front: its knee, the members within limits, and its hypervolume.
 
 The Pareto set itself is :func:`nas.storage.candidates.pareto_front`'s.
 """
@@ -24,10 +24,10 @@ TIE = 1e-9  # distances from the chord closer than this, of a front of extent 1,
 
 
 def knee(members: Iterable[Candidate], x: str, y: str) -> Candidate | None:
-    """The member farthest from the chord between the front's ends, on its better side.
+    """Return the member farthest above the chord between the front's ends.
 
-    Members count with what they are worth (``metrics``), which fresh evaluations say where there
-    are any; the accuracies that chose them would put the luckiest at the knee. The cost ``x`` is on
+    Members count with their ``metrics``, which come from fresh evaluations where there are any; the
+    accuracies that chose them would put the luckiest at the knee. The cost ``x`` is on
     a log scale, and both axes are normalised to the front's own range, which puts the ends at
     (0, 0) and (1, 1) and the chord on the diagonal. A knee is above the chord: it gives more than
     a straight trade between the ends does. Of equally far members the cheaper one is taken.
@@ -71,9 +71,9 @@ def why_no_knee(members: Iterable[Candidate], x: str, y: str) -> str:
 
 
 def under(candidates: Iterable[Candidate], limits: Mapping[str, float]) -> list[Candidate]:
-    """The candidates within all ``limits`` (inclusive), in their order.
+    """Return the candidates within all ``limits`` (inclusive), in their order.
 
-    A candidate that lacks a limited metric is left out: nobody knows that it fits.
+    A candidate that lacks a limited metric is left out.
 
     Raises:
         ValueError: a limit is on something that is none of ``COSTS``.
@@ -114,7 +114,7 @@ def parse_limits(text: str) -> dict[str, float]:
 def hypervolume(
     members: Iterable[Candidate], objectives: Sequence[str], reference: Mapping[str, float]
 ) -> float:
-    """The volume that ``members`` dominate up to ``reference``; larger is better.
+    """Return the volume that ``members`` dominate up to ``reference``; larger is better.
 
     Volumes compare only with the same objectives and reference.
 
@@ -143,9 +143,9 @@ def hypervolume(
 
 
 def reference_point(candidates: Iterable[Candidate], objectives: Sequence[str]) -> dict[str, float]:
-    """The default reference: the worst value of each objective over ALL candidates.
+    """Return the default reference: the worst value of each objective over ALL candidates.
 
-    Not over the front alone: its ends, the worst in one objective each, would be worth nothing. To
+    Over the front alone, its ends, the worst in one objective each, would be worth nothing. To
     compare two searches, take one point over the candidates of both.
 
     Raises:
@@ -163,7 +163,7 @@ def reference_point(candidates: Iterable[Candidate], objectives: Sequence[str]) 
 
 
 def primitive_counts(candidates: Iterable[Candidate]) -> dict[str, int]:
-    """For each type of primitive, how many distinct architectures have it in some block."""
+    """Count, for each type of primitive, the distinct architectures that have it in a block."""
     distinct = {candidate.architecture for candidate in candidates}
     return dict(Counter(kind for a in distinct for kind in sorted(set(a.primitive_types()))))
 
@@ -187,12 +187,12 @@ def _check_objectives(objectives: Sequence[str]) -> None:
 
 
 def _with_all(candidates: Iterable[Candidate], objectives: Sequence[str]) -> list[Candidate]:
-    """The candidates that have all objectives."""
+    """Return the candidates that have all objectives."""
     return [c for c in candidates if all(objective in c.metrics for objective in objectives)]
 
 
 def _losses(candidates: Sequence[Candidate], objectives: Sequence[str]) -> np.ndarray:
-    """The losses ``[candidates, objectives]``.
+    """Return the losses ``[candidates, objectives]``.
 
     Raises:
         ValueError: a value is not finite.
@@ -202,13 +202,13 @@ def _losses(candidates: Sequence[Candidate], objectives: Sequence[str]) -> np.nd
 
 
 def _front_with_a_chord(members: Iterable[Candidate], x: str, y: str) -> list[Candidate]:
-    """The members that a knee is sought among, by ascending cost."""
+    """Return the members among which the knee is, by ascending cost."""
     check_name(x, COSTS, "cost")
     check_name(y, MAXIMISED, "metric to maximise")
     return front_by_value(sorted(members, key=lambda member: member.arch_id), [y, x])
 
 
 def _to_unit(values: np.ndarray) -> np.ndarray:
-    """The range of ``values`` to 0..1."""
+    """Scale the range of ``values`` to 0..1."""
     extent = values.max() - values.min()  # 0 only where costs differ by less than their logs show
     return (values - values.min()) / (extent or 1.0)

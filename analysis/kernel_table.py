@@ -11,7 +11,7 @@ from search_space.cost.kernels import KernelUse
 
 
 def kernel_table(uses: list[KernelUse], device: str) -> Table:
-    """A row for each call of attention; there is at least one."""
+    """Return a row for each call of attention; there is at least one."""
     table = Table(
         box=box.SIMPLE_HEAD,
         show_edge=False,
@@ -42,7 +42,7 @@ def kernel_table(uses: list[KernelUse], device: str) -> Table:
 
 
 def kernels_json(uses: list[KernelUse], device: str) -> dict[str, Any]:
-    """The same; an ``extent`` of 0 is global attention, over the map of ``map_hw`` pixels."""
+    """Return plain data; an ``extent`` of 0 is global attention, over the map of ``map_hw``."""
     return {"device": device, "attention": [_row(use) for use in uses]}
 
 

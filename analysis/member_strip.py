@@ -1,4 +1,4 @@
-"""The strip under a front's picture: what each member's blocks are, stage by stage."""
+"""The strip under a front's picture: the kinds of each member's blocks, stage by stage."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 COLUMN = 0.84  # the width of a member's column, of the distance between two
 ROW = 0.8  # the height of a stage's bar, of the distance between two
-FEWEST_PLACES = 8  # columns that the strip has room for: few members are not drawn broad
+FEWEST_COLUMNS = 8  # columns that the strip has room for: few members are not drawn broad
 
 
 class Block(NamedTuple):
@@ -28,7 +28,7 @@ class Block(NamedTuple):
 
 
 def blocks(members: Sequence[Candidate]) -> Iterator[Block]:
-    """The rectangles of all blocks; a stage's blocks stand side by side and fill its bar."""
+    """Yield the rectangles of all blocks; a stage's blocks fill its bar, side by side."""
     for column, member in enumerate(members):
         for row, kinds in enumerate(kinds_by_stage(member.architecture)):
             width = COLUMN / len(kinds)
@@ -38,13 +38,13 @@ def blocks(members: Sequence[Candidate]) -> Iterator[Block]:
 
 
 def stage_count(members: Sequence[Candidate]) -> int:
-    """The most stages that a member has; 1 without members."""
+    """Return the most stages that a member has; 1 without members."""
     return max((len(member.architecture.stages) for member in members), default=1)
 
 
 def column_limits(members: Sequence[Candidate]) -> tuple[float, float]:
-    """The range of x."""
-    return -0.5, max(len(members), FEWEST_PLACES) - 0.5
+    """Return the range of x."""
+    return -0.5, max(len(members), FEWEST_COLUMNS) - 0.5
 
 
 def draw_strip(axes: Axes, members: Sequence[Candidate], knee: Candidate | None) -> None:

@@ -1,4 +1,4 @@
-"""How much validation accuracy varies: from seed to seed, and between architectures."""
+"""Deviations of validation accuracy: from seed to seed, and between architectures."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nas.evaluation.deviations import standard_deviation
 from nas.evaluation.finite_values import check_all_finite
 from nas.storage.evaluation import Evaluation
 from search_space.architecture import Architecture
 
 
 class SeedNoise(NamedTuple):
-    """How much val_accuracy moves from seed to seed of one architecture."""
+    """The deviation of val_accuracy from seed to seed of one architecture."""
 
     deviation: float  # pooled over architectures, as a fraction
     degrees_of_freedom: int
@@ -23,7 +24,7 @@ class SeedNoise(NamedTuple):
 def seed_noise(
     evaluations: Iterable[Evaluation], random_sample: Collection[Architecture]
 ) -> SeedNoise | None:
-    """The pooled standard deviation of val_accuracy between evaluations of one architecture.
+    """Return the pooled standard deviation of val_accuracy between evaluations of one architecture.
 
     It is ``sqrt(sum_i df_i s_i^2 / sum_i df_i)``, where ``s_i`` is the standard deviation between
     the ``df_i + 1`` evaluations of architecture i. Variances are pooled because their mean is
@@ -52,7 +53,7 @@ def seed_noise(
 
 
 def pooled_deviation(groups: Iterable[np.ndarray]) -> SeedNoise | None:
-    """The same of arrays ``[n_i]``, the evaluations of one architecture each.
+    """Pool the deviations of arrays ``[n_i]``, the evaluations of one architecture each.
 
     Returns:
         None if no array has two values.
@@ -72,22 +73,21 @@ def pooled_deviation(groups: Iterable[np.ndarray]) -> SeedNoise | None:
 
 
 def spread(evaluations: Iterable[Evaluation]) -> float | None:
-    """How much val_accuracy differs between architectures, as a fraction.
+    """Return the standard deviation of val_accuracy between architectures, as a fraction.
 
-    The standard deviation (n - 1) over the first complete evaluation of each architecture; None
-    for fewer than two. One evaluation each, because means over repeats, which only finalists have,
+    It is taken (n - 1) over the first complete evaluation of each architecture; None for fewer
+    than two. One evaluation each, because means over repeats, which only finalists have,
     carry less noise than the others and would be compared with them. It holds the noise of one
     evaluation beside the differences between architectures.
 
     Args:
         evaluations: a search's own, in the ledger's order; its repeats may follow.
     """
-    first = _first_accuracies(evaluations)
-    return float(np.std(first, ddof=1)) if len(first) > 1 else None
+    return standard_deviation(_first_accuracies(evaluations))
 
 
 def quartile_range(evaluations: Iterable[Evaluation]) -> float | None:
-    """Like :func:`spread`, as the interquartile range: a few collapsed networks do not widen it."""
+    """Return :func:`spread` as interquartile range, which a few collapsed networks do not widen."""
     first = _first_accuracies(evaluations)
     return float(np.subtract(*np.percentile(first, [75, 25]))) if len(first) > 1 else None
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.appearance import (
-    AS_FOUND,
     FAINT_INK,
     FRONT,
     GRID,
     INK,
     MARKINGS,
+    MEMBER_AS_FOUND,
     kind_colours,
     log_limits,
     log_ticks,
@@ -47,14 +47,14 @@ def plot_front_html(
     knee: Candidate | None,
     title: str,
 ) -> None:
-    """Draw all candidates and their front as a page that needs nothing but itself.
+    """Draw all candidates and their front as a page that loads no other file.
 
     Pointing at a candidate shows what it is. Arguments and errors are those of
     :func:`analysis.plot.plot_front_png`.
     """
     picture = drawn(candidates, members, x, y)
     figure = _figure(picture, knee)
-    notes = [*_knee_lines(knee, x), *picture.notes(knee)]
+    notes = picture.notes(knee)
     if picture.below:
         notes.append("A double click on the picture shows all.")
     plot = figure.to_html(
@@ -72,7 +72,7 @@ def plot_front_html(
 
 
 def _figure(picture: Drawn, knee: Candidate | None) -> Figure:
-    """The candidates and the front, and under them the strip of the members' blocks."""
+    """Draw the candidates and the front, and under them the strip of the members' blocks."""
     import plotly.graph_objects as go  # noqa: PLC0415
 
     figure = go.Figure()
@@ -134,7 +134,7 @@ def _legend_title(picture: Drawn) -> str:
 
 
 def _draw_candidates(figure: Figure, picture: Drawn) -> None:
-    """A mark for each candidate that is no member."""
+    """Draw a mark for each candidate that is no member."""
     members = {member.arch_id for member in picture.front}
     others = [c for c in picture.candidates if c.arch_id not in members]
     for marking in MARKINGS:
@@ -151,9 +151,9 @@ def _draw_candidates(figure: Figure, picture: Drawn) -> None:
 
 
 def _draw_front(figure: Figure, picture: Drawn) -> None:
-    """Stairs through the members that none dominates by value, and all members, numbered.
+    """Draw stairs through the members that none dominates by value, and all members, numbered.
 
-    Each has its error, and what it was found with.
+    Each has its error, and the accuracy that it was found with.
     """
     stairs = picture.staircase
     figure.add_scatter(
@@ -193,7 +193,7 @@ def _draw_front(figure: Figure, picture: Drawn) -> None:
             x=[member.metrics[picture.x] for member, _ in picture.as_found],
             y=[accuracy for _, accuracy in picture.as_found],
             mode="markers",
-            name=AS_FOUND,
+            name=MEMBER_AS_FOUND,
             marker={"symbol": "circle-open", "color": FAINT_INK, "size": 6},
             hoverinfo="skip",
         )
@@ -202,7 +202,7 @@ def _draw_front(figure: Figure, picture: Drawn) -> None:
 def _draw_strip(
     figure: Figure, members: Sequence[Candidate], knee: Candidate | None, share: float
 ) -> None:
-    """What each member's blocks are: a column for each, a row for each stage."""
+    """Draw the kinds of each member's blocks: a column for each member, a row for each stage."""
     colours = kind_colours(kinds_among(members))
     shapes: list[dict[str, Any]] = [
         {
@@ -245,13 +245,6 @@ def _draw_strip(
             "ticktext": [f"stage {stage + 1}" for stage in stages],
         },
     )
-
-
-def _knee_lines(knee: Candidate | None, x: str) -> list[str]:
-    if knee is None:
-        return []
-    cost = f"{format_quantity(knee.metrics[x])} {METRICS[x].unit}"
-    return [f"Knee (circled): {knee.arch_id}, {accuracy_text(knee, decimals=1)}, {cost}."]
 
 
 def _hover(candidate: Candidate) -> str:

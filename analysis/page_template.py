@@ -33,13 +33,13 @@ p {{ font-size: 0.9rem; color: {faint}; margin: 0.2rem 0; }}
 
 
 def page_html(title: str, notes: Sequence[str], plot: str, key: str) -> str:
-    """A whole page.
+    """Return a whole page.
 
     Args:
-        title: of the page, and over it.
+        title: the page's, also shown over it.
         notes: a paragraph each, under the title.
         plot: the picture's HTML.
-        key: HTML under it.
+        key: HTML under the picture.
     """
     paragraphs = "\n".join(f"<p>{escape(note)}</p>" for note in notes)
     return PAGE.format(
@@ -48,7 +48,7 @@ def page_html(title: str, notes: Sequence[str], plot: str, key: str) -> str:
 
 
 def colour_key(title: str, colours: Mapping[str, str]) -> str:
-    """What colours mean, as HTML: ``colours`` by what they stand for."""
+    """Return a key to ``colours`` as HTML: each with the label that is its key in the mapping."""
     kinds = "".join(
         f'<span class="kind"><i style="background:{colour}"></i>{escape(label)}</span>'
         for label, colour in colours.items()

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nas.evaluation.deviations import standard_error
+
 
 class PairedDifference(NamedTuple):
     """A mean difference of accuracies, as a fraction."""
@@ -16,7 +18,7 @@ class PairedDifference(NamedTuple):
     n: int  # seeds that both have
 
     def __str__(self) -> str:
-        """Such as ``+1.60 ± 0.42 % (n=3)``, in percent points."""
+        """Write such as ``+1.60 ± 0.42 % (n=3)``, in percent points."""
         error = "" if self.standard_error is None else f" ± {100 * self.standard_error:.2f}"
         return f"{100 * self.mean:+.2f}{error} % (n={self.n})"
 
@@ -24,13 +26,12 @@ class PairedDifference(NamedTuple):
 def paired_difference(
     first: Mapping[int, float], second: Mapping[int, float]
 ) -> PairedDifference | None:
-    """``first`` less ``second``, both accuracies by seed; None if they share no seed.
+    """Return ``first`` less ``second``, both accuracies by seed; None if they share no seed.
 
     What a seed does to both, such as the order of the images, cancels out in each difference.
     """
     shared = sorted(first.keys() & second.keys())
     if not shared:
         return None
-    differences = np.array([first[seed] - second[seed] for seed in shared])
-    error = float(np.std(differences, ddof=1) / len(shared) ** 0.5) if len(shared) > 1 else None
-    return PairedDifference(float(differences.mean()), error, len(shared))
+    differences = [first[seed] - second[seed] for seed in shared]
+    return PairedDifference(float(np.mean(differences)), standard_error(differences), len(shared))

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from analysis.appearance import (
-    AS_FOUND,
     FAINT_INK,
     FRONT,
     INK,
     MARKINGS,
+    MEMBER_AS_FOUND,
     log_limits,
     log_ticks,
     marking_of,
@@ -27,7 +27,6 @@ from analysis.page import plot_front_html
 from analysis.png_figure import new_figure, save_png, style_axes, write_title
 from nas.metrics import METRICS
 from nas.quantities import format_quantity
-from nas.storage.accuracy_text import accuracy_text
 from nas.storage.candidates import Candidate
 
 if TYPE_CHECKING:
@@ -93,7 +92,7 @@ def plot_front_png(
         )
     _draw_front(axes, picture, knee)
     _scale_axes(axes, picture)
-    write_title(axes, title, _knee_lines(knee, x) + picture.notes(knee))
+    write_title(axes, title, picture.notes(knee))
     if picture.front:
         draw_strip(strip, picture.front, knee)
     _draw_legend(figure, picture)
@@ -101,7 +100,7 @@ def plot_front_png(
 
 
 def _front_figure(members: Sequence[Candidate]) -> tuple[Figure, Axes, Axes]:
-    """A figure with room for the front and, under it, for its members' strip."""
+    """Return a figure with room for the front and, under it, for its members' strip."""
     strip = STRIP_HEIGHT + STAGE_HEIGHT * stage_count(members)
     figure = new_figure(8, 5.4 + strip)
     axes, under = figure.subplots(2, 1, height_ratios=[4.2, strip])
@@ -112,7 +111,7 @@ def _front_figure(members: Sequence[Candidate]) -> tuple[Figure, Axes, Axes]:
 
 
 def _draw_front(axes: Axes, picture: Drawn, knee: Candidate | None) -> None:
-    """The best accuracy that each cost buys, what is uncertain of it, and what was found at first.
+    """Draw the members with their errors, the stairs through them, and what was found at first.
 
     The stairs go through the members that none dominates by value; each member has its number in
     the strip.
@@ -179,16 +178,8 @@ def _scale_axes(axes: Axes, picture: Drawn) -> None:
     axes.set_ylabel(METRICS[picture.y].axis_label)
 
 
-def _knee_lines(knee: Candidate | None, x: str) -> list[str]:
-    """What the knee is, for the line under the title."""
-    if knee is None:
-        return []
-    cost = f"{format_quantity(knee.metrics[x])} {METRICS[x].unit}"
-    return [f"knee (circled): {knee.arch_id}, {accuracy_text(knee, decimals=1)}, {cost}"]
-
-
 def _draw_legend(figure: Figure, picture: Drawn) -> None:
-    """What the marks mean."""
+    """Draw the legend under the picture."""
     from matplotlib.lines import Line2D  # noqa: PLC0415
 
     handles = [
@@ -197,7 +188,7 @@ def _draw_legend(figure: Figure, picture: Drawn) -> None:
     ]
     handles.append(Line2D([], [], color=INK, linewidth=1.3, label=FRONT))
     if picture.as_found:
-        handles.append(Line2D([], [], linestyle="", **AS_FOUND_STYLE, label=AS_FOUND))
+        handles.append(Line2D([], [], linestyle="", **AS_FOUND_STYLE, label=MEMBER_AS_FOUND))
     figure.legend(
         handles=handles,
         loc="outside lower center",

@@ -1,4 +1,4 @@
-"""What all PNG pictures have in common: layout, axes, titles, and writing the file."""
+"""Parts that all PNG pictures share: layout, axes, titles, and writing the file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TITLE_LETTERS_PER_INCH, LETTERS_PER_INCH = 8, 13  # of a figure's width, less th
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """A figure of so many inches, whose parts are laid out without overlaps."""
+    """Return a figure of this size in inches, whose parts are laid out without overlaps."""
     from matplotlib.figure import Figure  # noqa: PLC0415
     from matplotlib.layout_engine import ConstrainedLayoutEngine  # noqa: PLC0415
 
@@ -31,7 +31,7 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def style_axes(axes: Axes) -> None:
-    """A faint grid behind what is drawn, and lines on two sides only."""
+    """Draw a faint grid behind all else, and lines on two sides only."""
     axes.grid(color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
@@ -40,7 +40,7 @@ def style_axes(axes: Axes) -> None:
 
 
 def write_title(axes: Axes, title: str, lines: Sequence[str] = ()) -> None:
-    """The title, and smaller lines between it and the axes; what is too long is wrapped.
+    """Write the title, and smaller lines between it and the axes; long ones are wrapped.
 
     A run's name may have 80 characters without a blank.
     """

@@ -1,4 +1,4 @@
-"""How well scores of untrained networks rank what training gives, with intervals."""
+"""Rank correlations of untrained networks' scores with trained accuracies, with intervals."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CONFIDENCE = 0.95
 
 
 class Bounds(NamedTuple):
-    """Of a confidence interval."""
+    """The bounds of a confidence interval."""
 
     low: float
     high: float
@@ -27,17 +27,17 @@ class ScoreRanking(NamedTuple):
     """A score against accuracies of the same architectures."""
 
     name: str
-    found: RankCorrelation
+    correlation: RankCorrelation
     kendall_bounds: Bounds | None  # None where there is no correlation
     spearman_bounds: Bounds | None
     score_ms: float | None  # processor time of one, median; None for what costs nothing
 
     def to_json(self) -> dict[str, Any]:
-        """As plain data."""
+        """Return the ranking as plain data."""
         bounds = {"kendall_tau_95": self.kendall_bounds, "spearman_rho_95": self.spearman_bounds}
         return {
             "score": self.name,
-            **self.found._asdict(),
+            **self.correlation._asdict(),
             **{name: None if b is None else list(b) for name, b in bounds.items()},
             "score_ms": self.score_ms,
         }
@@ -51,7 +51,7 @@ def score_rankings(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> list[ScoreRanking]:
-    """Rank correlations of each score with accuracies, in the order of ``scores``.
+    """Return rank correlations of each score with accuracies, in the order of ``scores``.
 
     The 95 % intervals are percentiles over bootstrap resamples of the architectures, the same ones
     for every score.
@@ -74,17 +74,17 @@ def score_rankings(
     rankings = []
     for name, values in scores.items():
         ranks = rankdata(values)
-        found = rank_correlation(ranks, worth)
+        correlation = rank_correlation(ranks, worth)
         taus, rhos = weighted_correlations(ranks, worth, drawn)
         times = score_ms.get(name)
-        rankings.append(ScoreRanking(name, found, _bounds(taus), _bounds(rhos), times))
+        rankings.append(ScoreRanking(name, correlation, _bounds(taus), _bounds(rhos), times))
     return rankings
 
 
 def weighted_correlations(
     first: np.ndarray, second: np.ndarray, counts: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Kendall's tau-b and Spearman's rho ``[R]`` of samples with repetitions.
+    """Return Kendall's tau-b and Spearman's rho ``[R]`` of samples with repetitions.
 
     Both follow from the signs of all differences: tau by their products, rho since what is above
     an architecture less what is below it is its rank, but for a constant and a factor.
@@ -113,7 +113,7 @@ def weighted_correlations(
 
 
 def ranking_table(title: str, rankings: Sequence[ScoreRanking]) -> Table:
-    """A row for each score, for the terminal."""
+    """Return a row for each score, for the terminal."""
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False)
     table.add_column("score", no_wrap=True)
     for heading in ("Spearman", "95 %", "Kendall", "95 %", "ms"):
@@ -121,9 +121,9 @@ def ranking_table(title: str, rankings: Sequence[ScoreRanking]) -> Table:
     for ranking in rankings:
         table.add_row(
             ranking.name,
-            _shown(ranking.found.spearman_rho),
+            _shown(ranking.correlation.spearman_rho),
             _interval(ranking.spearman_bounds),
-            _shown(ranking.found.kendall_tau),
+            _shown(ranking.correlation.kendall_tau),
             _interval(ranking.kendall_bounds),
             NOTHING if ranking.score_ms is None else f"{ranking.score_ms:.1f}",
         )
@@ -131,7 +131,7 @@ def ranking_table(title: str, rankings: Sequence[ScoreRanking]) -> Table:
 
 
 def _bounds(values: np.ndarray) -> Bounds | None:
-    """The percentiles of those that are numbers."""
+    """Return the percentiles of the values that are numbers."""
     known = values[~np.isnan(values)]
     if not len(known):
         return None

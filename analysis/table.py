@@ -28,7 +28,7 @@ WITH_A_COLUMN_IF_ASKED = ("activations", PEAK_MEMORY)
 
 
 def front_table(members: Sequence[Candidate], *, x: str, y: str, knee: Candidate | None) -> Table:
-    """A row for each member, in their order; fits a terminal of 100 columns.
+    """Return a row for each member, in their order; the table fits 100 columns.
 
     Args:
         members: a front of ``y`` against ``x``.
@@ -80,7 +80,7 @@ def front_table(members: Sequence[Candidate], *, x: str, y: str, knee: Candidate
 def front_json(
     members: Sequence[Candidate], *, x: str, y: str, knee: Candidate | None
 ) -> dict[str, Any]:
-    """The front as plain data: what it trades, its knee's arch_id or None, and its members.
+    """Return plain data: what the front trades, its knee's arch_id or None, and its members.
 
     Members are in their order, accuracies and errors as fractions; see
     :func:`nas.storage.accuracy_text.accuracy_json` for their keys. A member that is not
@@ -108,7 +108,7 @@ def front_json(
 
 
 def _notes(members: Sequence[Candidate], x: str, y: str, knee: Candidate | None) -> list[str]:
-    """What the marks and the columns mean, under the table."""
+    """Explain the marks and the columns, in lines under the table."""
     if not members:
         return []
     notes = [f"{KNEE_MARK} the knee" if knee is not None else why_no_knee(members, x, y)]
@@ -133,7 +133,7 @@ def _notes(members: Sequence[Candidate], x: str, y: str, knee: Candidate | None)
 
 
 class _Parts:
-    """A description that is broken between its parts if it must be broken."""
+    """A description that is wrapped only between its parts."""
 
     def __init__(self, description: str) -> None:
         first, *others = description.split(" | ")

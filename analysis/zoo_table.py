@@ -1,4 +1,4 @@
-"""The papers' networks by name, with what they cost."""
+"""The papers' networks by name, with their costs."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ WIDTH_HINT = "A factor on all widths may follow any name, as in resnet50@0.5."
 GFLOP = 1e9
 
 TABLE_COLUMNS = 105
-"""No table is wider."""
+"""The widest that a table is."""
 
 OPERATORS = {
     "augmented_conv": "augmented convolution",
     "local_attention": "stand-alone attention",
 }
-"""What sets ResNets apart, by the type of a primitive in them."""
+"""Names of the operators that set ResNets apart, by the type of a primitive."""
 
 
 class ZooEntry(NamedTuple):
@@ -42,7 +42,7 @@ class ZooEntry(NamedTuple):
 
 
 def zoo_entries(zoo: Mapping[str, NamedNetwork]) -> list[ZooEntry]:
-    """Every network of ``zoo``, those of a group together, in the zoo's order otherwise."""
+    """List every network of ``zoo``, those of a group together, else in the zoo's order."""
     entries = []
     for name, named in zoo.items():
         architecture = named.at_width(1.0)
@@ -54,7 +54,7 @@ def zoo_entries(zoo: Mapping[str, NamedNetwork]) -> list[ZooEntry]:
 
 
 def zoo_table(entries: list[ZooEntry]) -> Group:
-    """A table for each group, its task in the title."""
+    """Return a table for each group, its task in the title."""
     name_columns = max(len(entry.name) for entry in entries)  # so that the groups line up
     groups: dict[tuple[str, Task], list[ZooEntry]] = {}
     for entry in entries:
@@ -70,7 +70,7 @@ def zoo_table(entries: list[ZooEntry]) -> Group:
 
 
 def zoo_json(entries: list[ZooEntry]) -> list[dict[str, Any]]:
-    """The same as plain data."""
+    """Return the entries as plain data."""
     return [
         {
             "name": entry.name,

@@ -33,6 +33,7 @@ from nas.cli.progress import ProgressDisplay
 from nas.config.files import load_config
 from nas.config.search_config import SearchConfig
 from nas.config.sections import SamplerSettings, SchedulerSettings, SearchSettings
+from nas.evaluation.deviations import standard_error
 from nas.ray.cluster import connected, trials_at_once
 from nas.ray.execute import run_search
 from nas.ray.retrain import evaluate_on_cluster
@@ -221,14 +222,13 @@ def mean_of(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def difference_of(rows: Sequence[dict[str, Any]], measure: str) -> dict[str, Any]:
-    """What ASHA gains in each seed over the search without it."""
+    """Return the mean gain of ASHA over the search without it, by seed, and its error."""
     none, asha = (
         np.array([row[measure] for row in rows if row["scheduler"] == name])
         for name in ("none", "asha")
     )
     gains = asha - none
-    error = float(np.std(gains, ddof=1) / len(gains) ** 0.5) if len(gains) > 1 else None
-    return {"measure": measure, "asha - none": float(gains.mean()), "±": error}
+    return {"measure": measure, "asha - none": float(gains.mean()), "±": standard_error(gains)}
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ EVALUATION_BATCH_FACTOR = 2
 
 
 class Batches:
-    """Makes the batches of one run; whoever iterates seeds torch's global generators.
+    """The batches of one run; whoever iterates seeds torch's global generators.
 
     Args:
         splits: on the device of the model.
@@ -50,7 +50,7 @@ class Batches:
         self.recalibration_steps = min(images, max(1, images // self._evaluation_batch_size))
 
     def training(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """One epoch in random order: images [B, C, H, W] and their targets.
+        """Yield one epoch in random order: images [B, C, H, W] and their targets.
 
         Targets are labels [B], int64, or with mixup class probabilities [B, classes]. The images
         beyond the last whole batch are left out, so no batch is too small for batch
@@ -68,7 +68,7 @@ class Batches:
             )
 
     def recalibration(self) -> Iterable[torch.Tensor]:
-        """``recalibration_steps`` batches of train images [B, C, H, W], in random order.
+        """Yield ``recalibration_steps`` batches of train images [B, C, H, W], in random order.
 
         They are augmented as in training, since the weights were fitted to activations of that
         distribution. mixup is left out: no image met in evaluation is a mixture of two (pycls
@@ -86,7 +86,7 @@ class Batches:
         return self._kept_recalibration
 
     def evaluation(self, split: Split) -> Iterator[torch.Tensor]:
-        """All images of a split in their order, not augmented."""
+        """Yield all images of a split in their order, not augmented."""
         for images in split.images.split(self._evaluation_batch_size):
             yield self._in_memory_format(self._normalised(images.float().div_(255)))
 

@@ -45,15 +45,15 @@ OPERATIONS = frozenset(
 
 
 MOST_PICKLE_BYTES = 2**22
-"""Of what describes the tensors and holds the plain values; a byte may stand for 100 in memory."""
+"""The largest pickle, which describes tensors and has the plain values; a byte may take 100."""
 
 
 def check_members(archive: zipfile.ZipFile, size_bytes: int) -> None:
-    """See that an archive is as ``torch.save`` writes it: nothing is compressed or overlaps.
+    """Check that an archive is as ``torch.save`` writes it: nothing is compressed or overlaps.
 
     Args:
         archive: the content of a checkpoint.
-        size_bytes: of the whole file.
+        size_bytes: the whole file's.
 
     Raises:
         ValueError: it is not; with what is wrong.
@@ -74,7 +74,7 @@ def check_members(archive: zipfile.ZipFile, size_bytes: int) -> None:
 
 
 def check_pickle(archive: zipfile.ZipFile) -> None:
-    """See that an archive's pickle describes plain values, and tensors within its storages.
+    """Check that an archive's pickle describes plain values, and tensors within its storages.
 
     Raises:
         ValueError or another error of unpickling: it does not.
@@ -102,7 +102,7 @@ class _Storage(NamedTuple):
 
 
 class _Inspector(pickle.Unpickler):
-    """Goes through a pickle; makes no tensor, and calls nothing but what stands here."""
+    """An unpickler that makes no tensor, and calls nothing but the functions of this module."""
 
     def __init__(self, content: bytes, folder: str, sizes: Mapping[str, int]) -> None:
         super().__init__(io.BytesIO(content), encoding="utf-8")
@@ -110,7 +110,7 @@ class _Inspector(pickle.Unpickler):
         self._sizes = sizes
 
     def find_class(self, module: str, name: str) -> Any:
-        """What stands for a name in the file."""
+        """Return the stand-in for a name in the file."""
         if module == "torch" and name in ITEM_BYTES:
             return ITEM_BYTES[name]
         known = {
@@ -123,7 +123,7 @@ class _Inspector(pickle.Unpickler):
         return known[module, name]()
 
     def persistent_load(self, pid: Any) -> _Storage:
-        """A storage, which the file must hold as large as it says."""
+        """Return a storage, which the file must hold in the size that it says."""
         match pid:
             case ("storage", int(item_bytes), str(key), str(), int(items)):
                 name = f"{self._folder}data/{key}"
@@ -138,7 +138,7 @@ class _Inspector(pickle.Unpickler):
 
 
 class _OrderedDict:
-    """Makes empty ones only, as ``torch.save`` has them made: a copy could repeat a large one."""
+    """A stand-in that makes empty ones only, as in saved files: a copy could repeat a large one."""
 
     __slots__ = ()
 
@@ -147,7 +147,7 @@ class _OrderedDict:
 
 
 class _Parameter:
-    """Stands for a parameter, whose tensor is looked at by itself."""
+    """A stand-in for a parameter, whose tensor is checked by itself."""
 
     __slots__ = ()
 
@@ -156,7 +156,7 @@ class _Parameter:
 
 
 class _Tensor:
-    """Sees that a tensor lies within its storage, with no more elements than that has."""
+    """A check that a tensor lies within its storage, with no more elements than that has."""
 
     __slots__ = ()
 
@@ -179,5 +179,5 @@ class _Tensor:
             )
 
 
-def _refuse(what: str, found: Any) -> NoReturn:
-    raise ValueError(f"it describes a {what} by {str(found)[:80]}")
+def _refuse(what: str, arguments: Any) -> NoReturn:
+    raise ValueError(f"it describes a {what} by {str(arguments)[:80]}")

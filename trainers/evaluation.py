@@ -36,7 +36,7 @@ class EvaluatedNetwork:
         self._averages = [parameter.detach() for parameter in self.network.parameters()]
 
     def update_average(self, step: int) -> None:
-        """Take in the weights after ``step`` (0-based); nothing without averaging.
+        """Average in the weights after ``step`` (0-based); do nothing without averaging.
 
         The decay grows as (1 + step) / (10 + step) up to its setting, so that a short run's
         average is not dominated by the initial weights.
@@ -46,7 +46,7 @@ class EvaluatedNetwork:
             get_ema_multi_avg_fn(decay)(self._averages, self._sources, None)
 
     def averaged_weights(self) -> dict[str, torch.Tensor] | None:
-        """A copy of the averages by parameter name; None without averaging."""
+        """Return a copy of the averages by parameter name; None without averaging."""
         if self._ema_decay is None:
             return None
         return {
@@ -62,7 +62,7 @@ class EvaluatedNetwork:
     def refresh(
         self, batches: Batches, autocast: Callable[[], AbstractContextManager[object]]
     ) -> nn.Module:
-        """The twin in evaluation mode, its buffers the model's and its statistics recalibrated.
+        """Return the twin in evaluation mode: the model's buffers, recalibrated statistics.
 
         It draws from torch's global generators, so run it under a seed.
         """
@@ -84,7 +84,7 @@ class EvaluatedNetwork:
         batches: Batches,
         autocast: Callable[[], AbstractContextManager[object]],
     ) -> Metrics:
-        """Metrics of the twin, as :meth:`refresh` left it, on all images of ``split``.
+        """Return metrics of the twin, as :meth:`refresh` left it, on all images of ``split``.
 
         Raises:
             ValueError: the network's output is not [B, classes].

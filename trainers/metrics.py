@@ -1,4 +1,4 @@
-"""What is reported about a network on one split."""
+"""Metrics of a classification network on one split."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TOP_K = 5
 
 @dataclass(frozen=True)
 class Metrics:
-    """Of one split, all fractions in 0..1.
+    """The metrics of one split, all fractions in 0..1.
 
     Attributes:
         accuracy: top-1.
@@ -32,7 +32,7 @@ class Metrics:
 
 
 def classification_metrics(logits: torch.Tensor, labels: torch.Tensor) -> Metrics:
-    """Metrics from all logits of a split.
+    """Compute the metrics from all logits of a split.
 
     Args:
         logits: [N, classes], any floating type, N at least 1.

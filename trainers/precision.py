@@ -1,4 +1,4 @@
-"""Which floating-point format the forward and backward passes run in."""
+"""The floating-point format of the forward and backward passes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PrecisionSetting = Literal["auto", "float32", "bfloat16", "float16"]
 def resolve_precision(
     setting: PrecisionSetting, *, device_type: str, cuda_has_bfloat16: bool
 ) -> Precision:
-    """The precision that a run uses (a pure function of its arguments).
+    """Return the precision that a run uses (a pure function of its arguments).
 
     ``auto`` is bfloat16 on a CUDA device that has it in hardware, float16 with loss scaling on
     any other CUDA device, and float32 elsewhere.
@@ -38,7 +38,7 @@ def resolve_precision(
 
 
 def device_precision(setting: PrecisionSetting, device: torch.device) -> Precision:
-    """:func:`resolve_precision` for a device of this machine.
+    """Return :func:`resolve_precision` for a device of this machine.
 
     Emulated bfloat16 does not count as having it: it is slower than float32.
     """
@@ -49,7 +49,7 @@ def device_precision(setting: PrecisionSetting, device: torch.device) -> Precisi
 
 
 def autocast(precision: Precision, device: torch.device) -> AbstractContextManager[object]:
-    """The context in which a model's forward pass runs at ``precision``."""
+    """Return the context in which a model's forward pass runs at ``precision``."""
     if precision == "float32":
         return nullcontext()
     return torch.autocast(device.type, dtype=getattr(torch, precision))

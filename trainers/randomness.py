@@ -19,7 +19,7 @@ class Stream(IntEnum):
 
 
 def checked_seed(seed: int) -> int:
-    """``seed`` as a plain int.
+    """Return ``seed`` as a plain int.
 
     Raises:
         TypeError: it is no integer.
@@ -32,7 +32,7 @@ def checked_seed(seed: int) -> int:
 
 
 def derived_seed(seed: int, stream: Stream, index: int = 0) -> int:
-    """A 64-bit seed for one stream, well mixed: neighbouring seeds give unrelated numbers."""
+    """Return a 64-bit seed for one stream, mixed: neighbouring seeds give unrelated numbers."""
     sequence = np.random.SeedSequence((seed, int(stream), index))
     return int(sequence.generate_state(1, np.uint64)[0])
 

@@ -13,7 +13,7 @@ from trainers.settings import Settings
 
 
 class Recipe(Settings):
-    """How to train: SGD with Nesterov momentum, linear warm-up, cosine decay to zero.
+    """The way to train: SGD with Nesterov momentum, linear warm-up, cosine decay to zero.
 
     An epoch takes whole batches only: the images left over in one epoch's random order are left
     out of that epoch, and a train split smaller than ``batch_size`` is one batch.
@@ -62,7 +62,7 @@ class Recipe(Settings):
         return images
 
     def learning_rate_at(self, step: int, steps_total: int) -> float:
-        """The learning rate of ``step`` (0-based) in a run of ``steps_total`` steps.
+        """Return the learning rate of ``step`` (0-based) in a run of ``steps_total`` steps.
 
         With ``w = round(warmup_fraction * steps_total)`` warm-up steps it is
         ``peak * (step + 1) / (w + 1)`` before step ``w``, and from there

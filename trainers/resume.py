@@ -1,4 +1,4 @@
-"""The state of a run: what to copy into it, and whether a state belongs to a run."""
+"""The state of a run: copies, and checks that a state belongs to a run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SHOWN_DIFFERENCES = 5
 def run_identity(
     recipe: Recipe, splits: ImageSplits, *, seed: int, precision: Precision, evaluate_on: str
 ) -> dict[str, Any]:
-    """What must be equal for a resumed run to be the same run, as plain values.
+    """Return what must be equal for a resumed run to be the same run, as plain values.
 
     The train images' pixel statistics stand for the split: another split seed changes them.
     """
@@ -73,7 +73,7 @@ def check_weights(here: Mapping[str, torch.Tensor], weights: Mapping[str, torch.
 
 
 def copied(value: Any) -> Any:
-    """The same nested value with every tensor cloned."""
+    """Return the same nested value with every tensor cloned."""
     if isinstance(value, torch.Tensor):
         return value.detach().clone()
     if isinstance(value, Mapping):
@@ -84,7 +84,7 @@ def copied(value: Any) -> Any:
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one, with dotted keys."""
+    """Return nested mappings as one, with dotted keys."""
     flat: dict[str, Any] = {}
     for key, value in values.items():
         if isinstance(value, Mapping):

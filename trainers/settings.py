@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 def list_to_tuple(value: object) -> object:
-    """A list as a tuple; anything else as it is.
+    """Return a list as a tuple; anything else as it is.
 
     YAML and JSON have lists only, and strict validation wants the tuple itself.
     """

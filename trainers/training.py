@@ -35,7 +35,7 @@ STEPS_BETWEEN_LOSS_CHECKS = 100
 
 
 class Training:
-    """One run, so that a scheduler can look on between epochs.
+    """One run, whose caller decides after each epoch whether it goes on.
 
     Args:
         model: maps images [B, C, H, W] to logits [B, classes]; already initialised. It is moved
@@ -104,7 +104,7 @@ class Training:
 
     @property
     def done(self) -> bool:
-        """All epochs of the recipe are finished."""
+        """Whether all epochs of the recipe are finished."""
         return self.epoch >= self.recipe.epochs
 
     def run_epoch(self) -> EpochResult:
@@ -149,7 +149,7 @@ class Training:
         return result
 
     def evaluate(self, split: SplitName) -> Metrics:
-        """Metrics on all images of a split, not augmented; training goes on as if not asked.
+        """Return metrics on all images of a split, not augmented; training is not affected.
 
         Raises:
             DataError: the split has no images.
@@ -159,7 +159,7 @@ class Training:
         return self._metrics(split)
 
     def evaluated_model(self) -> nn.Module:
-        """The network that :meth:`evaluate` measures, in evaluation mode.
+        """Return the network that :meth:`evaluate` measures, in evaluation mode.
 
         It has the averaged weights (with ``ema_decay``) and recalibrated batch normalisation. It
         belongs to this run: it changes when training goes on, so copy what must stay.
@@ -168,7 +168,7 @@ class Training:
             return self._evaluated.refresh(self._batches, self._autocast)
 
     def state_dict(self) -> dict[str, Any]:
-        """A copy of all that resuming needs: tensors and plain values, fit for ``weights_only``.
+        """Return a copy of all that resuming needs: tensors and plain values, fit to be saved.
 
         Raises:
             RuntimeError: an epoch broke off, so this is no epoch border.
@@ -210,7 +210,7 @@ class Training:
         self._broken = False
 
     def _train_epoch(self) -> tuple[float, float, float]:
-        """Mean loss, accuracy and the last step's learning rate; runs under the epoch's seed."""
+        """Train under the epoch's seed; return mean loss, accuracy, the last learning rate."""
         steps = self._batches.steps_per_epoch
         first_step, steps_total = self.epoch * steps, self.recipe.epochs * steps
         learning_rate = 0.0
@@ -235,7 +235,7 @@ class Training:
     def _step(
         self, images: torch.Tensor, targets: torch.Tensor, learning_rate: float
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """One update of the weights; the loss [] and logits [B, classes], detached."""
+        """Update the weights once; return the loss [] and logits [B, classes], detached."""
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate
         with self._autocast():

@@ -28,7 +28,7 @@ class AttentionPart(NamedTuple):
 
 
 def attention_parts(architecture: Architecture, task: Task) -> list[AttentionPart]:
-    """Those of every augmented convolution, in order."""
+    """Return the attention of every augmented convolution, in order."""
     return [
         _part(number, layers, *augmented)
         for number, stage in enumerate(plan_network(architecture, task).stages, start=1)
@@ -38,7 +38,7 @@ def attention_parts(architecture: Architecture, task: Task) -> list[AttentionPar
 
 
 def flops_as_the_paper(architecture: Architecture, task: Task, flops_paper: int) -> int | None:
-    """``flops_paper`` as the paper seems to count it, None without augmented convolutions."""
+    """Recount ``flops_paper`` as the paper seems to; None without augmented convolutions."""
     parts = attention_parts(architecture, task)
     if not parts:
         return None
@@ -46,7 +46,7 @@ def flops_as_the_paper(architecture: Architecture, task: Task, flops_paper: int)
 
 
 Augmented = tuple[AugmentedConvolution, int, int, tuple[int, int]]
-"""With its input channels, its stride and the (H, W) of its input."""
+"""An augmented convolution, its input channels, its stride and the (H, W) of its input."""
 
 
 def _augmented(block: BlockPlan) -> Augmented | None:

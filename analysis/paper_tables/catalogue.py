@@ -1,4 +1,4 @@
-"""Which tables the two papers have, by the key that a person types."""
+"""The tables of the two papers, by the key that a person types."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Paper(NamedTuple):
-    """Where tables come from."""
+    """A paper that has tables."""
 
     short: str
     title: str
@@ -15,7 +15,7 @@ class Paper(NamedTuple):
 
 
 class TableEntry(NamedTuple):
-    """A table of a paper; ``note`` says what it takes to read its rows."""
+    """A table of a paper; ``note`` explains its rows."""
 
     paper: Paper
     number: int
@@ -62,4 +62,4 @@ _ENTRIES = (
 CATALOGUE: dict[str, TableEntry] = {
     f"{entry.paper.short.lower()}{entry.number}": entry for entry in _ENTRIES
 }
-"""By key, such as ``aacn3``."""
+"""The tables by key, such as ``aacn3``."""

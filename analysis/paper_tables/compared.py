@@ -15,7 +15,7 @@ SPOKEN: dict[CostName, str] = {"memory": "memory", "params": "params", "flops_pa
 
 
 class ComparedRow(NamedTuple):
-    """A row, with what both sides give."""
+    """A row as printed and as counted."""
 
     printed: PrintedRow
     counted: Counted | None
@@ -24,7 +24,7 @@ class ComparedRow(NamedTuple):
 
     @property
     def verdict(self) -> str | None:
-        """Such as ``matches`` or ``FLOPs: footnote a``, None where there is nothing to compare."""
+        """A verdict such as ``matches`` or ``FLOPs: footnote a``; None with nothing to compare."""
         if not self.figures:
             return None
         differing = [
@@ -36,7 +36,7 @@ class ComparedRow(NamedTuple):
 
     @property
     def flops_as_the_paper(self) -> int | None:
-        """As AACN seems to count them, where it prints them."""
+        """The FLOPs as AACN seems to count them, where it prints them."""
         if self.counted is None or "flops_paper" not in self.figures:
             return None
         return self.counted.flops_as_the_paper
@@ -51,7 +51,7 @@ class ComparedTable(NamedTuple):
 
 
 class Tally(NamedTuple):
-    """Of rows with a cost that is both printed and counted."""
+    """Numbers of rows with a cost that is both printed and counted."""
 
     compared: int
     matching: int
@@ -59,14 +59,14 @@ class Tally(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """The tallies over tables, apart for rows printed in the paper and from a secondary source."""
+    """The tallies over tables: of rows printed in the paper, and from a secondary source."""
 
     paper: Tally
     secondary: Tally
 
 
 def compared_table(key: str) -> ComparedTable:
-    """The table of this key (see :mod:`analysis.paper_tables.catalogue`).
+    """Return the table of this key (see :mod:`analysis.paper_tables.catalogue`).
 
     Raises:
         KeyError: no such table.
@@ -86,12 +86,12 @@ def compared_table(key: str) -> ComparedTable:
             )
             for row in rows
         ),
-        {letters[cause]: cause(found, table) for cause, found in by_cause.items()},
+        {letters[cause]: cause(differences, table) for cause, differences in by_cause.items()},
     )
 
 
 def summary_of(tables: Sequence[ComparedTable]) -> Summary:
-    """How many rows match, and which do not, apart for rows of the paper and secondary ones."""
+    """Tally the rows that match and those that do not, by where their figures come from."""
     return Summary(_tally(tables, is_secondary=False), _tally(tables, is_secondary=True))
 
 
@@ -110,11 +110,13 @@ def _tally(tables: Sequence[ComparedTable], *, is_secondary: bool) -> Tally:
 
 
 def _compared(row: PrintedRow) -> ComparedRow:
-    found = counted(row)
+    network_counts = counted(row)
     figures = {
-        cost: Figure(printed, found.costs[cost]) for cost, printed in row.costs.items() if found
+        cost: Figure(printed, network_counts.costs[cost])
+        for cost, printed in row.costs.items()
+        if network_counts
     }
-    return ComparedRow(row, found, figures, {})
+    return ComparedRow(row, network_counts, figures, {})
 
 
 def _differences(row: ComparedRow) -> list[Difference]:

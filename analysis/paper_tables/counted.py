@@ -1,4 +1,4 @@
-"""What this project counts for a row of the papers' tables."""
+"""Costs that this project counts for a row of the papers' tables."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Counted(NamedTuple):
 
 
 def counted(row: PrintedRow) -> Counted | None:
-    """The costs of the row's network, or of its part; None where the row has no network."""
+    """Count the costs of the row's network, or of its part; None if the row has no network."""
     if row.network is None:
         return None
     named = named_network(row.network)
@@ -37,7 +37,10 @@ def counted(row: PrintedRow) -> Counted | None:
 
 
 def _attention(part: str, architecture: Architecture, task: Task) -> Counted:
-    """The attention of one layer of ``stage N``, of all (``total``), or with ``max`` of memory."""
+    """Count the attention of one layer of ``stage N``, or of all: ``total``, or ``max``.
+
+    ``max`` has the largest memory of a layer, ``total`` the sum.
+    """
     parts = attention_parts(architecture, task)
     if part.startswith("stage "):
         # A stage's layers cost the same: bottlenecks give all of them equal inputs.

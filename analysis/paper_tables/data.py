@@ -10,7 +10,7 @@ from analysis.paper_tables.figure import UNITS
 
 
 def tables_data(tables: Sequence[ComparedTable], summary: Summary) -> dict[str, Any]:
-    """All of what the terminal shows; a column of costs ends in the unit of its figures."""
+    """Return all that the terminal shows; a column of costs ends in the unit of its figures."""
     return {
         "tables": [
             {

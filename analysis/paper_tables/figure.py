@@ -18,7 +18,7 @@ class Unit(NamedTuple):
     decimals: int  # that a count is shown with
 
     def shown(self, count: int) -> str:
-        """``count`` in this unit, such as ``7.300`` (G)."""
+        """Write ``count`` in this unit, such as ``7.300`` (G)."""
         return f"{Decimal(count) / self.size:.{self.decimals}f}"
 
 
@@ -30,7 +30,10 @@ UNITS: dict[str, Unit] = {
     "mflops": Unit("flops_paper", "M", 10**6, 1),
     "gflops": Unit("flops_paper", "G", 10**9, 3),
 }
-"""By column of the papers' tables. KB and MB are binary: AACN prints 8 * 196^2 bfloat16 as 600."""
+"""The units by column of the papers' tables.
+
+KB and MB are binary: AACN prints 8 * 196^2 bfloat16 as 600.
+"""
 
 
 class PrintedCost(NamedTuple):
@@ -56,20 +59,20 @@ class Figure(NamedTuple):
 
     @property
     def unit(self) -> Unit:
-        """Of what is printed."""
+        """The unit of the printed cost."""
         return self.printed.unit
 
     def difference(self, count: int) -> Decimal:
-        """``count`` minus what is printed, in the unit."""
+        """Return ``count`` minus the printed cost, in the unit."""
         return Decimal(count) / self.unit.size - self.printed.value
 
     def is_close(self, count: int) -> bool:
-        """Whether ``count`` is within one unit of the last printed digit."""
+        """Say whether ``count`` is within one unit of the last printed digit."""
         return abs(self.difference(count)) <= self.printed.last_digit
 
     @property
     def verdict(self) -> Verdict:
-        """FLOPs match if close; all else if it rounds, or else truncates, to the printed digits."""
+        """Whether they agree: FLOPs if close, else if the count rounds or is cut to the digits."""
         if self.unit.cost == "flops_paper":
             return "matches" if self.is_close(self.counted) else "differs"
         exact, printed = Decimal(self.counted) / self.unit.size, self.printed.value
@@ -78,5 +81,5 @@ class Figure(NamedTuple):
         return "truncated" if exact.quantize(printed, ROUND_DOWN) == printed else "differs"
 
     def shown_difference(self, count: int) -> str:
-        """``count`` minus what is printed, such as ``+0.200``."""
+        """Write ``count`` minus the printed cost, such as ``+0.200``."""
         return f"{self.difference(count):+z.{self.unit.decimals}f}"

@@ -1,6 +1,6 @@
-"""Why a count differs from what a paper prints: causes, measured when they are asked for.
+"""Causes of differences between a count and what a paper prints, as footnotes.
 
-No figure of a footnote is written here; each is counted, so that it changes with the code.
+Every figure in a footnote is counted when it is asked for, so that it changes with the code.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ class Difference(NamedTuple):
 
 
 Cause = Callable[[list[Difference], PrintedTable], str]
-"""Says why, of the differences of one table that it holds for."""
+"""A function that writes the footnote of the differences of one table."""
 
 
 def cause_of(difference: Difference) -> Cause:
-    """What is known of a difference."""
+    """Return the cause of a difference, as far as it is known."""
     cost = difference.figure.unit.cost
     if cost == "flops_paper" and difference.counted.flops_as_the_paper is not None:
         return products_left_out
@@ -37,7 +37,7 @@ def cause_of(difference: Difference) -> Cause:
 
 
 def products_left_out(differences: list[Difference], table: PrintedTable) -> str:
-    """The FLOPs of attention over a whole map (AACN)."""
+    """Explain the FLOPs of attention over a whole map (AACN)."""
     recounts = [
         (difference.row.name, difference.figure, difference.counted.flops_as_the_paper or 0)
         for difference in differences
@@ -62,7 +62,7 @@ def products_left_out(differences: list[Difference], table: PrintedTable) -> str
 
 
 def shortcuts_do_not_explain(differences: list[Difference], table: PrintedTable) -> str:
-    """The parameters of AA-Wide-ResNet-28-10 (AACN Table 1)."""
+    """Say what does not explain the parameters of AA-Wide-ResNet-28-10 (AACN Table 1)."""
     augmented = differences[0]
     plain = next(row for row in table.rows if row.network == "wide_resnet28_10")
     padded, projected = (_params("wide_resnet28_10", shortcut) for shortcut in SHORTCUTS)
@@ -76,7 +76,7 @@ def shortcuts_do_not_explain(differences: list[Difference], table: PrintedTable)
 
 
 def relative_term(differences: list[Difference], table: PrintedTable) -> str:
-    """The FLOPs without q.r (SASA Table 5)."""
+    """Compare the FLOPs without q.r (SASA Table 5) with those that have it."""
     relative = next(row for row in table.rows if row.network == "sasa_resnet50_conv_stem")
     figure = differences[0].figure
     term = _flops("sasa_resnet50_conv_stem") - figure.counted
@@ -94,7 +94,7 @@ def relative_term(differences: list[Difference], table: PrintedTable) -> str:
 
 
 def unexplained(differences: list[Difference], table: PrintedTable) -> str:
-    """No cause is known."""
+    """List differences of which no cause is known."""
     each = [
         f"{row.name} {figure.unit.shown(figure.counted)} {figure.unit.symbol} counted, "
         f"{figure.printed} printed"
@@ -108,7 +108,7 @@ KNOWN: dict[tuple[str | None, CostName], Cause] = {
     ("sasa_resnet50_conv_stem_no_position", "flops_paper"): relative_term,
     ("sasa_resnet50_conv_stem_sine", "flops_paper"): relative_term,
 }
-"""By network and cost."""
+"""The causes by network and cost."""
 
 SHORTCUTS: tuple[Shortcut, Shortcut] = ("padding", "projection")
 

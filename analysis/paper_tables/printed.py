@@ -1,4 +1,4 @@
-"""What the papers print, read from one CSV file a table.
+"""The papers' tables, read from one CSV file a table.
 
 The files' columns are ``row`` (the paper's name), ``network`` (its name in the zoo, empty if there
 is none), ``part`` (AACN Table 9: what of the network), the printed figures with units in their
@@ -40,7 +40,7 @@ class PrintedTable(NamedTuple):
 
 
 def printed_table(key: str) -> PrintedTable:
-    """The table of this key.
+    """Return the table of this key.
 
     Raises:
         KeyError: no such table.

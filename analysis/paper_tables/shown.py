@@ -13,7 +13,7 @@ from analysis.paper_tables.compared import SPOKEN, ComparedRow, ComparedTable, S
 from analysis.paper_tables.figure import UNITS, CostName, Unit
 
 TABLE_COLUMNS = 120
-"""No table is wider, nor loses anything where it has so much room."""
+"""The widest that a table is; with so much room none loses anything."""
 
 SECONDARY_MARK = "*"
 LEFT_JUSTIFIED = ("row", "network", "verdict")
@@ -32,14 +32,14 @@ RESULT_HEADINGS = {
 }
 
 Cells = dict[str, str]
-"""Those of a line by column, in the columns' order."""
+"""The cells of a line by column, in the columns' order."""
 
 TableUnits = dict[CostName, Unit | None]
-"""What a table prints each cost in; None where its rows differ, and so say it themselves."""
+"""The unit of each cost in a table; None where its rows differ, and so say it themselves."""
 
 
 def shown_table(compared: ComparedTable) -> Group:
-    """Title and source, the rows, the footnotes. Columns without any entry are left out."""
+    """Return title and source, the rows, the footnotes. Columns without entries are left out."""
     entry = compared.printed.entry
     title = Text.assemble(
         (f"{entry.paper.short} Table {entry.number}: {entry.caption}", "bold"),
@@ -70,7 +70,7 @@ def shown_table(compared: ComparedTable) -> Group:
 
 
 def shown_ending(tables: Sequence[ComparedTable], summary: Summary) -> Group:
-    """What the marks mean, how many rows match, and which have footnotes."""
+    """Explain the marks, and say how many rows match and which have footnotes."""
     lines = []
     if any(row.printed.is_secondary for table in tables for row in table.rows):
         lines.append(f"{SECONDARY_MARK} from a secondary source, not checked against the paper")
@@ -102,14 +102,16 @@ def _units(compared: ComparedTable) -> TableUnits:
     # Counts are shown in these where the paper prints nothing; parameters are shown exactly.
     units: TableUnits = {"memory": None, "params": None, "flops_paper": UNITS["gflops"]}
     for cost in units:
-        found = {row.printed.costs[cost].unit for row in compared.rows if cost in row.printed.costs}
-        if found:
-            units[cost] = found.pop() if len(found) == 1 else None
+        printed = {
+            row.printed.costs[cost].unit for row in compared.rows if cost in row.printed.costs
+        }
+        if printed:
+            units[cost] = printed.pop() if len(printed) == 1 else None
     return units
 
 
 def _lines(row: ComparedRow, units: TableUnits) -> list[Cells]:
-    """The row; below it, where there is such a count, its FLOPs as the paper seems to count."""
+    """Return the row; below it its FLOPs as the paper seems to count, if they are counted so."""
     mark = f" {SECONDARY_MARK}" if row.printed.is_secondary else ""
     first = {"row": row.printed.name + mark, "network": row.printed.network or ""}
     for cost in SPOKEN:
@@ -145,7 +147,7 @@ def _cost_cells(row: ComparedRow, cost: CostName, table_unit: Unit | None) -> Ce
 
 
 def _heading(column: str, units: TableUnits) -> str:
-    """Such as ``params``, ``M`` and ``diff.`` below each other."""
+    """Return such as ``params``, ``M`` and ``diff.`` below each other."""
     cost, _, kind = column.partition(" ")
     for name, unit in units.items():
         if name == cost:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import moocore
 import numpy as np
 
+from nas.evaluation.deviations import standard_deviation
 from nas.evaluation.finite_values import check_finite
 from nas.metrics import losses, whole_counts
 from nas.storage.evaluation import Evaluation
@@ -146,7 +147,7 @@ def _candidate(architecture: Architecture, rows: Sequence[Evaluation]) -> Candid
         choice=_means(rows),
         n=len(fresh or own),
         is_fresh=bool(fresh),
-        deviation=float(np.std(accuracies, ddof=1)) if len(accuracies) > 1 else None,
+        deviation=standard_deviation(accuracies),
         as_found=_means(own).get("val_accuracy") if own else None,
         evaluations=len(rows),
         device_seconds=sum(row.device_seconds for row in rows),

@@ -23,11 +23,11 @@ TASK = Task(dataset="digits", input_shape=(1, 8, 8), classes=10)
 @cache
 def architectures(wanted: int) -> tuple[Architecture, ...]:
     """Distinct ones, always the same."""
-    found: dict[Architecture, None] = {}
+    distinct: dict[Architecture, None] = {}
     for seed in count():
-        found.setdefault(SPACE.sample(np.random.default_rng(seed)))
-        if len(found) == wanted:
-            return tuple(found)
+        distinct.setdefault(SPACE.sample(np.random.default_rng(seed)))
+        if len(distinct) == wanted:
+            return tuple(distinct)
     raise AssertionError
 
 
@@ -60,7 +60,7 @@ def invented(
 ) -> Candidate:
     """A candidate valued by ``n`` fresh evaluations if it has a deviation, or else as found."""
     is_fresh = deviation is not None
-    found = metrics.get("val_accuracy") if as_found is None else as_found
+    accuracy_as_found = metrics.get("val_accuracy") if as_found is None else as_found
     evaluations = n + 1 if is_fresh else 1
     return Candidate(
         architecture,
@@ -69,7 +69,7 @@ def invented(
         n=n,
         is_fresh=is_fresh,
         deviation=deviation,
-        as_found=found,
+        as_found=accuracy_as_found,
         evaluations=evaluations,
         device_seconds=2.5 * evaluations,
     )
@@ -97,9 +97,9 @@ def evaluation(index: int, accuracy: float | None, **changes: Any) -> Evaluation
 
 @cache
 def search_of(wanted: int) -> tuple[Candidate, ...]:
-    """What a search of the digits' space might find; some have three evaluations."""
+    """Candidates that a search of the digits' space might find; some have three evaluations."""
     rng = np.random.default_rng(7)
-    found = []
+    candidates = []
     for index, architecture in enumerate(architectures(wanted)):
         costs = network_costs(architecture, TASK)
         accuracy = 0.985 - 0.16 * (costs.params / 1500) ** -0.9 - abs(rng.normal(0, 0.012))
@@ -112,9 +112,9 @@ def search_of(wanted: int) -> tuple[Candidate, ...]:
             "latency_ms": 0.4 + costs.activations / 40_000 + float(rng.uniform(0, 0.1)),
         }
         n = 3 if deviation else 1
-        found.append(
+        candidates.append(
             invented(architecture, metrics, n=n, deviation=deviation, as_found=accuracy + 0.012)
             if deviation
             else invented(architecture, metrics)
         )
-    return tuple(found)
+    return tuple(candidates)

@@ -35,7 +35,7 @@ def test_maps_of_a_global_layer_are_the_softmax_of_its_logits() -> None:
     with torch.no_grad():
         pooled = nn.functional.avg_pool2d(seen, 3, 2, padding=1, count_include_pad=False)
         q, k = layer.qkv(pooled)[0, :16].reshape(2, 2, 4, 3, 4)
-    for found, (row, column) in zip(maps.maps, maps.queries, strict=True):
+    for of_heads, (row, column) in zip(maps.maps, maps.queries, strict=True):
         for head in range(2):
             query = q[head, :, row, column] / 2  # the root of 4 dimensions a head
             logits = torch.zeros(3, 4)
@@ -45,7 +45,7 @@ def test_maps_of_a_global_layer_are_the_softmax_of_its_logits() -> None:
                     position = position + layer.column_embedding[0, z - column + 3]
                     logits[y, z] = query @ (k[head, :, y, z] + position)
             expected = logits.flatten().softmax(0).view(3, 4)
-            np.testing.assert_allclose(found[head], expected.detach().numpy(), rtol=1e-4)
+            np.testing.assert_allclose(of_heads[head], expected.detach().numpy(), rtol=1e-4)
 
 
 def test_maps_of_a_local_layer_are_the_softmax_over_its_window() -> None:

@@ -94,14 +94,14 @@ def show(model_file: Path) -> Show:
 @pytest.fixture
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[AttentionMaps]:
     """The maps that were drawn."""
-    found: list[AttentionMaps] = []
+    drawn: list[AttentionMaps] = []
 
     def draw(maps: AttentionMaps, *arguments: Any, **settings: Any) -> None:
-        found.append(maps)
+        drawn.append(maps)
         draw_attention_maps(maps, *arguments, **settings)
 
     monkeypatch.setattr(command, "draw_attention_maps", draw)
-    return found
+    return drawn
 
 
 def test_command_draws_beside_the_model(

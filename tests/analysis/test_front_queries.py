@@ -97,9 +97,9 @@ def test_knee_of_candidates_with_equal_metrics_does_not_depend_on_their_order() 
     twins = [candidate(4 + i, 0.8, 2e3) for i in range(3)]
     ends = [candidate(0, 0.5, 1e3), candidate(1, 1.0, 100e3)]
     chosen = {
-        found.arch_id
+        a_knee.arch_id
         for order in (twins, twins[::-1], [twins[1], twins[0], twins[2]])
-        if (found := knee([*order, *ends], X, Y))
+        if (a_knee := knee([*order, *ends], X, Y))
     }
     assert chosen == {min(twin.arch_id for twin in twins)}
 
@@ -143,16 +143,16 @@ def test_values_that_are_not_finite_are_refused_wherever_they_would_be_compared(
     name = members[0].arch_id
     wrong = [candidate(0, bad, 1e3), *members[1:]]
     costly = [candidate(0, 0.5, bad), *members[1:]]
-    for found, metric in ((wrong, Y), (costly, X)):
+    for members, metric in ((wrong, Y), (costly, X)):
         said = f"{name}: {metric} must be a finite number, got {bad}"
         with pytest.raises(ValueError, match=said):
-            pareto_front(found, [Y, X])
+            pareto_front(members, [Y, X])
         with pytest.raises(ValueError, match=said):
-            knee(found, X, Y)
+            knee(members, X, Y)
         with pytest.raises(ValueError, match=said):
-            reference_point(found, [Y, X])
+            reference_point(members, [Y, X])
         with pytest.raises(ValueError, match=said):
-            hypervolume(found, [Y, X], {Y: 0.0, X: 1e6})
+            hypervolume(members, [Y, X], {Y: 0.0, X: 1e6})
     with pytest.raises(ValueError, match="the reference point's values must be finite numbers"):
         hypervolume(members, [Y, X], {Y: bad, X: 1e6})
 
@@ -179,8 +179,8 @@ def test_knee_refuses_what_it_cannot_scale() -> None:
 def test_front_is_nondominated_and_the_knee_is_its_member_farthest_above_the_chord(
     drawn: list[tuple[float, float]],
 ) -> None:
-    found = [candidate(i, accuracy, params) for i, (accuracy, params) in enumerate(drawn)]
-    front = pareto_front(found, [Y, X])
+    candidates = [candidate(i, accuracy, params) for i, (accuracy, params) in enumerate(drawn)]
+    front = pareto_front(candidates, [Y, X])
     for one, other in combinations(front, 2):
         assert (one.metrics[Y] - other.metrics[Y]) * (one.metrics[X] - other.metrics[X]) > 0
     chosen = knee(front, X, Y)
@@ -201,18 +201,18 @@ def _above_chord(member: Candidate, front: Sequence[Candidate]) -> float:
 
 
 def test_under_keeps_what_is_within_all_limits() -> None:
-    found = [
+    candidates = [
         candidate(0, 0.5, 100.0, macs=10.0),
         candidate(1, 0.6, 200.0, macs=10.0),
         candidate(2, 0.7, 100.0, macs=11.0),
         candidate(3, 0.7, 100.0),  # its MACs are not known
     ]
-    assert under(found, {"params": 100, "macs": 10}) == [found[0]]
-    assert under(found, {"params": 100}) == [found[0], found[2], found[3]]
-    assert under(found, {"latency_ms": 1e9}) == []
-    assert under(found, {}) == found
+    assert under(candidates, {"params": 100, "macs": 10}) == [candidates[0]]
+    assert under(candidates, {"params": 100}) == [candidates[0], candidates[2], candidates[3]]
+    assert under(candidates, {"latency_ms": 1e9}) == []
+    assert under(candidates, {}) == candidates
     with pytest.raises(ValueError, match="unknown cost 'latency'; did you mean 'latency_ms'"):
-        under(found, {"latency": 5})
+        under(candidates, {"latency": 5})
     with pytest.raises(ValueError, match="unknown cost 'zebra'; known: params, macs"):
         under([], {"zebra": 5})
 
@@ -263,7 +263,7 @@ def test_hypervolume_by_hand() -> None:
 def test_hypervolume_by_inclusion_and_exclusion(
     drawn: list[tuple[float, float]], count: int
 ) -> None:
-    found = [
+    candidates = [
         candidate(i, accuracy, params, macs=(7 * params) % 41 + 1)
         for i, (accuracy, params) in enumerate(drawn[:6])
     ]
@@ -271,14 +271,14 @@ def test_hypervolume_by_inclusion_and_exclusion(
     reference = {Y: 0.2, X: 50.0, "macs": 30.0}
     extents = [
         [max(0.0, (c.metrics[o] - reference[o]) * (1 if o == Y else -1)) for o in objectives]
-        for c in found
+        for c in candidates
     ]
     expected = sum(
         (-1) ** (size + 1) * math.prod(np.min(boxes, axis=0))
         for size in range(1, len(extents) + 1)
         for boxes in combinations(extents, size)
     )
-    assert hypervolume(found, objectives, reference) == pytest.approx(expected, abs=1e-9)
+    assert hypervolume(candidates, objectives, reference) == pytest.approx(expected, abs=1e-9)
 
 
 def test_hypervolume_refuses_objectives_it_cannot_place() -> None:
@@ -293,18 +293,18 @@ def test_hypervolume_refuses_objectives_it_cannot_place() -> None:
 
 
 def test_reference_point_is_the_worst_of_all_candidates() -> None:
-    found = [*front_of((100, 0.6), (150, 0.9), (900, 0.2)), candidate(7, 0.01)]
-    assert reference_point(found, [Y, X]) == {"val_accuracy": 0.2, "params": 900}
+    candidates = [*front_of((100, 0.6), (150, 0.9), (900, 0.2)), candidate(7, 0.01)]
+    assert reference_point(candidates, [Y, X]) == {"val_accuracy": 0.2, "params": 900}
     with pytest.raises(ValueError, match="no candidate has all of val_accuracy, macs"):
-        reference_point(found, [Y, "macs"])
+        reference_point(candidates, [Y, "macs"])
 
 
 def test_primitive_counts_are_of_distinct_architectures() -> None:
-    found = list(search_of(20))
-    counts = primitive_counts([*found, *found[:5]])
-    kinds = {kind for c in found for kind in c.architecture.primitive_types()}
+    candidates = list(search_of(20))
+    counts = primitive_counts([*candidates, *candidates[:5]])
+    kinds = {kind for c in candidates for kind in c.architecture.primitive_types()}
     assert counts == {
-        kind: sum(kind in c.architecture.primitive_types() for c in found) for kind in kinds
+        kind: sum(kind in c.architecture.primitive_types() for c in candidates) for kind in kinds
     }
     assert len(kinds) > 1
     assert primitive_counts([]) == {}

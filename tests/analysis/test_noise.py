@@ -1,4 +1,4 @@
-"""How much accuracy moves from seed to seed and between architectures, by definition."""
+"""Noise from seed to seed and spread between architectures, by their definitions."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def test_seed_noise_is_pooled_by_degrees_of_freedom() -> None:
         *evaluated(2, 0.1, 0.2),  # one fresh evaluation says nothing
         evaluation(3, 0.3),
     ]
-    found = seed_noise(rows, {architectures(2)[1]})
-    assert found is not None
-    assert found.deviation == pytest.approx(math.sqrt((0.0002 + 0.0032) / 3))
-    assert (found.degrees_of_freedom, found.architectures) == (3, 2)
+    noise = seed_noise(rows, {architectures(2)[1]})
+    assert noise is not None
+    assert noise.deviation == pytest.approx(math.sqrt((0.0002 + 0.0032) / 3))
+    assert (noise.degrees_of_freedom, noise.architectures) == (3, 2)
     assert seed_noise(rows[-1:], set()) is None
     assert seed_noise([], set()) is None
 
@@ -52,9 +52,9 @@ def test_the_evaluation_that_chose_a_member_is_no_noise() -> None:
 def test_the_pooled_deviation_of_normal_noise_is_unbiased() -> None:
     """The median of deviations of three would be 0.83 of the true one."""
     groups = np.random.default_rng(0).normal(0.9, 0.03, (20_000, 3))
-    found = pooled_deviation(groups)
-    assert found is not None
-    assert found.deviation == pytest.approx(0.03, rel=0.01)
+    noise = pooled_deviation(groups)
+    assert noise is not None
+    assert noise.deviation == pytest.approx(0.03, rel=0.01)
     assert np.median(groups.std(1, ddof=1)) == pytest.approx(0.83 * 0.03, rel=0.02)
 
 
@@ -63,10 +63,10 @@ def test_the_noise_of_the_table_that_ships() -> None:
     names = [name for name in table.header if name.startswith("val_accuracy_seed")]
     seeds = np.array([table.numbers(name) for name in names if "epoch" not in name]).T
     assert seeds.shape == (480, 3)
-    found = pooled_deviation(seeds)
-    assert found is not None
-    assert round(100 * found.deviation, 2) == 3.35
-    assert found.degrees_of_freedom == 960
+    noise = pooled_deviation(seeds)
+    assert noise is not None
+    assert round(100 * noise.deviation, 2) == 3.35
+    assert noise.degrees_of_freedom == 960
 
 
 def test_noise_of_what_is_not_finite_is_refused() -> None:

@@ -150,17 +150,17 @@ def test_every_row_matches_or_has_a_footnote_with_its_figures(key: str) -> None:
 
 
 def test_the_sourced_rows_that_have_footnotes() -> None:
-    found: dict[str, dict[str, set[str]]] = {}
+    verdicts: dict[str, dict[str, set[str]]] = {}
     truncated = set()
     for key, table in COMPARED.items():
         for row in table.rows:
             if row.printed.is_secondary:
                 continue
             if row.footnotes:
-                found.setdefault(key, {})[row.printed.name] = set(row.footnotes)
+                verdicts.setdefault(key, {})[row.printed.name] = set(row.footnotes)
             if "(params truncated)" in (row.verdict or ""):
                 truncated.add((key, row.printed.name))
-    assert found == FOOTNOTED
+    assert verdicts == FOOTNOTED
     assert truncated == TRUNCATED
     paper = summary_of(list(COMPARED.values())).paper
     assert (paper.compared, paper.matching) == (53, 38)
@@ -215,13 +215,13 @@ def test_flops_as_the_paper_seems_to_count(network: str) -> None:
 
 
 def test_every_augmented_row_with_printed_flops_has_such_a_count() -> None:
-    found = {
+    verdicts = {
         row.printed.network
         for table in COMPARED.values()
         for row in table.rows
         if row.flops_as_the_paper is not None and not row.printed.part
     }
-    assert found == set(AS_THE_PAPER)
+    assert verdicts == set(AS_THE_PAPER)
     for network in ("resnet50", "mnasnet_100", "sasa_resnet50"):
         named = ZOO[network]
         assert flops_as_the_paper(named.at_width(1.0), named.task, 1) is None

@@ -32,7 +32,7 @@ def rendered(tables: list[ComparedTable]) -> list[str]:
 
 
 def secondary(*keys: str) -> str:
-    """How many rows from a secondary source match, which nothing here expects."""
+    """The number of matching rows from a secondary source, which no test expects."""
     tally = summary_of([COMPARED[key] for key in keys]).secondary
     return f"{tally.matching} of {tally.compared}."
 

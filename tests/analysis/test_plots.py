@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -49,11 +50,11 @@ CURVE: list[dict[str, Any]] = [
 
 
 def draw(
-    plot: Plot, path: Path, found: list[Candidate], x: str = "params", title: str = "a run"
+    plot: Plot, path: Path, candidates: list[Candidate], x: str = "params", title: str = "a run"
 ) -> list[Candidate]:
     """Draw ``found`` and return its front."""
-    members = pareto_front(found, [Y, x])
-    plot(path, found, members, x=x, y=Y, knee=knee(members, x, Y), title=title)
+    members = pareto_front(candidates, [Y, x])
+    plot(path, candidates, members, x=x, y=Y, knee=knee(members, x, Y), title=title)
     return members
 
 
@@ -79,8 +80,8 @@ def test_front_png(tmp_path: Path, x: str) -> None:
 @pytest.mark.parametrize("plot", PLOTS)
 def test_the_mix_of_every_member_is_shown(tmp_path: Path, plot: Plot) -> None:
     """A bar a stage for each member, in the colours of its blocks' kinds, and a mark by share."""
-    found = list(search_of(50))
-    members = draw(plot, tmp_path / "front", found)
+    candidates = list(search_of(50))
+    members = draw(plot, tmp_path / "front", candidates)
     colours = {*kind_colours(kinds_among(members)).values()}
     colours |= {marking_of(member.architecture).colour for member in members}
     if plot is plot_front_png:
@@ -95,10 +96,10 @@ def test_the_mix_of_every_member_is_shown(tmp_path: Path, plot: Plot) -> None:
 
 
 def test_front_html_is_self_contained(tmp_path: Path) -> None:
-    found = list(search_of(50))
-    draw(plot_front_html, tmp_path / "front.html", found, title="<b>5 & 6</b>")
+    candidates = list(search_of(50))
+    draw(plot_front_html, tmp_path / "front.html", candidates, title="<b>5 & 6</b>")
     page = (tmp_path / "front.html").read_text()
-    assert all(c.arch_id in page for c in found)
+    assert all(c.arch_id in page for c in candidates)
     assert "Plotly.newPlot" in page
     assert not re.search(r"<(script|link|img)[^>]+(src|href)\s*=", page)
     assert "<title>&lt;b&gt;5 &amp; 6&lt;/b&gt;</title>" in page
@@ -106,14 +107,14 @@ def test_front_html_is_self_contained(tmp_path: Path) -> None:
 
 def test_hover_shows_the_architecture_and_its_metrics(tmp_path: Path) -> None:
     metrics = {"macs": 1_234_567.0, "latency_ms": 1.25}
-    found = [
+    candidates = [
         candidate(0, 0.91, 4321.0, n=4, deviation=0.01, **metrics),
         candidate(1, 0.8, 99.0),
     ]
-    draw(plot_front_html, tmp_path / "front.html", found)
+    draw(plot_front_html, tmp_path / "front.html", candidates)
     page = (tmp_path / "front.html").read_text()
     for text in (
-        *str(found[0].architecture).split(" | "),
+        *str(candidates[0].architecture).split(" | "),
         "91.00%",
         "0.50 (n=4)",
         "4,321 parameters",
@@ -126,7 +127,7 @@ def test_hover_shows_the_architecture_and_its_metrics(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("plot", PLOTS)
 @pytest.mark.parametrize(
-    "found",
+    "candidates",
     [
         [candidate(0, 0.5, 1000.0)],
         [candidate(0, 0.5, 1000.0), candidate(1, 0.5, 1000.0)],
@@ -136,8 +137,8 @@ def test_hover_shows_the_architecture_and_its_metrics(tmp_path: Path) -> None:
     ],
     ids=["one", "equal", "close", "far", "unmeasured"],
 )
-def test_fronts_of_any_extent(tmp_path: Path, plot: Plot, found: list[Candidate]) -> None:
-    draw(plot, tmp_path / "front", found)
+def test_fronts_of_any_extent(tmp_path: Path, plot: Plot, candidates: list[Candidate]) -> None:
+    draw(plot, tmp_path / "front", candidates)
     assert (tmp_path / "front").stat().st_size > 10_000
 
 
@@ -152,26 +153,26 @@ def test_nothing_to_draw(tmp_path: Path, plot: Plot) -> None:
 
 
 def test_what_lies_far_below_does_not_take_the_picture(tmp_path: Path) -> None:
-    found = list(search_of(50))
-    members = pareto_front(found, [Y, "params"])
-    assert drawn(found, members, "params", Y).below == []
-    others = [c for c in found if c not in members]
+    candidates = list(search_of(50))
+    members = pareto_front(candidates, [Y, "params"])
+    assert drawn(candidates, members, "params", Y).below == []
+    others = [c for c in candidates if c not in members]
     failed = [replace(c, metrics={**c.metrics, Y: 0.1 + i / 100}) for i, c in enumerate(others[:2])]
-    found = [*members, *others[2:], *failed]
-    picture = drawn(found, members, "params", Y)
+    candidates = [*members, *others[2:], *failed]
+    picture = drawn(candidates, members, "params", Y)
     assert {c.arch_id for c in picture.below} == {c.arch_id for c in failed}
     assert picture.note_on_below == "2 candidates far below, down to 10.0%"
     assert picture.limits_y(margin=0)[0] > 0.5
     for plot, name in zip(PLOTS, ("front.png", "front.html"), strict=True):
-        draw(plot, tmp_path / name, found)
+        draw(plot, tmp_path / name, candidates)
     assert picture.note_on_below in (tmp_path / "front.html").read_text()
     check_png(tmp_path / "front.png")
 
 
 def test_the_front_is_drawn_however_low() -> None:
-    found = [candidate(i, 0.9 + i / 1000, 1000.0 + i) for i in range(8)]
+    candidates = [candidate(i, 0.9 + i / 1000, 1000.0 + i) for i in range(8)]
     low = candidate(9, 0.1, 10.0)
-    assert drawn([*found, low], [low, *found], "params", Y).below == []
+    assert drawn([*candidates, low], [low, *candidates], "params", Y).below == []
 
 
 def test_a_single_accuracy_is_in_the_middle_of_its_axis() -> None:
@@ -219,12 +220,10 @@ def test_a_full_disk_is_one_error_and_leaves_the_old_file(
     path = tmp_path / "front"
     path.write_text("old")
 
-    def fill_up(self: Path, content: bytes) -> int:
-        with self.open("wb") as file:
-            file.write(content[:100])
+    def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", fill_up)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left on device") as caught:
         write(path)
     assert caught.value.errno == errno.ENOSPC
@@ -259,7 +258,7 @@ def test_log_axes_of_any_extent_have_distinct_labels() -> None:
 
 
 def test_what_is_drawn_follows_the_share_of_attention_not_the_most_frequent_type() -> None:
-    """Of two types as frequent, the first would be drawn: mostly convolution."""
+    """The most frequent type may be convolution in a network with as much attention."""
     half = network("aa_resnet50")  # the first stage is plain
     assert {kind for stage in kinds_by_stage(half) for kind in stage} == {"conv", "augmented_conv"}
     assert 0 < attention_share(half) < 1
@@ -297,8 +296,8 @@ def test_a_page_is_made_for_a_phone(tmp_path: Path) -> None:
 
 def test_nothing_is_drawn_above_all_right() -> None:
     """No blank band over 100 %: only so much that a mark there is whole."""
-    found = [candidate(0, 0.3, 10.0), candidate(1, 1.0, 20.0, n=2, deviation=0.2)]
-    low, high = drawn(found, found, "params", Y).limits_y(margin=0.06)
+    candidates = [candidate(0, 0.3, 10.0), candidate(1, 1.0, 20.0, n=2, deviation=0.2)]
+    low, high = drawn(candidates, candidates, "params", Y).limits_y(margin=0.06)
     assert low < 0.3
     assert 1 < high < 1.03
 

@@ -17,7 +17,7 @@ from nas.ray.trainable import TrainingTrainable
 from search_space.architecture import Architecture
 
 FAILING = 4
-"""Of so many architectures one raises."""
+"""One architecture of so many raises."""
 
 SECONDS_AN_EPOCH = 0.02
 
@@ -47,21 +47,21 @@ class TableTrainable(TrainingTrainable):
 
     def evaluation(self, request: TrialRequest) -> Iterator[Progress | Paused | EvaluationResult]:
         architecture = Architecture.from_json(request.architecture)
-        found = trajectory(architecture, request.seed)
+        training = trajectory(architecture, request.seed)
         begin = self._received_state(request.number)["epoch"] if request.resumes else 0
         last = table().epochs[-1]
-        for epoch in (each for each in found.points if each > begin):
+        for epoch in (each for each in training.points if each > begin):
             time.sleep(SECONDS_AN_EPOCH)
             curve = [
                 {"epoch": each, "val_accuracy": accuracy}
-                for each, accuracy in found.points.items()
+                for each, accuracy in training.points.items()
                 if each <= epoch
             ]
-            progress = Progress(epoch, last, found.points[epoch], curve, 1.0)
+            progress = Progress(epoch, last, training.points[epoch], curve, 1.0)
             if epoch == last:
-                if found.error is not None:
-                    raise RuntimeError(found.error)
-                yield EvaluationResult({"val_accuracy": found.accuracy}, curve, 1.0)
+                if training.error is not None:
+                    raise RuntimeError(training.error)
+                yield EvaluationResult({"val_accuracy": training.accuracy}, curve, 1.0)
             elif epoch == request.pause_at:
                 yield Paused(progress, {"epoch": epoch})
                 return

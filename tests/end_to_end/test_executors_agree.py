@@ -94,13 +94,13 @@ class NotedSearch(Search):
             self.events.append(("at a rung", job, epoch, decision))
         return decision
 
-    def paused(self, job: Job, result: EvaluationResult, **at: Any) -> None:
-        super().paused(job, result, **at)
-        self.events.append(("pauses", job, at["epoch"]))
+    def paused(self, job: Job, result: EvaluationResult, **when: Any) -> None:
+        super().paused(job, result, **when)
+        self.events.append(("pauses", job, when["epoch"]))
 
-    def stopped(self, job: Job, result: EvaluationResult, **at: Any) -> None:
-        super().stopped(job, result, **at)
-        self.events.append(("stops", job, at["epoch"]))
+    def stopped(self, job: Job, result: EvaluationResult, **when: Any) -> None:
+        super().stopped(job, result, **when)
+        self.events.append(("stops", job, when["epoch"]))
 
     def completed(self, job: Job, result: EvaluationResult) -> None:
         super().completed(job, result)
@@ -154,8 +154,8 @@ def on_the_clock(config: SearchConfig) -> NotedSearch:
     return search
 
 
-def found(search: Search) -> dict[str, Any]:
-    """What a search came to, whatever the order in which its trainings ended."""
+def outcome(search: Search) -> dict[str, Any]:
+    """Return what a search decided and found, whatever the order in which its trainings ended."""
     rows = search.records.evaluations("search")
     assert {row.state for row in rows} <= {"complete", "pruned", "fail"}
     shown = [search.problem.accuracy, search.problem.cost_objective]
@@ -180,7 +180,7 @@ def found(search: Search) -> dict[str, Any]:
 def test_deterministic_searches_on_four_workers_agree(rule: str, tmp_path: Path) -> None:
     config = config_of(rule, workers=4, deterministic=True, one_objective=False)
     here, there = on_the_clock(config), on_ray(config, tmp_path)
-    assert found(there) == found(here)
+    assert outcome(there) == outcome(here)
     states = [trial.state for trial in here.trials.of(*State)]
     assert State.FAILED in states
     assert (State.PRUNED in states) == (rule != "none")
@@ -207,7 +207,7 @@ def test_asynchronous_searches_on_one_worker_agree_step_by_step(
     config = config_of(rule, workers=1, deterministic=False, one_objective=one_objective)
     here, there = on_the_clock(config), on_ray(config, tmp_path)
     assert there.events == here.events
-    assert found(there) == found(here)
+    assert outcome(there) == outcome(here)
 
 
 @pytest.mark.ray
@@ -224,21 +224,21 @@ def test_every_decision_of_four_workers_recurs_when_their_reports_do(
     for event in there.events:
         again(here, *event)
     assert here.events == there.events
-    assert found(here) == found(there)
+    assert outcome(here) == outcome(there)
     assert here.finished
 
 
-def again(search: NotedSearch, what: str, job: Job, *at: Any) -> None:
+def again(search: NotedSearch, what: str, job: Job, *after: Any) -> None:
     """Tell a search what Ray told another one."""
     if what == "begins":
         assert search.next_job() == job
         return
-    of = trajectory(job.architecture, job.seed)
-    epoch = at[0] if at else search.problem.epochs
-    curve = [{"epoch": e, "val_accuracy": a} for e, a in of.points.items() if e <= epoch]
+    training = trajectory(job.architecture, job.seed)
+    epoch = after[0] if after else search.problem.epochs
+    curve = [{"epoch": e, "val_accuracy": a} for e, a in training.points.items() if e <= epoch]
     result = EvaluationResult({}, curve, 1.0)
     if what == "at a rung":
-        search.reported(job, epoch, of.points[epoch])
+        search.reported(job, epoch, training.points[epoch])
     elif what == "pauses":
         search.paused(job, result, epoch=epoch, state=b"")
     elif what == "stops":
@@ -246,4 +246,4 @@ def again(search: NotedSearch, what: str, job: Job, *at: Any) -> None:
     elif what == "fails":
         search.failed(job, "it raised")
     else:
-        search.completed(job, result._replace(metrics={"val_accuracy": of.accuracy}))
+        search.completed(job, result._replace(metrics={"val_accuracy": training.accuracy}))

@@ -1,4 +1,4 @@
-"""What a user gets from a search that ran to its end, command by command."""
+"""A finished search, as each command shows it to a user."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def test_only_expected_files_are_in_the_run_folder(finished_run):
         "state.json",
         "task.json",
     }
-    found = {path.name for path in (finished_run / "runs" / "tiny").iterdir()}
-    assert found - {"retrain", "retrain.json"} == expected
+    files = {path.name for path in (finished_run / "runs" / "tiny").iterdir()}
+    assert files - {"retrain", "retrain.json"} == expected
 
 
 def test_the_output_says_what_was_searched_and_found(finished_run):
@@ -134,11 +134,11 @@ def test_a_question_that_cannot_be_answered_gets_one_clear_error(
 def test_describe_an_architecture_of_the_run(finished_run, environment):
     front = json.loads((finished_run / "runs" / "tiny" / "front.json").read_text())["members"]
     arch_id = front[0]["arch_id"]
-    found = read_json(query(finished_run, "describe", arch_id, "--json"))
-    assert found["arch_id"] == arch_id
-    assert found["params"] == front[0]["metrics"]["params"]
-    assert found["flops_paper"] == 2 * found["macs"]
-    assert sum(stage["params"] for stage in found["stages"]) == found["params"]
+    described = read_json(query(finished_run, "describe", arch_id, "--json"))
+    assert described["arch_id"] == arch_id
+    assert described["params"] == front[0]["metrics"]["params"]
+    assert described["flops_paper"] == 2 * described["macs"]
+    assert sum(stage["params"] for stage in described["stages"]) == described["params"]
     path = finished_run / "mine.json"
     path.write_text(json.dumps(front[0]["architecture"]))
     from_file = read_json(
@@ -153,8 +153,8 @@ def test_describe_an_architecture_of_the_run(finished_run, environment):
             "--json",
         )
     )
-    assert from_file["arch_id"] == found["arch_id"]
-    assert from_file["params"] == found["params"]
+    assert from_file["arch_id"] == described["arch_id"]
+    assert from_file["params"] == described["params"]
 
 
 def test_retrain_the_best_beside_a_plain_network_once(finished_run, environment):
@@ -162,9 +162,9 @@ def test_retrain_the_best_beside_a_plain_network_once(finished_run, environment)
     first = command_in(finished_run, environment, *command)
     rows = read_json(first)
     assert "full trainings of 2 epochs: 2; " in first.stderr
-    found, plain = rows
-    assert (found["kind"], plain["kind"]) == ("found", "plain convolution")
-    assert abs(plain["params"] / found["params"] - 1) < 0.1
+    chosen, plain = rows
+    assert (chosen["kind"], plain["kind"]) == ("found", "plain convolution")
+    assert abs(plain["params"] / chosen["params"] - 1) < 0.1
     for row in rows:
         assert 0 < row["test_accuracy"] <= 1
         assert (row["proxy_n"], row["proxy_is_fresh"]) == (1, True)

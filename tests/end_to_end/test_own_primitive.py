@@ -42,11 +42,11 @@ def test_it_is_short():
 def test_its_networks_are_built_and_costed(project):
     space = space_of(load_config(project / "own.yaml"))
     task = Task(input_shape=(1, 8, 8), classes=10)
-    found = [each for each in space.architectures() if OWN in each.primitive_types()]
-    assert len(found) > 50
-    network = build(found[0], task, seed=0)
+    with_own = [each for each in space.architectures() if OWN in each.primitive_types()]
+    assert len(with_own) > 50
+    network = build(with_own[0], task, seed=0)
     assert network(torch.zeros(2, 1, 8, 8)).shape == (2, 10)
-    costs = network_costs(found[0], task)
+    costs = network_costs(with_own[0], task)
     assert (costs.params, costs.macs, costs.activations) == count_module(network, (1, 8, 8))
 
 

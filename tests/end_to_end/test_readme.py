@@ -139,6 +139,6 @@ def test_the_python_in_the_readme_runs(finished_run, attending, monkeypatch, cap
 
 def test_a_sampler_serves_another_study():
     (block,) = blocks("python", ON_SEARCH)
-    found: dict[str, Any] = {}
-    exec(block, found)
-    assert len(found["study"].trials) == 20
+    printed: dict[str, Any] = {}
+    exec(block, printed)
+    assert len(printed["study"].trials) == 20

@@ -114,6 +114,6 @@ def query(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 def read_json(done: subprocess.CompletedProcess[str]) -> Any:
-    """What a command with ``--json`` printed."""
+    """Read the JSON that a command with ``--json`` printed."""
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout)

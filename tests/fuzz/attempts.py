@@ -49,11 +49,11 @@ def output() -> Output:
 
 
 def config_data() -> dict[str, Any]:
-    """Of the shipped search on digits, with all of its files in one."""
+    """Return the shipped configuration of a search on digits, all of its files in one."""
     return load_config(ROOT / "configs" / "searches" / "digits.yaml").model_dump(mode="json")
 
 
 def sampled() -> Architecture:
-    """One of the shipped space on digits."""
+    """Draw an architecture of the shipped space on digits."""
     space = SearchSpace.from_yaml(ROOT / "configs" / "spaces" / "digits.yaml")
     return space.sample(np.random.default_rng(1))

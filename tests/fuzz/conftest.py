@@ -8,12 +8,12 @@ from collections.abc import Iterator
 import pytest
 
 MOST_GROWTH_BYTES = 400e6
-"""Of the process, over all rounds of a test."""
+"""The most memory that the process may gain over all rounds of a test."""
 
 
 @pytest.fixture(autouse=True)
 def bounded_memory() -> Iterator[None]:
-    """Fails a test that took much memory, whatever it gave back."""
+    """Fail a test that took much memory, even if it gave it back."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     yield
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024

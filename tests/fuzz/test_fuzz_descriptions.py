@@ -63,9 +63,9 @@ def test_spaces(tmp_path: Path, space: str, kind: str) -> None:
             else mutated_bytes(rng, text)
         )
         file.write_bytes(content)
-        found = SearchSpace.from_yaml(file)
-        assert found.size >= 1
-        found.encode(found.sample(np.random.default_rng(0)))
+        read_space = SearchSpace.from_yaml(file)
+        assert read_space.size >= 1
+        read_space.encode(read_space.sample(np.random.default_rng(0)))
 
     try_all(read, file.read_bytes)
 

@@ -38,14 +38,14 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     file = folder / "search.yaml"
     file.write_text(json.dumps(config_data() | {"name": "mutated"}))
     config = load_config(file, ["sampler.name=random", "limits.params=100k"])
-    found = RunFolder.create(folder / "runs", config)
+    run_folder = RunFolder.create(folder / "runs", config)
     task = Task(dataset="digits", input_shape=(1, 8, 8), classes=10)
-    found.write_json("task.json", task.model_dump(mode="json"))
-    found.write_json("state.json", {"finished": True, "trained": 3})
-    ledger = Ledger.create(config, found)
+    run_folder.write_json("task.json", task.model_dump(mode="json"))
+    run_folder.write_json("state.json", {"finished": True, "trained": 3})
+    ledger = Ledger.create(config, run_folder)
     fill(config, ledger, task)
     ledger.close()
-    return found
+    return run_folder
 
 
 def fill(config: SearchConfig, ledger: Ledger, task: Task) -> None:

@@ -1,4 +1,4 @@
-"""What holds while golden scenarios run."""
+"""Settings for golden scenarios."""
 
 from __future__ import annotations
 

@@ -250,9 +250,9 @@ def _warm_start(
     runs: Path,
 ) -> WarmStart:
     if scenario.warm_start == "papers":
-        found = collect_warm_start(config, task, problem, runs)
-        assert found.first
-        return found
+        warm_start = collect_warm_start(config, task, problem, runs)
+        assert warm_start.first
+        return warm_start
     if scenario.warm_start != "told":
         return NO_WARM_START
     assert config.objectives == ("val_accuracy", "params")
@@ -291,13 +291,13 @@ def _record(search: Search, scenario: SearchScenario) -> Record:
         ],
         "rejections": ledger.rejections().to_json(),
     }
-    found = search.candidates()
+    candidates = search.candidates()
     if config.uses_latency:
         meter = _Meter(config, TASKS[scenario.dataset], fails=False)
         measure_front_again(config, ledger, meter, lambda number: None)
-        found, over = by_latency_limit(config, all_candidates(config, ledger))
+        candidates, over = by_latency_limit(config, all_candidates(config, ledger))
         record["over_the_limit_again"] = [member.arch_id for member in over]
-    front = pareto_front(found, ["val_accuracy", config.cost_objective])
+    front = pareto_front(candidates, ["val_accuracy", config.cost_objective])
     return record | {"front": [[member.arch_id, member.n] for member in front]}
 
 
@@ -442,8 +442,8 @@ class _Executor:
                 pass
             if not self.arriving:
                 break
-            self.now, order, running, found = heapq.heappop(self.arriving)
-            if self._arrive(order, running, found) and self.ends_left is not None:
+            self.now, order, running, event = heapq.heappop(self.arriving)
+            if self._arrive(order, running, event) and self.ends_left is not None:
                 self.ends_left -= 1
                 if self.ends_left == 0:
                     return
@@ -475,48 +475,48 @@ class _Executor:
         return True
 
     def _go_on(self, order: int, running: _Running, epoch: int) -> None:
-        """Train from an epoch on to the next point, which is found when the clock is there."""
+        """Train from an epoch on to the next event, which is handed back at its time."""
         ticks = formulas.ticks(str(running.job.architecture))
-        found: Any
+        event: Any
         try:
-            found = next(running.steps)
+            event = next(running.steps)
         except _Diverged as error:
-            found, until = error, epoch + 1
+            event, until = error, epoch + 1
         else:
-            progress = found.progress if isinstance(found, Paused) else found
+            progress = event.progress if isinstance(event, Paused) else event
             until = progress.curve[-1]["epoch"]
-        heapq.heappush(self.arriving, (self.now + (until - epoch) * ticks, order, running, found))
+        heapq.heappush(self.arriving, (self.now + (until - epoch) * ticks, order, running, event))
 
-    def _arrive(self, order: int, running: _Running, found: Any) -> bool:
-        """Hand back what a job found; whether it ended or paused."""
+    def _arrive(self, order: int, running: _Running, event: Any) -> bool:
+        """Hand a job's event to the search; whether the job ended or paused."""
         job, name = running.job, running.name
-        if isinstance(found, _Diverged):
+        if isinstance(event, _Diverged):
             self.events.append(f"{name} fails")
-            self.search.failed(job, f"Diverged: {found}")
-        elif isinstance(found, EvaluationResult):
+            self.search.failed(job, f"Diverged: {event}")
+        elif isinstance(event, EvaluationResult):
             self.events.append(f"{name} ends")
-            self.search.completed(job, found)
-        elif isinstance(found, Paused):
-            progress = found.progress
+            self.search.completed(job, event)
+        elif isinstance(event, Paused):
+            progress = event.progress
             self.events.append(f"{name} pauses at {progress.epoch}")
             result = EvaluationResult({}, progress.curve, progress.device_seconds)
-            state = checkpoint_bytes(found.state)
+            state = checkpoint_bytes(event.state)
             self.search.paused(job, result, epoch=progress.epoch, state=state)
         else:
-            assert isinstance(found, Progress)
-            if not self._stops(running, found):
-                self._go_on(order, running, found.epoch)
+            assert isinstance(event, Progress)
+            if not self._stops(running, event):
+                self._go_on(order, running, event.epoch)
                 return False
-            result = EvaluationResult({}, found.curve, found.device_seconds)
-            self.search.stopped(job, result, epoch=found.epoch)
+            result = EvaluationResult({}, event.curve, event.device_seconds)
+            self.search.stopped(job, result, epoch=event.epoch)
         return True
 
-    def _stops(self, running: _Running, found: Progress) -> bool:
-        """What the search decides at a point of a trial's curve."""
-        stops = self.search.reported(running.job, found.epoch, found.val_accuracy) == "stop"
+    def _stops(self, running: _Running, progress: Progress) -> bool:
+        """Report a point of a trial's curve; whether the search stops the trial there."""
+        stops = self.search.reported(running.job, progress.epoch, progress.val_accuracy) == "stop"
         problem = self.search.problem
-        is_judged = running.job.kind == "search" and found.epoch in problem.rungs
+        is_judged = running.job.kind == "search" and progress.epoch in problem.rungs
         if is_judged and not problem.pauses:
             does = "stops" if stops else "continues"
-            self.events.append(f"{running.name} {does} at {found.epoch}")
+            self.events.append(f"{running.name} {does} at {progress.epoch}")
         return stops

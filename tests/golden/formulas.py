@@ -1,4 +1,4 @@
-"""What trainings of invented networks give: exact, in whole numbers, of a hash of the architecture.
+"""Results of invented trainings: exact whole numbers from a hash of the architecture.
 
 ``text`` is an architecture as ``str`` writes it, not its ``arch_id``, which is another one whenever
 architectures gain a field.

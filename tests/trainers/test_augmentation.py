@@ -70,7 +70,7 @@ def test_crop_shifts_by_whole_pixels_and_fills_with_black(images: torch.Tensor) 
     result = augmented(images, crop_padding_pixels=2)
     padded = torch.nn.functional.pad(images, (2, 2, 2, 2))
     offsets = [(y, x) for y in range(5) for x in range(5)]
-    found = [
+    matches = [
         [
             offset
             for offset in offsets
@@ -80,8 +80,8 @@ def test_crop_shifts_by_whole_pixels_and_fills_with_black(images: torch.Tensor) 
         ]
         for image, pad in zip(result, padded, strict=True)
     ]
-    assert all(len(matches) == 1 for matches in found)
-    assert {y for [(y, _)] in found} == {x for [(_, x)] in found} == set(range(5))
+    assert all(len(matches) == 1 for matches in matches)
+    assert {y for [(y, _)] in matches} == {x for [(_, x)] in matches} == set(range(5))
 
 
 def test_crop_shifts_are_equally_likely() -> None:

@@ -83,10 +83,10 @@ def test_loading_takes_twice_the_size_of_the_file(tmp_path: Path) -> None:
 
 def test_what_was_saved_is_read_also_when_packed_anew() -> None:
     for content in (CONTENT, changed(lambda _, content: content)):
-        found = read_checkpoint(content, "x.pt")
-        assert found["curve"][0]["large"] == -(10**30)
-        assert found["half"].shape == (2,)
-        assert found["weights"]["weight"].shape == (5, 3)
+        payload = read_checkpoint(content, "x.pt")
+        assert payload["curve"][0]["large"] == -(10**30)
+        assert payload["half"].shape == (2,)
+        assert payload["weights"]["weight"].shape == (5, 3)
 
 
 def test_a_member_that_inflates() -> None:
@@ -121,7 +121,7 @@ def test_bytes_before_the_archive(put: bytes) -> None:
 
 TENSOR = b"ctorch._utils\n_rebuild_tensor_v2\n"
 STORAGE = b"(X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpu"
-"""Of 15 elements, the weights', but for its size, a tuple's end and BINPERSID."""
+"""The pickle of 15 weights, whole but for the size, a tuple's end and BINPERSID."""
 
 
 def tensor(

@@ -48,7 +48,7 @@ def as_rows(images: torch.Tensor) -> list[list[int]]:
 
 @pytest.mark.parametrize("colour", ["grey", "rgb"])
 def test_files_are_seen_as_an_image_folder_of_them(tmp_path: Path, colour: str) -> None:
-    """Of other sizes, modes and orientations than the network takes."""
+    """Pictures of other sizes, modes and orientations than the network takes."""
     folder = tmp_path / "images"
     save(folder / "cat" / "0.png", "L", (9, 14), 0)
     save(folder / "dog" / "turned.png", "L", (12, 7), 1, exif=turned(6))
@@ -68,9 +68,9 @@ def test_files_are_seen_as_an_image_folder_of_them(tmp_path: Path, colour: str) 
     )
     preprocessing = Preprocessing.of(splits)
     assert (preprocessing.colour, preprocessing.height, preprocessing.width) == (colour, 6, 8)
-    found = torch.stack([preprocessing.pixels(file) for file in folder.rglob("*.*")])
-    assert found.dtype == torch.uint8
-    assert as_rows(found) == as_rows(splits.train.images)
+    pixels = torch.stack([preprocessing.pixels(file) for file in folder.rglob("*.*")])
+    assert pixels.dtype == torch.uint8
+    assert as_rows(pixels) == as_rows(splits.train.images)
 
 
 def test_a_digit_in_a_file_is_the_batch_that_evaluation_sees(

@@ -14,7 +14,7 @@ from trainers.settings import Settings
 
 
 class Augmentation(Settings):
-    """How images are changed while training; the default changes nothing.
+    """Random changes of train images; the default changes nothing.
 
     Each image draws its own values, uniformly from the ranges given. What is shifted in from
     outside an image is black (0).
@@ -47,7 +47,7 @@ class Augmentation(Settings):
 
 
 def build_augmentation(config: Augmentation) -> nn.Module:
-    """A module from float images [B, C, H, W] in 0..1 to augmented ones of that shape and range.
+    """Return a module from float images [B, C, H, W] in 0..1 to augmented ones of the same form.
 
     It draws from torch's global generators, so run it under a seed. It has no parameters and does
     the same in training and evaluation mode. Mixup is not part of it, since it changes labels.
@@ -90,7 +90,7 @@ class RandomWarp(nn.Module):
         return warp_affine(images, self._matrices(images)[:, :2], (height, width))
 
     def _matrices(self, images: torch.Tensor) -> torch.Tensor:
-        """[B, 3, 3]: where a source pixel (x, y, 1) of each image goes."""
+        """Return [B, 3, 3]: where a source pixel (x, y, 1) of each image goes."""
         from kornia.geometry.transform import get_affine_matrix2d  # noqa: PLC0415
 
         config, (batch, _, height, width) = self.config, images.shape

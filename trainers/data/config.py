@@ -1,4 +1,4 @@
-"""Which images to train on, and how many."""
+"""The images to train on, and their number."""
 
 from __future__ import annotations
 

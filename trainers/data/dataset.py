@@ -40,7 +40,7 @@ class Split:
         return len(self.labels)
 
     def to(self, device: torch.device | str) -> Split:
-        """The same split on ``device`` (nothing is copied when it is there already)."""
+        """Return the same split on ``device`` (nothing is copied when it is there already)."""
         return Split(self.images.to(device), self.labels.to(device))
 
 
@@ -110,7 +110,7 @@ class ImageSplits:
         return channels, height, width
 
     def to(self, device: torch.device | str) -> Self:
-        """The same splits on ``device``."""
+        """Return the same splits on ``device``."""
         return replace(
             self,
             train=self.train.to(device),
@@ -120,7 +120,7 @@ class ImageSplits:
 
 
 def _pixel_statistics(images: torch.Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation a channel, in 0..1, of [N, C, H, W] uint8.
+    """Return mean and standard deviation a channel, in 0..1, of [N, C, H, W] uint8.
 
     From a histogram of the 256 values: exact, and no float copy of a large set.
     """

@@ -16,7 +16,7 @@ HIGHEST_VALUE = 16
 
 
 def load_digits(config: DataConfig) -> ImageSplits:
-    """The digits as [N, 1, 8, 8], their values 0..16 spread over 0..255.
+    """Return the digits as [N, 1, 8, 8], their values 0..16 spread over 0..255.
 
     Raises:
         DataError: counts that do not fit 1797 images.

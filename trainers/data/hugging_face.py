@@ -81,7 +81,7 @@ def load_hugging_face(config: DataConfig) -> ImageSplits:
 
 
 def _open(config: DataConfig) -> dict[Part, Any]:
-    """The tables of the parts that the data set has, "train" among them."""
+    """Return the tables of the parts that the data set has, "train" among them."""
     import datasets  # noqa: PLC0415 (slow to import)
 
     path = config.path or HUB_IDS[config.name]
@@ -152,7 +152,7 @@ def _label_column(features: Any, config: DataConfig) -> str:
 def _one_column(
     what: str, asked: str | None, fitting: list[str], features: Any, config: DataConfig
 ) -> str:
-    """The column asked for, or the only one whose type fits."""
+    """Return the column asked for, or the only one whose type fits."""
     if asked in fitting:
         return str(asked)
     if asked is None and len(fitting) == 1:
@@ -170,7 +170,7 @@ def _one_column(
 
 
 def _labels(table: Any, column: str, config: DataConfig, part: Part) -> npt.NDArray[np.int64]:
-    """The labels of one part, without decoding its images."""
+    """Return the labels of one part, without decoding its images."""
     if column not in table.features:
         raise DataError(f"data set {config.name!r}, {part} part: no label column {column!r}")
     values = table.select_columns([column])[:][column]
@@ -186,7 +186,7 @@ def _labels(table: Any, column: str, config: DataConfig, part: Part) -> npt.NDAr
 def _class_names(
     feature: Any, labels: dict[Part, npt.NDArray[np.int64]], config: DataConfig
 ) -> tuple[str, ...]:
-    """The label column's names; for plain integers, their decimal digits."""
+    """Return the label column's names; for plain integers, their decimal digits."""
     names = getattr(feature, "names", None)
     if names is None:
         present = np.unique(labels["train"])
@@ -219,7 +219,7 @@ def _image_rows(table: Any, column: str, choice: Choice) -> Any:
 
 
 def _decoded(image: Any, stored: Any) -> Any:
-    """A picture from its bytes or its file; ``datasets`` would also fetch the path of a server."""
+    """Open a picture from its bytes or file; ``datasets`` would also fetch the path of a server."""
     if stored is not None and stored["bytes"] is None:
         for link in str(stored["path"]).split("::"):  # a file in an archive has its path after ::
             protocol, is_url, _ = link.partition("://")

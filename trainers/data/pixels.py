@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 GREY_MODES = ("1", "L")
 COLOUR_MODES = ("LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
 DECODER_ERRORS = (OSError, ValueError, SyntaxError)
-"""What Pillow's decoders raise, beside DecompressionBombError for more than 179 million pixels."""
+"""Exceptions of Pillow's decoders, beside DecompressionBombError above 179 million pixels."""
 
 
 def decode_images(
@@ -64,7 +64,7 @@ def decode_images(
 
 
 def to_colour(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """[N, 1 or 3, H, W] as [N, 3, H, W]."""
+    """Return [N, 1 or 3, H, W] as [N, 3, H, W]."""
     return images if images.shape[1] == 3 else np.repeat(images, 3, axis=1)
 
 
@@ -92,7 +92,7 @@ def open_picture(path: str | Path) -> Image.Image:
 def picture_pixels(
     picture: Any, image_size: tuple[int, int] | None, place: str
 ) -> npt.NDArray[np.uint8]:
-    """The pixels of one PIL image.
+    """Return the pixels of one PIL image.
 
     Args:
         picture: the image; None is refused as missing.

@@ -55,7 +55,7 @@ class Preprocessing(Settings):
 
     @classmethod
     def of(cls, splits: ImageSplits) -> Self:
-        """What the images of ``splits`` went through, and the statistics of its train images.
+        """Return the steps that the images of ``splits`` went through, with their statistics.
 
         Raises:
             DataError: the images have neither 1 nor 3 channels.

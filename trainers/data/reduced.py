@@ -20,7 +20,7 @@ def reduced(
     resolution: int | None = None,
     seed: int = 0,
 ) -> ImageSplits:
-    """The same data set with part of its train images, or all images smaller.
+    """Return the same data set with part of its train images, or all images smaller.
 
     Validation and test images stay as many. Pixel statistics are those of the new train images.
 
@@ -61,7 +61,7 @@ def reduced(
 
 
 def resized_hw(hw: tuple[int, int], resolution: int) -> tuple[int, int]:
-    """(height, width) in pixels with a shorter side of ``resolution``."""
+    """Return (height, width) in pixels with a shorter side of ``resolution``."""
     height, width = (round(side * resolution / min(hw)) for side in hw)
     return height, width
 
@@ -69,8 +69,8 @@ def resized_hw(hw: tuple[int, int], resolution: int) -> tuple[int, int]:
 def _resized(split: Split, size: tuple[int, int]) -> Split:
     channels = split.images.shape[1]
     images = split.images.new_empty((len(split), channels, *size))
-    for at in range(0, len(split), IMAGES_AT_ONCE):
-        part = slice(at, at + IMAGES_AT_ONCE)
+    for first in range(0, len(split), IMAGES_AT_ONCE):
+        part = slice(first, first + IMAGES_AT_ONCE)
         pixels = F.interpolate(split.images[part].float(), size, mode="bilinear", antialias=True)
         images[part] = pixels.round().clamp(0, 255).to(torch.uint8)
     return Split(images, split.labels)

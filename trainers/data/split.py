@@ -41,7 +41,7 @@ def choose_splits(
     validation_images: int | None = None,
     test_images: int | None = None,
 ) -> dict[Part, Choice]:
-    """The images of each split, by the rules at the top of this module.
+    """Choose the images of each split, by the rules at the top of this module.
 
     Args:
         labels: int64 [N] of each part that the data set itself has; "train" is required.
@@ -86,7 +86,7 @@ def choose_splits(
 def stratified(
     pool: Indices, labels: npt.NDArray[np.int64], count: int, seed: int, name: str, part: Part
 ) -> tuple[Indices, Indices]:
-    """``count`` of ``pool`` with the classes in proportion, and the rest, in random order.
+    """Choose ``count`` of ``pool`` with the classes in proportion, and the rest, in random order.
 
     Args:
         pool: int64 [M], positions in ``labels``.

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from analysis.paired import paired_difference
 from nas.config.search_config import SearchConfig
+from nas.evaluation.deviations import standard_error
 from nas.metrics import METRICS
 from nas.quantities import format_quantity
 from nas.storage.accuracy_text import AS_FOUND
@@ -87,7 +88,7 @@ def report_row(
         "proxy_val_accuracy_as_found": None if proxy is None else proxy.as_found,
         "val_accuracy": _mean([row.metrics["val_accuracy"] for row in full]),
         "test_accuracy": _mean([row.metrics["test_accuracy"] for row in full]),
-        "test_standard_error": _standard_error([row.metrics["test_accuracy"] for row in full]),
+        "test_standard_error": standard_error([row.metrics["test_accuracy"] for row in full]),
         "n": len(full),
     }
 
@@ -123,7 +124,3 @@ def _with_error(mean: float | None, error: float | None, n: int) -> str:
 
 def _mean(values: Sequence[float]) -> float | None:
     return float(np.mean(values)) if values else None
-
-
-def _standard_error(values: Sequence[float]) -> float | None:
-    return float(np.std(values, ddof=1) / len(values) ** 0.5) if len(values) > 1 else None

@@ -110,7 +110,7 @@ def test_neighbours_by_hand() -> None:
     params = {"stage1.depth": 1, "stage1.width": 8, "stage1.block0.conv.kernel": 3}
     changes = space.changes(space.from_params(params))
     assert list(changes) == ["stage1.depth", "stage1.width", "stage1.block0.conv.kernel"]
-    assert {name: len(found) for name, found in changes.items()} == {
+    assert {name: len(neighbours) for name, neighbours in changes.items()} == {
         # To 2 blocks: the shared primitive's 2 convolutions and 2 extents come into being. To 3
         # blocks: each with what block 2 may be, 1 convolution and 2 extents with 2 heads.
         "stage1.depth": 4 + 4 * 5,
@@ -119,8 +119,8 @@ def test_neighbours_by_hand() -> None:
     }
     narrow = space.from_params(params | {"stage1.width": 4})
     assert changes["stage1.width"] == [narrow]
-    for name, found in changes.items():
-        for other in found:
+    for name, neighbours in changes.items():
+        for other in neighbours:
             assert space.params_of(other)[name] != params[name]
             kept = {key: value for key, value in params.items() if key != name}
             assert kept.items() <= space.params_of(other).items()
@@ -145,8 +145,8 @@ def test_mutation_gives_each_parameter_the_same_chance() -> None:
     rng = np.random.default_rng(0)
     changed = dict.fromkeys(params, 0)
     for _ in range(600):
-        found = space.params_of(space.mutate(parent, rng))
-        (name,) = [key for key, value in params.items() if found[key] != value]
+        mutated = space.params_of(space.mutate(parent, rng))
+        (name,) = [key for key, value in params.items() if mutated[key] != value]
         changed[name] += 1
     # 200 each, standard deviation 12, although depth leads to 24 architectures of 26.
     assert all(140 < count < 260 for count in changed.values()), changed

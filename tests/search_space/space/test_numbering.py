@@ -24,9 +24,9 @@ def test_the_numbers_below_the_size_are_all_architectures_once_each(case: dict[s
 @pytest.mark.parametrize("space", [DIGITS, MOBILE, WIDE], ids=lambda space: space.name)
 def test_numbers_of_large_spaces_name_different_architectures(space: Any) -> None:
     numbers = np.linspace(0, space.size - 1, 40).astype(int)
-    found = [space.numbered(int(number)) for number in numbers]
-    assert all(map(space.contains, found))
-    assert len(set(found)) == len(set(numbers))
+    architectures = [space.numbered(int(number)) for number in numbers]
+    assert all(map(space.contains, architectures))
+    assert len(set(architectures)) == len(set(numbers))
 
 
 class EveryByte:

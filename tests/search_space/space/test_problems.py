@@ -1,4 +1,4 @@
-"""What is said of a file that describes no search space."""
+"""Messages about files that describe no search space."""
 
 from pathlib import Path
 from typing import Any
@@ -165,9 +165,9 @@ PROBLEMS: list[tuple[Any, list[str]]] = [
 
 @pytest.mark.parametrize(("data", "wanted"), PROBLEMS, ids=lambda value: None)
 def test_problems_are_named_with_their_place(data: Any, wanted: list[str]) -> None:
-    found = problems(data)
-    assert len(found) == len(wanted), found
-    for line, beginning in zip(found, wanted, strict=True):
+    lines = problems(data)
+    assert len(lines) == len(wanted), lines
+    for line, beginning in zip(lines, wanted, strict=True):
         # Of pydantic's own sentences the beginning will do: ours are compared to the end.
         assert line == beginning or (beginning[-1] == "*" and line.startswith(beginning[:-1]))
 

@@ -1,4 +1,4 @@
-"""What a search space holds, against a walk through its plain description."""
+"""The architectures of a search space, against a walk through its plain description."""
 
 from itertools import product
 from pathlib import Path
