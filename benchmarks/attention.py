@@ -14,7 +14,14 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from command_line import add_device, parser_of, settle_allocator, silence_profiler, write_json
+from command_line import (
+    add_allocator,
+    add_device,
+    parser_of,
+    settle_allocator,
+    silence_profiler,
+    write_json,
+)
 from steady_allocator import WHY, is_steady
 from tables import print_table
 
@@ -49,6 +56,7 @@ def main() -> None:
     """Measure, print a table for each map, and write the same figures as JSON."""
     parser = parser_of(__doc__, quick="fewer repeats and rivals, under 40 s")
     add_device(parser)
+    add_allocator(parser)
     options = parser.parse_args()
     settle_allocator(options)
     silence_profiler()
@@ -62,12 +70,10 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     from attention_figures import add_resident, case_rows  # noqa: PLC0415
     from attention_layers import Setting, global_cases, local_cases  # noqa: PLC0415
     from interleaved import Effort  # noqa: PLC0415
-    from machine import machine_with, usable_device  # noqa: PLC0415
+    from machine import chosen_device, machine_with  # noqa: PLC0415
 
-    device = usable_device(options.device)
+    device = chosen_device(options)
     on_gpu = device.type == "cuda"
-    if options.threads:
-        torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     setting = Setting(
         device=device,

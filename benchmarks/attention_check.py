@@ -35,7 +35,7 @@ def check(case: Case) -> dict[str, str]:
         if not (variant.exact or variant.may_refuse):
             continue
         try:
-            found = _first_image(variant, case.x, grad_out)
+            outputs = _first_image(variant, case.x, grad_out)
         except Exception as error:  # code of others may fail in any way
             if not variant.may_refuse:
                 raise
@@ -43,7 +43,7 @@ def check(case: Case) -> dict[str, str]:
             continue
         if variant.exact:
             try:
-                _compare(f"{case.title}: {name}", found, [right.detach(), *grads])
+                _compare(f"{case.title}: {name}", outputs, [right.detach(), *grads])
             except Wrong as error:
                 if not variant.may_refuse:
                     raise
@@ -63,8 +63,8 @@ def _first_image(variant: Variant, x: Tensor, grad_out: Tensor) -> list[Tensor]:
     return [out[:1].detach(), grads[0][:1], *grads[1:]]
 
 
-def _compare(name: str, found: list[Tensor], right: list[Tensor]) -> None:
-    for number, (ours, exact) in enumerate(zip(found, right, strict=False)):
+def _compare(name: str, outputs: list[Tensor], right: list[Tensor]) -> None:
+    for number, (ours, exact) in enumerate(zip(outputs, right, strict=False)):
         error = float((ours.double() - exact.double()).norm() / exact.double().norm())
         if not error <= LARGEST_ERROR[ours.dtype]:
             what = f"gradient {number}" if number else "output"

@@ -66,7 +66,7 @@ def add_resident(case: Case, rows: list[Row]) -> None:
 def _timings(
     steps: dict[tuple[str, str], Callable[[], Any]], effort: Effort, device: torch.device
 ) -> tuple[dict[tuple[str, str], Timing], set[tuple[str, str]]]:
-    """Of all steps, and which of them, on a GPU, could not be freed of Python's launching."""
+    """Time all steps; return those too that Python had to launch, on a GPU."""
     if device.type != "cuda":
         return time_interleaved(steps, effort, device), set()
     ready, launched = {}, set()

@@ -75,7 +75,7 @@ class Case(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """What all cases have in common."""
+    """The settings that all cases share."""
 
     device: torch.device
     dtype: torch.dtype
@@ -188,17 +188,17 @@ def _implementations(
 ) -> tuple[dict[str, Variant], dict[str, str]]:
     with torch.no_grad():
         given = operands(layer.attention_inputs(x))  # type: ignore[operator]
-    found, left_out = {}, {}
+    variants, left_out = {}, {}
     for name, implementation in IMPLEMENTATIONS.items():
         problem = implementation.problem(given)
         if problem is None and name == "reference":
             problem = _too_slow(given, setting)
         if problem is None:
             form = eager.form(given) if name == "torch" else ""
-            found[name] = Variant(_forced(layer, name), [], exact=True, note=form)
+            variants[name] = Variant(_forced(layer, name), [], exact=True, note=form)
         else:
             left_out[name] = problem
-    return found, left_out
+    return variants, left_out
 
 
 def _too_slow(given: Operands, setting: Setting) -> str | None:

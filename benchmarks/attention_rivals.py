@@ -139,7 +139,7 @@ def _windows(x: Tensor, extent: int) -> Tensor:
 
 @cache
 def _inside(extent: int, height: int, width: int, device: torch.device) -> Tensor:
-    """Which keys of each query are on the map, ``[N, k^2]``."""
+    """Mark the keys of each query that are on the map, ``[N, k^2]``."""
     ones = torch.ones(1, 1, 1, height, width, device=device)
     return _windows(ones, extent)[0, 0, :, 0] > 0
 

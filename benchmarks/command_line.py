@@ -1,4 +1,4 @@
-"""What the benchmarks' command lines have in common. PyTorch is not imported here."""
+"""Options that the benchmarks' command lines share. PyTorch is not imported here."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from steady_allocator import keep_freed_memory
 
 
 def parser_of(description: str, *, quick: str) -> argparse.ArgumentParser:
-    """With ``--quick`` and ``--json``.
+    """Return a parser with ``--quick`` and ``--json``.
 
     Args:
         description: the script's docstring, of which the first line is shown.
@@ -24,10 +24,22 @@ def parser_of(description: str, *, quick: str) -> argparse.ArgumentParser:
     return parser
 
 
-def add_device(parser: argparse.ArgumentParser) -> None:
-    """Add the options of what is timed on a CPU or a GPU."""
+def add_device(parser: argparse.ArgumentParser, *, threads: int | None = None) -> None:
+    """Add the device that is timed, and its threads; see :func:`machine.chosen_device`.
+
+    Args:
+        parser: added to.
+        threads: the default number; None for PyTorch's own.
+    """
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
-    parser.add_argument("--threads", type=int, metavar="N", help="on the CPU; else PyTorch's own")
+    usual = "PyTorch's own" if threads is None else threads
+    parser.add_argument(
+        "--threads", type=int, default=threads, metavar="N", help=f"on the CPU; else {usual}"
+    )
+
+
+def add_allocator(parser: argparse.ArgumentParser) -> None:
+    """Add the choice of the C library's allocator; see :func:`settle_allocator`."""
     parser.add_argument(
         "--default-allocator", action="store_true", help="leave the C library's allocator as it is"
     )
@@ -40,11 +52,11 @@ def settle_allocator(options: argparse.Namespace) -> None:
 
 
 def silence_profiler() -> None:
-    """PyTorch's profiler logs each start and stop; it reads its level when it is first used."""
+    """Keep PyTorch's profiler from logging each start and stop; call it before its first use."""
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")
 
 
 def write_json(figures: dict[str, Any], options: argparse.Namespace) -> None:
-    """Where ``--json`` says."""
+    """Write the figures to the file of ``--json``, if there is one."""
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1) + "\n")

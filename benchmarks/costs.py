@@ -102,7 +102,7 @@ def speed(name: str, traced: int, population: int) -> dict[str, Any]:
 
 
 def memory_error(name: str, networks: int) -> dict[str, Any]:
-    """How far the estimate of peak memory is from the allocator's peak."""
+    """Compare the estimate of peak memory with the allocator's peak."""
     space, task = _space_and_task(name)
     rng = np.random.default_rng(1)
     ratios, estimates, peaks = [], [], []

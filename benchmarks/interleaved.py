@@ -19,7 +19,7 @@ FLUSHED_BYTES = 2**28
 
 
 class Effort(NamedTuple):
-    """How long to measure: rounds until ``seconds`` have passed, but no more than ``rounds``."""
+    """The length of a measurement: rounds until ``seconds`` have passed, at most ``rounds``."""
 
     seconds: float
     rounds: int

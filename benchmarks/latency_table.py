@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from command_line import parser_of, write_json
-from machine import machine_with, usable_device
+from command_line import add_device, parser_of, write_json
+from machine import chosen_device, machine_with
 from tables import print_table
 
 from nas.workflows.latency_table import TableProgress, make_table
@@ -43,16 +42,14 @@ def main() -> None:
     """Measure, print a table, and write the same figures as JSON."""
     parser = parser_of(__doc__, quick="the smallest space alone, about a minute")
     parser.add_argument("--space", choices=list(IMAGES), action="append", help="only this one")
-    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
-    parser.add_argument("--threads", type=int, default=1, metavar="N", help="on the CPU")
+    add_device(parser, threads=1)
     parser.add_argument("--batch", type=int, default=1, metavar="N", help="images a pass")
     parser.add_argument("--tables", type=Path, metavar="FOLDER", help="keep, or go on with, these")
     options = parser.parse_args()
-    device = usable_device(options.device)
+    device = chosen_device(options)
     settings = LatencySettings(
         device=options.device, threads=options.threads, batch_size=options.batch
     )
-    torch.set_num_threads(options.threads)
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.tables or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
@@ -67,7 +64,7 @@ def main() -> None:
 
 
 def error_of(name: str, settings: LatencySettings, folder: Path) -> dict[str, Any]:
-    """How far a space's table is from what its networks take."""
+    """Compare a space's table with the measured latency of its networks."""
     space = SearchSpace.from_yaml(SPACES / f"{name}.yaml")
     task = Task(input_shape=IMAGES[name], classes=CLASSES)
     started = time.perf_counter()

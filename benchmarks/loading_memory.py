@@ -1,4 +1,4 @@
-"""How much memory it takes to load a saved network, as a multiple of its file's size.
+"""Memory that loading a saved network takes, as a multiple of its file's size.
 
 From the repository's root::
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
 from typing import Any
@@ -12,7 +13,7 @@ from search_space.cost.latency import device_name
 
 
 def machine() -> dict[str, Any]:
-    """Its kind, and the versions that the figures hang on."""
+    """Return the machine's kind, and the versions that the figures depend on."""
     return {
         "cpu_model": device_name("cpu"),
         "cpu_architecture": platform.machine(),
@@ -25,21 +26,23 @@ def machine() -> dict[str, Any]:
 
 
 def machine_with(device: torch.device) -> dict[str, Any]:
-    """The same, and the GPU where the figures are a GPU's."""
+    """Return the same, and the GPU where the figures are a GPU's."""
     if device.type != "cuda":
         return machine()
     return machine() | {"gpu_model": device_name("cuda"), "cuda_version": torch.version.cuda}
 
 
-def usable_device(name: str) -> torch.device:
-    """The device of this name.
+def chosen_device(options: argparse.Namespace) -> torch.device:
+    """Return the device of ``--device``, and set the number of ``--threads``.
 
     Raises:
         SystemExit: PyTorch has no such device here.
     """
-    if name == "cuda" and not torch.cuda.is_available():
+    if options.device == "cuda" and not torch.cuda.is_available():
         raise SystemExit(
             f"--device cuda needs a GPU, and PyTorch {torch.__version__} sees none here: "
             "nothing was measured"
         )
-    return torch.device(name)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    return torch.device(options.device)

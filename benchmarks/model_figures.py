@@ -28,7 +28,7 @@ NETWORKS = (UNIT, "sasa_resnet50", "aa_resnet50")
 
 
 class Setting(NamedTuple):
-    """What all networks have in common."""
+    """The settings that all networks share."""
 
     device: torch.device
     batch: int

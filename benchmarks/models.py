@@ -13,7 +13,14 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from command_line import add_device, parser_of, settle_allocator, silence_profiler, write_json
+from command_line import (
+    add_allocator,
+    add_device,
+    parser_of,
+    settle_allocator,
+    silence_profiler,
+    write_json,
+)
 from steady_allocator import WHY, is_steady
 from tables import print_table
 
@@ -36,6 +43,7 @@ def main() -> None:
     """Measure, print a table, and write the same figures as JSON."""
     parser = parser_of(__doc__, quick="images of 64 x 64, under 40 s")
     add_device(parser)
+    add_allocator(parser)
     parser.add_argument("--batch", type=int, metavar="N", help="else 128 on a GPU, 2 on a CPU")
     options = parser.parse_args()
     settle_allocator(options)
@@ -47,12 +55,10 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     """All figures, which are printed too."""
     import torch  # noqa: PLC0415 - after the allocator is settled, here and below
     from interleaved import Effort  # noqa: PLC0415
-    from machine import machine_with, usable_device  # noqa: PLC0415
+    from machine import chosen_device, machine_with  # noqa: PLC0415
     from model_figures import Setting, named_architectures, network_rows  # noqa: PLC0415
 
-    device = usable_device(options.device)
-    if options.threads:
-        torch.set_num_threads(options.threads)
+    device = chosen_device(options)
     torch.manual_seed(0)
     on_gpu = device.type == "cuda"
     setting = Setting(

@@ -1,14 +1,14 @@
-"""What multi-objective ASHA saves: a search on digits with it and without.
+"""Savings by multi-objective ASHA: a search on digits with it and without.
 
 Both propose by random search with the same seed, on real Ray, and begin with the same
-architectures; ASHA pauses all at rungs, lets the better half go on, by validation accuracy and
-parameters, and looks at more architectures for it. Compared are the epochs trained, and the fronts
-of (validation error, parameters) that were found: their hypervolume, as a share of the box between
-the origin and a fixed reference point.
+architectures; ASHA pauses all at rungs, promotes the better half by validation accuracy and
+parameters, and tries more architectures for the epochs saved. The epochs trained are compared, and
+the hypervolume of the fronts of (validation error, parameters), as a share of the box between the
+origin and a fixed reference point.
 
-The members of a front are the luckiest of many noisy evaluations. So beside the hypervolume
-``as_found``, by the search's own evaluations, stands that ``with_other_seeds`` of the same
-networks, by evaluations that no search has seen. From the repository's root::
+The members of a front are the luckiest of many noisy evaluations. So the
+hypervolume is given twice: ``as_found``, by the search's own evaluations, and of the same networks
+``with_other_seeds``, by evaluations that no search has seen. From the repository's root::
 
     python benchmarks/multi_fidelity.py [--quick] [--seeds N] [--trials N]
         [--asha-trials N] [--json FILE]
@@ -59,10 +59,10 @@ of an accuracy is luck, at a rung and at the end."""
 EPOCHS = 24
 TRIALS = 120
 ASHA_TRIALS = 192
-"""Unless others are asked for; as many as half of the epochs allow."""
+"""Trials with ASHA unless others are asked for: as many as half of the epochs allow."""
 
 FURTHER_SEEDS = (1_001, 1_002)
-"""Of evaluations that no search has seen."""
+"""Seeds of evaluations that no search has seen."""
 
 HYPERVOLUMES = ("as_found", "with_other_seeds")
 
@@ -95,7 +95,7 @@ def main() -> None:
     rows = []
     with connected(whole.ray):
         for seed in range(1 if options.quick else options.seeds):
-            found = [
+            searches = [
                 searched(
                     whole.replace(
                         name=f"{scheduler.name}-{seed}",
@@ -108,8 +108,8 @@ def main() -> None:
                 for scheduler, n_trials in ways.values()
             ]
             further_seeds = FURTHER_SEEDS[: 1 if options.quick else None]
-            again = evaluated_again(whole, [one.front for one in found], further_seeds)
-            rows += [figures(*one, again) for one in found]
+            again = evaluated_again(whole, [one.front for one in searches], further_seeds)
+            rows += [figures(*one, again) for one in searches]
             for row in rows[-len(ways) :]:
                 print(row, file=sys.stderr, flush=True)  # whatever happens to the others
     print_table("one search a line", rows)
@@ -126,15 +126,15 @@ def main() -> None:
     )
 
 
-class Found(NamedTuple):
-    """What a search left."""
+class FinishedSearch(NamedTuple):
+    """The trials and the front of a finished search."""
 
     config: SearchConfig
     trials: Sequence[Evaluation]
     front: Sequence[Candidate]
 
 
-def searched(config: SearchConfig) -> Found:
+def searched(config: SearchConfig) -> FinishedSearch:
     """Run a whole search; Ray must be connected."""
     task = load_task(config)
     with tempfile.TemporaryDirectory() as runs:
@@ -156,13 +156,13 @@ def searched(config: SearchConfig) -> Found:
         front = pareto_front(search.candidates(), config.objectives)
         if not front:
             sys.exit(f"{config.name} found nothing: see what its trials raised above")
-        return Found(config, search.records.evaluations("search"), front)
+        return FinishedSearch(config, search.records.evaluations("search"), front)
 
 
 def evaluated_again(
     config: SearchConfig, fronts: Iterable[Sequence[Candidate]], seeds: Sequence[int]
 ) -> dict[Architecture, float]:
-    """Mean accuracy, over ``seeds``, of every architecture on some front."""
+    """Return the mean accuracy, over ``seeds``, of every architecture on some front."""
     members = dict.fromkeys(member.architecture for front in fronts for member in front)
     jobs = [(architecture, seed) for architecture in members for seed in seeds]
     assignment = proxy_assignment(config, load_task(config))
@@ -181,7 +181,7 @@ def figures(
     front: Sequence[Candidate],
     again: Mapping[Architecture, float],
 ) -> dict[str, Any]:
-    """What one search came to.
+    """Return the figures of one search.
 
     Args:
         config: the search's.
@@ -205,19 +205,19 @@ def figures(
     }
 
 
-def hypervolume(found: Sequence[Mapping[str, float]]) -> float:
-    """Of (validation error, parameters), as a share of the box up to ``WORST``."""
-    losses = np.array([(1 - metrics["val_accuracy"], metrics["params"]) for metrics in found])
+def hypervolume(members: Sequence[Mapping[str, float]]) -> float:
+    """Return the hypervolume of (validation error, parameters), as a share up to ``WORST``."""
+    losses = np.array([(1 - metrics["val_accuracy"], metrics["params"]) for metrics in members])
     return float(moocore.hypervolume(losses / WORST, ref=(1.0, 1.0)))
 
 
 def mean_of(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Means over the seeds."""
+    """Return means over the seeds."""
     counted = ("trials", "complete", "stopped", "epochs", "front")
-    found = ("best_as_found", *HYPERVOLUMES)
+    accuracies = ("best_as_found", *HYPERVOLUMES)
     return {
         "scheduler": rows[0]["scheduler"],
-        **{name: float(np.mean([row[name] for row in rows])) for name in (*counted, *found)},
+        **{name: float(np.mean([row[name] for row in rows])) for name in (*counted, *accuracies)},
     }
 
 

@@ -68,13 +68,13 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             {
                 "path": run["path"],
                 "trials": len(run["ended_at_seconds"]),
-                "trials_per_second": found,
-                "ratio": rates[0] / found,
+                "trials_per_second": trials_per_second,
+                "ratio": rates[0] / trials_per_second,
                 "driver_cpu_ms": 1e3 / rate(run["cpu_seconds"]),
                 "seconds_to_first": run["ended_at_seconds"][0],
                 "driver_peak_mib": run["driver_peak_mib"],
             }
-            for run, found in zip(runs, rates, strict=True)
+            for run, trials_per_second in zip(runs, rates, strict=True)
         ],
         "blocks": [
             {"path": run["path"]} | row

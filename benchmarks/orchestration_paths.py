@@ -169,7 +169,7 @@ def _figures(
     study: optuna.Study,
     cpu_seconds: Mapping[int, float],
 ) -> dict[str, Any]:
-    """What the study says of when its trials ended, and what the system says of this process."""
+    """Return when the trials ended, by the study, and this process's use, by the system."""
     ended = sorted(
         trial.datetime_complete.timestamp()
         for trial in study.get_trials(deepcopy=False)

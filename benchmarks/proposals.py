@@ -1,8 +1,9 @@
-"""How long a proposal takes with many results: the default sampler beside Optuna's TPE.
+"""Time of a proposal with many results: the default sampler beside Optuna's TPE.
 
 Each sees the same Optuna study in memory: random architectures of a shipped space, their exact
-parameters, and an invented accuracy that choices and size decide, with noise. Timed is what a
-search waits for, one ask with all its suggestions; the result is told before the next one. The
+parameters, and an invented accuracy that choices and size decide, with noise. The time is
+that of one ask with all its suggestions, for which a search waits; the result is told before the
+next one. The
 first proposal reads and fits everything, as after a resumption, and has a column of its own. From
 the repository's root::
 
@@ -40,10 +41,10 @@ OBJECTIVES = ("val_accuracy", "params")
 SEED = 0
 NOISE = 0.01
 PROPOSALS = {"default": 20, "tpe": 5}
-"""How many are timed of each sampler."""
+"""The number of timed proposals of each sampler."""
 
 MOST_OF_RIVAL = 1000
-"""Results with which Optuna's TPE is still timed: with 10,000 a proposal takes it many seconds."""
+"""The most results with which Optuna's TPE is timed: with 10,000 a proposal takes many seconds."""
 
 COLUMNS = {
     "space": "space",
@@ -73,7 +74,7 @@ def main() -> None:
 
 
 def figures(name: str, results: int) -> list[dict[str, Any]]:
-    """Of the samplers on a space with so many results, a row each."""
+    """Time the samplers on a space after ``results`` results; return a row each."""
     space = SearchSpace.from_yaml(SPACES / f"{name}.yaml")
     costs = StaticCosts(space, TASKS[name], batch_size=None)
     landscape = Landscape(space, costs)
@@ -103,7 +104,7 @@ class Landscape:
 
     Args:
         space: whose architectures these are.
-        costs: of them.
+        costs: theirs.
     """
 
     def __init__(self, space: SearchSpace, costs: StaticCosts) -> None:
@@ -113,10 +114,10 @@ class Landscape:
         self._rng = rng
 
     def __call__(self, architecture: Architecture) -> tuple[float, float]:
-        """Accuracy, with noise, and parameters."""
+        """Return accuracy, with noise, and parameters."""
         params = self._costs.of(architecture)["params"]
         vector = self._space.encode(architecture)
-        worth = sum(of[choice] for of, choice in zip(self._worth, vector, strict=True))
+        worth = sum(worth_of[choice] for worth_of, choice in zip(self._worth, vector, strict=True))
         size = 1 - 1 / np.log2(params)
         return float(0.8 * size + worth + self._rng.normal(0, NOISE)), params
 
@@ -129,7 +130,7 @@ def timed(
     results: int,
     n: int,
 ) -> list[float]:
-    """Milliseconds of the first proposal after ``results`` results, and of ``n`` more."""
+    """Return milliseconds of the first proposal after ``results`` results, and of ``n`` more."""
     build = build_sampler(sampler, {}, space, costs=costs, objectives=OBJECTIVES, seed=SEED)
     study = optuna.create_study(directions=["maximize", "minimize"])
     rng = np.random.default_rng(SEED)
@@ -156,7 +157,7 @@ def timed(
 def _finished(
     space: SearchSpace, architecture: Architecture, values: tuple[float, float]
 ) -> optuna.trial.FrozenTrial:
-    """A trial as Optuna keeps it."""
+    """Return a trial as Optuna keeps it."""
     vector = space.encode(architecture)
     active = [
         (parameter, choice)

@@ -1,4 +1,4 @@
-"""How far the front of a search promises too much, on the table of trained networks that ships.
+"""Optimism of a search's front (winner's curse), on the table of trained networks that ships.
 
 The table has three evaluations of each of 480 networks. A search is played by drawing 48 of them
 and choosing the front of accuracy and parameters. Two tables are printed:
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def of_table(accuracies: np.ndarray, params: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """How far the evaluation that chose, and the mean of all, are above the two fresh ones.
+    """Return the excess of the evaluation that chose, and of the mean of all, over two fresh ones.
 
     Args:
         accuracies: ``[N, 3]``.
@@ -80,12 +80,12 @@ def of_table(accuracies: np.ndarray, params: np.ndarray, rng: np.random.Generato
 def of_noise(
     truth: np.ndarray, params: np.ndarray, deviation: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """How far own, all and fresh evaluations are above the truth, ``[3]``, as a search goes on.
+    """Return the excess of own, all and fresh evaluations over the truth, ``[3]``, in a search.
 
     Args:
         truth: ``[N]``, accuracies.
         params: ``[N]``.
-        deviation: of an evaluation.
+        deviation: that of an evaluation.
         rng: draws the networks and the noise.
     """
     drawn = rng.permutation(len(params))[:TRIALS]
@@ -102,13 +102,13 @@ def of_noise(
 
 
 def front(accuracies: np.ndarray, params: np.ndarray) -> np.ndarray:
-    """Which are not dominated, ``[N]`` of bool."""
+    """Mark those that are not dominated, ``[N]`` of bool."""
     return np.asarray(moocore.is_nondominated(np.stack([-accuracies, params], axis=1)))
 
 
-def summed_up(which: str, found: list[np.ndarray]) -> dict[str, Any]:
-    """Means over searches, in percent points."""
-    means = 100 * np.mean(found, axis=0)
+def summed_up(which: str, per_search: list[np.ndarray]) -> dict[str, Any]:
+    """Return means over searches, in percent points."""
+    means = 100 * np.mean(per_search, axis=0)
     return {"which": which, **dict(zip(("as_found", "all", "fresh"), means.tolist(), strict=True))}
 
 

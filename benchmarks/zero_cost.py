@@ -78,17 +78,17 @@ def main() -> None:
 def rankings(
     table: BenchmarkTable, source: NetworkScores, rows: np.ndarray, *, resamples: int
 ) -> list[dict[str, Any]]:
-    """Of every score: its correlations with intervals, and its cost."""
+    """Return each score's correlations with intervals, and its cost."""
     log = _Log("scored networks", len(rows))
     measured = measure_scores(source, [table.rows[row] for row in rows], SCORES, on_done=log)
-    found = score_rankings(
+    rankings_of_scores = score_rankings(
         measured.scores, table.maximised[rows].tolist(), measured.score_ms, resamples=resamples
     )
-    return [ranking.to_json() for ranking in found]
+    return [ranking.to_json() for ranking in rankings_of_scores]
 
 
 def comparison(table: BenchmarkTable, seeds: int) -> list[dict[str, Any]]:
-    """Hypervolume and regret with each choice of scores, and the differences to none."""
+    """Return hypervolume and regret with each choice of scores, and the differences to none."""
     specs = [parse_spec(WITHOUT), *(parse_spec(f"{WITHOUT}:scores=[{names}]") for names in WITH)]
     jobs = [
         Job(spec, parse_spec(PLAIN), seed, max(CHECKPOINTS), 1)
@@ -102,13 +102,14 @@ def comparison(table: BenchmarkTable, seeds: int) -> list[dict[str, Any]]:
     score = Score(table)
     figures: dict[str, dict[str, list[float]]] = {spec.text: {} for spec in specs}
     for result in results:
-        found = evaluations(table, result.replay)
+        evaluated = evaluations(table, result.replay)
         for name, values in (
-            ("hypervolume", score.hypervolumes(found)),
-            ("regret", score.regrets(found)),
+            ("hypervolume", score.hypervolumes(evaluated)),
+            ("regret", score.regrets(evaluated)),
         ):
-            for at in CHECKPOINTS:
-                figures[result.sampler].setdefault(f"{name}_{at}", []).append(values[at - 1])
+            of_sampler = figures[result.sampler]
+            for count in CHECKPOINTS:
+                of_sampler.setdefault(f"{name}_{count}", []).append(values[count - 1])
     rows = []
     for spec in specs:
         for name, per_seed in figures[spec.text].items():
@@ -128,7 +129,7 @@ def comparison(table: BenchmarkTable, seeds: int) -> list[dict[str, Any]]:
 
 
 def _flat(ranking: dict[str, Any]) -> dict[str, Any]:
-    """For the table: intervals as text."""
+    """Return a row of the table: intervals as text."""
     return {
         name: f"{value[0]:.3f} to {value[1]:.3f}" if isinstance(value, list) else value
         for name, value in ranking.items()
@@ -136,7 +137,7 @@ def _flat(ranking: dict[str, Any]) -> dict[str, Any]:
 
 
 class _Log:
-    """A line on how far it is, now and then."""
+    """A line of progress, now and then."""
 
     def __init__(self, what: str, wanted: int) -> None:
         self._what, self._wanted = what, wanted
