@@ -214,10 +214,10 @@ def hypervolume(members: Sequence[Mapping[str, float]]) -> float:
 def mean_of(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Return means over the seeds."""
     counted = ("trials", "complete", "stopped", "epochs", "front")
-    accuracies = ("best_as_found", *HYPERVOLUMES)
+    measures = ("best_as_found", *HYPERVOLUMES)
     return {
         "scheduler": rows[0]["scheduler"],
-        **{name: float(np.mean([row[name] for row in rows])) for name in (*counted, *accuracies)},
+        **{name: float(np.mean([row[name] for row in rows])) for name in (*counted, *measures)},
     }
 
 
