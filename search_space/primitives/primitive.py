@@ -15,7 +15,7 @@ from search_space.values import Value
 class Description(Value):
     """A primitive as a person writes it, before the number of channels is known.
 
-    A search space's alternatives and a network's file hold descriptions. ``resolve`` turns one into
+    A search space's choices and a network's file hold descriptions. ``resolve`` turns one into
     the primitive that is built, so that two descriptions of the same operator become equal
     values.
     """
