@@ -27,7 +27,7 @@ def gate_counts(plan: BlockPlan) -> Counts:
 def gate_bytes(plan: BlockPlan, placement: Placement) -> TrainingBytes:
     """Return the memory that channel attention at ``placement`` takes in training.
 
-    It keeps its input. Its output is kept only by what follows: at a branch's end it is just added.
+    It keeps its input. At a branch's end its output is only added, so nothing keeps that.
     """
     gate = plan.channel_attention_at(placement)
     return gate.training_bytes(plan.gated_channels, plan.output_hw) if gate else NO_BYTES

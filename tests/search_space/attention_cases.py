@@ -30,7 +30,7 @@ assert {*LOCAL} == {*IMPLEMENTATIONS} - {"reference", "triton"}
 
 
 class Case(NamedTuple):
-    """One call, and how its tensors lie in memory."""
+    """One call, and the layout of its tensors."""
 
     extent: int  # 0 for global attention
     hw: tuple[int, int]
@@ -54,7 +54,7 @@ class Case(NamedTuple):
         )
 
     def tensors(self, dtype: torch.dtype = torch.float64) -> tuple[Operands, Tensor]:
-        """The operands, and a gradient of the output of the same layout."""
+        """Return the operands, and a gradient of the output in the same layout."""
         rng = generator(self.seed)
         d, e = self.widths
         channels = [self.heads * width for width in (d, d, e, e)]
@@ -83,7 +83,7 @@ class Case(NamedTuple):
 
 
 def implementation(name: str) -> Implementation:
-    """That of the name; the test is skipped where it cannot run on this machine."""
+    """Return an implementation by name; skip the test where it cannot run on this machine."""
     if name == "cpp" and build.problem():
         lacking(f"cpp {build.problem()}")
     return IMPLEMENTATIONS[name]
@@ -92,7 +92,7 @@ def implementation(name: str) -> Implementation:
 def computed(
     module: Implementation, operands: Operands, grad_out: Tensor
 ) -> dict[str, Tensor | None]:
-    """Output, lse and gradients of one implementation, by :data:`NAMES`."""
+    """Compute output, lse and gradients of one implementation, by :data:`NAMES`."""
     assert module.problem(operands) is None
     out, lse = module.forward(operands)
     grads = module.backward(grad_out, operands, out, lse)
@@ -101,7 +101,7 @@ def computed(
 
 @st.composite
 def cases(draw: st.DrawFn, extents: tuple[int, ...] = (1, 3, 5, 7, 9, 11)) -> Case:
-    """Any variant, on maps up to 9 x 9."""
+    """Draw any variant, on maps up to 9 x 9."""
     d = draw(st.sampled_from((1, 2, 3, 5, 8, 20)))
     content = draw(st.booleans())
     kinds = ["sum"]
@@ -143,8 +143,8 @@ def assert_close(
 ) -> None:
     """Assert equal types and shapes, and numbers as close as :data:`TOLERANCE` says.
 
-    What is smaller than ``grad_out`` is compared with its size: gradients that cancel (a key
-    without rivals has none) have the rounding errors of what cancels in them.
+    A result smaller than ``grad_out`` is compared with the size of ``grad_out``: gradients that
+    cancel (a key without rivals has none) have the rounding errors of their terms.
     """
     least = grad_out.double().norm()
     for name, mine, true in zip(results, results.values(), wanted.values(), strict=True):

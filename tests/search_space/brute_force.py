@@ -1,4 +1,4 @@
-"""A search space walked through by its plain description alone: the oracle of ``SearchSpace``."""
+"""The oracle of ``SearchSpace``: enumeration from a space's plain description alone."""
 
 from __future__ import annotations
 

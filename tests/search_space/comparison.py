@@ -1,4 +1,4 @@
-"""Comparing a module with its oracle: forward, and the gradient of every parameter and input."""
+"""Comparison of a module with its oracle: forward, and every parameter's and input's gradient."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def generator(seed: int = 0) -> torch.Generator:
 
 
 def normal(*shape: int, seed: int = 0) -> Tensor:
-    """Standard normal numbers, float64."""
+    """Draw standard normal numbers, float64."""
     return torch.randn(*shape, dtype=torch.float64, generator=generator(seed))
 
 
@@ -30,7 +30,7 @@ def in_float64() -> Iterator[None]:
 
 
 def randomised(module: nn.Module, seed: int = 1) -> nn.Module:
-    """The module in float64, every parameter and statistic random and away from zero."""
+    """Return the module in float64, every parameter and statistic random and away from zero."""
     module = module.double()
     rng = generator(seed)
     with torch.no_grad():
@@ -57,7 +57,7 @@ def assert_same(
     *,
     without_effect: tuple[str, ...] = (),
 ) -> None:
-    """Forward and every gradient agree; none is zero but those of ``without_effect``."""
+    """Assert that outputs and gradients agree; none is zero but those of ``without_effect``."""
     x = x.clone().requires_grad_()
     named = dict(module.named_parameters())
     out, expected = module(x), oracle(x)

@@ -1,4 +1,4 @@
-"""One thread, as every test here is small; and the descriptions of small spaces."""
+"""Fixtures: one thread, since every test here is small, and descriptions of small spaces."""
 
 from __future__ import annotations
 

@@ -18,12 +18,12 @@ Position = Callable[[int, int, int], Tensor]
 
 
 def pixels(image: Tensor) -> Grid:
-    """``[C, H, W]`` to the vector of each pixel."""
+    """Cut ``[C, H, W]`` into the vector of each pixel."""
     return [[image[:, y, x] for x in range(image.shape[2])] for y in range(image.shape[1])]
 
 
 def image(grid: Grid) -> Tensor:
-    """The inverse of :func:`pixels`."""
+    """Invert :func:`pixels`."""
     return torch.stack([torch.stack(row, dim=1) for row in grid], dim=1)
 
 
@@ -207,7 +207,7 @@ def average_pool_three(picture: Tensor, step: int) -> Tensor:
 
 
 def bilinear(picture: Tensor, height: int, width: int) -> Tensor:
-    """``[C, h, w]``, whose pixel (y, x) lies at (2 y, 2 x), to height x width; edges extended."""
+    """Interpolate ``[C, h, w]``, pixel (y, x) at (2 y, 2 x), to height x width; extend edges."""
 
     def between(index: int, count: int) -> tuple[int, int, float]:
         position = index / 2
@@ -229,7 +229,7 @@ def bilinear(picture: Tensor, height: int, width: int) -> Tensor:
 
 
 def batch_norm(x: Tensor, norm: torch.nn.BatchNorm2d) -> Tensor:
-    """By the batch's own statistics in training, by the running ones in evaluation."""
+    """Normalise by the batch's own statistics in training, by the running ones in evaluation."""
     out = []
     for channel in range(x.shape[1]):
         values = x[:, channel]

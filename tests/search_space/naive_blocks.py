@@ -59,14 +59,14 @@ def bottleneck(x: Tensor, block: Block, spatial: Layer) -> Tensor:
 
 
 def basic(x: Tensor, block: Block, spatial: Layer) -> Tensor:
-    """Its Figure 5 on the left: the spatial operator, 3x3."""
+    """He et al. 2015, Figure 5 on the left: the spatial operator, 3x3."""
     y = torch.relu(block.norm(spatial(x), "branch.1"))
     y = block.gated(block.norm(block.conv(y, "branch.3"), "branch.4"), "branch", "branch.5")
     return block.gated(torch.relu(y + beside(x, block)), "stage", "recalibration")
 
 
 def beside(x: Tensor, block: Block) -> Tensor:
-    """The shortcut of both: the input, or a normalised projection, or padding."""
+    """The shortcut of a basic block and a bottleneck: input, normalised projection, or padding."""
     if block.shortcut == "projection":
         return block.norm(block.conv(x, "shortcut.0", block.stride), "shortcut.1")
     return x if block.shortcut == "identity" else padded(x, block)
@@ -98,7 +98,7 @@ def inverted_bottleneck(x: Tensor, block: Block, widen: Layer | None) -> Tensor:
 
 
 def identity(x: Tensor, block: Block) -> Tensor:
-    """The input, once: where the shape changes a normalised projection of it."""
+    """Return the input, or a normalised projection of it where the shape changes."""
     y = x
     if block.shortcut != "identity":
         y = block.norm(block.conv(x, "branch.0.0", block.stride), "branch.0.1")
@@ -122,7 +122,7 @@ def padded(x: Tensor, block: Block) -> Tensor:
 
 
 def depthwise(x: Tensor, weight: Tensor, stride: int) -> Tensor:
-    """Each channel by its own window ``[C, 1, k, k]``, zeros outside."""
+    """Convolve each channel with its own window ``[C, 1, k, k]``, zeros outside."""
     reach = weight.shape[2] // 2
 
     def one(picture: Tensor) -> Tensor:

@@ -105,7 +105,7 @@ def perceptron(vector: Tensor, weights: Weights) -> Tensor:
 
 
 def normalised(vectors: list[Tensor], weights: Weights, name: str, training: bool) -> list[Tensor]:
-    """Batch normalisation of all vectors there are, by their own statistics if ``training``."""
+    """Normalise all vectors, by their own statistics if ``training``."""
     mean, variance = weights[f"{name}.running_mean"], weights[f"{name}.running_var"]
     if training:
         mean = sum(vectors[1:], start=vectors[0]) / len(vectors)
@@ -151,7 +151,7 @@ def largest(values: Tensor) -> Tensor:
 
 
 def scaled(one: Tensor, gate: Tensor) -> Tensor:
-    """``[C, H, W]``, each pixel's vector times ``gate``."""
+    """Return ``[C, H, W]``, each pixel's vector times ``gate``."""
     return image([[vector * gate for vector in row] for row in pixels(one)])
 
 

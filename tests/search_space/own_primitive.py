@@ -72,7 +72,7 @@ class SeparableOfTwice(Description):
 
 
 class Unlabelled(Primitive):
-    """Lacks a label, so nothing can be made of it."""
+    """A primitive without a label, so it stays abstract."""
 
     type: Literal["tests.search_space.own_primitive:Unlabelled"] = (
         "tests.search_space.own_primitive:Unlabelled"
@@ -85,7 +85,7 @@ class Unlabelled(Primitive):
 
 
 class LogSigmoid(Primitive):
-    """Uses an operator that has no cost rule."""
+    """A primitive with an operator that has no cost rule."""
 
     type: Literal["tests.search_space.own_primitive:LogSigmoid"] = (
         "tests.search_space.own_primitive:LogSigmoid"
@@ -104,7 +104,7 @@ class LogSigmoid(Primitive):
 
 
 class Unpadded(Primitive):
-    """Forgets the padding, and the attribute that it names where the kernel is 1."""
+    """A primitive that lacks the padding, and an attribute where the kernel is 1."""
 
     type: Literal["tests.search_space.own_primitive:Unpadded"] = (
         "tests.search_space.own_primitive:Unpadded"

@@ -1,4 +1,4 @@
-"""Finding the modules of types of one's own, and what is said of those that cannot be imported."""
+"""Modules of a user's own types: where they are found, and messages where they cannot be."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.search_space.strategies import CONV_STEM
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working folder; what is imported from it is forgotten with it."""
+    """The working folder; modules imported from it are forgotten after the test."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setattr(sys, "modules", dict(sys.modules))

@@ -1,4 +1,4 @@
-"""From fractions to depths: rounding, its minimum, and what is refused."""
+"""Depths from fractions: rounding, its minimum, and refused values."""
 
 from fractions import Fraction
 from typing import Any

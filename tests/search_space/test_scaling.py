@@ -29,7 +29,7 @@ SPACES = [SearchSpace.from_yaml(file) for file in SPACE_FILES]
 def test_wider_is_never_refused_and_keeps_the_shape(
     space: SearchSpace, seed: int, factor: int
 ) -> None:
-    """Whole factors: every head divides as before, and there and back is where it was."""
+    """A whole factor keeps every head's share, and its inverse gives the architecture back."""
     narrow = space.sample(np.random.default_rng(seed))
     wide = at_width(narrow, factor)
     assert wide.stem.width == factor * narrow.stem.width

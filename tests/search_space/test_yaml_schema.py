@@ -1,4 +1,4 @@
-"""YAML is read by one schema everywhere, and what is hostile in it is one message with its line."""
+"""YAML is read by one schema everywhere; hostile content gives one message with its line."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from search_space.space.parameters import Parameter
 
 
 def walk_along(space: SearchSpace, prefix: tuple[int, ...]) -> tuple[np.ndarray, list[int]]:
-    """The vector whose first active choices are ``prefix``, and how many each parameter has."""
+    """Return the vector whose first active choices are ``prefix``, and each parameter's choices."""
     lengths: list[int] = []
 
     def choose(parameter: Parameter) -> int:

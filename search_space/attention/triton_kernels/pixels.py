@@ -1,9 +1,9 @@
 # mypy: disable-error-code="no-untyped-def, import-untyped, import-not-found"
-"""Where tiles and chunks lie on the map, and their loads and stores, inside kernels.
+"""Places of tiles and chunks on the map, and their loads and stores, inside kernels.
 
 Legend: G tiles of a program, I pixels of a tile or a chunk, C channels (padded), D of keys and
-queries, E of values; ``image`` is the
-index in the batch. Offsets inside an image are 32 bits wide, those of images 64.
+queries, E of values; ``image`` is the index in the batch. Offsets inside an image are 32 bits wide,
+those of images 64.
 """
 
 import triton
@@ -78,7 +78,7 @@ def channel_pointers(
 
 @triton.jit
 def load_key_depth(pointer, strides: tl.constexpr, image, head, y, x, inside, plan: tl.constexpr):
-    """Load what has the keys' depth at pixels ``[G, I, 1]``: ``[G, I, D]``, zero outside."""
+    """Load channels of the keys' depth at pixels ``[G, I, 1]``: ``[G, I, D]``, zero outside."""
     pointers, mask = channel_pointers(
         pointer, strides, image, head, y, x, inside, plan.key_width, plan.key_padded
     )
@@ -87,7 +87,7 @@ def load_key_depth(pointer, strides: tl.constexpr, image, head, y, x, inside, pl
 
 @triton.jit
 def load_value_depth(pointer, strides: tl.constexpr, image, head, y, x, inside, plan: tl.constexpr):
-    """Load what has the values' depth at pixels ``[G, I, 1]``: ``[G, I, E]``, zero outside."""
+    """Load channels of the values' depth at pixels ``[G, I, 1]``: ``[G, I, E]``, zero outside."""
     pointers, mask = channel_pointers(
         pointer, strides, image, head, y, x, inside, plan.value_width, plan.value_padded
     )

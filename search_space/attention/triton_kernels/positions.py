@@ -1,11 +1,11 @@
 # mypy: disable-error-code="no-untyped-def, import-untyped, import-not-found"
 """The relative logits inside kernels, and their gradients.
 
-The logits of position are a row term plus a column term, and so is what hides a pair: a key is in
-the window if its row is and its column is. So for a tile and a chunk (or the other way round) there
-is a bias by query and row, and one by query and column, both far smaller than the pairs; the
-logits are computed on top of their sum. The products of queries with a table are by offset;
-*skewing* turns them into a bias by row (or column) of the map:
+The logits of position are a row term plus a column term. So is the mask of pairs, since a key is in
+the window if its row and its column are. So a tile and a chunk (of queries and keys, either way)
+have a bias by query and row and one by query and column, both far smaller than the pairs; the
+logits start from their sum. The products of queries with a table are by offset; *skewing* turns
+them into a bias by row (or column) of the map:
 
     bias[i, s] = q_i . table[first + s - place_i + radius]
 

@@ -55,7 +55,7 @@ def noting(name: str, step: str, function: Any, noted: list[str]) -> Any:
 
 
 def on(device: str, case: Case) -> Operands:
-    """The operands as if they were on a device that need not exist."""
+    """Operands that claim to be on a device, which need not exist."""
     with FakeTensorMode():
         q, k, v, rows, columns = (
             None if x is None else torch.empty(x.shape, dtype=x.dtype, device=device)

@@ -56,7 +56,7 @@ MAPS = [
 
 @contextmanager
 def eager_settings(case: Case, maps: int, dense: bool) -> Iterator[None]:
-    """Slices of so many images times heads; windows densely wherever possible, or nowhere."""
+    """Give slices ``maps`` images times heads; compute windows densely if possible, or never."""
     pixels = case.hw[0] * case.hw[1]
     with (
         mock.patch.object(eager, "SLICE_PAIRS", maps * pixels**2),

@@ -1,4 +1,4 @@
-"""Compiling the attention kernel at first use: once, and what is said where it cannot be."""
+"""Compilation of the attention kernel at first use: once, or with a message why it fails."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SECONDS_FOR_TWO_PROCESSES = 120
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The folder of the compiled libraries, which is not there yet."""
+    """The folder of the compiled libraries, which does not exist yet."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     remembered = (build.problem, build.library)
     for function in remembered:
@@ -37,7 +37,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 class Compiler:
-    """A script in ``$CXX`` that notes the files it writes, then runs the lines it was given."""
+    """A script in ``$CXX`` that notes the files it writes, then runs the given lines."""
 
     def __init__(self, folder: Path, lines: str) -> None:
         self.path, self.log = folder / "compiler", folder / "compiled"
@@ -53,7 +53,7 @@ class Compiler:
 
 @pytest.fixture
 def compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Compiler:
-    """This machine's own, in a hurry."""
+    """This machine's own compiler, without optimisation."""
     path = next(filter(None, map(shutil.which, build.COMPILERS)), None)
     if path is None:
         lacking("there is no C++ compiler")
@@ -63,7 +63,7 @@ def compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Compiler:
 
 
 def forget() -> None:
-    """As in a new process."""
+    """Forget the library, as in a new process."""
     build.problem.cache_clear()
     build.library.cache_clear()
 

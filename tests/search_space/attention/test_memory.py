@@ -39,7 +39,7 @@ ALL = COMPARED + [("reference", case) for case in WINDOWS + MAPS]
 
 @contextmanager
 def poisoned_memory() -> Iterator[None]:
-    """All memory comes full of NaN, or of the largest integers."""
+    """Fill new memory with NaN, or with the largest integers."""
     before = (
         torch.are_deterministic_algorithms_enabled(),
         torch.utils.deterministic.fill_uninitialized_memory,
@@ -66,7 +66,7 @@ def test_nothing_is_read_that_was_not_written(name: str, case: Case, dtype: torc
 
 
 def in_layout(case: Case, layout: str) -> tuple[Operands, Tensor]:
-    """The tensors of ``case`` and their numbers, otherwise in memory."""
+    """Return the tensors of ``case`` with the same numbers in another layout."""
     like, of_out = case._replace(layout=layout).tensors()
     numbers, grad_out = case.tensors()
     pairs = zip(like.tensors[:3], numbers.tensors[:3], strict=True)
@@ -86,7 +86,7 @@ def test_the_inputs_layout_does_not_matter(name: str, case: Case, layout: str) -
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 @pytest.mark.parametrize(("name", "case"), ALL, ids=str)
 def test_results_keep_the_layout(name: str, case: Case, dtype: torch.dtype) -> None:
-    """As the operators' fake kernels promise: channels innermost, or else pixels."""
+    """Results have the layout that fake kernels promise: channels innermost, or else pixels."""
     assert_promised_layout(name, case, dtype)
     operands, grad_out = case._replace(layout="channels_last").tensors(dtype)
     out = computed(implementation(name), operands, grad_out)["out"]
@@ -117,7 +117,7 @@ def assert_promised_layout(name: str, case: Case, dtype: torch.dtype) -> None:
 
 
 def steps(x: Tensor) -> list[int]:
-    """Strides of the dimensions in which there is a second element."""
+    """Return the strides of the dimensions with two elements or more."""
     return [step for step, size in zip(x.stride(), x.shape, strict=True) if size > 1]
 
 

@@ -1,4 +1,4 @@
-"""The functions that layers call: their gradients, what may be left out, and their errors."""
+"""The functions that layers call: gradients, optional arguments, errors."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from tests.search_space.comparison import normal
 
 
 class Form(NamedTuple):
-    """A forced implementation; ``dense`` says how the eager one computes windows."""
+    """An implementation to force; ``dense`` says how the eager one computes windows."""
 
     name: str
     dense: bool = True
 
     def force(self, monkeypatch: pytest.MonkeyPatch) -> Any:
-        """For the rest of the test; what is returned is to be entered."""
+        """Return the context that forces it; the eager form lasts for the rest of the test."""
         implementation(self.name)
         ratio = 10**9 if self.dense else 0
         monkeypatch.setattr(eager, "DENSE_PIXELS_PER_WINDOW_PIXEL", ratio)
@@ -41,7 +41,7 @@ GLOBAL_FORMS = [Form("reference"), *map(Form, GLOBAL)]
 
 
 def attend(operands: Operands, *tensors: Tensor | None) -> Tensor:
-    """Through the functional interface, of other tensors where they are given."""
+    """Call the functional interface, with other tensors where they are given."""
     tensors = tensors or operands.tensors
     if operands.extent:
         settings: Any = {"extent": operands.extent, "border": operands.border}
@@ -50,12 +50,12 @@ def attend(operands: Operands, *tensors: Tensor | None) -> Tensor:
 
 
 def leaves_of(operands: Operands) -> list[Tensor]:
-    """Those of the five tensors that there are, each to be differentiated by."""
+    """Return the tensors that are not None, each requiring a gradient."""
     return [x.clone().requires_grad_() for x in operands.tensors if x is not None]
 
 
 def of_leaves(operands: Operands) -> Callable[..., Tensor]:
-    """:func:`attend` as a function of the tensors that there are."""
+    """Return :func:`attend` as a function of the tensors that are not None."""
 
     def function(*leaves: Tensor) -> Tensor:
         given = iter(leaves)

@@ -1,4 +1,4 @@
-"""The reference, which all other implementations are compared with, against loops over pixels."""
+"""The reference against loops over pixels; all other implementations are compared with it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.search_space.attention_cases import NAMES, Case, computed
 
 
 def loops(operands: Operands, v: Tensor) -> Tensor:
-    """``naive.attention`` of every image, to the values ``v``."""
+    """Apply ``naive.attention`` to every image, with the values ``v``."""
     q, k, _, rows, columns = operands.tensors
     position = None
     if rows is not None and columns is not None:
@@ -38,7 +38,7 @@ def loops(operands: Operands, v: Tensor) -> Tensor:
 
 
 def probabilities_of_itself(operands: Operands) -> Tensor:
-    """With which every pixel attends to itself: ``[B, h, H, W]``."""
+    """Return the weight with which every pixel attends to itself: ``[B, h, H, W]``."""
     batch, heads, _, height, width = operands.v.shape
     pixels = height * width
     each = torch.eye(pixels, dtype=torch.float64).view(pixels, height, width)
@@ -47,7 +47,7 @@ def probabilities_of_itself(operands: Operands) -> Tensor:
 
 
 def logits_of_itself(operands: Operands) -> Tensor:
-    """``[B, h, H, W]``, from the definition."""
+    """Compute each pixel's logit with itself, ``[B, h, H, W]``, from the definition."""
     q, k, _, rows, columns = operands.tensors
     key = torch.zeros_like(q) if k is None else k
     if rows is not None and columns is not None:

@@ -1,4 +1,4 @@
-"""PyTorch's own checks of the attention operators, and what it keeps for the backward pass."""
+"""PyTorch's own checks of the attention operators, and the tensors kept for the backward pass."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ VARIANTS = [
 
 
 def call(operands: Operands, name: str) -> tuple[Any, tuple[Any, ...]]:
-    """The operator and its arguments."""
+    """Return the operator and its arguments."""
     tensors = [None if x is None else x.requires_grad_() for x in operands.tensors]
     if operands.extent:
         settings: tuple[Any, ...] = (operands.extent, operands.border, operands.scale, name)
@@ -117,7 +117,7 @@ def test_the_lse_has_no_gradient() -> None:
 
 
 class Zeros(TorchDispatchMode):
-    """Notes the shape of every tensor of zeros that is made."""
+    """Recorder of the shape of every new tensor of zeros."""
 
     def __init__(self) -> None:
         super().__init__()

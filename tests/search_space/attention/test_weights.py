@@ -23,7 +23,7 @@ Tables = tuple[Tensor, Tensor] | tuple[()]
 
 
 def projected(hw: tuple[int, int]) -> list[Tensor]:
-    """q, k, v."""
+    """Return random q, k and v."""
     return [
         normal(2, HEADS, depth, *hw, seed=seed)
         for seed, depth in enumerate((DEPTH, DEPTH, VALUE_DEPTH))
@@ -57,7 +57,7 @@ def weights_everywhere(q: Tensor, k: Tensor | None, tables: Tables, **settings: 
 
 
 def weighted(weights: Tensor, v: Tensor) -> Tensor:
-    """The values summed by each query's map, as the operators return them."""
+    """Sum the values by each query's map, as the operators do."""
     return torch.einsum("bhyxij,bheij->bheyx", weights, v)
 
 

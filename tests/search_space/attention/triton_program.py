@@ -70,7 +70,7 @@ CASES = [
 
 
 def operands_of(case: Case) -> tuple[Operands, Tensor]:
-    """A call of random tensors, and a gradient of its output in the same layout."""
+    """Return a call of random tensors, and a gradient of its output in the same layout."""
     torch.manual_seed(0)
     (batch, heads), (d, e), (height, width) = case.batch_heads, case.widths, case.hw
     channels = [heads * count for count in (d, d, e, e)]
@@ -99,12 +99,12 @@ def operands_of(case: Case) -> tuple[Operands, Tensor]:
 
 
 def poisoned(create: Any) -> Any:
-    """``create``, and what it leaves uninitialised is full of NaN."""
+    """Wrap ``create`` so that memory it leaves uninitialised is full of NaN."""
     return lambda *args, **kwargs: create(*args, **kwargs).fill_(torch.nan)
 
 
 def errors_of(case: Case) -> dict[str, float]:
-    """Distance to the definition, relative to its size, of all that a call computes."""
+    """Return the distance of each result to the definition, relative to the result's size."""
     operands, grad_out = operands_of(case)
     assert triton_kernels.problem(operands) is None
     with (
@@ -153,7 +153,7 @@ def calls_of(case: Case) -> list[Any]:
 
 
 def compiled(call: Any) -> Any:
-    """A kernel as compiled for compute 9.0, or as Triton keeps it from before."""
+    """Compile a kernel for compute capability 9.0, or take it from Triton's cache."""
     import triton  # noqa: PLC0415 - in a process of its own
     from triton.backends.compiler import GPUTarget  # noqa: PLC0415
     from triton.compiler import ASTSource  # noqa: PLC0415
@@ -176,7 +176,7 @@ def compiled(call: Any) -> Any:
 
 
 def stack_bytes(calls: list[Any], folder: str) -> dict[str, int]:
-    """Bytes a thread keeps outside of registers, by kernel."""
+    """Return the bytes that a thread keeps outside of registers, by kernel."""
     bytes_by_kernel = {}
     for call in calls:
         path = Path(folder) / "kernel.cubin"
@@ -193,18 +193,18 @@ FLOAT32 = Case(3, (8, 8), tables="none", widths=(16, 16), batch_heads=(1, 1))
 
 
 def kernels_in_tf32(calls: list[Any]) -> list[str]:
-    """Those whose code for a GPU multiplies in TF32."""
+    """Return the kernels whose code for a GPU multiplies in TF32."""
     return [call[0].fn.__name__ for call in calls if "tf32" in compiled(call).asm["ptx"]]
 
 
 def with_tf32_allowed() -> list[str]:
-    """The forward kernel of float32, if it multiplies in TF32 where PyTorch allows it."""
+    """Return the float32 forward kernel if it multiplies in TF32 where PyTorch allows it."""
     torch.backends.cuda.matmul.fp32_precision = "tf32"
     return kernels_in_tf32(calls_of(FLOAT32)[:1])
 
 
 def precisions() -> dict[str, list[str]]:
-    """For each way to set how float32 is multiplied, what the three kernels are started with."""
+    """Return the three kernels' precision for each way to set the multiplication of float32."""
     precisions_by_setting = {}
 
     def note(name: str) -> None:
@@ -241,7 +241,7 @@ PAPERS = [
 
 
 def compiler_tools() -> Path:
-    """Where Triton brings NVIDIA's assembler."""
+    """Return the folder of NVIDIA's assembler in Triton."""
     triton = find_spec("triton")
     if triton is None or triton.origin is None:
         lacking("Triton is not installed (it exists for Linux alone)")
@@ -249,7 +249,7 @@ def compiler_tools() -> Path:
 
 
 def main() -> None:
-    """Print the results of all cases, in the way that the argument names."""
+    """Print the results of all cases, interpreted or compiled as the argument says."""
     torch.set_num_threads(1)
     answers: dict[str, Any] = {}
     if sys.argv[1] == "interpret":

@@ -1,4 +1,4 @@
-"""Predictions by a table whose parts have known latencies, and what the fit makes of networks."""
+"""Predictions by a table whose parts have known latencies, and the fit to networks."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_the_margin_is_the_worst_error_of_a_network_left_out() -> None:
 
 
 class Scripted(CoreSpeed):
-    """A core whose speed is given, and whose first look is over."""
+    """A core of given speed, past its first look."""
 
     def __init__(self, seconds: list[float]) -> None:
         super().__init__()

@@ -32,7 +32,7 @@ HEAD = 1280
 
 
 def macro_network(key: str) -> Architecture:
-    """The network of a key, one digit a layer."""
+    """Return the network of a key, one digit a layer."""
     stages = []
     width, first = STEM.width, 0
     for layers in LAYERS:

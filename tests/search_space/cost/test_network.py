@@ -47,7 +47,7 @@ def test_resnet_50() -> None:
 
 
 def test_golden_file() -> None:
-    """Run ``python -m tests.search_space.golden_costs`` if a change here is meant."""
+    """Run ``python -m tests.search_space.golden_costs`` if a change here is intended."""
     golden = json.loads(GOLDEN_FILE.read_text())
     assert costs_now() == golden
     assert set(ZOO) <= set(golden)
@@ -70,7 +70,7 @@ def test_closed_forms_of_the_zoo_are_what_is_traced(name: str) -> None:
 @pytest.mark.parametrize("number", [25, pytest.param(500, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("path", SPACE_FILES, ids=lambda path: path.stem)
 def test_closed_forms_of_random_architectures_are_what_is_traced(path, number: int) -> None:
-    """So many of every shipped space on images of 32 x 32, and a few on 64 x 36."""
+    """Sample every shipped space on images of 32 x 32, and a few on 64 x 36."""
     space = SearchSpace.from_yaml(path)
     rng = np.random.default_rng(0)
     for shape, count in (((3, 32, 32), number), ((1, 64, 36), number // 25)):

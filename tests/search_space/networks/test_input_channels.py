@@ -19,7 +19,7 @@ PATH = f"{HERE}:Fitted"
 
 
 class Fitted(Primitive):
-    """Remembers the channels that it was resolved for, and can be built for no others."""
+    """A primitive that can be built only for the channels that it was resolved for."""
 
     families = ("resnet", "wide_resnet", "mnasnet")
 
@@ -105,7 +105,7 @@ def test_gates_that_cannot_be_built_are_named_when_a_space_is_read() -> None:
 
 
 class Even(GatherExcite):
-    """Refuses some widths."""
+    """A gate that refuses some widths."""
 
     type: Any = f"{HERE}:Even"  # type: ignore[assignment]
 

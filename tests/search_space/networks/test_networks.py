@@ -1,4 +1,4 @@
-"""Networks: built alike from one seed, of the promised shape, trainable in every parameter."""
+"""Networks: equal for one seed, of the right shape, trainable in every parameter."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The parts of a space are those of its architectures, and build what stands in their networks."""
+"""The parts of a space are those of its architectures, and build the modules of their networks."""
 
 from typing import Any
 

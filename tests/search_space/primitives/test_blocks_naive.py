@@ -150,7 +150,7 @@ forms = pytest.mark.parametrize(("family", "kind"), FORMS)
 
 
 def planned(family: FamilyName, kind: BlockKind, **fields: Any) -> BlockPlan:
-    """A block that leaves a 3 x 5 map of 4 channels as it is, but for ``fields``."""
+    """Return a block that keeps the shape of a 3 x 5 map of 4 channels, changed by ``fields``."""
     given = {
         "family": family,
         "kind": kind,
@@ -279,7 +279,7 @@ def test_other_channel_attention_of_a_linear_bottleneck_block(
 
 @pytest.mark.parametrize(("stride", "added"), [(1, True), (2, False)])
 def test_a_primitive_of_ones_own_is_a_whole_branch(stride: int, added: bool) -> None:
-    """In a linear bottleneck's place, and its channel attention stands at the branch's end."""
+    """A plain primitive in a linear bottleneck block has channel attention at the branch's end."""
     plan = planned("mnasnet", "inverted_bottleneck", stride=stride, recalibration=SQUEEZE)
     module = built(plan)
     weights = dict(module.named_parameters())

@@ -164,7 +164,7 @@ def test_transient_is_what_a_step_needs_beside_what_is_saved(
 def test_parameters_of_resnet50(
     description: ChannelAttentionDescription, stages: int, millions: float
 ) -> None:
-    """As printed in each paper (GALA: in AACN's Table 2), to the last digit printed."""
+    """Parameters are as printed in each paper (GALA: AACN's Table 2), to the last digit."""
     total = 25_557_032  # of ResNet-50 itself
     for blocks, channels in ((3, 256), (4, 512), (6, 1024), (3, 2048))[:stages]:
         resolved = description.resolve(channels, channels // 4)
@@ -250,7 +250,7 @@ def test_gates_start_unsaturated(name: str) -> None:
 
 
 class Sharpening(ChannelAttention):
-    """One of a user's own, which states no costs."""
+    """Channel attention of a user's own, which states no costs."""
 
     type: Literal["sharpening"] = "sharpening"
 

@@ -30,7 +30,7 @@ def module(primitive: Primitive, in_channels: int, out_channels: int, side: int)
 
 
 def assert_spread(values: Tensor, std: float) -> None:
-    """Within five standard errors of a normal sample around zero."""
+    """Assert a spread and mean within five standard errors of a normal sample around zero."""
     number = values.numel()
     numbers = values.detach().double()
     margin = 5 / (2 * number) ** 0.5
@@ -86,7 +86,7 @@ def test_embeddings_of_the_attention_stem() -> None:
 
 
 def assert_glorot(weight: Tensor) -> None:
-    """Uniform of variance 2 / (inputs + outputs) (Glorot and Bengio 2010)."""
+    """Assert a uniform sample of variance 2 / (inputs + outputs) (Glorot and Bengio 2010)."""
     outputs, inputs = (side * weight[0, 0].numel() for side in weight.shape[:2])
     std = (2 / (inputs + outputs)) ** 0.5
     assert_spread(weight, std)

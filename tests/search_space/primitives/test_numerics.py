@@ -47,7 +47,7 @@ def label(value: Primitive | Stem) -> str:
 
 
 def module_of(value: Primitive | Stem, hw: tuple[int, int], stride: int = 1) -> nn.Module:
-    """With 6 channels in and 8 out, initialised as in use."""
+    """Build a module of 6 channels in and 8 out, initialised as in use."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)
         return value.build(6, 8, stride, hw) if isinstance(value, Primitive) else value.build(6)

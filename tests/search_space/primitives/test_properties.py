@@ -67,7 +67,7 @@ def test_only_positions_break_permutation_equivariance(name: str, position: Any)
 def test_local_attention_is_translation_equivariant_away_from_borders(
     extent: int, fields: dict[str, Any]
 ) -> None:
-    """Unless it is told the absolute position."""
+    """Attention moves with its input for all encodings but those of absolute positions."""
     hw, radius, shift = (11, 12), extent // 2, (2, 1)
     spec = LocalAttention.model_validate({"extent": extent, "heads": 2} | fields)
     module = randomised(spec.build(6, 8, 1, hw))
@@ -94,7 +94,7 @@ def patch_in_the_dark(corner: tuple[int, int], hw: tuple[int, int]) -> Tensor:
 
 
 def blind_to_the_dark(module: nn.Module) -> nn.Module:
-    """Such that each head gives the pixels whose channel 0 is zero no weight."""
+    """Set the weights so that each head ignores pixels whose channel 0 is zero."""
     assert isinstance(module, AugmentedConvolution2d)
     d_k, heads = module.spec.key_depth, module.spec.heads
     first = slice(0, d_k, d_k // heads)  # a head's first channel, of the queries

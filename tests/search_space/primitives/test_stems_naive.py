@@ -36,7 +36,7 @@ def test_convolution_stem(stem: tuple[int, int, bool], activated: bool, training
 
 
 def matrix(conv: nn.Module) -> Tensor:
-    """A 1x1 convolution's."""
+    """Return a 1x1 convolution's matrix."""
     assert isinstance(conv, nn.Conv2d)
     assert conv.kernel_size == (1, 1)
     return conv.weight[:, :, 0, 0]

@@ -1,4 +1,4 @@
-"""Residual branches that start at zero: which, what a block then computes, what learns."""
+"""Residual branches that start at zero: the scales set, the block's output, the gradients."""
 
 from __future__ import annotations
 

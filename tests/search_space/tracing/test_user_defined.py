@@ -131,7 +131,7 @@ def harmful(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def test_reading_imports_no_module_unless_told_to(harmful: Path, tmp_path: Path) -> None:
-    """Wherever the type stands, in every form of a description."""
+    """No place or form of a description imports its type's module."""
     block, stem = {"type": "harmful:Good"}, CONV_STEM | {"type": "harmful:Good"}
     architectures = [
         {"stem": CONV_STEM, "stages": [{"width": 8, "stride": 1, "blocks": [block]}]},
@@ -166,7 +166,7 @@ def test_reading_imports_no_module_unless_told_to(harmful: Path, tmp_path: Path)
 
 
 def test_what_is_imported_already_needs_no_trust(monkeypatch: pytest.MonkeyPatch) -> None:
-    """But a module may import others when it is asked for a name, which is not done either."""
+    """A module may import others on access to a name, which is not done either."""
 
     def of_type(name: str) -> str:
         stage = {"width": 8, "stride": 1, "blocks": [{"type": name}]}

@@ -164,7 +164,7 @@ TORCHVISION = {
     "resnet101": (44_549_160, 7.801),
     "resnet152": (60_192_808, 11.514),
 }
-"""Parameters and 10^9 multiply-adds as torchvision's table of weights has them."""
+"""Parameters and 10^9 multiply-adds are those of torchvision's table of weights."""
 
 HE_TABLE_6 = {
     "resnet20": "0.27",
