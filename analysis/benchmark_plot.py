@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from analysis.appearance import INK, PALETTE, log_ticks
+from analysis.plot_style import INK, PALETTE, log_ticks
 from analysis.png_figure import new_figure, save_png, style_axes
 
 if TYPE_CHECKING:

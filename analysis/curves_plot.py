@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from analysis.appearance import MARKERS, PALETTE
+from analysis.plot_style import MARKERS, PALETTE
 from analysis.png_figure import new_figure, save_png, style_axes, write_title
 
 

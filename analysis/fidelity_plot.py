@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from analysis.appearance import FAINT_INK, MARKINGS, marking_of
 from analysis.composition import share_title
 from analysis.fidelity import Compared, proxy_correlation
+from analysis.plot_style import FAINT_INK, MARKINGS, marking_of
 from analysis.png_figure import ON_WHITE, new_figure, save_png, style_axes, write_title
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
-from search_space.cost.kernels import KernelUse
+from search_space.cost.kernel_arithmetic import KernelUse
 
 
 def kernel_table(uses: list[KernelUse], device: str) -> Table:

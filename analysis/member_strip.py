@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from analysis.appearance import INK, kind_colours
 from analysis.composition import kinds_among, kinds_by_stage, label_of
+from analysis.plot_style import INK, kind_colours
 from nas.storage.candidates import Candidate
 
 if TYPE_CHECKING:

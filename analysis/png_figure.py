@@ -8,7 +8,7 @@ from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from analysis.appearance import FAINT_INK, GRID, INK
+from analysis.plot_style import FAINT_INK, GRID, INK
 from nas.atomic_write import replace_file
 
 if TYPE_CHECKING:

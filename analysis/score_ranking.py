@@ -10,7 +10,7 @@ from rich import box
 from rich.table import Table
 
 from analysis.fidelity import RankCorrelation, rank_correlation
-from analysis.table import NOTHING
+from analysis.front_table import NOTHING
 
 RESAMPLES = 1000
 CONFIDENCE = 0.95

@@ -35,7 +35,7 @@ from nas.config.search_config import SearchConfig
 from nas.config.sections import SamplerSettings, SchedulerSettings, SearchSettings
 from nas.evaluation.deviations import standard_error
 from nas.ray.cluster import connected, trials_at_once
-from nas.ray.execute import run_search
+from nas.ray.executor import run_search
 from nas.ray.retrain import evaluate_on_cluster
 from nas.search.loop import Search
 from nas.search.problem import costs_of, problem_of, space_of

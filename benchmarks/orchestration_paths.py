@@ -24,7 +24,7 @@ from nas.config.sections import SamplerSettings, SearchSettings
 from nas.evaluation.evaluate import EvaluationResult
 from nas.evaluation.messages import REQUEST, TrialRequest
 from nas.ray.cluster import connected, trials_at_once
-from nas.ray.execute import run_search
+from nas.ray.executor import run_search
 from nas.ray.trainable import TrainingTrainable
 from nas.search.loop import Search
 from nas.search.problem import costs_of, problem_of, space_of

@@ -140,7 +140,7 @@ def test_an_import_from_a_higher_layer_is_found() -> None:
     assert not within("nas.storage.ledger", allowed("nas.samplers.grid"))
     assert within("nas.costs.limits", allowed("nas.samplers.grid"))
     assert not within("analysis.front", allowed("nas.workflows.checks"))
-    assert not within("nas.search.loop", allowed("analysis.plot"))
+    assert not within("nas.search.loop", allowed("analysis.front_plot"))
 
 
 @pytest.mark.parametrize("package", LAYERS)

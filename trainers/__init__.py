@@ -8,7 +8,7 @@ from trainers.data import DataConfig, ImageSplits, load_splits
 from trainers.data.augmentation import Augmentation, build_augmentation
 from trainers.data.dataset import Split
 from trainers.data.preprocessing import Preprocessing
-from trainers.data.reduced import reduced, resized_hw
+from trainers.data.reduced_images import reduced, resized_hw
 from trainers.errors import CheckpointError, DataError, TrainingDiverged
 from trainers.metrics import Metrics
 from trainers.recipe import Recipe

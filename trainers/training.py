@@ -21,6 +21,7 @@ from trainers.checkpoint import UNPICKLING_ERRORS
 from trainers.data.dataset import ImageSplits
 from trainers.errors import CheckpointError, DataError, TrainingDiverged
 from trainers.evaluation import EvaluatedNetwork
+from trainers.learning_rate import learning_rate_at
 from trainers.metrics import Metrics, check_logits
 from trainers.optimizer import build_optimizer
 from trainers.precision import autocast, device_precision
@@ -219,7 +220,7 @@ class Training:
         hits: list[torch.Tensor] = []
         self.model.train()
         for index, (images, targets) in enumerate(self._batches.training()):
-            learning_rate = self.recipe.learning_rate_at(first_step + index, steps_total)
+            learning_rate = learning_rate_at(self.recipe, first_step + index, steps_total)
             loss, logits = self._step(images, targets, learning_rate)
             self._evaluated.update_average(first_step + index)
             labels = targets if targets.ndim == 1 else targets.argmax(dim=1)
@@ -256,7 +257,7 @@ class Training:
         steps = self._batches.steps_per_epoch
         for step, loss in enumerate(torch.stack(losses).tolist(), start=first_step):
             if not math.isfinite(loss):
-                learning_rate = self.recipe.learning_rate_at(step, self.recipe.epochs * steps)
+                learning_rate = learning_rate_at(self.recipe, step, self.recipe.epochs * steps)
                 raise TrainingDiverged(
                     f"the loss is {loss} in epoch {self.epoch + 1}, step {step % steps + 1} of "
                     f"{steps}, learning rate {learning_rate:.4g}"

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from analysis.paper_tables.counted import Counted
+from analysis.paper_tables.counted_costs import Counted
 from analysis.paper_tables.figure import CostName, Figure
-from analysis.paper_tables.printed import PrintedRow, PrintedTable
+from analysis.paper_tables.printed_tables import PrintedRow, PrintedTable
 from search_space.cost import network_costs
 from search_space.families import Shortcut
 from search_space.zoo import named_network

@@ -12,7 +12,7 @@ from nas.benchmark.table import BenchmarkTable
 from nas.config.sections import SchedulerSettings
 from nas.samplers import SAMPLERS, build_sampler
 from nas.samplers.choice_space import ENUMERABLE
-from nas.schedulers.rung_rules import RUNG_RULES, rung_rule
+from nas.schedulers.registry import RUNG_RULES, rung_rule
 from nas.schedulers.rungs import rungs_below
 from search_space.nearest import hint
 from search_space.yaml_validation import ConfigError, parse_yaml

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 from nas.metrics import METRICS, Objective
 from nas.samplers import OPTUNA_SAMPLERS
 from nas.schedulers.promotion import expected_epochs
-from nas.schedulers.rung_rules import PAUSING
+from nas.schedulers.registry import PAUSING
 from nas.schedulers.rungs import Spacing, check_reduction_factor
 from search_space.values import Value
 from trainers import DataConfig
@@ -99,7 +99,7 @@ NEED_NO_FINISHED = ("default", "random", "grid")
 class SchedulerSettings(Value):
     """Whether trials are stopped early; ``asha`` compares them at rungs.
 
-    ``stopping`` judges a trial when it reaches a rung (nas/schedulers/halving.py); ``promotion``
+    ``stopping`` judges a trial when it reaches a rung (nas/schedulers/stopping.py); ``promotion``
     pauses every trial at a rung, with its state on the disk, and promotes the best later
     (nas/schedulers/promotion.py); ``rung_by_rung`` does so after all trials have begun.
     """

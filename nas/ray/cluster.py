@@ -16,7 +16,7 @@ from nas.config.sections import RaySettings, ResourceSettings
 from nas.config.trial_slots import Machine, no_slot, trial_slots
 from nas.errors import ClusterError
 from nas.ray.authentication import MODE, chosen_mode, ensure_token, ray_environment
-from nas.ray.greeting import greet
+from nas.ray.handshake import greet
 
 SOCKET_PATH_BYTES = 107
 """Linux's limit on the path of a socket, without its terminating zero."""

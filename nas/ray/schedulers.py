@@ -11,13 +11,13 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from nas.ray.searcher import SearchJobs
-from nas.schedulers.halving import SuccessiveHalving
+from nas.schedulers.stopping import SuccessiveHalving
 
 Mode = Literal["min", "max"]
 
 
 class MultiObjectiveASHA(FIFOScheduler):
-    """Successive halving on several objectives for any Tune run: :mod:`nas.schedulers.halving`.
+    """Successive halving on several objectives for any Tune run: :mod:`nas.schedulers.stopping`.
 
     It stops trials and never pauses them. A trial continues if its result lacks an objective, or if
     one is not finite.

@@ -20,7 +20,7 @@ from nas.evaluation.messages import (
     TrialRequest,
 )
 from nas.ray.checkpoint_exchange import CheckpointExchange
-from nas.schedulers.rung_rule import Decision
+from nas.schedulers.protocol import Decision
 from nas.search.job import Job
 from nas.search.loop import Search
 

@@ -22,6 +22,7 @@ from threadpoolctl import ThreadpoolController
 
 from nas.random_streams import Stream, generator
 from nas.samplers.acquisition import AcquisitionFunction
+from nas.samplers.acquisition_problem import Objectives, Problem
 from nas.samplers.architecture_sampler import ArchitectureSampler, label_of
 from nas.samplers.candidates import Candidates
 from nas.samplers.choice_space import Candidate
@@ -32,7 +33,6 @@ from nas.samplers.observations import MOST_PRUNED
 from nas.samplers.pool import Pool, concatenated
 from nas.samplers.posterior import infer
 from nas.samplers.prior_scores import PriorScores, ScoreColumns, ScoredEncoder
-from nas.samplers.problem import Objectives, Problem
 from nas.samplers.trials import Results
 
 MOST_COMPARED = 60_000_000

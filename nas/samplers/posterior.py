@@ -19,6 +19,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from nas.random_streams import Stream, generator
+from nas.samplers.acquisition_problem import Objectives, Problem
 from nas.samplers.gaussian_process import GaussianProcess, SurrogateModels
 from nas.samplers.kernel_inputs import Encoder, Inputs
 from nas.samplers.learning_curves import estimate
@@ -31,7 +32,6 @@ from nas.samplers.observations import (
     nearest_to_front,
 )
 from nas.samplers.pool import Pool
-from nas.samplers.problem import Objectives, Problem
 from nas.samplers.trials import CompletedTrial, InfeasibleTrial
 
 BARELY = 1e-9

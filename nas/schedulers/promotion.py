@@ -2,7 +2,7 @@
 
 Source: Li et al. 2020, "A System for Massively Parallel Hyperparameter Tuning" (ASHA, algorithm 2,
 https://arxiv.org/abs/1810.05934). A paused trial may be promoted after later ones have shown how
-good it is. So fewer trials are promoted wrongly than by stopping (:mod:`nas.schedulers.halving`),
+good it is. So fewer trials are promoted wrongly than by stopping (:mod:`nas.schedulers.stopping`),
 but a trial needs a checkpoint. With several objectives trials are ranked by
 :mod:`nas.schedulers.ranking`.
 
@@ -20,8 +20,8 @@ import math
 from collections.abc import Callable, Collection, Sequence
 from fractions import Fraction
 
+from nas.schedulers.protocol import Decision
 from nas.schedulers.ranking import best_first
-from nas.schedulers.rung_rule import Decision
 from nas.schedulers.rungs import Rungs, exact_factor
 
 
@@ -42,7 +42,7 @@ class Promotion:
         self._ended: set[int] = set()
 
     def report(self, number: int, epoch: int, losses: Sequence[float]) -> Decision:
-        """Pause every trial at a rung; see :meth:`nas.schedulers.rung_rule.RungRule.report`.
+        """Pause every trial at a rung; see :meth:`nas.schedulers.protocol.RungRule.report`.
 
         Of equally good trials, the one with the smaller number is promoted first.
         """

@@ -13,15 +13,14 @@ from nas.evaluation.evaluate import EvaluationResult
 from nas.latency.cache import LatencyCache
 from nas.latency.measurements import Meter
 from nas.samplers.trials import NO_WARM_START, WarmStart
-from nas.schedulers.rung_rule import Decision
+from nas.schedulers.protocol import Decision
 from nas.search.failures import FailureKind, Failures
 from nas.search.job import Job
 from nas.search.latency_filter import LatencyFilter
 from nas.search.problem import SearchProblem
 from nas.search.proposals import Proposals
 from nas.search.records import Records
-from nas.search.repeat_rounds import RepeatRounds
-from nas.search.repeats import Round
+from nas.search.repeats import RepeatRounds, Round
 from nas.search.status import Status, StatusReport
 from nas.search.training_states import PausedTrainings, TrainingStates
 from nas.search.trial_metrics import TrialMetrics

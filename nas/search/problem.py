@@ -18,8 +18,8 @@ from nas.metrics import MAXIMISED
 from nas.samplers import build_sampler
 from nas.samplers.choice_space import ChoiceSpace, KnownCosts
 from nas.samplers.trials import WarmStart
-from nas.schedulers.rung_rule import FullLength, RungRule
-from nas.schedulers.rung_rules import rung_rule
+from nas.schedulers.protocol import FullLength, RungRule
+from nas.schedulers.registry import rung_rule
 from nas.zero_cost.source import NetworkScores
 from search_space.architecture import Task
 from search_space.space import SearchSpace

@@ -17,7 +17,7 @@ from nas.samplers.trials import PAUSED_AT
 from search_space.architecture import Architecture
 
 Kind = Literal["search", "repeats", "baselines", "retrain"]
-"""A run's studies: see :mod:`nas.storage.studies`."""
+"""A run's studies: see :mod:`nas.storage.ledger_rows`."""
 
 DEVICE_SECONDS_BEFORE = "gpu_seconds"
 """The name of ``device_seconds`` in ledgers of the first 0.1.0."""

@@ -1,7 +1,7 @@
 """The ledger: every proposal of a run and its result, in a database. Make, open and check one.
 
-:mod:`nas.storage.studies` reads and writes its rows. Only the driver writes: a row's proposal and
-its end are each one transaction.
+:mod:`nas.storage.ledger_rows` reads and writes its rows. Only the driver writes: a row's proposal
+and its end are each one transaction.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from nas.storage.database import (
     unreadable,
 )
 from nas.storage.folder import RunFolder
-from nas.storage.studies import OF_TRAININGS, SUFFIXES, Studies
+from nas.storage.ledger_rows import OF_TRAININGS, SUFFIXES, LedgerRows
 
 FORMAT = 1
 
@@ -45,10 +45,10 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
-class Ledger(Studies):
+class Ledger(LedgerRows):
     """A run's studies and their database. Get one by :meth:`create`, :meth:`open` or the like.
 
-    Arguments are those of :class:`Studies`.
+    Arguments are those of :class:`LedgerRows`.
     """
 
     def __init__(

@@ -21,8 +21,8 @@ from nas.storage.environment import package_version
 from nas.storage.evaluation import Evaluation
 from nas.storage.folder import RunFolder, write_whole
 from nas.storage.ledger import Ledger
-from nas.storage.network_record import Accuracies, Accuracy, NetworkCosts, NetworkRecord
 from nas.storage.saved_network import save_network
+from nas.storage.saved_network_record import Accuracies, Accuracy, NetworkCosts, NetworkRecord
 from search_space.architecture import Architecture, Task
 from search_space.cost import network_costs
 from trainers import load_checkpoint

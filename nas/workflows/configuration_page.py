@@ -27,7 +27,7 @@ from nas.config.tabulation import TabulationConfig
 from nas.samplers import ARCHITECTURE_SAMPLERS, OPTION_TYPES, OPTUNA_SAMPLERS, SAMPLERS, options_of
 from search_space.primitives.channel_attention import CHANNEL_ATTENTION_DESCRIPTIONS
 from search_space.primitives.registry import DESCRIPTIONS
-from search_space.primitives.stems import STEMS
+from search_space.primitives.stem_types import STEMS
 from search_space.space.config import SpaceConfig, StageConfig
 from trainers import Recipe
 from trainers.data.augmentation import Augmentation

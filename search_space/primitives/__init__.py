@@ -14,7 +14,7 @@ from search_space.primitives.inverted_bottleneck import (
 )
 from search_space.primitives.local_attention import LocalAttention
 from search_space.primitives.primitive import Description, Primitive
-from search_space.primitives.stems import AttentionStem, ConvolutionStem, Stem
+from search_space.primitives.stem_types import AttentionStem, ConvolutionStem, Stem
 
 __all__ = [
     "AttentionStem",

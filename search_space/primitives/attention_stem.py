@@ -32,9 +32,9 @@ from search_space.counts import (
 )
 from search_space.primitives.convolution import projection
 from search_space.primitives.convolution_stem import INDEX_BYTES
+from search_space.primitives.mixed_values import MixedValues, block_convolution
 from search_space.primitives.positions import concatenated_tables
 from search_space.primitives.stem import Stem
-from search_space.primitives.stem_values import MixedValues, block_convolution
 
 StemValues = Literal["spatially_aware", "pointwise", "convolution"]
 

@@ -28,7 +28,7 @@ from search_space.primitives.inverted_bottleneck import (
 )
 from search_space.primitives.local_attention import LocalAttention
 from search_space.primitives.primitive import Description, Primitive
-from search_space.primitives.stems import STEMS, Stem
+from search_space.primitives.stem_types import STEMS, Stem
 from search_space.values import Value
 
 Kind = TypeVar("Kind", bound=Value)

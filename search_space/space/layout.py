@@ -15,7 +15,7 @@ from search_space.primitives.channel_attention import (
 )
 from search_space.primitives.primitive import Description
 from search_space.primitives.registry import DESCRIPTIONS, class_named
-from search_space.primitives.stems import STEMS
+from search_space.primitives.stem_types import STEMS
 from search_space.space.combinations import size_problems
 from search_space.space.component_choices import (
     Component,

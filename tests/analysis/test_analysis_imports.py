@@ -7,7 +7,7 @@ PROGRAM = """
 import sys
 import analysis
 light = len([name for name in sys.modules if name.partition(".")[0] in ("nas", "torch", "rich")])
-import analysis.architecture_table, analysis.front, analysis.plot, analysis.table
+import analysis.architecture_table, analysis.front, analysis.front_plot, analysis.front_table
 print(light, [name for name in ("matplotlib", "plotly", "ray") if name in sys.modules])
 """
 

@@ -11,10 +11,10 @@ import pytest
 import analysis.paper_tables
 from analysis.paper_tables.attention_part import attention_parts, flops_as_the_paper
 from analysis.paper_tables.catalogue import CATALOGUE, DETECTION
-from analysis.paper_tables.compared import compared_table, summary_of
+from analysis.paper_tables.comparison import compared_table, summary_of
 from analysis.paper_tables.figure import UNITS, Figure, PrintedCost
-from analysis.paper_tables.printed import NAMING, printed_table
-from analysis.paper_tables.shown import RESULT_HEADINGS
+from analysis.paper_tables.printed_tables import NAMING, printed_table
+from analysis.paper_tables.rendering import RESULT_HEADINGS
 from search_space.cost import network_costs
 from search_space.counts import convolution_counts
 from search_space.zoo import ZOO

@@ -13,14 +13,6 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from analysis.appearance import (
-    MARKINGS,
-    PALETTE,
-    kind_colours,
-    log_limits,
-    log_ticks,
-    marking_of,
-)
 from analysis.composition import (
     AUGMENTED_BOTTLENECK,
     LABELS,
@@ -30,9 +22,17 @@ from analysis.composition import (
     share_title,
 )
 from analysis.curves_plot import plot_curves_png
-from analysis.drawn import drawn
 from analysis.front import knee
-from analysis.plot import plot_front_html, plot_front_png
+from analysis.front_data import drawn
+from analysis.front_plot import plot_front_html, plot_front_png
+from analysis.plot_style import (
+    MARKINGS,
+    PALETTE,
+    kind_colours,
+    log_limits,
+    log_ticks,
+    marking_of,
+)
 from nas.quantities import format_quantity
 from nas.storage.candidates import Candidate, pareto_front
 from search_space.zoo import network

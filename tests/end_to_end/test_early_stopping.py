@@ -13,8 +13,8 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState
 
 from nas.config.files import load_config
-from nas.schedulers.halving import SuccessiveHalving
 from nas.schedulers.promotion import expected_epochs
+from nas.schedulers.stopping import SuccessiveHalving
 from nas.search.problem import space_of
 from nas.workflows.checks import load_task, proxy_assignment
 from tests.end_to_end.tiny_search import RECIPE, nas_command, query, read_json, write_search

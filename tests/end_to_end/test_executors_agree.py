@@ -17,8 +17,8 @@ from nas.config.search_config import SearchConfig
 from nas.config.sections import RaySettings, ResourceSettings
 from nas.evaluation.evaluate import EvaluationResult
 from nas.ray.cluster import connected
-from nas.ray.execute import run_search
-from nas.schedulers.rung_rule import Decision
+from nas.ray.executor import run_search
+from nas.schedulers.protocol import Decision
 from nas.search.job import Job
 from nas.search.loop import Search
 from nas.search.trial_state import State

@@ -21,7 +21,7 @@ from optuna.trial import FrozenTrial
 from nas.benchmark import replay as replays
 from nas.benchmark.specs import build_schedule, parse_spec, sampler_of
 from nas.benchmark.table import BenchmarkTable
-from nas.benchmark.tabulated import read_tabulated
+from nas.benchmark.tabulation_reader import read_tabulated
 from nas.cli.commands.benchmark_source import SHIPPED
 from nas.config.search_config import SearchConfig
 from nas.config.sections import ResourceSettings
@@ -30,10 +30,10 @@ from nas.evaluation.evaluate import EvaluationResult, Paused, Progress
 from nas.evaluation.messages import TrialRequest
 from nas.latency.cache import LatencyCache
 from nas.latency.measurements import all_candidates, by_latency_limit, measure_front_again
-from nas.ray.execute import run_search
+from nas.ray.executor import run_search
 from nas.ray.trainable import TrainingTrainable
 from nas.samplers.trials import NO_WARM_START, CompletedTrial, WarmStart
-from nas.schedulers.rung_rule import RungRule
+from nas.schedulers.protocol import RungRule
 from nas.search.job import Job
 from nas.search.loop import Search
 from nas.search.problem import SearchProblem

@@ -20,6 +20,7 @@ from trainers import (
     Training,
     TrainingDiverged,
 )
+from trainers.learning_rate import learning_rate_at
 
 Build = Callable[[int], nn.Module]
 
@@ -177,7 +178,7 @@ def test_curve_has_the_epochs_asked_for_and_the_last(
     assert training.curve == tuple(results)
     assert [result.epoch for result in results] == [1, 2, 3, 4, 5]
     assert [result.val_accuracy is None for result in results] == [True, False, True, False, False]
-    assert results[-1].learning_rate == pytest.approx(settings.learning_rate_at(9, 10))
+    assert results[-1].learning_rate == pytest.approx(learning_rate_at(settings, 9, 10))
 
 
 def test_without_evaluation(few_digits: ImageSplits, network: Build) -> None:

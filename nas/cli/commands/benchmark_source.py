@@ -9,7 +9,7 @@ from typing import NamedTuple
 from nas.benchmark.csv_table import read_csv_table
 from nas.benchmark.nas_bench_macro import read_nas_bench_macro
 from nas.benchmark.table import BenchmarkTable, TableError
-from nas.benchmark.tabulated import read_tabulated
+from nas.benchmark.tabulation_reader import read_tabulated
 from nas.errors import CommandError
 from nas.storage.file_imports import allow_imports
 

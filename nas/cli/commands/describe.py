@@ -21,7 +21,7 @@ from nas.storage.folder import RunFolder
 from nas.storage.ledger import ledger_of
 from search_space.architecture import ARCH_ID_DIGITS, Architecture, Task
 from search_space.cost import network_costs
-from search_space.cost.kernels import attention_kernels
+from search_space.cost.kernel_arithmetic import attention_kernels
 from search_space.cost.latency import device_name
 from search_space.nearest import did_you_mean
 from search_space.networks import build

@@ -16,8 +16,8 @@ from analysis.fidelity import (
 )
 from analysis.fidelity_plot import plot_fidelity_png
 from analysis.fidelity_table import comparison_table, correlation_table
-from nas.cli.commands.drawn_files import check_ending
-from nas.cli.commands.typed import typed
+from nas.cli.commands.picture_files import check_ending
+from nas.cli.commands.typed_command import typed
 from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
 from nas.errors import CommandError, RunError

@@ -13,10 +13,10 @@ from analysis.front import (
     reference_point,
 )
 from analysis.front import under as within_limits
+from analysis.front_plot import plot_front_html, plot_front_png
+from analysis.front_table import front_json, front_table
 from analysis.noise import quartile_range, seed_noise, spread
-from analysis.plot import plot_front_html, plot_front_png
-from analysis.table import front_json, front_table
-from nas.cli.commands.drawn_files import check_ending
+from nas.cli.commands.picture_files import check_ending
 from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
 from nas.costs.static_costs import peak_memory_mb

@@ -9,7 +9,7 @@ from analysis.curves_plot import plot_curves_png
 from analysis.front import knee, why_no_knee
 from nas.cli.commands.retrain_display import RetrainDisplay
 from nas.cli.commands.retrain_report import difference_text, report_row, report_table
-from nas.cli.commands.typed import typed
+from nas.cli.commands.typed_command import typed
 from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
 from nas.errors import CommandError, RunError

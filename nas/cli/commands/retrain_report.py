@@ -10,7 +10,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from analysis.paired import paired_difference
+from analysis.paired_difference import paired_difference
 from nas.config.search_config import SearchConfig
 from nas.evaluation.deviations import standard_error
 from nas.metrics import METRICS

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nas.cli.commands.frontier import report_search
-from nas.cli.commands.typed import typed
+from nas.cli.commands.typed_command import typed
 from nas.cli.output import Output
 from nas.cli.progress import ProgressDisplay
 from nas.config.files import differences, load_config, save_config
@@ -20,7 +20,7 @@ from nas.evaluation.fidelity import FULL
 from nas.latency.cache import LatencyCache
 from nas.latency.measurements import check_comparable, first_latencies, measure_front_again
 from nas.ray.cluster import connected, trials_at_once
-from nas.ray.execute import run_search
+from nas.ray.executor import run_search
 from nas.ray.meter import check_meter, measure_on_cluster
 from nas.samplers.trials import WarmStart
 from nas.search.loop import Search

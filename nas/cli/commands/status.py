@@ -15,7 +15,7 @@ from nas.storage.candidates import most_accurate
 from nas.storage.evaluation import Evaluation
 from nas.storage.folder import RunFolder
 from nas.storage.ledger import ledger_of
-from nas.storage.studies import SUFFIXES
+from nas.storage.ledger_rows import SUFFIXES
 
 INTERRUPTED = "interrupted"
 SHOWN_STATES = {INTERRUPTED: "running when it was interrupted"}

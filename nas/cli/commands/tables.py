@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from analysis.paper_tables.catalogue import CATALOGUE
-from analysis.paper_tables.compared import compared_table, summary_of
-from analysis.paper_tables.data import tables_data
-from analysis.paper_tables.shown import TABLE_COLUMNS, shown_ending, shown_table
+from analysis.paper_tables.comparison import compared_table, summary_of
+from analysis.paper_tables.plain_data import tables_data
+from analysis.paper_tables.rendering import TABLE_COLUMNS, shown_ending, shown_table
 from nas.cli.output import Output
 from nas.errors import CommandError
 from search_space.nearest import hint

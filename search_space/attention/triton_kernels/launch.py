@@ -20,8 +20,9 @@ from search_space.attention.operands import (
     empty_like_layout,
     table_gradient,
 )
+from search_space.attention.triton_kernels.backward_keys_kernel import keys_kernel
+from search_space.attention.triton_kernels.backward_queries_kernel import queries_kernel
 from search_space.attention.triton_kernels.forward_kernel import forward_kernel
-from search_space.attention.triton_kernels.keys_kernel import keys_kernel
 from search_space.attention.triton_kernels.plans import (
     Kernel,
     Plan,
@@ -31,7 +32,6 @@ from search_space.attention.triton_kernels.plans import (
     choose_tiles,
     make_plan,
 )
-from search_space.attention.triton_kernels.queries_kernel import queries_kernel
 
 
 def forward(operands: Operands, tiles: Tiles | None = None) -> tuple[Tensor, Tensor]:

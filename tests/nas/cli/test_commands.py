@@ -15,8 +15,8 @@ from ray.exceptions import WorkerCrashedError
 from typer.testing import CliRunner
 
 from nas.cli.commands import retrain as retrain_command
-from nas.cli.commands.drawn_files import check_ending
 from nas.cli.commands.frontier import show_frontier
+from nas.cli.commands.picture_files import check_ending
 from nas.cli.commands.retrain import run_retrain_command
 from nas.cli.main import app
 from nas.cli.output import Output

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from nas.samplers.acquisition import AcquisitionFunction
+from nas.samplers.acquisition_problem import Objectives, Problem
 from nas.samplers.expected_hypervolume import box_decomposition, expected_hypervolume_improvement
 from nas.samplers.gaussian_process import SurrogateModels
 from nas.samplers.kernel_inputs import Encoder
 from nas.samplers.pool import Pool
 from nas.samplers.posterior import BARELY, Posterior, infer
-from nas.samplers.problem import Objectives, Problem
 from nas.samplers.trials import CompletedTrial, InfeasibleTrial, PrunedTrial, Results
 from search_space.space.parameters import Parameter
 

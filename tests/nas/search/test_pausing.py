@@ -34,7 +34,7 @@ from nas.ray.searcher import SearchJobs
 from nas.ray.trainable import TrainingTrainable
 from nas.samplers import SAMPLERS
 from nas.schedulers.promotion import expected_epochs
-from nas.schedulers.rung_rules import PAUSING, RUNG_RULES
+from nas.schedulers.registry import PAUSING, RUNG_RULES
 from nas.search.job import Job
 from nas.search.trial_state import State
 from nas.storage.checkpoints import PausedStates

@@ -16,13 +16,13 @@ from PIL import Image
 
 from nas.errors import is_user_error
 from nas.storage.checkpoints import save_checkpoint
-from nas.storage.network_record import Accuracies, Accuracy, NetworkCosts, NetworkRecord
 from nas.storage.saved_network import (
     IncompleteNetworkWarning,
     Prediction,
     load_network,
     save_network,
 )
+from nas.storage.saved_network_record import Accuracies, Accuracy, NetworkCosts, NetworkRecord
 from search_space.architecture import Architecture, Task
 from search_space.networks import build
 from trainers import CheckpointError, DataError, Preprocessing, Recipe

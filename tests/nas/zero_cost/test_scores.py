@@ -22,7 +22,7 @@ from analysis.score_ranking import score_rankings, weighted_correlations
 from nas.benchmark.csv_table import read_csv_table
 from nas.benchmark.replay import replay
 from nas.benchmark.specs import parse_spec, sampler_of
-from nas.benchmark.tabulated import read_tabulated
+from nas.benchmark.tabulation_reader import read_tabulated
 from nas.cli.main import app
 from nas.config.search_config import SearchConfig
 from nas.evaluation.evaluate import EvaluationResult

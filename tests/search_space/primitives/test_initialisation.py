@@ -18,7 +18,7 @@ from search_space.primitives import (
 )
 from search_space.primitives.attention_stem import AttentionStem2d
 from search_space.primitives.channel_attention.block_attention import BlockAttention2d
-from search_space.primitives.stem_values import MixedValues
+from search_space.primitives.mixed_values import MixedValues
 from search_space.zoo import network
 
 TASK = Task(input_shape=(3, 16, 16), classes=5)

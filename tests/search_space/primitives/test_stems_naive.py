@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from search_space.primitives import AttentionStem, ConvolutionStem
 from search_space.primitives.attention_stem import AttentionStem2d
-from search_space.primitives.stem_values import MixedValues
+from search_space.primitives.mixed_values import MixedValues
 from tests.search_space import naive, naive_layers
 from tests.search_space.comparison import assert_same, normal, randomised
 

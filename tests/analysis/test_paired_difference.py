@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from analysis.paired import paired_difference
+from analysis.paired_difference import paired_difference
 
 
 def test_a_paired_difference_by_hand() -> None:

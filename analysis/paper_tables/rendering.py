@@ -9,7 +9,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from analysis.paper_tables.compared import SPOKEN, ComparedRow, ComparedTable, Summary
+from analysis.paper_tables.comparison import SPOKEN, ComparedRow, ComparedTable, Summary
 from analysis.paper_tables.figure import UNITS, CostName, Unit
 
 TABLE_COLUMNS = 120

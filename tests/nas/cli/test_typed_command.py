@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 PROGRAM = (
-    "from nas.cli.commands.typed import typed; from pathlib import Path; print(typed({words}))"
+    "from nas.cli.commands.typed_command import typed; "
+    "from pathlib import Path; print(typed({words}))"
 )
 ROOT = Path(__file__).parents[3]
 

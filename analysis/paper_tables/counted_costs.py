@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from analysis.paper_tables.attention_part import attention_parts, flops_as_the_paper
 from analysis.paper_tables.figure import CostName
-from analysis.paper_tables.printed import PrintedRow
+from analysis.paper_tables.printed_tables import PrintedRow
 from search_space.architecture import Architecture, Task
 from search_space.cost import network_costs
 from search_space.zoo import named_network

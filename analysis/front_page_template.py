@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from analysis.appearance import FAINT_INK, INK
+from analysis.plot_style import FAINT_INK, INK
 
 PAGE = """<!DOCTYPE html>
 <html lang="en">

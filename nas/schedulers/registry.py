@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from nas.schedulers.halving import SuccessiveHalving
 from nas.schedulers.promotion import Promotion, RungByRung
-from nas.schedulers.rung_rule import RungRule
+from nas.schedulers.protocol import RungRule
+from nas.schedulers.stopping import SuccessiveHalving
 
 RUNG_RULES: dict[str, Callable[[Sequence[int], float], RungRule]] = {
     "stopping": SuccessiveHalving,

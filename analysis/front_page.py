@@ -8,7 +8,11 @@ from math import log10
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis.appearance import (
+from analysis.composition import kinds_among, label_of, share_title
+from analysis.front_data import Drawn, drawn
+from analysis.front_page_template import colour_key, page_html
+from analysis.member_strip import blocks, column_limits, stage_count
+from analysis.plot_style import (
     FAINT_INK,
     FRONT,
     GRID,
@@ -20,10 +24,6 @@ from analysis.appearance import (
     log_ticks,
     marking_of,
 )
-from analysis.composition import kinds_among, label_of, share_title
-from analysis.drawn import Drawn, drawn
-from analysis.member_strip import blocks, column_limits, stage_count
-from analysis.page_template import colour_key, page_html
 from nas.atomic_write import replace_file
 from nas.metrics import METRICS
 from nas.quantities import format_quantity
@@ -50,7 +50,7 @@ def plot_front_html(
     """Draw all candidates and their front as a page that loads no other file.
 
     Pointing at a candidate shows what it is. Arguments and errors are those of
-    :func:`analysis.plot.plot_front_png`.
+    :func:`analysis.front_plot.plot_front_png`.
     """
     picture = drawn(candidates, members, x, y)
     figure = _figure(picture, knee)

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from analysis.appearance import FAINT_INK, INK
 from analysis.attention_maps import AttentionMaps, Pixel
+from analysis.plot_style import FAINT_INK, INK
 from nas.atomic_write import replace_file
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas.schedulers.halving import SuccessiveHalving
 from nas.schedulers.ranking import best_first
 from nas.schedulers.rungs import exact_factor, rungs_below
+from nas.schedulers.stopping import SuccessiveHalving
 
 LOSS = st.integers(min_value=-8, max_value=8).map(float)  # few values: ties are common
 POINTS = st.integers(1, 3).flatmap(

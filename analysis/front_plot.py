@@ -10,7 +10,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from analysis.appearance import (
+from analysis.composition import share_title
+from analysis.front_data import Drawn, drawn
+from analysis.front_page import plot_front_html
+from analysis.member_strip import draw_strip, stage_count
+from analysis.plot_style import (
     FAINT_INK,
     FRONT,
     INK,
@@ -20,10 +24,6 @@ from analysis.appearance import (
     log_ticks,
     marking_of,
 )
-from analysis.composition import share_title
-from analysis.drawn import Drawn, drawn
-from analysis.member_strip import draw_strip, stage_count
-from analysis.page import plot_front_html
 from analysis.png_figure import new_figure, save_png, style_axes, write_title
 from nas.metrics import METRICS
 from nas.quantities import format_quantity

@@ -11,8 +11,8 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Hashable, Sequence
 
+from nas.schedulers.protocol import Decision
 from nas.schedulers.ranking import place_of_last
-from nas.schedulers.rung_rule import Decision
 from nas.schedulers.rungs import Rungs
 
 
@@ -35,7 +35,7 @@ class SuccessiveHalving:
         self.rungs: Rungs[Hashable] = Rungs(rungs, reduction_factor)
 
     def report(self, number: Hashable, epoch: int, losses: Sequence[float]) -> Decision:
-        """See :meth:`nas.schedulers.rung_rule.RungRule.report`; a number may be any key."""
+        """See :meth:`nas.schedulers.protocol.RungRule.report`; a number may be any key."""
         if epoch not in self.rungs.epochs:
             return "continue"
         self.rungs.note(number, epoch, losses)
@@ -53,5 +53,5 @@ class SuccessiveHalving:
         """Do nothing: others are still compared with the trial."""
 
     def withdraw(self, number: Hashable) -> None:
-        """See :meth:`nas.schedulers.rung_rule.RungRule.withdraw`."""
+        """See :meth:`nas.schedulers.protocol.RungRule.withdraw`."""
         self.rungs.forget(number)

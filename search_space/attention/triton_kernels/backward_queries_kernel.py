@@ -2,9 +2,8 @@
 """Gradients of queries and position tables of 2-D relative attention, recomputed from the lse.
 
 The backward pass has two kernels and no atomics. This one runs over the keys of each query, as the
-forward pass does; :mod:`search_space.attention.triton_kernels.keys_kernel` over the queries of each
-key. Computing the logits twice moves fewer bytes than adding up gradients of keys that several
-programs share.
+forward pass does; ``backward_keys_kernel`` runs over the queries of each key. Computing the
+logits twice moves fewer bytes than adding up gradients of keys that several programs share.
 
 With logits s = scale (q . k + q . r), p = exp(s - lse) and delta = sum_e out grad_out, the gradient
 of s is ds = p (grad_out . v - delta).

@@ -2,7 +2,7 @@
 """Gradients of keys and values of 2-D relative attention, recomputed from the lse.
 
 Tiles hold keys, and a chunk holds queries that see them. p and ds are those of
-:mod:`search_space.attention.triton_kernels.queries_kernel`, transposed.
+:mod:`search_space.attention.triton_kernels.backward_queries_kernel`, transposed.
 
 Legend: G tiles of a program, M keys of a tile, N queries of a chunk, D and E channels (padded).
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from analysis.paper_tables.compared import ComparedRow, ComparedTable, Summary
+from analysis.paper_tables.comparison import ComparedRow, ComparedTable, Summary
 from analysis.paper_tables.figure import UNITS
 
 

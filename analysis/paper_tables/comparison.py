@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from string import ascii_lowercase
 from typing import NamedTuple
 
-from analysis.paper_tables.counted import Counted, counted
+from analysis.paper_tables.counted_costs import Counted, counted
 from analysis.paper_tables.figure import CostName, Figure
 from analysis.paper_tables.footnotes import Cause, Difference, cause_of
-from analysis.paper_tables.printed import PrintedRow, PrintedTable, printed_table
+from analysis.paper_tables.printed_tables import PrintedRow, PrintedTable, printed_table
 
 SPOKEN: dict[CostName, str] = {"memory": "memory", "params": "params", "flops_paper": "FLOPs"}
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analysis.appearance import Marking, marking_of
 from analysis.front import check_name, why_no_knee
+from analysis.plot_style import Marking, marking_of
 from nas.metrics import COSTS, MAXIMISED, METRICS
 from nas.quantities import format_quantity
 from nas.storage.accuracy_text import accuracy_text

@@ -48,7 +48,7 @@ WITH_ARCHITECTURE = (TrialState.COMPLETE, TrialState.PRUNED)
 """The states in which a trial must have an architecture: it gets one before it is trained."""
 
 
-class Studies:
+class LedgerRows:
     """The studies of one run: read and write the rows of its ledger.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from search_space.attention import backend
-from search_space.cost.kernels import attention_kernels
+from search_space.cost.kernel_arithmetic import attention_kernels
 from search_space.networks import build
 from search_space.zoo import named_network
 
