@@ -61,8 +61,8 @@ def describe_table(architecture: Architecture, task: Task, costs: Costs) -> Tabl
 def describe_json(architecture: Architecture, task: Task, costs: Costs) -> dict[str, Any]:
     """Return the same as plain data; shapes are without the batch, channels first.
 
-    :func:`search_space.space.architecture_file.read_architecture` reads ``architecture`` and
-    ``task``, so that the JSON can be described again.
+    :mod:`search_space.space.architecture_file` reads ``architecture`` and ``task``, so that
+    the JSON can be described again.
     """
     return {
         "arch_id": architecture.arch_id,

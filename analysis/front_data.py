@@ -39,7 +39,7 @@ class Drawn(NamedTuple):
 
     @property
     def note_on_below(self) -> str:
-        """Such as ``2 candidates far below, down to 10.0%``; empty if there are none."""
+        """The note, such as ``2 candidates far below, down to 10.0%``; empty if there are none."""
         count = len(self.below)
         if not count:
             return ""
@@ -73,7 +73,10 @@ class Drawn(NamedTuple):
         return [c for c in candidates if marking_of(c.architecture) == marking]
 
     def limits_y(self, margin: float) -> tuple[float, float]:
-        """Return the range of y: all that is shown, with errors and a share ``margin`` around."""
+        """Return the range of y: all that is shown, with errors and a share ``margin`` around.
+
+        It ends a little above 1 at most.
+        """
         errors = [(c.metrics[self.y], c.standard_error or 0.0) for c in self.front]
         values = [c.metrics[self.y] for c in self.shown]
         values += [accuracy for _, accuracy in self.as_found]

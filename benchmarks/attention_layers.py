@@ -146,7 +146,7 @@ def global_case(setting: Setting, side: int) -> Case:
 
 
 def operands(inputs: AttentionInputs) -> Operands:
-    """As the implementations take them."""
+    """Return the inputs as the implementations take them."""
     return Operands(*inputs[:6], inputs.extent or 0, inputs.border)
 
 

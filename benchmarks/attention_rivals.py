@@ -21,7 +21,7 @@ from search_space.attention import AttentionInputs
 from search_space.attention.operands import split_position_query
 
 Rival = Callable[[AttentionInputs], Tensor]
-"""From what a layer gives to its operator to ``[B, h, e, H, W]``."""
+"""A function of a layer's inputs to its operator; it returns ``[B, h, e, H, W]``."""
 
 
 def unfold(inputs: AttentionInputs) -> Tensor:
@@ -152,7 +152,7 @@ def _offsets(length: int, device: torch.device) -> Tensor:
 
 
 def _absolute(relative: Tensor) -> Tensor:
-    """From offsets ``[..., L, 2 L - 1]`` to keys ``[..., L, L]``, by shifting through a reshape."""
+    """Turn offsets ``[..., L, 2 L - 1]`` into keys ``[..., L, L]``, by a shifting reshape."""
     length = relative.shape[-2]
     filled = F.pad(relative, (0, 1)).flatten(-2)
     shifted = F.pad(filled, (0, length - 1)).unflatten(-1, (length + 1, 2 * length - 1))

@@ -43,7 +43,7 @@ def named_architectures() -> dict[str, Architecture]:
 
 
 def median_candidate(space: SearchSpace, number: int) -> Architecture:
-    """By its MACs on ImageNet's images, of ``number`` samples (odd) with seed 0."""
+    """Return the median of ``number`` samples (odd), with seed 0, by MACs on ImageNet's images."""
     rng = np.random.default_rng(0)
     sampled = [space.sample(rng) for _ in range(number)]
     return sorted(sampled, key=lambda each: network_costs(each, IMAGENET).macs)[number // 2]

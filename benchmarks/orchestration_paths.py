@@ -94,7 +94,7 @@ def this_project(trials: int) -> dict[str, Any]:
 
 
 def plain_tune_with_sqlite(trials: int) -> dict[str, Any]:
-    """As many trials of Tune's own OptunaSearch, its study in a file."""
+    """Run ``trials`` of Tune's own OptunaSearch, its study in a file."""
     with tempfile.TemporaryDirectory() as folder:
         storage = optuna.storages.RDBStorage(f"sqlite:///{folder}/study.db")
         return _plain_tune("plain Ray Tune, SQLite", trials, storage)

@@ -31,7 +31,7 @@ def allocated_peak_mib(step: Callable[[], Any], device: torch.device) -> float:
 
 
 def return_freed_memory() -> None:
-    """From now on whatever is freed goes back to the system at once: blocks are mapped one by one.
+    """Give freed memory back to the system at once from now on: blocks are mapped one by one.
 
     For :func:`resident_growth_mib`; nothing can be timed any more.
     """

@@ -63,7 +63,8 @@ def is_user_error(error: Exception) -> bool:
     """
     if isinstance(error, OSError):
         return error.filename is not None
-    return isinstance(error, (UserError, *user_errors()))
+    # PyTorch is imported for no error of this package
+    return isinstance(error, UserError) or isinstance(error, user_errors())  # noqa: SIM101
 
 
 def message_of(error: Exception) -> str:

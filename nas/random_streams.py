@@ -50,7 +50,7 @@ class Stream(IntEnum):
     CHECKED_IMAGES = 13
     """The check before a search that candidates take the images."""
     DRY_RUN = 14
-    """Candidates whose training a dry run times."""
+    """Candidates whose costs a dry run computes."""
     MEASURED_PARTS = 15
     """The order in which a latency table's parts are measured."""
     MEASURED_NETWORKS = 16

@@ -97,7 +97,7 @@ class Stage(Value):
 
     @property
     def label(self) -> str:
-        """Such as ``aa(dk=32,dv=32,h=4) x2 w128``; ``+se(16)`` follows a block that has it."""
+        """The label, such as ``aa(dk=32,dv=32,h=4) x2 w128``; ``+se(16)`` follows its block."""
         each = self.recalibration or (None,) * len(self.blocks)
         labels = [
             f"{block.label}+{gate.label}" if gate else block.label

@@ -28,7 +28,7 @@ def plain_convolutional(architecture: Architecture, task: Task) -> Architecture:
 
     Channel attention is left out, and primitives become 3x3 convolutions. In an MnasNet, inverted
     bottlenecks lose their attention, identities stay, and other primitives become inverted
-    bottlenecks of kernel 3 and expansion 6. An attention stem becomes a convolution stem, with
+    bottlenecks of kernel 3 and expansion 6. Any other stem becomes a convolution stem, with
     pooling where the image is reduced by 4, 6, 8, ... Depths, strides, the head and each stage's
     map stay. All widths are scaled together until the parameters are nearest; then single widths
     change by one channel as long as that brings them nearer.

@@ -12,7 +12,10 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("search_space", "trainers", "nas", "analysis", "benchmarks", "tests")
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 
-NO_BEGINNING = ("Of ", "What ", "By which ", "Likewise", "How ", "Which ", "Under which ", "Then ")
+NO_BEGINNING = (
+    *("Of ", "What ", "By which ", "Likewise", "How ", "Which ", "Under which ", "Then "),
+    *("Such as ", "From ", "So "),
+)
 """A docstring that begins so has no subject; a reader does not know what it speaks of."""
 
 EMPTY_NAMES = {"found", "of", "at"}

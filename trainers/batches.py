@@ -1,4 +1,4 @@
-"""From uint8 images on the device to normalised float batches."""
+"""Batches: normalised float images, from uint8 images on the device."""
 
 from __future__ import annotations
 

@@ -45,7 +45,8 @@ OPERATIONS = frozenset(
 
 
 MOST_PICKLE_BYTES = 2**22
-"""The largest pickle, which describes tensors and has the plain values; a byte may take 100."""
+"""The largest pickle, which describes tensors and has the plain values; a byte may take 100 in
+memory."""
 
 
 def check_members(archive: zipfile.ZipFile, size_bytes: int) -> None:

@@ -169,7 +169,9 @@ class Training:
             return self._evaluated.refresh(self._batches, self._autocast)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return a copy of all that resuming needs: tensors and plain values, fit to be saved.
+        """Return a copy of all that resuming needs: tensors and plain values.
+
+        ``torch.load(weights_only=True)`` reads it.
 
         Raises:
             RuntimeError: an epoch broke off, so this is no epoch border.

@@ -13,6 +13,7 @@ import numpy as np
 from scipy import stats
 
 from nas.benchmark.table import BenchmarkTable, TableError
+from nas.evaluation.deviations import standard_error
 from nas.evaluation.finite_values import check_all_finite
 
 WORST_PERCENTILE = 95
@@ -56,7 +57,7 @@ class Score:
             )
 
     def hypervolumes(self, evaluations: np.ndarray) -> np.ndarray:
-        """Return ``[K]``, the share of the true front's hypervolume after each evaluation.
+        """Return ``[K]``, the share (0 to 1) of the true front's hypervolume after each evaluation.
 
         Args:
             evaluations: ``[K, 2]``, (maximised, minimised) in order.
@@ -109,10 +110,11 @@ def interval(values: Sequence[float] | np.ndarray) -> Interval:
     if not len(values):
         raise ValueError("a mean needs a value or more, got none")
     mean = float(np.mean(values))
-    if len(values) == 1:
+    error = standard_error(values)
+    if error is None:
         return Interval(mean, None)
     quantile = stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)
-    return Interval(mean, float(quantile * np.std(values, ddof=1) / len(values) ** 0.5))
+    return Interval(mean, float(quantile * error))
 
 
 def _finite(evaluations: np.ndarray) -> np.ndarray:

@@ -144,7 +144,7 @@ def _comments(
     return [
         journal.command,
         f"space: {space.name}, {space.size} architectures, sha256 {config.description_id}",
-        f"space description: {_json(config.space)}",  # `nas benchmark` reads the rows by it
+        f"space description: {config.description_json}",  # `nas benchmark` reads the rows by it
         f"data: {_json(config.data.model_dump(mode='json', exclude_none=True))}",
         f"recipe: {_json(config.recipe.model_dump(mode='json', exclude_none=True))}",
         f"seeds: {', '.join(map(str, config.seeds))}",

@@ -73,7 +73,7 @@ class SearchConfig(Value):
     resources: ResourceSettings = ResourceSettings()
     """CPUs and GPUs of one trial."""
     ray: RaySettings = RaySettings()
-    """Where trials run."""
+    """The machines that trials run on."""
     latency: LatencyMetering = LatencyMetering()
     """Measuring of latency, where it is an objective or limited."""
     storage: Annotated[str | None, BeforeValidator(check_storage_url)] = None

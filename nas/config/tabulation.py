@@ -40,7 +40,7 @@ class TabulationConfig(Value):
     resources: ResourceSettings = ResourceSettings()
     """CPUs and GPUs of one training."""
     ray: RaySettings = RaySettings()
-    """Where trainings run."""
+    """The machines that trainings run on."""
 
     @field_validator("seeds")
     @classmethod
@@ -54,9 +54,14 @@ class TabulationConfig(Value):
         return SearchSpace.from_mapping(self.space, f"search space of {self.name!r}")
 
     @property
+    def description_json(self) -> str:
+        """The space's description, by which the table's rows are read."""
+        return json.dumps(self.space, sort_keys=True)
+
+    @property
     def description_id(self) -> str:
-        """The first 8 hexadecimal digits of the SHA-256 of the space's description as JSON."""
-        return short_sha256(json.dumps(self.space, sort_keys=True), 8)
+        """The first 8 hexadecimal digits of the SHA-256 of ``description_json``."""
+        return short_sha256(self.description_json, 8)
 
 
 def load_tabulation(path: Path, overrides: Sequence[str] = ()) -> TabulationConfig:

@@ -111,7 +111,9 @@ def evaluate(
         TrainingDiverged: the loss became infinite or not a number.
         CheckpointError: the state is of another evaluation.
     """
-    training = begun(architecture, splits, task, recipe, seed=seed, device=device, state=state)
+    training = begin_training(
+        architecture, splits, task, recipe, seed=seed, device=device, state=state
+    )
     while training.epoch != pause_at:  # the state may be at this epoch already
         training.run_epoch()
         if training.done:
@@ -126,7 +128,7 @@ def evaluate(
     )
 
 
-def begun(
+def begin_training(
     architecture: Architecture,
     splits: ImageSplits,
     task: Task,
@@ -158,7 +160,7 @@ def last_accuracy(training: Training, metric: AccuracyMetric) -> float:
     """Return the validation accuracy of an epoch that was evaluated, as the last one always is."""
     validation = training.curve[-1].validation
     assert validation is not None
-    return chosen(validation, metric)
+    return accuracy_by(validation, metric)
 
 
 def curve_and_seconds(
@@ -171,7 +173,7 @@ def curve_and_seconds(
     )
 
 
-def chosen(metrics: Metrics, metric: AccuracyMetric) -> float:
+def accuracy_by(metrics: Metrics, metric: AccuracyMetric) -> float:
     """Return the accuracy that ``metric`` names.
 
     Raises:
@@ -190,6 +192,6 @@ def curve_row(point: EpochResult, metric: AccuracyMetric) -> dict[str, Any]:
         "epoch": point.epoch,
         "train_loss": point.train_loss,
         "train_accuracy": point.train_accuracy,
-        "val_accuracy": None if point.validation is None else chosen(point.validation, metric),
+        "val_accuracy": None if point.validation is None else accuracy_by(point.validation, metric),
         "learning_rate": point.learning_rate,
     }

@@ -7,7 +7,13 @@ from typing import Any, NamedTuple
 
 import torch
 
-from nas.evaluation.evaluate import AccuracyMetric, begun, chosen, curve_and_seconds, last_accuracy
+from nas.evaluation.evaluate import (
+    AccuracyMetric,
+    accuracy_by,
+    begin_training,
+    curve_and_seconds,
+    last_accuracy,
+)
 from nas.evaluation.example_pictures import ExamplePicture, example_pictures
 from search_space.architecture import Architecture, Task
 from trainers import DataError, ImageSplits, Preprocessing, Recipe
@@ -72,13 +78,15 @@ def train_in_full(
             f"{list(splits.input_shape)} [channels, height, width]; the task has {task.classes} of "
             f"{list(task.input_shape)}: the data changed since the search"
         )
-    training = begun(architecture, splits, task, recipe, seed=seed, device=device, state=state)
+    training = begin_training(
+        architecture, splits, task, recipe, seed=seed, device=device, state=state
+    )
     while not training.done:
         point = training.run_epoch()
         due = training.epoch % CHECKPOINT_EVERY_EPOCHS == 0 and not training.done
         yield EpochDone(
             training.epoch,
-            None if point.validation is None else chosen(point.validation, metric),
+            None if point.validation is None else accuracy_by(point.validation, metric),
             on_cpu(training.state_dict()) if due else None,
         )
     curve, device_seconds = curve_and_seconds(training, metric)
@@ -88,7 +96,7 @@ def train_in_full(
         weights=on_cpu(dict(training.evaluated_model().state_dict())),
         metrics={
             "val_accuracy": last_accuracy(training, metric),
-            "test_accuracy": chosen(tested, metric),
+            "test_accuracy": accuracy_by(tested, metric),
         },
         curve=curve,
         device_seconds=device_seconds,

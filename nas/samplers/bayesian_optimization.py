@@ -5,8 +5,8 @@ hypervolume improvement is exact, and the candidate with the most is proposed. A
 proposals maximises the expected improvement of accuracy alone, since the accurate end of a front
 adds little volume.
 
-Each step has a module: ``problem``, ``posterior`` (surrogates are fitted to the trials) and
-``acquisition``.
+Each step has a module: ``acquisition_problem``, ``posterior`` (surrogates are fitted to the trials)
+and ``acquisition``.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ RANKED_AMONG = 64
 """Random candidates among which a score is ranked."""
 
 FEWEST_FINISHED = 8
-"""With fewer completed trials, all trials are compared at an epoch that enough of them reached."""
+"""Completed trials below which all trials are compared at an epoch that enough of them reached."""
 
 NO_ROWS = slice(0)
 """Indexes no row of an array."""

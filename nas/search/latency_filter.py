@@ -14,7 +14,7 @@ from search_space.architecture import Architecture
 from search_space.cost.latency import DeviceBusy, Latency
 
 SLOW_IN_A_ROW = 100
-"""So many measured candidates in a row over the latency limit end the search."""
+"""The number of measured candidates in a row over the latency limit that ends the search."""
 
 
 class LatencyFilter:

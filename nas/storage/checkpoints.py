@@ -26,7 +26,7 @@ def save_checkpoint(path: Path, payload: Mapping[str, Any]) -> None:
         replace_file(path, content)
     except OSError as error:
         raise CheckpointError(
-            f"cannot write the checkpoint {path} ({len(content)} bytes): {error}; "
+            f"cannot write the checkpoint {path} ({len(content)} bytes): {error.strerror}; "
             "an earlier checkpoint there is kept"
         ) from error
 

@@ -146,9 +146,11 @@ class Ledger(LedgerRows):
             raise RunError(f"the storage {place} holds no run called {config.name!r}") from error
         except READ_ERRORS as error:
             raise unreadable(place, error) from error
-        its = attributes.get("format")
-        if its != FORMAT:
-            raise RunError(f"the ledger {place} has format {its}, this version reads {FORMAT}")
+        ledger_format = attributes.get("format")
+        if ledger_format != FORMAT:
+            raise RunError(
+                f"the ledger {place} has format {ledger_format}, this version reads {FORMAT}"
+            )
         ledger._check_own(attributes, run)
         return ledger
 

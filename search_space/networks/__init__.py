@@ -1,4 +1,4 @@
-"""From an Architecture to the network that it describes.
+"""Networks: an ``nn.Module`` from an Architecture.
 
 May import only :mod:`search_space.space` and the layers below it.
 """

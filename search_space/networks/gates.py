@@ -15,7 +15,13 @@ from search_space.primitives.channel_attention.channel_attention import Placemen
 def build_gate(plan: BlockPlan, placement: Placement) -> nn.Module | None:
     """Build the block's channel attention if it stands at ``placement``; else return None."""
     gate = plan.channel_attention_at(placement)
-    return gate.build(plan.gated_channels) if gate else None
+    return None if gate is None else gate.build(plan.gated_channels)
+
+
+def build_stage_gate(plan: BlockPlan) -> nn.Module:
+    """Build the block's channel attention after its stage: the identity if there is none."""
+    gate = build_gate(plan, "stage")
+    return nn.Identity() if gate is None else gate
 
 
 def gate_counts(plan: BlockPlan) -> Counts:
@@ -27,7 +33,8 @@ def gate_counts(plan: BlockPlan) -> Counts:
 def gate_bytes(plan: BlockPlan, placement: Placement) -> TrainingBytes:
     """Return the memory that channel attention at ``placement`` takes in training.
 
-    It keeps its input. At a branch's end its output is only added, so nothing keeps that.
+    It keeps its input. At the end of a residual branch its output is only added, so nothing keeps
+    that.
     """
     gate = plan.channel_attention_at(placement)
     return gate.training_bytes(plan.gated_channels, plan.output_hw) if gate else NO_BYTES

@@ -9,7 +9,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from search_space.counts import Counts, TrainingBytes
-from search_space.networks.gates import build_gate, gate_bytes, gate_counts
+from search_space.networks.gates import build_gate, build_stage_gate, gate_bytes, gate_counts
 from search_space.networks.plan import BlockPlan
 from search_space.primitives.inverted_bottleneck import (
     Identity,
@@ -37,7 +37,7 @@ class LinearBottleneckBlock(nn.Module):
             gate = build_gate(plan, "branch")
             layers += [] if gate is None else [gate]
             self.branch = nn.Sequential(*layers)
-        self.recalibration = build_gate(plan, "stage") or nn.Identity()
+        self.recalibration = build_stage_gate(plan)
 
     @property
     def last_norm(self) -> nn.BatchNorm2d | None:

@@ -53,8 +53,12 @@ class BlockPlan(NamedTuple):
 
         In an inverted bottleneck's branch that is the expanded map, as in MnasNet.
         """
-        within = self.channel_attention_at("branch")
-        if within and isinstance(self.primitive, InvertedBottleneck):
+        stands_within = self.channel_attention_at("branch") is not None
+        if (
+            stands_within
+            and self.kind == "inverted_bottleneck"
+            and isinstance(self.primitive, InvertedBottleneck)
+        ):
             return self.primitive.expansion * self.in_channels
         return self.out_channels
 

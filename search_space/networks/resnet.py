@@ -14,7 +14,7 @@ from search_space.counts import (
     convolution_counts,
     norm_counts,
 )
-from search_space.networks.gates import build_gate, gate_bytes, gate_counts
+from search_space.networks.gates import build_gate, build_stage_gate, gate_bytes, gate_counts
 from search_space.networks.plan import BlockPlan
 from search_space.networks.shortcut import build_shortcut, shortcut_bytes, shortcut_counts
 from search_space.primitives.convolution import convolution
@@ -48,7 +48,7 @@ class ResidualBlock(nn.Module):
         self.branch = nn.Sequential(*layers)
         self.shortcut = build_shortcut(plan, norm=True)
         self.relu = nn.ReLU(inplace=True)
-        self.recalibration = build_gate(plan, "stage") or nn.Identity()
+        self.recalibration = build_stage_gate(plan)
 
     @property
     def last_norm(self) -> nn.BatchNorm2d:

@@ -17,7 +17,7 @@ from search_space.counts import (
     convolution_counts,
     norm_counts,
 )
-from search_space.networks.gates import build_gate, gate_bytes, gate_counts
+from search_space.networks.gates import build_gate, build_stage_gate, gate_bytes, gate_counts
 from search_space.networks.plan import BlockPlan
 from search_space.networks.shortcut import build_shortcut, shortcut_counts
 from search_space.primitives.convolution import convolution
@@ -45,7 +45,7 @@ class PreActivationBlock(nn.Module):
         self.branch = nn.Sequential(*layers)
         self.shortcut = build_shortcut(plan, norm=False)
         self.projects = plan.changes_shape and plan.shortcut == "projection"
-        self.recalibration = build_gate(plan, "stage") or nn.Identity()
+        self.recalibration = build_stage_gate(plan)
 
     def forward(self, x: Tensor) -> Tensor:
         """See the class."""

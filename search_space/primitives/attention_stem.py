@@ -84,7 +84,7 @@ class AttentionStem(Stem):
 
     @property
     def label(self) -> str:
-        """Such as ``attention-stem(b=4,h=4,m=4) w64``, with ``pointwise`` in place of ``m=4``."""
+        """The label, such as ``attention-stem(b=4,h=4,m=4) w64``, or ``pointwise`` for ``m=4``."""
         aware = self.values == "spatially_aware"
         details = [f"b={self.block}", f"h={self.heads}"]
         details.append(f"m={self.mixtures}" if aware else self.values)

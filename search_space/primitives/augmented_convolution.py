@@ -92,7 +92,7 @@ class AugmentedConvolution(Primitive):
 
     @property
     def label(self) -> str:
-        """Such as ``aa(dk=32,dv=32,h=4)``."""
+        """The label, such as ``aa(dk=32,dv=32,h=4)``."""
         extras = [f"k={self.kernel}"] if self.kernel != 3 else []
         extras += position_labels(self.position)
         extras += ["half"] if self.downsample else []

@@ -27,7 +27,7 @@ class Convolution(Primitive):
 
     @property
     def label(self) -> str:
-        """Such as ``conv3``."""
+        """The label, such as ``conv3``."""
         return f"conv{self.kernel}"
 
     def build(

@@ -47,7 +47,7 @@ class ConvolutionStem(Stem):
 
     @property
     def label(self) -> str:
-        """Such as ``conv7-stem(s2,pool) w64``, or ``conv3-stem w16`` where nothing is reduced."""
+        """The label, such as ``conv7-stem(s2,pool) w64``, or ``conv3-stem w16`` at full size."""
         reductions = [f"s{self.stride}"] if self.stride > 1 else []
         reductions += ["pool"] if self.pool else []
         reductions += [] if self.activated else ["bare"]

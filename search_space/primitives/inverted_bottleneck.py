@@ -136,7 +136,7 @@ class InvertedBottleneck(Primitive):
 
     @property
     def label(self) -> str:
-        """Such as ``mb(k=5,e=3)`` or ``mb(k=3,e=6,aa(dk=8,dv=4,h=4))``."""
+        """The label, such as ``mb(k=5,e=3)`` or ``mb(k=3,e=6,aa(dk=8,dv=4,h=4))``."""
         extra = [self.augmentation.label.replace(",k=1", "")] if self.augmentation else []
         return f"mb({','.join([f'k={self.kernel}', f'e={self.expansion}', *extra])})"
 

@@ -109,7 +109,7 @@ class LocalAttention(Primitive):
 
     @property
     def label(self) -> str:
-        """Such as ``attn(k=7,h=8)``, followed by settings that differ from the defaults."""
+        """The label, such as ``attn(k=7,h=8)``, with the settings that are not the defaults."""
         extras = position_labels(self.position)
         extras += ["across-heads"] if self.layout == "across_heads" else []
         extras += [] if self.content else ["qr-only"]

@@ -12,11 +12,6 @@ from search_space.space import SearchSpace
 from search_space.yaml_validation import ConfigError, read_yaml, validate
 
 
-def read_architecture(path: Path, *, imports: bool = False) -> Architecture:
-    """Read the architecture in a file, see :func:`read_architecture_and_task`."""
-    return read_architecture_and_task(path, imports=imports)[0]
-
-
 def read_architecture_and_task(
     path: Path, *, imports: bool = False
 ) -> tuple[Architecture, Task | None]:

@@ -37,7 +37,7 @@ def failing_epoch(text: str, seed: int, epochs: int) -> int | None:
 
 
 def latency_ms(text: str) -> float:
-    """From 1 to 9 ms."""
+    """A latency of 1 to 9 ms."""
     return (1_000 + hashed("latency", text) % 8_000) / 1_000
 
 

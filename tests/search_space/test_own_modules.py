@@ -11,7 +11,7 @@ import pytest
 
 from search_space.own_modules import import_own, names_own_type
 from search_space.space import SearchSpace
-from search_space.space.architecture_file import read_architecture
+from search_space.space.architecture_file import read_architecture_and_task
 from search_space.yaml_validation import ConfigError
 from tests.search_space.own_primitive import PATH
 from tests.search_space.strategies import CONV_STEM
@@ -49,12 +49,14 @@ def test_a_module_beside_the_file_that_names_it(folder):
     stage = {"depth": 1, "width": 8, "primitive": {"type": "own_beside:Mine"}}
     file = beside / "own.json"
     file.write_text(json.dumps({"name": "own", "stem": CONV_STEM, "stages": [stage]}))
-    for read in (SearchSpace.from_yaml, read_architecture):
+    for read in (SearchSpace.from_yaml, read_architecture_and_task):
         with pytest.raises(ConfigError, match="--trust"):
             read(file)
         assert not any(str(beside) in place for place in sys.path)
     assert SearchSpace.from_yaml(file, imports=True).size == 1
-    assert read_architecture(file, imports=True).primitive_types() == ("own_beside:Mine",)
+    assert read_architecture_and_task(file, imports=True)[0].primitive_types() == (
+        "own_beside:Mine",
+    )
 
 
 @pytest.mark.parametrize("name", ["not_there", "not_there.inside"])

@@ -80,7 +80,7 @@ def test_crop_shifts_by_whole_pixels_and_fills_with_black(images: torch.Tensor) 
         ]
         for image, pad in zip(result, padded, strict=True)
     ]
-    assert all(len(matches) == 1 for matches in matches)
+    assert all(len(offsets_of_one) == 1 for offsets_of_one in matches)
     assert {y for [(y, _)] in matches} == {x for [(_, x)] in matches} == set(range(5))
 
 

@@ -47,7 +47,7 @@ class Augmentation(Settings):
 
 
 def build_augmentation(config: Augmentation) -> nn.Module:
-    """Return a module from float images [B, C, H, W] in 0..1 to augmented ones of the same form.
+    """Return a module that augments float images [B, C, H, W] in 0..1; shape and range stay.
 
     It draws from torch's global generators, so run it under a seed. It has no parameters and does
     the same in training and evaluation mode. Mixup is not part of it, since it changes labels.

@@ -1,4 +1,4 @@
-"""From decoded pictures of any mode to one uint8 array."""
+"""Pixels: one uint8 array, from decoded pictures of any mode."""
 
 from __future__ import annotations
 

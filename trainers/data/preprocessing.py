@@ -1,4 +1,4 @@
-"""From a picture to a network's input, by the rules that the network's training images followed."""
+"""Preprocessing: a picture becomes a network's input as the training images did."""
 
 from __future__ import annotations
 

@@ -64,8 +64,10 @@ def read_source(source: Source) -> BenchmarkTable:
         if source.nas_bench_macro is not None:
             return read_nas_bench_macro(source.nas_bench_macro)
         if source.csv is None:
-            path = source.tabulated or SHIPPED
-            imports = allow_imports(path, trust=source.trust)
+            path, imports = SHIPPED, False
+            if source.tabulated is not None:
+                path = source.tabulated
+                imports = allow_imports(path, trust=source.trust)
             return read_tabulated(path, minimise=source.minimize or "params", imports=imports)
         missing = [o for o, value in columns.items() if not value and o != "--seconds"]
         if missing:

@@ -19,7 +19,7 @@ from search_space.counts import Counts, TrainingBytes, convolution_counts, norm_
 from search_space.primitives.channel_attention.channel_attention import (
     ChannelAttention,
     ChannelAttentionDescription,
-    gate_bytes,
+    gate_module_bytes,
     squeeze_width,
 )
 from search_space.primitives.channel_attention.gate_layers import (
@@ -50,7 +50,7 @@ class BlockAttention(ChannelAttention):
 
     @property
     def label(self) -> str:
-        """Such as ``cbam(64)``."""
+        """The label, such as ``cbam(64)``."""
         return f"cbam({self.squeeze})"
 
     def build(self, channels: int) -> nn.Module:
@@ -70,7 +70,7 @@ class BlockAttention(ChannelAttention):
         """See :meth:`ChannelAttention.training_bytes`."""
         pixels = hw[0] * hw[1]
         gates = 3 * channels + 2 * self.squeeze + 5 * pixels
-        return gate_bytes(gates, channels, pixels, maps=2)
+        return gate_module_bytes(gates, channels, pixels, maps=2)
 
 
 class BlockAttention2d(nn.Module):

@@ -19,7 +19,7 @@ from search_space.primitives.channel_attention.channel_attention import (
     ChannelAttention,
     ChannelAttentionDescription,
     Placement,
-    gate_bytes,
+    gate_module_bytes,
     squeeze_width,
 )
 from search_space.primitives.channel_attention.gate_layers import (
@@ -55,7 +55,7 @@ class BottleneckAttention(ChannelAttention):
 
     @property
     def label(self) -> str:
-        """Such as ``bam(32)``, or ``bam(32,d=2)`` with another dilation than 4."""
+        """The label, such as ``bam(32)``, or ``bam(32,d=2)`` with another dilation than 4."""
         extra = f",d={self.dilation}" if self.dilation != 4 else ""
         return f"bam({self.squeeze}{extra})"
 
@@ -78,7 +78,7 @@ class BottleneckAttention(ChannelAttention):
         """See :meth:`ChannelAttention.training_bytes`."""
         pixels = hw[0] * hw[1]
         gates = channels + 2 * self.squeeze + 6 * self.squeeze * pixels
-        return gate_bytes(gates, channels, pixels, maps=2)
+        return gate_module_bytes(gates, channels, pixels, maps=2)
 
 
 class BottleneckAttention2d(nn.Module):

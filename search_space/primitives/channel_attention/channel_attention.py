@@ -102,7 +102,7 @@ def squeeze_width(channels: int, reduction: int) -> int:
     return max(1, channels // reduction)
 
 
-def gate_bytes(gates: int, channels: int, pixels: int, *, maps: int) -> TrainingBytes:
+def gate_module_bytes(gates: int, channels: int, pixels: int, *, maps: int) -> TrainingBytes:
     """Return the memory of a module that keeps ``maps`` whole maps and ``gates`` other numbers.
 
     At the peak of the backward pass, the gradients of its output, its input and each kept map are

@@ -11,7 +11,10 @@ from typing import Literal
 from torch import Tensor, nn
 
 from search_space.counts import NO_COUNTS, Counts, TrainingBytes
-from search_space.primitives.channel_attention.channel_attention import ChannelAttention, gate_bytes
+from search_space.primitives.channel_attention.channel_attention import (
+    ChannelAttention,
+    gate_module_bytes,
+)
 
 
 class GatherExcite(ChannelAttention):
@@ -34,7 +37,7 @@ class GatherExcite(ChannelAttention):
 
     def training_bytes(self, channels: int, hw: tuple[int, int]) -> TrainingBytes:
         """See :meth:`ChannelAttention.training_bytes`."""
-        return gate_bytes(channels, channels, hw[0] * hw[1], maps=1)
+        return gate_module_bytes(channels, channels, hw[0] * hw[1], maps=1)
 
 
 class GatherExcite2d(nn.Module):

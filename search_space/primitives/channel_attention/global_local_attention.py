@@ -22,7 +22,7 @@ from search_space.counts import Counts, TrainingBytes, convolution_counts
 from search_space.primitives.channel_attention.channel_attention import (
     ChannelAttention,
     ChannelAttentionDescription,
-    gate_bytes,
+    gate_module_bytes,
     squeeze_width,
 )
 from search_space.primitives.channel_attention.gate_layers import (
@@ -52,7 +52,7 @@ class GlobalLocalAttention(ChannelAttention):
 
     @property
     def label(self) -> str:
-        """Such as ``gala(64)``."""
+        """The label, such as ``gala(64)``."""
         return f"gala({self.squeeze})"
 
     def build(self, channels: int) -> nn.Module:
@@ -72,7 +72,7 @@ class GlobalLocalAttention(ChannelAttention):
         """See :meth:`ChannelAttention.training_bytes`."""
         pixels = hw[0] * hw[1]
         gates = 3 * channels + self.squeeze + (self.squeeze + 1) * pixels
-        return gate_bytes(gates, channels, pixels, maps=2)
+        return gate_module_bytes(gates, channels, pixels, maps=2)
 
 
 class GlobalLocalAttention2d(nn.Module):

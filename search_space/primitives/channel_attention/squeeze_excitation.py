@@ -18,7 +18,7 @@ from search_space.counts import Counts, TrainingBytes
 from search_space.primitives.channel_attention.channel_attention import (
     ChannelAttention,
     ChannelAttentionDescription,
-    gate_bytes,
+    gate_module_bytes,
     squeeze_width,
 )
 from search_space.primitives.channel_attention.gate_layers import (
@@ -50,7 +50,7 @@ class SqueezeExcitation(ChannelAttention):
 
     @property
     def label(self) -> str:
-        """Such as ``se(16)``."""
+        """The label, such as ``se(16)``."""
         return f"se({self.squeeze})"
 
     def build(self, channels: int) -> nn.Module:
@@ -63,7 +63,7 @@ class SqueezeExcitation(ChannelAttention):
 
     def training_bytes(self, channels: int, hw: tuple[int, int]) -> TrainingBytes:
         """See :meth:`ChannelAttention.training_bytes`."""
-        return gate_bytes(2 * channels + self.squeeze, channels, hw[0] * hw[1], maps=1)
+        return gate_module_bytes(2 * channels + self.squeeze, channels, hw[0] * hw[1], maps=1)
 
 
 class SqueezeExcitation2d(nn.Module):

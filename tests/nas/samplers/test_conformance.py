@@ -49,7 +49,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "nsga2": {"population_size": 5},
     "tpe": {"n_startup_trials": 5},
 }
-"""So small that each strategy is past its random beginning after a few trials."""
+"""A space so small that each strategy is past its random beginning after a few trials."""
 
 TWO_OBJECTIVES = ["maximize", "minimize"]
 OWN = sorted(ARCHITECTURE_SAMPLERS)

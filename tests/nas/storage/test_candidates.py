@@ -1,4 +1,4 @@
-"""From evaluations to candidates, and from candidates to the front."""
+"""Evaluations become candidates, and candidates the front."""
 
 from __future__ import annotations
 

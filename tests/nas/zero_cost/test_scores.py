@@ -467,12 +467,12 @@ def test_rankings_have_intervals() -> None:
     same, opposite, noisy, constant = score_rankings(
         scores, worth.tolist(), {"noisy": 2.0}, resamples=100
     )
-    assert same.found.kendall_tau == pytest.approx(1)
+    assert same.correlation.kendall_tau == pytest.approx(1)
     assert same.spearman_bounds == pytest.approx((1, 1))
-    assert opposite.found.spearman_rho == pytest.approx(-1)
-    assert constant.found.spearman_rho is constant.kendall_bounds is None
+    assert opposite.correlation.spearman_rho == pytest.approx(-1)
+    assert constant.correlation.spearman_rho is constant.kendall_bounds is None
     low, high = noisy.spearman_bounds or (0, 0)
-    assert low < (noisy.found.spearman_rho or 0) < high < 1
+    assert low < (noisy.correlation.spearman_rho or 0) < high < 1
     assert high - low == pytest.approx(4 * (1 - 0.85**2) / 40**0.5, rel=0.6)
     assert (noisy.score_ms, same.score_ms) == (2.0, None)
 

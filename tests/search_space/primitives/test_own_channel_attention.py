@@ -13,7 +13,7 @@ from search_space.architecture import Architecture, Task
 from search_space.cost import count_module, network_costs
 from search_space.networks import build
 from search_space.space import SearchSpace
-from search_space.space.architecture_file import read_architecture
+from search_space.space.architecture_file import read_architecture_and_task
 from search_space.yaml_validation import ConfigError
 from tests.search_space.own_primitive import PATH, SpatialGate, SpatialGate2d
 from tests.search_space.strategies import CONV_STEM, space
@@ -46,7 +46,7 @@ def test_in_a_search_space() -> None:
 def test_in_a_networks_file(tmp_path: Path) -> None:
     file = tmp_path / "network.json"
     file.write_text(json.dumps(GATED))
-    architecture = read_architecture(file)
+    architecture, _ = read_architecture_and_task(file)
     assert architecture.stages[0].recalibration == (None, SpatialGate(kernel=3))
     assert "conv3 x1 + conv3+spatial-gate3 x1" in str(architecture)
 
@@ -80,7 +80,7 @@ def test_a_wrong_key_in_a_networks_file_is_told_the_types_own(
     file = tmp_path / "network.json"
     file.write_text(json.dumps(GATED | {"stages": [stage]}))
     with pytest.raises(ConfigError) as caught:
-        read_architecture(file)
+        read_architecture_and_task(file)
     assert f"stages[0].recalibration[1]{problem}" in caught.value.problems
 
 
@@ -115,7 +115,7 @@ def test_a_wrong_key_of_a_primitive_is_told_the_types_own(
     stage = {"width": 4, "stride": 1, "blocks": [{"type": "conv"}]} | {place: value}
     file.write_text(json.dumps({"stem": CONV_STEM, "stages": [stage]}))
     with pytest.raises(ConfigError) as caught:
-        read_architecture(file)
+        read_architecture_and_task(file)
     assert problem in caught.value.problems
 
 

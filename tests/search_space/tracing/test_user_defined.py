@@ -15,7 +15,7 @@ from search_space.architecture import Architecture, Stage, Task
 from search_space.cost import count_module, network_costs
 from search_space.networks import build
 from search_space.space import SearchSpace
-from search_space.space.architecture_file import read_architecture
+from search_space.space.architecture_file import read_architecture_and_task
 from search_space.yaml_validation import ConfigError, validate
 from tests.search_space.own_primitive import PATH, Patches, Rectangle, Separable, Unpadded
 from tests.search_space.strategies import CONV_STEM, space
@@ -158,10 +158,10 @@ def test_reading_imports_no_module_unless_told_to(harmful: Path, tmp_path: Path)
     for plain in (*architectures, *spaces):
         file.write_text(json.dumps(plain))
         with pytest.raises(ConfigError, match=r"file\.json:[\s\S]*'harmful'.*--trust"):
-            read_architecture(file)
+            read_architecture_and_task(file)
     assert not harmful.exists()
     with contextlib.suppress(ConfigError):  # what it says of itself is another type
-        read_architecture(file, imports=True)
+        read_architecture_and_task(file, imports=True)
     assert harmful.exists()
 
 
