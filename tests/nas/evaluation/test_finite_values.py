@@ -17,7 +17,7 @@ from nas.benchmark.statistics import Score
 from nas.benchmark.table import BenchmarkTable, TableError
 from nas.config.search_config import SearchConfig
 from nas.errors import RunError
-from nas.evaluation.evaluate import EvaluationResult, chosen
+from nas.evaluation.evaluate import EvaluationResult, accuracy_by
 from nas.samplers.known_costs import CostFunctions
 from nas.samplers.product_space import ProductSpace
 from nas.samplers.trials import CompletedTrial, Results
@@ -118,9 +118,9 @@ def test_csv_files(tmp_path: Path, bad: str) -> None:
 @pytest.mark.parametrize("bad", BAD)
 def test_an_accuracy_that_is_none_fails_its_training(bad: float) -> None:
     metrics = Metrics(accuracy=0.5, top5=None, balanced_accuracy=bad, loss=1.0, images=9)
-    assert chosen(metrics, "accuracy") == 0.5
+    assert accuracy_by(metrics, "accuracy") == 0.5
     with pytest.raises(ValueError, match=f"balanced_accuracy must be a finite number, got {bad}"):
-        chosen(metrics, "balanced_accuracy")
+        accuracy_by(metrics, "balanced_accuracy")
 
 
 @pytest.mark.parametrize("bad", BAD)
