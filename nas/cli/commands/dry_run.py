@@ -18,16 +18,14 @@ from nas.quantities import format_quantity
 from nas.search.problem import costs_of, space_of
 from nas.search.warm_start import collect_warm_start
 from nas.workflows.checks import checked_problem, load_data
-from nas.workflows.dry_run import (
+from nas.workflows.device_hours import (
     FRONT_ASSUMED,
     TIMED_STEPS,
     DeviceHours,
-    SpaceCosts,
-    check_fits,
     device_hours,
     missing_device,
-    space_costs,
 )
+from nas.workflows.space_costs import SpaceCosts, check_fits, space_costs
 from trainers import TrainingDiverged
 
 

@@ -17,15 +17,8 @@ from nas.cli.commands.dry_run import show_dry_run
 from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
 from nas.errors import CommandError, NothingFits
-from nas.workflows.dry_run import (
-    FRONT_ASSUMED,
-    SAMPLED,
-    DeviceHours,
-    check_fits,
-    device_hours,
-    missing_device,
-    space_costs,
-)
+from nas.workflows.device_hours import FRONT_ASSUMED, DeviceHours, device_hours, missing_device
+from nas.workflows.space_costs import SAMPLED, check_fits, space_costs
 from search_space.architecture import Task
 from tests.hand_driven import costs_from
 

@@ -10,8 +10,8 @@ import pytest
 
 from nas.config.search_config import SearchConfig
 from nas.search.problem import space_of
-from nas.workflows.dry_run import space_costs
 from nas.workflows.latency_table import make_table
+from nas.workflows.space_costs import space_costs
 from search_space.architecture import Task
 from search_space.cost.latency import LatencySettings
 from search_space.yaml_validation import ConfigError

@@ -1,4 +1,4 @@
-"""The dry run of a search: its space's costs, the share within the limits, device-hours."""
+"""Device-hours of a search, before it starts: trainings of three candidates are timed."""
 
 from __future__ import annotations
 
@@ -13,21 +13,10 @@ import torch
 from nas.config.search_config import SearchConfig
 from nas.config.trial_slots import Machine, no_slot, trial_slots
 from nas.costs.static_costs import StaticCosts
-from nas.errors import NothingFits
 from nas.evaluation.evaluate import EvaluationResult, cached_splits, evaluate
-from nas.metrics import whole_counts
-from nas.quantities import format_quantity
-from nas.random_streams import Stream, generator
-from nas.workflows.image_fit import check_images
+from nas.workflows.space_costs import SpaceCosts
 from search_space.architecture import Architecture, Task
-from search_space.space import SearchSpace
 from trainers import ImageSplits, Split
-
-ALL_UP_TO = 5_000
-"""In spaces up to this size, every architecture is costed."""
-
-SAMPLED = 10_000
-"""Architectures drawn from a larger space, as ``SearchSpace.sample`` draws."""
 
 TIMED_STEPS = 20
 """Training steps timed for each candidate, at most; their time is scaled to an epoch."""
@@ -37,35 +26,6 @@ TIMED_SECONDS = 20.0
 
 FRONT_ASSUMED = 10
 """Members of the front assumed to be trained with other seeds; their number is not known yet."""
-
-
-@dataclass(frozen=True)
-class CostRange:
-    """The range of one cost over the costed architectures."""
-
-    least: float
-    median: float
-    most: float
-    limit: float | None
-    share_within: float  # the share within the limit; 1 without a limit
-
-
-@dataclass(frozen=True)
-class SpaceCosts:
-    """The costs of all architectures of a space, or of a sample.
-
-    ``ranges`` is by cost; ``vectors`` (int ``[N, P]``) and ``macs`` (float ``[N]``) are of those
-    within all limits.
-    """
-
-    space: str
-    size: int
-    looked_at: int
-    whole_space: bool
-    ranges: dict[str, CostRange]
-    share_within_all: float
-    vectors: np.ndarray
-    macs: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -97,68 +57,6 @@ class DeviceHours:
     def hours(self) -> float:
         """Wall time of all trainings if they run one after another."""
         return self.trial_hours + self.repeat_hours
-
-
-def space_costs(config: SearchConfig, costs: StaticCosts) -> SpaceCosts:
-    """Return the costs of all architectures of a small space, or of a random sample.
-
-    Raises:
-        ConfigError: the latency table is not for this search, or an architecture cannot take
-            the task's images.
-    """
-    check_images(costs.space, costs.task, seed=config.seed)
-    vectors = _vectors(costs.space, generator(config.seed, Stream.DRY_RUN))
-    columns = costs.columns(vectors)
-    limits = config.limits.static(costs.names)
-    fits = np.ones(len(vectors), dtype=bool)
-    ranges = {}
-    for name, column in zip(costs.names, columns.T, strict=True):
-        limit = limits.get(name)
-        within = np.ones(len(vectors), dtype=bool) if limit is None else column <= limit
-        fits &= within
-        least, median, most = _least_median_most(name, column)
-        ranges[name] = CostRange(
-            least,
-            median,
-            most,
-            None if limit is None else whole_counts({name: limit})[name],
-            float(within.mean()),
-        )
-    return SpaceCosts(
-        costs.space.name,
-        costs.space.size,
-        len(vectors),
-        costs.space.size <= ALL_UP_TO,
-        ranges,
-        float(fits.mean()),
-        vectors[fits],
-        columns[fits, costs.names.index("macs")],
-    )
-
-
-def _least_median_most(name: str, column: np.ndarray) -> list[float]:
-    """Return least, median and most of a column; an even number has the lower middle value."""
-    values = np.quantile(column, [0, 0.5, 1], method="lower").tolist()
-    return [whole_counts({name: value})[name] for value in values]
-
-
-def check_fits(costs: SpaceCosts, config: SearchConfig) -> None:
-    """Raise if no costed architecture is within the limits.
-
-    Raises:
-        NothingFits: the message has the smallest value of each limited cost.
-    """
-    if len(costs.vectors):
-        return
-    smallest = ", ".join(
-        f"the smallest {name} is {format_quantity(each.least)}"
-        for name, each in costs.ranges.items()
-        if each.limit is not None
-    )
-    raise NothingFits(
-        f"none of {costs.looked_at:,} architectures of {costs.space!r} fits the limits "
-        f"({config.limits}): {smallest}"
-    )
 
 
 def missing_device(config: SearchConfig) -> str | None:
@@ -242,14 +140,6 @@ def device_hours(
         concurrency,
         None if concurrency is None else hours / concurrency,
     )
-
-
-def _vectors(space: SearchSpace, rng: np.random.Generator) -> np.ndarray:
-    """Return the vectors ``[N, P]`` (int) of all architectures or of a sample."""
-    if space.size <= ALL_UP_TO:
-        return np.array([space.encode(each) for each in space.architectures()])
-    walks = [space.walk(lambda p: int(rng.integers(len(p.choices)))) for _ in range(SAMPLED)]
-    return np.array(walks)
 
 
 def _timed_training(
