@@ -7,7 +7,8 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -61,7 +62,7 @@ def replay_all(
     )
     try:
         with _inherited_by_children():  # submitting starts them
-            futures = [executor.submit(_do, job) for job in jobs]
+            futures = _submit_all(executor, jobs)
         waiting = set(futures)
         while waiting:
             on_change()
@@ -76,6 +77,21 @@ def replay_all(
         raise
     finally:
         executor.shutdown(cancel_futures=True)
+
+
+def _submit_all(executor: ProcessPoolExecutor, jobs: Sequence[Job]) -> list[Future[Result]]:
+    """Submit all jobs, which starts the processes.
+
+    Raises:
+        BrokenProcessPool: a process was killed while another one was started.
+    """
+    try:
+        return [executor.submit(_do, job) for job in jobs]
+    except OSError as error:
+        if error.errno is not None:  # the system's
+            raise
+        # The executor has closed the pipe that the new process was to read.
+        raise BrokenProcessPool("a process was killed while others were started") from error
 
 
 @contextmanager
