@@ -93,9 +93,10 @@ def error_of_search(folder: Path, address: str) -> str:
 def test_a_search_runs_on_every_node_and_the_driver_alone_writes(tmp_path, cluster):
     search_file = write_search(
         tmp_path / "tiny.yaml",
-        proxy=RECIPE | {"epochs": 6},
+        # long enough that the other node's worker comes up before one has trained them all
+        proxy=RECIPE | {"epochs": 100},
         # the states of paused trials travel
-        scheduler={"name": "asha", "type": "rung_by_rung", "min_epochs": 3},
+        scheduler={"name": "asha", "type": "rung_by_rung", "min_epochs": 50},
         sampler={"name": "random"},
     )
     # The nodes' processes create files that others may read, the driver none: a file that a
