@@ -18,19 +18,8 @@ from search_space.primitives import (
     LocalAttention,
 )
 from tests.search_space.comparison import normal
+from tests.search_space.small_layers import augmented
 from tests.search_space.strategies import examples
-
-
-def augmented(position: Any = "none", value_depth: int = 8, **fields: Any) -> AugmentedConvolution:
-    given_fields = {
-        "kernel": 3,
-        "key_depth": 8,
-        "value_depth": value_depth,
-        "heads": 2,
-        "position": position,
-        "downsample": False,
-    }
-    return AugmentedConvolution.model_validate(given_fields | fields)
 
 
 @examples(200)

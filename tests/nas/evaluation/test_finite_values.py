@@ -27,9 +27,9 @@ from nas.search.warm_start import FILE, warm_start_of
 from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger
 from search_space.architecture import Task
-from search_space.cost.latency import Latency
 from search_space.space import SearchSpace
 from tests.hand_driven import HandDriven, problem_from
+from tests.invented_latency import invented_latency
 from trainers import Metrics
 
 BAD = [math.nan, math.inf, -math.inf]
@@ -126,18 +126,7 @@ def test_an_accuracy_that_is_none_fails_its_training(bad: float) -> None:
 @pytest.mark.parametrize("bad", BAD)
 def test_a_measured_latency(bad: float) -> None:
     with pytest.raises(ValueError, match="latency_ms"):
-        Latency(
-            latency_ms=bad,
-            spread_ms=0.0,
-            repeats=3,
-            device="a processor",
-            dtype="float32",
-            batch_size=1,
-            threads=1,
-            input_shape=(1, 8, 8),
-            torch_version="2",
-            backend="eager",
-        )
+        invented_latency(bad)
 
 
 def test_a_ledger_takes_none_and_one_that_has_some_is_named(

@@ -25,22 +25,10 @@ from nas.storage.ledger import Ledger
 from search_space.architecture import Architecture, Task
 from search_space.cost.latency import DeviceBusy, Latency
 from tests.hand_driven import HandDriven, search_of
+from tests.invented_latency import invented_latency
 
 FIRST_MS = (1.0, 2.0, 3.0, 4.0, 5.0)
 ACCURACIES = (0.5, 0.6, 0.55, 0.8, 0.7)  # the front: numbers 0, 1 and 3
-
-
-def latency(latency_ms: float, **changes: Any) -> Latency:
-    context: dict[str, Any] = {
-        "device": "a processor",
-        "dtype": "float32",
-        "batch_size": 1,
-        "threads": 1,
-        "input_shape": (1, 8, 8),
-        "torch_version": "2",
-    }
-    measured = {"latency_ms": latency_ms, "spread_ms": 0.0, "repeats": 3, "backend": "eager"}
-    return Latency(**context | measured | changes)
 
 
 @pytest.fixture
@@ -69,7 +57,7 @@ def ledger(
         }
         proposal = proposals.propose()
         result = EvaluationResult(trained, [], 1.0)
-        proposals.complete(proposal, metrics, result, latency(first_ms))
+        proposals.complete(proposal, metrics, result, invented_latency(first_ms))
     return ledger
 
 
@@ -86,7 +74,7 @@ class Meter:
     def __call__(self, architectures: Sequence[Architecture]) -> list[Latency | str]:
         numbers = [self.number[architecture] for architecture in architectures]
         self.asked.append(numbers)
-        return [latency(self.again_ms[number], **self.changes) for number in numbers]
+        return [invented_latency(self.again_ms[number], **self.changes) for number in numbers]
 
 
 def test_the_front_is_measured_again_until_all_of_it_is(
@@ -129,7 +117,7 @@ def test_a_search_records_the_weighed_accuracy(
     given = iter([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0])
     while not search.finished:
         if search.needs_metering:
-            search.meter_proposals(lambda batch: [latency(next(given)) for _ in batch])
+            search.meter_proposals(lambda batch: [invented_latency(next(given)) for _ in batch])
         job = search.next_job()
         assert job is not None
         search.completed(job, trained(job.architecture, job.seed))
@@ -220,7 +208,9 @@ def test_a_ledger_of_two_devices_is_not_queried(
     proposals = propose_from(config, ledger)
     metrics = {"val_accuracy": 0.5, "latency_ms": 1.0, "val_accuracy_by_latency": 0.5}
     result = EvaluationResult({"val_accuracy": 0.5}, [], 1.0)
-    proposals.complete(proposals.propose(), metrics, result, latency(1.0, device="another"))
+    proposals.complete(
+        proposals.propose(), metrics, result, invented_latency(1.0, device="another")
+    )
     with pytest.raises(RunError, match=r"memory: .* device 'a processor' and 'another'"):
         all_candidates(config, ledger)
 
@@ -234,7 +224,7 @@ def test_a_second_latency_without_a_first_is_one_message(
     proposals.complete(proposal, metrics, EvaluationResult({"val_accuracy": 0.9}, [], 1.0), None)
     assert len(all_candidates(config, ledger)) == len(FIRST_MS) + 1
     arch_id = proposal.architecture.arch_id
-    records = {arch_id: latency(1.0).model_dump(mode="json")}
+    records = {arch_id: invented_latency(1.0).model_dump(mode="json")}
     ledger.study("search").set_user_attr("latencies_again", records)
     with pytest.raises(
         RunError, match=rf"{arch_id}: it has a second latency and no first"
@@ -252,6 +242,6 @@ def test_a_resumed_run_measures_on_the_same_device(
     cache = LatencyCache(file, task, config.latency, {"the ledger": compared.pop()})
     architecture = ledger.evaluations("search")[0].architecture
     with pytest.raises(RunError, match=r"the ledger: .* torch_version '2' and '3'"):
-        cache.put(architecture, latency(1.0, torch_version="3"))
-    cache.put(architecture, latency(1.0))
+        cache.put(architecture, invented_latency(1.0, torch_version="3"))
+    cache.put(architecture, invented_latency(1.0))
     assert file.exists()

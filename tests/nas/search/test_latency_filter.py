@@ -21,6 +21,7 @@ from search_space.architecture import Architecture, Task
 from search_space.cost import Costs
 from search_space.cost.latency import DeviceBusy, Latency
 from tests.hand_driven import drive, search_of
+from tests.invented_latency import invented_latency
 
 Begin = Callable[[SearchConfig, Ledger], Search]
 ConfigOf = Callable[..., SearchConfig]
@@ -48,18 +49,7 @@ class Meter:
     def _measured(self, architecture: Architecture) -> Latency | str:
         if self.always_busy or architecture in self.busy:
             return "DeviceBusy: latency could not be measured"
-        return Latency(
-            latency_ms=self.latency_ms(architecture),
-            spread_ms=0.0,
-            repeats=3,
-            device="a processor",
-            dtype="float32",
-            batch_size=1,
-            threads=1,
-            input_shape=(1, 8, 8),
-            torch_version="2",
-            backend="eager",
-        )
+        return invented_latency(self.latency_ms(architecture))
 
 
 @pytest.fixture

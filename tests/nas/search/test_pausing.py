@@ -43,9 +43,9 @@ from nas.storage.ledger import Ledger
 from nas.workflows.checks import load_task, proxy_assignment
 from search_space.architecture import Architecture, Task
 from search_space.cost import Costs
-from search_space.cost.latency import Latency
 from search_space.space import SearchSpace
 from tests.hand_driven import search_of
+from tests.invented_latency import invented_latency
 from trainers import CheckpointError
 from trainers.checkpoint import checkpoint_bytes, read_checkpoint
 
@@ -600,18 +600,7 @@ def test_trials_go_on_between_the_measurements_of_latency(
         latency=latency,
     )
     cache = LatencyCache(tmp_path / "latency.jsonl", task, config.latency)
-    measured = Latency(
-        device="a processor",
-        dtype="float32",
-        batch_size=1,
-        threads=1,
-        input_shape=(1, 8, 8),
-        torch_version=torch.__version__,
-        latency_ms=5.0,
-        spread_ms=0.0,
-        repeats=3,
-        backend="eager",
-    )
+    measured = invented_latency(5.0, torch_version=torch.__version__)
     search_ = search_of(config, in_memory(config), task, latencies=cache, states=states)
     exchange = LocalExchange()
     epochs: list[int] = []

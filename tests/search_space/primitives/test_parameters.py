@@ -9,7 +9,6 @@ from torch import nn
 from search_space.attention import global_attention, local_attention
 from search_space.primitives import (
     AttentionStem,
-    AugmentedConvolution,
     AugmentedConvolutionRatios,
     Convolution,
     LocalAttention,
@@ -18,18 +17,7 @@ from search_space.primitives.augmented_convolution import AugmentedConvolution2d
 from search_space.primitives.local_attention import LocalAttention2d
 from search_space.primitives.resampling import interpolated
 from tests.search_space.comparison import normal, randomised
-
-
-def augmented(position: Any, value_depth: int, **fields: Any) -> AugmentedConvolution:
-    given_fields = {
-        "kernel": 3,
-        "key_depth": 8,
-        "value_depth": value_depth,
-        "heads": 2,
-        "position": position,
-        "downsample": False,
-    }
-    return AugmentedConvolution.model_validate(given_fields | fields)
+from tests.search_space.small_layers import augmented
 
 
 @pytest.mark.parametrize("kernel", [3, 5])

@@ -8,24 +8,11 @@ from torch import Tensor, nn
 
 from search_space.attention import global_attention, local_attention
 from search_space.primitives import (
-    AugmentedConvolution,
     LocalAttention,
 )
 from search_space.primitives.augmented_convolution import AugmentedConvolution2d
 from tests.search_space.comparison import generator, normal, randomised
-
-
-def augmented(position: Any = "none", value_depth: int = 8, **fields: Any) -> AugmentedConvolution:
-    given_fields = {
-        "kernel": 3,
-        "key_depth": 8,
-        "value_depth": value_depth,
-        "heads": 2,
-        "position": position,
-        "downsample": False,
-    }
-    return AugmentedConvolution.model_validate(given_fields | fields)
-
+from tests.search_space.small_layers import augmented
 
 # Symmetries
 
