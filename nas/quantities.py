@@ -1,4 +1,4 @@
-"""Numbers with a suffix, as people write limits: ``40M`` parameters, ``1.5G`` MACs."""
+"""Numbers as people write them: ``40M`` parameters, ``1.5G`` MACs, ``2h 07m``."""
 
 from __future__ import annotations
 
@@ -31,3 +31,13 @@ def format_quantity(value: float) -> str:
         if rounded >= size:
             return f"{rounded / size:g}{suffix}"
     return f"{rounded:g}"
+
+
+def duration(seconds: float) -> str:
+    """Return a duration such as 42s, 3m 05s or 2h 07m."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m {whole % 60:02d}s"
+    return f"{whole // 3600}h {whole % 3600 // 60:02d}m"

@@ -9,7 +9,7 @@ from typing import Self
 from rich.text import Text
 
 from nas.cli.output import Output
-from nas.quantities import format_quantity
+from nas.quantities import duration, format_quantity
 from nas.search.status import Status
 from nas.storage.accuracy_text import accuracy_text
 
@@ -125,18 +125,10 @@ def describe(status: Status) -> str:
     if status.best:
         params = format_quantity(status.best.metrics["params"])
         parts.append(f"best {accuracy_text(status.best, decimals=1)} with {params} parameters")
+    if status.waiting:
+        parts.append(f"waiting for {status.waiting}")
     parts.append(f"{status.device_hours:.2f} device-hours")
     parts.append(f"{duration(status.elapsed_seconds)} elapsed")
     if status.remaining_seconds is not None and status.remaining_seconds > 0:
         parts.append(f"about {duration(status.remaining_seconds)} left")
     return " | ".join(parts)
-
-
-def duration(seconds: float) -> str:
-    """Return a duration such as 42s, 3m 05s or 2h 07m."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole}s"
-    if whole < 3600:
-        return f"{whole // 60}m {whole % 60:02d}s"
-    return f"{whole // 3600}h {whole % 3600 // 60:02d}m"

@@ -86,6 +86,9 @@ class SearchSettings(Value):
     estimate the deviation between seeds without the bias of selection. Unit: architectures."""
     max_failures: int = Field(default=10, ge=1)
     """Trials in a row that may raise an error before the search stops. Unit: trials."""
+    patience_minutes: float = Field(default=10, ge=0, allow_inf_nan=False)
+    """Time that a search waits for what the machine lacks, such as memory, the cluster's head or
+    the storage's server, before it ends with an error that says how to resume. Unit: minutes."""
 
     def fresh_seeds(self, seed: int) -> tuple[int, ...]:
         """Return the seeds of the finalists' further evaluations in a search with this seed."""

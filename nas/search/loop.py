@@ -26,6 +26,7 @@ from nas.search.training_states import PausedTrainings, TrainingStates
 from nas.search.trial_metrics import TrialMetrics
 from nas.search.trial_state import TRAINED, UNFINISHED, State, Trial
 from nas.search.trials import Trials, rungs_of
+from nas.search.waiting import Waiting
 from nas.storage.candidates import Candidate, candidates
 from nas.storage.evaluation import curve_points
 
@@ -39,6 +40,7 @@ class Search:
         latencies: the run's measured latencies, if the search uses latency.
         warm_start: architectures to begin with, and earlier results.
         states: where paused trainings are kept, if trials pause.
+        waiting: says what the search waits for.
 
     Raises:
         ConfigError: a sampler's name or option that does not exist.
@@ -54,6 +56,7 @@ class Search:
         latencies: LatencyCache | None = None,
         warm_start: WarmStart = NO_WARM_START,
         states: TrainingStates | None = None,
+        waiting: Waiting | None = None,
     ) -> None:
         assert states is not None or not problem.pauses, "paused trials need a place for states"
         self.problem = problem
@@ -70,7 +73,9 @@ class Search:
         self.ended_early = ""  # why there are fewer trials than asked; empty if not so
         self._running: set[Job] = set()
         self._furthest_epoch = 0
+        self.waiting = waiting or Waiting()
         self._report = StatusReport(problem, records, self.trials)
+        self._status = self._status_now()
 
     @property
     def finished(self) -> bool:
@@ -195,7 +200,18 @@ class Search:
         return candidates([*search, *repeats])
 
     def status(self) -> Status:
-        """Return the progress; the time left assumes that jobs take as long as before."""
+        """Return the progress; the time left assumes that jobs take as long as before.
+
+        In a wait it is the one before: the records may be what is waited for.
+        """
+        if self.waiting.reason:
+            return self._status._replace(
+                waiting=self.waiting.text, elapsed_seconds=self._report.elapsed_seconds
+            )
+        self._status = self._status_now()
+        return self._status
+
+    def _status_now(self) -> Status:
         current = self._repeats.current() if self._phase == "repeats" else Round(0, 0, [])
         return self._report.status(
             phase=self._phase,

@@ -34,6 +34,7 @@ class Status(NamedTuple):
     device_hours: float
     elapsed_seconds: float
     remaining_seconds: float | None
+    waiting: str = ""  # what for, why and how long; empty if it does not wait
 
 
 class StatusReport:
@@ -52,6 +53,11 @@ class StatusReport:
         self._started = time.monotonic()
         self._trained_before = trials.trained + len(records.evaluations("repeats"))
         self._share_before = self.share_done
+
+    @property
+    def elapsed_seconds(self) -> float:
+        """The seconds since this driver began."""
+        return time.monotonic() - self._started
 
     @property
     def share_done(self) -> float:
@@ -85,7 +91,7 @@ class StatusReport:
         front = pareto_front(candidates(rows), shown)
         rejections = self._trials.rejections.to_json().values()
         seconds = [r.device_seconds for r in rows if r.state in ("complete", "pruned", "paused")]
-        elapsed = time.monotonic() - self._started
+        elapsed = self.elapsed_seconds
         done, left = self._progress(missing, len(repeats), repeats_left)
         return Status(
             phase=phase,

@@ -29,8 +29,9 @@ from nas.cli.commands.benchmark_report import Report
 from nas.cli.commands.benchmark_source import Source, read_source
 from nas.cli.commands.picture_files import check_ending
 from nas.cli.output import Output
-from nas.cli.progress import LineDisplay, duration
+from nas.cli.progress import LineDisplay
 from nas.errors import CommandError
+from nas.quantities import duration
 from nas.storage.strict_json import json_text
 
 MOST_SEEDS = 10_000

@@ -9,12 +9,11 @@ from typing import Any
 
 from nas.cli.number_table import number_table
 from nas.cli.output import Output
-from nas.cli.progress import duration
 from nas.config.files import load_config
 from nas.config.search_config import SearchConfig
 from nas.errors import CommandError
 from nas.metrics import PREDICTED_LATENCY
-from nas.quantities import format_quantity
+from nas.quantities import duration, format_quantity
 from nas.search.problem import costs_of, space_of
 from nas.search.warm_start import collect_warm_start
 from nas.workflows.checks import checked_problem, load_data

@@ -10,11 +10,12 @@ from typing import Any
 from nas.cli.commands.describe import changed_task
 from nas.cli.number_table import number_table
 from nas.cli.output import Output
-from nas.cli.progress import LineDisplay, duration
+from nas.cli.progress import LineDisplay
 from nas.config.files import load_config
 from nas.config.overrides import parse_overrides
 from nas.errors import CommandError
 from nas.evaluation.evaluate import task_of
+from nas.quantities import duration
 from nas.search.problem import space_of
 from nas.workflows.latency_table import TableProgress, make_table
 from search_space.architecture import Task

@@ -34,7 +34,12 @@ from nas.workflows.checks import checked_problem, load_data, proxy_assignment
 from search_space.architecture import Task
 from search_space.cost.latency import DeviceBusy
 
-MAY_CHANGE_ON_RESUME = ("search.n_trials", "search.finalist_seeds", "search.max_failures")
+MAY_CHANGE_ON_RESUME = (
+    "search.n_trials",
+    "search.finalist_seeds",
+    "search.max_failures",
+    "search.patience_minutes",
+)
 MAY_CHANGE_SECTIONS = ("modules", "ray.", "resources.", "retrain")
 """Keys that may change on resuming: its length, where it runs, and the full trainings after it."""
 
@@ -151,7 +156,7 @@ def _search(
         warm_start=warm_start,
         states=PausedStates(run.paused_folder),
     )
-    with ProgressDisplay(output, search.status) as display:
+    with ProgressDisplay(output, search.status) as display, search.waiting.shown_by(display.update):
         run_search(
             search,
             proxy_assignment(config, task),

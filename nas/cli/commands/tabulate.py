@@ -21,11 +21,12 @@ from nas.benchmark.tabulation import (
     write_table,
 )
 from nas.cli.output import Output
-from nas.cli.progress import LineDisplay, duration
+from nas.cli.progress import LineDisplay
 from nas.config.tabulation import TabulationConfig, load_tabulation
 from nas.errors import CommandError
 from nas.evaluation.assignment import Assignment
 from nas.evaluation.evaluate import task_of
+from nas.quantities import duration
 from nas.ray.cluster import connected, trials_at_once
 from nas.ray.tabulate import run_trainings
 from nas.storage.journal import Journal, open_journal
