@@ -4,10 +4,10 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart test test-all test-fuzz lint format clean
+.PHONY: help install quickstart test test-all test-fuzz test-faults test-faults-each lint format clean
 
 help: ## List the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) ## Make .venv with the package and all it needs
 
@@ -34,6 +34,14 @@ test-all: test ## Run the slow tests too
 
 test-fuzz: install ## Read thousands of mutated files, with FUZZ_SEED=... others
 	FUZZ_ROUNDS=$${FUZZ_ROUNDS:-1000} $(BIN)/python -m pytest -n 2 tests/fuzz
+
+SEEDS ?= 0-59
+
+test-faults: install ## Inject 300 faults (2 hours), with SEEDS=0-11 a part; records in build/faults
+	$(BIN)/python -m tests.faults --seeds $(SEEDS)
+
+test-faults-each: install ## Inject a fault of each kind (25 minutes)
+	$(BIN)/python -m tests.faults --each
 
 lint: install ## Check style and types
 	$(BIN)/ruff check .

@@ -1,0 +1,68 @@
+"""A Ray cluster of two nodes on this machine, of which the second leaves and is replaced."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+
+from tests.end_to_end.ray_nodes import free_port, ray_node
+from tests.faults.processes import MARK, ProcessFamily
+
+
+class Cluster:
+    """A head of one CPU, and a second node of one.
+
+    Args:
+        environment: of the nodes' commands.
+    """
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        own = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+        self.environment = {**environment, **own}
+        self.address = f"127.0.0.1:{free_port()}"
+        port = self.address.rpartition(":")[2]
+        host = "--node-ip-address=127.0.0.1"
+        self._head = ray_node(f"ray start --head {host} --port={port}", self.environment)
+        self._node: AbstractContextManager[None] | None = None
+        self._family = ProcessFamily("")
+        self._head.__enter__()
+        try:
+            self._add_node()
+        except BaseException:
+            self.close()
+            raise
+
+    def replace_node(self) -> None:
+        """Kill every process of the second node at once, and start another in its place."""
+        self._family.kill()
+        self._close_node()
+        self._add_node()
+
+    def close(self) -> None:
+        """Stop both nodes."""
+        self._close_node()
+        self._head.__exit__(None, None, None)
+
+    def _add_node(self) -> None:
+        mark = uuid.uuid4().hex
+        self._family = ProcessFamily(mark)
+        node = ray_node(f"ray start --address={self.address}", self.environment | {MARK: mark})
+        node.__enter__()
+        self._node = node
+
+    def _close_node(self) -> None:
+        if self._node is not None:
+            self._node.__exit__(None, None, None)
+            self._node = None
+
+
+@contextmanager
+def ray_cluster(environment: Mapping[str, str]) -> Iterator[Cluster]:
+    """A cluster while the block runs."""
+    cluster = Cluster(environment)
+    try:
+        yield cluster
+    finally:
+        cluster.close()
