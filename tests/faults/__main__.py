@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 from tests.faults.outcome import MEANINGS, FaultRecord, append_record
 from tests.faults.plans import KINDS, PLANS, plan_of
@@ -17,6 +19,7 @@ from tests.faults.undisturbed import Undisturbed
 def main() -> None:
     """Run the harness; exit status 1 if there is a finding."""
     options = _options()
+    signal.signal(signal.SIGTERM, _end)  # it ends what it started
     options.out = options.out.resolve()
     options.out.mkdir(parents=True, exist_ok=True)
     begun, records = time.monotonic(), []
@@ -46,6 +49,10 @@ def main() -> None:
     findings = sum(record.outcome == "finding" for record in records)
     print(f"{len(records)} records, {findings} findings, in {options.json}")
     sys.exit(1 if findings else 0)
+
+
+def _end(number: int, frame: object) -> NoReturn:
+    sys.exit(128 + number)
 
 
 def _seeds(text: str) -> range:

@@ -21,6 +21,7 @@ from tests.faults.processes import MARK, ProcessFamily
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 HIDE_CURSOR, SHOW_CURSOR = b"\x1b[?25l", b"\x1b[?25h"
+COLUMNS = 200
 ORPHAN_SECONDS = 15.0
 """The time within which all processes of a command end after it."""
 
@@ -41,6 +42,7 @@ class Command:
         mark = uuid.uuid4().hex
         self.family = ProcessFamily(mark)
         self._master, self._slave = pty.openpty()
+        termios.tcsetwinsize(self._slave, (50, COLUMNS))
         self._modes = termios.tcgetattr(self._slave)
         self.started = time.monotonic()
         self.process = subprocess.Popen(

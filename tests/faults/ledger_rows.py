@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 from collections import Counter
@@ -43,10 +44,12 @@ class Row:
         return self.state in ("COMPLETE", "PRUNED")
 
     @property
-    def result(self) -> tuple[object, ...]:
-        """The result, without the times and without the workers that were lost."""
-        kept = {key: self.attributes.get(key) for key in ATTRIBUTES[:5]}
-        return self.state, self.values, json.dumps(kept, sort_keys=True)
+    def result(self) -> str:
+        """The result as a short text: without the times and without the workers that were lost."""
+        kept = {key: self.attributes.get(key) for key in ("metrics", "curve", "stopped_at_epoch")}
+        digest = hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:8]
+        what = f"{self.attributes.get('arch_id')} with seed {self.attributes.get('seed')}"
+        return f"{self.state} {what}: {self.values}, metrics and curve {digest}"
 
     @property
     def lost_workers(self) -> list[dict[str, str]]:
@@ -121,7 +124,10 @@ def lost_or_repeated(before: Mapping[Key, Row], after: Mapping[Key, Row]) -> lis
         if now is None:
             wrong.append(f"lost: {row.study} trial {row.number}")
         elif (now.result, now.completed) != (row.result, row.completed):
-            wrong.append(f"changed: {row.study} trial {row.number}, {row} is now {now}")
+            wrong.append(
+                f"changed: {row.study} trial {row.number}, {row.result} at {row.completed} is now "
+                f"{now.result} at {now.completed}"
+            )
     trainings = Counter(
         (row.study, row.attributes.get("arch_id"), row.attributes.get("seed"))
         for row in finished(after).values()
@@ -145,11 +151,11 @@ def differences(undisturbed: Mapping[Key, Row], rows: Mapping[Key, Row]) -> list
     return wrong
 
 
-def _proposals(rows: Mapping[Key, Row]) -> dict[int, tuple[object, ...]]:
+def _proposals(rows: Mapping[Key, Row]) -> dict[int, str]:
     return {row.number: row.result for row in rows.values() if row.study == NAME}
 
 
-def _repeats(rows: Mapping[Key, Row]) -> dict[tuple[str, int], tuple[object, ...]]:
+def _repeats(rows: Mapping[Key, Row]) -> dict[tuple[str, int], str]:
     return {
         (row.attributes["arch_id"], row.attributes["seed"]): row.result
         for row in rows.values()

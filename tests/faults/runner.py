@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -81,6 +82,7 @@ class SeedRun:
         self._on_record = on_record
         self._is_wrong = self._changed = False
         self._moment = ""
+        self._furthest = 0
         self._reported: set[str] = set()
 
     def run(self) -> None:
@@ -92,6 +94,7 @@ class SeedRun:
             self._undisturbed.full_training()
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir(parents=True)
+        self._ray_folder = Path(tempfile.mkdtemp(prefix="faults-ray-"))
         with ExitStack() as stack:
             scene = self._scene(stack)
             scene.counts = self._undisturbed.counts(
@@ -101,13 +104,16 @@ class SeedRun:
             for index, kind in enumerate(self._kinds):
                 self._fault(scene, kind, index, len(finished(expected)))
             self._end(scene, expected)
-        if not self._is_wrong:
+        if self._is_wrong:
+            (self._folder / "ray").symlink_to(self._ray_folder)
+        else:
             shutil.rmtree(self._folder)
+            shutil.rmtree(self._ray_folder)
 
     def _scene(self, stack: ExitStack) -> Scene:
         """Make the folder, and start what the search needs."""
         plan, runs = self._plan, self._folder / "runs"
-        environment = plain_environment(self._folder / "state")
+        environment = plain_environment(self._folder / "state", self._ray_folder)
         server = stack.enter_context(postgresql_server()) if plan.on_server else None
         cluster = stack.enter_context(ray_cluster(environment)) if plan.on_cluster else None
         if cluster is not None:
@@ -144,6 +150,9 @@ class SeedRun:
             self._changed |= kind.changes_search
             outcome, wrong = self._consequence(scene, kind, progress, says_how=begun_before)
             wrong += lost_or_repeated(before, scene.rows())
+            if 0 < progress < self._furthest:
+                wrong.append(f"it fell back from {self._furthest} to {progress} rows, or epochs")
+            self._furthest = max(self._furthest, progress)
         except (NotInjected, NoMounts, psutil.NoSuchProcess) as error:
             detail = str(error)
         except CommandEnded as error:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import psutil
+import torch
 
 from tests.faults.cluster import Cluster
 from tests.faults.command import Command
@@ -141,15 +142,17 @@ class Scene:
             time.sleep(POLL_SECONDS)
 
     def progress(self) -> int:
-        """Return a number that grows as the command goes on: finished rows, or the state's time."""
+        """Return a number that grows as the command goes on: finished rows, or the state's epoch.
+
+        A retraining that begins anew would fall behind its earlier state.
+        """
         if self.is_search:
             return len(finished(self.rows()))
-        states = self.runs.glob("*/retrain/*/checkpoint.pt")
-        times = [0]
-        for state in states:
+        for file in self.runs.glob("*/retrain/*/checkpoint.pt"):
             with suppress(FileNotFoundError):  # the training has just ended
-                times.append(state.stat().st_mtime_ns)
-        return max(times)
+                epoch: int = torch.load(file, weights_only=True)["epoch"]
+                return epoch
+        return 0
 
     def wait_for_progress(self, number: int) -> None:
         """Wait until the progress is at least so much.
@@ -192,11 +195,17 @@ class Scene:
         ]
 
 
-def plain_environment(state_folder: Path) -> dict[str, str]:
-    """Return the environment of the harness's commands, with a state folder of its own."""
+def plain_environment(state_folder: Path, ray_folder: Path) -> dict[str, str]:
+    """Return the environment of the harness's commands.
+
+    Args:
+        state_folder: of the product, in place of the user's.
+        ray_folder: of Ray's sessions; its path must be short.
+    """
     return os.environ | {
         "OMP_NUM_THREADS": "1",
         "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_TMPDIR": str(ray_folder),
         "XDG_STATE_HOME": str(state_folder),
         "PYTHONPATH": str(Path(__file__).parents[2]),
     }

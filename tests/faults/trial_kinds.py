@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.faults.kind import Inject, Kind, NotInjected
+from tests.faults.kind import Inject, Kind, NotInjected, Violation
 from tests.faults.ledger_rows import lost_workers
 from tests.faults.scene import CommandEnded, Scene
 
@@ -26,7 +26,11 @@ def _ordered(misdeed: str, *, always: bool = False) -> Inject:
         except CommandEnded:
             raise NotInjected("no training began after it") from None
         consequence = "no trial failed" if fails else "no row names a lost worker"
-        scene.wait_until(lambda: count(scene) > before, f"{consequence} after {order.name}")
+        said = f"{consequence} after {order.name}"
+        try:
+            scene.wait_until(lambda: count(scene) > before, said)
+        except CommandEnded as error:
+            raise Violation(said) from error
 
     return inject
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,15 +93,17 @@ class Undisturbed:
         return self._folder / variant.replace(" ", "-")
 
     def _run(self, folder: Path, *arguments: str) -> None:
-        environment = plain_environment(self._folder / "state")
-        environment |= hook(folder / "runs", FAULTS_COUNTS=str(folder / COUNTS))
-        command = Command(arguments, folder, environment, folder / "log.txt")
-        try:
-            status = command.wait(60 * MINUTES)
-            if status != 0:
-                raise HarnessError(f"nas {' '.join(arguments)}: {status}\n{command.text[-3000:]}")
-        finally:
-            command.close()
+        with tempfile.TemporaryDirectory(prefix="faults-ray-") as ray_folder:
+            environment = plain_environment(self._folder / "state", Path(ray_folder))
+            environment |= hook(folder / "runs", FAULTS_COUNTS=str(folder / COUNTS))
+            command = Command(arguments, folder, environment, folder / "log.txt")
+            try:
+                status = command.wait(60 * MINUTES)
+                if status != 0:
+                    said = f"nas {' '.join(arguments)} ended with {status}"
+                    raise HarnessError(f"{said}:\n{command.text[-3000:]}")
+            finally:
+                command.close()
 
 
 def source_digest() -> str:
