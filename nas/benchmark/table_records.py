@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import optuna
 from optuna.storages import BaseStorage, InMemoryStorage
@@ -18,6 +17,8 @@ from nas.samplers.choice_space import Candidate
 from nas.search.problem import SearchProblem
 from nas.storage.evaluation import Evaluation, Kind, state_of
 from search_space.cost.latency import Latency
+
+T = TypeVar("T")
 
 NAME = "replay"
 
@@ -43,10 +44,9 @@ class TableRecords:
         optuna.create_study(study_name=NAME, storage=self.storage, directions=directions)
         self._study_id = self.storage.get_study_id_from_name(NAME)
 
-    @contextmanager
-    def one_transaction(self) -> Iterator[None]:
-        """Do nothing: no record outlives the process."""
-        yield
+    def transact(self, write: Callable[[], T]) -> T:
+        """Only call ``write``: no record outlives the process."""
+        return write()
 
     def study_name(self, kind: Kind) -> str:
         """Return the name of the search's study; there is no other."""

@@ -124,6 +124,16 @@ class Rejections:
         }
         self.changed = False
 
+    def copied(self) -> Rejections:
+        """Return a copy, to go back to with :meth:`become`."""
+        copy = Rejections()
+        copy.become(self)
+        return copy
+
+    def become(self, other: Rejections) -> None:
+        """Record what ``other`` does, and nothing else."""
+        self._by_limit, self.changed = dict(other._by_limit), other.changed
+
     def add(self, arch_id: str, violations: dict[str, float]) -> None:
         """Record one rejected proposal."""
         for name, value in violations.items():

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple, Protocol
 
 from optuna.trial import FrozenTrial
@@ -163,7 +164,8 @@ def measure_front_again(
         again |= {name: each for name, each in measured.items() if isinstance(each, Latency)}
         check_comparable([*first_latencies(ledger).values(), *again.values()], ledger.place)
         recorded = {arch_id: each.model_dump(mode="json") for arch_id, each in again.items()}
-        ledger.study("search").set_user_attr(AGAIN, recorded)
+        study = ledger.study("search")
+        ledger.transact(partial(study.set_user_attr, AGAIN, recorded))
         for arch_id, outcome in measured.items():
             if isinstance(outcome, DeviceBusy):
                 raise outcome

@@ -72,7 +72,7 @@ class SearchJobs(Searcher):
         if job is None:
             return None
         self._jobs[trial_id] = job
-        self._on_change()
+        self._changed()
         text = job.architecture.canonical_json()
         return {REQUEST: TrialRequest(text, job.seed, job.number, job.pause_at, job.resumes)}
 
@@ -92,7 +92,7 @@ class SearchJobs(Searcher):
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Show a point of a curve, which :meth:`decide` has reported to the search."""
-        self._on_change()
+        self._changed()
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
@@ -111,6 +111,15 @@ class SearchJobs(Searcher):
             self.error = failure
         if self.exchange is not None and job.kind == "search":
             self.exchange.discard(job.number)
+
+    def _changed(self) -> None:
+        """Say that there may be something new to show, unless the search has ended in an error."""
+        if self.error is not None:
+            return
+        try:
+            self._on_change()
+        except Exception as error:  # noqa: BLE001 (raised again by the caller, outside Tune)
+            self.error = error
 
     def _record(self, job: Job, report: Report) -> None:
         if report.began_anew:

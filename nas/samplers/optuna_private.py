@@ -50,6 +50,10 @@ class RestingTrialStorage(_CachedStorage):
         backend: the database.
     """
 
+    def __init__(self, backend: RDBStorage) -> None:
+        super().__init__(backend)
+        self._resting: dict[int, set[int]] = {}  # ids of trials by their study's
+
     @property
     def database(self) -> RDBStorage:
         """The database behind the cache."""
@@ -58,21 +62,34 @@ class RestingTrialStorage(_CachedStorage):
     def refresh(self, study_id: int) -> None:
         """Read a study's new and unfinished trials from the database."""
         super()._read_trials_from_remote_storage(study_id)
+        resting = self._resting.get(study_id)
+        if resting:
+            with self._lock:
+                study = self._studies[study_id]
+                study.unfinished_trial_ids -= resting
+                # Optuna reads trials above this id, and those in the set. All trials up to the
+                # last resting one have just been read, and the unfinished ones that do not rest
+                # are in the set.
+                study.last_finished_trial_id = max(study.last_finished_trial_id, *resting)
 
     def _read_trials_from_remote_storage(self, study_id: int) -> None:
         self.refresh(study_id)
 
     def rest(self, study_id: int, trial_id: int) -> None:
         """Keep an unfinished trial as it is now; write nothing to it until it is woken."""
+        self._resting.setdefault(study_id, set()).add(trial_id)
         self.refresh(study_id)
-        with self._lock:
-            study = self._studies[study_id]
-            study.unfinished_trial_ids.discard(trial_id)
-            # Optuna reads trials above this id, and those in the set. All trials up to this one
-            # have just been read, and the unfinished ones that do not rest are in the set.
-            study.last_finished_trial_id = max(study.last_finished_trial_id, trial_id)
 
     def wake(self, study_id: int, trial_id: int) -> None:
         """Read a resting trial again from now on: it will be written to."""
+        self._resting.get(study_id, set()).discard(trial_id)
         with self._lock:
-            self._studies[study_id].unfinished_trial_ids.add(trial_id)
+            if study_id in self._studies:  # else all is read anyhow
+                self._studies[study_id].unfinished_trial_ids.add(trial_id)
+
+    def forget(self) -> None:
+        """Forget what was read, since a transaction that made rows of it was undone."""
+        with self._lock:
+            self._studies.clear()
+            self._trial_id_to_study_id_and_number.clear()
+            self._study_id_and_number_to_trial_id.clear()

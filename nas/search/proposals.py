@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import NamedTuple
 
 from optuna.trial import Trial as OptunaTrial
@@ -27,6 +28,8 @@ class Asked(NamedTuple):
     number: int  # its trial's
     architecture: Candidate | None  # None where its choices are no architecture of the space
     violations: dict[str, float]  # the static limits that it exceeds, with its costs
+    is_accepted: bool = False  # it fits and is new
+    is_told: bool = False  # it was proposed before, and the sampler gets the first one's result
 
 
 class Proposals:
@@ -95,14 +98,14 @@ class Proposals:
         if known and not space.parameters:
             raise SpaceExhausted(f"{space.name!r} has one architecture only")
         while True:
-            with self._records.one_transaction():
-                asked = self._ask()
-                if asked.architecture is None:
-                    self._study.tell(asked.number, state=TrialState.FAIL)
-                elif not asked.violations and asked.architecture not in known:
-                    return self._trials.add(asked.number, asked.architecture)
-                else:
-                    self._turn_away(asked.number, asked.architecture, asked.violations)
+            number = self._next_number
+            self._next_number += 1
+            asked = self._trials.transact(partial(self._write_proposal, number))
+            self.made += 1
+            if asked.is_accepted:
+                return self._trials.add(asked.number, asked.architecture)
+            if asked.is_told:
+                self._trials.add_repeat(asked.number, asked.architecture)
             rejected += 1
             for name, value in asked.violations.items():
                 smallest[name] = min(value, smallest.get(name, value))
@@ -117,11 +120,20 @@ class Proposals:
                     )
                 raise nothing_fits(space, limits.given, rejected, smallest)
 
-    def _ask(self) -> Asked:
+    def _write_proposal(self, number: int) -> Asked:
+        """Ask the sampler, and write its proposal, in the caller's transaction."""
+        asked = self._ask(number)
+        if asked.architecture is None:
+            self._study.tell(number, state=TrialState.FAIL)
+            return asked
+        if asked.violations or asked.architecture in self._trials.numbers:
+            return self._turn_away(asked)
+        self._trials.write_proposal(number, asked.architecture)
+        return asked._replace(is_accepted=True)
+
+    def _ask(self, number: int) -> Asked:
         if self._lag is not None:
             self._study.results_before = self._settled
-        number = self._next_number
-        self._next_number += 1
         self._study.sampler = self._sampler(number)
         began = time.process_time()
         try:
@@ -139,7 +151,6 @@ class Proposals:
             raise
         finally:
             self.processor_seconds += time.process_time() - began
-        self.made += 1
         self._trials.save_rejections()
         return Asked(trial.number, architecture, violations)
 
@@ -159,20 +170,20 @@ class Proposals:
                 raise
             return None
 
-    def _turn_away(
-        self, number: int, architecture: Candidate, violations: dict[str, float]
-    ) -> None:
+    def _turn_away(self, asked: Asked) -> Asked:
         """Tell a foreign sampler that its proposal is over a limit, or was made before."""
+        number, architecture, violations = asked.number, asked.architecture, asked.violations
         is_own = isinstance(self._study.sampler, ArchitectureSampler)
         assert not is_own, "this project's samplers propose what fits and is new"
         if violations:
             self._trials.rejections.add(label_of(architecture), violations)
             self._trials.save_rejections()
         elif self._problem.answers_repeats:
-            self._trials.add_repeat(number, architecture)
-            return
+            self._trials.write_repeat(number, architecture)
+            return asked._replace(is_told=True)
         else:
             violations = {"repeats_trial": float(self._trials.numbers[architecture])}
         attributes = self._trials.architecture_attributes(number, architecture)
         self._trials.write(number, attributes | {"violation": violations})
         self._study.tell(number, state=TrialState.FAIL)
+        return asked

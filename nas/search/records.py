@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial
@@ -15,6 +14,8 @@ from nas.samplers.choice_space import Candidate
 from nas.storage.evaluation import Evaluation, Kind
 from search_space.cost.latency import Latency
 
+T = TypeVar("T")
+
 
 class Records(Protocol):
     """The studies of one search. :class:`nas.storage.ledger.Ledger` is one."""
@@ -22,11 +23,14 @@ class Records(Protocol):
     storage: BaseStorage
     place: str  # its name in messages
 
-    def one_transaction(self) -> AbstractContextManager[None]:
-        """Return a context that writes everything inside it, or nothing.
+    def transact(self, write: Callable[[], T]) -> T:
+        """Return what ``write`` returns, after everything that it writes was written, or nothing.
+
+        It may be called again, if the storage was lost meanwhile, and must begin from the same
+        state then.
 
         Raises:
-            RunError: the storage refused something.
+            RunError: the storage refused something, or was away for too long.
         """
 
     def study_name(self, kind: Kind) -> str:

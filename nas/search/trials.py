@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from optuna.trial import TrialState
 
@@ -23,6 +23,8 @@ from nas.search.records import Records
 from nas.search.trial_state import TRAINED, UNFINISHED, State, Trial
 from nas.storage.evaluation import Evaluation, curve_points
 from search_space.cost.latency import Latency
+
+T = TypeVar("T")
 
 NO_METRICS: Mapping[str, float] = MappingProxyType({})
 
@@ -54,8 +56,8 @@ class Trials:
         self._records = records
         self._storage = records.storage
         name = records.study_name("search")
-        self._study_id = self._storage.get_study_id_from_name(name)
-        self.study = HistoryStudy(name, self._storage)
+        self._study_id = records.transact(lambda: self._storage.get_study_id_from_name(name))
+        self.study = records.transact(lambda: HistoryStudy(name, self._storage))
         self._trials: dict[int, Trial] = {}
         self._by_state: dict[State, dict[int, Trial]] = {state: {} for state in State}
         self._repeats: dict[int, list[int]] = {}  # by trial, later ones of the same architecture
@@ -94,16 +96,38 @@ class Trials:
         """
         return self._trials[number]
 
-    def add(self, number: int, architecture: Candidate) -> Trial:
-        """Add a proposal that fits and is new, in the caller's transaction."""
+    def transact(self, write: Callable[[], T]) -> T:
+        """Write as one transaction, see :meth:`nas.search.records.Records.transact`.
+
+        Each time that ``write`` is called, the rejections are those from before.
+        """
+        before = self.rejections.copied()
+
+        def from_before() -> T:
+            self.rejections.become(before)
+            return write()
+
+        return self._records.transact(from_before)
+
+    def write_proposal(self, number: int, architecture: Candidate) -> None:
+        """Write a proposal that fits and is new, in the caller's transaction."""
         self.write(number, self.architecture_attributes(number, architecture))
+
+    def add(self, number: int, architecture: Candidate) -> Trial:
+        """Add a proposal that :meth:`write_proposal` has written, after the transaction."""
         self.numbers[architecture] = number
         return self._place(Trial(number, architecture))
 
     def add_repeat(self, number: int, architecture: Candidate) -> None:
-        """Add a foreign sampler's repeated proposal, and tell it the first one's result."""
+        """Add a repeat that :meth:`write_repeat` has written, after the transaction."""
+        self._repeats.setdefault(self.numbers[architecture], []).append(number)
+
+    def write_repeat(self, number: int, architecture: Candidate) -> None:
+        """Tell a foreign sampler, of its repeated proposal, the first one's result.
+
+        It is in the caller's transaction.
+        """
         first = self.trial(self.numbers[architecture])
-        self._repeats.setdefault(first.number, []).append(number)
         known = self._storage.get_trial(self._trial_id(first.number))
         for epoch, accuracy in known.intermediate_values.items():
             self._storage.set_trial_intermediate_value(self._trial_id(number), epoch, accuracy)
@@ -220,9 +244,12 @@ class Trials:
     ) -> Trial:
         """Check the transition, write, and only then change the state."""
         moved = self.trial(number).moved(state, epochs)
-        with self._records.one_transaction():
+
+        def write_all() -> None:
             for each in (number, *self._repeats.get(number, ())):
                 write(each)
+
+        self.transact(write_all)
         return self._place(moved)
 
     def _move(self, number: int, state: State) -> Trial:

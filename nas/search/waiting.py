@@ -73,7 +73,7 @@ class Waiting:
             yield
         finally:
             self.reason, self.since, self.patience_seconds = before
-            self._show()
+        self._show()  # not after an error: to show the progress may need what was waited for
 
     @contextmanager
     def shown_by(self, on_change: Callable[[], None]) -> Iterator[None]:

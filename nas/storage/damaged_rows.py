@@ -48,7 +48,13 @@ def damaged_rows(study: str, damaged: Mapping[int, str], readable: int) -> Damag
 
 
 def find_damage(database: RDBStorage, study_id: int) -> DamagedRows | None:
-    """Read each trial of a study by itself; return None if all can be read."""
+    """Read each trial of a study by itself; return None if all can be read.
+
+    The caller's transaction, if there was one, is undone by the damage; these are reads of their
+    own.
+    """
+    database.scoped_session.remove()
+    database.scoped_session.configure(bind=database.engine)
     query = text("SELECT trial_id, number FROM trials WHERE study_id = :study ORDER BY number")
     with database.engine.connect() as connection:
         trials = connection.execute(query, {"study": study_id}).all()

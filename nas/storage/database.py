@@ -6,8 +6,7 @@ import json
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,47 +16,80 @@ from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 from pydantic import ValidationError
 from sqlalchemy import event
-from sqlalchemy.engine import URL
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from nas.config.storage_url import PASSWORD_WAYS, has_password, sqlite_file, without_password
 from nas.errors import RunError
 from nas.samplers.optuna_private import RestingTrialStorage
 from nas.storage.damaged_rows import READ_ERRORS, DamagedRows, find_damage
+from nas.storage.patience import Patience, is_away, reason_of
 from search_space.primitives.registry import not_imported
 
 STORAGE_ERRORS = (SQLAlchemyError, StorageInternalError, json.JSONDecodeError)
 
+NETWORK_SETTINGS = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,  # milliseconds; the others are in seconds
+}
+"""The settings of PostgreSQL's library by which a mute server counts as lost after a minute."""
 
-def connect(url: str | None, file: Path) -> tuple[RDBStorage, str]:
-    """Connect to the database at ``url`` (None: in the SQLite ``file``); name it for messages.
+LIBPQ_DRIVERS = ("psycopg", "psycopg2")
+"""The drivers that take these settings."""
+
+
+def place_of(url: str | None, file: Path) -> str:
+    """Return the name of a storage in messages: its URL without the password, or its file."""
+    return str(file) if url is None else without_password(url)
+
+
+def connect(url: str | None, file: Path, patience: Patience) -> RDBStorage:
+    """Connect to the database at ``url`` (None: in the SQLite ``file``).
 
     A ledger's tables are made if they are missing.
+
+    Args:
+        url: of the database.
+        file: of the database if there is no URL.
+        patience: with a server that is away.
 
     Raises:
         RunError: it cannot be reached, or is no database.
     """
-    place = str(file) if url is None else without_password(url)
     local = URL.create("sqlite", database=str(file))  # escapes the path's characters
+    # A server may close a connection that was idle while a network trained.
+    settings: dict[str, Any] = {"pool_pre_ping": url is not None}
     try:
-        # A server may close a connection that was idle while a network trained.
-        database = RDBStorage(
-            url or local.render_as_string(), engine_kwargs={"pool_pre_ping": url is not None}
+        if url is not None:
+            settings["connect_args"] = _network_settings(url)
+        database = patience.run(
+            lambda: RDBStorage(url or local.render_as_string(), engine_kwargs=settings)
         )
         if url is None:
             _write_ahead(database)
     except (*STORAGE_ERRORS, ImportError, ValueError, RuntimeError) as error:
-        raise _unreachable(url, place, error) from error
-    return database, place
+        raise _unreachable(url, place_of(url, file), error, patience) from error
+    return database
 
 
-def connect_for_reading(url: str | None, file: Path) -> tuple[RDBStorage, str]:
+def _network_settings(url: str) -> dict[str, Any]:
+    """Return the arguments for a connection that the URL does not give itself."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "postgresql" or parsed.get_driver_name() not in LIBPQ_DRIVERS:
+        return {}
+    return {name: value for name, value in NETWORK_SETTINGS.items() if name not in parsed.query}
+
+
+def connect_for_reading(url: str | None, file: Path, patience: Patience) -> RDBStorage:
     """Connect to read only: nothing is created or altered. Arguments are those of :func:`connect`.
 
     Raises:
         RunError: there is no such file, it cannot be reached, or it holds no ledger.
     """
-    place = str(file) if url is None else without_password(url)
+    place = place_of(url, file)
     local = file if url is None else sqlite_file(url)
     if local is not None and not local.is_file():
         raise RunError(f"the ledger {local} is missing")
@@ -69,10 +101,15 @@ def connect_for_reading(url: str | None, file: Path) -> tuple[RDBStorage, str]:
         url = URL.create("sqlite", database=str(local)).render_as_string()
         settings = {"creator": partial(_open_for_reading, local)}
     assert url is not None
+    address = url
     try:
-        return RDBStorage(url, engine_kwargs=settings, skip_table_creation=True), place
+        if local is None:
+            settings["connect_args"] = _network_settings(url)
+        return patience.run(
+            lambda: RDBStorage(address, engine_kwargs=settings, skip_table_creation=True)
+        )
     except (*STORAGE_ERRORS, ImportError, ValueError, RuntimeError) as error:
-        raise _unreachable(url, place, error) from error
+        raise _unreachable(url, place, error, patience) from error
 
 
 def _open_for_reading(file: Path) -> sqlite3.Connection:
@@ -83,12 +120,15 @@ def _open_for_reading(file: Path) -> sqlite3.Connection:
     a ``-wal`` but no ``-shm``, as in the copy of a run that was killed; then a temporary copy of
     both is read.
 
-    Source: https://www.sqlite.org/wal.html, "The WAL-Index File" and "Read-Only Databases".
+    Nothing but SQLite may open the file: if this process writes to it too, closing any other
+    descriptor of it would end SQLite's locks.
+
+    Source: https://www.sqlite.org/wal.html, "The WAL-Index File" and "Read-Only Databases";
+    https://www.sqlite.org/howtocorrupt.html, "Posix advisory locks canceled by a separate thread
+    doing close()".
     """
     file = file.resolve()
-    with file.open("rb") as opened:
-        header = opened.read(20)
-    is_write_ahead = header[18:] == b"\2\2"  # the file format's versions for writing and reading
+    is_write_ahead = _is_write_ahead(file)
     written_ahead, index = (file.with_name(file.name + end) for end in ("-wal", "-shm"))
     options = "mode=ro"
     if is_write_ahead and not written_ahead.exists():
@@ -96,6 +136,17 @@ def _open_for_reading(file: Path) -> sqlite3.Connection:
     elif is_write_ahead and not index.exists():
         return _open_copy(file, written_ahead)
     return sqlite3.connect(f"{file.as_uri()}?{options}", uri=True, check_same_thread=False)
+
+
+def _is_write_ahead(file: Path) -> bool:
+    """Return whether an SQLite file is in write-ahead mode; False if it is no database."""
+    unlocked = sqlite3.connect(f"{file.as_uri()}?mode=ro&immutable=1", uri=True)
+    with closing(unlocked):
+        try:
+            header = unlocked.serialize()[:20]
+        except sqlite3.DatabaseError:
+            return False
+    return header[18:] == b"\2\2"  # the file format's versions for writing and reading
 
 
 def _open_copy(file: Path, written_ahead: Path) -> sqlite3.Connection:
@@ -110,48 +161,16 @@ def _open_copy(file: Path, written_ahead: Path) -> sqlite3.Connection:
     return copy
 
 
-@contextmanager
-def one_transaction(database: RDBStorage) -> Iterator[None]:
-    """Write all that the block writes as one transaction: a killed process leaves all or nothing.
-
-    It is also several times faster. If the block raises an exception, what it wrote before is
-    kept; if it is interrupted (``KeyboardInterrupt``), nothing is. Only one thread may use the
-    storage, and blocks must not nest.
-
-    Source: SQLAlchemy's "Joining a Session into an External Transaction".
-    """
-    sessions = database.scoped_session
-    with database.engine.connect() as connection:
-        transaction = connection.begin()
-        sessions.remove()
-        sessions.configure(bind=connection, join_transaction_mode="rollback_only")
-        try:
-            yield
-        except Exception:
-            if transaction.is_active:  # not undone by the storage itself
-                transaction.commit()
-            raise
-        else:
-            transaction.commit()
-        finally:
-            sessions.remove()
-            sessions.configure(bind=database.engine)
-
-
-def unreadable(place: str, error: Exception) -> RunError:
+def unreadable(place: str, error: Exception, patience: Patience | None = None) -> RunError:
     """Make the error to raise where a ledger cannot be read."""
     if isinstance(error, ValidationError) and (untrusted := not_imported(error)):
         return RunError(f"{place}: an architecture's {untrusted}")
     if isinstance(error, DamagedRows):
         return RunError(f"the ledger {place} is damaged: {error}")
+    if is_away(error):
+        advice = "" if patience is None else patience.advice
+        return RunError(f"the storage {place} cannot be reached: {reason_of(error)}{advice}")
     return RunError(f"{place} is not a ledger that can be read: {reason_of(error)}")
-
-
-def reason_of(error: Exception) -> str:
-    """Return a storage error's reason in one line."""
-    if isinstance(error, StorageInternalError) and not isinstance(error.__cause__, SQLAlchemyError):
-        return str(error)
-    return str(error.__cause__ or error).splitlines()[0]
 
 
 def _write_ahead(database: RDBStorage) -> None:
@@ -168,9 +187,9 @@ def _write_ahead(database: RDBStorage) -> None:
     database.engine.dispose()  # connections made before this are not set up
 
 
-def _unreachable(url: str | None, place: str, error: Exception) -> RunError:
+def _unreachable(url: str | None, place: str, error: Exception, patience: Patience) -> RunError:
     """Make the error to raise where a database cannot be opened."""
-    reason = unreadable(place, error)
+    reason = unreadable(place, error, patience)
     if url is None or "password" not in reason_of(error) or has_password(url):
         return reason
     return RunError(f"{reason}; {PASSWORD_WAYS}")
@@ -198,6 +217,8 @@ class SoleWriterStorage(RestingTrialStorage):
         try:
             super().refresh(study_id)
         except READ_ERRORS as error:
+            if is_away(error):
+                raise
             raise find_damage(self.database, study_id) or error from error
 
     def set_trial_param(

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +21,17 @@ from nas.config.search_config import SearchConfig
 from nas.config.storage_url import sqlite_file, without_password
 from nas.errors import RunError
 from nas.metrics import METRICS
-from nas.storage.damaged_rows import READ_ERRORS
 from nas.storage.database import (
     STORAGE_ERRORS,
     SoleWriterStorage,
     connect,
     connect_for_reading,
-    one_transaction,
-    reason_of,
+    place_of,
     unreadable,
 )
 from nas.storage.folder import RunFolder
 from nas.storage.ledger_rows import OF_TRAININGS, SUFFIXES, LedgerRows
+from nas.storage.patience import Patience, Waits
 
 FORMAT = 1
 
@@ -43,6 +42,8 @@ RUN_ID = "run_id"
 # Optuna announces every study and trial; the run has its own progress display.
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 logging.getLogger("alembic").setLevel(logging.WARNING)
+# Optuna warns, with the statement in full, whenever it reads trials in another way after an error.
+logging.getLogger("optuna.storages").setLevel(logging.ERROR)
 
 
 class Ledger(LedgerRows):
@@ -52,100 +53,89 @@ class Ledger(LedgerRows):
     """
 
     def __init__(
-        self, storage: BaseStorage, name: str, place: str, *, imports: bool = False
+        self,
+        storage: BaseStorage,
+        name: str,
+        place: str,
+        *,
+        imports: bool = False,
+        patience: Patience | None = None,
     ) -> None:
         self._database = storage if isinstance(storage, RDBStorage) else None
         writer = storage if self._database is None else SoleWriterStorage(self._database)
-        super().__init__(writer, name, place, imports=imports)
+        super().__init__(writer, name, place, imports=imports, patience=patience)
 
     @classmethod
-    def create(cls, config: SearchConfig, run: RunFolder) -> Ledger:
+    def create(cls, config: SearchConfig, run: RunFolder, waits: Waits | None = None) -> Ledger:
         """Start a run's ledger.
+
+        Args:
+            config: of the run.
+            run: its folder.
+            waits: says that a server that is away is waited for; None waits for none.
 
         Raises:
             RunError: the storage cannot be reached, or holds a run of this name.
         """
-        run_id = run.run_id
-        database, place = connect(config.storage, run.ledger_file)
-        ledger = cls(database, config.name, place, imports=run.is_trusted)
-        directions = [METRICS[objective].direction for objective in config.objectives]
+        ledger = cls._connected(config, run, waits)
         try:
-            study = optuna.create_study(
-                study_name=config.name, storage=ledger.storage, directions=directions
-            )
-            if run_id is not None:
-                study.set_user_attr(RUN_ID, run_id)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", ExperimentalWarning)
-                study.set_metric_names(list(config.objectives))
-            for kind in SUFFIXES:
-                if kind != "search":
-                    name = ledger.study_name(kind)
-                    optuna.create_study(
-                        study_name=name, storage=ledger.storage, direction=OF_TRAININGS.direction
-                    )
-            study.set_user_attr("format", FORMAT)  # last: a ledger that has it is whole
+            ledger.transact(partial(ledger._make_studies, config, run.run_id))
         except DuplicatedStudyError as error:
-            raise _taken(place, config.name) from error
-        except STORAGE_ERRORS as error:
-            raise unreadable(place, error) from error
+            raise _taken(ledger.place, config.name) from error
         return ledger
 
     @classmethod
-    def resume(cls, config: SearchConfig, run: RunFolder) -> Ledger:
+    def resume(cls, config: SearchConfig, run: RunFolder, waits: Waits | None = None) -> Ledger:
         """Open the ledger of a run to resume; make it if the run died before it was complete.
 
         Raises:
             RunError: see :meth:`open`.
         """
         if config.storage is None and not run.ledger_file.is_file():
-            return cls.create(config, run)
-        database, place = connect(config.storage, run.ledger_file)
-        ledger = cls(database, config.name, place, imports=run.is_trusted)
-        try:
-            names = optuna.get_all_study_names(ledger.storage)
-            begun = [name for name in map(ledger.study_name, SUFFIXES) if name in names]
-            if config.name in begun:
-                search = ledger.study("search")
-                is_whole = search.user_attrs.get("format") == FORMAT
-                if is_whole or RUN_ID in search.user_attrs:
-                    ledger._check_own(search.user_attrs, run)
-                if is_whole:
-                    return ledger
-                if search.get_trials(deepcopy=False):
-                    return cls.open(config, run)  # raises, and says what is wrong with it
+            return cls.create(config, run, waits)
+        ledger = cls._connected(config, run, waits)
+        names = ledger.transact(lambda: optuna.get_all_study_names(ledger.storage))
+        begun = [name for name in map(ledger.study_name, SUFFIXES) if name in names]
+        if config.name in begun:
+            attributes = ledger.attributes()
+            is_whole = attributes.get("format") == FORMAT
+            if is_whole or RUN_ID in attributes:
+                ledger._check_own(attributes, run)
+            if is_whole:
+                return ledger
+            if ledger.trials():
+                return cls.open(config, run)  # raises, and says what is wrong with it
+
+        def remove() -> None:
             for name in begun:
                 optuna.delete_study(study_name=name, storage=ledger.storage)
-        except READ_ERRORS as error:
-            raise unreadable(place, error) from error
-        return cls.create(config, run)
+
+        ledger.transact(remove)
+        return cls.create(config, run, waits)
 
     @classmethod
-    def open(cls, config: SearchConfig, run: RunFolder) -> Ledger:
+    def open(cls, config: SearchConfig, run: RunFolder, waits: Waits | None = None) -> Ledger:
         """Open a run's ledger to write to it.
 
         Raises:
             RunError: see :meth:`read`.
         """
-        cls.read(config, run).close()  # checks it, before tables are made in another database
-        database, place = connect(config.storage, run.ledger_file)
-        return cls(database, config.name, place, imports=run.is_trusted)
+        # checks it, before tables are made in another database
+        cls.read(config, run, waits).close()
+        return cls._connected(config, run, waits)
 
     @classmethod
-    def read(cls, config: SearchConfig, run: RunFolder) -> Ledger:
+    def read(cls, config: SearchConfig, run: RunFolder, waits: Waits | None = None) -> Ledger:
         """Open a run's ledger to read it; nothing is created or altered.
 
         Raises:
             RunError: it is missing, not a readable ledger, or that of another run of this name.
         """
-        database, place = connect_for_reading(config.storage, run.ledger_file)
-        ledger = cls(database, config.name, place, imports=run.is_trusted)
-        try:
-            attributes = ledger.study("search").user_attrs
-        except KeyError as error:
-            raise RunError(f"the storage {place} holds no run called {config.name!r}") from error
-        except READ_ERRORS as error:
-            raise unreadable(place, error) from error
+        patience = _patience(config, run, waits)
+        database = connect_for_reading(config.storage, run.ledger_file, patience)
+        place = place_of(config.storage, run.ledger_file)
+        ledger = cls(database, config.name, place, imports=run.is_trusted, patience=patience)
+        attributes = ledger.attributes()
         ledger_format = attributes.get("format")
         if ledger_format != FORMAT:
             raise RunError(
@@ -153,6 +143,33 @@ class Ledger(LedgerRows):
             )
         ledger._check_own(attributes, run)
         return ledger
+
+    @classmethod
+    def _connected(cls, config: SearchConfig, run: RunFolder, waits: Waits | None) -> Ledger:
+        """Connect to a run's database, to write to it."""
+        patience = _patience(config, run, waits)
+        database = connect(config.storage, run.ledger_file, patience)
+        place = place_of(config.storage, run.ledger_file)
+        return cls(database, config.name, place, imports=run.is_trusted, patience=patience)
+
+    def _make_studies(self, config: SearchConfig, run_id: str | None) -> None:
+        """Make a run's studies, in the caller's transaction."""
+        directions = [METRICS[objective].direction for objective in config.objectives]
+        study = optuna.create_study(
+            study_name=config.name, storage=self.storage, directions=directions
+        )
+        if run_id is not None:
+            study.set_user_attr(RUN_ID, run_id)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            study.set_metric_names(list(config.objectives))
+        for kind in SUFFIXES:
+            if kind != "search":
+                name = self.study_name(kind)
+                optuna.create_study(
+                    study_name=name, storage=self.storage, direction=OF_TRAININGS.direction
+                )
+        study.set_user_attr("format", FORMAT)
 
     def close(self) -> None:
         """Close the storage's connections.
@@ -171,22 +188,10 @@ class Ledger(LedgerRows):
                 "environment.json)"
             )
 
-    @contextmanager
-    def one_transaction(self) -> Iterator[None]:
-        """Write all that the block writes, or nothing; see :mod:`nas.storage.database`.
 
-        Raises:
-            RunError: the storage refused something.
-        """
-        if self._database is None:
-            yield
-            return
-        try:
-            with one_transaction(self._database):
-                yield
-        except STORAGE_ERRORS as error:
-            reason = reason_of(error)
-            raise RunError(f"cannot go on with the ledger {self.place}: {reason}") from error
+def _patience(config: SearchConfig, run: RunFolder, waits: Waits | None) -> Patience:
+    place = place_of(config.storage, run.ledger_file)
+    return Patience(place, waits, 60 * config.search.patience_minutes)
 
 
 def check_free(config: SearchConfig) -> None:
@@ -197,7 +202,8 @@ def check_free(config: SearchConfig) -> None:
     """
     if config.storage is None:
         return
-    database, place = connect(config.storage, Path())
+    place = place_of(config.storage, Path())
+    database = connect(config.storage, Path(), Patience(place))
     try:
         names = optuna.get_all_study_names(optuna.storages.get_storage(database))
     except STORAGE_ERRORS as error:
@@ -213,8 +219,12 @@ def _taken(place: str, name: str) -> RunError:
     )
 
 
-def ledger_of(run: RunFolder, *, writes: bool = False) -> tuple[SearchConfig, Ledger]:
+def ledger_of(
+    run: RunFolder, *, writes: bool = False, waits: Waits | None = None
+) -> tuple[SearchConfig, Ledger]:
     """Return a run's configuration and its ledger, opened for reading unless ``writes``.
+
+    ``waits`` says that a server that is away is waited for; None waits for none.
 
     Raises:
         ConfigError: the configuration is wrong.
@@ -227,4 +237,4 @@ def ledger_of(run: RunFolder, *, writes: bool = False) -> tuple[SearchConfig, Le
     if file is None or not file.resolve().is_relative_to(run.path.resolve()):
         place = file if config.storage is None else without_password(config.storage)
         run.need_trust(f"the run's ledger is not in its folder: {place} would be opened")
-    return config, (Ledger.open if writes else Ledger.read)(config, run)
+    return config, (Ledger.open if writes else Ledger.read)(config, run, waits)

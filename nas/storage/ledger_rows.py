@@ -7,8 +7,8 @@ compared with, and ``NAME/retrain`` full trainings.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import optuna
 from optuna.storages import BaseStorage
@@ -21,7 +21,7 @@ from nas.evaluation.evaluate import EvaluationResult
 from nas.evaluation.finite_values import check_finite
 from nas.metrics import METRICS
 from nas.storage.damaged_rows import READ_ERRORS, damaged_rows, reason
-from nas.storage.database import SoleWriterStorage, unreadable
+from nas.storage.database import STORAGE_ERRORS, SoleWriterStorage, unreadable
 from nas.storage.evaluation import (
     Evaluation,
     Kind,
@@ -30,9 +30,13 @@ from nas.storage.evaluation import (
     result_attributes,
     row_attributes,
 )
+from nas.storage.patience import Patience, is_away, reason_of
+from nas.storage.transactions import UnknownOutcome, transact
 from search_space.architecture import Architecture
 from search_space.cost.latency import Latency
 from search_space.primitives.registry import not_imported
+
+T = TypeVar("T")
 
 SUFFIXES: dict[Kind, str] = {
     "search": "",
@@ -56,15 +60,23 @@ class LedgerRows:
         name: the run's.
         place: the storage's name in messages.
         imports: whether rows may import the modules of types ``module:Class``.
+        patience: with a server that is away; None for none.
     """
 
     def __init__(
-        self, storage: BaseStorage, name: str, place: str, *, imports: bool = False
+        self,
+        storage: BaseStorage,
+        name: str,
+        place: str,
+        *,
+        imports: bool = False,
+        patience: Patience | None = None,
     ) -> None:
         self.storage = storage
         self.name = name
         self.place = place
         self._imports = imports
+        self._patience = patience or Patience(place)
         self._rows: dict[tuple[Kind, int], tuple[FrozenTrial, Evaluation]] = {}
 
     def study_name(self, kind: Kind) -> str:
@@ -73,7 +85,36 @@ class LedgerRows:
 
     def study(self, kind: Kind) -> optuna.Study:
         """Load one of the run's studies."""
-        return optuna.load_study(study_name=self.study_name(kind), storage=self.storage)
+        name = self.study_name(kind)
+        return self._patience.run(lambda: optuna.load_study(study_name=name, storage=self.storage))
+
+    def transact(self, write: Callable[[], T]) -> T:
+        """Return what ``write`` returns, after all that it writes was committed as one transaction.
+
+        See :func:`nas.storage.transactions.transact`: ``write`` may be called again, and must begin
+        from the same state then.
+
+        Raises:
+            RunError: the storage refused something, or its server was away for too long.
+        """
+        if not isinstance(self.storage, SoleWriterStorage):
+            return write()
+        try:
+            return transact(self.storage, write, self._patience)
+        except UnknownOutcome as error:
+            raise RunError(
+                f"cannot go on with the ledger {self.place}: {error}; nothing that had finished "
+                "before is lost: give the command again (a search with --resume)"
+            ) from error
+        except STORAGE_ERRORS as error:
+            advice = self._patience.advice if is_away(error) else ""
+            raise RunError(
+                f"cannot go on with the ledger {self.place}: {reason_of(error)}{advice}"
+            ) from error
+
+    def wait_no_more(self) -> None:
+        """Wait for no server from now on, as a user has interrupted the command."""
+        self._patience.end()
 
     def evaluations(self, kind: Kind = "search") -> list[Evaluation]:
         """Return all rows of a study, by number. A trial without an architecture is no row.
@@ -105,9 +146,10 @@ class LedgerRows:
             RunError: the ledger cannot be read.
         """
         try:
-            return self.study(kind).get_trials(deepcopy=False)
+            study = self.study(kind)
+            return self._patience.run(lambda: study.get_trials(deepcopy=False))
         except READ_ERRORS as error:
-            raise unreadable(self.place, error) from error
+            raise unreadable(self.place, error, self._patience) from error
 
     def attribute(self, name: str) -> Any:
         """Return a user attribute of the search's study; None if it has none of this name.
@@ -115,10 +157,24 @@ class LedgerRows:
         Raises:
             RunError: the ledger cannot be read.
         """
+        return self.attributes().get(name)
+
+    def attributes(self) -> dict[str, Any]:
+        """Return the user attributes of the search's study.
+
+        Raises:
+            RunError: the ledger cannot be read, or there is no such study.
+        """
         try:
-            return self.study("search").user_attrs.get(name)
+            study = self.study("search")
+        except KeyError as error:
+            raise RunError(f"the storage {self.place} holds no run called {self.name!r}") from error
         except READ_ERRORS as error:
-            raise unreadable(self.place, error) from error
+            raise unreadable(self.place, error, self._patience) from error
+        try:
+            return self._patience.run(lambda: study.user_attrs)
+        except READ_ERRORS as error:
+            raise unreadable(self.place, error, self._patience) from error
 
     def rejections(self) -> Rejections:
         """Return the record of the limits' rejections.
@@ -133,13 +189,15 @@ class LedgerRows:
 
     def rest(self, number: int) -> None:
         """Promise that nothing is written to an unfinished trial of the search until it wakes."""
-        if isinstance(self.storage, SoleWriterStorage):
-            self.storage.rest(*self._ids_of(number))
+        storage = self.storage
+        if isinstance(storage, SoleWriterStorage):
+            self.transact(lambda: storage.rest(*self._ids_of(number)))
 
     def wake(self, number: int) -> None:
         """Say that a resting trial of the search will be written to."""
-        if isinstance(self.storage, SoleWriterStorage):
-            self.storage.wake(*self._ids_of(number))
+        storage = self.storage
+        if isinstance(storage, SoleWriterStorage):
+            self.transact(lambda: storage.wake(*self._ids_of(number)))
 
     def _ids_of(self, number: int) -> tuple[int, int]:
         study_id = self.storage.get_study_id_from_name(self.name)
@@ -192,18 +250,17 @@ class LedgerRows:
 
         Raises:
             ValueError: a metric is not finite; nothing is written.
+            RunError: see :meth:`transact`.
         """
         check_finite(metrics, architecture.arch_id)
-        study = self.study(kind)
-        study.add_trial(
-            create_trial(
-                state=TrialState.FAIL if error else TrialState.COMPLETE,
-                values=None if error else [metrics[OF_TRAININGS.name]],
-                user_attrs=row_attributes(
-                    architecture, seed=seed, recipe_id=recipe_id, training=training
-                )
-                | result_attributes(metrics, curve, device_seconds, error),
-                intermediate_values=curve_points(curve),
+        trial = create_trial(
+            state=TrialState.FAIL if error else TrialState.COMPLETE,
+            values=None if error else [metrics[OF_TRAININGS.name]],
+            user_attrs=row_attributes(
+                architecture, seed=seed, recipe_id=recipe_id, training=training
             )
+            | result_attributes(metrics, curve, device_seconds, error),
+            intermediate_values=curve_points(curve),
         )
-        return evaluation_of(kind, study.get_trials(deepcopy=False)[-1], imports=self._imports)
+        self.transact(lambda: self.study(kind).add_trial(trial))
+        return evaluation_of(kind, self.trials(kind)[-1], imports=self._imports)

@@ -16,6 +16,7 @@ from nas.errors import CommandError, RunError
 from nas.latency.measurements import all_candidates, front_of_run
 from nas.ray.cluster import connected
 from nas.ray.retrain import run_retrainings
+from nas.search.waiting import Waiting
 from nas.storage.candidates import Candidate, candidates, most_accurate
 from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger, ledger_of
@@ -55,7 +56,7 @@ def run_retrain_command(
             :mod:`nas.errors`.
     """
     run = RunFolder.find(name, runs, trust=trust)
-    config, ledger = ledger_of(run, writes=True)
+    config, ledger = ledger_of(run, writes=True, waits=Waiting())
     run.check_reach(config)
     task = run.task()
     picked = _pick(pick, config, ledger, run)

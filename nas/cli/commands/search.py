@@ -26,6 +26,7 @@ from nas.samplers.trials import WarmStart
 from nas.search.loop import Search
 from nas.search.problem import SearchProblem, costs_of, space_of
 from nas.search.trial_state import TRAINED
+from nas.search.waiting import Waiting
 from nas.search.warm_start import collect_warm_start, keep_warm_start, warm_start_of
 from nas.storage.checkpoints import PausedStates
 from nas.storage.folder import RunFolder, check_new, next_name
@@ -80,6 +81,7 @@ def run_search_command(
         _check_same_task(run, task)
     else:
         warm_start = collect_warm_start(config, task, problem, runs, trust=trust)
+    waiting = Waiting()
     where = "here" if config.ray.address is None else f"at {config.ray.address}"
     output.say(f"starting workers on Ray {where}")
     with connected(config.ray, config.modules):
@@ -91,11 +93,11 @@ def run_search_command(
             run = RunFolder.create(runs, config)
         with run.driving():
             if resume:
-                ledger = Ledger.resume(config, run)
+                ledger = Ledger.resume(config, run, waiting)
                 save_config(config, run.config_file)
                 warm_start = warm_start_of(run, config, task, problem, runs, trust=trust)
             else:
-                ledger = begin_ledger(run, config, warm_start)
+                ledger = begin_ledger(run, config, warm_start, waiting)
             list_run(run.config_file)
             run.write_json(run.task_file.name, task.model_dump(mode="json"))
             run.write_json("state.json", {"finished": False})
@@ -103,9 +105,10 @@ def run_search_command(
             _announce(output, config, problem, run, resumed=resume)
             try:
                 search = _search(
-                    output, config, problem, run, ledger, task, concurrency, warm_start
+                    output, config, problem, run, ledger, task, concurrency, warm_start, waiting
                 )
             except (KeyboardInterrupt, DeviceBusy):
+                ledger.wait_no_more()
                 output.say(
                     f"\nstopped: {trained_so_far(config, ledger)} and kept; continue with: "
                     f"{resume_command(config_file, overrides, config, runs)}"
@@ -115,7 +118,9 @@ def run_search_command(
             report_search(output, run, config, ledger)
 
 
-def begin_ledger(run: RunFolder, config: SearchConfig, warm_start: WarmStart) -> Ledger:
+def begin_ledger(
+    run: RunFolder, config: SearchConfig, warm_start: WarmStart, waiting: Waiting | None = None
+) -> Ledger:
     """Make a new run's ledger; if it cannot be made, remove the folder, so that the name is free.
 
     Raises:
@@ -123,7 +128,7 @@ def begin_ledger(run: RunFolder, config: SearchConfig, warm_start: WarmStart) ->
     """
     try:
         keep_warm_start(run, warm_start)
-        return Ledger.create(config, run)
+        return Ledger.create(config, run, waiting)
     except RunError:
         run.remove()
         raise
@@ -131,7 +136,10 @@ def begin_ledger(run: RunFolder, config: SearchConfig, warm_start: WarmStart) ->
 
 def trained_so_far(config: SearchConfig, ledger: Ledger) -> str:
     """Return a text such as ``5 of 12 trials are trained (3 stopped early, 2 more paused)``."""
-    states = Counter(row.state for row in ledger.evaluations("search"))
+    try:
+        states = Counter(row.state for row in ledger.evaluations("search"))
+    except RunError:  # a server that is away, perhaps; the search was stopped for another reason
+        return "all that were trained are in the storage, which cannot be read now,"
     beside = [f"{states['pruned']} stopped early"] if states["pruned"] else []
     beside += [f"{states['paused']} more paused"] if states["paused"] else []
     listed = f" ({', '.join(beside)})" if beside else ""
@@ -148,6 +156,7 @@ def _search(
     task: Task,
     concurrency: int,
     warm_start: WarmStart,
+    waiting: Waiting,
 ) -> Search:
     search = Search(
         problem,
@@ -155,8 +164,9 @@ def _search(
         latencies=_latencies(config, run, ledger, task) if config.uses_latency else None,
         warm_start=warm_start,
         states=PausedStates(run.paused_folder),
+        waiting=waiting,
     )
-    with ProgressDisplay(output, search.status) as display, search.waiting.shown_by(display.update):
+    with ProgressDisplay(output, search.status) as display, waiting.shown_by(display.update):
         run_search(
             search,
             proxy_assignment(config, task),

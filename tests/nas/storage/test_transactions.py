@@ -134,9 +134,11 @@ def test_what_is_interrupted_is_undone_and_what_raises_is_not(
 def tell_and_raise(
     proposals: HandDriven, ledger: Ledger, number: int, error: type[BaseException]
 ) -> None:
-    with ledger.one_transaction():
+    def write() -> None:
         proposals.study.tell(number, state=TrialState.FAIL)
         raise error
+
+    ledger.transact(write)
 
 
 def test_a_ledger_that_cannot_be_written_is_named(
