@@ -34,7 +34,7 @@ from nas.config.files import load_config
 from nas.config.search_config import SearchConfig
 from nas.config.sections import SamplerSettings, SchedulerSettings, SearchSettings
 from nas.evaluation.deviations import standard_error
-from nas.ray.cluster import connected, trials_at_once
+from nas.ray.cluster import Cluster, connected, trials_at_once
 from nas.ray.executor import run_search
 from nas.ray.retrain import evaluate_on_cluster
 from nas.search.loop import Search
@@ -93,7 +93,7 @@ def main() -> None:
         "asha": (asha, asha_trials),
     }
     rows = []
-    with connected(whole.ray):
+    with connected(whole.ray) as cluster:
         for seed in range(1 if options.quick else options.seeds):
             searches = [
                 searched(
@@ -103,7 +103,8 @@ def main() -> None:
                         scheduler=scheduler,
                         sampler=SamplerSettings(name="random"),
                         search=SearchSettings(n_trials=n_trials, finalist_seeds=1),
-                    )
+                    ),
+                    cluster,
                 )
                 for scheduler, n_trials in ways.values()
             ]
@@ -134,7 +135,7 @@ class FinishedSearch(NamedTuple):
     front: Sequence[Candidate]
 
 
-def searched(config: SearchConfig) -> FinishedSearch:
+def searched(config: SearchConfig, cluster: Cluster) -> FinishedSearch:
     """Run a whole search; Ray must be connected."""
     task = load_task(config)
     with tempfile.TemporaryDirectory() as runs:
@@ -150,6 +151,7 @@ def searched(config: SearchConfig) -> FinishedSearch:
                 search,
                 proxy_assignment(config, task),
                 config.resources,
+                cluster=cluster,
                 concurrency=concurrency,
                 on_change=display.update,
             )

@@ -69,7 +69,7 @@ def this_project(trials: int) -> dict[str, Any]:
         search=SearchSettings(n_trials=trials, finalist_seeds=1),
     )
     started = time.time()
-    with tempfile.TemporaryDirectory() as runs, connected(config.ray):
+    with tempfile.TemporaryDirectory() as runs, connected(config.ray) as cluster:
         concurrency = trials_at_once(config.resources)
         ledger = Ledger.create(config, RunFolder.create(Path(runs), config))
         problem = problem_of(config, costs_of(config, space_of(config), TASK))
@@ -85,6 +85,7 @@ def this_project(trials: int) -> dict[str, Any]:
                 search,
                 proxy_assignment(config, TASK),
                 config.resources,
+                cluster=cluster,
                 concurrency=concurrency,
                 on_change=changed,
                 trainable=NoOp,

@@ -12,6 +12,7 @@ from optuna.trial import FrozenTrial
 
 from nas.costs.limits import Rejections
 from nas.evaluation.evaluate import EvaluationResult
+from nas.evaluation.lost_workers import LostWorker
 from nas.metrics import whole_counts
 from nas.samplers.choice_space import Candidate
 from nas.search.problem import SearchProblem
@@ -103,6 +104,7 @@ class TableRecords:
         device_seconds: float,
         recipe_id: str,
         error: str | None = None,
+        lost_workers: Sequence[LostWorker] = (),
     ) -> Evaluation:
         """Add a finished row to a study other than the search's own."""
         rows = self._others.setdefault(kind, [])
@@ -121,6 +123,7 @@ class TableRecords:
                 violation={},
                 started=None,
                 finished=None,
+                lost_workers=tuple(lost_workers),
             )
         )
         return rows[-1]

@@ -6,6 +6,7 @@ Heavy imports happen inside the commands that need them.
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 from typing import Annotated, Any
@@ -31,7 +32,7 @@ GROUPS = {
 """The commands of each group, in the order of ``nas --help``."""
 
 INTERRUPTED = 130
-"""The exit status of a command ended by Ctrl-C, as shells have it."""
+"""The exit status of a command ended by Ctrl-C, SIGTERM or SIGHUP; shells have it for the first."""
 
 USAGE_ERROR: Any = typer.BadParameter.__base__
 """The base of the errors that Typer raises for a wrong command line; it exports only some."""
@@ -86,6 +87,8 @@ for group, commands in GROUPS.items():
 def main() -> None:
     """Run the command line; an error that a user can act on is one message and exit status 1."""
     signal.signal(signal.SIGTERM, _interrupt)
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup ignores it
+        signal.signal(signal.SIGHUP, _hang_up)
     take_every_text()
     logging.basicConfig(handlers=[LogMessages()])  # warnings and errors
     try:
@@ -103,4 +106,13 @@ def main() -> None:
 
 
 def _interrupt(signal_number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _hang_up(signal_number: int, frame: object) -> None:
+    """Interrupt the command; its terminal is gone, so that writing to it would raise."""
+    with open(os.devnull, "wb") as nowhere:
+        for standard in (sys.stdout, sys.stderr):
+            if standard.isatty():
+                os.dup2(nowhere.fileno(), standard.fileno())
     raise KeyboardInterrupt

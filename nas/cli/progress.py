@@ -120,6 +120,11 @@ def describe(status: Status) -> str:
         parts.append(f"{status.stopped_early} stopped early")
     if status.failed:
         parts.append(f"{status.failed} failed")
+    if status.retries:
+        parts.append(
+            f"{status.retries} begun again ({status.retry_reason}; "
+            f"{duration(status.lost_seconds)} lost)"
+        )
     if status.rejected:
         parts.append(f"{status.rejected:,} over the limits")
     if status.best:

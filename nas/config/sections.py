@@ -86,6 +86,12 @@ class SearchSettings(Value):
     estimate the deviation between seeds without the bias of selection. Unit: architectures."""
     max_failures: int = Field(default=10, ge=1)
     """Trials in a row that may raise an error before the search stops. Unit: trials."""
+    timeout_minutes: float | None = Field(default=10, gt=0, allow_inf_nan=False)
+    """A training that takes longer is taken for hung, and is ended, once 5 trials are finished;
+    see `search.timeout_factor`. Null for no limit. Unit: minutes."""
+    timeout_factor: float = Field(default=10, ge=1, allow_inf_nan=False)
+    """The limit is this many times the median time of the finished trials within a factor 2 of its
+    MACs, if that is longer than `search.timeout_minutes`."""
     patience_minutes: float = Field(default=10, ge=0, allow_inf_nan=False)
     """Time that a search waits for what the machine lacks, such as memory, the cluster's head or
     the storage's server, before it ends with an error that says how to resume. Unit: minutes."""

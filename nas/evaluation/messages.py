@@ -19,6 +19,7 @@ class TrialRequest(NamedTuple):
     number: int  # of the trial; names its saved state
     pause_at: int | None  # the epoch; None trains to the end
     resumes: bool  # from the state of the same trial's earlier job
+    avoided_nodes: tuple[str, ...] = ()  # ids of those that may be broken, for this trial
 
 
 class Training(NamedTuple):

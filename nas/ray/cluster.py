@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
 import ray
@@ -16,14 +17,126 @@ from nas.config.sections import RaySettings, ResourceSettings
 from nas.config.trial_slots import Machine, no_slot, trial_slots
 from nas.errors import ClusterError
 from nas.ray.authentication import MODE, chosen_mode, ensure_token, ray_environment
+from nas.ray.guard import guarded
 from nas.ray.handshake import greet
+from nas.ray.head_watch import HeadWatch, LocalHeadWatch, RemoteHeadWatch
+from nas.search.waiting import Waiting
+
+RECONNECT_EVERY_SECONDS = 2.0
 
 SOCKET_PATH_BYTES = 107
 """Linux's limit on the path of a socket, without its terminating zero."""
 
 
+class ClusterLost(BaseException):
+    """Ray's head, or this machine's node of it, has died; the message says which.
+
+    It is no ``Exception``: Ray Tune would first clean up, and wait for what is lost.
+    """
+
+
+class Cluster:
+    """A connection to Ray, local or by an address, that can be made anew.
+
+    Args:
+        settings: the section ``ray`` of a configuration.
+        modules: the folder of the user's modules, beside PYTHONPATH and the working folder.
+    """
+
+    def __init__(self, settings: RaySettings, modules: str | None = None) -> None:
+        self._address = settings.address or "local"
+        self._modules = modules
+        self._watch: HeadWatch | None = None
+        self._environment = ExitStack()
+
+    @property
+    def is_local(self) -> bool:
+        """Whether Ray runs on this machine alone, and ends with this process."""
+        return self._address == "local"
+
+    def connect(self) -> None:
+        """Connect to the cluster; start it if it is local.
+
+        Raises:
+            ClusterError: a local Ray does not start, no cluster answers at the address, or it
+                refuses this command.
+        """
+        if self.is_local:
+            _check_temporary_folder()
+            mode = chosen_mode() or "token"
+            if mode == "token":
+                ensure_token()
+        else:
+            mode = greet(self._address)
+        with ExitStack() as environment:
+            environment.enter_context(ray_environment({MODE: mode}))
+            with _own_signals():
+                self._connect()
+            self._environment = environment.pop_all()  # as long as the connection
+        self._watch = LocalHeadWatch() if self.is_local else RemoteHeadWatch()
+
+    def close(self) -> None:
+        """End the connection, and a local cluster."""
+        self._watch = None
+        ray.shutdown()
+        self._environment.close()
+
+    def check(self) -> None:
+        """Raise if the cluster is lost.
+
+        Raises:
+            ClusterLost: its head does not answer any more, or this machine's node has died.
+        """
+        if self._watch is not None and (reason := self._watch.lost()):
+            raise ClusterLost(reason)
+
+    def reconnect(self, reason: str, waiting: Waiting, patience_seconds: float) -> None:
+        """Connect anew to a cluster that was lost.
+
+        Args:
+            reason: why it was lost.
+            waiting: shows the wait.
+            patience_seconds: the longest wait for the cluster.
+
+        Raises:
+            ClusterError: it does not answer within the patience.
+        """
+        with waiting.on(f"Ray ({reason})", patience_seconds):
+            self.close()
+            while True:
+                try:
+                    self.connect()
+                except ClusterError as error:
+                    if self.is_local or waiting.is_over:
+                        raise ClusterError(f"{reason}; {error}") from error
+                    waiting.sleep(RECONNECT_EVERY_SECONDS)
+                else:
+                    return
+
+    def _connect(self) -> None:
+        local = {"address": "local", "include_dashboard": False}
+        try:
+            ray.init(
+                **(local if self.is_local else {"address": self._address}),
+                job_config=JobConfig(_py_driver_sys_path=_code_folders(self._modules)),
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+            )
+        except Exception as error:  # Ray raises Exception itself if a node does not start
+            ray.shutdown()
+            failed = (
+                "a local Ray could not be started"
+                if self.is_local
+                else f"no connection to the Ray cluster at ray.address={self._address!r}"
+            )
+            raise ClusterError(f"{failed}: {str(error).splitlines()[0]}") from error
+        except BaseException:
+            ray.shutdown()
+            raise
+
+
 @contextmanager
-def connected(settings: RaySettings, modules: str | None = None) -> Iterator[None]:
+def connected(settings: RaySettings, modules: str | None = None) -> Iterator[Cluster]:
     """Connect to Ray while the block runs; an existing connection is used.
 
     Workers import a user's own modules from the folders in which this process finds them.
@@ -36,45 +149,39 @@ def connected(settings: RaySettings, modules: str | None = None) -> Iterator[Non
         modules: the folder of the user's modules, beside PYTHONPATH and the working folder.
 
     Raises:
-        ClusterError: a local Ray does not start, no cluster answers at the address, or it refuses
-            this command.
+        ClusterError: see :meth:`Cluster.connect`; or the cluster was lost, and the block does not
+            connect anew.
     """
+    cluster = Cluster(settings, modules)
     if ray.is_initialized():
+        yield cluster
+        return
+    with guarded(os.getpid()) if cluster.is_local else nullcontext():
+        cluster.connect()
+        try:
+            yield cluster
+        except ClusterLost as lost:
+            raise ClusterError(f"{lost}; run the command again") from lost
+        finally:
+            cluster.close()
+
+
+@contextmanager
+def _own_signals() -> Iterator[None]:
+    """Keep this command's handling of signals; Ray's would exit at once with another status."""
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
-    address = settings.address or "local"
-    local = address == "local"
-    if local:
-        _check_temporary_folder()
-        mode = chosen_mode() or "token"
-        if mode == "token":
-            ensure_token()
-    else:
-        mode = greet(address)
-    where = {"address": "local", "include_dashboard": False} if local else {"address": address}
-    with ray_environment({MODE: mode}):
-        on_terminate = signal.getsignal(signal.SIGTERM)
-        try:
-            ray.init(
-                **where,
-                job_config=JobConfig(_py_driver_sys_path=_code_folders(modules)),
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-            )
-        except Exception as error:  # Ray raises Exception itself if a node does not start
-            ray.shutdown()
-            failed = (
-                "a local Ray could not be started"
-                if local
-                else f"no connection to the Ray cluster at ray.address={address!r}"
-            )
-            raise ClusterError(f"{failed}: {str(error).splitlines()[0]}") from error
-        # Ray's handler exits at once; ours first says what was kept.
-        signal.signal(signal.SIGTERM, on_terminate)
-        try:
-            yield
-        finally:
-            ray.shutdown()
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    except SystemExit as stopped:  # by Ray's handler, while it starts
+        if stopped.code == signal.SIGTERM:
+            raise KeyboardInterrupt from stopped
+        raise
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _check_temporary_folder() -> None:
@@ -98,17 +205,27 @@ def _code_folders(modules: str | None) -> list[str]:
     return [str(Path(folder).resolve()) for folder in named if folder]
 
 
+def machines() -> list[Machine]:
+    """Return the cluster's living nodes."""
+    return [
+        Machine(node["Resources"].get("CPU", 0.0), node["Resources"].get("GPU", 0.0))
+        for node in ray.nodes()
+        if node["Alive"]
+    ]
+
+
+def nodes_with_a_slot(resources: ResourceSettings) -> int:
+    """Return how many of the cluster's nodes hold a trial."""
+    return sum(trial_slots([machine], resources) > 0 for machine in machines())
+
+
 def trials_at_once(resources: ResourceSettings) -> int:
     """Return how many trials the cluster's nodes hold together.
 
     Raises:
         ClusterError: no node holds even one.
     """
-    nodes = [
-        Machine(node["Resources"].get("CPU", 0.0), node["Resources"].get("GPU", 0.0))
-        for node in ray.nodes()
-        if node["Alive"]
-    ]
+    nodes = machines()
     slots = trial_slots(nodes, resources)
     if not slots:
         raise ClusterError(no_slot(nodes, resources))

@@ -8,23 +8,31 @@ import signal
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import Any
 
 from ray import tune
 
 from nas.config.sections import ResourceSettings
 from nas.evaluation.assignment import Assignment
 from nas.ray.checkpoint_exchange import ClusterExchange
+from nas.ray.cluster import Cluster, ClusterLost, nodes_with_a_slot
 from nas.ray.meter import measure_on_cluster
+from nas.ray.placement import resources_of
+from nas.ray.recovery import Recovery
 from nas.ray.schedulers import SearchScheduler
 from nas.ray.searcher import SearchJobs
 from nas.ray.trainable import TrainingTrainable
+from nas.ray.worker_watch import WorkerWatch
 from nas.search.loop import Search
 
 log = logging.getLogger(__name__)
 
-WORKER_RETRIES = 1
-"""Times that a trial is started again after its worker died."""
+CLEANUP_SECONDS = "5"
+"""Tune, when it ends for an error, waits so long for its other workers before it kills them."""
 
 
 def run_search(
@@ -32,60 +40,86 @@ def run_search(
     assignment: Assignment,
     resources: ResourceSettings,
     *,
+    cluster: Cluster,
     concurrency: int,
     on_change: Callable[[], None],
     trainable: type[TrainingTrainable] = TrainingTrainable,
 ) -> None:
-    """Run all of a search's jobs; Ray must be connected.
+    """Run all of a search's jobs on Ray, whatever dies meanwhile.
 
-    If latency counts, batches of proposals are measured between trainings, while the devices are
-    idle.
+    A job whose worker is lost runs again. If Ray Tune ends for an error of Ray, or the cluster is
+    lost, all jobs that ran begin again: see :mod:`nas.ray.recovery`. If latency counts, batches of
+    proposals are measured between trainings, while the devices are idle.
 
     Args:
         search: the source of jobs.
         assignment: data, task and recipe, which all jobs share.
         resources: CPUs and GPUs of one job.
+        cluster: the connection to Ray.
         concurrency: jobs at the same time.
         on_change: called when there may be something new to show.
         trainable: runs a job on its worker.
 
     Raises:
+        ClusterError: what the cluster lacks does not come back within ``search.patience_minutes``,
+            or workers are lost one after another.
         NothingFits, TooManyFailures: see :meth:`nas.search.loop.Search.next_job`.
         KeyboardInterrupt: on Ctrl-C; all finished jobs are in the ledger.
     """
     _quieten_tune()
-    exchange = ClusterExchange() if search.problem.pauses else None
-    try:
+    recovery = Recovery(search, cluster, concurrency)
+    with ExitStack() as stack:
+        states = None
+        if search.problem.pauses:
+            states = Path(stack.enter_context(_temporary_folder("convattn-states-")))
+        exchange = None if states is None else ClusterExchange(states)
         while not search.finished:
-            if search.needs_metering:
-                search.meter_proposals(
-                    lambda batch: measure_on_cluster(batch, assignment.task, search.problem.latency)
+            try:
+                if search.needs_metering:
+                    meter = partial(
+                        measure_on_cluster,
+                        task=assignment.task,
+                        settings=search.problem.latency,
+                        check=cluster.check,
+                    )
+                    search.meter_proposals(meter)
+                    on_change()
+                    continue
+                searcher = SearchJobs(
+                    search,
+                    recovery.most_running,
+                    partial(nodes_with_a_slot, resources),
+                    on_change,
+                    exchange,
                 )
-                on_change()
-                continue
-            searcher = SearchJobs(search, on_change, exchange)
-            _run_jobs(searcher, assignment, resources, concurrency, trainable)
-        if search.ended_early:
-            log.warning("%s; the search ended with fewer trials than asked", search.ended_early)
-    finally:
+                with recovery.watching(searcher):
+                    _run_tune(searcher, assignment, resources, cluster, concurrency, trainable)
+                if searcher.error is not None:
+                    raise searcher.error
+            except ClusterLost as lost:
+                recovery.reconnect(str(lost))
+                exchange = None if states is None else ClusterExchange(states)
         if exchange is not None:
             exchange.close()
+        if search.ended_early:
+            log.warning("%s; the search ended with fewer trials than asked", search.ended_early)
 
 
-def _run_jobs(
+def _run_tune(
     searcher: SearchJobs,
     assignment: Assignment,
     resources: ResourceSettings,
+    cluster: Cluster,
     concurrency: int,
     trainable: type[TrainingTrainable],
 ) -> None:
     """Run Tune once, until the search has no more jobs or needs its proposals measured."""
     prepared = tune.with_resources(
         tune.with_parameters(trainable, assignment=assignment, exchange=searcher.exchange),
-        {"cpu": resources.cpus_per_trial, "gpu": resources.gpus_per_trial},
+        partial(resources_of, resources),
     )
     # Tune's own files (not the run's) are on the driver, and are deleted after Tune's run.
-    with tempfile.TemporaryDirectory(prefix="convattn-tune-") as folder:
+    with _temporary_folder("convattn-tune-") as folder:
         tuner = tune.Tuner(
             prepared,
             tune_config=tune.TuneConfig(
@@ -99,36 +133,45 @@ def _run_jobs(
                 name="search",
                 storage_path=folder,
                 verbose=0,
+                callbacks=[WorkerWatch(searcher, cluster.check)],
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-                failure_config=tune.FailureConfig(max_failures=WORKER_RETRIES),
+                failure_config=tune.FailureConfig(max_failures=0),  # the search decides
             ),
         )
         with _stopped_by_signals(searcher):
             tuner.fit()
-    if searcher.error is not None:
-        raise searcher.error
+
+
+def _temporary_folder(prefix: str) -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)
 
 
 @contextmanager
 def _stopped_by_signals(searcher: SearchJobs) -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM end the Tune run, even if Ray swallows the exception.
+    """Let Ctrl-C, SIGTERM and SIGHUP end the Tune run, even if Ray swallows the exception.
 
     In that case no further trial starts, and the interruption is raised when the running ones end.
     """
-
-    def stop(number: int, frame: object) -> None:
-        searcher.error = KeyboardInterrupt()
-        raise searcher.error
-
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {
+        number: signal.signal(number, partial(_stop, searcher, before))
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        if (before := signal.getsignal(number)) != signal.SIG_IGN
+    }
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _stop(searcher: SearchJobs, handler: Any, number: int, frame: FrameType | None) -> None:
+    """Note the interruption, and let this command's own handler raise it."""
+    searcher.error = KeyboardInterrupt()
+    handler(number, frame)
+    raise searcher.error
 
 
 def _quieten_tune() -> None:
@@ -137,6 +180,9 @@ def _quieten_tune() -> None:
     os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
     os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "3600")
     os.environ.setdefault("TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S", "0")
+    os.environ.setdefault("TUNE_FORCE_TRIAL_CLEANUP_S", CLEANUP_SECONDS)
+    # Else Tune starts a trial whose node is preempted again by itself, and does not say so.
+    os.environ.setdefault("RAY_TRAIN_COUNT_PREEMPTION_AS_FAILURE", "1")
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
     for name in ("ray.tune", "ray.train"):
         logging.getLogger(name).setLevel(logging.ERROR)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import ray
 from ray.exceptions import RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from nas.errors import ClusterError
 from nas.evaluation.evaluate import traceback_of
-from nas.ray.cluster import ClusterError
+from nas.evaluation.lost_workers import MOST_LOST_WORKERS
+from nas.ray.deaths import cause_of
+from nas.ray.waits import result_of
 from search_space.architecture import Architecture, Task
 from search_space.cost.core_speed import CoreSpeed
 from search_space.cost.latency import DeviceBusy, Latency, LatencySettings, measure_latency
@@ -21,41 +24,66 @@ def measure_on_cluster(
     architectures: Sequence[Architecture],
     task: Task,
     settings: LatencySettings,
+    *,
+    check: Callable[[], None],
 ) -> list[Latency | str | DeviceBusy]:
     """Measure latencies one after another, in one task that reserves a node's CPUs (and a GPU).
 
     No trial may be running, since the task waits for all of the node's resources. The node is the
     same as long as the cluster does not change.
 
+    Args:
+        architectures: those to measure.
+        task: their images and classes.
+        settings: the section ``latency`` of a configuration.
+        check: raises if the cluster is lost.
+
     Returns:
-        for each architecture its latency, the traceback of what it raised, or Ray's account of its
-        worker's death; DeviceBusy for the first during which something else ran on the device, and
-        for all after it.
+        for each architecture its latency, the traceback of what it raised, or, if three workers in
+        a row died of it, why the last one did; DeviceBusy for the first during which something else
+        ran on the device, and for all after it.
 
     Raises:
         ClusterError: no node has the device.
     """
     if not architectures:
         return []
+    causes = []
+    for _ in range(MOST_LOST_WORKERS):
+        try:
+            return _measure_once(architectures, task, settings, check)
+        except RayTaskError as error:
+            raise error.cause from None  # a network's own error is a result, not raised
+        except RayError as error:
+            causes.append(cause_of(error))
+        if len(architectures) > 1:
+            # One of them may have killed the worker: each is measured alone.
+            alone = [
+                measure_on_cluster([each], task, settings, check=check) for each in architectures
+            ]
+            return [result for results in alone for result in results]
+    return [f"{len(causes)} workers were lost on it; the last one: {causes[-1]}"]
+
+
+def _measure_once(
+    architectures: Sequence[Architecture],
+    task: Task,
+    settings: LatencySettings,
+    check: Callable[[], None],
+) -> list[Latency | str | DeviceBusy]:
     node = _meter_node(settings)
     measure = ray.remote(
         num_cpus=node["Resources"]["CPU"],
         num_gpus=1 if settings.device.startswith("cuda") else 0,
         max_calls=1,
-        max_retries=1,
+        max_retries=0,
     )(_measure).options(
         scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
     )
     texts = [architecture.canonical_json() for architecture in architectures]
-    try:
-        results: list[Latency | str | DeviceBusy] = ray.get(measure.remote(texts, task, settings))
-    except RayTaskError as error:
-        raise error.cause from None  # a network's own error is a result, not raised
-    except RayError as error:
-        if len(architectures) == 1:
-            return [str(error)]
-        # One of them killed the worker: measured alone, each fails or succeeds by itself.
-        return [one for each in architectures for one in measure_on_cluster([each], task, settings)]
+    results: list[Latency | str | DeviceBusy] = result_of(
+        measure.remote(texts, task, settings), check
+    )
     return results
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from ray import cloudpickle
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
@@ -67,7 +68,7 @@ class MultiObjectiveASHA(FIFOScheduler):
 class SearchScheduler(FIFOScheduler):
     """Carry out the search's decisions on Tune's trials.
 
-    It also passes on every result and the cause of a worker's death, which Tune does not tell a
+    It also passes on every result and the death of a worker, whose cause Tune does not tell a
     searcher.
     """
 
@@ -92,7 +93,9 @@ class SearchScheduler(FIFOScheduler):
         return str(TrialScheduler.STOP if stops else TrialScheduler.CONTINUE)
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
-        """Keep Tune's account of a worker's death."""
-        path = trial.error_file
-        if path and Path(path).exists():
-            self._searcher.causes_of_death[trial.trial_id] = Path(path).read_text()
+        """Record why a worker was lost, which Tune does not tell a searcher."""
+        file = trial.pickled_error_file
+        error = RuntimeError("Ray does not say why")
+        if file is not None and Path(file).exists():
+            error = cloudpickle.loads(Path(file).read_bytes())
+        self._searcher.lost(trial.trial_id, error)

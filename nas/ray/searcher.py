@@ -20,6 +20,8 @@ from nas.evaluation.messages import (
     TrialRequest,
 )
 from nas.ray.checkpoint_exchange import CheckpointExchange
+from nas.ray.deaths import cause_of, is_fault_of_machine, is_of_node
+from nas.ray.workers import RunningWorker
 from nas.schedulers.protocol import Decision
 from nas.search.job import Job
 from nas.search.loop import Search
@@ -34,47 +36,71 @@ class SearchJobs(Searcher):
 
     Args:
         search: the source of jobs.
+        most_running: jobs at the same time.
+        nodes: returns how many nodes can hold a job.
         on_change: called when there may be something new to show.
         exchange: carries the states of paused trainings, if trials pause.
+
+    Attributes:
+        running: the running jobs with their workers, by Tune's trial id.
+        ended: how many jobs have ended, in whatever way, but for lost workers.
+        error: what the search raised.
     """
 
     def __init__(
         self,
         search: Search,
+        most_running: Callable[[], int],
+        nodes: Callable[[], int],
         on_change: Callable[[], None],
         exchange: CheckpointExchange | None = None,
     ) -> None:
         super().__init__()
         self._search = search
+        self._most_running = most_running
+        self._nodes = nodes
         self._on_change = on_change
         self.exchange = exchange
-        self._jobs: dict[str, Job] = {}
+        self.running: dict[str, RunningWorker] = {}
+        self.ended = 0
         self.error: BaseException | None = None
-        self.causes_of_death: dict[str, str] = {}  # by Tune's trial id
 
     def suggest(  # type: ignore[override]
         self, trial_id: str
     ) -> dict[str, Any] | str | None:
         """Return the next job as a trial's config; None for "not now"."""
-        if self.error is not None:
-            return Searcher.FINISHED
         try:
-            if self._search.finished or (self._search.needs_metering and not self._jobs):
-                return Searcher.FINISHED
-            job = self._search.next_job()
-            if job is None and self._search.finished:  # next_job has just ended the paused trials
-                return Searcher.FINISHED
-            if job is not None and job.resumes:
-                self._send_state(job)
+            job = None if self._is_over else self._next_job()
+            if job is None:  # next_job may have ended the paused trials
+                return Searcher.FINISHED if self._is_over else None
         except Exception as error:  # noqa: BLE001 (raised again by the caller, outside Tune)
             self.error = error
             return Searcher.FINISHED
-        if job is None:
-            return None
-        self._jobs[trial_id] = job
+        self.running[trial_id] = RunningWorker(job)
         self._changed()
         text = job.architecture.canonical_json()
-        return {REQUEST: TrialRequest(text, job.seed, job.number, job.pause_at, job.resumes)}
+        avoided = job.avoided_nodes if self._nodes() > len(job.avoided_nodes) else ()
+        request = TrialRequest(text, job.seed, job.number, job.pause_at, job.resumes, avoided)
+        return {REQUEST: request}
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether this run of Tune has no more jobs."""
+        if self.error is not None or self._search.finished:
+            return True
+        return self._search.needs_metering and not self.running
+
+    def _next_job(self) -> Job | None:
+        if len(self.running) >= self._most_running():
+            return None
+        job = self._search.next_job()
+        if job is not None and job.resumes:
+            self._send_state(job)
+        return job
+
+    def seconds_allowed(self, job: Job) -> float | None:
+        """See :meth:`nas.search.loop.Search.seconds_allowed`."""
+        return self._search.seconds_allowed(job)
 
     def decide(self, trial_id: str, result: dict[str, Any]) -> Decision:
         """Ask the search whether a trial continues from a point of its curve."""
@@ -84,7 +110,7 @@ class SearchJobs(Searcher):
         progress = outcome.progress
         try:
             return self._search.reported(
-                self._jobs[trial_id], progress.epoch, progress.val_accuracy
+                self.running[trial_id].job, progress.epoch, progress.val_accuracy
             )
         except Exception as error:  # noqa: BLE001 (raised again by the caller, outside Tune)
             self.error = error
@@ -97,20 +123,45 @@ class SearchJobs(Searcher):
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        """Record a trial's result, its part if it was stopped, or why it failed."""
-        job = self._jobs.pop(trial_id)
+        """Record a trial's result, or its part if it was stopped."""
+        if error or result is None:  # :meth:`lost` has recorded it
+            return
+        job = self.running.pop(trial_id).job
+        self.ended += 1
         try:
-            if error or result is None:
-                cause = self.causes_of_death.get(
-                    trial_id, "killed, out of memory, or its node was lost"
-                )
-                self._search.failed(job, f"the worker died: {cause}")
-            else:
-                self._record(job, _report(result))
+            self._record(job, _report(result))
         except Exception as failure:  # noqa: BLE001 (raised again by the caller, outside Tune)
             self.error = failure
-        if self.exchange is not None and job.kind == "search":
-            self.exchange.discard(job.number)
+        self._discard_state(job)
+
+    def lost(self, trial_id: str, error: BaseException) -> None:
+        """Record that a trial's worker was lost, with the exception that Ray raised for it."""
+        is_machine = is_of_node(error) or is_fault_of_machine(error)
+        self.lose(trial_id, cause_of(error), counts=not is_machine)
+
+    def lose(self, trial_id: str, cause: str, *, counts: bool) -> None:
+        """Record that a trial's worker was lost; its job runs again.
+
+        Args:
+            trial_id: Tune's.
+            cause: why, in one line, if this driver did not end the worker itself.
+            counts: whether that counts against the architecture.
+        """
+        worker = self.running.pop(trial_id)
+        cause = worker.cause or cause
+        log.warning(
+            "trial %d lost its worker on node %s: %s",
+            worker.job.number,
+            worker.node[:12] or "unknown",
+            cause,
+        )
+        try:
+            self._search.lost(
+                worker.job, worker.node, cause, counts=counts, nodes=max(1, self._nodes())
+            )
+        except Exception as failure:  # noqa: BLE001 (raised again by the caller, outside Tune)
+            self.error = failure
+        self._discard_state(worker.job)
 
     def _changed(self) -> None:
         """Say that there may be something new to show, unless the search has ended in an error."""
@@ -144,6 +195,10 @@ class SearchJobs(Searcher):
     def _send_state(self, job: Job) -> None:
         assert self.exchange is not None
         self.exchange.put(job.number, self._search.state_of(job))
+
+    def _discard_state(self, job: Job) -> None:
+        if self.exchange is not None and job.kind == "search":
+            self.exchange.discard(job.number)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return no state when Tune pickles its experiment: the ledger is the state."""

@@ -28,6 +28,7 @@ from nas.evaluation.messages import (
     TrialRequest,
 )
 from nas.ray.checkpoint_exchange import CheckpointExchange
+from nas.ray.deaths import machine_fault
 from trainers import CheckpointError
 from trainers.checkpoint import checkpoint_bytes, read_checkpoint
 
@@ -79,8 +80,8 @@ class TrainingTrainable(tune.Trainable):
         try:
             step = next(self._steps)
         except Exception as error:
-            if torch.cuda.is_initialized() and "CUDA" in str(error):
-                raise  # it may have broken the process: Tune starts the trial again in a new one
+            if machine_fault(error) or (torch.cuda.is_initialized() and "CUDA" in str(error)):
+                raise  # the process may be broken, or its node: the search counts a lost worker
             return Raised(traceback_of(error))
         if isinstance(step, Progress):
             return Training(step)

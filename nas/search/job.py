@@ -18,6 +18,7 @@ class Job(NamedTuple):
     seed: int  # for the training
     pause_at: int | None = None  # the epoch; None trains to the end
     from_epoch: int = 0  # epochs trained before; it continues from the state after them
+    avoided_nodes: tuple[str, ...] = ()  # on which it lost its workers; another is tried
 
     @property
     def resumes(self) -> bool:

@@ -6,10 +6,12 @@ runs the jobs and reports their results.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from nas.errors import SpaceExhausted
 from nas.evaluation.evaluate import EvaluationResult
+from nas.evaluation.lost_workers import LostWorker, account_of, is_to_blame, nodes_to_avoid
 from nas.latency.cache import LatencyCache
 from nas.latency.measurements import Meter
 from nas.samplers.trials import NO_WARM_START, WarmStart
@@ -21,7 +23,9 @@ from nas.search.problem import SearchProblem
 from nas.search.proposals import Proposals
 from nas.search.records import Records
 from nas.search.repeats import RepeatRounds, Round
+from nas.search.running_jobs import RunningJobs
 from nas.search.status import Status, StatusReport
+from nas.search.time_limit import TimeLimit
 from nas.search.training_states import PausedTrainings, TrainingStates
 from nas.search.trial_metrics import TrialMetrics
 from nas.search.trial_state import TRAINED, UNFINISHED, State, Trial
@@ -71,7 +75,9 @@ class Search:
         self._restore_rungs()
         self._repeats = RepeatRounds(problem, records)
         self.ended_early = ""  # why there are fewer trials than asked; empty if not so
-        self._running: set[Job] = set()
+        rows = [*records.evaluations("search"), *records.evaluations("repeats")]
+        self._running = RunningJobs(worker for row in rows for worker in row.lost_workers)
+        self._time_limit = TimeLimit(problem, rows)
         self._furthest_epoch = 0
         self.waiting = waiting or Waiting()
         self._report = StatusReport(problem, records, self.trials)
@@ -97,12 +103,18 @@ class Search:
         Raises:
             NothingFits: no architecture fits the limits.
             TooManyFailures: ``search.max_failures`` trials in a row failed.
+            ClusterError: many workers in a row were lost.
         """
         self._failures.check()
+        self._running.check()
         job = self._next_job()
         if job is not None:
-            self._running.add(job)
+            self._running.begin(job)
         return job
+
+    def seconds_allowed(self, job: Job) -> float | None:
+        """Return the longest time of a running job in seconds; None if there is no limit yet."""
+        return self._time_limit.seconds(job)
 
     def meter_proposals(self, meter: Meter) -> None:
         """Propose a batch, measure its latencies with nothing else running, reject the slow.
@@ -134,6 +146,7 @@ class Search:
         """Record a job's result."""
         self._end(job)
         metrics = self._metrics.of(job.architecture, result.metrics)
+        self._time_limit.note(metrics, result.device_seconds)
         if job.kind == "repeats":
             self._repeats.end(job.architecture, job.seed, metrics, result)
             return
@@ -183,16 +196,33 @@ class Search:
         return self._states.load(job.number)
 
     def failed(self, job: Job, error: str) -> None:
-        """Record that a job raised, or that its worker died."""
-        self._running.discard(job)
-        self._failures.note(_failures_of(job), error)
+        """Record that a job raised."""
+        self._running.end(job)
+        self._fail(job, error)
+
+    def lost(self, job: Job, node: str, cause: str, *, counts: bool, nodes: int) -> None:
+        """Record that a job's worker was lost: it runs again, unless the architecture is to blame.
+
+        It continues from the trial's last state, or begins anew if there is none.
+
+        Args:
+            job: the job that ran.
+            node: the worker's; empty if it is not known.
+            cause: why the worker was lost, in one line.
+            counts: whether that counts against the architecture; a fault of the machine does not.
+            nodes: number of nodes that can hold a job.
+        """
+        worker = self._running.lose(job, node, cause, counts=counts)
+        lost: Sequence[LostWorker]
         if job.kind == "repeats":
-            nothing = EvaluationResult({}, [], 0.0)
-            self._repeats.end(job.architecture, job.seed, {}, nothing, error)
+            lost = self._repeats.lose_worker(job.architecture, job.seed, worker)
+        else:
+            lost = self.trials.lose_worker(job.number, worker).lost_workers
+        if not is_to_blame(lost, nodes):
+            if job.kind == "repeats":
+                self._repeats.give_back(job.architecture, job.seed)
             return
-        self.trials.fail(job.number, error)
-        self._rule.withdraw(job.number)
-        self._states.discard(job.number)
+        self._fail(job, account_of(lost))
 
     def candidates(self) -> list[Candidate]:
         """Return every architecture with a result, over all of its evaluations."""
@@ -216,6 +246,7 @@ class Search:
         return self._report.status(
             phase=self._phase,
             running=len(self._running),
+            lost_workers=self._running.lost,
             furthest_epoch=self._furthest_epoch,
             missing=self._missing,
             repeats_left=self._repeats.running + len(current.left),
@@ -241,7 +272,7 @@ class Search:
 
     def _next_job(self) -> Job | None:
         for ready in self.trials.of(State.READY):
-            return self._job(self.trials.start(ready.number))
+            return self._continued(ready)
         promoted = self._promoted()
         if promoted is not None:
             return promoted
@@ -259,15 +290,17 @@ class Search:
 
         A training whose state is missing begins anew, with a warning.
         """
-        last = self.problem.epochs
-        arriving = [job.pause_at or last for job in self._running if job.kind == "search"]
+        arriving = self._running.arriving(self.problem.epochs)
         number = self._rule.next(more_begin=self._more_begin, arriving=arriving)
         if number is None:
             return None
         self._rule.promote(number)
-        has_state = self._states.holds(number)
-        trial = self.trials.start(number)
-        return self._job(trial, from_epoch=trial.epochs if has_state else 0)
+        return self._continued(self.trials.trial(number))
+
+    def _continued(self, trial: Trial) -> Job:
+        """Start a trial: from its state if it trained before, else from its first epoch."""
+        from_epoch = trial.epochs if trial.epochs and self._states.holds(trial.number) else 0
+        return self._job(self.trials.start(trial.number), from_epoch=from_epoch)
 
     def _propose(self) -> None:
         """Make one more proposal; it is ready to train unless its latency must be measured."""
@@ -284,7 +317,8 @@ class Search:
         later = [rung for rung in self.problem.rungs if rung > trial.epochs]
         pause_at = later[0] if self.problem.pauses and later else None
         seed = self.problem.seed
-        return Job("search", trial.number, trial.architecture, seed, pause_at, from_epoch)
+        avoided = nodes_to_avoid(trial.lost_workers)
+        return Job("search", trial.number, trial.architecture, seed, pause_at, from_epoch, avoided)
 
     def _at_rung(self, number: int, architecture: object, epoch: int, accuracy: float) -> Decision:
         if epoch not in self.problem.rungs:
@@ -314,9 +348,20 @@ class Search:
             self._rule.end(trial.number)
         self._states.keep_only(())
 
+    def _fail(self, job: Job, error: str) -> None:
+        """Record that a job that no longer runs has failed."""
+        self._failures.note(_failures_of(job), error)
+        if job.kind == "repeats":
+            nothing = EvaluationResult({}, [], 0.0)
+            self._repeats.end(job.architecture, job.seed, {}, nothing, error)
+            return
+        self.trials.fail(job.number, error)
+        self._rule.withdraw(job.number)
+        self._states.discard(job.number)
+
     def _end(self, job: Job) -> None:
         """Note that a job ended without failing."""
-        self._running.discard(job)
+        self._running.end(job)
         self._failures.note_success(_failures_of(job))
 
 

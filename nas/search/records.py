@@ -10,6 +10,7 @@ from optuna.trial import FrozenTrial
 
 from nas.costs.limits import Rejections
 from nas.evaluation.evaluate import EvaluationResult
+from nas.evaluation.lost_workers import LostWorker
 from nas.samplers.choice_space import Candidate
 from nas.storage.evaluation import Evaluation, Kind
 from search_space.cost.latency import Latency
@@ -79,5 +80,6 @@ class Records(Protocol):
         device_seconds: float,
         recipe_id: str,
         error: str | None = None,
+        lost_workers: Sequence[LostWorker] = (),
     ) -> Evaluation:
         """Add a finished row to a study other than the search's own, in one transaction."""

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from nas.config.sections import SearchSettings
 from nas.evaluation.evaluate import EvaluationResult
+from nas.evaluation.lost_workers import LostWorker, nodes_to_avoid
 from nas.random_streams import Stream, generator
 from nas.search.job import Job
 from nas.search.problem import SearchProblem
@@ -104,6 +105,7 @@ class RepeatRounds:
         self._round = Round(0, 0, [])
         self._begun = 0
         self.running = 0
+        self._lost: dict[tuple[str, int], list[LostWorker]] = {}  # by arch_id and seed
 
     def current(self) -> Round:
         """Return the running round, or else the next; its ``left`` are still to be begun."""
@@ -120,7 +122,21 @@ class RepeatRounds:
         architecture, seed = left.pop(0)
         self.running += 1
         self._begun += 1
-        return Job("repeats", self._begun - 1, architecture, seed)
+        avoided = nodes_to_avoid(self._lost.get((architecture.arch_id, seed), ()))
+        return Job("repeats", self._begun - 1, architecture, seed, avoided_nodes=avoided)
+
+    def lose_worker(
+        self, architecture: Architecture, seed: int, worker: LostWorker
+    ) -> list[LostWorker]:
+        """Record that a running repeat lost its worker; return all that this driver lost on it."""
+        lost = self._lost.setdefault((architecture.arch_id, seed), [])
+        lost.append(worker)
+        return lost
+
+    def give_back(self, architecture: Architecture, seed: int) -> None:
+        """Return a running repeat to those that are left to begin."""
+        self.running -= 1
+        self._round.left.insert(0, (architecture, seed))
 
     def end(
         self,
@@ -141,5 +157,6 @@ class RepeatRounds:
             device_seconds=result.device_seconds,
             recipe_id=self._problem.recipe_id,
             error=error,
+            lost_workers=self._lost.pop((architecture.arch_id, seed), ()),
         )
         self._done.append(row)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
+from nas.evaluation.lost_workers import LostWorker
 from nas.search.problem import SearchProblem
 from nas.search.records import Records
 from nas.search.repeats import Round
@@ -34,6 +36,9 @@ class Status(NamedTuple):
     device_hours: float
     elapsed_seconds: float
     remaining_seconds: float | None
+    retries: int = 0  # trainings that began again, since their workers were lost
+    lost_seconds: float = 0.0  # of training, with those workers
+    retry_reason: str = ""  # of the last of them
     waiting: str = ""  # what for, why and how long; empty if it does not wait
 
 
@@ -74,6 +79,7 @@ class StatusReport:
         missing: int,
         repeats_left: int,
         current_round: Round,
+        lost_workers: Sequence[LostWorker],
     ) -> Status:
         """Return the status now; the time left assumes that jobs take as long as before.
 
@@ -84,6 +90,7 @@ class StatusReport:
             missing: proposals still to be made.
             repeats_left: repeats that run or are known to be missing.
             current_round: the current round of repeats.
+            lost_workers: those that all drivers lost, the last one last.
         """
         repeats = self._records.evaluations("repeats")
         rows = [*self._records.evaluations("search"), *repeats]
@@ -112,6 +119,9 @@ class StatusReport:
             device_hours=sum(seconds) / 3600,
             elapsed_seconds=elapsed,
             remaining_seconds=elapsed / done * left if done else None,
+            retries=len(lost_workers),
+            lost_seconds=sum(worker.seconds for worker in lost_workers),
+            retry_reason=lost_workers[-1].cause if lost_workers else "",
         )
 
     def _progress(self, missing: int, repeats_done: int, repeats_left: int) -> tuple[float, float]:

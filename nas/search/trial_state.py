@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
+from nas.evaluation.lost_workers import LostWorker
 from nas.samplers.choice_space import Candidate
 
 
@@ -15,7 +16,7 @@ class State(StrEnum):
     PROPOSED = "proposed"
     """It fits the static limits; its latency is not known yet, if that counts."""
     READY = "ready"
-    """It waits for a free worker."""
+    """It waits for a free worker; perhaps again, after it lost one."""
     RUNNING = "running"
     """A worker trains it."""
     PAUSED = "paused"
@@ -25,15 +26,17 @@ class State(StrEnum):
     PRUNED = "pruned"
     """It was stopped early, and has no value."""
     FAILED = "failed"
-    """Its training or measurement raised, or killed its worker."""
+    """Its training or measurement raised, or cost too many workers."""
     INFEASIBLE = "infeasible"
     """Its measured latency is over the limit."""
 
 
 TRANSITIONS: Mapping[State, frozenset[State]] = {
     State.PROPOSED: frozenset({State.READY, State.FAILED, State.INFEASIBLE}),
-    State.READY: frozenset({State.RUNNING}),
-    State.RUNNING: frozenset({State.PAUSED, State.COMPLETE, State.PRUNED, State.FAILED}),
+    State.READY: frozenset({State.RUNNING, State.FAILED}),
+    State.RUNNING: frozenset(
+        {State.READY, State.PAUSED, State.COMPLETE, State.PRUNED, State.FAILED}
+    ),
     State.PAUSED: frozenset({State.RUNNING, State.PRUNED}),
     State.COMPLETE: frozenset(),
     State.PRUNED: frozenset(),
@@ -60,6 +63,7 @@ class Trial(NamedTuple):
     architecture: Candidate
     state: State = State.PROPOSED
     epochs: int = 0  # trained so far
+    lost_workers: tuple[LostWorker, ...] = ()
 
     def moved(self, state: State, epochs: int | None = None) -> Trial:
         """Return the trial in another state.

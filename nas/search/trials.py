@@ -14,6 +14,7 @@ from optuna.trial import TrialState
 
 from nas.errors import RunError
 from nas.evaluation.evaluate import EvaluationResult
+from nas.evaluation.lost_workers import LostWorker
 from nas.samplers.architecture_sampler import label_of
 from nas.samplers.choice_space import Candidate
 from nas.samplers.history import HistoryStudy
@@ -147,6 +148,17 @@ class Trials:
         if number in self._by_state[State.PAUSED]:
             self._records.wake(number)
         return self._move(number, State.RUNNING)
+
+    def lose_worker(self, number: int, worker: LostWorker) -> Trial:
+        """Record that a running trial lost its worker, and make it ready to train again."""
+        trial = self.trial(number)
+        lost = (*trial.lost_workers, worker)
+
+        def write(each: int) -> None:
+            self.write(each, {"lost_workers": [one.to_json() for one in lost]})
+
+        self._record(number, State.READY, write, trial.epochs)
+        return self._place(self.trial(number)._replace(lost_workers=lost))
 
     def complete(
         self,
@@ -304,7 +316,7 @@ class Trials:
             if not row.violation:
                 self.numbers[row.architecture] = row.number
             trained = row.epochs if state in (*TRAINED, State.PAUSED) else 0
-            self._place(Trial(row.number, row.architecture, state, trained))
+            self._place(Trial(row.number, row.architecture, state, trained, row.lost_workers))
 
 
 def rungs_of(row: Evaluation, rungs: Sequence[int]) -> dict[int, float]:

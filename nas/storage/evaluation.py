@@ -12,6 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from nas.evaluation.finite_values import check_finite
+from nas.evaluation.lost_workers import LostWorker
 from nas.metrics import whole_counts
 from nas.samplers.trials import PAUSED_AT
 from search_space.architecture import Architecture
@@ -49,6 +50,7 @@ class Evaluation:
     stopped_at_epoch: int | None = None  # of a pruned trial
     training: int | None = None  # number of a full training among those of its architecture, from
     # 0; None for other rows, and in ledgers of the first 0.1.0, where it is seed - search's seed
+    lost_workers: tuple[LostWorker, ...] = ()  # during its training, which then began again
 
     @property
     def arch_id(self) -> str:
@@ -80,10 +82,13 @@ def result_attributes(
     curve: Sequence[Mapping[str, Any]],
     device_seconds: float,
     error: str | None,
+    lost_workers: Sequence[LostWorker] = (),
 ) -> dict[str, Any]:
     """Return the Optuna user attributes of a row's result."""
     attributes: dict[str, Any] = {"device_seconds": device_seconds, "curve": list(curve)}
     attributes |= {"metrics": whole_counts(metrics)} if metrics else {}
+    if lost_workers:
+        attributes["lost_workers"] = [worker.to_json() for worker in lost_workers]
     return attributes | ({"error": error} if error else {})
 
 
@@ -132,6 +137,7 @@ def evaluation_of(kind: Kind, trial: FrozenTrial, *, imports: bool = False) -> E
         violation=attributes.get("violation", {}),
         stopped_at_epoch=content.stopped_at_epoch,
         training=content.training,
+        lost_workers=content.lost_workers,
         started=trial.datetime_start,
         finished=trial.datetime_complete,
     )
@@ -163,3 +169,4 @@ class _Content(BaseModel):
     violation: dict[str, float] = {}
     stopped_at_epoch: int | None = None
     training: int | None = None
+    lost_workers: tuple[LostWorker, ...] = ()

@@ -19,6 +19,7 @@ from nas.costs.limits import Rejections
 from nas.errors import RunError
 from nas.evaluation.evaluate import EvaluationResult
 from nas.evaluation.finite_values import check_finite
+from nas.evaluation.lost_workers import LostWorker
 from nas.metrics import METRICS
 from nas.storage.damaged_rows import READ_ERRORS, damaged_rows, reason
 from nas.storage.database import STORAGE_ERRORS, SoleWriterStorage, unreadable
@@ -243,6 +244,7 @@ class LedgerRows:
         recipe_id: str,
         error: str | None = None,
         training: int | None = None,
+        lost_workers: Sequence[LostWorker] = (),
     ) -> Evaluation:
         """Add a finished row to a study other than the search's own, in one step.
 
@@ -259,7 +261,7 @@ class LedgerRows:
             user_attrs=row_attributes(
                 architecture, seed=seed, recipe_id=recipe_id, training=training
             )
-            | result_attributes(metrics, curve, device_seconds, error),
+            | result_attributes(metrics, curve, device_seconds, error, lost_workers),
             intermediate_values=curve_points(curve),
         )
         self.transact(lambda: self.study(kind).add_trial(trial))

@@ -16,7 +16,7 @@ from nas.benchmark.table_records import TableRecords
 from nas.config.search_config import SearchConfig
 from nas.config.sections import RaySettings, ResourceSettings
 from nas.evaluation.evaluate import EvaluationResult
-from nas.ray.cluster import connected
+from nas.ray.cluster import Cluster, connected
 from nas.ray.executor import run_search
 from nas.schedulers.protocol import Decision
 from nas.search.job import Job
@@ -130,6 +130,7 @@ def on_ray(config: SearchConfig, folder: Path) -> NotedSearch:
         search,
         proxy_assignment(config, task),
         ResourceSettings(cpus_per_trial=0.25),
+        cluster=Cluster(RaySettings()),
         concurrency=config.search.concurrency,
         on_change=lambda: None,
         trainable=TableTrainable,

@@ -24,12 +24,13 @@ from nas.benchmark.table import BenchmarkTable
 from nas.benchmark.tabulation_reader import read_tabulated
 from nas.cli.commands.benchmark_source import SHIPPED
 from nas.config.search_config import SearchConfig
-from nas.config.sections import ResourceSettings
+from nas.config.sections import RaySettings, ResourceSettings
 from nas.errors import NothingFits, TooManyFailures
 from nas.evaluation.evaluate import EvaluationResult, Paused, Progress
 from nas.evaluation.messages import TrialRequest
 from nas.latency.cache import LatencyCache
 from nas.latency.measurements import all_candidates, by_latency_limit, measure_front_again
+from nas.ray.cluster import Cluster
 from nas.ray.executor import run_search
 from nas.ray.trainable import TrainingTrainable
 from nas.samplers.trials import NO_WARM_START, CompletedTrial, WarmStart
@@ -199,6 +200,7 @@ def ray_record(scenario: SearchScenario, folder: Path) -> Record:
         search,
         proxy_assignment(config, TASKS[scenario.dataset]),
         ResourceSettings(),
+        cluster=Cluster(RaySettings()),
         concurrency=scenario.workers,
         on_change=lambda: None,
         trainable=_FailingTrainable if scenario.fails else _FormulaTrainable,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from nas.cli.commands.frontier import report_search
@@ -19,7 +20,7 @@ from nas.errors import CommandError, RunError
 from nas.evaluation.fidelity import FULL
 from nas.latency.cache import LatencyCache
 from nas.latency.measurements import check_comparable, first_latencies, measure_front_again
-from nas.ray.cluster import connected, trials_at_once
+from nas.ray.cluster import Cluster, connected, trials_at_once
 from nas.ray.executor import run_search
 from nas.ray.meter import check_meter, measure_on_cluster
 from nas.samplers.trials import WarmStart
@@ -84,7 +85,7 @@ def run_search_command(
     waiting = Waiting()
     where = "here" if config.ray.address is None else f"at {config.ray.address}"
     output.say(f"starting workers on Ray {where}")
-    with connected(config.ray, config.modules):
+    with connected(config.ray, config.modules) as cluster:
         slots = trials_at_once(config.resources)
         concurrency = min(config.search.concurrency or slots, slots)
         if config.uses_latency:
@@ -103,19 +104,39 @@ def run_search_command(
             run.write_json("state.json", {"finished": False})
             run.point_latest_here()
             _announce(output, config, problem, run, resumed=resume)
-            try:
+            how_to_go_on = resume_command(config_file, overrides, config, runs)
+            with _saying_how_to_go_on(output, config, ledger, how_to_go_on):
                 search = _search(
-                    output, config, problem, run, ledger, task, concurrency, warm_start, waiting
+                    output,
+                    config,
+                    problem,
+                    run,
+                    ledger,
+                    task,
+                    cluster,
+                    concurrency,
+                    warm_start,
+                    waiting,
                 )
-            except (KeyboardInterrupt, DeviceBusy):
-                ledger.wait_no_more()
-                output.say(
-                    f"\nstopped: {trained_so_far(config, ledger)} and kept; continue with: "
-                    f"{resume_command(config_file, overrides, config, runs)}"
-                )
-                raise
             run.write_json("state.json", {"finished": True, "trained": search.trials.trained})
             report_search(output, run, config, ledger)
+
+
+@contextmanager
+def _saying_how_to_go_on(
+    output: Output, config: SearchConfig, ledger: Ledger, command: str
+) -> Iterator[None]:
+    """Print, if the block is stopped, that all results are kept, and the command to resume."""
+    try:
+        yield
+    except (KeyboardInterrupt, DeviceBusy):
+        ledger.wait_no_more()
+        trained = trained_so_far(config, ledger)
+        output.say(f"\nstopped: {trained} and kept; continue with: {command}")
+        raise
+    except Exception:  # the ledger may be what failed: it is not asked for the trials
+        output.say(f"\nstopped: what is trained is kept; continue with: {command}")
+        raise
 
 
 def begin_ledger(
@@ -154,6 +175,7 @@ def _search(
     run: RunFolder,
     ledger: Ledger,
     task: Task,
+    cluster: Cluster,
     concurrency: int,
     warm_start: WarmStart,
     waiting: Waiting,
@@ -171,11 +193,12 @@ def _search(
             search,
             proxy_assignment(config, task),
             config.resources,
+            cluster=cluster,
             concurrency=concurrency,
             on_change=display.update,
         )
     if config.uses_latency:
-        _measure_front_again(output, config, ledger, task)
+        _measure_front_again(output, config, ledger, task, cluster)
     return search
 
 
@@ -189,14 +212,19 @@ def _latencies(config: SearchConfig, run: RunFolder, ledger: Ledger, task: Task)
     return LatencyCache(run.latency_file, task, config.latency, compared)
 
 
-def _measure_front_again(output: Output, config: SearchConfig, ledger: Ledger, task: Task) -> None:
+def _measure_front_again(
+    output: Output, config: SearchConfig, ledger: Ledger, task: Task, cluster: Cluster
+) -> None:
     """Measure the latency of the front's members again, and print where it differs."""
 
     def announce(number: int) -> None:
         output.say(f"measuring the latency of {number} members of the front a second time")
 
     disagreements = measure_front_again(
-        config, ledger, lambda batch: measure_on_cluster(batch, task, config.latency), announce
+        config,
+        ledger,
+        lambda batch: measure_on_cluster(batch, task, config.latency, check=cluster.check),
+        announce,
     )
     for each in disagreements:
         output.say(

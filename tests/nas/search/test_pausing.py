@@ -29,7 +29,6 @@ from nas.evaluation.messages import (
     TrialRequest,
 )
 from nas.latency.cache import LatencyCache
-from nas.ray.checkpoint_exchange import LocalExchange
 from nas.ray.searcher import SearchJobs
 from nas.ray.trainable import TrainingTrainable
 from nas.samplers import SAMPLERS
@@ -81,6 +80,22 @@ def curve_to(epoch: int, accuracy: float) -> list[dict[str, Any]]:
     return [{"epoch": e, "val_accuracy": accuracy * e / epoch} for e in range(1, epoch + 1)]
 
 
+class ExchangeInMemory:
+    """An exchange in the memory of the test; see :mod:`nas.ray.checkpoint_exchange`."""
+
+    def __init__(self) -> None:
+        self._contents: dict[int, bytes] = {}
+
+    def put(self, number: int, content: bytes) -> None:
+        self._contents[number] = content
+
+    def get(self, number: int) -> bytes | None:
+        return self._contents.get(number)
+
+    def discard(self, number: int) -> None:
+        self._contents.pop(number, None)
+
+
 class Legs:
     """A search whose jobs the test trains, as Tune and the workers do."""
 
@@ -90,8 +105,8 @@ class Legs:
         self.config = config
         self.states = states
         self.search = search_of(config, ledger, task, states=states)
-        self.exchange = LocalExchange()
-        self.searcher = SearchJobs(self.search, lambda: None, self.exchange)
+        self.exchange = ExchangeInMemory()
+        self.searcher = SearchJobs(self.search, lambda: 100, lambda: 1, lambda: None, self.exchange)
         self.count = 0
 
     def begin(self) -> tuple[str, Job] | None:
@@ -103,7 +118,7 @@ class Legs:
         if suggested == "FINISHED":
             return None
         assert isinstance(suggested, dict), "no job, and none running"
-        return trial_id, self.searcher._jobs[trial_id]
+        return trial_id, self.searcher.running[trial_id].job
 
     def end(self, trial_id: str, job: Job, accuracy: float) -> Trained:
         """Train a job whose whole training would end at ``accuracy``."""
@@ -467,7 +482,7 @@ def test_a_state_that_cannot_be_taken_up_is_trained_anew_and_said(
     config = config_of(**PROMOTION)
     assignment = proxy_assignment(config, load_task(config))
     text = list(small_space.architectures())[5].canonical_json()
-    exchange = LocalExchange()
+    exchange = ExchangeInMemory()
     if content != "lost":
         *_, paused = assignment.evaluation(text, int(content != "damaged"), pause_at=1)
         assert isinstance(paused, Paused)
@@ -526,7 +541,7 @@ def test_failures_of_trials_that_go_on_end_a_search(
         trial_id = f"trial{driven.count}"
         if driven.searcher.suggest(trial_id) == "FINISHED":
             break
-        job = driven.searcher._jobs[trial_id]
+        job = driven.searcher.running[trial_id].job
         if job.resumes:
             driven.searcher.on_trial_complete(trial_id, {REPORT: Report(Raised("it raised"))})
         else:
@@ -602,14 +617,16 @@ def test_trials_go_on_between_the_measurements_of_latency(
     cache = LatencyCache(tmp_path / "latency.jsonl", task, config.latency)
     measured = invented_latency(5.0, torch_version=torch.__version__)
     search_ = search_of(config, in_memory(config), task, latencies=cache, states=states)
-    exchange = LocalExchange()
+    exchange = ExchangeInMemory()
     epochs: list[int] = []
     while not search_.finished:
         if search_.needs_metering:
             search_.meter_proposals(lambda batch: [measured for _ in batch])
             epochs.append(0)
             continue
-        searcher = SearchJobs(search_, lambda: None, exchange)  # as a Tune run of its own
+        searcher = SearchJobs(
+            search_, lambda: 100, lambda: 1, lambda: None, exchange
+        )  # as a Tune run of its own
         running: list[str] = []
         while True:
             suggested = None
@@ -624,7 +641,7 @@ def test_trials_go_on_between_the_measurements_of_latency(
                 assert suggested == "FINISHED"
                 break
             trial_id = running.pop()
-            job = searcher._jobs[trial_id]
+            job = searcher.running[trial_id].job
             epochs.append(job.pause_at or 9)
             outcome: Pausing | Completed
             if job.pause_at is None:

@@ -112,7 +112,7 @@ class Driven:
     def __init__(self, config: SearchConfig, ledger: Ledger, task: Task) -> None:
         self.config = config
         self.search = search_of(config, ledger, task, latencies=None)
-        self.searcher = SearchJobs(self.search, lambda: None)
+        self.searcher = SearchJobs(self.search, lambda: 100, lambda: 1, lambda: None)
         self.scheduler = SearchScheduler(self.searcher)
         self.count = 0
 
@@ -122,7 +122,7 @@ class Driven:
         trial: Any = type("Trial", (), {"trial_id": f"trial{self.count}", "error_file": None})()
         suggested = self.searcher.suggest(trial.trial_id)
         assert isinstance(suggested, dict), self.searcher.error
-        job = self.searcher._jobs[trial.trial_id]
+        job = self.searcher.running[trial.trial_id].job
         self.scheduler.on_trial_add(None, trial)
         last = accuracy(job)
         epochs = self.config.proxy.epochs

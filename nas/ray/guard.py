@@ -1,0 +1,65 @@
+"""The guard of a local Ray: ends its processes when the driver is gone, however it ended.
+
+Ray's own processes end with the driver, except its agents: they try for a minute to report to a
+head that is gone. A driver that is killed cannot end them, so a process of its own does.
+
+Run as ``python -m nas.ray.guard DRIVER_PID``; it imports neither Ray nor PyTorch.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psutil
+
+LOOK_EVERY_SECONDS = 1.0
+GRACE_SECONDS = 5.0
+"""The processes have so long to end by themselves."""
+
+
+@contextmanager
+def guarded(driver_pid: int) -> Iterator[None]:
+    """Have a process's descendants ended if it dies while the block runs."""
+    guard = subprocess.Popen(
+        [sys.executable, "-m", "nas.ray.guard", str(driver_pid)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,  # signals to the driver's group and terminal do not end it
+    )
+    assert guard.stdin is not None
+    try:
+        yield
+    finally:
+        guard.terminate()
+        guard.stdin.close()
+        guard.wait()
+
+
+def watch(driver_pid: int) -> None:
+    """Note a process's descendants until it dies, then end those that live on."""
+    known: set[psutil.Process] = set()  # by PID and the time of their start
+    own = psutil.Process()
+    try:
+        driver = psutil.Process(driver_pid)
+        while driver.is_running() and driver.status() != psutil.STATUS_ZOMBIE:
+            known.update(driver.children(recursive=True))
+            known = {process for process in known if process.is_running()}
+            time.sleep(LOOK_EVERY_SECONDS)
+    except psutil.NoSuchProcess:
+        pass
+    known.discard(own)
+    _, alive = psutil.wait_procs(known, timeout=GRACE_SECONDS)
+    for process in alive:
+        try:
+            process.kill()
+        except psutil.NoSuchProcess:
+            continue
+
+
+if __name__ == "__main__":
+    watch(int(sys.argv[1]))

@@ -1,0 +1,180 @@
+"""Recovery: what a search does when Ray Tune ends for an error of Ray, or the cluster is lost.
+
+The jobs that ran begin again; what the machine lacks is waited for. Losses in a row are bounded, so
+that a cluster on which nothing can run ends the search with one error.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ray.exceptions import RayError
+
+from nas.errors import ClusterError
+from nas.ray.cluster import Cluster, ClusterLost
+from nas.ray.deaths import cause_of, ended_for_memory, memory_error
+from nas.ray.memory import short_node, wait_for_memory
+from nas.ray.searcher import SearchJobs
+from nas.search.loop import Search
+
+log = logging.getLogger(__name__)
+
+MOST_BREAKS = 10
+"""Tune may end for errors so often in a row, without a single job ended in between."""
+
+ENDED_TO_RECOVER = 3
+"""After so many ended jobs for each that runs, one more may run at a time again."""
+
+
+class Recovery:
+    """Keep a search going: give back jobs, wait, and run fewer at a time after memory ran short.
+
+    Args:
+        search: the search.
+        cluster: the connection to Ray.
+        concurrency: jobs at the same time.
+    """
+
+    def __init__(self, search: Search, cluster: Cluster, concurrency: int) -> None:
+        self._search = search
+        self._cluster = cluster
+        self._concurrency = concurrency
+        self._limit = concurrency
+        self._ended_at_limit = 0  # jobs ended before the limit was last changed
+        self._ended = 0  # jobs ended in earlier runs of Tune
+        self._breaks = 0  # in a row, without a job ended in between
+        self._searcher: SearchJobs | None = None
+
+    def most_running(self) -> int:
+        """Return how many jobs may run at the same time at present."""
+        ended = self._all_ended
+        if self._limit < self._concurrency and ended - self._ended_at_limit >= (
+            ENDED_TO_RECOVER * self._limit
+        ):
+            self._limit, self._ended_at_limit = self._limit + 1, ended
+        return self._limit
+
+    @contextmanager
+    def watching(self, searcher: SearchJobs) -> Iterator[None]:
+        """Run Tune once in the block; when it ends for an error of Ray, prepare the next run.
+
+        Raises:
+            ClusterError: Tune broke too often in a row, or memory stays short.
+            ClusterLost: the cluster is lost; all jobs that ran are given back.
+        """
+        self._searcher = searcher
+        try:
+            yield
+        except ClusterLost as lost:
+            self._give_back(str(lost))
+            raise
+        except Exception as error:
+            if searcher.error is not None:  # of the search itself
+                raise
+            self._after(error)
+        finally:
+            self._ended, self._searcher = self._all_ended, None
+
+    def reconnect(self, reason: str) -> None:
+        """Connect anew to a cluster that was lost.
+
+        Raises:
+            ClusterError: it does not answer within ``search.patience_minutes``.
+        """
+        self._note_break(reason)
+        log.warning("%s; the trainings that ran begin again", reason)
+        settings = self._search.problem.search
+        try:
+            self._cluster.reconnect(reason, self._search.waiting, 60 * settings.patience_minutes)
+        except ClusterError as error:
+            raise ClusterError(f"{error}; continue with --resume") from error
+
+    @property
+    def _all_ended(self) -> int:
+        return self._ended + (self._searcher.ended if self._searcher is not None else 0)
+
+    def _after(self, error: Exception) -> None:
+        """Recover from an error that ended Tune's run."""
+        assert self._searcher is not None
+        self._cluster.check()
+        if (memory := memory_error(error)) is not None:
+            self._after_memory(str(memory), ended_for_memory(memory, self._actors))
+            return
+        if not isinstance(error, RayError | RuntimeError | OSError):
+            raise error  # a mistake in this program
+        reason = f"Ray Tune ended: {cause_of(error)}"
+        self._note_break(reason)
+        log.warning("%s; the trainings that ran begin again", reason)
+        self._give_back(reason)
+
+    def _after_memory(self, message: str, ended: set[str]) -> None:
+        """Recover from a lack of memory, for which Ray ended the workers of ``ended``."""
+        assert self._searcher is not None
+        node = short_node(message)
+        workers = list(self._searcher.running.items())
+        causes = {
+            trial_id: f"Ray ended it since node {node[:12]} ran out of memory"
+            for trial_id, worker in workers
+            if worker.actor_id in ended
+        }
+        for _, worker in workers:
+            worker.end()
+        self._note_break("memory ran out")
+        was_alone = len(workers) == 1
+        settings = self._search.problem.search
+        was_short = wait_for_memory(
+            node,
+            len(workers),
+            self._search.waiting,
+            60 * settings.patience_minutes,
+            self._cluster.check,
+        )
+        for trial_id, _ in workers:
+            is_ended = trial_id in causes
+            self._searcher.lose(
+                trial_id,
+                causes.get(trial_id, "Ray Tune ended when memory ran out for another training"),
+                counts=is_ended and was_alone and not was_short,
+            )
+        self._limit, self._ended_at_limit = max(1, len(workers) // 2), self._all_ended
+        log.warning(
+            "memory ran out on node %s; %s",
+            node[:12],
+            "one training runs at a time now"
+            if self._limit == 1
+            else f"{self._limit} trainings run at a time now",
+        )
+
+    @property
+    def _actors(self) -> set[str]:
+        assert self._searcher is not None
+        return {worker.actor_id for worker in self._searcher.running.values()}
+
+    def _give_back(self, reason: str) -> None:
+        """Take back all running jobs, which begin again; none of them is to blame."""
+        assert self._searcher is not None
+        is_lost = reason  # the cluster may be gone: its workers cannot be ended
+        for trial_id, worker in list(self._searcher.running.items()):
+            if not self._is_gone:
+                worker.end()
+            self._searcher.lose(trial_id, is_lost, counts=False)
+
+    @property
+    def _is_gone(self) -> bool:
+        try:
+            self._cluster.check()
+        except ClusterLost:
+            return True
+        return False
+
+    def _note_break(self, reason: str) -> None:
+        if self._searcher is not None and self._searcher.ended:
+            self._breaks = 0
+        self._breaks += 1
+        if self._breaks > MOST_BREAKS:
+            raise ClusterError(
+                f"workers were lost {self._breaks} times in a row, and no training ended in "
+                f"between; the last time: {reason}; mend the machine, then continue with --resume"
+            )

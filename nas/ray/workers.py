@@ -1,0 +1,43 @@
+"""The workers of a running search: each one's job, actor, node, and time."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from nas.ray.deaths import actor_id_of, kill, node_of
+from nas.search.job import Job
+
+
+@dataclass
+class RunningWorker:
+    """A job and, when it has one, the worker that runs it."""
+
+    job: Job
+    actor: Any = None  # Ray's handle; None until Tune has started the worker
+    actor_id: str = ""
+    node: str = ""
+    since: float = 0.0  # ``time.monotonic()`` when the worker began the job
+    cause: str = ""  # why this driver ended the worker; empty if it did not
+
+    def begin(self, actor: Any) -> None:
+        """Record that a worker begins the job."""
+        self.actor = actor
+        self.actor_id, self.node = actor_id_of(actor), node_of(actor)
+        self.since = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """The seconds that the worker has spent on the job."""
+        return time.monotonic() - self.since if self.actor is not None else 0.0
+
+    def end(self, cause: str = "") -> None:
+        """End the worker's process, if there is one.
+
+        Args:
+            cause: why, for the ledger.
+        """
+        self.cause = cause
+        if self.actor is not None:
+            kill(self.actor)

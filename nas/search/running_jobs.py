@@ -1,0 +1,65 @@
+"""The jobs that run at present, and the workers that were lost on jobs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+from nas.errors import ClusterError
+from nas.evaluation.lost_workers import LostWorker
+from nas.search.job import Job
+
+LOST_IN_A_ROW = 12
+LOST_FOR_EACH = 4
+"""So many workers lost in a row, and so many for each that runs at once, end a search."""
+
+
+class RunningJobs:
+    """The jobs that an executor runs, since when, and the workers lost so far.
+
+    Args:
+        lost_before: the workers that earlier drivers lost.
+    """
+
+    def __init__(self, lost_before: Iterable[LostWorker]) -> None:
+        self._since: dict[Job, float] = {}  # ``time.monotonic()``
+        self.lost = list(lost_before)
+        self._lost_in_a_row = 0
+        self._most_at_once = 1
+
+    def __len__(self) -> int:
+        return len(self._since)
+
+    def begin(self, job: Job) -> None:
+        """Record that a job begins."""
+        self._since[job] = time.monotonic()
+        self._most_at_once = max(self._most_at_once, len(self._since))
+
+    def end(self, job: Job) -> None:
+        """Record that a job has ended, well or not."""
+        del self._since[job]
+        self._lost_in_a_row = 0
+
+    def lose(self, job: Job, node: str, cause: str, *, counts: bool) -> LostWorker:
+        """Record that a job's worker was lost; arguments are the fields of the result."""
+        worker = LostWorker(node, cause, time.monotonic() - self._since.pop(job), counts)
+        self.lost.append(worker)
+        self._lost_in_a_row += 1
+        return worker
+
+    def check(self) -> None:
+        """Raise if workers are lost one after another.
+
+        Raises:
+            ClusterError: many were, and no job ended in between.
+        """
+        if self._lost_in_a_row >= max(LOST_IN_A_ROW, LOST_FOR_EACH * self._most_at_once):
+            raise ClusterError(
+                f"{self._lost_in_a_row} workers in a row were lost, and no training ended in "
+                f"between; the last one: {self.lost[-1].cause}; mend the machine, then continue "
+                "with --resume"
+            )
+
+    def arriving(self, last_epoch: int) -> list[int]:
+        """Return the epochs at which the running trials will pause or end."""
+        return [job.pause_at or last_epoch for job in self._since if job.kind == "search"]
