@@ -5,10 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import ray
 from ray.job_config import JobConfig
@@ -17,9 +20,10 @@ from nas.config.sections import RaySettings, ResourceSettings
 from nas.config.trial_slots import Machine, no_slot, trial_slots
 from nas.errors import ClusterError
 from nas.ray.authentication import MODE, chosen_mode, ensure_token, ray_environment
+from nas.ray.begin_again import begin_again
 from nas.ray.guard import guarded
 from nas.ray.handshake import greet
-from nas.ray.head_watch import HeadWatch, LocalHeadWatch, RemoteHeadWatch
+from nas.ray.head_watch import HeadWatch, LocalHealth, RemoteHealth
 from nas.search.waiting import Waiting
 
 RECONNECT_EVERY_SECONDS = 2.0
@@ -41,9 +45,14 @@ class Cluster:
     Args:
         settings: the section ``ray`` of a configuration.
         modules: the folder of the user's modules, beside PYTHONPATH and the working folder.
+
+    Attributes:
+        continuing: the arguments of the command ``nas`` that goes on from what this one has
+            written, if Ray's library blocks this process: see :mod:`nas.ray.begin_again`.
     """
 
     def __init__(self, settings: RaySettings, modules: str | None = None) -> None:
+        self.continuing: Sequence[str] = sys.argv[1:]
         self._address = settings.address or "local"
         self._modules = modules
         self._watch: HeadWatch | None = None
@@ -70,16 +79,21 @@ class Cluster:
             mode = greet(self._address)
         with ExitStack() as environment:
             environment.enter_context(ray_environment({MODE: mode}))
+            environment.callback(ray.shutdown)
             with _own_signals():
                 self._connect()
             self._environment = environment.pop_all()  # as long as the connection
-        self._watch = LocalHeadWatch() if self.is_local else RemoteHeadWatch()
+        health = LocalHealth() if self.is_local else RemoteHealth()
+        self._watch = HeadWatch(health, lambda reason: begin_again(reason, self.continuing))
 
     def close(self) -> None:
         """End the connection, and a local cluster."""
-        self._watch = None
-        ray.shutdown()
-        self._environment.close()
+        watch, self._watch = self._watch, None
+        if watch is not None and not watch.lost():
+            watch.close()
+        self._environment.close()  # it may not return if the cluster is lost: the watch sees that
+        if watch is not None:
+            watch.close()
 
     def check(self) -> None:
         """Raise if the cluster is lost.
@@ -123,16 +137,12 @@ class Cluster:
                 logging_level=logging.ERROR,
             )
         except Exception as error:  # Ray raises Exception itself if a node does not start
-            ray.shutdown()
             failed = (
                 "a local Ray could not be started"
                 if self.is_local
                 else f"no connection to the Ray cluster at ray.address={self._address!r}"
             )
             raise ClusterError(f"{failed}: {str(error).splitlines()[0]}") from error
-        except BaseException:
-            ray.shutdown()
-            raise
 
 
 @contextmanager
@@ -168,20 +178,41 @@ def connected(settings: RaySettings, modules: str | None = None) -> Iterator[Clu
 
 @contextmanager
 def _own_signals() -> Iterator[None]:
-    """Keep this command's handling of signals; Ray's would exit at once with another status."""
+    """Keep this command's handling of signals while Ray starts.
+
+    Ray sets a handler of SIGTERM that exits at once with another status, and it may swallow what a
+    handler raises.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    received: list[int] = []
+
+    def noting(handler: Callable[[int, FrameType | None], Any]) -> Any:
+        def note(number: int, frame: FrameType | None) -> None:
+            received.append(number)
+            handler(number, frame)
+
+        return note
+
+    before = {
+        number: handler
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        if callable(handler := signal.getsignal(number))
+    }
+    for number, handler in before.items():
+        signal.signal(number, noting(handler))
     try:
         yield
-    except SystemExit as stopped:  # by Ray's handler, while it starts
-        if stopped.code == signal.SIGTERM:
+    except SystemExit as stopped:
+        if stopped.code == signal.SIGTERM:  # by Ray's handler
             raise KeyboardInterrupt from stopped
         raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+    if received:
+        raise KeyboardInterrupt
 
 
 def _check_temporary_folder() -> None:

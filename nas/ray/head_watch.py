@@ -1,12 +1,13 @@
 """Watch Ray's head and this machine's node of it: Ray itself says after a minute that one is gone.
 
-Ray then ends the driver's process without a word, so it must be noticed before.
+Ray's library then ends the driver's process without a word, so it must be noticed before.
 """
 
 from __future__ import annotations
 
 import socket
-import time
+import threading
+from collections.abc import Callable
 from typing import Protocol
 
 import psutil
@@ -15,38 +16,50 @@ import ray
 RAYS_PROCESSES = {"gcs_server": "head", "raylet": "node manager"}
 """The processes of a local Ray without which it does nothing, as Ray's documentation calls them."""
 
-ASK_EVERY_SECONDS = 2.0
+LOOK_EVERY_SECONDS = 1.0
 CONNECT_SECONDS = 2.0
-MOST_SILENT = 3
+MOST_SILENT = 4
 """A head that refuses so many connections in a row is lost."""
 
+STUCK_SECONDS = 10.0
+"""A main thread that has not given up a lost cluster for so long waits in Ray's library."""
 
-class HeadWatch(Protocol):
-    """A watch of the head and of this machine's node."""
+
+class Health(Protocol):
+    """What can be seen of a cluster from outside Ray."""
 
     def lost(self) -> str:
-        """Return what is lost; empty if nothing is. It is quick, and may be called often."""
+        """Return what is lost; empty if nothing is."""
 
 
-class LocalHeadWatch:
-    """The watch of a local Ray, whose processes are children of this one."""
+class LocalHealth:
+    """The health of a local Ray, whose processes are children of this one."""
 
     def __init__(self) -> None:
         children = psutil.Process().children()
-        self._processes = [child for child in children if child.name() in RAYS_PROCESSES]
-        self._names = {child.pid: child.name() for child in self._processes}
+        self._processes = {
+            child: name
+            for child in children
+            if (name := child.name()) in RAYS_PROCESSES and not _is_dead(child)
+        }
 
     def lost(self) -> str:
-        """See :class:`HeadWatch`."""
-        for process in self._processes:
-            if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
-                name = self._names[process.pid]
+        """See :class:`Health`."""
+        for process, name in self._processes.items():
+            if _is_dead(process):
                 return f"the {RAYS_PROCESSES[name]} of the local Ray ({name}) has died"
         return ""
 
 
-class RemoteHeadWatch:
-    """The watch of a cluster's head, and of this machine's node, by their ports."""
+def _is_dead(process: psutil.Process) -> bool:
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+class RemoteHealth:
+    """The health of a cluster's head, and of this machine's node, by their ports."""
 
     def __init__(self) -> None:
         context = ray.get_runtime_context()
@@ -55,14 +68,11 @@ class RemoteHeadWatch:
         for node in ray.nodes():
             if node["NodeID"] == own:
                 port = int(node["NodeManagerPort"])
-                self._places["node of this machine"] = (node["NodeManagerAddress"], port)
+                self._places["node on this machine"] = (node["NodeManagerAddress"], port)
         self._silent = dict.fromkeys(self._places, 0)
-        self._next = 0.0
 
     def lost(self) -> str:
-        """See :class:`HeadWatch`."""
-        if time.monotonic() < self._next:
-            return ""
+        """See :class:`Health`."""
         for name, (host, port) in self._places.items():
             try:
                 socket.create_connection((host, port), timeout=CONNECT_SECONDS).close()
@@ -71,8 +81,41 @@ class RemoteHeadWatch:
                 self._silent[name] += 1
             if self._silent[name] >= MOST_SILENT:
                 return f"the cluster's {name} at {host}:{port} does not answer"
-        self._next = time.monotonic() + ASK_EVERY_SECONDS
         return ""
+
+
+class HeadWatch:
+    """A thread that watches a cluster's health.
+
+    Args:
+        health: of the cluster.
+        on_stuck: called, with what is lost, if the main thread does not give up the cluster.
+    """
+
+    def __init__(self, health: Health, on_stuck: Callable[[str], None]) -> None:
+        self._health = health
+        self._on_stuck = on_stuck
+        self._lost = ""
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="head-watch", daemon=True)
+        self._thread.start()
+
+    def lost(self) -> str:
+        """Return what is lost; empty if nothing is."""
+        return self._lost
+
+    def close(self) -> None:
+        """End the thread: the cluster is given up."""
+        self._closed.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._closed.wait(LOOK_EVERY_SECONDS):
+            self._lost = self._health.lost()
+            if self._lost:
+                if not self._closed.wait(STUCK_SECONDS):
+                    self._on_stuck(self._lost)
+                return
 
 
 def _address(text: str) -> tuple[str, int]:

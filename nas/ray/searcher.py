@@ -79,7 +79,9 @@ class SearchJobs(Searcher):
         self.running[trial_id] = RunningWorker(job)
         self._changed()
         text = job.architecture.canonical_json()
-        avoided = job.avoided_nodes if self._nodes() > len(job.avoided_nodes) else ()
+        avoided = job.avoided_nodes
+        if avoided and self._nodes() <= len(avoided):
+            avoided = ()
         request = TrialRequest(text, job.seed, job.number, job.pause_at, job.resumes, avoided)
         return {REQUEST: request}
 
@@ -149,16 +151,16 @@ class SearchJobs(Searcher):
         """
         worker = self.running.pop(trial_id)
         cause = worker.cause or cause
-        log.warning(
-            "trial %d lost its worker on node %s: %s",
-            worker.job.number,
-            worker.node[:12] or "unknown",
-            cause,
-        )
-        try:
-            self._search.lost(
-                worker.job, worker.node, cause, counts=counts, nodes=max(1, self._nodes())
+        if counts:
+            log.warning(
+                "trial %d lost its worker on node %s: %s",
+                worker.job.number,
+                worker.node[:12] or "unknown",
+                cause,
             )
+        try:
+            nodes = max(1, self._nodes()) if counts else 1  # Ray may be gone
+            self._search.lost(worker.job, worker.node, cause, counts=counts, nodes=nodes)
         except Exception as failure:  # noqa: BLE001 (raised again by the caller, outside Tune)
             self.error = failure
         self._discard_state(worker.job)

@@ -218,7 +218,7 @@ class Search:
             lost = self._repeats.lose_worker(job.architecture, job.seed, worker)
         else:
             lost = self.trials.lose_worker(job.number, worker).lost_workers
-        if not is_to_blame(lost, nodes):
+        if not (counts and is_to_blame(lost, nodes)):
             if job.kind == "repeats":
                 self._repeats.give_back(job.architecture, job.seed)
             return

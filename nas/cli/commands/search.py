@@ -104,6 +104,7 @@ def run_search_command(
             run.write_json("state.json", {"finished": False})
             run.point_latest_here()
             _announce(output, config, problem, run, resumed=resume)
+            cluster.continuing = _resuming(config_file, overrides, config, runs, trust=trust)
             how_to_go_on = resume_command(config_file, overrides, config, runs)
             with _saying_how_to_go_on(output, config, ledger, how_to_go_on):
                 search = _search(
@@ -232,6 +233,20 @@ def _measure_front_again(
             f"{each.again_ms:.4g} ms now, {each.share:.0%} apart; the front is chosen by their "
             "mean, and shows the second"
         )
+
+
+def _resuming(
+    config_file: Path,
+    overrides: Sequence[str],
+    config: SearchConfig,
+    runs: Path,
+    *,
+    trust: bool,
+) -> list[str]:
+    """Return the arguments of the command that resumes a run."""
+    kept = [word for word in overrides if word.partition("=")[0] != "name"]
+    options = ["--resume", "--runs", str(runs), *(["--trust"] if trust else [])]
+    return ["search", str(config_file), *kept, f"name={config.name}", *options]
 
 
 def resume_command(
