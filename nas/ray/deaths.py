@@ -91,13 +91,13 @@ def actor_id_of(actor: Any) -> str:
     return str(actor._actor_id.hex())
 
 
-def node_of(actor: Any) -> str:
-    """Return the id of the node of an actor; empty if Ray does not know it."""
+def node_of(actor_id: str) -> str:
+    """Return the id of the node of an actor, dead or alive; empty if Ray does not know it."""
     # Ray's public way to ask for it needs the dashboard, which a local Ray does not start.
     from ray._private.state import actors  # noqa: PLC0415
 
     try:
-        known = actors(actor_id_of(actor))
+        known = actors(actor_id)
     except RayError:
         return ""
     return str(known.get("Address", {}).get("NodeID", ""))

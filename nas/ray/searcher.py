@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from ray.exceptions import RayActorError
 from ray.tune.search import Searcher
 
 from nas.evaluation.evaluate import EvaluationResult, Progress
@@ -20,7 +21,7 @@ from nas.evaluation.messages import (
     TrialRequest,
 )
 from nas.ray.checkpoint_exchange import CheckpointExchange
-from nas.ray.deaths import cause_of, is_fault_of_machine, is_of_node
+from nas.ray.deaths import cause_of, is_fault_of_machine, is_of_node, node_of
 from nas.ray.workers import RunningWorker
 from nas.schedulers.protocol import Decision
 from nas.search.job import Job
@@ -138,6 +139,9 @@ class SearchJobs(Searcher):
 
     def lost(self, trial_id: str, error: BaseException) -> None:
         """Record that a trial's worker was lost, with the exception that Ray raised for it."""
+        worker = self.running[trial_id]
+        if not worker.node and isinstance(error, RayActorError) and error.actor_id:
+            worker.node = node_of(error.actor_id)
         is_machine = is_of_node(error) or is_fault_of_machine(error)
         self.lose(trial_id, cause_of(error), counts=not is_machine)
 

@@ -24,7 +24,8 @@ class RunningWorker:
     def begin(self, actor: Any) -> None:
         """Record that a worker begins the job."""
         self.actor = actor
-        self.actor_id, self.node = actor_id_of(actor), node_of(actor)
+        self.actor_id = actor_id_of(actor)
+        self.node = node_of(self.actor_id)
         self.since = time.monotonic()
 
     @property

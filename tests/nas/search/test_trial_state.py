@@ -133,6 +133,7 @@ def test_a_proposal_made_again_is_told_what_the_first_one_is(
     for each in WAYS[state][-1:] if state == State.RUNNING else WAYS[state]:
         move(driven, first.number, each)
     again = driven.study.ask().number
+    driven.trials.write_repeat(again, first.architecture)
     driven.trials.add_repeat(again, first.architecture)
     one, other = ledger.trials()
     assert (other.state, other.values) == (one.state, one.values)
