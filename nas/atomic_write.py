@@ -21,8 +21,7 @@ def replace_file(path: Path | str, content: bytes, *, mode: int = 0o666) -> None
             ``path``, which keeps what it had.
     """
     path = Path(path)
-    # not made of the file's name, which may be as long as a name can be
-    temporary = path.with_name(f".{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    temporary = _temporary_beside(path)
     try:
         try:
             new_file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
@@ -36,6 +35,25 @@ def replace_file(path: Path | str, content: bytes, *, mode: int = 0o666) -> None
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error
     _sync_folder(path.parent)
+
+
+def replace_link(path: Path, target: str) -> None:
+    """Make a symbolic link in one step, in place of an earlier one.
+
+    Raises:
+        OSError: the folder cannot be written; an earlier link stays.
+    """
+    temporary = _temporary_beside(path)
+    try:
+        temporary.symlink_to(target, target_is_directory=True)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _temporary_beside(path: Path) -> Path:
+    # not made of the file's name, which may be as long as a name can be
+    return path.with_name(f".{os.getpid()}-{secrets.token_hex(4)}.tmp")
 
 
 def _sync_folder(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -12,12 +13,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from nas.atomic_write import replace_file
+from nas.atomic_write import replace_file, replace_link
 from nas.config.files import load_saved_config, save_config
 from nas.config.search_config import LATEST, SearchConfig
 from nas.config.trust import is_listed, refusal
 from nas.errors import RunError, RunIsDrivenError
 from nas.storage.environment import environment
+from nas.storage.leftovers import begun_folder, remove_begun_files, remove_begun_folders
 from nas.storage.run_lock import held, is_held
 from nas.storage.strict_json import json_text, read_json_object
 from search_space.architecture import Task
@@ -25,6 +27,12 @@ from search_space.nearest import hint
 
 READ_FROM_FILES = ("image_folder", "parquet")
 """Data sets whose files alone are read, and no description beside them."""
+
+
+ENVIRONMENT = "environment.json"
+
+AFTER_THE_LEDGER = ("task.json", "state.json", "latency.jsonl", "front.json", "paused", "retrain")
+"""Files and folders of a run that a driver writes when it has made the ledger."""
 
 
 class RunFolder:
@@ -82,13 +90,14 @@ class RunFolder:
             RunError: it exists, or cannot be written.
         """
         check_new(runs, config.name)
+        remove_begun_folders(runs)
         run = cls(runs / config.name)
         # Made under another name and then renamed, so that a run's folder is complete or missing.
-        begun = cls(runs / f".{config.name}.{os.getpid()}")
+        begun = cls(begun_folder(run.path))
         try:
             begun.path.mkdir(parents=True)
             save_config(config, begun.config_file)
-            begun.write_json("environment.json", environment(config.seed))
+            begun.write_json(ENVIRONMENT, environment(config.seed))
             begun.path.rename(run.path)
         except OSError as error:
             shutil.rmtree(begun.path, ignore_errors=True)
@@ -110,14 +119,37 @@ class RunFolder:
         """Make ``latest`` name this run.
 
         Raises:
-            RunError: the folder of all runs cannot be written.
+            RunError: the folder of all runs cannot be written; an earlier link stays.
         """
         link = self.path.parent / LATEST
         try:
-            link.unlink(missing_ok=True)
-            link.symlink_to(self.path.name, target_is_directory=True)
+            replace_link(link, self.path.name)
         except OSError as error:
-            raise RunError(f"cannot write {link}: {error.strerror or error}") from error
+            raise _unwritable(link, error) from error
+
+    def save_config(self, config: SearchConfig) -> None:
+        """Write the configuration of a resumed run.
+
+        Raises:
+            RunError: it cannot be written; the earlier one stays.
+        """
+        try:
+            save_config(config, self.config_file)
+        except OSError as error:
+            raise _unwritable(self.config_file, error) from error
+
+    def has_begun(self) -> bool:
+        """Whether a ledger was made for this run, by the files that are written after it."""
+        return any((self.path / name).exists() for name in AFTER_THE_LEDGER)
+
+    def restore_environment(self, run_id: str | None, seed: int) -> None:
+        """Write a lost ``environment.json`` anew, with the ``run_id`` that the ledger has.
+
+        Raises:
+            RunError: it cannot be written.
+        """
+        anew = environment(seed) | {"run_id": run_id, "written_anew": True}
+        self.write_json(ENVIRONMENT, anew)
 
     def has_interrupted_retraining(self) -> bool:
         """Whether full trainings were begun and their results not written."""
@@ -201,8 +233,13 @@ class RunFolder:
         Raises:
             RunError: ``environment.json`` is damaged.
         """
-        file = self.path / "environment.json"
+        file = self.path / ENVIRONMENT
         return read_json_object(file).get("run_id") if file.is_file() else None
+
+    @property
+    def has_environment(self) -> bool:
+        """Whether ``environment.json`` is there."""
+        return (self.path / ENVIRONMENT).is_file()
 
     def task(self) -> Task:
         """Read the task of the run's architectures.
@@ -231,6 +268,8 @@ class RunFolder:
         """
         in_use = RunIsDrivenError(f"run {self.name!r} is being driven by another process")
         with held(self._lock_file, in_use=in_use):
+            remove_begun_folders(self.path.parent)
+            remove_begun_files(self.path)
             yield
 
     def is_finished(self) -> bool:
@@ -293,4 +332,12 @@ def write_whole(path: Path, content: str | bytes) -> None:
     try:
         replace_file(path, content.encode() if isinstance(content, str) else content)
     except OSError as error:
-        raise RunError(f"cannot write {path}: {error.strerror}") from error
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> RunError:
+    """Make the error for a file that cannot be written, whose earlier content stays."""
+    advice = ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        advice = "; make room and give the command again (a search with --resume): nothing is lost"
+    return RunError(f"cannot write {path}: {error.strerror or error}{advice}")

@@ -96,10 +96,13 @@ def append_line(path: Path, row: Mapping[str, Any]) -> None:
     Raises:
         RunError: the file cannot be written.
     """
+    before = path.stat().st_size if path.exists() else 0
     try:
         with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
     except OSError as error:
+        if path.exists():
+            os.truncate(path, before)  # no part of a line stays
         raise RunError(f"cannot write {path}: {error.strerror or error}") from error
 
 

@@ -39,6 +39,8 @@ RUN_ID = "run_id"
 """The attribute of the search's study that names its run: folders may share a storage and a name.
 """
 
+log = logging.getLogger(__name__)
+
 # Optuna announces every study and trial; the run has its own progress display.
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 logging.getLogger("alembic").setLevel(logging.WARNING)
@@ -91,7 +93,9 @@ class Ledger(LedgerRows):
         Raises:
             RunError: see :meth:`open`.
         """
-        if config.storage is None and not run.ledger_file.is_file():
+        file = run.ledger_file if config.storage is None else sqlite_file(config.storage)
+        if file is not None and not file.is_file():
+            _check_not_lost(config, run)
             return cls.create(config, run, waits)
         ledger = cls._connected(config, run, waits)
         names = ledger.transact(lambda: optuna.get_all_study_names(ledger.storage))
@@ -102,9 +106,13 @@ class Ledger(LedgerRows):
             if is_whole or RUN_ID in attributes:
                 ledger._check_own(attributes, run)
             if is_whole:
+                if not run.has_environment:
+                    ledger._restore_environment(attributes, run, config)
                 return ledger
             if ledger.trials():
                 return cls.open(config, run)  # raises, and says what is wrong with it
+
+        _check_not_lost(config, run)
 
         def remove() -> None:
             for name in begun:
@@ -152,6 +160,25 @@ class Ledger(LedgerRows):
         place = place_of(config.storage, run.ledger_file)
         return cls(database, config.name, place, imports=run.is_trusted, patience=patience)
 
+    def _is_inside(self, run: RunFolder) -> bool:
+        """Return whether the ledger is a file in the run's own folder."""
+        return Path(self.place).resolve() == run.ledger_file.resolve()
+
+    def _restore_environment(
+        self, attributes: Mapping[str, Any], run: RunFolder, config: SearchConfig
+    ) -> None:
+        """Write the run's lost ``environment.json`` anew, and say what is assumed."""
+        run_id = attributes.get(RUN_ID)
+        if self._is_inside(run):
+            assumed = "its run_id is that of the ledger in the folder"
+        else:
+            assumed = (
+                f"the run {self.name!r} in {self.place} (run_id {run_id}) is assumed to be this "
+                "folder's"
+            )
+        log.warning("%s has lost its environment.json, written anew: %s", run.path, assumed)
+        run.restore_environment(run_id, config.seed)
+
     def _make_studies(self, config: SearchConfig, run_id: str | None) -> None:
         """Make a run's studies, in the caller's transaction."""
         directions = [METRICS[objective].direction for objective in config.objectives]
@@ -180,7 +207,13 @@ class Ledger(LedgerRows):
             self._database.engine.dispose()
 
     def _check_own(self, attributes: Mapping[str, Any], run: RunFolder) -> None:
-        """Check that ``run`` began the search's study, and not another run of its name."""
+        """Check that ``run`` began the search's study, and not another run of its name.
+
+        Without ``environment.json``, the only run of the name in the storage counts as that of a
+        folder that had a ledger.
+        """
+        if not run.has_environment and (run.has_begun() or self._is_inside(run)):
+            return
         if attributes.get(RUN_ID) != run.run_id:
             raise RunError(
                 f"the run called {self.name!r} in {self.place} is not that of the folder "
@@ -192,6 +225,21 @@ class Ledger(LedgerRows):
 def _patience(config: SearchConfig, run: RunFolder, waits: Waits | None) -> Patience:
     place = place_of(config.storage, run.ledger_file)
     return Patience(place, waits, 60 * config.search.patience_minutes)
+
+
+def _check_not_lost(config: SearchConfig, run: RunFolder) -> None:
+    """Refuse to begin a ledger anew for a run that had one.
+
+    Raises:
+        RunError: it had one.
+    """
+    if run.has_begun():
+        place = place_of(config.storage, run.ledger_file)
+        raise RunError(
+            f"the ledger of run {run.name!r} is gone: {place} holds none, though the search had "
+            "begun; put it back (ledger.db, and ledger.db-wal if there is one), or begin another "
+            "search with name=..."
+        )
 
 
 def check_free(config: SearchConfig) -> None:

@@ -7,14 +7,16 @@ read as ``nas status`` and ``nas frontier`` read it.
 
 from __future__ import annotations
 
+import errno
+import os
+import sqlite3
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from nas.storage.run_lock import is_held
 from search_space.yaml_validation import ConfigError, parse_json, read_yaml
-
-SQLITE_HEADER = b"SQLite format 3\0"
 
 
 class DamagedRunError(RuntimeError):
@@ -86,9 +88,7 @@ def _of_finished(folder: Path) -> dict[str, Any]:
         raise DamagedRunError(f"{folder / 'config.yaml'}: no search.n_trials in it") from None
     ledger = folder / "ledger.db"
     if storage is None:
-        with ledger.open("rb") as opened:
-            if opened.read(len(SQLITE_HEADER)) != SQLITE_HEADER:
-                raise DamagedRunError(f"{ledger} is not an SQLite database")
+        _check_is_database(ledger)
     front = _json(folder / "front.json", missing=[])  # no trial finished
     # runs from before 0.1.0 have the list of members alone
     members = front.get("members") if isinstance(front, dict) else front
@@ -102,6 +102,24 @@ def _of_finished(folder: Path) -> dict[str, Any]:
         if not isinstance(count, int):
             raise DamagedRunError(f"{folder}: {name} must be a whole number, got {count!r}")
     return {"wanted": wanted, "trained": trained, "front": len(members)}
+
+
+def _check_is_database(file: Path) -> None:
+    """Raise if a file is no SQLite database.
+
+    SQLite itself reads it: if this process writes to the file too, closing another descriptor of
+    it would end SQLite's locks.
+    """
+    if not file.is_file():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(file))
+    if file.stat().st_size == 0:  # SQLite takes it for a new database
+        raise DamagedRunError(f"{file} is not an SQLite database")
+    address = f"{file.resolve().as_uri()}?mode=ro&immutable=1"
+    try:
+        with closing(sqlite3.connect(address, uri=True)) as opened:
+            opened.execute("PRAGMA schema_version")
+    except sqlite3.Error as error:
+        raise DamagedRunError(f"{file} is not an SQLite database") from error
 
 
 def _of_unfinished(folder: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from nas.cli.commands.frontier import report_search
 from nas.cli.commands.typed_command import typed
 from nas.cli.output import Output
 from nas.cli.progress import ProgressDisplay
-from nas.config.files import differences, load_config, save_config
+from nas.config.files import differences, load_config
 from nas.config.search_config import SearchConfig
 from nas.config.storage_url import without_password
 from nas.config.trust import list_run
@@ -36,14 +37,23 @@ from nas.workflows.checks import checked_problem, load_data, proxy_assignment
 from search_space.architecture import Task
 from search_space.cost.latency import DeviceBusy
 
+log = logging.getLogger(__name__)
+
 MAY_CHANGE_ON_RESUME = (
     "search.n_trials",
     "search.finalist_seeds",
     "search.max_failures",
     "search.patience_minutes",
+    "storage",
+    "data.path",
+    "latency.table",
 )
 MAY_CHANGE_SECTIONS = ("modules", "ray.", "resources.", "retrain")
-"""Keys that may change on resuming: its length, where it runs, and the full trainings after it."""
+"""Keys that may change on resuming: its length, where it runs, and the full trainings after it.
+
+So may the places of its files, which are others on another machine: another ledger than the run's
+own is refused, and so is another table of latencies.
+"""
 
 
 def run_search_command(
@@ -95,7 +105,7 @@ def run_search_command(
         with run.driving():
             if resume:
                 ledger = Ledger.resume(config, run, waiting)
-                save_config(config, run.config_file)
+                run.save_config(config)
                 warm_start = warm_start_of(run, config, task, problem, runs, trust=trust)
             else:
                 ledger = begin_ledger(run, config, warm_start, waiting)
@@ -287,6 +297,13 @@ def _check_same_search(run: RunFolder, config: SearchConfig) -> None:
     if changed:
         listed = "; ".join(f"{key} was {old!r}, is {new!r}" for key, (old, new) in changed.items())
         raise RunError(f"run {run.name!r} cannot be resumed with another configuration: {listed}")
+    before = run.config().data.path
+    if before != config.data.path:
+        log.warning(
+            "data.path was %s, is %s: it must hold the same images, in the same order",
+            before,
+            config.data.path,
+        )
 
 
 def _check_same_task(run: RunFolder, task: Task) -> None:

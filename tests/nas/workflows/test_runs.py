@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,6 @@ from nas.cli.main import app
 from nas.config.search_config import SearchConfig
 from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger
-from nas.workflows.runs import SQLITE_HEADER
 from tests.hand_driven import HandDriven
 
 Start = Callable[[SearchConfig], tuple[RunFolder, Ledger]]
@@ -37,9 +38,10 @@ def started_at(run: RunFolder, hour: int) -> None:
 
 
 def finished(runs: Path, config: SearchConfig, *, members: int) -> RunFolder:
-    """Make a finished run's folder, with only the beginning of a ledger."""
+    """Make a finished run's folder, with a database for a ledger."""
     run = RunFolder.create(runs, config)
-    run.ledger_file.write_bytes(SQLITE_HEADER)
+    with closing(sqlite3.connect(run.ledger_file)) as database:
+        database.execute("PRAGMA user_version = 1")
     run.write_json("state.json", {"finished": True, "trained": 6})
     run.write_json("front.json", {"members": [{}] * members})
     return run

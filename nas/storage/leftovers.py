@@ -1,0 +1,118 @@
+"""Leftovers: files and folders that a killed process was still making; remove them."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import platform
+import re
+import shutil
+import time
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+ANOTHER_MACHINE_SECONDS = 24 * 3600
+"""The age from which a folder that a process of another machine began to make is a leftover."""
+
+CLOCK_SECONDS = 2
+"""The precision to which the system knows when a process began."""
+
+_BEGUN_FOLDER = re.compile(r"\.(?P<name>.+)\.(?:(?P<host>[0-9a-f]{8})-)?(?P<pid>\d+)")
+_BEGUN_FILE = re.compile(r"\.(?P<pid>\d+)-[0-9a-f]{8}\.tmp|\.checkpoint.*\.tmp")
+"""Names as :meth:`nas.storage.folder.RunFolder.create` and :mod:`nas.atomic_write` give them, and
+those that earlier versions gave."""
+
+MADE_FIRST = {"config.yaml", "environment.json"}
+"""The files in a run's folder that is being made."""
+
+
+def begun_folder(folder: Path) -> Path:
+    """Return the path under which this process makes ``folder``, to rename it when it is whole."""
+    return folder.with_name(f".{folder.name}.{_host()}-{os.getpid()}")
+
+
+def remove_begun_folders(runs: Path) -> None:
+    """Remove the folders of runs that processes were making when they were killed."""
+    _remove_begun_files_in(runs)  # links
+    for folder in _entries(runs):
+        match = _BEGUN_FOLDER.fullmatch(folder.name)
+        if match is None or folder.is_symlink() or not folder.is_dir():
+            continue
+        names = {entry.name for entry in _entries(folder)}
+        if any(name not in MADE_FIRST and not _BEGUN_FILE.fullmatch(name) for name in names):
+            continue  # it is something else
+        if match["host"] in (None, _host()):
+            is_left = not _may_be_making(int(match["pid"]), folder)
+        else:
+            is_left = time.time() - folder.stat().st_mtime > ANOTHER_MACHINE_SECONDS
+        if is_left:
+            shutil.rmtree(folder, onerror=_say)
+
+
+def remove_begun_files(run: Path) -> None:
+    """Remove the files in a run's folder that killed processes were writing.
+
+    The caller holds the run: no other driver writes there. A command that draws a picture may.
+    """
+    retrain = run / "retrain"
+    trainings = [folder for folder in _entries(retrain) if folder.is_dir()]
+    for folder in (run, run / "paused", retrain, *trainings):
+        _remove_begun_files_in(folder)
+
+
+def _remove_begun_files_in(folder: Path) -> None:
+    for file in _entries(folder):
+        match = _BEGUN_FILE.fullmatch(file.name)
+        if match is None or (match["pid"] and _may_be_making(int(match["pid"]), file)):
+            continue
+        try:
+            file.unlink(missing_ok=True)
+        except OSError as error:
+            _warn(file, error)
+
+
+def _may_be_making(pid: int, path: Path) -> bool:
+    """Return whether a process of this number lives that is older than the path's last change."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # it is another user's
+    try:
+        return _began(pid) <= path.lstat().st_mtime + CLOCK_SECONDS
+    except FileNotFoundError:
+        return True  # a system without /proc, or it has just ended
+
+
+def _began(pid: int) -> float:
+    """Return when a process began, in seconds since 1970.
+
+    Source: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html, field 22.
+    """
+    after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    booted = re.search(r"^btime (\d+)$", Path("/proc/stat").read_text(), re.M)
+    assert booted is not None
+    return int(booted[1]) + int(after_name[22 - 3]) / os.sysconf("SC_CLK_TCK")
+
+
+def _host() -> str:
+    """Return eight digits that tell machines with a common file system apart."""
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _say(function: object, path: str, raised: tuple[object, BaseException, object]) -> None:
+    _warn(Path(path), raised[1])
+
+
+def _warn(path: Path, error: BaseException) -> None:
+    log.warning("%s, which a killed process left, cannot be removed: %s", path, error)
