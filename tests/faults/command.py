@@ -89,7 +89,7 @@ class Command:
         """Return its exit status; None if it has not ended after so many seconds."""
         until = time.monotonic() + seconds
         while self.is_running and time.monotonic() < until:
-            self.family.living()  # remembers them
+            self.family.remember()
             with suppress(subprocess.TimeoutExpired):
                 self.process.wait(0.2)
         return self.process.poll()

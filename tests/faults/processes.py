@@ -27,6 +27,13 @@ class ProcessFamily:
     def __init__(self, mark: str) -> None:
         self._mark = mark
         self._known: set[psutil.Process] = set()  # equal only if their times of creation are
+        self._next_look = 0.0
+
+    def remember(self) -> None:
+        """Look which processes there are, once a second at most: a look takes milliseconds."""
+        if time.monotonic() >= self._next_look:
+            self.living()
+            self._next_look = time.monotonic() + 1.0
 
     def living(self) -> list[psutil.Process]:
         """Return the processes that live; a stopped one lives, a zombie does not."""
@@ -86,6 +93,6 @@ def _lives(process: psutil.Process) -> bool:
 
 def _described(process: psutil.Process) -> str:
     try:
-        return f"{process.pid} {' '.join(process.cmdline())[:100]}"
+        return f"{process.pid} {' '.join(process.cmdline()).strip()[:100]}"
     except psutil.Error:
         return str(process.pid)

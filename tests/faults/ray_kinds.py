@@ -14,9 +14,9 @@ from tests.faults.ledger_rows import lost_workers
 from tests.faults.processes import WORKER_TITLES
 from tests.faults.scene import Scene
 
-RAYLET, GCS, EXCHANGE = "raylet", "gcs_server", "ray::LocalExchange"
+RAYLET, GCS, EXCHANGE = "raylet", "gcs_server", "ray::FileExchange"
 
-HEADROOM_PERCENT = 12.0
+HEADROOM_PERCENT = 15.0
 """The search's own need of the machine's memory, with some to spare."""
 
 NEIGHBOUR_SECONDS = 8.0

@@ -47,6 +47,9 @@ STARTS_SHARE = 0.4
 
 DISK_MEBIBYTES = 24
 
+ENDING_SECONDS = 15.0
+"""A command that ends by itself so soon after a signal was ending when the signal came."""
+
 SIGN_OF_RESUMING = {True: "--resume", False: "same command again"}
 """The words by which a command that ended says how to go on, for a search and a retraining."""
 
@@ -207,11 +210,15 @@ class SeedRun:
             except CommandEnded:
                 if scene.command.wait(0) == 0:
                     return "survived", self._ended(scene)
+        begun = time.monotonic()
         status = scene.command.wait(120)
         if status is None:
             raise TooLong(f"120 s passed: it did not end after {kind.name}")
         wrong = self._ended(scene)
         if status == 0:
+            seconds = time.monotonic() - begun
+            if seconds > ENDING_SECONDS:
+                wrong.append(f"it went on as if nothing had been sent, for {seconds:.0f} s")
             return "not counted", wrong
         can_be = {"killed": -9, "interrupted": 130, "refused": 1, "may end": 1}
         # A retraining gives up its training if the worker dies; the same command continues it.
@@ -266,8 +273,10 @@ class SeedRun:
 def _says_how_to_go_on(scene: Scene, *, says_how: bool, is_error: bool) -> list[str]:
     """Return what is wrong about the last words of a command that ended."""
     text, wrong = scene.command.text, []
-    if is_error and text.count("error:") != 1:
-        wrong.append(f"not one line of error: {_last_words(scene)}")
+    lines = [line for line in text.splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith("error:")]
+    if is_error and errors != lines[-1:]:
+        wrong.append(f"it does not end with one line of error: {_last_words(scene)}")
     if says_how and SIGN_OF_RESUMING[scene.is_search] not in text:
         wrong.append(f"it does not say how to go on: {_last_words(scene)}")
     return wrong

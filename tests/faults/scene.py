@@ -23,7 +23,7 @@ from tests.faults.variants import NAME
 END_SECONDS = 240.0
 """The time within which a command ends or goes on after a fault."""
 
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.2
 
 TEMPORARY = re.compile(rf"\.{NAME}\.\d+|\.\d+-[0-9a-f]+\.tmp|\.checkpoint.*\.tmp")
 """The names of files that are made to be renamed."""
@@ -138,7 +138,7 @@ class Scene:
                 raise CommandEnded(what)
             if time.monotonic() > until:
                 raise TooLong(f"{seconds:g} s passed: {what}")
-            self.command.family.living()  # remembers them
+            self.command.family.remember()
             time.sleep(POLL_SECONDS)
 
     def progress(self) -> int:
