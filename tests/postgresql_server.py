@@ -106,9 +106,16 @@ class PostgreSQLServer:
 
     def stop(self, *, immediate: bool = False) -> None:
         """End all sessions and stop it; ``immediate`` as by a crash: nothing is tidied up."""
+        self._end(signal.SIGQUIT if immediate else signal.SIGINT)
+
+    def kill(self) -> None:
+        """Kill its main process; the others see that, and end."""
+        self._end(signal.SIGKILL)
+
+    def _end(self, number: signal.Signals) -> None:
         if self._process is None:
             return
-        self._process.send_signal(signal.SIGQUIT if immediate else signal.SIGINT)
+        self._process.send_signal(number)
         self._process.wait(timeout=30)
         self._process = None
 

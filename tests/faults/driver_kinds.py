@@ -75,5 +75,5 @@ DRIVER_KINDS = (
     *SIGNALS,
     Kind("driver: SIGKILL at an SQL statement", "killed", _killed_at("sql"), begins=True),
     Kind("driver: SIGKILL at a file write", "killed", _killed_at("write"), begins=True),
-    Kind("two drivers", "survives", _second_driver),
+    Kind("two drivers", "survives", _second_driver, early=True),
 )

@@ -26,6 +26,7 @@ class Kind:
         begins: whether it comes with the start of a command, instead of into one that runs.
         anywhen: whether it may also fall into the start of a command.
         changes_search: whether the search is another one after it.
+        early: whether it takes long, so that it must come first.
         late: whether it needs finished trials to compare with.
     """
 
@@ -35,6 +36,7 @@ class Kind:
     begins: bool = False
     anywhen: bool = False
     changes_search: bool = False
+    early: bool = False
     late: bool = False
 
 

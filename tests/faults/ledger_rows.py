@@ -14,6 +14,7 @@ from typing import Any
 import psycopg
 
 from tests.faults.variants import NAME
+from tests.postgresql_server import PostgreSQLServer
 
 ATTRIBUTES = ("arch_id", "seed", "metrics", "curve", "stopped_at_epoch", "lost_workers", "error")
 
@@ -62,11 +63,11 @@ class LedgerUnreachable(Exception):
     """The ledger cannot be read now: its server is down, or it is being made."""
 
 
-def read_rows(ledger: Path | str) -> dict[Key, Row]:
+def read_rows(ledger: Path | PostgreSQLServer) -> dict[Key, Row]:
     """Return the rows of a run's ledger, by study and number.
 
     Args:
-        ledger: an SQLite file, or PostgreSQL's connection string.
+        ledger: an SQLite file, or the PostgreSQL server.
 
     Raises:
         LedgerUnreachable: it is not there.
@@ -81,9 +82,9 @@ def read_rows(ledger: Path | str) -> dict[Key, Row]:
             finally:
                 connection.close()
         else:
-            with psycopg.connect(ledger, connect_timeout=3) as server:
+            with ledger.connect() as server:
                 answers = [server.execute(q).fetchall() for q in (TRIALS, VALUES, WRITTEN)]
-    except (sqlite3.OperationalError, psycopg.Error) as error:
+    except (sqlite3.OperationalError, psycopg.Error, OSError) as error:
         raise LedgerUnreachable(str(error)) from error
     trials, values, written = answers
     of_trial: dict[int, list[tuple[int, float]]] = {}

@@ -16,7 +16,7 @@ from tests.faults.scene import Scene
 
 RAYLET, GCS, EXCHANGE = "raylet", "gcs_server", "ray::FileExchange"
 
-HEADROOM_PERCENT = 15.0
+HEADROOM_PERCENT = 13.0
 """The search's own need of the machine's memory, with some to spare."""
 
 NEIGHBOUR_SECONDS = 8.0

@@ -25,7 +25,6 @@ from tests.faults.ledger_rows import (
 from tests.faults.mounts import NoMounts, small_disk
 from tests.faults.outcome import FaultRecord, Outcome
 from tests.faults.plans import KINDS, Plan
-from tests.faults.postgresql_server import postgresql_server
 from tests.faults.ray_kinds import memory_monitor
 from tests.faults.scene import CommandEnded, Scene, TooLong, plain_environment
 from tests.faults.undisturbed import (
@@ -35,6 +34,7 @@ from tests.faults.undisturbed import (
     read_full_training,
 )
 from tests.faults.variants import NAME, TRIALS, configuration
+from tests.postgresql_server import running_server
 
 END = "(the end of the search)"
 """The record's kind of the comparison with the undisturbed search, which is no fault."""
@@ -79,6 +79,7 @@ class SeedRun:
         names = list(self._plan.kinds)
         if not self._plan.in_order:
             self._rng.shuffle(names)
+            names.sort(key=lambda name: not KINDS[name].early)
         self._kinds = [KINDS[name] for name in names]
         self._folder = out / f"seed-{seed}"
         self._undisturbed = undisturbed
@@ -117,7 +118,7 @@ class SeedRun:
         """Make the folder, and start what the search needs."""
         plan, runs = self._plan, self._folder / "runs"
         environment = plain_environment(self._folder / "state", self._ray_folder)
-        server = stack.enter_context(postgresql_server()) if plan.on_server else None
+        server = stack.enter_context(running_server()) if plan.on_server else None
         cluster = stack.enter_context(ray_cluster(environment)) if plan.on_cluster else None
         if cluster is not None:
             environment = cluster.environment
@@ -189,7 +190,7 @@ class SeedRun:
             pause = self._rng.uniform(0.2, START_SECONDS)
             self._moment = f"{pause:.1f} s after a start"
         elif scene.is_search:
-            target = max(int(share * (rows - 3)), 7 if kind.late else 0)
+            target = 1 if kind.early else max(int(share * (rows - 6)), 7 if kind.late else 0)
             self._moment = f"{target} rows and {pause:.1f} s"
             scene.wait_for_progress(target)
             if not target:  # while the first trials are trained

@@ -17,8 +17,8 @@ from tests.faults.cluster import Cluster
 from tests.faults.command import Command
 from tests.faults.ledger_rows import Key, LedgerUnreachable, Row, finished, read_rows
 from tests.faults.ordered_primitive import ORDERS
-from tests.faults.postgresql_server import PostgresqlServer
 from tests.faults.variants import NAME
+from tests.postgresql_server import PostgreSQLServer
 
 END_SECONDS = 240.0
 """The time within which a command ends or goes on after a fault."""
@@ -55,7 +55,7 @@ class Scene:
         arguments: Sequence[str],
         environment: Mapping[str, str],
         rng: random.Random,
-        server: PostgresqlServer | None = None,
+        server: PostgreSQLServer | None = None,
         cluster: Cluster | None = None,
     ) -> None:
         self.folder = folder
@@ -120,7 +120,7 @@ class Scene:
         """Return the ledger's rows, or the last ones that could be read."""
         file = self.runs / NAME / "ledger.db"
         with suppress(LedgerUnreachable):
-            self._rows = read_rows(self.server.connection if self.server else file)
+            self._rows = read_rows(self.server or file)
         return self._rows
 
     def wait_until(

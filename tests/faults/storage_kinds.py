@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 from tests.faults.kind import Inject, Kind, NotInjected
 from tests.faults.mounts import full, read_only
-from tests.faults.postgresql_server import Stop
 from tests.faults.scene import CommandEnded, Scene
+from tests.postgresql_server import PostgreSQLServer
 
 FULL_SECONDS = 20.0
 
 
-def _server_stopped(how: Stop) -> Inject:
+def _stop_immediately(server: PostgreSQLServer) -> None:
+    server.stop(immediate=True)
+
+
+def _away(stop: Callable[[PostgreSQLServer], None]) -> Inject:
     def inject(scene: Scene) -> None:
         assert scene.server is not None
-        scene.server.stop(how)
+        stop(scene.server)
         time.sleep(scene.rng.uniform(0.5, 6.0))
         scene.server.start()
 
@@ -45,9 +50,9 @@ def _start_read_only(scene: Scene) -> None:
 
 
 STORAGE_KINDS = (
-    Kind("PostgreSQL: stopped (fast), started", "survives", _server_stopped("fast")),
-    Kind("PostgreSQL: stopped (immediate), started", "survives", _server_stopped("immediate")),
-    Kind("PostgreSQL: SIGKILL, started", "survives", _server_stopped("kill")),
+    Kind("PostgreSQL: stopped (fast), started", "survives", _away(PostgreSQLServer.stop)),
+    Kind("PostgreSQL: stopped (immediate), started", "survives", _away(_stop_immediately)),
+    Kind("PostgreSQL: SIGKILL, started", "survives", _away(PostgreSQLServer.kill)),
     Kind("disk: full", "may end", _fill_disk),
     Kind("disk: full at the start", "may end", _start_full, begins=True),
     Kind("folder: read-only at the start", "refused", _start_read_only, begins=True),

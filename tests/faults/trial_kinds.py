@@ -47,5 +47,6 @@ TRIAL_KINDS = (
         "survives",
         _ordered("exit", always=True),
         changes_search=True,
+        early=True,
     ),
 )
