@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sqlite3
+from contextlib import nullcontext
 from pathlib import Path
 
 import optuna
@@ -155,6 +156,18 @@ def test_describe_an_architecture_of_the_run(finished_run, environment):
     )
     assert from_file["arch_id"] == described["arch_id"]
     assert from_file["params"] == described["params"]
+
+
+def test_a_stopped_retraining_says_how_to_go_on(finished_run, monkeypatch):
+    def stopped(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("nas.cli.commands.retrain.run_retrainings", stopped)
+    monkeypatch.setattr("nas.cli.commands.retrain.connected", lambda *_: nullcontext())
+    done = query(finished_run, "retrain", "tiny", "--pick", "best")
+    assert done.returncode == 130
+    assert "give the same command again to continue" in done.stdout
+    assert done.stderr == ""
 
 
 def test_retrain_the_best_beside_a_plain_network_once(finished_run, environment):

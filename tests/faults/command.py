@@ -53,6 +53,7 @@ class Command:
             stdout=self._slave,
             stderr=self._slave,
             start_new_session=True,
+            preexec_fn=_heed_signals,
         )
         self._written = bytearray()
         self._reading = True
@@ -134,3 +135,9 @@ class Command:
     def _stop_reading(self) -> None:
         self._reading = False
         self._reader.join()
+
+
+def _heed_signals() -> None:
+    """Let a new process heed the signals that this one ignores if it is in the background."""
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import shutil
 import tempfile
 import time
@@ -49,6 +50,10 @@ DISK_MEBIBYTES = 24
 
 ENDING_SECONDS = 15.0
 """A command that ends by itself so soon after a signal was ending when the signal came."""
+
+UNDER_WAY = re.compile(r"^(trials|full trainings) \d+/", re.MULTILINE)
+"""A command that shows its progress must say how to go on when it ends; one that starts need not.
+"""
 
 SIGN_OF_RESUMING = {True: "--resume", False: "same command again"}
 """The words by which a command that ended says how to go on, for a search and a retraining."""
@@ -149,10 +154,10 @@ class SeedRun:
         try:
             self._come_to(scene, kind, index, rows)
             before, progress = scene.rows(), scene.progress()
-            begun_before = scene.is_begun
+            is_under_way = scene.is_running and UNDER_WAY.search(scene.command.text) is not None
             kind.inject(scene)
             self._changed |= kind.changes_search
-            outcome, wrong = self._consequence(scene, kind, progress, says_how=begun_before)
+            outcome, wrong = self._consequence(scene, kind, progress, says_how=is_under_way)
             wrong += lost_or_repeated(before, scene.rows())
             if 0 < progress < self._furthest:
                 wrong.append(f"it fell back from {self._furthest} to {progress} rows, or epochs")

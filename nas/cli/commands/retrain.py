@@ -54,6 +54,7 @@ def run_retrain_command(
     Raises:
         CommandError, RunError, CheckpointError, ClusterError, TrustError: see
             :mod:`nas.errors`.
+        KeyboardInterrupt: on Ctrl-C, after printing how to continue.
     """
     run = RunFolder.find(name, runs, trust=trust)
     config, ledger = ledger_of(run, writes=True, waits=Waiting())
@@ -65,7 +66,14 @@ def run_retrain_command(
     except ValueError as error:
         raise CommandError(f"--baseline: {error}") from error
     with run.driving():
-        _train(output, run, config, ledger, task, [*picked, *plain], plain)
+        try:
+            _train(output, run, config, ledger, task, [*picked, *plain], plain)
+        except KeyboardInterrupt:
+            output.say(
+                "\nstopped: what is trained and the states of unfinished trainings are kept; give "
+                "the same command again to continue them"
+            )
+            raise
     proxies = _proxy_results(config, ledger)
     full = full_trainings(config, ledger)
     rows = [
