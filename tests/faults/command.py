@@ -44,7 +44,7 @@ class Command:
         self._master, self._slave = pty.openpty()
         termios.tcsetwinsize(self._slave, (50, COLUMNS))
         self._modes = termios.tcgetattr(self._slave)
-        self.started = time.monotonic()
+        _heed_signals()
         self.process = subprocess.Popen(
             nas_command(*arguments),
             cwd=folder,
@@ -53,7 +53,6 @@ class Command:
             stdout=self._slave,
             stderr=self._slave,
             start_new_session=True,
-            preexec_fn=_heed_signals,
         )
         self._written = bytearray()
         self._reading = True
@@ -138,6 +137,7 @@ class Command:
 
 
 def _heed_signals() -> None:
-    """Let a new process heed the signals that this one ignores if it is in the background."""
-    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
-        signal.signal(number, signal.SIG_DFL)
+    """Heed what this process ignores if it is in the background: its children would inherit it."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
