@@ -7,6 +7,8 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 
+import psutil
+
 from tests.end_to_end.ray_nodes import free_port, ray_node
 from tests.faults.processes import MARK, ProcessFamily
 
@@ -24,9 +26,12 @@ class Cluster:
         self.address = f"127.0.0.1:{free_port()}"
         port = self.address.rpartition(":")[2]
         host = "--node-ip-address=127.0.0.1"
-        self._head = ray_node(f"ray start --head {host} --port={port}", self.environment)
+        mark = uuid.uuid4().hex
+        self._head = ray_node(
+            f"ray start --head {host} --port={port}", self.environment | {MARK: mark}
+        )
+        self._families = [ProcessFamily(mark)]  # of the head, then of the second node
         self._node: AbstractContextManager[None] | None = None
-        self._family = ProcessFamily("")
         self._head.__enter__()
         try:
             self._add_node()
@@ -36,9 +41,13 @@ class Cluster:
 
     def replace_node(self) -> None:
         """Kill every process of the second node at once, and start another in its place."""
-        self._family.kill()
+        self._families.pop().kill()
         self._close_node()
         self._add_node()
+
+    def named(self, *beginnings: str) -> list[psutil.Process]:
+        """Return both nodes' processes whose title begins so."""
+        return [process for family in self._families for process in family.named(*beginnings)]
 
     def close(self) -> None:
         """Stop both nodes."""
@@ -47,7 +56,7 @@ class Cluster:
 
     def _add_node(self) -> None:
         mark = uuid.uuid4().hex
-        self._family = ProcessFamily(mark)
+        self._families.append(ProcessFamily(mark))
         node = ray_node(f"ray start --address={self.address}", self.environment | {MARK: mark})
         node.__enter__()
         self._node = node

@@ -15,6 +15,7 @@ import psutil
 import yaml
 
 from tests.faults.cluster import ray_cluster
+from tests.faults.command import ORPHAN_SECONDS
 from tests.faults.kind import Kind, NotInjected, Violation
 from tests.faults.ledger_rows import (
     Key,
@@ -26,6 +27,7 @@ from tests.faults.ledger_rows import (
 from tests.faults.mounts import NoMounts, small_disk
 from tests.faults.outcome import FaultRecord, Outcome
 from tests.faults.plans import KINDS, Plan
+from tests.faults.processes import WORKER_TITLES
 from tests.faults.ray_kinds import memory_monitor
 from tests.faults.scene import CommandEnded, Scene, TooLong, plain_environment
 from tests.faults.undisturbed import (
@@ -237,7 +239,13 @@ class SeedRun:
 
     def _ended(self, scene: Scene) -> list[str]:
         """Return what is wrong after a command's end."""
-        return scene.command.complaints()
+        wrong = scene.command.complaints()
+        until = time.monotonic() + ORPHAN_SECONDS
+        while scene.cluster and (workers := scene.cluster.named(*WORKER_TITLES)):
+            if time.monotonic() > until:
+                return [*wrong, f"workers of the cluster live on: {workers}"]
+            time.sleep(0.5)
+        return wrong
 
     def _end(self, scene: Scene, expected: Mapping[Key, Row]) -> None:
         """Run the command to its end, and compare with the undisturbed one."""

@@ -180,7 +180,7 @@ class Scene:
         chosen: list[psutil.Process] = []
 
         def choose() -> bool:
-            chosen[:] = self.command.family.named(*titles)
+            chosen[:] = (self.cluster or self.command.family).named(*titles)
             return bool(chosen)
 
         self.wait_until(choose, f"there is no process {titles}", 60)
