@@ -169,7 +169,9 @@ def evaluated_again(
     jobs = [(architecture, seed) for architecture in members for seed in seeds]
     assignment = proxy_assignment(config, load_task(config))
     accuracies: dict[Architecture, list[float]] = {architecture: [] for architecture in members}
-    results = evaluate_on_cluster(jobs, assignment, config.resources)
+    results = evaluate_on_cluster(
+        jobs, assignment, config.resources, patience_seconds=60 * config.search.patience_minutes
+    )
     for (architecture, _), result in zip(jobs, results, strict=True):
         if isinstance(result, str):
             sys.exit(f"evaluating a front failed: {result}")

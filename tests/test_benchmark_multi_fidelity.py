@@ -47,7 +47,9 @@ def test_epochs_of_all_trials_and_the_front_by_further_seeds(
     front = pareto_front(candidates(trials), config.objectives)
     errors = {0.5 * params: [0.5, 0.5], 0.75 * params: [0.2, 0.8]}  # as good, and one costs more
 
-    def evaluate(jobs: list[tuple[Architecture, int]], *_: Any) -> list[EvaluationResult]:
+    def evaluate(
+        jobs: list[tuple[Architecture, int]], *_: Any, **__: Any
+    ) -> list[EvaluationResult]:
         """Each front's member with two seeds, one of which is lucky."""
         size_of = {member.architecture: member.metrics["params"] for member in front}
         assert sorted(seed for _, seed in jobs) == [5, 5, 6, 6]
@@ -72,7 +74,7 @@ def test_epochs_of_all_trials_and_the_front_by_further_seeds(
         "asha - none": pytest.approx(0.01),
         "±": pytest.approx(0.01),
     }
-    monkeypatch.setattr(benchmark, "evaluate_on_cluster", lambda jobs, *_: ["it raised"] * 4)
+    monkeypatch.setattr(benchmark, "evaluate_on_cluster", lambda *_, **__: ["it raised"] * 4)
     with pytest.raises(SystemExit, match="evaluating a front failed: it raised"):
         benchmark.evaluated_again(config, [front], [5, 6])
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
@@ -46,13 +45,21 @@ class Cluster:
         settings: the section ``ray`` of a configuration.
         modules: the folder of the user's modules, beside PYTHONPATH and the working folder.
 
+        continuing: see below.
+
     Attributes:
         continuing: the arguments of the command ``nas`` that goes on from what this one has
-            written, if Ray's library blocks this process: see :mod:`nas.ray.begin_again`.
+            written, if the cluster is lost and Ray's library blocks this process, see
+            :mod:`nas.ray.begin_again`. None if this process is no such command: then Ray ends it.
     """
 
-    def __init__(self, settings: RaySettings, modules: str | None = None) -> None:
-        self.continuing: Sequence[str] = sys.argv[1:]
+    def __init__(
+        self,
+        settings: RaySettings,
+        modules: str | None = None,
+        continuing: Sequence[str] | None = None,
+    ) -> None:
+        self.continuing = continuing
         self._address = settings.address or "local"
         self._modules = modules
         self._watch: HeadWatch | None = None
@@ -84,7 +91,7 @@ class Cluster:
                 self._connect()
             self._environment = environment.pop_all()  # as long as the connection
         health = LocalHealth() if self.is_local else RemoteHealth()
-        self._watch = HeadWatch(health, lambda reason: begin_again(reason, self.continuing))
+        self._watch = HeadWatch(health, self._begin_again)
 
     def close(self) -> None:
         """End the connection, and a local cluster."""
@@ -127,6 +134,10 @@ class Cluster:
                 else:
                     return
 
+    def _begin_again(self, reason: str) -> None:
+        if self.continuing is not None:
+            begin_again(reason, self.continuing)
+
     def _connect(self) -> None:
         local = {"address": "local", "include_dashboard": False}
         try:
@@ -146,7 +157,11 @@ class Cluster:
 
 
 @contextmanager
-def connected(settings: RaySettings, modules: str | None = None) -> Iterator[Cluster]:
+def connected(
+    settings: RaySettings,
+    modules: str | None = None,
+    continuing: Sequence[str] | None = None,
+) -> Iterator[Cluster]:
     """Connect to Ray while the block runs; an existing connection is used.
 
     Workers import a user's own modules from the folders in which this process finds them.
@@ -157,12 +172,13 @@ def connected(settings: RaySettings, modules: str | None = None) -> Iterator[Clu
     Args:
         settings: the section ``ray`` of a configuration.
         modules: the folder of the user's modules, beside PYTHONPATH and the working folder.
+        continuing: see :class:`Cluster`.
 
     Raises:
         ClusterError: see :meth:`Cluster.connect`; or the cluster was lost, and the block does not
             connect anew.
     """
-    cluster = Cluster(settings, modules)
+    cluster = Cluster(settings, modules, continuing)
     if ray.is_initialized():
         yield cluster
         return

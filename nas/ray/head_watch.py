@@ -5,6 +5,7 @@ Ray's library then ends the driver's process without a word, so it must be notic
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 from collections.abc import Callable
@@ -12,6 +13,8 @@ from typing import Protocol
 
 import psutil
 import ray
+
+log = logging.getLogger(__name__)
 
 RAYS_PROCESSES = {"gcs_server": "head", "raylet": "node manager"}
 """The processes of a local Ray without which it does nothing, as Ray's documentation calls them."""
@@ -113,6 +116,7 @@ class HeadWatch:
         while not self._closed.wait(LOOK_EVERY_SECONDS):
             self._lost = self._health.lost()
             if self._lost:
+                log.warning("%s", self._lost)
                 if not self._closed.wait(STUCK_SECONDS):
                     self._on_stuck(self._lost)
                 return

@@ -22,6 +22,8 @@ from nas.evaluation.evaluate import (
 )
 from nas.evaluation.full_training import EpochDone, Trained, train_in_full
 from nas.evaluation.messages import Raised
+from nas.ray.deaths import cause_of
+from nas.ray.losses import Losses
 from nas.storage.evaluation import Evaluation
 from nas.storage.retraining import Retraining
 from search_space.architecture import Architecture
@@ -31,13 +33,14 @@ class RetrainProgress(NamedTuple):
     """The progress or the end of one full training."""
 
     retraining: Retraining
-    state: Literal["running", "finished", "failed"]
+    state: Literal["running", "lost", "finished", "failed"]
     epoch: int = 0  # while it runs
     val_accuracy: float | None = None  # in the run's metric
+    cause: str = ""  # why it lost its worker; it continues from its last state
 
 
 class Failure(NamedTuple):
-    """A full training that raised, or lost its worker."""
+    """A full training that raised, or lost too many workers."""
 
     retraining: Retraining
     error: str
@@ -49,21 +52,27 @@ def run_retrainings(
     resources: ResourceSettings,
     keep: Callable[[Retraining, Trained], Evaluation],
     on_progress: Callable[[RetrainProgress], None],
+    *,
+    patience_seconds: float,
 ) -> tuple[list[Evaluation], list[Failure]]:
     """Train all of ``wanted``, as many at a time as the cluster holds; Ray must be connected.
+
+    A training whose worker is lost continues from its last state, on another worker.
 
     Args:
         wanted: what to train.
         assignment: data, task and recipe, which all of them share.
         resources: CPUs and GPUs of one training.
         keep: writes a finished training to the run's folder and ledger; returns the ledger's row.
-        on_progress: called after every epoch and at every end.
+        on_progress: called after every epoch, at every lost worker and at every end.
+        patience_seconds: the longest wait for memory.
 
     Returns:
         the ledger's new rows, and the failures, which can continue from their last states.
 
     Raises:
         CheckpointError, RunError: a damaged checkpoint, or a folder that cannot be written.
+        ClusterError: memory is short for longer than the patience.
     """
     task = ray.remote(
         num_cpus=resources.cpus_per_trial,
@@ -73,11 +82,13 @@ def run_retrainings(
         max_calls=1,
     )(_full_training)
     shared = ray.put(assignment)
-    streams: dict[Any, Retraining] = {}  # keys: Ray's generators of references
-    for retraining in wanted:
+
+    def begin(retraining: Retraining) -> Any:
         text = retraining.architecture.canonical_json()
-        stream = task.remote(text, retraining.seed, shared, retraining.start())
-        streams[stream] = retraining
+        return task.remote(text, retraining.seed, shared, retraining.start())
+
+    losses = Losses(patience_seconds)
+    streams = {begin(retraining): retraining for retraining in wanted}  # keys: Ray's generators
     rows, failures = [], []
     while streams:
         stream = _first_ready(streams)
@@ -90,8 +101,12 @@ def run_retrainings(
         except RayError as error:
             del streams[stream]
             ray.cancel(stream)
-            failures.append(Failure(retraining, str(error)))
-            on_progress(RetrainProgress(retraining, "failed"))
+            if losses.may_begin_again(retraining.folder, error):
+                on_progress(RetrainProgress(retraining, "lost", cause=cause_of(error)))
+                streams[begin(retraining)] = retraining
+            else:
+                failures.append(Failure(retraining, losses.account(retraining.folder, error)))
+                on_progress(RetrainProgress(retraining, "failed"))
             continue
         if isinstance(event, Raised):
             failures.append(Failure(retraining, event.traceback))
@@ -107,39 +122,58 @@ def run_retrainings(
     return rows, failures
 
 
-def _first_ready(streams: Mapping[Any, Retraining]) -> Any:
-    """Return the first stream that has an event."""
+def _first_ready(streams: Mapping[Any, Any]) -> Any:
+    """Return the first stream or reference that has an event."""
     ready, _ = ray.wait(list(streams), num_returns=1)
     return ready[0]
 
 
 def evaluate_on_cluster(
-    jobs: Sequence[tuple[Architecture, int]], assignment: Assignment, resources: ResourceSettings
+    jobs: Sequence[tuple[Architecture, int]],
+    assignment: Assignment,
+    resources: ResourceSettings,
+    *,
+    patience_seconds: float,
 ) -> list[EvaluationResult | str]:
     """Evaluate pairs of architecture and seed by proxies, in parallel; Ray must be connected.
 
+    Args:
+        jobs: what to evaluate.
+        assignment: data, task and recipe, which all jobs share.
+        resources: CPUs and GPUs of one job.
+        patience_seconds: the longest wait for memory.
+
     Returns:
-        for each job its result, the traceback of what it raised, or Ray's account of its worker's
-        death.
+        for each job its result, the traceback of what it raised, or why it lost several workers.
+
+    Raises:
+        ClusterError: memory is short for longer than the patience.
     """
     # Without a GPU, workers are reused; with one, Ray ends them after each evaluation, so that they
     # release its memory.
-    task = ray.remote(num_cpus=resources.cpus_per_trial, num_gpus=resources.gpus_per_trial)(
-        _evaluation
-    )
+    task = ray.remote(
+        num_cpus=resources.cpus_per_trial, num_gpus=resources.gpus_per_trial, max_retries=0
+    )(_evaluation)
     shared = ray.put(assignment)
-    begun = [
-        task.remote(architecture.canonical_json(), seed, shared) for architecture, seed in jobs
-    ]
-    return [_fetched(reference) for reference in begun]
 
+    def begin(job: tuple[Architecture, int]) -> Any:
+        architecture, seed = job
+        return task.remote(architecture.canonical_json(), seed, shared)
 
-def _fetched(reference: Any) -> EvaluationResult | str:
-    try:
-        result: EvaluationResult | str = ray.get(reference)
-    except RayError as error:
-        return str(error)
-    return result
+    losses = Losses(patience_seconds)
+    results: dict[tuple[Architecture, int], EvaluationResult | str] = {}
+    running = {begin(job): job for job in jobs}
+    while running:
+        reference = _first_ready(running)
+        job = running.pop(reference)
+        try:
+            results[job] = ray.get(reference)
+        except RayError as error:
+            if losses.may_begin_again(job, error):
+                running[begin(job)] = job
+            else:
+                results[job] = losses.account(job, error)
+    return [results[job] for job in jobs]
 
 
 def _evaluation(text: str, seed: int, assignment: Assignment) -> EvaluationResult | str:

@@ -52,7 +52,12 @@ def evaluate_plain(
     Raises:
         RunError: some have no result; the others' are in the ledger.
     """
-    results = evaluate_on_cluster(proxies, proxy_assignment(config, task), config.resources)
+    results = evaluate_on_cluster(
+        proxies,
+        proxy_assignment(config, task),
+        config.resources,
+        patience_seconds=60 * config.search.patience_minutes,
+    )
     failures = []
     for (architecture, seed), result in zip(proxies, results, strict=True):
         if isinstance(result, str):

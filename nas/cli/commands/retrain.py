@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -139,7 +140,7 @@ def _train(
         f"plain networks: {len(proxies)}"
     )
     progress = RetrainDisplay(output, wanted=len(wanted), epochs=config.retrain.epochs)
-    with connected(config.ray, config.modules), progress:
+    with connected(config.ray, config.modules, sys.argv[1:]), progress:
         evaluate_plain(config, ledger, task, proxies)
         proxies_by_id = {proxy.arch_id: proxy for proxy in _proxy_results(config, ledger)}
         rows, failures = run_retrainings(
@@ -150,6 +151,7 @@ def _train(
                 config, ledger, task, trained, proxies_by_id.get(retraining.architecture.arch_id)
             ),
             progress.note,
+            patience_seconds=60 * config.search.patience_minutes,
         )
     for row in rows:
         number = number_of(row, config)

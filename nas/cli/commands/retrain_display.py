@@ -31,6 +31,11 @@ class RetrainDisplay(LineDisplay):
         validation = "" if accuracy is None else f", validation {accuracy:.1%}"
         if progress.state == "running":
             self._running[name] = f"{name} epoch {progress.epoch}/{self._epochs}{validation}"
+        elif progress.state == "lost":
+            self._running.pop(name, None)
+            self._output.say(
+                f"{name} lost its worker ({progress.cause}); it continues from its last state"
+            )
         else:
             self._running.pop(name, None)
             self._ended += 1

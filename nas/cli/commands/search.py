@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -95,7 +96,7 @@ def run_search_command(
     waiting = Waiting()
     where = "here" if config.ray.address is None else f"at {config.ray.address}"
     output.say(f"starting workers on Ray {where}")
-    with connected(config.ray, config.modules) as cluster:
+    with connected(config.ray, config.modules, sys.argv[1:]) as cluster:
         slots = trials_at_once(config.resources)
         concurrency = min(config.search.concurrency or slots, slots)
         if config.uses_latency:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -76,7 +77,10 @@ def _train_missing(output: Output, config: TabulationConfig, task: Task, journal
         return
     progress = _Progress(len(entries), journal)
     try:
-        with connected(config.ray, config.modules), LineDisplay(output, progress.line) as display:
+        with (
+            connected(config.ray, config.modules, sys.argv[1:]),
+            LineDisplay(output, progress.line) as display,
+        ):
 
             def keep(row: dict[str, Any]) -> None:
                 journal.add(row)
