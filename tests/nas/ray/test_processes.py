@@ -1,0 +1,88 @@
+"""Processes: what a killed driver started is ended, and a stuck one begins again."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+DRIVER = """
+import os, subprocess, sys, time
+from nas.ray.guard import guarded
+with guarded(os.getpid()):
+    child = subprocess.Popen(["sleep", "600"])
+    print(child.pid, flush=True)
+    time.sleep(600)
+"""
+
+STUCK = """
+import os, sys, threading, time
+from nas.ray.head_watch import HeadWatch
+from nas.ray import head_watch
+from nas.ray.begin_again import begin_again
+
+print(os.getpid(), sys.argv[1:], os.environ.get("CONVATTN_BEGUN_AGAIN"), flush=True)
+if sys.argv[1] == "going-on":
+    sys.exit(7)
+head_watch.LOOK_EVERY_SECONDS, head_watch.STUCK_SECONDS = 0.05, 0.2
+
+class Dead:
+    def lost(self):
+        return "the head has died"
+
+HeadWatch(Dead(), lambda reason: begin_again(reason, ["going-on"]))
+time.sleep(600)  # as in Ray's library
+"""
+
+
+def test_what_a_killed_driver_started_is_ended() -> None:
+    driver = subprocess.Popen([sys.executable, "-c", DRIVER], stdout=subprocess.PIPE, text=True)
+    assert driver.stdout is not None
+    child = psutil.Process(int(driver.stdout.readline()))
+    time.sleep(2)  # the guard looks every second
+    guards = [p for p in psutil.Process(driver.pid).children() if "nas.ray.guard" in p.cmdline()]
+    assert len(guards) == 1
+    driver.kill()
+    driver.wait()
+    _, alive = psutil.wait_procs([child, *guards], timeout=14)
+    assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_a_driver_that_is_stuck_when_the_head_dies_begins_again(tmp_path: Path) -> None:
+    script = tmp_path / "stuck.py"
+    script.write_text(STUCK)
+    done = subprocess.run(
+        [sys.executable, str(script), "search", "x.yaml"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 7
+    first, second = done.stdout.splitlines()
+    pid = first.split()[0]
+    assert first == f"{pid} ['search', 'x.yaml'] None"
+    assert second == f"{pid} ['going-on'] 1"
+    assert "the head has died" in done.stderr
+
+
+@pytest.mark.parametrize("begun", ["10", "11"])
+def test_a_driver_does_not_begin_again_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begun: str
+) -> None:
+    monkeypatch.setenv("CONVATTN_BEGUN_AGAIN", begun)
+    script = tmp_path / "stuck.py"
+    script.write_text(STUCK)
+    done = subprocess.run(
+        [sys.executable, str(script), "search"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "run the command again" in done.stderr
