@@ -29,7 +29,7 @@ STUCK_SECONDS = 10.0
 
 
 class Health(Protocol):
-    """What can be seen of a cluster from outside Ray."""
+    """The health of a cluster, as it is seen without Ray's library."""
 
     def lost(self) -> str:
         """Return what is lost; empty if nothing is."""

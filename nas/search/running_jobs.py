@@ -10,8 +10,10 @@ from nas.evaluation.lost_workers import LostWorker
 from nas.search.job import Job
 
 LOST_IN_A_ROW = 12
+"""A search ends when this many workers in a row are lost; but see the next limit."""
+
 LOST_FOR_EACH = 4
-"""So many workers lost in a row, and so many for each that runs at once, end a search."""
+"""A search ends when this many workers in a row are lost for each that runs at once."""
 
 
 class RunningJobs:

@@ -1,4 +1,4 @@
-"""What Ray says of a worker's death, and what a search makes of it in one line."""
+"""The deaths of workers: Ray's words for one, and the line that a search makes of them."""
 
 from __future__ import annotations
 
