@@ -19,11 +19,13 @@ from nas.cli.arguments.query import frontier
 from nas.cli.arguments.search import runs, search, status
 from nas.cli.arguments.tools import benchmark, fidelity, latency_table, tabulate, zero_cost
 from nas.cli.arguments.train import predict, retrain
+from nas.cli.arguments.upkeep import clean, doctor
 from nas.cli.output import LogMessages, Output
 from nas.cli.terminal import take_every_text
 
 GROUPS = {
     "Search": (search, status, runs),
+    "Upkeep": (doctor, clean),
     "Query": (frontier,),
     "Train": (retrain, predict),
     "Networks": (zoo, tables, describe, attention_maps),

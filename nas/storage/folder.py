@@ -259,8 +259,11 @@ class RunFolder:
         write_whole(self.path / name, json_text(data) + "\n")
 
     @contextmanager
-    def driving(self) -> Iterator[None]:
+    def driving(self, *, tidies: bool = True) -> Iterator[None]:
         """Hold the run for this process, so that no second one writes to it.
+
+        Args:
+            tidies: remove what killed processes were writing.
 
         Raises:
             RunIsDrivenError: another process holds it.
@@ -268,8 +271,9 @@ class RunFolder:
         """
         in_use = RunIsDrivenError(f"run {self.name!r} is being driven by another process")
         with held(self._lock_file, in_use=in_use):
-            remove_begun_folders(self.path.parent)
-            remove_begun_files(self.path)
+            if tidies:
+                remove_begun_folders(self.path.parent)
+                remove_begun_files(self.path)
             yield
 
     def is_finished(self) -> bool:

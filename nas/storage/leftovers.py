@@ -9,6 +9,7 @@ import platform
 import re
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,12 @@ def begun_folder(folder: Path) -> Path:
 def remove_begun_folders(runs: Path) -> None:
     """Remove the folders of runs that processes were making when they were killed."""
     _remove_begun_files_in(runs)  # links
+    for folder in begun_folders(runs):
+        shutil.rmtree(folder, onerror=_say)
+
+
+def begun_folders(runs: Path) -> Iterator[Path]:
+    """Yield the folders of runs that processes were making when they were killed."""
     for folder in _entries(runs):
         match = _BEGUN_FOLDER.fullmatch(folder.name)
         if match is None or folder.is_symlink() or not folder.is_dir():
@@ -48,7 +55,7 @@ def remove_begun_folders(runs: Path) -> None:
         else:
             is_left = time.time() - folder.stat().st_mtime > ANOTHER_MACHINE_SECONDS
         if is_left:
-            shutil.rmtree(folder, onerror=_say)
+            yield folder
 
 
 def remove_begun_files(run: Path) -> None:
@@ -56,21 +63,41 @@ def remove_begun_files(run: Path) -> None:
 
     The caller holds the run: no other driver writes there. A command that draws a picture may.
     """
+    for file in begun_files(run):
+        _remove(file)
+
+
+def begun_files(run: Path) -> Iterator[Path]:
+    """Yield the files in a run's folder that killed processes were writing."""
     retrain = run / "retrain"
     trainings = [folder for folder in _entries(retrain) if folder.is_dir()]
     for folder in (run, run / "paused", retrain, *trainings):
-        _remove_begun_files_in(folder)
+        yield from _begun_files_in(folder)
 
 
-def _remove_begun_files_in(folder: Path) -> None:
+def is_begun(file: Path) -> bool:
+    """Return whether a file's name is that of one which some process writes, or wrote."""
+    return _BEGUN_FILE.fullmatch(file.name) is not None
+
+
+def _begun_files_in(folder: Path) -> Iterator[Path]:
     for file in _entries(folder):
         match = _BEGUN_FILE.fullmatch(file.name)
         if match is None or (match["pid"] and _may_be_making(int(match["pid"]), file)):
             continue
-        try:
-            file.unlink(missing_ok=True)
-        except OSError as error:
-            _warn(file, error)
+        yield file
+
+
+def _remove_begun_files_in(folder: Path) -> None:
+    for file in _begun_files_in(folder):
+        _remove(file)
+
+
+def _remove(file: Path) -> None:
+    try:
+        file.unlink(missing_ok=True)
+    except OSError as error:
+        _warn(file, error)
 
 
 def _may_be_making(pid: int, path: Path) -> bool:

@@ -26,7 +26,8 @@ COMMANDS = [line.split("   #")[0].strip() for block in blocks("sh") for line in 
 QUERIES = [
     command
     for command in COMMANDS
-    if command.split()[:2][-1] in {"status", "runs", "frontier", "describe", "zoo", "tables"}
+    if command.split()[:2][-1]
+    in {"status", "runs", "doctor", "clean", "frontier", "describe", "zoo", "tables"}
 ]
 SEARCHES = [c for c in COMMANDS if c.startswith("nas search")]
 BENCHMARKS = [c for c in COMMANDS if c.startswith("nas benchmark")]

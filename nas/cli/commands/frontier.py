@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from analysis.front import (
     hypervolume,
@@ -80,6 +81,14 @@ def show_frontier(
     _draw(run, fitting, members, x=x, y=y, best=best, png=png, html=html)
 
 
+def front_of_search(config: SearchConfig, ledger: Ledger) -> dict[str, Any] | None:
+    """Return the front of a search as ``front.json`` has it; None where there is no front."""
+    x, y = config.cost_objective, "val_accuracy"
+    within, _ = by_latency_limit(config, all_candidates(config, ledger))
+    members = pareto_front(within, [y, x])
+    return front_json(members, x=x, y=y, knee=knee(members, x, y)) if members else None
+
+
 def report_search(output: Output, run: RunFolder, config: SearchConfig, ledger: Ledger) -> None:
     """Print and draw a search's front, its noise, and how its trials ended."""
     x, y = config.cost_objective, "val_accuracy"
@@ -105,7 +114,7 @@ def report_search(output: Output, run: RunFolder, config: SearchConfig, ledger: 
         )
     png, html = run.path / "front.png", run.path / "front.html"
     _draw(run, within, members, x=x, y=y, best=best, png=png, html=html)
-    run.write_json("front.json", front_json(members, x=x, y=y, knee=best))
+    run.write_json("front.json", front_of_search(config, ledger))
     rows = ledger.evaluations("search")
     repeats = ledger.evaluations("repeats")
     noise = seed_noise([*rows, *repeats], set(random_sample(config.search, config.seed, rows)))
@@ -207,4 +216,4 @@ def _draw(
         raise RunError(f"cannot draw the front: {error}") from error
 
 
-__all__ = ["report_search", "show_frontier"]
+__all__ = ["front_of_search", "report_search", "show_frontier"]

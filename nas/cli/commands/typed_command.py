@@ -17,7 +17,7 @@ def typed(*words: str | Path) -> str:
     The program is ``nas`` if a shell finds it by this name, else its path, such as
     ``.venv/bin/nas``. Paths below the current folder are relative to it.
     """
-    return shlex.join([_program(), *(w if isinstance(w, str) else _from_here(w) for w in words)])
+    return shlex.join([_program(), *(w if isinstance(w, str) else from_here(w) for w in words)])
 
 
 def _program() -> str:
@@ -28,6 +28,7 @@ def _program() -> str:
     return PROGRAM if on_path is not None and os.path.samefile(on_path, called) else called
 
 
-def _from_here(path: Path) -> str:
+def from_here(path: Path) -> str:
+    """Return a path as it can be typed: relative to the current folder, if it is below it."""
     absolute, here = path.absolute(), Path.cwd()
     return str(absolute.relative_to(here) if absolute.is_relative_to(here) else absolute)
