@@ -25,7 +25,12 @@ from nas.ray.handshake import greet
 from nas.ray.head_watch import HeadWatch, LocalHealth, RemoteHealth
 from nas.search.waiting import Waiting
 
+log = logging.getLogger(__name__)
+
 RECONNECT_EVERY_SECONDS = 2.0
+
+START_ATTEMPTS = 2
+"""The attempts to start a local Ray, which may be slow while an earlier one ends."""
 
 SOCKET_PATH_BYTES = 107
 """Linux's limit on the path of a socket, without its terminating zero."""
@@ -88,7 +93,7 @@ class Cluster:
             environment.enter_context(ray_environment({MODE: mode}))
             environment.callback(ray.shutdown)
             with _own_signals():
-                self._connect()
+                self._start() if self.is_local else self._connect()
             self._environment = environment.pop_all()  # as long as the connection
         health = LocalHealth() if self.is_local else RemoteHealth()
         self._watch = HeadWatch(health, self._begin_again)
@@ -137,6 +142,19 @@ class Cluster:
     def _begin_again(self, reason: str) -> None:
         if self.continuing is not None:
             begin_again(reason, self.continuing)
+
+    def _start(self) -> None:
+        """Start a local Ray; a machine that is busy may need a second attempt."""
+        for attempt in range(START_ATTEMPTS):
+            try:
+                self._connect()
+            except ClusterError as error:
+                if attempt == START_ATTEMPTS - 1:
+                    raise
+                log.warning("%s; it is tried again", error)
+                ray.shutdown()
+            else:
+                return
 
     def _connect(self) -> None:
         local = {"address": "local", "include_dashboard": False}

@@ -44,6 +44,8 @@ def cause_of(error: BaseException) -> str:
     text = str(error)
     if (detail := _DETAIL.search(text)) is not None:
         kind, explanation = detail.groups()
+        if kind == "SYSTEM_ERROR":  # its explanation lists what might have been
+            return "its process died"
         return f"its process died ({kind}): {_first_line(explanation)}"
     if isinstance(error, NodeDiedError) or is_of_node(error):
         return f"its node was lost: {_first_line(text.strip().splitlines()[-1])}"
@@ -109,9 +111,6 @@ def kill(actor: Any) -> None:
 
 
 def _first_line(text: str) -> str:
-    """Return the first line or sentence of a text, shortened."""
+    """Return the first line of a text, shortened."""
     line = " ".join(text.split("\n", 1)[0].split())
-    sentence = line.split(". There are some potential root causes", 1)[0]
-    if len(sentence) > MOST_CHARACTERS:
-        return sentence[: MOST_CHARACTERS - 3] + "..."
-    return sentence
+    return line if len(line) <= MOST_CHARACTERS else line[: MOST_CHARACTERS - 3] + "..."

@@ -285,6 +285,15 @@ class RunFolder:
         file = self.path / "state.json"
         return file.is_file() and bool(read_json_object(file).get("finished"))
 
+    def waiting(self) -> str:
+        """Return what the run's driver waits for, and since when; empty if for nothing.
+
+        Raises:
+            RunError: ``state.json`` is damaged.
+        """
+        file = self.path / "state.json"
+        return str(read_json_object(file).get("waiting", "")) if file.is_file() else ""
+
     def is_driven(self) -> bool:
         """Return whether a living process drives the run, without writing anything.
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from nas.cli.commands.frontier import report_search
-from nas.cli.commands.typed_command import typed
+from nas.cli.commands.search_resume import (
+    WaitingNote,
+    resume_command,
+    resuming_arguments,
+    saying_how_to_go_on,
+)
 from nas.cli.output import Output
 from nas.cli.progress import ProgressDisplay
 from nas.config.files import differences, load_config
 from nas.config.search_config import SearchConfig
-from nas.config.storage_url import without_password
 from nas.config.trust import list_run
 from nas.costs.latency_prediction import read_table
 from nas.errors import CommandError, RunError
@@ -28,7 +30,6 @@ from nas.ray.meter import check_meter, measure_on_cluster
 from nas.samplers.trials import WarmStart
 from nas.search.loop import Search
 from nas.search.problem import SearchProblem, costs_of, space_of
-from nas.search.trial_state import TRAINED
 from nas.search.waiting import Waiting
 from nas.search.warm_start import collect_warm_start, keep_warm_start, warm_start_of
 from nas.storage.checkpoints import PausedStates
@@ -36,7 +37,6 @@ from nas.storage.folder import RunFolder, check_new, next_name
 from nas.storage.ledger import Ledger, check_free
 from nas.workflows.checks import checked_problem, load_data, proxy_assignment
 from search_space.architecture import Task
-from search_space.cost.latency import DeviceBusy
 
 log = logging.getLogger(__name__)
 
@@ -115,9 +115,11 @@ def run_search_command(
             run.write_json("state.json", {"finished": False})
             run.point_latest_here()
             _announce(output, config, problem, run, resumed=resume)
-            cluster.continuing = _resuming(config_file, overrides, config, runs, trust=trust)
+            cluster.continuing = resuming_arguments(
+                config_file, overrides, config, runs, trust=trust
+            )
             how_to_go_on = resume_command(config_file, overrides, config, runs)
-            with _saying_how_to_go_on(output, config, ledger, how_to_go_on):
+            with saying_how_to_go_on(output, config, ledger, how_to_go_on):
                 search = _search(
                     output,
                     config,
@@ -134,23 +136,6 @@ def run_search_command(
             report_search(output, run, config, ledger)
 
 
-@contextmanager
-def _saying_how_to_go_on(
-    output: Output, config: SearchConfig, ledger: Ledger, command: str
-) -> Iterator[None]:
-    """Print, if the block is stopped, that all results are kept, and the command to resume."""
-    try:
-        yield
-    except (KeyboardInterrupt, DeviceBusy):
-        ledger.wait_no_more()
-        trained = trained_so_far(config, ledger)
-        output.say(f"\nstopped: {trained} and kept; continue with: {command}")
-        raise
-    except Exception:  # the ledger may be what failed: it is not asked for the trials
-        output.say(f"\nstopped: what is trained is kept; continue with: {command}")
-        raise
-
-
 def begin_ledger(
     run: RunFolder, config: SearchConfig, warm_start: WarmStart, waiting: Waiting | None = None
 ) -> Ledger:
@@ -165,19 +150,6 @@ def begin_ledger(
     except RunError:
         run.remove()
         raise
-
-
-def trained_so_far(config: SearchConfig, ledger: Ledger) -> str:
-    """Return a text such as ``5 of 12 trials are trained (3 stopped early, 2 more paused)``."""
-    try:
-        states = Counter(row.state for row in ledger.evaluations("search"))
-    except RunError:  # a server that is away, perhaps; the search was stopped for another reason
-        return "all that were trained are in the storage, which cannot be read now,"
-    beside = [f"{states['pruned']} stopped early"] if states["pruned"] else []
-    beside += [f"{states['paused']} more paused"] if states["paused"] else []
-    listed = f" ({', '.join(beside)})" if beside else ""
-    trained = sum(states[state] for state in TRAINED)
-    return f"{trained} of {config.search.n_trials} trials are trained{listed}"
 
 
 def _search(
@@ -200,15 +172,22 @@ def _search(
         states=PausedStates(run.paused_folder),
         waiting=waiting,
     )
-    with ProgressDisplay(output, search.status) as display, waiting.shown_by(display.update):
-        run_search(
-            search,
-            proxy_assignment(config, task),
-            config.resources,
-            cluster=cluster,
-            concurrency=concurrency,
-            on_change=display.update,
-        )
+    note = WaitingNote(run, waiting)
+    with ProgressDisplay(output, search.status) as display:
+
+        def show() -> None:
+            display.update()
+            note.update()
+
+        with waiting.shown_by(show):
+            run_search(
+                search,
+                proxy_assignment(config, task),
+                config.resources,
+                cluster=cluster,
+                concurrency=concurrency,
+                on_change=display.update,
+            )
     if config.uses_latency:
         _measure_front_again(output, config, ledger, task, cluster)
     return search
@@ -244,32 +223,6 @@ def _measure_front_again(
             f"{each.again_ms:.4g} ms now, {each.share:.0%} apart; the front is chosen by their "
             "mean, and shows the second"
         )
-
-
-def _resuming(
-    config_file: Path,
-    overrides: Sequence[str],
-    config: SearchConfig,
-    runs: Path,
-    *,
-    trust: bool,
-) -> list[str]:
-    """Return the arguments of the command that resumes a run."""
-    kept = [word for word in overrides if word.partition("=")[0] != "name"]
-    options = ["--resume", "--runs", str(runs), *(["--trust"] if trust else [])]
-    return ["search", str(config_file), *kept, f"name={config.name}", *options]
-
-
-def resume_command(
-    config_file: Path, overrides: Sequence[str], config: SearchConfig, runs: Path
-) -> str:
-    """Return the command that resumes a run, quoted for a shell."""
-    replaced = ("name", "storage")
-    kept = [word for word in overrides if word.partition("=")[0] not in replaced]
-    if config.storage is not None and len(kept) < len(overrides):
-        kept.append(f"storage={without_password(config.storage)}")
-    words = ["search", str(config_file), *kept, f"name={config.name}", "--resume"]
-    return typed(*words, "--runs", str(runs))
 
 
 def _newest_or_next(config: SearchConfig, runs: Path) -> tuple[SearchConfig, bool]:

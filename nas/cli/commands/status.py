@@ -8,7 +8,7 @@ from typing import Any
 
 from nas.cli.output import Output
 from nas.latency.measurements import front_of_run
-from nas.quantities import format_quantity
+from nas.quantities import duration, format_quantity
 from nas.search.trial_state import TRAINED
 from nas.storage.accuracy_text import accuracy_json, accuracy_text
 from nas.storage.candidates import most_accurate
@@ -57,6 +57,15 @@ def show_status(output: Output, name: str, runs: Path, *, trust: bool = False) -
             f"  best: {best['accuracy']} with {params} parameters, "
             f"{best['arch_id']} {best['description']}"
         )
+    retries = status["retries"]
+    if retries["trainings"]:
+        reasons = "; ".join(f"{count} x {cause}" for cause, count in retries["reasons"].items())
+        output.say(
+            f"  begun again: {retries['trainings']} trainings, "
+            f"{duration(retries['lost_seconds'])} lost ({reasons})"
+        )
+    if status["waiting"]:
+        output.say(f"  waiting for {status['waiting']}")
     for limit, entry in status["rejections"].items():
         output.say(f"  over the limit on {limit}: {entry['count']:,} proposals")
     for which, error in status["errors"].items():
@@ -79,6 +88,7 @@ def read_status(run: RunFolder) -> dict[str, Any]:
     best = most_accurate(front_of_run(config, ledger))
     repeats = ledger.evaluations("repeats")
     retrained = ledger.evaluations("retrain")
+    lost = [worker for row in (*rows, *repeats) for worker in row.lost_workers]
     is_driven = run.is_driven()
     state = "running" if is_driven else "finished" if run.is_finished() else INTERRUPTED
     return {
@@ -105,6 +115,12 @@ def read_status(run: RunFolder) -> dict[str, Any]:
             "accuracy": accuracy_text(best),
             **{name: value for name, value in best.metrics.items() if name != "val_accuracy"},
         },
+        "retries": {
+            "trainings": len(lost),
+            "lost_seconds": sum(worker.seconds for worker in lost),
+            "reasons": dict(Counter(worker.cause for worker in lost)),
+        },
+        "waiting": run.waiting() if is_driven else "",
         "rejections": ledger.rejections().to_json(),
         "errors": {
             f"{called} {row.number}": row.error.strip().splitlines()[-1]

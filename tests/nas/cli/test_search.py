@@ -11,18 +11,16 @@ from typing import Any
 import pytest
 import yaml
 
-from nas.cli.commands.search import (
-    begin_ledger,
-    resume_command,
-    run_search_command,
-    trained_so_far,
-)
+from nas.cli.commands.search import begin_ledger, run_search_command
+from nas.cli.commands.search_resume import WaitingNote, resume_command, trained_so_far
 from nas.cli.commands.status import read_status, show_status
 from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
 from nas.errors import RunError
 from nas.evaluation.evaluate import EvaluationResult
+from nas.evaluation.lost_workers import LostWorker
 from nas.samplers.trials import WarmStart
+from nas.search.waiting import Waiting
 from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger
 from search_space.architecture import Task
@@ -119,6 +117,38 @@ def test_what_was_stopped_early_or_failed_is_told_apart(
     assert status["errors"] == {
         "trial 2": "KeyError: 'of a trial'",
         "repeat 1": "KeyError: 'of a repeat'",
+    }
+
+
+def test_status_says_what_began_again_and_what_is_waited_for(
+    config_of: ConfigOf, start: Start, propose_from: Callable[..., HandDriven]
+) -> None:
+    run, ledger = start(config_of())
+    proposals = propose_from(config_of(), ledger)
+    trial = proposals.propose()
+    proposals.trials.pass_on(trial.number)
+    for seconds in (61.0, 2.0):
+        proposals.trials.start(trial.number)
+        proposals.trials.lose_worker(trial.number, LostWorker("abc", "it died", seconds))
+    waiting = Waiting()
+    note = WaitingNote(run, waiting)
+
+    def shown() -> str:
+        printed = io.StringIO()
+        show_status(Output(file=printed), str(run.path), run.path.parent)
+        return printed.getvalue()
+
+    with run.driving(), waiting.shown_by(note.update):
+        assert "waiting" not in shown()
+        with waiting.on("memory on node abc", 600):
+            assert "waiting for memory on node abc, since " in shown()
+        assert "waiting" not in shown()
+    text = shown()
+    assert "begun again: 2 trainings, 1m 03s lost (2 x it died)" in text
+    assert read_status(run)["retries"] == {
+        "trainings": 2,
+        "lost_seconds": 63.0,
+        "reasons": {"it died": 2},
     }
 
 

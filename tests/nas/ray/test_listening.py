@@ -24,7 +24,7 @@ pytestmark = pytest.mark.ray
 ANYWHERE = {"::", "0.0.0.0"}
 
 BOUND_TO_ALL = {"driver", "gcs_server", "raylet", "ray::IDLE", "ray::worker"}
-"""What docs/security.md says cannot be bound to one address."""
+"""The processes whose ports cannot be bound to one address, as docs/failures.md lists them."""
 
 
 @pytest.fixture(scope="module")

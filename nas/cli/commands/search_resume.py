@@ -1,0 +1,94 @@
+"""The end of a search before its time: what is said, how it goes on, and what it waits for."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from nas.cli.commands.typed_command import typed
+from nas.cli.output import Output
+from nas.config.search_config import SearchConfig
+from nas.config.storage_url import without_password
+from nas.errors import RunError
+from nas.search.trial_state import TRAINED
+from nas.search.waiting import Waiting
+from nas.storage.folder import RunFolder
+from nas.storage.ledger import Ledger
+
+
+@contextmanager
+def saying_how_to_go_on(
+    output: Output, config: SearchConfig, ledger: Ledger, command: str
+) -> Iterator[None]:
+    """Print, if the block is stopped, that all results are kept, and the command to resume."""
+    try:
+        yield
+    except (KeyboardInterrupt, Exception):
+        ledger.wait_no_more()
+        trained = trained_so_far(config, ledger)
+        output.say(f"\nstopped: {trained} and kept; continue with: {command}")
+        raise
+
+
+def trained_so_far(config: SearchConfig, ledger: Ledger) -> str:
+    """Return a text such as ``5 of 12 trials are trained (3 stopped early, 2 more paused)``."""
+    try:
+        states = Counter(row.state for row in ledger.evaluations("search"))
+    except RunError:  # a server that is away, perhaps; the search was stopped for another reason
+        return "all that were trained are in the storage, which cannot be read now,"
+    beside = [f"{states['pruned']} stopped early"] if states["pruned"] else []
+    beside += [f"{states['paused']} more paused"] if states["paused"] else []
+    listed = f" ({', '.join(beside)})" if beside else ""
+    trained = sum(states[state] for state in TRAINED)
+    return f"{trained} of {config.search.n_trials} trials are trained{listed}"
+
+
+def resume_command(
+    config_file: Path, overrides: Sequence[str], config: SearchConfig, runs: Path
+) -> str:
+    """Return the command that resumes a run, quoted for a shell."""
+    replaced = ("name", "storage")
+    kept = [word for word in overrides if word.partition("=")[0] not in replaced]
+    if config.storage is not None and len(kept) < len(overrides):
+        kept.append(f"storage={without_password(config.storage)}")
+    words = ["search", str(config_file), *kept, f"name={config.name}", "--resume"]
+    return typed(*words, "--runs", str(runs))
+
+
+def resuming_arguments(
+    config_file: Path,
+    overrides: Sequence[str],
+    config: SearchConfig,
+    runs: Path,
+    *,
+    trust: bool,
+) -> list[str]:
+    """Return the arguments of the command that resumes a run."""
+    kept = [word for word in overrides if word.partition("=")[0] != "name"]
+    options = ["--resume", "--runs", str(runs), *(["--trust"] if trust else [])]
+    return ["search", str(config_file), *kept, f"name={config.name}", *options]
+
+
+class WaitingNote:
+    """Write what a search waits for into its folder, where ``nas status`` reads it.
+
+    Args:
+        run: the run.
+        waiting: the search's.
+    """
+
+    def __init__(self, run: RunFolder, waiting: Waiting) -> None:
+        self._run = run
+        self._waiting = waiting
+        self._written = ""
+
+    def update(self) -> None:
+        """Write the reason, if it is another than before."""
+        reason = self._waiting.reason
+        if reason != self._written:
+            self._written = reason
+            since = f", since {time.strftime('%H:%M:%S')}" if reason else ""
+            self._run.write_json("state.json", {"finished": False, "waiting": reason + since})
