@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import sqlite3
-import subprocess
 import sys
 from collections import namedtuple
 from collections.abc import Callable
@@ -19,8 +18,10 @@ from nas.cli.main import main
 from nas.errors import RunError, RunIsDrivenError
 from nas.storage.folder import RunFolder
 from nas.workflows.doctor.copies import MOVED_ROWS
+from tests.faults.mounts import NoMounts, read_only
 from tests.nas.workflows.doctor.damages import OF_THE_LEDGER, dead_process
 from tests.nas.workflows.doctor.real_run import digests, examined, repaired, wrong
+from tests.needed import lacking
 
 Nas = Callable[..., tuple[int, str, str]]
 
@@ -102,43 +103,20 @@ def test_a_repair_without_room_for_copies_changes_nothing(
     assert digests(finished.path) == before
 
 
-def test_a_run_of_another_user_is_examined(
-    finished: RunFolder, tmp_path_factory: pytest.TempPathFactory
+def test_a_run_on_a_read_only_disk_is_examined_and_not_repaired(
+    finished: RunFolder, nas: Nas
 ) -> None:
-    """The folder cannot be written, as on a read-only disk; root writes anywhere, so not as root.
-
-    A killed driver has left the ledger's write-ahead file too.
-    """
-    if os.geteuid() != 0:
-        pytest.skip("only root can become another user")
-    for folder in (finished.path, *finished.path.parents[:3]):
-        folder.chmod(0o755)
-    code = (
-        "import os, sys; os.setgid(65534); os.setuid(65534)\n"
-        "try: open(sys.argv[2] + '/probe', 'w')\n"
-        "except PermissionError: pass\n"
-        "else: sys.exit(9)\n"
-        "from nas.cli.main import main; main()"
-    )
-    state = tmp_path_factory.mktemp("nobody")
-    state.chmod(0o777)
-    before, files = digests(finished.path), sorted(finished.path.rglob("*"))
-    if shutil.which("setpriv") is None or not _readable_by_others(Path(sys.executable)):
-        pytest.skip("another user cannot run this Python")
-    done = subprocess.run(
-        [sys.executable, "-c", code, "doctor", str(finished.path)],
-        env=os.environ | {"HOME": str(state), "XDG_STATE_HOME": str(state), "TMPDIR": str(state)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert (done.returncode, done.stdout.strip()) == (0, "real is healthy"), done.stderr
-    assert (digests(finished.path), sorted(finished.path.rglob("*"))) == (before, files)
-
-
-def _readable_by_others(path: Path) -> bool:
-    return all(folder.stat().st_mode & 0o005 for folder in (*path.resolve().parents,))
+    try:
+        with read_only(finished.path.parent):
+            with pytest.raises(OSError, match="Read-only file system"):
+                (finished.path / "probe").write_text("")
+            status, out, err = nas("doctor", finished.path)
+            assert (status, out.strip(), err) == (0, "real is healthy", "")
+            status, _, err = nas("doctor", finished.path, "--repair")
+            assert status == 1
+            assert err.endswith("driver.lock: Read-only file system\n")
+    except NoMounts as error:
+        lacking(f"no file system can be mounted: {error}")
 
 
 def test_a_killed_driver_leaves_nothing_wrong(interrupted: RunFolder) -> None:
