@@ -107,6 +107,11 @@ class Cluster:
         if watch is not None:
             watch.close()
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether the cluster's head does not answer any more, or this machine's node has died."""
+        return self._watch is not None and bool(self._watch.lost())
+
     def check(self) -> None:
         """Raise if the cluster is lost.
 

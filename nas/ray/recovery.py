@@ -45,6 +45,7 @@ class Recovery:
         self._ended_at_limit = 0  # jobs ended before the limit was last changed
         self._ended = 0  # jobs ended in earlier runs of Tune
         self._breaks = 0  # in a row, without a job ended in between
+        self._ended_at_break = 0  # jobs ended before the first of them
         self._searcher: SearchJobs | None = None
 
     def most_running(self) -> int:
@@ -66,14 +67,15 @@ class Recovery:
         """
         self._searcher = searcher
         try:
-            yield
+            try:
+                yield
+            except Exception as error:
+                if searcher.error is not None:  # of the search itself
+                    raise
+                self._after(error)
         except ClusterLost as lost:
             self._give_back(str(lost))
             raise
-        except Exception as error:
-            if searcher.error is not None:  # of the search itself
-                raise
-            self._after(error)
         finally:
             self._ended, self._searcher = self._all_ended, None
 
@@ -139,13 +141,8 @@ class Recovery:
                 counts=is_ended and was_alone and not was_short,
             )
         self._limit, self._ended_at_limit = max(1, len(workers) // 2), self._all_ended
-        log.warning(
-            "memory ran out on node %s; %s",
-            node[:12],
-            "one training runs at a time now"
-            if self._limit == 1
-            else f"{self._limit} trainings run at a time now",
-        )
+        trainings = "1 training runs" if self._limit == 1 else f"{self._limit} trainings run"
+        log.warning("memory ran out on node %s; %s at a time now", node[:12], trainings)
 
     @property
     def _actors(self) -> set[str]:
@@ -155,23 +152,14 @@ class Recovery:
     def _give_back(self, reason: str) -> None:
         """Take back all running jobs, which begin again; none of them is to blame."""
         assert self._searcher is not None
-        is_lost = reason  # the cluster may be gone: its workers cannot be ended
         for trial_id, worker in list(self._searcher.running.items()):
-            if not self._is_gone:
+            if not self._cluster.is_lost:
                 worker.end()
-            self._searcher.lose(trial_id, is_lost, counts=False)
-
-    @property
-    def _is_gone(self) -> bool:
-        try:
-            self._cluster.check()
-        except ClusterLost:
-            return True
-        return False
+            self._searcher.lose(trial_id, reason, counts=False)
 
     def _note_break(self, reason: str) -> None:
-        if self._searcher is not None and self._searcher.ended:
-            self._breaks = 0
+        if self._all_ended > self._ended_at_break:
+            self._breaks, self._ended_at_break = 0, self._all_ended
         self._breaks += 1
         if self._breaks > MOST_BREAKS:
             raise ClusterError(

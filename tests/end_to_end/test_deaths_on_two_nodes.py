@@ -1,0 +1,66 @@
+"""An architecture that kills its workers fails only after it has killed some on two nodes."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sqlite3
+from pathlib import Path
+
+import pytest
+from ray.cluster_utils import Cluster
+
+from tests.end_to_end.test_interruptions import OWN_PRIMITIVE
+from tests.end_to_end.tiny_search import SPACE, command_in, write_search
+
+pytestmark = [pytest.mark.ray, pytest.mark.slow]
+
+
+def test_the_third_worker_is_on_another_node(
+    tmp_path: Path, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own_primitive.py").write_text(OWN_PRIMITIVE)
+    faulty = {"type": "own_primitive:Faulty", "fault": ["none", "dies"]}
+    space = SPACE | {"stages": [SPACE["stages"][0] | {"primitive": [faulty], "width": 4}]}
+    search_file = write_search(
+        tmp_path / "tiny.yaml",
+        space=space,
+        sampler={"name": "random"},
+        search={"n_trials": 4, "finalist_seeds": 1, "noise_candidates": 0},
+    )
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    monkeypatch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    cluster = Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False}
+    )
+    try:
+        cluster.add_node(num_cpus=1)
+        cluster.wait_for_nodes()
+        done = command_in(
+            tmp_path,
+            environment
+            | {name: os.environ[name] for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN")}
+            | {"PYTHONPATH": str(tmp_path)},
+            "search",
+            search_file,
+            f"ray.address={cluster.address}",
+        )
+    finally:
+        cluster.shutdown()
+    assert done.returncode == 0, done.stderr
+    with sqlite3.connect(tmp_path / "runs" / "tiny" / "ledger.db") as ledger:
+        nodes = [
+            [node for (node,) in ledger.execute(LOST_NODES, (trial_id,))]
+            for (trial_id,) in ledger.execute(
+                "select trial_id from trials where state = 'FAIL' order by trial_id"
+            )
+        ]
+    assert len(nodes) == 2
+    for first, second, *_, last in nodes:
+        assert last not in {first} or second != first
+        assert len({first, second, last}) == 2
+
+
+LOST_NODES = """\
+select json_extract(value, '$.node') from trial_user_attributes, json_each(value_json)
+where trial_id = ? and trial_user_attributes.key = 'lost_workers'"""
