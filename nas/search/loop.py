@@ -23,13 +23,14 @@ from nas.search.problem import SearchProblem
 from nas.search.proposals import Proposals
 from nas.search.records import Records
 from nas.search.repeats import RepeatRounds, Round
+from nas.search.rung_decisions import RungDecisions
 from nas.search.running_jobs import RunningJobs
 from nas.search.status import Status, StatusReport
 from nas.search.time_limit import TimeLimit
 from nas.search.training_states import PausedTrainings, TrainingStates
 from nas.search.trial_metrics import TrialMetrics
-from nas.search.trial_state import TRAINED, UNFINISHED, State, Trial
-from nas.search.trials import Trials, rungs_of
+from nas.search.trial_state import UNFINISHED, State, Trial
+from nas.search.trials import Trials
 from nas.search.waiting import Waiting
 from nas.storage.candidates import Candidate, candidates
 from nas.storage.evaluation import curve_points
@@ -71,8 +72,7 @@ class Search:
         self._filter = LatencyFilter(problem, records, self.trials, latencies, self._failures)
         self._metrics = TrialMetrics(problem, self._filter.latency_of)
         self._states = PausedTrainings(states)
-        self._rule = problem.rule()
-        self._restore_rungs()
+        self._rungs = RungDecisions(problem, records, self.trials, self._metrics, self._states)
         self._repeats = RepeatRounds(problem, records)
         self.ended_early = ""  # why there are fewer trials than asked; empty if not so
         rows = [*records.evaluations("search"), *records.evaluations("repeats")]
@@ -95,7 +95,7 @@ class Search:
         """Whether :meth:`meter_proposals` must run before there are further jobs."""
         if not self._filter.measures or self.trials.count(State.READY) or not self._more_begin:
             return False
-        return self._rule.next(more_begin=True, arriving=()) is None
+        return self._rungs.next(more_begin=True, arriving=()) is None
 
     def next_job(self) -> Job | None:
         """Return the next job to run; None if there is none, perhaps only until a running one ends.
@@ -140,7 +140,7 @@ class Search:
         self._furthest_epoch = max(self._furthest_epoch, epoch)
         if job.kind == "repeats" or job.pause_at is not None:
             return "continue"
-        return self._at_rung(job.number, job.architecture, epoch, accuracy)
+        return self._rungs.report(job.number, job.architecture, epoch, accuracy)
 
     def completed(self, job: Job, result: EvaluationResult) -> None:
         """Record a job's result."""
@@ -180,7 +180,7 @@ class Search:
         self._end(job)
         latency = self._filter.latency_of(job.architecture)
         self.trials.pause(job.number, result, latency, epoch=epoch)
-        decision = self._at_rung(
+        decision = self._rungs.report(
             job.number, job.architecture, epoch, curve_points(result.curve)[epoch]
         )
         assert decision == "pause"
@@ -282,7 +282,7 @@ class Search:
             return self._next_job()
         if self._missing or self.trials.count(*UNFINISHED):
             return None
-        self._end_paused()
+        self._rungs.end_paused()
         return self._repeats.begin()
 
     def _promoted(self) -> Job | None:
@@ -291,10 +291,10 @@ class Search:
         A training whose state is missing begins anew, with a warning.
         """
         arriving = self._running.arriving(self.problem.epochs)
-        number = self._rule.next(more_begin=self._more_begin, arriving=arriving)
+        number = self._rungs.next(more_begin=self._more_begin, arriving=arriving)
         if number is None:
             return None
-        self._rule.promote(number)
+        self._rungs.promote(number)
         return self._continued(self.trials.trial(number))
 
     def _continued(self, trial: Trial) -> Job:
@@ -320,34 +320,6 @@ class Search:
         avoided = nodes_to_avoid(trial.lost_workers)
         return Job("search", trial.number, trial.architecture, seed, pause_at, from_epoch, avoided)
 
-    def _at_rung(self, number: int, architecture: object, epoch: int, accuracy: float) -> Decision:
-        if epoch not in self.problem.rungs:
-            return "continue"
-        return self._rule.report(number, epoch, self._metrics.losses(architecture, accuracy))
-
-    def _restore_rungs(self) -> None:
-        """Report to the rule the results of earlier drivers' trials at the rungs."""
-        if not self.problem.rungs:
-            return
-        for row in self.records.evaluations("search"):
-            trial = self.trials.trial(row.number)
-            if trial.state not in (*TRAINED, State.PAUSED):
-                continue
-            for epoch, accuracy in rungs_of(row, self.problem.rungs).items():
-                self._at_rung(row.number, row.architecture, epoch, accuracy)
-            if trial.state == State.COMPLETE:
-                self._rule.promote(row.number)
-            elif trial.state == State.PRUNED:
-                self._rule.end(row.number)
-        self._states.keep_only(trial.number for trial in self.trials.of(State.PAUSED))
-
-    def _end_paused(self) -> None:
-        """Stop all paused trials for good."""
-        for trial in self.trials.of(State.PAUSED):
-            self.trials.stop_paused(trial.number)
-            self._rule.end(trial.number)
-        self._states.keep_only(())
-
     def _fail(self, job: Job, error: str) -> None:
         """Record that a job that no longer runs has failed."""
         self._failures.note(_failures_of(job), error)
@@ -356,8 +328,7 @@ class Search:
             self._repeats.end(job.architecture, job.seed, {}, nothing, error)
             return
         self.trials.fail(job.number, error)
-        self._rule.withdraw(job.number)
-        self._states.discard(job.number)
+        self._rungs.withdraw(job.number)
 
     def _end(self, job: Job) -> None:
         """Note that a job ended without failing."""

@@ -89,7 +89,7 @@ def replay_record(scenario: ReplayScenario) -> Record:
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
             searches.append(self)
-            self._rule = _NotedRule(self._rule, self, decisions)
+            self._rungs._rule = _NotedRule(self._rungs._rule, self, decisions)
 
     with patch.object(replays, "Search", NotedSearch):
         done = replays.replay(
