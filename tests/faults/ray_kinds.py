@@ -16,15 +16,16 @@ from tests.faults.scene import Scene
 
 RAYLET, GCS, EXCHANGE = "raylet", "gcs_server", "ray::FileExchange"
 
-HEADROOM_PERCENT = 13.0
-"""The search's own need of the machine's memory, with some to spare."""
+HEADROOM_BYTES = 4e9
+"""The search's own need is about half of it; a network on order, or a neighbour, takes the rest."""
 
 NEIGHBOUR_SECONDS = 8.0
 
 
 def memory_monitor() -> dict[str, str]:
     """Return the settings of Ray's memory monitor for a search that begins now."""
-    threshold = psutil.virtual_memory().percent + HEADROOM_PERCENT
+    memory = psutil.virtual_memory()
+    threshold = memory.percent + 100 * HEADROOM_BYTES / memory.total
     return {
         "RAY_memory_monitor_refresh_ms": "100",
         "RAY_memory_usage_threshold": f"{threshold / 100:.3f}",

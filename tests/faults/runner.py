@@ -229,9 +229,7 @@ class SeedRun:
                 wrong.append(f"it went on as if nothing had been sent, for {seconds:.0f} s")
             return "not counted", wrong
         can_be = {"killed": -9, "interrupted": 130, "refused": 1, "may end": 1}
-        # A retraining gives up its training if the worker dies; the same command continues it.
-        gives_up = kind.end == "survives" and not scene.is_search
-        if status != (1 if gives_up else can_be.get(kind.end)):
+        if status != can_be.get(kind.end):
             wrong.append(f"exit status {status}: {_last_words(scene)}")
         if kind.end != "killed" and "terminal" not in kind.name:
             wrong += _says_how_to_go_on(scene, says_how=says_how, is_error=status == 1)

@@ -11,7 +11,7 @@ from tests.faults.mounts import full, read_only
 from tests.faults.scene import CommandEnded, Scene
 from tests.postgresql_server import PostgreSQLServer
 
-FULL_SECONDS = 20.0
+FULL_SECONDS, START_SECONDS = 20.0, 120.0
 
 
 def _stop_immediately(server: PostgreSQLServer) -> None:
@@ -38,7 +38,7 @@ def _start_full(scene: Scene) -> None:
         raise NotInjected("the run is not begun")
     with full(scene.runs):
         scene.start()
-        scene.command.wait(FULL_SECONDS)
+        scene.command.wait(START_SECONDS)
 
 
 def _start_read_only(scene: Scene) -> None:
@@ -46,7 +46,7 @@ def _start_read_only(scene: Scene) -> None:
         raise NotInjected("the run is not begun")
     with read_only(scene.runs):
         scene.start()
-        scene.command.wait(120)
+        scene.command.wait(START_SECONDS)
 
 
 STORAGE_KINDS = (
