@@ -16,8 +16,8 @@ KINDS: Mapping[str, Kind] = {
     kind.name: kind for kind in (*DRIVER_KINDS, *RAY_KINDS, *TRIAL_KINDS, *STORAGE_KINDS)
 }
 
-HASTE = {"timeout_minutes": 0.2, "timeout_factor": 3}
-"""Settings by which a training of more than some seconds is ended."""
+HASTE = {"timeout_minutes": 0.4, "timeout_factor": 10}
+"""Settings by which a training of more than 24 seconds is ended, later on a busy machine."""
 
 
 @dataclass(frozen=True)
