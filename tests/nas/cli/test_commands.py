@@ -149,8 +149,11 @@ def test_evaluations_whose_workers_died_are_one_message(
     def remote(**options: Any) -> Any:
         return lambda function: SimpleNamespace(remote=lambda text, seed, shared: (text, seed))
 
+    crashes: list[int] = []
+
     def get(reference: tuple[str, int]) -> EvaluationResult:
         if reference[1] == config.seed + 1:
+            crashes.append(reference[1])
             raise WorkerCrashedError
         return trained(Architecture.from_json(reference[0]), reference[1])
 
@@ -159,9 +162,13 @@ def test_evaluations_whose_workers_died_are_one_message(
     monkeypatch.setattr("nas.ray.retrain.ray.remote", remote)
     monkeypatch.setattr("nas.ray.retrain.ray.put", lambda value: value)
     monkeypatch.setattr("nas.ray.retrain.ray.get", get)
+    monkeypatch.setattr("nas.ray.retrain.ray.wait", lambda those, num_returns: (those[:1], []))
     with pytest.raises(RunError, match="1 of 2 proxy evaluations of plain networks") as caught:
         run_retrain_command(Output(file=io.StringIO()), run.name, runs, pick="best", baseline=True)
-    assert "worker died unexpectedly" in str(caught.value)
+    assert "3 workers were lost on it; the last one: The worker died unexpectedly" in str(
+        caught.value
+    )
+    assert len(crashes) == 3
     assert [row.seed for row in ledger.evaluations("baselines")] == [config.seed + 2]
 
 
