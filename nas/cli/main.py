@@ -5,10 +5,12 @@ Heavy imports happen inside the commands that need them.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import signal
 import sys
+import termios
 from typing import Annotated, Any
 
 import typer
@@ -112,9 +114,12 @@ def _interrupt(signal_number: int, frame: object) -> None:
 
 
 def _hang_up(signal_number: int, frame: object) -> None:
-    """Interrupt the command; its terminal is gone, so that writing to it would raise."""
+    """Interrupt the command; to write to a terminal that is gone would raise."""
     with open(os.devnull, "wb") as nowhere:
         for standard in (sys.stdout, sys.stderr):
-            if standard.isatty():
-                os.dup2(nowhere.fileno(), standard.fileno())
+            try:
+                termios.tcgetattr(standard.fileno())
+            except termios.error as error:
+                if error.args[0] == errno.EIO:
+                    os.dup2(nowhere.fileno(), standard.fileno())
     raise KeyboardInterrupt

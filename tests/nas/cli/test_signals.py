@@ -1,0 +1,50 @@
+"""Signals to a command: it says how it ends as long as there is a terminal to say it on."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+
+import pytest
+
+COMMAND = """
+import os, signal, sys, time
+os.close(os.open(os.ttyname(0), os.O_RDWR))  # makes it the command's own terminal
+from nas.cli.main import _hang_up
+signal.signal(signal.SIGHUP, _hang_up)
+try:
+    print("begun", flush=True)
+    time.sleep(60)
+except KeyboardInterrupt:
+    print("how to go on", flush=True)
+    sys.exit(130)
+"""
+
+
+@pytest.mark.parametrize("terminal_is_closed", [False, True])
+def test_a_hang_up_is_an_interruption(terminal_is_closed: bool) -> None:
+    master, slave = pty.openpty()
+    command = subprocess.Popen(
+        [sys.executable, "-c", COMMAND],
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
+    )
+    os.close(slave)
+    try:
+        assert b"begun" in os.read(master, 1000)
+        if terminal_is_closed:
+            os.close(master)
+        else:
+            command.send_signal(signal.SIGHUP)
+            assert b"how to go on" in os.read(master, 1000)
+        assert command.wait(20) == 130
+    finally:
+        command.kill()
+        command.wait()
+        if not terminal_is_closed:
+            os.close(master)
