@@ -109,7 +109,7 @@ def main() -> None:
                 for scheduler, n_trials in ways.values()
             ]
             further_seeds = FURTHER_SEEDS[: 1 if options.quick else None]
-            again = evaluated_again(whole, [one.front for one in searches], further_seeds)
+            again = evaluated_again(whole, [one.front for one in searches], further_seeds, cluster)
             rows += [figures(*one, again) for one in searches]
             for row in rows[-len(ways) :]:
                 print(row, file=sys.stderr, flush=True)  # whatever happens to the others
@@ -162,7 +162,10 @@ def searched(config: SearchConfig, cluster: Cluster) -> FinishedSearch:
 
 
 def evaluated_again(
-    config: SearchConfig, fronts: Iterable[Sequence[Candidate]], seeds: Sequence[int]
+    config: SearchConfig,
+    fronts: Iterable[Sequence[Candidate]],
+    seeds: Sequence[int],
+    cluster: Cluster,
 ) -> dict[Architecture, float]:
     """Return the mean accuracy, over ``seeds``, of every architecture on some front."""
     members = dict.fromkeys(member.architecture for front in fronts for member in front)
@@ -170,7 +173,11 @@ def evaluated_again(
     assignment = proxy_assignment(config, load_task(config))
     accuracies: dict[Architecture, list[float]] = {architecture: [] for architecture in members}
     results = evaluate_on_cluster(
-        jobs, assignment, config.resources, patience_seconds=60 * config.search.patience_minutes
+        jobs,
+        assignment,
+        config.resources,
+        patience_seconds=60 * config.search.patience_minutes,
+        check=cluster.check,
     )
     for (architecture, _), result in zip(jobs, results, strict=True):
         if isinstance(result, str):

@@ -13,6 +13,7 @@ import pytest
 
 from nas.config.files import load_config
 from nas.evaluation.evaluate import EvaluationResult
+from nas.ray.cluster import Cluster
 from nas.storage.candidates import candidates, pareto_front
 from nas.storage.evaluation import Evaluation
 from search_space.architecture import Architecture
@@ -44,6 +45,7 @@ def test_epochs_of_all_trials_and_the_front_by_further_seeds(
         trial(3, 0.1, 2),  # stopped, so its accuracy is no result
     ]
     config = load_config(benchmark.SEARCH)
+    cluster = Cluster(config.ray)  # not connected: nothing runs on it
     front = pareto_front(candidates(trials), config.objectives)
     errors = {0.5 * params: [0.5, 0.5], 0.75 * params: [0.2, 0.8]}  # as good, and one costs more
 
@@ -57,7 +59,7 @@ def test_epochs_of_all_trials_and_the_front_by_further_seeds(
         return [EvaluationResult({"val_accuracy": accuracy}, [], 0.0) for accuracy in accuracies]
 
     monkeypatch.setattr(benchmark, "evaluate_on_cluster", evaluate)
-    again = benchmark.evaluated_again(config, [front, front[:1]], [5, 6])
+    again = benchmark.evaluated_again(config, [front, front[:1]], [5, 6], cluster)
     assert list(again.values()) == pytest.approx([1 - error / 2] * 2)
     row = benchmark.figures(config, trials, front, again)
     assert row["as_found"] == pytest.approx(0.5 * 0.5 + 0.25 * 0.25)
@@ -76,7 +78,7 @@ def test_epochs_of_all_trials_and_the_front_by_further_seeds(
     }
     monkeypatch.setattr(benchmark, "evaluate_on_cluster", lambda *_, **__: ["it raised"] * 4)
     with pytest.raises(SystemExit, match="evaluating a front failed: it raised"):
-        benchmark.evaluated_again(config, [front], [5, 6])
+        benchmark.evaluated_again(config, [front], [5, 6], cluster)
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 import psutil
 
@@ -21,6 +22,11 @@ COUNT = "CONVATTN_BEGUN_AGAIN"
 MOST_BEGINNINGS = 10
 
 SHOW_CURSOR = b"\x1b[?25h"
+
+
+def has_begun_again() -> bool:
+    """Return whether this process is a command that began again."""
+    return COUNT in os.environ
 
 
 def begin_again(reason: str, arguments: Sequence[str]) -> None:
@@ -39,7 +45,8 @@ def begin_again(reason: str, arguments: Sequence[str]) -> None:
         os._exit(1)
     log.warning("%s; the command begins again, and goes on from what is finished", reason)
     for child in psutil.Process().children(recursive=True):
-        child.kill()
+        with suppress(psutil.NoSuchProcess):  # it ended with another one
+            child.kill()
     os.environ[COUNT] = str(begun)
     program = sys.orig_argv[: len(sys.orig_argv) - len(sys.argv) + 1]
     os.execv(sys.executable, [*program, *arguments])
@@ -48,6 +55,7 @@ def begin_again(reason: str, arguments: Sequence[str]) -> None:
 def _restore_terminal() -> None:
     """Show the cursor, which a progress display hides."""
     for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-        if stream.isatty():
-            os.write(stream.fileno(), SHOW_CURSOR)
+        with suppress(OSError):  # nobody reads it any more
+            stream.flush()
+            if stream.isatty():
+                os.write(stream.fileno(), SHOW_CURSOR)

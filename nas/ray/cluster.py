@@ -19,7 +19,7 @@ from nas.config.sections import RaySettings, ResourceSettings
 from nas.config.trial_slots import Machine, no_slot, trial_slots
 from nas.errors import ClusterError
 from nas.ray.authentication import MODE, chosen_mode, ensure_token, ray_environment
-from nas.ray.begin_again import begin_again
+from nas.ray.begin_again import begin_again, has_begun_again
 from nas.ray.guard import guarded
 from nas.ray.handshake import greet
 from nas.ray.head_watch import HeadWatch, LocalHealth, RemoteHealth
@@ -28,6 +28,9 @@ from nas.search.waiting import Waiting
 log = logging.getLogger(__name__)
 
 RECONNECT_EVERY_SECONDS = 2.0
+
+PATIENCE_SECONDS = 600.0
+"""A command that begins again waits so long for its cluster."""
 
 START_ATTEMPTS = 2
 """The attempts to start a local Ray, which may be slow while an earlier one ends."""
@@ -56,6 +59,7 @@ class Cluster:
         continuing: the arguments of the command ``nas`` that goes on from what this one has
             written, if the cluster is lost and Ray's library blocks this process, see
             :mod:`nas.ray.begin_again`. None if this process is no such command: then Ray ends it.
+        ended_by: what ended the use of the cluster; the command then does not begin again.
     """
 
     def __init__(
@@ -65,6 +69,7 @@ class Cluster:
         continuing: Sequence[str] | None = None,
     ) -> None:
         self.continuing = continuing
+        self.ended_by: BaseException | None = None
         self._address = settings.address or "local"
         self._modules = modules
         self._watch: HeadWatch | None = None
@@ -132,8 +137,12 @@ class Cluster:
         Raises:
             ClusterError: it does not answer within the patience.
         """
+        self.close()
+        self.connect_patiently(reason, waiting, patience_seconds)
+
+    def connect_patiently(self, reason: str, waiting: Waiting, patience_seconds: float) -> None:
+        """Connect as soon as the cluster answers; see :meth:`reconnect`."""
         with waiting.on(f"Ray ({reason})", patience_seconds):
-            self.close()
             while True:
                 try:
                     self.connect()
@@ -145,6 +154,11 @@ class Cluster:
                     return
 
     def _begin_again(self, reason: str) -> None:
+        if self.ended_by is not None:
+            is_stopped = isinstance(self.ended_by, KeyboardInterrupt)
+            if not is_stopped:
+                log.error("%s", self.ended_by)
+            os._exit(130 if is_stopped else 1)
         if self.continuing is not None:
             begin_again(reason, self.continuing)
 
@@ -206,11 +220,19 @@ def connected(
         yield cluster
         return
     with guarded(os.getpid()) if cluster.is_local else nullcontext():
-        cluster.connect()
+        if has_begun_again() and not cluster.is_local:
+            cluster.connect_patiently("its head was lost", Waiting(), PATIENCE_SECONDS)
+        else:
+            cluster.connect()
         try:
             yield cluster
         except ClusterLost as lost:
+            if cluster.continuing is not None:
+                begin_again(str(lost), cluster.continuing)
             raise ClusterError(f"{lost}; run the command again") from lost
+        except BaseException as error:
+            cluster.ended_by = error
+            raise
         finally:
             cluster.close()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import re
 from collections.abc import Collection
+from contextlib import suppress
 from typing import Any
 
 import ray
@@ -106,8 +107,9 @@ def node_of(actor_id: str) -> str:
 
 
 def kill(actor: Any) -> None:
-    """End an actor's process at once."""
-    ray.kill(actor, no_restart=True)
+    """End an actor's process at once, if it lives."""
+    with suppress(RayError):  # it is dead, or its cluster is
+        ray.kill(actor, no_restart=True)
 
 
 def _first_line(text: str) -> str:

@@ -90,7 +90,7 @@ def wait_for_memory(
                 raise ClusterError(
                     f"{name} was short of memory for {patience_seconds / 60:g} minutes "
                     f"(search.patience_minutes): {memory or 'workers are ended'}; end what uses "
-                    "it, then continue with --resume"
+                    "it, then go on (a search with --resume)"
                 )
             waiting.sleep(ASK_EVERY_SECONDS)
             memory = memory_of(node, check)

@@ -12,8 +12,8 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from nas.errors import ClusterError
 from nas.evaluation.evaluate import traceback_of
 from nas.evaluation.lost_workers import MOST_LOST_WORKERS
-from nas.ray.deaths import cause_of
-from nas.ray.waits import result_of
+from nas.ray.deaths import cause_of, is_fault_of_machine, is_of_node, machine_fault
+from nas.ray.waits import look_after_loss, result_of
 from search_space.architecture import Architecture, Task
 from search_space.cost.core_speed import CoreSpeed
 from search_space.cost.latency import DeviceBusy, Latency, LatencySettings, measure_latency
@@ -44,25 +44,34 @@ def measure_on_cluster(
         ran on the device, and for all after it.
 
     Raises:
-        ClusterError: no node has the device.
+        ClusterError: no node has the device, or its machine is at fault.
+        ClusterLost: the cluster is lost.
     """
     if not architectures:
         return []
-    causes = []
+    error: RayError
     for _ in range(MOST_LOST_WORKERS):
         try:
             return _measure_once(architectures, task, settings, check)
-        except RayTaskError as error:
-            raise error.cause from None  # a network's own error is a result, not raised
-        except RayError as error:
-            causes.append(cause_of(error))
+        except RayTaskError as raised:
+            if not is_fault_of_machine(raised):
+                raise raised.cause from None  # a network's own error is a result, not raised
+            error = raised
+        except RayError as lost:
+            error = lost
+        look_after_loss(check)
         if len(architectures) > 1:
             # One of them may have killed the worker: each is measured alone.
             alone = [
                 measure_on_cluster([each], task, settings, check=check) for each in architectures
             ]
             return [result for results in alone for result in results]
-    return [f"{len(causes)} workers were lost on it; the last one: {causes[-1]}"]
+    account = f"{MOST_LOST_WORKERS} workers were lost on it; the last one: {cause_of(error)}"
+    if is_fault_of_machine(error) or is_of_node(error):
+        raise ClusterError(
+            f"a latency cannot be measured: {account}; mend the machine, then resume"
+        )
+    return [account]
 
 
 def _measure_once(
@@ -123,6 +132,8 @@ def _measure(
             results.append(measure_latency(model, task.input_shape, settings, core))
         except DeviceBusy as busy:  # the device's fault, not the architecture's
             return results + [busy] * (len(texts) - len(results))
-        except Exception as error:  # noqa: BLE001 (whatever a network raises is its result)
+        except Exception as error:
+            if machine_fault(error):
+                raise
             results.append(traceback_of(error))
     return results

@@ -7,6 +7,7 @@ that a cluster on which nothing can run ends the search with one error.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -20,6 +21,9 @@ from nas.ray.searcher import SearchJobs
 from nas.search.loop import Search
 
 log = logging.getLogger(__name__)
+
+PAUSE_SECONDS = 2.0
+"""The pause after Tune ended for an error."""
 
 MOST_BREAKS = 10
 """Tune may end for errors so often in a row, without a single job ended in between."""
@@ -71,10 +75,12 @@ class Recovery:
                 yield
             except Exception as error:
                 if searcher.error is not None:  # of the search itself
-                    raise
+                    raise searcher.error from error
                 self._after(error)
         except ClusterLost as lost:
             self._give_back(str(lost))
+            if searcher.error is not None:
+                raise searcher.error from lost
             raise
         finally:
             self._ended, self._searcher = self._all_ended, None
@@ -109,6 +115,8 @@ class Recovery:
         reason = f"Ray Tune ended: {cause_of(error)}"
         self._note_break(reason)
         log.warning("%s; the trainings that ran begin again", reason)
+        time.sleep(PAUSE_SECONDS)  # Ray tells what it lost sooner than the watch of the head
+        self._cluster.check()
         self._give_back(reason)
 
     def _after_memory(self, message: str, ended: set[str]) -> None:
@@ -163,6 +171,6 @@ class Recovery:
         self._breaks += 1
         if self._breaks > MOST_BREAKS:
             raise ClusterError(
-                f"workers were lost {self._breaks} times in a row, and no training ended in "
+                f"the search broke off {self._breaks} times in a row, and no training ended in "
                 f"between; the last time: {reason}; mend the machine, then continue with --resume"
             )

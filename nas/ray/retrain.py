@@ -22,8 +22,9 @@ from nas.evaluation.evaluate import (
 )
 from nas.evaluation.full_training import EpochDone, Trained, train_in_full
 from nas.evaluation.messages import Raised
-from nas.ray.deaths import cause_of
+from nas.ray.deaths import cause_of, machine_fault
 from nas.ray.losses import Losses
+from nas.ray.waits import first_ready
 from nas.storage.evaluation import Evaluation
 from nas.storage.retraining import Retraining
 from search_space.architecture import Architecture
@@ -54,6 +55,7 @@ def run_retrainings(
     on_progress: Callable[[RetrainProgress], None],
     *,
     patience_seconds: float,
+    check: Callable[[], None],
 ) -> tuple[list[Evaluation], list[Failure]]:
     """Train all of ``wanted``, as many at a time as the cluster holds; Ray must be connected.
 
@@ -66,6 +68,7 @@ def run_retrainings(
         keep: writes a finished training to the run's folder and ledger; returns the ledger's row.
         on_progress: called after every epoch, at every lost worker and at every end.
         patience_seconds: the longest wait for memory.
+        check: raises if the cluster is lost.
 
     Returns:
         the ledger's new rows, and the failures, which can continue from their last states.
@@ -87,11 +90,11 @@ def run_retrainings(
         text = retraining.architecture.canonical_json()
         return task.remote(text, retraining.seed, shared, retraining.start())
 
-    losses = Losses(patience_seconds)
+    losses = Losses(patience_seconds, check)
     streams = {begin(retraining): retraining for retraining in wanted}  # keys: Ray's generators
     rows, failures = [], []
     while streams:
-        stream = _first_ready(streams)
+        stream = first_ready(list(streams), check)
         retraining = streams[stream]
         try:
             event: EpochDone | Trained | Raised = ray.get(next(stream))
@@ -118,14 +121,9 @@ def run_retrainings(
         else:
             if event.state is not None:
                 retraining.save_state(event.state)
+                losses.note_progress(retraining.folder)
             on_progress(RetrainProgress(retraining, "running", event.epoch, event.val_accuracy))
     return rows, failures
-
-
-def _first_ready(streams: Mapping[Any, Any]) -> Any:
-    """Return the first stream or reference that has an event."""
-    ready, _ = ray.wait(list(streams), num_returns=1)
-    return ready[0]
 
 
 def evaluate_on_cluster(
@@ -134,6 +132,7 @@ def evaluate_on_cluster(
     resources: ResourceSettings,
     *,
     patience_seconds: float,
+    check: Callable[[], None],
 ) -> list[EvaluationResult | str]:
     """Evaluate pairs of architecture and seed by proxies, in parallel; Ray must be connected.
 
@@ -142,6 +141,7 @@ def evaluate_on_cluster(
         assignment: data, task and recipe, which all jobs share.
         resources: CPUs and GPUs of one job.
         patience_seconds: the longest wait for memory.
+        check: raises if the cluster is lost.
 
     Returns:
         for each job its result, the traceback of what it raised, or why it lost several workers.
@@ -160,11 +160,11 @@ def evaluate_on_cluster(
         architecture, seed = job
         return task.remote(architecture.canonical_json(), seed, shared)
 
-    losses = Losses(patience_seconds)
+    losses = Losses(patience_seconds, check)
     results: dict[tuple[Architecture, int], EvaluationResult | str] = {}
     running = {begin(job): job for job in jobs}
     while running:
-        reference = _first_ready(running)
+        reference = first_ready(list(running), check)
         job = running.pop(reference)
         try:
             results[job] = ray.get(reference)
@@ -180,7 +180,9 @@ def _evaluation(text: str, seed: int, assignment: Assignment) -> EvaluationResul
     torch.set_num_threads(assignment.threads)
     try:
         *_, result = assignment.evaluation(text, seed)
-    except Exception as error:  # noqa: BLE001 (whatever a network raises is its result)
+    except Exception as error:
+        if machine_fault(error):
+            raise  # another worker may do it
         return traceback_of(error)
     assert isinstance(result, EvaluationResult)
     return result
@@ -202,5 +204,7 @@ def _full_training(
             metric=assignment.metric,
             state=state,
         )
-    except Exception as error:  # noqa: BLE001 (whatever a network raises is the training's result)
+    except Exception as error:
+        if machine_fault(error):
+            raise  # another worker may do it
         yield Raised(traceback_of(error))

@@ -9,6 +9,7 @@ from typing import Any
 from ray.exceptions import RayActorError
 from ray.tune.search import Searcher
 
+from nas.errors import ClusterError
 from nas.evaluation.evaluate import EvaluationResult, Progress
 from nas.evaluation.messages import (
     REPORT,
@@ -28,6 +29,8 @@ from nas.search.job import Job
 from nas.search.loop import Search
 
 log = logging.getLogger(__name__)
+
+ASK_EVERY_SECONDS = 2.0
 
 
 class SearchJobs(Searcher):
@@ -85,6 +88,24 @@ class SearchJobs(Searcher):
             avoided = ()
         request = TrialRequest(text, job.seed, job.number, job.pause_at, job.resumes, avoided)
         return {REQUEST: request}
+
+    def nodes(self) -> int:
+        """Return how many living nodes can hold a job."""
+        return self._nodes()
+
+    def wait_for_a_node(self) -> None:
+        """Wait until a living node can hold a job; if none comes, end with an error."""
+        waiting, settings = self._search.waiting, self._search.problem.search
+        with waiting.on("a node that holds a trial", 60 * settings.patience_minutes):
+            while not self._nodes():
+                if waiting.is_over:
+                    self.error = ClusterError(
+                        "no node of the cluster holds a trial, and none came in "
+                        f"{settings.patience_minutes:g} minutes (search.patience_minutes); add "
+                        "one, then continue with --resume"
+                    )
+                    raise self.error
+                waiting.sleep(ASK_EVERY_SECONDS)
 
     @property
     def _is_over(self) -> bool:

@@ -19,6 +19,7 @@ from nas.benchmark.tabulation import Entry, Key
 from nas.config.sections import ResourceSettings
 from nas.evaluation.assignment import Assignment
 from nas.evaluation.evaluate import EvaluationResult, cached_splits, traceback_of
+from nas.ray.waits import first_ready, look_after_loss
 from search_space.architecture import Architecture
 from search_space.cost.latency import device_name
 
@@ -33,6 +34,7 @@ def run_trainings(
     *,
     concurrency: int,
     on_row: Callable[[dict[str, Any]], None],
+    check: Callable[[], None],
 ) -> dict[Key, str]:
     """Train all of ``wanted``, ``concurrency`` at once; Ray must be connected.
 
@@ -42,6 +44,7 @@ def run_trainings(
         resources: CPUs and GPUs of one training.
         concurrency: trainings at the same time.
         on_row: called with the journal's row of each training that ended or raised.
+        check: raises if the cluster is lost.
 
     Returns:
         by training that lost two workers: Ray's account of the second death.
@@ -64,13 +67,14 @@ def run_trainings(
             running[task.remote(text, entry.seed, shared, first_text)] = entry
         if not running:
             return lost
-        (ready,), _ = ray.wait(list(running), num_returns=1)
+        ready = first_ready(list(running), check)
         entry = running.pop(ready)
         try:
             row = ray.get(ready)
         except RayTaskError as error:
             raise error.cause from None  # a training's own error is in its row, not raised
         except RayError as error:
+            look_after_loss(check)
             lost[entry.key] = str(error)
             continue
         on_row(row)

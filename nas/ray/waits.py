@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import ray
 
 CHECK_EVERY_SECONDS = 1.0
+
+NOTICED_SECONDS = 2.5
+"""The death of a local Ray is noticed within this time."""
 
 
 def first_ready(references: Sequence[Any], check: Callable[[], None]) -> Any:
@@ -22,6 +26,15 @@ def first_ready(references: Sequence[Any], check: Callable[[], None]) -> Any:
         if ready:
             return ready[0]
         check()
+
+
+def look_after_loss(check: Callable[[], None]) -> None:
+    """Raise if a worker was lost since its cluster is; see :func:`first_ready` for ``check``.
+
+    Tasks on a dead cluster fail at once, sooner than its death is noticed.
+    """
+    time.sleep(NOTICED_SECONDS)
+    check()
 
 
 def result_of(reference: Any, check: Callable[[], None]) -> Any:

@@ -14,6 +14,10 @@ from nas.ray.searcher import SearchJobs
 LOOK_EVERY_SECONDS = 1.0
 
 
+class NodesChangedError(RuntimeError):
+    """A request that Tune has made cannot be met by the nodes that are left."""
+
+
 class WorkerWatch(tune.Callback):
     """Note each job's worker when it begins, and end those that take too long.
 
@@ -33,6 +37,14 @@ class WorkerWatch(tune.Callback):
         if running is not None:
             running.begin(trial.temporary_state.ray_actor)
 
+    def _note_reused(self, trials: list[Any]) -> None:
+        """Note the workers that prepare another job, which may hang too before it begins."""
+        for trial in trials:
+            running = self._searcher.running.get(trial.trial_id)
+            actor = trial.temporary_state.ray_actor
+            if running is not None and running.actor is None and actor is not None:
+                running.begin(actor)
+
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
         """Look after the cluster and the workers, now and then.
 
@@ -44,6 +56,8 @@ class WorkerWatch(tune.Callback):
             return
         self._next_look = now + LOOK_EVERY_SECONDS
         self._check()
+        self._note_reused(trials)
+        self._wait_for_a_node()
         for worker in self._searcher.running.values():
             limit = self._searcher.seconds_allowed(worker.job)
             if limit is not None and worker.seconds > limit and not worker.cause:
@@ -51,6 +65,21 @@ class WorkerWatch(tune.Callback):
                     f"it hung: not done after {duration(worker.seconds)}, the limit is "
                     f"{duration(limit)} (search.timeout_minutes, search.timeout_factor)"
                 )
+
+    def _wait_for_a_node(self) -> None:
+        """Wait while no living node holds a job that has no worker yet.
+
+        Raises:
+            NodesChangedError: a job avoids the only nodes that are left; it must be begun anew.
+        """
+        waiting = [worker.job for worker in self._searcher.running.values() if worker.actor is None]
+        if not waiting:
+            return
+        nodes = self._searcher.nodes()
+        if nodes and any(job.avoided_nodes and nodes <= len(job.avoided_nodes) for job in waiting):
+            raise NodesChangedError("no node is left but those that a trial avoids")
+        if not nodes:
+            self._searcher.wait_for_a_node()
 
     def __getstate__(self) -> dict[str, Any]:
         """Return no state when Tune pickles its experiment: the ledger is the state."""

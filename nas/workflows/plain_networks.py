@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from nas.config.search_config import SearchConfig
 from nas.errors import RunError
@@ -40,6 +40,7 @@ def evaluate_plain(
     ledger: Ledger,
     task: Task,
     proxies: Sequence[tuple[Architecture, int]],
+    check: Callable[[], None],
 ) -> None:
     """Evaluate plain networks by proxies and record the results; Ray must be connected.
 
@@ -48,6 +49,7 @@ def evaluate_plain(
         ledger: the run's.
         task: images and classes of the networks.
         proxies: networks and seeds.
+        check: raises if the cluster is lost.
 
     Raises:
         RunError: some have no result; the others' are in the ledger.
@@ -57,6 +59,7 @@ def evaluate_plain(
         proxy_assignment(config, task),
         config.resources,
         patience_seconds=60 * config.search.patience_minutes,
+        check=check,
     )
     failures = []
     for (architecture, seed), result in zip(proxies, results, strict=True):

@@ -140,8 +140,8 @@ def _train(
         f"plain networks: {len(proxies)}"
     )
     progress = RetrainDisplay(output, wanted=len(wanted), epochs=config.retrain.epochs)
-    with connected(config.ray, config.modules, sys.argv[1:]), progress:
-        evaluate_plain(config, ledger, task, proxies)
+    with connected(config.ray, config.modules, sys.argv[1:]) as cluster, progress:
+        evaluate_plain(config, ledger, task, proxies, cluster.check)
         proxies_by_id = {proxy.arch_id: proxy for proxy in _proxy_results(config, ledger)}
         rows, failures = run_retrainings(
             wanted,
@@ -152,6 +152,7 @@ def _train(
             ),
             progress.note,
             patience_seconds=60 * config.search.patience_minutes,
+            check=cluster.check,
         )
     for row in rows:
         number = number_of(row, config)

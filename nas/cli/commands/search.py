@@ -45,6 +45,8 @@ MAY_CHANGE_ON_RESUME = (
     "search.finalist_seeds",
     "search.max_failures",
     "search.patience_minutes",
+    "search.timeout_minutes",
+    "search.timeout_factor",
     "storage",
     "data.path",
     "latency.table",
@@ -179,7 +181,7 @@ def _search(
             display.update()
             note.update()
 
-        with waiting.shown_by(show):
+        with waiting.shown_by(show), note:
             run_search(
                 search,
                 proxy_assignment(config, task),

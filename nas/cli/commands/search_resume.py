@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 from nas.cli.commands.typed_command import typed
 from nas.cli.output import Output
@@ -85,9 +86,17 @@ class WaitingNote:
         self._waiting = waiting
         self._written = ""
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._write("")  # also when a wait ended in an error
+
     def update(self) -> None:
         """Write the reason, if it is another than before."""
-        reason = self._waiting.reason
+        self._write(self._waiting.reason)
+
+    def _write(self, reason: str) -> None:
         if reason != self._written:
             self._written = reason
             since = f", since {time.strftime('%H:%M:%S')}" if reason else ""

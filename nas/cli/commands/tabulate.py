@@ -78,7 +78,7 @@ def _train_missing(output: Output, config: TabulationConfig, task: Task, journal
     progress = _Progress(len(entries), journal)
     try:
         with (
-            connected(config.ray, config.modules, sys.argv[1:]),
+            connected(config.ray, config.modules, sys.argv[1:]) as cluster,
             LineDisplay(output, progress.line) as display,
         ):
 
@@ -92,6 +92,7 @@ def _train_missing(output: Output, config: TabulationConfig, task: Task, journal
                 config.resources,
                 concurrency=trials_at_once(config.resources),
                 on_row=keep,
+                check=cluster.check,
             )
     except KeyboardInterrupt:
         output.say(

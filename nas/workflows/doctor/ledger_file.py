@@ -62,8 +62,7 @@ def examine_file(case: Case) -> list[Finding]:
 
 
 def _missing(case: Case, file: Path) -> list[Finding]:
-    begun = [case.run.task_file, case.run.path / "state.json", case.run.retrain_folder]
-    if any(path.exists() for path in begun):
+    if case.run.has_begun():
         return [Finding(case.place(file), "the ledger is missing", EVERYTHING, FROM_A_COPY)]
     return [
         Finding(

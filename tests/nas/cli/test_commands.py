@@ -158,11 +158,13 @@ def test_evaluations_whose_workers_died_are_one_message(
         return trained(Architecture.from_json(reference[0]), reference[1])
 
     # without Ray: its part is to raise what it raises where a worker is gone
-    monkeypatch.setattr(retrain_command, "connected", lambda *settings: nullcontext())
+    cluster = SimpleNamespace(check=lambda: None)
+    monkeypatch.setattr(retrain_command, "connected", lambda *settings: nullcontext(cluster))
+    monkeypatch.setattr("nas.ray.waits.NOTICED_SECONDS", 0.0)
     monkeypatch.setattr("nas.ray.retrain.ray.remote", remote)
     monkeypatch.setattr("nas.ray.retrain.ray.put", lambda value: value)
     monkeypatch.setattr("nas.ray.retrain.ray.get", get)
-    monkeypatch.setattr("nas.ray.retrain.ray.wait", lambda those, num_returns: (those[:1], []))
+    monkeypatch.setattr("nas.ray.waits.ray.wait", lambda those, **_: (those[:1], []))
     with pytest.raises(RunError, match="1 of 2 proxy evaluations of plain networks") as caught:
         run_retrain_command(Output(file=io.StringIO()), run.name, runs, pick="best", baseline=True)
     assert "3 workers were lost on it; the last one: The worker died unexpectedly" in str(
