@@ -80,12 +80,12 @@ class SearchJobs(Searcher):
         except Exception as error:  # noqa: BLE001 (raised again by the caller, outside Tune)
             self.error = error
             return Searcher.FINISHED
-        self.running[trial_id] = RunningWorker(job)
-        self._changed()
-        text = job.architecture.canonical_json()
         avoided = job.avoided_nodes
         if avoided and self._nodes() <= len(avoided):
             avoided = ()
+        self.running[trial_id] = RunningWorker(job, avoided)
+        self._changed()
+        text = job.architecture.canonical_json()
         request = TrialRequest(text, job.seed, job.number, job.pause_at, job.resumes, avoided)
         return {REQUEST: request}
 

@@ -72,11 +72,11 @@ class WorkerWatch(tune.Callback):
         Raises:
             NodesChangedError: a job avoids the only nodes that are left; it must be begun anew.
         """
-        waiting = [worker.job for worker in self._searcher.running.values() if worker.actor is None]
+        waiting = [worker for worker in self._searcher.running.values() if worker.actor is None]
         if not waiting:
             return
         nodes = self._searcher.nodes()
-        if nodes and any(job.avoided_nodes and nodes <= len(job.avoided_nodes) for job in waiting):
+        if nodes and any(0 < nodes <= len(worker.avoided_nodes) for worker in waiting):
             raise NodesChangedError("no node is left but those that a trial avoids")
         if not nodes:
             self._searcher.wait_for_a_node()

@@ -15,6 +15,7 @@ class RunningWorker:
     """A job and, when it has one, the worker that runs it."""
 
     job: Job
+    avoided_nodes: tuple[str, ...] = ()  # by Ray's placement of it
     actor: Any = None  # Ray's handle; None until Tune has started the worker
     actor_id: str = ""
     node: str = ""
