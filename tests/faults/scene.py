@@ -11,7 +11,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import psutil
-import torch
 
 from tests.faults.cluster import Cluster
 from tests.faults.command import Command
@@ -19,6 +18,7 @@ from tests.faults.ledger_rows import Key, LedgerUnreachable, Row, finished, read
 from tests.faults.ordered_primitive import ORDERS
 from tests.faults.variants import NAME
 from tests.postgresql_server import PostgreSQLServer
+from trainers import CheckpointError, load_checkpoint
 
 END_SECONDS = 240.0
 """The time within which a command ends or goes on after a fault."""
@@ -149,8 +149,8 @@ class Scene:
         if self.is_search:
             return len(finished(self.rows()))
         for file in self.runs.glob("*/retrain/*/checkpoint.pt"):
-            with suppress(FileNotFoundError):  # the training has just ended
-                epoch: int = torch.load(file, weights_only=True)["epoch"]
+            with suppress(CheckpointError):  # the training has just ended
+                epoch: int = load_checkpoint(file)["epoch"]
                 return epoch
         return 0
 
