@@ -52,7 +52,7 @@ def markdown(records: Iterable[FaultRecord]) -> str:
     findings = [record for record in records if record.outcome == "finding"]
     if findings:
         lines += ["", "## Findings", ""]
-        lines += [f"- seed {r.seed}, {r.kind} ({r.moment}): {r.detail}" for r in findings]
+        lines += [f"- seed {r.seed}, {r.kind} ({r.moment}): {r.detail[:200]}" for r in findings]
     return "\n".join(lines) + "\n"
 
 
