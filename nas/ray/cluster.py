@@ -5,12 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 import ray
 from ray.job_config import JobConfig
@@ -23,6 +20,7 @@ from nas.ray.begin_again import begin_again, has_begun_again
 from nas.ray.guard import guarded
 from nas.ray.handshake import greet
 from nas.ray.head_watch import HeadWatch, LocalHealth, RemoteHealth
+from nas.ray.signals import noted
 from nas.search.waiting import Waiting
 
 log = logging.getLogger(__name__)
@@ -52,7 +50,6 @@ class Cluster:
     Args:
         settings: the section ``ray`` of a configuration.
         modules: the folder of the user's modules, beside PYTHONPATH and the working folder.
-
         continuing: see below.
 
     Attributes:
@@ -101,7 +98,7 @@ class Cluster:
                 self._start() if self.is_local else self._connect()
             self._environment = environment.pop_all()  # as long as the connection
         health = LocalHealth() if self.is_local else RemoteHealth()
-        self._watch = HeadWatch(health, self._begin_again)
+        self._watch = HeadWatch(health, self.begin_again)
 
     def close(self) -> None:
         """End the connection, and a local cluster."""
@@ -153,7 +150,11 @@ class Cluster:
                 else:
                     return
 
-    def _begin_again(self, reason: str) -> None:
+    def begin_again(self, reason: str) -> None:
+        """Begin the command again, or end it if its use of the cluster is over.
+
+        Return only if this process is no command that can go on.
+        """
         if self.ended_by is not None:
             is_stopped = isinstance(self.ended_by, KeyboardInterrupt)
             if not is_stopped:
@@ -227,8 +228,7 @@ def connected(
         try:
             yield cluster
         except ClusterLost as lost:
-            if cluster.continuing is not None:
-                begin_again(str(lost), cluster.continuing)
+            cluster.begin_again(str(lost))
             raise ClusterError(f"{lost}; run the command again") from lost
         except BaseException as error:
             cluster.ended_by = error
@@ -244,34 +244,14 @@ def _own_signals() -> Iterator[None]:
     Ray sets a handler of SIGTERM that exits at once with another status, and it may swallow what a
     handler raises.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    received: list[int] = []
-
-    def noting(handler: Callable[[int, FrameType | None], Any]) -> Any:
-        def note(number: int, frame: FrameType | None) -> None:
-            received.append(number)
-            handler(number, frame)
-
-        return note
-
-    before = {
-        number: handler
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        if callable(handler := signal.getsignal(number))
-    }
-    for number, handler in before.items():
-        signal.signal(number, noting(handler))
+    received: list[bool] = []
     try:
-        yield
+        with noted(lambda: received.append(True)):
+            yield
     except SystemExit as stopped:
         if stopped.code == signal.SIGTERM:  # by Ray's handler
             raise KeyboardInterrupt from stopped
         raise
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
     if received:
         raise KeyboardInterrupt
 

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 from ray import tune
 
@@ -25,6 +21,7 @@ from nas.ray.placement import resources_of
 from nas.ray.recovery import Recovery
 from nas.ray.schedulers import SearchScheduler
 from nas.ray.searcher import SearchJobs
+from nas.ray.signals import noted
 from nas.ray.trainable import TrainingTrainable
 from nas.ray.worker_watch import WorkerWatch
 from nas.search.loop import Search
@@ -73,34 +70,36 @@ def run_search(
         if search.problem.pauses:
             states = Path(stack.enter_context(_temporary_folder("convattn-states-")))
         exchange = None if states is None else ClusterExchange(states)
-        while not search.finished:
-            try:
-                if search.needs_metering:
-                    meter = partial(
-                        measure_on_cluster,
-                        task=assignment.task,
-                        settings=search.problem.latency,
-                        check=cluster.check,
+        try:
+            while not search.finished:
+                try:
+                    if search.needs_metering:
+                        meter = partial(
+                            measure_on_cluster,
+                            task=assignment.task,
+                            settings=search.problem.latency,
+                            check=cluster.check,
+                        )
+                        search.meter_proposals(meter)
+                        on_change()
+                        continue
+                    searcher = SearchJobs(
+                        search,
+                        recovery.most_running,
+                        partial(nodes_with_a_slot, resources),
+                        on_change,
+                        exchange,
                     )
-                    search.meter_proposals(meter)
-                    on_change()
-                    continue
-                searcher = SearchJobs(
-                    search,
-                    recovery.most_running,
-                    partial(nodes_with_a_slot, resources),
-                    on_change,
-                    exchange,
-                )
-                with recovery.watching(searcher):
-                    _run_tune(searcher, assignment, resources, cluster, concurrency, trainable)
-                if searcher.error is not None:
-                    raise searcher.error
-            except ClusterLost as lost:
-                recovery.reconnect(str(lost))
-                exchange = None if states is None else ClusterExchange(states)
-        if exchange is not None:
-            exchange.close()
+                    with recovery.watching(searcher):
+                        _run_tune(searcher, assignment, resources, cluster, concurrency, trainable)
+                    if searcher.error is not None:
+                        raise searcher.error
+                except ClusterLost as lost:
+                    recovery.reconnect(str(lost))
+                    exchange = None if states is None else ClusterExchange(states)
+        finally:
+            if exchange is not None and not cluster.is_lost:
+                exchange.close()
         if search.ended_early:
             log.warning("%s; the search ended with fewer trials than asked", search.ended_early)
 
@@ -152,26 +151,12 @@ def _stopped_by_signals(searcher: SearchJobs) -> Iterator[None]:
 
     In that case no further trial starts, and the interruption is raised when the running ones end.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {
-        number: signal.signal(number, partial(_stop, searcher, before))
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        if (before := signal.getsignal(number)) != signal.SIG_IGN
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
+    def note() -> None:
+        searcher.error = KeyboardInterrupt()
 
-def _stop(searcher: SearchJobs, handler: Any, number: int, frame: FrameType | None) -> None:
-    """Note the interruption, and let this command's own handler raise it."""
-    searcher.error = KeyboardInterrupt()
-    handler(number, frame)
-    raise searcher.error
+    with noted(note):
+        yield
 
 
 def _quieten_tune() -> None:

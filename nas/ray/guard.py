@@ -40,13 +40,21 @@ def guarded(driver_pid: int) -> Iterator[None]:
         guard.wait()
 
 
+def is_dead(process: psutil.Process) -> bool:
+    """Return whether a process has ended, even if its parent has not noticed yet."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
 def watch(driver_pid: int) -> None:
     """Note a process's descendants until it dies, then end those that live on."""
     known: set[psutil.Process] = set()  # by PID and the time of their start
     own = psutil.Process()
     try:
         driver = psutil.Process(driver_pid)
-        while driver.is_running() and driver.status() != psutil.STATUS_ZOMBIE:
+        while not is_dead(driver):
             known.update(driver.children(recursive=True))
             known = {process for process in known if process.is_running()}
             time.sleep(LOOK_EVERY_SECONDS)

@@ -14,6 +14,8 @@ from typing import Protocol
 import psutil
 import ray
 
+from nas.ray.guard import is_dead
+
 log = logging.getLogger(__name__)
 
 RAYS_PROCESSES = {"gcs_server": "head", "raylet": "node manager"}
@@ -43,22 +45,15 @@ class LocalHealth:
         self._processes = {
             child: name
             for child in children
-            if (name := child.name()) in RAYS_PROCESSES and not _is_dead(child)
+            if (name := child.name()) in RAYS_PROCESSES and not is_dead(child)
         }
 
     def lost(self) -> str:
         """See :class:`Health`."""
         for process, name in self._processes.items():
-            if _is_dead(process):
+            if is_dead(process):
                 return f"the {RAYS_PROCESSES[name]} of the local Ray ({name}) has died"
         return ""
-
-
-def _is_dead(process: psutil.Process) -> bool:
-    try:
-        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
 
 
 class RemoteHealth:

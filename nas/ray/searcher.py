@@ -62,7 +62,7 @@ class SearchJobs(Searcher):
         super().__init__()
         self._search = search
         self._most_running = most_running
-        self._nodes = nodes
+        self.nodes = nodes
         self._on_change = on_change
         self.exchange = exchange
         self.running: dict[str, RunningWorker] = {}
@@ -81,7 +81,7 @@ class SearchJobs(Searcher):
             self.error = error
             return Searcher.FINISHED
         avoided = job.avoided_nodes
-        if avoided and self._nodes() <= len(avoided):
+        if avoided and self.nodes() <= len(avoided):
             avoided = ()
         self.running[trial_id] = RunningWorker(job, avoided)
         self._changed()
@@ -89,15 +89,11 @@ class SearchJobs(Searcher):
         request = TrialRequest(text, job.seed, job.number, job.pause_at, job.resumes, avoided)
         return {REQUEST: request}
 
-    def nodes(self) -> int:
-        """Return how many living nodes can hold a job."""
-        return self._nodes()
-
     def wait_for_a_node(self) -> None:
         """Wait until a living node can hold a job; if none comes, end with an error."""
         waiting, settings = self._search.waiting, self._search.problem.search
         with waiting.on("a node that holds a trial", 60 * settings.patience_minutes):
-            while not self._nodes():
+            while not self.nodes():
                 if waiting.is_over:
                     self.error = ClusterError(
                         "no node of the cluster holds a trial, and none came in "
@@ -184,7 +180,7 @@ class SearchJobs(Searcher):
                 cause,
             )
         try:
-            nodes = max(1, self._nodes()) if counts else 1  # Ray may be gone
+            nodes = max(1, self.nodes()) if counts else 1  # Ray may be gone
             self._search.lost(worker.job, worker.node, cause, counts=counts, nodes=nodes)
         except Exception as failure:  # noqa: BLE001 (raised again by the caller, outside Tune)
             self.error = failure

@@ -76,7 +76,7 @@ class WorkerWatch(tune.Callback):
         if not waiting:
             return
         nodes = self._searcher.nodes()
-        if nodes and any(0 < nodes <= len(worker.avoided_nodes) for worker in waiting):
+        if any(0 < nodes <= len(worker.avoided_nodes) for worker in waiting):
             raise NodesChangedError("no node is left but those that a trial avoids")
         if not nodes:
             self._searcher.wait_for_a_node()

@@ -12,6 +12,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
+
 log = logging.getLogger(__name__)
 
 ANOTHER_MACHINE_SECONDS = 24 * 3600
@@ -103,26 +105,12 @@ def _remove(file: Path) -> None:
 def _may_be_making(pid: int, path: Path) -> bool:
     """Return whether a process of this number lives that is older than the path's last change."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        began = psutil.Process(pid).create_time()
+        return began <= path.lstat().st_mtime + CLOCK_SECONDS
+    except psutil.NoSuchProcess:
         return False
-    except PermissionError:
-        pass  # it is another user's
-    try:
-        return _began(pid) <= path.lstat().st_mtime + CLOCK_SECONDS
-    except FileNotFoundError:
-        return True  # a system without /proc, or it has just ended
-
-
-def _began(pid: int) -> float:
-    """Return when a process began, in seconds since 1970.
-
-    Source: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html, field 22.
-    """
-    after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    booted = re.search(r"^btime (\d+)$", Path("/proc/stat").read_text(), re.M)
-    assert booted is not None
-    return int(booted[1]) + int(after_name[22 - 3]) / os.sysconf("SC_CLK_TCK")
+    except (psutil.AccessDenied, FileNotFoundError):
+        return True  # it is another user's, or has just ended
 
 
 def _host() -> str:
