@@ -6,6 +6,7 @@ import io
 import os
 import pwd
 import signal
+import tempfile
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -191,10 +192,18 @@ def read_where_nothing_is_written(runs: Path, report: Path, user: int = 0) -> st
     return report.read_text()
 
 
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that every user may enter; pytest's own are closed to others."""
+    with tempfile.TemporaryDirectory(prefix="convattn-tests-", dir="/tmp") as path:
+        Path(path).chmod(0o755)
+        yield Path(path)
+
+
 @pytest.fixture(params=["closed", "killed"])
-def left(request: pytest.FixtureRequest, begun: Any, tmp_path: Path) -> Path:
+def left(request: pytest.FixtureRequest, begun: Any, open_folder: Path) -> Path:
     """A folder of runs, as a driver leaves it that ended, or that was killed."""
-    runs = tmp_path / "runs"
+    runs = open_folder / "runs"
     child = os.fork() if request.param == "killed" else None
     if child == 0:
         try:
@@ -227,8 +236,6 @@ def test_a_run_on_a_read_only_disk_is_read(left: Path, tmp_path: Path) -> None:
 def test_another_user_s_run_is_read(left: Path, tmp_path: Path) -> None:
     if os.geteuid() != 0:
         lacking("only root can run a program as another user")
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
     before = files(left)
     read_all(left)  # imports all that the other user needs, who may not read it
     shown = read_where_nothing_is_written(left, tmp_path / "report", pwd.getpwnam("nobody").pw_uid)
