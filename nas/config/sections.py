@@ -96,6 +96,11 @@ class SearchSettings(Value):
     """Time that a search waits for what the machine lacks, such as memory, the cluster's head or
     the storage's server, before it ends with an error that says how to resume. Unit: minutes."""
 
+    @property
+    def patience_seconds(self) -> float:
+        """The time in ``patience_minutes``."""
+        return 60 * self.patience_minutes
+
     def fresh_seeds(self, seed: int) -> tuple[int, ...]:
         """Return the seeds of the finalists' further evaluations in a search with this seed."""
         return tuple(seed + repeat for repeat in range(1, self.finalist_seeds))

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from pathlib import Path
 
 from ray import tune
 
@@ -22,6 +20,7 @@ from nas.ray.recovery import Recovery
 from nas.ray.schedulers import SearchScheduler
 from nas.ray.searcher import SearchJobs
 from nas.ray.signals import noted
+from nas.ray.temporary import temporary_folder
 from nas.ray.trainable import TrainingTrainable
 from nas.ray.worker_watch import WorkerWatch
 from nas.search.loop import Search
@@ -68,7 +67,7 @@ def run_search(
     with ExitStack() as stack:
         states = None
         if search.problem.pauses:
-            states = Path(stack.enter_context(_temporary_folder("convattn-states-")))
+            states = stack.enter_context(temporary_folder("states"))
         exchange = None if states is None else ClusterExchange(states)
         try:
             while not search.finished:
@@ -78,6 +77,7 @@ def run_search(
                             measure_on_cluster,
                             task=assignment.task,
                             settings=search.problem.latency,
+                            patience_seconds=search.problem.search.patience_seconds,
                             check=cluster.check,
                         )
                         search.meter_proposals(meter)
@@ -118,7 +118,7 @@ def _run_tune(
         partial(resources_of, resources),
     )
     # Tune's own files (not the run's) are on the driver, and are deleted after Tune's run.
-    with _temporary_folder("convattn-tune-") as folder:
+    with temporary_folder("tune") as folder:
         tuner = tune.Tuner(
             prepared,
             tune_config=tune.TuneConfig(
@@ -130,7 +130,7 @@ def _run_tune(
             ),
             run_config=tune.RunConfig(
                 name="search",
-                storage_path=folder,
+                storage_path=str(folder),
                 verbose=0,
                 callbacks=[WorkerWatch(searcher, cluster.check)],
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
@@ -139,10 +139,6 @@ def _run_tune(
         )
         with _stopped_by_signals(searcher):
             tuner.fit()
-
-
-def _temporary_folder(prefix: str) -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)
 
 
 @contextmanager

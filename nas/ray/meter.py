@@ -11,9 +11,9 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from nas.errors import ClusterError
 from nas.evaluation.evaluate import traceback_of
-from nas.evaluation.lost_workers import MOST_LOST_WORKERS
-from nas.ray.deaths import cause_of, is_fault_of_machine, is_of_node, machine_fault
-from nas.ray.waits import look_after_loss, result_of
+from nas.ray.deaths import is_fault_of_machine, is_of_node, machine_fault
+from nas.ray.losses import Losses
+from nas.ray.waits import result_of
 from search_space.architecture import Architecture, Task
 from search_space.cost.core_speed import CoreSpeed
 from search_space.cost.latency import DeviceBusy, Latency, LatencySettings, measure_latency
@@ -25,6 +25,7 @@ def measure_on_cluster(
     task: Task,
     settings: LatencySettings,
     *,
+    patience_seconds: float,
     check: Callable[[], None],
 ) -> list[Latency | str | DeviceBusy]:
     """Measure latencies one after another, in one task that reserves a node's CPUs (and a GPU).
@@ -36,6 +37,7 @@ def measure_on_cluster(
         architectures: those to measure.
         task: their images and classes.
         settings: the section ``latency`` of a configuration.
+        patience_seconds: the longest wait for memory.
         check: raises if the cluster is lost.
 
     Returns:
@@ -44,29 +46,34 @@ def measure_on_cluster(
         ran on the device, and for all after it.
 
     Raises:
-        ClusterError: no node has the device, or its machine is at fault.
+        ClusterError: no node has the device, its machine is at fault, or memory is short for
+            longer than the patience.
         ClusterLost: the cluster is lost.
     """
     if not architectures:
         return []
-    error: RayError
-    for _ in range(MOST_LOST_WORKERS):
+    losses = Losses(patience_seconds, check)
+    while True:
         try:
             return _measure_once(architectures, task, settings, check)
         except RayTaskError as raised:
             if not is_fault_of_machine(raised):
                 raise raised.cause from None  # a network's own error is a result, not raised
-            error = raised
+            error: RayError = raised
         except RayError as lost:
             error = lost
-        look_after_loss(check)
+        if not losses.may_begin_again("latency", error):
+            break
         if len(architectures) > 1:
             # One of them may have killed the worker: each is measured alone.
             alone = [
-                measure_on_cluster([each], task, settings, check=check) for each in architectures
+                measure_on_cluster(
+                    [each], task, settings, patience_seconds=patience_seconds, check=check
+                )
+                for each in architectures
             ]
             return [result for results in alone for result in results]
-    account = f"{MOST_LOST_WORKERS} workers were lost on it; the last one: {cause_of(error)}"
+    account = losses.account("latency", error)
     if is_fault_of_machine(error) or is_of_node(error):
         raise ClusterError(
             f"a latency cannot be measured: {account}; mend the machine, then resume"

@@ -95,7 +95,7 @@ class Recovery:
         log.warning("%s; the trainings that ran begin again", reason)
         settings = self._search.problem.search
         try:
-            self._cluster.reconnect(reason, self._search.waiting, 60 * settings.patience_minutes)
+            self._cluster.reconnect(reason, self._search.waiting, settings.patience_seconds)
         except ClusterError as error:
             raise ClusterError(f"{error}; continue with --resume") from error
 
@@ -138,7 +138,7 @@ class Recovery:
             node,
             len(workers),
             self._search.waiting,
-            60 * settings.patience_minutes,
+            settings.patience_seconds,
             self._cluster.check,
         )
         for trial_id, _ in workers:

@@ -92,7 +92,7 @@ class SearchJobs(Searcher):
     def wait_for_a_node(self) -> None:
         """Wait until a living node can hold a job; if none comes, end with an error."""
         waiting, settings = self._search.waiting, self._search.problem.search
-        with waiting.on("a node that holds a trial", 60 * settings.patience_minutes):
+        with waiting.on("a node that holds a trial", settings.patience_seconds):
             while not self.nodes():
                 if waiting.is_over:
                     self.error = ClusterError(

@@ -224,7 +224,7 @@ class Ledger(LedgerRows):
 
 def _patience(config: SearchConfig, run: RunFolder, waits: Waits | None) -> Patience:
     place = place_of(config.storage, run.ledger_file)
-    return Patience(place, waits, 60 * config.search.patience_minutes)
+    return Patience(place, waits, config.search.patience_seconds)
 
 
 def _check_not_lost(config: SearchConfig, run: RunFolder) -> None:

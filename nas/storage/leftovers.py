@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import os
-import platform
 import re
 import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
+from nas.storage.makers import MARK, is_left, own_mark
 
 log = logging.getLogger(__name__)
 
-ANOTHER_MACHINE_SECONDS = 24 * 3600
-"""The age from which a folder that a process of another machine began to make is a leftover."""
-
-CLOCK_SECONDS = 2
-"""The precision to which the system knows when a process began."""
-
-_BEGUN_FOLDER = re.compile(r"\.(?P<name>.+)\.(?:(?P<host>[0-9a-f]{8})-)?(?P<pid>\d+)")
+_BEGUN_FOLDER = re.compile(rf"\.(?P<name>.+)\.{MARK}")
 _BEGUN_FILE = re.compile(r"\.(?P<pid>\d+)-[0-9a-f]{8}\.tmp|\.checkpoint.*\.tmp")
 """Names as :meth:`nas.storage.folder.RunFolder.create` and :mod:`nas.atomic_write` give them, and
 those that earlier versions gave."""
@@ -33,7 +23,7 @@ MADE_FIRST = {"config.yaml", "environment.json"}
 
 def begun_folder(folder: Path) -> Path:
     """Return the path under which this process makes ``folder``, to rename it when it is whole."""
-    return folder.with_name(f".{folder.name}.{_host()}-{os.getpid()}")
+    return folder.with_name(f".{folder.name}.{own_mark()}")
 
 
 def remove_begun_folders(runs: Path) -> None:
@@ -52,11 +42,7 @@ def begun_folders(runs: Path) -> Iterator[Path]:
         names = {entry.name for entry in _entries(folder)}
         if any(name not in MADE_FIRST and not _BEGUN_FILE.fullmatch(name) for name in names):
             continue  # it is something else
-        if match["host"] in (None, _host()):
-            is_left = not _may_be_making(int(match["pid"]), folder)
-        else:
-            is_left = time.time() - folder.stat().st_mtime > ANOTHER_MACHINE_SECONDS
-        if is_left:
+        if is_left(match["host"], int(match["pid"]), folder):
             yield folder
 
 
@@ -85,9 +71,8 @@ def is_begun(file: Path) -> bool:
 def _begun_files_in(folder: Path) -> Iterator[Path]:
     for file in _entries(folder):
         match = _BEGUN_FILE.fullmatch(file.name)
-        if match is None or (match["pid"] and _may_be_making(int(match["pid"]), file)):
-            continue
-        yield file
+        if match is not None and (not match["pid"] or is_left(None, int(match["pid"]), file)):
+            yield file
 
 
 def _remove_begun_files_in(folder: Path) -> None:
@@ -100,22 +85,6 @@ def _remove(file: Path) -> None:
         file.unlink(missing_ok=True)
     except OSError as error:
         _warn(file, error)
-
-
-def _may_be_making(pid: int, path: Path) -> bool:
-    """Return whether a process of this number lives that is older than the path's last change."""
-    try:
-        began = psutil.Process(pid).create_time()
-        return began <= path.lstat().st_mtime + CLOCK_SECONDS
-    except psutil.NoSuchProcess:
-        return False
-    except (psutil.AccessDenied, FileNotFoundError):
-        return True  # it is another user's, or has just ended
-
-
-def _host() -> str:
-    """Return eight digits that tell machines with a common file system apart."""
-    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
 
 
 def _entries(folder: Path) -> list[Path]:

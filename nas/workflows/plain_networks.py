@@ -58,7 +58,7 @@ def evaluate_plain(
         proxies,
         proxy_assignment(config, task),
         config.resources,
-        patience_seconds=60 * config.search.patience_minutes,
+        patience_seconds=config.search.patience_seconds,
         check=check,
     )
     failures = []

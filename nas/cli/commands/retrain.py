@@ -151,7 +151,7 @@ def _train(
                 config, ledger, task, trained, proxies_by_id.get(retraining.architecture.arch_id)
             ),
             progress.note,
-            patience_seconds=60 * config.search.patience_minutes,
+            patience_seconds=config.search.patience_seconds,
             check=cluster.check,
         )
     for row in rows:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from nas.cli.commands.frontier import report_search
@@ -216,7 +217,13 @@ def _measure_front_again(
     disagreements = measure_front_again(
         config,
         ledger,
-        lambda batch: measure_on_cluster(batch, task, config.latency, check=cluster.check),
+        partial(
+            measure_on_cluster,
+            task=task,
+            settings=config.latency,
+            patience_seconds=config.search.patience_seconds,
+            check=cluster.check,
+        ),
         announce,
     )
     for each in disagreements:
