@@ -34,7 +34,8 @@ from nas.config.files import load_config
 from nas.config.search_config import SearchConfig
 from nas.config.sections import SamplerSettings, SchedulerSettings, SearchSettings
 from nas.evaluation.deviations import standard_error
-from nas.ray.cluster import Cluster, connected, trials_at_once
+from nas.ray.cluster.connection import Cluster, connected
+from nas.ray.cluster.nodes import trials_at_once
 from nas.ray.executor import run_search
 from nas.ray.retrain import evaluate_on_cluster
 from nas.search.loop import Search

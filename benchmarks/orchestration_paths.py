@@ -23,7 +23,8 @@ from nas.config.files import load_config
 from nas.config.sections import SamplerSettings, SearchSettings
 from nas.evaluation.evaluate import EvaluationResult
 from nas.evaluation.messages import REQUEST, TrialRequest
-from nas.ray.cluster import connected, trials_at_once
+from nas.ray.cluster.connection import connected
+from nas.ray.cluster.nodes import trials_at_once
 from nas.ray.executor import run_search
 from nas.ray.trainable import TrainingTrainable
 from nas.search.loop import Search

@@ -13,7 +13,7 @@ import pytest
 
 from nas.config.files import load_config
 from nas.evaluation.evaluate import EvaluationResult
-from nas.ray.cluster import Cluster
+from nas.ray.cluster.connection import Cluster
 from nas.storage.candidates import candidates, pareto_front
 from nas.storage.evaluation import Evaluation
 from search_space.architecture import Architecture

@@ -13,13 +13,14 @@ from ray import tune
 from nas.config.sections import ResourceSettings
 from nas.evaluation.assignment import Assignment
 from nas.ray.checkpoint_exchange import ClusterExchange
-from nas.ray.cluster import Cluster, ClusterLost, nodes_with_a_slot
+from nas.ray.cluster.connection import Cluster, ClusterLost
+from nas.ray.cluster.nodes import nodes_with_a_slot
+from nas.ray.cluster.signals import noted
 from nas.ray.meter import measure_on_cluster
 from nas.ray.placement import resources_of
 from nas.ray.recovery import Recovery
 from nas.ray.schedulers import SearchScheduler
 from nas.ray.searcher import SearchJobs
-from nas.ray.signals import noted
 from nas.ray.temporary import temporary_folder
 from nas.ray.trainable import TrainingTrainable
 from nas.ray.worker_watch import WorkerWatch

@@ -11,9 +11,9 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from nas.errors import ClusterError
 from nas.evaluation.evaluate import traceback_of
-from nas.ray.deaths import is_fault_of_machine, is_of_node, machine_fault
-from nas.ray.losses import Losses
-from nas.ray.waits import result_of
+from nas.ray.cluster.deaths import is_fault_of_machine, is_of_node, machine_fault
+from nas.ray.cluster.losses import Losses
+from nas.ray.cluster.waits import result_of
 from search_space.architecture import Architecture, Task
 from search_space.cost.core_speed import CoreSpeed
 from search_space.cost.latency import DeviceBusy, Latency, LatencySettings, measure_latency

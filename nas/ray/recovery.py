@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from ray.exceptions import RayError
 
 from nas.errors import ClusterError
-from nas.ray.cluster import Cluster, ClusterLost
-from nas.ray.deaths import cause_of, ended_for_memory, memory_error
-from nas.ray.memory import short_node, wait_for_memory
+from nas.ray.cluster.connection import Cluster, ClusterLost
+from nas.ray.cluster.deaths import cause_of, ended_for_memory, memory_error
+from nas.ray.cluster.memory import short_node, wait_for_memory
 from nas.ray.searcher import SearchJobs
 from nas.search.loop import Search
 

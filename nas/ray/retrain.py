@@ -22,9 +22,9 @@ from nas.evaluation.evaluate import (
 )
 from nas.evaluation.full_training import EpochDone, Trained, train_in_full
 from nas.evaluation.messages import Raised
-from nas.ray.deaths import cause_of, machine_fault
-from nas.ray.losses import Losses
-from nas.ray.waits import first_ready
+from nas.ray.cluster.deaths import cause_of, machine_fault
+from nas.ray.cluster.losses import Losses
+from nas.ray.cluster.waits import first_ready
 from nas.storage.evaluation import Evaluation
 from nas.storage.retraining import Retraining
 from search_space.architecture import Architecture

@@ -22,7 +22,7 @@ from nas.evaluation.messages import (
     TrialRequest,
 )
 from nas.ray.checkpoint_exchange import CheckpointExchange
-from nas.ray.deaths import cause_of, is_fault_of_machine, is_of_node, node_of
+from nas.ray.cluster.deaths import cause_of, is_fault_of_machine, is_of_node, node_of
 from nas.ray.workers import RunningWorker
 from nas.schedulers.protocol import Decision
 from nas.search.job import Job

@@ -19,7 +19,7 @@ from nas.benchmark.tabulation import Entry, Key
 from nas.config.sections import ResourceSettings
 from nas.evaluation.assignment import Assignment
 from nas.evaluation.evaluate import EvaluationResult, cached_splits, traceback_of
-from nas.ray.waits import first_ready, look_after_loss
+from nas.ray.cluster.waits import first_ready, look_after_loss
 from search_space.architecture import Architecture
 from search_space.cost.latency import device_name
 

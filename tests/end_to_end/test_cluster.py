@@ -18,8 +18,8 @@ import ray
 from ray._raylet import GcsClient
 
 from nas.config.sections import RaySettings
-from nas.ray.authentication import ensure_token, has_token, ray_environment
-from nas.ray.cluster import connected
+from nas.ray.cluster.authentication import ensure_token, has_token, ray_environment
+from nas.ray.cluster.connection import connected
 from tests.end_to_end.ray_nodes import free_port, ray_node
 from tests.end_to_end.tiny_search import (
     README,

@@ -16,7 +16,7 @@ from nas.benchmark.table_records import TableRecords
 from nas.config.search_config import SearchConfig
 from nas.config.sections import RaySettings, ResourceSettings
 from nas.evaluation.evaluate import EvaluationResult
-from nas.ray.cluster import Cluster, connected
+from nas.ray.cluster.connection import Cluster, connected
 from nas.ray.executor import run_search
 from nas.schedulers.protocol import Decision
 from nas.search.job import Job

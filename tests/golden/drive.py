@@ -30,7 +30,7 @@ from nas.evaluation.evaluate import EvaluationResult, Paused, Progress
 from nas.evaluation.messages import TrialRequest
 from nas.latency.cache import LatencyCache
 from nas.latency.measurements import all_candidates, by_latency_limit, measure_front_again
-from nas.ray.cluster import Cluster
+from nas.ray.cluster.connection import Cluster
 from nas.ray.executor import run_search
 from nas.ray.trainable import TrainingTrainable
 from nas.samplers.trials import NO_WARM_START, CompletedTrial, WarmStart

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nas.config.sections import RaySettings
-from nas.ray.cluster import connected
+from nas.ray.cluster.connection import connected
 
 from .drive import ray_record, search_record
 from .record import FILES, NAMES, record_of, text_of

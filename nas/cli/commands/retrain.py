@@ -15,7 +15,7 @@ from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
 from nas.errors import CommandError, RunError
 from nas.latency.measurements import all_candidates, front_of_run
-from nas.ray.cluster import connected
+from nas.ray.cluster.connection import connected
 from nas.ray.retrain import run_retrainings
 from nas.search.waiting import Waiting
 from nas.storage.candidates import Candidate, candidates, most_accurate

@@ -25,7 +25,8 @@ from nas.errors import CommandError, RunError
 from nas.evaluation.fidelity import FULL
 from nas.latency.cache import LatencyCache
 from nas.latency.measurements import check_comparable, first_latencies, measure_front_again
-from nas.ray.cluster import Cluster, connected, trials_at_once
+from nas.ray.cluster.connection import Cluster, connected
+from nas.ray.cluster.nodes import trials_at_once
 from nas.ray.executor import run_search
 from nas.ray.meter import check_meter, measure_on_cluster
 from nas.samplers.trials import WarmStart

@@ -28,7 +28,8 @@ from nas.errors import CommandError
 from nas.evaluation.assignment import Assignment
 from nas.evaluation.evaluate import task_of
 from nas.quantities import duration
-from nas.ray.cluster import connected, trials_at_once
+from nas.ray.cluster.connection import connected
+from nas.ray.cluster.nodes import trials_at_once
 from nas.ray.tabulate import run_trainings
 from nas.storage.journal import Journal, open_journal
 from search_space.architecture import Task

@@ -160,11 +160,11 @@ def test_evaluations_whose_workers_died_are_one_message(
     # without Ray: its part is to raise what it raises where a worker is gone
     cluster = SimpleNamespace(check=lambda: None)
     monkeypatch.setattr(retrain_command, "connected", lambda *settings: nullcontext(cluster))
-    monkeypatch.setattr("nas.ray.waits.NOTICED_SECONDS", 0.0)
+    monkeypatch.setattr("nas.ray.cluster.waits.NOTICED_SECONDS", 0.0)
     monkeypatch.setattr("nas.ray.retrain.ray.remote", remote)
     monkeypatch.setattr("nas.ray.retrain.ray.put", lambda value: value)
     monkeypatch.setattr("nas.ray.retrain.ray.get", get)
-    monkeypatch.setattr("nas.ray.waits.ray.wait", lambda those, **_: (those[:1], []))
+    monkeypatch.setattr("nas.ray.cluster.waits.ray.wait", lambda those, **_: (those[:1], []))
     with pytest.raises(RunError, match="1 of 2 proxy evaluations of plain networks") as caught:
         run_retrain_command(Output(file=io.StringIO()), run.name, runs, pick="best", baseline=True)
     assert "3 workers were lost on it; the last one: The worker died unexpectedly" in str(

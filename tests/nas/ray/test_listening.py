@@ -16,8 +16,8 @@ from ray._raylet import AuthenticationTokenLoader, GcsClient
 from ray.exceptions import AuthenticationError
 
 from nas.config.sections import RaySettings
-from nas.ray.authentication import MODE, ray_environment
-from nas.ray.cluster import connected
+from nas.ray.cluster.authentication import MODE, ray_environment
+from nas.ray.cluster.connection import connected
 
 pytestmark = pytest.mark.ray
 

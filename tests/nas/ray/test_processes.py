@@ -12,7 +12,7 @@ import pytest
 
 DRIVER = """
 import os, subprocess, sys, time
-from nas.ray.guard import guarded
+from nas.ray.cluster.guard import guarded
 with guarded(os.getpid()):
     child = subprocess.Popen(["sleep", "600"])
     print(child.pid, flush=True)
@@ -21,9 +21,9 @@ with guarded(os.getpid()):
 
 STUCK = """
 import os, sys, threading, time
-from nas.ray.head_watch import HeadWatch
-from nas.ray import head_watch
-from nas.ray.begin_again import begin_again
+from nas.ray.cluster.head_watch import HeadWatch
+from nas.ray.cluster import head_watch
+from nas.ray.cluster.begin_again import begin_again
 
 print(os.getpid(), sys.argv[1:], os.environ.get("CONVATTN_BEGUN_AGAIN"), flush=True)
 if sys.argv[1] == "going-on":
@@ -44,7 +44,9 @@ def test_what_a_killed_driver_started_is_ended() -> None:
     assert driver.stdout is not None
     child = psutil.Process(int(driver.stdout.readline()))
     time.sleep(2)  # the guard looks every second
-    guards = [p for p in psutil.Process(driver.pid).children() if "nas.ray.guard" in p.cmdline()]
+    guards = [
+        p for p in psutil.Process(driver.pid).children() if "nas.ray.cluster.guard" in p.cmdline()
+    ]
     assert len(guards) == 1
     driver.kill()
     driver.wait()

@@ -9,7 +9,7 @@ import ray
 from ray._private import services
 
 from nas.config.sections import RaySettings
-from nas.ray.cluster import ClusterError, connected
+from nas.ray.cluster.connection import ClusterError, connected
 
 
 @pytest.mark.parametrize("variable", ["TMPDIR", "RAY_TMPDIR"])

@@ -12,7 +12,7 @@ from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from nas.errors import ClusterError
-from nas.ray.waits import result_of
+from nas.ray.cluster.waits import result_of
 from nas.search.waiting import Waiting
 
 THRESHOLD = "RAY_memory_usage_threshold"

@@ -12,15 +12,14 @@ from pathlib import Path
 import ray
 from ray.job_config import JobConfig
 
-from nas.config.sections import RaySettings, ResourceSettings
-from nas.config.trial_slots import Machine, no_slot, trial_slots
+from nas.config.sections import RaySettings
 from nas.errors import ClusterError
-from nas.ray.authentication import MODE, chosen_mode, ensure_token, ray_environment
-from nas.ray.begin_again import begin_again, has_begun_again
-from nas.ray.guard import guarded
-from nas.ray.handshake import greet
-from nas.ray.head_watch import HeadWatch, LocalHealth, RemoteHealth
-from nas.ray.signals import noted
+from nas.ray.cluster.authentication import MODE, chosen_mode, ensure_token, ray_environment
+from nas.ray.cluster.begin_again import begin_again, has_begun_again
+from nas.ray.cluster.guard import guarded
+from nas.ray.cluster.handshake import greet
+from nas.ray.cluster.head_watch import HeadWatch, LocalHealth, RemoteHealth
+from nas.ray.cluster.signals import noted
 from nas.search.waiting import Waiting
 
 log = logging.getLogger(__name__)
@@ -55,7 +54,8 @@ class Cluster:
     Attributes:
         continuing: the arguments of the command ``nas`` that goes on from what this one has
             written, if the cluster is lost and Ray's library blocks this process, see
-            :mod:`nas.ray.begin_again`. None if this process is no such command: then Ray ends it.
+            :mod:`nas.ray.cluster.begin_again`. None if this process is no such command: then Ray
+            ends it.
         ended_by: what ended the use of the cluster; the command then does not begin again.
     """
 
@@ -275,30 +275,3 @@ def _code_folders(modules: str | None) -> list[str]:
     """Return the folders that workers import from; Ray adds the working folder."""
     named = [modules, *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     return [str(Path(folder).resolve()) for folder in named if folder]
-
-
-def machines() -> list[Machine]:
-    """Return the cluster's living nodes."""
-    return [
-        Machine(node["Resources"].get("CPU", 0.0), node["Resources"].get("GPU", 0.0))
-        for node in ray.nodes()
-        if node["Alive"]
-    ]
-
-
-def nodes_with_a_slot(resources: ResourceSettings) -> int:
-    """Return how many of the cluster's nodes hold a trial."""
-    return sum(trial_slots([machine], resources) > 0 for machine in machines())
-
-
-def trials_at_once(resources: ResourceSettings) -> int:
-    """Return how many trials the cluster's nodes hold together.
-
-    Raises:
-        ClusterError: no node holds even one.
-    """
-    nodes = machines()
-    slots = trial_slots(nodes, resources)
-    if not slots:
-        raise ClusterError(no_slot(nodes, resources))
-    return slots

@@ -14,7 +14,7 @@ from typing import Protocol
 import psutil
 import ray
 
-from nas.ray.guard import is_dead
+from nas.ray.cluster.guard import is_dead
 
 log = logging.getLogger(__name__)
 

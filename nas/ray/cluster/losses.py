@@ -8,9 +8,9 @@ from collections.abc import Callable, Hashable
 from ray.exceptions import RayError, RayTaskError
 
 from nas.evaluation.lost_workers import MOST_LOST_WORKERS
-from nas.ray.deaths import cause_of, is_fault_of_machine, memory_error
-from nas.ray.memory import short_node, wait_for_memory
-from nas.ray.waits import look_after_loss
+from nas.ray.cluster.deaths import cause_of, is_fault_of_machine, memory_error
+from nas.ray.cluster.memory import short_node, wait_for_memory
+from nas.ray.cluster.waits import look_after_loss
 from nas.search.waiting import Waiting
 
 

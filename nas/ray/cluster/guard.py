@@ -3,7 +3,7 @@
 Ray's own processes end with the driver, except its agents: they try for a minute to report to a
 head that is gone. A driver that is killed cannot end them, so a process of its own does.
 
-Run as ``python -m nas.ray.guard DRIVER_PID``; it imports neither Ray nor PyTorch.
+Run as ``python -m nas.ray.cluster.guard DRIVER_PID``; it imports neither Ray nor PyTorch.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ GRACE_SECONDS = 5.0
 def guarded(driver_pid: int) -> Iterator[None]:
     """Have a process's descendants ended if it dies while the block runs."""
     guard = subprocess.Popen(
-        [sys.executable, "-m", "nas.ray.guard", str(driver_pid)],
+        [sys.executable, "-m", "nas.ray.cluster.guard", str(driver_pid)],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

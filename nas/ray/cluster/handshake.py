@@ -19,7 +19,7 @@ from ray._raylet import GcsClient  # type: ignore[attr-defined]
 from ray.exceptions import AuthenticationError, RayError
 
 from nas.errors import ClusterError
-from nas.ray.authentication import (
+from nas.ray.cluster.authentication import (
     MODE,
     Mode,
     chosen_mode,
