@@ -14,8 +14,11 @@ import torch
 class Stream(IntEnum):
     """The independent uses of randomness in a run; the numbers are part of every result."""
 
-    EPOCH = 0
+    ORDER = 0
     RECALIBRATION = 1
+    AUGMENTATION = 2
+    GROUP = 3
+    MIXING = 4
 
 
 def checked_seed(seed: int) -> int:

@@ -1,0 +1,105 @@
+"""The random changes of train images that a recipe can ask for."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from trainers.settings import Settings, list_to_tuple
+
+Share = Annotated[float, Field(gt=0, le=1)]
+Ratio = Annotated[float, Field(gt=0)]
+
+
+class RandAugment(Settings):
+    """RandAugment (Cubuk et al. 2020): some operations in a row, all of one magnitude."""
+
+    name: Literal["rand_augment"] = "rand_augment"
+    operations: int = Field(default=2, ge=1)
+    """Operations on each image, drawn with replacement. Unit: operations."""
+    magnitude: int = Field(default=9, ge=0, le=30)
+    """Strength of all operations, of 30."""
+
+
+class TrivialAugment(Settings):
+    """TrivialAugment (Müller and Hutter 2021, "wide"): one operation of a random magnitude."""
+
+    name: Literal["trivial_augment"] = "trivial_augment"
+
+
+Policy = Annotated[RandAugment | TrivialAugment, Field(discriminator="name")]
+
+
+class ResizedCrop(Settings):
+    """A random part of the image, resized to the network's size (Szegedy et al. 2015)."""
+
+    area: Annotated[tuple[Share, Share], BeforeValidator(list_to_tuple)] = (0.08, 1.0)
+    """Smallest and largest share of the image's area."""
+    ratio: Annotated[tuple[Ratio, Ratio], BeforeValidator(list_to_tuple)] = (3 / 4, 4 / 3)
+    """Smallest and largest ratio of width to height."""
+
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        for name, (low, high) in (("area", self.area), ("ratio", self.ratio)):
+            if low > high:
+                raise ValueError(f"{name} must rise, got [{low}, {high}]")
+        return self
+
+
+class Augmentation(Settings):
+    """Random changes of train images; the default changes nothing.
+
+    Each image draws its own values, uniformly from the ranges given. The draws are a function of
+    the training's seed, the epoch and the image, whatever batch it is in. The changes are applied
+    in the order of these keys. What is shifted in from outside an image is black (0).
+    """
+
+    resized_crop: ResizedCrop | None = None
+    """A random part of the image, resized: the Inception crop; null takes the whole image."""
+    horizontal_flip: bool = False
+    """Mirror every second image, left for right."""
+    crop_padding_pixels: int = Field(default=0, ge=0)
+    """Largest shift by whole pixels, in either direction: CIFAR's padding and random crop. Unit:
+    pixels."""
+    rotation_degrees: float = Field(default=0, ge=0, le=180)
+    """Largest rotation, in either direction. Unit: degrees."""
+    translation_fraction: float = Field(default=0, ge=0, le=1)
+    """Largest shift, as a fraction of height and width, in either direction."""
+    scale_fraction: float = Field(default=0, ge=0, lt=1)
+    """Zoom by a factor between 1 - fraction and 1 + fraction."""
+    shear_degrees: float = Field(default=0, ge=0, lt=90)
+    """Largest shear along each axis, in either direction. Unit: degrees."""
+    policy: Policy | None = None
+    """Operations drawn from a list; null for none."""
+    contrast_fraction: float = Field(default=0, ge=0, le=1)
+    """Multiply the distance from the image's mean by a factor between 1 - fraction and 1 +
+    fraction."""
+    brightness_fraction: float = Field(default=0, ge=0, le=1)
+    """Multiply brightness by a factor between 1 - fraction and 1 + fraction."""
+    saturation_fraction: float = Field(default=0, ge=0, le=1)
+    """Multiply the distance from the grey image by a factor between 1 - fraction and 1 + fraction;
+    for colour images."""
+    hue_fraction: float = Field(default=0, ge=0, le=0.5)
+    """Largest turn of the hue, as a fraction of the whole circle, in either direction; for colour
+    images."""
+    noise_std: float = Field(default=0, ge=0)
+    """Standard deviation of Gaussian noise, for pixel values from 0 to 1."""
+    erasing_probability: float = Field(default=0, ge=0, le=1)
+    """Fraction of images in which a rectangle of 2 % to 33 % of the area becomes black (Zhong et
+    al. 2017)."""
+    mixup_alpha: float = Field(default=0, ge=0)
+    """Both parameters of the Beta distribution of mixup (Zhang et al. 2018); 0 does not mix."""
+    cutmix_alpha: float = Field(default=0, ge=0)
+    """Both parameters of the Beta distribution of cutmix (Yun et al. 2019); 0 does not cut. With
+    mixup too, every group of images draws one of them, at even odds."""
+
+    @property
+    def needs_colour(self) -> bool:
+        """Whether it changes colours, which a grey image lacks."""
+        return bool(self.saturation_fraction or self.hue_fraction)
+
+    @property
+    def mixes(self) -> bool:
+        """Whether it mixes images with each other, and so their labels."""
+        return bool(self.mixup_alpha or self.cutmix_alpha)

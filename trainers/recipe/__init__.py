@@ -1,0 +1,24 @@
+"""Recipes: the settings of how a network is trained.
+
+May import only the settings of augmentation and precision.
+"""
+
+from trainers.recipe.evaluation import Evaluation
+from trainers.recipe.network_settings import BatchNorm, WeightAverage
+from trainers.recipe.optimizers import AdamW, RmsProp, Sgd
+from trainers.recipe.recipe import Recipe
+from trainers.recipe.schedules import Constant, Cosine, Exponential, Steps
+
+__all__ = [
+    "AdamW",
+    "BatchNorm",
+    "Constant",
+    "Cosine",
+    "Evaluation",
+    "Exponential",
+    "Recipe",
+    "RmsProp",
+    "Sgd",
+    "Steps",
+    "WeightAverage",
+]

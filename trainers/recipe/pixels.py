@@ -1,0 +1,39 @@
+"""Settings of how pictures become a network's input, in training and evaluation."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from trainers.settings import Settings, list_to_tuple
+
+Deviation = Annotated[float, Field(gt=0)]
+
+
+class PixelSettings(Settings):
+    """The size, crop and scale of a network's input."""
+
+    crop_fraction: float = Field(default=1, gt=0, le=1)
+    """Side of the network's input as a fraction of the resized picture's: pictures are resized so
+    that their shorter side is `data.image_size` divided by this, and evaluated on the central crop;
+    0.875 is 224 of 256 pixels. With 1 both sides are resized to the network's, and nothing is
+    cropped."""
+    interpolation: Literal["bilinear", "bicubic"] = "bilinear"
+    """Resampling of resized pictures, with antialiasing."""
+    mean: Annotated[tuple[float, ...] | None, BeforeValidator(list_to_tuple)] = None
+    """What is subtracted, one value a channel, for pixels from 0 to 1; null is the mean of the
+    train images."""
+    deviation: Annotated[tuple[Deviation, ...] | None, BeforeValidator(list_to_tuple)] = None
+    """What is divided by, one value a channel; null is the deviation of the train images."""
+
+    @model_validator(mode="after")
+    def _both(self) -> Self:
+        if (self.mean is None) != (self.deviation is None) or (
+            self.mean and self.deviation and len(self.mean) != len(self.deviation)
+        ):
+            raise ValueError(
+                "mean and deviation go together, one value a channel, got "
+                f"mean={self.mean}, deviation={self.deviation}"
+            )
+        return self
