@@ -13,3 +13,7 @@ class CheckpointError(RuntimeError):
 
 class TrainingDiverged(ValueError):
     """The loss is not finite any more; the message names the epoch, step and learning rate."""
+
+
+class MemoryShort(RuntimeError):
+    """One normalisation group does not fit in the device's memory; the message says its size."""

@@ -1,4 +1,4 @@
-"""The network that is evaluated: averaged weights if asked for, fresh batch-norm statistics."""
+"""A network that is evaluated: raw or averaged weights, fresh batch-norm statistics if asked for."""
 
 from __future__ import annotations
 
@@ -24,47 +24,42 @@ class EvaluatedNetwork:
 
     Args:
         model: on its device; it keeps its parameter tensors for the whole run.
-        ema_decay: see ``Recipe.ema_decay``.
+        average_decay: of the moving average, see :class:`trainers.recipe.WeightAverage`; None does
+            not average.
     """
 
-    def __init__(self, model: nn.Module, *, ema_decay: float | None) -> None:
+    def __init__(self, model: nn.Module, *, average_decay: float | None) -> None:
         self._model = model
-        self._ema_decay = ema_decay
-        shared = {} if ema_decay else {id(parameter): parameter for parameter in model.parameters()}
-        self.network = copy.deepcopy(model, shared)
+        self._decay = average_decay
+        parameters = {id(parameter): parameter for parameter in model.parameters()}
+        self.network = copy.deepcopy(model, {} if average_decay else parameters)
         self._sources = [parameter.detach() for parameter in model.parameters()]
         self._averages = [parameter.detach() for parameter in self.network.parameters()]
 
     def update_average(self, step: int) -> None:
-        """Average in the weights after ``step`` (0-based); do nothing without averaging.
+        """Average in the weights after ``step`` (0-based)."""
+        assert self._decay is not None
+        decay = min(self._decay, (1 + step) / (10 + step))
+        get_ema_multi_avg_fn(decay)(self._averages, self._sources, None)
 
-        The decay grows as (1 + step) / (10 + step) up to its setting, so that a short run's
-        average is not dominated by the initial weights.
-        """
-        if self._ema_decay is not None:
-            decay = min(self._ema_decay, (1 + step) / (10 + step))
-            get_ema_multi_avg_fn(decay)(self._averages, self._sources, None)
-
-    def averaged_weights(self) -> dict[str, torch.Tensor] | None:
-        """Return a copy of the averages by parameter name; None without averaging."""
-        if self._ema_decay is None:
-            return None
+    def weights(self) -> dict[str, torch.Tensor]:
+        """Return a copy of the weights by parameter name."""
         return {
             name: parameter.detach().clone() for name, parameter in self.network.named_parameters()
         }
 
-    def load_averaged_weights(self, weights: Mapping[str, torch.Tensor]) -> None:
-        """Set the averages to what :meth:`averaged_weights` gave."""
+    def load_weights(self, weights: Mapping[str, torch.Tensor]) -> None:
+        """Set the averages to what :meth:`weights` gave."""
         with torch.no_grad():
             for name, parameter in self.network.named_parameters():
                 parameter.copy_(weights[name])
 
     def refresh(
         self, batches: Batches, autocast: Callable[[], AbstractContextManager[object]]
-    ) -> nn.Module:
-        """Return the twin in evaluation mode: the model's buffers, recalibrated statistics.
+    ) -> None:
+        """Put the twin into evaluation mode, with the model's buffers, or recalibrated statistics.
 
-        It draws from torch's global generators, so run it under a seed.
+        Layers of the network's own may draw from torch's global generators: run it under a seed.
         """
         with torch.no_grad():
             sources = dict(self._model.named_buffers())
@@ -76,7 +71,6 @@ class EvaluatedNetwork:
                 recalibrate_batch_norm(
                     self.network, batches.recalibration(), batches.recalibration_steps
                 )
-        return self.network
 
     def evaluate(
         self,

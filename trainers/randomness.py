@@ -14,11 +14,12 @@ import torch
 class Stream(IntEnum):
     """The independent uses of randomness in a run; the numbers are part of every result."""
 
-    ORDER = 0
+    EPOCH = 0  # what a network's own layers draw from torch's global generator
     RECALIBRATION = 1
-    AUGMENTATION = 2
-    GROUP = 3
+    ORDER = 2
+    AUGMENTATION = 3
     MIXING = 4
+    GROUP = 5
 
 
 def checked_seed(seed: int) -> int:

@@ -23,6 +23,8 @@ class EpochResult:
         learning_rate: of the epoch's last step.
         train_seconds: wall time of the training steps, without the evaluation.
         validation: all metrics behind ``val_accuracy``; None where that is None.
+        validation_beside: the same of the weights that do not count, with an average of weights:
+            raw if the averaged count, and the other way round.
     """
 
     epoch: int
@@ -32,6 +34,7 @@ class EpochResult:
     learning_rate: float
     train_seconds: float
     validation: Metrics | None = None
+    validation_beside: Metrics | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, the metrics as a nested dict."""
@@ -40,5 +43,8 @@ class EpochResult:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """Return the result whose :meth:`to_dict` gave ``values``."""
-        validation = values["validation"]
-        return cls(**values | {"validation": Metrics(**validation) if validation else None})
+        metrics = {
+            name: Metrics(**values[name]) if values[name] else None
+            for name in ("validation", "validation_beside")
+        }
+        return cls(**values | metrics)

@@ -1,8 +1,10 @@
 """One training run, epoch by epoch.
 
-Everything random in epoch e derives from (seed, e). So a run can stop and go on at any epoch
-border with the same bits as without a break (on a CPU; CUDA has kernels that add in any order),
-stores no generator's state, and leaves the caller's generators as they were.
+Everything random derives from the seed and its place: the order of images from the epoch, an
+image's augmentation from the epoch and the image, a group's mixing and dropout from the step and
+the group. So a run can stop and go on at any epoch border with the same bits as without a break (on
+a CPU; CUDA has kernels that add in any order), stores no generator's state, and leaves the caller's
+generators as they were.
 """
 
 from __future__ import annotations
@@ -13,20 +15,20 @@ from contextlib import AbstractContextManager
 from typing import Any, Literal
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
+from trainers.batch_norm import set_batch_norm
 from trainers.batches import Batches
 from trainers.checkpoint import UNPICKLING_ERRORS
 from trainers.data.dataset import ImageSplits
 from trainers.errors import CheckpointError, DataError, TrainingDiverged
 from trainers.evaluation import EvaluatedNetwork
-from trainers.learning_rate import learning_rate_at
-from trainers.metrics import Metrics, check_logits
-from trainers.optimizer import build_optimizer
-from trainers.precision import autocast, device_precision
+from trainers.metrics import Metrics
+from trainers.optimization.learning_rate import learning_rate_at
+from trainers.optimization.step import TrainingStep
+from trainers.precision import autocast, device_precision, is_channels_last_faster
 from trainers.randomness import Stream, checked_seed, derived_seed, seeded
-from trainers.recipe import Recipe
+from trainers.recipe import Recipe, Weights
 from trainers.result import EpochResult
 from trainers.resume import check_identity, check_weights, copied, run_identity
 
@@ -46,11 +48,14 @@ class Training:
         seed: 0 or more; decides order, augmentation and dropout, not the initial weights.
         device: such as "cpu" or "cuda".
         evaluate_on: "validation" adds validation metrics to the curve; "none" never looks at it.
+        groups_at_once: normalisation groups that pass through the network at the same time, at
+            most; None for all of a batch. It changes nothing but memory, time and rounding.
 
     Attributes:
         epoch: finished epochs.
         curve: their results, also of those before :meth:`load_state_dict`.
         precision: what ``recipe.precision`` came to.
+        channels_last: what ``recipe.channels_last`` came to.
 
     Raises:
         DataError: fewer than two train images, or no validation images to evaluate on.
@@ -66,6 +71,7 @@ class Training:
         seed: int,
         device: torch.device | str = "cpu",
         evaluate_on: Literal["validation", "none"] = "validation",
+        groups_at_once: int | None = None,
     ) -> None:
         if len(splits.train) < 2:
             raise DataError(
@@ -85,19 +91,34 @@ class Training:
         self.precision = device_precision(recipe.precision, self.device)
         self.epoch = 0
         self.curve: tuple[EpochResult, ...] = ()
-        channels_last = recipe.channels_last
-        if channels_last == "auto":
-            channels_last = self.device.type == "cuda" and self.precision != "float32"
+        self.channels_last = recipe.channels_last
+        if recipe.channels_last == "auto":
+            self.channels_last = is_channels_last_faster(self.device, self.precision)
         self.model = model.to(self.device)
-        if channels_last:
+        set_batch_norm(self.model, recipe.batch_norm)
+        if self.channels_last:
             self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._splits = splits.to(self.device)
         self._evaluate_on = evaluate_on
-        self._batches = Batches(self._splits, recipe, channels_last=channels_last)
-        self._optimizer = build_optimizer(self.model, recipe)
-        self._parameters = [p for p in self.model.parameters() if p.requires_grad]
-        self._scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == "float16")
-        self._evaluated = EvaluatedNetwork(self.model, ema_decay=recipe.ema_decay)
+        self._batches = Batches(
+            self._splits, recipe, seed=self.seed, channels_last=self.channels_last
+        )
+        self._step = TrainingStep(
+            self.model,
+            recipe,
+            seed=self.seed,
+            precision=self.precision,
+            groups=self._batches.groups,
+            classes=splits.classes,
+            groups_at_once=groups_at_once,
+        )
+        self._twins: dict[Weights, EvaluatedNetwork] = {
+            "raw": EvaluatedNetwork(self.model, average_decay=None)
+        }
+        if recipe.weight_average is not None:
+            self._twins["averaged"] = EvaluatedNetwork(
+                self.model, average_decay=recipe.weight_average.decay
+            )
         self._identity = run_identity(
             recipe, splits, seed=self.seed, precision=self.precision, evaluate_on=evaluate_on
         )
@@ -127,9 +148,11 @@ class Training:
         train_seconds = time.perf_counter() - started_s
         epoch = self.epoch + 1
         is_due = epoch % self.recipe.evaluate_every_epochs == 0 or epoch == self.recipe.epochs
-        validation = None
+        validation = beside = None
         if is_due and self._evaluate_on == "validation":
-            validation = self._metrics("validation")
+            validation = self._metrics("validation", self.recipe.evaluated_weights)
+            for weights in self._twins.keys() - {self.recipe.evaluated_weights}:
+                beside = self._metrics("validation", weights)
             if not math.isfinite(validation.loss):
                 raise TrainingDiverged(
                     f"the validation loss is {validation.loss} after epoch {epoch}, learning rate "
@@ -143,6 +166,7 @@ class Training:
             learning_rate=learning_rate,
             train_seconds=train_seconds,
             validation=validation,
+            validation_beside=beside,
         )
         self.epoch = epoch
         self.curve += (result,)
@@ -157,16 +181,15 @@ class Training:
             RuntimeError: an epoch broke off.
         """
         self._check_unbroken()
-        return self._metrics(split)
+        return self._metrics(split, self.recipe.evaluated_weights)
 
     def evaluated_model(self) -> nn.Module:
         """Return the network that :meth:`evaluate` measures, in evaluation mode.
 
-        It has the averaged weights (with ``ema_decay``) and recalibrated batch normalisation. It
-        belongs to this run: it changes when training goes on, so copy what must stay.
+        It has the weights that count by the recipe, and batch normalisation recalibrated as that
+        says. It belongs to this run: it changes when training goes on, so copy what must stay.
         """
-        with seeded(derived_seed(self.seed, Stream.RECALIBRATION), self.device):
-            return self._evaluated.refresh(self._batches, self._autocast)
+        return self._refreshed(self.recipe.evaluated_weights).network
 
     def state_dict(self) -> dict[str, Any]:
         """Return a copy of all that resuming needs: tensors and plain values.
@@ -182,9 +205,8 @@ class Training:
             "epoch": self.epoch,
             "curve": [result.to_dict() for result in self.curve],
             "model": copied(self.model.state_dict()),
-            "optimizer": copied(self._optimizer.state_dict()),
-            "scaler": copied(self._scaler.state_dict()),
-            "averaged_weights": self._evaluated.averaged_weights(),
+            **self._step.state_dict(),
+            "averaged_weights": self._twins["averaged"].weights() if self._averages else None,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -200,10 +222,9 @@ class Training:
             check_weights(self.model.state_dict(), state["model"])
             self._broken = True
             self.model.load_state_dict(state["model"])
-            self._optimizer.load_state_dict(state["optimizer"])
-            self._scaler.load_state_dict(state["scaler"])
+            self._step.load_state_dict(state)
             if state["averaged_weights"] is not None:
-                self._evaluated.load_averaged_weights(state["averaged_weights"])
+                self._twins["averaged"].load_weights(state["averaged_weights"])
             self.curve = tuple(EpochResult.from_dict(values) for values in state["curve"])
             self.epoch = int(state["epoch"])
         except CheckpointError:
@@ -215,16 +236,17 @@ class Training:
     def _train_epoch(self) -> tuple[float, float, float]:
         """Train under the epoch's seed; return mean loss, accuracy, the last learning rate."""
         steps = self._batches.steps_per_epoch
-        first_step, steps_total = self.epoch * steps, self.recipe.epochs * steps
+        first_step = self.epoch * steps
         learning_rate = 0.0
         checked = 0
         losses: list[torch.Tensor] = []
         hits: list[torch.Tensor] = []
         self.model.train()
-        for index, (images, targets) in enumerate(self._batches.training()):
-            learning_rate = learning_rate_at(self.recipe, first_step + index, steps_total)
-            loss, logits = self._step(images, targets, learning_rate)
-            self._evaluated.update_average(first_step + index)
+        for number, (images, targets) in enumerate(self._batches.training(self.epoch), first_step):
+            learning_rate = learning_rate_at(self.recipe, number, steps)
+            loss, logits = self._step.take(images, targets, number, learning_rate)
+            if self._averages:
+                self._twins["averaged"].update_average(number)
             labels = targets if targets.ndim == 1 else targets.argmax(dim=1)
             losses.append(loss)
             hits.append((logits.argmax(dim=1) == labels).sum())
@@ -235,37 +257,18 @@ class Training:
         train_accuracy = torch.stack(hits).sum().item() / (steps * self._batches.batch_size)
         return train_loss, train_accuracy, learning_rate
 
-    def _step(
-        self, images: torch.Tensor, targets: torch.Tensor, learning_rate: float
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Update the weights once; return the loss [] and logits [B, classes], detached."""
-        for group in self._optimizer.param_groups:
-            group["lr"] = learning_rate
-        with self._autocast():
-            logits = self.model(images)
-        check_logits(logits, (len(images), self._batches.classes), self.model)
-        loss = F.cross_entropy(logits.float(), targets, label_smoothing=self.recipe.label_smoothing)
-        self._optimizer.zero_grad(set_to_none=True)
-        self._scaler.scale(loss).backward()
-        if self.recipe.gradient_clip_norm is not None:
-            self._scaler.unscale_(self._optimizer)
-            nn.utils.clip_grad_norm_(self._parameters, self.recipe.gradient_clip_norm)
-        self._scaler.step(self._optimizer)
-        self._scaler.update()
-        return loss.detach(), logits.detach()
-
     def _check_finite(self, losses: list[torch.Tensor], first_step: int) -> None:
         """Raise for the first loss that is not finite; ``first_step`` counts in the whole run."""
         steps = self._batches.steps_per_epoch
         for step, loss in enumerate(torch.stack(losses).tolist(), start=first_step):
             if not math.isfinite(loss):
-                learning_rate = learning_rate_at(self.recipe, step, self.recipe.epochs * steps)
+                learning_rate = learning_rate_at(self.recipe, step, steps)
                 raise TrainingDiverged(
                     f"the loss is {loss} in epoch {self.epoch + 1}, step {step % steps + 1} of "
                     f"{steps}, learning rate {learning_rate:.4g}"
                 )
 
-    def _metrics(self, split: SplitName) -> Metrics:
+    def _metrics(self, split: SplitName, weights: Weights) -> Metrics:
         chosen = {
             "train": self._splits.train,
             "validation": self._splits.validation,
@@ -273,8 +276,18 @@ class Training:
         }[split]
         if not len(chosen):
             raise DataError(f"data set {self._splits.name!r}: the {split} split has no images")
-        self.evaluated_model()
-        return self._evaluated.evaluate(chosen, self._batches, self._autocast)
+        twin = self._refreshed(weights)
+        return twin.evaluate(chosen, self._batches, self._autocast)
+
+    def _refreshed(self, weights: Weights) -> EvaluatedNetwork:
+        twin = self._twins[weights]
+        with seeded(derived_seed(self.seed, Stream.RECALIBRATION), self.device):
+            twin.refresh(self._batches, self._autocast)
+        return twin
+
+    @property
+    def _averages(self) -> bool:
+        return "averaged" in self._twins
 
     def _autocast(self) -> AbstractContextManager[object]:
         return autocast(self.precision, self.device)

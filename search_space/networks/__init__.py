@@ -14,7 +14,13 @@ from search_space.networks.plan import plan_network
 
 
 def build(
-    architecture: Architecture, task: Task, *, seed: int, zero_init_residual: bool = False
+    architecture: Architecture,
+    task: Task,
+    *,
+    seed: int,
+    zero_init_residual: bool = False,
+    dropout: float = 0.0,
+    stochastic_depth: float = 0.0,
 ) -> Network:
     """Build the network of ``architecture`` for ``task``: ``[B, C, H, W] -> [B, classes]``.
 
@@ -26,6 +32,7 @@ def build(
         seed: seed of the initial weights.
         zero_init_residual: start every residual branch at zero (see
             :meth:`Network.start_branches_at_zero`).
+        dropout, stochastic_depth: of training (see :meth:`Network.regularise`).
 
     Raises:
         ValueError: the architecture cannot take the task's images, or its branches do not end in
@@ -38,6 +45,7 @@ def build(
         network = Network(plan_network(architecture, task))
     if zero_init_residual:
         network.start_branches_at_zero()
+    network.regularise(dropout=dropout, stochastic_depth=stochastic_depth)
     return network
 
 

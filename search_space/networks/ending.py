@@ -44,13 +44,14 @@ class Classifier(nn.Module):
 
     def __init__(self, in_channels: int, classes: int) -> None:
         super().__init__()
+        self.dropout: nn.Module = nn.Identity()
         self.linear = nn.Linear(in_channels, classes)
         nn.init.normal_(self.linear.weight, std=0.01)
         nn.init.zeros_(self.linear.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """See the class."""
-        logits: Tensor = self.linear(x.mean(dim=(2, 3)))
+        logits: Tensor = self.linear(self.dropout(x.mean(dim=(2, 3))))
         return logits
 
 

@@ -37,6 +37,7 @@ class LinearBottleneckBlock(nn.Module):
             gate = build_gate(plan, "branch")
             layers += [] if gate is None else [gate]
             self.branch = nn.Sequential(*layers)
+        self.skipping: nn.Module = nn.Identity()
         self.recalibration = build_stage_gate(plan)
 
     @property
@@ -60,7 +61,7 @@ class LinearBottleneckBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """See the class."""
         branch = self.branch(x)
-        out: Tensor = self.recalibration(branch + x if self.adds_input else branch)
+        out: Tensor = self.recalibration(self.skipping(branch) + x if self.adds_input else branch)
         return out
 
 

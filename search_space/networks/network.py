@@ -12,6 +12,7 @@ from search_space.families import FamilyName
 from search_space.networks import mnasnet, resnet, wide_resnet
 from search_space.networks.ending import Classifier, build_head
 from search_space.networks.plan import BlockPlan, NetworkPlan
+from search_space.networks.stochastic_depth import StochasticDepth
 
 
 class BlockForm(NamedTuple):
@@ -70,3 +71,23 @@ class Network(nn.Module):
                 norm = part.last_norm
                 if norm is not None:
                     nn.init.zeros_(norm.weight)
+
+    def regularise(self, *, dropout: float, stochastic_depth: float) -> None:
+        """Add dropout before the classifier, and stochastic depth; the weights stay as they are.
+
+        Args:
+            dropout: probability with which a feature is zero.
+            stochastic_depth: probability with which an image skips the last residual branch; the
+                n-th of N is skipped with ``n / N`` of it (Huang et al. 2016, equation 4).
+        """
+        if dropout:
+            self.classifier.dropout = nn.Dropout(dropout)
+        if stochastic_depth:
+            blocks = [
+                block
+                for stage in self.stages
+                for block in stage
+                if not isinstance(block, mnasnet.LinearBottleneckBlock) or block.adds_input
+            ]
+            for place, block in enumerate(blocks, start=1):
+                block.skipping = StochasticDepth(stochastic_depth * place / len(blocks))

@@ -47,6 +47,7 @@ class ResidualBlock(nn.Module):
             layers.append(gate)
         self.branch = nn.Sequential(*layers)
         self.shortcut = build_shortcut(plan, norm=True)
+        self.skipping: nn.Module = nn.Identity()
         self.relu = nn.ReLU(inplace=True)
         self.recalibration = build_stage_gate(plan)
 
@@ -59,7 +60,9 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """See the class."""
-        out: Tensor = self.recalibration(self.relu(self.branch(x) + self.shortcut(x)))
+        out: Tensor = self.recalibration(
+            self.relu(self.skipping(self.branch(x)) + self.shortcut(x))
+        )
         return out
 
 

@@ -43,6 +43,7 @@ class PreActivationBlock(nn.Module):
         if gate is not None:
             layers.append(gate)
         self.branch = nn.Sequential(*layers)
+        self.skipping: nn.Module = nn.Identity()
         self.shortcut = build_shortcut(plan, norm=False)
         self.projects = plan.changes_shape and plan.shortcut == "projection"
         self.recalibration = build_stage_gate(plan)
@@ -51,7 +52,7 @@ class PreActivationBlock(nn.Module):
         """See the class."""
         activated = self.activate(x)
         beside = self.shortcut(activated if self.projects else x)
-        out: Tensor = self.recalibration(self.branch(activated) + beside)
+        out: Tensor = self.recalibration(self.skipping(self.branch(activated)) + beside)
         return out
 
 

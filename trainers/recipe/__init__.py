@@ -3,7 +3,7 @@
 May import only the settings of augmentation and precision.
 """
 
-from trainers.recipe.evaluation import Evaluation
+from trainers.recipe.evaluation import Evaluation, Weights
 from trainers.recipe.network_settings import BatchNorm, WeightAverage
 from trainers.recipe.optimizers import AdamW, RmsProp, Sgd
 from trainers.recipe.recipe import Recipe
@@ -21,4 +21,5 @@ __all__ = [
     "Sgd",
     "Steps",
     "WeightAverage",
+    "Weights",
 ]

@@ -8,11 +8,13 @@ from pydantic import Field, field_validator
 
 from trainers.settings import Settings
 
+Weights = Literal["raw", "averaged"]
+
 
 class Evaluation(Settings):
     """The weights and statistics that a network is evaluated with."""
 
-    weights: Literal["raw", "averaged"] | None = None
+    weights: Weights | None = None
     """The weights that count, that are tested and saved; null is the average where there is one.
     The others are evaluated on the validation images beside them."""
     recalibration_images: int = Field(default=1024, ge=0)

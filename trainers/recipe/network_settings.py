@@ -10,10 +10,11 @@ from trainers.settings import Settings
 class BatchNorm(Settings):
     """Batch normalisation (Ioffe and Szegedy 2015), in every layer of the network."""
 
-    momentum: float = Field(default=0.1, gt=0, le=1)
-    """Share of the newest group in the running averages; 1 less what papers call decay."""
-    epsilon: float = Field(default=1e-5, gt=0)
-    """Added to the variance."""
+    momentum: float | None = Field(default=None, gt=0, le=1)
+    """Share of the newest group in the running averages, 1 less what papers call decay; null keeps
+    what each layer has, mostly 0.1."""
+    epsilon: float | None = Field(default=None, gt=0)
+    """Added to the variance; null keeps what each layer has, mostly 1e-5."""
 
 
 class WeightAverage(Settings):

@@ -8,11 +8,11 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from trainers.augmentation.settings import Augmentation
 from trainers.precision import PrecisionSetting
+from trainers.recipe.evaluation import Evaluation, Weights
 from trainers.recipe.network_settings import BatchNorm, WeightAverage
 from trainers.recipe.optimizers import OptimizerSettings, Sgd
 from trainers.recipe.pixels import PixelSettings
 from trainers.recipe.schedules import Cosine, ScheduleSettings, Steps
-from trainers.recipe.evaluation import Evaluation
 from trainers.settings import Settings, list_to_tuple
 
 Spared = Literal["batch_norm", "biases", "position_embeddings"]
@@ -83,7 +83,7 @@ class Recipe(Settings):
         return self.learning_rate * self.batch_size / (self.learning_rate_images or self.batch_size)
 
     @property
-    def evaluated_weights(self) -> Literal["raw", "averaged"]:
+    def evaluated_weights(self) -> Weights:
         """The weights that count."""
         return self.evaluation.weights or ("raw" if self.weight_average is None else "averaged")
 

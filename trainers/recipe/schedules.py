@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -61,7 +62,7 @@ class Steps(Schedule):
 
     @model_validator(mode="after")
     def _rising(self) -> Self:
-        if any(later <= sooner for sooner, later in zip(self.at_epochs, self.at_epochs[1:])):
+        if any(later <= sooner for sooner, later in pairwise(self.at_epochs)):
             raise ValueError(f"at_epochs must rise, got {list(self.at_epochs)}")
         return self
 

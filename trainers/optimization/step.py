@@ -1,0 +1,167 @@
+"""One step of training: gradients of all groups of a batch, then one update of the weights."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from trainers.errors import MemoryShort
+from trainers.metrics import check_logits
+from trainers.normalization_groups import group_layers, may_pass_together
+from trainers.optimization.optimizers import build_optimizer
+from trainers.precision import Precision, autocast
+from trainers.randomness import Stream, derived_seed
+from trainers.recipe import Recipe
+from trainers.resume import copied
+
+log = logging.getLogger(__name__)
+
+
+class TrainingStep:
+    """The steps of one training.
+
+    Several groups pass through the network at once, or one after another, whose gradients add up:
+    the updates are equal up to rounding. If memory runs out, half as many pass at once from then
+    on.
+
+    Args:
+        model: on its device; its layers are made to work group by group.
+        recipe: how to train.
+        seed: of the training.
+        precision: of the forward and backward passes.
+        groups: of a batch.
+        classes: of the data set.
+        groups_at_once: at most so many; None for as many as the batch has.
+
+    Attributes:
+        groups_at_once: how many pass at once at present; 1 where a layer of the user's own mixes
+            images in ways that are not known.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        recipe: Recipe,
+        *,
+        seed: int,
+        precision: Precision,
+        groups: int,
+        classes: int,
+        groups_at_once: int | None = None,
+    ) -> None:
+        self._model = model
+        self._recipe = recipe
+        self._seed = seed
+        self._precision = precision
+        self._groups = groups
+        self._classes = classes
+        self._parameters = [each for each in model.parameters() if each.requires_grad]
+        self._optimizer = build_optimizer(model, recipe)
+        self._device = self._parameters[0].device
+        self._scaler = torch.amp.GradScaler(self._device.type, enabled=precision == "float16")
+        self._passing = group_layers(model)
+        most = min(groups, groups_at_once or groups)
+        self.groups_at_once = most if may_pass_together(model) else 1
+
+    def take(
+        self, images: torch.Tensor, targets: torch.Tensor, number: int, learning_rate: float
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Update the weights once.
+
+        Args:
+            images: [B, C, H, W], the groups one after another.
+            targets: labels [B] or class probabilities [B, classes].
+            number: of the step in the whole training, from 0.
+            learning_rate: of this step.
+
+        Returns:
+            the batch's mean loss [] and logits [B, classes], detached.
+
+        Raises:
+            MemoryShort: not even one group fits in the device's memory.
+            ValueError: the model's output is not [B, classes].
+        """
+        for group in self._optimizer.param_groups:
+            group["lr"] = learning_rate
+        while True:
+            # Batch normalisation's averages move in the forward pass, which may run out of memory.
+            may_halve = self._device.type == "cuda" and self.groups_at_once > 1
+            buffers = copied(dict(self._model.named_buffers())) if may_halve else {}
+            try:
+                loss, logits = self._add_gradients(images, targets, number)
+                break
+            except torch.OutOfMemoryError as error:
+                self._halve(error, images)
+                with torch.no_grad():
+                    for name, buffer in self._model.named_buffers():
+                        buffer.copy_(buffers[name])
+        if self._recipe.gradient_clip_norm is not None:
+            self._scaler.unscale_(self._optimizer)
+            nn.utils.clip_grad_norm_(self._parameters, self._recipe.gradient_clip_norm)
+        self._scaler.step(self._optimizer)
+        self._scaler.update()
+        return loss, logits
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return a copy of the optimiser's state and the loss scale."""
+        return {
+            "optimizer": copied(self._optimizer.state_dict()),
+            "scaler": copied(self._scaler.state_dict()),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what :meth:`state_dict` gave."""
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._scaler.load_state_dict(state["scaler"])
+
+    def _add_gradients(
+        self, images: torch.Tensor, targets: torch.Tensor, number: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Compute the gradients of the mean loss over all groups."""
+        self._optimizer.zero_grad(set_to_none=True)
+        first = number * self._groups
+        seeds = [
+            derived_seed(self._seed, Stream.GROUP, first + group) for group in range(self._groups)
+        ]
+        at_once = self.groups_at_once
+        passed = at_once * len(images) // self._groups  # images
+        losses, all_logits = [], []
+        for place, (part, labels) in enumerate(
+            zip(images.split(passed), targets.split(passed), strict=True)
+        ):
+            with self._passing.passing(seeds[place * at_once : (place + 1) * at_once]):
+                with autocast(self._precision, self._device):
+                    logits = self._model(part)
+            check_logits(logits, (len(part), self._classes), self._model)
+            loss = F.cross_entropy(
+                logits.float(), labels, label_smoothing=self._recipe.label_smoothing
+            ) * (len(part) / len(images))
+            self._scaler.scale(loss).backward()
+            losses.append(loss.detach())
+            all_logits.append(logits.detach())
+        return torch.stack(losses).sum(), torch.cat(all_logits)
+
+    def _halve(self, error: torch.OutOfMemoryError, images: torch.Tensor) -> None:
+        """Let half as many groups pass at once.
+
+        Raises:
+            MemoryShort: one alone does not fit.
+        """
+        if self.groups_at_once == 1:
+            size = len(images) // self._groups
+            raise MemoryShort(
+                f"a group of {size} images of {list(images.shape[1:])} does not fit in the memory "
+                f"of {self._device}: {str(error).splitlines()[0]}; give the recipe a smaller "
+                "normalization_images, or search smaller networks (limits.peak_memory_mb)"
+            ) from error
+        self._optimizer.zero_grad(set_to_none=True)
+        self.groups_at_once = (self.groups_at_once + 1) // 2
+        log.warning(
+            "memory ran out on %s: %d normalisation groups of a batch pass at once now",
+            self._device,
+            self.groups_at_once,
+        )
