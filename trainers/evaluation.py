@@ -1,4 +1,4 @@
-"""A network that is evaluated: raw or averaged weights, fresh batch-norm statistics if asked for."""
+"""A network that is evaluated: raw or averaged weights, fresh statistics if asked for."""
 
 from __future__ import annotations
 

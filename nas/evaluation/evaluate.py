@@ -143,7 +143,14 @@ def begin_training(
     Raises:
         CheckpointError: the state is of another training.
     """
-    model = build(architecture, task, seed=seed, zero_init_residual=recipe.zero_init_residual)
+    model = build(
+        architecture,
+        task,
+        seed=seed,
+        zero_init_residual=recipe.zero_init_residual,
+        dropout=recipe.dropout,
+        stochastic_depth=recipe.stochastic_depth,
+    )
     training = Training(model, splits, recipe, seed=seed, device=device)
     if state is not None:
         training.load_state_dict(dict(state))

@@ -133,9 +133,9 @@ class TrainingStep:
         for place, (part, labels) in enumerate(
             zip(images.split(passed), targets.split(passed), strict=True)
         ):
-            with self._passing.passing(seeds[place * at_once : (place + 1) * at_once]):
-                with autocast(self._precision, self._device):
-                    logits = self._model(part)
+            passing = self._passing.passing(seeds[place * at_once : (place + 1) * at_once])
+            with passing, autocast(self._precision, self._device):
+                logits = self._model(part)
             check_logits(logits, (len(part), self._classes), self._model)
             loss = F.cross_entropy(
                 logits.float(), labels, label_smoothing=self._recipe.label_smoothing
