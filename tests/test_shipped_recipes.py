@@ -1,0 +1,142 @@
+"""The shipped recipes train as their sources say: rates at named epochs, groups, averages."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from search_space.yaml_validation import read_yaml
+from trainers.optimization.learning_rate import learning_rate_at
+from trainers.recipe import Recipe
+
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / "configs" / "recipes"
+NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
+PAPERS = [name for name in NAMES if re.match(r"(aacn|sasa)_.*(?<!_proxy)$", name)]
+
+CIFAR_IMAGES = 50_000
+IMAGENET_IMAGES = 1_281_167
+
+
+def recipe_of(name: str) -> Recipe:
+    return Recipe.model_validate(read_yaml(FOLDER / f"{name}.yaml"))
+
+
+def head_of(name: str) -> dict[str, str]:
+    """The parts of a file's head by their label, such as ``Source``, each on one line."""
+    text = (FOLDER / f"{name}.yaml").read_text()
+    lines = [line for line in text.splitlines() if line.startswith("#")]
+    joined = re.sub(r"\n#  +", " ", "\n".join(lines))
+    return dict(re.findall(r"^# (Source|Open|Deviates|Used by|Command)\b[^:]*: (.*)", joined, re.M))
+
+
+def rates(name: str, images: int) -> list[float]:
+    """The rate of each step of a training on so many images."""
+    recipe = recipe_of(name)
+    steps = images // recipe.batch_size
+    return [learning_rate_at(recipe, step, steps) for step in range(recipe.epochs * steps)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_head_says_where_a_recipe_is_from(name):
+    head = head_of(name)
+    if not head["Source"].startswith("this project's own"):
+        assert {"Open", "Deviates"} <= head.keys()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_files_that_a_head_names_exist_and_name_it(name):
+    head = head_of(name)
+    for file in re.findall(r"configs/(?:recipes|searches|spaces|tabulations)/\w+\.yaml", str(head)):
+        assert (ROOT / file).is_file(), file
+    for user in re.findall(r"configs/\S+", head.get("Used by", "")):
+        assert f"recipes/{name}.yaml" in (ROOT / user).read_text()
+    if "Command" in head:
+        assert f"configs/recipes/{name}.yaml" in head["Command"]
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if not name.endswith("_proxy")])
+def test_a_full_recipe_has_a_shorter_proxy_with_the_same_optimizer(name):
+    if name == "digits_tabular":
+        return  # a tabulation has one recipe
+    full, proxy = recipe_of(name), recipe_of(f"{name.removesuffix('_full')}_proxy")
+    assert proxy.epochs <= full.epochs / 4
+    assert proxy.optimizer == full.optimizer
+    assert proxy.peak_learning_rate == full.peak_learning_rate
+    assert proxy.evaluation.recalibration_images > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "images", "at_epochs"),
+    [
+        ("aacn_cifar100_wide_resnet", CIFAR_IMAGES, {0: 0, 12.5: 0.4, 25: 0.8, 262.5: 0.4}),
+        ("aacn_cifar100_wide_resnet_augmented", CIFAR_IMAGES, {0: 0, 25: 0.2, 262.5: 0.1}),
+        (
+            "aacn_imagenet_resnet",
+            IMAGENET_IMAGES,
+            {
+                0: 0,
+                2: 0.2048,
+                5: 0.512,
+                29: 0.512,
+                30: 0.0512,
+                60: 5.12e-3,
+                80: 5.12e-4,
+                90: 5.12e-5,
+            },
+        ),
+        ("aacn_imagenet_resnet_augmented", IMAGENET_IMAGES, {5: 0.256, 30: 0.0256}),
+        (
+            "aacn_imagenet_mnasnet",
+            IMAGENET_IMAGES,
+            {0: 0, 2.5: 0.128, 5: 0.256 * 0.97**2, 24: 0.256 * 0.97**10, 349: 0.256 * 0.97**145},
+        ),
+        ("aacn_imagenet_mnasnet_augmented", IMAGENET_IMAGES, {2.5: 0.064}),
+        ("sasa_imagenet", round(0.96 * IMAGENET_IMAGES), {0: 0, 5: 0.8, 10: 1.6, 70: 0.8}),
+    ],
+)
+def test_a_papers_recipe_has_the_rate_of_the_text(name, images, at_epochs):
+    recipe = recipe_of(name)
+    steps = images // recipe.batch_size
+    for epoch, rate in at_epochs.items():
+        got = learning_rate_at(recipe, round(epoch * steps), steps)
+        assert got == pytest.approx(rate, rel=1e-3), epoch
+
+
+@pytest.mark.parametrize("name", ["aacn_imagenet_mnasnet", "aacn_imagenet_mnasnet_augmented"])
+@pytest.mark.parametrize("length", ["", "_proxy"])
+def test_mnasnets_end_at_one_rate(name, length):
+    assert rates(name + length, IMAGENET_IMAGES)[-1] == pytest.approx(0.0030913, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "workers"),
+    [
+        *(
+            (name, 8)
+            for name in PAPERS
+            if name.startswith(("aacn_cifar100", "aacn_imagenet_resnet"))
+        ),
+        ("aacn_imagenet_mnasnet", 32),
+        ("aacn_imagenet_mnasnet_augmented", 32),
+        ("sasa_imagenet", 128),
+    ],
+)
+def test_a_papers_batch_has_one_group_a_worker(name, workers):
+    recipe = recipe_of(name)
+    assert recipe.batch_size == workers * recipe.normalization_images
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_a_papers_recipe_evaluates_with_running_averages(name):
+    recipe = recipe_of(name)
+    assert recipe.evaluation.recalibration_images == 0
+    assert recipe.evaluated_weights == ("averaged" if name == "sasa_imagenet" else "raw")
+
+
+def test_the_average_of_the_long_training_is_as_long_as_torchvisions():
+    decay = recipe_of("imagenet_long").weight_average.decay
+    share_in_32_steps = 2e-5 * 8 * 128 * 32 / 600
+    assert 1 - decay**32 == pytest.approx(share_in_32_steps, rel=0.01)
