@@ -3,13 +3,13 @@
 May import no other package of this project, and no Ray.
 """
 
+from trainers.augmentation import Augmentation
 from trainers.checkpoint import checkpoint_bytes, load_checkpoint
 from trainers.data import DataConfig, ImageSplits, load_splits
-from trainers.data.augmentation import Augmentation, build_augmentation
 from trainers.data.dataset import Split
 from trainers.data.preprocessing import Preprocessing
 from trainers.data.reduced_images import reduced, resized_hw
-from trainers.errors import CheckpointError, DataError, TrainingDiverged
+from trainers.errors import CheckpointError, DataError, MemoryShort, TrainingDiverged
 from trainers.metrics import Metrics
 from trainers.recipe import Recipe
 from trainers.result import EpochResult
@@ -22,13 +22,13 @@ __all__ = [
     "DataError",
     "EpochResult",
     "ImageSplits",
+    "MemoryShort",
     "Metrics",
     "Preprocessing",
     "Recipe",
     "Split",
     "Training",
     "TrainingDiverged",
-    "build_augmentation",
     "checkpoint_bytes",
     "load_checkpoint",
     "load_splits",

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 import torch
 
 from trainers.augmentation import ImageDraws, build_augmentation, mix
-from trainers.data.dataset import ImageSplits, Split, central_crop
+from trainers.augmentation.central_crop import central_crop
+from trainers.data.dataset import ImageSplits, Split
 from trainers.randomness import Stream, derived_seed
 from trainers.recipe import Recipe
 

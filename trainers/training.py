@@ -125,6 +125,11 @@ class Training:
         self._broken = False
 
     @property
+    def groups_at_once(self) -> int:
+        """How many normalisation groups pass through the network at the same time."""
+        return self._step.groups_at_once
+
+    @property
     def done(self) -> bool:
         """Whether all epochs of the recipe are finished."""
         return self.epoch >= self.recipe.epochs

@@ -14,7 +14,7 @@ AUGMENTED = Augmentation(rotation_degrees=10, noise_std=0.1)
 
 def recipe(**settings: object) -> Recipe:
     plain = {"epochs": 3, "batch_size": 32, "learning_rate": 0.1, "augmentation": AUGMENTED}
-    return Recipe(**plain | settings)
+    return Recipe.model_validate(plain | settings)
 
 
 def same_tensors(first: nn.Module, second: nn.Module) -> bool:
@@ -71,16 +71,16 @@ def test_zero_images_keep_the_running_averages(
     digits: ImageSplits, network: Callable[[int], nn.Module]
 ) -> None:
     model = network(0)
-    training = Training(model, digits, recipe(bn_recalibration_images=0), seed=0)
+    training = Training(model, digits, recipe(evaluation={"recalibration_images": 0}), seed=0)
     training.run_epoch()
     evaluated = training.evaluated_model()
     assert same_tensors(model, evaluated)
     assert not any(module.training for module in evaluated.modules())
 
 
-@pytest.mark.parametrize("ema_decay", [None, 0.9])
+@pytest.mark.parametrize("average", [None, {"decay": 0.9}])
 def test_evaluating_does_not_change_training(
-    digits: ImageSplits, network: Callable[[int], nn.Module], ema_decay: float | None
+    digits: ImageSplits, network: Callable[[int], nn.Module], average: dict[str, float] | None
 ) -> None:
     models, evaluated = [], []
     for every, splits_asked in ((1, ("train", "test")), (100, ())):
@@ -88,7 +88,7 @@ def test_evaluating_does_not_change_training(
         training = Training(
             models[-1],
             digits,
-            recipe(evaluate_every_epochs=every, ema_decay=ema_decay),
+            recipe(evaluate_every_epochs=every, weight_average=average),
             seed=0,
         )
         while not training.done:
@@ -113,7 +113,7 @@ def test_reduced_precision_recalibrates_on_the_same_images(digits: ImageSplits) 
 def test_evaluating_twice_gives_the_same(
     digits: ImageSplits, network: Callable[[int], nn.Module]
 ) -> None:
-    training = Training(network(0), digits, recipe(bn_recalibration_images=100), seed=0)
+    training = Training(network(0), digits, recipe(evaluation={"recalibration_images": 100}), seed=0)
     result = training.run_epoch()
     assert training.evaluate("validation") == training.evaluate("validation") == result.validation
 

@@ -20,14 +20,16 @@ from trainers import (
     Training,
     TrainingDiverged,
 )
-from trainers.learning_rate import learning_rate_at
+from trainers.optimization.learning_rate import learning_rate_at
 
 Build = Callable[[int], nn.Module]
 
+COSINE = {"name": "cosine"}  # without a warm-up
+
 
 def recipe(**settings: object) -> Recipe:
-    plain = {"epochs": 3, "batch_size": 32, "learning_rate": 0.1}
-    return Recipe(**plain | settings)
+    plain = {"epochs": 3, "batch_size": 32, "learning_rate": 0.1, "label_smoothing": 0.1}
+    return Recipe.model_validate(plain | settings)
 
 
 class FixedLogits(nn.Module):
@@ -138,7 +140,11 @@ def test_label_smoothing_is_the_hand_formula(three_classes: ImageSplits) -> None
 def test_gradient_clipping_bounds_the_update(three_classes: ImageSplits) -> None:
     model = FixedLogits(5.0, 0.0, 0.0)
     settings = recipe(
-        batch_size=8, momentum=0, gradient_clip_norm=1e-3, learning_rate=2, warmup_fraction=0
+        batch_size=8,
+        optimizer={"name": "sgd", "momentum": 0},
+        gradient_clip_norm=1e-3,
+        learning_rate=2,
+        schedule=COSINE,
     )
     Training(model, three_classes, settings, seed=0).run_epoch()
     moved = (model.logits - torch.tensor([5.0, 0, 0])).norm().item()
@@ -148,7 +154,7 @@ def test_gradient_clipping_bounds_the_update(three_classes: ImageSplits) -> None
 def test_average_of_weights_is_the_hand_formula(three_classes: ImageSplits) -> None:
     model = FixedLogits(1.0, 0.0, 0.0)
     training = Training(
-        model, three_classes, recipe(batch_size=8, ema_decay=0.15, epochs=3), seed=0
+        model, three_classes, recipe(batch_size=8, weight_average={"decay": 0.15}, epochs=3), seed=0
     )
     average = torch.tensor([1.0, 0, 0])
     for decay in (0.1, 0.15, 0.15):  # (1 + step) / (10 + step), at most the setting
@@ -172,13 +178,13 @@ def test_only_whole_batches_are_trained_on(few_digits: ImageSplits) -> None:
 def test_curve_has_the_epochs_asked_for_and_the_last(
     few_digits: ImageSplits, network: Build
 ) -> None:
-    settings = recipe(epochs=5, evaluate_every_epochs=2, warmup_fraction=0)
+    settings = recipe(epochs=5, evaluate_every_epochs=2, schedule=COSINE)
     training = Training(network(0), few_digits, settings, seed=0)
     results = [training.run_epoch() for _ in range(5)]
     assert training.curve == tuple(results)
     assert [result.epoch for result in results] == [1, 2, 3, 4, 5]
     assert [result.val_accuracy is None for result in results] == [True, False, True, False, False]
-    assert results[-1].learning_rate == pytest.approx(learning_rate_at(settings, 9, 10))
+    assert results[-1].learning_rate == pytest.approx(learning_rate_at(settings, 9, 2))
 
 
 def test_without_evaluation(few_digits: ImageSplits, network: Build) -> None:
@@ -201,7 +207,7 @@ class Overflowing(nn.Module):
 
 
 def test_divergence_names_epoch_step_and_learning_rate(few_digits: ImageSplits) -> None:
-    settings = recipe(warmup_fraction=0, epochs=4)
+    settings = recipe(schedule=COSINE, epochs=4)
     training = Training(Overflowing(batch=4), few_digits, settings, seed=0)
     message = r"loss is (inf|nan) in epoch 2, step 2 of 2, learning rate 0\.069"
     with pytest.raises(TrainingDiverged, match=message) as caught:

@@ -26,7 +26,7 @@ AUGMENTED = Augmentation(rotation_degrees=10, noise_std=0.05, mixup_alpha=0.2)
 
 def recipe(**settings: object) -> Recipe:
     plain = {"epochs": 4, "batch_size": 16, "learning_rate": 0.1, "augmentation": AUGMENTED}
-    return Recipe(**plain | settings)
+    return Recipe.model_validate(plain | settings)
 
 
 def without_seconds(curve: tuple[EpochResult, ...]) -> list[EpochResult]:
@@ -51,8 +51,8 @@ def same(first: object, second: object) -> bool:
     "settings",
     [
         {},
-        {"ema_decay": 0.95, "gradient_clip_norm": 1.0},
-        {"momentum": 0, "precision": "bfloat16", "channels_last": True},
+        {"weight_average": {"decay": 0.95}, "gradient_clip_norm": 1.0, "normalization_images": 4},
+        {"optimizer": {"name": "rmsprop"}, "precision": "bfloat16", "channels_last": True},
     ],
 )
 def test_resuming_gives_the_same_bits(
@@ -74,11 +74,11 @@ def test_resuming_gives_the_same_bits(
 
 
 def test_state_is_a_copy(few_digits: ImageSplits, network: Build) -> None:
-    training = Training(network(0), few_digits, recipe(ema_decay=0.9), seed=5)
+    training = Training(network(0), few_digits, recipe(weight_average={"decay": 0.9}), seed=5)
     training.run_epoch()
     state = training.state_dict()
     finished(training)
-    again = Training(network(1), few_digits, recipe(ema_decay=0.9), seed=5)
+    again = Training(network(1), few_digits, recipe(weight_average={"decay": 0.9}), seed=5)
     again.load_state_dict(state)
     assert again.epoch == 1
     assert same(finished(again).state_dict(), training.state_dict())
