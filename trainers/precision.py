@@ -53,12 +53,3 @@ def autocast(precision: Precision, device: torch.device) -> AbstractContextManag
     if precision == "float32":
         return nullcontext()
     return torch.autocast(device.type, dtype=getattr(torch, precision))
-
-
-def is_channels_last_faster(device: torch.device, precision: Precision) -> bool:
-    """Return whether training takes channels-last maps by default.
-
-    On a CPU it takes .86 to .97 of the time (``benchmarks/training.py``); on CUDA tensor cores want
-    it.
-    """
-    return device.type == "cpu" or (device.type == "cuda" and precision != "float32")

@@ -22,11 +22,12 @@ from trainers.batches import Batches
 from trainers.checkpoint import UNPICKLING_ERRORS
 from trainers.data.dataset import ImageSplits
 from trainers.errors import CheckpointError, DataError, TrainingDiverged
+from trainers.execution import choose_execution
 from trainers.evaluation import EvaluatedNetwork
 from trainers.metrics import Metrics
 from trainers.optimization.learning_rate import learning_rate_at
 from trainers.optimization.step import TrainingStep
-from trainers.precision import autocast, device_precision, is_channels_last_faster
+from trainers.precision import autocast
 from trainers.randomness import Stream, checked_seed, derived_seed, seeded
 from trainers.recipe import Recipe, Weights
 from trainers.result import EpochResult
@@ -54,8 +55,7 @@ class Training:
     Attributes:
         epoch: finished epochs.
         curve: their results, also of those before :meth:`load_state_dict`.
-        precision: what ``recipe.precision`` came to.
-        channels_last: what ``recipe.channels_last`` came to.
+        execution: what the recipe's settings came to on the device.
 
     Raises:
         DataError: fewer than two train images, or no validation images to evaluate on.
@@ -88,26 +88,23 @@ class Training:
         self.recipe = recipe
         self.seed = checked_seed(seed)
         self.device = torch.device(device)
-        self.precision = device_precision(recipe.precision, self.device)
+        self.execution = choose_execution(recipe, self.device)
         self.epoch = 0
         self.curve: tuple[EpochResult, ...] = ()
-        self.channels_last = recipe.channels_last
-        if recipe.channels_last == "auto":
-            self.channels_last = is_channels_last_faster(self.device, self.precision)
         self.model = model.to(self.device)
         set_batch_norm(self.model, recipe.batch_norm)
-        if self.channels_last:
+        if self.execution.channels_last:
             self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._splits = splits.to(self.device)
         self._evaluate_on = evaluate_on
         self._batches = Batches(
-            self._splits, recipe, seed=self.seed, channels_last=self.channels_last
+            self._splits, recipe, seed=self.seed, channels_last=self.execution.channels_last
         )
         self._step = TrainingStep(
             self.model,
             recipe,
             seed=self.seed,
-            precision=self.precision,
+            execution=self.execution,
             groups=self._batches.groups,
             classes=splits.classes,
             groups_at_once=groups_at_once,
@@ -120,7 +117,11 @@ class Training:
                 self.model, average_decay=recipe.weight_average.decay
             )
         self._identity = run_identity(
-            recipe, splits, seed=self.seed, precision=self.precision, evaluate_on=evaluate_on
+            recipe,
+            splits,
+            seed=self.seed,
+            precision=self.execution.precision,
+            evaluate_on=evaluate_on,
         )
         self._broken = False
 
@@ -295,7 +296,7 @@ class Training:
         return "averaged" in self._twins
 
     def _autocast(self) -> AbstractContextManager[object]:
-        return autocast(self.precision, self.device)
+        return autocast(self.execution.precision, self.device)
 
     def _check_unbroken(self) -> None:
         if self._broken:

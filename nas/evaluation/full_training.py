@@ -100,7 +100,7 @@ def train_in_full(
         },
         curve=curve,
         device_seconds=device_seconds,
-        precision=training.precision,
+        precision=training.execution.precision,
         preprocessing=Preprocessing.of(splits),
         class_names=splits.class_names,
         validation_images=len(splits.validation),

@@ -121,7 +121,5 @@ def test_layers_of_ones_own_pass_one_group_at_a_time(digits: ImageSplits) -> Non
     model = nn.Sequential(OwnNorm(1), nn.Flatten(), nn.Linear(64, 10))
     group_layers(model)
     assert not may_pass_together(model)
-    training = Training(
-        model, digits, Recipe.model_validate(SETTINGS), seed=0, evaluate_on="none"
-    )
+    training = Training(model, digits, Recipe.model_validate(SETTINGS), seed=0, evaluate_on="none")
     assert training.groups_at_once == 1

@@ -113,7 +113,9 @@ def test_reduced_precision_recalibrates_on_the_same_images(digits: ImageSplits) 
 def test_evaluating_twice_gives_the_same(
     digits: ImageSplits, network: Callable[[int], nn.Module]
 ) -> None:
-    training = Training(network(0), digits, recipe(evaluation={"recalibration_images": 100}), seed=0)
+    training = Training(
+        network(0), digits, recipe(evaluation={"recalibration_images": 100}), seed=0
+    )
     result = training.run_epoch()
     assert training.evaluate("validation") == training.evaluate("validation") == result.validation
 

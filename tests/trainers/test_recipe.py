@@ -51,7 +51,11 @@ def test_recipe_reads_plain_values_and_is_frozen() -> None:
     ("section", "value", "message"),
     [
         ("optimizer", {"name": "sgd", "momentum": 1}, "less than 1"),
-        ("optimizer", {"name": "sgd", "momentum": 0, "nesterov": True}, "nesterov needs a momentum"),
+        (
+            "optimizer",
+            {"name": "sgd", "momentum": 0, "nesterov": True},
+            "nesterov needs a momentum",
+        ),
         ("optimizer", {"name": "adamw", "momentum": 0.9}, "optimizer.adamw.momentum"),
         ("optimizer", {"name": "adam"}, "'sgd', 'adamw', 'rmsprop'"),
         ("schedule", {"name": "cosine", "warmup_fraction": 1}, "less than 1"),
@@ -60,7 +64,11 @@ def test_recipe_reads_plain_values_and_is_frozen() -> None:
             {"name": "cosine", "warmup_fraction": 0.1, "warmup_epochs": 1},
             "exclude each other",
         ),
-        ("schedule", {"name": "cosine", "warmup_epochs": 2}, r"warmup_epochs must be below epochs=2"),
+        (
+            "schedule",
+            {"name": "cosine", "warmup_epochs": 2},
+            r"warmup_epochs must be below epochs=2",
+        ),
         ("schedule", {"name": "steps", "at_epochs": [1, 1]}, r"must rise, got \[1.0, 1.0\]"),
         ("schedule", {"name": "steps", "at_epochs": [1, 2]}, r"must be below epochs=2"),
         ("schedule", {"name": "exponential"}, "Field required"),

@@ -56,7 +56,7 @@ def test_learns_digits(digits: ImageSplits, network: Build) -> None:
     assert (last.images, tested.images) == (200, 359)
     assert training.evaluate("validation") == last
     assert training.curve[-1].train_loss < training.curve[0].train_loss
-    assert training.precision == "float32"
+    assert training.execution.precision == "float32"
 
 
 def test_a_model_given_in_evaluation_mode_is_trained_all_the_same(
@@ -250,7 +250,7 @@ def test_bfloat16_runs_the_forward_pass_in_bfloat16(
     model[-1].register_forward_hook(lambda *call: seen.add(call[2].dtype))
     training = Training(model, few_digits, recipe(precision="bfloat16"), seed=0)
     training.run_epoch()
-    assert training.precision == "bfloat16"
+    assert training.execution.precision == "bfloat16"
     assert seen == {torch.bfloat16}
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
 

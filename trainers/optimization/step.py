@@ -10,10 +10,11 @@ import torch.nn.functional as F
 from torch import nn
 
 from trainers.errors import MemoryShort
+from trainers.execution import Execution
 from trainers.metrics import check_logits
 from trainers.normalization_groups import group_layers, may_pass_together
 from trainers.optimization.optimizers import build_optimizer
-from trainers.precision import Precision, autocast
+from trainers.precision import autocast
 from trainers.randomness import Stream, derived_seed
 from trainers.recipe import Recipe
 from trainers.resume import copied
@@ -32,7 +33,7 @@ class TrainingStep:
         model: on its device; its layers are made to work group by group.
         recipe: how to train.
         seed: of the training.
-        precision: of the forward and backward passes.
+        execution: how the forward and backward passes run.
         groups: of a batch.
         classes: of the data set.
         groups_at_once: at most so many; None for as many as the batch has.
@@ -48,7 +49,7 @@ class TrainingStep:
         recipe: Recipe,
         *,
         seed: int,
-        precision: Precision,
+        execution: Execution,
         groups: int,
         classes: int,
         groups_at_once: int | None = None,
@@ -56,14 +57,17 @@ class TrainingStep:
         self._model = model
         self._recipe = recipe
         self._seed = seed
-        self._precision = precision
+        self._precision = execution.precision
         self._groups = groups
         self._classes = classes
         self._parameters = [each for each in model.parameters() if each.requires_grad]
         self._optimizer = build_optimizer(model, recipe)
         self._device = self._parameters[0].device
-        self._scaler = torch.amp.GradScaler(self._device.type, enabled=precision == "float16")
+        self._scaler = torch.amp.GradScaler(
+            self._device.type, enabled=execution.precision == "float16"
+        )
         self._passing = group_layers(model)
+        self._forward = torch.compile(model) if execution.compiles else model
         most = min(groups, groups_at_once or groups)
         self.groups_at_once = most if may_pass_together(model) else 1
 
@@ -135,7 +139,7 @@ class TrainingStep:
         ):
             passing = self._passing.passing(seeds[place * at_once : (place + 1) * at_once])
             with passing, autocast(self._precision, self._device):
-                logits = self._model(part)
+                logits = self._forward(part)
             check_logits(logits, (len(part), self._classes), self._model)
             loss = F.cross_entropy(
                 logits.float(), labels, label_smoothing=self._recipe.label_smoothing

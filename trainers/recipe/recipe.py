@@ -75,7 +75,9 @@ class Recipe(Settings):
     precision: PrecisionSetting = "auto"
     """Number type of the forward and backward passes; weights and optimiser state are float32."""
     channels_last: bool | Literal["auto"] = "auto"
-    """Memory layout."""
+    """Memory layout; `auto` chooses by the device (`trainers/execution.py`)."""
+    compile: bool = False
+    """Compile the forward and backward passes by `torch.compile`, which takes a minute or more."""
 
     @property
     def peak_learning_rate(self) -> float:

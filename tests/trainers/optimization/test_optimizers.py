@@ -57,7 +57,9 @@ CASES: list[tuple[dict[str, Any], Iterator[float]]] = [
 ]
 
 
-@pytest.mark.parametrize(("settings", "expected"), CASES, ids=["sgd", "nesterov", "adamw", "rmsprop"])
+@pytest.mark.parametrize(
+    ("settings", "expected"), CASES, ids=["sgd", "nesterov", "adamw", "rmsprop"]
+)
 def test_ten_steps_are_the_recurrence(settings: dict[str, Any], expected: Iterator[float]) -> None:
     model = nn.Linear(1, 1)
     nn.init.constant_(model.weight, 2.0)
