@@ -22,8 +22,8 @@ from trainers.batches import Batches
 from trainers.checkpoint import UNPICKLING_ERRORS
 from trainers.data.dataset import ImageSplits
 from trainers.errors import CheckpointError, DataError, TrainingDiverged
-from trainers.execution import choose_execution
 from trainers.evaluation import EvaluatedNetwork
+from trainers.execution import choose_execution
 from trainers.metrics import Metrics
 from trainers.optimization.learning_rate import learning_rate_at
 from trainers.optimization.step import TrainingStep
