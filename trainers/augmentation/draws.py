@@ -58,6 +58,15 @@ class ImageDraws:
     def __len__(self) -> int:
         return len(self._keys)
 
+    @property
+    def device(self) -> torch.device:
+        """Where the numbers are made; they are the same everywhere."""
+        return self._keys.device
+
+    def to(self, device: torch.device | str) -> ImageDraws:
+        """Return the same draws on a device."""
+        return ImageDraws(self._keys.to(device, non_blocking=True))
+
     def rows(self, rows: torch.Tensor) -> ImageDraws:
         """Return the draws of some of the images, which are the same as here.
 

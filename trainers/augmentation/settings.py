@@ -99,6 +99,25 @@ class Augmentation(Settings):
         """Whether it changes colours, which a grey image lacks."""
         return bool(self.saturation_fraction or self.hue_fraction)
 
+    def check_fits(self, channels: int) -> None:
+        """Refuse images of so many channels that some change is not defined for them.
+
+        Raises:
+            ValueError: saturation or hue is to change, or a policy is given, and the images have
+                no colour, or neither 1 nor 3 channels.
+        """
+        for key in ("saturation_fraction", "hue_fraction"):
+            if getattr(self, key) and channels != 3:
+                raise ValueError(
+                    f"augmentation.{key} needs colour images of 3 channels, got "
+                    f"{key}={getattr(self, key)}, channels={channels}"
+                )
+        if self.policy is not None and channels not in (1, 3):
+            raise ValueError(
+                f"augmentation.policy needs images of 1 or 3 channels, got "
+                f"policy={self.policy.name}, channels={channels}"
+            )
+
     @property
     def mixes(self) -> bool:
         """Whether it mixes images with each other, and so their labels."""

@@ -1,142 +1,136 @@
-"""Random changes to images, on the device, in batches.
+"""Every geometric change of images, in one warp.
 
-All geometric changes (flip, crop, rotation, translation, zoom, shear) are one matrix an image and
-one bilinear warp: resampling once blurs less than resampling for each, and costs one call.
+Crop, flip, shifts, rotation, zoom and shear become one map an image and are sampled once: sampling
+once blurs less than once for each, and costs one call. So a pixel that an earlier step moves out
+of sight is not lost if a later step brings it back.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+
 import torch
-from pydantic import Field
-from torch import nn
 
-from trainers.settings import Settings
+from trainers.augmentation.affine import rotation, scaling, shear, translation, warp
+from trainers.augmentation.boxes import DRAWS, box_sizes
+from trainers.augmentation.central_crop import central_corner
+from trainers.augmentation.draws import ImageDraws, Use
+from trainers.augmentation.settings import Augmentation, ResizedCrop
+from trainers.augmentation.shift import flipped, whole_shifts
 
 
-class Augmentation(Settings):
-    """Random changes of train images; the default changes nothing.
+class RandomWarp:
+    """The geometric changes of :class:`Augmentation`, one map an image.
 
-    Each image draws its own values, uniformly from the ranges given. What is shifted in from
-    outside an image is black (0).
+    Differs from Szegedy et al. (2015) and torchvision in three points of the resized crop: a box's
+    sides and place are not rounded to whole pixels; shrinking has no antialiasing, so pictures
+    should be stored little larger than the network's input; and what a rotation, shift or shear
+    brings in comes from the picture around the box, where there is one.
+
+    Args:
+        settings: the keys from ``resized_crop`` to ``shear_degrees`` count.
+        size: (height, width) of the results, in pixels.
     """
 
-    rotation_degrees: float = Field(default=0, ge=0, le=180)
-    """Largest rotation, in either direction. Unit: degrees."""
-    translation_fraction: float = Field(default=0, ge=0, le=1)
-    """Largest shift, as a fraction of height and width, in either direction."""
-    scale_fraction: float = Field(default=0, ge=0, lt=1)
-    """Zoom by a factor between 1 - fraction and 1 + fraction."""
-    shear_degrees: float = Field(default=0, ge=0, lt=90)
-    """Largest shear along each axis, in either direction. Unit: degrees."""
-    horizontal_flip: bool = False
-    """Mirror every second image, left for right."""
-    crop_padding_pixels: int = Field(default=0, ge=0)
-    """Largest shift by whole pixels, in either direction: CIFAR's padding and random crop. Unit:
-    pixels."""
-    erasing_probability: float = Field(default=0, ge=0, le=1)
-    """Fraction of images in which a rectangle of 2 % to 33 % of the area becomes black."""
-    noise_std: float = Field(default=0, ge=0)
-    """Standard deviation of Gaussian noise, for pixel values from 0 to 1."""
-    brightness_fraction: float = Field(default=0, ge=0, le=1)
-    """Multiply brightness by a factor between 1 - fraction and 1 + fraction."""
-    contrast_fraction: float = Field(default=0, ge=0, le=1)
-    """Multiply the distance from the image's mean by a factor between 1 - fraction and 1 +
-    fraction."""
-    mixup_alpha: float = Field(default=0, ge=0)
-    """Both parameters of the Beta distribution of mixup (Zhang et al. 2017); 0 does not mix."""
+    def __init__(self, settings: Augmentation, size: tuple[int, int]) -> None:
+        self._settings = settings
+        self._size = size
+
+    def __call__(self, images: torch.Tensor, draws: ImageDraws) -> torch.Tensor:
+        """Return the images [B, C, H, W], warped to [B, C, *size], zeros outside, bilinear.
+
+        Raises:
+            ValueError: the images are smaller than ``size`` and there is no ``resized_crop``.
+        """
+        input_size = images.shape[2], images.shape[3]
+        return warp(images, self.maps(draws, input_size), self._size)
+
+    def maps(self, draws: ImageDraws, input_size: tuple[int, int]) -> torch.Tensor:
+        """Return the maps of images of a size (height, width), float32 [B, 3, 3]."""
+        height, width = self._size
+        uniform = draws.uniform(Use.WARP, 9)
+        maps = self._to_centre(draws, input_size)
+        for step in self._about_centre(uniform):
+            maps = step @ maps
+        ones = torch.ones_like(uniform[:, 0])
+        return translation(ones * (width - 1) / 2, ones * (height - 1) / 2) @ maps
+
+    def _to_centre(self, draws: ImageDraws, input_size: tuple[int, int]) -> torch.Tensor:
+        """Return the maps that put each image's crop about (0, 0) in its final size."""
+        height, width = self._size
+        if self._settings.resized_crop is not None:
+            uniform = draws.uniform(Use.RESIZED_CROP, DRAWS + 2)
+            boxes = crop_boxes(uniform, self._settings.resized_crop, input_size, self._size)
+            x, y, box_width, box_height = boxes.unbind(dim=1)
+            return scaling(width / box_width, height / box_height) @ translation(-x, -y)
+        top, left = central_corner(input_size, self._size)
+        ones = torch.ones(len(draws), device=draws.device)
+        return translation(-ones * (left + (width - 1) / 2), -ones * (top + (height - 1) / 2))
+
+    def _about_centre(self, uniform: torch.Tensor) -> Iterator[torch.Tensor]:
+        """Yield the further maps [B, 3, 3] in the order of the keys, from numbers [B, 9].
+
+        Each key has numbers of its own, so that it changes images in the same way whatever the
+        others are.
+        """
+        settings, (height, width) = self._settings, self._size
+        flip, crop_x, crop_y, angle, shift_x, shift_y, zoom, shear_x, shear_y = uniform.unbind(1)
+        if settings.horizontal_flip:
+            yield scaling(torch.where(flipped(flip), -1.0, 1.0), torch.ones_like(flip))
+        if settings.crop_padding_pixels:
+            padding = settings.crop_padding_pixels
+            yield translation(whole_shifts(crop_x, padding), whole_shifts(crop_y, padding))
+        if settings.rotation_degrees:
+            yield rotation(settings.rotation_degrees * signed(angle))
+        if settings.translation_fraction:
+            x, y = (settings.translation_fraction * signed(draw) for draw in (shift_x, shift_y))
+            yield translation(width * x, height * y)
+        if settings.scale_fraction:
+            factor = 1 + settings.scale_fraction * signed(zoom)
+            yield scaling(factor, factor)
+        if settings.shear_degrees:
+            limit = math.radians(settings.shear_degrees)
+            yield shear(*((limit * signed(draw)).tan() for draw in (shear_x, shear_y)))
 
 
-def build_augmentation(config: Augmentation) -> nn.Module:
-    """Return a module that augments float images [B, C, H, W] in 0..1; shape and range stay.
+def crop_boxes(
+    uniform: torch.Tensor,
+    settings: ResizedCrop,
+    input_size: tuple[int, int],
+    size: tuple[int, int],
+) -> torch.Tensor:
+    """Return the boxes of the Inception crop, float32 [B, 4]: centre x, y, width, height.
 
-    It draws from torch's global generators, so run it under a seed. It has no parameters and does
-    the same in training and evaluation mode. Mixup is not part of it, since it changes labels.
+    Where none of ten boxes fits, it is the largest central one of an allowed ratio, as in
+    torchvision. The centres are in the coordinates of pixels.
+
+    Args:
+        uniform: [B, DRAWS + 2], uniform in [0, 1).
+        settings: the ranges of area and ratio.
+        input_size: (height, width) of the images, in pixels.
+        size: (height, width) of the results.
     """
-    steps: list[nn.Module] = []
-    if _is_geometric(config):
-        steps.append(RandomWarp(config))
-    if config.brightness_fraction or config.contrast_fraction or config.noise_std:
-        steps.append(RandomIntensity(config))
-    if config.erasing_probability:
-        from kornia.augmentation import RandomErasing  # noqa: PLC0415 (slow to import)
-
-        steps.append(RandomErasing(p=config.erasing_probability))
-    return nn.Sequential(*steps)
-
-
-def _is_geometric(config: Augmentation) -> bool:
-    return bool(
-        config.rotation_degrees
-        or config.translation_fraction
-        or config.scale_fraction
-        or config.shear_degrees
-        or config.horizontal_flip
-        or config.crop_padding_pixels
-    )
+    low, high = settings.ratio
+    input_height, input_width = input_size
+    widths, heights, fits = box_sizes(uniform[:, :DRAWS], input_size, settings.area, settings.ratio)
+    ratio = min(max(input_width / input_height, low), high)
+    widths = widths.where(fits, min(input_width, input_height * ratio))
+    heights = heights.where(fits, min(input_height, input_width / ratio))
+    centres = []
+    for draw, box, side, out in (
+        (uniform[:, DRAWS], widths, input_width, size[1]),
+        (uniform[:, DRAWS + 1], heights, input_height, size[0]),
+    ):
+        room = side - box
+        # An enlarged box reaches less than half a pixel beyond the centres of its outer pixels:
+        # no nearer to the image's edge than that, or black would be mixed in.
+        margin = (0.5 - 0.5 * box / out).clamp(min=0).minimum(room / 2)
+        corner = margin + draw * (room - 2 * margin)
+        centres.append(torch.where(fits, corner, room / 2) + box / 2 - 0.5)
+    return torch.stack([*centres, widths, heights], dim=1)
 
 
-class RandomWarp(nn.Module):
-    """Every geometric change of :class:`Augmentation` in one warp, on images [B, C, H, W]."""
-
-    def __init__(self, config: Augmentation) -> None:
-        super().__init__()
-        self.config = config
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Warp each image by its own random matrix, zeros outside, bilinear."""
-        from kornia.geometry.transform import warp_affine  # noqa: PLC0415 (slow to import)
-
-        height, width = images.shape[2:]
-        return warp_affine(images, self._matrices(images)[:, :2], (height, width))
-
-    def _matrices(self, images: torch.Tensor) -> torch.Tensor:
-        """Return [B, 3, 3]: where a source pixel (x, y, 1) of each image goes."""
-        from kornia.geometry.transform import get_affine_matrix2d  # noqa: PLC0415
-
-        config, (batch, _, height, width) = self.config, images.shape
-        # columns of the draws, each in -1..1: x, y shift; zoom; angle; x, y shear; x, y crop; flip
-        draws = torch.rand(batch, 9, device=images.device) * 2 - 1
-        size = draws.new_tensor([width, height])
-        padding = config.crop_padding_pixels
-        # the 2p + 1 whole shifts -p..p are equally likely
-        crop = (draws[:, 6:8] * (padding + 0.5)).round().clamp(-padding, padding)
-        shift = draws[:, 0:2] * config.translation_fraction * size + crop
-        scale = (1 + config.scale_fraction * draws[:, 2:3]).expand(-1, 2)
-        shear = torch.deg2rad(draws[:, 4:6] * config.shear_degrees)
-        matrices = get_affine_matrix2d(
-            shift,
-            ((size - 1) / 2).expand(batch, 2),
-            scale,
-            draws[:, 3] * config.rotation_degrees,
-            shear[:, 0],
-            shear[:, 1],
-        )
-        if config.horizontal_flip:
-            # mirror the source first: x becomes width - 1 - x
-            mirrored = draws[:, 8] < 0
-            flips = torch.eye(3, device=images.device).repeat(batch, 1, 1)
-            flips[mirrored, 0, 0] = -1
-            flips[mirrored, 0, 2] = width - 1
-            matrices = matrices @ flips
-        return matrices
-
-
-class RandomIntensity(nn.Module):
-    """Contrast, brightness and noise, in this order, then clamped to 0..1. Images [B, C, H, W]."""
-
-    def __init__(self, config: Augmentation) -> None:
-        super().__init__()
-        self.config = config
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Change each image by its own random factors."""
-        config = self.config
-        draws = torch.rand(2, len(images), 1, 1, 1, device=images.device) * 2 - 1
-        if config.contrast_fraction:
-            mean = images.mean(dim=(1, 2, 3), keepdim=True)
-            images = mean + (images - mean) * (1 + config.contrast_fraction * draws[0])
-        if config.brightness_fraction:
-            images = images * (1 + config.brightness_fraction * draws[1])
-        if config.noise_std:
-            images = images + config.noise_std * torch.randn_like(images)
-        return images.clamp(0, 1)
+def signed(uniform: torch.Tensor) -> torch.Tensor:
+    """Return numbers in [-1, 1) from numbers in [0, 1)."""
+    return 2 * uniform - 1
