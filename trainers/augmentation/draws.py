@@ -22,7 +22,7 @@ GOLDEN_GAMMA = -7046029254386353131  # 0x9E3779B97F4A7C15, odd, as a signed numb
 
 
 class Use(IntEnum):
-    """What numbers are used for; the numbers are part of every result."""
+    """The uses of random numbers; the values of this class are part of every result."""
 
     WARP = 0
     INTENSITY = 1
