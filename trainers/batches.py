@@ -77,7 +77,7 @@ class Batches:
         step = epoch * self.steps_per_epoch
         for chunk in order.split(self._chunk_images()):
             images = self._in_memory_format(self._augmented(chunk, epoch))
-            labels = self._splits.train.labels[chunk]
+            labels = self._splits.train.labels[chunk.to(images.device)]
             for batch in zip(
                 images.split(self.batch_size), labels.split(self.batch_size), strict=True
             ):
@@ -114,17 +114,15 @@ class Batches:
         return max(1, CHUNK_VALUES // values_per_batch) * self.batch_size
 
     def _order(self, stream: Stream, epoch: int) -> torch.Tensor:
-        # drawn on the CPU, so that every device sees the images in the same order
+        """Return an order of the train images, on the CPU, so that it is the same everywhere."""
         generator = torch.Generator().manual_seed(derived_seed(self._seed, stream, epoch))
-        order = torch.randperm(len(self._splits.train), generator=generator)
-        return order.to(self._splits.train.images.device)
+        return torch.randperm(len(self._splits.train), generator=generator)
 
     def _augmented(self, positions: torch.Tensor, epoch: int) -> torch.Tensor:
-        images = self._splits.train.images[positions].float().div_(255)
-        # recalibration runs inside autocast, which would round the warp's matrices
-        with torch.autocast(images.device.type, enabled=False):
-            draws = ImageDraws.of(self._seed, epoch, positions)
-            return self._normalised(self._augmentation(images, draws))
+        whole = self._splits.train.images
+        images = whole[positions.to(whole.device)].float().div_(255)
+        draws = ImageDraws.of(self._seed, epoch, positions)
+        return self._normalised(self._augmentation(images, draws))
 
     def _mixed(
         self, images: torch.Tensor, labels: torch.Tensor, step: int

@@ -13,7 +13,7 @@ from trainers.recipe import Recipe
 
 @dataclass(frozen=True)
 class Execution:
-    """How a training runs on its device.
+    """The ways in which a training runs on its device.
 
     Attributes:
         precision: of the forward and backward passes; float16 scales the loss.

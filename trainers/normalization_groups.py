@@ -56,8 +56,8 @@ class _GroupedNorm(nn.Module):
         """See :class:`torch.nn.BatchNorm2d`; x is [groups x images, C, ...]."""
         count = len(self.groups.seeds)
         if not self.training or count <= 1:
-            return super().forward(x)  # type: ignore[misc, no-any-return]
-        whole = super().forward  # type: ignore[misc]
+            return super().forward(x)
+        whole = super().forward
         return torch.cat([whole(group) for group in x.chunk(count)])
 
 
@@ -71,7 +71,7 @@ class _GroupedDropout(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """See :class:`torch.nn.Dropout`; x is [groups x images, ...]."""
         if not self.training or not self.groups.seeds or not self.p:
-            return super().forward(x)  # type: ignore[misc, no-any-return]
+            return super().forward(x)
         generators = self.groups.generators(x.device)
         kept = torch.cat(
             [

@@ -127,7 +127,7 @@ class Training:
 
     @property
     def groups_at_once(self) -> int:
-        """How many normalisation groups pass through the network at the same time."""
+        """The number of normalisation groups that pass through the network at the same time."""
         return self._step.groups_at_once
 
     @property

@@ -34,12 +34,12 @@ class RandomPolicy:
     """
 
     def __init__(self, settings: RandAugment | TrivialAugment, size: tuple[int, int]) -> None:
+        self._turns = 1
+        self._magnitude: int | None = None
+        largest = TRIVIAL_AUGMENT_AMOUNTS
         if isinstance(settings, RandAugment):
             self._turns, self._magnitude = settings.operations, settings.magnitude
             largest = rand_augment_amounts(size)
-        else:
-            self._turns, self._magnitude = 1, None
-            largest = TRIVIAL_AUGMENT_AMOUNTS
         self._largest = torch.tensor([largest.get(operation, 0.0) for operation in Operation])
 
     def __call__(self, images: torch.Tensor, draws: ImageDraws) -> torch.Tensor:

@@ -68,7 +68,9 @@ class TensorFlowRmsProp(torch.optim.Optimizer):
             squares = [self.state[each]["square"] for each in parameters]
             velocities = [self.state[each]["velocity"] for each in parameters]
             if group["weight_decay"]:
-                gradients = torch._foreach_add(gradients, parameters, alpha=group["weight_decay"])
+                gradients = list(
+                    torch._foreach_add(gradients, parameters, alpha=group["weight_decay"])
+                )
             torch._foreach_mul_(squares, group["decay"])
             torch._foreach_addcmul_(squares, gradients, gradients, value=1 - group["decay"])
             roots = torch._foreach_add(squares, group["epsilon"])

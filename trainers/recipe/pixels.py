@@ -22,10 +22,10 @@ class PixelSettings(Settings):
     interpolation: Literal["bilinear", "bicubic"] = "bilinear"
     """Resampling of resized pictures, with antialiasing."""
     mean: Annotated[tuple[float, ...] | None, BeforeValidator(list_to_tuple)] = None
-    """What is subtracted, one value a channel, for pixels from 0 to 1; null is the mean of the
-    train images."""
+    """Mean to subtract, one value a channel, for pixels from 0 to 1; null is that of the train
+    images."""
     deviation: Annotated[tuple[Deviation, ...] | None, BeforeValidator(list_to_tuple)] = None
-    """What is divided by, one value a channel; null is the deviation of the train images."""
+    """Deviation to divide by, one value a channel; null is that of the train images."""
 
     @model_validator(mode="after")
     def _both(self) -> Self:

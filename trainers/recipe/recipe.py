@@ -53,7 +53,7 @@ class Recipe(Settings):
     label_smoothing: float = Field(default=0, ge=0, lt=1)
     """Probability that is spread evenly over all classes."""
     pixels: PixelSettings = PixelSettings()
-    """How pictures become the network's input."""
+    """Size, crop and scale of the network's input."""
     augmentation: Augmentation = Augmentation()
     """Random changes of train images."""
     dropout: float = Field(default=0, ge=0, lt=1)
@@ -68,7 +68,7 @@ class Recipe(Settings):
     weight_average: WeightAverage | None = None
     """The moving average of the weights; null keeps none."""
     evaluation: Evaluation = Evaluation()
-    """How the network is evaluated."""
+    """Weights and statistics with which the network is evaluated."""
     evaluate_every_epochs: int = Field(default=1, ge=1)
     """Epochs between two evaluations on validation images; the last epoch always has one. Unit:
     epochs."""
