@@ -4,32 +4,25 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 from yaml.constructor import ConstructorError
 from yaml.reader import ReaderError
 
-from search_space.nearest import did_you_mean, hint
+from search_space.validation_problems import explain
 from search_space.yaml_schema import MOST_CHARACTERS, CoreDumper, CoreLoader
 
 Model = TypeVar("Model", bound=BaseModel)
-
-QUOTED = re.compile(r"'([^']*)'")
-"""The names in pydantic's list of what a literal may be."""
 
 STORAGE_KEY = re.compile(r"""(?<!\w)storage["']?\s*:""")
 """The key of a database's URL, which may hold a password."""
 
 REPEATED = re.compile(r"""(?!'storage')(['"]).*\1""")
 """Quoted text in a problem's message, except the key ``storage`` itself, which is no secret."""
-
-SHOWN_CHARACTERS = 200
-"""Characters of a wrong value that a message shows."""
 
 
 class ConfigError(ValueError):
@@ -160,113 +153,3 @@ def validate(
         raise ConfigError(source, explain(error, model, place, data)) from error
     except (TypeError, ValueError) as error:
         raise ConfigError(source, [f"{place}: not plain data: {error}"]) from error
-
-
-def explain(
-    error: ValidationError, model: type[BaseModel], place: str = "", data: Any = None
-) -> list[str]:
-    """List problems, one line each: ``path: rule, got value``.
-
-    Args:
-        error: what pydantic raised.
-        model: the model that was to be built.
-        place: where in the file its data stand.
-        data: those plain data; the ``type`` of a part decides which keys it has.
-    """
-    problems = error.errors()
-    places = {problem["loc"] for problem in problems}
-    lines = []
-    for problem in problems:
-        loc = problem["loc"]
-        if problem["type"] == "default_factory_not_called":
-            continue  # it follows from another key's problem, which has a line
-        if any(other[: len(loc)] == loc for other in places - {loc}):
-            continue  # the line of its wrong part is enough
-        path = _path(place, loc)
-        if problem["type"] == "extra_forbidden":
-            lines.append(f"{path}: unknown key{_nearest(model, loc, data)}")
-        elif problem["type"] == "missing":
-            lines.append(f"{path}: missing, but needed")
-        elif problem["type"] == "value_error":
-            lines.append(f"{path}: {problem['msg'].removeprefix('Value error, ')}")
-        else:
-            message = problem["msg"][0].lower() + problem["msg"][1:]
-            shown = _shown(problem["input"])
-            lines.append(f"{path}: {message}, got {shown}{_nearest_choice(problem)}")
-    return lines
-
-
-def _shown(value: Any) -> str:
-    """Show a value in a message, cut off: it may be a whole file's content."""
-    text = repr(value)
-    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."
-
-
-def _path(place: str, loc: tuple[int | str, ...]) -> str:
-    path = place
-    for step in loc:
-        path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else step
-    return path or "the file"
-
-
-def _nearest(model: type[BaseModel], loc: tuple[int | str, ...], data: Any) -> str:
-    """Suggest a known key in place of the unknown one at ``loc``."""
-    fields = _fields_at(model, loc[:-1], data)
-    return f"; {hint(str(loc[-1]), sorted(fields))}" if fields else ""
-
-
-def _nearest_choice(problem: ErrorDetails) -> str:
-    """Suggest the nearest allowed name in place of the one that ``problem`` refuses."""
-    if problem["type"] != "literal_error" or not isinstance(problem["input"], str):
-        return ""
-    suggestion = did_you_mean(problem["input"], QUOTED.findall(problem["ctx"]["expected"]))
-    return f"; {suggestion}" if suggestion else ""
-
-
-def _fields_at(model: type[BaseModel], loc: tuple[int | str, ...], data: Any) -> list[str]:
-    for step in loc:
-        data = _inside(data, step)
-        if isinstance(step, str):
-            field = model.model_fields.get(step)
-            inner = _model_in(field.annotation) if field else None
-            if inner is None:
-                return []
-            model = inner
-        if isinstance(data, dict):
-            model = _subclass_named(model, data.get("type"))
-    return list(model.model_fields)
-
-
-def _inside(data: Any, step: int | str) -> Any:
-    try:
-        return data[step]
-    except (KeyError, IndexError, TypeError):
-        return None
-
-
-def _subclass_named(model: type[BaseModel], name: Any) -> type[BaseModel]:
-    """Return the subclass whose literal ``type`` is ``name``, else ``model``.
-
-    A field for a primitive is declared with the base class; its value's ``type`` says which one.
-    """
-    for candidate in (model, *_subclasses(model)):
-        field = candidate.model_fields.get("type")
-        if field and name in get_args(field.annotation):
-            return candidate
-    return model
-
-
-def _subclasses(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
-    for subclass in model.__subclasses__():
-        yield subclass
-        yield from _subclasses(subclass)
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for argument in getattr(annotation, "__args__", ()):
-        inner = _model_in(argument)
-        if inner is not None:
-            return inner
-    return None

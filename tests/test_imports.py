@@ -17,7 +17,8 @@ PACKAGES = ("search_space", "trainers", "nas", "analysis")
 
 LAYERS = {
     "search_space": (
-        "values bounds digest nearest counts families own_modules yaml_schema yaml_validation",
+        "values bounds digest nearest counts families own_modules yaml_schema validation_problems "
+        "yaml_validation",
         "tracing",
         "attention",
         "primitives",

@@ -11,21 +11,24 @@ from trainers.data.preprocessing import Preprocessing
 from trainers.data.reduced_images import reduced, resized_hw
 from trainers.errors import CheckpointError, DataError, MemoryShort, TrainingDiverged
 from trainers.metrics import Metrics
-from trainers.recipe import Recipe
+from trainers.recipe import MAY_BE_EARLIER, EarlierRecipe, Recipe, SavedRecipe
 from trainers.result import EpochResult
 from trainers.training import Training
 
 __all__ = [
+    "MAY_BE_EARLIER",
     "Augmentation",
     "CheckpointError",
     "DataConfig",
     "DataError",
+    "EarlierRecipe",
     "EpochResult",
     "ImageSplits",
     "MemoryShort",
     "Metrics",
     "Preprocessing",
     "Recipe",
+    "SavedRecipe",
     "Split",
     "Training",
     "TrainingDiverged",

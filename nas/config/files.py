@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
 from nas.atomic_write import replace_file
-from nas.config.overrides import escaped, flattened, interpolated_key, merged, parse_overrides
+from nas.config.overrides import (
+    drop_other_kinds,
+    escaped,
+    flattened,
+    interpolated_key,
+    merged,
+    parse_overrides,
+)
 from nas.config.search_config import SearchConfig
 from nas.config.sections import SamplerSettings
 from nas.config.storage_url import with_absolute_path
@@ -18,9 +25,12 @@ from search_space.own_modules import make_importable, names_own_type
 from search_space.space import SearchSpace
 from search_space.values import Value
 from search_space.yaml_validation import ConfigError, dump_yaml, read_yaml, validate
-from trainers import DataConfig
+from trainers import MAY_BE_EARLIER, DataConfig
 
 Config = TypeVar("Config", bound=Value)
+
+RECIPES = ("proxy", "retrain", "recipe")
+"""The sections of configurations that are recipes."""
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> SearchConfig:
@@ -28,7 +38,8 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> SearchConfig:
 
     ``space``, ``proxy`` and ``retrain`` may each be a path to a file of their own, relative to the
     file that names it (or, in an override, to the working folder). An override that names another
-    sampler drops the file's ``sampler.options``, which are those of one sampler.
+    sampler drops the file's ``sampler.options``, which are those of one sampler; see also
+    :func:`nas.config.overrides.drop_other_kinds`.
 
     Raises:
         ConfigError: with every problem found, each with its key.
@@ -46,6 +57,8 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> SearchConfig:
 def load_saved_config(path: Path, *, trusted: bool) -> SearchConfig:
     """Read a configuration from a run's folder, which :func:`save_config` or anyone else wrote.
 
+    Its recipes may be those of an earlier version: see :mod:`trainers.recipe.earlier`.
+
     Args:
         path: the file; none of its sections may be a path of another file.
         trusted: False refuses to resolve ``${...}`` and to import modules.
@@ -54,7 +67,7 @@ def load_saved_config(path: Path, *, trusted: bool) -> SearchConfig:
         ConfigError: with every problem found, each with its key.
         TrustError: it holds a ``${...}``, and is not trusted.
     """
-    return read_config(SearchConfig, path, (), (), trusted=trusted)
+    return read_config(SearchConfig, path, (), (), trusted=trusted, context=MAY_BE_EARLIER)
 
 
 def saved_modules(path: Path) -> Path | None:
@@ -82,6 +95,7 @@ def read_config(
     file_sections: Sequence[str],
     *,
     trusted: bool = True,
+    context: Mapping[str, Any] | None = None,
 ) -> Config:
     """Read a configuration with ``space`` and ``data``, as :func:`load_config` does.
 
@@ -91,6 +105,7 @@ def read_config(
         overrides: changes, ``section.key=value``.
         file_sections: the sections that may be paths of other files.
         trusted: False refuses to resolve ``${...}`` and to import modules.
+        context: pydantic's validation context.
 
     Raises:
         ConfigError: with every problem found, each with its key.
@@ -112,6 +127,8 @@ def read_config(
                 except ConfigError as error:
                     unread[section] = [f"{section}: {file}: {line}" for line in error.problems]
     _drop_options_of_another_sampler(data, changes)
+    for section in RECIPES:
+        drop_other_kinds(data.get(section), changes.get(section))
     interpolated = None if trusted else interpolated_key(data)
     if interpolated is not None:
         raise refusal(str(path), f"{interpolated} holds ${{...}}, which would be resolved")
@@ -120,7 +137,7 @@ def read_config(
     _make_modules_importable(content, named_from, trusted=trusted)
     problems = [line for lines in unread.values() for line in lines]
     try:
-        config = _with_absolute_data_path(validate(kind, content, str(path)))
+        config = _with_absolute_data_path(validate(kind, content, str(path), context=context))
     except ConfigError as error:
         problems += [line for line in error.problems if line.partition(":")[0] not in unread]
     space = content.get("space") if isinstance(content, dict) else None

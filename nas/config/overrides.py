@@ -89,6 +89,32 @@ def merged(
         ) from error
 
 
+KEPT_BY_EVERY_KIND = ("warmup_epochs", "warmup_fraction")
+"""Keys of a schedule that an override of its name leaves."""
+
+
+def drop_other_kinds(recipe: Any, changes: Any) -> None:
+    """Remove from a recipe's content the keys that belong to another kind than the overrides name.
+
+    The optimiser, the schedule and the policy of augmentation are each of a kind, by ``name``, and
+    have the keys of that kind. A schedule's warm-up stays.
+
+    Args:
+        recipe: plain data, changed in place; anything else stays as it is.
+        changes: the parsed overrides of the recipe.
+    """
+    if not isinstance(recipe, dict) or not isinstance(changes, dict):
+        return
+    for key, change in changes.items():
+        before = recipe.get(key)
+        if not isinstance(before, dict) or not isinstance(change, dict):
+            continue
+        if "name" in before and change.get("name", before["name"]) != before["name"]:
+            recipe[key] = {k: v for k, v in before.items() if k in KEPT_BY_EVERY_KIND}
+        else:
+            drop_other_kinds(before, change)
+
+
 _INTERPOLATION = re.compile(r"(\\*)\$\{")
 """OmegaConf resolves ``${`` after an even number of backslashes."""
 

@@ -29,7 +29,7 @@ from nas.schedulers.rungs import rungs_below
 from search_space.digest import short_sha256
 from search_space.families import FAMILIES, check_zero_init
 from search_space.values import Value
-from trainers import Recipe
+from trainers import EarlierRecipe, Recipe, SavedRecipe
 
 RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 LATEST = "latest"
@@ -62,11 +62,11 @@ class SearchConfig(Value):
     """Length of the search, and evaluations of the finalists."""
     scheduler: SchedulerSettings = SchedulerSettings()
     """Whether trials are stopped early."""
-    proxy: Recipe
+    proxy: SavedRecipe
     """The recipe that trains candidates during the search, or the path of its file."""
     fidelity: Fidelity = FULL
     """Makes the proxy smaller than the full task."""
-    retrain: Recipe
+    retrain: SavedRecipe
     """The recipe of the full training of chosen architectures, or the path of its file."""
     retrain_seeds: int = Field(default=1, ge=1)
     """Full trainings of each architecture that is retrained. Unit: trainings."""
@@ -179,6 +179,11 @@ class SearchConfig(Value):
         return self.replace(storage=without_password(self.storage)) if self.storage else self
 
     @property
+    def is_earlier(self) -> bool:
+        """Whether an earlier version made the run, by recipes that train otherwise today."""
+        return isinstance(self.proxy, EarlierRecipe) or isinstance(self.retrain, EarlierRecipe)
+
+    @property
     def cost_objective(self) -> str:
         """The cost on the axis of the front that is shown."""
         cost = next((o for o in self.objectives if not METRICS[o].is_maximised), None)
@@ -230,8 +235,11 @@ class SearchConfig(Value):
 
 
 def recipe_id(recipe: Recipe, fidelity: Fidelity = FULL) -> str:
-    """Return 8 hexadecimal digits of the SHA-256 of a recipe's content, and a fidelity's."""
-    content = recipe.model_dump(mode="json")
+    """Return 8 hexadecimal digits of the SHA-256 of a recipe's content, and a fidelity's.
+
+    An earlier version's recipe keeps the number that it had, which rows and folders hold.
+    """
+    content = recipe.content
     if fidelity != FULL:
         content = {"recipe": content, "fidelity": fidelity.model_dump(mode="json")}
     text = json.dumps(content, sort_keys=True)

@@ -24,7 +24,7 @@ from search_space.architecture import Architecture, Task
 from search_space.cost import network_costs
 from search_space.networks import build
 from search_space.primitives.registry import import_failure, not_imported
-from search_space.yaml_validation import explain
+from search_space.validation_problems import explain
 from trainers import CheckpointError, Preprocessing, load_checkpoint
 
 if TYPE_CHECKING:

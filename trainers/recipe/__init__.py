@@ -3,6 +3,7 @@
 May import only the settings of augmentation and precision.
 """
 
+from trainers.recipe.earlier import MAY_BE_EARLIER, EarlierRecipe, SavedRecipe
 from trainers.recipe.evaluation import Evaluation, Weights
 from trainers.recipe.network_settings import BatchNorm, WeightAverage
 from trainers.recipe.optimizers import AdamW, RmsProp, Sgd
@@ -10,14 +11,17 @@ from trainers.recipe.recipe import Recipe
 from trainers.recipe.schedules import Constant, Cosine, Exponential, Steps
 
 __all__ = [
+    "MAY_BE_EARLIER",
     "AdamW",
     "BatchNorm",
     "Constant",
     "Cosine",
+    "EarlierRecipe",
     "Evaluation",
     "Exponential",
     "Recipe",
     "RmsProp",
+    "SavedRecipe",
     "Sgd",
     "Steps",
     "WeightAverage",

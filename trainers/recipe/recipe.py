@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
@@ -25,6 +26,14 @@ class Recipe(Settings):
     An epoch takes whole batches only: the images left over in one epoch's random order are left
     out of that epoch, and a train split smaller than ``batch_size`` is one batch.
     """
+
+    RENAMED: ClassVar[Mapping[str, str]] = {
+        "momentum": "optimizer.momentum",
+        "warmup_fraction": "schedule.warmup_fraction",
+        "ema_decay": "weight_average.decay",
+        "bn_recalibration_images": "evaluation.recalibration_images",
+    }
+    """The present names of keys that earlier versions had, for errors' messages."""
 
     epochs: int = Field(ge=1)
     """Passes over the train images. Unit: epochs."""
@@ -78,6 +87,11 @@ class Recipe(Settings):
     """Memory layout; `auto` chooses by the device (`trainers/execution.py`)."""
     compile: bool = False
     """Compile the forward and backward passes by `torch.compile`, which takes a minute or more."""
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """The plain data that the recipe is identified by."""
+        return self.model_dump(mode="json")
 
     @property
     def peak_learning_rate(self) -> float:

@@ -26,7 +26,8 @@ from search_space.cost.latency import device_name
 from search_space.nearest import did_you_mean
 from search_space.networks import build
 from search_space.space.architecture_file import read_architecture_and_task
-from search_space.yaml_validation import ConfigError, explain
+from search_space.validation_problems import explain
+from search_space.yaml_validation import ConfigError
 from search_space.zoo import IMAGENET, ZOO, named_network
 
 log = logging.getLogger(__name__)
