@@ -1,0 +1,82 @@
+"""Overrides of a run's full recipe on the command line, and what they changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from nas.config.files import differences
+from nas.config.overrides import drop_other_kinds, merged, parse_overrides
+from nas.config.search_config import SearchConfig
+from search_space.validation_problems import explain
+from search_space.yaml_validation import ConfigError, read_yaml, validate
+from trainers import Recipe
+
+RECIPE = "recipe"
+"""The key of the recipe in overrides of ``nas retrain``."""
+
+Overrides = Mapping[str, tuple[Any, Any]]
+"""Changed keys of a recipe, such as ``recipe.epochs``, each with the values before and now."""
+
+
+def with_recipe(config: SearchConfig, overrides: Sequence[str]) -> SearchConfig:
+    """Return a run's configuration with another full recipe.
+
+    Args:
+        config: of the run.
+        overrides: ``recipe=FILE``, which replaces the whole recipe, and ``recipe.section.key=value``,
+            which change keys of it.
+
+    Raises:
+        ConfigError: with every problem of the overrides or the recipe, each with its key.
+    """
+    if not overrides:
+        return config
+    source = " ".join(overrides)
+    files = [word for word in overrides if word.partition("=")[0] == RECIPE]
+    content = config.retrain.model_dump(mode="json")
+    for file in parse_overrides(files).values():
+        content = _recipe_in(file, source)
+    changes = parse_overrides([word for word in overrides if word not in files])
+    if others := sorted(changes.keys() - {RECIPE}):
+        raise ConfigError(
+            source,
+            [
+                f"{key}: only the recipe can be changed here, by recipe=FILE and "
+                "recipe.section.key=value"
+                for key in others
+            ],
+        )
+    drop_other_kinds(content, changes.get(RECIPE))
+    content = merged({RECIPE: content}, changes, Path(source), overrides)[RECIPE]
+    recipe = validate(Recipe, content, source, RECIPE)
+    try:
+        return config.replace(retrain=recipe)
+    except ValidationError as error:
+        raise ConfigError(source, explain(error, SearchConfig)) from error
+
+
+def overrides_of(before: Recipe, now: Recipe) -> dict[str, tuple[Any, Any]]:
+    """Return what makes a recipe another one than ``before``."""
+    return {f"{RECIPE}.{key}": values for key, values in differences(before, now).items()}
+
+
+def overrides_text(overrides: Overrides) -> str:
+    """Format as ``recipe.epochs=300 (was 120)``, each key with both values."""
+    return ", ".join(f"{key}={now} (was {before})" for key, (before, now) in overrides.items())
+
+
+def _recipe_in(file: Any, source: str) -> dict[str, Any]:
+    if not isinstance(file, str):
+        raise ConfigError(source, [f"{RECIPE}: a file's path is needed, got {file!r}"])
+    try:
+        content = read_yaml(Path(file))
+    except ConfigError as error:
+        problems = [f"{RECIPE}: {file}: {line}" for line in error.problems]
+        raise ConfigError(source, problems) from error
+    if not isinstance(content, dict):
+        raise ConfigError(source, [f"{RECIPE}: {file}: not a recipe: a mapping is needed"])
+    return content
