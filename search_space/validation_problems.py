@@ -45,7 +45,7 @@ def explain(
         steps, _ = _without_tags(model, loc, data)
         path = _path(place, steps)
         if problem["type"] == "extra_forbidden":
-            lines.append(f"{path}: unknown key{_nearest(model, loc, data)}")
+            lines.append(f"{path}: unknown key{_nearest(model, loc, data, place)}")
         elif problem["type"] == "missing":
             lines.append(f"{path}: missing, but needed")
         elif problem["type"] == "union_tag_not_found":
@@ -74,14 +74,14 @@ def _path(place: str, steps: Steps) -> str:
     return path or "the file"
 
 
-def _nearest(model: type[BaseModel], loc: Steps, data: Any) -> str:
+def _nearest(model: type[BaseModel], loc: Steps, data: Any, place: str) -> str:
     """Suggest a known key in place of the unknown one at ``loc``."""
-    _, owner = _without_tags(model, loc[:-1], data)
+    steps, owner = _without_tags(model, loc[:-1], data)
     if owner is None:
         return ""
     renamed = getattr(owner, "RENAMED", {}).get(loc[-1])
     if renamed is not None:
-        return f"; it is {renamed} now"
+        return f"; it is {_path(place, [*steps, renamed])} now"
     return f"; {hint(str(loc[-1]), sorted(owner.model_fields))}"
 
 

@@ -18,6 +18,9 @@ from trainers import Recipe
 RECIPE = "recipe"
 """The key of the recipe in overrides of ``nas retrain``."""
 
+SOURCE = "command line"
+"""The place of wrong overrides, for messages."""
+
 Overrides = Mapping[str, tuple[Any, Any]]
 """Changed keys of a recipe, such as ``recipe.epochs``, each with the values before and now."""
 
@@ -27,23 +30,22 @@ def with_recipe(config: SearchConfig, overrides: Sequence[str]) -> SearchConfig:
 
     Args:
         config: of the run.
-        overrides: ``recipe=FILE``, which replaces the whole recipe, and ``recipe.section.key=value``,
-            which change keys of it.
+        overrides: ``recipe=FILE`` replaces the whole recipe, ``recipe.section.key=value`` changes
+            a key of it.
 
     Raises:
         ConfigError: with every problem of the overrides or the recipe, each with its key.
     """
     if not overrides:
         return config
-    source = " ".join(overrides)
     files = [word for word in overrides if word.partition("=")[0] == RECIPE]
     content = config.retrain.model_dump(mode="json")
     for file in parse_overrides(files).values():
-        content = _recipe_in(file, source)
+        content = _recipe_in(file)
     changes = parse_overrides([word for word in overrides if word not in files])
     if others := sorted(changes.keys() - {RECIPE}):
         raise ConfigError(
-            source,
+            SOURCE,
             [
                 f"{key}: only the recipe can be changed here, by recipe=FILE and "
                 "recipe.section.key=value"
@@ -51,12 +53,12 @@ def with_recipe(config: SearchConfig, overrides: Sequence[str]) -> SearchConfig:
             ],
         )
     drop_other_kinds(content, changes.get(RECIPE))
-    content = merged({RECIPE: content}, changes, Path(source), overrides)[RECIPE]
-    recipe = validate(Recipe, content, source, RECIPE)
+    content = merged({RECIPE: content}, changes, Path(SOURCE), overrides)[RECIPE]
+    recipe = validate(Recipe, content, SOURCE, RECIPE)
     try:
         return config.replace(retrain=recipe)
     except ValidationError as error:
-        raise ConfigError(source, explain(error, SearchConfig)) from error
+        raise ConfigError(SOURCE, explain(error, SearchConfig, RECIPE)) from error
 
 
 def overrides_of(before: Recipe, now: Recipe) -> dict[str, tuple[Any, Any]]:
@@ -64,19 +66,14 @@ def overrides_of(before: Recipe, now: Recipe) -> dict[str, tuple[Any, Any]]:
     return {f"{RECIPE}.{key}": values for key, values in differences(before, now).items()}
 
 
-def overrides_text(overrides: Overrides) -> str:
-    """Format as ``recipe.epochs=300 (was 120)``, each key with both values."""
-    return ", ".join(f"{key}={now} (was {before})" for key, (before, now) in overrides.items())
-
-
-def _recipe_in(file: Any, source: str) -> dict[str, Any]:
+def _recipe_in(file: Any) -> dict[str, Any]:
     if not isinstance(file, str):
-        raise ConfigError(source, [f"{RECIPE}: a file's path is needed, got {file!r}"])
+        raise ConfigError(SOURCE, [f"{RECIPE}: a file's path is needed, got {file!r}"])
     try:
         content = read_yaml(Path(file))
     except ConfigError as error:
         problems = [f"{RECIPE}: {file}: {line}" for line in error.problems]
-        raise ConfigError(source, problems) from error
+        raise ConfigError(SOURCE, problems) from error
     if not isinstance(content, dict):
-        raise ConfigError(source, [f"{RECIPE}: {file}: not a recipe: a mapping is needed"])
+        raise ConfigError(SOURCE, [f"{RECIPE}: {file}: not a recipe: a mapping is needed"])
     return content

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
 from optuna.trial import FrozenTrial, TrialState
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
+from nas.config.recipe_overrides import Overrides
 from nas.evaluation.finite_values import check_finite
 from nas.evaluation.lost_workers import LostWorker
 from nas.metrics import whole_counts
@@ -51,6 +52,8 @@ class Evaluation:
     training: int | None = None  # number of a full training among those of its architecture, from
     # 0; None for other rows, and in ledgers of the first 0.1.0, where it is seed - search's seed
     lost_workers: tuple[LostWorker, ...] = ()  # during its training, which then began again
+    network: str = ""  # its name where `nas train` was given it, such as resnet26@0.25
+    overrides: Overrides = field(default_factory=dict)  # of the run's recipe, in a full training
 
     @property
     def arch_id(self) -> str:
@@ -64,11 +67,19 @@ class Evaluation:
 
 
 def row_attributes(
-    architecture: Architecture, *, seed: int, recipe_id: str, training: int | None = None
+    architecture: Architecture,
+    *,
+    seed: int,
+    recipe_id: str,
+    training: int | None = None,
+    network: str = "",
+    overrides: Overrides | None = None,
 ) -> dict[str, Any]:
     """Return the Optuna user attributes of a row's proposal."""
-    numbered = {} if training is None else {"training": training}
-    return numbered | {
+    attributes: dict[str, Any] = {} if training is None else {"training": training}
+    attributes |= {"network": network} if network else {}
+    attributes |= {"overrides": dict(overrides)} if overrides else {}
+    return attributes | {
         "arch_id": architecture.arch_id,
         "description": str(architecture),
         "seed": seed,
@@ -138,6 +149,8 @@ def evaluation_of(kind: Kind, trial: FrozenTrial, *, imports: bool = False) -> E
         stopped_at_epoch=content.stopped_at_epoch,
         training=content.training,
         lost_workers=content.lost_workers,
+        network=content.network,
+        overrides=content.overrides,
         started=trial.datetime_start,
         finished=trial.datetime_complete,
     )
@@ -170,3 +183,5 @@ class _Content(BaseModel):
     stopped_at_epoch: int | None = None
     training: int | None = None
     lost_workers: tuple[LostWorker, ...] = ()
+    network: str = ""
+    overrides: dict[str, tuple[Any, Any]] = {}

@@ -1,8 +1,9 @@
 """The studies of a run: the rows of its ledger, as trials of Optuna studies in one storage.
 
 ``NAME`` is the search itself, which samplers learn from. ``NAME/repeats`` holds evaluations of its
-finalists with other seeds, ``NAME/baselines`` proxy evaluations of the plain networks that they are
-compared with, and ``NAME/retrain`` full trainings.
+finalists with other seeds, ``NAME/baselines`` proxy evaluations of the networks that they are
+compared with (plain ones, and those that ``nas train`` was given), and ``NAME/retrain`` full
+trainings.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from pydantic import ValidationError
 
+from nas.config.recipe_overrides import Overrides
 from nas.costs.limits import Rejections
 from nas.errors import RunError
 from nas.evaluation.evaluate import EvaluationResult
@@ -245,6 +247,8 @@ class LedgerRows:
         error: str | None = None,
         training: int | None = None,
         lost_workers: Sequence[LostWorker] = (),
+        network: str = "",
+        overrides: Overrides | None = None,
     ) -> Evaluation:
         """Add a finished row to a study other than the search's own, in one step.
 
@@ -259,7 +263,12 @@ class LedgerRows:
             state=TrialState.FAIL if error else TrialState.COMPLETE,
             values=None if error else [metrics[OF_TRAININGS.name]],
             user_attrs=row_attributes(
-                architecture, seed=seed, recipe_id=recipe_id, training=training
+                architecture,
+                seed=seed,
+                recipe_id=recipe_id,
+                training=training,
+                network=network,
+                overrides=overrides,
             )
             | result_attributes(metrics, curve, device_seconds, error, lost_workers),
             intermediate_values=curve_points(curve),

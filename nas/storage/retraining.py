@@ -6,10 +6,11 @@ import csv
 import io
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from nas.config.recipe_overrides import Overrides
 from nas.config.search_config import SearchConfig
 from nas.errors import RunError
 from nas.evaluation.example_pictures import write_example_pictures
@@ -25,9 +26,12 @@ from nas.storage.saved_network import save_network
 from nas.storage.saved_network_record import Accuracies, Accuracy, NetworkCosts, NetworkRecord
 from search_space.architecture import Architecture, Task
 from search_space.cost import network_costs
-from trainers import load_checkpoint
+from search_space.yaml_validation import dump_yaml
+from trainers import Recipe, load_checkpoint
 
 log = logging.getLogger(__name__)
+
+RECIPE_FILE = "recipe.yaml"
 
 
 @dataclass(frozen=True)
@@ -37,14 +41,24 @@ class Retraining:
     architecture: Architecture
     number: int  # N, among the trainings of the architecture by the recipe
     seed: int  # follows from the run's seed and N, see nas/evaluation/full_training_seed.py
+    recipe: Recipe
     recipe_id: str
     folder: Path
+    network: str = ""  # the name that `nas train` was given
+    overrides: Overrides = field(default_factory=dict)  # of the run's recipe
 
     @classmethod
     def of(
-        cls, architecture: Architecture, number: int, config: SearchConfig, run: RunFolder
+        cls,
+        architecture: Architecture,
+        number: int,
+        config: SearchConfig,
+        run: RunFolder,
+        *,
+        network: str = "",
+        overrides: Overrides | None = None,
     ) -> Retraining:
-        """Return training ``number`` of ``architecture`` by the run's recipe.
+        """Return training ``number`` of ``architecture`` by the configuration's full recipe.
 
         If an earlier version made the folder ``ARCH_ID-RECIPE-seedN``, where N is the training's
         number too, it is used.
@@ -55,12 +69,26 @@ class Retraining:
         if earlier.is_dir():
             folder = earlier
         seed = full_training_seed(config.seed, number)
-        return cls(architecture, number, seed, config.retrain_id, folder)
+        return cls(
+            architecture,
+            number,
+            seed,
+            config.retrain,
+            config.retrain_id,
+            folder,
+            network=network,
+            overrides=overrides or {},
+        )
 
     @property
     def checkpoint_file(self) -> Path:
         """The state that an interrupted training resumes from."""
         return self.folder / "checkpoint.pt"
+
+    @property
+    def recipe_file(self) -> Path:
+        """The recipe, with which ``recipe=FILE`` continues a training by another than the run's."""
+        return self.folder / RECIPE_FILE
 
     @property
     def model_file(self) -> Path:
@@ -72,12 +100,13 @@ class Retraining:
 
         Raises:
             CheckpointError: the checkpoint is damaged.
-            RunError: the folder cannot be made.
+            RunError: the folder or the recipe's file cannot be made.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RunError(f"cannot make {self.folder}: {error.strerror}") from error
+        write_whole(self.recipe_file, dump_yaml(self.recipe.content))
         if not self.checkpoint_file.exists():
             return None
         state = load_checkpoint(self.checkpoint_file)
@@ -139,6 +168,8 @@ class Retraining:
             device_seconds=trained.device_seconds,
             recipe_id=self.recipe_id,
             training=self.number,
+            network=self.network,
+            overrides=self.overrides,
         )
         self.checkpoint_file.unlink(missing_ok=True)
         return row
@@ -194,15 +225,29 @@ def network_record(
 
 
 def pending(
-    architectures: Sequence[Architecture], config: SearchConfig, run: RunFolder, ledger: Ledger
+    architectures: Sequence[Architecture],
+    config: SearchConfig,
+    run: RunFolder,
+    ledger: Ledger,
+    *,
+    overrides: Overrides | None = None,
+    network: str = "",
 ) -> list[Retraining]:
     """Return the full trainings that are not in the ledger yet.
 
     A finished one is never run again, whatever its seed was, so that it is tested only once.
+
+    Args:
+        architectures: to train.
+        config: of the run, with the recipe to train by.
+        run: the run.
+        ledger: of the run.
+        overrides: what makes the recipe another one than the run's own.
+        network: the name that `nas train` was given.
     """
     done = {(row.arch_id, number_of(row, config)) for row in full_trainings(config, ledger)}
     wanted = [
-        Retraining.of(architecture, number, config, run)
+        Retraining.of(architecture, number, config, run, network=network, overrides=overrides)
         for architecture in dict.fromkeys(architectures)
         for number in range(config.retrain_seeds)
     ]
@@ -210,7 +255,7 @@ def pending(
 
 
 def full_trainings(config: SearchConfig, ledger: Ledger) -> list[Evaluation]:
-    """Return the full trainings by the run's present recipe."""
+    """Return the full trainings by the configuration's full recipe."""
     return [r for r in ledger.evaluations("retrain") if r.recipe_id == config.retrain_id]
 
 

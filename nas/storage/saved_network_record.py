@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from pydantic import Field
 
 from nas.evaluation.evaluate import AccuracyMetric
 from search_space.architecture import Task
 from search_space.values import Value
-from trainers import Preprocessing, Recipe
+from trainers import MAY_BE_EARLIER, Preprocessing, SavedRecipe
 
 
 class Accuracy(Value):
@@ -43,13 +45,22 @@ class NetworkRecord(Value):
 
     preprocessing: Preprocessing
     class_names: tuple[str, ...]  # in the order of the network's outputs
-    recipe: Recipe
+    recipe: SavedRecipe
     seed: int  # of the initial weights and of training
     precision: str  # of training's forward and backward passes, such as "float32"
     metric: AccuracyMetric
     accuracies: Accuracies
     costs: NetworkCosts
     software: dict[str, str | None]  # versions by package
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read a record; its recipe may be that of an earlier version.
+
+        Raises:
+            pydantic.ValidationError: the text is not JSON, or not such a value.
+        """
+        return cls.model_validate_json(text, context=MAY_BE_EARLIER)
 
     def check_fits(self, task: Task) -> None:
         """Check that the record describes a network of ``task``.

@@ -15,7 +15,7 @@ from nas.latency.measurements import front_of_run
 from nas.storage.evaluation import Evaluation
 from nas.storage.folder import RunFolder
 from nas.storage.ledger import ledger_of
-from nas.storage.retraining import example_folder
+from nas.storage.retraining import RECIPE_FILE, example_folder
 from nas.workflows.doctor.copies import PREFIX, size_of
 from nas.workflows.doctor.leftovers import leftovers_of
 from nas.workflows.doctor.trainings import CLEANED, row_of, training_folders
@@ -26,7 +26,7 @@ class Kind(StrEnum):
 
     PAUSED = "states of paused trials, of a finished search"
     FINISHED = "checkpoints of finished full trainings"
-    ABANDONED = "checkpoints of full trainings by an earlier recipe"
+    ABANDONED = "checkpoints of full trainings by a recipe that is gone"
     OFF_THE_FRONT = "networks that are not on the front"
     PICTURES = "example pictures"
     COPIES = "copies from before repairs"
@@ -76,7 +76,7 @@ def removable(run: RunFolder, *, keep: Literal["all", "front"] = "all") -> list[
             folder.file("checkpoint.pt"),
             folder.file("model.pt"),
             row,
-            is_present=folder.recipe_id == config.retrain_id,
+            is_present=folder.recipe_id == config.retrain_id or folder.file(RECIPE_FILE).is_file(),
             is_wanted=keep == "all" or folder.arch_id in on_front,
         )
     if example_folder(run.retrain_folder).is_dir():

@@ -1,4 +1,4 @@
-"""Proxy evaluations of the plain networks with which a search's networks are compared."""
+"""Proxy evaluations of the networks with which a search's are compared: plain and named ones."""
 
 from __future__ import annotations
 
@@ -41,8 +41,10 @@ def evaluate_plain(
     task: Task,
     proxies: Sequence[tuple[Architecture, int]],
     check: Callable[[], None],
+    *,
+    network: str = "",
 ) -> None:
-    """Evaluate plain networks by proxies and record the results; Ray must be connected.
+    """Evaluate networks beside the search's by proxies and record them; Ray must be connected.
 
     Args:
         config: the search's.
@@ -50,6 +52,7 @@ def evaluate_plain(
         task: images and classes of the networks.
         proxies: networks and seeds.
         check: raises if the cluster is lost.
+        network: the name of all these networks where `nas train` was given it.
 
     Raises:
         RunError: some have no result; the others' are in the ledger.
@@ -74,10 +77,12 @@ def evaluate_plain(
             curve=result.curve,
             device_seconds=result.device_seconds,
             recipe_id=config.proxy_id,
+            network=network,
         )
     if failures:
         listed = "\n".join(failures)
+        called = network or "plain networks"
         raise RunError(
-            f"{len(failures)} of {len(proxies)} proxy evaluations of plain networks failed (run "
+            f"{len(failures)} of {len(proxies)} proxy evaluations of {called} failed (run "
             f"the same command again to continue):\n{listed}"
         )

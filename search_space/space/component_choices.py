@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from search_space.space.config import choices_of
 from search_space.space.parameters import Choice, Conditions, ParameterList
-from search_space.values import Value
 from search_space.validation_problems import explain
+from search_space.values import Value
 
 Entries = Mapping[int, int]
 """Some entries of a vector: the index of a choice by the index of its parameter."""

@@ -13,6 +13,14 @@ from nas.cli.output import Output
 
 def retrain(
     run: RunName,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[recipe.KEY=VALUE]...",
+            help="Changes of the run's full recipe: recipe=FILE, then recipe.section.key=value.",
+        ),
+    ] = None,
+    *,
     pick: Annotated[
         str,
         typer.Option(
@@ -34,7 +42,15 @@ def retrain(
     from nas.cli.commands.retrain import run_retrain_command  # noqa: PLC0415
 
     with Output(as_json=as_json) as output:
-        run_retrain_command(output, run, runs, pick=pick, baseline=baseline, trust=trust)
+        run_retrain_command(
+            output,
+            run,
+            runs,
+            pick=pick,
+            baseline=baseline,
+            overrides=overrides or [],
+            trust=trust,
+        )
 
 
 def predict(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,22 +14,14 @@ from rich.console import RenderableType
 from analysis.architecture_table import describe_json, describe_table
 from analysis.kernel_table import kernel_table, kernels_json
 from nas.cli.output import Output
-from nas.errors import CommandError, RunError, TrustError
-from nas.storage.file_imports import allow_imports
-from nas.storage.folder import RunFolder
-from nas.storage.ledger import ledger_of
-from search_space.architecture import ARCH_ID_DIGITS, Architecture, Task
+from nas.errors import CommandError
+from nas.workflows.networks_by_name import find_network
+from search_space.architecture import Architecture, Task
 from search_space.cost import network_costs
 from search_space.cost.kernel_arithmetic import attention_kernels
 from search_space.cost.latency import device_name
-from search_space.nearest import did_you_mean
 from search_space.networks import build
-from search_space.space.architecture_file import read_architecture_and_task
 from search_space.validation_problems import explain
-from search_space.yaml_validation import ConfigError
-from search_space.zoo import IMAGENET, ZOO, named_network
-
-log = logging.getLogger(__name__)
 
 
 def show_architectures(
@@ -77,7 +68,7 @@ class _Description(NamedTuple):
 def _described(
     name: str, runs: Path, *, image: str, classes: int | None, kernels: bool, trust: bool
 ) -> _Description:
-    architecture, task = _find(name, runs, trust=trust)
+    architecture, task = find_network(name, runs, trust=trust)
     task = changed_task(task, image, classes)
     try:
         costs = network_costs(architecture, task)
@@ -117,48 +108,3 @@ def changed_task(task: Task, image: str, classes: int | None) -> Task:
         return task.replace(classes=classes)
     except ValidationError as error:
         raise CommandError("; ".join(f"--{line}" for line in explain(error, Task))) from error
-
-
-def _find(what: str, runs: Path, *, trust: bool) -> tuple[Architecture, Task]:
-    if what.partition("@")[0] in ZOO:
-        return _named(what)
-    if Path(what).is_file():
-        architecture, task = read_architecture_and_task(
-            Path(what), imports=allow_imports(Path(what), trust=trust)
-        )
-        return architecture, task or IMAGENET
-    if re.fullmatch(rf"[0-9a-f]{{{ARCH_ID_DIGITS}}}", what):
-        return _in_runs(what, runs, trust=trust)
-    suggestion = did_you_mean(what.partition("@")[0], ZOO)
-    raise CommandError(
-        f"{what!r} is not the name of a network, an arch_id or a file; "
-        + f"{suggestion} `nas zoo` lists the names".lstrip()
-    )
-
-
-def _named(name: str) -> tuple[Architecture, Task]:
-    """Return a network of the zoo, such as ``sasa_resnet50@0.5``, with its paper's task."""
-    try:
-        known = named_network(name)
-        return known.at_width(1.0), known.task
-    except ValueError as error:
-        raise CommandError(f"{name}: {error}") from error
-
-
-def _in_runs(arch_id: str, runs: Path, *, trust: bool) -> tuple[Architecture, Task]:
-    """Return an architecture from the first run that has it, with that run's task."""
-    for config_file in sorted(runs.glob("*/config.yaml")):
-        run = RunFolder(config_file.parent, trust=trust)
-        if run.path.is_symlink() or not run.task_file.is_file():
-            continue
-        try:
-            task = run.task()
-            _, ledger = ledger_of(run)
-            rows = [*ledger.evaluations("search"), *ledger.evaluations("baselines")]
-        except (RunError, ConfigError, TrustError) as error:
-            log.warning("run %s was passed over: %s", run.name, error)
-            continue
-        for row in rows:
-            if row.arch_id == arch_id:
-                return row.architecture, task
-    raise CommandError(f"no run in {runs} has an architecture {arch_id}")

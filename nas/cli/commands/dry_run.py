@@ -68,7 +68,7 @@ def show_dry_run(
         except TrainingDiverged as error:
             raise CommandError(
                 f"a proxy training diverges in its first steps, as trials of the search would: "
-                f"{error}. A lower proxy.learning_rate or a larger proxy.warmup_fraction helps"
+                f"{error}. A lower proxy.learning_rate or a longer warm-up (proxy.schedule) helps"
             ) from error
     if output.as_json:
         output.show_json(dry_run_json(config, costs, hours, missing))

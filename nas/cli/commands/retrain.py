@@ -2,39 +2,24 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from analysis.curves_plot import plot_curves_png
 from analysis.front import knee, why_no_knee
-from nas.cli.commands.retrain_display import RetrainDisplay
+from nas.cli.commands.full_trainings import proxy_results, train_networks
 from nas.cli.commands.retrain_report import difference_text, report_row, report_table
 from nas.cli.commands.typed_command import typed
 from nas.cli.output import Output
+from nas.config.recipe_overrides import overrides_of, with_recipe
 from nas.config.search_config import SearchConfig
-from nas.errors import CommandError, RunError
+from nas.errors import CommandError
 from nas.latency.measurements import all_candidates, front_of_run
-from nas.ray.cluster.connection import connected
-from nas.ray.retrain import run_retrainings
 from nas.search.waiting import Waiting
-from nas.storage.candidates import Candidate, candidates, most_accurate
+from nas.storage.candidates import most_accurate
 from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger, ledger_of
-from nas.storage.retraining import (
-    Retraining,
-    example_folder,
-    full_trainings,
-    number_of,
-    pending,
-)
-from nas.workflows.checks import retrain_assignment
-from nas.workflows.plain_networks import (
-    evaluate_plain,
-    plain_evaluations,
-    proxy_seeds,
-)
-from search_space.architecture import Architecture, Task
+from nas.storage.retraining import Retraining, example_folder, full_trainings
+from search_space.architecture import Architecture
 from search_space.baseline import PLAIN, plain_convolutional
 from search_space.nearest import did_you_mean
 
@@ -48,18 +33,30 @@ def run_retrain_command(
     *,
     pick: str,
     baseline: bool,
+    overrides: Sequence[str] = (),
     trust: bool = False,
 ) -> None:
     """Train the networks that ``pick`` names in full, and print test and proxy accuracies.
 
+    Args:
+        output: to print to.
+        name: of the run.
+        runs: the folder of all runs.
+        pick: names the networks.
+        baseline: also train a plain network beside each.
+        overrides: of the run's recipe: see :func:`nas.config.recipe_overrides.with_recipe`.
+        trust: the option ``--trust``.
+
     Raises:
-        CommandError, RunError, CheckpointError, ClusterError, TrustError: see
-            :mod:`nas.errors`.
+        CommandError, ConfigError, DataError, RunError, CheckpointError, ClusterError, TrustError:
+            see :mod:`nas.errors`.
         KeyboardInterrupt: on Ctrl-C, after printing how to continue.
     """
     run = RunFolder.find(name, runs, trust=trust)
     config, ledger = ledger_of(run, writes=True, waits=Waiting())
     run.check_reach(config)
+    before, config = config, with_recipe(config, overrides)
+    overridden = overrides_of(before.retrain, config.retrain)
     task = run.task()
     picked = _pick(pick, config, ledger, run)
     try:
@@ -67,18 +64,20 @@ def run_retrain_command(
     except ValueError as error:
         raise CommandError(f"--baseline: {error}") from error
     with run.driving():
-        try:
-            _train(output, run, config, ledger, task, [*picked, *plain], plain)
-        except KeyboardInterrupt:
-            output.say(
-                "\nstopped: what is trained and the states of unfinished trainings are kept; give "
-                "the same command again to continue them"
-            )
-            raise
-    proxies = _proxy_results(config, ledger)
+        train_networks(
+            output, run, config, ledger, task, [*picked, *plain], plain, overrides=overridden
+        )
+    proxies = proxy_results(config, ledger)
     full = full_trainings(config, ledger)
     rows = [
-        report_row(proxies, full, task, architecture, PLAIN if architecture in plain else "found")
+        report_row(
+            proxies,
+            full,
+            task,
+            architecture,
+            PLAIN if architecture in plain else "found",
+            overrides=overridden,
+        )
         for architecture in dict.fromkeys([*picked, *plain])
     ]
     run.write_json("retrain.json", rows)
@@ -95,81 +94,27 @@ def run_retrain_command(
         model_file = Retraining.of(picked[0], 0, config, run).model_file
         best = most_accurate(front_of_run(config, ledger))
         next_pick = "all" if best is None or best.architecture in picked else "best"
-        _print_what_follows(output, run, config, model_file, next_pick)
+        _print_what_follows(output, run, config, model_file, [*overrides, "--pick", next_pick])
 
 
 def _print_what_follows(
-    output: Output, run: RunFolder, config: SearchConfig, model_file: Path, next_pick: str
+    output: Output,
+    run: RunFolder,
+    config: SearchConfig,
+    model_file: Path,
+    next_retraining: Sequence[str],
 ) -> None:
     """Print up to three commands to continue with, as they can be typed."""
     examples = example_folder(run.retrain_folder)
     commands = [
         typed("frontier", run.path, "--x", "params" if config.cost_objective == "macs" else "macs"),
-        typed("retrain", run.path, "--pick", next_pick),
+        typed("retrain", run.path, *next_retraining),
     ]
     if examples.is_dir():  # retrainings by earlier versions have none
         commands.insert(1, typed("predict", model_file, examples))
     output.say("\nwhat you may do next:")
     for command in commands:
         output.say(f"  {command}")
-
-
-def _train(
-    output: Output,
-    run: RunFolder,
-    config: SearchConfig,
-    ledger: Ledger,
-    task: Task,
-    architectures: Sequence[Architecture],
-    plain: Sequence[Architecture],
-) -> None:
-    wanted = pending(architectures, config, run, ledger)
-    seeds = proxy_seeds(config)
-    done = {(row.arch_id, row.seed) for row in ledger.evaluations("baselines")}
-    proxies = [
-        (architecture, seed)
-        for architecture in dict.fromkeys(plain)
-        for seed in seeds
-        if (architecture.arch_id, seed) not in done
-    ]
-    if not wanted and not proxies:
-        output.say("everything asked for was retrained before; the test images are not used again")
-        return
-    output.say(
-        f"full trainings of {config.retrain.epochs} epochs: {len(wanted)}; proxy evaluations of "
-        f"plain networks: {len(proxies)}"
-    )
-    progress = RetrainDisplay(output, wanted=len(wanted), epochs=config.retrain.epochs)
-    with connected(config.ray, config.modules, sys.argv[1:]) as cluster, progress:
-        evaluate_plain(config, ledger, task, proxies, cluster.check)
-        proxies_by_id = {proxy.arch_id: proxy for proxy in _proxy_results(config, ledger)}
-        rows, failures = run_retrainings(
-            wanted,
-            retrain_assignment(config, task),
-            config.resources,
-            lambda retraining, trained: retraining.finish(
-                config, ledger, task, trained, proxies_by_id.get(retraining.architecture.arch_id)
-            ),
-            progress.note,
-            patience_seconds=config.search.patience_seconds,
-            check=cluster.check,
-        )
-    for row in rows:
-        number = number_of(row, config)
-        curve = {f"{row.arch_id}, full training {number}": row.curve}
-        folder = Retraining.of(row.architecture, number, config, run).folder
-        plot_curves_png(folder / "curve.png", curve)
-    if failures:
-        listed = "\n".join(f"{f.retraining.folder.name}: {f.error}" for f in failures)
-        raise RunError(
-            f"{len(failures)} of {len(wanted)} full trainings failed (run the same command again "
-            f"to continue them):\n{listed}"
-        )
-
-
-def _proxy_results(config: SearchConfig, ledger: Ledger) -> list[Candidate]:
-    """Return the proxy results of the search's architectures and of plain networks."""
-    return [*all_candidates(config, ledger), *candidates(plain_evaluations(config, ledger))]
 
 
 def _pick(pick: str, config: SearchConfig, ledger: Ledger, run: RunFolder) -> list[Architecture]:

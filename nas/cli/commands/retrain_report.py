@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis.paired_difference import paired_difference
+from nas.config.recipe_overrides import Overrides
 from nas.config.search_config import SearchConfig
 from nas.evaluation.deviations import standard_error
 from nas.metrics import METRICS
@@ -22,6 +24,9 @@ from nas.storage.ledger import Ledger
 from nas.storage.retraining import full_trainings
 from search_space.architecture import Architecture, Task
 from search_space.cost import network_costs
+
+TRAINED = "trained"
+"""The kind of networks that `nas train` was given."""
 
 
 def difference_text(
@@ -62,21 +67,27 @@ def report_row(
     task: Task,
     architecture: Architecture,
     kind: str,
+    *,
+    network: str = "",
+    overrides: Overrides | None = None,
 ) -> dict[str, Any]:
     """Return one architecture's costs, proxy evaluations and full trainings as plain data.
 
     Args:
         proxies: all proxy results.
-        trainings: all full trainings by the run's recipe.
+        trainings: all full trainings by the same recipe.
         task: the run's.
         architecture: the row's.
-        kind: "found", or the name of plain networks.
+        kind: "found", ``TRAINED``, or the name of plain networks.
+        network: the name that `nas train` was given.
+        overrides: what makes the recipe another one than the run's own.
     """
     proxy = next((c for c in proxies if c.architecture == architecture), None)
     full = [row for row in trainings if row.architecture == architecture]
     costs = network_costs(architecture, task)
     return {
         "kind": kind,
+        "network": network or None,
         "arch_id": architecture.arch_id,
         "description": str(architecture),
         "params": costs.params,
@@ -90,12 +101,21 @@ def report_row(
         "test_accuracy": _mean([row.metrics["test_accuracy"] for row in full]),
         "test_standard_error": standard_error([row.metrics["test_accuracy"] for row in full]),
         "n": len(full),
+        "overrides": {
+            key: {"from": before, "to": now} for key, (before, now) in (overrides or {}).items()
+        },
     }
 
 
 def report_table(rows: Sequence[dict[str, Any]]) -> Table:
-    """Return a table of rows that :func:`report_row` made."""
-    table = Table(title="retrained in full", title_justify="left", box=box.SIMPLE_HEAD)
+    """Return a table of rows that :func:`report_row` made; all are by one recipe."""
+    table = Table(
+        title="retrained in full",
+        title_justify="left",
+        caption=_overrides_text(rows[0]["overrides"]) if rows else None,
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+    )
     table.add_column("network")
     costs = (METRICS["params"].label, METRICS["macs"].heading)
     for heading in (*costs, "proxy validation", "validation", "test"):
@@ -105,8 +125,9 @@ def report_table(rows: Sequence[dict[str, Any]]) -> Table:
         if row["proxy_is_fresh"] is False:
             proxy = f"{row['proxy_val_accuracy']:.2%} {AS_FOUND}"
         test = _with_error(row["test_accuracy"], row["test_standard_error"], row["n"])
+        kind = row["kind"] if row["network"] is None else f"{row['kind']}: {row['network']}"
         table.add_row(
-            f"{row['kind']}\n{row['arch_id']}",
+            f"{kind}\n{row['arch_id']}",
             f"{row['params']:,}",
             format_quantity(row["macs"]),
             proxy,
@@ -114,6 +135,17 @@ def report_table(rows: Sequence[dict[str, Any]]) -> Table:
             Text(test, style="bold"),
         )
     return table
+
+
+def _overrides_text(overrides: Mapping[str, Mapping[str, Any]]) -> Text | None:
+    """Say, one line a key, what makes the recipe another one than the run's own."""
+    if not overrides:
+        return None
+    lines = [
+        f"  {key}={json.dumps(each['to'])} (was {json.dumps(each['from'])})"
+        for key, each in overrides.items()
+    ]
+    return Text("\n".join(["by the run's recipe with", *lines]))
 
 
 def _with_error(mean: float | None, error: float | None, n: int) -> str:

@@ -38,6 +38,7 @@ from nas.storage.checkpoints import PausedStates
 from nas.storage.folder import RunFolder, check_new, next_name
 from nas.storage.ledger import Ledger, check_free
 from nas.workflows.checks import checked_problem, load_data, proxy_assignment
+from nas.workflows.earlier_runs import check_may_search
 from search_space.architecture import Task
 
 log = logging.getLogger(__name__)
@@ -236,7 +237,10 @@ def _measure_front_again(
 
 
 def _newest_or_next(config: SearchConfig, runs: Path) -> tuple[SearchConfig, bool]:
-    """Return, for ``--again``, the newest unfinished run of this name, else a new name."""
+    """Return, for ``--again``, the newest unfinished run of this name, else a new name.
+
+    A run that an earlier version began is left as it is.
+    """
     newest = RunFolder(runs / config.name)
     if not newest.path.exists():
         return config, False
@@ -245,23 +249,25 @@ def _newest_or_next(config: SearchConfig, runs: Path) -> tuple[SearchConfig, boo
     if number > 1:
         newest = RunFolder(runs / f"{config.name}-{number}")
     unfinished = not newest.is_finished() or newest.has_interrupted_retraining()
-    if unfinished and not newest.is_driven():
+    if unfinished and not newest.is_driven() and not newest.config().is_earlier:
         return config.replace(name=newest.name), True
     return config.replace(name=following), False
 
 
 def _check_same_search(run: RunFolder, config: SearchConfig) -> None:
     """Raise if a resumed run would be another search."""
+    theirs = run.config()
+    check_may_search(run.name, theirs, next_name(run.path.parent, run.name))
     changed = {
         key: values
-        for key, values in differences(run.config().saved, config.saved).items()
+        for key, values in differences(theirs.saved, config.saved).items()
         if (key not in MAY_CHANGE_ON_RESUME and not key.startswith(MAY_CHANGE_SECTIONS))
         or (key == "retrain.batch_size" and config.limits.peak_memory_mb is not None)
     }
     if changed:
         listed = "; ".join(f"{key} was {old!r}, is {new!r}" for key, (old, new) in changed.items())
         raise RunError(f"run {run.name!r} cannot be resumed with another configuration: {listed}")
-    before = run.config().data.path
+    before = theirs.data.path
     if before != config.data.path:
         log.warning(
             "data.path was %s, is %s: it must hold the same images, in the same order",

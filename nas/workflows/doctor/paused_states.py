@@ -56,7 +56,7 @@ def _problem_of(case: Case, file: Path, row: Evaluation) -> str:
         return f"it is no state of a training: its keys are {sorted(map(str, state))[:9]}"
     if identity.get("seed") != row.seed:
         return f"it is of a training with seed {identity.get('seed')}, the trial's is {row.seed}"
-    if identity.get("recipe") != case.config.proxy.model_dump(mode="json"):
+    if identity.get("recipe") != case.config.proxy.content:
         return "it is of a training by another recipe than the proxy's"
     if not _begins(state["curve"], row):
         return "its curve is not that of the trial: it is another trial's state"

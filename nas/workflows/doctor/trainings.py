@@ -251,8 +251,8 @@ def _problem_of_state(case: Case, folder: Folder, file: Path) -> str:
     if not isinstance(identity, Mapping):
         return f"it is no state of a training: its keys are {sorted(map(str, state))[:9]}"
     if folder.recipe_id != case.config.retrain_id:
-        return ""  # of an earlier recipe, which no command continues
-    if identity.get("recipe") != case.config.retrain.model_dump(mode="json"):
+        return ""  # by another recipe, of which the run's configuration knows nothing
+    if identity.get("recipe") != case.config.retrain.content:
         return "it is of a training by another recipe"
     return ""
 

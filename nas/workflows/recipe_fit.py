@@ -1,0 +1,93 @@
+"""Check before full trainings that the recipe fits the data, the networks and the device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from nas.config.search_config import SearchConfig
+from nas.workflows.checks import SearchData
+from search_space.architecture import Architecture
+from search_space.cost import network_costs
+from search_space.families import check_zero_init
+from search_space.yaml_validation import ConfigError
+from trainers.precision import resolve_precision
+
+
+def check_full_recipe(
+    config: SearchConfig, data: SearchData, architectures: Sequence[Architecture]
+) -> None:
+    """Check that networks can be trained in full by a configuration's ``retrain``.
+
+    Args:
+        config: of the run; its ``retrain`` is the recipe.
+        data: the task and the numbers of images.
+        architectures: of the networks.
+
+    Raises:
+        ConfigError: with every problem, each with the recipe's key.
+    """
+    problems = [
+        *_problems_of_images(config, data),
+        *_problems_of_device(config),
+        *(
+            line
+            for each in dict.fromkeys(architectures)
+            for line in _problems_of(each, config, data)
+        ),
+    ]
+    if problems:
+        name = data.task.dataset
+        raise ConfigError(f"the recipe of full trainings on {name!r}", problems)
+
+
+def _problems_of_images(config: SearchConfig, data: SearchData) -> Iterator[str]:
+    recipe, (channels, height, width) = config.retrain, data.task.input_shape
+    pixels = recipe.pixels
+    if pixels.crop_fraction < 1 and config.data.image_size is None:
+        yield (
+            "recipe.pixels.crop_fraction needs data.image_size, the size of the network's input, "
+            f"got crop_fraction={pixels.crop_fraction:g}, data.image_size=null"
+        )
+    if pixels.mean is not None and len(pixels.mean) != channels:
+        yield (
+            "recipe.pixels.mean and recipe.pixels.deviation have one value for each channel of the "
+            f"images, got {len(pixels.mean)} for {channels}"
+        )
+    try:
+        recipe.augmentation.check_fits(channels)
+    except ValueError as error:
+        yield f"recipe.{error}"
+    padding = recipe.augmentation.crop_padding_pixels
+    if padding >= min(height, width):
+        yield (
+            "recipe.augmentation.crop_padding_pixels must be below the images' sides, got "
+            f"{padding} for {height} x {width} pixels"
+        )
+    if recipe.batch_size > data.train:
+        yield (
+            f"recipe.batch_size must be at most the number of train images, {data.train:,}, got "
+            f"{recipe.batch_size:,}"
+        )
+
+
+def _problems_of_device(config: SearchConfig) -> Iterator[str]:
+    try:
+        # whether a GPU has bfloat16 is known on the machine that has it
+        resolve_precision(
+            config.retrain.precision,
+            device_type=config.resources.device,
+            cuda_has_bfloat16=True,
+        )
+    except ValueError as error:
+        yield f"recipe.precision: {error}"
+
+
+def _problems_of(
+    architecture: Architecture, config: SearchConfig, data: SearchData
+) -> Iterator[str]:
+    try:
+        network_costs(architecture, data.task)
+        if config.retrain.zero_init_residual:
+            check_zero_init(architecture.family, "recipe.zero_init_residual")
+    except ValueError as error:
+        yield f"network {architecture.arch_id}: {error}"
