@@ -20,7 +20,7 @@ from nas.cli.arguments.networks import attention_maps, describe, tables, zoo
 from nas.cli.arguments.query import frontier
 from nas.cli.arguments.search import runs, search, status
 from nas.cli.arguments.tools import benchmark, fidelity, latency_table, tabulate, zero_cost
-from nas.cli.arguments.train import predict, retrain
+from nas.cli.arguments.train import predict, retrain, train
 from nas.cli.arguments.upkeep import clean, doctor
 from nas.cli.output import LogMessages, Output
 from nas.cli.terminal import take_every_text
@@ -29,7 +29,7 @@ GROUPS = {
     "Search": (search, status, runs),
     "Upkeep": (doctor, clean),
     "Query": (frontier,),
-    "Train": (retrain, predict),
+    "Train": (train, retrain, predict),
     "Networks": (zoo, tables, describe, attention_maps),
     "Tools": (benchmark, tabulate, latency_table, fidelity, zero_cost),
 }

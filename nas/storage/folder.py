@@ -31,6 +31,9 @@ READ_FROM_FILES = ("image_folder", "parquet")
 
 ENVIRONMENT = "environment.json"
 
+UNSEARCHED = "unsearched"
+"""The key of ``state.json`` in a run that no search has begun."""
+
 AFTER_THE_LEDGER = ("task.json", "state.json", "latency.jsonl", "front.json", "paused", "retrain")
 """Files and folders of a run that a driver writes when it has made the ledger."""
 
@@ -153,7 +156,8 @@ class RunFolder:
 
     def has_interrupted_retraining(self) -> bool:
         """Whether full trainings were begun and their results not written."""
-        return self.retrain_folder.is_dir() and not (self.path / "retrain.json").is_file()
+        results = (self.path / "retrain.json", self.path / "train.json")
+        return self.retrain_folder.is_dir() and not any(file.is_file() for file in results)
 
     @classmethod
     def around(cls, file: Path, *, trust: bool = False) -> RunFolder | None:
@@ -275,6 +279,19 @@ class RunFolder:
                 remove_begun_folders(self.path.parent)
                 remove_begun_files(self.path)
             yield
+
+    def note_unsearched(self) -> None:
+        """Note that the run was made for full trainings, and no search has begun."""
+        self.write_json("state.json", {"finished": False, UNSEARCHED: True})
+
+    def is_unsearched(self) -> bool:
+        """Return whether ``nas train`` made the run, and no search has begun.
+
+        Raises:
+            RunError: ``state.json`` is damaged.
+        """
+        file = self.path / "state.json"
+        return file.is_file() and bool(read_json_object(file).get(UNSEARCHED))
 
     def is_finished(self) -> bool:
         """Return whether the run's search has ended.

@@ -28,7 +28,7 @@ class RunSummary(NamedTuple):
 
     name: str
     started: datetime
-    state: str | None  # running, finished or interrupted
+    state: str | None  # running, finished, interrupted or unsearched
     trained: int | None  # trials
     wanted: int | None  # trials
     front: int | None  # architectures
@@ -64,9 +64,10 @@ def summary_of(folder: Path) -> RunSummary:
     known: dict[str, Any] = {"state": None, "trained": None, "wanted": None, "front": None}
     problem = None
     try:
-        is_finished = bool(_json(folder / "state.json", missing={}).get("finished"))
-        is_driven = is_held(folder / "driver.lock")
-        known["state"] = "running" if is_driven else "finished" if is_finished else "interrupted"
+        state = _json(folder / "state.json", missing={})
+        is_finished, is_driven = bool(state.get("finished")), is_held(folder / "driver.lock")
+        ended = "unsearched" if state.get("unsearched") else "interrupted"
+        known["state"] = "running" if is_driven else "finished" if is_finished else ended
         known |= _of_finished(folder) if is_finished else _of_unfinished(folder)
     except (DamagedRunError, ConfigError, OSError) as error:
         problem = " ".join(str(error).split())

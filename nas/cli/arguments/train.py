@@ -1,4 +1,4 @@
-"""Commands that train what was found."""
+"""Commands that train what was found, or any other network, and use it."""
 
 from __future__ import annotations
 
@@ -51,6 +51,33 @@ def retrain(
             overrides=overrides or [],
             trust=trust,
         )
+
+
+def train(
+    network: Annotated[
+        str,
+        typer.Argument(
+            help="A name of `nas zoo`, such as resnet26@0.25, a file of an architecture, or the "
+            "arch_id of one of a run."
+        ),
+    ],
+    config: Annotated[Path, typer.Argument(help="The YAML file of a search.")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(help="Changes to the file: section.key=value ...")
+    ] = None,
+    *,
+    seeds: Annotated[
+        int | None, typer.Option(help="Full trainings; by default the file's retrain_seeds.")
+    ] = None,
+    as_json: AsJson = False,
+    trust: Trust = False,
+    runs: Runs = RUNS,
+) -> None:
+    """Train any network in full by a search's recipe, to stand beside its front."""
+    from nas.cli.commands.train import run_train_command  # noqa: PLC0415
+
+    with Output(as_json=as_json) as output:
+        run_train_command(output, network, config, overrides or [], runs, seeds=seeds, trust=trust)
 
 
 def predict(

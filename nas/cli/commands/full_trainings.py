@@ -18,7 +18,7 @@ from nas.storage.candidates import Candidate, candidates
 from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger
 from nas.storage.retraining import Retraining, number_of, pending
-from nas.workflows.checks import load_data, retrain_assignment
+from nas.workflows.checks import SearchData, load_data, retrain_assignment
 from nas.workflows.earlier_runs import check_may_evaluate, check_may_retrain
 from nas.workflows.plain_networks import evaluate_plain, plain_evaluations, proxy_seeds
 from nas.workflows.recipe_fit import check_full_recipe
@@ -36,6 +36,7 @@ def train_networks(
     *,
     network: str = "",
     overrides: Overrides | None = None,
+    data: SearchData | None = None,
 ) -> None:
     """Train what is not trained yet: networks in full, and some of them by proxies too.
 
@@ -50,6 +51,7 @@ def train_networks(
             with the seeds of the front's members.
         network: the name that `nas train` was given.
         overrides: what makes the recipe another one than the run's own.
+        data: of the run; None to read it here.
 
     Raises:
         ConfigError, DataError: the recipe does not fit the data or a network.
@@ -72,7 +74,7 @@ def train_networks(
         check_may_retrain(run.name, config)
     if proxies:
         check_may_evaluate(run.name, config)
-    check_full_recipe(config, load_data(config), architectures)
+    check_full_recipe(config, data or load_data(config), architectures)
     output.say(
         f"full trainings of {config.retrain.epochs} epochs: {len(wanted)}; proxy evaluations of "
         f"{'the network' if network else 'plain networks'}: {len(proxies)}"

@@ -84,6 +84,7 @@ def run_search_command(
     config = load_config(config_file, overrides)
     if again:
         config, resume = _newest_or_next(config, runs)
+    resume = resume or RunFolder(runs / config.name).is_unsearched()  # made by `nas train`
     if resume:
         run = RunFolder.find(config.name, runs, trust=trust)
         _check_same_search(run, config)

@@ -13,7 +13,7 @@ from nas.search.trial_state import TRAINED
 from nas.storage.accuracy_text import accuracy_json, accuracy_text
 from nas.storage.candidates import most_accurate
 from nas.storage.evaluation import Evaluation
-from nas.storage.folder import RunFolder
+from nas.storage.folder import UNSEARCHED, RunFolder
 from nas.storage.ledger import ledger_of
 from nas.storage.ledger_rows import SUFFIXES
 
@@ -90,7 +90,8 @@ def read_status(run: RunFolder) -> dict[str, Any]:
     retrained = ledger.evaluations("retrain")
     lost = [worker for row in (*rows, *repeats) for worker in row.lost_workers]
     is_driven = run.is_driven()
-    state = "running" if is_driven else "finished" if run.is_finished() else INTERRUPTED
+    ended = UNSEARCHED if run.is_unsearched() else INTERRUPTED
+    state = "running" if is_driven else "finished" if run.is_finished() else ended
     return {
         "name": run.name,
         "state": state,
