@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from analysis.beside import Beside
 from analysis.front import check_name, why_no_knee
 from analysis.plot_style import Marking, marking_of
 from nas.metrics import COSTS, MAXIMISED, METRICS
@@ -26,6 +27,7 @@ class Drawn(NamedTuple):
     candidates: list[Candidate]
     front: list[Candidate]  # by ascending cost
     floor: float  # of y: drawn to scale, what lies below would leave the others no room
+    beside: list[Beside] = []  # networks that are no candidates, all of them shown
 
     @property
     def shown(self) -> list[Candidate]:
@@ -72,12 +74,20 @@ class Drawn(NamedTuple):
         """Return those of ``candidates`` that have this mark."""
         return [c for c in candidates if marking_of(c.architecture) == marking]
 
+    @property
+    def costs(self) -> list[float]:
+        """The values of x of all that is drawn."""
+        return [c.metrics[self.x] for c in self.candidates] + [
+            each.candidate.metrics[self.x] for each in self.beside
+        ]
+
     def limits_y(self, margin: float) -> tuple[float, float]:
         """Return the range of y: all that is shown, with errors and a share ``margin`` around.
 
         It ends a little above 1 at most.
         """
-        errors = [(c.metrics[self.y], c.standard_error or 0.0) for c in self.front]
+        others = [each.candidate for each in self.beside]
+        errors = [(c.metrics[self.y], c.standard_error or 0.0) for c in [*self.front, *others]]
         values = [c.metrics[self.y] for c in self.shown]
         values += [accuracy for _, accuracy in self.as_found]
         low = min([*values, *(value - error for value, error in errors)])
@@ -86,7 +96,13 @@ class Drawn(NamedTuple):
         return low - room, min(high + room, 1 + TOP * (high - low + 2 * room))
 
 
-def drawn(candidates: Iterable[Candidate], members: Iterable[Candidate], x: str, y: str) -> Drawn:
+def drawn(
+    candidates: Iterable[Candidate],
+    members: Iterable[Candidate],
+    x: str,
+    y: str,
+    beside: Iterable[Beside] = (),
+) -> Drawn:
     """Choose what to draw.
 
     The floor is Tukey's outer fence, three quartile ranges below the first quartile, or the
@@ -104,4 +120,7 @@ def drawn(candidates: Iterable[Candidate], members: Iterable[Candidate], x: str,
     first, third = np.quantile([c.metrics[y] for c in shown.values()], (0.25, 0.75))
     fence = float(first - 3 * (third - first))
     floor = min([fence, *(member.metrics[y] for member in front)])
-    return Drawn(x, y, list(shown.values()), sorted(front, key=lambda m: m.metrics[x]), floor)
+    others = [b for b in beside if x in b.candidate.metrics and y in b.candidate.metrics]
+    return Drawn(
+        x, y, list(shown.values()), sorted(front, key=lambda m: m.metrics[x]), floor, others
+    )

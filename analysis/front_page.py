@@ -8,11 +8,13 @@ from math import log10
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from analysis.beside import Beside
 from analysis.composition import kinds_among, label_of, share_title
 from analysis.front_data import Drawn, drawn
 from analysis.front_page_template import colour_key, page_html
 from analysis.member_strip import blocks, column_limits, stage_count
 from analysis.plot_style import (
+    BESIDE,
     FAINT_INK,
     FRONT,
     GRID,
@@ -46,13 +48,14 @@ def plot_front_html(
     y: str,
     knee: Candidate | None,
     title: str,
+    beside: Iterable[Beside] = (),
 ) -> None:
     """Draw all candidates and their front as a page that loads no other file.
 
     Pointing at a candidate shows what it is. Arguments and errors are those of
     :func:`analysis.front_plot.plot_front_png`.
     """
-    picture = drawn(candidates, members, x, y)
+    picture = drawn(candidates, members, x, y, beside)
     figure = _figure(picture, knee)
     notes = picture.notes(knee)
     if picture.below:
@@ -78,9 +81,10 @@ def _figure(picture: Drawn, knee: Candidate | None) -> Figure:
     figure = go.Figure()
     _draw_candidates(figure, picture)
     _draw_front(figure, picture)
+    _draw_beside(figure, picture)
     strip = STRIP_PIXELS + STAGE_PIXELS * stage_count(picture.front)
     share = strip / (strip + FRONT_PIXELS)
-    low, high = log_limits(c.metrics[picture.x] for c in picture.candidates)
+    low, high = log_limits(picture.costs)
     ticks = log_ticks(low, high)
     figure.update_layout(
         template="plotly_white",
@@ -197,6 +201,30 @@ def _draw_front(figure: Figure, picture: Drawn) -> None:
             marker={"symbol": "circle-open", "color": FAINT_INK, "size": 6},
             hoverinfo="skip",
         )
+
+
+def _draw_beside(figure: Figure, picture: Drawn) -> None:
+    """Draw the networks beside the front, each with its error and name."""
+    others = [each.candidate for each in picture.beside]
+    if not others:
+        return
+    figure.add_scatter(
+        x=[other.metrics[picture.x] for other in others],
+        y=[other.metrics[picture.y] for other in others],
+        error_y={
+            "array": [other.standard_error for other in others],
+            "color": INK,
+            "thickness": 1.2,
+            "width": 4,
+        },
+        mode="markers+text",
+        text=[escape(each.label) for each in picture.beside],
+        textposition="bottom right",
+        name=BESIDE,
+        marker={"symbol": "star-open", "color": INK, "size": 12},
+        hovertext=[f"{escape(each.label)}<br>{_hover(each.candidate)}" for each in picture.beside],
+        hoverinfo="text",
+    )
 
 
 def _draw_strip(

@@ -10,11 +10,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from analysis.beside import Beside
 from analysis.composition import share_title
 from analysis.front_data import Drawn, drawn
 from analysis.front_page import plot_front_html
 from analysis.member_strip import draw_strip, stage_count
 from analysis.plot_style import (
+    BESIDE,
     FAINT_INK,
     FRONT,
     INK,
@@ -41,6 +43,12 @@ AS_FOUND_STYLE: Final[dict[str, Any]] = {
     "markerfacecolor": "white",
     "markeredgecolor": FAINT_INK,
 }
+BESIDE_STYLE: Final[dict[str, Any]] = {
+    "marker": "*",
+    "markersize": 11,
+    "color": INK,
+    "markerfacecolor": "white",
+}
 
 
 def plot_front_png(
@@ -52,6 +60,7 @@ def plot_front_png(
     y: str,
     knee: Candidate | None,
     title: str,
+    beside: Iterable[Beside] = (),
 ) -> None:
     """Draw all candidates and their front.
 
@@ -63,12 +72,13 @@ def plot_front_png(
         y: an accuracy, drawn in percent.
         knee: the member to name in the picture, if any.
         title: over the picture.
+        beside: networks that are no candidates, which are named in the picture.
 
     Raises:
         ValueError: ``x`` is no cost or ``y`` no accuracy, or no candidate has both.
         OSError: ``path`` cannot be written.
     """
-    picture = drawn(candidates, members, x, y)
+    picture = drawn(candidates, members, x, y, beside)
     figure, axes, strip = _front_figure(picture.front)
     for marking in MARKINGS:
         shown = picture.marked(picture.shown, marking)
@@ -91,6 +101,7 @@ def plot_front_png(
             transform=axes.get_xaxis_transform(),
         )
     _draw_front(axes, picture, knee)
+    _draw_beside(axes, picture)
     _scale_axes(axes, picture)
     write_title(axes, title, picture.notes(knee))
     if picture.front:
@@ -163,8 +174,26 @@ def _draw_front(axes: Axes, picture: Drawn, knee: Candidate | None) -> None:
         axes.plot(knee.metrics[x], 100 * knee.metrics[y], "o", markersize=18, **style)
 
 
+def _draw_beside(axes: Axes, picture: Drawn) -> None:
+    """Draw the networks beside the front, each with its error and name."""
+    for each in picture.beside:
+        cost = each.candidate.metrics[picture.x]
+        worth = 100 * each.candidate.metrics[picture.y]
+        error = 100 * (each.candidate.standard_error or 0)
+        axes.errorbar(cost, worth, yerr=error, **BESIDE_STYLE, elinewidth=1, capsize=3, zorder=5)
+        axes.annotate(
+            each.label,
+            (cost, worth),
+            xytext=(6, -10),
+            textcoords="offset points",
+            fontsize=7,
+            color=INK,
+            zorder=6,
+        )
+
+
 def _scale_axes(axes: Axes, picture: Drawn) -> None:
-    low, high = log_limits(c.metrics[picture.x] for c in picture.candidates)
+    low, high = log_limits(picture.costs)
     ticks = log_ticks(low, high)
     axes.set_xscale("log")
     axes.set_xlim(low, high)
@@ -189,6 +218,8 @@ def _draw_legend(figure: Figure, picture: Drawn) -> None:
     handles.append(Line2D([], [], color=INK, linewidth=1.3, label=FRONT))
     if picture.as_found:
         handles.append(Line2D([], [], linestyle="", **AS_FOUND_STYLE, label=MEMBER_AS_FOUND))
+    if picture.beside:
+        handles.append(Line2D([], [], linestyle="", **BESIDE_STYLE, label=BESIDE))
     figure.legend(
         handles=handles,
         loc="outside lower center",

@@ -10,6 +10,7 @@ from analysis.composition import LABELS, attention_share
 from search_space.architecture import Architecture
 
 FRONT = "Pareto front ± standard error"
+BESIDE = "beside the front"
 MEMBER_AS_FOUND = "a member as found by the search"
 
 INK = "#222222"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from analysis.beside import Beside, beside_json, beside_table
 from analysis.front import (
     hypervolume,
     knee,
@@ -18,6 +20,7 @@ from analysis.front_plot import plot_front_html, plot_front_png
 from analysis.front_table import front_json, front_table
 from analysis.noise import quartile_range, seed_noise, spread
 from nas.cli.commands.picture_files import check_ending
+from nas.cli.commands.retrain_report import TRAINED
 from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
 from nas.costs.static_costs import peak_memory_mb
@@ -30,6 +33,8 @@ from nas.search.trial_state import TRAINED
 from nas.storage.candidates import Candidate, candidates, pareto_front
 from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger, ledger_of
+from nas.workflows.plain_networks import plain_evaluations
+from search_space.baseline import PLAIN
 from search_space.nearest import hint
 
 WORTHS = ("val_accuracy",)
@@ -72,13 +77,33 @@ def show_frontier(
             f"run {run.name!r} has no evaluated architecture with {x}{limits}{left_out}"
         )
     best = knee(members, x, y)
+    beside = networks_beside(config, ledger)
     if output.as_json:
-        output.show_json(front_json(members, x=x, y=y, knee=best))
+        front = front_json(members, x=x, y=y, knee=best)
+        output.show_json(front | {"beside": beside_json(beside, x)})
     else:
         output.show(front_table(members, x=x, y=y, knee=best))
+        if beside:
+            output.show(beside_table(beside, x))
         if over:
             output.say(_left_out(config, over))
-    _draw(run, fitting, members, x=x, y=y, best=best, png=png, html=html)
+    _draw(run, fitting, members, x=x, y=y, best=best, png=png, html=html, beside=beside)
+
+
+def networks_beside(config: SearchConfig, ledger: Ledger) -> list[Beside]:
+    """Return the networks that were evaluated by a run's proxy and that its search did not choose.
+
+    Raises:
+        RunError: the ledger cannot be read.
+    """
+    rows = plain_evaluations(config, ledger)
+    names = {row.architecture: row.network for row in rows if row.network}
+    return [
+        Beside(
+            TRAINED if each.architecture in names else PLAIN, names.get(each.architecture, ""), each
+        )
+        for each in candidates(rows)
+    ]
 
 
 def front_of_search(config: SearchConfig, ledger: Ledger) -> dict[str, Any] | None:
@@ -205,13 +230,16 @@ def _draw(
     best: Candidate | None,
     png: Path | None,
     html: Path | None,
+    beside: Sequence[Beside] = (),
 ) -> None:
     title = f"{run.name}: {len(evaluated)} architectures, {len(members)} on the front"
     try:
         if png is not None:
-            plot_front_png(png, evaluated, members, x=x, y=y, knee=best, title=title)
+            plot_front_png(png, evaluated, members, x=x, y=y, knee=best, title=title, beside=beside)
         if html is not None:
-            plot_front_html(html, evaluated, members, x=x, y=y, knee=best, title=title)
+            plot_front_html(
+                html, evaluated, members, x=x, y=y, knee=best, title=title, beside=beside
+            )
     except OSError as error:
         raise RunError(f"cannot draw the front: {error}") from error
 

@@ -25,7 +25,7 @@ from nas.storage.retraining import full_trainings
 from search_space.architecture import Architecture, Task
 from search_space.cost import network_costs
 
-TRAINED = "trained"
+BY_NAME = "trained"
 """The kind of networks that `nas train` was given."""
 
 
@@ -78,7 +78,7 @@ def report_row(
         trainings: all full trainings by the same recipe.
         task: the run's.
         architecture: the row's.
-        kind: "found", ``TRAINED``, or the name of plain networks.
+        kind: "found", ``BY_NAME``, or the name of plain networks.
         network: the name that `nas train` was given.
         overrides: what makes the recipe another one than the run's own.
     """

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nas.cli.commands.full_trainings import proxy_results, train_networks
-from nas.cli.commands.retrain_report import TRAINED, report_row, report_table
+from nas.cli.commands.retrain_report import BY_NAME, report_row, report_table
 from nas.cli.commands.typed_command import typed
 from nas.cli.output import Output
 from nas.config.files import load_config
@@ -137,12 +137,12 @@ def _shown(
     The network itself is the first.
     """
     searched = {candidate.architecture for candidate in all_candidates(config, ledger)}
-    shown = {architecture: ("found", "") if architecture in searched else (TRAINED, name)}
+    shown = {architecture: ("found", "") if architecture in searched else (BY_NAME, name)}
     for row in full_trainings(config, ledger):
         if row.architecture in searched:
             shown.setdefault(row.architecture, ("found", ""))
         elif row.network:
-            shown.setdefault(row.architecture, (TRAINED, row.network))
+            shown.setdefault(row.architecture, (BY_NAME, row.network))
         else:
             shown.setdefault(row.architecture, (PLAIN, ""))
     return shown
