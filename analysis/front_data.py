@@ -27,7 +27,7 @@ class Drawn(NamedTuple):
     candidates: list[Candidate]
     front: list[Candidate]  # by ascending cost
     floor: float  # of y: drawn to scale, what lies below would leave the others no room
-    beside: list[Beside] = []  # networks that are no candidates, all of them shown
+    beside: tuple[Beside, ...] = ()  # networks that are no candidates, all of them shown
 
     @property
     def shown(self) -> list[Candidate]:
@@ -120,7 +120,7 @@ def drawn(
     first, third = np.quantile([c.metrics[y] for c in shown.values()], (0.25, 0.75))
     fence = float(first - 3 * (third - first))
     floor = min([fence, *(member.metrics[y] for member in front)])
-    others = [b for b in beside if x in b.candidate.metrics and y in b.candidate.metrics]
+    others = (b for b in beside if x in b.candidate.metrics and y in b.candidate.metrics)
     return Drawn(
-        x, y, list(shown.values()), sorted(front, key=lambda m: m.metrics[x]), floor, others
+        x, y, list(shown.values()), sorted(front, key=lambda m: m.metrics[x]), floor, tuple(others)
     )

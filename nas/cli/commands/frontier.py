@@ -20,7 +20,7 @@ from analysis.front_plot import plot_front_html, plot_front_png
 from analysis.front_table import front_json, front_table
 from analysis.noise import quartile_range, seed_noise, spread
 from nas.cli.commands.picture_files import check_ending
-from nas.cli.commands.retrain_report import TRAINED
+from nas.cli.commands.retrain_report import BY_NAME
 from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
 from nas.costs.static_costs import peak_memory_mb
@@ -98,12 +98,8 @@ def networks_beside(config: SearchConfig, ledger: Ledger) -> list[Beside]:
     """
     rows = plain_evaluations(config, ledger)
     names = {row.architecture: row.network for row in rows if row.network}
-    return [
-        Beside(
-            TRAINED if each.architecture in names else PLAIN, names.get(each.architecture, ""), each
-        )
-        for each in candidates(rows)
-    ]
+    evaluated = [(each, names.get(each.architecture, "")) for each in candidates(rows)]
+    return [Beside(BY_NAME if name else PLAIN, name, each) for each, name in evaluated]
 
 
 def front_of_search(config: SearchConfig, ledger: Ledger) -> dict[str, Any] | None:
@@ -233,15 +229,13 @@ def _draw(
     beside: Sequence[Beside] = (),
 ) -> None:
     title = f"{run.name}: {len(evaluated)} architectures, {len(members)} on the front"
-    try:
-        if png is not None:
-            plot_front_png(png, evaluated, members, x=x, y=y, knee=best, title=title, beside=beside)
-        if html is not None:
-            plot_front_html(
-                html, evaluated, members, x=x, y=y, knee=best, title=title, beside=beside
-            )
-    except OSError as error:
-        raise RunError(f"cannot draw the front: {error}") from error
+    for file, plot in ((png, plot_front_png), (html, plot_front_html)):
+        if file is None:
+            continue
+        try:
+            plot(file, evaluated, members, x=x, y=y, knee=best, title=title, beside=beside)
+        except OSError as error:
+            raise RunError(f"cannot draw the front: {error}") from error
 
 
 __all__ = ["front_of_search", "report_search", "show_frontier"]

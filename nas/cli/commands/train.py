@@ -122,9 +122,7 @@ def _compared(
     try:
         network_costs(config.fidelity.network(architecture), config.fidelity.task(task))
     except ValueError as error:
-        output.say(
-            f"no proxy evaluations: the network cannot be made so ({config.fidelity}): {error}"
-        )
+        output.say(f"no proxy evaluations: the network has none with {config.fidelity}: {error}")
         return []
     return [architecture]
 
