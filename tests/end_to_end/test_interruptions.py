@@ -119,7 +119,8 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path, environment, nas, 
 @pytest.mark.slow  # without Ray in tests/nas/search/test_loop.py
 def test_a_search_stops_when_every_trial_raises(tmp_path, nas):
     search_file = write_search(
-        tmp_path / "tiny.yaml", proxy=RECIPE | {"learning_rate": 1e30, "warmup_fraction": 0.0}
+        tmp_path / "tiny.yaml",
+        proxy=RECIPE | {"learning_rate": 1e30, "schedule": {"name": "constant"}},
     )
     done = nas("search", search_file, "search.max_failures=3")
     assert done.returncode == 1

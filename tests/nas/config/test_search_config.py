@@ -88,7 +88,7 @@ def test_a_file_in_an_override_is_found_from_the_working_folder(
     config = load_config(file, ["proxy=fast.yaml"])
     assert (config.proxy.epochs, config.proxy.batch_size) == (1, 4)
     # the other file's label_smoothing of 0.25 is gone with it
-    assert config.proxy.label_smoothing == 0.1
+    assert config.proxy.label_smoothing == 0
     assert config.retrain.label_smoothing == 0.25
 
 

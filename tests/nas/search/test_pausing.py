@@ -429,8 +429,9 @@ def test_every_sampler_goes_on_while_trials_wait(
 def test_a_paused_training_goes_on_to_the_same_bits(
     config_of: ConfigOf, small_space: SearchSpace, pauses: tuple[int, ...]
 ) -> None:
-    recipe = {"epochs": 3, "batch_size": 16, "learning_rate": 0.1, "ema_decay": 0.9}
-    config = config_of(proxy=recipe | {"augmentation": {"noise_std": 0.1}})
+    recipe = {"epochs": 3, "batch_size": 16, "learning_rate": 0.1}
+    average, noise = {"weight_average": {"decay": 0.9}}, {"augmentation": {"noise_std": 0.1}}
+    config = config_of(proxy=recipe | average | noise)
     assignment = proxy_assignment(config, load_task(config))
     text = list(small_space.architectures())[5].canonical_json()
     *_, whole = assignment.evaluation(text, 0)
