@@ -25,12 +25,13 @@ from pydantic_core import PydanticUndefined
 from nas.config.search_config import SearchConfig
 from nas.config.tabulation import TabulationConfig
 from nas.samplers import ARCHITECTURE_SAMPLERS, OPTION_TYPES, OPTUNA_SAMPLERS, SAMPLERS, options_of
+from nas.workflows.configuration_parts import Part, is_one_of_several, parts_of, tag_of
 from search_space.primitives.channel_attention import CHANNEL_ATTENTION_DESCRIPTIONS
 from search_space.primitives.registry import DESCRIPTIONS
 from search_space.primitives.stem_types import STEMS
 from search_space.space.config import SpaceConfig, StageConfig
 from trainers import Recipe
-from trainers.data.augmentation import Augmentation
+from trainers.augmentation import Augmentation
 
 HEAD = """# Configuration keys
 
@@ -69,14 +70,21 @@ BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiv
 SHARED = {"Recipe": "recipe", "Augmentation": "augmentation", "StageConfig": "stage"}
 """The sections of models that are the value of several keys."""
 
-SECTIONS = SHARED | {
-    field.annotation.__name__: name
-    for name, field in SearchConfig.model_fields.items()
-    if isinstance(field.annotation, type)
-    and issubclass(field.annotation, BaseModel)
-    and field.annotation is not Recipe
-}
-"""The section with the keys of each model."""
+PARTS_OF_RECIPE = [*parts_of("recipe", Recipe, frozenset(SHARED))]
+PARTS_OF_AUGMENTATION = [*parts_of("augmentation", Augmentation, frozenset(SHARED))]
+
+LINKS = (
+    {model: f"[{section}](#{section})" for model, section in SHARED.items()}
+    | {
+        field.annotation.__name__: f"[{name}](#{name})"
+        for name, field in SearchConfig.model_fields.items()
+        if isinstance(field.annotation, type)
+        and issubclass(field.annotation, BaseModel)
+        and field.annotation is not Recipe
+    }
+    | {part.model.__name__: part.link for part in (*PARTS_OF_RECIPE, *PARTS_OF_AUGMENTATION)}
+)
+"""The link to the keys of each model."""
 
 UNIT = re.compile(r"\s*Unit: (.*)\.$", re.DOTALL)
 ROLE = re.compile(r":\w+:`~?(?:[\w.]*\.)?(\w+)`|``([^`]*)``")
@@ -100,7 +108,9 @@ def page() -> str:
         "## A search\n\nThe file of `nas search`; its sections follow.\n",
         *_sections(SearchConfig),
         _section("recipe", "The keys of `proxy`, `retrain` and a tabulation's `recipe`", Recipe),
+        *map(_part, PARTS_OF_RECIPE),
         _section("augmentation", "The keys of a recipe's `augmentation`", Augmentation),
+        *map(_part, PARTS_OF_AUGMENTATION),
         _section("space", "The keys of `space`, or of its own file", SpaceConfig, "## "),
         _section("stage", "The keys of each of a space's `stages`", StageConfig),
         *_types("stem", STEMS),
@@ -157,6 +167,12 @@ def _section(title: str, where: str, model: type[BaseModel], level: str = "### "
     return f"{level}{title}\n\n{where}. {_summary(model)}\n\n{_table(keys_of(model))}"
 
 
+def _part(part: Part) -> str:
+    keys = keys_of(part.model, part.prefix)
+    table = _table(keys) if keys else "It has no other keys.\n"
+    return f"### {part.heading}\n\n{_summary(part.model)}\n\n{table}"
+
+
 def _types(place: str, types: Mapping[str, type[BaseModel]]) -> Iterator[str]:
     """Yield a table for each type that a place may have."""
     for name, model in types.items():
@@ -201,10 +217,9 @@ def _optuna_page(name: str) -> str:
 def _type(entry: Mapping[str, Any]) -> str:
     """Return a JSON schema's type in words, such as ``integer ≥ 1 or null``."""
     if "$ref" in entry:
-        section = SECTIONS[entry["$ref"].rpartition("/")[2]]
-        return f"[{section}](#{section})"
-    if "anyOf" in entry:
-        return " or ".join(dict.fromkeys(map(_type, entry["anyOf"])))
+        return LINKS[entry["$ref"].rpartition("/")[2]]
+    if choices := entry.get("anyOf") or entry.get("oneOf"):
+        return " or ".join(dict.fromkeys(map(_type, choices)))
     if "enum" in entry or "const" in entry:
         return ", ".join(f"`{each}`" for each in entry.get("enum", [entry.get("const")]))
     kind = entry.get("type")
@@ -225,9 +240,19 @@ def _default(field: FieldInfo) -> str:
     if field.default is PydanticUndefined:
         return ""
     if isinstance(field.default, BaseModel):
-        return "its own defaults"
+        return _default_mapping(field.default)
     value = list(field.default) if isinstance(field.default, tuple) else field.default
     return f"`{json.dumps(value)}`"
+
+
+def _default_mapping(default: BaseModel) -> str:
+    """Return a mapping's default in YAML, as far as it differs from that of each key."""
+    values = default.model_dump(mode="json", exclude_defaults=True)
+    if is_one_of_several(type(default)):
+        values = {"name": tag_of(type(default))} | values
+    if not values:
+        return "its own defaults"
+    return f"`{{{', '.join(f'{key}: {json.dumps(value)}' for key, value in values.items())}}}`"
 
 
 def _summary(kind: type) -> str:

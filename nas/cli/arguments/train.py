@@ -27,7 +27,7 @@ def retrain(
             help="knee, best, knee-or-best (best if the front has no knee), all (of the front), or "
             "an arch_id."
         ),
-    ],
+    ] = "knee-or-best",
     baseline: Annotated[
         bool,
         typer.Option(
