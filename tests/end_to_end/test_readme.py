@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,11 @@ import yaml
 from nas.config.files import load_config
 from nas.storage.folder import RunFolder
 from nas.storage.ledger import ledger_of
+from nas.workflows.checks import load_data
+from nas.workflows.networks_by_name import find_network
+from nas.workflows.recipe_fit import check_full_recipe
 from search_space.space import SearchSpace
+from search_space.zoo import network
 from tests.end_to_end.tiny_search import ROOT, blocks, command_in, query
 
 pytestmark = pytest.mark.ray
@@ -32,6 +37,7 @@ QUERIES = [
 SEARCHES = [c for c in COMMANDS if c.startswith("nas search")]
 BENCHMARKS = [c for c in COMMANDS if c.startswith("nas benchmark")]
 RETRAININGS = [c for c in COMMANDS if c.startswith("nas retrain")]
+TRAININGS = [c for c in COMMANDS if c.startswith("nas train")]
 NODES = [c for c in COMMANDS if "ray start" in c or "ray get-auth-token" in c]  # test_cluster.py
 PICTURES = [c for c in COMMANDS if c.startswith("nas attention-maps")]
 PREDICTIONS = [c for c in COMMANDS if c.startswith("nas predict")]
@@ -41,7 +47,7 @@ MODEL_FILE = "runs/digits/retrain/ARCH_ID-RECIPE-training0/model.pt"
 def test_no_command_is_left_out_here():
     makes = ["make quickstart", "make test"]
     known = [*makes, *NODES, *QUERIES, *SEARCHES, *BENCHMARKS, *RETRAININGS, *PREDICTIONS]
-    known += PICTURES
+    known += [*PICTURES, *TRAININGS]
     assert sorted(COMMANDS) == sorted(known)
     makefile = (ROOT / "Makefile").read_text()
     assert all(re.search(rf"^{target.split()[1]}:", makefile, re.MULTILINE) for target in makes)
@@ -83,6 +89,16 @@ def test_a_retraining_runs(finished_run, environment, command):
         return
     assert done.returncode == 0, done.stderr
     assert "test" in done.stdout
+
+
+@pytest.mark.parametrize("command", TRAININGS)  # test_train.py trains
+def test_a_training_fits_its_data(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("network.json").write_text(network("resnet20@0.5").canonical_json())
+    _, _, name, file, *rest = shlex.split(command)
+    config = load_config(ROOT / file, [word for word in rest if "=" in word])
+    architecture, _ = find_network(name, Path("runs"))
+    check_full_recipe(config, load_data(config), [architecture])
 
 
 @pytest.fixture(scope="module")
