@@ -78,7 +78,14 @@ def run_retrain_command(
     proxies = _proxy_results(config, ledger)
     full = full_trainings(config, ledger)
     rows = [
-        report_row(proxies, full, task, architecture, PLAIN if architecture in plain else "found")
+        report_row(
+            proxies,
+            full,
+            task,
+            architecture,
+            PLAIN if architecture in plain else "found",
+            config.retrain_data,
+        )
         for architecture in dict.fromkeys([*picked, *plain])
     ]
     run.write_json("retrain.json", rows)

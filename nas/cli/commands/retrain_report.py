@@ -13,6 +13,7 @@ from rich.text import Text
 from analysis.paired_difference import paired_difference
 from nas.config.search_config import SearchConfig
 from nas.evaluation.deviations import standard_error
+from nas.evaluation.evaluate import TrainOn
 from nas.metrics import METRICS
 from nas.quantities import format_quantity
 from nas.storage.accuracy_text import AS_FOUND
@@ -62,6 +63,7 @@ def report_row(
     task: Task,
     architecture: Architecture,
     kind: str,
+    train_on: TrainOn,
 ) -> dict[str, Any]:
     """Return one architecture's costs, proxy evaluations and full trainings as plain data.
 
@@ -71,6 +73,7 @@ def report_row(
         task: the run's.
         architecture: the row's.
         kind: "found", or the name of plain networks.
+        train_on: the images of the full trainings.
     """
     proxy = next((c for c in proxies if c.architecture == architecture), None)
     full = [row for row in trainings if row.architecture == architecture]
@@ -86,7 +89,10 @@ def report_row(
         "proxy_n": 0 if proxy is None else proxy.n,
         "proxy_is_fresh": None if proxy is None else proxy.is_fresh,
         "proxy_val_accuracy_as_found": None if proxy is None else proxy.as_found,
-        "val_accuracy": _mean([row.metrics["val_accuracy"] for row in full]),
+        "train_on": train_on,
+        "val_accuracy": _mean(
+            [row.metrics["val_accuracy"] for row in full if "val_accuracy" in row.metrics]
+        ),
         "test_accuracy": _mean([row.metrics["test_accuracy"] for row in full]),
         "test_standard_error": standard_error([row.metrics["test_accuracy"] for row in full]),
         "n": len(full),
@@ -95,7 +101,10 @@ def report_row(
 
 def report_table(rows: Sequence[dict[str, Any]]) -> Table:
     """Return a table of rows that :func:`report_row` made."""
-    table = Table(title="retrained in full", title_justify="left", box=box.SIMPLE_HEAD)
+    title = "retrained in full"
+    if any(row["train_on"] == "train+validation" for row in rows):
+        title += " on train and validation images"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     table.add_column("network")
     costs = (METRICS["params"].label, METRICS["macs"].heading)
     for heading in (*costs, "proxy validation", "validation", "test"):
