@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from analysis.composition import share_title
-from analysis.fidelity import Compared, proxy_correlation
+from analysis.fidelity import Compared, full_metrics, proxy_correlation
 from analysis.plot_style import FAINT_INK, MARKINGS, marking_of
 from analysis.png_figure import ON_WHITE, new_figure, save_png, style_axes, write_title
 
 
 def plot_fidelity_png(path: Path | str, pairs: Sequence[Compared], *, name: str) -> None:
-    """Draw each architecture's full validation accuracy over its proxy's, with standard errors.
+    """Draw each architecture's accuracy in full over its proxy's, with standard errors.
+
+    It is the validation accuracy; the test accuracy where full trainings have no other.
 
     Args:
         path: the PNG to write; an existing file is replaced.
@@ -23,7 +25,8 @@ def plot_fidelity_png(path: Path | str, pairs: Sequence[Compared], *, name: str)
         ValueError: fewer than three pairs.
         OSError: ``path`` cannot be written.
     """
-    correlation = proxy_correlation(pairs, "val_accuracy")
+    shown_metric = full_metrics(pairs)[0]
+    correlation = proxy_correlation(pairs, shown_metric)
     figure = new_figure(6.4, 5.6)
     axes = figure.add_subplot()
     style_axes(axes)
@@ -33,7 +36,7 @@ def plot_fidelity_png(path: Path | str, pairs: Sequence[Compared], *, name: str)
         shown = [pair for pair in pairs if marking_of(pair.full.architecture) == marking]
         axes.errorbar(
             [100 * proxy.metrics["val_accuracy"] for proxy, *_ in shown],
-            [100 * full.metrics["val_accuracy"] for _, full, _ in shown],
+            [100 * full.metrics[shown_metric] for _, full, _ in shown],
             xerr=[100 * (proxy.standard_error or 0.0) for proxy, *_ in shown],
             yerr=[100 * (full.standard_error or 0.0) for _, full, _ in shown],
             fmt=marking.marker,
@@ -44,7 +47,8 @@ def plot_fidelity_png(path: Path | str, pairs: Sequence[Compared], *, name: str)
             zorder=3,
         )
     axes.set_xlabel("validation accuracy of the proxy ± standard error, %")
-    axes.set_ylabel("validation accuracy after full training ± standard error, %")
+    measured = "validation" if shown_metric == "val_accuracy" else "test"
+    axes.set_ylabel(f"{measured} accuracy after full training ± standard error, %")
     if correlation.kendall_tau is not None and correlation.spearman_rho is not None:
         axes.text(
             0.02,

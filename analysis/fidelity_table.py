@@ -27,7 +27,7 @@ def comparison_table(pairs: Sequence[Compared]) -> Table:
             kind,
             format_quantity(proxy.metrics["params"]),
             accuracy_text(proxy),
-            accuracy_text(full),
+            accuracy_text(full) if "val_accuracy" in full.metrics else NOTHING,
             f"{full.metrics['test_accuracy']:.2%}",
         )
     return table

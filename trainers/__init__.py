@@ -4,14 +4,26 @@ May import no other package of this project, and no Ray.
 """
 
 from trainers.augmentation import Augmentation
+from trainers.augmentation.central_crop import central_crop
 from trainers.checkpoint import checkpoint_bytes, load_checkpoint
+from trainers.classification_report import ClassificationReport
 from trainers.data import DataConfig, ImageSplits, load_splits
 from trainers.data.dataset import Split
+from trainers.data.network_input import check_pixels, scale_of
 from trainers.data.preprocessing import Preprocessing
 from trainers.data.reduced_images import reduced, resized_hw
 from trainers.errors import CheckpointError, DataError, MemoryShort, TrainingDiverged
+from trainers.execution import Execution
+from trainers.initial_statistics import initial_statistics_warning
 from trainers.metrics import Metrics
-from trainers.recipe import MAY_BE_EARLIER, EarlierRecipe, Recipe, SavedRecipe
+from trainers.recipe import (
+    MAY_BE_EARLIER,
+    EarlierRecipe,
+    PixelSettings,
+    Recipe,
+    SavedRecipe,
+    Weights,
+)
 from trainers.result import EpochResult
 from trainers.training import Training
 
@@ -19,22 +31,30 @@ __all__ = [
     "MAY_BE_EARLIER",
     "Augmentation",
     "CheckpointError",
+    "ClassificationReport",
     "DataConfig",
     "DataError",
     "EarlierRecipe",
     "EpochResult",
+    "Execution",
     "ImageSplits",
     "MemoryShort",
     "Metrics",
+    "PixelSettings",
     "Preprocessing",
     "Recipe",
     "SavedRecipe",
     "Split",
     "Training",
     "TrainingDiverged",
+    "Weights",
+    "central_crop",
+    "check_pixels",
     "checkpoint_bytes",
+    "initial_statistics_warning",
     "load_checkpoint",
     "load_splits",
     "reduced",
     "resized_hw",
+    "scale_of",
 ]

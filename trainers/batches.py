@@ -8,7 +8,9 @@ import torch
 
 from trainers.augmentation import ImageDraws, build_augmentation, mix
 from trainers.augmentation.central_crop import central_crop
+from trainers.batch_sizes import BatchSizes
 from trainers.data.dataset import ImageSplits, Split
+from trainers.data.network_input import scale_of
 from trainers.randomness import Stream, derived_seed
 from trainers.recipe import Recipe
 
@@ -51,13 +53,13 @@ class Batches:
         self._size = splits.input_shape[1:]
         self._augmentation = build_augmentation(recipe.augmentation, self._size)
         self._memory_format = torch.channels_last if channels_last else torch.contiguous_format
-        self._mean = torch.tensor(splits.mean, device=device)[:, None, None]
-        self._std = torch.tensor(splits.std, device=device)[:, None, None]
-        images = min(recipe.batch_size, len(splits.train))
-        self.group_size = min(recipe.normalization_images or images, images)
-        self.groups = images // self.group_size
-        self.batch_size = self.groups * self.group_size
-        self.steps_per_epoch = len(splits.train) // self.batch_size
+        mean, std = scale_of(splits, recipe.pixels)
+        self._mean, self._std = (
+            torch.tensor(values, device=device)[:, None, None] for values in (mean, std)
+        )
+        sizes = BatchSizes.of(recipe, len(splits.train))
+        self.group_size, self.groups, self.steps_per_epoch = sizes
+        self.batch_size = sizes.batch_size
         self._kept_recalibration: list[torch.Tensor] | None = None
         self._evaluation_batch_size = self.group_size * EVALUATION_BATCH_FACTOR
         images = min(recipe.evaluation.recalibration_images, len(splits.train))

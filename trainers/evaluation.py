@@ -12,7 +12,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from trainers.batches import Batches
 from trainers.data.dataset import Split
-from trainers.metrics import Metrics, check_logits, classification_metrics
+from trainers.metrics import check_logits
 from trainers.recalibration import recalibrate_batch_norm
 
 
@@ -72,13 +72,13 @@ class EvaluatedNetwork:
                     self.network, batches.recalibration(), batches.recalibration_steps
                 )
 
-    def evaluate(
+    def logits(
         self,
         split: Split,
         batches: Batches,
         autocast: Callable[[], AbstractContextManager[object]],
-    ) -> Metrics:
-        """Return metrics of the twin, as :meth:`refresh` left it, on all images of ``split``.
+    ) -> torch.Tensor:
+        """Return the logits [N, classes] of the twin, as :meth:`refresh` left it, for ``split``.
 
         Raises:
             ValueError: the network's output is not [B, classes].
@@ -86,4 +86,4 @@ class EvaluatedNetwork:
         with torch.no_grad(), autocast():
             logits = torch.cat([self.network(images) for images in batches.evaluation(split)])
         check_logits(logits, (len(split), batches.classes), self.network)
-        return classification_metrics(logits, split.labels)
+        return logits

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -9,6 +10,8 @@ import torch.nn.functional as F
 from torch import nn
 
 TOP_K = 5
+
+CALIBRATION_BINS = 15
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,7 @@ class Metrics:
             it would always be 1.
         balanced_accuracy: the mean over classes (that the split has) of the class's accuracy.
         loss: mean cross-entropy in nats, without label smoothing.
+        calibration_error: the expected calibration error, see :func:`calibration_error`.
         images: how many were evaluated.
     """
 
@@ -28,6 +32,7 @@ class Metrics:
     top5: float | None
     balanced_accuracy: float
     loss: float
+    calibration_error: float
     images: int
 
 
@@ -55,8 +60,33 @@ def classification_metrics(logits: torch.Tensor, labels: torch.Tensor) -> Metric
         top5=top5,
         balanced_accuracy=(hits_by_class[present] / images_by_class[present]).mean().item(),
         loss=F.cross_entropy(logits, labels).item(),
+        calibration_error=calibration_error(logits, labels),
         images=images,
     )
+
+
+def calibration_error(logits: torch.Tensor, labels: torch.Tensor) -> float:
+    """Return the expected calibration error (Guo et al. 2017, https://arxiv.org/abs/1706.04599).
+
+    The images are binned by their confidence, the probability of the predicted class, into 15 bins
+    of equal width, each with its upper edge (their equation 3). The error is the mean over images
+    of the distance between accuracy and mean confidence of the image's bin (their equation 5).
+
+    Args:
+        logits: [N, classes], any floating type, N at least 1.
+        labels: [N], int64, in 0..classes-1.
+
+    Returns:
+        in 0..1; NaN where a logit is not finite.
+    """
+    confidences, predicted = logits.float().softmax(dim=1).max(dim=1)
+    if not confidences.isfinite().all():
+        return math.nan
+    confidences = confidences.double()
+    bins = (confidences * CALIBRATION_BINS).ceil().long().clamp(1, CALIBRATION_BINS) - 1
+    gaps = torch.zeros(CALIBRATION_BINS, dtype=torch.float64, device=logits.device)
+    gaps.index_add_(0, bins, (predicted == labels).double() - confidences)
+    return gaps.abs().sum().item() / len(labels)
 
 
 def check_logits(logits: torch.Tensor, shape: tuple[int, int], model: nn.Module) -> None:

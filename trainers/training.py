@@ -20,11 +20,12 @@ from torch import nn
 from trainers.batch_norm import set_batch_norm
 from trainers.batches import Batches
 from trainers.checkpoint import UNPICKLING_ERRORS
+from trainers.classification_report import ClassificationReport, classification_report
 from trainers.data.dataset import ImageSplits
 from trainers.errors import CheckpointError, DataError, TrainingDiverged
 from trainers.evaluation import EvaluatedNetwork
 from trainers.execution import choose_execution
-from trainers.metrics import Metrics
+from trainers.metrics import Metrics, classification_metrics
 from trainers.optimization.learning_rate import learning_rate_at
 from trainers.optimization.step import TrainingStep
 from trainers.precision import autocast
@@ -131,6 +132,11 @@ class Training:
         return self._step.groups_at_once
 
     @property
+    def weights_beside(self) -> Weights | None:
+        """The weights that do not count, with an average of weights; None without."""
+        return next(iter(self._twins.keys() - {self.recipe.evaluated_weights}), None)
+
+    @property
     def done(self) -> bool:
         """Whether all epochs of the recipe are finished."""
         return self.epoch >= self.recipe.epochs
@@ -157,8 +163,8 @@ class Training:
         validation = beside = None
         if is_due and self._evaluate_on == "validation":
             validation = self._metrics("validation", self.recipe.evaluated_weights)
-            for weights in self._twins.keys() - {self.recipe.evaluated_weights}:
-                beside = self._metrics("validation", weights)
+            if self.weights_beside is not None:
+                beside = self._metrics("validation", self.weights_beside)
             if not math.isfinite(validation.loss):
                 raise TrainingDiverged(
                     f"the validation loss is {validation.loss} after epoch {epoch}, learning rate "
@@ -186,8 +192,17 @@ class Training:
             DataError: the split has no images.
             RuntimeError: an epoch broke off.
         """
+        return self.report(split).metrics
+
+    def report(self, split: SplitName) -> ClassificationReport:
+        """Return what :meth:`evaluate` measures, with every class's results.
+
+        Raises:
+            DataError: the split has no images.
+            RuntimeError: an epoch broke off.
+        """
         self._check_unbroken()
-        return self._metrics(split, self.recipe.evaluated_weights)
+        return classification_report(*self._outputs(split, self.recipe.evaluated_weights))
 
     def evaluated_model(self) -> nn.Module:
         """Return the network that :meth:`evaluate` measures, in evaluation mode.
@@ -275,6 +290,10 @@ class Training:
                 )
 
     def _metrics(self, split: SplitName, weights: Weights) -> Metrics:
+        return classification_metrics(*self._outputs(split, weights))
+
+    def _outputs(self, split: SplitName, weights: Weights) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the logits [N, classes] and labels [N] of a split."""
         chosen = {
             "train": self._splits.train,
             "validation": self._splits.validation,
@@ -283,7 +302,7 @@ class Training:
         if not len(chosen):
             raise DataError(f"data set {self._splits.name!r}: the {split} split has no images")
         twin = self._refreshed(weights)
-        return twin.evaluate(chosen, self._batches, self._autocast)
+        return twin.logits(chosen, self._batches, self._autocast), chosen.labels
 
     def _refreshed(self, weights: Weights) -> EvaluatedNetwork:
         twin = self._twins[weights]

@@ -16,13 +16,16 @@ from search_space.architecture import Architecture
 from search_space.nearest import hint
 from search_space.space import SearchSpace
 from search_space.yaml_validation import parse_json, validate
-from trainers import DataConfig
+from trainers import DataConfig, PixelSettings
 
 SPACE = "space description: "
 """The beginning of the comment that holds the space's description as JSON."""
 
 DATA = "data: "
 """The beginning of the comment that holds the data set's configuration as JSON."""
+
+RECIPE = "recipe: "
+"""The beginning of the comment that holds the recipe as JSON."""
 
 SCORE_SEED = 0
 """The seed of zero-cost scores, which are the same in all replays."""
@@ -92,7 +95,13 @@ def _scores(cells: Cells) -> NetworkScores | None:
     data = _described(cells, DATA)
     if data is None:
         return None
-    return NetworkScores(validate(DataConfig, data, str(cells.path)), seed=SCORE_SEED)
+    recipe = _described(cells, RECIPE)
+    pixels = recipe.get("pixels", {}) if isinstance(recipe, dict) else {}
+    return NetworkScores(
+        validate(DataConfig, data, str(cells.path)),
+        pixels=validate(PixelSettings, pixels, str(cells.path)),
+        seed=SCORE_SEED,
+    )
 
 
 def _described(cells: Cells, beginning: str) -> Any:

@@ -66,6 +66,11 @@ def overrides_of(before: Recipe, now: Recipe) -> dict[str, tuple[Any, Any]]:
     return {f"{RECIPE}.{key}": values for key, values in differences(before, now).items()}
 
 
+def overrides_json(overrides: Overrides) -> dict[str, dict[str, Any]]:
+    """Return overrides as plain data, the values of each key as ``from`` and ``to``."""
+    return {key: {"from": before, "to": now} for key, (before, now) in overrides.items()}
+
+
 def _recipe_in(file: Any) -> dict[str, Any]:
     if not isinstance(file, str):
         raise ConfigError(SOURCE, [f"{RECIPE}: a file's path is needed, got {file!r}"])

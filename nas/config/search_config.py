@@ -22,7 +22,7 @@ from nas.config.sections import (
 )
 from nas.config.storage_url import check_storage_url, without_password
 from nas.costs.limits import Limits
-from nas.evaluation.evaluate import AccuracyMetric
+from nas.evaluation.evaluate import AccuracyMetric, TrainOn
 from nas.evaluation.fidelity import FULL, Fidelity
 from nas.metrics import METRICS
 from nas.schedulers.rungs import rungs_below
@@ -70,6 +70,9 @@ class SearchConfig(Value):
     """The recipe of the full training of chosen architectures, or the path of its file."""
     retrain_seeds: int = Field(default=1, ge=1)
     """Full trainings of each architecture that is retrained. Unit: trainings."""
+    retrain_data: TrainOn = "train"
+    """Images of the full training. With `train+validation` it has no validation accuracy, and is
+    judged on the test images alone."""
     resources: ResourceSettings = ResourceSettings()
     """CPUs and GPUs of one trial."""
     ray: RaySettings = RaySettings()
@@ -198,8 +201,8 @@ class SearchConfig(Value):
 
     @property
     def retrain_id(self) -> str:
-        """Identifies the full recipe."""
-        return recipe_id(self.retrain)
+        """Identifies the full recipe and the images that it trains on."""
+        return recipe_id(self.retrain, train_on=self.retrain_data)
 
     @property
     def fresh_seeds(self) -> tuple[int, ...]:
@@ -234,13 +237,16 @@ class SearchConfig(Value):
         return is_objective or self.limits.latency_ms is not None
 
 
-def recipe_id(recipe: Recipe, fidelity: Fidelity = FULL) -> str:
-    """Return 8 hexadecimal digits of the SHA-256 of a recipe's content, and a fidelity's.
+def recipe_id(recipe: Recipe, fidelity: Fidelity = FULL, train_on: TrainOn = "train") -> str:
+    """Return 8 hexadecimal digits of the SHA-256 of a recipe's content.
 
-    An earlier version's recipe keeps the number that it had, which rows and folders hold.
+    A fidelity that reduces something, and images other than the train images, are part of it. An
+    earlier version's recipe keeps the number that it had, which rows and folders hold.
     """
     content = recipe.content
     if fidelity != FULL:
         content = {"recipe": content, "fidelity": fidelity.model_dump(mode="json")}
+    if train_on != "train":
+        content = {"recipe": content, "train_on": train_on}
     text = json.dumps(content, sort_keys=True)
     return short_sha256(text, 8)

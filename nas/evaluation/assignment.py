@@ -10,12 +10,13 @@ from nas.evaluation.evaluate import (
     EvaluationResult,
     Paused,
     Progress,
+    TrainOn,
     cached_splits,
     evaluate,
 )
 from nas.evaluation.fidelity import FULL, Fidelity
 from search_space.architecture import Architecture, Task
-from trainers import DataConfig, Recipe
+from trainers import DataConfig, ImageSplits, Recipe
 
 
 class Assignment(NamedTuple):
@@ -28,6 +29,13 @@ class Assignment(NamedTuple):
     device: str
     threads: int
     fidelity: Fidelity = FULL
+    train_on: TrainOn = "train"  # of full trainings
+
+    def splits(self) -> ImageSplits:
+        """Return the images, see :func:`nas.evaluation.evaluate.cached_splits`."""
+        return cached_splits(
+            self.data, self.recipe.pixels, self.device, self.fidelity, self.train_on
+        )
 
     def evaluation(
         self,
@@ -40,7 +48,7 @@ class Assignment(NamedTuple):
         """Train an architecture's JSON by :func:`nas.evaluation.evaluate.evaluate`."""
         yield from evaluate(
             self.fidelity.network(Architecture.from_json(architecture, imports=True)),
-            cached_splits(self.data, self.device, self.fidelity),
+            self.splits(),
             self.fidelity.task(self.task),
             self.recipe,
             seed=seed,

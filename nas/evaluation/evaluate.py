@@ -16,14 +16,19 @@ from trainers import (
     EpochResult,
     ImageSplits,
     Metrics,
+    PixelSettings,
     Recipe,
     Training,
     TrainingDiverged,
+    Weights,
     load_splits,
 )
 
 AccuracyMetric = Literal["accuracy", "top5", "balanced_accuracy"]
 """The accuracy that val_accuracy and test_accuracy are: top-1, top-5, or the mean over classes."""
+
+TrainOn = Literal["train", "train+validation"]
+"""The images that a network is trained on."""
 
 
 class Progress(NamedTuple):
@@ -70,13 +75,29 @@ def task_of(data: DataConfig, splits: ImageSplits) -> Task:
 
 
 @lru_cache(maxsize=2)
-def cached_splits(data: DataConfig, device: str = "cpu", fidelity: Fidelity = FULL) -> ImageSplits:
+def cached_splits(
+    data: DataConfig,
+    pixels: PixelSettings,
+    device: str = "cpu",
+    fidelity: Fidelity = FULL,
+    train_on: TrainOn = "train",
+) -> ImageSplits:
     """Return a data set at a fidelity, read once a process and kept on the device.
 
+    Args:
+        data: the data set and its split.
+        pixels: the recipe's settings of the network's input.
+        device: such as "cpu" or "cuda".
+        fidelity: the reduction of its images.
+        train_on: with "train+validation", the train images are both, and none validate.
+
     Raises:
-        DataError: it cannot be read, split, or reduced to the fidelity.
+        DataError: it cannot be read, split, or reduced to the fidelity, or does not fit ``pixels``.
     """
-    return fidelity.splits(load_splits(data), data.split_seed).to(device)
+    splits = fidelity.splits(load_splits(data, pixels), data.split_seed)
+    if train_on == "train+validation":
+        splits = splits.with_validation_in_train()
+    return splits.to(device)
 
 
 def evaluate(
@@ -137,6 +158,7 @@ def begin_training(
     seed: int,
     device: str,
     state: Mapping[str, Any] | None,
+    evaluate_on: Literal["validation", "none"] = "validation",
 ) -> Training:
     """Build ``architecture`` and return its training, at its beginning or at ``state``.
 
@@ -151,7 +173,7 @@ def begin_training(
         dropout=recipe.dropout,
         stochastic_depth=recipe.stochastic_depth,
     )
-    training = Training(model, splits, recipe, seed=seed, device=device)
+    training = Training(model, splits, recipe, seed=seed, device=device, evaluate_on=evaluate_on)
     if state is not None:
         training.load_state_dict(dict(state))
     return training
@@ -175,7 +197,7 @@ def curve_and_seconds(
 ) -> tuple[list[dict[str, Any]], float]:
     """Return the curve as the ledger keeps it, and the seconds that its training steps took."""
     return (
-        [curve_row(point, metric) for point in training.curve],
+        [curve_row(point, metric, training.weights_beside) for point in training.curve],
         sum(point.train_seconds for point in training.curve),
     )
 
@@ -193,12 +215,24 @@ def accuracy_by(metrics: Metrics, metric: AccuracyMetric) -> float:
     return float(value)
 
 
-def curve_row(point: EpochResult, metric: AccuracyMetric) -> dict[str, Any]:
-    """Return an epoch's row for the ledger."""
+def curve_row(
+    point: EpochResult, metric: AccuracyMetric, weights_beside: Weights | None
+) -> dict[str, Any]:
+    """Return an epoch's row for the ledger.
+
+    Where a training has an average of weights, ``weights_beside`` names those that do not count,
+    whose accuracy is ``val_accuracy_raw`` or ``val_accuracy_averaged``.
+    """
+    accuracies = {"val_accuracy": point.validation}
+    if weights_beside is not None:
+        accuracies[f"val_accuracy_{weights_beside}"] = point.validation_beside
     return {
         "epoch": point.epoch,
         "train_loss": point.train_loss,
         "train_accuracy": point.train_accuracy,
-        "val_accuracy": None if point.validation is None else accuracy_by(point.validation, metric),
+        **{
+            name: None if metrics is None else accuracy_by(metrics, metric)
+            for name, metrics in accuracies.items()
+        },
         "learning_rate": point.learning_rate,
     }

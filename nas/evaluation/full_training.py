@@ -16,7 +16,16 @@ from nas.evaluation.evaluate import (
 )
 from nas.evaluation.example_pictures import ExamplePicture, example_pictures
 from search_space.architecture import Architecture, Task
-from trainers import DataError, ImageSplits, Preprocessing, Recipe
+from trainers import (
+    ClassificationReport,
+    DataError,
+    Execution,
+    ImageSplits,
+    Metrics,
+    Preprocessing,
+    Recipe,
+    Weights,
+)
 
 CHECKPOINT_EVERY_EPOCHS = 5
 
@@ -33,14 +42,19 @@ class Trained(NamedTuple):
     """A finished full training: the network, its accuracies, and its data."""
 
     weights: Mapping[str, torch.Tensor]
-    metrics: Mapping[str, float]  # val_accuracy and test_accuracy, by the metric asked for
+    weights_named: Weights  # which they are, as the recipe says
+    weights_beside: Weights | None  # the others, where there is an average of weights
+    metrics: Mapping[str, float]  # test_accuracy and, with validation images, val_accuracy, by the
+    # metric asked for
+    validation: ClassificationReport | None  # None without validation images
+    validation_beside: Metrics | None  # by the other weights
+    test: ClassificationReport
     curve: Sequence[Mapping[str, Any]]
     device_seconds: float
-    precision: str  # of the forward and backward passes, such as "float32"
+    execution: Execution
+    groups_at_once: int  # normalisation groups that passed through the network together
     preprocessing: Preprocessing
     class_names: tuple[str, ...]
-    validation_images: int
-    test_images: int
     examples: tuple[ExamplePicture, ...]
 
 
@@ -57,9 +71,11 @@ def train_in_full(
 ) -> Iterator[EpochDone | Trained]:
     """Train ``architecture`` to its last epoch and test it; yield :class:`Trained` last.
 
+    The test images are looked at once, by the weights that the recipe names.
+
     Args:
         architecture: the network to train.
-        splits: the images, on ``device``.
+        splits: the images, on ``device``; without validation images, no epoch is evaluated.
         task: the task of the images.
         recipe: how to train.
         seed: of the initial weights and of training.
@@ -79,7 +95,14 @@ def train_in_full(
             f"{list(task.input_shape)}: the data changed since the search"
         )
     training = begin_training(
-        architecture, splits, task, recipe, seed=seed, device=device, state=state
+        architecture,
+        splits,
+        task,
+        recipe,
+        seed=seed,
+        device=device,
+        state=state,
+        evaluate_on="validation" if len(splits.validation) else "none",
     )
     while not training.done:
         point = training.run_epoch()
@@ -90,21 +113,27 @@ def train_in_full(
             on_cpu(training.state_dict()) if due else None,
         )
     curve, device_seconds = curve_and_seconds(training, metric)
-    tested = training.evaluate("test")
+    test = training.report("test")
+    metrics = {"test_accuracy": accuracy_by(test.metrics, metric)}
+    validation = None
+    if len(splits.validation):
+        validation = training.report("validation")
+        metrics["val_accuracy"] = last_accuracy(training, metric)
     yield Trained(
         # Taken last, since evaluating recalibrates batch normalisation in these tensors.
         weights=on_cpu(dict(training.evaluated_model().state_dict())),
-        metrics={
-            "val_accuracy": last_accuracy(training, metric),
-            "test_accuracy": accuracy_by(tested, metric),
-        },
+        weights_named=recipe.evaluated_weights,
+        weights_beside=training.weights_beside,
+        metrics=metrics,
+        validation=validation,
+        validation_beside=training.curve[-1].validation_beside,
+        test=test,
         curve=curve,
         device_seconds=device_seconds,
-        precision=training.execution.precision,
-        preprocessing=Preprocessing.of(splits),
+        execution=training.execution,
+        groups_at_once=training.groups_at_once,
+        preprocessing=Preprocessing.of(splits, recipe.pixels),
         class_names=splits.class_names,
-        validation_images=len(splits.validation),
-        test_images=len(splits.test),
         examples=example_pictures(splits),
     )
 

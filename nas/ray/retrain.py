@@ -15,11 +15,7 @@ from ray.exceptions import RayError
 
 from nas.config.sections import ResourceSettings
 from nas.evaluation.assignment import Assignment
-from nas.evaluation.evaluate import (
-    EvaluationResult,
-    cached_splits,
-    traceback_of,
-)
+from nas.evaluation.evaluate import EvaluationResult, traceback_of
 from nas.evaluation.full_training import EpochDone, Trained, train_in_full
 from nas.evaluation.messages import Raised
 from nas.ray.cluster.deaths import cause_of, machine_fault
@@ -116,7 +112,7 @@ def run_retrainings(
             on_progress(RetrainProgress(retraining, "failed"))
         elif isinstance(event, Trained):
             rows.append(keep(retraining, event))
-            accuracy = rows[-1].metrics["val_accuracy"]
+            accuracy = rows[-1].metrics.get("val_accuracy")
             on_progress(RetrainProgress(retraining, "finished", val_accuracy=accuracy))
         else:
             if event.state is not None:
@@ -196,7 +192,7 @@ def _full_training(
         torch.set_num_threads(assignment.threads)
         yield from train_in_full(
             Architecture.from_json(text, imports=True),
-            cached_splits(assignment.data, assignment.device),
+            assignment.splits(),
             assignment.task,
             assignment.recipe,
             seed=seed,

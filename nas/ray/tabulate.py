@@ -18,7 +18,7 @@ from ray.exceptions import RayError, RayTaskError
 from nas.benchmark.tabulation import Entry, Key
 from nas.config.sections import ResourceSettings
 from nas.evaluation.assignment import Assignment
-from nas.evaluation.evaluate import EvaluationResult, cached_splits, traceback_of
+from nas.evaluation.evaluate import EvaluationResult, traceback_of
 from nas.ray.cluster.waits import first_ready, look_after_loss
 from search_space.architecture import Architecture
 from search_space.cost.latency import device_name
@@ -87,7 +87,7 @@ def _row(text: str, seed: int, assignment: Assignment, first_text: str) -> dict[
     count; on a GPU it is wall time.
     """
     torch.set_num_threads(assignment.threads)
-    cached_splits(assignment.data, assignment.device)
+    assignment.splits()
     _warm_up(assignment, first_text)
     arch_id = Architecture.from_json(text, imports=True).arch_id
     row = {"arch_id": arch_id, "seed": seed, "machine": _machine(assignment.device)}

@@ -139,7 +139,9 @@ def problem_of(config: SearchConfig, costs: StaticCosts) -> SearchProblem:
             earlier=warm_start.earlier,
             seed=config.seed,
             rejections=rejections,
-            score_source=NetworkScores(config.data, config.fidelity, seed=config.seed),
+            score_source=NetworkScores(
+                config.data, config.fidelity, config.proxy.pixels, seed=config.seed
+            ),
         )
 
     return SearchProblem(

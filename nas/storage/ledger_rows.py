@@ -32,6 +32,7 @@ from nas.storage.evaluation import (
     evaluation_of,
     result_attributes,
     row_attributes,
+    value_name,
 )
 from nas.storage.patience import Patience, is_away, reason_of
 from nas.storage.transactions import UnknownOutcome, transact
@@ -49,7 +50,7 @@ SUFFIXES: dict[Kind, str] = {
 }
 
 OF_TRAININGS = METRICS["val_accuracy"]
-"""The objective of every study but the search's own."""
+"""The objective of every study but the search's own; see also :func:`value_name`."""
 
 WITH_ARCHITECTURE = (TrialState.COMPLETE, TrialState.PRUNED)
 """The states in which a trial must have an architecture: it gets one before it is trained."""
@@ -261,7 +262,7 @@ class LedgerRows:
         check_finite(metrics, architecture.arch_id)
         trial = create_trial(
             state=TrialState.FAIL if error else TrialState.COMPLETE,
-            values=None if error else [metrics[OF_TRAININGS.name]],
+            values=None if error else [metrics[value_name(kind, metrics)]],
             user_attrs=row_attributes(
                 architecture,
                 seed=seed,

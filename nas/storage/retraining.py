@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nas.config.recipe_overrides import Overrides
+from nas.config.recipe_overrides import Overrides, overrides_json
 from nas.config.search_config import SearchConfig
 from nas.errors import RunError
 from nas.evaluation.example_pictures import write_example_pictures
@@ -24,6 +24,8 @@ from nas.storage.folder import RunFolder, write_whole
 from nas.storage.ledger import Ledger
 from nas.storage.saved_network import save_network
 from nas.storage.saved_network_record import Accuracies, Accuracy, NetworkCosts, NetworkRecord
+from nas.storage.strict_json import json_text
+from nas.storage.training_report import training_report
 from search_space.architecture import Architecture, Task
 from search_space.cost import network_costs
 from search_space.yaml_validation import dump_yaml
@@ -138,7 +140,7 @@ class Retraining:
         trained: Trained,
         proxy: Candidate | None = None,
     ) -> Evaluation:
-        """Save the network and its curve, record the result, and delete the checkpoint.
+        """Save the network, curve and report, record the result, and delete the checkpoint.
 
         Args:
             config: of the run.
@@ -155,10 +157,16 @@ class Retraining:
         save_network(self.model_file, self.architecture, task, trained.weights, record)
         examples = example_folder(self.folder.parent)
         try:
-            write_example_pictures(trained.examples, examples)
+            if trained.examples:
+                write_example_pictures(trained.examples, examples)
         except OSError as error:
             raise RunError(f"cannot write {examples}: {error.strerror or error}") from error
         write_curve(self.folder / "curve.csv", trained.curve)
+        report = training_report(
+            trained, config, self.architecture, costs, seed=self.seed, number=self.number
+        )
+        report |= {"network": self.network or None, "overrides": overrides_json(self.overrides)}
+        write_whole(self.folder / "report.json", json_text(report, indent=None) + "\n")
         row = ledger.add(
             "retrain",
             self.architecture,
@@ -196,27 +204,31 @@ def network_record(
         costs: params, macs and activations.
         proxy: the search's evaluations of the architecture; None if there are none.
     """
-    by_proxy = None
+    validated = None if trained.validation is None else trained.validation.metrics.images
+    by_proxy = by_validation = None
     if proxy is not None:
         by_proxy = Accuracy(
             mean=proxy.metrics["val_accuracy"],
-            images=trained.validation_images,
+            images=validated,
             seeds=proxy.n,
             standard_error=proxy.standard_error,
             as_found=not proxy.is_fresh,
         )
+    if validated is not None:
+        by_validation = Accuracy(mean=trained.metrics["val_accuracy"], images=validated)
     return NetworkRecord(
         preprocessing=trained.preprocessing,
         class_names=trained.class_names,
         recipe=config.retrain,
+        train_on=config.retrain_data,
         seed=seed,
-        precision=trained.precision,
+        precision=trained.execution.precision,
         metric=config.metric,
         accuracies=Accuracies(
-            test=Accuracy(mean=trained.metrics["test_accuracy"], images=trained.test_images),
-            validation=Accuracy(
-                mean=trained.metrics["val_accuracy"], images=trained.validation_images
+            test=Accuracy(
+                mean=trained.metrics["test_accuracy"], images=trained.test.metrics.images
             ),
+            validation=by_validation,
             proxy_validation=by_proxy,
         ),
         costs=NetworkCosts.model_validate(costs),

@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import Field
 
-from nas.evaluation.evaluate import AccuracyMetric
+from nas.evaluation.evaluate import AccuracyMetric, TrainOn
 from search_space.architecture import Task
 from search_space.values import Value
 from trainers import MAY_BE_EARLIER, Preprocessing, SavedRecipe
@@ -16,7 +16,9 @@ class Accuracy(Value):
     """An accuracy in 0..1, and the numbers of images and trainings behind it."""
 
     mean: float = Field(ge=0, le=1)  # over the trainings
-    images: int = Field(ge=1)  # on which each training was evaluated
+    # on which each training was evaluated; None for proxies of a network that was trained on the
+    # validation images too
+    images: int | None = Field(ge=1)
     seeds: int = Field(default=1, ge=1)  # trainings
     standard_error: float | None = Field(default=None, ge=0)  # over seeds; None for one
     as_found: bool = False  # of the search's own evaluation, which is too high because it was
@@ -27,7 +29,8 @@ class Accuracies(Value):
     """A network's accuracies by :attr:`NetworkRecord.metric`."""
 
     test: Accuracy  # of this very network
-    validation: Accuracy  # of this very network
+    # of this very network; None where it was trained on the validation images too
+    validation: Accuracy | None = None
     # of proxies of its architecture, trained in the search; None where there was none
     proxy_validation: Accuracy | None = None
 
@@ -46,6 +49,7 @@ class NetworkRecord(Value):
     preprocessing: Preprocessing
     class_names: tuple[str, ...]  # in the order of the network's outputs
     recipe: SavedRecipe
+    train_on: TrainOn = "train"
     seed: int  # of the initial weights and of training
     precision: str  # of training's forward and backward passes, such as "float32"
     metric: AccuracyMetric

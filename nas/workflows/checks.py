@@ -9,7 +9,7 @@ from nas.costs.latency_prediction import hardware_of
 from nas.costs.limits import Rejections
 from nas.costs.static_costs import StaticCosts
 from nas.evaluation.assignment import Assignment
-from nas.evaluation.evaluate import task_of
+from nas.evaluation.evaluate import TrainOn, task_of
 from nas.evaluation.fidelity import FULL, Fidelity
 from nas.random_streams import Stream, generator
 from nas.samplers import RandomSampler
@@ -19,7 +19,7 @@ from nas.workflows.image_fit import check_images
 from search_space.architecture import Task
 from search_space.cost import network_costs
 from search_space.yaml_validation import ConfigError
-from trainers import Recipe, load_splits
+from trainers import Recipe, check_pixels, initial_statistics_warning, load_splits
 
 PROXIES_CHECKED = 500
 """Architectures drawn to check, before a search starts, that they have proxies."""
@@ -32,6 +32,7 @@ class SearchData(NamedTuple):
     train: int
     validation: int
     test: int
+    warnings: tuple[str, ...] = ()  # of the recipes on these data
 
     def __str__(self) -> str:
         channels, height, width = self.task.input_shape
@@ -47,12 +48,25 @@ def load_data(config: SearchConfig) -> SearchData:
     """Read a search's data.
 
     Raises:
-        DataError: the data cannot be read, split, or reduced to the proxy's fidelity.
+        DataError: the data cannot be read, split, or reduced to the proxy's fidelity, or do not
+            fit a recipe.
     """
-    splits = load_splits(config.data)
-    config.fidelity.splits(splits, config.data.split_seed)
-    sizes = (len(part) for part in (splits.train, splits.validation, splits.test))
-    return SearchData(task_of(config.data, splits), *sizes)
+    splits = load_splits(config.data, config.proxy.pixels)
+    proxy = config.fidelity.splits(splits, config.data.split_seed)
+    check_pixels(config.data, splits, config.retrain.pixels)
+    train, validation, test = map(len, (splits.train, splits.validation, splits.test))
+    in_full = train + (validation if config.retrain_data == "train+validation" else 0)
+    warnings = {
+        "proxy": initial_statistics_warning(config.proxy, len(proxy.train)),
+        "retrain": initial_statistics_warning(config.retrain, in_full),
+    }
+    return SearchData(
+        task_of(config.data, splits),
+        train,
+        validation,
+        test,
+        tuple(f"{section}: {warning}" for section, warning in warnings.items() if warning),
+    )
 
 
 def load_task(config: SearchConfig) -> Task:
@@ -62,15 +76,22 @@ def load_task(config: SearchConfig) -> Task:
 
 def proxy_assignment(config: SearchConfig, task: Task) -> Assignment:
     """Return what workers need to evaluate candidates by proxies."""
-    return _assignment(config, task, config.proxy, config.fidelity)
+    return _assignment(config, task, config.proxy, fidelity=config.fidelity)
 
 
 def retrain_assignment(config: SearchConfig, task: Task) -> Assignment:
     """Return what workers need to train in full."""
-    return _assignment(config, task, config.retrain, FULL)
+    return _assignment(config, task, config.retrain, train_on=config.retrain_data)
 
 
-def _assignment(config: SearchConfig, task: Task, recipe: Recipe, fidelity: Fidelity) -> Assignment:
+def _assignment(
+    config: SearchConfig,
+    task: Task,
+    recipe: Recipe,
+    *,
+    fidelity: Fidelity = FULL,
+    train_on: TrainOn = "train",
+) -> Assignment:
     return Assignment(
         data=config.data,
         task=task,
@@ -79,6 +100,7 @@ def _assignment(config: SearchConfig, task: Task, recipe: Recipe, fidelity: Fide
         device=config.resources.device,
         threads=config.resources.threads,
         fidelity=fidelity,
+        train_on=train_on,
     )
 
 

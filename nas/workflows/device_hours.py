@@ -160,7 +160,7 @@ def _timed_steps(
 ) -> tuple[float, float]:
     """Return the seconds of an epoch's training and of an evaluation, scaled from ``steps``."""
     device = config.resources.device
-    splits = cached_splits(config.data, device, config.fidelity)
+    splits = cached_splits(config.data, config.proxy.pixels, device, config.fidelity)
     few = _few_images(splits, steps * config.proxy.batch_size)
     threads = torch.get_num_threads()
     torch.set_num_threads(config.resources.threads)

@@ -20,7 +20,7 @@ def check_full_recipe(
 
     Args:
         config: of the run; its ``retrain`` is the recipe.
-        data: the task and the numbers of images.
+        data: the task and the numbers of images; reading them checked the recipe's `pixels`.
         architectures: of the networks.
 
     Raises:
@@ -42,17 +42,6 @@ def check_full_recipe(
 
 def _problems_of_images(config: SearchConfig, data: SearchData) -> Iterator[str]:
     recipe, (channels, height, width) = config.retrain, data.task.input_shape
-    pixels = recipe.pixels
-    if pixels.crop_fraction < 1 and config.data.image_size is None:
-        yield (
-            "recipe.pixels.crop_fraction needs data.image_size, the size of the network's input, "
-            f"got crop_fraction={pixels.crop_fraction:g}, data.image_size=null"
-        )
-    if pixels.mean is not None and len(pixels.mean) != channels:
-        yield (
-            "recipe.pixels.mean and recipe.pixels.deviation have one value for each channel of the "
-            f"images, got {len(pixels.mean)} for {channels}"
-        )
     try:
         recipe.augmentation.check_fits(channels)
     except ValueError as error:

@@ -23,7 +23,15 @@ from trainers import Recipe
 OWN = ("data", "metric", "seed")
 """What all trainings in one ledger share, so that they compare, besides the task."""
 
-OF_THE_TRAINING = ("data", "retrain", "retrain_seeds", "resources", "ray", "modules")
+OF_THE_TRAINING = (
+    "data",
+    "retrain",
+    "retrain_seeds",
+    "retrain_data",
+    "resources",
+    "ray",
+    "modules",
+)
 """What `nas train` takes of its configuration; the rest is the run's own."""
 
 MAY_DIFFER = "data.path"

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 
 from nas.random_streams import Stream, derived_seed
-from trainers import ImageSplits
+from trainers import ImageSplits, PixelSettings, central_crop, scale_of
 
 IMAGES = 64
 """Images in a search's batch: more than small data sets have classes."""
@@ -20,16 +20,20 @@ class Batch(NamedTuple):
     labels: torch.Tensor  # [B], int64
 
 
-def batch_of(splits: ImageSplits, *, seed: int, images: int = IMAGES) -> Batch:
+def batch_of(
+    splits: ImageSplits, pixels: PixelSettings | None = None, *, seed: int, images: int = IMAGES
+) -> Batch:
     """Choose random train images, none twice, normalised but not augmented.
 
     Args:
         splits: the data, on the CPU.
+        pixels: the recipe's settings of the network's input; None for the defaults.
         seed: of the choice.
         images: how many; all, if there are fewer.
     """
     generator = torch.Generator().manual_seed(derived_seed(seed, Stream.SCORED_IMAGES))
     chosen = torch.randperm(len(splits.train), generator=generator)[:images]
-    mean, std = (torch.tensor(figures)[:, None, None] for figures in (splits.mean, splits.std))
-    pixels = splits.train.images[chosen].float().div(255)
-    return Batch((pixels - mean) / std, splits.train.labels[chosen])
+    scale = scale_of(splits, pixels or PixelSettings())
+    mean, std = (torch.tensor(figures)[:, None, None] for figures in scale)
+    levels = central_crop(splits.train.images[chosen], splits.size).float().div(255)
+    return Batch((levels - mean) / std, splits.train.labels[chosen])

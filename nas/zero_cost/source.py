@@ -10,7 +10,7 @@ from nas.evaluation.evaluate import cached_splits, task_of
 from nas.evaluation.fidelity import FULL, Fidelity
 from nas.zero_cost import Batch, batch_of, check_names, zero_cost_scores
 from search_space.architecture import Architecture, Task
-from trainers import DataConfig
+from trainers import DataConfig, PixelSettings
 
 
 class NetworkScores:
@@ -22,11 +22,20 @@ class NetworkScores:
     Args:
         data: the data set of the search.
         fidelity: of the search's trainings.
+        pixels: their recipe's settings of the network's input; None for the defaults.
         seed: of the initial weights and of the batch.
     """
 
-    def __init__(self, data: DataConfig, fidelity: Fidelity = FULL, *, seed: int) -> None:
+    def __init__(
+        self,
+        data: DataConfig,
+        fidelity: Fidelity = FULL,
+        pixels: PixelSettings | None = None,
+        *,
+        seed: int,
+    ) -> None:
         self.data, self.fidelity, self.seed = data, fidelity, seed
+        self.pixels = pixels or PixelSettings()
         self._known: dict[tuple[Architecture, str], float] = {}
 
     def __call__(self, names: Sequence[str]) -> ChosenScores:
@@ -55,8 +64,8 @@ class NetworkScores:
 
     @cached_property
     def _seen(self) -> tuple[Task, Batch]:
-        splits = cached_splits(self.data, "cpu", self.fidelity)
-        return task_of(self.data, splits), batch_of(splits, seed=self.seed)
+        splits = cached_splits(self.data, self.pixels, "cpu", self.fidelity)
+        return task_of(self.data, splits), batch_of(splits, self.pixels, seed=self.seed)
 
 
 class ChosenScores(NamedTuple):

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from analysis.attention_maps import AttentionMaps, attention_maps
@@ -33,11 +34,13 @@ from tests.analysis.small_attention import GLOBAL, LOCAL, architecture
 from trainers import (
     CheckpointError,
     DataError,
+    Execution,
     ImageSplits,
     Preprocessing,
     load_checkpoint,
     load_splits,
 )
+from trainers.classification_report import classification_report
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 Show = Callable[..., str]
@@ -60,16 +63,21 @@ def model_file(
     run = RunFolder.create(tmp_path_factory.mktemp("runs"), config)
     task = task_of(config.data, splits)
     training = Retraining.of(architecture(), 0, config, run)
+    report = classification_report(torch.eye(10), torch.arange(10))
     trained = Trained(
         weights=build(architecture(), task, seed=0).state_dict(),
+        weights_named="raw",
+        weights_beside=None,
         metrics={"val_accuracy": 0.1, "test_accuracy": 0.1},
+        validation=report,
+        validation_beside=None,
+        test=report,
         curve=[{"epoch": 1, "val_accuracy": 0.1}],
         device_seconds=1.0,
-        precision="float32",
+        execution=Execution("float32", channels_last=False, compiles=False),
+        groups_at_once=1,
         preprocessing=Preprocessing.of(splits),
         class_names=splits.class_names,
-        validation_images=len(splits.validation),
-        test_images=len(splits.test),
         examples=example_pictures(splits),
     )
     training.finish(config, Ledger.create(config, run), task, trained)

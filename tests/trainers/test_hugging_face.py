@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import socket
 from pathlib import Path
 
@@ -61,6 +62,23 @@ def test_image_folder_with_its_own_test_part(tmp_path: Path) -> None:
     assert sorted(rest) == [*range(10), *range(100, 110)]
     for split in (splits.train, splits.validation):
         assert split.labels.tolist() == [int(value >= 100) for value in corners(split.images)]
+
+
+def test_the_validation_part_can_be_the_test_part(tmp_path: Path) -> None:
+    """ImageNet's custom; its own test part has no labels that could be used."""
+    write_folder(tmp_path / "f" / "train", 10)
+    write_folder(tmp_path / "f" / "val", 3)
+    settings = {"name": "image_folder", "path": str(tmp_path / "f"), "test_part": "validation"}
+    splits = load_splits(DataConfig(**settings, validation_images=4))
+    assert corners(splits.test.images) == [0, 1, 2, 100, 101, 102]
+    rest = corners(splits.train.images) + corners(splits.validation.images)
+    assert sorted(rest) == [*range(10), *range(100, 110)]
+    assert len(splits.validation) == 4
+    write_folder(tmp_path / "f" / "test", 2)
+    assert len(load_splits(DataConfig(**settings)).test) == 6
+    shutil.rmtree(tmp_path / "f" / "val")
+    with pytest.raises(DataError, match=r"test_part=validation, and .* only \['test', 'train'\]"):
+        load_splits(DataConfig(**settings))
 
 
 def test_grey_folder_has_one_channel_until_a_colour_image_comes(tmp_path: Path) -> None:

@@ -71,6 +71,27 @@ def test_splits_that_do_not_fit_are_refused(train: Split, test: Split, message: 
         ImageSplits.of("s", train=train, validation=train, test=test, class_names=("a", "b"))
 
 
+def test_a_network_sees_a_part_of_larger_images() -> None:
+    whole = make_split(shape=(1, 5, 7))
+    parts = {"train": whole, "validation": whole, "test": whole, "class_names": ("a",)}
+    splits = ImageSplits.of("s", **parts, size=(4, 6))
+    assert splits.input_shape == (1, 4, 6)
+    assert splits.to("cpu").input_shape == (1, 4, 6)
+    assert ImageSplits.of("s", **parts).input_shape == (1, 5, 7)
+    with pytest.raises(DataError, match=r"input, \[5, 8\] \[height, width\], got \[5, 7\]"):
+        ImageSplits.of("s", **parts, size=(5, 8))
+
+
+def test_validation_images_join_the_train_images(digits: ImageSplits) -> None:
+    both = digits.with_validation_in_train()
+    assert (len(both.train), len(both.validation)) == (500, 0)
+    assert torch.equal(both.train.images[:300], digits.train.images)
+    assert torch.equal(both.train.labels[300:], digits.validation.labels)
+    assert torch.equal(both.test.images, digits.test.images)
+    pixels = both.train.images.double() / 255
+    assert both.mean == pytest.approx([pixels.mean().item()])
+
+
 @pytest.mark.parametrize(
     ("images", "labels", "message"),
     [
@@ -94,6 +115,8 @@ def test_split_refuses_other_tensors(
         ({"name": "parquet"}, "needs a path"),
         ({"name": "digits", "path": "x"}, "takes no path"),
         ({"name": "digits", "image_size": [16, 16]}, "takes no image_size"),
+        ({"name": "digits", "test_part": "validation"}, "takes no test_part"),
+        ({"name": "cifar10", "test_part": "train"}, "test_part"),
         ({"name": "digits", "train_images": 0}, "train_images"),
         ({"name": "digits", "split_seed": -1}, "split_seed"),
         ({"name": "cifar10", "image_size": [16]}, "image_size"),

@@ -11,7 +11,16 @@ import torch
 from PIL import Image
 from pydantic import ValidationError
 
-from trainers import DataConfig, DataError, ImageSplits, Preprocessing, Recipe, Split, load_splits
+from trainers import (
+    DataConfig,
+    DataError,
+    ImageSplits,
+    PixelSettings,
+    Preprocessing,
+    Recipe,
+    Split,
+    load_splits,
+)
 from trainers.batches import Batches
 
 ORIENTATION = 0x0112  # EXIF's tag
@@ -42,12 +51,25 @@ def turned(orientation: int) -> Image.Exif:
     return exif
 
 
+def of_folder(folder: Path, image_size: tuple[int, int]) -> DataConfig:
+    return DataConfig(
+        name="image_folder",
+        path=str(folder),
+        image_size=image_size,
+        validation_images=0,
+        test_images=0,
+    )
+
+
 def as_rows(images: torch.Tensor) -> list[list[int]]:
     return sorted(images.flatten(1).tolist())
 
 
+@pytest.mark.parametrize("crop_fraction", [1, 0.7])
 @pytest.mark.parametrize("colour", ["grey", "rgb"])
-def test_files_are_seen_as_an_image_folder_of_them(tmp_path: Path, colour: str) -> None:
+def test_files_are_seen_as_an_image_folder_of_them(
+    tmp_path: Path, colour: str, crop_fraction: float
+) -> None:
     """Pictures of other sizes, modes and orientations than the network takes."""
     folder = tmp_path / "images"
     save(folder / "cat" / "0.png", "L", (9, 14), 0)
@@ -57,28 +79,117 @@ def test_files_are_seen_as_an_image_folder_of_them(tmp_path: Path, colour: str) 
             save(folder / "cat" / f"{mode}.png", mode, (5 + seed, 20), seed)
         save(folder / "dog" / "cmyk.jpg", "CMYK", (16, 16), 7)
         save(folder / "dog" / "mirrored.jpg", "RGB", (30, 10), 8, exif=turned(5))
-    splits = load_splits(
-        DataConfig(
-            name="image_folder",
-            path=str(folder),
-            image_size=(6, 8),
-            validation_images=0,
-            test_images=0,
-        )
-    )
-    preprocessing = Preprocessing.of(splits)
+    asked = PixelSettings(crop_fraction=crop_fraction, interpolation="bicubic")
+    splits = load_splits(of_folder(folder, (6, 8)), asked)
+    preprocessing = Preprocessing.of(splits, asked)
     assert (preprocessing.colour, preprocessing.height, preprocessing.width) == (colour, 6, 8)
     pixels = torch.stack([preprocessing.pixels(file) for file in folder.rglob("*.*")])
     assert pixels.dtype == torch.uint8
-    assert as_rows(pixels) == as_rows(splits.train.images)
+    # 6 x 8 of 9 x 11, which is 6 / 0.7 x 8 / 0.7
+    stored = splits.train.images if crop_fraction == 1 else splits.train.images[..., 1:7, 1:9]
+    assert as_rows(pixels) == as_rows(stored)
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+@pytest.mark.parametrize(
+    ("hw", "covering", "rows", "columns"),
+    [
+        ((30, 60), (12, 24), slice(3, 9), slice(8, 16)),  # the height decides
+        ((48, 20), (38, 16), slice(16, 22), slice(4, 12)),  # the width decides, 48 x 16 / 20 = 38.4
+        ((12, 16), (12, 16), slice(3, 9), slice(4, 12)),  # it has the size already
+    ],
+)
+def test_a_covering_picture_is_pils_cut_to_its_centre(
+    tmp_path: Path,
+    hw: tuple[int, int],
+    covering: tuple[int, int],
+    rows: slice,
+    columns: slice,
+    interpolation: str,
+) -> None:
+    save(tmp_path / "images" / "a" / "0.png", "RGB", hw, 3)
+    save(tmp_path / "images" / "b" / "0.png", "RGB", (9, 9), 4)
+    asked = PixelSettings.model_validate({"crop_fraction": 0.5, "interpolation": interpolation})
+    splits = load_splits(of_folder(tmp_path / "images", (6, 8)), asked)
+    assert splits.input_shape == (3, 6, 8)
+    assert splits.train.images.shape == (2, 3, 12, 16)
+    with Image.open(tmp_path / "images" / "a" / "0.png") as opened:
+        resampling = Image.Resampling[interpolation.upper()]
+        expected = np.asarray(opened.resize(covering[::-1], resampling))[rows, columns]
+    pixels = Preprocessing.of(splits, asked).pixels(tmp_path / "images" / "a" / "0.png")
+    assert np.array_equal(pixels.numpy().transpose(1, 2, 0), expected)
+
+
+def test_a_square_stays_one_where_nothing_is_stretched(tmp_path: Path) -> None:
+    folder = tmp_path / "images"
+    canvas = np.zeros((60, 120), np.uint8)
+    canvas[15:45, 45:75] = 255
+    for name in ("a", "b"):
+        (folder / name).mkdir(parents=True)
+        Image.fromarray(canvas).save(folder / name / "square.png")
+    for crop_fraction, lit_rows, lit_columns in ((1, 10, 5), (0.75, 15, 15)):
+        asked = PixelSettings(crop_fraction=crop_fraction)
+        splits = load_splits(of_folder(folder, (21, 21)), asked)
+        seen = Preprocessing.of(splits, asked).pixels(folder / "a" / "square.png")[0] > 127
+        # of 21 pixels: stretched, half the height and a quarter of the width; else half of 28
+        assert abs(int(seen.any(dim=1).sum()) - lit_rows) <= 1
+        assert abs(int(seen.any(dim=0).sum()) - lit_columns) <= 1
+
+
+def test_a_recipe_s_scale_is_what_batches_and_files_have(tmp_path: Path) -> None:
+    folder = tmp_path / "images"
+    for seed, name in enumerate(("a", "b")):
+        save(folder / name / "0.png", "RGB", (20, 31), seed)
+    asked = PixelSettings(crop_fraction=0.8, mean=(0.5, 0.25, 0), deviation=(0.25, 0.5, 2))
+    splits = load_splits(of_folder(folder, (8, 8)), asked)
+    recipe = Recipe(epochs=1, batch_size=2, learning_rate=0.1, pixels=asked)
+    (batch,) = Batches(splits, recipe, seed=0, channels_last=False).evaluation(splits.train)
+    stored = splits.train.images[:, :, 1:9, 1:9].double() / 255
+    assert batch.shape == (2, 3, 8, 8)
+    for channel, (mean, deviation) in enumerate(((0.5, 0.25), (0.25, 0.5), (0, 2))):
+        torch.testing.assert_close(
+            batch[:, channel].double(), (stored[:, channel] - mean) / deviation, atol=1e-6, rtol=0
+        )
+    preprocessing = Preprocessing.of(splits, asked)
+    files = [preprocessing.pixels(folder / name / "0.png") for name in ("a", "b")]
+    assert torch.equal(preprocessing.normalised(torch.stack(files)), batch)
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        (
+            PixelSettings(crop_fraction=0.5),
+            r"'digits': pixels.crop_fraction=0.5 needs data.image_size, .* got null",
+        ),
+        (
+            PixelSettings(mean=(0.1, 0.2, 0.3), deviation=(1, 1, 1)),
+            r"pixels.mean and pixels.deviation need one value .* are 1, got \[0.1, 0.2, 0.3\]",
+        ),
+    ],
+)
+def test_settings_that_do_not_fit_the_data_are_refused(asked: PixelSettings, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        load_splits(DataConfig(name="digits"), asked)
+
+
+def test_steps_of_an_earlier_version_are_read() -> None:
+    earlier = (
+        '{"colour":"grey","crop":"none","height":8,"interpolation":"antialiased_bilinear",'
+        '"mean":[0.5],"resize":"stretch","std":[0.25],"width":4}'
+    )
+    preprocessing = Preprocessing.model_validate_json(earlier)
+    picture = Image.fromarray(np.full((30, 7), 51, np.uint8))
+    seen = preprocessing.normalised(preprocessing.pixels(picture))
+    assert seen.shape == (1, 8, 4)
+    torch.testing.assert_close(seen, torch.full((1, 8, 4), (0.2 - 0.5) / 0.25))
 
 
 def test_a_digit_in_a_file_is_the_batch_that_evaluation_sees(
     digits: ImageSplits, tmp_path: Path
 ) -> None:
-    batches = Batches(
-        digits, Recipe(epochs=1, batch_size=4, learning_rate=0.1), channels_last=False
-    )
+    recipe = Recipe(epochs=1, batch_size=4, learning_rate=0.1)
+    batches = Batches(digits, recipe, seed=0, channels_last=False)
     some = Split(digits.validation.images[:3], digits.validation.labels[:3])
     (expected,) = batches.evaluation(some)
     preprocessing = Preprocessing.of(digits)
@@ -110,6 +221,12 @@ def test_it_is_read_back_from_json(digits: ImageSplits) -> None:
         ({"mean": (float("nan"),)}, "finite number"),
         ({"interpolation": "nearest"}, "antialiased_bilinear"),
         ({"height": 0}, "greater than or equal to 1"),
+        ({"resize": "cover"}, "'cover' with crop 'centre' and both, .* got resize='cover'"),
+        ({"crop": "centre"}, "'stretch' without a crop .* crop='centre'"),
+        (
+            {"resize": "cover", "crop": "centre", "resized_height": 9, "resized_width": 7},
+            "at least height and width, .* resized_width=7",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from trainers import DataError, ImageSplits, Split, reduced
+from trainers import DataError, ImageSplits, Split, central_crop, reduced
 
 
 def test_part_of_the_train_images_with_the_classes_in_proportion(digits: ImageSplits) -> None:
@@ -41,6 +41,18 @@ def test_smaller_images_keep_their_proportion_and_means() -> None:
     assert (small.train.images.double().mean(dim=(2, 3)) - means).abs().max() < 8
     assert small.train.images.double().std() < 0.7 * images.double().std()
     assert torch.equal(reduced(splits, resolution=8).train.images, images)
+
+
+def test_images_and_the_part_that_a_network_sees_shrink_alike() -> None:
+    ramp = torch.arange(0, 240, 10, dtype=torch.uint8).expand(2, 1, 16, 24)
+    split = Split(ramp, torch.tensor([0, 1]))
+    parts = {"train": split, "validation": split, "test": split, "class_names": ("a", "b")}
+    small = reduced(ImageSplits.of("s", **parts, size=(8, 12)), resolution=4)
+    assert small.input_shape == (1, 4, 6)
+    assert small.test.images.shape == (2, 1, 8, 12)
+    seen = central_crop(small.train.images, small.size)[0, 0, 0]
+    # the 12 middle columns of the ramp, 60 to 170, in pairs
+    assert seen.tolist() == pytest.approx([65, 85, 105, 125, 145, 165], abs=1)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from trainers.settings import Settings, list_to_tuple
 
 DataName = Literal["digits", "cifar10", "cifar100", "image_folder", "parquet", "hub"]
-
+TestPart = Literal["test", "validation"]
 
 Pixels = Annotated[int, Field(ge=1)]
 ImageSize = Annotated[tuple[Pixels, Pixels], BeforeValidator(list_to_tuple)]
@@ -41,9 +41,12 @@ class DataConfig(Settings):
     test_images: int | None = Field(default=None, ge=0)
     """Test images; null for all of the source's own test part, else for a fifth of the train part.
     Unit: images."""
+    test_part: TestPart = "test"
+    """The source's part that test images come from. With `validation` its own test part, if any, is
+    not used, and validation images come from its train part, as is the custom for ImageNet."""
     image_size: ImageSize | None = None
-    """`[height, width]` to which every image is resized; needed where sizes differ. Unit: pixels.
-    """
+    """`[height, width]` of the network's input, to which every image is resized; needed where sizes
+    differ, and by `pixels.crop_fraction` of a recipe. Unit: pixels."""
     image_column: str | None = None
     """Column of the images, where several could be meant."""
     label_column: str | None = None
@@ -54,8 +57,8 @@ class DataConfig(Settings):
         if self.name in ("image_folder", "parquet", "hub") and not self.path:
             raise ValueError(f"data {self.name!r} needs a path, got path={self.path!r}")
         if self.name == "digits":
-            for field in ("path", "image_size", "image_column", "label_column"):
-                if getattr(self, field) is not None:
+            for field in ("path", "test_part", "image_size", "image_column", "label_column"):
+                if getattr(self, field) != type(self).model_fields[field].default:
                     raise ValueError(
                         f"data 'digits' comes with scikit-learn as 8 x 8 images and takes no "
                         f"{field}, got {field}={getattr(self, field)!r}"

@@ -54,6 +54,8 @@ class ImageSplits:
         classes: number of classes; labels are 0..classes-1.
         class_names: one a class.
         mean, std: one a channel, in pixel units 0..1, over all pixels of the TRAIN images alone.
+        size: (height, width) of a network's input, in pixels; images may be larger, of which it
+            sees a part.
     """
 
     name: str
@@ -64,6 +66,7 @@ class ImageSplits:
     class_names: tuple[str, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    size: tuple[int, int]
 
     @classmethod
     def of(
@@ -74,12 +77,16 @@ class ImageSplits:
         validation: Split,
         test: Split,
         class_names: tuple[str, ...],
+        size: tuple[int, int] | None = None,
     ) -> Self:
         """Check the splits against each other and measure the train images.
 
+        ``size`` of None is that of the images.
+
         Raises:
             DataError: image shapes differ between splits, a label has no class, there is no train
-                image, or a channel is constant over the train images (it cannot be normalised).
+                image, a channel is constant over the train images (it cannot be normalised), or
+                images are smaller than ``size``.
         """
         classes = len(class_names)
         for split_name, split in (("train", train), ("validation", validation), ("test", test)):
@@ -101,13 +108,34 @@ class ImageSplits:
             raise DataError(
                 f"data set {name!r}: channel {std.index(0.0)} has one value in all train images"
             )
-        return cls(name, train, validation, test, classes, tuple(class_names), mean, std)
+        height, width = train.images.shape[2:]
+        size = size or (height, width)
+        if height < size[0] or width < size[1]:
+            raise DataError(
+                f"data set {name!r}: images must be at least as large as a network's input, "
+                f"{list(size)} [height, width], got {[height, width]}"
+            )
+        return cls(name, train, validation, test, classes, tuple(class_names), mean, std, size)
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
-        """(C, H, W) of one image."""
-        channels, height, width = self.train.images.shape[1:]
-        return channels, height, width
+        """(C, H, W) of a network's input."""
+        return self.train.images.shape[1], *self.size
+
+    def with_validation_in_train(self) -> Self:
+        """Return the same data set with its validation images among those to train on."""
+        both = (self.train, self.validation)
+        return self.of(
+            self.name,
+            train=Split(
+                torch.cat([split.images for split in both]),
+                torch.cat([split.labels for split in both]),
+            ),
+            validation=Split(self.validation.images[:0], self.validation.labels[:0]),
+            test=self.test,
+            class_names=self.class_names,
+            size=self.size,
+        )
 
     def to(self, device: torch.device | str) -> Self:
         """Return the same splits on ``device``."""

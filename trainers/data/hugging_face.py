@@ -2,7 +2,8 @@
 
 Everything chosen for a split is held in memory as uint8; images that no split chose are not
 decoded. Parts named "train", "validation" and "test" are the data set's own (folders called
-``val`` or ``valid`` count as validation); other parts are ignored.
+``val`` or ``valid`` count as validation); other parts are ignored. With ``test_part: validation``
+the validation part is called test here, and the source's own test part is ignored too.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import torch
 from trainers.data.config import DataConfig
 from trainers.data.dataset import ImageSplits, Split
 from trainers.data.pixels import decode_images, to_colour
+from trainers.data.resizing import Resizing
 from trainers.data.split import Choice, Part, choose_splits
 from trainers.errors import DataError
 
@@ -29,8 +31,12 @@ ARCHIVES = ("zip", "gzip", "bz2", "xz", "zstd", "lz4")
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
 
 
-def load_hugging_face(config: DataConfig) -> ImageSplits:
+def load_hugging_face(config: DataConfig, resizing: Resizing | None) -> ImageSplits:
     """Read, split and decode the data set that ``config`` names.
+
+    Args:
+        config: the data set.
+        resizing: of its pictures; None where all of them have one size.
 
     Raises:
         DataError: the path or hub id cannot be read; there is no train part, no image column or
@@ -55,7 +61,7 @@ def load_hugging_face(config: DataConfig) -> ImageSplits:
     def pixels(choice: Choice) -> npt.NDArray[np.uint8]:
         place = f"data set {config.name!r}, {choice.part} part"
         rows = _image_rows(parts[choice.part], image_column, choice)
-        return decode_images(rows, len(choice.indices), config.image_size, place)
+        return decode_images(rows, len(choice.indices), resizing, place)
 
     images = {part: pixels(choice) for part, choice in choices.items()}
     if any(array.shape[1] == 3 for array in images.values()):
@@ -77,6 +83,7 @@ def load_hugging_face(config: DataConfig) -> ImageSplits:
         validation=splits["validation"],
         test=splits["test"],
         class_names=class_names,
+        size=config.image_size,
     )
 
 
@@ -113,6 +120,13 @@ def _open(config: DataConfig) -> dict[Part, Any]:
         raise DataError(
             f"data set {config.name!r}: {path!r} has no train part, only {sorted(tables)}"
         )
+    if config.test_part == "validation":
+        if "validation" not in tables:
+            raise DataError(
+                f"data set {config.name!r}: test_part=validation, and {path!r} has no validation "
+                f"part, only {sorted(tables)}"
+            )
+        return {"train": tables["train"], "test": tables["validation"]}
     return {part: tables[part] for part in PARTS if part in tables}
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from trainers.data.resizing import Resizing
 from trainers.errors import DataError
 
 if TYPE_CHECKING:
@@ -22,26 +23,26 @@ DECODER_ERRORS = (OSError, ValueError, SyntaxError)
 
 
 def decode_images(
-    pictures: Iterable[Any], count: int, image_size: tuple[int, int] | None, place: str
+    pictures: Iterable[Any], count: int, resizing: Resizing | None, place: str
 ) -> npt.NDArray[np.uint8]:
     """Stack pictures as [N, C, H, W], C = 1 if all of them are grey and 3 otherwise.
 
     Args:
-        pictures: PIL images; bilinear resizing to ``image_size`` is anti-aliased.
+        pictures: PIL images.
         count: how many there are.
-        image_size: (height, width) in pixels, or None where all pictures have one size.
+        resizing: of the pictures; None where all of them have one size.
         place: opens every message.
 
     Returns:
-        [count, C, H, W]; without pictures and image_size, H = W = 0.
+        [count, C, H, W]; without pictures and resizing, H = W = 0.
 
     Raises:
         DataError: a picture is missing or damaged, has more than 8 bits a channel, or another
-            size than the first one while ``image_size`` is None.
+            size than the first one while ``resizing`` is None.
     """
     from PIL import Image  # noqa: PLC0415
 
-    height, width = image_size or (0, 0)
+    height, width = resizing.size if resizing else (0, 0)
     stacked = np.empty((count, 1, height, width), np.uint8)
     iterator = iter(pictures)
     for position in range(count):
@@ -49,7 +50,7 @@ def decode_images(
             picture = next(iterator)
         except (*DECODER_ERRORS, Image.DecompressionBombError) as error:
             raise DataError(f"{place}: chosen image {position} is damaged: {error}") from error
-        pixels = picture_pixels(picture, image_size, f"{place}: chosen image {position}")
+        pixels = picture_pixels(picture, resizing, f"{place}: chosen image {position}")
         if position == 0:
             stacked = np.empty((count, *pixels.shape), np.uint8)
         if pixels.shape[1:] != stacked.shape[2:]:
@@ -89,14 +90,12 @@ def open_picture(path: str | Path) -> Image.Image:
         raise DataError(f"{path} cannot be read as an image: {error}") from error
 
 
-def picture_pixels(
-    picture: Any, image_size: tuple[int, int] | None, place: str
-) -> npt.NDArray[np.uint8]:
+def picture_pixels(picture: Any, resizing: Resizing | None, place: str) -> npt.NDArray[np.uint8]:
     """Return the pixels of one PIL image.
 
     Args:
         picture: the image; None is refused as missing.
-        image_size: (height, width) in pixels to resize to, or None to keep its size.
+        resizing: of the image; None keeps its size.
         place: opens every message.
 
     Returns:
@@ -105,8 +104,6 @@ def picture_pixels(
     Raises:
         DataError: it is missing, damaged, or has more than 8 bits a channel.
     """
-    from PIL import Image  # noqa: PLC0415
-
     if picture is None:
         raise DataError(f"{place} is missing")
     if picture.mode not in GREY_MODES + COLOUR_MODES:
@@ -115,7 +112,5 @@ def picture_pixels(
             f"{', '.join(GREY_MODES + COLOUR_MODES)}"
         )
     picture = picture.convert("L" if picture.mode in GREY_MODES else "RGB")
-    if image_size is not None and picture.size != image_size[::-1]:
-        picture = picture.resize(image_size[::-1], Image.Resampling.BILINEAR)
-    pixels = np.asarray(picture)
+    pixels = np.asarray(picture if resizing is None else resizing(picture))
     return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)

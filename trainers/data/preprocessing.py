@@ -8,15 +8,23 @@ from typing import TYPE_CHECKING, Literal, Self
 import torch
 from pydantic import Field, model_validator
 
+from trainers.augmentation.central_crop import central_crop
 from trainers.data.dataset import ImageSplits
+from trainers.data.network_input import scale_of
 from trainers.data.pixels import COLOUR_MODES, open_picture, picture_pixels, to_colour
+from trainers.data.resizing import Interpolation, ResizeMode, Resizing
 from trainers.errors import DataError
+from trainers.recipe.pixels import PixelSettings
 from trainers.settings import Settings
 
 if TYPE_CHECKING:
     from PIL import Image
 
 CHANNELS = {"grey": 1, "rgb": 3}
+INTERPOLATIONS: dict[str, Interpolation] = {
+    "antialiased_bilinear": "bilinear",
+    "antialiased_bicubic": "bicubic",
+}
 
 
 class Preprocessing(Settings):
@@ -25,18 +33,23 @@ class Preprocessing(Settings):
     1. Turn the picture upright by its EXIF orientation.
     2. Convert it to ``colour``: a grey picture has its channel repeated for "rgb", transparency is
        dropped, and a colour picture becomes its luminance for "grey".
-    3. Resize it to ``height`` x ``width``; the ratio of its sides may change. Nothing is cropped.
-    4. Divide by 255, subtract ``mean``, divide by ``std``.
+    3. Resize it. "stretch" makes it ``height`` x ``width``; the ratio of its sides may change.
+       "cover" keeps the ratio: the smallest picture that covers ``resized_height`` x
+       ``resized_width`` is cut to its centre of that size.
+    4. Crop it to the central ``height`` x ``width``, unless ``crop`` is "none".
+    5. Divide by 255, subtract ``mean``, divide by ``std``.
     """
 
     colour: Literal["grey", "rgb"]
     # pixels
     height: int = Field(ge=1)
     width: int = Field(ge=1)
-    # "stretch": both sides become the network's, whatever their ratio was
-    resize: Literal["stretch"] = "stretch"
-    interpolation: Literal["antialiased_bilinear"] = "antialiased_bilinear"
-    crop: Literal["none"] = "none"
+    resize: ResizeMode = "stretch"
+    # pixels; None where the picture is stretched
+    resized_height: int | None = None
+    resized_width: int | None = None
+    interpolation: Literal["antialiased_bilinear", "antialiased_bicubic"] = "antialiased_bilinear"
+    crop: Literal["none", "centre"] = "none"
     # one a channel, in pixel units 0..1
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -53,36 +66,59 @@ class Preprocessing(Settings):
             raise ValueError(f"std must be above 0, got {min(self.std)}")
         return self
 
+    @model_validator(mode="after")
+    def _crop_after_covering(self) -> Self:
+        resized = (self.resized_height, self.resized_width)
+        if self.resize == "stretch" and (self.crop, *resized) == ("none", None, None):
+            return self
+        if (
+            self.resize == "cover"
+            and self.crop == "centre"
+            and (self.resized_height or 0) >= self.height
+            and (self.resized_width or 0) >= self.width
+        ):
+            return self
+        raise ValueError(
+            "resize is 'stretch' without a crop and resized_height and resized_width, or 'cover' "
+            "with crop 'centre' and both, at least height and width, got "
+            f"resize={self.resize!r}, crop={self.crop!r}, resized_height={self.resized_height}, "
+            f"resized_width={self.resized_width}, height={self.height}, width={self.width}"
+        )
+
     @classmethod
-    def of(cls, splits: ImageSplits) -> Self:
-        """Return the steps that the images of ``splits`` went through, with their statistics.
+    def of(cls, splits: ImageSplits, pixels: PixelSettings | None = None) -> Self:
+        """Return the steps that a network's input was made by.
+
+        Args:
+            splits: the images; the scale is theirs where ``pixels`` give none.
+            pixels: the recipe's; None for the defaults.
 
         Raises:
             DataError: the images have neither 1 nor 3 channels.
         """
+        pixels = pixels or PixelSettings()
         channels, height, width = splits.input_shape
-        for colour, count in CHANNELS.items():
-            if count == channels:
-                return cls.model_validate(
-                    {
-                        "colour": colour,
-                        "height": height,
-                        "width": width,
-                        "mean": splits.mean,
-                        "std": splits.std,
-                    }
-                )
-        raise DataError(
-            f"data set {splits.name!r}: pictures have 1 or 3 channels, its images {channels}"
-        )
+        colour = next((name for name, count in CHANNELS.items() if count == channels), None)
+        if colour is None:
+            raise DataError(
+                f"data set {splits.name!r}: pictures have 1 or 3 channels, its images {channels}"
+            )
+        mean, std = scale_of(splits, pixels)
+        values = {"colour": colour, "height": height, "width": width, "mean": mean, "std": std}
+        values["interpolation"] = f"antialiased_{pixels.interpolation}"
+        if pixels.crop_fraction < 1:
+            resized_height, resized_width = splits.train.images.shape[2:]
+            values |= {"resize": "cover", "crop": "centre"}
+            values |= {"resized_height": resized_height, "resized_width": resized_width}
+        return cls.model_validate(values)
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
-        """(C, H, W) of one image."""
+        """(C, H, W) of a network's input."""
         return CHANNELS[self.colour], self.height, self.width
 
     def pixels(self, picture: str | Path | Image.Image) -> torch.Tensor:
-        """Do steps 1 to 3.
+        """Do steps 1 to 4.
 
         Args:
             picture: an image file, or a decoded PIL image, which is taken to be upright.
@@ -99,10 +135,15 @@ class Preprocessing(Settings):
             place = "the picture"
         if self.colour == "grey" and picture.mode in COLOUR_MODES:
             picture = picture.convert("L")
-        pixels = picture_pixels(picture, (self.height, self.width), place)[None]
-        return torch.tensor(pixels if self.colour == "grey" else to_colour(pixels))[0]
+        pixels = picture_pixels(picture, self._resizing(), place)[None]
+        images = torch.tensor(pixels if self.colour == "grey" else to_colour(pixels))
+        return central_crop(images, (self.height, self.width))[0]
+
+    def _resizing(self) -> Resizing:
+        size = (self.resized_height or self.height, self.resized_width or self.width)
+        return Resizing(size, self.resize, INTERPOLATIONS[self.interpolation])
 
     def normalised(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Do step 4: uint8 [..., C, H, W] to float32 of the same shape."""
+        """Do step 5: uint8 [..., C, H, W] to float32 of the same shape."""
         mean, std = (torch.tensor(values)[:, None, None] for values in (self.mean, self.std))
         return (pixels.float() / 255 - mean) / std

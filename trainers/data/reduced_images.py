@@ -27,8 +27,8 @@ def reduced(
     Args:
         splits: the whole.
         train_images: how many are kept, the classes in proportion; None keeps all.
-        resolution: pixels of the shorter side, the other in proportion (anti-aliased bilinear
-            resizing); None keeps the size.
+        resolution: pixels of the network's input's shorter side, the other in proportion, and so
+            the images' (anti-aliased bilinear resizing); None keeps the size.
         seed: of the choice of train images, 0 or more; a larger choice holds no smaller one.
 
     Raises:
@@ -48,16 +48,21 @@ def reduced(
         rows = torch.from_numpy(np.sort(chosen)).to(train.labels.device)
         train = Split(train.images[rows], train.labels[rows])
     parts = {"train": train, "validation": splits.validation, "test": splits.test}
+    size = splits.size
     if resolution is not None:
-        shorter = min(splits.input_shape[1:])
+        shorter = min(size)
         if resolution > shorter:
             raise DataError(
                 f"data set {splits.name!r}: resolution={resolution} exceeds the {shorter} pixels "
                 "of the images' shorter side"
             )
-        size = resized_hw(splits.input_shape[1:], resolution)
-        parts = {name: _resized(split, size) for name, split in parts.items()}
-    return ImageSplits.of(splits.name, **parts, class_names=splits.class_names)
+        size = resized_hw(size, resolution)
+        height, width = (
+            round(stored * new / old)
+            for stored, new, old in zip(train.images.shape[2:], size, splits.size, strict=True)
+        )
+        parts = {name: _resized(split, (height, width)) for name, split in parts.items()}
+    return ImageSplits.of(splits.name, **parts, class_names=splits.class_names, size=size)
 
 
 def resized_hw(hw: tuple[int, int], resolution: int) -> tuple[int, int]:

@@ -7,6 +7,7 @@ from trainers.recipe.earlier import MAY_BE_EARLIER, EarlierRecipe, SavedRecipe
 from trainers.recipe.evaluation import Evaluation, Weights
 from trainers.recipe.network_settings import BatchNorm, WeightAverage
 from trainers.recipe.optimizers import AdamW, RmsProp, Sgd
+from trainers.recipe.pixels import PixelSettings
 from trainers.recipe.recipe import Recipe
 from trainers.recipe.schedules import Constant, Cosine, Exponential, Steps
 
@@ -19,6 +20,7 @@ __all__ = [
     "EarlierRecipe",
     "Evaluation",
     "Exponential",
+    "PixelSettings",
     "Recipe",
     "RmsProp",
     "SavedRecipe",

@@ -18,7 +18,7 @@ from nas.evaluation.evaluate import task_of
 from nas.storage.file_imports import allow_imports
 from nas.storage.folder import RunFolder
 from nas.storage.saved_network import SavedNetwork, load_network
-from trainers import ImageSplits, Preprocessing, load_splits
+from trainers import ImageSplits, Preprocessing, central_crop, load_splits
 
 PNG_NAME = "attention-maps.png"
 DIFFERENCE_CHARACTERS = 300
@@ -105,12 +105,15 @@ def _splits(network: SavedNetwork, *, trust: bool) -> ImageSplits:
         )
     config = run.config()
     run.check_reach(config)
-    data = config.data
-    splits = load_splits(data)
+    record = network.record
+    assert record is not None  # the network was loaded complete
+    data, pixels = config.data, record.recipe.pixels
+    splits = load_splits(data, pixels)
+    seen = splits.with_validation_in_train() if record.train_on == "train+validation" else splits
     for what, actual, expected in (
         ("task", task_of(data, splits), network.task),
         ("class names", list(splits.class_names), list(network.class_names)),
-        ("preprocessing", Preprocessing.of(splits), network.preprocessing),
+        ("preprocessing", Preprocessing.of(seen, pixels), network.preprocessing),
     ):
         if actual != expected:
             now, before = (
@@ -140,7 +143,8 @@ def _picture(image: str, network: SavedNetwork, *, trust: bool) -> Picture:
             f"--image {image}: the validation split has {len(split)} images, counted from 0"
         )
     label = splits.class_names[int(split.labels[index])]
-    return Picture(f"validation image {index}", split.images[index], label)
+    pixels = central_crop(split.images[index : index + 1], splits.size)[0]
+    return Picture(f"validation image {index}", pixels, label)
 
 
 def _pixels(text: str) -> list[tuple[int, int]]:

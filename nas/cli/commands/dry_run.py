@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -27,6 +28,8 @@ from nas.workflows.device_hours import (
 from nas.workflows.space_costs import SpaceCosts, check_fits, space_costs
 from trainers import TrainingDiverged
 
+log = logging.getLogger(__name__)
+
 
 def show_dry_run(
     output: Output,
@@ -48,6 +51,8 @@ def show_dry_run(
     data = load_data(config)
     if not output.as_json:
         output.say(str(data))
+    for warning in data.warnings:
+        log.warning(warning)
     space = space_of(config)
     progress.say(f"working out the costs of the space {space.name!r}")
     with_memory = costs_of(config, space, data.task, with_memory=True)

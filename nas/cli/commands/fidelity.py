@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from analysis.fidelity import (
+    FULL_METRICS,
     LEAST_RANKED,
     Compared,
     RankCorrelation,
     compared,
     comparison_json,
     epoch_correlations,
+    full_metrics,
     proxy_correlation,
 )
 from analysis.fidelity_plot import plot_fidelity_png
@@ -32,8 +34,6 @@ from search_space.baseline import PLAIN
 
 MOST_EPOCHS = 10
 """Epochs compared where there are no rungs."""
-
-FULL_METRICS = {"val_accuracy": "full validation", "test_accuracy": "test"}
 
 
 def show_fidelity(
@@ -67,7 +67,7 @@ def show_fidelity(
     run = RunFolder.find(name, runs, trust=trust)
     config, ledger = ledger_of(run)
     pairs = [] if curves else _retrained(run, config, ledger)
-    proxy = {} if curves else {m: proxy_correlation(pairs, m) for m in FULL_METRICS}
+    proxy = {} if curves else {m: proxy_correlation(pairs, m) for m in full_metrics(pairs)}
     rows = ledger.evaluations("search")
     early = epoch_correlations(rows, _epochs(config))
     if curves and not early:

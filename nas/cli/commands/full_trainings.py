@@ -74,7 +74,10 @@ def train_networks(
         check_may_retrain(run.name, config)
     if proxies:
         check_may_evaluate(run.name, config)
-    check_full_recipe(config, data or load_data(config), architectures)
+    data = data or load_data(config)
+    check_full_recipe(config, data, architectures)
+    for warning in data.warnings:
+        output.say(("warning:", "bold yellow"), f" {warning}")
     output.say(
         f"full trainings of {config.retrain.epochs} epochs: {len(wanted)}; proxy evaluations of "
         f"{'the network' if network else 'plain networks'}: {len(proxies)}"

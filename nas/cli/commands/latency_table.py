@@ -90,7 +90,8 @@ def _wanted(
         if image or classes is not None:
             raise CommandError(f"{source} is a search: its data decide --image and --classes")
         config = load_config(source, overrides)
-        return space_of(config), task_of(config.data, load_splits(config.data)), config.latency
+        splits = load_splits(config.data, config.proxy.pixels)
+        return space_of(config), task_of(config.data, splits), config.latency
     space = SearchSpace.from_yaml(source, imports=True)
     if not image or classes is None:
         raise CommandError(

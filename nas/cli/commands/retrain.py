@@ -76,6 +76,7 @@ def run_retrain_command(
             task,
             architecture,
             PLAIN if architecture in plain else "found",
+            config.retrain_data,
             overrides=overridden,
         )
         for architecture in dict.fromkeys([*picked, *plain])

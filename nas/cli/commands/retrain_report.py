@@ -12,9 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis.paired_difference import paired_difference
-from nas.config.recipe_overrides import Overrides
+from nas.config.recipe_overrides import Overrides, overrides_json
 from nas.config.search_config import SearchConfig
 from nas.evaluation.deviations import standard_error
+from nas.evaluation.evaluate import TrainOn
 from nas.metrics import METRICS
 from nas.quantities import format_quantity
 from nas.storage.accuracy_text import AS_FOUND
@@ -67,6 +68,7 @@ def report_row(
     task: Task,
     architecture: Architecture,
     kind: str,
+    train_on: TrainOn,
     *,
     network: str = "",
     overrides: Overrides | None = None,
@@ -79,6 +81,7 @@ def report_row(
         task: the run's.
         architecture: the row's.
         kind: "found", ``BY_NAME``, or the name of plain networks.
+        train_on: the images of the full trainings.
         network: the name that `nas train` was given.
         overrides: what makes the recipe another one than the run's own.
     """
@@ -97,20 +100,24 @@ def report_row(
         "proxy_n": 0 if proxy is None else proxy.n,
         "proxy_is_fresh": None if proxy is None else proxy.is_fresh,
         "proxy_val_accuracy_as_found": None if proxy is None else proxy.as_found,
-        "val_accuracy": _mean([row.metrics["val_accuracy"] for row in full]),
+        "train_on": train_on,
+        "val_accuracy": _mean(
+            [row.metrics["val_accuracy"] for row in full if "val_accuracy" in row.metrics]
+        ),
         "test_accuracy": _mean([row.metrics["test_accuracy"] for row in full]),
         "test_standard_error": standard_error([row.metrics["test_accuracy"] for row in full]),
         "n": len(full),
-        "overrides": {
-            key: {"from": before, "to": now} for key, (before, now) in (overrides or {}).items()
-        },
+        "overrides": overrides_json(overrides or {}),
     }
 
 
 def report_table(rows: Sequence[dict[str, Any]]) -> Table:
     """Return a table of rows that :func:`report_row` made; all are by one recipe."""
+    title = "retrained in full"
+    if any(row["train_on"] == "train+validation" for row in rows):
+        title += " on train and validation images"
     table = Table(
-        title="retrained in full",
+        title=title,
         title_justify="left",
         caption=_overrides_text(rows[0]["overrides"]) if rows else None,
         caption_justify="left",

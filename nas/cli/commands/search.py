@@ -94,6 +94,8 @@ def run_search_command(
     data = load_data(config)
     task = data.task
     output.say(str(data))
+    for warning in data.warnings:
+        log.warning(warning)
     problem = checked_problem(config, costs_of(config, space_of(config), task))
     if resume:
         _check_same_task(run, task)

@@ -51,7 +51,7 @@ def run_tabulate_command(
     if not out.name.endswith(ENDING):
         raise CommandError(f"--out must end in {ENDING}, got {str(out)!r}")
     config = load_tabulation(config_file, overrides)
-    task = task_of(config.data, load_splits(config.data))
+    task = task_of(config.data, load_splits(config.data, config.recipe.pixels))
     costs = all_costs(config, task)
     words = ["nas", "tabulate", str(config_file), *overrides, "--out", str(out)]
     journal_file = out.with_name(f"{out.name.removesuffix(ENDING)}.journal.jsonl")

@@ -90,6 +90,7 @@ def run_train_command(
             data.task,
             each,
             kind,
+            config.retrain_data,
             network=network,
             overrides=overridden,
         )

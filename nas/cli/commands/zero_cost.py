@@ -50,7 +50,7 @@ def show_zero_cost(
             f"{len(trained)} architectures of {run.name!r} were trained to the end, and a rank "
             f"correlation needs {LEAST_RANKED} or more"
         )
-    source = NetworkScores(config.data, config.fidelity, seed=config.seed)
+    source = NetworkScores(config.data, config.fidelity, config.proxy.pixels, seed=config.seed)
     progress = Output(stderr=True)  # so that JSON stays JSON
     done = 0
     with LineDisplay(progress, lambda: f"scored {done}/{len(trained)}") as display:

@@ -10,7 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from nas.config.search_config import SearchConfig
 from nas.samplers.trials import PAUSED_AT
-from nas.storage.evaluation import Evaluation, curve_points
+from nas.storage.evaluation import Evaluation, curve_points, value_name
 from search_space.architecture import Task
 from search_space.cost import network_costs
 from search_space.space import SearchSpace
@@ -91,7 +91,8 @@ def _of_result(row: Evaluation, trial: FrozenTrial, config: SearchConfig) -> Ite
             yield Fault("values", f"it exceeds the limit on {name} with {value}")
     if row.state != "complete":
         return
-    objectives = config.objectives if row.kind == "search" else ("val_accuracy",)
+    own = (value_name(row.kind, row.metrics),)
+    objectives = config.objectives if row.kind == "search" else own
     lacking = [name for name in objectives if name not in row.metrics]
     values = trial.values or []
     if lacking:
@@ -140,7 +141,7 @@ def _of_curve(row: Evaluation, trial: FrozenTrial, config: SearchConfig) -> Iter
     elif row.state == "complete" and is_present and row.epochs != length:
         yield Fault("length", f"its curve ends at epoch {row.epochs} of {length}")
     elif row.state == "complete" and not _close(
-        row.curve[-1]["val_accuracy"], row.metrics["val_accuracy"]
+        row.curve[-1]["val_accuracy"], row.metrics.get("val_accuracy")
     ):
         yield Fault("curve", "its curve does not end with its val_accuracy")
     ends = {"pruned": row.stopped_at_epoch, "paused": trial.user_attrs.get(PAUSED_AT)}

@@ -172,6 +172,9 @@ def _row_lost(
 ) -> Finding:
     assert network.record is not None
     record, config = network.record, case.config
+    accuracies = {"test_accuracy": record.accuracies.test.mean}
+    if record.accuracies.validation is not None:
+        accuracies["val_accuracy"] = record.accuracies.validation.mean
 
     def run(copies: Path) -> str:
         _, ledger = ledger_of(case.run, writes=True)
@@ -180,11 +183,7 @@ def _row_lost(
                 "retrain",
                 network.architecture,
                 seed=record.seed,
-                metrics={
-                    "val_accuracy": record.accuracies.validation.mean,
-                    "test_accuracy": record.accuracies.test.mean,
-                    **record.costs.model_dump(),
-                },
+                metrics={**accuracies, **record.costs.model_dump()},
                 curve=curve,
                 device_seconds=0.0,  # the files do not have them
                 recipe_id=folder.recipe_id,

@@ -117,7 +117,14 @@ def test_csv_files(tmp_path: Path, bad: str) -> None:
 
 @pytest.mark.parametrize("bad", BAD)
 def test_an_accuracy_that_is_none_fails_its_training(bad: float) -> None:
-    metrics = Metrics(accuracy=0.5, top5=None, balanced_accuracy=bad, loss=1.0, images=9)
+    metrics = Metrics(
+        accuracy=0.5,
+        top5=None,
+        balanced_accuracy=bad,
+        loss=1.0,
+        calibration_error=0.1,
+        images=9,
+    )
     assert accuracy_by(metrics, "accuracy") == 0.5
     with pytest.raises(ValueError, match=f"balanced_accuracy must be a finite number, got {bad}"):
         accuracy_by(metrics, "balanced_accuracy")

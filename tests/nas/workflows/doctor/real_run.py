@@ -103,7 +103,7 @@ def _train(search: Search, config: SearchConfig, job: Job) -> None:
     content = search.state_of(job) if job.resumes else None
     *_, last = evaluate(
         job.architecture,
-        cached_splits(config.data),
+        cached_splits(config.data, config.proxy.pixels),
         load_data(config).task,
         config.proxy,
         seed=job.seed,
@@ -128,7 +128,7 @@ def retrain(run: RunFolder, architecture: Architecture) -> Retraining:
     retraining.start()
     *_, trained = train_in_full(
         architecture,
-        cached_splits(config.data),
+        cached_splits(config.data, config.retrain.pixels),
         task,
         config.retrain,
         seed=retraining.seed,
