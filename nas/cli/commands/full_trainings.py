@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Sequence
 
@@ -23,6 +24,8 @@ from nas.workflows.earlier_runs import check_may_evaluate, check_may_retrain
 from nas.workflows.plain_networks import evaluate_plain, plain_evaluations, proxy_seeds
 from nas.workflows.recipe_fit import check_full_recipe
 from search_space.architecture import Architecture, Task
+
+log = logging.getLogger(__name__)
 
 
 def train_networks(
@@ -77,7 +80,7 @@ def train_networks(
     data = data or load_data(config)
     check_full_recipe(config, data, architectures)
     for warning in data.warnings:
-        output.say(("warning:", "bold yellow"), f" {warning}")
+        log.warning(warning)
     output.say(
         f"full trainings of {config.retrain.epochs} epochs: {len(wanted)}; proxy evaluations of "
         f"{'the network' if network else 'plain networks'}: {len(proxies)}"
