@@ -21,7 +21,7 @@ from search_space.architecture import Task
 from trainers import Recipe
 
 OWN = ("data", "metric", "seed")
-"""What all trainings in one ledger share, so that they compare, besides the task."""
+"""The settings that all trainings in one ledger share, so that they compare; so is the task."""
 
 OF_THE_TRAINING = (
     "data",
@@ -32,7 +32,7 @@ OF_THE_TRAINING = (
     "ray",
     "modules",
 )
-"""What `nas train` takes of its configuration; the rest is the run's own."""
+"""The settings that `nas train` takes of its file; the others are the run's own."""
 
 MAY_DIFFER = "data.path"
 """The place of equal images, which may be another one on another machine."""

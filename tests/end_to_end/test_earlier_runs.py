@@ -34,7 +34,7 @@ def test_its_trials_and_front_are_read(runs: Path) -> None:
     front = read_json(query(runs, "frontier", "before-the-move", "--json"))
     written = json.loads((runs / "runs" / "before-the-move" / "front.json").read_text())
     assert [member["arch_id"] for member in front["members"]] == [ARCH_ID]
-    assert front == written
+    assert front == written | {"beside": []}
 
 
 def test_it_is_not_trained_again(runs: Path) -> None:
@@ -42,6 +42,18 @@ def test_it_is_not_trained_again(runs: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "everything asked for was retrained before" in done.stdout
     assert "18.51%" in done.stdout  # its test accuracy
+
+
+def test_its_search_and_its_recipe_are_not_continued(runs: Path) -> None:
+    file = runs / "search.yaml"
+    content = (runs / "runs" / "before-the-move" / "config.yaml").read_text()
+    file.write_text(content)
+    refused = query(runs, "search", file, "name=before-the-move", "--resume")
+    assert refused.returncode == 1
+    assert "proxy.momentum: unknown key; it is proxy.optimizer.momentum now" in refused.stderr
+    more = query(runs, "retrain", "before-the-move", "recipe.batch_size=1000", "--trust")
+    assert more.returncode == 1
+    assert "recipe.batch_size must be at most the number of train images" in more.stderr
 
 
 def test_its_network_is_loaded(runs: Path) -> None:

@@ -178,12 +178,12 @@ def test_an_architectures_file_and_one_of_the_search_are_trained_too(
     runs: Path,
     tmp_path: Path,
 ) -> None:
-    found = rows_of(runs, "search")[0].architecture
+    of_search = rows_of(runs, "search")[0].architecture
     file = tmp_path / "network.json"
     file.write_text(network("resnet20@0.5").canonical_json())
     train(name=str(file))
-    printed = train(name=found.arch_id)
-    assert [row.architecture for row in rows_of(runs)] == [network("resnet20@0.5"), found]
+    printed = train(name=of_search.arch_id)
+    assert [row.architecture for row in rows_of(runs)] == [network("resnet20@0.5"), of_search]
     rows = json.loads((searched.path / "train.json").read_text())
     assert [row["kind"] for row in rows] == ["found", "trained"]
     assert [job[0] for job in here.proxies] == [network("resnet20@0.5")]
