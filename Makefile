@@ -26,7 +26,8 @@ quickstart: install ## Search on real images, print and draw the front, retrain 
 	$(BIN)/nas retrain latest --pick knee-or-best --baseline
 
 test: install ## Run the tests
-	$(BIN)/python -m pytest -n 2 -m "not ray and not slow"
+	$(BIN)/python -m pytest -n 2 -m "not (alone or ray or slow)"
+	$(BIN)/python -m pytest -m "alone and not slow"
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "ray and not slow"
 
 test-all: test ## Run the slow tests too

@@ -55,6 +55,7 @@ def measured(model: nn.Module, shape: tuple[int, int, int], **settings: Any) -> 
     return measure_latency(model, shape, few, CORE)
 
 
+@pytest.mark.alone
 def test_a_measurement_records_all_that_it_depends_on() -> None:
     latency = measured(convolution(4), IMAGE, batch_size=2, repeats=5)
     assert 0 < latency.latency_ms < 1000
@@ -68,12 +69,14 @@ def test_a_measurement_records_all_that_it_depends_on() -> None:
     assert Latency.from_json(latency.canonical_json()) == latency
 
 
+@pytest.mark.alone
 def test_a_measurement_says_what_computed_the_attention() -> None:
     layer = LocalAttention(extent=3, heads=2).build(4, 4, 1, (6, 6))
     with backend("torch"):
         assert measured(layer, (4, 6, 6)).backend == "eager, attention by torch (dense)"
 
 
+@pytest.mark.alone
 def test_more_work_takes_longer() -> None:
     small = measured(convolution(4), IMAGE)
     large = measured(convolution(128), IMAGE)
@@ -83,6 +86,7 @@ def test_more_work_takes_longer() -> None:
     assert many.latency_ms > 3 * one.latency_ms
 
 
+@pytest.mark.alone
 def test_the_model_is_measured_as_it_is_used() -> None:
     """In evaluation mode, without gradients, in the precision and batch that was asked for."""
     seen: list[tuple[Any, ...]] = []
@@ -112,6 +116,7 @@ def test_the_model_is_measured_as_it_is_used() -> None:
     assert not model.training
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("threads", [1, 2])
 def test_the_process_keeps_its_threads(threads: int) -> None:
     before = torch.get_num_threads()

@@ -15,7 +15,8 @@ import os, subprocess, sys, time
 from nas.ray.cluster.guard import guarded
 with guarded(os.getpid()):
     child = subprocess.Popen(["sleep", "600"])
-    print(child.pid, flush=True)
+    orphan = subprocess.check_output(["sh", "-c", "sleep 600 >/dev/null & echo $!"], text=True)
+    print(child.pid, orphan, flush=True)
     time.sleep(600)
 """
 
@@ -42,7 +43,8 @@ time.sleep(600)  # as in Ray's library
 def test_what_a_killed_driver_started_is_ended() -> None:
     driver = subprocess.Popen([sys.executable, "-c", DRIVER], stdout=subprocess.PIPE, text=True)
     assert driver.stdout is not None
-    child = psutil.Process(int(driver.stdout.readline()))
+    started = [psutil.Process(int(pid)) for pid in driver.stdout.readline().split()]
+    assert len(started) == 2  # the second is no descendant, like a worker whose raylet has died
     time.sleep(2)  # the guard looks every second
     guards = [
         p for p in psutil.Process(driver.pid).children() if "nas.ray.cluster.guard" in p.cmdline()
@@ -50,7 +52,7 @@ def test_what_a_killed_driver_started_is_ended() -> None:
     assert len(guards) == 1
     driver.kill()
     driver.wait()
-    _, alive = psutil.wait_procs([child, *guards], timeout=14)
+    _, alive = psutil.wait_procs([*started, *guards], timeout=14)
     assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
 
 

@@ -172,7 +172,7 @@ class Killed(BaseException):
     ],
     ids=["pareto_local_search", "nsga2"],
 )
-@pytest.mark.parametrize("statement", range(1, 150, 15))
+@pytest.mark.parametrize("statement", range(1, 150, 30))
 def test_whichever_statement_is_the_last_one_the_search_goes_on_as_if_it_were_not(
     config_of: ConfigOf,
     start: Start,

@@ -49,6 +49,7 @@ def test_a_file_that_cannot_be_written_is_said_before_anything_is_measured(
     assert said == []
 
 
+@pytest.mark.alone
 def test_a_table_is_made_and_gone_on_with(
     tiny_space: SearchSpace, task: Task, tmp_path: Path
 ) -> None:
