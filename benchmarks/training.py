@@ -28,7 +28,7 @@ from torch import nn
 from search_space.architecture import Task
 from search_space.networks import build
 from search_space.space import SearchSpace
-from search_space.yaml_schema import read_yaml
+from search_space.yaml_validation import read_yaml
 from trainers import DataConfig, ImageSplits, Recipe, Training, load_splits
 from trainers.augmentation import ImageDraws, build_augmentation, mix
 

@@ -15,7 +15,7 @@ from analysis.paper_tables.catalogue import CATALOGUE, DETECTION
 from analysis.paper_tables.comparison import ComparedTable, compared_table, summary_of
 from analysis.paper_tables.plain_data import tables_data
 from analysis.paper_tables.rendering import TABLE_COLUMNS, shown_ending, shown_table
-from nas.cli.main import app
+from nas.cli.application import app
 from nas.cli.output import Output
 from search_space.zoo import ZOO
 

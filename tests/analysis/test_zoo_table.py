@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from analysis.zoo_table import TABLE_COLUMNS, zoo_entries, zoo_json, zoo_table
+from nas.cli.application import app
 from nas.cli.commands.zoo import show_zoo
-from nas.cli.main import app
 from nas.cli.output import Output
 from nas.errors import CommandError
 from search_space.architecture import Task

@@ -77,6 +77,16 @@ class Command:
         with suppress(ProcessLookupError):
             (os.killpg if to_group else os.kill)(self.process.pid, number)
 
+    def wait_until_it_heeds_signals(self) -> None:
+        """Wait until its own code runs: before, its interpreter starts, and signals kill it."""
+        bit = 1 << (signal.SIGTERM - 1)
+        status = Path("/proc", str(self.process.pid), "status")
+        while self.is_running:
+            caught = re.search(r"SigCgt:\s*([0-9a-f]+)", status.read_text())
+            if caught is not None and int(caught[1], 16) & bit:
+                return
+            time.sleep(0.02)
+
     def close_terminal(self) -> None:
         """Take the terminal away, as a lost connection does, with the shell's SIGHUP."""
         self._stop_reading()

@@ -14,6 +14,7 @@ from tests.faults.scene import Scene
 
 def _sent(number: signal.Signals, *, times: int = 1, to_group: bool = False) -> Inject:
     def inject(scene: Scene) -> None:
+        scene.command.wait_until_it_heeds_signals()
         for index in range(times):
             if index:
                 time.sleep(scene.rng.uniform(0.0, 0.3))

@@ -18,9 +18,9 @@ import nas.cli.commands.benchmark
 from nas.benchmark.replay import Ended, Replay
 from nas.benchmark.results import Result, results_json, summaries
 from nas.benchmark.table import BenchmarkTable, space_of_rows
+from nas.cli.application import app
 from nas.cli.commands.benchmark import parse_seeds
 from nas.cli.commands.benchmark_report import Report
-from nas.cli.main import app
 from nas.cli.output import Output
 from nas.errors import CommandError
 from search_space.yaml_validation import ConfigError

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from nas.cli.application import app
 from nas.cli.commands.describe import show_architectures
-from nas.cli.main import app
 from nas.cli.output import Output
 from nas.errors import CommandError
 

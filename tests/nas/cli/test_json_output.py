@@ -12,7 +12,7 @@ import typer
 import yaml
 from typer.testing import CliRunner
 
-from nas.cli.main import app
+from nas.cli.application import app
 from nas.config.search_config import SearchConfig
 from nas.evaluation.evaluate import EvaluationResult
 from nas.metrics import COUNTS

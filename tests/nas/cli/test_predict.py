@@ -16,7 +16,7 @@ from click.testing import Result
 from PIL import Image
 from typer.testing import CliRunner
 
-from nas.cli.main import app
+from nas.cli.application import app
 from nas.config.files import load_config
 from nas.config.search_config import SearchConfig
 from nas.errors import CommandError

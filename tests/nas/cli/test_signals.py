@@ -48,3 +48,24 @@ def test_a_hang_up_is_an_interruption(terminal_is_closed: bool) -> None:
         command.wait()
         if not terminal_is_closed:
             os.close(master)
+
+
+WHILE_IMPORTING = """
+import os, signal, sys
+
+class Interrupting:
+    def find_spec(self, name, *rest):
+        if name == "nas.cli.application":
+            os.kill(os.getpid(), signal.NUMBER)
+
+sys.meta_path.insert(0, Interrupting())
+from nas.cli.main import main
+main()
+"""
+
+
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_while_the_command_is_imported_is_an_interruption(number: str) -> None:
+    command = [sys.executable, "-c", WHILE_IMPORTING.replace("NUMBER", number)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from nas.cli.main import app
+from nas.cli.application import app
 from nas.config.search_config import SearchConfig
 from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger

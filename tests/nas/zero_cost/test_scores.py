@@ -23,7 +23,7 @@ from nas.benchmark.csv_table import read_csv_table
 from nas.benchmark.replay import replay
 from nas.benchmark.specs import parse_spec, sampler_of
 from nas.benchmark.tabulation_reader import read_tabulated
-from nas.cli.main import app
+from nas.cli.application import app
 from nas.config.search_config import SearchConfig
 from nas.evaluation.evaluate import EvaluationResult
 from nas.samplers import BayesianOptimizationSampler, build_sampler

@@ -1,0 +1,97 @@
+"""The application: one module a group of commands, as ``nas --help`` groups them.
+
+Heavy imports happen inside the commands that need them.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from nas.cli.arguments.networks import attention_maps, describe, tables, zoo
+from nas.cli.arguments.query import frontier
+from nas.cli.arguments.search import runs, search, status
+from nas.cli.arguments.tools import benchmark, fidelity, latency_table, tabulate, zero_cost
+from nas.cli.arguments.train import predict, retrain, train
+from nas.cli.arguments.upkeep import clean, doctor
+from nas.cli.output import LogMessages, Output
+from nas.cli.terminal import take_every_text
+
+GROUPS = {
+    "Search": (search, status, runs),
+    "Upkeep": (doctor, clean),
+    "Query": (frontier,),
+    "Train": (train, retrain, predict),
+    "Networks": (zoo, tables, describe, attention_maps),
+    "Tools": (benchmark, tabulate, latency_table, fidelity, zero_cost),
+}
+"""The commands of each group, in the order of ``nas --help``."""
+
+USAGE_ERROR: Any = typer.BadParameter.__base__
+"""The base of the errors that Typer raises for a wrong command line; it exports only some."""
+
+
+class _Commands(TyperGroup):
+    """All commands; an error about a command line does not repeat the passwords in it."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except USAGE_ERROR as error:
+            from nas.config.storage_url import hide_in  # noqa: PLC0415
+
+            error.message = hide_in(error.message, sys.argv)
+            raise
+
+
+app = typer.Typer(
+    cls=_Commands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Search architectures of convolution and self-attention, query the front, retrain.",
+)
+
+
+def _show_version(is_asked: bool) -> None:
+    if is_asked:
+        from importlib import metadata  # noqa: PLC0415
+
+        Output().say(f"convattn {metadata.version('convattn')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options_of_nas(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Show the version and exit.", is_eager=True, callback=_show_version
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
+for group, commands in GROUPS.items():
+    for command in commands:
+        app.command(rich_help_panel=group)(command)
+
+
+def run() -> None:
+    """Run the command line; an error that a user can act on is one message and exit status 1."""
+    take_every_text()
+    logging.basicConfig(handlers=[LogMessages()])  # warnings and errors
+    try:
+        app(standalone_mode=True)
+    except Exception as error:
+        from nas.config.storage_url import hide_in  # noqa: PLC0415
+        from nas.errors import is_user_error, message_of  # noqa: PLC0415
+
+        if not is_user_error(error):
+            raise
+        Output(stderr=True).say(("error:", "bold red"), f" {hide_in(message_of(error), sys.argv)}")
+        sys.exit(1)
