@@ -83,30 +83,40 @@ class ImageDraws:
             count: numbers an image.
             first: the place in the sequence at which they begin.
         """
-        places = torch.arange(first + 1, first + count + 1, device=self._keys.device)
-        counters = (places + (int(use) << 40)) * GOLDEN_GAMMA
-        bits = _mixed(self._keys[:, None] + counters)
-        return _shifted(bits, 64 - BITS).float() / 2**BITS
+        return _fraction(self._words(use, count, first), 64 - BITS)
 
     def normal(self, use: Use, count: int) -> torch.Tensor:
-        """Return normal numbers of deviation 1, float32 [B, count], by Box and Muller's method."""
-        half = (count + 1) // 2
-        uniform = self.uniform(use, 2 * half)
-        radii = (-2 * torch.log1p(-uniform[:, :half])).sqrt()
-        angles = 2 * math.pi * uniform[:, half:]
+        """Return normal numbers of deviation 1, float32 [B, count], by Box and Muller's method.
+
+        Two bit fields of one 64-bit word give a radius and an angle.
+        """
+        words = self._words(use, (count + 1) // 2, 0)
+        radii = _fraction(words, 64 - BITS).neg_().log1p_().mul_(-2).sqrt_()
+        angles = _fraction(words, 64 - 2 * BITS).mul_(2 * math.pi)
         return torch.cat([radii * angles.cos(), radii * angles.sin()], dim=1)[:, :count]
+
+    def _words(self, use: Use, count: int, first: int) -> torch.Tensor:
+        """Return 64 random bits for each number, int64 [B, count]."""
+        places = torch.arange(first + 1, first + count + 1, device=self._keys.device)
+        counters = (places + (int(use) << 40)) * GOLDEN_GAMMA
+        return _mixed(self._keys[:, None] + counters)
+
+
+def _fraction(words: torch.Tensor, shift: int) -> torch.Tensor:
+    """Return BITS bits of each word, from bit ``shift`` on, as a number in [0, 1), float32."""
+    return (words >> shift).bitwise_and_((1 << BITS) - 1).float().div_(2**BITS)
 
 
 def _mixed(values: torch.Tensor) -> torch.Tensor:
-    """Return the finaliser of SplitMix64 of int64 values, whose products wrap."""
-    values = (values ^ _shifted(values, 30)) * -4658895280553007687  # 0xBF58476D1CE4E5B9
-    values = (values ^ _shifted(values, 27)) * -7723592293110705685  # 0x94D049BB133111EB
-    return values ^ _shifted(values, 31)
+    """Return the finaliser of SplitMix64 of int64 values, which it overwrites; products wrap."""
+    values.bitwise_xor_(_shifted(values, 30)).mul_(-4658895280553007687)  # 0xBF58476D1CE4E5B9
+    values.bitwise_xor_(_shifted(values, 27)).mul_(-7723592293110705685)  # 0x94D049BB133111EB
+    return values.bitwise_xor_(_shifted(values, 31))
 
 
 def _shifted(values: torch.Tensor, bits: int) -> torch.Tensor:
     """Shift int64 values right, with zeros coming in from the left."""
-    return (values >> bits) & ((1 << (64 - bits)) - 1)
+    return (values >> bits).bitwise_and_((1 << (64 - bits)) - 1)
 
 
 def _signed(value: int) -> int:

@@ -45,6 +45,10 @@ def test_uniform_numbers_fill_0_to_1_evenly() -> None:
 def test_normal_numbers_have_normal_moments() -> None:
     numbers = draws().normal(Use.NOISE, 51).double()
     assert numbers.shape == (2000, 51)
+    # radius and angle of a number come from one word: the pairs must be independent too
+    pairs = numbers[:, :25] * numbers[:, 26:]
+    assert abs(pairs.mean()) < 4 / pairs.numel() ** 0.5
+    assert abs((pairs**2).mean() - 1) < 4 * (8 / pairs.numel()) ** 0.5
     count = numbers.numel()
     # the moments' deviations are sqrt(1, 2, 15, 96) / sqrt(count)
     for power, moment, variance in ((1, 0, 1), (2, 1, 2), (3, 0, 15), (4, 3, 96)):
