@@ -1,4 +1,4 @@
-"""Proxy evaluations of the networks with which a search's are compared: plain and named ones."""
+"""Proxy evaluations on the cluster of networks beside a search's: plain and named ones."""
 
 from __future__ import annotations
 
@@ -7,32 +7,10 @@ from collections.abc import Callable, Sequence
 from nas.config.search_config import SearchConfig
 from nas.errors import RunError
 from nas.ray.retrain import evaluate_on_cluster
-from nas.storage.evaluation import Evaluation
 from nas.storage.ledger import Ledger
 from nas.workflows.checks import proxy_assignment
 from search_space.architecture import Architecture, Task
 from search_space.cost import network_costs
-
-
-def proxy_seeds(config: SearchConfig) -> tuple[int, ...]:
-    """Return the seeds of plain networks' proxy evaluations: the fresh ones of the front's members.
-
-    If there are none (``search.finalist_seeds`` is 1), it is the search's own seed. The search's
-    networks then have only their evaluations as found, which flatter them in the comparison.
-    """
-    return config.fresh_seeds or (config.seed,)
-
-
-def plain_evaluations(config: SearchConfig, ledger: Ledger) -> list[Evaluation]:
-    """Return the plain networks' proxy evaluations with :func:`proxy_seeds`.
-
-    Runs of earlier versions have others too, with the search's own seed, which do not compare.
-
-    Raises:
-        RunError: the ledger cannot be read.
-    """
-    seeds = proxy_seeds(config)
-    return [row for row in ledger.evaluations("baselines") if row.seed in seeds]
 
 
 def evaluate_plain(

@@ -33,7 +33,7 @@ from nas.search.trial_state import TRAINED
 from nas.storage.candidates import Candidate, candidates, pareto_front
 from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger, ledger_of
-from nas.workflows.plain_networks import plain_evaluations
+from nas.workflows.plain_evaluations import plain_evaluations
 from search_space.baseline import PLAIN
 from search_space.nearest import hint
 

@@ -21,7 +21,8 @@ from nas.storage.ledger import Ledger
 from nas.storage.retraining import Retraining, number_of, pending
 from nas.workflows.checks import SearchData, load_data, retrain_assignment
 from nas.workflows.earlier_runs import check_may_evaluate, check_may_retrain
-from nas.workflows.plain_networks import evaluate_plain, plain_evaluations, proxy_seeds
+from nas.workflows.plain_evaluations import plain_evaluations, proxy_seeds
+from nas.workflows.plain_networks import evaluate_plain
 from nas.workflows.recipe_fit import check_full_recipe
 from search_space.architecture import Architecture, Task
 

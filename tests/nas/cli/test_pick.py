@@ -18,7 +18,7 @@ from nas.evaluation.evaluate import EvaluationResult
 from nas.evaluation.full_training_seed import full_training_seed
 from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger
-from nas.workflows.plain_networks import proxy_seeds
+from nas.workflows.plain_evaluations import proxy_seeds
 from search_space.architecture import Task
 from search_space.baseline import plain_convolutional
 from tests.hand_driven import HandDriven
