@@ -124,15 +124,19 @@ def bare_epoch(
 ) -> Callable[[], float]:
     """A loop as one writes it by hand, which trains one epoch at a time and returns its loss."""
     layout = torch.channels_last if channels_last else torch.contiguous_format
-    model = model.to(memory_format=layout).train()
+    model.to(memory_format=layout).train()  # type: ignore[call-overload]
     images, labels = splits.train.images, splits.train.labels
     mean = torch.tensor(splits.mean, device=images.device)[:, None, None]
     deviation = torch.tensor(splits.std, device=images.device)[:, None, None]
     augment = build_augmentation(recipe.augmentation, splits.input_shape[1:])
     decayed = [each for each in model.parameters() if each.ndim > 1]
     spared = [each for each in model.parameters() if each.ndim <= 1]
+    groups: list[dict[str, Any]] = [
+        {"params": decayed, "weight_decay": recipe.weight_decay},
+        {"params": spared},
+    ]
     optimizer = torch.optim.SGD(
-        [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": spared}],
+        groups,
         lr=0.05,
         momentum=0.9,
         nesterov=True,

@@ -6,10 +6,12 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
+from torch import nn
 
 from search_space.yaml_validation import read_yaml
+from trainers import DataConfig, ImageSplits, Recipe, Split, Training, load_splits
 from trainers.optimization.learning_rate import learning_rate_at
-from trainers.recipe import Recipe
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "configs" / "recipes"
@@ -137,3 +139,47 @@ def test_the_average_of_the_long_training_is_as_long_as_torchvisions():
     decay = recipe_of("imagenet_long").weight_average.decay
     share_in_32_steps = 2e-5 * 8 * 128 * 32 / 600
     assert 1 - decay**32 == pytest.approx(share_in_32_steps, rel=0.01)
+
+
+def pictures(crop_fraction: float) -> ImageSplits:
+    """Colour images of 16 x 16 for a network, stored with a margin where a recipe crops them."""
+    side = round(16 / crop_fraction)
+    pixels = torch.randint(
+        256, (150, 3, side, side), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+    )
+    whole = Split(pixels, torch.arange(150) % 5)
+    train, rest = (Split(pixels[part], whole.labels[part]) for part in (slice(96), slice(96, 150)))
+    return ImageSplits.of(
+        "drawn", train=train, validation=rest, test=rest, class_names=tuple("abcde"), size=(16, 16)
+    )
+
+
+def small_network(channels: int, classes: int) -> nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return nn.Sequential(
+            nn.Conv2d(channels, 8, 3, stride=2, padding=1),
+            nn.BatchNorm2d(8),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Dropout(0.1),
+            nn.Linear(8, classes),
+        )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_small_network_is_trained_for_some_steps(name):
+    recipe = recipe_of(name)
+    if name.startswith("digits"):
+        splits = load_splits(DataConfig(name="digits", train_images=96, validation_images=40))
+    else:
+        splits = pictures(recipe.pixels.crop_fraction)
+    model = small_network(splits.input_shape[0], splits.classes)
+    before = {key: tensor.clone() for key, tensor in model.state_dict().items()}
+    training = Training(model, splits, recipe, seed=0)
+    losses = [training.run_epoch().train_loss for _ in range(3)]  # of one step, or two
+    assert all(0 < loss < 10 for loss in losses)
+    changed = {key for key, tensor in model.state_dict().items() if not tensor.equal(before[key])}
+    assert changed >= set(before) - {"0.bias"}  # the normalisation cancels that one's gradient
+    assert training.evaluate("test").images == len(splits.test)

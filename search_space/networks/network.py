@@ -85,8 +85,8 @@ class Network(nn.Module):
         if stochastic_depth:
             blocks = [
                 block
-                for stage in self.stages
-                for block in stage
+                for stage in self.stages.children()
+                for block in stage.children()
                 if not isinstance(block, mnasnet.LinearBottleneckBlock) or block.adds_input
             ]
             for place, block in enumerate(blocks, start=1):
