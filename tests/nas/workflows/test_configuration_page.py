@@ -15,6 +15,7 @@ from nas.config.sections import SearchSettings
 from nas.config.tabulation import TabulationConfig
 from nas.samplers import OPTUNA_SAMPLERS, SAMPLERS
 from nas.workflows.configuration_page import DATA_EXAMPLES, keys_of, page
+from nas.workflows.configuration_parts import anchor
 from search_space.values import Value
 from search_space.yaml_validation import validate
 from trainers import DataConfig
@@ -80,6 +81,21 @@ def test_every_section_and_sampler_is_there() -> None:
     assert {f"### `sampler.name: {name}`" for name in SAMPLERS} < set(lines)
     for key in ("sampler.options.accuracy_share", "sampler.options.population_size"):
         assert f"| `{key}` |" in PAGE
+
+
+def test_every_link_leads_to_a_heading() -> None:
+    headings = {anchor(line.lstrip("# ")) for line in PAGE.splitlines() if line.startswith("#")}
+    links = set(re.findall(r"\]\(#([^)]+)\)", PAGE))
+    assert {"recipe", "recipe-optimizername-sgd", "augmentation-policyname-rand_augment"} <= links
+    assert links <= headings
+
+
+def test_each_kind_of_a_mapping_has_its_keys() -> None:
+    _, _, section = PAGE.partition("### recipe: `schedule.name: steps`\n")
+    keys = re.findall(r"^\| `(schedule\.\w+)` \|", section.partition("\n### ")[0], re.MULTILINE)
+    shared = ["schedule.warmup_epochs", "schedule.warmup_fraction"]
+    assert keys == [*shared, "schedule.at_epochs", "schedule.factor"]
+    assert '`{name: "cosine", warmup_fraction: 0.05}`' in PAGE
 
 
 def test_options_of_optunas_samplers_have_no_words_of_a_version_of_it() -> None:
