@@ -15,6 +15,7 @@ from ray.exceptions import WorkerCrashedError
 from typer.testing import CliRunner
 
 from nas.cli.application import app
+from nas.cli.commands import full_trainings
 from nas.cli.commands import retrain as retrain_command
 from nas.cli.commands.frontier import show_frontier
 from nas.cli.commands.picture_files import check_ending
@@ -159,7 +160,7 @@ def test_evaluations_whose_workers_died_are_one_message(
 
     # without Ray: its part is to raise what it raises where a worker is gone
     cluster = SimpleNamespace(check=lambda: None)
-    monkeypatch.setattr(retrain_command, "connected", lambda *settings: nullcontext(cluster))
+    monkeypatch.setattr(full_trainings, "connected", lambda *settings: nullcontext(cluster))
     monkeypatch.setattr("nas.ray.cluster.waits.NOTICED_SECONDS", 0.0)
     monkeypatch.setattr("nas.ray.retrain.ray.remote", remote)
     monkeypatch.setattr("nas.ray.retrain.ray.put", lambda value: value)

@@ -21,6 +21,7 @@ from nas.ray.retrain import RetrainProgress
 from nas.search.status import Status
 from nas.storage.retraining import Retraining
 from search_space.space import SearchSpace
+from trainers import Recipe
 
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 
@@ -133,6 +134,9 @@ def test_what_ends_a_search_is_not_hidden_by_its_display(monkeypatch: pytest.Mon
     assert printed.getvalue().count(HIDE_CURSOR) == printed.getvalue().count(SHOW_CURSOR) == 2
 
 
+RECIPE = Recipe(epochs=30, batch_size=8, learning_rate=0.1)
+
+
 def test_full_trainings_fit_the_terminal_and_leave_the_line_at_their_end(
     small_space: SearchSpace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,7 +144,7 @@ def test_full_trainings_fit_the_terminal_and_leave_the_line_at_their_end(
     monkeypatch.setattr(nas.cli.progress.time, "monotonic", lambda: clock[0])
     printed = io.StringIO()
     trainings = [
-        Retraining(architecture, 0, 1, "recipe", Path("none"))
+        Retraining(architecture, 0, 1, RECIPE, "recipe", Path("none"))
         for architecture in list(small_space.architectures())[:8]
     ]
     with RetrainDisplay(Output(file=printed, width=100), wanted=8, epochs=30) as display:

@@ -53,6 +53,9 @@ def test_a_hang_up_is_an_interruption(terminal_is_closed: bool) -> None:
 WHILE_IMPORTING = """
 import os, signal, sys
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores them
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
 class Interrupting:
     def find_spec(self, name, *rest):
         if name == "nas.cli.application":
