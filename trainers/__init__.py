@@ -5,17 +5,17 @@ May import no other package of this project, and no Ray.
 
 from trainers.augmentation import Augmentation
 from trainers.augmentation.central_crop import central_crop
-from trainers.checkpoint import checkpoint_bytes, load_checkpoint
-from trainers.classification_report import ClassificationReport
+from trainers.checkpoints.checkpoint import checkpoint_bytes, load_checkpoint
 from trainers.data import DataConfig, ImageSplits, load_splits
 from trainers.data.dataset import Split
 from trainers.data.network_input import check_pixels, scale_of
 from trainers.data.preprocessing import Preprocessing
 from trainers.data.reduced_images import reduced, resized_hw
 from trainers.errors import CheckpointError, DataError, MemoryShort, TrainingDiverged
+from trainers.evaluation.classification_report import ClassificationReport
+from trainers.evaluation.metrics import Metrics
 from trainers.execution import Execution
-from trainers.initial_statistics import initial_statistics_warning
-from trainers.metrics import Metrics
+from trainers.normalization.initial_statistics import initial_statistics_warning
 from trainers.recipe import (
     MAY_BE_EARLIER,
     EarlierRecipe,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from trainers.metrics import Metrics
+from trainers.evaluation.metrics import Metrics
 
 
 @dataclass(frozen=True)

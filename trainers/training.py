@@ -17,22 +17,22 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from trainers.batch_norm import set_batch_norm
 from trainers.batches import Batches
-from trainers.checkpoint import UNPICKLING_ERRORS
-from trainers.classification_report import ClassificationReport, classification_report
+from trainers.checkpoints.checkpoint import UNPICKLING_ERRORS
+from trainers.checkpoints.resume import check_identity, check_weights, copied, run_identity
 from trainers.data.dataset import ImageSplits
 from trainers.errors import CheckpointError, DataError, TrainingDiverged
-from trainers.evaluation import EvaluatedNetwork
+from trainers.evaluation.classification_report import ClassificationReport, classification_report
+from trainers.evaluation.evaluated_network import EvaluatedNetwork
+from trainers.evaluation.metrics import Metrics, classification_metrics
 from trainers.execution import choose_execution
-from trainers.metrics import Metrics, classification_metrics
+from trainers.normalization.batch_norm import set_batch_norm
 from trainers.optimization.learning_rate import learning_rate_at
 from trainers.optimization.step import TrainingStep
 from trainers.precision import autocast
 from trainers.randomness import Stream, checked_seed, derived_seed, seeded
 from trainers.recipe import Recipe, Weights
 from trainers.result import EpochResult
-from trainers.resume import check_identity, check_weights, copied, run_identity
 
 SplitName = Literal["train", "validation", "test"]
 # looking at the loss makes a GPU wait, and a diverged run wastes no more steps than these

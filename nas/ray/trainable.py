@@ -30,7 +30,7 @@ from nas.evaluation.messages import (
 from nas.ray.checkpoint_exchange import CheckpointExchange
 from nas.ray.cluster.deaths import machine_fault
 from trainers import CheckpointError
-from trainers.checkpoint import checkpoint_bytes, read_checkpoint
+from trainers.checkpoints.checkpoint import checkpoint_bytes, read_checkpoint
 
 
 class TrainingTrainable(tune.Trainable):

@@ -40,7 +40,7 @@ from trainers import (
     load_checkpoint,
     load_splits,
 )
-from trainers.classification_report import classification_report
+from trainers.evaluation.classification_report import classification_report
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 Show = Callable[..., str]

@@ -19,7 +19,7 @@ from search_space.architecture import Task
 from search_space.networks import build
 from tests.fuzz.attempts import sampled, try_all
 from tests.fuzz.mutations import VALUES, mutated_bytes, mutated_data
-from trainers.checkpoint import checkpoint_bytes
+from trainers.checkpoints.checkpoint import checkpoint_bytes
 
 
 @pytest.mark.parametrize("compressed", [False, True])

@@ -48,7 +48,7 @@ from search_space.architecture import Architecture, Task
 from search_space.cost.latency import Latency
 from search_space.yaml_validation import read_yaml, validate
 from tests.hand_driven import ledger_in_memory, problem_from
-from trainers.checkpoint import checkpoint_bytes, read_checkpoint
+from trainers.checkpoints.checkpoint import checkpoint_bytes, read_checkpoint
 
 from . import formulas
 from .replays import ReplayScenario

@@ -7,8 +7,8 @@ import pytest
 import torch
 from sklearn import metrics as sklearn_metrics
 
-from trainers.classification_report import classification_report
-from trainers.metrics import calibration_error, classification_metrics
+from trainers.evaluation.classification_report import classification_report
+from trainers.evaluation.metrics import calibration_error, classification_metrics
 
 
 def test_metrics_are_scikit_learns() -> None:

@@ -18,7 +18,7 @@ import pytest
 import torch
 
 from trainers import CheckpointError, load_checkpoint
-from trainers.checkpoint import checkpoint_bytes, read_checkpoint
+from trainers.checkpoints.checkpoint import checkpoint_bytes, read_checkpoint
 
 CONTENT = checkpoint_bytes(
     {

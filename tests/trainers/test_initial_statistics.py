@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from trainers import ImageSplits, Recipe, Training, initial_statistics_warning
-from trainers.initial_statistics import initial_statistics_left
+from trainers.normalization.initial_statistics import initial_statistics_left
 
 BASE = {"learning_rate": 0.01, "evaluation": {"recalibration_images": 0}}
 

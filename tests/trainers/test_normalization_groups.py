@@ -14,7 +14,7 @@ from search_space.architecture import Task
 from search_space.networks import build
 from tests.search_space.strategies import DIGITS
 from trainers import ImageSplits, Recipe, Training
-from trainers.normalization_groups import group_layers, may_pass_together
+from trainers.normalization.groups import group_layers, may_pass_together
 
 SETTINGS = {
     "epochs": 5,

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from trainers import Augmentation, ImageSplits, Recipe, Split, Training
-from trainers.recalibration import recalibrate_batch_norm
+from trainers.normalization.recalibration import recalibrate_batch_norm
 
 AUGMENTED = Augmentation(rotation_degrees=10, noise_std=0.1)
 

@@ -18,7 +18,7 @@ from trainers import (
     Training,
     load_splits,
 )
-from trainers.checkpoint import checkpoint_bytes, read_checkpoint
+from trainers.checkpoints.checkpoint import checkpoint_bytes, read_checkpoint
 
 Build = Callable[[int], nn.Module]
 AUGMENTED = Augmentation(rotation_degrees=10, noise_std=0.05, mixup_alpha=0.2)

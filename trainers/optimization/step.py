@@ -9,15 +9,15 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from trainers.checkpoints.resume import copied
 from trainers.errors import MemoryShort
+from trainers.evaluation.metrics import check_logits
 from trainers.execution import Execution
-from trainers.metrics import check_logits
-from trainers.normalization_groups import group_layers, may_pass_together
+from trainers.normalization.groups import group_layers, may_pass_together
 from trainers.optimization.optimizers import build_optimizer
 from trainers.precision import autocast
 from trainers.randomness import Stream, derived_seed
 from trainers.recipe import Recipe
-from trainers.resume import copied
 
 log = logging.getLogger(__name__)
 

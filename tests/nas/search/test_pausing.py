@@ -46,7 +46,7 @@ from search_space.space import SearchSpace
 from tests.hand_driven import search_of
 from tests.invented_latency import invented_latency
 from trainers import CheckpointError
-from trainers.checkpoint import checkpoint_bytes, read_checkpoint
+from trainers.checkpoints.checkpoint import checkpoint_bytes, read_checkpoint
 
 ConfigOf = Callable[..., SearchConfig]
 Start = Callable[[SearchConfig], tuple[RunFolder, Ledger]]

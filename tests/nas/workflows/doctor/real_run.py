@@ -23,7 +23,7 @@ from search_space.architecture import Architecture
 from search_space.yaml_validation import validate
 from tests.hand_driven import problem_from
 from trainers import checkpoint_bytes
-from trainers.checkpoint import read_checkpoint
+from trainers.checkpoints.checkpoint import read_checkpoint
 
 RECIPE = {"epochs": 3, "batch_size": 25, "learning_rate": 0.05}
 STEM = {"type": "conv", "kernel": 3, "stride": 2, "pool": False, "width": [4, 8]}

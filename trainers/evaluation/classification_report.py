@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from trainers.metrics import Metrics, classification_metrics
+from trainers.evaluation.metrics import Metrics, classification_metrics
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from trainers.checkpoint_contents import check_members, check_pickle
+from trainers.checkpoints.contents import check_members, check_pickle
 from trainers.errors import CheckpointError
 
 FORMAT = "trainers.checkpoint"
@@ -89,7 +89,7 @@ def _check_archive(content: bytes, name: str) -> None:
     """Refuse what is no whole zip archive of tensors and plain values.
 
     Torch's reader compares no check sums and bounds nothing: see
-    :mod:`trainers.checkpoint_contents`.
+    :mod:`trainers.checkpoints.contents`.
     """
     if not content:
         raise CheckpointError(f"the checkpoint {name} is empty")

@@ -12,8 +12,8 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from trainers.batches import Batches
 from trainers.data.dataset import Split
-from trainers.metrics import check_logits
-from trainers.recalibration import recalibrate_batch_norm
+from trainers.evaluation.metrics import check_logits
+from trainers.normalization.recalibration import recalibrate_batch_norm
 
 
 class EvaluatedNetwork:

@@ -1,0 +1,1 @@
+"""Normalisation: groups of images that share statistics, and statistics for an evaluation."""

@@ -1,0 +1,1 @@
+"""Optimisation: the optimiser, its learning rate, and one step of training."""
