@@ -31,6 +31,7 @@ class FaultRecord:
     detail: str  # what is wrong, or why it is not counted
     seconds: float
     folder: str  # with the log, if something is wrong
+    mended: str = ""  # of a finding: since then, written into the record by hand
 
 
 def append_record(file: Path, record: FaultRecord) -> None:

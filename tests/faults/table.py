@@ -17,7 +17,8 @@ INTRODUCTION = """\
 
 The sum of several runs of the harness in `tests/faults/`, by kind of fault and outcome. Written by
 `python -m tests.faults.table FILE... > docs/faults.md`; the files are what
-`python -m tests.faults --seeds A-B --json FILE` writes.
+`python -m tests.faults --seeds A-B --json FILE` writes, and those of this page are in
+[faults.jsonl](faults.jsonl).
 
 Each seed is one small search, or one retraining, on real networks, Ray and databases, into which
 several faults are injected one after another. A fault *survived* if the command went on, and it
@@ -52,8 +53,15 @@ def markdown(records: Iterable[FaultRecord]) -> str:
     findings = [record for record in records if record.outcome == "finding"]
     if findings:
         lines += ["", "## Findings", ""]
-        lines += [f"- seed {r.seed}, {r.kind} ({r.moment}): {r.detail[:200]}" for r in findings]
+        lines += [_described(record) for record in findings]
     return "\n".join(lines) + "\n"
+
+
+def _described(finding: FaultRecord) -> str:
+    mended = f". Mended: {finding.mended}" if finding.mended else ""
+    return (
+        f"- seed {finding.seed}, {finding.kind} ({finding.moment}): {finding.detail[:200]}{mended}"
+    )
 
 
 def _row(cells: Iterable[object]) -> str:
