@@ -28,7 +28,7 @@ quickstart: install ## Search on real images, print and draw the front, retrain 
 test: install ## Run the tests
 	$(BIN)/python -m pytest -n 2 -m "not (alone or ray or slow)"
 	$(BIN)/python -m pytest -m "alone and not slow"
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "ray and not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "ray and not slow"
 
 test-all: test ## Run the slow tests too
 	$(BIN)/python -m pytest -m slow

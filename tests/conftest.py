@@ -8,6 +8,11 @@ from collections.abc import Iterator
 import pytest
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests that take longest first, so that no worker waits for another at the end."""
+    items.sort(key=lambda item: "tests/faults/" not in item.nodeid)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _own_state_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Runs of the tests are not listed as trusted in the developer's own home."""

@@ -29,6 +29,7 @@ def on_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(COSTS.parent))
 
 
+@pytest.mark.slow  # closed forms and traced costs are compared in tests/search_space/cost
 def test_costs(tmp_path: Path) -> None:
     file = tmp_path / "costs.json"
     command = [sys.executable, str(COSTS), "--quick", "--json", str(file)]

@@ -87,6 +87,7 @@ def test_multi_objective_asha_by_stopping_on_a_reduced_proxy(nas, tmp_path: Path
     assert f"{len(stopped)} stopped early" in done.stdout
 
 
+@pytest.mark.slow  # without Ray in tests/nas/search/test_pausing.py
 def test_multi_objective_asha_by_promotion_goes_on_after_a_kill(
     nas, environment, tmp_path: Path
 ) -> None:

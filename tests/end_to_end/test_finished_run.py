@@ -162,8 +162,8 @@ def test_a_stopped_retraining_says_how_to_go_on(finished_run, monkeypatch):
     def stopped(*arguments: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("nas.cli.commands.retrain.evaluate_plain", stopped)
-    monkeypatch.setattr("nas.cli.commands.retrain.connected", lambda *_: nullcontext())
+    monkeypatch.setattr("nas.cli.commands.full_trainings.evaluate_plain", stopped)
+    monkeypatch.setattr("nas.cli.commands.full_trainings.connected", lambda *_: nullcontext())
     done = query(finished_run, "retrain", "tiny", "--pick", "best")
     assert done.returncode == 130
     assert "give the same command again to continue" in done.stdout

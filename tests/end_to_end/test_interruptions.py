@@ -53,7 +53,8 @@ def start_and_wait(
     return process
 
 
-@pytest.mark.parametrize("deterministic", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.slow  # a killed driver is in tests/faults/test_faults.py too
+@pytest.mark.parametrize("deterministic", [False, True])
 def test_a_killed_search_loses_and_repeats_nothing_finished(
     tmp_path, environment, nas, deterministic
 ):
@@ -169,6 +170,7 @@ class FaultyConvolution(nn.Module):
 '''
 
 
+@pytest.mark.slow  # tests/faults/test_faults.py has all failing trials
 def test_trials_that_raise_or_kill_their_worker_are_recorded_and_the_search_goes_on(
     tmp_path, environment
 ):

@@ -36,7 +36,7 @@ from tests.faults.undisturbed import (
     differences_of_training,
     read_full_training,
 )
-from tests.faults.variants import NAME, TRIALS, configuration
+from tests.faults.variants import NAME, configuration, trials_of
 from tests.postgresql_server import running_server
 
 END = "(the end of the search)"
@@ -263,8 +263,9 @@ class SeedRun:
             )
         elif status == 0:
             trained = [row for row in finished(rows).values() if row.study == NAME]
-            if len(trained) != TRIALS:
-                wrong.append(f"{len(trained)} trials are trained, not {TRIALS}")
+            trials = trials_of(self._plan.variant)
+            if len(trained) != trials:
+                wrong.append(f"{len(trained)} trials are trained, not {trials}")
             if not self._changed:
                 wrong += differences(expected, rows)
         self._record(END, "finding" if wrong else "survived", "; ".join(wrong), begun)

@@ -13,7 +13,8 @@ pytestmark = pytest.mark.ray
 
 MACHINE = Plan(
     "the driver, a worker, the server",
-    ("driver: SIGTERM", "PostgreSQL: stopped (fast), started", "worker: SIGKILL"),
+    ("driver: SIGKILL", "PostgreSQL: stopped (fast), started", "worker: SIGKILL"),
+    variant="short",
     on_server=True,
 )
 
@@ -27,6 +28,7 @@ TRIALS = Plan(
         "trial: hangs",
         "trial: too much memory",
     ),
+    variant="short",
     search=HASTE,
     watches_memory=True,
 )

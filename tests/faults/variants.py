@@ -30,8 +30,6 @@ SPACE: dict[str, Any] = {
     ],
 }
 
-TRIALS = 12
-
 EPOCHS = 60
 
 RECIPE = {"epochs": EPOCHS, "batch_size": 50, "learning_rate": 0.05, "evaluate_every_epochs": 10}
@@ -40,7 +38,7 @@ RETRAIN_RECIPE = RECIPE | {"epochs": 600}
 
 
 SEARCH_SECTION = {
-    "n_trials": TRIALS,
+    "n_trials": 12,
     "finalist_seeds": 2,
     "noise_candidates": 1,
     "deterministic": True,
@@ -49,6 +47,9 @@ SEARCH_SECTION = {
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "plain": {},
+    "short": {
+        "search": SEARCH_SECTION | {"n_trials": 9, "finalist_seeds": 1, "noise_candidates": 0},
+    },
     "stopping": {
         "search": SEARCH_SECTION | {"concurrency": 1},
         "scheduler": {"name": "asha", "type": "stopping", "min_epochs": 10},
@@ -59,6 +60,12 @@ VARIANTS: dict[str, dict[str, Any]] = {
     },
 }
 """The sections of each deterministic search that differ from the plain one's."""
+
+
+def trials_of(variant: str) -> int:
+    """Return how many architectures a variant's search trains."""
+    trials: int = (SEARCH_SECTION | VARIANTS[variant].get("search", {}))["n_trials"]
+    return trials
 
 
 def configuration(

@@ -242,6 +242,7 @@ def cache_of(tmp_path: Path, task: Task) -> Callable[..., LatencyCache]:
     return opened
 
 
+@pytest.mark.alone
 def test_what_was_measured_is_read_back(
     cache_of: Callable[..., LatencyCache], networks: list[Architecture], task: Task
 ) -> None:

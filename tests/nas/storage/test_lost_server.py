@@ -151,7 +151,7 @@ def test_sessions_that_are_ended_at_any_statement_change_nothing(
     waiting = Waiting()
     ended: list[int] = []
     rng = random.Random(seed)
-    statements = {3, *rng.sample(range(400), 12)}  # one of them while the ledger is made
+    statements = {3, *rng.sample(range(400), 6)}  # one of them while the ledger is made
     with at_statements(statements, lambda: ended.append(server.end_sessions())) as count:
         ledger = make(config, runs, waiting)
         searched(config, ledger, waiting)
