@@ -114,10 +114,11 @@ def checked_problem(config: SearchConfig, costs: StaticCosts) -> SearchProblem:
     Raises:
         ConfigError: the sampler or one of its options is unknown; this machine lacks the device to
             measure latency on; networks cannot take the task's images, or have no proxy of the
-            given fidelity.
+            given fidelity; a recipe augments colours of grey images.
         NothingFits: no architecture fits the static limits.
     """
     check_images(costs.space, costs.task, seed=config.seed)
+    _check_augmentation(config, costs.task)
     if config.uses_latency and config.ray.address is None:
         hardware_of(config.latency)
     limits = config.limits.static(costs.names)
@@ -127,6 +128,22 @@ def checked_problem(config: SearchConfig, costs: StaticCosts) -> SearchProblem:
     RandomSampler(costs.space, costs=costs, limits=limits).draw(set(), rng)
     _check_fidelity(config, costs)
     return problem
+
+
+def _check_augmentation(config: SearchConfig, task: Task) -> None:
+    """Check that both recipes' augmentation is defined for the task's images.
+
+    Raises:
+        ConfigError: one's is not.
+    """
+    problems = []
+    for section, recipe in (("proxy", config.proxy), ("retrain", config.retrain)):
+        try:
+            recipe.augmentation.check_fits(task.input_shape[0])
+        except ValueError as error:
+            problems.append(f"{section}.{error}")
+    if problems:
+        raise ConfigError(f"the recipes on {task.dataset!r}", problems)
 
 
 def _check_fidelity(config: SearchConfig, costs: StaticCosts) -> None:

@@ -94,11 +94,6 @@ class Augmentation(Settings):
     """Both parameters of the Beta distribution of cutmix (Yun et al. 2019); 0 does not cut. With
     mixup too, every group of images draws one of them, at even odds."""
 
-    @property
-    def needs_colour(self) -> bool:
-        """Whether it changes colours, which a grey image lacks."""
-        return bool(self.saturation_fraction or self.hue_fraction)
-
     def check_fits(self, channels: int) -> None:
         """Refuse images of so many channels that some change is not defined for them.
 

@@ -328,8 +328,16 @@ SOON_GUIDED = {
 }
 
 
-@pytest.mark.parametrize("scheduler", ["none", "asha", "asha:type=promotion"])
-@pytest.mark.parametrize("name", SAMPLERS)
+REPLAYED = [
+    pytest.param(name, scheduler, marks=pytest.mark.slow)
+    if name == "tpe" and scheduler != "asha"
+    else (name, scheduler)
+    for name in SAMPLERS
+    for scheduler in ("none", "asha", "asha:type=promotion")
+]
+
+
+@pytest.mark.parametrize(("name", "scheduler"), REPLAYED)
 def test_a_seed_gives_the_same_evaluations(name: str, scheduler: str) -> None:
     digits = [tuple(f"{number:04b}") for number in range(16)]
     table = BenchmarkTable(

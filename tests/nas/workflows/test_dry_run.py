@@ -20,6 +20,7 @@ from nas.errors import CommandError, NothingFits
 from nas.workflows.device_hours import FRONT_ASSUMED, DeviceHours, device_hours, missing_device
 from nas.workflows.space_costs import SAMPLED, check_fits, space_costs
 from search_space.architecture import Task
+from search_space.yaml_validation import ConfigError
 from tests.hand_driven import costs_from
 
 ConfigOf = Callable[..., SearchConfig]
@@ -162,3 +163,19 @@ def test_a_recipe_that_diverges_is_one_message(
     said = capsys.readouterr().err
     assert "reading the data" in said
     assert "working out the costs" in said
+
+
+def test_colours_of_grey_images_are_refused_in_both_recipes(
+    tmp_path: Path, config_of: ConfigOf
+) -> None:
+    colour: dict[str, Any] = {"epochs": 1, "batch_size": 50, "learning_rate": 0.1}
+    colour["augmentation"] = {"saturation_fraction": 0.4}
+    file = tmp_path / "search.yaml"
+    file.write_text(yaml.safe_dump(config_of(proxy=colour, retrain=colour).model_dump(mode="json")))
+    with pytest.raises(ConfigError, match="needs colour images of 3 channels") as caught:
+        show_dry_run(Output(file=io.StringIO()), file, [], tmp_path / "runs")
+    places = [problem.partition(" ")[0] for problem in caught.value.problems]
+    assert places == [
+        "proxy.augmentation.saturation_fraction",
+        "retrain.augmentation.saturation_fraction",
+    ]

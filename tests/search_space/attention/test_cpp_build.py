@@ -249,6 +249,7 @@ with backend("cpp"):
 """
 
 
+@pytest.mark.slow
 def test_too_little_memory_is_an_error_and_no_crash() -> None:
     if build.problem():
         lacking(f"cpp {build.problem()}")
