@@ -7,6 +7,7 @@ import shlex
 import sqlite3
 from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import optuna
 import pytest
@@ -163,7 +164,10 @@ def test_a_stopped_retraining_says_how_to_go_on(finished_run, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("nas.cli.commands.full_trainings.evaluate_plain", stopped)
-    monkeypatch.setattr("nas.cli.commands.full_trainings.connected", lambda *_: nullcontext())
+    cluster = SimpleNamespace(check=lambda: None)
+    monkeypatch.setattr(
+        "nas.cli.commands.full_trainings.connected", lambda *_: nullcontext(cluster)
+    )
     done = query(finished_run, "retrain", "tiny", "--pick", "best")
     assert done.returncode == 130
     assert "give the same command again to continue" in done.stdout
