@@ -53,7 +53,7 @@ def start_and_wait(
     return process
 
 
-@pytest.mark.slow  # a killed driver is in tests/faults/test_faults.py too
+@pytest.mark.slow  # killed drivers are what `make test-faults` has most of
 @pytest.mark.parametrize("deterministic", [False, True])
 def test_a_killed_search_loses_and_repeats_nothing_finished(
     tmp_path, environment, nas, deterministic
@@ -96,9 +96,8 @@ def architectures(ledger: Path) -> list[str]:
     return [json.loads(value) for (value,) in rows]
 
 
-@pytest.mark.parametrize(
-    "sent", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow  # an interrupted driver is in tests/faults/test_faults.py too
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path, environment, nas, sent):
     search_file = write_search(tmp_path / "tiny.yaml", proxy=RECIPE | {"epochs": 10})
     process = start_and_wait(tmp_path, environment, search_file, finished=2)

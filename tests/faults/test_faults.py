@@ -13,7 +13,7 @@ pytestmark = pytest.mark.ray
 
 MACHINE = Plan(
     "the driver, a worker, the server",
-    ("driver: SIGKILL", "PostgreSQL: stopped (fast), started", "worker: SIGKILL"),
+    ("driver: SIGINT", "PostgreSQL: stopped (fast), started", "worker: SIGKILL"),
     variant="short",
     on_server=True,
 )
