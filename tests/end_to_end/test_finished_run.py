@@ -160,7 +160,7 @@ def test_describe_an_architecture_of_the_run(finished_run, environment):
 
 
 def test_a_stopped_retraining_says_how_to_go_on(finished_run, monkeypatch):
-    def stopped(*arguments: object) -> None:
+    def stopped(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("nas.cli.commands.full_trainings.evaluate_plain", stopped)
