@@ -113,7 +113,7 @@ def report_row(
 
 def report_table(rows: Sequence[dict[str, Any]]) -> Table:
     """Return a table of rows that :func:`report_row` made; all are by one recipe."""
-    title = "retrained in full"
+    title = "trained in full"
     if any(row["train_on"] == "train+validation" for row in rows):
         title += " on train and validation images"
     table = Table(

@@ -113,7 +113,7 @@ def test_a_training_on_the_validation_images_has_no_validation_accuracy(
     assert strict(json.dumps(shown)) == shown
     printed = io.StringIO()
     Output(file=printed).show(report_table([shown]))
-    assert "retrained in full on train and validation images" in printed.getvalue()
+    assert "trained in full on train and validation images" in printed.getvalue()
 
     (trial,) = ledger.trials("retrain")
     assert faults_of(row, trial, config, space, task) == []
