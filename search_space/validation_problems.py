@@ -124,7 +124,7 @@ def _without_tags(
         data = _inside(data, step)
         if isinstance(step, str):
             field = here.model_fields.get(step) if here else None
-            models = list(_models_in(field.annotation)) if field else []
+            models = list(models_in(field.annotation)) if field else []
             here, tagged = (models[0] if models else None), _by_tag(models)
         if here is not None and isinstance(data, dict):
             here = _subclass_named(here, data.get("type"))
@@ -156,13 +156,13 @@ def _subclasses(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
         yield from _subclasses(subclass)
 
 
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    """Yield the models that an annotation names, such as those of a union."""
+def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Yield the pydantic models that an annotation names, such as those of a union."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
         return
     for argument in getattr(annotation, "__args__", ()):
-        yield from _models_in(argument)
+        yield from models_in(argument)
 
 
 def _by_tag(models: Sequence[type[BaseModel]]) -> dict[Any, type[BaseModel]]:

@@ -7,6 +7,8 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from ray import tune
 
@@ -66,9 +68,12 @@ def run_search(
     _quieten_tune()
     recovery = Recovery(search, cluster, concurrency)
     with ExitStack() as stack:
+        # Tune's files and the states of paused trainings, on the driver; not the run's folder.
+        temporary = stack.enter_context(temporary_folder())
         states = None
         if search.problem.pauses:
-            states = stack.enter_context(temporary_folder("states"))
+            states = temporary / "states"
+            states.mkdir()
         exchange = None if states is None else ClusterExchange(states)
         try:
             while not search.finished:
@@ -92,7 +97,15 @@ def run_search(
                         exchange,
                     )
                     with recovery.watching(searcher):
-                        _run_tune(searcher, assignment, resources, cluster, concurrency, trainable)
+                        _run_tune(
+                            searcher,
+                            assignment,
+                            resources,
+                            cluster,
+                            concurrency,
+                            trainable,
+                            temporary,
+                        )
                     if searcher.error is not None:
                         raise searcher.error
                 except ClusterLost as lost:
@@ -112,14 +125,14 @@ def _run_tune(
     cluster: Cluster,
     concurrency: int,
     trainable: type[TrainingTrainable],
+    temporary: Path,
 ) -> None:
     """Run Tune once, until the search has no more jobs or needs its proposals measured."""
     prepared = tune.with_resources(
         tune.with_parameters(trainable, assignment=assignment, exchange=searcher.exchange),
         partial(resources_of, resources),
     )
-    # Tune's own files (not the run's) are on the driver, and are deleted after Tune's run.
-    with temporary_folder("tune") as folder:
+    with TemporaryDirectory(dir=temporary, ignore_cleanup_errors=True) as folder:
         tuner = tune.Tuner(
             prepared,
             tune_config=tune.TuneConfig(
@@ -131,7 +144,7 @@ def _run_tune(
             ),
             run_config=tune.RunConfig(
                 name="search",
-                storage_path=str(folder),
+                storage_path=folder,
                 verbose=0,
                 callbacks=[WorkerWatch(searcher, cluster.check)],
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),

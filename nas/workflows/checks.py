@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from nas.config.search_config import SearchConfig
@@ -130,18 +131,24 @@ def checked_problem(config: SearchConfig, costs: StaticCosts) -> SearchProblem:
     return problem
 
 
+def augmentation_problems(recipe: Recipe, key: str, task: Task) -> Iterator[str]:
+    """Yield why a recipe's augmentation is not defined for a task's images, after its key."""
+    try:
+        recipe.augmentation.check_fits(task.input_shape[0])
+    except ValueError as error:
+        yield f"{key}.{error}"
+
+
 def _check_augmentation(config: SearchConfig, task: Task) -> None:
     """Check that both recipes' augmentation is defined for the task's images.
 
     Raises:
         ConfigError: one's is not.
     """
-    problems = []
-    for section, recipe in (("proxy", config.proxy), ("retrain", config.retrain)):
-        try:
-            recipe.augmentation.check_fits(task.input_shape[0])
-        except ValueError as error:
-            problems.append(f"{section}.{error}")
+    problems = [
+        *augmentation_problems(config.proxy, "proxy", task),
+        *augmentation_problems(config.retrain, "retrain", task),
+    ]
     if problems:
         raise ConfigError(f"the recipes on {task.dataset!r}", problems)
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, Literal, NamedTuple, get_args, get_origin
+from typing import Literal, NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel
+
+from search_space.validation_problems import models_in
 
 
 class Part(NamedTuple):
@@ -36,7 +38,7 @@ def parts_of(section: str, model: type[BaseModel], others: frozenset[str]) -> It
         others: names of models that have sections of their own.
     """
     for key, field in model.model_fields.items():
-        models = list(_models_in(field.annotation))
+        models = list(models_in(field.annotation))
         for each in models:
             if each.__name__ in others:
                 continue
@@ -64,12 +66,3 @@ def is_one_of_several(kind: type[BaseModel]) -> bool:
 def anchor(heading: str) -> str:
     """Return a heading's anchor, as GitHub makes it."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
-
-
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    """Yield the models that an annotation names."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-        return
-    for argument in getattr(annotation, "__args__", ()):
-        yield from _models_in(argument)

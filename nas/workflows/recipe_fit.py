@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from nas.config.search_config import SearchConfig
-from nas.workflows.checks import SearchData
+from nas.workflows.checks import SearchData, augmentation_problems
 from search_space.architecture import Architecture
 from search_space.cost import network_costs
 from search_space.families import check_zero_init
@@ -41,11 +41,8 @@ def check_full_recipe(
 
 
 def _problems_of_images(config: SearchConfig, data: SearchData) -> Iterator[str]:
-    recipe, (channels, height, width) = config.retrain, data.task.input_shape
-    try:
-        recipe.augmentation.check_fits(channels)
-    except ValueError as error:
-        yield f"recipe.{error}"
+    recipe, (_, height, width) = config.retrain, data.task.input_shape
+    yield from augmentation_problems(recipe, "recipe", data.task)
     padding = recipe.augmentation.crop_padding_pixels
     if padding >= min(height, width):
         yield (

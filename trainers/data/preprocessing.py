@@ -12,9 +12,9 @@ from trainers.augmentation.central_crop import central_crop
 from trainers.data.dataset import ImageSplits
 from trainers.data.network_input import scale_of
 from trainers.data.pixels import COLOUR_MODES, open_picture, picture_pixels, to_colour
-from trainers.data.resizing import Interpolation, ResizeMode, Resizing
+from trainers.data.resizing import ResizeMode, Resizing
 from trainers.errors import DataError
-from trainers.recipe.pixels import PixelSettings
+from trainers.recipe.pixels import Interpolation, PixelSettings
 from trainers.settings import Settings
 
 if TYPE_CHECKING:

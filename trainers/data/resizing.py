@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from trainers.augmentation.central_crop import central_corner
+from trainers.recipe.pixels import Interpolation
 
 if TYPE_CHECKING:
     from PIL import Image
 
 ResizeMode = Literal["stretch", "cover"]
-Interpolation = Literal["bilinear", "bicubic"]
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from trainers.settings import Settings, list_to_tuple
 
+Interpolation = Literal["bilinear", "bicubic"]
 Deviation = Annotated[float, Field(gt=0)]
 
 
@@ -19,7 +20,7 @@ class PixelSettings(Settings):
     that their shorter side is `data.image_size` divided by this, and evaluated on the central crop;
     0.875 is 224 of 256 pixels. With 1 both sides are resized to the network's, and nothing is
     cropped."""
-    interpolation: Literal["bilinear", "bicubic"] = "bilinear"
+    interpolation: Interpolation = "bilinear"
     """Resampling of resized pictures, with antialiasing."""
     mean: Annotated[tuple[float, ...] | None, BeforeValidator(list_to_tuple)] = None
     """Mean to subtract, one value a channel, for pixels from 0 to 1; null is that of the train

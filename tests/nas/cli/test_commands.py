@@ -27,7 +27,7 @@ from nas.evaluation.evaluate import EvaluationResult
 from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger
 from search_space.architecture import Architecture, Task
-from tests.hand_driven import HandDriven, costs_from
+from tests.hand_driven import costs_from
 
 Begun = tuple[RunFolder, Ledger]
 
@@ -35,26 +35,6 @@ Begun = tuple[RunFolder, Ledger]
 @pytest.fixture
 def output() -> Output:
     return Output(file=io.StringIO())
-
-
-@pytest.fixture
-def begun(
-    start: Callable[[SearchConfig], tuple[RunFolder, Ledger]],
-    propose_from: Callable[..., HandDriven],
-    finish: Callable[..., None],
-    task: Task,
-) -> Callable[..., Begun]:
-    """Make a run with its task and some finished trials."""
-
-    def made(config: SearchConfig, trials: int = 1) -> Begun:
-        run, ledger = start(config)
-        run.write_json("task.json", task.model_dump(mode="json"))
-        proposals = propose_from(config, ledger)
-        for _ in range(trials):
-            finish(proposals, proposals.propose())
-        return run, ledger
-
-    return made
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.PNG", "a.b.png", "folder.jpg/a.png"])

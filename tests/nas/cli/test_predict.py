@@ -119,11 +119,15 @@ def test_the_test_images_as_files_are_right_as_often_as_the_ledger_says(
     assert (record.accuracies.test.mean, record.accuracies.test.images) == (accuracy, 120)
 
 
-def test_own_images_are_classified_and_renamed_folders_change_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Data sets of image folders are cached in the test's folder."""
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
     datasets.disable_progress_bars()
+
+
+@pytest.mark.usefixtures("_own_cache")
+def test_own_images_are_classified_and_renamed_folders_change_nothing(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     images = tmp_path / "images"
     for name, level in {"dark": 60, "light": 190}.items():
@@ -143,12 +147,11 @@ def test_own_images_are_classified_and_renamed_folders_change_nothing(
     assert load_network(model_file).class_names == ("dark", "light")
 
 
+@pytest.mark.usefixtures("_own_cache")
 def test_cropped_test_images_as_files_are_right_as_often_as_the_ledger_says(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
     """Wide and high pictures with a faint mark in their middle: some are classified wrongly."""
-    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
-    datasets.disable_progress_bars()
     rng = np.random.default_rng(0)
     images = tmp_path / "images"
     for part, count in (("train", 60), ("test", 40)):

@@ -17,20 +17,14 @@ from nas.config.recipe_overrides import with_recipe
 from nas.config.search_config import SearchConfig
 from nas.errors import RunError
 from nas.storage.folder import RunFolder
-from nas.storage.ledger import Ledger, ledger_of
+from nas.storage.ledger import ledger_of
 from nas.workflows.cleaning import removable
-from search_space.architecture import Task
 from search_space.yaml_validation import ConfigError
-from tests.hand_driven import HandDriven
+from tests.nas.cli.conftest import Begin
 from tests.nas.cli.trained_here import TrainedHere
 from tests.nas.conftest import RECIPE, TINY_SPACE
 
 EARLIER = RECIPE | {"momentum": 0.9, "warmup_fraction": 0.1, "bn_recalibration_images": 64}
-
-
-@pytest.fixture
-def here(monkeypatch: pytest.MonkeyPatch) -> TrainedHere:
-    return TrainedHere(monkeypatch)
 
 
 @pytest.fixture
@@ -39,18 +33,9 @@ def config(config_of: Callable[..., SearchConfig]) -> SearchConfig:
 
 
 @pytest.fixture
-def run(
-    config: SearchConfig,
-    start: Callable[[SearchConfig], tuple[RunFolder, Ledger]],
-    propose_from: Callable[..., HandDriven],
-    finish: Callable[..., None],
-    task: Task,
-) -> RunFolder:
+def run(config: SearchConfig, begun: Begin) -> RunFolder:
     """A search of one trial."""
-    run, ledger = start(config)
-    run.write_json("task.json", task.model_dump(mode="json"))
-    proposals = propose_from(config, ledger)
-    finish(proposals, proposals.propose())
+    run, _ = begun(config)
     return run
 
 

@@ -20,22 +20,16 @@ from nas.config.search_config import SearchConfig
 from nas.errors import CommandError, RunError
 from nas.evaluation.full_training_seed import full_training_seed
 from nas.storage.folder import RunFolder
-from nas.storage.ledger import Ledger, ledger_of
+from nas.storage.ledger import ledger_of
 from nas.storage.saved_network import load_network
 from nas.workflows.runs import summary_of
-from search_space.architecture import Task
 from search_space.yaml_validation import ConfigError
 from search_space.zoo import network
-from tests.hand_driven import HandDriven
+from tests.nas.cli.conftest import Begin
 from tests.nas.cli.trained_here import TrainedHere
 from tests.nas.conftest import RECIPE, TINY_SPACE
 
 NETWORK = "resnet20@0.25"
-
-
-@pytest.fixture
-def here(monkeypatch: pytest.MonkeyPatch) -> TrainedHere:
-    return TrainedHere(monkeypatch)
 
 
 @pytest.fixture
@@ -63,19 +57,9 @@ def train(file: Path, runs: Path) -> Callable[..., str]:
 
 
 @pytest.fixture
-def searched(
-    config: SearchConfig,
-    start: Callable[[SearchConfig], tuple[RunFolder, Ledger]],
-    propose_from: Callable[..., HandDriven],
-    finish: Callable[..., None],
-    task: Task,
-) -> RunFolder:
+def searched(config: SearchConfig, begun: Begin) -> RunFolder:
     """A finished search of two trials."""
-    run, ledger = start(config)
-    run.write_json("task.json", task.model_dump(mode="json"))
-    proposals = propose_from(config, ledger)
-    for _ in range(2):
-        finish(proposals, proposals.propose())
+    run, _ = begun(config, trials=2)
     run.write_json("state.json", {"finished": True, "trained": 2})
     return run
 

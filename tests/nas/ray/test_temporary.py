@@ -16,7 +16,7 @@ from nas.ray.temporary import temporary_folder
 KILLED = """
 import sys, time
 from nas.ray.temporary import temporary_folder
-with temporary_folder("states") as folder:
+with temporary_folder() as folder:
     (folder / "trial-1.pt").write_text("x")
     print(folder, flush=True)
     time.sleep(600)
@@ -33,11 +33,11 @@ def test_a_killed_driver_s_folder_goes_with_the_next_and_a_living_one_s_stays(
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as driver:
         assert driver.stdout is not None
         left = Path(driver.stdout.readline().strip())
-        with temporary_folder("tune") as own:
+        with temporary_folder() as own:
             assert left.is_dir()
             assert own.is_dir()
         assert not own.exists()
         driver.send_signal(signal.SIGKILL)
     assert left.is_dir()
-    with temporary_folder("tune") as own:
+    with temporary_folder() as own:
         assert {path.name for path in tmp_path.iterdir()} == {"convattn-notes", own.name}

@@ -15,8 +15,7 @@ from analysis.fidelity_table import comparison_table
 from nas.cli.commands.retrain_report import report_row, report_table
 from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
-from nas.evaluation.evaluate import cached_splits
-from nas.evaluation.full_training import Trained, train_in_full
+from nas.evaluation.full_training import Trained
 from nas.search.problem import space_of
 from nas.storage.candidates import candidates
 from nas.storage.evaluation import Evaluation
@@ -26,6 +25,7 @@ from nas.storage.retraining import Retraining, full_trainings, pending
 from nas.storage.saved_network import load_network
 from nas.workflows.doctor.row_faults import faults_of
 from search_space.architecture import Architecture, Task
+from tests.nas.trained_in_full import trained_in_full
 from trainers import Preprocessing
 
 Start = Callable[[SearchConfig], tuple[RunFolder, Ledger]]
@@ -36,18 +36,7 @@ def retrained(
     config: SearchConfig, run: RunFolder, ledger: Ledger, task: Task, architecture: Architecture
 ) -> tuple[Retraining, Trained, Evaluation]:
     (retraining,) = pending([architecture], config, run, ledger)
-    retraining.start()
-    *_, trained = train_in_full(
-        architecture,
-        cached_splits(config.data, config.retrain.pixels, train_on=config.retrain_data),
-        task,
-        config.retrain,
-        seed=retraining.seed,
-        device="cpu",
-        metric=config.metric,
-    )
-    assert isinstance(trained, Trained)
-    return retraining, trained, retraining.finish(config, ledger, task, trained)
+    return retraining, *trained_in_full(retraining, config, ledger, task)
 
 
 def strict(text: str) -> Any:

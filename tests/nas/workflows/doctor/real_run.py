@@ -10,7 +10,6 @@ from typing import Any
 from nas.cli.commands.frontier import front_of_search
 from nas.config.search_config import SearchConfig
 from nas.evaluation.evaluate import EvaluationResult, Paused, cached_splits, evaluate
-from nas.evaluation.full_training import Trained, train_in_full
 from nas.search.job import Job
 from nas.search.loop import Search
 from nas.storage.checkpoints import PausedStates
@@ -22,6 +21,7 @@ from nas.workflows.doctor.examination import Diagnosis, examine, repair
 from search_space.architecture import Architecture
 from search_space.yaml_validation import validate
 from tests.hand_driven import problem_from
+from tests.nas.trained_in_full import trained_in_full
 from trainers import checkpoint_bytes
 from trainers.checkpoints.checkpoint import read_checkpoint
 
@@ -125,18 +125,7 @@ def retrain(run: RunFolder, architecture: Architecture) -> Retraining:
     config, task = run.config(), run.task()
     ledger = Ledger.open(config, run)
     retraining = Retraining.of(architecture, 0, config, run)
-    retraining.start()
-    *_, trained = train_in_full(
-        architecture,
-        cached_splits(config.data, config.retrain.pixels),
-        task,
-        config.retrain,
-        seed=retraining.seed,
-        device="cpu",
-        metric=config.metric,
-    )
-    assert isinstance(trained, Trained)
-    retraining.finish(config, ledger, task, trained)
+    trained_in_full(retraining, config, ledger, task)
     ledger.close()
     return retraining
 
