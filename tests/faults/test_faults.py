@@ -28,7 +28,6 @@ TRIALS = Plan(
         "trial: hangs",
         "trial: too much memory",
     ),
-    variant="short",
     search=HASTE,
     watches_memory=True,
 )
