@@ -117,7 +117,13 @@ class Recovery:
         log.warning("%s; the trainings that ran begin again", reason)
         time.sleep(PAUSE_SECONDS)  # Ray tells what it lost sooner than the watch of the head
         self._cluster.check()
+        workers = len(self._searcher.running)
         self._give_back(reason)
+        settings = self._search.problem.search
+        if wait_for_memory(
+            "", workers, self._search.waiting, settings.patience_seconds, self._cluster.check
+        ):
+            self._limit, self._ended_at_limit = max(1, workers // 2), self._all_ended
 
     def _after_memory(self, message: str, ended: set[str]) -> None:
         """Recover from a lack of memory, for which Ray ended the workers of ``ended``."""

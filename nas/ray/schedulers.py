@@ -65,6 +65,10 @@ class MultiObjectiveASHA(FIFOScheduler):
         return str(TrialScheduler.STOP if stops else TrialScheduler.CONTINUE)
 
 
+class WorkerNotStartedError(RuntimeError):
+    """A worker died before it began its trial."""
+
+
 class SearchScheduler(FIFOScheduler):
     """Carry out the search's decisions on Tune's trials.
 
@@ -93,9 +97,16 @@ class SearchScheduler(FIFOScheduler):
         return str(TrialScheduler.STOP if stops else TrialScheduler.CONTINUE)
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
-        """Record why a worker was lost, which Tune does not tell a searcher."""
+        """Record why a worker was lost, which Tune does not tell a searcher.
+
+        Raises:
+            WorkerNotStartedError: it died before it began the trial, for which no architecture is
+                to blame; often memory is short, of which Ray then says nothing.
+        """
         file = trial.pickled_error_file
         error = RuntimeError("Ray does not say why")
         if file is not None and Path(file).exists():
             error = cloudpickle.loads(Path(file).read_bytes())
+        elif self._searcher.running[trial.trial_id].actor is None:
+            raise WorkerNotStartedError("a worker died while it started, and Ray does not say why")
         self._searcher.lost(trial.trial_id, error)
