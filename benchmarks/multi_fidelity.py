@@ -41,6 +41,7 @@ from nas.ray.retrain import evaluate_on_cluster
 from nas.search.loop import Search
 from nas.search.problem import costs_of, problem_of, space_of
 from nas.search.trial_state import TRAINED
+from nas.search.waiting import Waiting
 from nas.storage.candidates import Candidate, pareto_front
 from nas.storage.checkpoints import PausedStates
 from nas.storage.evaluation import Evaluation
@@ -177,10 +178,11 @@ def evaluated_again(
         jobs,
         assignment,
         config.resources,
-        patience_seconds=60 * config.search.patience_minutes,
+        waiting=Waiting(),
+        patience_seconds=config.search.patience_seconds,
         check=cluster.check,
     )
-    for (architecture, _), result in zip(jobs, results, strict=True):
+    for (architecture, _), result in results:
         if isinstance(result, str):
             sys.exit(f"evaluating a front failed: {result}")
         accuracies[architecture].append(result.metrics["val_accuracy"])

@@ -51,12 +51,13 @@ def test_epochs_of_all_trials_and_the_front_by_further_seeds(
 
     def evaluate(
         jobs: list[tuple[Architecture, int]], *_: Any, **__: Any
-    ) -> list[EvaluationResult]:
+    ) -> list[tuple[tuple[Architecture, int], EvaluationResult]]:
         """Each front's member with two seeds, one of which is lucky."""
         size_of = {member.architecture: member.metrics["params"] for member in front}
         assert sorted(seed for _, seed in jobs) == [5, 5, 6, 6]
         accuracies = [1 - error * errors[size_of[network]][seed - 5] for network, seed in jobs]
-        return [EvaluationResult({"val_accuracy": accuracy}, [], 0.0) for accuracy in accuracies]
+        results = [EvaluationResult({"val_accuracy": each}, [], 0.0) for each in accuracies]
+        return list(zip(jobs, results, strict=True))
 
     monkeypatch.setattr(benchmark, "evaluate_on_cluster", evaluate)
     again = benchmark.evaluated_again(config, [front, front[:1]], [5, 6], cluster)
@@ -76,7 +77,9 @@ def test_epochs_of_all_trials_and_the_front_by_further_seeds(
         "asha - none": pytest.approx(0.01),
         "±": pytest.approx(0.01),
     }
-    monkeypatch.setattr(benchmark, "evaluate_on_cluster", lambda *_, **__: ["it raised"] * 4)
+    monkeypatch.setattr(
+        benchmark, "evaluate_on_cluster", lambda jobs, *_, **__: [(jobs[0], "it raised")]
+    )
     with pytest.raises(SystemExit, match="evaluating a front failed: it raised"):
         benchmark.evaluated_again(config, [front], [5, 6], cluster)
 

@@ -20,7 +20,7 @@ from nas.ray.cluster.nodes import nodes_with_a_slot
 from nas.ray.cluster.signals import noted
 from nas.ray.meter import measure_on_cluster
 from nas.ray.placement import resources_of
-from nas.ray.recovery import Recovery
+from nas.ray.recovery.tune_runs import Recovery
 from nas.ray.schedulers import SearchScheduler
 from nas.ray.searcher import SearchJobs
 from nas.ray.temporary import temporary_folder
@@ -47,8 +47,8 @@ def run_search(
     """Run all of a search's jobs on Ray, whatever dies meanwhile.
 
     A job whose worker is lost runs again. If Ray Tune ends for an error of Ray, or the cluster is
-    lost, all jobs that ran begin again: see :mod:`nas.ray.recovery`. If latency counts, batches of
-    proposals are measured between trainings, while the devices are idle.
+    lost, all jobs that ran begin again: see :mod:`nas.ray.recovery.tune_runs`. If latency
+    counts, batches of proposals are measured between trainings, while the devices are idle.
 
     Args:
         search: the source of jobs.
@@ -83,6 +83,7 @@ def run_search(
                             measure_on_cluster,
                             task=assignment.task,
                             settings=search.problem.latency,
+                            waiting=search.waiting,
                             patience_seconds=search.problem.search.patience_seconds,
                             check=cluster.check,
                         )
@@ -94,6 +95,7 @@ def run_search(
                         recovery.most_running,
                         partial(nodes_with_a_slot, resources),
                         on_change,
+                        recovery.note_end,
                         exchange,
                     )
                     with recovery.watching(searcher):

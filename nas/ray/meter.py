@@ -11,9 +11,10 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from nas.errors import ClusterError
 from nas.evaluation.evaluate import traceback_of
-from nas.ray.cluster.deaths import is_fault_of_machine, is_of_node, machine_fault
-from nas.ray.cluster.losses import Losses
 from nas.ray.cluster.waits import result_of
+from nas.ray.recovery.deaths import is_fault_of_machine, is_of_node, machine_fault
+from nas.ray.recovery.losses import Losses
+from nas.search.waiting import Waiting
 from search_space.architecture import Architecture, Task
 from search_space.cost.core_speed import CoreSpeed
 from search_space.cost.latency import DeviceBusy, Latency, LatencySettings, measure_latency
@@ -25,6 +26,7 @@ def measure_on_cluster(
     task: Task,
     settings: LatencySettings,
     *,
+    waiting: Waiting,
     patience_seconds: float,
     check: Callable[[], None],
 ) -> list[Latency | str | DeviceBusy]:
@@ -37,6 +39,7 @@ def measure_on_cluster(
         architectures: those to measure.
         task: their images and classes.
         settings: the section ``latency`` of a configuration.
+        waiting: shows what is waited for.
         patience_seconds: the longest wait for memory.
         check: raises if the cluster is lost.
 
@@ -52,7 +55,7 @@ def measure_on_cluster(
     """
     if not architectures:
         return []
-    losses = Losses(patience_seconds, check)
+    losses = Losses(waiting, patience_seconds, check)
     while True:
         try:
             return _measure_once(architectures, task, settings, check)
@@ -68,7 +71,12 @@ def measure_on_cluster(
             # One of them may have killed the worker: each is measured alone.
             alone = [
                 measure_on_cluster(
-                    [each], task, settings, patience_seconds=patience_seconds, check=check
+                    [each],
+                    task,
+                    settings,
+                    waiting=waiting,
+                    patience_seconds=patience_seconds,
+                    check=check,
                 )
                 for each in architectures
             ]

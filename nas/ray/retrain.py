@@ -18,9 +18,9 @@ from nas.evaluation.assignment import Assignment
 from nas.evaluation.evaluate import EvaluationResult, traceback_of
 from nas.evaluation.full_training import EpochDone, Trained, train_in_full
 from nas.evaluation.messages import Raised
-from nas.ray.cluster.deaths import cause_of, machine_fault
-from nas.ray.cluster.losses import Losses
-from nas.ray.cluster.waits import first_ready
+from nas.ray.recovery.deaths import cause_of, machine_fault
+from nas.ray.recovery.task_pool import TaskPool
+from nas.search.waiting import Waiting
 from nas.storage.evaluation import Evaluation
 from nas.storage.retraining import Retraining
 from search_space.architecture import Architecture
@@ -50,6 +50,7 @@ def run_retrainings(
     keep: Callable[[Retraining, Trained], Evaluation],
     on_progress: Callable[[RetrainProgress], None],
     *,
+    waiting: Waiting,
     patience_seconds: float,
     check: Callable[[], None],
 ) -> tuple[list[Evaluation], list[Failure]]:
@@ -63,6 +64,7 @@ def run_retrainings(
         resources: CPUs and GPUs of one training.
         keep: writes a finished training to the run's folder and ledger; returns the ledger's row.
         on_progress: called after every epoch, at every lost worker and at every end.
+        waiting: shows what is waited for.
         patience_seconds: the longest wait for memory.
         check: raises if the cluster is lost.
 
@@ -86,26 +88,29 @@ def run_retrainings(
         text = retraining.architecture.canonical_json()
         return task.remote(text, retraining.seed, shared, retraining.start())
 
-    losses = Losses(patience_seconds, check)
-    streams = {begin(retraining): retraining for retraining in wanted}  # keys: Ray's generators
+    pool = TaskPool(
+        wanted,
+        begin,
+        resources,
+        waiting=waiting,
+        patience_seconds=patience_seconds,
+        check=check,
+    )
     rows, failures = [], []
-    while streams:
-        stream = first_ready(list(streams), check)
-        retraining = streams[stream]
+    while (ready := pool.first_ready()) is not None:
+        stream, retraining = ready
         try:
             event: EpochDone | Trained | Raised = ray.get(next(stream))
         except StopIteration:
-            del streams[stream]
+            pool.end(stream)
             continue
         except RayError as error:
-            del streams[stream]
             ray.cancel(stream)
-            if losses.may_begin_again(retraining.folder, error):
-                on_progress(RetrainProgress(retraining, "lost", cause=cause_of(error)))
-                streams[begin(retraining)] = retraining
-            else:
-                failures.append(Failure(retraining, losses.account(retraining.folder, error)))
+            if failure := pool.lose(stream, error):
+                failures.append(Failure(retraining, failure))
                 on_progress(RetrainProgress(retraining, "failed"))
+            else:
+                on_progress(RetrainProgress(retraining, "lost", cause=cause_of(error)))
             continue
         if isinstance(event, Raised):
             failures.append(Failure(retraining, event.traceback))
@@ -117,7 +122,7 @@ def run_retrainings(
         else:
             if event.state is not None:
                 retraining.save_state(event.state)
-                losses.note_progress(retraining.folder)
+                pool.note_progress(stream)
             on_progress(RetrainProgress(retraining, "running", event.epoch, event.val_accuracy))
     return rows, failures
 
@@ -127,20 +132,23 @@ def evaluate_on_cluster(
     assignment: Assignment,
     resources: ResourceSettings,
     *,
+    waiting: Waiting,
     patience_seconds: float,
     check: Callable[[], None],
-) -> list[EvaluationResult | str]:
+) -> Iterator[tuple[tuple[Architecture, int], EvaluationResult | str]]:
     """Evaluate pairs of architecture and seed by proxies, in parallel; Ray must be connected.
 
     Args:
         jobs: what to evaluate.
         assignment: data, task and recipe, which all jobs share.
         resources: CPUs and GPUs of one job.
+        waiting: shows what is waited for.
         patience_seconds: the longest wait for memory.
         check: raises if the cluster is lost.
 
-    Returns:
-        for each job its result, the traceback of what it raised, or why it lost several workers.
+    Yields:
+        each job, as it ends, with its result, the traceback of what it raised, or why it lost
+        several workers.
 
     Raises:
         ClusterError: memory is short for longer than the patience.
@@ -156,20 +164,24 @@ def evaluate_on_cluster(
         architecture, seed = job
         return task.remote(architecture.canonical_json(), seed, shared)
 
-    losses = Losses(patience_seconds, check)
-    results: dict[tuple[Architecture, int], EvaluationResult | str] = {}
-    running = {begin(job): job for job in jobs}
-    while running:
-        reference = first_ready(list(running), check)
-        job = running.pop(reference)
+    pool = TaskPool(
+        jobs,
+        begin,
+        resources,
+        waiting=waiting,
+        patience_seconds=patience_seconds,
+        check=check,
+    )
+    while (ready := pool.first_ready()) is not None:
+        reference, job = ready
         try:
-            results[job] = ray.get(reference)
+            result: EvaluationResult | str = ray.get(reference)
         except RayError as error:
-            if losses.may_begin_again(job, error):
-                running[begin(job)] = job
-            else:
-                results[job] = losses.account(job, error)
-    return [results[job] for job in jobs]
+            if failure := pool.lose(reference, error):
+                yield job, failure
+            continue
+        pool.end(reference)
+        yield job, result
 
 
 def _evaluation(text: str, seed: int, assignment: Assignment) -> EvaluationResult | str:

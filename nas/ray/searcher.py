@@ -22,7 +22,7 @@ from nas.evaluation.messages import (
     TrialRequest,
 )
 from nas.ray.checkpoint_exchange import CheckpointExchange
-from nas.ray.cluster.deaths import cause_of, is_fault_of_machine, is_of_node, node_of
+from nas.ray.recovery.deaths import cause_of, is_fault_of_machine, is_of_node, node_of
 from nas.ray.workers import RunningWorker
 from nas.schedulers.protocol import Decision
 from nas.search.job import Job
@@ -43,11 +43,11 @@ class SearchJobs(Searcher):
         most_running: jobs at the same time.
         nodes: returns how many nodes can hold a job.
         on_change: called when there may be something new to show.
+        on_end: called when a job has ended, in whatever way, but for a lost worker.
         exchange: carries the states of paused trainings, if trials pause.
 
     Attributes:
         running: the running jobs with their workers, by Tune's trial id.
-        ended: how many jobs have ended, in whatever way, but for lost workers.
         error: what the search raised.
     """
 
@@ -57,6 +57,7 @@ class SearchJobs(Searcher):
         most_running: Callable[[], int],
         nodes: Callable[[], int],
         on_change: Callable[[], None],
+        on_end: Callable[[], None],
         exchange: CheckpointExchange | None = None,
     ) -> None:
         super().__init__()
@@ -64,9 +65,9 @@ class SearchJobs(Searcher):
         self._most_running = most_running
         self.nodes = nodes
         self._on_change = on_change
+        self._on_end = on_end
         self.exchange = exchange
         self.running: dict[str, RunningWorker] = {}
-        self.ended = 0
         self.error: BaseException | None = None
 
     def suggest(  # type: ignore[override]
@@ -147,7 +148,7 @@ class SearchJobs(Searcher):
         if error or result is None:  # :meth:`lost` has recorded it
             return
         job = self.running.pop(trial_id).job
-        self.ended += 1
+        self._on_end()
         try:
             self._record(job, _report(result))
         except Exception as failure:  # noqa: BLE001 (raised again by the caller, outside Tune)

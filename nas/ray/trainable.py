@@ -28,7 +28,7 @@ from nas.evaluation.messages import (
     TrialRequest,
 )
 from nas.ray.checkpoint_exchange import CheckpointExchange
-from nas.ray.cluster.deaths import machine_fault
+from nas.ray.recovery.deaths import machine_fault
 from trainers import CheckpointError
 from trainers.checkpoints.checkpoint import checkpoint_bytes, read_checkpoint
 

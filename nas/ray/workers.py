@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from nas.ray.cluster.deaths import actor_id_of, kill, node_of
+from nas.ray.recovery.deaths import actor_id_of, kill, node_of
 from nas.search.job import Job
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from nas.config.search_config import SearchConfig
 from nas.errors import RunError
 from nas.ray.retrain import evaluate_on_cluster
+from nas.search.waiting import Waiting
 from nas.storage.ledger import Ledger
 from nas.workflows.checks import proxy_assignment
 from search_space.architecture import Architecture, Task
@@ -18,8 +19,9 @@ def evaluate_plain(
     ledger: Ledger,
     task: Task,
     proxies: Sequence[tuple[Architecture, int]],
-    check: Callable[[], None],
     *,
+    waiting: Waiting,
+    check: Callable[[], None],
     network: str = "",
 ) -> None:
     """Evaluate networks beside the search's by proxies and record them; Ray must be connected.
@@ -29,6 +31,7 @@ def evaluate_plain(
         ledger: the run's.
         task: images and classes of the networks.
         proxies: networks and seeds.
+        waiting: shows what is waited for.
         check: raises if the cluster is lost.
         network: the name of all these networks where `nas train` was given it.
 
@@ -39,11 +42,12 @@ def evaluate_plain(
         proxies,
         proxy_assignment(config, task),
         config.resources,
+        waiting=waiting,
         patience_seconds=config.search.patience_seconds,
         check=check,
     )
     failures = []
-    for (architecture, seed), result in zip(proxies, results, strict=True):
+    for (architecture, seed), result in results:
         if isinstance(result, str):
             failures.append(f"{architecture} with seed {seed}: {result}")
             continue

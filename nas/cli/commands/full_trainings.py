@@ -15,6 +15,7 @@ from nas.errors import RunError
 from nas.latency.measurements import all_candidates
 from nas.ray.cluster.connection import connected
 from nas.ray.retrain import run_retrainings
+from nas.search.waiting import Waiting
 from nas.storage.candidates import Candidate, candidates
 from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger
@@ -38,6 +39,7 @@ def train_networks(
     architectures: Sequence[Architecture],
     compared: Sequence[Architecture],
     *,
+    waiting: Waiting,
     network: str = "",
     overrides: Overrides | None = None,
     data: SearchData | None = None,
@@ -53,6 +55,7 @@ def train_networks(
         architectures: to train in full.
         compared: those among them that the search did not evaluate; they are evaluated by proxies,
             with the seeds of the front's members.
+        waiting: shows what is waited for.
         network: the name that `nas train` was given.
         overrides: what makes the recipe another one than the run's own.
         data: of the run; None to read it here.
@@ -87,7 +90,7 @@ def train_networks(
         f"{'the network' if network else 'plain networks'}: {len(proxies)}"
     )
     try:
-        _train(output, run, config, ledger, task, wanted, proxies, network)
+        _train(output, run, config, ledger, task, wanted, proxies, waiting, network)
     except KeyboardInterrupt:
         output.say(
             "\nstopped: what is trained and the states of unfinished trainings are kept; give "
@@ -104,11 +107,20 @@ def _train(
     task: Task,
     wanted: Sequence[Retraining],
     proxies: Sequence[tuple[Architecture, int]],
+    waiting: Waiting,
     network: str,
 ) -> None:
-    progress = RetrainDisplay(output, wanted=len(wanted), epochs=config.retrain.epochs)
-    with connected(config.ray, config.modules, sys.argv[1:]) as cluster, progress:
-        evaluate_plain(config, ledger, task, proxies, cluster.check, network=network)
+    progress = RetrainDisplay(
+        output, wanted=len(wanted), epochs=config.retrain.epochs, waiting=waiting
+    )
+    with (
+        connected(config.ray, config.modules, sys.argv[1:]) as cluster,
+        progress,
+        waiting.shown_by(progress.update),
+    ):
+        evaluate_plain(
+            config, ledger, task, proxies, waiting=waiting, check=cluster.check, network=network
+        )
         proxies_by_id = {proxy.arch_id: proxy for proxy in proxy_results(config, ledger)}
         rows, failures = run_retrainings(
             wanted,
@@ -118,6 +130,7 @@ def _train(
                 config, ledger, task, trained, proxies_by_id.get(retraining.architecture.arch_id)
             ),
             progress.note,
+            waiting=waiting,
             patience_seconds=config.search.patience_seconds,
             check=cluster.check,
         )

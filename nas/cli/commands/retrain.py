@@ -53,7 +53,8 @@ def run_retrain_command(
         KeyboardInterrupt: on Ctrl-C, after printing how to continue.
     """
     run = RunFolder.find(name, runs, trust=trust)
-    config, ledger = ledger_of(run, writes=True, waits=Waiting())
+    waiting = Waiting()
+    config, ledger = ledger_of(run, writes=True, waits=waiting)
     run.check_reach(config)
     before, config = config, with_recipe(config, overrides)
     overridden = overrides_of(before.retrain, config.retrain)
@@ -65,7 +66,15 @@ def run_retrain_command(
         raise CommandError(f"--baseline: {error}") from error
     with run.driving():
         train_networks(
-            output, run, config, ledger, task, [*picked, *plain], plain, overrides=overridden
+            output,
+            run,
+            config,
+            ledger,
+            task,
+            [*picked, *plain],
+            plain,
+            waiting=waiting,
+            overrides=overridden,
         )
     proxies = proxy_results(config, ledger)
     full = full_trainings(config, ledger)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from nas.cli.output import Output
 from nas.cli.progress import LineDisplay
 from nas.ray.retrain import RetrainProgress
+from nas.search.waiting import Waiting
 from nas.storage.retraining import Retraining
 
 
@@ -15,12 +16,14 @@ class RetrainDisplay(LineDisplay):
         output: to print to.
         wanted: number of trainings.
         epochs: epochs of each.
+        waiting: what is waited for at present.
     """
 
-    def __init__(self, output: Output, *, wanted: int, epochs: int) -> None:
+    def __init__(self, output: Output, *, wanted: int, epochs: int, waiting: Waiting) -> None:
         super().__init__(output, self._line_now)
         self._wanted = wanted
         self._epochs = epochs
+        self._waiting = waiting
         self._ended = 0
         self._running: dict[str, str] = {}
 
@@ -44,6 +47,8 @@ class RetrainDisplay(LineDisplay):
 
     def _line_now(self) -> str:
         line = f"full trainings {self._ended}/{self._wanted}"
+        if self._waiting.text:
+            line += f" | waiting for {self._waiting.text}"
         running = list(self._running.values())
         for shown, part in enumerate(running):
             left = len(running) - shown

@@ -79,6 +79,7 @@ def run_train_command(
             data.task,
             [architecture],
             _compared(output, architecture, config, ledger, data.task),
+            waiting=waiting,
             network=name,
             overrides=overridden,
             data=data,

@@ -19,6 +19,7 @@ from nas.cli.progress import (
 )
 from nas.ray.retrain import RetrainProgress
 from nas.search.status import Status
+from nas.search.waiting import Waiting
 from nas.storage.retraining import Retraining
 from search_space.space import SearchSpace
 from trainers import Recipe
@@ -147,10 +148,16 @@ def test_full_trainings_fit_the_terminal_and_leave_the_line_at_their_end(
         Retraining(architecture, 0, 1, RECIPE, "recipe", Path("none"))
         for architecture in list(small_space.architectures())[:8]
     ]
-    with RetrainDisplay(Output(file=printed, width=100), wanted=8, epochs=30) as display:
+    waiting = Waiting()
+    output = Output(file=printed, width=100)
+    with RetrainDisplay(output, wanted=8, epochs=30, waiting=waiting) as display:
         for training in trainings:
             display.note(RetrainProgress(training, "running", 2, 0.5))
             clock[0] += LOG_EVERY_SECONDS
+        with waiting.on("memory", 60.0), waiting.shown_by(display.update):
+            waiting.sleep(0.0)
+            display.update()
+        clock[0] += LOG_EVERY_SECONDS
         display.note(RetrainProgress(trainings[0], "finished", val_accuracy=0.969))
         display.note(RetrainProgress(trainings[1], "failed"))
     lines = printed.getvalue().splitlines()
@@ -161,7 +168,9 @@ def test_full_trainings_fit_the_terminal_and_leave_the_line_at_their_end(
         f"{names[0]} (training 0) finished, validation 96.9%",
         f"{names[1]} (training 0) failed",
     ]
+    assert any(line.startswith("full trainings 0/8 | waiting for memory, ") for line in lines)
     assert lines[-1].startswith("full trainings 2/8 | ")
+    assert "waiting" not in lines[-1]
     assert names[0] not in lines[-1]
     assert names[1] not in lines[-1]
     assert lines[-1].endswith(" more")

@@ -75,6 +75,7 @@ class TrainedHere:
         assignment: Assignment,
         resources: Any,
         **others: Any,
-    ) -> list[EvaluationResult | str]:
-        self.proxies += jobs
-        return [_evaluation(each.canonical_json(), seed, assignment) for each, seed in jobs]
+    ) -> Iterator[tuple[tuple[Architecture, int], EvaluationResult | str]]:
+        for job in jobs:
+            self.proxies.append(job)
+            yield job, _evaluation(job[0].canonical_json(), job[1], assignment)

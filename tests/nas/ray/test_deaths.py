@@ -7,7 +7,7 @@ import errno
 import pytest
 from ray.exceptions import ActorDiedError, OutOfMemoryError, RayTaskError
 
-from nas.ray.cluster.deaths import (
+from nas.ray.recovery.deaths import (
     cause_of,
     ended_for_memory,
     is_fault_of_machine,
@@ -15,7 +15,7 @@ from nas.ray.cluster.deaths import (
     machine_fault,
     memory_error,
 )
-from nas.ray.cluster.memory import NodeMemory, short_node
+from nas.ray.recovery.memory import NodeMemory, short_node
 
 OUT_OF_MEMORY = """\
 1 worker(s) were killed due to the node running low on memory. Memory on the node (IP: 192.0.2.2, \

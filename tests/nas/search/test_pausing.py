@@ -106,7 +106,9 @@ class Legs:
         self.states = states
         self.search = search_of(config, ledger, task, states=states)
         self.exchange = ExchangeInMemory()
-        self.searcher = SearchJobs(self.search, lambda: 100, lambda: 1, lambda: None, self.exchange)
+        self.searcher = SearchJobs(
+            self.search, lambda: 100, lambda: 1, lambda: None, lambda: None, self.exchange
+        )
         self.count = 0
 
     def begin(self) -> tuple[str, Job] | None:
@@ -626,7 +628,7 @@ def test_trials_go_on_between_the_measurements_of_latency(
             epochs.append(0)
             continue
         searcher = SearchJobs(
-            search_, lambda: 100, lambda: 1, lambda: None, exchange
+            search_, lambda: 100, lambda: 1, lambda: None, lambda: None, exchange
         )  # as a Tune run of its own
         running: list[str] = []
         while True:

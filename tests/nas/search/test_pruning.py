@@ -112,7 +112,7 @@ class Driven:
     def __init__(self, config: SearchConfig, ledger: Ledger, task: Task) -> None:
         self.config = config
         self.search = search_of(config, ledger, task, latencies=None)
-        self.searcher = SearchJobs(self.search, lambda: 100, lambda: 1, lambda: None)
+        self.searcher = SearchJobs(self.search, lambda: 100, lambda: 1, lambda: None, lambda: None)
         self.scheduler = SearchScheduler(self.searcher)
         self.count = 0
 

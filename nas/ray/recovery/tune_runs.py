@@ -15,8 +15,10 @@ from ray.exceptions import RayError
 
 from nas.errors import ClusterError
 from nas.ray.cluster.connection import Cluster, ClusterLost
-from nas.ray.cluster.deaths import cause_of, ended_for_memory, memory_error
-from nas.ray.cluster.memory import short_node, wait_for_memory
+from nas.ray.recovery.breaks import Breaks
+from nas.ray.recovery.concurrency import Concurrency
+from nas.ray.recovery.deaths import cause_of, ended_for_memory, memory_error
+from nas.ray.recovery.memory import short_node, wait_for_memory
 from nas.ray.searcher import SearchJobs
 from nas.search.loop import Search
 
@@ -24,12 +26,6 @@ log = logging.getLogger(__name__)
 
 PAUSE_SECONDS = 2.0
 """The pause after Tune ended for an error."""
-
-MOST_BREAKS = 10
-"""Tune may end for errors so often in a row, without a single job ended in between."""
-
-ENDED_TO_RECOVER = 3
-"""After so many ended jobs for each that runs, one more may run at a time again."""
 
 
 class Recovery:
@@ -44,22 +40,24 @@ class Recovery:
     def __init__(self, search: Search, cluster: Cluster, concurrency: int) -> None:
         self._search = search
         self._cluster = cluster
-        self._concurrency = concurrency
-        self._limit = concurrency
-        self._ended_at_limit = 0  # jobs ended before the limit was last changed
-        self._ended = 0  # jobs ended in earlier runs of Tune
-        self._breaks = 0  # in a row, without a job ended in between
-        self._ended_at_break = 0  # jobs ended before the first of them
+        self._usual = concurrency
+        self._concurrency = Concurrency()
+        self._breaks = Breaks(
+            "the search",
+            "continue with --resume",
+            search.waiting,
+            search.problem.search.patience_seconds,
+        )
         self._searcher: SearchJobs | None = None
 
     def most_running(self) -> int:
         """Return how many jobs may run at the same time at present."""
-        ended = self._all_ended
-        if self._limit < self._concurrency and ended - self._ended_at_limit >= (
-            ENDED_TO_RECOVER * self._limit
-        ):
-            self._limit, self._ended_at_limit = self._limit + 1, ended
-        return self._limit
+        return self._concurrency.most(self._usual)
+
+    def note_end(self) -> None:
+        """Record that a job has ended, in whatever way, but for a lost worker."""
+        self._breaks.end()
+        self._concurrency.end()
 
     @contextmanager
     def watching(self, searcher: SearchJobs) -> Iterator[None]:
@@ -83,7 +81,7 @@ class Recovery:
                 raise searcher.error from lost
             raise
         finally:
-            self._ended, self._searcher = self._all_ended, None
+            self._searcher = None
 
     def reconnect(self, reason: str) -> None:
         """Connect anew to a cluster that was lost.
@@ -91,17 +89,13 @@ class Recovery:
         Raises:
             ClusterError: it does not answer within ``search.patience_minutes``.
         """
-        self._note_break(reason)
+        self._breaks.note(reason)
         log.warning("%s; the trainings that ran begin again", reason)
         settings = self._search.problem.search
         try:
             self._cluster.reconnect(reason, self._search.waiting, settings.patience_seconds)
         except ClusterError as error:
             raise ClusterError(f"{error}; continue with --resume") from error
-
-    @property
-    def _all_ended(self) -> int:
-        return self._ended + (self._searcher.ended if self._searcher is not None else 0)
 
     def _after(self, error: Exception) -> None:
         """Recover from an error that ended Tune's run."""
@@ -113,17 +107,17 @@ class Recovery:
         if not isinstance(error, RayError | RuntimeError | OSError):
             raise error  # a mistake in this program
         reason = f"Ray Tune ended: {cause_of(error)}"
-        self._note_break(reason)
         log.warning("%s; the trainings that ran begin again", reason)
         time.sleep(PAUSE_SECONDS)  # Ray tells what it lost sooner than the watch of the head
         self._cluster.check()
         workers = len(self._searcher.running)
         self._give_back(reason)
+        self._breaks.note(reason)
         settings = self._search.problem.search
         if wait_for_memory(
             "", workers, self._search.waiting, settings.patience_seconds, self._cluster.check
         ):
-            self._limit, self._ended_at_limit = max(1, workers // 2), self._all_ended
+            self._concurrency.halve(workers)
 
     def _after_memory(self, message: str, ended: set[str]) -> None:
         """Recover from a lack of memory, for which Ray ended the workers of ``ended``."""
@@ -137,8 +131,6 @@ class Recovery:
         }
         for _, worker in workers:
             worker.end()
-        self._note_break("memory ran out")
-        was_alone = len(workers) == 1
         settings = self._search.problem.search
         was_short = wait_for_memory(
             node,
@@ -147,16 +139,18 @@ class Recovery:
             settings.patience_seconds,
             self._cluster.check,
         )
+        is_to_blame = len(workers) == 1 and len(causes) == 1 and not was_short
         for trial_id, _ in workers:
-            is_ended = trial_id in causes
             self._searcher.lose(
                 trial_id,
                 causes.get(trial_id, "Ray Tune ended when memory ran out for another training"),
-                counts=is_ended and was_alone and not was_short,
+                counts=is_to_blame,
             )
-        self._limit, self._ended_at_limit = max(1, len(workers) // 2), self._all_ended
-        trainings = "1 training runs" if self._limit == 1 else f"{self._limit} trainings run"
+        limit = self._concurrency.halve(len(workers))
+        trainings = "1 training runs" if limit == 1 else f"{limit} trainings run"
         log.warning("memory ran out on node %s; %s at a time now", node[:12], trainings)
+        if not is_to_blame:
+            self._breaks.note("memory ran out")
 
     @property
     def _actors(self) -> set[str]:
@@ -170,13 +164,3 @@ class Recovery:
             if not self._cluster.is_lost:
                 worker.end()
             self._searcher.lose(trial_id, reason, counts=False)
-
-    def _note_break(self, reason: str) -> None:
-        if self._all_ended > self._ended_at_break:
-            self._breaks, self._ended_at_break = 0, self._all_ended
-        self._breaks += 1
-        if self._breaks > MOST_BREAKS:
-            raise ClusterError(
-                f"the search broke off {self._breaks} times in a row, and no training ended in "
-                f"between; the last time: {reason}; mend the machine, then continue with --resume"
-            )
