@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Import no file without tests of the marker that a run is for: to import all takes long."""
+    marker = str(config.option.markexpr).partition(" and ")[0]
+    if marker not in ("alone", "ray") or not collection_path.match("test_*.py"):
+        return None
+    return True if f"mark.{marker}" not in collection_path.read_text("utf-8") else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
