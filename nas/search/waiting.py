@@ -51,7 +51,9 @@ class Waiting:
         return self.waited >= self.patience_seconds
 
     @contextmanager
-    def on(self, reason: str, patience_seconds: float) -> Iterator[None]:
+    def on(
+        self, reason: str, patience_seconds: float, setting: str = "search.patience_minutes"
+    ) -> Iterator[None]:
         """Say, while the block runs, that the search waits; a log message has it too.
 
         Blocks may nest: the inner wait is shown until it ends.
@@ -59,14 +61,16 @@ class Waiting:
         Args:
             reason: what it waits for and why, after the words "waiting for".
             patience_seconds: the longest wait; the block itself keeps to it.
+            setting: the one that sets it; empty for a wait of fixed length.
         """
         before = (self.reason, self.since, self.patience_seconds)
         self.reason, self.since = reason, time.monotonic()
         self.patience_seconds = patience_seconds
         log.warning(
-            "waiting for %s; at most %s (search.patience_minutes)",
+            "waiting for %s; at most %s%s",
             reason,
             duration(patience_seconds),
+            f" ({setting})" if setting else "",
         )
         self._show()
         try:

@@ -46,7 +46,7 @@ class Breaks:
         if self._in_a_row > 1:
             seconds = FIRST_PAUSE_SECONDS * 2.0 ** (self._in_a_row - 2)
             seconds = min(seconds, self._longest_seconds)
-            with self._waiting.on(f"the machine to recover ({reason})", seconds):
+            with self._waiting.on(f"the machine to recover ({reason})", seconds, setting=""):
                 self._waiting.sleep(seconds)
 
     def end(self) -> None:
