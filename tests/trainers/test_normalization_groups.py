@@ -61,6 +61,15 @@ def test_twenty_steps_do_not_depend_on_how_many_pass_at_once(
         torch.testing.assert_close(tensor, expected[name], rtol=1e-4, atol=1e-5, msg=name)
 
 
+@pytest.mark.slow
+def test_compiled_passes_give_the_same_training(digits: ImageSplits) -> None:
+    plain, compiled = trained(digits, None, epochs=2), trained(digits, None, epochs=2, compile=True)
+    assert compiled.execution.compiles
+    expected = plain.model.state_dict()
+    for name, tensor in compiled.model.state_dict().items():
+        torch.testing.assert_close(tensor, expected[name], rtol=1e-3, atol=1e-4, msg=name)
+
+
 def test_another_group_is_another_training(digits: ImageSplits) -> None:
     """The statistics are of 16 images: with all 64 the running averages differ."""
     groups, whole = trained(digits, None), trained(digits, None, normalization_images=None)

@@ -68,6 +68,7 @@ class _GroupedDropout(nn.Module):
     p: float
     dropped_dims: int | None  # leading dimensions, each of whose entries is dropped whole
 
+    @torch.compiler.disable  # torch.compile knows no generators
     def forward(self, x: Tensor) -> Tensor:
         """See :class:`torch.nn.Dropout`; x is [groups x images, ...]."""
         if not self.training or not self.groups.seeds or not self.p:

@@ -67,7 +67,7 @@ class TrainingStep:
             self._device.type, enabled=execution.precision == "float16"
         )
         self._passing = group_layers(model)
-        self._forward = torch.compile(model) if execution.compiles else model
+        self._forward = torch.compile(model, dynamic=False) if execution.compiles else model
         most = min(groups, groups_at_once or groups)
         self.groups_at_once = most if may_pass_together(model) else 1
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Hashable
 
-from ray.exceptions import RayError, RayTaskError
+from ray.exceptions import OutOfMemoryError, RayError, RayTaskError
 
 from nas.evaluation.lost_workers import MOST_LOST_WORKERS
 from nas.ray.cluster.waits import look_after_loss
 from nas.ray.recovery.breaks import Breaks
 from nas.ray.recovery.deaths import cause_of, is_fault_of_machine, memory_error
-from nas.ray.recovery.memory import short_node, wait_for_memory
+from nas.ray.recovery.memory import ended_without_fault, short_node, wait_for_memory
 from nas.search.waiting import Waiting
 
 
@@ -56,13 +56,9 @@ class Losses:
         if isinstance(error, RayTaskError) and not is_fault_of_machine(error):
             return False  # it would raise again
         look_after_loss(self._check)
-        if (memory := memory_error(error)) is not None:
-            was_short = wait_for_memory(
-                short_node(str(memory)), 1, self._waiting, self._patience_seconds, self._check
-            )
-            if was_short or others:
-                self._breaks.note("memory ran out")
-                return True
+        if (memory := memory_error(error)) is not None and self._waits_for(memory, others):
+            self._breaks.note("memory ran out")
+            return True
         self._lost[task] += 1
         return self._lost[task] < MOST_LOST_WORKERS
 
@@ -70,6 +66,14 @@ class Losses:
         """Record that a task came further: what it lost before no longer counts."""
         self._lost.pop(task, None)
         self._breaks.end()
+
+    def _waits_for(self, memory: OutOfMemoryError, others: int) -> bool:
+        """Wait while memory is short; return whether the task is not to blame for that."""
+        node, settings = short_node(str(memory)), (self._patience_seconds, self._check)
+        if not others:
+            return ended_without_fault(node, self._waiting, *settings)
+        wait_for_memory(node, 1, self._waiting, *settings)
+        return True
 
     def account(self, task: Hashable, error: RayError) -> str:
         """Return why a task failed, in one line."""

@@ -23,8 +23,11 @@ USUAL_THRESHOLD = 0.95
 WORKER_BYTES = 500e6
 """Memory that a worker takes for libraries and data, before its network."""
 
-MOST_RESERVED = 0.25
-"""Workers' memory is waited for up to this share of the threshold."""
+ROOM = 0.25
+"""So much of the threshold is room for any worker; for several, too, no more is waited for."""
+
+ROOM_SECONDS = 120.0
+"""The longest wait for room for any worker, if there is enough for a usual one."""
 
 ASK_EVERY_SECONDS = 1.0
 
@@ -39,8 +42,13 @@ class NodeMemory(NamedTuple):
 
     def holds(self, workers: int) -> bool:
         """Return whether there is room for so many more workers."""
-        reserved = min(workers * WORKER_BYTES, MOST_RESERVED * self.limit_bytes)
+        reserved = min(workers * WORKER_BYTES, ROOM * self.limit_bytes)
         return self.used_bytes + reserved <= self.limit_bytes
+
+    @property
+    def has_room(self) -> bool:
+        """Whether there is room for any worker, however much its network takes."""
+        return self.used_bytes + ROOM * self.limit_bytes <= self.limit_bytes
 
     def __str__(self) -> str:
         return f"{self.used_bytes / 1e9:.1f} of {self.limit_bytes / 1e9:.1f} GB are used"
@@ -95,6 +103,30 @@ def wait_for_memory(
             waiting.sleep(ASK_EVERY_SECONDS)
             memory = memory_of(node, check)
     return True
+
+
+def ended_without_fault(
+    node: str, waiting: Waiting, patience_seconds: float, check: Callable[[], None]
+) -> bool:
+    """Return whether other programs took the memory for which Ray ended the only worker of a node.
+
+    They did if there is no room now, without the worker, and there is some later. Where none comes
+    in :data:`ROOM_SECONDS`, the node never has more, and the worker took too much of it.
+
+    Raises:
+        ClusterError: there is not even room for a usual worker when the patience ends.
+    """
+    memory = memory_of(node, check)
+    if memory is not None and memory.has_room:
+        return False
+    seconds = min(ROOM_SECONDS, patience_seconds)
+    with waiting.on(f"room on node {node[:12]} ({memory or 'it is short'})", seconds, setting=""):
+        while not waiting.is_over:
+            waiting.sleep(ASK_EVERY_SECONDS)
+            memory = memory_of(node, check)
+            if memory is not None and memory.has_room:
+                return True
+    return wait_for_memory(node, 1, waiting, patience_seconds, check)
 
 
 def _memory() -> tuple[float, float]:

@@ -18,7 +18,7 @@ from nas.ray.cluster.connection import Cluster, ClusterLost
 from nas.ray.recovery.breaks import Breaks
 from nas.ray.recovery.concurrency import Concurrency
 from nas.ray.recovery.deaths import cause_of, ended_for_memory, memory_error
-from nas.ray.recovery.memory import short_node, wait_for_memory
+from nas.ray.recovery.memory import ended_without_fault, short_node, wait_for_memory
 from nas.ray.searcher import SearchJobs
 from nas.search.loop import Search
 
@@ -132,14 +132,12 @@ class Recovery:
         for _, worker in workers:
             worker.end()
         settings = self._search.problem.search
-        was_short = wait_for_memory(
-            node,
-            len(workers),
-            self._search.waiting,
-            settings.patience_seconds,
-            self._cluster.check,
-        )
-        is_to_blame = len(workers) == 1 and len(causes) == 1 and not was_short
+        waits = (self._search.waiting, settings.patience_seconds, self._cluster.check)
+        is_to_blame = False
+        if len(workers) == len(causes) == 1:
+            is_to_blame = not ended_without_fault(node, *waits)
+        else:
+            wait_for_memory(node, len(workers), *waits)
         for trial_id, _ in workers:
             self._searcher.lose(
                 trial_id,

@@ -76,3 +76,5 @@ def test_a_node_with_room_for_its_workers_holds_them() -> None:
     assert NodeMemory(used_bytes=10e9, limit_bytes=22e9).holds(2)
     assert not NodeMemory(used_bytes=21.5e9, limit_bytes=22e9).holds(2)
     assert NodeMemory(used_bytes=16e9, limit_bytes=22e9).holds(100)  # a quarter is enough
+    assert NodeMemory(used_bytes=16e9, limit_bytes=22e9).has_room
+    assert not NodeMemory(used_bytes=17e9, limit_bytes=22e9).has_room
