@@ -24,7 +24,7 @@ WORKER_BYTES = 500e6
 """Memory that a worker takes for libraries and data, before its network."""
 
 ROOM = 0.25
-"""So much of the threshold is room for any worker; for several, too, no more is waited for."""
+"""The share of the threshold that is room for any worker; for several, no more is waited for."""
 
 ROOM_SECONDS = 120.0
 """The longest wait for room for any worker, if there is enough for a usual one."""
