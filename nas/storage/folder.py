@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from nas.atomic_write import replace_file, replace_link
+from nas.atomic_write import replace_link
 from nas.config.files import load_saved_config, save_config
 from nas.config.search_config import LATEST, SearchConfig
 from nas.config.trust import is_listed, refusal
@@ -21,7 +19,9 @@ from nas.errors import RunError, RunIsDrivenError
 from nas.storage.environment import environment
 from nas.storage.leftovers import begun_folder, remove_begun_files, remove_begun_folders
 from nas.storage.run_lock import held, is_held
+from nas.storage.run_names import check_new
 from nas.storage.strict_json import json_text, read_json_object
+from nas.storage.whole_file import unwritable, write_whole
 from search_space.architecture import Task
 from search_space.nearest import hint
 
@@ -128,7 +128,7 @@ class RunFolder:
         try:
             replace_link(link, self.path.name)
         except OSError as error:
-            raise _unwritable(link, error) from error
+            raise unwritable(link, error) from error
 
     def save_config(self, config: SearchConfig) -> None:
         """Write the configuration of a resumed run.
@@ -139,7 +139,7 @@ class RunFolder:
         try:
             save_config(config, self.config_file)
         except OSError as error:
-            raise _unwritable(self.config_file, error) from error
+            raise unwritable(self.config_file, error) from error
 
     def has_begun(self) -> bool:
         """Whether a ledger was made for this run, by the files that are written after it."""
@@ -325,49 +325,3 @@ class RunFolder:
     @property
     def _lock_file(self) -> Path:
         return self.path / "driver.lock"
-
-
-def check_new(runs: Path, name: str) -> None:
-    """Check that there is no run of this name, and that its folder can be made.
-
-    Raises:
-        RunError: there is one, and the message says what to do; or its folder cannot be made.
-    """
-    if (runs / name).exists():
-        raise RunError(
-            f"run {name!r} already exists in {runs}: continue it with --resume, or "
-            f"choose another name with name={next_name(runs, name)}"
-        )
-    there = next(folder for folder in (runs, *runs.parents) if folder.exists())
-    if not there.is_dir():
-        raise RunError(f"cannot make {runs / name}: {there} is not a folder")
-    if not os.access(there, os.W_OK | os.X_OK):
-        raise RunError(f"cannot make {runs / name}: {there} cannot be written")
-
-
-def next_name(runs: Path, name: str) -> str:
-    """Return the first of NAME-2, NAME-3, ... that is free."""
-    number = 2
-    while (runs / f"{name}-{number}").exists():
-        number += 1
-    return f"{name}-{number}"
-
-
-def write_whole(path: Path, content: str | bytes) -> None:
-    """Replace a file's content in one step.
-
-    Raises:
-        RunError: the disk is full or not writable; the old content stays.
-    """
-    try:
-        replace_file(path, content.encode() if isinstance(content, str) else content)
-    except OSError as error:
-        raise _unwritable(path, error) from error
-
-
-def _unwritable(path: Path, error: OSError) -> RunError:
-    """Make the error for a file that cannot be written, whose earlier content stays."""
-    advice = ""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        advice = "; make room and give the command again (a search with --resume): nothing is lost"
-    return RunError(f"cannot write {path}: {error.strerror or error}{advice}")

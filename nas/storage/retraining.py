@@ -20,12 +20,13 @@ from nas.storage.candidates import Candidate
 from nas.storage.checkpoints import save_checkpoint
 from nas.storage.environment import package_version
 from nas.storage.evaluation import Evaluation
-from nas.storage.folder import RunFolder, write_whole
+from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger
 from nas.storage.saved_network import save_network
 from nas.storage.saved_network_record import Accuracies, Accuracy, NetworkCosts, NetworkRecord
 from nas.storage.strict_json import json_text
 from nas.storage.training_report import training_report
+from nas.storage.whole_file import write_whole
 from search_space.architecture import Architecture, Task
 from search_space.cost import network_costs
 from search_space.yaml_validation import dump_yaml

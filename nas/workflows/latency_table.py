@@ -11,7 +11,7 @@ import torch
 
 from nas.costs.latency_prediction import hardware_of, read_table
 from nas.random_streams import Stream, generator
-from nas.storage.folder import write_whole
+from nas.storage.whole_file import write_whole
 from nas.workflows.image_fit import check_images
 from search_space.architecture import Architecture, Task
 from search_space.attention import preferred_on

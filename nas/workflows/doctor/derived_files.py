@@ -14,9 +14,9 @@ from nas.errors import RunError
 from nas.search.problem import costs_of, problem_of
 from nas.search.warm_start import FILE as WARM_START
 from nas.search.warm_start import warm_start_of
-from nas.storage.folder import write_whole
 from nas.storage.ledger import Ledger
 from nas.storage.strict_json import json_text
+from nas.storage.whole_file import write_whole
 from nas.workflows.doctor.case import Case
 from nas.workflows.doctor.descriptions import json_content
 from nas.workflows.doctor.finding import Finding, Mend, listed, removal

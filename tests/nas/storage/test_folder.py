@@ -18,7 +18,9 @@ import torch
 from nas.config.search_config import SearchConfig
 from nas.errors import RunError
 from nas.storage.environment import PACKAGES
-from nas.storage.folder import RunFolder, next_name, write_whole
+from nas.storage.folder import RunFolder
+from nas.storage.run_names import next_name
+from nas.storage.whole_file import write_whole
 from search_space.architecture import Task
 from search_space.yaml_validation import ConfigError
 
