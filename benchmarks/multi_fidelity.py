@@ -43,10 +43,10 @@ from nas.search.problem import costs_of, problem_of, space_of
 from nas.search.trial_state import TRAINED
 from nas.search.waiting import Waiting
 from nas.storage.candidates import Candidate, pareto_front
-from nas.storage.checkpoints import PausedStates
 from nas.storage.evaluation import Evaluation
-from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger
+from nas.storage.networks.checkpoints import PausedStates
+from nas.storage.run.folder import RunFolder
 from nas.workflows.checks import load_task, proxy_assignment
 from search_space.architecture import Architecture
 

@@ -29,8 +29,8 @@ from nas.ray.executor import run_search
 from nas.ray.trainable import TrainingTrainable
 from nas.search.loop import Search
 from nas.search.problem import costs_of, problem_of, space_of
-from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger
+from nas.storage.run.folder import RunFolder
 from nas.workflows.checks import proxy_assignment
 from search_space.architecture import Task
 from search_space.space import SearchSpace

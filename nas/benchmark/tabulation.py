@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 from nas.config.tabulation import TabulationConfig
 from nas.errors import RunError
-from nas.storage.journal import Journal
+from nas.storage.run.journal import Journal
 from nas.storage.whole_file import write_whole
 from search_space.architecture import Architecture, Task
 from search_space.cost import network_costs

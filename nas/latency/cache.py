@@ -10,7 +10,7 @@ import torch
 
 from nas.errors import RunError
 from nas.latency.measurements import differing
-from nas.storage.journal import append_line, whole_lines
+from nas.storage.run.journal import append_line, whole_lines
 from search_space.architecture import Architecture, Task
 from search_space.attention import preferred_on
 from search_space.cost.latency import Latency, LatencyContext, LatencySettings

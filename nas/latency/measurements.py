@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from nas.config.search_config import SearchConfig
 from nas.errors import RunError
 from nas.storage.candidates import Candidate, candidates, pareto_front
-from nas.storage.damaged_rows import reason
+from nas.storage.database.damaged_rows import reason
 from nas.storage.ledger import Ledger
 from search_space.architecture import Architecture
 from search_space.cost.latency import DeviceBusy, Latency, LatencyContext

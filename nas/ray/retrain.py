@@ -22,7 +22,7 @@ from nas.ray.recovery.deaths import cause_of, machine_fault
 from nas.ray.recovery.task_pool import TaskPool
 from nas.search.waiting import Waiting
 from nas.storage.evaluation import Evaluation
-from nas.storage.retraining import Retraining
+from nas.storage.networks.retraining import Retraining
 from search_space.architecture import Architecture
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from nas.storage.makers import MARK, is_left, own_mark
+from nas.storage.run.makers import MARK, is_left, own_mark
 
 _NAME = re.compile(rf"convattn-{MARK}-\w+")
 

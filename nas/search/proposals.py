@@ -18,7 +18,7 @@ from nas.search.problem import SearchProblem
 from nas.search.records import Records
 from nas.search.trial_state import UNFINISHED, Trial
 from nas.search.trials import Trials
-from nas.storage.database import STORAGE_ERRORS
+from nas.storage.database.connection import STORAGE_ERRORS
 from search_space.space.parameters import Parameter
 
 

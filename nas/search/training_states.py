@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 
 class TrainingStates(Protocol):
-    """A place for training states. :class:`nas.storage.checkpoints.PausedStates` is one."""
+    """A place for training states: :class:`nas.storage.networks.checkpoints.PausedStates`."""
 
     def holds(self, number: int) -> bool:
         """Whether a trial's state is there."""

@@ -17,8 +17,8 @@ from nas.samplers.trials import NO_WARM_START, CompletedTrial, WarmStart
 from nas.search.problem import SearchProblem
 from nas.storage.candidates import candidates, finite_losses, pareto_front
 from nas.storage.evaluation import Evaluation, curve_points
-from nas.storage.folder import RunFolder
 from nas.storage.ledger import ledger_of
+from nas.storage.run.folder import RunFolder
 from search_space.architecture import Architecture, Task
 from search_space.yaml_validation import parse_json
 from search_space.zoo import ZOO

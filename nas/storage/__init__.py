@@ -1,4 +1,5 @@
 """A run on disk: its folder, its ledger, its candidates and its trained networks.
 
-May import only :mod:`nas.config` and the layers below it.
+Rooms from bottom to top: ``run``, ``database``; the ledger and its candidates, in modules of this
+folder; ``networks``. May import only :mod:`nas.config` and the layers below it.
 """

@@ -21,7 +21,7 @@ from nas.config.search_config import SearchConfig
 from nas.config.storage_url import sqlite_file, without_password
 from nas.errors import RunError
 from nas.metrics import METRICS
-from nas.storage.database import (
+from nas.storage.database.connection import (
     STORAGE_ERRORS,
     SoleWriterStorage,
     connect,
@@ -29,9 +29,9 @@ from nas.storage.database import (
     place_of,
     unreadable,
 )
-from nas.storage.folder import RunFolder
+from nas.storage.database.patience import Patience, Waits
 from nas.storage.ledger_rows import OF_TRAININGS, SUFFIXES, LedgerRows
-from nas.storage.patience import Patience, Waits
+from nas.storage.run.folder import RunFolder
 
 FORMAT = 1
 

@@ -23,8 +23,10 @@ from nas.evaluation.evaluate import EvaluationResult
 from nas.evaluation.finite_values import check_finite
 from nas.evaluation.lost_workers import LostWorker
 from nas.metrics import METRICS
-from nas.storage.damaged_rows import READ_ERRORS, damaged_rows, reason
-from nas.storage.database import STORAGE_ERRORS, SoleWriterStorage, unreadable
+from nas.storage.database.connection import STORAGE_ERRORS, SoleWriterStorage, unreadable
+from nas.storage.database.damaged_rows import READ_ERRORS, damaged_rows, reason
+from nas.storage.database.patience import Patience, is_away, reason_of
+from nas.storage.database.transactions import UnknownOutcome, transact
 from nas.storage.evaluation import (
     Evaluation,
     Kind,
@@ -34,8 +36,6 @@ from nas.storage.evaluation import (
     row_attributes,
     value_name,
 )
-from nas.storage.patience import Patience, is_away, reason_of
-from nas.storage.transactions import UnknownOutcome, transact
 from search_space.architecture import Architecture
 from search_space.cost.latency import Latency
 from search_space.primitives.registry import not_imported
@@ -95,8 +95,8 @@ class LedgerRows:
     def transact(self, write: Callable[[], T]) -> T:
         """Return what ``write`` returns, after all that it writes was committed as one transaction.
 
-        See :func:`nas.storage.transactions.transact`: ``write`` may be called again, and must begin
-        from the same state then.
+        See :func:`nas.storage.database.transactions.transact`: ``write`` may be called again, and
+        must begin from the same state then.
 
         Raises:
             RunError: the storage refused something, or its server was away for too long.

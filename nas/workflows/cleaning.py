@@ -13,9 +13,9 @@ from typing import Any, Literal, NamedTuple
 from nas.errors import RunError
 from nas.latency.measurements import front_of_run
 from nas.storage.evaluation import Evaluation
-from nas.storage.folder import RunFolder
 from nas.storage.ledger import ledger_of
-from nas.storage.retraining import RECIPE_FILE, example_folder
+from nas.storage.networks.retraining import RECIPE_FILE, example_folder
+from nas.storage.run.folder import RunFolder
 from nas.workflows.doctor.copies import PREFIX, size_of
 from nas.workflows.doctor.leftovers import leftovers_of
 from nas.workflows.doctor.trainings import CLEANED, row_of, training_folders

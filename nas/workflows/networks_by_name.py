@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 
 from nas.errors import CommandError, RunError, TrustError
-from nas.storage.file_imports import allow_imports
-from nas.storage.folder import RunFolder
 from nas.storage.ledger import ledger_of
+from nas.storage.run.file_imports import allow_imports
+from nas.storage.run.folder import RunFolder
 from search_space.architecture import ARCH_ID_DIGITS, Architecture, Task
 from search_space.nearest import did_you_mean
 from search_space.space.architecture_file import read_architecture_and_task
@@ -31,7 +31,7 @@ def find_network(what: str, runs: Path, *, trust: bool = False) -> tuple[Archite
     Raises:
         CommandError: there is no such network.
         ConfigError: a file does not describe one architecture, or names a module that may not
-            be imported: see :func:`nas.storage.file_imports.allow_imports`.
+            be imported: see :func:`nas.storage.run.file_imports.allow_imports`.
     """
     if what.partition("@")[0] in ZOO:
         return _named(what)

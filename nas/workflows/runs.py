@@ -1,6 +1,6 @@
 """Summaries of runs, one line each, for a list of all runs.
 
-A finished run's files are read here and not by :mod:`nas.storage.folder`, whose configuration
+A finished run's files are read here and not by :mod:`nas.storage.run.folder`, whose configuration
 imports PyTorch: that takes seconds, and ``nas runs`` must be quick. An unfinished run's ledger is
 read as ``nas status`` and ``nas frontier`` read it.
 """
@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from nas.storage.run_lock import is_held
+from nas.storage.run.lock import is_held
 from search_space.yaml_validation import ConfigError, parse_json, read_yaml
 
 
@@ -127,8 +127,8 @@ def _of_unfinished(folder: Path) -> dict[str, Any]:
     from nas.errors import user_errors  # noqa: PLC0415 (slow to import)
     from nas.latency.measurements import front_of_run  # noqa: PLC0415
     from nas.search.trial_state import TRAINED  # noqa: PLC0415
-    from nas.storage.folder import RunFolder  # noqa: PLC0415
     from nas.storage.ledger import ledger_of  # noqa: PLC0415
+    from nas.storage.run.folder import RunFolder  # noqa: PLC0415
 
     try:
         config, ledger = ledger_of(RunFolder(folder))

@@ -13,10 +13,10 @@ from nas.config.files import differences
 from nas.config.search_config import SearchConfig
 from nas.config.trust import list_run
 from nas.errors import RunError
-from nas.storage.folder import RunFolder
+from nas.storage.database.patience import Waits
 from nas.storage.ledger import Ledger, check_free, ledger_of
-from nas.storage.patience import Waits
-from nas.storage.run_names import check_new, next_name
+from nas.storage.run.folder import RunFolder
+from nas.storage.run.names import check_new, next_name
 from nas.workflows.checks import SearchData
 from search_space.architecture import Task
 from trainers import Recipe

@@ -23,9 +23,9 @@ from nas.search.job import Job
 from nas.search.loop import Search
 from nas.search.trial_state import State
 from nas.storage.candidates import pareto_front
-from nas.storage.checkpoints import PausedStates
-from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger
+from nas.storage.networks.checkpoints import PausedStates
+from nas.storage.run.folder import RunFolder
 from nas.workflows.checks import load_task, proxy_assignment
 from search_space.yaml_validation import read_yaml, validate
 from tests.end_to_end.table_trainings import TableTrainable, table, trajectory

@@ -10,8 +10,8 @@ import torch
 
 from nas.config.files import load_config, load_saved_config
 from nas.search.problem import space_of
-from nas.storage.folder import RunFolder
 from nas.storage.ledger import ledger_of
+from nas.storage.run.folder import RunFolder
 from search_space.architecture import Task
 from search_space.cost import count_module, network_costs
 from search_space.networks import build

@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from nas.config.files import load_config
-from nas.storage.folder import RunFolder
 from nas.storage.ledger import ledger_of
+from nas.storage.run.folder import RunFolder
 from nas.workflows.checks import load_data
 from nas.workflows.networks_by_name import find_network
 from nas.workflows.recipe_fit import check_full_recipe

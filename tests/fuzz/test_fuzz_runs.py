@@ -19,8 +19,8 @@ from nas.config.files import load_config
 from nas.config.search_config import SearchConfig
 from nas.evaluation.evaluate import EvaluationResult
 from nas.search.warm_start import warm_start_of
-from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger
+from nas.storage.run.folder import RunFolder
 from search_space.architecture import Task
 from search_space.yaml_validation import read_yaml
 from tests.fuzz.attempts import ROUNDS, config_data, output, try_all

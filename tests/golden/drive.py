@@ -40,9 +40,9 @@ from nas.search.loop import Search
 from nas.search.problem import SearchProblem
 from nas.search.warm_start import collect_warm_start
 from nas.storage.candidates import pareto_front
-from nas.storage.checkpoints import PausedStates
-from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger
+from nas.storage.networks.checkpoints import PausedStates
+from nas.storage.run.folder import RunFolder
 from nas.workflows.checks import proxy_assignment
 from search_space.architecture import Architecture, Task
 from search_space.cost.latency import Latency

@@ -18,8 +18,8 @@ from sqlalchemy.engine import Engine
 
 from nas.config.search_config import SearchConfig
 from nas.evaluation.evaluate import EvaluationResult
-from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger
+from nas.storage.run.folder import RunFolder
 from search_space.architecture import Architecture, Task
 from search_space.cost import Costs, network_costs
 from search_space.space import SearchSpace

@@ -7,7 +7,7 @@ from nas.evaluation.evaluate import cached_splits
 from nas.evaluation.full_training import Trained, train_in_full
 from nas.storage.evaluation import Evaluation
 from nas.storage.ledger import Ledger
-from nas.storage.retraining import Retraining
+from nas.storage.networks.retraining import Retraining
 from search_space.architecture import Task
 
 

@@ -15,9 +15,9 @@ from nas.cli.commands.picture_files import check_ending
 from nas.cli.output import Output
 from nas.errors import CommandError
 from nas.evaluation.evaluate import task_of
-from nas.storage.file_imports import allow_imports
-from nas.storage.folder import RunFolder
-from nas.storage.saved_network import SavedNetwork, load_network
+from nas.storage.networks.saved_network import SavedNetwork, load_network
+from nas.storage.run.file_imports import allow_imports
+from nas.storage.run.folder import RunFolder
 from trainers import ImageSplits, Preprocessing, central_crop, load_splits
 
 PNG_NAME = "attention-maps.png"

@@ -11,7 +11,7 @@ from nas.benchmark.nas_bench_macro import read_nas_bench_macro
 from nas.benchmark.table import BenchmarkTable, TableError
 from nas.benchmark.tabulation_reader import read_tabulated
 from nas.errors import CommandError
-from nas.storage.file_imports import allow_imports
+from nas.storage.run.file_imports import allow_imports
 
 SHIPPED = Path(str(files("nas") / "tables" / "digits.csv.gz"))
 """The included table, made by ``nas tabulate``; its head says how."""
@@ -34,7 +34,7 @@ def read_source(source: Source) -> BenchmarkTable:
     """Read the table that the command line names, the included one by default.
 
     A table in the folder of a trusted run may import modules, as with ``--trust``: see
-    :func:`nas.storage.file_imports.allow_imports`.
+    :func:`nas.storage.run.file_imports.allow_imports`.
 
     Raises:
         CommandError: options exclude each other, or the table is not as they say.

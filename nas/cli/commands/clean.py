@@ -14,7 +14,7 @@ from rich.table import Table
 from nas.cli.commands.typed_command import from_here, typed
 from nas.cli.output import Output
 from nas.errors import RunIsDrivenError
-from nas.storage.folder import RunFolder
+from nas.storage.run.folder import RunFolder
 from nas.workflows.cleaning import Kind, Removable, removable, remove
 from nas.workflows.doctor.copies import size_of
 

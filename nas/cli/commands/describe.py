@@ -42,7 +42,7 @@ def show_architectures(
     Raises:
         CommandError: one of them does not exist or cannot take such images; nothing is printed.
         ConfigError: a file does not describe one architecture, or names a module that may not
-            be imported: see :func:`nas.storage.file_imports.allow_imports`.
+            be imported: see :func:`nas.storage.run.file_imports.allow_imports`.
     """
     described = [
         _described(name, runs, image=image, classes=classes, kernels=kernels, trust=trust)

@@ -27,9 +27,9 @@ from nas.latency.measurements import all_candidates
 from nas.search.trial_state import TRAINED
 from nas.storage.candidates import candidates
 from nas.storage.evaluation import Evaluation
-from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger, ledger_of
-from nas.storage.retraining import full_trainings
+from nas.storage.networks.retraining import full_trainings
+from nas.storage.run.folder import RunFolder
 from search_space.baseline import PLAIN
 
 MOST_EPOCHS = 10

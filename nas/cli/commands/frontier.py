@@ -31,8 +31,8 @@ from nas.quantities import format_quantity
 from nas.search.repeats import random_sample
 from nas.search.trial_state import TRAINED
 from nas.storage.candidates import Candidate, candidates, pareto_front
-from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger, ledger_of
+from nas.storage.run.folder import RunFolder
 from nas.workflows.plain_evaluations import plain_evaluations
 from search_space.baseline import PLAIN
 from search_space.nearest import hint

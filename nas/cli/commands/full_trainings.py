@@ -17,9 +17,9 @@ from nas.ray.cluster.connection import connected
 from nas.ray.retrain import run_retrainings
 from nas.search.waiting import Waiting
 from nas.storage.candidates import Candidate, candidates
-from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger
-from nas.storage.retraining import Retraining, number_of, pending
+from nas.storage.networks.retraining import Retraining, number_of, pending
+from nas.storage.run.folder import RunFolder
 from nas.workflows.checks import SearchData, load_data, retrain_assignment
 from nas.workflows.earlier_runs import check_may_evaluate, check_may_retrain
 from nas.workflows.plain_evaluations import plain_evaluations, proxy_seeds

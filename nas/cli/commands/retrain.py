@@ -16,9 +16,9 @@ from nas.errors import CommandError
 from nas.latency.measurements import all_candidates, front_of_run
 from nas.search.waiting import Waiting
 from nas.storage.candidates import most_accurate
-from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger, ledger_of
-from nas.storage.retraining import Retraining, example_folder, full_trainings
+from nas.storage.networks.retraining import Retraining, example_folder, full_trainings
+from nas.storage.run.folder import RunFolder
 from search_space.architecture import Architecture
 from search_space.baseline import PLAIN, plain_convolutional
 from search_space.nearest import did_you_mean

@@ -6,7 +6,7 @@ from nas.cli.output import Output
 from nas.cli.progress import LineDisplay
 from nas.ray.retrain import RetrainProgress
 from nas.search.waiting import Waiting
-from nas.storage.retraining import Retraining
+from nas.storage.networks.retraining import Retraining
 
 
 class RetrainDisplay(LineDisplay):

@@ -22,7 +22,7 @@ from nas.storage.accuracy_text import AS_FOUND
 from nas.storage.candidates import Candidate
 from nas.storage.evaluation import Evaluation
 from nas.storage.ledger import Ledger
-from nas.storage.retraining import full_trainings
+from nas.storage.networks.retraining import full_trainings
 from search_space.architecture import Architecture, Task
 from search_space.cost import network_costs
 

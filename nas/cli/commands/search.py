@@ -34,10 +34,10 @@ from nas.search.loop import Search
 from nas.search.problem import SearchProblem, costs_of, space_of
 from nas.search.waiting import Waiting
 from nas.search.warm_start import collect_warm_start, keep_warm_start, warm_start_of
-from nas.storage.checkpoints import PausedStates
-from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger, check_free
-from nas.storage.run_names import check_new, next_name
+from nas.storage.networks.checkpoints import PausedStates
+from nas.storage.run.folder import RunFolder
+from nas.storage.run.names import check_new, next_name
 from nas.workflows.checks import checked_problem, load_data, proxy_assignment
 from nas.workflows.earlier_runs import check_may_search
 from search_space.architecture import Task

@@ -16,8 +16,8 @@ from nas.config.storage_url import without_password
 from nas.errors import RunError
 from nas.search.trial_state import TRAINED
 from nas.search.waiting import Waiting
-from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger
+from nas.storage.run.folder import RunFolder
 
 
 @contextmanager

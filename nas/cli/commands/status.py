@@ -13,9 +13,9 @@ from nas.search.trial_state import TRAINED
 from nas.storage.accuracy_text import accuracy_json, accuracy_text
 from nas.storage.candidates import most_accurate
 from nas.storage.evaluation import Evaluation
-from nas.storage.folder import UNSEARCHED, RunFolder
 from nas.storage.ledger import ledger_of
 from nas.storage.ledger_rows import SUFFIXES
+from nas.storage.run.folder import UNSEARCHED, RunFolder
 
 INTERRUPTED = "interrupted"
 SHOWN_STATES = {INTERRUPTED: "running when it was interrupted"}

@@ -31,7 +31,7 @@ from nas.quantities import duration
 from nas.ray.cluster.connection import connected
 from nas.ray.cluster.nodes import trials_at_once
 from nas.ray.tabulate import run_trainings
-from nas.storage.journal import Journal, open_journal
+from nas.storage.run.journal import Journal, open_journal
 from search_space.architecture import Task
 from trainers import load_splits
 

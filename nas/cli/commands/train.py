@@ -15,9 +15,9 @@ from nas.config.search_config import SearchConfig
 from nas.errors import CommandError
 from nas.latency.measurements import all_candidates
 from nas.search.waiting import Waiting
-from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger
-from nas.storage.retraining import Retraining, example_folder, full_trainings
+from nas.storage.networks.retraining import Retraining, example_folder, full_trainings
+from nas.storage.run.folder import RunFolder
 from nas.workflows.checks import load_data
 from nas.workflows.networks_by_name import find_network
 from nas.workflows.recipe_fit import check_full_recipe

@@ -10,8 +10,8 @@ from nas.cli.output import Output
 from nas.cli.progress import LineDisplay
 from nas.errors import CommandError
 from nas.storage.candidates import candidates
-from nas.storage.folder import RunFolder
 from nas.storage.ledger import ledger_of
+from nas.storage.run.folder import RunFolder
 from nas.zero_cost import SCORES, check_names
 from nas.zero_cost.measured import measure_scores
 from nas.zero_cost.source import NetworkScores

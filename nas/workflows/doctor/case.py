@@ -12,10 +12,10 @@ from optuna.storages import RDBStorage
 from nas.config.search_config import SearchConfig
 from nas.errors import RunError
 from nas.search.problem import space_of
-from nas.storage.database import connect, connect_for_reading, place_of
+from nas.storage.database.connection import connect, connect_for_reading, place_of
+from nas.storage.database.patience import Patience
 from nas.storage.evaluation import Evaluation, Kind
-from nas.storage.folder import RunFolder
-from nas.storage.patience import Patience
+from nas.storage.run.folder import RunFolder
 from nas.storage.strict_json import read_json_object
 from search_space.architecture import Task
 from search_space.space import SearchSpace
@@ -75,7 +75,7 @@ class Case:
         """Return the ledger's database, opened once to read, and its name in messages.
 
         Raises:
-            RunError: see :func:`nas.storage.database.connect_for_reading`.
+            RunError: see :func:`nas.storage.database.connection.connect_for_reading`.
         """
         if not self._reader:
             url, file = self.config.storage, self.run.ledger_file

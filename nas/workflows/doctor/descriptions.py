@@ -9,7 +9,7 @@ from typing import Any
 
 from nas.config.storage_url import sqlite_file, without_password
 from nas.errors import RunError
-from nas.storage.folder import RunFolder
+from nas.storage.run.folder import RunFolder
 from nas.workflows.checks import load_data
 from nas.workflows.doctor.case import Case, json_problem
 from nas.workflows.doctor.finding import Finding, Mend

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from nas.errors import RunIsDrivenError, is_user_error, message_of, user_errors
-from nas.storage.damaged_rows import READ_ERRORS
-from nas.storage.damaged_rows import reason as reason_of_reading
-from nas.storage.folder import RunFolder
+from nas.storage.database.damaged_rows import READ_ERRORS
+from nas.storage.database.damaged_rows import reason as reason_of_reading
+from nas.storage.run.folder import RunFolder
 from nas.workflows.doctor.case import Case
 from nas.workflows.doctor.copies import Copies
 from nas.workflows.doctor.derived_files import (

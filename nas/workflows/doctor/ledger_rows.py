@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 from pydantic import ValidationError
 from sqlalchemy import text
 
-from nas.storage.damaged_rows import READ_ERRORS, reason
+from nas.storage.database.damaged_rows import READ_ERRORS, reason
 from nas.storage.evaluation import Evaluation, Kind, evaluation_of, row_attributes
 from nas.storage.ledger_rows import SUFFIXES, WITH_ARCHITECTURE
 from nas.workflows.doctor import row_mends

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from nas.storage.leftovers import begun_files, begun_folders
+from nas.storage.run.leftovers import begun_files, begun_folders
 from nas.workflows.doctor.case import Case
 from nas.workflows.doctor.copies import size_of
 from nas.workflows.doctor.finding import Finding, Mend

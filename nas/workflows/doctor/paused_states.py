@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nas.storage.checkpoints import PausedStates
 from nas.storage.evaluation import Evaluation
-from nas.storage.leftovers import is_begun
+from nas.storage.networks.checkpoints import PausedStates
+from nas.storage.run.leftovers import is_begun
 from nas.workflows.doctor.case import Case
 from nas.workflows.doctor.finding import Finding, removal
 from search_space.networks import build

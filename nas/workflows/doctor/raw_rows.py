@@ -9,7 +9,7 @@ from optuna.distributions import json_to_distribution
 from optuna.storages import RDBStorage
 from sqlalchemy import Connection, text
 
-from nas.storage.damaged_rows import READ_ERRORS
+from nas.storage.database.damaged_rows import READ_ERRORS
 from nas.workflows.doctor.ledger_rebuild import CHILDREN
 
 BEGUN = ("RUNNING", "COMPLETE", "PRUNED")

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from nas.config.search_config import SearchConfig
 from nas.errors import RunError
 from nas.metrics import METRICS
-from nas.storage.damaged_rows import READ_ERRORS, reason
+from nas.storage.database.damaged_rows import READ_ERRORS, reason
 from nas.storage.ledger import FORMAT, RUN_ID
 from nas.storage.ledger_rows import OF_TRAININGS, SUFFIXES
 from nas.workflows.doctor.case import Case

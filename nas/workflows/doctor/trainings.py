@@ -14,8 +14,8 @@ from nas.errors import TrustError
 from nas.evaluation.full_training_seed import full_training_seed
 from nas.storage.evaluation import Evaluation
 from nas.storage.ledger import ledger_of
-from nas.storage.retraining import write_curve
-from nas.storage.saved_network import SavedNetwork, load_network
+from nas.storage.networks.retraining import write_curve
+from nas.storage.networks.saved_network import SavedNetwork, load_network
 from nas.workflows.doctor.case import Case
 from nas.workflows.doctor.finding import Finding, Mend, removal
 from nas.workflows.doctor.row_faults import TOLERANCE
@@ -264,7 +264,7 @@ def _is_curve_of(file: Path, curve: Any) -> bool:
 
 
 def _read_curve(file: Path) -> list[dict[str, Any]]:
-    """Read a curve of :func:`nas.storage.retraining.write_curve`; empty if it is none."""
+    """Read a curve of :func:`nas.storage.networks.retraining.write_curve`; empty if it is none."""
     try:
         with file.open(newline="", encoding="utf-8") as opened:
             rows = [

@@ -19,7 +19,7 @@ from nas.config.tabulation import TabulationConfig, load_tabulation
 from nas.errors import RunError
 from nas.evaluation.assignment import Assignment
 from nas.ray.tabulate import _row
-from nas.storage.journal import open_journal
+from nas.storage.run.journal import open_journal
 from search_space.architecture import Task
 from search_space.yaml_validation import ConfigError
 from trainers import MAY_BE_EARLIER, DataConfig, Recipe, SavedRecipe

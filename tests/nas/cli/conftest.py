@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from nas.config.search_config import SearchConfig
-from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger
+from nas.storage.run.folder import RunFolder
 from search_space.architecture import Task
 from tests.hand_driven import HandDriven
 from tests.nas.cli.trained_here import TrainedHere

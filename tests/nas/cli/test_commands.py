@@ -24,8 +24,8 @@ from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
 from nas.errors import CommandError, RunError
 from nas.evaluation.evaluate import EvaluationResult
-from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger
+from nas.storage.run.folder import RunFolder
 from search_space.architecture import Architecture, Task
 from tests.hand_driven import costs_from
 

@@ -16,9 +16,9 @@ from nas.cli.application import app
 from nas.config.search_config import SearchConfig
 from nas.evaluation.evaluate import EvaluationResult
 from nas.metrics import COUNTS
-from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger
-from nas.storage.retraining import pending
+from nas.storage.networks.retraining import pending
+from nas.storage.run.folder import RunFolder
 from nas.storage.strict_json import json_text
 from search_space.architecture import Task
 from tests.hand_driven import HandDriven, costs_from

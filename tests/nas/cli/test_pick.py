@@ -16,8 +16,8 @@ from nas.config.search_config import SearchConfig
 from nas.errors import CommandError
 from nas.evaluation.evaluate import EvaluationResult
 from nas.evaluation.full_training_seed import full_training_seed
-from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger
+from nas.storage.run.folder import RunFolder
 from nas.workflows.plain_evaluations import proxy_seeds
 from search_space.architecture import Task
 from search_space.baseline import plain_convolutional

@@ -20,7 +20,7 @@ from nas.cli.progress import (
 from nas.ray.retrain import RetrainProgress
 from nas.search.status import Status
 from nas.search.waiting import Waiting
-from nas.storage.retraining import Retraining
+from nas.storage.networks.retraining import Retraining
 from search_space.space import SearchSpace
 from trainers import Recipe
 

@@ -16,8 +16,8 @@ from nas.cli.output import Output
 from nas.config.recipe_overrides import with_recipe
 from nas.config.search_config import SearchConfig
 from nas.errors import RunError
-from nas.storage.folder import RunFolder
 from nas.storage.ledger import ledger_of
+from nas.storage.run.folder import RunFolder
 from nas.workflows.cleaning import removable
 from search_space.yaml_validation import ConfigError
 from tests.nas.cli.conftest import Begin

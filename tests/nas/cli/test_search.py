@@ -21,8 +21,8 @@ from nas.evaluation.evaluate import EvaluationResult
 from nas.evaluation.lost_workers import LostWorker
 from nas.samplers.trials import WarmStart
 from nas.search.waiting import Waiting
-from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger
+from nas.storage.run.folder import RunFolder
 from search_space.architecture import Task
 from tests.hand_driven import HandDriven
 

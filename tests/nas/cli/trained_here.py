@@ -15,7 +15,7 @@ from nas.evaluation.full_training import Trained
 from nas.evaluation.messages import Raised
 from nas.ray.retrain import Failure, _evaluation, _full_training
 from nas.storage.evaluation import Evaluation
-from nas.storage.retraining import Retraining
+from nas.storage.networks.retraining import Retraining
 from search_space.architecture import Architecture
 
 

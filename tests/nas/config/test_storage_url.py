@@ -14,7 +14,7 @@ from nas.cli.main import main
 from nas.config.files import load_config
 from nas.config.search_config import SearchConfig
 from nas.config.storage_url import shown_words, sqlite_file
-from nas.storage.folder import RunFolder
+from nas.storage.run.folder import RunFolder
 from search_space.yaml_validation import ConfigError
 
 ConfigOf = Callable[..., SearchConfig]

@@ -27,10 +27,10 @@ from nas.config.trust import is_listed, list_run, state_file
 from nas.errors import RunError, TrustError, is_user_error
 from nas.search.trial_state import Trial
 from nas.search.warm_start import collect_warm_start
-from nas.storage.checkpoints import save_checkpoint
-from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger, ledger_of
-from nas.storage.saved_network import load_network
+from nas.storage.networks.checkpoints import save_checkpoint
+from nas.storage.networks.saved_network import load_network
+from nas.storage.run.folder import RunFolder
 from search_space.architecture import Architecture, Task
 from search_space.yaml_validation import ConfigError
 from tests.hand_driven import HandDriven, problem_from

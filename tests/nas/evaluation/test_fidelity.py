@@ -16,8 +16,8 @@ from nas.config.search_config import SearchConfig
 from nas.errors import CommandError
 from nas.evaluation.evaluate import EvaluationResult, Progress
 from nas.evaluation.fidelity import FULL
-from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger
+from nas.storage.run.folder import RunFolder
 from nas.workflows.checks import load_task, proxy_assignment, retrain_assignment
 from search_space.architecture import Architecture, Task
 from search_space.space import SearchSpace

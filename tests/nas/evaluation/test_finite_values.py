@@ -24,8 +24,8 @@ from nas.samplers.trials import CompletedTrial, Results
 from nas.schedulers.promotion import Promotion
 from nas.schedulers.ranking import best_first, place_of_last
 from nas.search.warm_start import FILE, warm_start_of
-from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger
+from nas.storage.run.folder import RunFolder
 from search_space.architecture import Task
 from search_space.space import SearchSpace
 from tests.hand_driven import HandDriven, problem_from

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from nas.config.search_config import SearchConfig
 from nas.config.sections import MOST_FINALIST_SEEDS
 from nas.evaluation.full_training_seed import full_training_seed
-from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger
-from nas.storage.retraining import Retraining, number_of, pending
+from nas.storage.networks.retraining import Retraining, number_of, pending
+from nas.storage.run.folder import RunFolder
 from search_space.architecture import Architecture, Task
 from search_space.networks import build
 from search_space.space import SearchSpace

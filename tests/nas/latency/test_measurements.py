@@ -20,8 +20,8 @@ from nas.evaluation.evaluate import EvaluationResult
 from nas.latency.cache import LatencyCache
 from nas.latency.measurements import all_candidates, first_latencies, measure_front_again
 from nas.storage.candidates import pareto_front
-from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger
+from nas.storage.run.folder import RunFolder
 from search_space.architecture import Architecture, Task
 from search_space.cost.latency import DeviceBusy, Latency
 from tests.hand_driven import HandDriven, search_of

@@ -18,7 +18,7 @@ from optuna.testing.pytest_storages import StorageTestCase
 
 from nas.samplers import ARCHITECTURE_SAMPLERS
 from nas.samplers.product_space import ProductSpace
-from nas.storage.database import SoleWriterStorage
+from nas.storage.database.connection import SoleWriterStorage
 
 QUICK = ("default", "random")
 """Every change must pass with these; the other samplers share the code that the suites run."""

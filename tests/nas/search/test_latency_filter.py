@@ -15,8 +15,8 @@ from nas.latency.cache import LatencyCache
 from nas.search.job import Job
 from nas.search.loop import Search
 from nas.storage.candidates import pareto_front
-from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger
+from nas.storage.run.folder import RunFolder
 from search_space.architecture import Architecture, Task
 from search_space.cost import Costs
 from search_space.cost.latency import DeviceBusy, Latency

@@ -14,8 +14,8 @@ from nas.search.job import Job
 from nas.search.loop import Search
 from nas.search.problem import costs_of, space_of
 from nas.storage.candidates import pareto_front
-from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger
+from nas.storage.run.folder import RunFolder
 from nas.workflows.checks import checked_problem
 from search_space.architecture import Task
 from search_space.cost import network_costs

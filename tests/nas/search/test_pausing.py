@@ -36,9 +36,9 @@ from nas.schedulers.promotion import expected_epochs
 from nas.schedulers.registry import PAUSING, RUNG_RULES
 from nas.search.job import Job
 from nas.search.trial_state import State
-from nas.storage.checkpoints import PausedStates
-from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger
+from nas.storage.networks.checkpoints import PausedStates
+from nas.storage.run.folder import RunFolder
 from nas.workflows.checks import load_task, proxy_assignment
 from search_space.architecture import Architecture, Task
 from search_space.cost import Costs

@@ -16,8 +16,8 @@ from nas.evaluation.evaluate import traceback_of
 from nas.samplers import SAMPLERS
 from nas.search.problem import space_of
 from nas.search.trial_state import Trial
-from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger
+from nas.storage.run.folder import RunFolder
 from search_space.architecture import Architecture
 from search_space.cost import Costs
 from search_space.space import SearchSpace

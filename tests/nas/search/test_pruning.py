@@ -19,8 +19,8 @@ from nas.ray.searcher import SearchJobs
 from nas.samplers import SAMPLERS
 from nas.search.job import Job
 from nas.storage.candidates import candidates, pareto_front
-from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger
+from nas.storage.run.folder import RunFolder
 from search_space.architecture import Architecture, Task
 from search_space.cost import Costs
 from tests.hand_driven import HandDriven, search_of

@@ -16,8 +16,8 @@ from nas.errors import RunError
 from nas.samplers.trials import NO_WARM_START, WarmStart
 from nas.search.warm_start import FILE, warm_start_of
 from nas.storage.candidates import candidates, pareto_front
-from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger
+from nas.storage.run.folder import RunFolder
 from search_space.architecture import Task
 from search_space.cost import network_costs
 from search_space.yaml_validation import read_yaml

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from nas.storage.checkpoints import save_checkpoint
+from nas.storage.networks.checkpoints import save_checkpoint
 from trainers import CheckpointError, load_checkpoint
 
 PAYLOAD = {"weights": torch.arange(3000.0), "epoch": 3, "curve": [{"loss": 0.5, "val": None}]}

@@ -12,8 +12,8 @@ import pytest
 
 from nas.config.search_config import SearchConfig
 from nas.errors import RunError
-from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger
+from nas.storage.run.folder import RunFolder
 from tests.hand_driven import HandDriven
 
 Begin = Callable[..., HandDriven]

@@ -24,11 +24,11 @@ from nas.config.trust import list_run, state_file
 from nas.errors import RunError, is_user_error, message_of
 from nas.evaluation.example_pictures import ExamplePicture, write_example_pictures
 from nas.search.training_states import PausedTrainings
-from nas.storage.checkpoints import PausedStates, save_checkpoint
-from nas.storage.folder import RunFolder
-from nas.storage.journal import append_line, whole_lines
 from nas.storage.ledger import Ledger
-from nas.storage.retraining import write_curve
+from nas.storage.networks.checkpoints import PausedStates, save_checkpoint
+from nas.storage.networks.retraining import write_curve
+from nas.storage.run.folder import RunFolder
+from nas.storage.run.journal import append_line, whole_lines
 from tests.faults.mounts import NoMounts, full, read_only, small_disk
 from tests.hand_driven import HandDriven
 from tests.needed import lacking

@@ -17,9 +17,9 @@ import torch
 
 from nas.config.search_config import SearchConfig
 from nas.errors import RunError
-from nas.storage.environment import PACKAGES
-from nas.storage.folder import RunFolder
-from nas.storage.run_names import next_name
+from nas.storage.run.environment import PACKAGES
+from nas.storage.run.folder import RunFolder
+from nas.storage.run.names import next_name
 from nas.storage.whole_file import write_whole
 from search_space.architecture import Task
 from search_space.yaml_validation import ConfigError
@@ -139,7 +139,7 @@ def test_a_finished_run_says_so(config_of: ConfigOf, runs: Path) -> None:
 def driven_elsewhere(run: RunFolder) -> Iterator[subprocess.Popen[str]]:
     """Another process that holds the run until it is told to end."""
     code = (
-        "import sys; from pathlib import Path; from nas.storage.folder import RunFolder\n"
+        "import sys; from pathlib import Path; from nas.storage.run.folder import RunFolder\n"
         "with RunFolder(Path(sys.argv[1])).driving(): print('held', flush=True); input()"
     )
     with subprocess.Popen(

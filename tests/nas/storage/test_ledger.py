@@ -22,8 +22,8 @@ from nas.search.problem import space_of
 from nas.search.trial_state import Trial
 from nas.storage.candidates import candidates
 from nas.storage.evaluation import Evaluation, result_attributes, row_attributes
-from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger, check_free, ledger_of
+from nas.storage.run.folder import RunFolder
 from search_space.architecture import Architecture
 from search_space.space import SearchSpace
 from tests.hand_driven import HandDriven

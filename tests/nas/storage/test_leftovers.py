@@ -14,8 +14,8 @@ import pytest
 
 from nas.config.files import save_config
 from nas.config.search_config import SearchConfig
-from nas.storage.folder import RunFolder
-from nas.storage.leftovers import begun_folder
+from nas.storage.run.folder import RunFolder
+from nas.storage.run.leftovers import begun_folder
 
 ConfigOf = Callable[..., SearchConfig]
 
@@ -23,9 +23,9 @@ KILL_AT = textwrap.dedent(
     """
     import os, signal, sys
     from pathlib import Path
-    import nas.atomic_write, nas.storage.folder
+    import nas.atomic_write, nas.storage.run.folder
     from nas.config.files import load_config
-    from nas.storage.folder import RunFolder
+    from nas.storage.run.folder import RunFolder
 
     config_file, runs, moment = sys.argv[1:]
 
@@ -34,7 +34,7 @@ KILL_AT = textwrap.dedent(
 
     config = load_config(Path(config_file))
     if moment == "making":
-        nas.storage.folder.environment = die
+        nas.storage.run.folder.environment = die
         RunFolder.create(Path(runs), config)
     run = RunFolder(Path(runs) / "first")
     nas.atomic_write.Path.replace = die
@@ -43,7 +43,7 @@ KILL_AT = textwrap.dedent(
     if moment == "link":
         run.point_latest_here()
     if moment == "checkpoint":
-        from nas.storage.checkpoints import save_checkpoint
+        from nas.storage.networks.checkpoints import save_checkpoint
         save_checkpoint(run.retrain_folder / "a-training0" / "checkpoint.pt", {})
     """
 )

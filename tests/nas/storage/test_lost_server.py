@@ -20,8 +20,8 @@ from nas.evaluation.evaluate import EvaluationResult
 from nas.search.job import Job
 from nas.search.loop import Search
 from nas.search.waiting import Waiting
-from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger, ledger_of
+from nas.storage.run.folder import RunFolder
 from search_space.architecture import Architecture, Task
 from search_space.cost import Costs
 from tests.dropping_proxy import proxy_to

@@ -17,8 +17,8 @@ from nas.cli.commands.search import _check_same_search
 from nas.cli.commands.status import read_status
 from nas.config.search_config import SearchConfig
 from nas.errors import RunError
-from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger, ledger_of
+from nas.storage.run.folder import RunFolder
 from tests.hand_driven import HandDriven
 
 ConfigOf = Callable[..., SearchConfig]

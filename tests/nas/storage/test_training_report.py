@@ -19,10 +19,10 @@ from nas.evaluation.full_training import Trained
 from nas.search.problem import space_of
 from nas.storage.candidates import candidates
 from nas.storage.evaluation import Evaluation
-from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger
-from nas.storage.retraining import Retraining, full_trainings, pending
-from nas.storage.saved_network import load_network
+from nas.storage.networks.retraining import Retraining, full_trainings, pending
+from nas.storage.networks.saved_network import load_network
+from nas.storage.run.folder import RunFolder
 from nas.workflows.doctor.row_faults import faults_of
 from search_space.architecture import Architecture, Task
 from tests.nas.trained_in_full import trained_in_full

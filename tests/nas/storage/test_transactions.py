@@ -15,8 +15,8 @@ from sqlalchemy.exc import OperationalError
 
 from nas.config.search_config import SearchConfig
 from nas.errors import RunError
-from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger
+from nas.storage.run.folder import RunFolder
 from search_space.architecture import Architecture
 from search_space.cost import Costs
 from tests.hand_driven import HandDriven

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from nas.cli.main import main
-from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger
+from nas.storage.run.folder import RunFolder
 from nas.workflows.cleaning import Kind, removable, remove
 from tests.nas.workflows.doctor import real_run
 

@@ -17,8 +17,8 @@ from typer.testing import CliRunner
 
 from nas.cli.application import app
 from nas.config.search_config import SearchConfig
-from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger
+from nas.storage.run.folder import RunFolder
 from tests.hand_driven import HandDriven
 
 Start = Callable[[SearchConfig], tuple[RunFolder, Ledger]]

@@ -32,8 +32,8 @@ from nas.samplers.choice_space import NoCosts
 from nas.samplers.prior_scores import ScoreColumns, ScoredEncoder
 from nas.samplers.product_space import ProductSpace
 from nas.search.problem import space_of
-from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger
+from nas.storage.run.folder import RunFolder
 from nas.zero_cost import (
     NETWORK_SCORES,
     SCORES,

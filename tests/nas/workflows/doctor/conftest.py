@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from alembic.script import ScriptDirectory
 
-from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger
+from nas.storage.run.folder import RunFolder
 from tests.nas.workflows.doctor import real_run
 
 

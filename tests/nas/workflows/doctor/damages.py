@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from nas.storage.folder import RunFolder
+from nas.storage.run.folder import RunFolder
 from nas.workflows.doctor.trainings import training_folders
 from trainers import checkpoint_bytes, load_checkpoint
 

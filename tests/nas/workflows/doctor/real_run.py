@@ -12,10 +12,10 @@ from nas.config.search_config import SearchConfig
 from nas.evaluation.evaluate import EvaluationResult, Paused, cached_splits, evaluate
 from nas.search.job import Job
 from nas.search.loop import Search
-from nas.storage.checkpoints import PausedStates
-from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger
-from nas.storage.retraining import Retraining
+from nas.storage.networks.checkpoints import PausedStates
+from nas.storage.networks.retraining import Retraining
+from nas.storage.run.folder import RunFolder
 from nas.workflows.checks import load_data
 from nas.workflows.doctor.examination import Diagnosis, examine, repair
 from search_space.architecture import Architecture

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from nas.storage.folder import RunFolder
+from nas.storage.run.folder import RunFolder
 from tests.nas.workflows.doctor.damages import OF_A_FINISHED_RUN, OF_AN_INTERRUPTED_RUN, Damage
 from tests.nas.workflows.doctor.real_run import digests, examined, repaired, results, resume, wrong
 

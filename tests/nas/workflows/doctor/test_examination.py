@@ -16,7 +16,7 @@ import pytest
 
 from nas.cli.main import main
 from nas.errors import RunError, RunIsDrivenError
-from nas.storage.folder import RunFolder
+from nas.storage.run.folder import RunFolder
 from nas.workflows.doctor.copies import MOVED_ROWS
 from tests.faults.mounts import NoMounts, read_only
 from tests.nas.workflows.doctor.damages import OF_THE_LEDGER, dead_process

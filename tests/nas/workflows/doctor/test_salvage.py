@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nas.storage.folder import RunFolder
+from nas.storage.run.folder import RunFolder
 from nas.workflows.doctor.salvage import salvage
 from tests.nas.workflows.doctor.real_run import (
     digests,

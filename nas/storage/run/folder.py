@@ -16,10 +16,10 @@ from nas.config.files import load_saved_config, save_config
 from nas.config.search_config import LATEST, SearchConfig
 from nas.config.trust import is_listed, refusal
 from nas.errors import RunError, RunIsDrivenError
-from nas.storage.environment import environment
-from nas.storage.leftovers import begun_folder, remove_begun_files, remove_begun_folders
-from nas.storage.run_lock import held, is_held
-from nas.storage.run_names import check_new
+from nas.storage.run.environment import environment
+from nas.storage.run.leftovers import begun_folder, remove_begun_files, remove_begun_folders
+from nas.storage.run.lock import held, is_held
+from nas.storage.run.names import check_new
 from nas.storage.strict_json import json_text, read_json_object
 from nas.storage.whole_file import unwritable, write_whole
 from search_space.architecture import Task

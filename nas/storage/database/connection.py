@@ -22,8 +22,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from nas.config.storage_url import PASSWORD_WAYS, has_password, sqlite_file, without_password
 from nas.errors import RunError
 from nas.samplers.optuna_private import RestingTrialStorage
-from nas.storage.damaged_rows import READ_ERRORS, DamagedRows, find_damage
-from nas.storage.patience import Patience, is_away, reason_of
+from nas.storage.database.damaged_rows import READ_ERRORS, DamagedRows, find_damage
+from nas.storage.database.patience import Patience, is_away, reason_of
 from search_space.primitives.registry import not_imported
 
 STORAGE_ERRORS = (SQLAlchemyError, StorageInternalError, json.JSONDecodeError)

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from nas.config.files import differences
 from nas.errors import RunError
-from nas.storage.run_lock import held
+from nas.storage.run.lock import held
 from search_space.yaml_validation import ConfigError, parse_json, validate
 
 

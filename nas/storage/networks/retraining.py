@@ -17,15 +17,15 @@ from nas.evaluation.example_pictures import write_example_pictures
 from nas.evaluation.full_training import Trained
 from nas.evaluation.full_training_seed import full_training_seed
 from nas.storage.candidates import Candidate
-from nas.storage.checkpoints import save_checkpoint
-from nas.storage.environment import package_version
 from nas.storage.evaluation import Evaluation
-from nas.storage.folder import RunFolder
 from nas.storage.ledger import Ledger
-from nas.storage.saved_network import save_network
-from nas.storage.saved_network_record import Accuracies, Accuracy, NetworkCosts, NetworkRecord
+from nas.storage.networks.checkpoints import save_checkpoint
+from nas.storage.networks.record import Accuracies, Accuracy, NetworkCosts, NetworkRecord
+from nas.storage.networks.saved_network import save_network
+from nas.storage.networks.training_report import training_report
+from nas.storage.run.environment import package_version
+from nas.storage.run.folder import RunFolder
 from nas.storage.strict_json import json_text
-from nas.storage.training_report import training_report
 from nas.storage.whole_file import write_whole
 from search_space.architecture import Architecture, Task
 from search_space.cost import network_costs
@@ -95,7 +95,7 @@ class Retraining:
 
     @property
     def model_file(self) -> Path:
-        """The trained network; :func:`nas.storage.saved_network.load_network` reads it."""
+        """The trained network; :func:`nas.storage.networks.saved_network.load_network` reads it."""
         return self.folder / "model.pt"
 
     def start(self) -> dict[str, Any] | None:

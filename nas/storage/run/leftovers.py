@@ -8,14 +8,14 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from nas.storage.makers import MARK, is_left, own_mark
+from nas.storage.run.makers import MARK, is_left, own_mark
 
 log = logging.getLogger(__name__)
 
 _BEGUN_FOLDER = re.compile(rf"\.(?P<name>.+)\.{MARK}")
 _BEGUN_FILE = re.compile(r"\.(?P<pid>\d+)-[0-9a-f]{8}\.tmp|\.checkpoint.*\.tmp")
-"""Names as :meth:`nas.storage.folder.RunFolder.create` and :mod:`nas.atomic_write` give them, and
-those that earlier versions gave."""
+"""Names as :meth:`nas.storage.run.folder.RunFolder.create` and :mod:`nas.atomic_write` give them,
+and those that earlier versions gave."""
 
 MADE_FIRST = {"config.yaml", "environment.json"}
 """The files in a run's folder that is being made."""

@@ -18,8 +18,8 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from nas.errors import TrustError
-from nas.storage.checkpoints import save_checkpoint
-from nas.storage.saved_network_record import NetworkRecord
+from nas.storage.networks.checkpoints import save_checkpoint
+from nas.storage.networks.record import NetworkRecord
 from search_space.architecture import Architecture, Task
 from search_space.cost import network_costs
 from search_space.networks import build

@@ -15,8 +15,8 @@ from optuna.storages import RDBStorage
 from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import DBAPIError
 
-from nas.storage.database import SoleWriterStorage
-from nas.storage.patience import Patience, TryAgain, is_away
+from nas.storage.database.connection import SoleWriterStorage
+from nas.storage.database.patience import Patience, TryAgain, is_away
 
 T = TypeVar("T")
 
@@ -51,7 +51,8 @@ def transact(storage: SoleWriterStorage, write: Callable[[], T], patience: Patie
         patience: with a server that is away.
 
     Raises:
-        SQLAlchemyError, StorageInternalError: see :meth:`nas.storage.patience.Patience.run`.
+        SQLAlchemyError, StorageInternalError: see
+            :meth:`nas.storage.database.patience.Patience.run`.
         UnknownOutcome: the COMMIT was not answered, and its outcome cannot be found out.
     """
     return patience.run(_Transaction(storage, write).attempt)

@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 
 from nas.config.files import saved_modules
-from nas.storage.folder import RunFolder
+from nas.storage.run.folder import RunFolder
 from search_space.own_modules import make_importable
 from search_space.yaml_validation import ConfigError
 

@@ -1,0 +1,1 @@
+"""Trained networks of a run: their trainings, checkpoints, reports and saved files."""

@@ -1,0 +1,1 @@
+"""A run on disk: its folder and files, its lock, and what killed processes left behind."""
