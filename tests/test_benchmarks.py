@@ -74,7 +74,8 @@ def test_costs_fail_where_fvcore_disagrees(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.usefixtures("on_path")
-@pytest.mark.parametrize("kind", ["local", pytest.param("global", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["local", "global"])
 def test_attention_on_a_small_map(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     layers, figures, bandwidth, interleaved = map(
         importlib.import_module,
@@ -158,7 +159,7 @@ def test_the_median_candidate_is_between_the_others() -> None:
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-@pytest.mark.parametrize("script", ["attention", "models"])
+@pytest.mark.parametrize("script", ["attention", pytest.param("models", marks=pytest.mark.slow)])
 def test_no_gpu_is_one_clear_error(script: str, tmp_path: Path) -> None:
     file = tmp_path / "figures.json"
     done = _run(script, "--device", "cuda", "--json", str(file))

@@ -202,7 +202,6 @@ def test_ray_is_imported_in_one_place(path):
     ("module", "unwanted"),
     [
         ("search_space.space.search_space", ("ray", "optuna", "matplotlib", "plotly")),
-        ("trainers", ("ray", "optuna", "search_space", "kornia", "datasets", "sklearn")),
         ("nas.samplers", ("ray", "torch")),
         ("nas.cli.application", ("torch", "ray", "optuna")),
         ("nas.cli.commands.frontier", ("ray", "matplotlib", "plotly")),

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 import optuna
+import torch
 
 from nas.benchmark.replay import replay
 from nas.benchmark.results import Result
@@ -42,7 +43,8 @@ def replay_all(
 ) -> None:
     """Do all jobs; the number of processes does not change the results.
 
-    The processes are spawned with one thread each, so that they do not compete for processors.
+    The processes are spawned with one thread each, so that they do not compete for processors. One
+    is this process.
 
     Args:
         table: sent to each process once.
@@ -54,6 +56,9 @@ def replay_all(
     Raises:
         BrokenProcessPool: a process was killed, for example because memory ran out.
     """
+    if min(processes, len(jobs)) == 1:
+        _replay_here(table, jobs, ended, on_change)
+        return
     executor = ProcessPoolExecutor(
         min(processes, len(jobs)),
         mp_context=multiprocessing.get_context("spawn"),
@@ -77,6 +82,26 @@ def replay_all(
         raise
     finally:
         executor.shutdown(cancel_futures=True)
+
+
+def _replay_here(
+    table: BenchmarkTable,
+    jobs: Sequence[Job],
+    ended: list[Result],
+    on_change: Callable[[], None],
+) -> None:
+    """Do all jobs in this process, on one thread, one after another."""
+    threads, verbosity = torch.get_num_threads(), optuna.logging.get_verbosity()
+    torch.set_num_threads(1)
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        for job in jobs:
+            on_change()
+            ended.append(_done(table, job))
+        on_change()
+    finally:
+        torch.set_num_threads(threads)
+        optuna.logging.set_verbosity(verbosity)
 
 
 def _submit_all(executor: ProcessPoolExecutor, jobs: Sequence[Job]) -> list[Future[Result]]:
@@ -129,11 +154,15 @@ def _end_with_parent() -> None:
 
 
 def _do(job: Job) -> Result:
+    return _done(_table, job)
+
+
+def _done(table: BenchmarkTable, job: Job) -> Result:
     done = replay(
-        _table,
-        sampler_of(job.sampler, _table, seed=job.seed),
+        table,
+        sampler_of(job.sampler, table, seed=job.seed),
         budget=job.budget,
         workers=job.workers,
-        schedule=build_schedule(job.scheduler, _table),
+        schedule=build_schedule(job.scheduler, table),
     )
     return Result(job.sampler.text, job.scheduler.text, job.seed, done)

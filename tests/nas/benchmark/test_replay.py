@@ -329,9 +329,7 @@ SOON_GUIDED = {
 
 
 REPLAYED = [
-    pytest.param(name, scheduler, marks=pytest.mark.slow)
-    if name == "tpe" and scheduler != "asha"
-    else (name, scheduler)
+    pytest.param(name, scheduler, marks=pytest.mark.slow) if name == "tpe" else (name, scheduler)
     for name in SAMPLERS
     for scheduler in ("none", "asha", "asha:type=promotion")
 ]

@@ -271,7 +271,9 @@ def test_a_replay_that_is_killed_is_said(csv_file: Path) -> None:
 
     killer = threading.Thread(target=kill)
     killer.start()
-    done = CliRunner().invoke(app, of_csv(csv_file, "--samplers", "random", "--budget", "9"))
+    done = CliRunner().invoke(
+        app, of_csv(csv_file, "--samplers", "random", "--budget", "9", "--processes", "2")
+    )
     killer.join()
     assert isinstance(done.exception, CommandError)
     assert "a replay's process was killed" in str(done.exception)

@@ -87,7 +87,8 @@ def test_more_work_takes_longer() -> None:
 
 
 @pytest.mark.alone
-def test_the_model_is_measured_as_it_is_used() -> None:
+@pytest.mark.parametrize("threads", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_the_model_is_measured_as_it_is_used(threads: int) -> None:
     """In evaluation mode, without gradients, in the precision and batch that was asked for."""
     seen: list[tuple[Any, ...]] = []
 
@@ -98,20 +99,20 @@ def test_the_model_is_measured_as_it_is_used() -> None:
 
         def forward(self, images: torch.Tensor) -> torch.Tensor:
             shape = tuple(images.shape)
-            threads = torch.get_num_threads()
+            used = torch.get_num_threads()
             inference = torch.is_inference_mode_enabled()
-            seen.append((shape, images.dtype, self.weight.dtype, threads, inference, self.training))
+            seen.append((shape, images.dtype, self.weight.dtype, used, inference, self.training))
             return (images * self.weight).sum()
 
     model = Watching().train()
     settings = LatencySettings(
-        batch_size=3, dtype="bfloat16", threads=2, warmup=2, repeats=4, device="cpu"
+        batch_size=3, dtype="bfloat16", threads=threads, warmup=2, repeats=4, device="cpu"
     )
     with suppress(DeviceBusy):
         measure_latency(model, IMAGE, settings)
     # the first sees what runs; then one attempt or more, of as many fours as it takes
     assert len(seen) >= 1 + 2 + 4
-    expected = ((3, *IMAGE), torch.bfloat16, torch.bfloat16, 2, True, False)
+    expected = ((3, *IMAGE), torch.bfloat16, torch.bfloat16, threads, True, False)
     assert set(seen) == {expected}
     assert not model.training
 

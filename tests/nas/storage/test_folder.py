@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
@@ -135,36 +137,37 @@ def test_a_finished_run_says_so(config_of: ConfigOf, runs: Path) -> None:
     assert json.loads((run.path / "state.json").read_text()) == {"finished": True}
 
 
+def hold(run: RunFolder, connection: Connection) -> None:
+    """Hold the run until the other end of the connection says something."""
+    with run.driving():
+        connection.send("held")
+        connection.recv()
+
+
 @contextmanager
-def driven_elsewhere(run: RunFolder) -> Iterator[subprocess.Popen[str]]:
+def driven_elsewhere(run: RunFolder) -> Iterator[tuple[BaseProcess, Connection]]:
     """Another process that holds the run until it is told to end."""
-    code = (
-        "import sys; from pathlib import Path; from nas.storage.run.folder import RunFolder\n"
-        "with RunFolder(Path(sys.argv[1])).driving(): print('held', flush=True); input()"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", code, str(run.path)],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            assert process.stdout is not None
-            assert process.stdout.readline() == "held\n"
-            yield process
-        finally:
-            process.kill()
+    fork = multiprocessing.get_context("fork")
+    ours, theirs = fork.Pipe()
+    process = fork.Process(target=hold, args=(run, theirs))
+    process.start()
+    try:
+        assert ours.recv() == "held"
+        yield process, ours
+    finally:
+        process.kill()
+        process.join()
 
 
 def test_a_second_process_cannot_drive(config_of: ConfigOf, runs: Path) -> None:
     run = RunFolder.create(runs, config_of())
-    with driven_elsewhere(run) as process:
+    with driven_elsewhere(run) as (process, connection):
         assert run.is_driven()
         with pytest.raises(RunError, match="run 'first' is being driven by another process"):
             run.driving().__enter__()
-        process.communicate("go\n", timeout=30)
-        assert process.returncode == 0
+        connection.send("go")
+        process.join(timeout=30)
+        assert process.exitcode == 0
     assert not run.is_driven()
     with run.driving():
         assert run.is_driven()
@@ -173,10 +176,10 @@ def test_a_second_process_cannot_drive(config_of: ConfigOf, runs: Path) -> None:
 
 def test_a_killed_process_lets_go(config_of: ConfigOf, runs: Path) -> None:
     run = RunFolder.create(runs, config_of())
-    with driven_elsewhere(run) as process:
+    with driven_elsewhere(run) as (process, _):
         assert run.is_driven()
-        process.send_signal(signal.SIGKILL)
-        process.wait(timeout=30)
+        process.kill()
+        process.join(timeout=30)
     with run.driving():
         pass
 

@@ -2,64 +2,54 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
-import sys
-import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from nas.config.files import save_config
+import nas.atomic_write
+import nas.storage.run.folder
 from nas.config.search_config import SearchConfig
+from nas.storage.networks.checkpoints import save_checkpoint
 from nas.storage.run.folder import RunFolder
 from nas.storage.run.leftovers import begun_folder
 
 ConfigOf = Callable[..., SearchConfig]
+FORK = multiprocessing.get_context("fork")
 
-KILL_AT = textwrap.dedent(
-    """
-    import os, signal, sys
-    from pathlib import Path
-    import nas.atomic_write, nas.storage.run.folder
-    from nas.config.files import load_config
-    from nas.storage.run.folder import RunFolder
 
-    config_file, runs, moment = sys.argv[1:]
+def die(*_: object, **__: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
 
-    def die(*_, **__):
-        os.kill(os.getpid(), signal.SIGKILL)
 
-    config = load_config(Path(config_file))
+def write_until_killed(config: SearchConfig, runs: Path, moment: str) -> None:
+    """Write what the moment is of; the process kills itself before the file has its name."""
     if moment == "making":
-        nas.storage.run.folder.environment = die
-        RunFolder.create(Path(runs), config)
-    run = RunFolder(Path(runs) / "first")
-    nas.atomic_write.Path.replace = die
+        nas.storage.run.folder.environment = die  # type: ignore[assignment]
+        RunFolder.create(runs, config)
+    run = RunFolder(runs / "first")
+    nas.atomic_write.Path.replace = die  # type: ignore[assignment]
     if moment == "state":
         run.write_json("state.json", {})
     if moment == "link":
         run.point_latest_here()
     if moment == "checkpoint":
-        from nas.storage.networks.checkpoints import save_checkpoint
         save_checkpoint(run.retrain_folder / "a-training0" / "checkpoint.pt", {})
-    """
-)
 
 
 @pytest.fixture
-def killed_at(config_of: ConfigOf, runs: Path, tmp_path: Path) -> Callable[[str], None]:
+def killed_at(config_of: ConfigOf, runs: Path) -> Callable[[str], None]:
     """Runs a process that kills itself at a moment of its writing."""
-    file = tmp_path / "search.yaml"
-    save_config(config_of(), file)
 
     def run(moment: str) -> None:
-        done = subprocess.run(
-            [sys.executable, "-c", KILL_AT, str(file), str(runs), moment], check=False
-        )
-        assert done.returncode == -signal.SIGKILL
+        process = FORK.Process(target=write_until_killed, args=(config_of(), runs, moment))
+        process.start()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL
 
     return run
 

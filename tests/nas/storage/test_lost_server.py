@@ -201,9 +201,9 @@ def test_a_server_that_stops_and_starts_is_waited_for(
     ("commit", "where", "crash"),
     [
         (1, "after", False),
-        (2, "before", False),
+        pytest.param(2, "before", False, marks=pytest.mark.slow),
         (5, "after", True),
-        (12, "after", False),
+        pytest.param(12, "after", False, marks=pytest.mark.slow),
         (14, "before", True),
     ],
 )

@@ -94,6 +94,7 @@ def test_another_compiler_has_another_library(
     assert len([*cache.glob("*.so")]) == 2
 
 
+@pytest.mark.slow
 def test_two_processes_at_once_compile_once(compiler: Compiler, cache: Path) -> None:
     program = (
         "import torch\n"

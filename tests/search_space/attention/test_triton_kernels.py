@@ -22,6 +22,7 @@ from search_space.attention import triton_kernels
 from tests.needed import lacking
 from tests.search_space.attention.triton_program import (
     CASES,
+    LARGE_CASES,
     PAPERS,
     Case,
     compiler_tools,
@@ -48,12 +49,20 @@ def results(program: str, interpret: str) -> Any:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_kernels_are_the_definition() -> None:
-    errors_by_case = results("interpret", "1")["errors"]
-    assert len(errors_by_case) == len(CASES)
+@pytest.mark.parametrize(
+    ("program", "cases"),
+    [
+        ("interpret", CASES),
+        pytest.param("interpret large", LARGE_CASES, marks=pytest.mark.slow),
+    ],
+    ids=["small", "large"],
+)
+def test_kernels_are_the_definition(program: str, cases: list[Case]) -> None:
+    errors_by_case = results(program, "1")["errors"]
+    assert len(errors_by_case) == len(cases)
     wrong = [
         f"{case}: {name} is off by {error:.2e}"
-        for case, errors in zip(CASES, errors_by_case, strict=True)
+        for case, errors in zip(cases, errors_by_case, strict=True)
         for name, error in errors.items()
         if not error <= TOLERANCE[case.dtype]
     ]

@@ -50,9 +50,9 @@ def one_image_at_a_time(operands: Operands) -> list[tuple[slice, slice]]:
         ("se_resnet34@0.25", (3, 32, 32)),
         ("bam_resnet50@0.25", (3, 32, 32)),
         ("cbam_resnet50@0.25", (3, 32, 32)),
-        ("gala_resnet50@0.25", (3, 32, 32)),
+        pytest.param("gala_resnet50@0.25", (3, 32, 32), marks=pytest.mark.slow),
         ("aa_resnet34@0.25", (3, 32, 48)),
-        ("aa_resnet50_k100@0.25", (3, 32, 32)),
+        pytest.param("aa_resnet50_k100@0.25", (3, 32, 32), marks=pytest.mark.slow),
         ("sasa_resnet26_conv_stem@0.25", (3, 32, 32)),
         pytest.param("sasa_resnet26@0.25", (3, 32, 32), marks=pytest.mark.slow),
         pytest.param("sasa_resnet50_stem_convolution@0.25", (3, 32, 32), marks=pytest.mark.slow),
@@ -60,7 +60,7 @@ def one_image_at_a_time(operands: Operands) -> list[tuple[slice, slice]]:
         ("ge_wide_resnet28_10@0.1", (3, 16, 16)),
         ("aa_wide_resnet28_10@0.1", (3, 12, 8)),
         ("mnasnet_075@0.5", (3, 64, 64)),
-        ("aa_mnasnet_100@0.5", (3, 64, 64)),
+        pytest.param("aa_mnasnet_100@0.5", (3, 64, 64), marks=pytest.mark.slow),
     ],
 )
 def test_the_estimated_peak_is_near_the_measured_one(

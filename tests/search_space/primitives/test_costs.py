@@ -99,7 +99,7 @@ def test_convolutions(primitive: Primitive, in_channels: int, stride: int, hw: A
     assert_primitive(primitive, in_channels, stride, hw)
 
 
-@examples(90)
+@examples(45)
 @given(
     primitive=augmented_convolutions,
     in_channels=st.integers(1, 9),
@@ -112,7 +112,7 @@ def test_augmented_convolutions(
     assert_primitive(primitive, in_channels, stride, hw)
 
 
-@examples(90)
+@examples(45)
 @given(primitive=local_attentions, in_channels=st.integers(1, 9), stride=st.integers(1, 3), hw=MAPS)
 def test_local_attentions(primitive: Primitive, in_channels: int, stride: int, hw: Any) -> None:
     assert_primitive(primitive, in_channels, stride, hw)
@@ -132,7 +132,7 @@ def test_convolution_stems(stem: Stem, in_channels: int, hw: tuple[int, int]) ->
     assert_stem(stem, in_channels, hw)
 
 
-@examples(60)
+@examples(30)
 @given(
     stem=attention_stems,
     in_channels=st.integers(1, 3),
