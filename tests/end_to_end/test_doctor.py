@@ -12,7 +12,7 @@ import pytest
 from tests.end_to_end.conftest import Nas
 from tests.end_to_end.tiny_search import query, read_json
 
-pytestmark = pytest.mark.ray
+pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 
 def test_a_repaired_run_is_resumed(search_run_once: Path, tmp_path: Path, nas: Nas) -> None:

@@ -51,6 +51,7 @@ def test_its_networks_are_built_and_costed(project):
 
 
 @pytest.mark.ray
+@pytest.mark.slow
 def test_a_search_trains_it_wherever_the_command_runs(project, environment):
     folder = project.parent
     done = command_in(

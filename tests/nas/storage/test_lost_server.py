@@ -163,7 +163,7 @@ def test_sessions_that_are_ended_at_any_statement_change_nothing(
 
 @pytest.mark.parametrize(
     ("kind", "immediate"),
-    [("pareto_local_search", False), ("nsga2", True)],
+    [pytest.param("pareto_local_search", False, marks=pytest.mark.slow), ("nsga2", True)],
     ids=["stopped", "crashed"],
 )
 def test_a_server_that_stops_and_starts_is_waited_for(
