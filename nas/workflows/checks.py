@@ -33,7 +33,7 @@ class SearchData(NamedTuple):
     train: int
     validation: int
     test: int
-    warnings: tuple[str, ...] = ()  # of the recipes on these data
+    warnings: tuple[str, ...] = ()  # what of the data is left out; of the recipes on them
 
     def __str__(self) -> str:
         channels, height, width = self.task.input_shape
@@ -66,7 +66,10 @@ def load_data(config: SearchConfig) -> SearchData:
         train,
         validation,
         test,
-        tuple(f"{section}: {warning}" for section, warning in warnings.items() if warning),
+        (
+            *(f"data: {line}" for line in splits.left_out),
+            *(f"{section}: {warning}" for section, warning in warnings.items() if warning),
+        ),
     )
 
 

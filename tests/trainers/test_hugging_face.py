@@ -99,7 +99,9 @@ def test_mixed_sizes_need_an_image_size(tmp_path: Path) -> None:
     write_folder(tmp_path / "f" / "train", 4)
     picture(50, size=(9, 9)).save(tmp_path / "f" / "train" / "cat" / "big.png")
     settings = {"name": "image_folder", "path": str(tmp_path / "f"), "test_images": 0}
-    with pytest.raises(DataError, match=r"\[4, 6\] and \[9, 9\].*image_size|\[9, 9\] and \[4, 6\]"):
+    with pytest.raises(
+        DataError, match=r"8 of \[4, 6\] .*, 1 of \[9, 9\] \(train/cat/big.png\); set image_size"
+    ):
         load_splits(DataConfig(**settings, validation_images=0))
     resized = DataConfig(**settings, validation_images=2, image_size=(3, 5))
     assert load_splits(resized).input_shape == (3, 3, 5)
@@ -193,11 +195,16 @@ def test_missing_paths_are_named(tmp_path: Path, name: str, path: str) -> None:
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ({"x": [1.0] * 6, "label": [0, 1] * 3}, r"no image column.*x: Value"),
+        ({"x": [1.0] * 6, "label": [0, 1] * 3}, r"no image column.*x: float64"),
         ({"image": [png(i) for i in range(6)], "text": ["a"] * 6}, "no label column"),
-        ({"image": [png(i) for i in range(6)], "label": [0, 3] * 3}, r"highest is 3.*\[1, 2\]"),
+        ({"image": [png(i) for i in range(6)], "label": [0, 9**9] * 3}, r"387420489.*ids"),
+        ({"image": [png(i) for i in range(6)], "label": [7] * 6}, r"only one class, '7'"),
+        ({"image": [png(i) for i in range(6)], "label": [0.5, 1.5] * 3}, r"label: float64"),
         ({"image": [png(i) for i in range(6)], "label": [0, 1, -1] * 2}, "2 of 6 images have no"),
-        ({"image": [png(1)] * 5 + [b"no picture"], "label": [0, 1] * 3}, "image 5 is damaged"),
+        (
+            {"image": [png(1)] * 5 + [b"no picture"], "label": [0, 1] * 3},
+            "train row 5 is not an image",
+        ),
     ],
 )
 def test_tables_that_cannot_be_used(
@@ -226,7 +233,7 @@ def test_an_image_at_a_url_is_not_fetched(tmp_path: Path) -> None:
             rows = [{"image": {"path": path, "bytes": None}, "label": i % 2} for i in range(4)]
             pd.DataFrame(rows).to_parquet(file)
             config = DataConfig(name="parquet", path=str(file), validation_images=0, test_images=0)
-            with pytest.raises(DataError, match=r"image 0 .*is not a file on this machine"):
+            with pytest.raises(DataError, match=r"row 0 .*is not a file on this machine"):
                 load_splits(config)
         with pytest.raises(TimeoutError):
             server.accept()
@@ -255,3 +262,119 @@ def test_a_package_that_is_missing_is_a_message(tmp_path: Path) -> None:
     (tmp_path / "train.h5").write_bytes(b"x")
     with pytest.raises(DataError, match=r"cannot read .*h5py"):
         load_splits(DataConfig(name="hub", path=str(tmp_path)))
+
+
+def table(labels: list[str], names: list[str]) -> datasets.Dataset:
+    features = datasets.Features(
+        {"image": datasets.Image(), "label": datasets.ClassLabel(names=names)}
+    )
+    rows = {
+        "image": [picture(value) for value in range(len(labels))],
+        "label": [names.index(label) for label in labels],
+    }
+    return datasets.Dataset.from_dict(rows, features=features)
+
+
+ANIMALS = ["cat", "dog", "eel"]
+
+
+@pytest.mark.parametrize("key", ["val", "valid", "validation", "dev"])
+def test_labels_are_matched_by_name_between_parts(tmp_path: Path, key: str) -> None:
+    """Parts may list their classes in another order; the train part's order counts."""
+    parts = {
+        "train": table(6 * ANIMALS, ANIMALS),
+        "Test": table(ANIMALS, ["eel", "cat", "dog"]),
+        key: table(2 * ANIMALS, ["dog", "eel", "cat"]),
+        "extra": table(ANIMALS, ANIMALS),
+    }
+    datasets.DatasetDict(parts).save_to_disk(tmp_path / "saved")
+    splits = load_splits(DataConfig(name="hub", path=str(tmp_path / "saved")))
+    assert splits.class_names == ("cat", "dog", "eel")
+    assert [len(part) for part in (splits.train, splits.validation, splits.test)] == [18, 6, 3]
+    assert splits.test.labels.tolist() == [0, 1, 2]
+    assert splits.validation.labels.tolist() == 2 * [0, 1, 2]
+    (said,) = splits.left_out
+    assert said.startswith("parts ['extra'] are left out")
+
+
+def test_a_class_that_only_the_test_part_has_is_refused(tmp_path: Path) -> None:
+    parts = {"train": table(6 * ["cat", "dog"], ["cat", "dog"]), "test": table(ANIMALS, ANIMALS)}
+    datasets.DatasetDict(parts).save_to_disk(tmp_path / "saved")
+    with pytest.raises(DataError, match=r"test part: classes \['eel'\] without train images"):
+        load_splits(DataConfig(name="hub", path=str(tmp_path / "saved")))
+
+
+@pytest.mark.parametrize(
+    ("files", "parts"),
+    [
+        (["train", "test"], [8, 0, 12]),
+        (["Train", "TEST", "Dev"], [12, 12, 12]),
+        (["train-00000-of-00002", "train-00001-of-00002", "test-00000-of-00001-0a1b"], [20, 4, 12]),
+        (["train/a", "train/b", "val/c"], [20, 12, 4]),
+        (["cats_train", "dogs"], [18, 3, 3]),
+        (["all[1]"], [6, 3, 3]),
+    ],
+)
+def test_parquet_files_are_parts_by_their_whole_names(
+    tmp_path: Path, files: list[str], parts: list[int]
+) -> None:
+    rows = pd.DataFrame({"image": [png(i) for i in range(12)], "label": [0, 1, 2] * 4})
+    for file in files:
+        path = tmp_path / "p" / f"{file}.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        rows.to_parquet(path)
+    counts = {
+        f"{part}_images": count
+        for part, count in zip(("train", "validation", "test"), parts, strict=True)
+    }
+    splits = load_splits(DataConfig(name="parquet", path=str(tmp_path / "p"), **counts))
+    assert [len(part) for part in (splits.train, splits.validation, splits.test)] == parts
+
+
+def test_parquet_files_that_may_be_parts_or_not_are_an_error(tmp_path: Path) -> None:
+    rows = pd.DataFrame({"image": [png(i) for i in range(12)], "label": [0, 1, 2] * 4})
+    for name in ("train", "more"):
+        rows.to_parquet(tmp_path / f"{name}.parquet")
+    with pytest.raises(DataError, match=r"train\.parquet names a part .*more\.parquet does not"):
+        load_splits(DataConfig(name="parquet", path=str(tmp_path)))
+
+
+@pytest.mark.parametrize(
+    ("labels", "class_names"),
+    [
+        (["dog", "cat", "eel"], ("cat", "dog", "eel")),
+        ([True, False, True], ("False", "True")),
+        ([10, 2, 10], ("2", "10")),
+    ],
+)
+def test_labels_of_any_plain_type_are_read_by_name(
+    tmp_path: Path, labels: list[object], class_names: tuple[str, ...]
+) -> None:
+    rows = {"image": [png(i) for i in range(12)], "label": 4 * labels}
+    pd.DataFrame(rows).to_parquet(tmp_path / "x.parquet")
+    config = DataConfig(
+        name="parquet", path=str(tmp_path / "x.parquet"), validation_images=0, test_images=0
+    )
+    splits = load_splits(config)
+    assert splits.class_names == class_names
+    names = [class_names[label] for label in splits.train.labels]
+    assert names == [str(label) for label in 4 * labels]
+
+
+@pytest.mark.parametrize("kind", ["torch", "numpy", "pandas", "columns", "undecoded"])
+def test_a_saved_format_changes_nothing(tmp_path: Path, kind: str) -> None:
+    plain = table(6 * ANIMALS, ANIMALS)
+    saved = plain
+    if kind == "undecoded":
+        saved = plain.cast_column("image", datasets.Image(decode=False))
+    elif kind == "columns":
+        saved.set_format("numpy", columns=["label"])
+    else:
+        saved = plain.with_format(kind)
+    saved.save_to_disk(tmp_path / "saved")
+    config = DataConfig(
+        name="hub", path=str(tmp_path / "saved"), validation_images=0, test_images=0
+    )
+    splits = load_splits(config)
+    assert corners(splits.train.images) == [*range(18)]
+    assert splits.train.labels.tolist() == 6 * [0, 1, 2]

@@ -5,11 +5,17 @@ May import only ``trainers``.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from trainers.data.config import DataConfig
 from trainers.data.dataset import ImageSplits
 from trainers.data.digits import load_digits
-from trainers.data.hugging_face import load_hugging_face
+from trainers.data.hugging_face import read_tables
+from trainers.data.image_folder import read_image_folder
+from trainers.data.labelled_set import LabelledSet
 from trainers.data.network_input import resizing_of, scale_of
+from trainers.data.splitting import split_and_decode
+from trainers.errors import DataError
 from trainers.recipe.pixels import PixelSettings
 
 
@@ -25,7 +31,20 @@ def load_splits(config: DataConfig, pixels: PixelSettings | None = None) -> Imag
     """
     pixels = pixels or PixelSettings()
     resizing = resizing_of(config, pixels)
-    is_digits = config.name == "digits"
-    splits = load_digits(config) if is_digits else load_hugging_face(config, resizing)
+    if config.name == "digits":
+        splits = load_digits(config)
+    else:
+        splits = split_and_decode(_labelled(config), config, resizing)
     scale_of(splits, pixels)
     return splits
+
+
+def _labelled(config: DataConfig) -> LabelledSet:
+    if config.name != "image_folder":
+        return read_tables(config)
+    assert config.path is not None
+    root = Path(config.path).expanduser()
+    if not root.is_dir():
+        is_there = "is no folder" if root.exists() else "does not exist"
+        raise DataError(f"data set {config.name!r}: the path {config.path!r} {is_there}")
+    return read_image_folder(root, config.name)

@@ -56,6 +56,7 @@ class ImageSplits:
         mean, std: one a channel, in pixel units 0..1, over all pixels of the TRAIN images alone.
         size: (height, width) of a network's input, in pixels; images may be larger, of which it
             sees a part.
+        left_out: what was not read, and why, a line each.
     """
 
     name: str
@@ -67,6 +68,7 @@ class ImageSplits:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     size: tuple[int, int]
+    left_out: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -78,6 +80,7 @@ class ImageSplits:
         test: Split,
         class_names: tuple[str, ...],
         size: tuple[int, int] | None = None,
+        left_out: tuple[str, ...] = (),
     ) -> Self:
         """Check the splits against each other and measure the train images.
 
@@ -115,7 +118,9 @@ class ImageSplits:
                 f"data set {name!r}: images must be at least as large as a network's input, "
                 f"{list(size)} [height, width], got {[height, width]}"
             )
-        return cls(name, train, validation, test, classes, tuple(class_names), mean, std, size)
+        return cls(
+            name, train, validation, test, classes, tuple(class_names), mean, std, size, left_out
+        )
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
@@ -135,6 +140,7 @@ class ImageSplits:
             test=self.test,
             class_names=self.class_names,
             size=self.size,
+            left_out=self.left_out,
         )
 
     def to(self, device: torch.device | str) -> Self:

@@ -1,25 +1,24 @@
-"""Image sets read by Hugging Face ``datasets``: from the hub, a folder of images, Parquet, disk.
+"""Image sets in tables, read by Hugging Face ``datasets``: from the hub, Parquet, disk.
 
-Everything chosen for a split is held in memory as uint8; images that no split chose are not
-decoded. Parts named "train", "validation" and "test" are the data set's own (folders called
-``val`` or ``valid`` count as validation); other parts are ignored. With ``test_part: validation``
-the validation part is called test here, and the source's own test part is ignored too.
+Parts are called as in folders of images: ``train``, ``val``, ``valid``, ``validation``, ``dev``,
+``test``, in any case; others are left out, and named. Parquet files in a folder are parts by their
+whole names, such as ``train.parquet`` or ``train-00000-of-00002.parquet``.
 """
 
 from __future__ import annotations
 
+import glob
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-import torch
-
 from trainers.data.config import DataConfig
-from trainers.data.dataset import ImageSplits, Split
-from trainers.data.pixels import decode_images, to_colour
-from trainers.data.resizing import Resizing
-from trainers.data.split import Choice, Part, choose_splits
+from trainers.data.labelled_set import LabelledPart, LabelledSet
+from trainers.data.part_names import PART_NAMES, part_called
+from trainers.data.split import Part
+from trainers.data.table_labels import read_labels
 from trainers.errors import DataError
 
 HUB_IDS = {"cifar10": "uoft-cs/cifar10", "cifar100": "uoft-cs/cifar100"}
@@ -28,81 +27,90 @@ CLASSES = {"cifar10": 10, "cifar100": 100}
 LABEL_COLUMNS = {"cifar100": "fine_label"}
 ARCHIVES = ("zip", "gzip", "bz2", "xz", "zstd", "lz4")
 """Protocols of paths into an archive, such as ``zip://a.png::/folder/images.zip``."""
-PARTS: tuple[Part, ...] = ("train", "validation", "test")
+
+_SHARD = re.compile(r"(?P<part>.+?)(-\d+-of-\d+(-[0-9a-f]+)?)?", re.IGNORECASE)
+"""The name of a Parquet file without its suffix, as ``datasets`` writes several of one part."""
 
 
-def load_hugging_face(config: DataConfig, resizing: Resizing | None) -> ImageSplits:
-    """Read, split and decode the data set that ``config`` names.
-
-    Args:
-        config: the data set.
-        resizing: of its pictures; None where all of them have one size.
+def read_tables(config: DataConfig) -> LabelledSet:
+    """Find the parts, classes and images that ``config`` names; no image is decoded.
 
     Raises:
-        DataError: the path or hub id cannot be read; there is no train part, no image column or
-            no label column, or several that fit; a label has no class; the number of classes is
-            not the data set's; an image is damaged or of another size.
+        DataError: the path or hub id cannot be read; there is no train part, no image column or no
+            label column, or several that fit; labels are of a type that is not read, or missing;
+            a class has no train images; the number of classes is not the data set's.
     """
-    parts = _open(config)
-    features = parts["train"].features
+    tables, left_out = _open(config)
+    features = tables["train"].features
     image_column = _image_column(features, config)
     label_column = _label_column(features, config)
-    labels = {part: _labels(table, label_column, config, part) for part, table in parts.items()}
-    class_names = _class_names(features[label_column], labels, config)
-    choices = choose_splits(
-        labels,
-        name=config.name,
-        split_seed=config.split_seed,
-        train_images=config.train_images,
-        validation_images=config.validation_images,
-        test_images=config.test_images,
-    )
-
-    def pixels(choice: Choice) -> npt.NDArray[np.uint8]:
-        place = f"data set {config.name!r}, {choice.part} part"
-        rows = _image_rows(parts[choice.part], image_column, choice)
-        return decode_images(rows, len(choice.indices), resizing, place)
-
-    images = {part: pixels(choice) for part, choice in choices.items()}
-    if any(array.shape[1] == 3 for array in images.values()):
-        images = {part: to_colour(array) for part, array in images.items()}
-    images = {  # a split of no images has seen no image size
-        part: array if len(array) else array.reshape(0, *images["train"].shape[1:])
-        for part, array in images.items()
+    place = f"data set {config.name!r}"
+    for part, table in tables.items():
+        for what, column in (("image", image_column), ("label", label_column)):
+            if column not in table.features:
+                raise DataError(f"{place}, {part} part: no {what} column {column!r}")
+    columns = {part: table.select_columns([label_column]) for part, table in tables.items()}
+    labels, class_names = read_labels(columns, label_column, place)
+    expected = CLASSES.get(config.name, len(class_names))
+    if len(class_names) != expected:
+        raise DataError(f"{place} has {expected} classes, the data read have {len(class_names)}")
+    parts = {
+        part: LabelledPart(labels[part], TablePictures(table, image_column, part))
+        for part, table in tables.items()
     }
-    splits = {
-        part: Split(
-            torch.from_numpy(images[part]),
-            torch.from_numpy(labels[choice.part][choice.indices]),
+    return LabelledSet(parts, class_names, tuple(left_out))
+
+
+class TablePictures:
+    """The pictures in a column of a table.
+
+    Args:
+        table: of ``datasets``.
+        column: of images, or of their bytes.
+        part: of the set, for the pictures' names.
+    """
+
+    def __init__(self, table: Any, column: str, part: Part) -> None:
+        import datasets  # noqa: PLC0415
+
+        only = table.select_columns([column])
+        feature = only.features[column]
+        self._image = datasets.Image(
+            mode=feature.mode if isinstance(feature, datasets.Image) else None
         )
-        for part, choice in choices.items()
-    }
-    return ImageSplits.of(
-        config.name,
-        train=splits["train"],
-        validation=splits["validation"],
-        test=splits["test"],
-        class_names=class_names,
-        size=config.image_size,
-    )
+        self._stored = only.cast_column(column, datasets.Image(decode=False))
+        self._column = column
+        self._part = part
+
+    def name(self, index: int) -> str:
+        """Return the picture's row, and its file if the table names one."""
+        stored = self._stored[index][self._column]
+        file = stored and stored["path"]
+        return f"{self._part} row {index}" + (f" ({Path(file).name})" if file else "")
+
+    def open(self, index: int) -> Any:
+        """See :meth:`trainers.data.labelled_set.Pictures.open`."""
+        from PIL import Image  # noqa: PLC0415
+
+        try:
+            return _decoded(self._image, self._stored[index][self._column])
+        except Image.DecompressionBombError as error:
+            raise ValueError(error) from error
 
 
-def _open(config: DataConfig) -> dict[Part, Any]:
-    """Return the tables of the parts that the data set has, "train" among them."""
+def _open(config: DataConfig) -> tuple[dict[Part, Any], list[str]]:
+    """Return the tables of the parts that the set has, "train" among them, and what is left out."""
     import datasets  # noqa: PLC0415 (slow to import)
 
     path = config.path or HUB_IDS[config.name]
     local = Path(path).expanduser()
-    must_be_local = config.name in ("image_folder", "parquet") or local.is_absolute()
+    must_be_local = config.name == "parquet" or local.is_absolute()
     if must_be_local and not local.exists():
         raise DataError(f"data set {config.name!r}: the path {path!r} does not exist")
     try:
-        if config.name == "image_folder":
-            opened = datasets.load_dataset("imagefolder", data_dir=str(local))
-        elif config.name == "parquet" and local.is_file():
-            opened = datasets.load_dataset("parquet", data_files={"train": str(local)})
-        elif config.name == "parquet":
-            opened = datasets.load_dataset("parquet", data_dir=str(local))
+        if config.name == "parquet":
+            files = {key: [glob.escape(file) for file in each] for key, each in _files(local)}
+            opened = datasets.load_dataset("parquet", data_files=files)
         elif any((local / file).exists() for file in ("dataset_dict.json", "state.json")):
             opened = datasets.load_from_disk(str(local))
         else:
@@ -116,18 +124,57 @@ def _open(config: DataConfig) -> dict[Part, Any]:
     ) as error:
         raise DataError(f"data set {config.name!r}: cannot read {path!r}: {error}") from error
     tables = opened if isinstance(opened, datasets.DatasetDict) else {"train": opened}
-    if "train" not in tables:
-        raise DataError(
-            f"data set {config.name!r}: {path!r} has no train part, only {sorted(tables)}"
+    return _parts(tables, config, path)
+
+
+def _files(path: Path) -> Iterable[tuple[Part, list[str]]]:
+    """Return the Parquet files of each part.
+
+    Raises:
+        ValueError: some files name parts, and others do not.
+    """
+    if path.is_file():
+        return [("train", [str(path)])]
+    files = sorted(file for file in path.rglob("*.parquet") if file.is_file())
+    if not files:
+        raise ValueError("it holds no file *.parquet")
+    named: dict[Part, list[str]] = {}
+    others = []
+    for file in files:
+        match = _SHARD.fullmatch(file.stem)
+        part = part_called(match["part"]) if match else None
+        folder = file.relative_to(path).parts[0]
+        part = part or (part_called(folder) if folder != file.name else None)
+        if part is None:
+            others.append(str(file))
+        else:
+            named.setdefault(part, []).append(str(file))
+    if named and others:
+        raise ValueError(
+            f"{Path(next(iter(named.values()))[0]).name} names a part ({PART_NAMES} do), and "
+            f"{Path(others[0]).name} does not"
         )
-    if config.test_part == "validation":
-        if "validation" not in tables:
-            raise DataError(
-                f"data set {config.name!r}: test_part=validation, and {path!r} has no validation "
-                f"part, only {sorted(tables)}"
-            )
-        return {"train": tables["train"], "test": tables["validation"]}
-    return {part: tables[part] for part in PARTS if part in tables}
+    return list((named or {"train": others}).items())
+
+
+def _parts(
+    tables: Mapping[str, Any], config: DataConfig, path: str
+) -> tuple[dict[Part, Any], list[str]]:
+    """Return the tables by what their names mean, and a line for those that mean nothing."""
+    place = f"data set {config.name!r}"
+    meant = {key: part_called(key) for key in tables}
+    for part, count in Counter(filter(None, meant.values())).items():
+        if count > 1:
+            keys = [key for key, each in meant.items() if each == part]
+            raise DataError(f"{place}: {keys} of {path!r} all name the {part} part")
+    parts = {  # a saved format would decode, and hide columns
+        part: tables[key].with_format(None) for key, part in meant.items() if part is not None
+    }
+    if "train" not in parts:
+        raise DataError(f"{place}: {path!r} has no train part, only {sorted(tables)}")
+    others = [key for key, part in meant.items() if part is None]
+    said = [f"parts {others} are left out: {PART_NAMES} name parts"] if others else []
+    return parts, said
 
 
 def _image_column(features: Any, config: DataConfig) -> str:
@@ -150,16 +197,18 @@ def _label_column(features: Any, config: DataConfig) -> str:
     import datasets  # noqa: PLC0415
 
     named = [column for column, kind in features.items() if isinstance(kind, datasets.ClassLabel)]
-    whole = [
-        column
-        for column, kind in features.items()
-        if isinstance(kind, datasets.Value) and kind.dtype.startswith(("int", "uint"))
-    ]
+    plain = {
+        column: kind.dtype for column, kind in features.items() if isinstance(kind, datasets.Value)
+    }
+    whole = [column for column, kind in plain.items() if kind.startswith(("int", "uint", "bool"))]
+    texts = [column for column, kind in plain.items() if kind.endswith("string")]
     asked = config.label_column
     if asked is None and LABEL_COLUMNS.get(config.name) in features:
         asked = LABEL_COLUMNS[config.name]
+    if asked is None and not (named or whole) and "label" in texts:
+        asked = "label"  # other columns of texts are captions or file names
     if asked is not None:
-        return _one_column("label", asked, named + whole, features, config)
+        return _one_column("label", asked, named + whole + texts, features, config)
     return _one_column("label", None, named or whole, features, config)
 
 
@@ -177,59 +226,13 @@ def _one_column(
         problem = f"several {what} columns, set {what}_column to one"
     else:
         problem = f"no {what} column"
-    kinds = ", ".join(f"{column}: {type(kind).__name__}" for column, kind in features.items())
+    kinds = ", ".join(
+        f"{column}: {getattr(kind, 'dtype', type(kind).__name__)}"
+        for column, kind in features.items()
+    )
     raise DataError(
         f"data set {config.name!r}: {problem}; columns whose type fits: {fitting}; all: {kinds}"
     )
-
-
-def _labels(table: Any, column: str, config: DataConfig, part: Part) -> npt.NDArray[np.int64]:
-    """Return the labels of one part, without decoding its images."""
-    if column not in table.features:
-        raise DataError(f"data set {config.name!r}, {part} part: no label column {column!r}")
-    values = table.select_columns([column])[:][column]
-    missing = sum(value is None or value < 0 for value in values)
-    if missing:
-        raise DataError(
-            f"data set {config.name!r}, {part} part: {missing} of {len(values)} images have no "
-            f"label (none, or negative); a set saved without this part can be used"
-        )
-    return np.asarray(values, dtype=np.int64)
-
-
-def _class_names(
-    feature: Any, labels: dict[Part, npt.NDArray[np.int64]], config: DataConfig
-) -> tuple[str, ...]:
-    """Return the label column's names; for plain integers, their decimal digits."""
-    names = getattr(feature, "names", None)
-    if names is None:
-        present = np.unique(labels["train"])
-        names = [str(label) for label in range(len(present))]
-        if not np.array_equal(present, np.arange(len(present))):
-            absent = sorted(set(range(int(present.max()))) - set(present.tolist()))
-            raise DataError(
-                f"data set {config.name!r}: integer labels must be 0..classes-1 with an image "
-                f"each; the highest is {present.max()}, without train images: {absent[:10]}"
-            )
-    expected = CLASSES.get(config.name, len(names))
-    if len(names) != expected:
-        raise DataError(
-            f"data set {config.name!r} has {expected} classes, the data read have {len(names)}"
-        )
-    return tuple(names)
-
-
-def _image_rows(table: Any, column: str, choice: Choice) -> Any:
-    """The chosen images of one part, decoded one by one while iterating."""
-    import datasets  # noqa: PLC0415
-
-    if column not in table.features:
-        raise DataError(f"the {choice.part} part has no image column {column!r}")
-    chosen = table.select_columns([column]).select(choice.indices)
-    feature = chosen.features[column]
-    image = datasets.Image(mode=feature.mode if isinstance(feature, datasets.Image) else None)
-    stored = chosen.cast_column(column, datasets.Image(decode=False))
-    return (_decoded(image, row[column]) for row in stored)
 
 
 def _decoded(image: Any, stored: Any) -> Any:

@@ -1,9 +1,8 @@
-"""Pixels: one uint8 array, from decoded pictures of any mode."""
+"""Pixels: uint8 arrays of decoded pictures of any mode."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,50 +17,11 @@ if TYPE_CHECKING:
 
 GREY_MODES = ("1", "L")
 COLOUR_MODES = ("LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
+BACKGROUND = (255, 255, 255)
+"""The colour on which transparent pixels are composed, as red, green, blue in 0..255."""
+
 DECODER_ERRORS = (OSError, ValueError, SyntaxError)
-"""Exceptions of Pillow's decoders, beside DecompressionBombError above 179 million pixels."""
-
-
-def decode_images(
-    pictures: Iterable[Any], count: int, resizing: Resizing | None, place: str
-) -> npt.NDArray[np.uint8]:
-    """Stack pictures as [N, C, H, W], C = 1 if all of them are grey and 3 otherwise.
-
-    Args:
-        pictures: PIL images.
-        count: how many there are.
-        resizing: of the pictures; None where all of them have one size.
-        place: opens every message.
-
-    Returns:
-        [count, C, H, W]; without pictures and resizing, H = W = 0.
-
-    Raises:
-        DataError: a picture is missing or damaged, has more than 8 bits a channel, or another
-            size than the first one while ``resizing`` is None.
-    """
-    from PIL import Image  # noqa: PLC0415
-
-    height, width = resizing.size if resizing else (0, 0)
-    stacked = np.empty((count, 1, height, width), np.uint8)
-    iterator = iter(pictures)
-    for position in range(count):
-        try:
-            picture = next(iterator)
-        except (*DECODER_ERRORS, Image.DecompressionBombError) as error:
-            raise DataError(f"{place}: chosen image {position} is damaged: {error}") from error
-        pixels = picture_pixels(picture, resizing, f"{place}: chosen image {position}")
-        if position == 0:
-            stacked = np.empty((count, *pixels.shape), np.uint8)
-        if pixels.shape[1:] != stacked.shape[2:]:
-            raise DataError(
-                f"{place}: images differ in size ({list(stacked.shape[2:])} and "
-                f"{list(pixels.shape[1:])}, [height, width]); set image_size to resize them"
-            )
-        if pixels.shape[0] > stacked.shape[1]:
-            stacked = to_colour(stacked)
-        stacked[position] = pixels  # one grey channel is repeated
-    return stacked
+"""Exceptions of Pillow's decoders, of :func:`decoded_upright`."""
 
 
 def to_colour(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
@@ -69,24 +29,36 @@ def to_colour(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     return images if images.shape[1] == 3 else np.repeat(images, 3, axis=1)
 
 
-def open_picture(path: str | Path) -> Image.Image:
+def decoded_upright(path: str | Path) -> Image.Image:
     """Decode an image file and turn it upright by its EXIF orientation.
 
-    Data sets are decoded in the same way (by ``datasets.Image``).
+    Raises:
+        OSError, ValueError, SyntaxError: it cannot be decoded.
+    """
+    from PIL import Image, ImageOps  # noqa: PLC0415
+
+    try:
+        with Image.open(path) as opened:
+            return ImageOps.exif_transpose(opened)
+    except Image.DecompressionBombError as error:
+        raise ValueError(error) from error
+
+
+def open_picture(path: str | Path) -> Image.Image:
+    """Decode an image file as those of a data set are decoded.
 
     Raises:
         DataError: no such file, or it cannot be decoded.
     """
-    from PIL import Image, ImageOps, UnidentifiedImageError  # noqa: PLC0415
+    from PIL import UnidentifiedImageError  # noqa: PLC0415
 
     if not os.path.isfile(path):  # (it is False, not an error, for names that no file can have)
         raise DataError(f"{path}: {'not a file' if os.path.exists(path) else 'no such file'}")
     try:
-        with Image.open(path) as opened:
-            return ImageOps.exif_transpose(opened)
+        return decoded_upright(path)
     except UnidentifiedImageError:
         raise DataError(f"{path} is not an image of a format that Pillow reads") from None
-    except (*DECODER_ERRORS, Image.DecompressionBombError) as error:
+    except DECODER_ERRORS as error:
         raise DataError(f"{path} cannot be read as an image: {error}") from error
 
 
@@ -111,6 +83,16 @@ def picture_pixels(picture: Any, resizing: Resizing | None, place: str) -> npt.N
             f"{place} has Pillow mode {picture.mode!r}; 8 bits a channel are read, modes "
             f"{', '.join(GREY_MODES + COLOUR_MODES)}"
         )
-    picture = picture.convert("L" if picture.mode in GREY_MODES else "RGB")
+    mode = "L" if picture.mode in GREY_MODES else "RGB"
+    picture = (_composed(picture) if picture.has_transparency_data else picture).convert(mode)
     pixels = np.asarray(picture if resizing is None else resizing(picture))
     return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+
+
+def _composed(picture: Any) -> Any:
+    """Return a picture without transparency, on :data:`BACKGROUND`."""
+    from PIL import Image  # noqa: PLC0415
+
+    below = Image.new("RGBA", picture.size, BACKGROUND)
+    below.alpha_composite(picture.convert("RGBA"))
+    return below.convert("RGB")

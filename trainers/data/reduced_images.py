@@ -47,7 +47,7 @@ def reduced(
         )
         rows = torch.from_numpy(np.sort(chosen)).to(train.labels.device)
         train = Split(train.images[rows], train.labels[rows])
-    parts = {"train": train, "validation": splits.validation, "test": splits.test}
+    validation, test = splits.validation, splits.test
     size = splits.size
     if resolution is not None:
         shorter = min(size)
@@ -61,8 +61,18 @@ def reduced(
             round(stored * new / old)
             for stored, new, old in zip(train.images.shape[2:], size, splits.size, strict=True)
         )
-        parts = {name: _resized(split, (height, width)) for name, split in parts.items()}
-    return ImageSplits.of(splits.name, **parts, class_names=splits.class_names, size=size)
+        train, validation, test = (
+            _resized(split, (height, width)) for split in (train, validation, test)
+        )
+    return ImageSplits.of(
+        splits.name,
+        train=train,
+        validation=validation,
+        test=test,
+        class_names=splits.class_names,
+        size=size,
+        left_out=splits.left_out,
+    )
 
 
 def resized_hw(hw: tuple[int, int], resolution: int) -> tuple[int, int]:

@@ -1,0 +1,209 @@
+"""Folders of images: ``[PART/]CLASS/.../IMAGE``, read as they are.
+
+The folders at the top are classes, or all of them are parts: ``train``, ``val``, ``valid``,
+``validation``, ``dev`` or ``test``, in any case. A class is a folder with the images anywhere in
+it. Links are followed. Whatever is not read is named.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from trainers.data.byte_strings import ByteStrings
+from trainers.data.labelled_set import LabelledPart, LabelledSet
+from trainers.data.part_names import PART_NAMES, PARTS, part_called, parts_text
+from trainers.data.pixels import decoded_upright
+from trainers.data.split import Part
+from trainers.errors import DataError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+NOT_CLASSES = frozenset({".git", ".ipynb_checkpoints", "@eaDir", "__MACOSX"})
+"""Folders that programs leave beside a user's."""
+
+MOST_NAMED = 5
+"""Names in one line of what was left out or is wrong, at most."""
+
+
+@dataclass
+class _Walk:
+    """The files of one folder of classes, and what is not among them."""
+
+    root: Path  # of the set: names begin in it
+    files: list[str] = field(default_factory=list)
+    labels: list[int] = field(default_factory=list)
+    other_files: list[str] = field(default_factory=list)
+    other_folders: list[str] = field(default_factory=list)
+
+
+class FilePictures:
+    """Image files in a folder.
+
+    Args:
+        root: the folder.
+        names: the files' paths in it.
+    """
+
+    def __init__(self, root: Path, names: ByteStrings) -> None:
+        self._root = root
+        self._names = names
+
+    def name(self, index: int) -> str:
+        """Return the file's path in the folder."""
+        return self._names[index]
+
+    def open(self, index: int) -> Image.Image:
+        """See :meth:`trainers.data.labelled_set.Pictures.open`."""
+        return decoded_upright(self._root / self._names[index])
+
+
+def read_image_folder(root: Path, name: str) -> LabelledSet:
+    """Find the parts, classes and images of a folder; no image is opened.
+
+    Args:
+        root: the folder.
+        name: of the data set, for messages.
+
+    Raises:
+        DataError: it cannot be read; folders at the top are partly parts and partly classes, or
+            name a part twice; there is no train part; a class has no images, or none to train on.
+    """
+    place = f"data set {name!r}"
+    try:
+        folders = _part_folders(root, place)
+        walks = {part: _Walk(root) for part in folders}
+        classes = {part: _walk_classes(folders[part], walk) for part, walk in walks.items()}
+    except OSError as error:
+        raise DataError(f"{place}: cannot read {error.filename}: {error.strerror}") from error
+    _check_classes(classes, walks, place)
+    class_names = tuple(classes["train"])
+    parts = {}
+    for part, walk in walks.items():
+        own = np.asarray([class_names.index(each) for each in classes[part]], dtype=np.int64)
+        labels = own[np.asarray(walk.labels, dtype=np.int64)]
+        parts[part] = LabelledPart(labels, FilePictures(root, ByteStrings(walk.files)))
+    return LabelledSet(parts, class_names, tuple(_left_out(list(walks.values()))))
+
+
+def _part_folders(root: Path, place: str) -> dict[Part, Path]:
+    """Return the folder of classes of each part."""
+    folders_there = (entry.name for entry in _sorted(root) if entry.is_dir())
+    top = [folder for folder in folders_there if folder not in NOT_CLASSES]
+    named: dict[Part, list[str]] = {}
+    for folder in top:
+        if (part := part_called(folder)) is not None:
+            named.setdefault(part, []).append(folder)
+    if not named:
+        return {"train": root}
+    as_parts = [folder for folders in named.values() for folder in folders]
+    if classes := [folder for folder in top if folder not in as_parts]:
+        raise DataError(
+            f"{place}: in {str(root)!r}, {_listed(as_parts)} would be parts ({PART_NAMES} name "
+            f"parts), and {_listed(classes)} classes: put the classes into the parts' folders, or "
+            "give a class of such a name another one"
+        )
+    for folders in named.values():
+        if len(folders) > 1:
+            raise DataError(f"{place}: {_listed(folders)} in {str(root)!r} name the same part")
+    if "train" not in named:
+        raise DataError(f"{place}: {str(root)!r} has no train part, only {parts_text(named)}")
+    return {part: root / named[part][0] for part in PARTS if part in named}
+
+
+def _walk_classes(folder: Path, walk: _Walk) -> list[str]:
+    """Collect a part's images; return its classes, in the order of their names."""
+    suffixes = _image_suffixes()
+    classes: list[str] = []
+    for entry in _sorted(folder):
+        inside = os.path.relpath(entry.path, walk.root)
+        if not entry.is_dir():
+            walk.other_files.append(inside)
+        elif entry.name in NOT_CLASSES:
+            walk.other_folders.append(inside)
+        else:
+            for file in _files(Path(entry.path), frozenset()):
+                path = os.path.relpath(file, walk.root)
+                base = os.path.basename(file)
+                if base.startswith("._") or Path(base).suffix.lower() not in suffixes:
+                    walk.other_files.append(path)
+                else:
+                    walk.files.append(path)
+                    walk.labels.append(len(classes))
+            classes.append(entry.name)
+    return classes
+
+
+def _files(folder: Path, above: frozenset[str]) -> Iterator[str]:
+    """Yield the files in a folder and below, in order; a link to a folder above is not followed."""
+    real = os.path.realpath(folder)
+    if real in above:
+        return
+    for entry in _sorted(folder):
+        if not entry.is_dir():
+            yield entry.path
+        elif entry.name not in NOT_CLASSES:
+            yield from _files(Path(entry.path), above | {real})
+
+
+def _sorted(folder: Path) -> list[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        return sorted(entries, key=lambda entry: entry.name)
+
+
+def _image_suffixes() -> frozenset[str]:
+    """Return the suffixes of all formats that Pillow reads here, in lower case."""
+    from PIL import Image  # noqa: PLC0415 (slow to import)
+
+    known = Image.registered_extensions()
+    return frozenset(suffix for suffix, kind in known.items() if kind in Image.OPEN)
+
+
+def _check_classes(classes: dict[Part, list[str]], walks: dict[Part, _Walk], place: str) -> None:
+    """Check that every class has images, and some to train on.
+
+    Raises:
+        DataError: all that is wrong, a line each.
+    """
+    problems = []
+    for part, names in classes.items():
+        counts = Counter(walks[part].labels)
+        if empty := [name for label, name in enumerate(names) if not counts[label]]:
+            problems.append(f"{part} part: no images in {_listed(empty)}")
+        if unknown := [name for name in names if name not in classes["train"]]:
+            problems.append(f"{part} part: {_listed(unknown)} without train images")
+    if not walks["train"].files:
+        stray = _listed(walks["train"].other_files)
+        problems.append(f"no images in folders of classes; beside them: {stray or 'nothing'}")
+    elif len(classes["train"]) == 1:
+        problems.append(f"only one class, {classes['train'][0]!r}: there is nothing to tell apart")
+    if problems:
+        raise DataError(
+            "\n  ".join([f"{place}:", *problems])
+            if len(problems) > 1
+            else f"{place}: {problems[0]}"
+        )
+
+
+def _left_out(walks: list[_Walk]) -> Iterator[str]:
+    """Yield what was not read, a line each kind."""
+    for what, names in (
+        ("files that are no images", [file for walk in walks for file in walk.other_files]),
+        ("folders of other programs", [each for walk in walks for each in walk.other_folders]),
+    ):
+        if names:
+            yield f"{len(names)} {what} are left out: {_listed(names)}"
+
+
+def _listed(names: list[str]) -> str:
+    """Return the first names, quoted, and how many more there are."""
+    shown = ", ".join(map(repr, names[:MOST_NAMED]))
+    more = len(names) - MOST_NAMED
+    return f"{shown} and {more} more" if more > 0 else shown

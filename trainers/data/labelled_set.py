@@ -1,0 +1,59 @@
+"""A labelled image set as its source gives it: parts, labels and pictures, none decoded yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from trainers.data.split import Part
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+
+class Pictures(Protocol):
+    """The pictures of one part, by their places in it."""
+
+    def name(self, index: int) -> str:
+        """Return what a message calls a picture, such as its file."""
+        ...
+
+    def open(self, index: int) -> Image.Image | None:
+        """Decode a picture and turn it upright; None if there is none.
+
+        Raises:
+            OSError, ValueError, SyntaxError: it is damaged, or of no known format.
+        """
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledPart:
+    """One part of a set.
+
+    Attributes:
+        labels: int64 [N], indices of class names.
+        pictures: N of them.
+    """
+
+    labels: npt.NDArray[np.int64]
+    pictures: Pictures
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledSet:
+    """All parts of a set; "train" is among them.
+
+    Attributes:
+        parts: those that the set itself has.
+        class_names: one a class.
+        left_out: what was not read, and why, a line each.
+    """
+
+    parts: Mapping[Part, LabelledPart]
+    class_names: tuple[str, ...]
+    left_out: tuple[str, ...] = ()

@@ -1,0 +1,30 @@
+"""The names by which data sets call their parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from trainers.data.split import Part
+
+_PARTS: dict[str, Part] = {
+    "train": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "dev": "validation",
+    "test": "test",
+}
+
+PARTS: tuple[Part, ...] = ("train", "validation", "test")
+
+PART_NAMES = ", ".join(_PARTS)
+
+
+def part_called(name: str) -> Part | None:
+    """Return the part of a name in any case; None if it names none."""
+    return _PARTS.get(name.casefold())
+
+
+def parts_text(parts: Iterable[str]) -> str:
+    """Return parts as a message lists them."""
+    return ", ".join(sorted(parts))
