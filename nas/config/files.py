@@ -161,9 +161,16 @@ def _make_modules_importable(content: Any, folder: Path, *, trusted: bool) -> No
     modules = content.get("modules") or ""
     if not trusted:
         content.pop("modules", None)
-    elif names_own_type(content.get("space")) and isinstance(modules, str):
+    elif _names_own_code(content) and isinstance(modules, str):
         content["modules"] = str((folder / modules).resolve())
         make_importable(Path(content["modules"]))
+
+
+def _names_own_code(content: Mapping[str, Any]) -> bool:
+    """Return whether a space has a type of the user's own, or the data are a function of theirs."""
+    data = content.get("data")
+    name = data.get("name") if isinstance(data, dict) else None
+    return names_own_type(content.get("space")) or (isinstance(name, str) and ":" in name)
 
 
 def _drop_options_of_another_sampler(data: dict[str, Any], changes: dict[str, Any]) -> None:

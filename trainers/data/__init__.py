@@ -14,6 +14,7 @@ from trainers.data.hugging_face import read_tables
 from trainers.data.image_folder import read_image_folder
 from trainers.data.labelled_set import LabelledSet
 from trainers.data.network_input import resizing_of, scale_of
+from trainers.data.own_function import load_own
 from trainers.data.splitting import split_and_decode
 from trainers.errors import DataError
 from trainers.recipe.pixels import PixelSettings
@@ -33,6 +34,8 @@ def load_splits(config: DataConfig, pixels: PixelSettings | None = None) -> Imag
     resizing = resizing_of(config, pixels)
     if config.name == "digits":
         splits = load_digits(config)
+    elif config.is_own:
+        splits = load_own(config)
     else:
         splits = split_and_decode(_labelled(config), config, resizing)
     scale_of(splits, pixels)

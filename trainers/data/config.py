@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+import re
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic_core import PydanticKnownError
 
 from trainers.settings import Settings, list_to_tuple
 
-DataName = Literal["digits", "cifar10", "cifar100", "image_folder", "parquet", "hub"]
+SOURCES = ("digits", "cifar10", "cifar100", "image_folder", "parquet", "hub")
+NEED_A_PATH = ("image_folder", "parquet", "hub")
+
+_OWN_FUNCTION = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
+
+
+def _known_or_own(name: str) -> str:
+    if name not in SOURCES and ":" not in name:
+        raise PydanticKnownError("literal_error", {"expected": ", ".join(map(repr, SOURCES))})
+    if ":" in name and not _OWN_FUNCTION.fullmatch(name):
+        raise ValueError(f"a function of your own is like my_package.module:function, got {name!r}")
+    return name
+
+
+DataName = Annotated[
+    str,
+    AfterValidator(_known_or_own),
+    WithJsonSchema({"enum": [*SOURCES, "module:function"], "type": "string"}),
+]
 TestPart = Literal["test", "validation"]
 
 Pixels = Annotated[int, Field(ge=1)]
@@ -25,7 +45,10 @@ class DataConfig(Settings):
 
     name: DataName
     """The source: `digits` comes with scikit-learn; `cifar10` and `cifar100` come from the Hugging
-    Face hub; the others need `path`."""
+    Face hub; `image_folder`, `parquet` and `hub` need `path`; `my_package.module:function` is a
+    function of your own."""
+    parameters: dict[str, Any] | None = None
+    """Arguments of a function of your own, beside the seed."""
     path: str | None = None
     """For `image_folder` a folder; for `parquet` a file or folder; for `hub` the id of a data set,
     or a folder made by `datasets.save_to_disk`; for `cifar10` and `cifar100` such a folder in place
@@ -54,13 +77,34 @@ class DataConfig(Settings):
 
     @model_validator(mode="after")
     def _fits_the_name(self) -> Self:
-        if self.name in ("image_folder", "parquet", "hub") and not self.path:
+        if self.name in NEED_A_PATH and not self.path:
             raise ValueError(f"data {self.name!r} needs a path, got path={self.path!r}")
+        if self.is_own:
+            self._takes_no(
+                set(type(self).model_fields) - {"name", "parameters", "split_seed"},
+                "is a function that gives all splits",
+            )
+        else:
+            self._takes_no({"parameters"}, "is no function of your own")
         if self.name == "digits":
-            for field in ("path", "test_part", "image_size", "image_column", "label_column"):
-                if getattr(self, field) != type(self).model_fields[field].default:
-                    raise ValueError(
-                        f"data 'digits' comes with scikit-learn as 8 x 8 images and takes no "
-                        f"{field}, got {field}={getattr(self, field)!r}"
-                    )
+            self._takes_no(
+                {"path", "test_part", "image_size", "image_column", "label_column"},
+                "comes with scikit-learn as 8 x 8 images",
+            )
         return self
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the images come from a function of the user's own."""
+        return ":" in self.name
+
+    def _takes_no(self, fields: set[str], reason: str) -> None:
+        for field in sorted(fields):
+            if getattr(self, field) != type(self).model_fields[field].default:
+                raise ValueError(
+                    f"data {self.name!r} {reason} and takes no {field}, got "
+                    f"{field}={getattr(self, field)!r}"
+                )
+
+    def __hash__(self) -> int:
+        return hash(self.model_dump_json())

@@ -198,8 +198,10 @@ class RunFolder:
         if config.ray.address is not None:
             self.need_trust(f"the cluster at ray.address={config.ray.address} would be used")
         name, path = config.data.name, config.data.path
+        if config.data.is_own:
+            self.need_trust(f"data.name={name} would be imported and called")
         is_file_here = name in READ_FROM_FILES and Path(str(path)).expanduser().exists()
-        if name != "digits" and not is_file_here:
+        if name != "digits" and not config.data.is_own and not is_file_here:
             self.need_trust(f"data.name={name}, data.path={path} may be looked for on servers")
 
     @classmethod
