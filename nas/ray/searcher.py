@@ -85,7 +85,7 @@ class SearchJobs(Searcher):
         if avoided and self.nodes() <= len(avoided):
             avoided = ()
         self.running[trial_id] = RunningWorker(job, avoided)
-        self._changed()
+        self.changed()
         text = job.architecture.canonical_json()
         request = TrialRequest(text, job.seed, job.number, job.pause_at, job.resumes, avoided)
         return {REQUEST: request}
@@ -139,7 +139,7 @@ class SearchJobs(Searcher):
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Show a point of a curve, which :meth:`decide` has reported to the search."""
-        self._changed()
+        self.changed()
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
@@ -187,7 +187,7 @@ class SearchJobs(Searcher):
             self.error = failure
         self._discard_state(worker.job)
 
-    def _changed(self) -> None:
+    def changed(self) -> None:
         """Say that there may be something new to show, unless the search has ended in an error."""
         if self.error is not None:
             return

@@ -58,6 +58,7 @@ class WorkerWatch(tune.Callback):
         self._check()
         self._note_reused(trials)
         self._wait_for_a_node()
+        self._searcher.changed()  # time passes, also while nothing else happens
         for worker in self._searcher.running.values():
             limit = self._searcher.seconds_allowed(worker.job)
             if limit is not None and worker.seconds > limit and not worker.cause:

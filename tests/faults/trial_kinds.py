@@ -6,7 +6,7 @@ from tests.faults.kind import Inject, Kind, NotInjected, Violation
 from tests.faults.ledger_rows import lost_workers
 from tests.faults.scene import CommandEnded, Scene
 
-TAKEN_SECONDS = 90.0
+TAKEN_SECONDS = 180.0
 
 
 def _ordered(misdeed: str, *, always: bool = False) -> Inject:
