@@ -7,13 +7,18 @@ import os
 import signal
 import sys
 import termios
+import threading
+from typing import Any
 
 INTERRUPTED = 130
 """The exit status of a command ended by Ctrl-C, SIGTERM or SIGHUP; shells have it for the first."""
 
+AGAIN_SECONDS = 0.1
+
 
 def main() -> None:
     """Run the command line; a signal that ends it gives exit status 130."""
+    sys.unraisablehook = _interrupt_later
     try:
         signal.signal(signal.SIGTERM, _interrupt)
         if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup ignores it
@@ -27,6 +32,20 @@ def main() -> None:
 
 def _interrupt(signal_number: int, frame: object) -> None:
     raise KeyboardInterrupt
+
+
+def _interrupt_later(unraisable: Any) -> None:
+    """Interrupt the command anew if an interruption fell where Python cannot raise it.
+
+    That is so in what runs at a fork, or when an object is deleted; else Python would print a
+    traceback, and forget the interruption.
+    """
+    if unraisable.exc_type is KeyboardInterrupt:
+        timer = threading.Timer(AGAIN_SECONDS, os.kill, (os.getpid(), signal.SIGTERM))
+        timer.daemon = True
+        timer.start()
+    else:
+        sys.__unraisablehook__(unraisable)
 
 
 def _hang_up(signal_number: int, frame: object) -> None:

@@ -14,6 +14,7 @@ from nas.config.search_config import SearchConfig
 from nas.errors import RunError
 from nas.latency.measurements import all_candidates
 from nas.ray.cluster.connection import connected
+from nas.ray.cluster.signals import ignored
 from nas.ray.retrain import run_retrainings
 from nas.search.waiting import Waiting
 from nas.storage.candidates import Candidate, candidates
@@ -92,10 +93,11 @@ def train_networks(
     try:
         _train(output, run, config, ledger, task, wanted, proxies, waiting, network)
     except KeyboardInterrupt:
-        output.say(
-            "\nstopped: what is trained and the states of unfinished trainings are kept; give "
-            "the same command again to continue them"
-        )
+        with ignored():
+            output.say(
+                "\nstopped: what is trained and the states of unfinished trainings are kept; give "
+                "the same command again to continue them"
+            )
         raise
 
 

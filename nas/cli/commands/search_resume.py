@@ -14,6 +14,7 @@ from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
 from nas.config.storage_url import without_password
 from nas.errors import RunError
+from nas.ray.cluster.signals import ignored
 from nas.search.trial_state import TRAINED
 from nas.search.waiting import Waiting
 from nas.storage.ledger import Ledger
@@ -28,9 +29,10 @@ def saying_how_to_go_on(
     try:
         yield
     except (KeyboardInterrupt, Exception):
-        ledger.wait_no_more()
-        trained = trained_so_far(config, ledger)
-        output.say(f"\nstopped: {trained} and kept; continue with: {command}")
+        with ignored():
+            ledger.wait_no_more()
+            trained = trained_so_far(config, ledger)
+            output.say(f"\nstopped: {trained} and kept; continue with: {command}")
         raise
 
 

@@ -30,6 +30,7 @@ from nas.evaluation.evaluate import task_of
 from nas.quantities import duration
 from nas.ray.cluster.connection import connected
 from nas.ray.cluster.nodes import trials_at_once
+from nas.ray.cluster.signals import ignored
 from nas.ray.tabulate import run_trainings
 from nas.storage.run.journal import Journal, open_journal
 from search_space.architecture import Task
@@ -96,10 +97,11 @@ def _train_missing(output: Output, config: TabulationConfig, task: Task, journal
                 check=cluster.check,
             )
     except KeyboardInterrupt:
-        output.say(
-            f"\nstopped: {len(journal.rows)} of {len(entries)} trainings are kept in "
-            f"{journal.path}; the same command continues"
-        )
+        with ignored():
+            output.say(
+                f"\nstopped: {len(journal.rows)} of {len(entries)} trainings are kept in "
+                f"{journal.path}; the same command continues"
+            )
         raise
     if lost:
         (arch_id, seed), cause = next(iter(lost.items()))

@@ -37,6 +37,20 @@ def noted(note: Callable[[], object]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def ignored() -> Iterator[None]:
+    """Ignore further signals while a command that one has stopped says how to go on."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in STOPPING}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def _noting(note: Callable[[], object], handler: Handler) -> Handler:
     def handle(number: int, frame: FrameType | None) -> None:
         note()

@@ -72,3 +72,64 @@ def test_a_signal_while_the_command_is_imported_is_an_interruption(number: str) 
     command = [sys.executable, "-c", WHILE_IMPORTING.replace("NUMBER", number)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+WHERE_NOTHING_CAN_BE_RAISED = """
+import os, signal, sys, time
+from nas.cli.main import _interrupt, _interrupt_later
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGTERM, _interrupt)
+sys.unraisablehook = _interrupt_later
+times = iter([True, True])
+
+def interrupt():
+    if next(times, False):
+        os.kill(os.getpid(), signal.SIGINT)
+
+os.register_at_fork(before=interrupt)
+try:
+    if os.fork() == 0:
+        os._exit(0)
+    time.sleep(30)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def test_an_interruption_at_a_fork_is_not_forgotten() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WHERE_NOTHING_CAN_BE_RAISED],
+        capture_output=True,
+        text=True,
+        timeout=25,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "interrupted\n", "")
+
+
+WHILE_IT_ENDS = """
+import os, signal, sys
+from nas.ray.cluster.signals import ignored
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+except KeyboardInterrupt:
+    with ignored():
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            os.kill(os.getpid(), number)
+        print("how to go on")
+assert signal.getsignal(signal.SIGINT) == signal.default_int_handler
+"""
+
+
+def test_further_signals_do_not_hide_how_to_go_on() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WHILE_IT_ENDS],
+        capture_output=True,
+        text=True,
+        timeout=25,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "how to go on\n", "")
