@@ -11,7 +11,7 @@ import time
 
 import psutil
 
-MOST_BYTES = 3 * 2**30
+MOST_BYTES = 4 * 2**30
 STEP_BYTES = 64 * 2**20
 
 
