@@ -17,3 +17,10 @@ class TrainingDiverged(ValueError):
 
 class MemoryShort(RuntimeError):
     """One normalisation group does not fit in the device's memory; the message says its size."""
+
+
+def listed_problems(place: str, problems: list[str]) -> DataError:
+    """Return the error for problems of ``place``, a line each if there are several."""
+    if len(problems) == 1:
+        return DataError(f"{place}: {problems[0]}")
+    return DataError("\n  ".join([f"{place}: {len(problems)} problems:", *problems]))

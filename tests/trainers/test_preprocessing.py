@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import datasets
 import numpy as np
 import pytest
 import torch
@@ -24,12 +23,6 @@ from trainers import (
 from trainers.batches import Batches
 
 ORIENTATION = 0x0112  # EXIF's tag
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
-    datasets.disable_progress_bars()
 
 
 def save(path: Path, mode: str, hw: tuple[int, int], seed: int, **settings: object) -> None:
@@ -206,6 +199,8 @@ def test_a_colour_picture_is_its_luminance_to_a_grey_network(digits: ImageSplits
         assert torch.equal(preprocessing.pixels(picture.convert(mode)), digits.validation.images[3])
     green = Image.new("RGB", (20, 30), (0, 255, 0))
     assert preprocessing.pixels(green).unique().tolist() == [150]  # ITU-R 601: 0.587 of 255
+    nothing = Image.new("RGBA", (20, 30), (0, 255, 0, 0))
+    assert preprocessing.pixels(nothing).unique().tolist() == [255]  # as in a data set
 
 
 def test_it_is_read_back_from_json(digits: ImageSplits) -> None:

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from trainers.data.labelled_set import Pictures
-from trainers.data.pixels import DECODER_ERRORS, picture_pixels, to_colour
+from trainers.data.pixels import DECODER_ERRORS, pixels_of, problem_of, to_colour
 from trainers.data.resizing import Resizing
-from trainers.errors import DataError
+from trainers.errors import listed_problems
 
 MOST_SHOWN = 20
 """Images that are named in one message, at most."""
@@ -38,35 +38,35 @@ class Decoder:
         """
         from PIL import UnidentifiedImageError  # noqa: PLC0415 (slow to import)
 
-        height, width = self._resizing.size if self._resizing else (0, 0)
-        stacked = np.empty((len(indices), 1, height, width), np.uint8)
-        is_first = True
+        stacked: npt.NDArray[np.uint8] | None = None
         for position, index in enumerate(indices):
-            name = pictures.name(index)
             try:
                 picture = pictures.open(index)
+                if problem := problem_of(picture):
+                    self._problems.append(f"{pictures.name(index)} {problem}")
+                    continue
             except UnidentifiedImageError:
+                name = pictures.name(index)
                 self._problems.append(f"{name} is not an image of a format that Pillow reads")
                 continue
             except DECODER_ERRORS as error:
-                self._problems.append(f"{name} cannot be read: {error}")
+                self._problems.append(f"{pictures.name(index)} cannot be read: {error}")
                 continue
-            try:
-                pixels = picture_pixels(picture, self._resizing, name)
-            except DataError as error:
-                self._problems.append(str(error))
-                continue
+            pixels = pixels_of(picture, self._resizing)
             size = pixels.shape[1:]
             self._sizes[size] += 1
-            self._first_of_size.setdefault(size, name)
-            if is_first:
+            if size not in self._first_of_size:
+                self._first_of_size[size] = pictures.name(index)
+            if stacked is None:
                 stacked = np.empty((len(indices), *pixels.shape), np.uint8)
-                is_first = False
             if size != stacked.shape[2:]:
                 continue  # said by :meth:`check`
             if pixels.shape[0] > stacked.shape[1]:
                 stacked = to_colour(stacked)
             stacked[position] = pixels  # one grey channel is repeated
+        if stacked is None:
+            no_size = self._resizing.size if self._resizing else (0, 0)
+            return np.empty((len(indices), 1, *no_size), np.uint8)
         return stacked
 
     def check(self, place: str) -> None:
@@ -91,7 +91,5 @@ class Decoder:
                 f"images differ in size, [height, width]: {', '.join(sizes)}; set image_size to "
                 "resize them"
             )
-        if len(problems) == 1:
-            raise DataError(f"{place}: {problems[0]}")
         if problems:
-            raise DataError("\n  ".join([f"{place}: {len(problems)} problems:", *problems]))
+            raise listed_problems(place, problems)

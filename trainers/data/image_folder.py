@@ -18,10 +18,10 @@ import numpy as np
 
 from trainers.data.byte_strings import ByteStrings
 from trainers.data.labelled_set import LabelledPart, LabelledSet
-from trainers.data.part_names import PART_NAMES, PARTS, part_called, parts_text
+from trainers.data.part_names import PART_NAMES, PARTS, part_called
 from trainers.data.pixels import decoded_upright
 from trainers.data.split import Part
-from trainers.errors import DataError
+from trainers.errors import DataError, listed_problems
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -114,7 +114,9 @@ def _part_folders(root: Path, place: str) -> dict[Part, Path]:
         if len(folders) > 1:
             raise DataError(f"{place}: {_listed(folders)} in {str(root)!r} name the same part")
     if "train" not in named:
-        raise DataError(f"{place}: {str(root)!r} has no train part, only {parts_text(named)}")
+        raise DataError(
+            f"{place}: {str(root)!r} has no train part, only {', '.join(sorted(named))}"
+        )
     return {part: root / named[part][0] for part in PARTS if part in named}
 
 
@@ -185,11 +187,7 @@ def _check_classes(classes: dict[Part, list[str]], walks: dict[Part, _Walk], pla
     elif len(classes["train"]) == 1:
         problems.append(f"only one class, {classes['train'][0]!r}: there is nothing to tell apart")
     if problems:
-        raise DataError(
-            "\n  ".join([f"{place}:", *problems])
-            if len(problems) > 1
-            else f"{place}: {problems[0]}"
-        )
+        raise listed_problems(place, problems)
 
 
 def _left_out(walks: list[_Walk]) -> Iterator[str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from trainers.data.split import Part
 
 _PARTS: dict[str, Part] = {
@@ -23,8 +21,3 @@ PART_NAMES = ", ".join(_PARTS)
 def part_called(name: str) -> Part | None:
     """Return the part of a name in any case; None if it names none."""
     return _PARTS.get(name.casefold())
-
-
-def parts_text(parts: Iterable[str]) -> str:
-    """Return parts as a message lists them."""
-    return ", ".join(sorted(parts))

@@ -76,23 +76,36 @@ def picture_pixels(picture: Any, resizing: Resizing | None, place: str) -> npt.N
     Raises:
         DataError: it is missing, damaged, or has more than 8 bits a channel.
     """
+    if problem := problem_of(picture):
+        raise DataError(f"{place} {problem}")
+    return pixels_of(picture, resizing)
+
+
+def problem_of(picture: Any) -> str:
+    """Return why a decoded picture cannot be used, after its name; empty if it can."""
     if picture is None:
-        raise DataError(f"{place} is missing")
+        return "is missing"
     if picture.mode not in GREY_MODES + COLOUR_MODES:
-        raise DataError(
-            f"{place} has Pillow mode {picture.mode!r}; 8 bits a channel are read, modes "
+        return (
+            f"has Pillow mode {picture.mode!r}; 8 bits a channel are read, modes "
             f"{', '.join(GREY_MODES + COLOUR_MODES)}"
         )
-    mode = "L" if picture.mode in GREY_MODES else "RGB"
-    picture = (_composed(picture) if picture.has_transparency_data else picture).convert(mode)
+    return ""
+
+
+def pixels_of(picture: Any, resizing: Resizing | None) -> npt.NDArray[np.uint8]:
+    """Return [1 or 3, H, W] of a picture without a problem; see :func:`picture_pixels`."""
+    picture = opaque(picture).convert("L" if picture.mode in GREY_MODES else "RGB")
     pixels = np.asarray(picture if resizing is None else resizing(picture))
     return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 
 
-def _composed(picture: Any) -> Any:
-    """Return a picture without transparency, on :data:`BACKGROUND`."""
+def opaque(picture: Any) -> Any:
+    """Return a picture without transparency, composed on :data:`BACKGROUND`."""
     from PIL import Image  # noqa: PLC0415
 
+    if not picture.has_transparency_data:
+        return picture
     below = Image.new("RGBA", picture.size, BACKGROUND)
     below.alpha_composite(picture.convert("RGBA"))
     return below.convert("RGB")

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from trainers.augmentation.central_crop import central_crop
 from trainers.data.dataset import ImageSplits
 from trainers.data.network_input import scale_of
-from trainers.data.pixels import COLOUR_MODES, open_picture, picture_pixels, to_colour
+from trainers.data.pixels import COLOUR_MODES, opaque, open_picture, picture_pixels, to_colour
 from trainers.data.resizing import ResizeMode, Resizing
 from trainers.errors import DataError
 from trainers.recipe.pixels import Interpolation, PixelSettings
@@ -134,7 +134,7 @@ class Preprocessing(Settings):
         else:
             place = "the picture"
         if self.colour == "grey" and picture.mode in COLOUR_MODES:
-            picture = picture.convert("L")
+            picture = opaque(picture).convert("L")
         pixels = picture_pixels(picture, self._resizing(), place)[None]
         images = torch.tensor(pixels if self.colour == "grey" else to_colour(pixels))
         return central_crop(images, (self.height, self.width))[0]

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import datasets
 import numpy as np
 import pytest
 import torch
@@ -119,14 +118,6 @@ def test_the_test_images_as_files_are_right_as_often_as_the_ledger_says(
     assert (record.accuracies.test.mean, record.accuracies.test.images) == (accuracy, 120)
 
 
-@pytest.fixture
-def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Data sets of image folders are cached in the test's folder."""
-    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
-    datasets.disable_progress_bars()
-
-
-@pytest.mark.usefixtures("_own_cache")
 def test_own_images_are_classified_and_renamed_folders_change_nothing(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     images = tmp_path / "images"
@@ -147,7 +138,6 @@ def test_own_images_are_classified_and_renamed_folders_change_nothing(tmp_path: 
     assert load_network(model_file).class_names == ("dark", "light")
 
 
-@pytest.mark.usefixtures("_own_cache")
 def test_cropped_test_images_as_files_are_right_as_often_as_the_ledger_says(
     tmp_path: Path,
 ) -> None:
