@@ -97,7 +97,7 @@ def _replay_here(
     try:
         for job in jobs:
             on_change()
-            ended.append(_done(table, job))
+            ended.append(_replayed(table, job))
         on_change()
     finally:
         torch.set_num_threads(threads)
@@ -154,10 +154,10 @@ def _end_with_parent() -> None:
 
 
 def _do(job: Job) -> Result:
-    return _done(_table, job)
+    return _replayed(_table, job)
 
 
-def _done(table: BenchmarkTable, job: Job) -> Result:
+def _replayed(table: BenchmarkTable, job: Job) -> Result:
     done = replay(
         table,
         sampler_of(job.sampler, table, seed=job.seed),

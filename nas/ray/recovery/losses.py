@@ -67,6 +67,12 @@ class Losses:
         self._lost.pop(task, None)
         self._breaks.end()
 
+    def account(self, task: Hashable, error: RayError) -> str:
+        """Return why a task failed, in one line."""
+        if self._lost[task] < MOST_LOST_WORKERS:
+            return cause_of(error)
+        return f"{self._lost[task]} workers were lost on it; the last one: {cause_of(error)}"
+
     def _waits_for(self, memory: OutOfMemoryError, others: int) -> bool:
         """Wait while memory is short; return whether the task is not to blame for that."""
         node, settings = short_node(str(memory)), (self._patience_seconds, self._check)
@@ -74,9 +80,3 @@ class Losses:
             return ended_without_fault(node, self._waiting, *settings)
         wait_for_memory(node, 1, self._waiting, *settings)
         return True
-
-    def account(self, task: Hashable, error: RayError) -> str:
-        """Return why a task failed, in one line."""
-        if self._lost[task] < MOST_LOST_WORKERS:
-            return cause_of(error)
-        return f"{self._lost[task]} workers were lost on it; the last one: {cause_of(error)}"

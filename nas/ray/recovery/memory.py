@@ -93,15 +93,12 @@ def wait_for_memory(
         return False
     name = f"node {node[:12]}" if node else "the machine"
     with waiting.on(f"memory on {name} ({memory or 'it is short'})", patience_seconds):
-        while memory is None or not memory.holds(workers):
-            if waiting.is_over:
-                raise ClusterError(
-                    f"{name} was short of memory for {patience_seconds / 60:g} minutes "
-                    f"(search.patience_minutes): {memory or 'workers are ended'}; end what uses "
-                    "it, then go on (a search with --resume)"
-                )
-            waiting.sleep(ASK_EVERY_SECONDS)
-            memory = memory_of(node, check)
+        if not _becomes(lambda memory: memory.holds(workers), node, waiting, check):
+            raise ClusterError(
+                f"{name} was short of memory for {patience_seconds / 60:g} minutes "
+                f"(search.patience_minutes): {memory_of(node, check) or 'workers are ended'}; end "
+                "what uses it, then go on (a search with --resume)"
+            )
     return True
 
 
@@ -121,12 +118,21 @@ def ended_without_fault(
         return False
     seconds = min(ROOM_SECONDS, patience_seconds)
     with waiting.on(f"room on node {node[:12]} ({memory or 'it is short'})", seconds, setting=""):
-        while not waiting.is_over:
-            waiting.sleep(ASK_EVERY_SECONDS)
-            memory = memory_of(node, check)
-            if memory is not None and memory.has_room:
-                return True
+        if _becomes(lambda memory: memory.has_room, node, waiting, check):
+            return True
     return wait_for_memory(node, 1, waiting, patience_seconds, check)
+
+
+def _becomes(
+    fits: Callable[[NodeMemory], bool], node: str, waiting: Waiting, check: Callable[[], None]
+) -> bool:
+    """Ask for a node's memory until it fits, or the wait is over; return whether it fits."""
+    while not waiting.is_over:
+        waiting.sleep(ASK_EVERY_SECONDS)
+        memory = memory_of(node, check)
+        if memory is not None and fits(memory):
+            return True
+    return False
 
 
 def _memory() -> tuple[float, float]:

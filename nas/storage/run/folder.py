@@ -186,7 +186,7 @@ class RunFolder:
             raise refusal(str(self.config_file), act)
 
     def check_reach(self, config: SearchConfig) -> None:
-        """Refuse an untrusted run whose data or trainings may be on other machines.
+        """Refuse an untrusted run whose data or trainings may be elsewhere, or run the user's code.
 
         Hugging Face ``datasets`` looks for data sets on its hub, and a folder that it loads can
         name files on servers. Only scikit-learn's digits, and images or Parquet files that are on
@@ -198,10 +198,10 @@ class RunFolder:
         if config.ray.address is not None:
             self.need_trust(f"the cluster at ray.address={config.ray.address} would be used")
         name, path = config.data.name, config.data.path
+        is_file_here = name in READ_FROM_FILES and Path(str(path)).expanduser().exists()
         if config.data.is_own:
             self.need_trust(f"data.name={name} would be imported and called")
-        is_file_here = name in READ_FROM_FILES and Path(str(path)).expanduser().exists()
-        if name != "digits" and not config.data.is_own and not is_file_here:
+        elif name != "digits" and not is_file_here:
             self.need_trust(f"data.name={name}, data.path={path} may be looked for on servers")
 
     @classmethod
