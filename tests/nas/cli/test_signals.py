@@ -50,6 +50,13 @@ def test_a_hang_up_is_an_interruption(terminal_is_closed: bool) -> None:
             os.close(master)
 
 
+def ended(program: str, *, seconds: float) -> tuple[int, str, str]:
+    """Return a program's exit status and what it printed on standard output and error."""
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
 WHILE_IMPORTING = """
 import os, signal, sys
 
@@ -69,9 +76,7 @@ main()
 
 @pytest.mark.parametrize("number", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_a_signal_while_the_command_is_imported_is_an_interruption(number: str) -> None:
-    command = [sys.executable, "-c", WHILE_IMPORTING.replace("NUMBER", number)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+    assert ended(WHILE_IMPORTING.replace("NUMBER", number), seconds=60) == (130, "", "")
 
 
 WHERE_NOTHING_CAN_BE_RAISED = """
@@ -98,14 +103,7 @@ except KeyboardInterrupt:
 
 
 def test_an_interruption_at_a_fork_is_not_forgotten() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", WHERE_NOTHING_CAN_BE_RAISED],
-        capture_output=True,
-        text=True,
-        timeout=25,
-        check=False,
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "interrupted\n", "")
+    assert ended(WHERE_NOTHING_CAN_BE_RAISED, seconds=25) == (0, "interrupted\n", "")
 
 
 WHILE_IT_ENDS = """
@@ -125,11 +123,4 @@ assert signal.getsignal(signal.SIGINT) == signal.default_int_handler
 
 
 def test_further_signals_do_not_hide_how_to_go_on() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", WHILE_IT_ENDS],
-        capture_output=True,
-        text=True,
-        timeout=25,
-        check=False,
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "how to go on\n", "")
+    assert ended(WHILE_IT_ENDS, seconds=25) == (0, "how to go on\n", "")

@@ -8,11 +8,10 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
-import nas.atomic_write
-import nas.storage.run.folder
 from nas.config.search_config import SearchConfig
 from nas.storage.networks.checkpoints import save_checkpoint
 from nas.storage.run.folder import RunFolder
@@ -28,17 +27,17 @@ def die(*_: object, **__: object) -> None:
 
 def write_until_killed(config: SearchConfig, runs: Path, moment: str) -> None:
     """Write what the moment is of; the process kills itself before the file has its name."""
-    if moment == "making":
-        nas.storage.run.folder.environment = die  # type: ignore[assignment]
-        RunFolder.create(runs, config)
+    with mock.patch("nas.storage.run.folder.environment", die):
+        if moment == "making":
+            RunFolder.create(runs, config)
     run = RunFolder(runs / "first")
-    nas.atomic_write.Path.replace = die  # type: ignore[assignment]
-    if moment == "state":
-        run.write_json("state.json", {})
-    if moment == "link":
-        run.point_latest_here()
-    if moment == "checkpoint":
-        save_checkpoint(run.retrain_folder / "a-training0" / "checkpoint.pt", {})
+    with mock.patch("nas.atomic_write.Path.replace", die):
+        if moment == "state":
+            run.write_json("state.json", {})
+        if moment == "link":
+            run.point_latest_here()
+        if moment == "checkpoint":
+            save_checkpoint(run.retrain_folder / "a-training0" / "checkpoint.pt", {})
 
 
 @pytest.fixture
