@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from trainers import DataConfig, DataError, ImageSplits, load_splits
-from trainers.data.byte_strings import ByteStrings
-from trainers.data.image_folder import read_image_folder
 from trainers.data.pixels import picture_pixels
+from trainers.data.sources.byte_strings import ByteStrings
+from trainers.data.sources.image_folder import read_image_folder
 
 
 def write(path: Path, value: int = 0, size: tuple[int, int] = (4, 4)) -> None:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from trainers.data.config import DataConfig
 from trainers.data.dataset import ImageSplits
-from trainers.data.digits import load_digits
-from trainers.data.hugging_face import read_tables
-from trainers.data.image_folder import read_image_folder
-from trainers.data.labelled_set import LabelledSet
 from trainers.data.network_input import resizing_of, scale_of
-from trainers.data.own_function import load_own
+from trainers.data.sources.digits import load_digits
+from trainers.data.sources.hugging_face import read_tables
+from trainers.data.sources.image_folder import read_image_folder
+from trainers.data.sources.labelled_set import LabelledSet
+from trainers.data.sources.own_function import load_own
 from trainers.data.splitting import split_and_decode
 from trainers.errors import DataError
 from trainers.recipe.pixels import PixelSettings

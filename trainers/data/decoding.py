@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from trainers.data.labelled_set import Pictures
 from trainers.data.pixels import DECODER_ERRORS, pixels_of, problem_of, to_colour
 from trainers.data.resizing import Resizing
+from trainers.data.sources.labelled_set import Pictures
 from trainers.errors import listed_problems
 
 MOST_SHOWN = 20

@@ -7,9 +7,9 @@ import torch
 from trainers.data.config import DataConfig
 from trainers.data.dataset import ImageSplits, Split
 from trainers.data.decoding import Decoder
-from trainers.data.labelled_set import LabelledPart, LabelledSet
 from trainers.data.pixels import to_colour
 from trainers.data.resizing import Resizing
+from trainers.data.sources.labelled_set import LabelledPart, LabelledSet
 from trainers.data.split import Part, choose_splits
 from trainers.errors import DataError
 

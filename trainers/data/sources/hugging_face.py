@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from trainers.data.config import DataConfig
-from trainers.data.labelled_set import LabelledPart, LabelledSet
-from trainers.data.part_names import PART_NAMES, part_called
+from trainers.data.sources.labelled_set import LabelledPart, LabelledSet
+from trainers.data.sources.part_names import PART_NAMES, part_called
+from trainers.data.sources.table_labels import read_labels
 from trainers.data.split import Part
-from trainers.data.table_labels import read_labels
 from trainers.errors import DataError
 
 HUB_IDS = {"cifar10": "uoft-cs/cifar10", "cifar100": "uoft-cs/cifar100"}
@@ -89,7 +89,7 @@ class TablePictures:
         return f"{self._part} row {index}" + (f" ({Path(file).name})" if file else "")
 
     def open(self, index: int) -> Any:
-        """See :meth:`trainers.data.labelled_set.Pictures.open`."""
+        """See :meth:`trainers.data.sources.labelled_set.Pictures.open`."""
         from PIL import Image  # noqa: PLC0415
 
         try:

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trainers.data.byte_strings import ByteStrings
-from trainers.data.labelled_set import LabelledPart, LabelledSet
-from trainers.data.part_names import PART_NAMES, PARTS, part_called
 from trainers.data.pixels import decoded_upright
+from trainers.data.sources.byte_strings import ByteStrings
+from trainers.data.sources.labelled_set import LabelledPart, LabelledSet
+from trainers.data.sources.part_names import PART_NAMES, PARTS, part_called
 from trainers.data.split import Part
 from trainers.errors import DataError, listed_problems
 
@@ -61,7 +61,7 @@ class FilePictures:
         return self._names[index]
 
     def open(self, index: int) -> Image.Image:
-        """See :meth:`trainers.data.labelled_set.Pictures.open`."""
+        """See :meth:`trainers.data.sources.labelled_set.Pictures.open`."""
         return decoded_upright(self._root / self._names[index])
 
 
