@@ -7,11 +7,19 @@ from trainers.augmentation import Augmentation
 from trainers.augmentation.central_crop import central_crop
 from trainers.checkpoints.checkpoint import checkpoint_bytes, load_checkpoint
 from trainers.data import DataConfig, ImageSplits, load_splits
-from trainers.data.dataset import Split
+from trainers.data.dataset import AnySplit, Split
 from trainers.data.network_input import check_pixels, scale_of
 from trainers.data.preprocessing import Preprocessing
 from trainers.data.reduced_images import reduced, resized_hw
-from trainers.errors import CheckpointError, DataError, MemoryShort, TrainingDiverged
+from trainers.errors import (
+    CheckpointError,
+    DataError,
+    LoaderLost,
+    MemoryShort,
+    RankLost,
+    RanksDiffer,
+    TrainingDiverged,
+)
 from trainers.evaluation.classification_report import ClassificationReport
 from trainers.evaluation.metrics import Metrics
 from trainers.execution import Execution
@@ -29,6 +37,7 @@ from trainers.training import Training
 
 __all__ = [
     "MAY_BE_EARLIER",
+    "AnySplit",
     "Augmentation",
     "CheckpointError",
     "ClassificationReport",
@@ -38,10 +47,13 @@ __all__ = [
     "EpochResult",
     "Execution",
     "ImageSplits",
+    "LoaderLost",
     "MemoryShort",
     "Metrics",
     "PixelSettings",
     "Preprocessing",
+    "RankLost",
+    "RanksDiffer",
     "Recipe",
     "SavedRecipe",
     "Split",

@@ -19,6 +19,18 @@ class MemoryShort(RuntimeError):
     """One normalisation group does not fit in the device's memory; the message says its size."""
 
 
+class RanksDiffer(ValueError):
+    """The processes that train together have other data, recipes or weights; with which."""
+
+
+class RankLost(RuntimeError):
+    """Another process that trains with this one is gone; a training goes on from its last state."""
+
+
+class LoaderLost(RuntimeError):
+    """A process that decodes images died; a training goes on from its last state."""
+
+
 def listed_problems(place: str, problems: list[str]) -> DataError:
     """Return the error for problems of ``place``, a line each if there are several."""
     if len(problems) == 1:

@@ -14,7 +14,7 @@ import torch
 class Stream(IntEnum):
     """The independent uses of randomness in a run; the numbers are part of every result."""
 
-    EPOCH = 0  # what a network's own layers draw from torch's global generator
+    TRAINING = 0
     RECALIBRATION = 1
     ORDER = 2
     AUGMENTATION = 3
@@ -41,17 +41,25 @@ def derived_seed(seed: int, stream: Stream, index: int = 0) -> int:
     return int(sequence.generate_state(1, np.uint64)[0])
 
 
+def seed_generators(seed: int, device: torch.device) -> None:
+    """Seed torch's generators of the CPU and of ``device``.
+
+    ``torch.manual_seed`` would seed every GPU, also those that :func:`seeded` does not restore.
+    """
+    torch.default_generator.manual_seed(seed)
+    for index in _cuda_indices(device):
+        torch.cuda.default_generators[index].manual_seed(seed)
+
+
 @contextmanager
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Seed torch's generators of the CPU and of ``device`` inside, restore them on leaving.
-
-    ``torch.manual_seed`` is avoided: it would seed every GPU, also those not restored here.
-    """
-    cuda_indices = []
-    if device.type == "cuda":
-        cuda_indices = [torch.cuda.current_device() if device.index is None else device.index]
-    with torch.random.fork_rng(devices=cuda_indices):
-        torch.default_generator.manual_seed(seed)
-        for index in cuda_indices:
-            torch.cuda.default_generators[index].manual_seed(seed)
+    """Seed torch's generators of the CPU and of ``device`` inside, restore them on leaving."""
+    with torch.random.fork_rng(devices=_cuda_indices(device)):
+        seed_generators(seed, device)
         yield
+
+
+def _cuda_indices(device: torch.device) -> list[int]:
+    if device.type != "cuda":
+        return []
+    return [torch.cuda.current_device() if device.index is None else device.index]

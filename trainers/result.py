@@ -25,6 +25,7 @@ class EpochResult:
         validation: all metrics behind ``val_accuracy``; None where that is None.
         validation_beside: the same of the weights that do not count, with an average of weights:
             raw if the averaged count, and the other way round.
+        waited_seconds: of ``train_seconds``, spent waiting for images to be decoded.
     """
 
     epoch: int
@@ -35,6 +36,7 @@ class EpochResult:
     train_seconds: float
     validation: Metrics | None = None
     validation_beside: Metrics | None = None
+    waited_seconds: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, the metrics as a nested dict."""

@@ -1,8 +1,8 @@
-"""One training run, epoch by epoch.
+"""One training run, step by step.
 
 Everything random derives from the seed and its place: the order of images from the epoch, an
 image's augmentation from the epoch and the image, a group's mixing and dropout from the step and
-the group. So a run can stop and go on at any epoch border with the same bits as without a break (on
+the group. So a run can stop and go on after any step with the same bits as without a break (on
 a CPU; CUDA has kernels that add in any order), stores no generator's state, and leaves the caller's
 generators as they were.
 """
@@ -11,19 +11,24 @@ from __future__ import annotations
 
 import math
 import time
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from functools import partial
 from typing import Any, Literal
 
 import torch
+import torch.distributed as dist
 from torch import nn
 
-from trainers.batches import Batches
+from trainers.batches.batches import Batches
 from trainers.checkpoints.checkpoint import UNPICKLING_ERRORS
 from trainers.checkpoints.resume import check_identity, check_weights, copied, run_identity
 from trainers.data.dataset import ImageSplits
+from trainers.distributed.agreement import check_agreement
+from trainers.distributed.ranks import Ranks
+from trainers.epoch_progress import EpochProgress
 from trainers.errors import CheckpointError, DataError, TrainingDiverged
 from trainers.evaluation.classification_report import ClassificationReport, classification_report
-from trainers.evaluation.evaluated_network import EvaluatedNetwork
+from trainers.evaluation.evaluator import Evaluator
 from trainers.evaluation.metrics import Metrics, classification_metrics
 from trainers.execution import choose_execution
 from trainers.normalization.batch_norm import set_batch_norm
@@ -35,23 +40,24 @@ from trainers.recipe import Recipe, Weights
 from trainers.result import EpochResult
 
 SplitName = Literal["train", "validation", "test"]
-# looking at the loss makes a GPU wait, and a diverged run wastes no more steps than these
-STEPS_BETWEEN_LOSS_CHECKS = 100
 
 
 class Training:
-    """One run, whose caller decides after each epoch whether it goes on.
+    """One run, whose caller decides after each epoch, or some steps, whether it goes on.
 
     Args:
         model: maps images [B, C, H, W] to logits [B, classes]; already initialised. It is moved
             to ``device`` and trained in place.
-        splits: the images; they are moved to ``device`` whole.
+        splits: the images; those in memory are moved to ``device`` whole.
         recipe: how to train.
         seed: 0 or more; decides order, augmentation and dropout, not the initial weights.
         device: such as "cpu" or "cuda".
         evaluate_on: "validation" adds validation metrics to the curve; "none" never looks at it.
         groups_at_once: normalisation groups that pass through the network at the same time, at
             most; None for all of a batch. It changes nothing but memory, time and rounding.
+        process_group: of ``torch.distributed``, the processes that train together, each of which
+            has part of every batch's normalisation groups and makes the same calls; None for this
+            process alone. Their number changes nothing but time and rounding.
 
     Attributes:
         epoch: finished epochs.
@@ -60,6 +66,8 @@ class Training:
 
     Raises:
         DataError: fewer than two train images, or no validation images to evaluate on.
+        RanksDiffer: the processes have other data, recipes or weights, or there are more of them
+            than groups in a batch.
         ValueError: no trainable parameter, a negative seed, or a precision that the device lacks.
     """
 
@@ -73,6 +81,7 @@ class Training:
         device: torch.device | str = "cpu",
         evaluate_on: Literal["validation", "none"] = "validation",
         groups_at_once: int | None = None,
+        process_group: dist.ProcessGroup | None = None,
     ) -> None:
         if len(splits.train) < 2:
             raise DataError(
@@ -98,25 +107,6 @@ class Training:
             self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._splits = splits.to(self.device)
         self._evaluate_on = evaluate_on
-        self._batches = Batches(
-            self._splits, recipe, seed=self.seed, channels_last=self.execution.channels_last
-        )
-        self._step = TrainingStep(
-            self.model,
-            recipe,
-            seed=self.seed,
-            execution=self.execution,
-            groups=self._batches.groups,
-            classes=splits.classes,
-            groups_at_once=groups_at_once,
-        )
-        self._twins: dict[Weights, EvaluatedNetwork] = {
-            "raw": EvaluatedNetwork(self.model, average_decay=None)
-        }
-        if recipe.weight_average is not None:
-            self._twins["averaged"] = EvaluatedNetwork(
-                self.model, average_decay=recipe.weight_average.decay
-            )
         self._identity = run_identity(
             recipe,
             splits,
@@ -124,6 +114,37 @@ class Training:
             precision=self.execution.precision,
             evaluate_on=evaluate_on,
         )
+        self._ranks = Ranks(process_group)
+        self._batches = Batches(
+            self._splits,
+            recipe,
+            seed=self.seed,
+            device=self.device,
+            channels_last=self.execution.channels_last,
+            ranks=self._ranks,
+        )
+        check_agreement(self._ranks, self._batches.groups, self._identity, self.model)
+        self._step = TrainingStep(
+            self.model,
+            recipe,
+            seed=self.seed,
+            execution=self.execution,
+            groups=self._batches.groups,
+            classes=splits.classes,
+            ranks=self._ranks,
+            groups_at_once=groups_at_once,
+        )
+        self._evaluator = Evaluator(
+            self.model,
+            recipe,
+            self._batches,
+            self._ranks,
+            seed=self.seed,
+            device=self.device,
+            autocast=partial(autocast, self.execution.precision, self.device),
+        )
+        self._progress = EpochProgress()
+        self._stream: Iterator[tuple[torch.Tensor, torch.Tensor]] | None = None
         self._broken = False
 
     @property
@@ -134,54 +155,73 @@ class Training:
     @property
     def weights_beside(self) -> Weights | None:
         """The weights that do not count, with an average of weights; None without."""
-        return next(iter(self._twins.keys() - {self.recipe.evaluated_weights}), None)
+        return self._evaluator.beside
 
     @property
     def done(self) -> bool:
         """Whether all epochs of the recipe are finished."""
         return self.epoch >= self.recipe.epochs
 
+    @property
+    def steps_per_epoch(self) -> int:
+        """The number of steps of an epoch."""
+        return self._batches.steps_per_epoch
+
+    @property
+    def step(self) -> int:
+        """The number of finished steps of the whole run."""
+        return self.epoch * self.steps_per_epoch + self._progress.steps
+
+    @property
+    def batch_size(self) -> int:
+        """Images of a step, in all processes."""
+        return self._batches.batch_size
+
+    @property
+    def train_seconds(self) -> float:
+        """The time of all training steps, without evaluations."""
+        return sum(point.train_seconds for point in self.curve) + self._progress.seconds
+
+    @property
+    def waited_seconds(self) -> float:
+        """The part of ``train_seconds`` that was spent waiting for images to be decoded."""
+        return sum(point.waited_seconds for point in self.curve) + self._progress.waited_seconds
+
     def run_epoch(self) -> EpochResult:
-        """Train one epoch; evaluate it when it is due.
+        """Train one epoch, or the rest of one; evaluate it when it is due.
+
+        Raises:
+            As :meth:`run_steps`.
+        """
+        result = self.run_steps(self.steps_per_epoch)
+        assert result is not None  # an epoch has no more steps
+        return result
+
+    def run_steps(self, steps: int) -> EpochResult | None:
+        """Train some steps, at most to the epoch's end; there, evaluate it when it is due.
+
+        Args:
+            steps: at most so many, 1 or more.
+
+        Returns:
+            the epoch's result at its end; None before.
 
         Raises:
             TrainingDiverged: a loss is not finite. The run cannot go on or be saved after it, nor
-                after any other exception in the middle of an epoch.
+                after any other exception in the middle of a step.
+            DataError, LoaderLost: an image cannot be decoded.
+            MemoryShort: a normalisation group does not fit in the device's memory.
             ValueError: the model's output is not [B, classes].
-            RuntimeError: all epochs are finished, or an earlier epoch broke off.
+            RuntimeError: all epochs are finished, or an earlier step broke off.
         """
         if self.done:
             raise RuntimeError(f"all {self.recipe.epochs} epochs are finished")
         self._check_unbroken()
         self._broken = True
-        started_s = time.perf_counter()
-        with seeded(derived_seed(self.seed, Stream.EPOCH, self.epoch), self.device):
-            train_loss, train_accuracy, learning_rate = self._train_epoch()
-        train_seconds = time.perf_counter() - started_s
-        epoch = self.epoch + 1
-        is_due = epoch % self.recipe.evaluate_every_epochs == 0 or epoch == self.recipe.epochs
-        validation = beside = None
-        if is_due and self._evaluate_on == "validation":
-            validation = self._metrics("validation", self.recipe.evaluated_weights)
-            if self.weights_beside is not None:
-                beside = self._metrics("validation", self.weights_beside)
-            if not math.isfinite(validation.loss):
-                raise TrainingDiverged(
-                    f"the validation loss is {validation.loss} after epoch {epoch}, learning rate "
-                    f"{learning_rate:.4g}"
-                )
-        result = EpochResult(
-            epoch=epoch,
-            train_loss=train_loss,
-            train_accuracy=train_accuracy,
-            val_accuracy=None if validation is None else validation.accuracy,
-            learning_rate=learning_rate,
-            train_seconds=train_seconds,
-            validation=validation,
-            validation_beside=beside,
-        )
-        self.epoch = epoch
-        self.curve += (result,)
+        with seeded(derived_seed(self.seed, Stream.TRAINING), self.device):
+            self._train(min(steps, self.steps_per_epoch - self._progress.steps))
+        ended = self._progress.steps == self.steps_per_epoch
+        result = self._end_epoch() if ended else None
         self._broken = False
         return result
 
@@ -190,7 +230,7 @@ class Training:
 
         Raises:
             DataError: the split has no images.
-            RuntimeError: an epoch broke off.
+            RuntimeError: a step broke off.
         """
         return self.report(split).metrics
 
@@ -199,10 +239,10 @@ class Training:
 
         Raises:
             DataError: the split has no images.
-            RuntimeError: an epoch broke off.
+            RuntimeError: a step broke off.
         """
         self._check_unbroken()
-        return classification_report(*self._outputs(split, self.recipe.evaluated_weights))
+        return classification_report(*self._outputs(split, self._evaluator.counting))
 
     def evaluated_model(self) -> nn.Module:
         """Return the network that :meth:`evaluate` measures, in evaluation mode.
@@ -210,15 +250,17 @@ class Training:
         It has the weights that count by the recipe, and batch normalisation recalibrated as that
         says. It belongs to this run: it changes when training goes on, so copy what must stay.
         """
-        return self._refreshed(self.recipe.evaluated_weights).network
+        return self._evaluator.network(self._evaluator.counting)
 
     def state_dict(self) -> dict[str, Any]:
         """Return a copy of all that resuming needs: tensors and plain values.
 
         ``torch.load(weights_only=True)`` reads it.
 
+        It may be taken after any step, in one process of several.
+
         Raises:
-            RuntimeError: an epoch broke off, so this is no epoch border.
+            RuntimeError: a step broke off.
         """
         self._check_unbroken()
         return {
@@ -227,7 +269,8 @@ class Training:
             "curve": [result.to_dict() for result in self.curve],
             "model": copied(self.model.state_dict()),
             **self._step.state_dict(),
-            "averaged_weights": self._twins["averaged"].weights() if self._averages else None,
+            "averaged_weights": self._evaluator.averaged_weights(),
+            "unfinished_epoch": self._progress.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -244,50 +287,80 @@ class Training:
             self._broken = True
             self.model.load_state_dict(state["model"])
             self._step.load_state_dict(state)
-            if state["averaged_weights"] is not None:
-                self._twins["averaged"].load_weights(state["averaged_weights"])
+            self._evaluator.load_averaged_weights(state["averaged_weights"])
             self.curve = tuple(EpochResult.from_dict(values) for values in state["curve"])
             self.epoch = int(state["epoch"])
+            unfinished = state.get("unfinished_epoch")  # (earlier versions had none)
+            self._progress = (
+                EpochProgress.from_state(unfinished, self.device) if unfinished else EpochProgress()
+            )
+            self._stream = None
         except CheckpointError:
             raise
         except UNPICKLING_ERRORS as error:
             raise CheckpointError(f"it is not the state of a training: {error!r}") from error
         self._broken = False
 
-    def _train_epoch(self) -> tuple[float, float, float]:
-        """Train under the epoch's seed; return mean loss, accuracy, the last learning rate."""
-        steps = self._batches.steps_per_epoch
-        first_step = self.epoch * steps
-        learning_rate = 0.0
-        checked = 0
-        losses: list[torch.Tensor] = []
-        hits: list[torch.Tensor] = []
+    def _train(self, steps: int) -> None:
+        """Train some steps of the present epoch."""
+        began, waited = time.perf_counter(), self._batches.waited_seconds
         self.model.train()
-        for number, (images, targets) in enumerate(self._batches.training(self.epoch), first_step):
-            learning_rate = learning_rate_at(self.recipe, number, steps)
-            loss, logits = self._step.take(images, targets, number, learning_rate)
-            if self._averages:
-                self._twins["averaged"].update_average(number)
-            labels = targets if targets.ndim == 1 else targets.argmax(dim=1)
-            losses.append(loss)
-            hits.append((logits.argmax(dim=1) == labels).sum())
-            if len(losses) - checked == STEPS_BETWEEN_LOSS_CHECKS or len(losses) == steps:
-                self._check_finite(losses[checked:], first_step + checked)
-                checked = len(losses)
-        train_loss = torch.stack(losses).mean().item()
-        train_accuracy = torch.stack(hits).sum().item() / (steps * self._batches.batch_size)
-        return train_loss, train_accuracy, learning_rate
+        if self._stream is None:
+            self._stream = self._batches.training(self.step)
+        for number in range(self.step, self.step + steps):
+            images, targets = next(self._stream)
+            loss, hits = self._step.take(images, targets, number, self._learning_rate(number))
+            self._evaluator.update_average(number)
+            self._progress.add(loss, hits)
+            self._check_finite(now=self._progress.steps == self.steps_per_epoch)
+        self._progress.seconds += time.perf_counter() - began
+        self._progress.waited_seconds += self._batches.waited_seconds - waited
 
-    def _check_finite(self, losses: list[torch.Tensor], first_step: int) -> None:
-        """Raise for the first loss that is not finite; ``first_step`` counts in the whole run."""
-        steps = self._batches.steps_per_epoch
-        for step, loss in enumerate(torch.stack(losses).tolist(), start=first_step):
-            if not math.isfinite(loss):
-                learning_rate = learning_rate_at(self.recipe, step, steps)
+    def _end_epoch(self) -> EpochResult:
+        """Evaluate the epoch when it is due, and note its result."""
+        epoch = self.epoch + 1
+        learning_rate = self._learning_rate(self.step - 1)
+        is_due = epoch % self.recipe.evaluate_every_epochs == 0 or epoch == self.recipe.epochs
+        validation = beside = None
+        if is_due and self._evaluate_on == "validation":
+            validation = self._metrics("validation", self._evaluator.counting)
+            if self.weights_beside is not None:
+                beside = self._metrics("validation", self.weights_beside)
+            if not math.isfinite(validation.loss):
                 raise TrainingDiverged(
-                    f"the loss is {loss} in epoch {self.epoch + 1}, step {step % steps + 1} of "
-                    f"{steps}, learning rate {learning_rate:.4g}"
+                    f"the validation loss is {validation.loss} after epoch {epoch}, learning rate "
+                    f"{learning_rate:.4g}"
                 )
+        result = EpochResult(
+            epoch=epoch,
+            train_loss=self._progress.mean_loss(),
+            train_accuracy=self._progress.accuracy(self.steps_per_epoch * self.batch_size),
+            val_accuracy=None if validation is None else validation.accuracy,
+            learning_rate=learning_rate,
+            train_seconds=self._progress.seconds,
+            validation=validation,
+            validation_beside=beside,
+            waited_seconds=self._progress.waited_seconds,
+        )
+        self.epoch = epoch
+        self.curve += (result,)
+        self._progress = EpochProgress()
+        if self.done:
+            self._stream = None  # with the processes that decode
+        return result
+
+    def _learning_rate(self, step: int) -> float:
+        return learning_rate_at(self.recipe, step, self.steps_per_epoch)
+
+    def _check_finite(self, *, now: bool) -> None:
+        """Raise for the first loss of this epoch that is not finite."""
+        if (first := self._progress.first_not_finite(now=now)) is not None:
+            step, loss = first
+            learning_rate = self._learning_rate(self.epoch * self.steps_per_epoch + step)
+            raise TrainingDiverged(
+                f"the loss is {loss} in epoch {self.epoch + 1}, step {step + 1} of "
+                f"{self.steps_per_epoch}, learning rate {learning_rate:.4g}"
+            )
 
     def _metrics(self, split: SplitName, weights: Weights) -> Metrics:
         return classification_metrics(*self._outputs(split, weights))
@@ -301,25 +374,11 @@ class Training:
         }[split]
         if not len(chosen):
             raise DataError(f"data set {self._splits.name!r}: the {split} split has no images")
-        twin = self._refreshed(weights)
-        return twin.logits(chosen, self._batches, self._autocast), chosen.labels
-
-    def _refreshed(self, weights: Weights) -> EvaluatedNetwork:
-        twin = self._twins[weights]
-        with seeded(derived_seed(self.seed, Stream.RECALIBRATION), self.device):
-            twin.refresh(self._batches, self._autocast)
-        return twin
-
-    @property
-    def _averages(self) -> bool:
-        return "averaged" in self._twins
-
-    def _autocast(self) -> AbstractContextManager[object]:
-        return autocast(self.execution.precision, self.device)
+        return self._evaluator.outputs(chosen, weights)
 
     def _check_unbroken(self) -> None:
         if self._broken:
             raise RuntimeError(
-                f"epoch {self.epoch + 1} broke off: its weights belong to no epoch border; load "
-                "an earlier state"
+                f"a step of epoch {self.epoch + 1} broke off, and left the weights between two "
+                "steps: load an earlier state"
             )

@@ -1,4 +1,4 @@
-"""Overrides of a run's full recipe on the command line, and what they changed."""
+"""Overrides of a run's full trainings on the command line, and what they changed."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ from pydantic import ValidationError
 from nas.config.files import differences
 from nas.config.overrides import drop_other_kinds, merged, parse_overrides
 from nas.config.search_config import SearchConfig
+from nas.config.sections import ResourceSettings
 from search_space.validation_problems import explain
 from search_space.yaml_validation import ConfigError, read_yaml, validate
 from trainers import Recipe
 
 RECIPE = "recipe"
 """The key of the recipe in overrides of ``nas retrain``."""
+
+RESOURCES = "resources"
+"""The section that may be changed beside: it changes no result but by rounding."""
 
 SOURCE = "command line"
 """The place of wrong overrides, for messages."""
@@ -25,13 +29,13 @@ Overrides = Mapping[str, tuple[Any, Any]]
 """Changed keys of a recipe, such as ``recipe.epochs``, each with the values before and now."""
 
 
-def with_recipe(config: SearchConfig, overrides: Sequence[str]) -> SearchConfig:
-    """Return a run's configuration with another full recipe.
+def with_overrides(config: SearchConfig, overrides: Sequence[str]) -> SearchConfig:
+    """Return a run's configuration with another full recipe, or other resources.
 
     Args:
         config: of the run.
         overrides: ``recipe=FILE`` replaces the whole recipe, ``recipe.section.key=value`` changes
-            a key of it.
+            a key of it, ``resources.key=value`` one of the resources.
 
     Raises:
         ConfigError: with every problem of the overrides or the recipe, each with its key.
@@ -43,20 +47,22 @@ def with_recipe(config: SearchConfig, overrides: Sequence[str]) -> SearchConfig:
     for file in parse_overrides(files).values():
         content = _recipe_in(file)
     changes = parse_overrides([word for word in overrides if word not in files])
-    if others := sorted(changes.keys() - {RECIPE}):
+    if others := sorted(changes.keys() - {RECIPE, RESOURCES}):
         raise ConfigError(
             SOURCE,
             [
-                f"{key}: only the recipe can be changed here, by recipe=FILE and "
-                "recipe.section.key=value"
+                f"{key}: only the recipe and the resources can be changed here, by recipe=FILE, "
+                "recipe.section.key=value and resources.key=value"
                 for key in others
             ],
         )
     drop_other_kinds(content, changes.get(RECIPE))
-    content = merged({RECIPE: content}, changes, Path(SOURCE), overrides)[RECIPE]
-    recipe = validate(Recipe, content, SOURCE, RECIPE)
+    whole = {RECIPE: content, RESOURCES: config.resources.model_dump(mode="json")}
+    whole = merged(whole, changes, Path(SOURCE), overrides)
+    recipe = validate(Recipe, whole[RECIPE], SOURCE, RECIPE)
+    resources = validate(ResourceSettings, whole[RESOURCES], SOURCE, RESOURCES)
     try:
-        return config.replace(retrain=recipe)
+        return config.replace(retrain=recipe, resources=resources)
     except ValidationError as error:
         raise ConfigError(SOURCE, explain(error, SearchConfig, RECIPE)) from error
 

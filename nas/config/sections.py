@@ -155,13 +155,17 @@ class SchedulerSettings(Value):
 
 
 class ResourceSettings(Value):
-    """CPUs and GPUs that one trial takes."""
+    """CPUs and GPUs that one trial takes, and workers of a full training."""
 
     cpus_per_trial: float = Field(default=1, gt=0)
     """CPUs that Ray reserves for one trial. Unit: CPUs."""
     gpus_per_trial: float = Field(default=0, ge=0)
     """GPUs that Ray reserves for one trial; a fraction lets several trials share one. Unit: GPUs.
     """
+    workers_per_training: int = Field(default=1, ge=1)
+    """Processes that train a network in full together, each with the CPUs and GPUs of a trial, and
+    with part of every batch's normalisation groups. Their number changes no result but by rounding.
+    Unit: processes."""
 
     @property
     def device(self) -> str:

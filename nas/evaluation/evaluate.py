@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
+import torch.distributed as dist
+
 from nas.evaluation.fidelity import FULL, Fidelity
 from nas.evaluation.finite_values import check_finite
 from search_space.architecture import Architecture, Task
@@ -159,6 +161,7 @@ def begin_training(
     device: str,
     state: Mapping[str, Any] | None,
     evaluate_on: Literal["validation", "none"] = "validation",
+    process_group: dist.ProcessGroup | None = None,
 ) -> Training:
     """Build ``architecture`` and return its training, at its beginning or at ``state``.
 
@@ -173,7 +176,15 @@ def begin_training(
         dropout=recipe.dropout,
         stochastic_depth=recipe.stochastic_depth,
     )
-    training = Training(model, splits, recipe, seed=seed, device=device, evaluate_on=evaluate_on)
+    training = Training(
+        model,
+        splits,
+        recipe,
+        seed=seed,
+        device=device,
+        evaluate_on=evaluate_on,
+        process_group=process_group,
+    )
     if state is not None:
         training.load_state_dict(dict(state))
     return training

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from nas.atomic_write import replace_file
 from trainers import ImageSplits
@@ -43,7 +44,7 @@ def example_pictures(splits: ImageSplits) -> tuple[ExamplePicture, ...]:
         ExamplePicture(
             int(index),
             splits.class_names[label],
-            splits.validation.images[int(index)].cpu().numpy(),
+            splits.validation.pixels(torch.tensor([index]))[0].cpu().numpy(),
         )
         for label, index in zip(classes[:AT_MOST], first[:AT_MOST], strict=True)
     )

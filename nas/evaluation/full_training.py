@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
+import torch.distributed as dist
 
 from nas.evaluation.evaluate import (
     AccuracyMetric,
@@ -15,6 +17,7 @@ from nas.evaluation.evaluate import (
     last_accuracy,
 )
 from nas.evaluation.example_pictures import ExamplePicture, example_pictures
+from nas.evaluation.pace import Pace, PaceMeter
 from search_space.architecture import Architecture, Task
 from trainers import (
     ClassificationReport,
@@ -24,18 +27,26 @@ from trainers import (
     Metrics,
     Preprocessing,
     Recipe,
+    Training,
     Weights,
 )
 
 CHECKPOINT_EVERY_EPOCHS = 5
+CHECKPOINT_EVERY_SECONDS = 300
+"""A training's state is kept when either has passed since the last time."""
+
+PROGRESS_EVERY_SECONDS = 2
+STEPS_AT_ONCE = 10
+"""Steps between two looks at the clock."""
 
 
-class EpochDone(NamedTuple):
-    """One epoch of a full training is finished."""
+class TrainingProgress(NamedTuple):
+    """A full training has come further."""
 
-    epoch: int
+    epoch: int  # finished
     val_accuracy: float | None  # by the metric asked for; None where this epoch was not evaluated
-    state: Mapping[str, Any] | None  # to resume from, every few epochs
+    state: Mapping[str, Any] | None  # to resume from, now and then
+    pace: Pace
 
 
 class Trained(NamedTuple):
@@ -68,7 +79,8 @@ def train_in_full(
     device: str,
     metric: AccuracyMetric,
     state: Mapping[str, Any] | None = None,
-) -> Iterator[EpochDone | Trained]:
+    process_group: dist.ProcessGroup | None = None,
+) -> Iterator[TrainingProgress | Trained]:
     """Train ``architecture`` to its last epoch and test it; yield :class:`Trained` last.
 
     The test images are looked at once, by the weights that the recipe names.
@@ -81,7 +93,8 @@ def train_in_full(
         seed: of the initial weights and of training.
         device: such as "cpu" or "cuda".
         metric: which accuracy the metrics are.
-        state: of :class:`EpochDone`, to resume from.
+        state: of :class:`TrainingProgress`, to resume from.
+        process_group: of the processes that train together; see :class:`trainers.Training`.
 
     Raises:
         TrainingDiverged: the loss became infinite or not a number.
@@ -103,15 +116,9 @@ def train_in_full(
         device=device,
         state=state,
         evaluate_on="validation" if len(splits.validation) else "none",
+        process_group=process_group,
     )
-    while not training.done:
-        point = training.run_epoch()
-        due = training.epoch % CHECKPOINT_EVERY_EPOCHS == 0 and not training.done
-        yield EpochDone(
-            training.epoch,
-            None if point.validation is None else accuracy_by(point.validation, metric),
-            on_cpu(training.state_dict()) if due else None,
-        )
+    yield from _progress(training, metric)
     curve, device_seconds = curve_and_seconds(training, metric)
     test = training.report("test")
     metrics = {"test_accuracy": accuracy_by(test.metrics, metric)}
@@ -136,6 +143,32 @@ def train_in_full(
         class_names=splits.class_names,
         examples=example_pictures(splits),
     )
+
+
+def _progress(training: Training, metric: AccuracyMetric) -> Iterator[TrainingProgress]:
+    """Train to the end; yield at each epoch's end, and every few seconds in long ones."""
+    meter = PaceMeter(training)
+    said = kept = time.monotonic()
+    kept_epoch = training.epoch
+    while not training.done:
+        point = training.run_steps(STEPS_AT_ONCE)
+        now = time.monotonic()
+        if point is None and now - said < PROGRESS_EVERY_SECONDS:
+            continue
+        keeps = not training.done and (
+            training.epoch - kept_epoch >= CHECKPOINT_EVERY_EPOCHS
+            or now - kept >= CHECKPOINT_EVERY_SECONDS
+        )
+        if keeps:
+            kept, kept_epoch = now, training.epoch
+        validation = None if point is None else point.validation
+        yield TrainingProgress(
+            training.epoch,
+            None if validation is None else accuracy_by(validation, metric),
+            on_cpu(training.state_dict()) if keeps else None,
+            meter.pace(),
+        )
+        said = now
 
 
 def on_cpu(value: Any) -> Any:

@@ -16,14 +16,16 @@ from ray.exceptions import RayError
 from nas.config.sections import ResourceSettings
 from nas.evaluation.assignment import Assignment
 from nas.evaluation.evaluate import EvaluationResult, traceback_of
-from nas.evaluation.full_training import EpochDone, Trained, train_in_full
+from nas.evaluation.full_training import Trained, TrainingProgress, train_in_full
 from nas.evaluation.messages import Raised
+from nas.evaluation.pace import Pace
 from nas.ray.recovery.deaths import cause_of, machine_fault
 from nas.ray.recovery.task_pool import TaskPool
 from nas.search.waiting import Waiting
 from nas.storage.evaluation import Evaluation
 from nas.storage.networks.retraining import Retraining
 from search_space.architecture import Architecture
+from trainers import LoaderLost
 
 
 class RetrainProgress(NamedTuple):
@@ -33,6 +35,7 @@ class RetrainProgress(NamedTuple):
     state: Literal["running", "lost", "finished", "failed"]
     epoch: int = 0  # while it runs
     val_accuracy: float | None = None  # in the run's metric
+    pace: Pace | None = None  # while it runs
     cause: str = ""  # why it lost its worker; it continues from its last state
 
 
@@ -56,6 +59,8 @@ def run_retrainings(
 ) -> tuple[list[Evaluation], list[Failure]]:
     """Train all of ``wanted``, as many at a time as the cluster holds; Ray must be connected.
 
+    With several workers a training, each training is a task without CPUs that starts them.
+
     A training whose worker is lost continues from its last state, on another worker.
 
     Args:
@@ -75,9 +80,10 @@ def run_retrainings(
         CheckpointError, RunError: a damaged checkpoint, or a folder that cannot be written.
         ClusterError: memory is short for longer than the patience.
     """
+    together = resources.workers_per_training > 1  # then the task itself trains nothing
     task = ray.remote(
-        num_cpus=resources.cpus_per_trial,
-        num_gpus=resources.gpus_per_trial,
+        num_cpus=0 if together else resources.cpus_per_trial,
+        num_gpus=0 if together else resources.gpus_per_trial,
         num_returns="streaming",
         max_retries=0,
         max_calls=1,
@@ -86,12 +92,13 @@ def run_retrainings(
 
     def begin(retraining: Retraining) -> Any:
         text = retraining.architecture.canonical_json()
-        return task.remote(text, retraining.seed, shared, retraining.start())
+        return task.remote(text, retraining.seed, shared, retraining.start(), resources)
 
     pool = TaskPool(
         wanted,
         begin,
         resources,
+        slots_each=resources.workers_per_training,
         waiting=waiting,
         patience_seconds=patience_seconds,
         check=check,
@@ -100,7 +107,7 @@ def run_retrainings(
     while (ready := pool.first_ready()) is not None:
         stream, retraining = ready
         try:
-            event: EpochDone | Trained | Raised = ray.get(next(stream))
+            event: TrainingProgress | Trained | Raised = ray.get(next(stream))
         except StopIteration:
             pool.end(stream)
             continue
@@ -123,7 +130,11 @@ def run_retrainings(
             if event.state is not None:
                 retraining.save_state(event.state)
                 pool.note_progress(stream)
-            on_progress(RetrainProgress(retraining, "running", event.epoch, event.val_accuracy))
+            on_progress(
+                RetrainProgress(
+                    retraining, "running", event.epoch, event.val_accuracy, pace=event.pace
+                )
+            )
     return rows, failures
 
 
@@ -197,9 +208,18 @@ def _evaluation(text: str, seed: int, assignment: Assignment) -> EvaluationResul
 
 
 def _full_training(
-    text: str, seed: int, assignment: Assignment, state: Mapping[str, Any] | None
-) -> Iterator[EpochDone | Trained | Raised]:
+    text: str,
+    seed: int,
+    assignment: Assignment,
+    state: Mapping[str, Any] | None,
+    resources: ResourceSettings,
+) -> Iterator[TrainingProgress | Trained | Raised]:
     """Train an architecture's JSON by :func:`nas.evaluation.full_training.train_in_full`."""
+    if resources.workers_per_training > 1:
+        from nas.ray.distributed_training import FullTraining, train_together  # noqa: PLC0415 (slow)
+
+        yield from train_together(FullTraining(text, seed, assignment, state), resources)
+        return
     try:
         torch.set_num_threads(assignment.threads)
         yield from train_in_full(
@@ -213,6 +233,6 @@ def _full_training(
             state=state,
         )
     except Exception as error:
-        if machine_fault(error):
+        if isinstance(error, LoaderLost) or machine_fault(error):
             raise  # another worker may do it
         yield Raised(traceback_of(error))

@@ -16,7 +16,7 @@ from nas.costs.static_costs import StaticCosts
 from nas.evaluation.evaluate import EvaluationResult, cached_splits, evaluate
 from nas.workflows.space_costs import SpaceCosts
 from search_space.architecture import Architecture, Task
-from trainers import ImageSplits, Split
+from trainers import AnySplit, ImageSplits
 
 TIMED_STEPS = 20
 """Training steps timed for each candidate, at most; their time is scaled to an epoch."""
@@ -66,7 +66,7 @@ def missing_device(config: SearchConfig) -> str | None:
             f"resources.gpus_per_trial is {config.resources.gpus_per_trial:g}, and torch sees no "
             "CUDA device here"
         )
-    here = [_this_machine()]
+    here = [this_machine()]
     if config.ray.address is None and not trial_slots(here, config.resources):
         return no_slot(here, config.resources)
     return None
@@ -190,8 +190,8 @@ def _timed_steps(
 def _few_images(splits: ImageSplits, images: int) -> ImageSplits:
     """Return the first ``images`` training images and validation images."""
 
-    def first(split: Split) -> Split:
-        return Split(split.images[:images], split.labels[:images])
+    def first(split: AnySplit) -> AnySplit:
+        return split.rows(torch.arange(min(images, len(split))))
 
     return replace(splits, train=first(splits.train), validation=first(splits.validation))
 
@@ -200,9 +200,10 @@ def _concurrency(config: SearchConfig) -> int | None:
     """Return the trials at the same time; None if only the cluster knows."""
     if config.ray.address is not None:
         return config.search.concurrency
-    slots = trial_slots([_this_machine()], config.resources)
+    slots = trial_slots([this_machine()], config.resources)
     return min(config.search.concurrency or slots, slots)
 
 
-def _this_machine() -> Machine:
+def this_machine() -> Machine:
+    """Return the CPUs and GPUs of this machine."""
     return Machine(os.cpu_count() or 1, torch.cuda.device_count())

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from nas.config.search_config import SearchConfig
+from nas.config.trial_slots import trial_slots
 from nas.workflows.checks import SearchData, augmentation_problems
+from nas.workflows.device_hours import this_machine
 from search_space.architecture import Architecture
 from search_space.cost import network_costs
 from search_space.families import check_zero_init
 from search_space.yaml_validation import ConfigError
+from trainers.batches.sizes import BatchSizes
 from trainers.precision import resolve_precision
 
 
@@ -29,6 +32,7 @@ def check_full_recipe(
     problems = [
         *_problems_of_images(config, data),
         *_problems_of_device(config),
+        *_problems_of_workers(config, data),
         *(
             line
             for each in dict.fromkeys(architectures)
@@ -66,6 +70,28 @@ def _problems_of_device(config: SearchConfig) -> Iterator[str]:
         )
     except ValueError as error:
         yield f"recipe.precision: {error}"
+
+
+def _problems_of_workers(config: SearchConfig, data: SearchData) -> Iterator[str]:
+    workers, groups = (
+        config.resources.workers_per_training,
+        BatchSizes.of(config.retrain, data.train).groups,
+    )
+    if workers > groups:
+        yield (
+            f"resources.workers_per_training={workers} processes share a batch of {groups} "
+            "normalisation groups: set at most as many, or a smaller recipe.normalization_images"
+        )
+    if config.ray.address is None and workers > 1:
+        machine = this_machine()
+        slots = trial_slots([machine], config.resources)
+        if workers > slots:
+            yield (
+                f"resources.workers_per_training={workers} processes need "
+                f"{config.resources.cpus_per_trial:g} CPUs and "
+                f"{config.resources.gpus_per_trial:g} GPUs each; this machine has "
+                f"{machine.cpus:g} CPUs and {machine.gpus:g} GPUs"
+            )
 
 
 def _problems_of(

@@ -35,5 +35,5 @@ def batch_of(
     chosen = torch.randperm(len(splits.train), generator=generator)[:images]
     scale = scale_of(splits, pixels or PixelSettings())
     mean, std = (torch.tensor(figures)[:, None, None] for figures in scale)
-    levels = central_crop(splits.train.images[chosen], splits.size).float().div(255)
+    levels = central_crop(splits.train.pixels(chosen), splits.size).float().div(255)
     return Batch((levels - mean) / std, splits.train.labels[chosen])

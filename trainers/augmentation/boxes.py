@@ -1,8 +1,10 @@
-"""Sizes of random boxes inside an image (Szegedy et al. 2015, https://arxiv.org/abs/1409.4842)."""
+"""Random boxes inside an image (Szegedy et al. 2015, https://arxiv.org/abs/1409.4842)."""
 
 from __future__ import annotations
 
 import torch
+
+from trainers.augmentation.settings import ResizedCrop
 
 ATTEMPTS = 10
 """Boxes drawn for an image, of which the first that fits counts."""
@@ -42,6 +44,43 @@ def box_sizes(
         heights.gather(1, first)[:, 0],
         fits.any(dim=1),
     )
+
+
+def crop_boxes(
+    uniform: torch.Tensor,
+    settings: ResizedCrop,
+    input_size: tuple[int, int],
+    size: tuple[int, int],
+) -> torch.Tensor:
+    """Return the boxes of the Inception crop, float32 [B, 4]: centre x, y, width, height.
+
+    Where none of ten boxes fits, it is the largest central one of an allowed ratio, as in
+    torchvision. The centres are in the coordinates of pixels.
+
+    Args:
+        uniform: [B, DRAWS + 2], uniform in [0, 1).
+        settings: the ranges of area and ratio.
+        input_size: (height, width) of the images, in pixels.
+        size: (height, width) of the results.
+    """
+    low, high = settings.ratio
+    input_height, input_width = input_size
+    widths, heights, fits = box_sizes(uniform[:, :DRAWS], input_size, settings.area, settings.ratio)
+    ratio = min(max(input_width / input_height, low), high)
+    widths = widths.where(fits, min(input_width, input_height * ratio))
+    heights = heights.where(fits, min(input_height, input_width / ratio))
+    centres = []
+    for draw, box, side, out in (
+        (uniform[:, DRAWS], widths, input_width, size[1]),
+        (uniform[:, DRAWS + 1], heights, input_height, size[0]),
+    ):
+        room = side - box
+        # An enlarged box reaches less than half a pixel beyond the centres of its outer pixels:
+        # no nearer to the image's edge than that, or black would be mixed in.
+        margin = (0.5 - 0.5 * box / out).clamp(min=0).minimum(room / 2)
+        corner = margin + draw * (room - 2 * margin)
+        centres.append(torch.where(fits, corner, room / 2) + box / 2 - 0.5)
+    return torch.stack([*centres, widths, heights], dim=1)
 
 
 def between(limits: tuple[float, float], draws: torch.Tensor) -> torch.Tensor:

@@ -15,13 +15,13 @@ from trainers.data.sources.hugging_face import read_tables
 from trainers.data.sources.image_folder import read_image_folder
 from trainers.data.sources.labelled_set import LabelledSet
 from trainers.data.sources.own_function import load_own
-from trainers.data.splitting import split_and_decode
+from trainers.data.splitting import split_labelled
 from trainers.errors import DataError
 from trainers.recipe.pixels import PixelSettings
 
 
 def load_splits(config: DataConfig, pixels: PixelSettings | None = None) -> ImageSplits:
-    """Load the images that ``config`` names, on the CPU.
+    """Load the images that ``config`` names, on the CPU, or find them on disk.
 
     Args:
         config: the images.
@@ -37,7 +37,9 @@ def load_splits(config: DataConfig, pixels: PixelSettings | None = None) -> Imag
     elif config.is_own:
         splits = load_own(config)
     else:
-        splits = split_and_decode(_labelled(config), config, resizing)
+        given = pixels.mean is not None and pixels.deviation is not None
+        scale = (pixels.mean, pixels.deviation) if given else None
+        splits = split_labelled(_labelled(config), config, resizing, scale)
     scale_of(splits, pixels)
     return splits
 

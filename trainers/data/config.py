@@ -30,6 +30,9 @@ DataName = Annotated[
     WithJsonSchema({"enum": [*SOURCES, "module:function"], "type": "string"}),
 ]
 TestPart = Literal["test", "validation"]
+Decoding = Literal["auto", "once", "each_use"]
+
+LOADING = ("decoding", "memory_gb", "loader_processes", "block_images")
 
 Pixels = Annotated[int, Field(ge=1)]
 ImageSize = Annotated[tuple[Pixels, Pixels], BeforeValidator(list_to_tuple)]
@@ -70,6 +73,21 @@ class DataConfig(Settings):
     image_size: ImageSize | None = None
     """`[height, width]` of the network's input, to which every image is resized; needed where sizes
     differ, and by `pixels.crop_fraction` of a recipe. Unit: pixels."""
+    decoding: Decoding = "auto"
+    """When pictures are decoded. `once`: before training, to uint8 images in memory, of which
+    training cuts its crops. `each_use`: beside the training, in processes of their own; a random
+    crop is cut out of the picture as it is stored. `auto` is `once` if the images take at most
+    `memory_gb`, else `each_use`."""
+    memory_gb: float = Field(default=4, gt=0)
+    """Memory that images may take with `decoding: auto`, whatever memory the machine has, so that
+    a run computes the same everywhere. Unit: 10^9 bytes."""
+    loader_processes: int | None = Field(default=None, ge=0)
+    """Processes that decode beside a training; null is one for each of its CPUs, 0 decodes in the
+    training itself. Their number changes no result. Unit: processes."""
+    block_images: int = Field(default=1, ge=1)
+    """Images that lie beside each other and are read near each other in time, for disks that read
+    slowly at random; the images of 64 such blocks are shuffled together. It changes the order of
+    the images. 1 shuffles all images. Unit: images."""
     image_column: str | None = None
     """Column of the images, where several could be meant."""
     label_column: str | None = None
@@ -88,7 +106,7 @@ class DataConfig(Settings):
             self._takes_no({"parameters"}, "is no function of your own")
         if self.name == "digits":
             self._takes_no(
-                {"path", "test_part", "image_size", "image_column", "label_column"},
+                {"path", "test_part", "image_size", "image_column", "label_column", *LOADING},
                 "comes with scikit-learn as 8 x 8 images",
             )
         return self

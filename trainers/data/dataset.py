@@ -1,4 +1,4 @@
-"""A labelled image set in memory, split for training, validation and the final test."""
+"""A labelled image set, split for training, validation and the final test."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ from typing import Self
 
 import torch
 
+from trainers.data.picture_split import PictureSplit
 from trainers.errors import DataError
+
+MEASURED_IMAGES = 2048
+"""Train images whose pixels give mean and deviation, of a set that is not in memory."""
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Images and their labels.
+    """Images in memory and their labels.
 
     Attributes:
         images: [N, C, H, W], uint8, 0..255.
@@ -39,9 +43,49 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of an image."""
+        channels, height, width = self.images.shape[1:]
+        return channels, height, width
+
+    def pixels(self, positions: torch.Tensor) -> torch.Tensor:
+        """Return the images at some positions, uint8 [B, C, H, W], on the split's device."""
+        return self.images[positions.to(self.images.device)]
+
+    def rows(self, positions: torch.Tensor) -> Split:
+        """Return the part of the split at some positions, int64 [B]."""
+        return Split(self.pixels(positions), self.labels[positions.to(self.labels.device)])
+
+    def joined(self, other: Split) -> Split:
+        """Return this split's images and another's after them."""
+        return Split(torch.cat([self.images, other.images]), torch.cat([self.labels, other.labels]))
+
     def to(self, device: torch.device | str) -> Split:
         """Return the same split on ``device`` (nothing is copied when it is there already)."""
         return Split(self.images.to(device), self.labels.to(device))
+
+
+Scale = tuple[tuple[float, ...], tuple[float, ...]]
+"""A mean and a deviation, one value a channel, for pixels from 0 to 1."""
+
+AnySplit = Split | PictureSplit
+"""Images in memory, or pictures that are decoded whenever they are used."""
+
+
+@dataclass(frozen=True)
+class Loading:
+    """The way to images that are not in memory.
+
+    Attributes:
+        processes: that decode beside the training; 0 decodes in the training's own process; None
+            is one a thread of it.
+        block_images: neighbouring images that are read near each other in time, see
+            :func:`trainers.batches.order.epoch_order`; it changes the order of the images.
+    """
+
+    processes: int | None = None
+    block_images: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,38 +97,43 @@ class ImageSplits:
         train, validation, test: disjoint; validation and test may be empty.
         classes: number of classes; labels are 0..classes-1.
         class_names: one a class.
-        mean, std: one a channel, in pixel units 0..1, over all pixels of the TRAIN images alone.
+        mean, std: one a channel, in pixel units 0..1, over all pixels of the TRAIN images alone;
+            over 2,048 of them where they are not in memory.
         size: (height, width) of a network's input, in pixels; images may be larger, of which it
             sees a part.
         left_out: what was not read, and why, a line each.
+        loading: the way to images that are not in memory.
     """
 
     name: str
-    train: Split
-    validation: Split
-    test: Split
+    train: AnySplit
+    validation: AnySplit
+    test: AnySplit
     classes: int
     class_names: tuple[str, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
     size: tuple[int, int]
     left_out: tuple[str, ...] = ()
+    loading: Loading = Loading()
 
     @classmethod
     def of(
         cls,
         name: str,
         *,
-        train: Split,
-        validation: Split,
-        test: Split,
+        train: AnySplit,
+        validation: AnySplit,
+        test: AnySplit,
         class_names: tuple[str, ...],
         size: tuple[int, int] | None = None,
         left_out: tuple[str, ...] = (),
+        loading: Loading = Loading(),
+        scale: Scale | None = None,
     ) -> Self:
         """Check the splits against each other and measure the train images.
 
-        ``size`` of None is that of the images.
+        ``size`` of None is that of the images. ``scale`` is mean and deviation if they are known.
 
         Raises:
             DataError: image shapes differ between splits, a label has no class, there is no train
@@ -94,10 +143,10 @@ class ImageSplits:
         classes = len(class_names)
         for split_name, split in (("train", train), ("validation", validation), ("test", test)):
             place = f"data set {name!r}, {split_name} split"
-            if split.images.shape[1:] != train.images.shape[1:]:
+            if split.image_shape != train.image_shape:
                 raise DataError(
-                    f"{place}: images are [C, H, W] = {list(split.images.shape[1:])}, the train "
-                    f"images {list(train.images.shape[1:])}"
+                    f"{place}: images are [C, H, W] = {list(split.image_shape)}, the train images "
+                    f"{list(train.image_shape)}"
                 )
             if len(split) and not 0 <= int(split.labels.min()) <= int(split.labels.max()) < classes:
                 raise DataError(
@@ -106,12 +155,12 @@ class ImageSplits:
                 )
         if not len(train):
             raise DataError(f"data set {name!r}: the train split has no images")
-        mean, std = _pixel_statistics(train.images)
+        mean, std = scale or _pixel_statistics(train)
         if 0.0 in std:
             raise DataError(
                 f"data set {name!r}: channel {std.index(0.0)} has one value in all train images"
             )
-        height, width = train.images.shape[2:]
+        _, height, width = train.image_shape
         size = size or (height, width)
         if height < size[0] or width < size[1]:
             raise DataError(
@@ -119,28 +168,35 @@ class ImageSplits:
                 f"{list(size)} [height, width], got {[height, width]}"
             )
         return cls(
-            name, train, validation, test, classes, tuple(class_names), mean, std, size, left_out
+            name,
+            train,
+            validation,
+            test,
+            classes,
+            tuple(class_names),
+            mean,
+            std,
+            size,
+            left_out,
+            loading,
         )
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
         """(C, H, W) of a network's input."""
-        return self.train.images.shape[1], *self.size
+        return self.train.image_shape[0], *self.size
 
     def with_validation_in_train(self) -> Self:
         """Return the same data set with its validation images among those to train on."""
-        both = (self.train, self.validation)
         return self.of(
             self.name,
-            train=Split(
-                torch.cat([split.images for split in both]),
-                torch.cat([split.labels for split in both]),
-            ),
-            validation=Split(self.validation.images[:0], self.validation.labels[:0]),
+            train=self.train.joined(self.validation),  # type: ignore[arg-type]
+            validation=self.validation.rows(torch.arange(0)),
             test=self.test,
             class_names=self.class_names,
             size=self.size,
             left_out=self.left_out,
+            loading=self.loading,
         )
 
     def to(self, device: torch.device | str) -> Self:
@@ -153,11 +209,16 @@ class ImageSplits:
         )
 
 
-def _pixel_statistics(images: torch.Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return mean and standard deviation a channel, in 0..1, of [N, C, H, W] uint8.
+def _pixel_statistics(train: AnySplit) -> Scale:
+    """Return mean and standard deviation a channel, in 0..1, of uint8 images.
 
     From a histogram of the 256 values: exact, and no float copy of a large set.
     """
+    if isinstance(train, Split):
+        images = train.images
+    else:
+        spread = torch.linspace(0, len(train) - 1, min(len(train), MEASURED_IMAGES))
+        images = train.pixels(spread.long())
     levels = torch.arange(256, dtype=torch.float64) / 255
     means, deviations = [], []
     for channel in range(images.shape[1]):

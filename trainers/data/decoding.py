@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from trainers.data.pixels import DECODER_ERRORS, pixels_of, problem_of, to_colour
+from trainers.data.pixels import DECODER_ERRORS, decoded_upright, pixels_of, problem_of, to_colour
 from trainers.data.resizing import Resizing
 from trainers.data.sources.labelled_set import Pictures
 from trainers.errors import listed_problems
@@ -41,7 +41,8 @@ class Decoder:
         stacked: npt.NDArray[np.uint8] | None = None
         for position, index in enumerate(indices):
             try:
-                picture = pictures.open(index)
+                file = pictures.file(index)
+                picture = None if file is None else decoded_upright(file, pictures.mode)
                 if problem := problem_of(picture):
                     self._problems.append(f"{pictures.name(index)} {problem}")
                     continue

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from trainers.data.config import DataConfig
-from trainers.data.dataset import ImageSplits
+from trainers.data.dataset import ImageSplits, Scale
 from trainers.data.resizing import Resizing
 from trainers.errors import DataError
 from trainers.recipe.pixels import PixelSettings
-
-Scale = tuple[tuple[float, ...], tuple[float, ...]]
-"""A mean and a deviation, one value a channel, for pixels from 0 to 1."""
 
 
 def resizing_of(config: DataConfig, pixels: PixelSettings) -> Resizing | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,9 @@ from trainers.errors import DataError
 
 if TYPE_CHECKING:
     from PIL import Image
+
+PictureFile = str | Path | io.BytesIO
+"""A file as Pillow opens it: a path, or the bytes."""
 
 GREY_MODES = ("1", "L")
 COLOUR_MODES = ("LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
@@ -29,8 +33,12 @@ def to_colour(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     return images if images.shape[1] == 3 else np.repeat(images, 3, axis=1)
 
 
-def decoded_upright(path: str | Path) -> Image.Image:
+def decoded_upright(file: PictureFile, mode: str | None = None) -> Image.Image:
     """Decode an image file and turn it upright by its EXIF orientation.
+
+    Args:
+        file: the image.
+        mode: of Pillow, to which the data set says to convert it; None keeps the file's.
 
     Raises:
         OSError, ValueError, SyntaxError: it cannot be decoded.
@@ -38,8 +46,9 @@ def decoded_upright(path: str | Path) -> Image.Image:
     from PIL import Image, ImageOps  # noqa: PLC0415
 
     try:
-        with Image.open(path) as opened:
-            return ImageOps.exif_transpose(opened)
+        with Image.open(file) as opened:
+            upright = ImageOps.exif_transpose(opened)
+        return upright if mode in (None, upright.mode) else upright.convert(mode)
     except Image.DecompressionBombError as error:
         raise ValueError(error) from error
 
@@ -95,7 +104,9 @@ def problem_of(picture: Any) -> str:
 
 def pixels_of(picture: Any, resizing: Resizing | None) -> npt.NDArray[np.uint8]:
     """Return [1 or 3, H, W] of a picture without a problem; see :func:`picture_pixels`."""
-    picture = opaque(picture).convert("L" if picture.mode in GREY_MODES else "RGB")
+    mode = "L" if picture.mode in GREY_MODES else "RGB"
+    if picture.mode != mode or picture.has_transparency_data:
+        picture = opaque(picture).convert(mode)
     pixels = np.asarray(picture if resizing is None else resizing(picture))
     return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 

@@ -107,7 +107,7 @@ class Preprocessing(Settings):
         values = {"colour": colour, "height": height, "width": width, "mean": mean, "std": std}
         values["interpolation"] = f"antialiased_{pixels.interpolation}"
         if pixels.crop_fraction < 1:
-            resized_height, resized_width = splits.train.images.shape[2:]
+            _, resized_height, resized_width = splits.train.image_shape
             values |= {"resize": "cover", "crop": "centre"}
             values |= {"resized_height": resized_height, "resized_width": resized_width}
         return cls.model_validate(values)

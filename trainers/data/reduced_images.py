@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-from trainers.data.dataset import ImageSplits, Split
+from trainers.data.dataset import AnySplit, ImageSplits, Split
+from trainers.data.picture_split import PictureSplit
 from trainers.data.split import stratified
 from trainers.errors import DataError
 
@@ -22,13 +25,15 @@ def reduced(
 ) -> ImageSplits:
     """Return the same data set with part of its train images, or all images smaller.
 
-    Validation and test images stay as many. Pixel statistics are those of the new train images.
+    Validation and test images stay as many. Pixel statistics are those of the new train images;
+    of pictures on disk they stay.
 
     Args:
         splits: the whole.
         train_images: how many are kept, the classes in proportion; None keeps all.
         resolution: pixels of the network's input's shorter side, the other in proportion, and so
-            the images' (anti-aliased bilinear resizing); None keeps the size.
+            the images' (anti-aliased bilinear resizing; pictures on disk are resized as they are
+            decoded); None keeps the size.
         seed: of the choice of train images, 0 or more; a larger choice holds no smaller one.
 
     Raises:
@@ -45,8 +50,7 @@ def reduced(
         chosen, _ = stratified(
             np.arange(len(labels)), labels, train_images, seed, splits.name, "train"
         )
-        rows = torch.from_numpy(np.sort(chosen)).to(train.labels.device)
-        train = Split(train.images[rows], train.labels[rows])
+        train = train.rows(torch.from_numpy(np.sort(chosen)))
     validation, test = splits.validation, splits.test
     size = splits.size
     if resolution is not None:
@@ -59,7 +63,7 @@ def reduced(
         size = resized_hw(size, resolution)
         height, width = (
             round(stored * new / old)
-            for stored, new, old in zip(train.images.shape[2:], size, splits.size, strict=True)
+            for stored, new, old in zip(train.image_shape[1:], size, splits.size, strict=True)
         )
         train, validation, test = (
             _resized(split, (height, width)) for split in (train, validation, test)
@@ -72,6 +76,8 @@ def reduced(
         class_names=splits.class_names,
         size=size,
         left_out=splits.left_out,
+        loading=splits.loading,
+        scale=None if isinstance(train, Split) else (splits.mean, splits.std),
     )
 
 
@@ -81,7 +87,9 @@ def resized_hw(hw: tuple[int, int], resolution: int) -> tuple[int, int]:
     return height, width
 
 
-def _resized(split: Split, size: tuple[int, int]) -> Split:
+def _resized(split: AnySplit, size: tuple[int, int]) -> AnySplit:
+    if isinstance(split, PictureSplit):
+        return replace(split, resizing=replace(split.resizing, size=size))
     channels = split.images.shape[1]
     images = split.images.new_empty((len(split), channels, *size))
     for first in range(0, len(split), IMAGES_AT_ONCE):

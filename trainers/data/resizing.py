@@ -38,19 +38,22 @@ class Resizing:
         height, width = self.size
         return scaled.crop((left, top, left + width, top + height))
 
-    def _scaled(self, picture: Image.Image) -> Image.Image:
+    def resampling(self) -> Image.Resampling:
+        """Return Pillow's name of the interpolation."""
         from PIL import Image  # noqa: PLC0415
 
+        return {
+            "bilinear": Image.Resampling.BILINEAR,
+            "bicubic": Image.Resampling.BICUBIC,
+        }[self.interpolation]
+
+    def _scaled(self, picture: Image.Image) -> Image.Image:
         size = (
             self.size if self.mode == "stretch" else self._covering(picture.height, picture.width)
         )
         if (picture.height, picture.width) == size:
             return picture
-        resampling = {
-            "bilinear": Image.Resampling.BILINEAR,
-            "bicubic": Image.Resampling.BICUBIC,
-        }[self.interpolation]
-        return picture.resize(size[::-1], resampling)
+        return picture.resize(size[::-1], self.resampling())
 
     def _covering(self, height: int, width: int) -> tuple[int, int]:
         """Return the least (height, width) of this ratio, rounded, that is nowhere too small."""

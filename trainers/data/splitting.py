@@ -1,33 +1,39 @@
-"""Splitting: the chosen images of a labelled set, decoded into memory."""
+"""Splitting: the chosen images of a labelled set, decoded into memory or left on disk."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import torch
 
 from trainers.data.config import DataConfig
-from trainers.data.dataset import ImageSplits, Split
+from trainers.data.dataset import AnySplit, ImageSplits, Loading, Scale, Split
 from trainers.data.decoding import Decoder
+from trainers.data.picture_split import ChosenPictures, PictureSplit
 from trainers.data.pixels import to_colour
 from trainers.data.resizing import Resizing
 from trainers.data.sources.labelled_set import LabelledPart, LabelledSet
-from trainers.data.split import Part, choose_splits
+from trainers.data.split import Choice, Part, choose_splits
 from trainers.errors import DataError
 
+Parts = Mapping[Part, LabelledPart]
+Choices = Mapping[Part, Choice]
 
-def split_and_decode(
-    labelled: LabelledSet, config: DataConfig, resizing: Resizing | None
+
+def split_labelled(
+    labelled: LabelledSet, config: DataConfig, resizing: Resizing | None, scale: Scale | None
 ) -> ImageSplits:
-    """Choose the images of each split, and decode them.
+    """Choose the images of each split, and decode them if they are to be in memory.
 
     Args:
         labelled: the source's parts.
         config: the data set.
         resizing: of its pictures; None where all of them have one size.
+        scale: mean and deviation, if the recipe gives them.
 
     Raises:
         DataError: the parts cannot be split as asked; images are damaged or differ in size.
     """
-    place = f"data set {config.name!r}"
     parts = _parts_to_use(labelled, config)
     choices = choose_splits(
         {part: each.labels for part, each in parts.items()},
@@ -37,6 +43,40 @@ def split_and_decode(
         validation_images=config.validation_images,
         test_images=config.test_images,
     )
+    in_memory = _decodes_once(config, choices, resizing)
+    splits: Mapping[Part, AnySplit]
+    if in_memory:
+        splits = _decoded(parts, choices, resizing, f"data set {config.name!r}")
+    else:
+        splits = _on_disk(parts, choices, resizing, config)
+    return ImageSplits.of(
+        config.name,
+        train=splits["train"],
+        validation=splits["validation"],
+        test=splits["test"],
+        class_names=labelled.class_names,
+        size=config.image_size,
+        left_out=labelled.left_out,
+        loading=Loading(config.loader_processes, config.block_images),
+        scale=None if in_memory else scale,
+    )
+
+
+def _decodes_once(config: DataConfig, choices: Choices, resizing: Resizing | None) -> bool:
+    """Return whether images are decoded into memory, by ``data.decoding``."""
+    if config.decoding != "auto":
+        return config.decoding == "once"
+    if resizing is None:  # of images of one size, which is known once they are decoded
+        return True
+    height, width = resizing.size
+    images = sum(len(choice.indices) for choice in choices.values())
+    return images * 3 * height * width <= config.memory_gb * 1e9
+
+
+def _decoded(
+    parts: Parts, choices: Choices, resizing: Resizing | None, place: str
+) -> dict[Part, Split]:
+    """Return the splits in memory."""
     decoder = Decoder(resizing)
     images = {
         split: decoder.decode(parts[choice.part].pictures, choice.indices.tolist())
@@ -49,22 +89,32 @@ def split_and_decode(
         split: array if len(array) else array.reshape(0, *images["train"].shape[1:])
         for split, array in images.items()
     }
-    splits = {
+    return {
         split: Split(
             torch.from_numpy(images[split]),
             torch.from_numpy(parts[choice.part].labels[choice.indices]),
         )
         for split, choice in choices.items()
     }
-    return ImageSplits.of(
-        config.name,
-        train=splits["train"],
-        validation=splits["validation"],
-        test=splits["test"],
-        class_names=labelled.class_names,
-        size=config.image_size,
-        left_out=labelled.left_out,
-    )
+
+
+def _on_disk(
+    parts: Parts, choices: Choices, resizing: Resizing | None, config: DataConfig
+) -> dict[Part, PictureSplit]:
+    """Return the splits whose pictures are decoded whenever they are used."""
+    if resizing is None:
+        raise DataError(
+            f"data set {config.name!r}: decoding=each_use needs image_size, the size of the "
+            "network's input, got null"
+        )
+    return {
+        split: PictureSplit(
+            ChosenPictures([(parts[choice.part].pictures, choice.indices)]),
+            torch.from_numpy(parts[choice.part].labels[choice.indices]),
+            resizing,
+        )
+        for split, choice in choices.items()
+    }
 
 
 def _parts_to_use(labelled: LabelledSet, config: DataConfig) -> dict[Part, LabelledPart]:

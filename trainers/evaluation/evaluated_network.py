@@ -10,8 +10,8 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from trainers.batches import Batches
-from trainers.data.dataset import Split
+from trainers.batches.batches import Batches
+from trainers.data.dataset import AnySplit
 from trainers.evaluation.metrics import check_logits
 from trainers.normalization.recalibration import recalibrate_batch_norm
 
@@ -74,16 +74,21 @@ class EvaluatedNetwork:
 
     def logits(
         self,
-        split: Split,
+        split: AnySplit,
         batches: Batches,
         autocast: Callable[[], AbstractContextManager[object]],
     ) -> torch.Tensor:
-        """Return the logits [N, classes] of the twin, as :meth:`refresh` left it, for ``split``.
+        """Return the logits [N, classes] of the twin, as :meth:`refresh` left it.
+
+        Args:
+            split: of whose images this process takes its share, N.
+            batches: makes the network's input.
+            autocast: of the forward passes.
 
         Raises:
             ValueError: the network's output is not [B, classes].
         """
         with torch.no_grad(), autocast():
             logits = torch.cat([self.network(images) for images in batches.evaluation(split)])
-        check_logits(logits, (len(split), batches.classes), self.network)
+        check_logits(logits, (len(logits), batches.classes), self.network)
         return logits

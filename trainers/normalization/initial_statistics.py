@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trainers.batch_sizes import BatchSizes
+from trainers.batches.sizes import BatchSizes
 from trainers.recipe import Recipe
 
 TORCH_MOMENTUM = 0.1

@@ -10,13 +10,15 @@ import torch.nn.functional as F
 from torch import nn
 
 from trainers.checkpoints.resume import copied
+from trainers.distributed.ranks import Ranks
+from trainers.distributed.running_statistics import RunningStatistics
 from trainers.errors import MemoryShort
 from trainers.evaluation.metrics import check_logits
 from trainers.execution import Execution
 from trainers.normalization.groups import group_layers, may_pass_together
 from trainers.optimization.optimizers import build_optimizer
 from trainers.precision import autocast
-from trainers.randomness import Stream, derived_seed
+from trainers.randomness import Stream, derived_seed, seed_generators
 from trainers.recipe import Recipe
 
 log = logging.getLogger(__name__)
@@ -25,18 +27,19 @@ log = logging.getLogger(__name__)
 class TrainingStep:
     """The steps of one training.
 
-    Several groups pass through the network at once, or one after another, whose gradients add up:
-    the updates are equal up to rounding. If memory runs out, half as many pass at once from then
-    on.
+    Several groups pass through the network at once, or one after another, or in several processes,
+    whose gradients add up: the updates are equal up to rounding. If memory runs out, half as many
+    pass at once from then on.
 
     Args:
         model: on its device; its layers are made to work group by group.
         recipe: how to train.
         seed: of the training.
         execution: how the forward and backward passes run.
-        groups: of a batch.
+        groups: of a batch, in all processes.
         classes: of the data set.
-        groups_at_once: at most so many; None for as many as the batch has.
+        ranks: the processes that train together.
+        groups_at_once: at most so many; None for as many as this process has of a batch.
 
     Attributes:
         groups_at_once: how many pass at once at present; 1 where a layer of the user's own mixes
@@ -52,6 +55,7 @@ class TrainingStep:
         execution: Execution,
         groups: int,
         classes: int,
+        ranks: Ranks,
         groups_at_once: int | None = None,
     ) -> None:
         self._model = model
@@ -59,6 +63,8 @@ class TrainingStep:
         self._seed = seed
         self._precision = execution.precision
         self._groups = groups
+        self._own_groups = ranks.share(groups)
+        self._ranks = ranks
         self._classes = classes
         self._parameters = [each for each in model.parameters() if each.requires_grad]
         self._optimizer = build_optimizer(model, recipe)
@@ -68,7 +74,8 @@ class TrainingStep:
         )
         self._passing = group_layers(model)
         self._forward = torch.compile(model, dynamic=False) if execution.compiles else model
-        most = min(groups, groups_at_once or groups)
+        self._statistics = RunningStatistics(model, ranks, groups)
+        most = min(len(self._own_groups), groups_at_once or groups)
         self.groups_at_once = most if may_pass_together(model) else 1
 
     def take(
@@ -77,13 +84,14 @@ class TrainingStep:
         """Update the weights once.
 
         Args:
-            images: [B, C, H, W], the groups one after another.
+            images: [B, C, H, W], this process' groups one after another.
             targets: labels [B] or class probabilities [B, classes].
             number: of the step in the whole training, from 0.
             learning_rate: of this step.
 
         Returns:
-            the batch's mean loss [] and logits [B, classes], detached.
+            the whole batch's mean loss [], and how many of its images have their label (with mixup
+            that of the larger share) as the highest logit, float32 [].
 
         Raises:
             MemoryShort: not even one group fits in the device's memory.
@@ -91,24 +99,28 @@ class TrainingStep:
         """
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate
+        self._statistics.begin_step()
         while True:
             # Batch normalisation's averages move in the forward pass, which may run out of memory.
             may_halve = self._device.type == "cuda" and self.groups_at_once > 1
             buffers = copied(dict(self._model.named_buffers())) if may_halve else {}
             try:
-                loss, logits = self._add_gradients(images, targets, number)
+                loss, hits = self._add_gradients(images, targets, number)
                 break
             except torch.OutOfMemoryError as error:
                 self._halve(error, images)
                 with torch.no_grad():
                     for name, buffer in self._model.named_buffers():
                         buffer.copy_(buffers[name])
+        with torch.no_grad():
+            self._statistics.end_step()
+            self._ranks.add([*self._gradients(), loss, hits])
         if self._recipe.gradient_clip_norm is not None:
             self._scaler.unscale_(self._optimizer)
             nn.utils.clip_grad_norm_(self._parameters, self._recipe.gradient_clip_norm)
         self._scaler.step(self._optimizer)
         self._scaler.update()
-        return loss, logits
+        return loss, hits
 
     def state_dict(self) -> dict[str, Any]:
         """Return a copy of the optimiser's state and the loss scale."""
@@ -125,29 +137,33 @@ class TrainingStep:
     def _add_gradients(
         self, images: torch.Tensor, targets: torch.Tensor, number: int
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Compute the gradients of the mean loss over all groups."""
+        """Compute the gradients of this process' part of the mean loss over all groups."""
         self._optimizer.zero_grad(set_to_none=True)
         first = number * self._groups
-        seeds = [
-            derived_seed(self._seed, Stream.GROUP, first + group) for group in range(self._groups)
-        ]
+        seeds = [derived_seed(self._seed, Stream.GROUP, first + each) for each in self._own_groups]
         at_once = self.groups_at_once
-        passed = at_once * len(images) // self._groups  # images
-        losses, all_logits = [], []
+        size = len(images) // len(self._own_groups)  # images of a group
+        losses, hits = [], []
         for place, (part, labels) in enumerate(
-            zip(images.split(passed), targets.split(passed), strict=True)
+            zip(images.split(at_once * size), targets.split(at_once * size), strict=True)
         ):
-            passing = self._passing.passing(seeds[place * at_once : (place + 1) * at_once])
-            with passing, autocast(self._precision, self._device):
+            own = seeds[place * at_once : (place + 1) * at_once]
+            seed_generators(own[0], self._device)  # of layers that know no groups
+            with self._passing.passing(own), autocast(self._precision, self._device):
                 logits = self._forward(part)
             check_logits(logits, (len(part), self._classes), self._model)
             loss = F.cross_entropy(
                 logits.float(), labels, label_smoothing=self._recipe.label_smoothing
-            ) * (len(part) / len(images))
+            ) * (len(part) / (size * self._groups))
             self._scaler.scale(loss).backward()
             losses.append(loss.detach())
-            all_logits.append(logits.detach())
-        return torch.stack(losses).sum(), torch.cat(all_logits)
+            whole = labels if labels.ndim == 1 else labels.argmax(dim=1)
+            hits.append((logits.argmax(dim=1) == whole).sum())
+        return torch.stack(losses).sum(), torch.stack(hits).sum().float()
+
+    def _gradients(self) -> list[torch.Tensor]:
+        """Return all gradients; a parameter that nothing used has none, in every process."""
+        return [each.grad for each in self._parameters if each.grad is not None]
 
     def _halve(self, error: torch.OutOfMemoryError, images: torch.Tensor) -> None:
         """Let half as many groups pass at once.
@@ -156,7 +172,7 @@ class TrainingStep:
             MemoryShort: one alone does not fit.
         """
         if self.groups_at_once == 1:
-            size = len(images) // self._groups
+            size = len(images) // len(self._own_groups)
             raise MemoryShort(
                 f"a group of {size} images of {list(images.shape[1:])} does not fit in the memory "
                 f"of {self._device}: {str(error).splitlines()[0]}; give the recipe a smaller "

@@ -7,6 +7,7 @@ from pathlib import Path
 from textwrap import shorten
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from analysis.attention_maps import attention_layers, attention_maps
@@ -143,7 +144,7 @@ def _picture(image: str, network: SavedNetwork, *, trust: bool) -> Picture:
             f"--image {image}: the validation split has {len(split)} images, counted from 0"
         )
     label = splits.class_names[int(split.labels[index])]
-    pixels = central_crop(split.images[index : index + 1], splits.size)[0]
+    pixels = central_crop(split.pixels(torch.tensor([index])), splits.size)[0]
     return Picture(f"validation image {index}", pixels, label)
 
 

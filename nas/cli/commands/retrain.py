@@ -10,7 +10,7 @@ from nas.cli.commands.full_trainings import proxy_results, train_networks
 from nas.cli.commands.retrain_report import difference_text, report_row, report_table
 from nas.cli.commands.typed_command import typed
 from nas.cli.output import Output
-from nas.config.recipe_overrides import overrides_of, with_recipe
+from nas.config.recipe_overrides import overrides_of, with_overrides
 from nas.config.search_config import SearchConfig
 from nas.errors import CommandError
 from nas.latency.measurements import all_candidates, front_of_run
@@ -44,7 +44,7 @@ def run_retrain_command(
         runs: the folder of all runs.
         pick: names the networks.
         baseline: also train a plain network beside each.
-        overrides: of the run's recipe: see :func:`nas.config.recipe_overrides.with_recipe`.
+        overrides: of the run's recipe: see :func:`nas.config.recipe_overrides.with_overrides`.
         trust: the option ``--trust``.
 
     Raises:
@@ -56,7 +56,7 @@ def run_retrain_command(
     waiting = Waiting()
     config, ledger = ledger_of(run, writes=True, waits=waiting)
     run.check_reach(config)
-    before, config = config, with_recipe(config, overrides)
+    before, config = config, with_overrides(config, overrides)
     overridden = overrides_of(before.retrain, config.retrain)
     task = run.task()
     picked = _pick(pick, config, ledger, run)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from nas.cli.output import Output
 from nas.cli.progress import LineDisplay
+from nas.evaluation.pace import Pace
+from nas.quantities import duration
 from nas.ray.retrain import RetrainProgress
 from nas.search.waiting import Waiting
 from nas.storage.networks.retraining import Retraining
@@ -26,6 +28,7 @@ class RetrainDisplay(LineDisplay):
         self._waiting = waiting
         self._ended = 0
         self._running: dict[str, str] = {}
+        self._validation: dict[str, str] = {}  # of the last epoch that was evaluated
 
     def note(self, progress: RetrainProgress) -> None:
         """Show the progress or the end of a training."""
@@ -33,7 +36,11 @@ class RetrainDisplay(LineDisplay):
         accuracy = progress.val_accuracy
         validation = "" if accuracy is None else f", validation {accuracy:.1%}"
         if progress.state == "running":
-            self._running[name] = f"{name} epoch {progress.epoch}/{self._epochs}{validation}"
+            validation = validation or self._validation.get(name, "")
+            self._validation[name] = validation
+            self._running[name] = (
+                f"{name} epoch {progress.epoch}/{self._epochs}{validation}{_pace(progress.pace)}"
+            )
         elif progress.state == "lost":
             self._running.pop(name, None)
             self._output.say(
@@ -57,6 +64,14 @@ class RetrainDisplay(LineDisplay):
                 return f"{line} | {left} more"
             line += f" | {part}"
         return line
+
+
+def _pace(pace: Pace | None) -> str:
+    """Return images a second, time left and, from a tenth on, the share that waits for data."""
+    if pace is None or not pace.images_per_second:
+        return ""
+    waits = f", {pace.waited_share:.0%} waiting for data" if pace.waited_share >= 0.1 else ""
+    return f", {pace.images_per_second:,.0f} images/s{waits}, {duration(pace.seconds_left)} left"
 
 
 def _name(retraining: Retraining) -> str:

@@ -30,7 +30,8 @@ class TaskPool(Generic[Task]):
     Args:
         tasks: what to run.
         begin: begins a task on Ray; returns its reference, or its generator of references.
-        resources: CPUs and GPUs of one task.
+        resources: CPUs and GPUs of one task, or of each of its workers.
+        slots_each: workers of a task.
         waiting: shows what is waited for.
         patience_seconds: the longest wait.
         check: raises if the cluster is lost.
@@ -42,12 +43,14 @@ class TaskPool(Generic[Task]):
         begin: Callable[[Task], Any],
         resources: ResourceSettings,
         *,
+        slots_each: int = 1,
         waiting: Waiting,
         patience_seconds: float,
         check: Callable[[], None],
     ) -> None:
         self._begin = begin
         self._resources = resources
+        self._slots_each = slots_each
         self._check = check
         self._losses = Losses(waiting, patience_seconds, check)
         self._concurrency = Concurrency()
@@ -62,7 +65,8 @@ class TaskPool(Generic[Task]):
             what ``begin`` returned, and the task.
         """
         if self._queue:
-            slots = max(1, trial_slots(machines(), self._resources))  # Ray waits for a node
+            slots = trial_slots(machines(), self._resources) // self._slots_each
+            slots = max(1, slots)  # Ray waits for a node
             while self._queue and len(self._running) < self._concurrency.most(slots):
                 numbered = self._queue.popleft()
                 self._running[self._begin(numbered[1])] = numbered

@@ -13,7 +13,7 @@ import yaml
 from nas.cli.commands.retrain import run_retrain_command
 from nas.cli.commands.search import run_search_command
 from nas.cli.output import Output
-from nas.config.recipe_overrides import with_recipe
+from nas.config.recipe_overrides import with_overrides
 from nas.config.search_config import SearchConfig
 from nas.errors import RunError
 from nas.storage.ledger import ledger_of
@@ -134,7 +134,7 @@ def test_a_run_of_an_earlier_version_trains_only_by_another_recipe(
     retrain("recipe.epochs=2")  # the same settings, named
     theirs, ledger = ledger_of(run)
     (row,) = ledger.evaluations("retrain")
-    assert row.recipe_id == with_recipe(theirs, ["recipe.epochs=2"]).retrain_id
+    assert row.recipe_id == with_overrides(theirs, ["recipe.epochs=2"]).retrain_id
     assert row.recipe_id != theirs.retrain_id
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nas.config.recipe_overrides import overrides_of, with_recipe
+from nas.config.recipe_overrides import overrides_of, with_overrides
 from nas.config.search_config import SearchConfig
 from search_space.yaml_validation import ConfigError
 
@@ -34,19 +34,19 @@ def file(tmp_path: Path) -> Path:
 
 def problems_of(config: SearchConfig, *overrides: str) -> list[str]:
     with pytest.raises(ConfigError) as caught:
-        with_recipe(config, overrides)
+        with_overrides(config, overrides)
     return caught.value.problems
 
 
 def test_nothing_changes_without_overrides(config: SearchConfig) -> None:
-    same = with_recipe(config, ["recipe.epochs=2"])
-    assert with_recipe(config, []) == same == config
+    same = with_overrides(config, ["recipe.epochs=2"])
+    assert with_overrides(config, []) == same == config
     assert overrides_of(config.retrain, same.retrain) == {}
     assert same.retrain_id == config.retrain_id
 
 
 def test_a_key_changes_and_both_values_are_told(config: SearchConfig) -> None:
-    longer = with_recipe(config, ["recipe.epochs=300", "recipe.weight_average={decay: 0.9}"])
+    longer = with_overrides(config, ["recipe.epochs=300", "recipe.weight_average={decay: 0.9}"])
     assert (longer.retrain.epochs, longer.retrain.batch_size) == (300, 16)
     assert overrides_of(config.retrain, longer.retrain) == {
         "recipe.epochs": (2, 300),
@@ -59,14 +59,14 @@ def test_a_key_changes_and_both_values_are_told(config: SearchConfig) -> None:
 def test_a_file_replaces_the_recipe_and_keys_change_it(config: SearchConfig, file: Path) -> None:
     """The order of the words does not matter."""
     for words in ([f"recipe={file}", "recipe.epochs=9"], ["recipe.epochs=9", f"recipe={file}"]):
-        recipe = with_recipe(config, words).retrain
+        recipe = with_overrides(config, words).retrain
         assert (recipe.epochs, recipe.batch_size, recipe.learning_rate) == (9, 8, 1.0)
         assert recipe.schedule.warmup_fraction == 0.05  # the default's, since the file says nothing
 
 
 def test_another_kind_drops_the_keys_of_the_former(config: SearchConfig) -> None:
     words = ["recipe.optimizer.name=adamw", "recipe.schedule={name: constant}"]
-    recipe = with_recipe(config, words).retrain
+    recipe = with_overrides(config, words).retrain
     assert recipe.optimizer.model_dump() == {
         "name": "adamw",
         "beta1": 0.9,

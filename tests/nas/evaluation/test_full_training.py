@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from nas.evaluation.evaluate import AccuracyMetric, cached_splits
-from nas.evaluation.full_training import EpochDone, Trained, train_in_full
+from nas.evaluation.full_training import Trained, TrainingProgress, train_in_full
 from search_space.architecture import Architecture, Task
 from search_space.networks import build
 from search_space.space import SearchSpace
@@ -95,7 +95,10 @@ def test_a_training_on_the_validation_images_is_tested_alone(
         metric="accuracy",
     )
     assert isinstance(end, Trained)
-    assert [epoch.val_accuracy for epoch in epochs if isinstance(epoch, EpochDone)] == [None, None]
+    assert [epoch.val_accuracy for epoch in epochs if isinstance(epoch, TrainingProgress)] == [
+        None,
+        None,
+    ]
     assert [point["val_accuracy"] for point in end.curve] == [None, None]
     assert (end.validation, end.examples) == (None, ())
     assert end.metrics == {"test_accuracy": end.test.metrics.accuracy}
@@ -134,7 +137,7 @@ def test_every_epoch_is_reported_by_the_metric_of_the_run(
             architecture, splits, task, recipe, seed=0, device="cpu", metric=metric
         )
         assert isinstance(end, Trained)
-        shown[metric] = [each.val_accuracy for each in epochs if isinstance(each, EpochDone)]
+        shown[metric] = [each.val_accuracy for each in epochs if isinstance(each, TrainingProgress)]
         assert shown[metric] == [row["val_accuracy"] for row in end.curve]
         assert shown[metric][-1] == end.metrics["val_accuracy"]
     first = {metric: accuracies[0] for metric, accuracies in shown.items()}

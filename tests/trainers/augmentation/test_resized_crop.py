@@ -7,10 +7,9 @@ import torch
 
 from tests.trainers.augmentation.augmented import augmented, random_images
 from trainers.augmentation import ImageDraws
-from trainers.augmentation.boxes import DRAWS
+from trainers.augmentation.boxes import DRAWS, crop_boxes
 from trainers.augmentation.draws import Use
 from trainers.augmentation.settings import ResizedCrop
-from trainers.augmentation.warp import crop_boxes
 
 
 def boxes(

@@ -8,6 +8,7 @@ whole names, such as ``train.parquet`` or ``train-00000-of-00002.parquet``.
 from __future__ import annotations
 
 import glob
+import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from trainers.data.config import DataConfig
+from trainers.data.pixels import PictureFile
 from trainers.data.sources.labelled_set import LabelledPart, LabelledSet
 from trainers.data.sources.part_names import PART_NAMES, part_called
 from trainers.data.sources.table_labels import read_labels
@@ -75,9 +77,7 @@ class TablePictures:
 
         only = table.select_columns([column])
         feature = only.features[column]
-        self._image = datasets.Image(
-            mode=feature.mode if isinstance(feature, datasets.Image) else None
-        )
+        self._mode = feature.mode if isinstance(feature, datasets.Image) else None
         self._stored = only.cast_column(column, datasets.Image(decode=False))
         self._column = column
         self._part = part
@@ -88,14 +88,19 @@ class TablePictures:
         file = stored and stored["path"]
         return f"{self._part} row {index}" + (f" ({Path(file).name})" if file else "")
 
-    def open(self, index: int) -> Any:
-        """See :meth:`trainers.data.sources.labelled_set.Pictures.open`."""
-        from PIL import Image  # noqa: PLC0415
+    def file(self, index: int) -> PictureFile | None:
+        """See :meth:`trainers.data.sources.labelled_set.Pictures.file`."""
+        stored = self._stored[index][self._column]
+        if stored is None:
+            return None
+        if stored["bytes"] is not None:
+            return io.BytesIO(stored["bytes"])
+        return _file_at(str(stored["path"]))
 
-        try:
-            return _decoded(self._image, self._stored[index][self._column])
-        except Image.DecompressionBombError as error:
-            raise ValueError(error) from error
+    @property
+    def mode(self) -> str | None:
+        """The mode that the column declares."""
+        return self._mode
 
 
 def _open(config: DataConfig) -> tuple[dict[Part, Any], list[str]]:
@@ -235,11 +240,16 @@ def _one_column(
     )
 
 
-def _decoded(image: Any, stored: Any) -> Any:
-    """Open a picture from its bytes or file; ``datasets`` would also fetch the path of a server."""
-    if stored is not None and stored["bytes"] is None:
-        for link in str(stored["path"]).split("::"):  # a file in an archive has its path after ::
-            protocol, is_url, _ = link.partition("://")
-            if is_url and protocol not in ARCHIVES:
-                raise ValueError(f"{stored['path']!r} is not a file on this machine")
-    return None if stored is None else image.decode_example(stored)
+def _file_at(path: str) -> PictureFile:
+    """Return the file at a path, or in an archive; ``datasets`` would fetch those of a server."""
+    links = path.split("::")  # a file in an archive has its path after ::
+    for link in links:
+        protocol, is_url, _ = link.partition("://")
+        if is_url and protocol not in ARCHIVES:
+            raise ValueError(f"{path!r} is not a file on this machine")
+    if len(links) == 1:
+        return path
+    import fsspec  # noqa: PLC0415 (slow to import)
+
+    with fsspec.open(path, "rb") as file:
+        return io.BytesIO(file.read())

@@ -12,19 +12,14 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trainers.data.pixels import decoded_upright
 from trainers.data.sources.byte_strings import ByteStrings
 from trainers.data.sources.labelled_set import LabelledPart, LabelledSet
 from trainers.data.sources.part_names import PART_NAMES, PARTS, part_called
 from trainers.data.split import Part
 from trainers.errors import DataError, listed_problems
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 NOT_CLASSES = frozenset({".git", ".ipynb_checkpoints", "@eaDir", "__MACOSX"})
 """Folders that programs leave beside a user's."""
@@ -60,9 +55,14 @@ class FilePictures:
         """Return the file's path in the folder."""
         return self._names[index]
 
-    def open(self, index: int) -> Image.Image:
-        """See :meth:`trainers.data.sources.labelled_set.Pictures.open`."""
-        return decoded_upright(self._root / self._names[index])
+    def file(self, index: int) -> Path:
+        """See :meth:`trainers.data.sources.labelled_set.Pictures.file`."""
+        return self._root / self._names[index]
+
+    @property
+    def mode(self) -> None:
+        """None: a folder says nothing of its pictures' mode."""
+        return None
 
 
 def read_image_folder(root: Path, name: str) -> LabelledSet:

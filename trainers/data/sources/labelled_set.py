@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from trainers.data.pixels import PictureFile
 from trainers.data.split import Part
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 
 class Pictures(Protocol):
@@ -22,12 +20,17 @@ class Pictures(Protocol):
         """Return what a message calls a picture, such as its file."""
         ...
 
-    def open(self, index: int) -> Image.Image | None:
-        """Decode a picture and turn it upright; None if there is none.
+    def file(self, index: int) -> PictureFile | None:
+        """Return a picture as Pillow opens it; None if there is none.
 
         Raises:
-            OSError, ValueError, SyntaxError: it is damaged, or of no known format.
+            OSError, ValueError: it cannot be read.
         """
+        ...
+
+    @property
+    def mode(self) -> str | None:
+        """Pillow's mode to which the data set says to convert every picture; None for none."""
         ...
 
 

@@ -1,0 +1,122 @@
+"""One full training in several processes, which Ray Train starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple, TypedDict
+
+import ray.train
+import torch
+import torch.distributed as dist
+from ray.exceptions import RayError
+from ray.train import FailureConfig, RunConfig, ScalingConfig, WorkerGroupError
+from ray.train.torch import TorchTrainer
+from ray.util.queue import Empty, Queue
+
+from nas.config.sections import ResourceSettings
+from nas.errors import ClusterError
+from nas.evaluation.assignment import Assignment
+from nas.evaluation.evaluate import traceback_of
+from nas.evaluation.full_training import Trained, TrainingProgress, train_in_full
+from nas.evaluation.messages import Raised
+from nas.ray.recovery.deaths import machine_fault
+from nas.ray.temporary import temporary_folder
+from search_space.architecture import Architecture
+from trainers import LoaderLost, RankLost
+
+LOOK_EVERY_SECONDS = 0.5
+
+
+class FullTraining(NamedTuple):
+    """A full training as its workers get it."""
+
+    architecture: str  # canonical JSON
+    seed: int
+    assignment: Assignment
+    state: Mapping[str, Any] | None  # to go on from
+
+
+class _WorkerConfig(TypedDict):
+    training: FullTraining
+    messages: Queue
+
+
+def train_together(
+    training: FullTraining, resources: ResourceSettings
+) -> Iterator[TrainingProgress | Trained | Raised]:
+    """Train a network in ``resources.workers_per_training`` processes; yield what the first says.
+
+    If a process dies, all of them end and this raises: the training begins again from its last
+    state, by the rules for all tasks.
+
+    Raises:
+        RayError: a process died.
+        ClusterError: Ray Train ended otherwise.
+    """
+    messages = Queue(actor_options={"num_cpus": 0})
+    with temporary_folder() as folder:
+        trainer = TorchTrainer(
+            _train_one_rank,
+            train_loop_config={"training": training, "messages": messages},
+            scaling_config=ScalingConfig(
+                num_workers=resources.workers_per_training,
+                use_gpu=resources.gpus_per_trial > 0,
+                resources_per_worker={
+                    "CPU": resources.cpus_per_trial,
+                    "GPU": resources.gpus_per_trial,
+                },
+            ),
+            run_config=RunConfig(
+                storage_path=str(folder), failure_config=FailureConfig(max_failures=0)
+            ),
+        )
+
+        executor = ThreadPoolExecutor(1)  # Ray Train's own loop runs beside the messages
+        fitting = executor.submit(trainer.fit)
+        ended = False
+        while not fitting.done() or not messages.empty():
+            try:
+                message = messages.get(timeout=LOOK_EVERY_SECONDS)
+            except Empty:
+                continue
+            ended = ended or isinstance(message, Trained | Raised)
+            yield message
+        messages.shutdown()
+        executor.shutdown()
+    if not ended:
+        raise _reason(fitting.exception())
+
+
+def _reason(error: BaseException | None) -> BaseException:
+    """Return the error of a process that was lost, as far as that is known."""
+    if not isinstance(error, WorkerGroupError):
+        return ClusterError(f"Ray Train ended the training: {error or 'it has no result'}")
+    failures = list(error.worker_failures.values())
+    return next((each for each in failures if isinstance(each, RayError)), failures[0])
+
+
+def _train_one_rank(config: _WorkerConfig) -> None:
+    """Train in one of the processes; the first one sends what happens, any of them its error."""
+    training, messages = config["training"], config["messages"]
+    assignment = training.assignment
+    torch.set_num_threads(assignment.threads)
+    speaks = ray.train.get_context().get_world_rank() == 0
+    try:
+        for message in train_in_full(
+            Architecture.from_json(training.architecture, imports=True),
+            assignment.splits(),
+            assignment.task,
+            assignment.recipe,
+            seed=training.seed,
+            device=assignment.device,
+            metric=assignment.metric,
+            state=training.state,
+            process_group=dist.group.WORLD,
+        ):
+            if speaks:
+                messages.put(message)
+    except Exception as error:
+        if not (isinstance(error, RankLost | LoaderLost) or machine_fault(error)):
+            messages.put(Raised(traceback_of(error)))
+        raise

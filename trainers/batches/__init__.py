@@ -1,0 +1,1 @@
+"""Batches: the images of each step, from memory or decoded while training."""

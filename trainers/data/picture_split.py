@@ -1,0 +1,173 @@
+"""Pictures on disk with their labels, decoded whenever they are used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from trainers.data.pixels import (
+    DECODER_ERRORS,
+    PictureFile,
+    decoded_upright,
+    pixels_of,
+    problem_of,
+    to_colour,
+)
+from trainers.data.resizing import Resizing
+from trainers.data.sources.labelled_set import Pictures
+from trainers.errors import DataError
+
+
+class ChosenPictures:
+    """Some pictures of several parts of a set, in an order.
+
+    Args:
+        parts: each with the positions in it, int64 [N].
+    """
+
+    def __init__(self, parts: Sequence[tuple[Pictures, npt.NDArray[np.int64]]]) -> None:
+        self._parts = tuple(parts)
+        self._ends = np.cumsum([len(positions) for _, positions in parts], dtype=np.int64)
+
+    def __len__(self) -> int:
+        return int(self._ends[-1])
+
+    def name(self, index: int) -> str:
+        """See :class:`trainers.data.sources.labelled_set.Pictures`."""
+        pictures, position = self._place(index)
+        return pictures.name(position)
+
+    def file(self, index: int) -> PictureFile | None:
+        """See :class:`trainers.data.sources.labelled_set.Pictures`."""
+        pictures, position = self._place(index)
+        return pictures.file(position)
+
+    @property
+    def mode(self) -> str | None:
+        """See :class:`trainers.data.sources.labelled_set.Pictures`."""
+        return self._parts[0][0].mode
+
+    def rows(self, positions: npt.NDArray[np.int64]) -> ChosenPictures:
+        """Return those at some positions, which rise."""
+        begins = np.concatenate([[0], self._ends[:-1]])
+        return ChosenPictures(
+            [
+                (pictures, own[positions[(positions >= begin) & (positions < end)] - begin])
+                for (pictures, own), begin, end in zip(self._parts, begins, self._ends, strict=True)
+            ]
+        )
+
+    def joined(self, other: ChosenPictures) -> ChosenPictures:
+        """Return these and others after them."""
+        return ChosenPictures([*self._parts, *other._parts])
+
+    def _place(self, index: int) -> tuple[Pictures, int]:
+        part = int(np.searchsorted(self._ends, index, side="right"))
+        pictures, positions = self._parts[part]
+        begin = int(self._ends[part - 1]) if part else 0
+        return pictures, int(positions[index - begin])
+
+
+@dataclass(frozen=True, eq=False)
+class PictureSplit:
+    """Pictures, N of them, and their labels. Grey pictures have their channel repeated.
+
+    Attributes:
+        pictures: the files.
+        labels: [N], int64.
+        resizing: of every picture, where no random part of it is cut out.
+    """
+
+    pictures: ChosenPictures
+    labels: torch.Tensor
+    resizing: Resizing
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of a resized image."""
+        return 3, *self.resizing.size
+
+    def pixels(self, positions: torch.Tensor) -> torch.Tensor:
+        """Decode the images at some positions and resize them: uint8 [B, C, H, W], on the CPU.
+
+        Raises:
+            DataError: one cannot be decoded; with its name.
+        """
+        return self.decoded(
+            positions,
+            self.resizing.size,
+            lambda row, file: to_colour(
+                pixels_of(self.usable(decoded_upright(file, self.pictures.mode)), self.resizing)[
+                    None
+                ]
+            )[0],
+        )
+
+    def decoded(
+        self,
+        positions: torch.Tensor,
+        size: tuple[int, int],
+        decode: Callable[[int, PictureFile], npt.NDArray[np.uint8]],
+    ) -> torch.Tensor:
+        """Decode the images at some positions: uint8 [B, 3, *size], on the CPU.
+
+        Args:
+            positions: int64 [B].
+            size: (height, width) of the results.
+            decode: a function of the image's place among ``positions`` and its file.
+
+        Raises:
+            DataError: one cannot be decoded; with its name.
+        """
+        images = np.empty((len(positions), 3, *size), np.uint8)
+        for row, position in enumerate(positions.tolist()):
+            try:
+                file = self.pictures.file(position)
+                if file is None:
+                    raise ValueError("it is missing")
+                images[row] = decode(row, file)
+            except DECODER_ERRORS as error:
+                raise DataError(
+                    f"{self.pictures.name(position)} cannot be used: {error}"
+                ) from error
+        return torch.from_numpy(images)
+
+    @staticmethod
+    def usable(picture: Any) -> Any:
+        """Return a decoded picture that has no problem.
+
+        Raises:
+            ValueError: its mode is not read.
+        """
+        if problem := problem_of(picture):
+            raise ValueError(f"it {problem}")
+        return picture
+
+    def rows(self, positions: torch.Tensor) -> PictureSplit:
+        """Return the part of the split at some positions, int64 [B], which rise."""
+        positions = positions.cpu()
+        return PictureSplit(
+            self.pictures.rows(positions.numpy()),
+            self.labels[positions.to(self.labels.device)],
+            self.resizing,
+        )
+
+    def joined(self, other: PictureSplit) -> PictureSplit:
+        """Return this split's pictures and another's after them."""
+        return PictureSplit(
+            self.pictures.joined(other.pictures),
+            torch.cat([self.labels, other.labels]),
+            self.resizing,
+        )
+
+    def to(self, device: torch.device | str) -> PictureSplit:
+        """Return the same split with its labels on ``device``."""
+        return PictureSplit(self.pictures, self.labels.to(device), self.resizing)
