@@ -27,6 +27,8 @@ def main() -> None:
 
         run()
     except KeyboardInterrupt:
+        for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(each, signal.SIG_IGN)  # Python's end would let another one kill it
         sys.exit(INTERRUPTED)
 
 

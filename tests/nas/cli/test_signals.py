@@ -124,3 +124,26 @@ assert signal.getsignal(signal.SIGINT) == signal.default_int_handler
 
 def test_further_signals_do_not_hide_how_to_go_on() -> None:
     assert ended(WHILE_IT_ENDS, seconds=25) == (0, "how to go on\n", "")
+
+
+AT_THE_END = """
+import os, signal, sys, types
+application = types.ModuleType("nas.cli.application")
+
+class Late:
+    def __del__(self, kill=os.kill, process=os.getpid(), number=signal.SIGINT):
+        kill(process, number)  # when Python has taken its signal handlers away
+
+def run():
+    sys.late = Late()
+    os.kill(os.getpid(), signal.SIGINT)
+
+application.run = run
+sys.modules["nas.cli.application"] = application
+from nas.cli.main import main
+main()
+"""
+
+
+def test_a_second_interruption_while_the_command_ends_changes_nothing() -> None:
+    assert ended(AT_THE_END, seconds=20) == (130, "", "")
