@@ -30,7 +30,7 @@ from search_space.networks import build
 from search_space.primitives.convolution_stem import ConvolutionStem
 from search_space.space import SearchSpace
 from search_space.yaml_validation import read_yaml
-from trainers import DataConfig, ImageSplits, Recipe, Training, load_splits
+from trainers import DataConfig, ImageSplits, Recipe, Split, Training, load_splits
 from trainers.augmentation import ImageDraws, build_augmentation, mix
 
 ROOT = Path(__file__).parents[1]
@@ -129,6 +129,7 @@ def bare_epoch(
     """A loop as one writes it by hand, which trains one epoch at a time and returns its loss."""
     layout = torch.channels_last if channels_last else torch.contiguous_format
     model.to(memory_format=layout).train()  # type: ignore[call-overload]
+    assert isinstance(splits.train, Split)  # in memory
     images, labels = splits.train.images, splits.train.labels
     mean = torch.tensor(splits.mean, device=images.device)[:, None, None]
     deviation = torch.tensor(splits.std, device=images.device)[:, None, None]

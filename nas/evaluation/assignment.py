@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from nas.evaluation.evaluate import (
     AccuracyMetric,
@@ -30,9 +30,27 @@ class Assignment(NamedTuple):
     threads: int
     fidelity: Fidelity = FULL
     train_on: TrainOn = "train"  # of full trainings
+    images: ImageSplits | None = None  # at the fidelity, on the CPU; None reads them where needed
+
+    def with_images(self) -> Self:
+        """Return the same with the images: sent through Ray, the workers of a node share them.
+
+        Raises:
+            DataError: see :func:`nas.evaluation.evaluate.cached_splits`.
+        """
+        images = cached_splits(
+            self.data, self.recipe.pixels, fidelity=self.fidelity, train_on=self.train_on
+        )
+        return self._replace(images=images)
 
     def splits(self) -> ImageSplits:
-        """Return the images, see :func:`nas.evaluation.evaluate.cached_splits`."""
+        """Return the images on the device.
+
+        Raises:
+            DataError: see :func:`nas.evaluation.evaluate.cached_splits`.
+        """
+        if self.images is not None:
+            return self.images.to(self.device)
         return cached_splits(
             self.data, self.recipe.pixels, self.device, self.fidelity, self.train_on
         )

@@ -14,6 +14,7 @@ from nas.evaluation.evaluate import (
     accuracy_by,
     begin_training,
     curve_and_seconds,
+    curve_row,
     last_accuracy,
 )
 from nas.evaluation.example_pictures import ExamplePicture, example_pictures
@@ -47,6 +48,7 @@ class TrainingProgress(NamedTuple):
     val_accuracy: float | None  # by the metric asked for; None where this epoch was not evaluated
     state: Mapping[str, Any] | None  # to resume from, now and then
     pace: Pace
+    row: Mapping[str, Any] | None = None  # of the curve, at an epoch's end
 
 
 class Trained(NamedTuple):
@@ -167,6 +169,7 @@ def _progress(training: Training, metric: AccuracyMetric) -> Iterator[TrainingPr
             None if validation is None else accuracy_by(validation, metric),
             on_cpu(training.state_dict()) if keeps else None,
             meter.pace(),
+            None if point is None else curve_row(point, metric, training.weights_beside),
         )
         said = now
 

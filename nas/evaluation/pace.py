@@ -12,13 +12,13 @@ class Pace(NamedTuple):
     """The pace since a process took a training up.
 
     Attributes:
-        done: the share of all steps that are finished, in 0..1.
+        epochs: finished, with the part of the present one.
         images_per_second: in training steps, without evaluations; 0 before the first.
         waited_share: of the time of the steps, spent waiting for images to be decoded, in 0..1.
         seconds_left: to the last epoch's end, evaluations included; 0 before the first step.
     """
 
-    done: float
+    epochs: float
     images_per_second: float
     waited_share: float
     seconds_left: float
@@ -41,14 +41,15 @@ class PaceMeter:
     def pace(self) -> Pace:
         """Return the pace until now."""
         training = self._training
-        all_steps = training.recipe.epochs * training.steps_per_epoch
+        epochs = training.step / training.steps_per_epoch
+        left = training.recipe.epochs * training.steps_per_epoch - training.step
         steps = training.step - self._first_step
         seconds = training.train_seconds - self._train_seconds
         if not steps or not seconds:
-            return Pace(training.step / all_steps, 0, 0, 0)
+            return Pace(epochs, 0, 0, 0)
         return Pace(
-            training.step / all_steps,
+            epochs,
             steps * training.batch_size / seconds,
             (training.waited_seconds - self._waited_seconds) / seconds,
-            (time.monotonic() - self._began) / steps * (all_steps - training.step),
+            (time.monotonic() - self._began) / steps * left,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, NamedTuple
 
 import ray.train
 import torch
@@ -35,11 +35,6 @@ class FullTraining(NamedTuple):
     seed: int
     assignment: Assignment
     state: Mapping[str, Any] | None  # to go on from
-
-
-class _WorkerConfig(TypedDict):
-    training: FullTraining
-    messages: Queue
 
 
 def train_together(
@@ -96,9 +91,10 @@ def _reason(error: BaseException | None) -> BaseException:
     return next((each for each in failures if isinstance(each, RayError)), failures[0])
 
 
-def _train_one_rank(config: _WorkerConfig) -> None:
+def _train_one_rank(config: dict[str, Any]) -> None:
     """Train in one of the processes; the first one sends what happens, any of them its error."""
-    training, messages = config["training"], config["messages"]
+    training: FullTraining = config["training"]
+    messages: Queue = config["messages"]
     assignment = training.assignment
     torch.set_num_threads(assignment.threads)
     speaks = ray.train.get_context().get_world_rank() == 0

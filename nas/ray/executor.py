@@ -131,7 +131,9 @@ def _run_tune(
 ) -> None:
     """Run Tune once, until the search has no more jobs or needs its proposals measured."""
     prepared = tune.with_resources(
-        tune.with_parameters(trainable, assignment=assignment, exchange=searcher.exchange),
+        tune.with_parameters(
+            trainable, assignment=assignment.with_images(), exchange=searcher.exchange
+        ),
         partial(resources_of, resources),
     )
     with TemporaryDirectory(dir=temporary, ignore_cleanup_errors=True) as folder:

@@ -18,7 +18,6 @@ from nas.evaluation.assignment import Assignment
 from nas.evaluation.evaluate import EvaluationResult, traceback_of
 from nas.evaluation.full_training import Trained, TrainingProgress, train_in_full
 from nas.evaluation.messages import Raised
-from nas.evaluation.pace import Pace
 from nas.ray.recovery.deaths import cause_of, machine_fault
 from nas.ray.recovery.task_pool import TaskPool
 from nas.search.waiting import Waiting
@@ -33,9 +32,8 @@ class RetrainProgress(NamedTuple):
 
     retraining: Retraining
     state: Literal["running", "lost", "finished", "failed"]
-    epoch: int = 0  # while it runs
+    reached: TrainingProgress | None = None  # while it runs
     val_accuracy: float | None = None  # in the run's metric
-    pace: Pace | None = None  # while it runs
     cause: str = ""  # why it lost its worker; it continues from its last state
 
 
@@ -88,7 +86,7 @@ def run_retrainings(
         max_retries=0,
         max_calls=1,
     )(_full_training)
-    shared = ray.put(assignment)
+    shared = ray.put(assignment.with_images())
 
     def begin(retraining: Retraining) -> Any:
         text = retraining.architecture.canonical_json()
@@ -130,11 +128,7 @@ def run_retrainings(
             if event.state is not None:
                 retraining.save_state(event.state)
                 pool.note_progress(stream)
-            on_progress(
-                RetrainProgress(
-                    retraining, "running", event.epoch, event.val_accuracy, pace=event.pace
-                )
-            )
+            on_progress(RetrainProgress(retraining, "running", event, event.val_accuracy))
     return rows, failures
 
 
@@ -169,7 +163,7 @@ def evaluate_on_cluster(
     task = ray.remote(
         num_cpus=resources.cpus_per_trial, num_gpus=resources.gpus_per_trial, max_retries=0
     )(_evaluation)
-    shared = ray.put(assignment)
+    shared = ray.put(assignment.with_images())
 
     def begin(job: tuple[Architecture, int]) -> Any:
         architecture, seed = job

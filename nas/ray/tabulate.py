@@ -56,7 +56,7 @@ def run_trainings(
     task = ray.remote(
         num_cpus=resources.cpus_per_trial, num_gpus=resources.gpus_per_trial, max_retries=1
     )(_row)
-    shared = ray.put(assignment)
+    shared = ray.put(assignment.with_images())
     first_text = wanted[0].architecture.canonical_json()
     waiting = iter(wanted)
     running: dict[Any, Entry] = {}  # keys: Ray's references

@@ -37,8 +37,9 @@ def load_splits(config: DataConfig, pixels: PixelSettings | None = None) -> Imag
     elif config.is_own:
         splits = load_own(config)
     else:
-        given = pixels.mean is not None and pixels.deviation is not None
-        scale = (pixels.mean, pixels.deviation) if given else None
+        scale = None
+        if pixels.mean is not None and pixels.deviation is not None:
+            scale = (pixels.mean, pixels.deviation)
         splits = split_labelled(_labelled(config), config, resizing, scale)
     scale_of(splits, pixels)
     return splits

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from trainers.data.picture_split import PictureSplit
@@ -43,6 +46,10 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Give NumPy's arrays to pickle, which can share their memory between processes."""
+        return _from_arrays, (self.images.cpu().numpy(), self.labels.cpu().numpy())
+
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """(C, H, W) of an image."""
@@ -64,6 +71,13 @@ class Split:
     def to(self, device: torch.device | str) -> Split:
         """Return the same split on ``device`` (nothing is copied when it is there already)."""
         return Split(self.images.to(device), self.labels.to(device))
+
+
+def _from_arrays(images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64]) -> Split:
+    """Return a split over arrays, also over those that other processes read."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
+        return Split(torch.from_numpy(images), torch.from_numpy(labels))
 
 
 Scale = tuple[tuple[float, ...], tuple[float, ...]]

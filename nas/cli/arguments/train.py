@@ -10,6 +10,11 @@ import typer
 from nas.cli.arguments.options import RUNS, AsJson, RunName, Runs, Trust
 from nas.cli.output import Output
 
+Tensorboard = Annotated[
+    bool,
+    typer.Option(help="Also write each training's curves as TensorBoard's event files."),
+]
+
 
 def retrain(
     run: RunName,
@@ -17,7 +22,8 @@ def retrain(
         list[str] | None,
         typer.Argument(
             metavar="[recipe.KEY=VALUE]...",
-            help="Changes of the run's full recipe: recipe=FILE, then recipe.section.key=value.",
+            help="Changes of the run's full recipe: recipe=FILE, then recipe.section.key=value; "
+            "and resources.key=value, such as resources.workers_per_training=8.",
         ),
     ] = None,
     *,
@@ -34,6 +40,7 @@ def retrain(
             help="Also train a plain convolutional network of equal parameters beside each."
         ),
     ] = False,
+    tensorboard: Tensorboard = False,
     as_json: AsJson = False,
     trust: Trust = False,
     runs: Runs = RUNS,
@@ -49,6 +56,7 @@ def retrain(
             pick=pick,
             baseline=baseline,
             overrides=overrides or [],
+            tensorboard=tensorboard,
             trust=trust,
         )
 
@@ -69,6 +77,7 @@ def train(
     seeds: Annotated[
         int | None, typer.Option(help="Full trainings; by default the file's retrain_seeds.")
     ] = None,
+    tensorboard: Tensorboard = False,
     as_json: AsJson = False,
     trust: Trust = False,
     runs: Runs = RUNS,
@@ -77,7 +86,16 @@ def train(
     from nas.cli.commands.train import run_train_command  # noqa: PLC0415
 
     with Output(as_json=as_json) as output:
-        run_train_command(output, network, config, overrides or [], runs, seeds=seeds, trust=trust)
+        run_train_command(
+            output,
+            network,
+            config,
+            overrides or [],
+            runs,
+            seeds=seeds,
+            tensorboard=tensorboard,
+            trust=trust,
+        )
 
 
 def predict(

@@ -15,10 +15,11 @@ from nas.errors import RunError
 from nas.latency.measurements import all_candidates
 from nas.ray.cluster.connection import connected
 from nas.ray.cluster.signals import ignored
-from nas.ray.retrain import run_retrainings
+from nas.ray.retrain import RetrainProgress, run_retrainings
 from nas.search.waiting import Waiting
 from nas.storage.candidates import Candidate, candidates
 from nas.storage.ledger import Ledger
+from nas.storage.networks.event_files import EventFiles
 from nas.storage.networks.retraining import Retraining, number_of, pending
 from nas.storage.run.folder import RunFolder
 from nas.workflows.checks import SearchData, load_data, retrain_assignment
@@ -44,6 +45,7 @@ def train_networks(
     network: str = "",
     overrides: Overrides | None = None,
     data: SearchData | None = None,
+    tensorboard: bool = False,
 ) -> None:
     """Train what is not trained yet: networks in full, and some of them by proxies too.
 
@@ -60,6 +62,7 @@ def train_networks(
         network: the name that `nas train` was given.
         overrides: what makes the recipe another one than the run's own.
         data: of the run; None to read it here.
+        tensorboard: whether to write event files, see :mod:`nas.storage.networks.event_files`.
 
     Raises:
         ConfigError, DataError: the recipe does not fit the data or a network.
@@ -91,7 +94,7 @@ def train_networks(
         f"{'the network' if network else 'plain networks'}: {len(proxies)}"
     )
     try:
-        _train(output, run, config, ledger, task, wanted, proxies, waiting, network)
+        _train(output, run, config, ledger, task, wanted, proxies, waiting, network, tensorboard)
     except KeyboardInterrupt:
         with ignored():
             output.say(
@@ -111,6 +114,7 @@ def _train(
     proxies: Sequence[tuple[Architecture, int]],
     waiting: Waiting,
     network: str,
+    tensorboard: bool,
 ) -> None:
     progress = RetrainDisplay(
         output, wanted=len(wanted), epochs=config.retrain.epochs, waiting=waiting
@@ -119,7 +123,14 @@ def _train(
         connected(config.ray, config.modules, sys.argv[1:]) as cluster,
         progress,
         waiting.shown_by(progress.update),
+        EventFiles(wanted=tensorboard) as event_files,
     ):
+
+        def note(event: RetrainProgress) -> None:
+            progress.note(event)
+            if event.reached is not None:
+                event_files.note(event.retraining.folder, event.reached)
+
         evaluate_plain(
             config, ledger, task, proxies, waiting=waiting, check=cluster.check, network=network
         )
@@ -131,7 +142,7 @@ def _train(
             lambda retraining, trained: retraining.finish(
                 config, ledger, task, trained, proxies_by_id.get(retraining.architecture.arch_id)
             ),
-            progress.note,
+            note,
             waiting=waiting,
             patience_seconds=config.search.patience_seconds,
             check=cluster.check,

@@ -34,6 +34,7 @@ def run_retrain_command(
     pick: str,
     baseline: bool,
     overrides: Sequence[str] = (),
+    tensorboard: bool = False,
     trust: bool = False,
 ) -> None:
     """Train the networks that ``pick`` names in full, and print test and proxy accuracies.
@@ -45,6 +46,7 @@ def run_retrain_command(
         pick: names the networks.
         baseline: also train a plain network beside each.
         overrides: of the run's recipe: see :func:`nas.config.recipe_overrides.with_overrides`.
+        tensorboard: the option ``--tensorboard``.
         trust: the option ``--trust``.
 
     Raises:
@@ -75,6 +77,7 @@ def run_retrain_command(
             plain,
             waiting=waiting,
             overrides=overridden,
+            tensorboard=tensorboard,
         )
     proxies = proxy_results(config, ledger)
     full = full_trainings(config, ledger)

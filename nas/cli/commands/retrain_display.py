@@ -35,11 +35,12 @@ class RetrainDisplay(LineDisplay):
         name = _name(progress.retraining)
         accuracy = progress.val_accuracy
         validation = "" if accuracy is None else f", validation {accuracy:.1%}"
-        if progress.state == "running":
+        if progress.reached is not None:
             validation = validation or self._validation.get(name, "")
             self._validation[name] = validation
             self._running[name] = (
-                f"{name} epoch {progress.epoch}/{self._epochs}{validation}{_pace(progress.pace)}"
+                f"{name} epoch {progress.reached.epoch}/{self._epochs}{validation}"
+                f"{_pace(progress.reached.pace)}"
             )
         elif progress.state == "lost":
             self._running.pop(name, None)
@@ -66,9 +67,9 @@ class RetrainDisplay(LineDisplay):
         return line
 
 
-def _pace(pace: Pace | None) -> str:
+def _pace(pace: Pace) -> str:
     """Return images a second, time left and, from a tenth on, the share that waits for data."""
-    if pace is None or not pace.images_per_second:
+    if not pace.images_per_second:
         return ""
     waits = f", {pace.waited_share:.0%} waiting for data" if pace.waited_share >= 0.1 else ""
     return f", {pace.images_per_second:,.0f} images/s{waits}, {duration(pace.seconds_left)} left"

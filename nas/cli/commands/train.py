@@ -36,6 +36,7 @@ def run_train_command(
     runs: Path,
     *,
     seeds: int | None,
+    tensorboard: bool = False,
     trust: bool = False,
 ) -> None:
     """Train a network in full by a configuration's ``retrain``, and print its accuracies.
@@ -50,6 +51,7 @@ def run_train_command(
         overrides: of the file, ``section.key=value``.
         runs: the folder of all runs.
         seeds: full trainings; None for ``retrain_seeds`` of the configuration.
+        tensorboard: the option ``--tensorboard``.
         trust: the option ``--trust``.
 
     Raises:
@@ -83,6 +85,7 @@ def run_train_command(
             network=name,
             overrides=overridden,
             data=data,
+            tensorboard=tensorboard,
         )
     rows = [
         report_row(
