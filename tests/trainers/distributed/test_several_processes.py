@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import subprocess
 import sys
 import time
@@ -145,3 +146,17 @@ def test_processes_that_differ_say_what_differs(tmp_path: Path) -> None:
         in done.stderr
     )
     assert not (tmp_path / "out.pt").exists()
+
+
+def test_the_documented_program_runs(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "training.md").read_text("utf-8")
+    (program,) = re.findall(r"```python\n(# train.py: .*?)```", page, re.DOTALL)
+    (tmp_path / "train.py").write_text(program, encoding="utf-8")
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "train.py"]
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, timeout=200, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    epochs = [line.split() for line in done.stdout.splitlines()]
+    assert [epoch for epoch, _ in epochs] == ["1", "2", "3"]
+    assert float(epochs[-1][1]) > 0.5
