@@ -10,9 +10,10 @@ from trainers.augmentation import ImageDraws, build_augmentation, mix
 from trainers.augmentation.central_crop import central_crop
 from trainers.batches.order import epoch_order
 from trainers.batches.sizes import BatchSizes
-from trainers.batches.sources import DecodedImages, ImagesInMemory
-from trainers.data.dataset import AnySplit, ImageSplits, Split
+from trainers.batches.sources import DecodedBefore, DecodedBeside
+from trainers.data.dataset import AnySplit, ImageSplits
 from trainers.data.network_input import scale_of
+from trainers.data.picture_split import PictureSplit
 from trainers.distributed.ranks import Ranks
 from trainers.randomness import Stream, derived_seed
 from trainers.recipe import Recipe
@@ -80,16 +81,16 @@ class Batches:
         images = min(recipe.evaluation.recalibration_images, len(splits.train))
         self.recalibration_steps = min(images, max(1, images // self._evaluation_batch_size))
         augmentation = recipe.augmentation
-        self._source: ImagesInMemory | DecodedImages
-        if isinstance(splits.train, Split):
-            self._source = ImagesInMemory(splits.train)
+        self._source: DecodedBefore | DecodedBeside
+        if not isinstance(splits.train, PictureSplit):
+            self._source = DecodedBefore(splits.train)
         else:
-            self._source = DecodedImages(
+            self._source = DecodedBeside(
                 splits.train,
                 augmentation.resized_crop,
                 self._size,
                 seed=seed,
-                processes=splits.loading.processes,
+                processes=splits.loading.process_count(),
                 pinned=device.type == "cuda",
             )
             augmentation = augmentation.model_copy(update={"resized_crop": None})
@@ -156,15 +157,15 @@ class Batches:
             yield self._in_memory_format(self._normalised(cropped.float().div_(255)))
 
     def _evaluated(self, split: AnySplit, parts: Iterable[torch.Tensor]) -> Iterator[torch.Tensor]:
-        if isinstance(split, Split):
+        if not isinstance(split, PictureSplit):
             yield from (split.pixels(part) for part in parts)
             return
-        source = DecodedImages(
+        source = DecodedBeside(
             split,
             None,
             self._size,
             seed=self._seed,
-            processes=self._splits.loading.processes,
+            processes=self._splits.loading.process_count(),
             pinned=self._device.type == "cuda",
         )
         yield from (pixels for _, pixels, _ in source.training((0, part) for part in parts))
@@ -186,7 +187,7 @@ class Batches:
                 step += len(chunk)
 
     def _steps_at_once(self) -> int:
-        if isinstance(self._source, DecodedImages):
+        if isinstance(self._source, DecodedBeside):
             return 1
         values = self.batch_size * self._splits.train.image_shape[0]
         for side in self._splits.train.image_shape[1:]:

@@ -1,4 +1,4 @@
-"""Sources of uint8 images: a split in memory, or processes that decode one."""
+"""Sources of uint8 images: a split that is decoded, or processes that decode one."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator
 import torch
 
 from trainers.augmentation.settings import ResizedCrop
-from trainers.batches.loader import CHUNK_IMAGES, DecodedChunks, Wanted
 from trainers.data.dataset import Split
+from trainers.data.decoding_processes import CHUNK_IMAGES, DecodedChunks, Wanted
+from trainers.data.mapped_split import MappedSplit
 from trainers.data.picture_split import PictureSplit
 from trainers.data.random_crop import RandomCrop
 
@@ -16,14 +17,14 @@ Pixels = tuple[int, torch.Tensor, torch.Tensor]
 """An epoch, images uint8 [B, C, H, W], and their positions int64 [B] in the split."""
 
 
-class ImagesInMemory:
-    """Images of a split in memory, on its device.
+class DecodedBefore:
+    """Images of a split in memory, on its device, or in a mapped file.
 
     Attributes:
         waited_seconds: 0, nothing is waited for.
     """
 
-    def __init__(self, split: Split) -> None:
+    def __init__(self, split: Split | MappedSplit) -> None:
         self._split = split
         self.waited_seconds = 0.0
 
@@ -33,7 +34,7 @@ class ImagesInMemory:
             yield epoch, self._split.pixels(positions), positions
 
 
-class DecodedImages:
+class DecodedBeside:
     """Images of a split on disk, decoded in processes of their own.
 
     Args:
@@ -41,8 +42,8 @@ class DecodedImages:
         crop: the random crop to decode; None decodes whole pictures, resized.
         size: (height, width) of crops, in pixels.
         seed: of the training.
-        processes: see :class:`trainers.data.dataset.Loading`.
-        pinned: see :class:`trainers.batches.loader.DecodedChunks`.
+        processes: that decode; 0 decodes in the training's own.
+        pinned: see :class:`trainers.data.decoding_processes.DecodedChunks`.
 
     Attributes:
         waited_seconds: the time that :meth:`training` has waited.
@@ -55,12 +56,12 @@ class DecodedImages:
         size: tuple[int, int],
         *,
         seed: int,
-        processes: int | None,
+        processes: int,
         pinned: bool,
     ) -> None:
         self._split = split
         self._crop = None if crop is None else RandomCrop(crop, size, seed)
-        self._processes = torch.get_num_threads() if processes is None else processes
+        self._processes = processes
         self._pinned = pinned
         self.waited_seconds = 0.0
 
@@ -68,7 +69,7 @@ class DecodedImages:
         """Yield the images of epochs and positions; they are decoded some chunks ahead.
 
         Raises:
-            DataError, LoaderLost: see :class:`trainers.batches.loader.DecodedChunks`.
+            DataError, LoaderLost: see :class:`trainers.data.decoding_processes.DecodedChunks`.
         """
         ahead: list[tuple[int, torch.Tensor]] = []
 

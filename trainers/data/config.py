@@ -32,7 +32,7 @@ DataName = Annotated[
 TestPart = Literal["test", "validation"]
 Decoding = Literal["auto", "once", "each_use"]
 
-LOADING = ("decoding", "memory_gb", "loader_processes", "block_images")
+LOADING = ("decoding", "memory_gb", "cache", "loader_processes", "block_images")
 
 Pixels = Annotated[int, Field(ge=1)]
 ImageSize = Annotated[tuple[Pixels, Pixels], BeforeValidator(list_to_tuple)]
@@ -77,10 +77,14 @@ class DataConfig(Settings):
     """When pictures are decoded. `once`: before training, to uint8 images in memory, of which
     training cuts its crops. `each_use`: beside the training, in processes of their own; a random
     crop is cut out of the picture as it is stored. `auto` is `once` if the images take at most
-    `memory_gb`, else `each_use`."""
+    `memory_gb` or there is a `cache`, else `each_use`."""
     memory_gb: float = Field(default=4, gt=0)
     """Memory that images may take with `decoding: auto`, whatever memory the machine has, so that
     a run computes the same everywhere. Unit: 10^9 bytes."""
+    cache: str | None = None
+    """A folder in which images that are decoded once are kept, in a file that is mapped into memory
+    in place of memory of its own; for sets larger than memory whose decoding takes longest. Null
+    keeps none."""
     loader_processes: int | None = Field(default=None, ge=0)
     """Processes that decode beside a training; null is one for each of its CPUs, 0 decodes in the
     training itself. Their number changes no result. Unit: processes."""

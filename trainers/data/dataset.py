@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from trainers.data.mapped_split import MappedSplit
 from trainers.data.picture_split import PictureSplit
 from trainers.errors import DataError
 
@@ -83,8 +84,9 @@ def _from_arrays(images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64]) -
 Scale = tuple[tuple[float, ...], tuple[float, ...]]
 """A mean and a deviation, one value a channel, for pixels from 0 to 1."""
 
-AnySplit = Split | PictureSplit
-"""Images in memory, or pictures that are decoded whenever they are used."""
+
+AnySplit = Split | MappedSplit | PictureSplit
+"""Images in memory, in a mapped file, or pictures that are decoded whenever they are used."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,10 @@ class Loading:
 
     processes: int | None = None
     block_images: int = 1
+
+    def process_count(self) -> int:
+        """Return the number of processes that decode beside this one."""
+        return torch.get_num_threads() if self.processes is None else self.processes
 
 
 @dataclass(frozen=True, eq=False)

@@ -52,6 +52,10 @@ class ChosenPictures:
         """See :class:`trainers.data.sources.labelled_set.Pictures`."""
         return self._parts[0][0].mode
 
+    def positions(self) -> list[npt.NDArray[np.int64]]:
+        """Return the positions in each part."""
+        return [positions for _, positions in self._parts]
+
     def rows(self, positions: npt.NDArray[np.int64]) -> ChosenPictures:
         """Return those at some positions, which rise."""
         begins = np.concatenate([[0], self._ends[:-1]])

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from trainers.data.dataset import AnySplit, ImageSplits, Split
+from trainers.data.mapped_split import MappedSplit
 from trainers.data.picture_split import PictureSplit
 from trainers.data.split import stratified
 from trainers.errors import DataError
@@ -90,6 +91,11 @@ def resized_hw(hw: tuple[int, int], resolution: int) -> tuple[int, int]:
 def _resized(split: AnySplit, size: tuple[int, int]) -> AnySplit:
     if isinstance(split, PictureSplit):
         return replace(split, resizing=replace(split.resizing, size=size))
+    if isinstance(split, MappedSplit):
+        raise DataError(
+            "images of data.cache have one size: set data.image_size in place of a resolution, or "
+            "no cache"
+        )
     channels = split.images.shape[1]
     images = split.images.new_empty((len(split), channels, *size))
     for first in range(0, len(split), IMAGES_AT_ONCE):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import torch
 
 from trainers.data.config import DataConfig
 from trainers.data.dataset import AnySplit, ImageSplits, Loading, Scale, Split
 from trainers.data.decoding import Decoder
+from trainers.data.fingerprint import fingerprint_of
+from trainers.data.image_cache import mapped_splits
 from trainers.data.picture_split import ChosenPictures, PictureSplit
 from trainers.data.pixels import to_colour
 from trainers.data.resizing import Resizing
@@ -43,12 +46,22 @@ def split_labelled(
         validation_images=config.validation_images,
         test_images=config.test_images,
     )
-    in_memory = _decodes_once(config, choices, resizing)
+    loading = Loading(config.loader_processes, config.block_images)
+    once = _decodes_once(config, choices, resizing)
+    in_memory = once and config.cache is None
     splits: Mapping[Part, AnySplit]
     if in_memory:
         splits = _decoded(parts, choices, resizing, f"data set {config.name!r}")
     else:
-        splits = _on_disk(parts, choices, resizing, config)
+        splits = on_disk = _on_disk(parts, choices, resizing, config)
+        if once and config.cache is not None:
+            splits = mapped_splits(
+                on_disk,
+                Path(config.cache).expanduser(),
+                content=fingerprint_of(labelled),
+                name=config.name,
+                processes=loading.process_count(),
+            )
     return ImageSplits.of(
         config.name,
         train=splits["train"],
@@ -57,7 +70,7 @@ def split_labelled(
         class_names=labelled.class_names,
         size=config.image_size,
         left_out=labelled.left_out,
-        loading=Loading(config.loader_processes, config.block_images),
+        loading=loading,
         scale=None if in_memory else scale,
     )
 
@@ -66,6 +79,8 @@ def _decodes_once(config: DataConfig, choices: Choices, resizing: Resizing | Non
     """Return whether images are decoded into memory, by ``data.decoding``."""
     if config.decoding != "auto":
         return config.decoding == "once"
+    if config.cache is not None:
+        return True
     if resizing is None:  # of images of one size, which is known once they are decoded
         return True
     height, width = resizing.size
@@ -104,8 +119,9 @@ def _on_disk(
     """Return the splits whose pictures are decoded whenever they are used."""
     if resizing is None:
         raise DataError(
-            f"data set {config.name!r}: decoding=each_use needs image_size, the size of the "
-            "network's input, got null"
+            f"data set {config.name!r}: "
+            f"{'decoding=each_use' if config.cache is None else 'cache'} needs image_size, the "
+            "size of the network's input, got null"
         )
     return {
         split: PictureSplit(

@@ -1,0 +1,110 @@
+"""A file of decoded, resized images, mapped into memory: decoded once, and never again.
+
+For sets that do not fit in memory and whose decoding takes longer than training. The images are
+those that would be in memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import math
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from trainers.data.decoding_processes import CHUNK_IMAGES, DecodedChunks, Wanted
+from trainers.data.mapped_split import MappedSplit
+from trainers.data.picture_split import PictureSplit
+from trainers.data.split import Part
+from trainers.errors import DataError
+
+log = logging.getLogger(__name__)
+
+
+def mapped_splits(
+    splits: Mapping[Part, PictureSplit], folder: Path, *, content: str, name: str, processes: int
+) -> dict[Part, MappedSplit]:
+    """Return the splits as parts of one file of a folder, which is written if it is missing.
+
+    Args:
+        splits: the pictures.
+        folder: of the file; it is made.
+        content: identifies what the pictures are, see :mod:`trainers.data.fingerprint`.
+        name: of the data set, for the file's name and messages.
+        processes: that decode; 0 decodes in this one.
+
+    Raises:
+        DataError: the folder cannot be written, its disk is too small, or a picture is damaged.
+    """
+    whole = splits["train"].joined(splits["validation"]).joined(splits["test"])
+    file = folder / _file_name(whole, name, content)
+    size = len(whole) * math.prod(whole.image_shape)
+    if not (file.is_file() and file.stat().st_size == size):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            _check_room(folder, size, name)
+            _write(file, whole, processes)
+        except OSError as error:
+            raise DataError(
+                f"data set {name!r}: cannot write decoded images to cache={str(folder)!r}: "
+                f"{error.strerror or error}"
+            ) from error
+    mapped = {}
+    begin = 0
+    for part in ("train", "validation", "test"):
+        labels = splits[part].labels
+        positions = torch.arange(begin, begin + len(labels))
+        mapped[part] = MappedSplit(file, len(whole), whole.image_shape, positions, labels)
+        begin += len(labels)
+    return mapped
+
+
+def _file_name(whole: PictureSplit, name: str, content: str) -> str:
+    """Return a name that other pictures, sizes or choices do not have."""
+    digest = hashlib.blake2b(f"{content} {whole.resizing}".encode(), digest_size=8)
+    for each in whole.pictures.positions():
+        digest.update(each.tobytes())
+    safe = "".join(each if each.isalnum() else "-" for each in name)
+    return f"{safe}-{digest.hexdigest()}.uint8"
+
+
+def _check_room(folder: Path, needed_bytes: int, name: str) -> None:
+    """Say how much will be written, before it is.
+
+    Raises:
+        DataError: the disk has less room.
+    """
+    free = shutil.disk_usage(folder).free
+    if needed_bytes > free:
+        raise DataError(
+            f"data set {name!r}: its decoded images take {needed_bytes / 1e9:.3g} GB in "
+            f"cache={str(folder)!r}, whose disk has {free / 1e9:.3g} GB free"
+        )
+    log.warning(
+        "%s: %.3g GB of decoded images are written to %s, once", name, needed_bytes / 1e9, folder
+    )
+
+
+def _write(file: Path, split: PictureSplit, processes: int) -> None:
+    """Write a file whole or not at all."""
+    begun = file.with_suffix(f".{os.getpid()}.tmp")
+    try:
+        with begun.open("wb") as opened:
+            wanted = (Wanted(0, part) for part in torch.arange(len(split)).split(CHUNK_IMAGES))
+            for chunk in DecodedChunks(
+                lambda each: split.pixels(each.positions),
+                wanted,
+                processes=processes,
+                pinned=False,
+            ):
+                opened.write(np.ascontiguousarray(chunk.numpy()))
+            opened.flush()
+            os.fsync(opened.fileno())
+        begun.replace(file)
+    finally:
+        begun.unlink(missing_ok=True)
