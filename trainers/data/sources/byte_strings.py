@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -21,3 +21,6 @@ class ByteStrings:
     def __getitem__(self, index: int) -> str:
         begin = self._ends[index - 1] if index else 0
         return self._bytes[begin : self._ends[index]].tobytes().decode("utf-8", "surrogateescape")
+
+    def __iter__(self) -> Iterator[str]:
+        return map(self.__getitem__, range(len(self)))

@@ -8,11 +8,16 @@ whole names, such as ``train.parquet`` or ``train-00000-of-00002.parquet``.
 from __future__ import annotations
 
 import glob
+import io
+import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from trainers.data.config import DataConfig
 from trainers.data.sources.labelled_set import LabelledPart, LabelledSet
@@ -27,6 +32,9 @@ CLASSES = {"cifar10": 10, "cifar100": 100}
 LABEL_COLUMNS = {"cifar100": "fine_label"}
 ARCHIVES = ("zip", "gzip", "bz2", "xz", "zstd", "lz4")
 """Protocols of paths into an archive, such as ``zip://a.png::/folder/images.zip``."""
+
+ROWS_AT_ONCE = 1024
+"""Rows of which names and sizes are held at a time."""
 
 _SHARD = re.compile(r"(?P<part>.+?)(-\d+-of-\d+(-[0-9a-f]+)?)?", re.IGNORECASE)
 """The name of a Parquet file without its suffix, as ``datasets`` writes several of one part."""
@@ -96,6 +104,41 @@ class TablePictures:
             return _decoded(self._image, self._stored[index][self._column])
         except Image.DecompressionBombError as error:
             raise ValueError(error) from error
+
+    def file(self, index: int) -> str | io.BytesIO | None:
+        """See :meth:`trainers.data.sources.labelled_set.Pictures.file`."""
+        stored = self._stored[index][self._column]
+        if stored is None:
+            return None
+        if stored["bytes"] is not None:
+            return io.BytesIO(stored["bytes"])
+        return _path_here(stored)
+
+    def stored_names(self) -> Iterator[str]:
+        """Yield the names of the files that the rows name, empty where they name none."""
+        for rows in self._batches():
+            for path in _field(rows, "path").to_pylist():
+                yield os.path.basename(path or "")
+
+    def sizes_bytes(self) -> npt.NDArray[np.int64]:
+        """See :meth:`trainers.data.sources.labelled_set.Pictures.sizes_bytes`."""
+        import pyarrow.compute as pc  # noqa: PLC0415 (slow to import)
+
+        sizes = [np.empty(0, np.int64)]
+        for rows in self._batches():
+            lengths = pc.binary_length(_field(rows, "bytes")).fill_null(-1)
+            own = lengths.to_numpy(zero_copy_only=False).astype(np.int64)
+            for row in np.flatnonzero(own < 0).tolist():
+                path = _field(rows, "path")[row].as_py()
+                if path is not None and os.path.isfile(path):
+                    own[row] = os.path.getsize(path)
+            sizes.append(own)
+        return np.concatenate(sizes)
+
+    def _batches(self) -> Iterator[Any]:
+        """Yield the column as Arrow's structs of bytes and path, some rows at a time."""
+        for table in self._stored.with_format("arrow").iter(ROWS_AT_ONCE):
+            yield from table.column(self._column).chunks
 
 
 def _open(config: DataConfig) -> tuple[dict[Part, Any], list[str]]:
@@ -238,8 +281,26 @@ def _one_column(
 def _decoded(image: Any, stored: Any) -> Any:
     """Open a picture from its bytes or file; ``datasets`` would also fetch the path of a server."""
     if stored is not None and stored["bytes"] is None:
-        for link in str(stored["path"]).split("::"):  # a file in an archive has its path after ::
-            protocol, is_url, _ = link.partition("://")
-            if is_url and protocol not in ARCHIVES:
-                raise ValueError(f"{stored['path']!r} is not a file on this machine")
+        _path_here(stored)
     return None if stored is None else image.decode_example(stored)
+
+
+def _field(rows: Any, name: str) -> Any:
+    """Return a field of Arrow's structs, null where the struct is."""
+    import pyarrow.compute as pc  # noqa: PLC0415 (slow to import)
+
+    return pc.struct_field(rows, name)
+
+
+def _path_here(stored: Any) -> str:
+    """Return the path of a stored picture without bytes.
+
+    Raises:
+        ValueError: it is on a server.
+    """
+    path = str(stored["path"])
+    for link in path.split("::"):  # a file in an archive has its path after ::
+        protocol, is_url, _ = link.partition("://")
+        if is_url and protocol not in ARCHIVES:
+            raise ValueError(f"{path!r} is not a file on this machine")
+    return path

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from trainers.data.pixels import decoded_upright
 from trainers.data.sources.byte_strings import ByteStrings
@@ -64,6 +65,20 @@ class FilePictures:
         """See :meth:`trainers.data.sources.labelled_set.Pictures.open`."""
         return decoded_upright(self._root / self._names[index])
 
+    def file(self, index: int) -> str:
+        """See :meth:`trainers.data.sources.labelled_set.Pictures.file`."""
+        return str(self._root / self._names[index])
+
+    def stored_names(self) -> Iterator[str]:
+        """Yield the files' paths in the folder."""
+        return iter(self._names)
+
+    def sizes_bytes(self) -> npt.NDArray[np.int64]:
+        """Return the files' sizes, int64 [N]; -1 where a link leads nowhere."""
+        root = str(self._root)
+        sizes = (_size_bytes(os.path.join(root, name)) for name in self._names)
+        return np.fromiter(sizes, np.int64, len(self._names))
+
 
 def read_image_folder(root: Path, name: str) -> LabelledSet:
     """Find the parts, classes and images of a folder; no image is opened.
@@ -91,6 +106,13 @@ def read_image_folder(root: Path, name: str) -> LabelledSet:
         labels = own[np.asarray(walk.labels, dtype=np.int64)]
         parts[part] = LabelledPart(labels, FilePictures(root, ByteStrings(walk.files)))
     return LabelledSet(parts, class_names, tuple(_left_out(list(walks.values()))))
+
+
+def _size_bytes(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return -1
 
 
 def _part_folders(root: Path, place: str) -> dict[Part, Path]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import io
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -28,6 +29,25 @@ class Pictures(Protocol):
         Raises:
             OSError, ValueError, SyntaxError: it is damaged, or of no known format.
         """
+        ...
+
+    def file(self, index: int) -> str | io.BytesIO | None:
+        """Return what Pillow opens: a file's path, or its bytes; None if there is no picture.
+
+        Raises:
+            OSError, ValueError: it cannot be read, or is not on this machine.
+        """
+        ...
+
+    def stored_names(self) -> Iterator[str]:
+        """Yield each picture's name within the set; an empty one where it has none.
+
+        It does not depend on where the set is kept.
+        """
+        ...
+
+    def sizes_bytes(self) -> npt.NDArray[np.int64]:
+        """Return the sizes of all encoded pictures, int64 [N]; -1 where there is none to read."""
         ...
 
 
