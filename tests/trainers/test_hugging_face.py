@@ -310,6 +310,7 @@ def test_a_class_that_only_the_test_part_has_is_refused(tmp_path: Path) -> None:
         (["train", "test"], [8, 0, 12]),
         (["Train", "TEST", "Dev"], [12, 12, 12]),
         (["train-00000-of-00002", "train-00001-of-00002", "test-00000-of-00001-0a1b"], [20, 4, 12]),
+        (["train-0", "train-1", "test-12"], [20, 4, 12]),
         (["train/a", "train/b", "val/c"], [20, 12, 4]),
         (["cats_train", "dogs"], [18, 3, 3]),
         (["all[1]"], [6, 3, 3]),

@@ -189,4 +189,5 @@ def test_transparent_pixels_are_white(mode: str) -> None:
 @given(st.lists(st.text(st.characters(codec="utf-8"), max_size=8), max_size=20))
 def test_texts_in_two_arrays(texts: list[str]) -> None:
     stored = ByteStrings(texts)
-    assert [stored[index] for index in range(len(stored))] == texts
+    assert [stored[index] for index in range(len(stored))] == list(stored) == texts
+    assert list(ByteStrings.of_arrays(*stored.arrays)) == texts

@@ -15,6 +15,7 @@ from trainers.data.sources.hugging_face import read_tables
 from trainers.data.sources.image_folder import read_image_folder
 from trainers.data.sources.labelled_set import LabelledSet
 from trainers.data.sources.own_function import load_own
+from trainers.data.sources.tar_shards import read_tar_shards
 from trainers.data.splitting import split_and_decode
 from trainers.errors import DataError
 from trainers.recipe.pixels import PixelSettings
@@ -43,6 +44,8 @@ def load_splits(config: DataConfig, pixels: PixelSettings | None = None) -> Imag
 
 
 def _labelled(config: DataConfig) -> LabelledSet:
+    if config.name == "tar_shards":
+        return read_tar_shards(config)
     if config.name != "image_folder":
         return read_tables(config)
     assert config.path is not None

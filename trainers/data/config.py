@@ -10,8 +10,8 @@ from pydantic_core import PydanticKnownError
 
 from trainers.settings import Settings, list_to_tuple
 
-SOURCES = ("digits", "cifar10", "cifar100", "image_folder", "parquet", "hub")
-NEED_A_PATH = ("image_folder", "parquet", "hub")
+SOURCES = ("digits", "cifar10", "cifar100", "image_folder", "tar_shards", "parquet", "hub")
+NEED_A_PATH = ("image_folder", "tar_shards", "parquet", "hub")
 
 _OWN_FUNCTION = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 
@@ -45,14 +45,14 @@ class DataConfig(Settings):
 
     name: DataName
     """The source: `digits` comes with scikit-learn; `cifar10` and `cifar100` come from the Hugging
-    Face hub; `image_folder`, `parquet` and `hub` need `path`; `my_package.module:function` is a
-    function of your own."""
+    Face hub; `image_folder`, `tar_shards`, `parquet` and `hub` need `path`;
+    `my_package.module:function` is a function of your own."""
     parameters: dict[str, Any] | None = None
     """Arguments of a function of your own, beside the seed."""
     path: str | None = None
-    """For `image_folder` a folder; for `parquet` a file or folder; for `hub` the id of a data set,
-    or a folder made by `datasets.save_to_disk`; for `cifar10` and `cifar100` such a folder in place
-    of the hub."""
+    """For `image_folder` a folder; for `tar_shards` and `parquet` a file or folder; for `hub` the
+    id of a data set, or a folder made by `datasets.save_to_disk`; for `cifar10` and `cifar100` such
+    a folder in place of the hub."""
     split_seed: int = Field(default=0, ge=0, lt=2**32)
     """Seed of the split into train, validation and test images, which depends on nothing else."""
     train_images: int | None = Field(default=None, ge=2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,13 +25,21 @@ DECODER_ERRORS = (OSError, ValueError, SyntaxError)
 """Exceptions of Pillow's decoders, of :func:`decoded_upright`."""
 
 
+def image_suffixes() -> frozenset[str]:
+    """Return the suffixes of all formats that Pillow reads here, in lower case: ``.png``, ..."""
+    from PIL import Image  # noqa: PLC0415 (slow to import)
+
+    known = Image.registered_extensions()
+    return frozenset(suffix for suffix, kind in known.items() if kind in Image.OPEN)
+
+
 def to_colour(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """Return [N, 1 or 3, H, W] as [N, 3, H, W]."""
     return images if images.shape[1] == 3 else np.repeat(images, 3, axis=1)
 
 
-def decoded_upright(path: str | Path) -> Image.Image:
-    """Decode an image file and turn it upright by its EXIF orientation.
+def decoded_upright(path: str | Path | io.BytesIO) -> Image.Image:
+    """Decode an image file, or its bytes, and turn it upright by its EXIF orientation.
 
     Raises:
         OSError, ValueError, SyntaxError: it cannot be decoded.

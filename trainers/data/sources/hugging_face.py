@@ -10,9 +10,8 @@ from __future__ import annotations
 import glob
 import io
 import os
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ import numpy.typing as npt
 
 from trainers.data.config import DataConfig
 from trainers.data.sources.labelled_set import LabelledPart, LabelledSet
+from trainers.data.sources.part_files import files_of_parts
 from trainers.data.sources.part_names import PART_NAMES, part_called
 from trainers.data.sources.table_labels import read_labels
 from trainers.data.split import Part
@@ -35,9 +35,6 @@ ARCHIVES = ("zip", "gzip", "bz2", "xz", "zstd", "lz4")
 
 ROWS_AT_ONCE = 1024
 """Rows of which names and sizes are held at a time."""
-
-_SHARD = re.compile(r"(?P<part>.+?)(-\d+-of-\d+(-[0-9a-f]+)?)?", re.IGNORECASE)
-"""The name of a Parquet file without its suffix, as ``datasets`` writes several of one part."""
 
 
 def read_tables(config: DataConfig) -> LabelledSet:
@@ -152,7 +149,10 @@ def _open(config: DataConfig) -> tuple[dict[Part, Any], list[str]]:
         raise DataError(f"data set {config.name!r}: the path {path!r} does not exist")
     try:
         if config.name == "parquet":
-            files = {key: [glob.escape(file) for file in each] for key, each in _files(local)}
+            files = {
+                part: [glob.escape(str(file)) for file in each]
+                for part, each in files_of_parts(local, ".parquet").items()
+            }
             opened = datasets.load_dataset("parquet", data_files=files)
         elif any((local / file).exists() for file in ("dataset_dict.json", "state.json")):
             opened = datasets.load_from_disk(str(local))
@@ -168,36 +168,6 @@ def _open(config: DataConfig) -> tuple[dict[Part, Any], list[str]]:
         raise DataError(f"data set {config.name!r}: cannot read {path!r}: {error}") from error
     tables = opened if isinstance(opened, datasets.DatasetDict) else {"train": opened}
     return _parts(tables, config, path)
-
-
-def _files(path: Path) -> Iterable[tuple[Part, list[str]]]:
-    """Return the Parquet files of each part.
-
-    Raises:
-        ValueError: some files name parts, and others do not.
-    """
-    if path.is_file():
-        return [("train", [str(path)])]
-    files = sorted(file for file in path.rglob("*.parquet") if file.is_file())
-    if not files:
-        raise ValueError("it holds no file *.parquet")
-    named: dict[Part, list[str]] = {}
-    others = []
-    for file in files:
-        match = _SHARD.fullmatch(file.stem)
-        part = part_called(match["part"]) if match else None
-        folder = file.relative_to(path).parts[0]
-        part = part or (part_called(folder) if folder != file.name else None)
-        if part is None:
-            others.append(str(file))
-        else:
-            named.setdefault(part, []).append(str(file))
-    if named and others:
-        raise ValueError(
-            f"{Path(next(iter(named.values()))[0]).name} names a part ({PART_NAMES} do), and "
-            f"{Path(others[0]).name} does not"
-        )
-    return list((named or {"train": others}).items())
 
 
 def _parts(

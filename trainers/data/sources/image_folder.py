@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from trainers.data.pixels import decoded_upright
+from trainers.data.pixels import decoded_upright, image_suffixes
 from trainers.data.sources.byte_strings import ByteStrings
 from trainers.data.sources.labelled_set import LabelledPart, LabelledSet
+from trainers.data.sources.listed_names import listed
 from trainers.data.sources.part_names import PART_NAMES, PARTS, part_called
 from trainers.data.split import Part
 from trainers.errors import DataError, listed_problems
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
 
 NOT_CLASSES = frozenset({".git", ".ipynb_checkpoints", "@eaDir", "__MACOSX"})
 """Folders that programs leave beside a user's."""
-
-MOST_NAMED = 5
-"""Names in one line of what was left out or is wrong, at most."""
 
 
 @dataclass
@@ -128,13 +126,13 @@ def _part_folders(root: Path, place: str) -> dict[Part, Path]:
     as_parts = [folder for folders in named.values() for folder in folders]
     if classes := [folder for folder in top if folder not in as_parts]:
         raise DataError(
-            f"{place}: in {str(root)!r}, {_listed(as_parts)} would be parts ({PART_NAMES} name "
-            f"parts), and {_listed(classes)} classes: put the classes into the parts' folders, or "
+            f"{place}: in {str(root)!r}, {listed(as_parts)} would be parts ({PART_NAMES} name "
+            f"parts), and {listed(classes)} classes: put the classes into the parts' folders, or "
             "give a class of such a name another one"
         )
     for folders in named.values():
         if len(folders) > 1:
-            raise DataError(f"{place}: {_listed(folders)} in {str(root)!r} name the same part")
+            raise DataError(f"{place}: {listed(folders)} in {str(root)!r} name the same part")
     if "train" not in named:
         raise DataError(
             f"{place}: {str(root)!r} has no train part, only {', '.join(sorted(named))}"
@@ -144,7 +142,7 @@ def _part_folders(root: Path, place: str) -> dict[Part, Path]:
 
 def _walk_classes(folder: Path, walk: _Walk) -> list[str]:
     """Collect a part's images; return its classes, in the order of their names."""
-    suffixes = _image_suffixes()
+    suffixes = image_suffixes()
     classes: list[str] = []
     for entry in _sorted(folder):
         inside = os.path.relpath(entry.path, walk.root)
@@ -182,14 +180,6 @@ def _sorted(folder: Path) -> list[os.DirEntry[str]]:
         return sorted(entries, key=lambda entry: entry.name)
 
 
-def _image_suffixes() -> frozenset[str]:
-    """Return the suffixes of all formats that Pillow reads here, in lower case."""
-    from PIL import Image  # noqa: PLC0415 (slow to import)
-
-    known = Image.registered_extensions()
-    return frozenset(suffix for suffix, kind in known.items() if kind in Image.OPEN)
-
-
 def _check_classes(classes: dict[Part, list[str]], walks: dict[Part, _Walk], place: str) -> None:
     """Check that every class has images, and some to train on.
 
@@ -200,11 +190,11 @@ def _check_classes(classes: dict[Part, list[str]], walks: dict[Part, _Walk], pla
     for part, names in classes.items():
         counts = Counter(walks[part].labels)
         if empty := [name for label, name in enumerate(names) if not counts[label]]:
-            problems.append(f"{part} part: no images in {_listed(empty)}")
+            problems.append(f"{part} part: no images in {listed(empty)}")
         if unknown := [name for name in names if name not in classes["train"]]:
-            problems.append(f"{part} part: {_listed(unknown)} without train images")
+            problems.append(f"{part} part: {listed(unknown)} without train images")
     if not walks["train"].files:
-        stray = _listed(walks["train"].other_files)
+        stray = listed(walks["train"].other_files)
         problems.append(f"no images in folders of classes; beside them: {stray or 'nothing'}")
     elif len(classes["train"]) == 1:
         problems.append(f"only one class, {classes['train'][0]!r}: there is nothing to tell apart")
@@ -219,11 +209,4 @@ def _left_out(walks: list[_Walk]) -> Iterator[str]:
         ("folders of other programs", [each for walk in walks for each in walk.other_folders]),
     ):
         if names:
-            yield f"{len(names)} {what} are left out: {_listed(names)}"
-
-
-def _listed(names: list[str]) -> str:
-    """Return the first names, quoted, and how many more there are."""
-    shown = ", ".join(map(repr, names[:MOST_NAMED]))
-    more = len(names) - MOST_NAMED
-    return f"{shown} and {more} more" if more > 0 else shown
+            yield f"{len(names)} {what} are left out: {listed(names)}"

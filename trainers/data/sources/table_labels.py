@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,22 +38,40 @@ def read_labels(
         part: _names(table, column, f"{place}, {part} part") for part, table in columns.items()
     }
     declared = getattr(columns["train"].features[column], "names", None)
-    class_names = tuple(declared or _in_order(set(names["train"])))
-    number = {name: index for index, name in enumerate(class_names)}
-    for part, each in names.items():
-        if unknown := sorted(set(each) - number.keys()):
-            raise DataError(
-                f"{place}, {part} part: classes {unknown[:MOST_NAMED]} without train images"
-            )
-    if len(class_names) == 1:
-        raise DataError(
-            f"{place}: only one class, {class_names[0]!r}: there is nothing to tell apart"
-        )
+    number = class_numbers({part: set(each) for part, each in names.items()}, declared, place)
     labels = {
         part: np.fromiter((number[name] for name in each), np.int64, len(each))
         for part, each in names.items()
     }
-    return labels, class_names
+    return labels, tuple(number)
+
+
+def class_numbers(
+    occurring: Mapping[Part, set[str]], declared: Sequence[str] | None, place: str
+) -> dict[str, int]:
+    """Number the classes from 0; the keys are in the order of their numbers.
+
+    Args:
+        occurring: the names of the classes that each part's pictures have.
+        declared: all names in their order; None for those of the train part, whole numbers by
+            their values and others by their letters.
+        place: opens every message.
+
+    Raises:
+        DataError: a class has no train images; there is only one.
+    """
+    class_names = declared or _in_order(occurring["train"])
+    number = {name: index for index, name in enumerate(class_names)}
+    for part, each in occurring.items():
+        if unknown := sorted(each - number.keys()):
+            raise DataError(
+                f"{place}, {part} part: classes {unknown[:MOST_NAMED]} without train images"
+            )
+    if len(number) == 1:
+        raise DataError(
+            f"{place}: only one class, {class_names[0]!r}: there is nothing to tell apart"
+        )
+    return number
 
 
 def _names(table: Any, column: str, place: str) -> list[str]:
