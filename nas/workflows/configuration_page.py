@@ -49,6 +49,7 @@ data: {name: cifar10}                       # from the Hugging Face hub; so is c
 data: {name: cifar10, path: /data/cifar10}  # from a folder made by datasets.save_to_disk
 data: {name: image_folder, path: /data/flowers, image_size: [64, 64]}  # a folder for each class
 data: {name: parquet, path: /data/flowers.parquet, image_column: image, label_column: label}
+data: {name: tar_shards, path: /data/flowers}   # in WebDataset's form
 data: {name: hub, path: owner/name}         # any data set of images and labels on the hub
 """
 """Each line is a ``data`` section; the README has them too."""

@@ -147,12 +147,16 @@ def test_every_damaged_image_is_named_in_one_message(tmp_path: Path) -> None:
     Image.new("L", (60, 40)).save(buffer, "JPEG")
     (tmp_path / "cat" / "half.jpg").write_bytes(buffer.getvalue()[:150])
     (tmp_path / "dog" / "empty.png").write_bytes(b"")
-    Image.fromarray(np.full((4, 4), 300, np.uint16)).save(tmp_path / "dog" / "deep.png")
+    Image.fromarray(np.zeros((4, 4), np.float32)).save(tmp_path / "dog" / "deep.tiff")
     with pytest.raises(DataError) as raised:
         loaded(tmp_path, validation_images=0, test_images=0)
     first, *others = str(raised.value).splitlines()
     assert first == "data set 'image_folder': 3 problems:"
-    assert [line.split()[0] for line in others] == ["cat/half.jpg", "dog/deep.png", "dog/empty.png"]
+    assert [line.split()[0] for line in others] == [
+        "cat/half.jpg",
+        "dog/deep.tiff",
+        "dog/empty.png",
+    ]
     assert others[2] == "  dog/empty.png is not an image of a format that Pillow reads"
 
 
