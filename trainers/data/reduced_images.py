@@ -35,6 +35,7 @@ def reduced(
         DataError: more images or pixels than there are, or too few to hold every class.
     """
     train = splits.train
+    left_out = splits.left_out
     if train_images is not None:
         if train_images > len(train):
             raise DataError(
@@ -42,10 +43,11 @@ def reduced(
                 f"{len(train)} images of the train split"
             )
         labels = train.labels.cpu().numpy()
-        chosen, _ = stratified(
+        choice = stratified(
             np.arange(len(labels)), labels, train_images, seed, splits.name, "train"
         )
-        rows = torch.from_numpy(np.sort(chosen)).to(train.labels.device)
+        left_out += (choice.note,) if choice.note else ()
+        rows = torch.from_numpy(np.sort(choice.chosen)).to(train.labels.device)
         train = Split(train.images[rows], train.labels[rows])
     validation, test = splits.validation, splits.test
     size = splits.size
@@ -71,7 +73,7 @@ def reduced(
         test=test,
         class_names=splits.class_names,
         size=size,
-        left_out=splits.left_out,
+        left_out=left_out,
     )
 
 
