@@ -70,6 +70,9 @@ class DataConfig(Settings):
     image_size: ImageSize | None = None
     """`[height, width]` of the network's input, to which every image is resized; needed where sizes
     differ, and by `pixels.crop_fraction` of a recipe. Unit: pixels."""
+    skip_damaged: bool = False
+    """Leave out images that cannot be decoded, and say how many; false for an error that names
+    them. All images are decoded first, so that counts and splits are of those that can be."""
     image_column: str | None = None
     """Column of the images, where several could be meant."""
     label_column: str | None = None
@@ -88,7 +91,14 @@ class DataConfig(Settings):
             self._takes_no({"parameters"}, "is no function of your own")
         if self.name == "digits":
             self._takes_no(
-                {"path", "test_part", "image_size", "image_column", "label_column"},
+                {
+                    "path",
+                    "test_part",
+                    "image_size",
+                    "skip_damaged",
+                    "image_column",
+                    "label_column",
+                },
                 "comes with scikit-learn as 8 x 8 images",
             )
         return self

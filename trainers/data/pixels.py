@@ -58,7 +58,9 @@ def decoded_upright(path: str | Path | io.BytesIO) -> Image.Image:
 
     try:
         with Image.open(path) as opened:
-            return ImageOps.exif_transpose(opened)
+            upright = ImageOps.exif_transpose(opened)
+            upright.format = opened.format  # a copy has none
+            return upright
     except Image.DecompressionBombError as error:
         raise ValueError(error) from error
 

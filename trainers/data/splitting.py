@@ -9,9 +9,9 @@ from trainers.data.dataset import ImageSplits, Split
 from trainers.data.decoding import Decoder
 from trainers.data.pixels import to_colour
 from trainers.data.resizing import Resizing
-from trainers.data.sources.labelled_set import LabelledPart, LabelledSet
-from trainers.data.split import Part, choose_splits
-from trainers.errors import DataError
+from trainers.data.sources.labelled_set import LabelledSet
+from trainers.data.split import choose_splits, notes_of
+from trainers.data.usable_set import parts_to_use, usable_set
 
 
 def split_and_decode(
@@ -25,10 +25,12 @@ def split_and_decode(
         resizing: of its pictures; None where all of them have one size.
 
     Raises:
-        DataError: the parts cannot be split as asked; images are damaged or differ in size.
+        DataError: the parts cannot be split as asked; images are damaged or differ in size; classes
+            have problems.
     """
     place = f"data set {config.name!r}"
-    parts = _parts_to_use(labelled, config)
+    labelled = usable_set(parts_to_use(labelled, config), config, is_resized=resizing is not None)
+    parts = labelled.parts
     choices = choose_splits(
         {part: each.labels for part, each in parts.items()},
         name=config.name,
@@ -63,18 +65,5 @@ def split_and_decode(
         test=splits["test"],
         class_names=labelled.class_names,
         size=config.image_size,
-        left_out=labelled.left_out,
+        left_out=(*labelled.left_out, *notes_of(choices)),
     )
-
-
-def _parts_to_use(labelled: LabelledSet, config: DataConfig) -> dict[Part, LabelledPart]:
-    """Return the parts under the names by which they are used; see ``DataConfig.test_part``."""
-    parts = dict(labelled.parts)
-    if config.test_part == "validation":
-        if "validation" not in parts:
-            raise DataError(
-                f"data set {config.name!r}: test_part=validation, and {config.path or 'it'!r} has "
-                f"no validation part, only {sorted(parts)}"
-            )
-        return {"train": parts["train"], "test": parts["validation"]}
-    return parts

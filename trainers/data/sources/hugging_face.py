@@ -42,8 +42,8 @@ def read_tables(config: DataConfig) -> LabelledSet:
 
     Raises:
         DataError: the path or hub id cannot be read; there is no train part, no image column or no
-            label column, or several that fit; labels are of a type that is not read, or missing;
-            a class has no train images; the number of classes is not the data set's.
+            label column, or several that fit; labels are of a type that is not read; the number of
+            classes is not the data set's.
     """
     tables, left_out = _open(config)
     features = tables["train"].features
@@ -55,15 +55,15 @@ def read_tables(config: DataConfig) -> LabelledSet:
             if column not in table.features:
                 raise DataError(f"{place}, {part} part: no {what} column {column!r}")
     columns = {part: table.select_columns([label_column]) for part, table in tables.items()}
-    labels, class_names = read_labels(columns, label_column, place)
+    labels, class_names, problems = read_labels(columns, label_column, place)
     expected = CLASSES.get(config.name, len(class_names))
-    if len(class_names) != expected:
+    if not problems and len(class_names) != expected:
         raise DataError(f"{place} has {expected} classes, the data read have {len(class_names)}")
     parts = {
         part: LabelledPart(labels[part], TablePictures(table, image_column, part))
         for part, table in tables.items()
     }
-    return LabelledSet(parts, class_names, tuple(left_out))
+    return LabelledSet(parts, class_names, tuple(left_out), tuple(problems))
 
 
 class TablePictures:

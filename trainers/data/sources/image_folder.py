@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from trainers.data.pixels import decoded_upright, image_suffixes
 from trainers.data.sources.byte_strings import ByteStrings
+from trainers.data.sources.class_names import name_problems
 from trainers.data.sources.labelled_set import LabelledPart, LabelledSet
 from trainers.data.sources.listed_names import listed
 from trainers.data.sources.part_names import PART_NAMES, PARTS, part_called
@@ -87,7 +88,7 @@ def read_image_folder(root: Path, name: str) -> LabelledSet:
 
     Raises:
         DataError: it cannot be read; folders at the top are partly parts and partly classes, or
-            name a part twice; there is no train part; a class has no images, or none to train on.
+            name a part twice; there is no train part, or no image in it.
     """
     place = f"data set {name!r}"
     try:
@@ -96,14 +97,22 @@ def read_image_folder(root: Path, name: str) -> LabelledSet:
         classes = {part: _walk_classes(folders[part], walk) for part, walk in walks.items()}
     except OSError as error:
         raise DataError(f"{place}: cannot read {error.filename}: {error.strerror}") from error
-    _check_classes(classes, walks, place)
-    class_names = tuple(classes["train"])
+    problems = _class_problems(classes, walks)
+    if not walks["train"].files:
+        stray = listed(walks["train"].other_files)
+        nothing = f"no images in folders of classes; beside them: {stray or 'nothing'}"
+        raise listed_problems(place, [*problems, nothing])
+    number = {name: index for index, name in enumerate(classes["train"])}
+    for own_classes in classes.values():
+        for each in own_classes:  # those without train images are a problem already
+            number.setdefault(each, len(number))
     parts = {}
     for part, walk in walks.items():
-        own = np.asarray([class_names.index(each) for each in classes[part]], dtype=np.int64)
+        own = np.asarray([number[each] for each in classes[part]], dtype=np.int64)
         labels = own[np.asarray(walk.labels, dtype=np.int64)]
         parts[part] = LabelledPart(labels, FilePictures(root, ByteStrings(walk.files)))
-    return LabelledSet(parts, class_names, tuple(_left_out(list(walks.values()))))
+    left_out = tuple(_left_out(list(walks.values())))
+    return LabelledSet(parts, tuple(number), left_out, tuple(problems))
 
 
 def _size_bytes(path: str) -> int:
@@ -180,26 +189,29 @@ def _sorted(folder: Path) -> list[os.DirEntry[str]]:
         return sorted(entries, key=lambda entry: entry.name)
 
 
-def _check_classes(classes: dict[Part, list[str]], walks: dict[Part, _Walk], place: str) -> None:
-    """Check that every class has images, and some to train on.
-
-    Raises:
-        DataError: all that is wrong, a line each.
-    """
+def _class_problems(classes: dict[Part, list[str]], walks: dict[Part, _Walk]) -> list[str]:
+    """Return what is wrong with the classes, a line each."""
     problems = []
     for part, names in classes.items():
-        counts = Counter(walks[part].labels)
+        walk = walks[part]
+        counts = Counter(walk.labels)
         if empty := [name for label, name in enumerate(names) if not counts[label]]:
             problems.append(f"{part} part: no images in {listed(empty)}")
-        if unknown := [name for name in names if name not in classes["train"]]:
-            problems.append(f"{part} part: {listed(unknown)} without train images")
-    if not walks["train"].files:
-        stray = listed(walks["train"].other_files)
-        problems.append(f"no images in folders of classes; beside them: {stray or 'nothing'}")
-    elif len(classes["train"]) == 1:
-        problems.append(f"only one class, {classes['train'][0]!r}: there is nothing to tell apart")
-    if problems:
-        raise listed_problems(place, problems)
+        if not names and part != "train":
+            problems.append(f"{part} part: {_without_classes(walk, classes['train'])}")
+    return problems + name_problems(classes["train"], classes)
+
+
+def _without_classes(walk: _Walk, classes: list[str]) -> str:
+    """Return what is wrong with a part that has no folder of a class."""
+    if not walk.other_files:
+        return "its folder is empty"
+    folder, name = os.path.split(walk.other_files[0])
+    arranged = os.path.join(folder, next(iter(classes), "CLASS"), name)
+    return (
+        f"{len(walk.other_files):,} files, such as {walk.other_files[0]!r}, lie in no folder of a "
+        f"class: each image must lie in that of its class, such as {arranged!r}"
+    )
 
 
 def _left_out(walks: list[_Walk]) -> Iterator[str]:

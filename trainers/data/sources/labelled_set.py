@@ -72,8 +72,10 @@ class LabelledSet:
         parts: those that the set itself has.
         class_names: one a class.
         left_out: what was not read, and why, a line each.
+        problems: why nothing can be trained on it, a line each; labels may be wrong then.
     """
 
     parts: Mapping[Part, LabelledPart]
     class_names: tuple[str, ...]
     left_out: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()

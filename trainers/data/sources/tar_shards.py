@@ -23,6 +23,7 @@ from trainers.data.sources.classes_file import CLASSES_FILE, read_classes
 from trainers.data.sources.labelled_set import LabelledPart, LabelledSet
 from trainers.data.sources.listed_names import listed
 from trainers.data.sources.part_files import files_of_parts
+from trainers.data.sources.some_pictures import selected
 from trainers.data.sources.table_labels import HIGHEST_CLASS, class_numbers
 from trainers.data.sources.tar_index import TarIndex, index_of
 from trainers.data.split import Part
@@ -35,27 +36,22 @@ COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.z
 
 
 class TarPictures:
-    """Some of the pictures in an index.
+    """The pictures in the shards of an index.
 
     Args:
         root: the folder of the shards.
         shards: the shards' paths in it, by their numbers.
         index: of all shards.
-        rows: int64 [N], the pictures' places in the index.
     """
 
-    def __init__(
-        self, root: Path, shards: ByteStrings, index: TarIndex, rows: npt.NDArray[np.int64]
-    ) -> None:
+    def __init__(self, root: Path, shards: ByteStrings, index: TarIndex) -> None:
         self._root = root
         self._shards = shards
         self._index = index
-        self._rows = rows
 
     def name(self, index: int) -> str:
         """Return the shard and the file in it."""
-        row = self._rows[index]
-        return f"{self._shards[self._index.shard[row]]}/{self._index.names[row]}"
+        return f"{self._shards[self._index.shard[index]]}/{self._index.names[index]}"
 
     def file(self, index: int) -> io.BytesIO:
         """Read one picture's bytes.
@@ -63,9 +59,8 @@ class TarPictures:
         Raises:
             OSError: the shard cannot be read, or is shorter than when its index was made.
         """
-        row = self._rows[index]
-        size, offset = int(self._index.size[row]), int(self._index.offset[row])
-        shard = os.open(self._root / self._shards[self._index.shard[row]], os.O_RDONLY)
+        size, offset = int(self._index.size[index]), int(self._index.offset[index])
+        shard = os.open(self._root / self._shards[self._index.shard[index]], os.O_RDONLY)
         try:
             content = os.pread(shard, size, offset)
         finally:
@@ -80,11 +75,11 @@ class TarPictures:
 
     def stored_names(self) -> Iterator[str]:
         """Yield the shards and the files in them."""
-        return map(self.name, range(len(self._rows)))
+        return map(self.name, range(len(self._index.size)))
 
     def sizes_bytes(self) -> npt.NDArray[np.int64]:
         """Return the sizes of the files, int64 [N]."""
-        return self._index.size[self._rows]
+        return self._index.size
 
 
 def read_tar_shards(config: DataConfig) -> LabelledSet:
@@ -92,7 +87,7 @@ def read_tar_shards(config: DataConfig) -> LabelledSet:
 
     Raises:
         DataError: there are no shards, or compressed, truncated or damaged ones; a sample is not a
-            picture and a label; a label has no class, or a class no train images.
+            picture and a label; a label has no class.
     """
     place = f"data set {config.name!r}"
     assert config.path is not None
@@ -113,15 +108,14 @@ def read_tar_shards(config: DataConfig) -> LabelledSet:
     names = ByteStrings(str(shard.relative_to(root)) for shard in shards)
     ends = np.searchsorted(index.shard, np.cumsum([len(part) for part in files.values()]))
     rows = dict(zip(files, np.split(np.arange(len(index.shard)), ends[:-1]), strict=True))
-    number_of, class_names = _classes(root / CLASSES_FILE, index, rows, place)
-    parts = {
-        part: LabelledPart(number_of[index.label[own]], TarPictures(root, names, index, own))
-        for part, own in rows.items()
-    }
+    number_of, class_names, problems = _classes(root / CLASSES_FILE, index, rows, place)
+    whole = LabelledPart(number_of[index.label], TarPictures(root, names, index))
+    parts = {part: selected(whole, own) for part, own in rows.items()}
     read = {*shards, root / CLASSES_FILE}
     others = [str(file.relative_to(root)) for file in there if file not in read]
     said = [f"{len(others)} files that are no shards are left out: {listed(others)}"]
-    return LabelledSet(parts, class_names, (*(said if others else ()), *index.left_out))
+    left_out = (*(said if others else ()), *index.left_out)
+    return LabelledSet(parts, class_names, left_out, tuple(problems))
 
 
 def _check_not_compressed(files: list[Path], place: str) -> None:
@@ -134,8 +128,8 @@ def _check_not_compressed(files: list[Path], place: str) -> None:
 
 def _classes(
     file: Path, index: TarIndex, rows: dict[Part, npt.NDArray[np.int64]], place: str
-) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
-    """Return the class of each of the labels' texts, and the classes' names."""
+) -> tuple[npt.NDArray[np.int64], tuple[str, ...], list[str]]:
+    """Return the class of each of the labels' texts, the names, and what is wrong with these."""
     texts: Sequence[str] = index.label_texts
     declared = None
     if file.is_file():
@@ -158,8 +152,8 @@ def _classes(
         part: {texts[number] for number in np.unique(index.label[own]).tolist()}
         for part, own in rows.items()
     }
-    numbers = class_numbers(occurring, declared, place)
-    return np.array([numbers[text] for text in texts], np.int64), tuple(numbers)
+    numbers, problems = class_numbers(occurring, declared)
+    return np.array([numbers[text] for text in texts], np.int64), tuple(numbers), problems
 
 
 def _meant(text: str, declared: Sequence[str]) -> str:
