@@ -13,6 +13,7 @@ from trainers.data.network_input import resizing_of, scale_of
 from trainers.data.sources.digits import load_digits
 from trainers.data.sources.hugging_face import read_tables
 from trainers.data.sources.image_folder import read_image_folder
+from trainers.data.sources.imagenet import read_imagenet
 from trainers.data.sources.labelled_set import LabelledSet
 from trainers.data.sources.own_function import load_own
 from trainers.data.sources.tar_shards import read_tar_shards
@@ -44,6 +45,8 @@ def load_splits(config: DataConfig, pixels: PixelSettings | None = None) -> Imag
 
 
 def _labelled(config: DataConfig) -> LabelledSet:
+    if config.name == "imagenet":
+        return read_imagenet(config)
     if config.name == "tar_shards":
         return read_tar_shards(config)
     if config.name != "image_folder":
@@ -53,4 +56,4 @@ def _labelled(config: DataConfig) -> LabelledSet:
     if not root.is_dir():
         is_there = "is no folder" if root.exists() else "does not exist"
         raise DataError(f"data set {config.name!r}: the path {config.path!r} {is_there}")
-    return read_image_folder(root, config.name)
+    return read_image_folder(root, config.name, config.test_part)

@@ -25,7 +25,7 @@ from nas.storage.whole_file import unwritable, write_whole
 from search_space.architecture import Task
 from search_space.nearest import hint
 
-READ_FROM_FILES = ("image_folder", "tar_shards", "parquet")
+READ_FROM_FILES = ("image_folder", "tar_shards", "parquet", "imagenet")
 """Data sets whose files alone are read, and no description beside them."""
 
 

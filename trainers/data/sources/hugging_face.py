@@ -26,7 +26,14 @@ from trainers.data.sources.table_labels import read_labels
 from trainers.data.split import Part
 from trainers.errors import DataError
 
-HUB_IDS = {"cifar10": "uoft-cs/cifar10", "cifar100": "uoft-cs/cifar100"}
+HUB_IDS = {
+    "cifar10": "uoft-cs/cifar10",
+    "cifar100": "uoft-cs/cifar100",
+    "imagenet": "ILSVRC/imagenet-1k",
+}
+HAVE_TERMS = ("imagenet",)
+"""Sets whose terms must be accepted on the hub before it gives them."""
+
 CLASSES = {"cifar10": 10, "cifar100": 100}
 # CIFAR-100 has a second label column, of 20 coarse classes
 LABEL_COLUMNS = {"cifar100": "fine_label"}
@@ -64,6 +71,16 @@ def read_tables(config: DataConfig) -> LabelledSet:
         for part, table in tables.items()
     }
     return LabelledSet(parts, class_names, tuple(left_out), tuple(problems))
+
+
+def how_to_get(config: DataConfig) -> str:
+    """Return the command that gets a set of the hub by its name here."""
+    hub_id = HUB_IDS[config.name]
+    terms = f" after accepting its terms at https://huggingface.co/datasets/{hub_id}"
+    return (
+        f"get it once by `hf download {hub_id} --repo-type dataset --local-dir FOLDER`"
+        f"{terms if config.name in HAVE_TERMS else ''}, and set data.path to that folder"
+    )
 
 
 class TablePictures:
@@ -144,18 +161,21 @@ def _open(config: DataConfig) -> tuple[dict[Part, Any], list[str]]:
 
     path = config.path or HUB_IDS[config.name]
     local = Path(path).expanduser()
+    is_saved = any((local / file).exists() for file in ("dataset_dict.json", "state.json"))
+    # a folder's own description, which load_dataset obeys, could name files on servers
+    is_parquet = config.name == "parquet" or (config.name == "imagenet" and local.exists())
     must_be_local = config.name == "parquet" or local.is_absolute()
     if must_be_local and not local.exists():
         raise DataError(f"data set {config.name!r}: the path {path!r} does not exist")
     try:
-        if config.name == "parquet":
+        if is_saved and config.name != "parquet":
+            opened = datasets.load_from_disk(str(local))
+        elif is_parquet:
             files = {
                 part: [glob.escape(str(file)) for file in each]
                 for part, each in files_of_parts(local, ".parquet").items()
             }
             opened = datasets.load_dataset("parquet", data_files=files)
-        elif any((local / file).exists() for file in ("dataset_dict.json", "state.json")):
-            opened = datasets.load_from_disk(str(local))
         else:
             opened = datasets.load_dataset(str(local) if local.exists() else path)
     except (
@@ -165,7 +185,8 @@ def _open(config: DataConfig) -> tuple[dict[Part, Any], list[str]]:
         ImportError,  # of a package that the files' format needs
         datasets.exceptions.DatasetsError,
     ) as error:
-        raise DataError(f"data set {config.name!r}: cannot read {path!r}: {error}") from error
+        how = f"; {how_to_get(config)}" if config.path is None else ""
+        raise DataError(f"data set {config.name!r}: cannot read {path!r}: {error}{how}") from error
     tables = opened if isinstance(opened, datasets.DatasetDict) else {"train": opened}
     return _parts(tables, config, path)
 
@@ -185,6 +206,8 @@ def _parts(
     }
     if "train" not in parts:
         raise DataError(f"{place}: {path!r} has no train part, only {sorted(tables)}")
+    if config.test_part == "validation" and "validation" in parts:
+        parts.pop("test", None)  # it is not used, and may have no labels, as ImageNet's
     others = [key for key, part in meant.items() if part is None]
     said = [f"parts {others} are left out: {PART_NAMES} name parts"] if others else []
     return parts, said

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from trainers.data.config import TestPart
 from trainers.data.pixels import decoded_upright, image_suffixes
 from trainers.data.sources.byte_strings import ByteStrings
 from trainers.data.sources.class_names import name_problems
@@ -79,12 +80,13 @@ class FilePictures:
         return np.fromiter(sizes, np.int64, len(self._names))
 
 
-def read_image_folder(root: Path, name: str) -> LabelledSet:
+def read_image_folder(root: Path, name: str, test_part: TestPart = "test") -> LabelledSet:
     """Find the parts, classes and images of a folder; no image is opened.
 
     Args:
         root: the folder.
         name: of the data set, for messages.
+        test_part: with "validation" the test part is not used, and not looked into.
 
     Raises:
         DataError: it cannot be read; folders at the top are partly parts and partly classes, or
@@ -93,6 +95,8 @@ def read_image_folder(root: Path, name: str) -> LabelledSet:
     place = f"data set {name!r}"
     try:
         folders = _part_folders(root, place)
+        if test_part == "validation" and "validation" in folders:
+            folders.pop("test", None)
         walks = {part: _Walk(root) for part in folders}
         classes = {part: _walk_classes(folders[part], walk) for part, walk in walks.items()}
     except OSError as error:
