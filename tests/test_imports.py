@@ -30,7 +30,7 @@ LAYERS = {
         "zoo",
     ),
     "nas": (
-        "errors metrics quantities atomic_write random_streams",
+        "errors metrics quantities atomic_write child_processes random_streams",
         "evaluation",
         "schedulers",
         "costs",

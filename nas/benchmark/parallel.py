@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
-import signal
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from typing import NamedTuple
 
 import optuna
@@ -19,6 +15,7 @@ from nas.benchmark.replay import replay
 from nas.benchmark.results import Result
 from nas.benchmark.specs import Spec, build_schedule, sampler_of
 from nas.benchmark.table import BenchmarkTable
+from nas.child_processes import end_with_parent, inherited_by_children
 
 REFRESH_SECONDS = 0.5
 
@@ -66,7 +63,7 @@ def replay_all(
         initargs=(table,),
     )
     try:
-        with _inherited_by_children():  # submitting starts them
+        with inherited_by_children():  # submitting starts them
             futures = _submit_all(executor, jobs)
         waiting = set(futures)
         while waiting:
@@ -119,38 +116,14 @@ def _submit_all(executor: ProcessPoolExecutor, jobs: Sequence[Job]) -> list[Futu
         raise BrokenProcessPool("a process was killed while others were started") from error
 
 
-@contextmanager
-def _inherited_by_children() -> Iterator[None]:
-    """Let child processes start with one thread and Ctrl-C blocked: the parent ends them."""
-    threads = os.environ.get("OMP_NUM_THREADS")
-    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-    os.environ["OMP_NUM_THREADS"] = "1"
-    try:
-        yield
-    finally:
-        if threads is None:
-            del os.environ["OMP_NUM_THREADS"]
-        else:
-            os.environ["OMP_NUM_THREADS"] = threads
-        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)  # a pending Ctrl-C is delivered now
-
-
 _table: BenchmarkTable
 
 
 def _begin(table: BenchmarkTable) -> None:
     global _table  # noqa: PLW0603 - a process's own, set once
     _table = table
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-
-
-def _end_with_parent() -> None:
-    """End this process with its parent, which cannot do so itself when it is killed."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
 
 
 def _do(job: Job) -> Result:

@@ -34,17 +34,23 @@ def load_splits(config: DataConfig, pixels: PixelSettings | None = None) -> Imag
     """
     pixels = pixels or PixelSettings()
     resizing = resizing_of(config, pixels)
-    if config.name == "digits":
-        splits = load_digits(config)
-    elif config.is_own:
+    if config.is_own:
         splits = load_own(config)
+    elif config.is_in_memory:
+        splits = load_digits(config)
     else:
-        splits = split_and_decode(_labelled(config), config, resizing)
+        splits = split_and_decode(read_labelled(config), config, resizing)
     scale_of(splits, pixels)
     return splits
 
 
-def _labelled(config: DataConfig) -> LabelledSet:
+def read_labelled(config: DataConfig) -> LabelledSet:
+    """Find the parts, classes and images of a set that is not made in memory; decode none.
+
+    Raises:
+        DataError: it cannot be found or read; problems of its classes are in what is returned.
+    """
+    assert not config.is_in_memory
     if config.name == "imagenet":
         return read_imagenet(config)
     if config.name == "tar_shards":

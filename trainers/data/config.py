@@ -120,6 +120,11 @@ class DataConfig(Settings):
         """Whether the images come from a function of the user's own."""
         return ":" in self.name
 
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether the source gives pixels, and no pictures to decode."""
+        return self.is_own or self.name == "digits"
+
     def _takes_no(self, fields: set[str], reason: str) -> None:
         for field in sorted(fields):
             if getattr(self, field) != type(self).model_fields[field].default:

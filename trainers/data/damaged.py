@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from trainers.data.inspection import inspect
 from trainers.data.sources.labelled_set import LabelledPart, LabelledSet
 from trainers.data.sources.listed_names import listed
 from trainers.data.sources.some_pictures import selected
-from trainers.data.usable_picture import UnusablePicture, usable_picture
+from trainers.data.split import Part
 
 
 def without_damaged(labelled: LabelledSet) -> LabelledSet:
     """Decode every image of a set, and return those of which that succeeds.
 
-    The set that is returned says how many were left out. Images for which no conversion is stated
-    stay, to be an error: no decoder is at fault.
+    Images for which no conversion is stated stay, to be an error: no decoder is at fault.
+    """
+    return leave_out(labelled, {part: _damaged(each) for part, each in labelled.parts.items()})
+
+
+def leave_out(labelled: LabelledSet, damaged: Mapping[Part, Sequence[int]]) -> LabelledSet:
+    """Return a set without its damaged images, which says how many those were.
+
+    Args:
+        labelled: the whole.
+        damaged: the places of those in each part.
     """
     parts, names, problems = dict(labelled.parts), [], []
     for part, each in labelled.parts.items():
-        if damaged := _damaged(each):
-            names += [each.pictures.name(index) for index in damaged]
-            kept = np.delete(np.arange(len(each.labels)), damaged)
+        if places := damaged[part]:
+            names += [each.pictures.name(index) for index in places]
+            kept = np.delete(np.arange(len(each.labels)), places)
             parts[part] = selected(each, kept)
             if lost := set(each.labels.tolist()) - set(parts[part].labels.tolist()):
                 classes = [labelled.class_names[label] for label in sorted(lost)]
@@ -39,11 +50,5 @@ def without_damaged(labelled: LabelledSet) -> LabelledSet:
 
 
 def _damaged(part: LabelledPart) -> list[int]:
-    damaged = []
-    for index in range(len(part.labels)):
-        try:
-            usable_picture(part.pictures, index)
-        except UnusablePicture as error:
-            if error.is_damaged:
-                damaged.append(index)
-    return damaged
+    seen = inspect(part.pictures, range(len(part.labels)), headers_only=False)
+    return [index for index, each in enumerate(seen) if each.is_damaged]

@@ -33,12 +33,14 @@ class PictureProblems:
         if hw not in self._first_of_size:  # a name may be slow to read
             self._first_of_size[hw] = pictures.name(index)
 
-    def lines(self) -> list[str]:
-        """Return a line for each picture with a problem, and one for sizes that differ."""
+    def lines(self, most: int | None = MOST_SHOWN) -> list[str]:
+        """Return a line for each picture with a problem, and one for sizes that differ.
+
+        ``most`` pictures are named, all of them where it is None.
+        """
         lines = sorted(self._problems)
-        if len(lines) > MOST_SHOWN:
-            more = len(lines) - MOST_SHOWN
-            lines = [*lines[:MOST_SHOWN], f"and {more} more that cannot be used"]
+        if most is not None and len(lines) > most:
+            lines = [*lines[:most], f"and {len(lines) - most} more that cannot be used"]
         if len(self._sizes) > 1 and not self._is_resized:
             sizes = [
                 f"{count} of {list(size)} ({self._first_of_size[size]})"

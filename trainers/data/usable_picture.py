@@ -67,7 +67,9 @@ def usable_header(pictures: Pictures, index: int) -> Header:
             raise UnusablePicture(problem_of(None), is_damaged=True)
         with Image.open(file) as opened:
             header = header_of(opened)
-            is_on_its_side = opened.getexif().get(ORIENTATION) in ON_ITS_SIDE
+            # that of PNG files would decode them, for what may stand after the pixels
+            exif = Image.Image.getexif(opened)
+            is_on_its_side = exif.get(ORIENTATION) in ON_ITS_SIDE
             problem = problem_of(opened)
     if problem:
         raise UnusablePicture(problem, is_damaged=False)

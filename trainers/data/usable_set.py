@@ -8,11 +8,11 @@ import numpy as np
 
 from trainers.data.config import DataConfig
 from trainers.data.damaged import without_damaged
+from trainers.data.inspection import inspect
 from trainers.data.picture_problems import PictureProblems
 from trainers.data.sources.labelled_set import LabelledSet
 from trainers.data.sources.listed_names import listed
 from trainers.data.split import Part
-from trainers.data.usable_picture import UnusablePicture, header_of, usable_picture
 from trainers.errors import DataError, listed_problems
 
 MOST_DECODED = 20_000
@@ -86,11 +86,10 @@ def class_problems(labelled: LabelledSet, config: DataConfig) -> list[str]:
 def _picture_problems(labelled: LabelledSet, *, is_resized: bool) -> list[str]:
     problems = PictureProblems(is_resized=is_resized)
     for part in labelled.parts.values():
-        for index in range(len(part.labels)):
-            try:
-                hw = header_of(usable_picture(part.pictures, index)).hw
-            except UnusablePicture as error:
-                problems.add(part.pictures, index, str(error))
+        seen = inspect(part.pictures, range(len(part.labels)), headers_only=False)
+        for index, each in enumerate(seen):
+            if each.header is None:
+                problems.add(part.pictures, index, each.problem)
             else:
-                problems.note_size(hw, part.pictures, index)
+                problems.note_size(each.header.hw, part.pictures, index)
     return problems.lines()
