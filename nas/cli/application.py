@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 from nas.cli.arguments.networks import attention_maps, describe, tables, zoo
 from nas.cli.arguments.query import frontier
 from nas.cli.arguments.search import runs, search, status
-from nas.cli.arguments.tools import benchmark, fidelity, latency_table, tabulate, zero_cost
+from nas.cli.arguments.tools import benchmark, data, fidelity, latency_table, tabulate, zero_cost
 from nas.cli.arguments.train import predict, retrain, train
 from nas.cli.arguments.upkeep import clean, doctor
 from nas.cli.output import LogMessages, Output
@@ -27,7 +27,7 @@ GROUPS = {
     "Query": (frontier,),
     "Train": (train, retrain, predict),
     "Networks": (zoo, tables, describe, attention_maps),
-    "Tools": (benchmark, tabulate, latency_table, fidelity, zero_cost),
+    "Tools": (data, benchmark, tabulate, latency_table, fidelity, zero_cost),
 }
 """The commands of each group, in the order of ``nas --help``."""
 

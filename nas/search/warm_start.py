@@ -18,6 +18,7 @@ from nas.search.problem import SearchProblem
 from nas.storage.candidates import candidates, finite_losses, pareto_front
 from nas.storage.evaluation import Evaluation, curve_points
 from nas.storage.ledger import ledger_of
+from nas.storage.run.data_file import fingerprint_of_run
 from nas.storage.run.folder import RunFolder
 from search_space.architecture import Architecture, Task
 from search_space.yaml_validation import parse_json
@@ -36,6 +37,7 @@ def warm_start_of(
     problem: SearchProblem,
     runs: Path,
     *,
+    fingerprint: str | None = None,
     trust: bool = False,
 ) -> WarmStart:
     """Read a run's warm start from its folder; collect it if the run died before writing it.
@@ -46,7 +48,9 @@ def warm_start_of(
     file = run.path / FILE
     if file.is_file():
         return _read(file)
-    warm_start = collect_warm_start(config, task, problem, runs, trust=trust)
+    warm_start = collect_warm_start(
+        config, task, problem, runs, fingerprint=fingerprint, trust=trust
+    )
     keep_warm_start(run, warm_start)
     return warm_start
 
@@ -62,19 +66,26 @@ def keep_warm_start(run: RunFolder, warm_start: WarmStart) -> None:
 
 
 def collect_warm_start(
-    config: SearchConfig, task: Task, problem: SearchProblem, runs: Path, *, trust: bool = False
+    config: SearchConfig,
+    task: Task,
+    problem: SearchProblem,
+    runs: Path,
+    *,
+    fingerprint: str | None = None,
+    trust: bool = False,
 ) -> WarmStart:
     """Collect what ``sampler.papers_first`` and ``sampler.learn_from`` ask for, once a run.
 
     The networks of both papers come first, then the fronts of earlier runs; only those in the space
-    count. Results of earlier runs are used if they compare: the same task, data settings, proxy
-    recipe, fidelity and metric, and no latency among the objectives.
+    count. Results of earlier runs are used if they compare: the same task, images, data settings,
+    proxy recipe, fidelity and metric, and no latency among the objectives.
 
     Args:
         config: the search's.
         task: images and classes of its architectures.
         problem: the one that the configuration describes, with its space and costs.
         runs: the folder of all runs.
+        fingerprint: of the images; None compares those of no run.
         trust: the option ``--trust``, for the earlier runs.
 
     Raises:
@@ -90,7 +101,7 @@ def collect_warm_start(
             log.warning("sampler.papers_first: the space holds none of the papers' networks")
     earlier: list[CompletedTrial] = []
     for other in _different_runs(config.sampler.learn_from, runs, trust=trust):
-        front, results = _from_run(other, config, task, space)
+        front, results = _from_run(other, config, task, space, fingerprint)
         first += front
         earlier += results
     over = {a for a in first if config.limits.static_violations(problem.costs.of(a))}
@@ -113,7 +124,11 @@ def _different_runs(names: Sequence[str], runs: Path, *, trust: bool) -> list[Ru
 
 
 def _from_run(
-    run: RunFolder, config: SearchConfig, task: Task, space: ChoiceSpace
+    run: RunFolder,
+    config: SearchConfig,
+    task: Task,
+    space: ChoiceSpace,
+    fingerprint: str | None,
 ) -> tuple[list[Architecture], list[CompletedTrial]]:
     """Return a run's front and, if they compare, its results."""
     theirs, ledger = ledger_of(run)
@@ -128,6 +143,7 @@ def _from_run(
         (theirs.proxy_id, theirs.metric) == (config.proxy_id, config.metric)
         and theirs.data == config.data
         and run.task() == task
+        and (fingerprint is None or fingerprint_of_run(run) in (None, fingerprint))
         and not any(METRICS[objective].uses_latency for objective in config.objectives)
     )
     if not compares:

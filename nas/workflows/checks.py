@@ -33,6 +33,7 @@ class SearchData(NamedTuple):
     train: int
     validation: int
     test: int
+    fingerprint: str = ""  # of the images
     warnings: tuple[str, ...] = ()  # what of the data is left out; of the recipes on them
 
     def __str__(self) -> str:
@@ -66,6 +67,7 @@ def load_data(config: SearchConfig) -> SearchData:
         train,
         validation,
         test,
+        splits.fingerprint,
         (
             *(f"data: {line}" for line in splits.left_out),
             *(f"{section}: {warning}" for section, warning in warnings.items() if warning),

@@ -47,8 +47,10 @@ DATA_EXAMPLES = """\
 data: {name: digits}                        # 1,797 images that come with scikit-learn
 data: {name: cifar10}                       # from the Hugging Face hub; so is cifar100
 data: {name: cifar10, path: /data/cifar10}  # from a folder made by datasets.save_to_disk
+data: {name: imagenet, path: /data/imagenet, image_size: [224, 224]}  # its usual folder
 data: {name: image_folder, path: /data/flowers, image_size: [64, 64]}  # a folder for each class
 data: {name: parquet, path: /data/flowers.parquet, image_column: image, label_column: label}
+data: {name: tar_shards, path: /data/flowers}   # in WebDataset's form
 data: {name: hub, path: owner/name}         # any data set of images and labels on the hub
 """
 """Each line is a ``data`` section; the README has them too."""

@@ -34,6 +34,7 @@ QUERIES = [
     if command.split()[:2][-1]
     in {"status", "runs", "doctor", "clean", "frontier", "describe", "zoo", "tables"}
 ]
+DATA = [c for c in COMMANDS if c.startswith("nas data")]
 SEARCHES = [c for c in COMMANDS if c.startswith("nas search")]
 BENCHMARKS = [c for c in COMMANDS if c.startswith("nas benchmark")]
 RETRAININGS = [c for c in COMMANDS if c.startswith("nas retrain")]
@@ -47,7 +48,7 @@ MODEL_FILE = "runs/digits/retrain/ARCH_ID-RECIPE-training0/model.pt"
 def test_no_command_is_left_out_here():
     makes = ["make quickstart", "make test"]
     known = [*makes, *NODES, *QUERIES, *SEARCHES, *BENCHMARKS, *RETRAININGS, *PREDICTIONS]
-    known += [*PICTURES, *TRAININGS]
+    known += [*PICTURES, *TRAININGS, *DATA]
     assert sorted(COMMANDS) == sorted(known)
     makefile = (ROOT / "Makefile").read_text()
     assert all(re.search(rf"^{target.split()[1]}:", makefile, re.MULTILINE) for target in makes)
@@ -67,6 +68,14 @@ def test_a_search_is_configured(command):
     overrides = [word for word in rest if word not in ("--resume", "--dry-run")]
     config = load_config(ROOT / config_file, overrides)
     assert SearchSpace.from_mapping(config.space).size > 1
+
+
+@pytest.mark.parametrize("command", DATA)
+def test_data_are_shown(finished_run, command):
+    words = [str(ROOT / word) if word.endswith(".yaml") else word for word in shlex.split(command)]
+    done = query(finished_run, *words[1:])
+    assert done.returncode == 0, done.stderr
+    assert "no problems" in done.stdout
 
 
 @pytest.mark.parametrize("command", BENCHMARKS)

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
 from trainers import DataConfig, DataError, ImageSplits, load_splits
+from trainers.data import usable_set
 from trainers.data.pixels import picture_pixels
 from trainers.data.sources.byte_strings import ByteStrings
 from trainers.data.sources.image_folder import read_image_folder
@@ -132,6 +134,109 @@ def test_all_that_is_wrong_with_the_classes_is_said_at_once(tmp_path: Path) -> N
     ]
 
 
+def test_problems_of_classes_and_pictures_are_one_message(tmp_path: Path) -> None:
+    write_classes(tmp_path / "train", "Cat", "dog", "eel")
+    (tmp_path / "train" / "empty").mkdir()
+    write(tmp_path / "train" / "one" / "0.png")
+    write_classes(tmp_path / "val", "cat", "fly", count=2)
+    (tmp_path / "test").mkdir()
+    (tmp_path / "test" / "1.png").write_bytes(b"no class")
+    (tmp_path / "val" / "fly" / "1.png").write_bytes(b"hello")
+    (tmp_path / "train" / "dog" / "lost.png").symlink_to(tmp_path / "nowhere")
+    Image.new("F", (4, 4)).save(tmp_path / "train" / "dog" / "real.tiff")
+    write(tmp_path / "train" / "eel" / "big.png", size=(9, 7))
+    with pytest.raises(DataError) as raised:
+        loaded(tmp_path)
+    first, *lines = str(raised.value).splitlines()
+    assert first == "data set 'image_folder': 8 problems:"
+    expected = [
+        "train part: no images in 'empty'",
+        "test part: 1 files, such as 'test/1.png', lie in no folder of a class: each image must "
+        "lie in that of its class, such as 'test/Cat/1.png'",
+        "classes 'Cat', 'cat' differ in case or Unicode's form alone: give them one name",
+        "validation part: 'fly' without train images",
+        "train/dog/lost.png cannot be read: [Errno 2] No such file",
+        "train/dog/real.tiff has Pillow mode 'F'",
+        "val/fly/1.png is not an image",
+        "images differ in size, [height, width]: 22 of [4, 4] (train/Cat/0.png), 1 of [7, 9]",
+    ]
+    for line, begin in zip(lines, expected, strict=True):
+        assert line.strip().startswith(begin)
+
+
+def test_a_single_image_of_a_class_is_a_problem_where_some_are_held_out(tmp_path: Path) -> None:
+    write_classes(tmp_path / "train", "a", "b")
+    write(tmp_path / "train" / "one" / "0.png")
+    with pytest.raises(DataError, match="train part: a single image in 'one'; it cannot be"):
+        loaded(tmp_path, validation_images=2)
+    assert len(loaded(tmp_path, validation_images=0, test_images=0).train) == 13
+    for part in ("val", "test"):
+        write_classes(tmp_path / part, "a", "b", "one", count=1)
+    assert len(loaded(tmp_path).train) == 13
+
+
+def test_names_in_another_unicode_form_are_one_class_and_cases_may_be_two(tmp_path: Path) -> None:
+    write_classes(tmp_path, "A", "a", "b")
+    assert loaded(tmp_path).classes == 3  # letters
+    write_classes(tmp_path, "caf\u00e9", "cafe\u0301")
+    with pytest.raises(DataError, match="differ in case or Unicode's form alone"):
+        loaded(tmp_path)
+
+
+def test_an_empty_part_is_a_problem(tmp_path: Path) -> None:
+    write_classes(tmp_path / "train", "a", "b")
+    (tmp_path / "test").mkdir()
+    with pytest.raises(DataError, match="test part: its folder is empty"):
+        loaded(tmp_path)
+
+
+def test_damaged_images_are_left_out_before_splits_are_chosen(tmp_path: Path) -> None:
+    for folder in ("with", "without"):
+        write_classes(tmp_path / folder, "a", "b", count=20)
+    for number in range(3):
+        (tmp_path / "with" / "a" / f"0{number}.png").write_bytes(b"damaged")
+    (tmp_path / "with" / "b" / "z.png").symlink_to(tmp_path / "nowhere")
+    counts = {"train_images": 24, "validation_images": 8, "test_images": 8}
+    with pytest.raises(DataError, match=r"a/00\.png is not an image"):
+        loaded(tmp_path / "with", **counts)
+    kept = loaded(tmp_path / "with", skip_damaged=True, **counts)
+    assert kept.left_out == (
+        "4 images that cannot be decoded are left out: 'a/00.png', 'a/01.png', 'a/02.png', "
+        "'b/z.png'",
+    )
+    whole = loaded(tmp_path / "without", skip_damaged=True, **counts)
+    assert whole.left_out == ()
+    for part in ("train", "validation", "test"):  # the choice is that of a set without them
+        assert torch.equal(getattr(kept, part).images, getattr(whole, part).images)
+        assert torch.equal(getattr(kept, part).labels, getattr(whole, part).labels)
+
+
+def test_what_is_not_damaged_stays_an_error(tmp_path: Path) -> None:
+    write_classes(tmp_path, "a", "b")
+    Image.new("F", (4, 4)).save(tmp_path / "a" / "real.tiff")
+    (tmp_path / "c").mkdir()
+    for number in range(2):
+        (tmp_path / "c" / f"{number}.png").write_bytes(b"damaged")
+    with pytest.raises(DataError) as raised:
+        loaded(tmp_path, skip_damaged=True)
+    assert [line.strip() for line in str(raised.value).splitlines()[1:2]] == [
+        "train part: no image can be decoded in 'c'"
+    ]
+    assert "a/real.tiff has Pillow mode 'F'" in str(raised.value)
+    assert "c/0.png" not in str(raised.value)
+
+
+def test_a_large_set_with_problems_is_not_decoded_to_find_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(usable_set, "MOST_DECODED", 10)
+    write_classes(tmp_path, "a", "b")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "a" / "x.png").write_bytes(b"damaged")
+    with pytest.raises(DataError, match=r"(?s)no images in 'empty'.*13 images were not decoded"):
+        loaded(tmp_path)
+
+
 def test_one_class_or_none_cannot_be_trained_on(tmp_path: Path) -> None:
     write(tmp_path / "0.png")
     with pytest.raises(DataError, match=r"no images in folders of classes; beside them: '0\.png'"):
@@ -147,12 +252,16 @@ def test_every_damaged_image_is_named_in_one_message(tmp_path: Path) -> None:
     Image.new("L", (60, 40)).save(buffer, "JPEG")
     (tmp_path / "cat" / "half.jpg").write_bytes(buffer.getvalue()[:150])
     (tmp_path / "dog" / "empty.png").write_bytes(b"")
-    Image.fromarray(np.full((4, 4), 300, np.uint16)).save(tmp_path / "dog" / "deep.png")
+    Image.fromarray(np.zeros((4, 4), np.float32)).save(tmp_path / "dog" / "deep.tiff")
     with pytest.raises(DataError) as raised:
         loaded(tmp_path, validation_images=0, test_images=0)
     first, *others = str(raised.value).splitlines()
     assert first == "data set 'image_folder': 3 problems:"
-    assert [line.split()[0] for line in others] == ["cat/half.jpg", "dog/deep.png", "dog/empty.png"]
+    assert [line.split()[0] for line in others] == [
+        "cat/half.jpg",
+        "dog/deep.tiff",
+        "dog/empty.png",
+    ]
     assert others[2] == "  dog/empty.png is not an image of a format that Pillow reads"
 
 
@@ -189,4 +298,5 @@ def test_transparent_pixels_are_white(mode: str) -> None:
 @given(st.lists(st.text(st.characters(codec="utf-8"), max_size=8), max_size=20))
 def test_texts_in_two_arrays(texts: list[str]) -> None:
     stored = ByteStrings(texts)
-    assert [stored[index] for index in range(len(stored))] == texts
+    assert [stored[index] for index in range(len(stored))] == list(stored) == texts
+    assert list(ByteStrings.of_arrays(*stored.arrays)) == texts

@@ -21,6 +21,7 @@ from trainers import (
     load_splits,
 )
 from trainers.batches import Batches
+from trainers.data.pixels import picture_pixels
 
 ORIENTATION = 0x0112  # EXIF's tag
 
@@ -81,6 +82,40 @@ def test_files_are_seen_as_an_image_folder_of_them(
     # 6 x 8 of 9 x 11, which is 6 / 0.7 x 8 / 0.7
     stored = splits.train.images if crop_fraction == 1 else splits.train.images[..., 1:7, 1:9]
     assert as_rows(pixels) == as_rows(stored)
+
+
+@pytest.mark.parametrize("mode", ["I;16", "I;16B", "I;16L", "I"])
+def test_sixteen_bits_of_grey_become_eight_by_rounding(tmp_path: Path, mode: str) -> None:
+    values = np.arange(2**16).reshape(256, 256)
+    kept = values.astype({"I;16B": ">u2", "I": "<i4"}.get(mode, "<u2"))
+    picture = Image.frombytes(mode, (256, 256), kept.tobytes())
+    pixels = picture_pixels(picture, None, "it")
+    assert pixels.dtype == np.uint8
+    assert np.array_equal(pixels[0], [[round(value / 257) for value in row] for row in values])
+
+
+@pytest.mark.parametrize("colour", ["grey", "rgb"])
+def test_files_of_sixteen_bits_are_seen_as_an_image_folder_of_them(
+    tmp_path: Path, colour: str
+) -> None:
+    rng = np.random.default_rng(0)
+    for name, ending in (("a", "png"), ("b", "tiff")):
+        (tmp_path / "s" / name).mkdir(parents=True)
+        deep = rng.integers(0, 2**16, (7, 9)).astype(np.uint16)
+        Image.fromarray(deep).save(tmp_path / "s" / name / f"deep.{ending}")
+    transparent = np.full((7, 9), 1000, np.uint16)
+    transparent[0, 0] = 65535 // 3
+    Image.fromarray(transparent).save(tmp_path / "s" / "a" / "clear.png", transparency=1000)
+    if colour == "rgb":
+        save(tmp_path / "s" / "b" / "colour.png", "RGB", (7, 9), 1)
+    splits = load_splits(of_folder(tmp_path / "s", (7, 9)))
+    preprocessing = Preprocessing.of(splits)
+    assert preprocessing.colour == colour
+    pixels = torch.stack([preprocessing.pixels(file) for file in (tmp_path / "s").rglob("*.*")])
+    assert as_rows(pixels) == as_rows(splits.train.images)
+    clear = preprocessing.pixels(tmp_path / "s" / "a" / "clear.png")[0]
+    assert clear[0, 0] == 85
+    assert clear.flatten()[1:].unique().tolist() == [255]
 
 
 @pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
@@ -237,13 +272,14 @@ def test_a_file_that_is_no_picture_is_named(digits: ImageSplits, tmp_path: Path)
     save(whole, "RGB", (40, 40), 0)
     (tmp_path / "cut.png").write_bytes(whole.read_bytes()[:600])
     (tmp_path / "text.png").write_text("no picture")
-    deep = np.arange(64, dtype=np.uint16).reshape(8, 8) * 1000
-    Image.fromarray(deep).save(tmp_path / "deep.png")
+    Image.fromarray(np.ones((8, 8), np.float32)).save(tmp_path / "real.tiff")
+    Image.fromarray(np.array([[70000, -3]], np.int32)).save(tmp_path / "deep.tiff")
     preprocessing = Preprocessing.of(digits)
     for name, message in {
         "cut.png": "cannot be read as an image: .*truncated",
         "text.png": "is not an image of a format that Pillow reads",
-        "deep.png": "has Pillow mode 'I;16'; 8 bits a channel are read",
+        "real.tiff": "has Pillow mode 'F', for which no conversion is stated; .* 1, L, I;16,",
+        "deep.tiff": "has values -3 to 70000; .* mode 'I' those of 16 bits are read, 0 to 65535",
         "nothing.png": "no such file",
         "x" * 300: "no such file",
         ".": "not a file",

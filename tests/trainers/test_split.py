@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trainers import DataError
-from trainers.data.split import Choice, choose_splits
+from trainers.data.largest_remainder import shares
+from trainers.data.split import Choice, choose_splits, notes_of
 
 LABELS = np.arange(240) % 4
 
@@ -109,3 +110,99 @@ def test_impossible_sums_are_refused_with_the_numbers() -> None:
 def test_fewer_images_than_classes_are_refused() -> None:
     with pytest.raises(DataError, match=r"3 of 192 images with 4 classes .* train split"):
         choose_splits({"train": LABELS}, name="set", split_seed=0, train_images=3)
+
+
+@st.composite
+def divisions(draw: st.DrawFn) -> tuple[np.ndarray, int, np.ndarray, np.ndarray]:
+    """Sizes of classes, a count, and bounds between whose sums it lies."""
+    sizes = np.array(draw(st.lists(st.integers(1, 30), min_size=1, max_size=12)))
+    least = np.array([draw(st.integers(0, size)) for size in sizes])
+    most = np.array([draw(st.integers(low, size)) for low, size in zip(least, sizes, strict=True)])
+    return sizes, draw(st.integers(int(least.sum()), int(most.sum()))), least, most
+
+
+@settings(deadline=None)
+@given(division=divisions(), seed=st.integers(0, 2**32 - 1))
+def test_shares_are_whole_within_bounds_and_have_the_sum(
+    division: tuple[np.ndarray, int, np.ndarray, np.ndarray], seed: int
+) -> None:
+    sizes, count, least, most = division
+    given = shares(sizes, count, least=least, most=most, rng=np.random.default_rng(seed))
+    assert given.sum() == count
+    assert np.all(least <= given)
+    assert np.all(given <= most)
+    unbound = shares(sizes, count, least=0 * sizes, most=sizes, rng=np.random.default_rng(seed))
+    whole, remainders = np.divmod(sizes * count, sizes.sum())
+    up = unbound - whole
+    assert set(up.tolist()) <= {0, 1}  # the quota rule
+    if 0 < up.sum() < len(up):
+        assert remainders[up == 1].min() >= remainders[up == 0].max()
+
+
+def test_equal_remainders_are_ordered_by_the_seed() -> None:
+    def chosen(seed: int) -> list[int]:
+        sizes = np.full(50, 4)
+        none = np.zeros(50, np.int64)
+        rng = np.random.default_rng(seed)
+        return np.flatnonzero(shares(sizes, 20, least=none, most=sizes, rng=rng)).tolist()
+
+    assert chosen(0) == chosen(0) != chosen(1)
+    assert len(chosen(0)) == 20
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    sizes=st.lists(st.integers(2, 9), min_size=3, max_size=40),
+    counts=st.tuples(st.integers(0, 60), st.integers(0, 60)),
+)
+def test_hold_outs_may_be_smaller_than_the_number_of_classes(
+    seed: int, sizes: list[int], counts: tuple[int, int]
+) -> None:
+    labels = np.repeat(np.arange(len(sizes)), sizes)
+    test_images = counts[0] % len(sizes)
+    room = len(labels) - len(sizes) - test_images
+    validation_images = min(counts[1] % len(sizes), room)
+    chosen = choose_splits(
+        {"train": labels},
+        name="set",
+        split_seed=seed,
+        validation_images=validation_images,
+        test_images=test_images,
+    )
+    assert len(chosen["test"].indices) == test_images
+    assert len(chosen["validation"].indices) == validation_images
+    assert len(image_set(*chosen.values())) == len(labels)
+    assert set(labels[chosen["train"].indices]) == set(labels)  # each is trained on
+
+
+def test_a_split_by_the_largest_remainder_is_said() -> None:
+    labels = np.repeat(np.arange(100), 20)
+    chosen = choose_splits(
+        {"train": labels}, name="s", split_seed=3, test_images=30, validation_images=200
+    )
+    assert notes_of(chosen) == [
+        "classes have shares of the 30 test images, or of the rest, under one image: they are "
+        "filled by the largest remainder from the seed 3, and 70 of 100 classes have no test image"
+    ]
+    assert notes_of(choose_splits({"train": labels}, name="s", split_seed=3)) == []
+
+
+def test_own_parts_may_lose_whole_classes() -> None:
+    labels = np.arange(10).repeat(4)
+    chosen = choose_splits(
+        {"train": labels, "test": labels}, name="s", split_seed=0, test_images=38
+    )
+    counts = np.bincount(labels[chosen["test"].indices], minlength=10)
+    assert sorted(counts.tolist()) == [3, 3] + 8 * [4]
+
+
+def test_a_class_of_one_image_is_trained_on() -> None:
+    labels = np.array([0] * 9 + [1] * 9 + [2])
+    chosen = choose_splits({"train": labels}, name="s", split_seed=0)
+    assert 18 in chosen["train"].indices
+
+
+def test_so_many_held_out_that_a_class_has_none_to_train_on_are_refused() -> None:
+    with pytest.raises(DataError, match=r"237 of 240 images with 4 classes .* from 0 to 236"):
+        choose_splits({"train": LABELS}, name="s", split_seed=0, test_images=237)

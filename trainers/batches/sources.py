@@ -8,7 +8,7 @@ import torch
 
 from trainers.augmentation.settings import ResizedCrop
 from trainers.data.dataset import Split
-from trainers.data.decoding_processes import CHUNK_IMAGES, DecodedChunks, Wanted
+from trainers.data.decoding_processes import CHUNK_IMAGES, DecodedChunks
 from trainers.data.mapped_split import MappedSplit
 from trainers.data.picture_split import PictureSplit
 from trainers.data.random_crop import RandomCrop
@@ -73,11 +73,11 @@ class DecodedBeside:
         """
         ahead: list[tuple[int, torch.Tensor]] = []
 
-        def chunks() -> Iterator[Wanted]:
+        def chunks() -> Iterator[tuple[int, torch.Tensor]]:
             for epoch, positions in wanted:
                 ahead.append((epoch, positions))
                 for part in positions.split(CHUNK_IMAGES):
-                    yield Wanted(epoch, part)
+                    yield epoch, part
 
         decoded = DecodedChunks(
             self._decoded, chunks(), processes=self._processes, pinned=self._pinned
@@ -90,7 +90,8 @@ class DecodedBeside:
             decoded.waited_seconds = 0.0
             yield epoch, parts[0] if len(parts) == 1 else torch.cat(parts), positions
 
-    def _decoded(self, wanted: Wanted) -> torch.Tensor:
+    def _decoded(self, wanted: tuple[int, torch.Tensor]) -> torch.Tensor:
+        epoch, positions = wanted
         if self._crop is None:
-            return self._split.pixels(wanted.positions)
-        return self._crop.pixels(self._split, wanted.positions, wanted.epoch)
+            return self._split.pixels(positions)
+        return self._crop.pixels(self._split, positions, epoch)

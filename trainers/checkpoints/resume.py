@@ -14,6 +14,9 @@ from trainers.recipe import Recipe
 
 SHOWN_DIFFERENCES = 5
 
+ADDED = ("data.fingerprint",)
+"""Keys that states of earlier versions lack."""
+
 
 def run_identity(
     recipe: Recipe, splits: ImageSplits, *, seed: int, precision: Precision, evaluate_on: str
@@ -29,6 +32,7 @@ def run_identity(
         "evaluate_on": evaluate_on,
         "data": {
             "name": splits.name,
+            "fingerprint": splits.fingerprint,
             "train_images": len(splits.train),
             "classes": splits.classes,
             "train_mean": list(splits.mean),
@@ -46,6 +50,7 @@ def check_identity(here: Mapping[str, Any], state: Mapping[str, Any]) -> None:
     if not isinstance(state.get("identity"), dict):
         raise CheckpointError(f"no state of a training run: its keys are {sorted(state)[:9]}")
     mine, theirs = _flat(here), _flat(state["identity"])
+    mine = {key: value for key, value in mine.items() if key in theirs or key not in ADDED}
     differences = [
         f"{key}: checkpoint {theirs.get(key, 'absent')!r}, this run {mine.get(key, 'absent')!r}"
         for key in sorted(mine.keys() | theirs.keys())

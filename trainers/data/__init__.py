@@ -5,16 +5,20 @@ May import only ``trainers``.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from trainers.data.config import DataConfig
 from trainers.data.dataset import ImageSplits
+from trainers.data.fingerprint import fingerprint_of_splits
 from trainers.data.network_input import resizing_of, scale_of
 from trainers.data.sources.digits import load_digits
 from trainers.data.sources.hugging_face import read_tables
 from trainers.data.sources.image_folder import read_image_folder
+from trainers.data.sources.imagenet import read_imagenet
 from trainers.data.sources.labelled_set import LabelledSet
 from trainers.data.sources.own_function import load_own
+from trainers.data.sources.tar_shards import read_tar_shards
 from trainers.data.splitting import split_labelled
 from trainers.errors import DataError
 from trainers.recipe.pixels import PixelSettings
@@ -32,20 +36,32 @@ def load_splits(config: DataConfig, pixels: PixelSettings | None = None) -> Imag
     """
     pixels = pixels or PixelSettings()
     resizing = resizing_of(config, pixels)
-    if config.name == "digits":
-        splits = load_digits(config)
-    elif config.is_own:
+    if config.is_own:
         splits = load_own(config)
+    elif config.is_in_memory:
+        splits = load_digits(config)
     else:
         scale = None
         if pixels.mean is not None and pixels.deviation is not None:
             scale = (pixels.mean, pixels.deviation)
-        splits = split_labelled(_labelled(config), config, resizing, scale)
+        splits = split_labelled(read_labelled(config), config, resizing, scale)
     scale_of(splits, pixels)
+    if not splits.fingerprint:  # of a set that is made in memory
+        splits = replace(splits, fingerprint=fingerprint_of_splits(splits))
     return splits
 
 
-def _labelled(config: DataConfig) -> LabelledSet:
+def read_labelled(config: DataConfig) -> LabelledSet:
+    """Find the parts, classes and images of a set that is not made in memory; decode none.
+
+    Raises:
+        DataError: it cannot be found or read; problems of its classes are in what is returned.
+    """
+    assert not config.is_in_memory
+    if config.name == "imagenet":
+        return read_imagenet(config)
+    if config.name == "tar_shards":
+        return read_tar_shards(config)
     if config.name != "image_folder":
         return read_tables(config)
     assert config.path is not None
@@ -53,4 +69,4 @@ def _labelled(config: DataConfig) -> LabelledSet:
     if not root.is_dir():
         is_there = "is no folder" if root.exists() else "does not exist"
         raise DataError(f"data set {config.name!r}: the path {config.path!r} {is_there}")
-    return read_image_folder(root, config.name)
+    return read_image_folder(root, config.name, config.test_part)

@@ -10,8 +10,11 @@ from pydantic_core import PydanticKnownError
 
 from trainers.settings import Settings, list_to_tuple
 
-SOURCES = ("digits", "cifar10", "cifar100", "image_folder", "parquet", "hub")
-NEED_A_PATH = ("image_folder", "parquet", "hub")
+SOURCES = (
+    *("digits", "cifar10", "cifar100", "imagenet"),
+    *("image_folder", "tar_shards", "parquet", "hub"),
+)
+NEED_A_PATH = ("image_folder", "tar_shards", "parquet", "hub")
 
 _OWN_FUNCTION = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 
@@ -47,15 +50,16 @@ class DataConfig(Settings):
     """
 
     name: DataName
-    """The source: `digits` comes with scikit-learn; `cifar10` and `cifar100` come from the Hugging
-    Face hub; `image_folder`, `parquet` and `hub` need `path`; `my_package.module:function` is a
-    function of your own."""
+    """The source: `digits` comes with scikit-learn; `cifar10`, `cifar100` and `imagenet` come from
+    the Hugging Face hub; `image_folder`, `tar_shards`, `parquet` and `hub` need `path`;
+    `my_package.module:function` is a function of your own."""
     parameters: dict[str, Any] | None = None
     """Arguments of a function of your own, beside the seed."""
     path: str | None = None
-    """For `image_folder` a folder; for `parquet` a file or folder; for `hub` the id of a data set,
-    or a folder made by `datasets.save_to_disk`; for `cifar10` and `cifar100` such a folder in place
-    of the hub."""
+    """For `image_folder` a folder; for `tar_shards` and `parquet` a file or folder; for `hub` the
+    id of a data set, or a folder made by `datasets.save_to_disk`; for `cifar10` and `cifar100` such
+    a folder in place of the hub; for `imagenet` that, its usual folder, or one of its Parquet
+    files."""
     split_seed: int = Field(default=0, ge=0, lt=2**32)
     """Seed of the split into train, validation and test images, which depends on nothing else."""
     train_images: int | None = Field(default=None, ge=2)
@@ -69,7 +73,8 @@ class DataConfig(Settings):
     Unit: images."""
     test_part: TestPart = "test"
     """The source's part that test images come from. With `validation` its own test part, if any, is
-    not used, and validation images come from its train part, as is the custom for ImageNet."""
+    not used, and validation images come from its train part, as is the custom for ImageNet: for
+    `imagenet` it is `validation` unless given."""
     image_size: ImageSize | None = None
     """`[height, width]` of the network's input, to which every image is resized; needed where sizes
     differ, and by `pixels.crop_fraction` of a recipe. Unit: pixels."""
@@ -92,10 +97,20 @@ class DataConfig(Settings):
     """Images that lie beside each other and are read near each other in time, for disks that read
     slowly at random; the images of 64 such blocks are shuffled together. It changes the order of
     the images. 1 shuffles all images. Unit: images."""
+    skip_damaged: bool = False
+    """Leave out images that cannot be decoded, and say how many; false for an error that names
+    them. All images are decoded first, so that counts and splits are of those that can be."""
     image_column: str | None = None
     """Column of the images, where several could be meant."""
     label_column: str | None = None
     """Column of the labels, where several could be meant."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _imagenets_custom(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("name") == "imagenet":
+            return {"test_part": "validation"} | values
+        return values
 
     @model_validator(mode="after")
     def _fits_the_name(self) -> Self:
@@ -110,7 +125,10 @@ class DataConfig(Settings):
             self._takes_no({"parameters"}, "is no function of your own")
         if self.name == "digits":
             self._takes_no(
-                {"path", "test_part", "image_size", "image_column", "label_column", *LOADING},
+                {
+                    *("path", "test_part", "image_size", "skip_damaged"),
+                    *("image_column", "label_column", *LOADING),
+                },
                 "comes with scikit-learn as 8 x 8 images",
             )
         return self
@@ -119,6 +137,11 @@ class DataConfig(Settings):
     def is_own(self) -> bool:
         """Whether the images come from a function of the user's own."""
         return ":" in self.name
+
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether the source gives pixels, and no pictures to decode."""
+        return self.is_own or self.name == "digits"
 
     def _takes_no(self, fields: set[str], reason: str) -> None:
         for field in sorted(fields):

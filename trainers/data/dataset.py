@@ -123,6 +123,7 @@ class ImageSplits:
             sees a part.
         left_out: what was not read, and why, a line each.
         loading: the way to images that are not in memory.
+        fingerprint: of the whole set's content, see :mod:`trainers.data.fingerprint`.
     """
 
     name: str
@@ -136,6 +137,7 @@ class ImageSplits:
     size: tuple[int, int]
     left_out: tuple[str, ...] = ()
     loading: Loading = Loading()
+    fingerprint: str = ""
 
     @classmethod
     def of(
@@ -150,6 +152,7 @@ class ImageSplits:
         left_out: tuple[str, ...] = (),
         loading: Loading = Loading(),
         scale: Scale | None = None,
+        fingerprint: str = "",
     ) -> Self:
         """Check the splits against each other and measure the train images.
 
@@ -199,6 +202,7 @@ class ImageSplits:
             size,
             left_out,
             loading,
+            fingerprint,
         )
 
     @property
@@ -217,6 +221,7 @@ class ImageSplits:
             size=self.size,
             left_out=self.left_out,
             loading=self.loading,
+            fingerprint=self.fingerprint,
         )
 
     def to(self, device: torch.device | str) -> Self:

@@ -1,13 +1,12 @@
-"""Images decoded in worker processes, in the order in which they are asked for."""
+"""Chunks of images decoded in worker processes, in the order in which they are asked for."""
 
 from __future__ import annotations
 
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
-import torch
 from torch.utils.data import DataLoader, Dataset
 
 from trainers.errors import DataError, LoaderLost
@@ -19,31 +18,25 @@ CHUNKS_AHEAD = 2
 """Chunks that each process decodes before they are asked for."""
 
 
-class Wanted(NamedTuple):
-    """Images of one epoch.
-
-    Attributes:
-        epoch: from 0.
-        positions: int64 [B], at most a chunk.
-    """
-
-    epoch: int
-    positions: torch.Tensor
+Wanted = TypeVar("Wanted")
+Result = TypeVar("Result")
 
 
-Decode = Callable[[Wanted], torch.Tensor]
-"""A function whose result is uint8 [B, C, H, W]; it raises ``DataError`` for a damaged picture."""
+class _Problem(NamedTuple):
+    """The message of an error in another process, where a traceback would hide it."""
+
+    message: str
 
 
-class DecodedChunks:
-    """A stream of decoded images.
+class DecodedChunks(Generic[Wanted, Result]):
+    """A stream of what is decoded, in the order in which it is wanted.
 
     The processes are forks: the arrays that hold names and labels are shared with them, and only
     read.
 
     Args:
-        decode: called in the processes.
-        wanted: in order; what it yields is a function of its place alone.
+        decode: called in the processes; it raises ``DataError`` for a damaged picture.
+        wanted: chunks in order, each of which pickle can carry.
         processes: that decode; 0 decodes when asked, in this process.
         pinned: whether the images lie in page-locked memory, from which a GPU copies faster.
 
@@ -52,26 +45,32 @@ class DecodedChunks:
     """
 
     def __init__(
-        self, decode: Decode, wanted: Iterable[Wanted], *, processes: int, pinned: bool
+        self,
+        decode: Callable[[Wanted], Result],
+        wanted: Iterable[Wanted],
+        *,
+        processes: int,
+        pinned: bool = False,
     ) -> None:
         self.waited_seconds = 0.0
         loader = DataLoader(
             _Decoded(decode),
             sampler=wanted,
             batch_size=None,
+            collate_fn=_as_it_is,
             num_workers=processes,
             prefetch_factor=CHUNKS_AHEAD if processes else None,
             multiprocessing_context="fork" if processes else None,
             worker_init_fn=_leave_signals if processes else None,
             pin_memory=pinned,
         )
-        self._chunks = iter(loader)
+        self._chunks: Iterator[Result | _Problem] = iter(loader)
 
-    def __iter__(self) -> Iterator[torch.Tensor]:
+    def __iter__(self) -> Iterator[Result]:
         return self
 
-    def __next__(self) -> torch.Tensor:
-        """Return the next chunk's images.
+    def __next__(self) -> Result:
+        """Return what the next chunk gave.
 
         Raises:
             DataError: a picture cannot be decoded.
@@ -86,22 +85,27 @@ class DecodedChunks:
             raise LoaderLost(f"a process that decodes images died: {error}") from error
         finally:
             self.waited_seconds += time.perf_counter() - began
-        if isinstance(chunk, str):
-            raise DataError(chunk)
+        if isinstance(chunk, _Problem):
+            raise DataError(chunk.message)
         return chunk
 
 
-class _Decoded(Dataset[torch.Tensor | str]):
-    """The decoded images of what is wanted, or the message of an error."""
+class _Decoded(Dataset[Result | _Problem], Generic[Wanted, Result]):
+    """The results of what is wanted, or the problem."""
 
-    def __init__(self, decode: Decode) -> None:
+    def __init__(self, decode: Callable[[Wanted], Result]) -> None:
         self._decode = decode
 
-    def __getitem__(self, wanted: Wanted) -> torch.Tensor | str:
+    def __getitem__(self, wanted: Wanted) -> Result | _Problem:
         try:
             return self._decode(wanted)
-        except DataError as error:  # raised again where the message is not lost in a traceback
-            return str(error)
+        except DataError as error:
+            return _Problem(str(error))
+
+
+def _as_it_is(chunk: Result) -> Result:
+    """Return a chunk: PyTorch would make tensors of plain values."""
+    return chunk
 
 
 def _leave_signals(worker: int) -> None:

@@ -14,12 +14,12 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 import torch
 
-from trainers.data.decoding_processes import CHUNK_IMAGES, DecodedChunks, Wanted
+from trainers.data.decoding_processes import CHUNK_IMAGES, DecodedChunks
 from trainers.data.mapped_split import MappedSplit
 from trainers.data.picture_split import PictureSplit
+from trainers.data.sources.part_names import PARTS
 from trainers.data.split import Part
 from trainers.errors import DataError
 
@@ -54,9 +54,9 @@ def mapped_splits(
                 f"data set {name!r}: cannot write decoded images to cache={str(folder)!r}: "
                 f"{error.strerror or error}"
             ) from error
-    mapped = {}
+    mapped: dict[Part, MappedSplit] = {}
     begin = 0
-    for part in ("train", "validation", "test"):
+    for part in PARTS:
         labels = splits[part].labels
         positions = torch.arange(begin, begin + len(labels))
         mapped[part] = MappedSplit(file, len(whole), whole.image_shape, positions, labels)
@@ -95,14 +95,9 @@ def _write(file: Path, split: PictureSplit, processes: int) -> None:
     begun = file.with_suffix(f".{os.getpid()}.tmp")
     try:
         with begun.open("wb") as opened:
-            wanted = (Wanted(0, part) for part in torch.arange(len(split)).split(CHUNK_IMAGES))
-            for chunk in DecodedChunks(
-                lambda each: split.pixels(each.positions),
-                wanted,
-                processes=processes,
-                pinned=False,
-            ):
-                opened.write(np.ascontiguousarray(chunk.numpy()))
+            wanted = torch.arange(len(split)).split(CHUNK_IMAGES)
+            for chunk in DecodedChunks(split.pixels, wanted, processes=processes):
+                opened.write(chunk.numpy().tobytes())
             opened.flush()
             os.fsync(opened.fileno())
         begun.replace(file)

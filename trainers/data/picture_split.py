@@ -19,62 +19,61 @@ from trainers.data.pixels import (
     to_colour,
 )
 from trainers.data.resizing import Resizing
-from trainers.data.sources.labelled_set import Pictures
+from trainers.data.sources.some_pictures import SomePictures
 from trainers.errors import DataError
 
 
-class ChosenPictures:
-    """Some pictures of several parts of a set, in an order.
+class JoinedPictures:
+    """Pictures of several parts of a set, one part after another.
 
     Args:
-        parts: each with the positions in it, int64 [N].
+        parts: the pictures of each.
     """
 
-    def __init__(self, parts: Sequence[tuple[Pictures, npt.NDArray[np.int64]]]) -> None:
+    def __init__(self, parts: Sequence[SomePictures]) -> None:
         self._parts = tuple(parts)
-        self._ends = np.cumsum([len(positions) for _, positions in parts], dtype=np.int64)
+        self._ends = np.cumsum([len(part.rows) for part in parts], dtype=np.int64)
 
     def __len__(self) -> int:
         return int(self._ends[-1])
 
     def name(self, index: int) -> str:
         """See :class:`trainers.data.sources.labelled_set.Pictures`."""
-        pictures, position = self._place(index)
-        return pictures.name(position)
+        part, position = self._place(index)
+        return part.name(position)
 
     def file(self, index: int) -> PictureFile | None:
         """See :class:`trainers.data.sources.labelled_set.Pictures`."""
-        pictures, position = self._place(index)
-        return pictures.file(position)
+        part, position = self._place(index)
+        return part.file(position)
 
     @property
     def mode(self) -> str | None:
         """See :class:`trainers.data.sources.labelled_set.Pictures`."""
-        return self._parts[0][0].mode
+        return self._parts[0].mode
 
     def positions(self) -> list[npt.NDArray[np.int64]]:
-        """Return the positions in each part."""
-        return [positions for _, positions in self._parts]
+        """Return the places in each part."""
+        return [part.rows for part in self._parts]
 
-    def rows(self, positions: npt.NDArray[np.int64]) -> ChosenPictures:
+    def rows(self, positions: npt.NDArray[np.int64]) -> JoinedPictures:
         """Return those at some positions, which rise."""
         begins = np.concatenate([[0], self._ends[:-1]])
-        return ChosenPictures(
+        return JoinedPictures(
             [
-                (pictures, own[positions[(positions >= begin) & (positions < end)] - begin])
-                for (pictures, own), begin, end in zip(self._parts, begins, self._ends, strict=True)
+                part.some(positions[(positions >= begin) & (positions < end)] - begin)
+                for part, begin, end in zip(self._parts, begins, self._ends, strict=True)
             ]
         )
 
-    def joined(self, other: ChosenPictures) -> ChosenPictures:
+    def joined(self, other: JoinedPictures) -> JoinedPictures:
         """Return these and others after them."""
-        return ChosenPictures([*self._parts, *other._parts])
+        return JoinedPictures([*self._parts, *other._parts])
 
-    def _place(self, index: int) -> tuple[Pictures, int]:
+    def _place(self, index: int) -> tuple[SomePictures, int]:
         part = int(np.searchsorted(self._ends, index, side="right"))
-        pictures, positions = self._parts[part]
         begin = int(self._ends[part - 1]) if part else 0
-        return pictures, int(positions[index - begin])
+        return self._parts[part], index - begin
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +86,7 @@ class PictureSplit:
         resizing: of every picture, where no random part of it is cut out.
     """
 
-    pictures: ChosenPictures
+    pictures: JoinedPictures
     labels: torch.Tensor
     resizing: Resizing
 

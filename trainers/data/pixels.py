@@ -20,12 +20,30 @@ PictureFile = str | Path | io.BytesIO
 """A file as Pillow opens it: a path, or the bytes."""
 
 GREY_MODES = ("1", "L")
+DEEP_MODES = ("I;16", "I;16B", "I;16L", "I")
 COLOUR_MODES = ("LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
+CONVERSIONS = {
+    **dict.fromkeys(GREY_MODES, "one grey channel"),
+    **dict.fromkeys(DEEP_MODES, "one grey channel, value / 257 rounded"),
+    **dict.fromkeys(COLOUR_MODES, "red, green, blue"),
+    **dict.fromkeys(("LA", "PA", "RGBA"), "red, green, blue; composed on white"),
+}
+"""How a picture of each of Pillow's modes is read; others are refused."""
+
+HIGHEST_DEEP_VALUE = 2**16 - 1
 BACKGROUND = (255, 255, 255)
 """The colour on which transparent pixels are composed, as red, green, blue in 0..255."""
 
 DECODER_ERRORS = (OSError, ValueError, SyntaxError)
 """Exceptions of Pillow's decoders, of :func:`decoded_upright`."""
+
+
+def image_suffixes() -> frozenset[str]:
+    """Return the suffixes of all formats that Pillow reads here, in lower case: ``.png``, ..."""
+    from PIL import Image  # noqa: PLC0415 (slow to import)
+
+    known = Image.registered_extensions()
+    return frozenset(suffix for suffix, kind in known.items() if kind in Image.OPEN)
 
 
 def to_colour(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
@@ -48,7 +66,10 @@ def decoded_upright(file: PictureFile, mode: str | None = None) -> Image.Image:
     try:
         with Image.open(file) as opened:
             upright = ImageOps.exif_transpose(opened)
-        return upright if mode in (None, upright.mode) else upright.convert(mode)
+            if mode not in (None, upright.mode):
+                upright = upright.convert(mode)
+            upright.format = opened.format  # a copy has none
+            return upright
     except Image.DecompressionBombError as error:
         raise ValueError(error) from error
 
@@ -83,7 +104,7 @@ def picture_pixels(picture: Any, resizing: Resizing | None, place: str) -> npt.N
         [1 or 3, H, W]: 1 where the image is grey.
 
     Raises:
-        DataError: it is missing, damaged, or has more than 8 bits a channel.
+        DataError: it is missing, or no conversion is stated for its mode or values.
     """
     if problem := problem_of(picture):
         raise DataError(f"{place} {problem}")
@@ -94,21 +115,42 @@ def problem_of(picture: Any) -> str:
     """Return why a decoded picture cannot be used, after its name; empty if it can."""
     if picture is None:
         return "is missing"
-    if picture.mode not in GREY_MODES + COLOUR_MODES:
+    if picture.mode not in CONVERSIONS:
         return (
-            f"has Pillow mode {picture.mode!r}; 8 bits a channel are read, modes "
-            f"{', '.join(GREY_MODES + COLOUR_MODES)}"
+            f"has Pillow mode {picture.mode!r}, for which no conversion is stated; the modes that "
+            f"are read: {', '.join(CONVERSIONS)}"
         )
+    if picture.mode == "I":
+        low, high = picture.getextrema()
+        if low < 0 or high > HIGHEST_DEEP_VALUE:
+            return (
+                f"has values {low} to {high}; in Pillow mode 'I' those of 16 bits are read, 0 to "
+                f"{HIGHEST_DEEP_VALUE}"
+            )
     return ""
 
 
 def pixels_of(picture: Any, resizing: Resizing | None) -> npt.NDArray[np.uint8]:
     """Return [1 or 3, H, W] of a picture without a problem; see :func:`picture_pixels`."""
+    picture = eight_bits(picture)
     mode = "L" if picture.mode in GREY_MODES else "RGB"
     if picture.mode != mode or picture.has_transparency_data:
         picture = opaque(picture).convert(mode)
     pixels = np.asarray(picture if resizing is None else resizing(picture))
     return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+
+
+def eight_bits(picture: Any) -> Any:
+    """Return a grey picture of 16 bits as one of 8, value / 257 rounded; others as they are."""
+    from PIL import Image  # noqa: PLC0415
+
+    if picture.mode not in DEEP_MODES:
+        return picture
+    values = np.asarray(picture).astype(np.int64)
+    grey = ((values + 128) // 257).astype(np.uint8)  # 257 is odd: nothing lies half way
+    if isinstance(transparent := picture.info.get("transparency"), int):
+        grey[values == transparent] = BACKGROUND[0]
+    return Image.fromarray(grey)
 
 
 def opaque(picture: Any) -> Any:

@@ -31,8 +31,9 @@ class Preprocessing(Settings):
     """The steps from a picture to the values that a network takes, in order.
 
     1. Turn the picture upright by its EXIF orientation.
-    2. Convert it to ``colour``: a grey picture has its channel repeated for "rgb", transparency is
-       dropped, and a colour picture becomes its luminance for "grey".
+    2. Convert it to ``colour``: 16 bits of grey become 8, transparency is composed on white, a grey
+       picture has its channel repeated for "rgb", and a colour picture becomes its luminance for
+       "grey".
     3. Resize it. "stretch" makes it ``height`` x ``width``; the ratio of its sides may change.
        "cover" keeps the ratio: the smallest picture that covers ``resized_height`` x
        ``resized_width`` is cut to its centre of that size.
@@ -127,7 +128,8 @@ class Preprocessing(Settings):
             uint8 [C, H, W].
 
         Raises:
-            DataError: the file is missing or damaged, or has more than 8 bits a channel.
+            DataError: the file is missing or damaged, or no conversion is stated for its mode or
+                values: see :data:`trainers.data.pixels.CONVERSIONS`.
         """
         if isinstance(picture, str | Path):
             place, picture = str(picture), open_picture(picture)

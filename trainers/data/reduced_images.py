@@ -41,6 +41,7 @@ def reduced(
         DataError: more images or pixels than there are, or too few to hold every class.
     """
     train = splits.train
+    left_out = splits.left_out
     if train_images is not None:
         if train_images > len(train):
             raise DataError(
@@ -48,10 +49,11 @@ def reduced(
                 f"{len(train)} images of the train split"
             )
         labels = train.labels.cpu().numpy()
-        chosen, _ = stratified(
+        choice = stratified(
             np.arange(len(labels)), labels, train_images, seed, splits.name, "train"
         )
-        train = train.rows(torch.from_numpy(np.sort(chosen)))
+        train = train.rows(torch.from_numpy(np.sort(choice.chosen)))
+        left_out += (choice.note,) if choice.note else ()
     validation, test = splits.validation, splits.test
     size = splits.size
     if resolution is not None:
@@ -76,8 +78,9 @@ def reduced(
         test=test,
         class_names=splits.class_names,
         size=size,
-        left_out=splits.left_out,
+        left_out=left_out,
         loading=splits.loading,
+        fingerprint=splits.fingerprint,
         scale=None if isinstance(train, Split) else (splits.mean, splits.std),
     )
 

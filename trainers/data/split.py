@@ -7,17 +7,21 @@ In this order, so that nothing later moves what was chosen before:
 2. validation: from the data set's own validation part (None: all of it), or else from what is
    left of the train part (None: a fifth of that; with ``train_images`` given, what they leave).
 3. train: from what is left of the train part (None: all of that).
+
+Where scikit-learn cannot choose because a class's share is under one image, the shares are whole
+numbers by the largest remainder, and every class keeps an image to train on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from trainers.data.largest_remainder import shares
 from trainers.errors import DataError
 
 Part = Literal["train", "validation", "test"]
@@ -26,10 +30,22 @@ Indices = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """The images of one split: which part of the data set, and their sorted positions in it."""
+    """The images of one split: which part of the data set, and their sorted positions in it.
+
+    ``note`` says where some classes have no image, or is empty.
+    """
 
     part: Part
     indices: Indices
+    note: str = ""
+
+
+class Stratified(NamedTuple):
+    """Chosen positions and the rest, each in random order, and a note as :class:`Choice` has."""
+
+    chosen: Indices
+    rest: Indices
+    note: str = ""
 
 
 def choose_splits(
@@ -67,8 +83,16 @@ def choose_splits(
                 f"validation_images={validation_images}, test_images={test_images}; "
                 f"unused before this choice: {available})"
             )
-        chosen, pools[source] = stratified(pool, labels[source], count, split_seed, name, part)
-        return Choice(source, np.sort(chosen))
+        chosen, pools[source], note = stratified(
+            pool,
+            labels[source],
+            count,
+            split_seed,
+            name,
+            part,
+            rest_is_trained_on=source == "train" and part != "train",
+        )
+        return Choice(source, np.sort(chosen), note)
 
     test = choose("test", test_images, 1 / 5)
     rest_is_validation = (
@@ -83,10 +107,22 @@ def choose_splits(
     return {"train": train, "validation": validation, "test": test}
 
 
+def notes_of(choices: Mapping[Part, Choice]) -> list[str]:
+    """Return the notes of all splits that have one."""
+    return [choice.note for choice in choices.values() if choice.note]
+
+
 def stratified(
-    pool: Indices, labels: npt.NDArray[np.int64], count: int, seed: int, name: str, part: Part
-) -> tuple[Indices, Indices]:
-    """Choose ``count`` of ``pool`` with the classes in proportion, and the rest, in random order.
+    pool: Indices,
+    labels: npt.NDArray[np.int64],
+    count: int,
+    seed: int,
+    name: str,
+    part: Part,
+    *,
+    rest_is_trained_on: bool = False,
+) -> Stratified:
+    """Choose ``count`` of ``pool`` with the classes in proportion.
 
     Args:
         pool: int64 [M], positions in ``labels``.
@@ -94,7 +130,8 @@ def stratified(
         count: at most M.
         seed: of the choice.
         name: of the data set, for messages.
-        part: what is chosen, for messages.
+        part: what is chosen, for messages; "train" must have every class.
+        rest_is_trained_on: the rest must have every class.
 
     Raises:
         DataError: too few, or too few left, to hold every class.
@@ -102,19 +139,57 @@ def stratified(
     from sklearn.model_selection import train_test_split  # noqa: PLC0415 (slow to import)
 
     if count == 0:
-        return pool[:0], pool
+        return Stratified(pool[:0], pool)
     if count == len(pool):
-        return pool, pool[:0]
+        return Stratified(pool, pool[:0])
     try:
         chosen, rest = train_test_split(
             pool, train_size=count, random_state=seed, stratify=labels[pool]
         )
-    except ValueError as error:
-        raise DataError(
-            f"data set {name!r}: {count} of {len(pool)} images with "
-            f"{len(np.unique(labels[pool]))} classes cannot be a stratified {part} split: {error}"
-        ) from error
-    return chosen, rest
+    except ValueError:  # a share under one image
+        classes, own, sizes = np.unique(labels[pool], return_inverse=True, return_counts=True)
+        least = np.full_like(sizes, part == "train")
+        most = sizes - rest_is_trained_on
+        if not least.sum() <= count <= most.sum():
+            raise DataError(
+                f"data set {name!r}: {count} of {len(pool)} images with {len(classes)} classes "
+                f"cannot be a {part} split: every class needs an image to train on, so that it "
+                f"has from {least.sum()} to {most.sum()} images"
+            ) from None
+        rng = np.random.default_rng(seed)
+        given = shares(sizes, count, least=least, most=most, rng=rng)
+        return _chosen(pool, own, given, rng, _note(part, count, given, seed))
+    return Stratified(chosen, rest)
+
+
+def _chosen(
+    pool: Indices, own: Indices, given: Indices, rng: np.random.Generator, note: str
+) -> Stratified:
+    """Choose as many images of each class as are given, at random.
+
+    Args:
+        pool: int64 [M], positions.
+        own: int64 [M], the class of each.
+        given: int64 [C], images of each class.
+        rng: draws them.
+        note: of the choice.
+    """
+    order = rng.permutation(len(pool))
+    order = order[np.argsort(own[order], kind="stable")]  # the classes one after the other
+    begins = np.cumsum(np.bincount(own)) - np.bincount(own)
+    is_chosen = np.arange(len(pool)) - begins[own[order]] < given[own[order]]
+    return Stratified(
+        pool[rng.permutation(order[is_chosen])], pool[rng.permutation(order[~is_chosen])], note
+    )
+
+
+def _note(part: Part, count: int, given: Indices, seed: int) -> str:
+    without = int((given == 0).sum())
+    return (
+        f"classes have shares of the {count} {part} images, or of the rest, under one image: they "
+        f"are filled by the largest remainder from the seed {seed}, and {without} of {len(given)} "
+        f"classes have no {part} image"
+    )
 
 
 def _sizes(labels: Mapping[Part, npt.NDArray[np.int64]]) -> str:

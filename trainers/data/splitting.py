@@ -12,11 +12,14 @@ from trainers.data.dataset import AnySplit, ImageSplits, Loading, Scale, Split
 from trainers.data.decoding import Decoder
 from trainers.data.fingerprint import fingerprint_of
 from trainers.data.image_cache import mapped_splits
-from trainers.data.picture_split import ChosenPictures, PictureSplit
+from trainers.data.picture_split import JoinedPictures, PictureSplit
 from trainers.data.pixels import to_colour
 from trainers.data.resizing import Resizing
 from trainers.data.sources.labelled_set import LabelledPart, LabelledSet
-from trainers.data.split import Choice, Part, choose_splits
+from trainers.data.sources.some_pictures import SomePictures
+from trainers.data.split import Choice, Part, choose_splits, notes_of
+from trainers.data.unusable_pictures import check_chosen, unusable_pictures
+from trainers.data.usable_set import parts_to_use, usable_set
 from trainers.errors import DataError
 
 Parts = Mapping[Part, LabelledPart]
@@ -35,9 +38,21 @@ def split_labelled(
         scale: mean and deviation, if the recipe gives them.
 
     Raises:
-        DataError: the parts cannot be split as asked; images are damaged or differ in size.
+        DataError: the parts cannot be split as asked; images are damaged or differ in size; classes
+            have problems.
     """
-    parts = _parts_to_use(labelled, config)
+    loading = Loading(config.loader_processes, config.block_images)
+    processes = loading.process_count()
+    labelled = parts_to_use(labelled, config)
+    content = fingerprint_of(labelled)
+    labelled = usable_set(
+        labelled,
+        config,
+        content=content,
+        processes=processes,
+        is_resized=resizing is not None,
+    )
+    parts, place = labelled.parts, f"data set {config.name!r}"
     choices = choose_splits(
         {part: each.labels for part, each in parts.items()},
         name=config.name,
@@ -46,21 +61,23 @@ def split_labelled(
         validation_images=config.validation_images,
         test_images=config.test_images,
     )
-    loading = Loading(config.loader_processes, config.block_images)
     once = _decodes_once(config, choices, resizing)
     in_memory = once and config.cache is None
     splits: Mapping[Part, AnySplit]
     if in_memory:
-        splits = _decoded(parts, choices, resizing, f"data set {config.name!r}")
+        splits = _decoded(parts, choices, resizing, place)
     else:
         splits = on_disk = _on_disk(parts, choices, resizing, config)
+        if not config.skip_damaged:  # (else they are left out already)
+            unusable = unusable_pictures(labelled, content=content, processes=processes)
+            check_chosen(labelled, choices, unusable, place)
         if once and config.cache is not None:
             splits = mapped_splits(
                 on_disk,
                 Path(config.cache).expanduser(),
-                content=fingerprint_of(labelled),
+                content=content,
                 name=config.name,
-                processes=loading.process_count(),
+                processes=processes,
             )
     return ImageSplits.of(
         config.name,
@@ -69,9 +86,10 @@ def split_labelled(
         test=splits["test"],
         class_names=labelled.class_names,
         size=config.image_size,
-        left_out=labelled.left_out,
+        left_out=(*labelled.left_out, *notes_of(choices)),
         loading=loading,
         scale=None if in_memory else scale,
+        fingerprint=content,
     )
 
 
@@ -125,22 +143,9 @@ def _on_disk(
         )
     return {
         split: PictureSplit(
-            ChosenPictures([(parts[choice.part].pictures, choice.indices)]),
+            JoinedPictures([SomePictures(parts[choice.part].pictures, choice.indices)]),
             torch.from_numpy(parts[choice.part].labels[choice.indices]),
             resizing,
         )
         for split, choice in choices.items()
     }
-
-
-def _parts_to_use(labelled: LabelledSet, config: DataConfig) -> dict[Part, LabelledPart]:
-    """Return the parts under the names by which they are used; see ``DataConfig.test_part``."""
-    parts = dict(labelled.parts)
-    if config.test_part == "validation":
-        if "validation" not in parts:
-            raise DataError(
-                f"data set {config.name!r}: test_part=validation, and {config.path or 'it'!r} has "
-                f"no validation part, only {sorted(parts)}"
-            )
-        return {"train": parts["train"], "test": parts["validation"]}
-    return parts

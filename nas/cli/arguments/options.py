@@ -16,6 +16,13 @@ Trust = Annotated[
         help="Let the run or file import modules, use the environment and reach other machines.",
     ),
 ]
+AllowChangedData = Annotated[
+    bool,
+    typer.Option(
+        "--allow-changed-data",
+        help="Go on though the images changed since the run began; results do not compare then.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 RUNS = Path("runs")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nas.cli.arguments.options import RUNS, AsJson, RunName, Runs, Trust
+from nas.cli.arguments.options import RUNS, AllowChangedData, AsJson, RunName, Runs, Trust
 from nas.cli.output import Output
 
 
@@ -23,6 +23,7 @@ def search(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only print the expected costs; start nothing.")
     ] = False,
+    allow_changed_data: AllowChangedData = False,
     as_json: Annotated[bool, typer.Option("--json", help="With --dry-run: print JSON.")] = False,
     trust: Trust = False,
     runs: Runs = RUNS,
@@ -43,7 +44,14 @@ def search(
     from nas.cli.commands.search import run_search_command  # noqa: PLC0415
 
     run_search_command(
-        Output(), config, overrides or [], runs, resume=resume, again=again, trust=trust
+        Output(),
+        config,
+        overrides or [],
+        runs,
+        resume=resume,
+        again=again,
+        allow_changed_data=allow_changed_data,
+        trust=trust,
     )
 
 

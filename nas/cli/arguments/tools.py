@@ -84,6 +84,28 @@ def benchmark(
     )
 
 
+def data(
+    config: Annotated[
+        Path, typer.Argument(help="A search's YAML file, or one with a section `data` alone.")
+    ],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(help="Changes to the file: data.key=value ...")
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Read headers only; damaged pixels are not found.")
+    ] = False,
+    picture: Annotated[Path | None, typer.Option(help="Draw sample pictures here, a .png.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what is read of a data set, and all that is wrong with it; then the status is 1."""
+    from nas.cli.commands.data import show_data  # noqa: PLC0415
+
+    with Output(as_json=as_json) as output:
+        is_right = show_data(output, config, overrides or [], headers_only=quick, picture=picture)
+    if not is_right:
+        raise typer.Exit(1)
+
+
 def tabulate(
     config: Annotated[Path, typer.Argument(help="The tabulation's YAML file.")],
     out: Annotated[

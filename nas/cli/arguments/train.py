@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nas.cli.arguments.options import RUNS, AsJson, RunName, Runs, Trust
+from nas.cli.arguments.options import RUNS, AllowChangedData, AsJson, RunName, Runs, Trust
 from nas.cli.output import Output
 
 Tensorboard = Annotated[
@@ -41,6 +41,7 @@ def retrain(
         ),
     ] = False,
     tensorboard: Tensorboard = False,
+    allow_changed_data: AllowChangedData = False,
     as_json: AsJson = False,
     trust: Trust = False,
     runs: Runs = RUNS,
@@ -57,6 +58,7 @@ def retrain(
             baseline=baseline,
             overrides=overrides or [],
             tensorboard=tensorboard,
+            allow_changed_data=allow_changed_data,
             trust=trust,
         )
 
@@ -78,6 +80,7 @@ def train(
         int | None, typer.Option(help="Full trainings; by default the file's retrain_seeds.")
     ] = None,
     tensorboard: Tensorboard = False,
+    allow_changed_data: AllowChangedData = False,
     as_json: AsJson = False,
     trust: Trust = False,
     runs: Runs = RUNS,
@@ -94,6 +97,7 @@ def train(
             runs,
             seeds=seeds,
             tensorboard=tensorboard,
+            allow_changed_data=allow_changed_data,
             trust=trust,
         )
 

@@ -64,7 +64,7 @@ def show_dry_run(
     check_fits(costs, config)
     problem = checked_problem(config, costs_of(config, space, data.task))
     # raises if a run that it names is wrong
-    collect_warm_start(config, data.task, problem, runs, trust=trust)
+    collect_warm_start(config, data.task, problem, runs, fingerprint=data.fingerprint, trust=trust)
     missing = missing_device(config)
     hours = None
     if missing is None:

@@ -21,6 +21,7 @@ from nas.storage.candidates import Candidate, candidates
 from nas.storage.ledger import Ledger
 from nas.storage.networks.event_files import EventFiles
 from nas.storage.networks.retraining import Retraining, number_of, pending
+from nas.storage.run.data_file import check_same_images
 from nas.storage.run.folder import RunFolder
 from nas.workflows.checks import SearchData, load_data, retrain_assignment
 from nas.workflows.earlier_runs import check_may_evaluate, check_may_retrain
@@ -46,6 +47,7 @@ def train_networks(
     overrides: Overrides | None = None,
     data: SearchData | None = None,
     tensorboard: bool = False,
+    allow_changed_data: bool = False,
 ) -> None:
     """Train what is not trained yet: networks in full, and some of them by proxies too.
 
@@ -62,6 +64,7 @@ def train_networks(
         network: the name that `nas train` was given.
         overrides: what makes the recipe another one than the run's own.
         data: of the run; None to read it here.
+        allow_changed_data: the option ``--allow-changed-data``.
         tensorboard: whether to write event files, see :mod:`nas.storage.networks.event_files`.
 
     Raises:
@@ -86,6 +89,7 @@ def train_networks(
     if proxies:
         check_may_evaluate(run.name, config)
     data = data or load_data(config)
+    check_same_images(run, data.fingerprint, allow_changed=allow_changed_data)
     check_full_recipe(config, data, architectures)
     for warning in data.warnings:
         log.warning(warning)

@@ -35,6 +35,7 @@ def run_retrain_command(
     baseline: bool,
     overrides: Sequence[str] = (),
     tensorboard: bool = False,
+    allow_changed_data: bool = False,
     trust: bool = False,
 ) -> None:
     """Train the networks that ``pick`` names in full, and print test and proxy accuracies.
@@ -47,6 +48,7 @@ def run_retrain_command(
         baseline: also train a plain network beside each.
         overrides: of the run's recipe: see :func:`nas.config.recipe_overrides.with_overrides`.
         tensorboard: the option ``--tensorboard``.
+        allow_changed_data: the option ``--allow-changed-data``.
         trust: the option ``--trust``.
 
     Raises:
@@ -78,6 +80,7 @@ def run_retrain_command(
             waiting=waiting,
             overrides=overridden,
             tensorboard=tensorboard,
+            allow_changed_data=allow_changed_data,
         )
     proxies = proxy_results(config, ledger)
     full = full_trainings(config, ledger)

@@ -36,6 +36,7 @@ from nas.search.waiting import Waiting
 from nas.search.warm_start import collect_warm_start, keep_warm_start, warm_start_of
 from nas.storage.ledger import Ledger, check_free
 from nas.storage.networks.checkpoints import PausedStates
+from nas.storage.run.data_file import check_same_images
 from nas.storage.run.folder import RunFolder
 from nas.storage.run.names import check_new, next_name
 from nas.workflows.checks import checked_problem, load_data, proxy_assignment
@@ -71,6 +72,7 @@ def run_search_command(
     *,
     resume: bool,
     again: bool,
+    allow_changed_data: bool = False,
     trust: bool = False,
 ) -> None:
     """Start or resume a run until its search is finished, and show the front.
@@ -101,7 +103,9 @@ def run_search_command(
     if resume:
         _check_same_task(run, task)
     else:
-        warm_start = collect_warm_start(config, task, problem, runs, trust=trust)
+        warm_start = collect_warm_start(
+            config, task, problem, runs, fingerprint=data.fingerprint, trust=trust
+        )
     waiting = Waiting()
     where = "here" if config.ray.address is None else f"at {config.ray.address}"
     output.say(f"starting workers on Ray {where}")
@@ -113,10 +117,13 @@ def run_search_command(
         if not resume:
             run = RunFolder.create(runs, config)
         with run.driving():
+            check_same_images(run, data.fingerprint, allow_changed=allow_changed_data)
             if resume:
                 ledger = Ledger.resume(config, run, waiting)
                 run.save_config(config)
-                warm_start = warm_start_of(run, config, task, problem, runs, trust=trust)
+                warm_start = warm_start_of(
+                    run, config, task, problem, runs, fingerprint=data.fingerprint, trust=trust
+                )
             else:
                 ledger = begin_ledger(run, config, warm_start, waiting)
             list_run(run.config_file)
@@ -125,7 +132,12 @@ def run_search_command(
             run.point_latest_here()
             _announce(output, config, problem, run, resumed=resume)
             cluster.continuing = resuming_arguments(
-                config_file, overrides, config, runs, trust=trust
+                config_file,
+                overrides,
+                config,
+                runs,
+                allow_changed_data=allow_changed_data,
+                trust=trust,
             )
             how_to_go_on = resume_command(config_file, overrides, config, runs)
             with saying_how_to_go_on(output, config, ledger, how_to_go_on):

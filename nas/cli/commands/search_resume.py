@@ -67,11 +67,14 @@ def resuming_arguments(
     config: SearchConfig,
     runs: Path,
     *,
+    allow_changed_data: bool,
     trust: bool,
 ) -> list[str]:
     """Return the arguments of the command that resumes a run."""
     kept = [word for word in overrides if word.partition("=")[0] != "name"]
-    options = ["--resume", "--runs", str(runs), *(["--trust"] if trust else [])]
+    options = ["--resume", "--runs", str(runs)]
+    options += ["--allow-changed-data"] if allow_changed_data else []
+    options += ["--trust"] if trust else []
     return ["search", str(config_file), *kept, f"name={config.name}", *options]
 
 

@@ -37,6 +37,7 @@ def run_train_command(
     *,
     seeds: int | None,
     tensorboard: bool = False,
+    allow_changed_data: bool = False,
     trust: bool = False,
 ) -> None:
     """Train a network in full by a configuration's ``retrain``, and print its accuracies.
@@ -52,6 +53,7 @@ def run_train_command(
         runs: the folder of all runs.
         seeds: full trainings; None for ``retrain_seeds`` of the configuration.
         tensorboard: the option ``--tensorboard``.
+        allow_changed_data: the option ``--allow-changed-data``.
         trust: the option ``--trust``.
 
     Raises:
@@ -86,6 +88,7 @@ def run_train_command(
             overrides=overridden,
             data=data,
             tensorboard=tensorboard,
+            allow_changed_data=allow_changed_data,
         )
     rows = [
         report_row(

@@ -25,7 +25,7 @@ from nas.storage.whole_file import unwritable, write_whole
 from search_space.architecture import Task
 from search_space.nearest import hint
 
-READ_FROM_FILES = ("image_folder", "parquet")
+READ_FROM_FILES = ("image_folder", "tar_shards", "parquet", "imagenet")
 """Data sets whose files alone are read, and no description beside them."""
 
 
@@ -189,8 +189,8 @@ class RunFolder:
         """Refuse an untrusted run whose data or trainings may be elsewhere, or run the user's code.
 
         Hugging Face ``datasets`` looks for data sets on its hub, and a folder that it loads can
-        name files on servers. Only scikit-learn's digits, and images or Parquet files that are on
-        this machine, are read without contacting a server.
+        name files on servers. Only scikit-learn's digits, and images, tar shards or Parquet files
+        that are on this machine, are read without contacting a server.
 
         Raises:
             TrustError: they may be, and the run is not trusted.

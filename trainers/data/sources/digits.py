@@ -10,7 +10,7 @@ import torch
 
 from trainers.data.config import DataConfig
 from trainers.data.dataset import ImageSplits, Split
-from trainers.data.split import Choice, choose_splits
+from trainers.data.split import Choice, choose_splits, notes_of
 
 HIGHEST_VALUE = 16
 
@@ -47,4 +47,5 @@ def load_digits(config: DataConfig) -> ImageSplits:
         validation=split(choices["validation"]),
         test=split(choices["test"]),
         class_names=tuple(str(name) for name in digits.target_names),
+        left_out=tuple(notes_of(choices)),
     )

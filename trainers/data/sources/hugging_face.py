@@ -9,29 +9,40 @@ from __future__ import annotations
 
 import glob
 import io
-import re
+import os
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from trainers.data.config import DataConfig
 from trainers.data.pixels import PictureFile
 from trainers.data.sources.labelled_set import LabelledPart, LabelledSet
+from trainers.data.sources.part_files import files_of_parts
 from trainers.data.sources.part_names import PART_NAMES, part_called
 from trainers.data.sources.table_labels import read_labels
 from trainers.data.split import Part
 from trainers.errors import DataError
 
-HUB_IDS = {"cifar10": "uoft-cs/cifar10", "cifar100": "uoft-cs/cifar100"}
+HUB_IDS = {
+    "cifar10": "uoft-cs/cifar10",
+    "cifar100": "uoft-cs/cifar100",
+    "imagenet": "ILSVRC/imagenet-1k",
+}
+HAVE_TERMS = ("imagenet",)
+"""Sets whose terms must be accepted on the hub before it gives them."""
+
 CLASSES = {"cifar10": 10, "cifar100": 100}
 # CIFAR-100 has a second label column, of 20 coarse classes
 LABEL_COLUMNS = {"cifar100": "fine_label"}
 ARCHIVES = ("zip", "gzip", "bz2", "xz", "zstd", "lz4")
 """Protocols of paths into an archive, such as ``zip://a.png::/folder/images.zip``."""
 
-_SHARD = re.compile(r"(?P<part>.+?)(-\d+-of-\d+(-[0-9a-f]+)?)?", re.IGNORECASE)
-"""The name of a Parquet file without its suffix, as ``datasets`` writes several of one part."""
+ROWS_AT_ONCE = 1024
+"""Rows of which names and sizes are held at a time."""
 
 
 def read_tables(config: DataConfig) -> LabelledSet:
@@ -39,8 +50,8 @@ def read_tables(config: DataConfig) -> LabelledSet:
 
     Raises:
         DataError: the path or hub id cannot be read; there is no train part, no image column or no
-            label column, or several that fit; labels are of a type that is not read, or missing;
-            a class has no train images; the number of classes is not the data set's.
+            label column, or several that fit; labels are of a type that is not read; the number of
+            classes is not the data set's.
     """
     tables, left_out = _open(config)
     features = tables["train"].features
@@ -52,15 +63,25 @@ def read_tables(config: DataConfig) -> LabelledSet:
             if column not in table.features:
                 raise DataError(f"{place}, {part} part: no {what} column {column!r}")
     columns = {part: table.select_columns([label_column]) for part, table in tables.items()}
-    labels, class_names = read_labels(columns, label_column, place)
+    labels, class_names, problems = read_labels(columns, label_column, place)
     expected = CLASSES.get(config.name, len(class_names))
-    if len(class_names) != expected:
+    if not problems and len(class_names) != expected:
         raise DataError(f"{place} has {expected} classes, the data read have {len(class_names)}")
     parts = {
         part: LabelledPart(labels[part], TablePictures(table, image_column, part))
         for part, table in tables.items()
     }
-    return LabelledSet(parts, class_names, tuple(left_out))
+    return LabelledSet(parts, class_names, tuple(left_out), tuple(problems))
+
+
+def how_to_get(config: DataConfig) -> str:
+    """Return the command that gets a set of the hub by its name here."""
+    hub_id = HUB_IDS[config.name]
+    terms = f" after accepting its terms at https://huggingface.co/datasets/{hub_id}"
+    return (
+        f"get it once by `hf download {hub_id} --repo-type dataset --local-dir FOLDER`"
+        f"{terms if config.name in HAVE_TERMS else ''}, and set data.path to that folder"
+    )
 
 
 class TablePictures:
@@ -102,6 +123,32 @@ class TablePictures:
         """The mode that the column declares."""
         return self._mode
 
+    def stored_names(self) -> Iterator[str]:
+        """Yield the names of the files that the rows name, empty where they name none."""
+        for rows in self._batches():
+            for path in _field(rows, "path").to_pylist():
+                yield os.path.basename(path or "")
+
+    def sizes_bytes(self) -> npt.NDArray[np.int64]:
+        """See :meth:`trainers.data.sources.labelled_set.Pictures.sizes_bytes`."""
+        import pyarrow.compute as pc  # noqa: PLC0415 (slow to import)
+
+        sizes = [np.empty(0, np.int64)]
+        for rows in self._batches():
+            lengths = pc.binary_length(_field(rows, "bytes")).fill_null(-1)
+            own = lengths.to_numpy(zero_copy_only=False).astype(np.int64)
+            for row in np.flatnonzero(own < 0).tolist():
+                path = _field(rows, "path")[row].as_py()
+                if path is not None and os.path.isfile(path):
+                    own[row] = os.path.getsize(path)
+            sizes.append(own)
+        return np.concatenate(sizes)
+
+    def _batches(self) -> Iterator[Any]:
+        """Yield the column as Arrow's structs of bytes and path, some rows at a time."""
+        for table in self._stored.with_format("arrow").iter(ROWS_AT_ONCE):
+            yield from table.column(self._column).chunks
+
 
 def _open(config: DataConfig) -> tuple[dict[Part, Any], list[str]]:
     """Return the tables of the parts that the set has, "train" among them, and what is left out."""
@@ -109,15 +156,21 @@ def _open(config: DataConfig) -> tuple[dict[Part, Any], list[str]]:
 
     path = config.path or HUB_IDS[config.name]
     local = Path(path).expanduser()
+    is_saved = any((local / file).exists() for file in ("dataset_dict.json", "state.json"))
+    # a folder's own description, which load_dataset obeys, could name files on servers
+    is_parquet = config.name == "parquet" or (config.name == "imagenet" and local.exists())
     must_be_local = config.name == "parquet" or local.is_absolute()
     if must_be_local and not local.exists():
         raise DataError(f"data set {config.name!r}: the path {path!r} does not exist")
     try:
-        if config.name == "parquet":
-            files = {key: [glob.escape(file) for file in each] for key, each in _files(local)}
-            opened = datasets.load_dataset("parquet", data_files=files)
-        elif any((local / file).exists() for file in ("dataset_dict.json", "state.json")):
+        if is_saved and config.name != "parquet":
             opened = datasets.load_from_disk(str(local))
+        elif is_parquet:
+            files = {
+                part: [glob.escape(str(file)) for file in each]
+                for part, each in files_of_parts(local, ".parquet").items()
+            }
+            opened = datasets.load_dataset("parquet", data_files=files)
         else:
             opened = datasets.load_dataset(str(local) if local.exists() else path)
     except (
@@ -127,39 +180,10 @@ def _open(config: DataConfig) -> tuple[dict[Part, Any], list[str]]:
         ImportError,  # of a package that the files' format needs
         datasets.exceptions.DatasetsError,
     ) as error:
-        raise DataError(f"data set {config.name!r}: cannot read {path!r}: {error}") from error
+        how = f"; {how_to_get(config)}" if config.path is None else ""
+        raise DataError(f"data set {config.name!r}: cannot read {path!r}: {error}{how}") from error
     tables = opened if isinstance(opened, datasets.DatasetDict) else {"train": opened}
     return _parts(tables, config, path)
-
-
-def _files(path: Path) -> Iterable[tuple[Part, list[str]]]:
-    """Return the Parquet files of each part.
-
-    Raises:
-        ValueError: some files name parts, and others do not.
-    """
-    if path.is_file():
-        return [("train", [str(path)])]
-    files = sorted(file for file in path.rglob("*.parquet") if file.is_file())
-    if not files:
-        raise ValueError("it holds no file *.parquet")
-    named: dict[Part, list[str]] = {}
-    others = []
-    for file in files:
-        match = _SHARD.fullmatch(file.stem)
-        part = part_called(match["part"]) if match else None
-        folder = file.relative_to(path).parts[0]
-        part = part or (part_called(folder) if folder != file.name else None)
-        if part is None:
-            others.append(str(file))
-        else:
-            named.setdefault(part, []).append(str(file))
-    if named and others:
-        raise ValueError(
-            f"{Path(next(iter(named.values()))[0]).name} names a part ({PART_NAMES} do), and "
-            f"{Path(others[0]).name} does not"
-        )
-    return list((named or {"train": others}).items())
 
 
 def _parts(
@@ -177,6 +201,8 @@ def _parts(
     }
     if "train" not in parts:
         raise DataError(f"{place}: {path!r} has no train part, only {sorted(tables)}")
+    if config.test_part == "validation" and "validation" in parts:
+        parts.pop("test", None)  # it is not used, and may have no labels, as ImageNet's
     others = [key for key, part in meant.items() if part is None]
     said = [f"parts {others} are left out: {PART_NAMES} name parts"] if others else []
     return parts, said
@@ -240,8 +266,19 @@ def _one_column(
     )
 
 
+def _field(rows: Any, name: str) -> Any:
+    """Return a field of Arrow's structs, null where the struct is."""
+    import pyarrow.compute as pc  # noqa: PLC0415 (slow to import)
+
+    return pc.struct_field(rows, name)
+
+
 def _file_at(path: str) -> PictureFile:
-    """Return the file at a path, or in an archive; ``datasets`` would fetch those of a server."""
+    """Return the file at a path, or in an archive.
+
+    Raises:
+        ValueError: it is on a server, from which ``datasets`` would fetch it.
+    """
     links = path.split("::")  # a file in an archive has its path after ::
     for link in links:
         protocol, is_url, _ = link.partition("://")

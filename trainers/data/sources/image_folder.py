@@ -14,18 +14,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
+from trainers.data.config import TestPart
+from trainers.data.pixels import image_suffixes
 from trainers.data.sources.byte_strings import ByteStrings
+from trainers.data.sources.class_names import name_problems
 from trainers.data.sources.labelled_set import LabelledPart, LabelledSet
+from trainers.data.sources.listed_names import listed
 from trainers.data.sources.part_names import PART_NAMES, PARTS, part_called
 from trainers.data.split import Part
 from trainers.errors import DataError, listed_problems
 
 NOT_CLASSES = frozenset({".git", ".ipynb_checkpoints", "@eaDir", "__MACOSX"})
 """Folders that programs leave beside a user's."""
-
-MOST_NAMED = 5
-"""Names in one line of what was left out or is wrong, at most."""
 
 
 @dataclass
@@ -64,33 +66,61 @@ class FilePictures:
         """None: a folder says nothing of its pictures' mode."""
         return None
 
+    def stored_names(self) -> Iterator[str]:
+        """Yield the files' paths in the folder."""
+        return iter(self._names)
 
-def read_image_folder(root: Path, name: str) -> LabelledSet:
+    def sizes_bytes(self) -> npt.NDArray[np.int64]:
+        """Return the files' sizes, int64 [N]; -1 where a link leads nowhere."""
+        root = str(self._root)
+        sizes = (_size_bytes(os.path.join(root, name)) for name in self._names)
+        return np.fromiter(sizes, np.int64, len(self._names))
+
+
+def read_image_folder(root: Path, name: str, test_part: TestPart = "test") -> LabelledSet:
     """Find the parts, classes and images of a folder; no image is opened.
 
     Args:
         root: the folder.
         name: of the data set, for messages.
+        test_part: with "validation" the test part is not used, and not looked into.
 
     Raises:
         DataError: it cannot be read; folders at the top are partly parts and partly classes, or
-            name a part twice; there is no train part; a class has no images, or none to train on.
+            name a part twice; there is no train part, or no image in it.
     """
     place = f"data set {name!r}"
     try:
         folders = _part_folders(root, place)
+        if test_part == "validation" and "validation" in folders:
+            folders.pop("test", None)
         walks = {part: _Walk(root) for part in folders}
         classes = {part: _walk_classes(folders[part], walk) for part, walk in walks.items()}
     except OSError as error:
         raise DataError(f"{place}: cannot read {error.filename}: {error.strerror}") from error
-    _check_classes(classes, walks, place)
-    class_names = tuple(classes["train"])
+    problems = _class_problems(classes, walks)
+    if not walks["train"].files:
+        stray = listed(walks["train"].other_files)
+        nothing = f"no images in folders of classes; beside them: {stray or 'nothing'}"
+        raise listed_problems(place, [*problems, nothing])
+    number = {name: index for index, name in enumerate(classes["train"])}
+    for own_classes in classes.values():
+        for each in own_classes:  # those without train images are a problem already
+            number.setdefault(each, len(number))
     parts = {}
     for part, walk in walks.items():
-        own = np.asarray([class_names.index(each) for each in classes[part]], dtype=np.int64)
+        own = np.asarray([number[each] for each in classes[part]], dtype=np.int64)
         labels = own[np.asarray(walk.labels, dtype=np.int64)]
         parts[part] = LabelledPart(labels, FilePictures(root, ByteStrings(walk.files)))
-    return LabelledSet(parts, class_names, tuple(_left_out(list(walks.values()))))
+    left_out = tuple(_left_out(list(walks.values())))
+    return LabelledSet(parts, tuple(number), left_out, tuple(problems))
+
+
+def _size_bytes(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return -1
 
 
 def _part_folders(root: Path, place: str) -> dict[Part, Path]:
@@ -106,13 +136,13 @@ def _part_folders(root: Path, place: str) -> dict[Part, Path]:
     as_parts = [folder for folders in named.values() for folder in folders]
     if classes := [folder for folder in top if folder not in as_parts]:
         raise DataError(
-            f"{place}: in {str(root)!r}, {_listed(as_parts)} would be parts ({PART_NAMES} name "
-            f"parts), and {_listed(classes)} classes: put the classes into the parts' folders, or "
+            f"{place}: in {str(root)!r}, {listed(as_parts)} would be parts ({PART_NAMES} name "
+            f"parts), and {listed(classes)} classes: put the classes into the parts' folders, or "
             "give a class of such a name another one"
         )
     for folders in named.values():
         if len(folders) > 1:
-            raise DataError(f"{place}: {_listed(folders)} in {str(root)!r} name the same part")
+            raise DataError(f"{place}: {listed(folders)} in {str(root)!r} name the same part")
     if "train" not in named:
         raise DataError(
             f"{place}: {str(root)!r} has no train part, only {', '.join(sorted(named))}"
@@ -122,7 +152,7 @@ def _part_folders(root: Path, place: str) -> dict[Part, Path]:
 
 def _walk_classes(folder: Path, walk: _Walk) -> list[str]:
     """Collect a part's images; return its classes, in the order of their names."""
-    suffixes = _image_suffixes()
+    suffixes = image_suffixes()
     classes: list[str] = []
     for entry in _sorted(folder):
         inside = os.path.relpath(entry.path, walk.root)
@@ -160,34 +190,29 @@ def _sorted(folder: Path) -> list[os.DirEntry[str]]:
         return sorted(entries, key=lambda entry: entry.name)
 
 
-def _image_suffixes() -> frozenset[str]:
-    """Return the suffixes of all formats that Pillow reads here, in lower case."""
-    from PIL import Image  # noqa: PLC0415 (slow to import)
-
-    known = Image.registered_extensions()
-    return frozenset(suffix for suffix, kind in known.items() if kind in Image.OPEN)
-
-
-def _check_classes(classes: dict[Part, list[str]], walks: dict[Part, _Walk], place: str) -> None:
-    """Check that every class has images, and some to train on.
-
-    Raises:
-        DataError: all that is wrong, a line each.
-    """
+def _class_problems(classes: dict[Part, list[str]], walks: dict[Part, _Walk]) -> list[str]:
+    """Return what is wrong with the classes, a line each."""
     problems = []
     for part, names in classes.items():
-        counts = Counter(walks[part].labels)
+        walk = walks[part]
+        counts = Counter(walk.labels)
         if empty := [name for label, name in enumerate(names) if not counts[label]]:
-            problems.append(f"{part} part: no images in {_listed(empty)}")
-        if unknown := [name for name in names if name not in classes["train"]]:
-            problems.append(f"{part} part: {_listed(unknown)} without train images")
-    if not walks["train"].files:
-        stray = _listed(walks["train"].other_files)
-        problems.append(f"no images in folders of classes; beside them: {stray or 'nothing'}")
-    elif len(classes["train"]) == 1:
-        problems.append(f"only one class, {classes['train'][0]!r}: there is nothing to tell apart")
-    if problems:
-        raise listed_problems(place, problems)
+            problems.append(f"{part} part: no images in {listed(empty)}")
+        if not names and part != "train":
+            problems.append(f"{part} part: {_without_classes(walk, classes['train'])}")
+    return problems + name_problems(classes["train"], classes)
+
+
+def _without_classes(walk: _Walk, classes: list[str]) -> str:
+    """Return what is wrong with a part that has no folder of a class."""
+    if not walk.other_files:
+        return "its folder is empty"
+    folder, name = os.path.split(walk.other_files[0])
+    arranged = os.path.join(folder, next(iter(classes), "CLASS"), name)
+    return (
+        f"{len(walk.other_files):,} files, such as {walk.other_files[0]!r}, lie in no folder of a "
+        f"class: each image must lie in that of its class, such as {arranged!r}"
+    )
 
 
 def _left_out(walks: list[_Walk]) -> Iterator[str]:
@@ -197,11 +222,4 @@ def _left_out(walks: list[_Walk]) -> Iterator[str]:
         ("folders of other programs", [each for walk in walks for each in walk.other_folders]),
     ):
         if names:
-            yield f"{len(names)} {what} are left out: {_listed(names)}"
-
-
-def _listed(names: list[str]) -> str:
-    """Return the first names, quoted, and how many more there are."""
-    shown = ", ".join(map(repr, names[:MOST_NAMED]))
-    more = len(names) - MOST_NAMED
-    return f"{shown} and {more} more" if more > 0 else shown
+            yield f"{len(names)} {what} are left out: {listed(names)}"

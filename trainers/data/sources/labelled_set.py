@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -33,6 +33,17 @@ class Pictures(Protocol):
         """Pillow's mode to which the data set says to convert every picture; None for none."""
         ...
 
+    def stored_names(self) -> Iterator[str]:
+        """Yield each picture's name within the set; an empty one where it has none.
+
+        It does not depend on where the set is kept.
+        """
+        ...
+
+    def sizes_bytes(self) -> npt.NDArray[np.int64]:
+        """Return the sizes of all encoded pictures, int64 [N]; -1 where there is none to read."""
+        ...
+
 
 @dataclass(frozen=True, eq=False)
 class LabelledPart:
@@ -55,8 +66,10 @@ class LabelledSet:
         parts: those that the set itself has.
         class_names: one a class.
         left_out: what was not read, and why, a line each.
+        problems: why nothing can be trained on it, a line each; labels may be wrong then.
     """
 
     parts: Mapping[Part, LabelledPart]
     class_names: tuple[str, ...]
     left_out: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()

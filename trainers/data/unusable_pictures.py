@@ -1,0 +1,121 @@
+"""Pictures of a set that cannot be used: found by decoding all, once for each large set."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from trainers.data.cache_folder import cache_folder
+from trainers.data.inspection import inspect_set
+from trainers.data.picture_problems import PictureProblems
+from trainers.data.sources.labelled_set import LabelledSet
+from trainers.data.split import Choice, Part
+from trainers.errors import listed_problems
+
+log = logging.getLogger(__name__)
+
+KEPT_FROM = 20_000
+"""For sets of so many pictures, what was found is kept in the user's cache."""
+
+
+class Unusable(NamedTuple):
+    """A picture that cannot be used."""
+
+    place: int  # in its part
+    problem: str  # follows its name
+    is_damaged: bool  # it cannot be decoded; else no conversion is stated for it
+
+
+def unusable_pictures(
+    labelled: LabelledSet, *, content: str, processes: int
+) -> dict[Part, list[Unusable]]:
+    """Decode every picture of a set, and return those that cannot be used.
+
+    Args:
+        labelled: the set.
+        content: its fingerprint, by which what was found is kept.
+        processes: that decode; their number does not change what is found.
+
+    Raises:
+        LoaderLost: a process was killed.
+    """
+    count = sum(len(part.labels) for part in labelled.parts.values())
+    file = _file(content) if count >= KEPT_FROM else None
+    if (
+        file is not None
+        and (kept := _read(file)) is not None
+        and kept.keys() == labelled.parts.keys()
+    ):
+        return kept
+    if file is not None:
+        log.warning("%s pictures are decoded once, to find damaged ones", f"{count:,}")
+    seen = inspect_set(labelled, headers_only=False, processes=processes)
+    unusable = {
+        part: [
+            Unusable(index, problem, index in set(each.damaged))
+            for index, problem in sorted(each.problems.items())
+        ]
+        for part, each in seen.items()
+    }
+    if file is not None:
+        _keep(file, unusable)
+    return unusable
+
+
+def check_chosen(
+    labelled: LabelledSet,
+    choices: Mapping[Part, Choice],
+    unusable: Mapping[Part, list[Unusable]],
+    place: str,
+) -> None:
+    """Refuse a choice that holds pictures that cannot be used.
+
+    Raises:
+        DataError: all of them, by name.
+    """
+    problems = PictureProblems(is_resized=True)
+    for choice in choices.values():
+        for each in unusable[choice.part]:
+            if np.isin(each.place, choice.indices):
+                problems.add(labelled.parts[choice.part].pictures, each.place, each.problem)
+    if lines := problems.lines():
+        raise listed_problems(place, [*lines, "data.skip_damaged leaves out what is damaged"])
+
+
+def _file(content: str) -> Path | None:
+    """Return the file of a content's finds; None if there is no place for caches."""
+    import PIL  # noqa: PLC0415 (slow to import)
+
+    try:
+        return cache_folder() / f"unusable-{content}-pillow{PIL.__version__}.json"
+    except OSError as error:
+        log.warning("damaged pictures are looked for anew each time: no cache: %s", error)
+        return None
+
+
+def _read(file: Path) -> dict[Part, list[Unusable]] | None:
+    """Return what was kept; None if there is nothing, or nothing that can be read."""
+    try:
+        kept = json.loads(file.read_text("utf-8"))
+        return {part: [Unusable(*each) for each in rows] for part, rows in kept.items()}
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        log.warning("%s cannot be read, and is made anew: %s", file, error)
+        return None
+
+
+def _keep(file: Path, unusable: Mapping[Part, list[Unusable]]) -> None:
+    begun = file.with_suffix(f".{os.getpid()}.tmp")
+    try:
+        begun.write_text(json.dumps(unusable), "utf-8")
+        begun.replace(file)
+    except OSError as error:
+        begun.unlink(missing_ok=True)
+        log.warning("cannot keep which pictures are damaged in %s: %s", file, error)
