@@ -155,7 +155,7 @@ class SchedulerSettings(Value):
 
 
 class ResourceSettings(Value):
-    """CPUs and GPUs that one trial takes, and workers of a full training."""
+    """CPUs and GPUs that one trial takes; workers and saved states of a full training."""
 
     cpus_per_trial: float = Field(default=1, gt=0)
     """CPUs that Ray reserves for one trial. Unit: CPUs."""
@@ -166,6 +166,9 @@ class ResourceSettings(Value):
     """Processes that train a network in full together, each with the CPUs and GPUs of a trial, and
     with part of every batch's normalisation groups. Their number changes no result but by rounding.
     Unit: processes."""
+    checkpoint_minutes: float = Field(default=5, gt=0)
+    """Longest time between two saved states of a full training; there is one every 5 epochs too.
+    Unit: minutes."""
 
     @property
     def device(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -33,8 +34,7 @@ from trainers import (
 )
 
 CHECKPOINT_EVERY_EPOCHS = 5
-CHECKPOINT_EVERY_SECONDS = 300
-"""A training's state is kept when either has passed since the last time."""
+"""A training's state is kept after so many, and after a time."""
 
 PROGRESS_EVERY_SECONDS = 2
 STEPS_AT_ONCE = 10
@@ -81,6 +81,7 @@ def train_in_full(
     device: str,
     metric: AccuracyMetric,
     state: Mapping[str, Any] | None = None,
+    checkpoint_seconds: float = math.inf,
     process_group: dist.ProcessGroup | None = None,
 ) -> Iterator[TrainingProgress | Trained]:
     """Train ``architecture`` to its last epoch and test it; yield :class:`Trained` last.
@@ -96,6 +97,7 @@ def train_in_full(
         device: such as "cpu" or "cuda".
         metric: which accuracy the metrics are.
         state: of :class:`TrainingProgress`, to resume from.
+        checkpoint_seconds: the longest time between two states.
         process_group: of the processes that train together; see :class:`trainers.Training`.
 
     Raises:
@@ -120,7 +122,7 @@ def train_in_full(
         evaluate_on="validation" if len(splits.validation) else "none",
         process_group=process_group,
     )
-    yield from _progress(training, metric)
+    yield from _progress(training, metric, checkpoint_seconds)
     curve, device_seconds = curve_and_seconds(training, metric)
     test = training.report("test")
     metrics = {"test_accuracy": accuracy_by(test.metrics, metric)}
@@ -147,7 +149,9 @@ def train_in_full(
     )
 
 
-def _progress(training: Training, metric: AccuracyMetric) -> Iterator[TrainingProgress]:
+def _progress(
+    training: Training, metric: AccuracyMetric, checkpoint_seconds: float
+) -> Iterator[TrainingProgress]:
     """Train to the end; yield at each epoch's end, and every few seconds in long ones."""
     meter = PaceMeter(training)
     said = kept = time.monotonic()
@@ -155,12 +159,12 @@ def _progress(training: Training, metric: AccuracyMetric) -> Iterator[TrainingPr
     while not training.done:
         point = training.run_steps(STEPS_AT_ONCE)
         now = time.monotonic()
-        if point is None and now - said < PROGRESS_EVERY_SECONDS:
-            continue
         keeps = not training.done and (
             training.epoch - kept_epoch >= CHECKPOINT_EVERY_EPOCHS
-            or now - kept >= CHECKPOINT_EVERY_SECONDS
+            or now - kept >= checkpoint_seconds
         )
+        if point is None and not keeps and now - said < PROGRESS_EVERY_SECONDS:
+            continue
         if keeps:
             kept, kept_epoch = now, training.epoch
         validation = None if point is None else point.validation

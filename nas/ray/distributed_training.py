@@ -35,6 +35,7 @@ class FullTraining(NamedTuple):
     seed: int
     assignment: Assignment
     state: Mapping[str, Any] | None  # to go on from
+    checkpoint_seconds: float
 
 
 def train_together(
@@ -108,6 +109,7 @@ def _train_one_rank(config: dict[str, Any]) -> None:
             device=assignment.device,
             metric=assignment.metric,
             state=training.state,
+            checkpoint_seconds=training.checkpoint_seconds,
             process_group=dist.group.WORLD,
         ):
             if speaks:

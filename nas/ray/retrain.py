@@ -212,7 +212,8 @@ def _full_training(
     if resources.workers_per_training > 1:
         from nas.ray.distributed_training import FullTraining, train_together  # noqa: PLC0415 (slow)
 
-        yield from train_together(FullTraining(text, seed, assignment, state), resources)
+        training = FullTraining(text, seed, assignment, state, 60 * resources.checkpoint_minutes)
+        yield from train_together(training, resources)
         return
     try:
         torch.set_num_threads(assignment.threads)
@@ -225,6 +226,7 @@ def _full_training(
             device=assignment.device,
             metric=assignment.metric,
             state=state,
+            checkpoint_seconds=60 * resources.checkpoint_minutes,
         )
     except Exception as error:
         if isinstance(error, LoaderLost) or machine_fault(error):

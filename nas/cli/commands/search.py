@@ -95,16 +95,15 @@ def run_search_command(
         check_new(runs, config.name)  # before anything that takes time
         check_free(config)
     data = load_data(config)
-    task = data.task
     output.say(str(data))
     for warning in data.warnings:
         log.warning(warning)
-    problem = checked_problem(config, costs_of(config, space_of(config), task))
+    problem = checked_problem(config, costs_of(config, space_of(config), data.task))
     if resume:
-        _check_same_task(run, task)
+        _check_same_task(run, data.task)
     else:
         warm_start = collect_warm_start(
-            config, task, problem, runs, fingerprint=data.fingerprint, trust=trust
+            config, data.task, problem, runs, fingerprint=data.fingerprint, trust=trust
         )
     waiting = Waiting()
     where = "here" if config.ray.address is None else f"at {config.ray.address}"
@@ -122,12 +121,12 @@ def run_search_command(
                 ledger = Ledger.resume(config, run, waiting)
                 run.save_config(config)
                 warm_start = warm_start_of(
-                    run, config, task, problem, runs, fingerprint=data.fingerprint, trust=trust
+                    run, config, data.task, problem, runs, fingerprint=data.fingerprint, trust=trust
                 )
             else:
                 ledger = begin_ledger(run, config, warm_start, waiting)
             list_run(run.config_file)
-            run.write_json(run.task_file.name, task.model_dump(mode="json"))
+            run.write_json(run.task_file.name, data.task.model_dump(mode="json"))
             run.write_json("state.json", {"finished": False})
             run.point_latest_here()
             _announce(output, config, problem, run, resumed=resume)
@@ -147,7 +146,7 @@ def run_search_command(
                     problem,
                     run,
                     ledger,
-                    task,
+                    data.task,
                     cluster,
                     concurrency,
                     warm_start,
