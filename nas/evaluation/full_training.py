@@ -68,6 +68,7 @@ class Trained(NamedTuple):
     groups_at_once: int  # normalisation groups that passed through the network together
     preprocessing: Preprocessing
     class_names: tuple[str, ...]
+    decoding: str  # of the images, in words
     examples: tuple[ExamplePicture, ...]
 
 
@@ -145,6 +146,7 @@ def train_in_full(
         groups_at_once=training.groups_at_once,
         preprocessing=Preprocessing.of(splits, recipe.pixels),
         class_names=splits.class_names,
+        decoding=splits.decoding,
         examples=example_pictures(splits),
     )
 

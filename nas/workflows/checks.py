@@ -34,6 +34,7 @@ class SearchData(NamedTuple):
     validation: int
     test: int
     fingerprint: str = ""  # of the images
+    decoding: str = ""  # when they are decoded
     warnings: tuple[str, ...] = ()  # what of the data is left out; of the recipes on them
 
     def __str__(self) -> str:
@@ -42,7 +43,7 @@ class SearchData(NamedTuple):
         return (
             f"data {self.task.dataset}: {self.task.classes} classes, {colours} images of "
             f"{height} x {width} pixels; {self.train:,} to train, {self.validation:,} to validate, "
-            f"{self.test:,} to test"
+            f"{self.test:,} to test; {self.decoding}"
         )
 
 
@@ -68,6 +69,7 @@ def load_data(config: SearchConfig) -> SearchData:
         validation,
         test,
         splits.fingerprint,
+        splits.decoding,
         (
             *(f"data: {line}" for line in splits.left_out),
             *(f"{section}: {warning}" for section, warning in warnings.items() if warning),

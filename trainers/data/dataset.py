@@ -206,6 +206,15 @@ class ImageSplits:
         )
 
     @property
+    def decoding(self) -> str:
+        """What ``data.decoding`` came to."""
+        if isinstance(self.train, Split):
+            return "decoded once, in memory"
+        if isinstance(self.train, MappedSplit):
+            return f"decoded once, in {self.train.file}"
+        return "decoded whenever they are used"
+
+    @property
     def input_shape(self) -> tuple[int, int, int]:
         """(C, H, W) of a network's input."""
         return self.train.image_shape[0], *self.size

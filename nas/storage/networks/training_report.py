@@ -42,6 +42,7 @@ def training_report(
         "recipe_id": config.retrain_id,
         "recipe": config.retrain.model_dump(mode="json"),
         "train_on": config.retrain_data,
+        "images": trained.decoding,
         "metric": config.metric,
         "weights": trained.weights_named,
         "test": trained.test.to_dict(),
