@@ -78,6 +78,7 @@ def model_file(
         groups_at_once=1,
         preprocessing=Preprocessing.of(splits),
         class_names=splits.class_names,
+        decoding=splits.decoding,
         examples=example_pictures(splits),
     )
     training.finish(config, Ledger.create(config, run), task, trained)
