@@ -27,9 +27,9 @@ from trainers.distributed.agreement import check_agreement
 from trainers.distributed.ranks import Ranks
 from trainers.epoch_progress import EpochProgress
 from trainers.errors import CheckpointError, DataError, TrainingDiverged
-from trainers.evaluation.classification_report import ClassificationReport, classification_report
-from trainers.evaluation.evaluator import Evaluator
-from trainers.evaluation.metrics import Metrics, classification_metrics
+from trainers.evaluation.classification_report import ClassificationReport
+from trainers.evaluation.evaluator import Evaluator, SplitName
+from trainers.evaluation.metrics import Metrics
 from trainers.execution import choose_execution
 from trainers.normalization.batch_norm import set_batch_norm
 from trainers.optimization.learning_rate import learning_rate_at
@@ -38,8 +38,6 @@ from trainers.precision import autocast
 from trainers.randomness import Stream, checked_seed, derived_seed, seeded
 from trainers.recipe import Recipe, Weights
 from trainers.result import EpochResult
-
-SplitName = Literal["train", "validation", "test"]
 
 
 class Training:
@@ -136,6 +134,7 @@ class Training:
         )
         self._evaluator = Evaluator(
             self.model,
+            self._splits,
             recipe,
             self._batches,
             self._ranks,
@@ -242,7 +241,7 @@ class Training:
             RuntimeError: a step broke off.
         """
         self._check_unbroken()
-        return classification_report(*self._outputs(split, self._evaluator.counting))
+        return self._evaluator.report(split)
 
     def evaluated_model(self) -> nn.Module:
         """Return the network that :meth:`evaluate` measures, in evaluation mode.
@@ -323,9 +322,9 @@ class Training:
         is_due = epoch % self.recipe.evaluate_every_epochs == 0 or epoch == self.recipe.epochs
         validation = beside = None
         if is_due and self._evaluate_on == "validation":
-            validation = self._metrics("validation", self._evaluator.counting)
+            validation = self._evaluator.metrics("validation", self._evaluator.counting)
             if self.weights_beside is not None:
-                beside = self._metrics("validation", self.weights_beside)
+                beside = self._evaluator.metrics("validation", self.weights_beside)
             if not math.isfinite(validation.loss):
                 raise TrainingDiverged(
                     f"the validation loss is {validation.loss} after epoch {epoch}, learning rate "
@@ -361,20 +360,6 @@ class Training:
                 f"the loss is {loss} in epoch {self.epoch + 1}, step {step + 1} of "
                 f"{self.steps_per_epoch}, learning rate {learning_rate:.4g}"
             )
-
-    def _metrics(self, split: SplitName, weights: Weights) -> Metrics:
-        return classification_metrics(*self._outputs(split, weights))
-
-    def _outputs(self, split: SplitName, weights: Weights) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the logits [N, classes] and labels [N] of a split."""
-        chosen = {
-            "train": self._splits.train,
-            "validation": self._splits.validation,
-            "test": self._splits.test,
-        }[split]
-        if not len(chosen):
-            raise DataError(f"data set {self._splits.name!r}: the {split} split has no images")
-        return self._evaluator.outputs(chosen, weights)
 
     def _check_unbroken(self) -> None:
         if self._broken:

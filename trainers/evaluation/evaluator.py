@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from typing import Literal
 
 import torch
 from torch import nn
 
 from trainers.batches.batches import Batches
-from trainers.data.dataset import AnySplit
+from trainers.data.dataset import ImageSplits
 from trainers.distributed.ranks import Ranks
+from trainers.errors import DataError
+from trainers.evaluation.classification_report import ClassificationReport, classification_report
 from trainers.evaluation.evaluated_network import EvaluatedNetwork
+from trainers.evaluation.metrics import Metrics, classification_metrics
 from trainers.randomness import Stream, derived_seed, seeded
 from trainers.recipe import Recipe, Weights
+
+SplitName = Literal["train", "validation", "test"]
 
 
 class Evaluator:
@@ -21,6 +27,7 @@ class Evaluator:
 
     Args:
         model: in training, on its device.
+        splits: the images.
         recipe: says which weights there are, and which count.
         batches: of the training.
         ranks: the processes that train together; each evaluates a share of the images.
@@ -32,6 +39,7 @@ class Evaluator:
     def __init__(
         self,
         model: nn.Module,
+        splits: ImageSplits,
         recipe: Recipe,
         batches: Batches,
         ranks: Ranks,
@@ -40,6 +48,7 @@ class Evaluator:
         device: torch.device,
         autocast: Callable[[], AbstractContextManager[object]],
     ) -> None:
+        self._splits = splits
         self._batches = batches
         self._ranks = ranks
         self._seed = seed
@@ -76,12 +85,32 @@ class Evaluator:
         """Return the network of these weights, in evaluation mode, recalibrated if that is due."""
         return self._refreshed(weights).network
 
-    def outputs(self, split: AnySplit, weights: Weights) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the logits [N, classes] and labels [N] of a split, in every process all of them.
+    def metrics(self, split: SplitName, weights: Weights) -> Metrics:
+        """Return metrics on all images of a split, not augmented.
 
         Raises:
+            DataError: the split has no images.
             ValueError: the network's output is not [B, classes].
         """
+        return classification_metrics(*self._outputs(split, weights))
+
+    def report(self, split: SplitName) -> ClassificationReport:
+        """Return the metrics of the weights that count, with every class's results.
+
+        Raises:
+            As :meth:`metrics`.
+        """
+        return classification_report(*self._outputs(split, self.counting))
+
+    def _outputs(self, name: SplitName, weights: Weights) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the logits [N, classes] and labels [N] of a split, of all processes."""
+        split = {
+            "train": self._splits.train,
+            "validation": self._splits.validation,
+            "test": self._splits.test,
+        }[name]
+        if not len(split):
+            raise DataError(f"data set {self._splits.name!r}: the {name} split has no images")
         own = self._refreshed(weights).logits(split, self._batches, self._autocast)
         return self._ranks.gathered(own, len(split)), split.labels.to(self._device)
 
