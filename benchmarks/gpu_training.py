@@ -90,12 +90,8 @@ def row_of(
     recipe = Recipe.model_validate(settings | {"augmentation": {"horizontal_flip": True}})
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
-    training = Training(
-        build(architecture, task, seed=0), splits, recipe, seed=0, device=device, evaluate_on="none"
-    )
-    ours = rate(lambda: training.run_steps(1), batch, seconds, device)
+    ours = rate(training_step(architecture, task, splits, recipe, device), batch, seconds, device)
     memory = torch.cuda.max_memory_allocated() if device.type == "cuda" else None
-    del training
     plain = rate(plain_step(architecture, task, splits, batch, device), batch, seconds, device)
     flops = PASSES * FLOPS_PER_MAC * network_costs(architecture, task).macs
     return {
@@ -106,6 +102,19 @@ def row_of(
         "share_of_peak": ours * flops / peak,
         "peak_memory_gb": None if memory is None else memory / 1e9,
     }
+
+
+def training_step(
+    architecture: Architecture,
+    task: Task,
+    splits: ImageSplits,
+    recipe: Recipe,
+    device: torch.device,
+) -> Callable[[], Any]:
+    """A step of this project's training."""
+    model = build(architecture, task, seed=0)
+    training = Training(model, splits, recipe, seed=0, device=device, evaluate_on="none")
+    return lambda: training.run_steps(1)
 
 
 def made_up_images(side: int, count: int) -> ImageSplits:
