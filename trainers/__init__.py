@@ -7,10 +7,10 @@ from trainers.augmentation import Augmentation
 from trainers.augmentation.central_crop import central_crop
 from trainers.checkpoints.checkpoint import checkpoint_bytes, load_checkpoint
 from trainers.data import DataConfig, ImageSplits, load_splits
-from trainers.data.dataset import AnySplit, Split
 from trainers.data.network_input import check_pixels, scale_of
 from trainers.data.preprocessing import Preprocessing
-from trainers.data.reduced_images import reduced, resized_hw
+from trainers.data.splits.dataset import AnySplit, Split
+from trainers.data.splits.reduced_images import reduced, resized_hw
 from trainers.errors import (
     CheckpointError,
     DataError,

@@ -22,7 +22,7 @@ from torch import nn
 from trainers.batches.batches import Batches
 from trainers.checkpoints.checkpoint import UNPICKLING_ERRORS
 from trainers.checkpoints.resume import check_identity, check_weights, copied, run_identity
-from trainers.data.dataset import ImageSplits
+from trainers.data.splits.dataset import ImageSplits
 from trainers.distributed.agreement import check_agreement
 from trainers.distributed.ranks import Ranks
 from trainers.epoch_progress import EpochProgress

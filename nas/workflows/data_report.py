@@ -10,14 +10,15 @@ import numpy.typing as npt
 
 from trainers import DataConfig, DataError, ImageSplits, PixelSettings, load_splits
 from trainers.data import read_labelled
-from trainers.data.damaged import leave_out
+from trainers.data.checks.damaged import leave_out
+from trainers.data.checks.inspection import PartSeen, inspect_set
+from trainers.data.checks.picture_problems import PictureProblems
+from trainers.data.checks.usable_set import class_problems, parts_to_use
 from trainers.data.fingerprint import fingerprint_of
-from trainers.data.inspection import PartSeen, inspect_set
 from trainers.data.network_input import resizing_of
-from trainers.data.picture_problems import PictureProblems
 from trainers.data.sources.labelled_set import LabelledPart, LabelledSet
-from trainers.data.split import Part, choose_splits, notes_of
-from trainers.data.usable_set import class_problems, parts_to_use
+from trainers.data.sources.part_names import Part
+from trainers.data.splits.choice import choose_splits, notes_of
 
 
 @dataclass(frozen=True)

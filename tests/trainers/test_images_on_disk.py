@@ -22,8 +22,8 @@ from trainers.augmentation.boxes import DRAWS, crop_boxes
 from trainers.augmentation.draws import ImageDraws, Use
 from trainers.augmentation.settings import ResizedCrop
 from trainers.batches.order import epoch_order
-from trainers.data.picture_split import PictureSplit
-from trainers.data.random_crop import RandomCrop
+from trainers.data.splits.picture_split import PictureSplit
+from trainers.data.splits.random_crop import RandomCrop
 from trainers.randomness import Stream
 
 SIZE = (24, 20)  # height, width

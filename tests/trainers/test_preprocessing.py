@@ -21,7 +21,7 @@ from trainers import (
     load_splits,
 )
 from trainers.batches import Batches
-from trainers.data.pixels import picture_pixels
+from trainers.data.pictures.pixels import picture_pixels
 
 ORIENTATION = 0x0112  # EXIF's tag
 

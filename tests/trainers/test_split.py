@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trainers import DataError
-from trainers.data.largest_remainder import shares
-from trainers.data.split import Choice, choose_splits, notes_of
+from trainers.data.splits.choice import Choice, choose_splits, notes_of
+from trainers.data.splits.largest_remainder import shares
 
 LABELS = np.arange(240) % 4
 

@@ -11,9 +11,9 @@ from trainers.augmentation.central_crop import central_crop
 from trainers.batches.order import epoch_order
 from trainers.batches.sizes import BatchSizes
 from trainers.batches.sources import DecodedBefore, DecodedBeside
-from trainers.data.dataset import AnySplit, ImageSplits
 from trainers.data.network_input import scale_of
-from trainers.data.picture_split import PictureSplit
+from trainers.data.splits.dataset import AnySplit, ImageSplits
+from trainers.data.splits.picture_split import PictureSplit
 from trainers.distributed.ranks import Ranks
 from trainers.randomness import Stream, derived_seed
 from trainers.recipe import Recipe

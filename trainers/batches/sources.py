@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator
 import torch
 
 from trainers.augmentation.settings import ResizedCrop
-from trainers.data.dataset import Split
-from trainers.data.decoding_processes import CHUNK_IMAGES, DecodedChunks
-from trainers.data.mapped_split import MappedSplit
-from trainers.data.picture_split import PictureSplit
-from trainers.data.random_crop import RandomCrop
+from trainers.data.pictures.decoding_processes import CHUNK_IMAGES, DecodedChunks
+from trainers.data.splits.dataset import Split
+from trainers.data.splits.mapped_split import MappedSplit
+from trainers.data.splits.picture_split import PictureSplit
+from trainers.data.splits.random_crop import RandomCrop
 
 Pixels = tuple[int, torch.Tensor, torch.Tensor]
 """An epoch, images uint8 [B, C, H, W], and their positions int64 [B] in the split."""
@@ -43,7 +43,7 @@ class DecodedBeside:
         size: (height, width) of crops, in pixels.
         seed: of the training.
         processes: that decode; 0 decodes in the training's own.
-        pinned: see :class:`trainers.data.decoding_processes.DecodedChunks`.
+        pinned: see :class:`trainers.data.pictures.decoding_processes.DecodedChunks`.
 
     Attributes:
         waited_seconds: the time that :meth:`training` has waited.
@@ -69,7 +69,7 @@ class DecodedBeside:
         """Yield the images of epochs and positions; they are decoded some chunks ahead.
 
         Raises:
-            DataError, LoaderLost: see :class:`trainers.data.decoding_processes.DecodedChunks`.
+            DataError, LoaderLost: as :class:`.DecodedChunks` says.
         """
         ahead: list[tuple[int, torch.Tensor]] = []
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from trainers.data.dataset import ImageSplits
+from trainers.data.splits.dataset import ImageSplits
 from trainers.errors import CheckpointError
 from trainers.precision import Precision
 from trainers.recipe import Recipe

@@ -9,16 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from trainers.data.config import DataConfig
-from trainers.data.dataset import ImageSplits
+from trainers.data.digits import load_digits
 from trainers.data.fingerprint import fingerprint_of_splits
 from trainers.data.network_input import resizing_of, scale_of
-from trainers.data.sources.digits import load_digits
+from trainers.data.own_function import load_own
 from trainers.data.sources.hugging_face import read_tables
 from trainers.data.sources.image_folder import read_image_folder
 from trainers.data.sources.imagenet import read_imagenet
 from trainers.data.sources.labelled_set import LabelledSet
-from trainers.data.sources.own_function import load_own
 from trainers.data.sources.tar_shards import read_tar_shards
+from trainers.data.splits.dataset import ImageSplits
 from trainers.data.splitting import split_labelled
 from trainers.errors import DataError
 from trainers.recipe.pixels import PixelSettings

@@ -46,7 +46,7 @@ class DataConfig(Settings):
 
     :func:`trainers.load_splits` reads it.
 
-    ``None`` for a count means what is natural; :mod:`trainers.data.split` has the rules.
+    ``None`` for a count means what is natural; :mod:`trainers.data.splits.choice` has the rules.
     """
 
     name: DataName

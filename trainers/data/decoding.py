@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from trainers.data.picture_problems import PictureProblems
-from trainers.data.pixels import pixels_of, to_colour
-from trainers.data.resizing import Resizing
+from trainers.data.checks.picture_problems import PictureProblems
+from trainers.data.checks.usable_picture import UnusablePicture, usable_picture
+from trainers.data.pictures.pixels import pixels_of, to_colour
+from trainers.data.pictures.resizing import Resizing
 from trainers.data.sources.labelled_set import Pictures
-from trainers.data.usable_picture import UnusablePicture, usable_picture
 from trainers.errors import listed_problems
 
 

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from trainers.data.dataset import ImageSplits
 from trainers.data.sources.labelled_set import LabelledPart, LabelledSet, Pictures
 from trainers.data.sources.part_names import PARTS
+from trainers.data.splits.dataset import ImageSplits
 from trainers.errors import DataError
 
 if TYPE_CHECKING:

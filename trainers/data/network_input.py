@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from trainers.data.config import DataConfig
-from trainers.data.dataset import ImageSplits, Scale
-from trainers.data.resizing import Resizing
+from trainers.data.pictures.resizing import Resizing
+from trainers.data.splits.dataset import ImageSplits, Scale
 from trainers.errors import DataError
 from trainers.recipe.pixels import PixelSettings
 

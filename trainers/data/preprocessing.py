@@ -9,10 +9,16 @@ import torch
 from pydantic import Field, model_validator
 
 from trainers.augmentation.central_crop import central_crop
-from trainers.data.dataset import ImageSplits
 from trainers.data.network_input import scale_of
-from trainers.data.pixels import COLOUR_MODES, opaque, open_picture, picture_pixels, to_colour
-from trainers.data.resizing import ResizeMode, Resizing
+from trainers.data.pictures.pixels import (
+    COLOUR_MODES,
+    opaque,
+    open_picture,
+    picture_pixels,
+    to_colour,
+)
+from trainers.data.pictures.resizing import ResizeMode, Resizing
+from trainers.data.splits.dataset import ImageSplits
 from trainers.errors import DataError
 from trainers.recipe.pixels import Interpolation, PixelSettings
 from trainers.settings import Settings
@@ -129,7 +135,7 @@ class Preprocessing(Settings):
 
         Raises:
             DataError: the file is missing or damaged, or no conversion is stated for its mode or
-                values: see :data:`trainers.data.pixels.CONVERSIONS`.
+                values: see :data:`trainers.data.pictures.pixels.CONVERSIONS`.
         """
         if isinstance(picture, str | Path):
             place, picture = str(picture), open_picture(picture)

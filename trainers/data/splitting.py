@@ -7,19 +7,20 @@ from pathlib import Path
 
 import torch
 
+from trainers.data.checks.unusable_pictures import check_chosen, unusable_pictures
+from trainers.data.checks.usable_set import parts_to_use, usable_set
 from trainers.data.config import DataConfig
-from trainers.data.dataset import AnySplit, ImageSplits, Loading, Scale, Split
 from trainers.data.decoding import Decoder
 from trainers.data.fingerprint import fingerprint_of
-from trainers.data.image_cache import mapped_splits
-from trainers.data.picture_split import JoinedPictures, PictureSplit
-from trainers.data.pixels import to_colour
-from trainers.data.resizing import Resizing
+from trainers.data.pictures.pixels import to_colour
+from trainers.data.pictures.resizing import Resizing
 from trainers.data.sources.labelled_set import LabelledPart, LabelledSet
+from trainers.data.sources.part_names import Part
 from trainers.data.sources.some_pictures import SomePictures
-from trainers.data.split import Choice, Part, choose_splits, notes_of
-from trainers.data.unusable_pictures import check_chosen, unusable_pictures
-from trainers.data.usable_set import parts_to_use, usable_set
+from trainers.data.splits.choice import Choice, choose_splits, notes_of
+from trainers.data.splits.dataset import AnySplit, ImageSplits, Loading, Scale, Split
+from trainers.data.splits.image_cache import mapped_splits
+from trainers.data.splits.picture_split import JoinedPictures, PictureSplit
 from trainers.errors import DataError
 
 Parts = Mapping[Part, LabelledPart]
@@ -70,7 +71,8 @@ def split_labelled(
         splits = on_disk = _on_disk(parts, choices, resizing, config)
         if not config.skip_damaged:  # (else they are left out already)
             unusable = unusable_pictures(labelled, content=content, processes=processes)
-            check_chosen(labelled, choices, unusable, place)
+            chosen = [(choice.part, choice.indices) for choice in choices.values()]
+            check_chosen(labelled, chosen, unusable, place)
         if once and config.cache is not None:
             splits = mapped_splits(
                 on_disk,

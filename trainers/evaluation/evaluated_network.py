@@ -11,7 +11,7 @@ from torch import nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from trainers.batches.batches import Batches
-from trainers.data.dataset import AnySplit
+from trainers.data.splits.dataset import AnySplit
 from trainers.evaluation.metrics import check_logits
 from trainers.normalization.recalibration import recalibrate_batch_norm
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from trainers.batches.batches import Batches
-from trainers.data.dataset import ImageSplits
+from trainers.data.splits.dataset import ImageSplits
 from trainers.distributed.ranks import Ranks
 from trainers.errors import DataError
 from trainers.evaluation.classification_report import ClassificationReport, classification_report

@@ -17,7 +17,7 @@ from nas.config.data_file import load_data_config
 from nas.errors import CommandError
 from nas.workflows.data_report import ClassCount, DataReport, report_on
 from nas.workflows.data_samples import samples_of
-from trainers.data.pixels import CONVERSIONS
+from trainers.data.pictures.pixels import CONVERSIONS
 
 MOST_PROBLEMS = 50
 """Problems that are shown, at most; JSON has all."""

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Collection, Mapping
 
 from trainers.data.sources.listed_names import listed
-from trainers.data.split import Part
+from trainers.data.sources.part_names import Part
 
 
 def name_problems(known: Collection[str], occurring: Mapping[Part, Collection[str]]) -> list[str]:

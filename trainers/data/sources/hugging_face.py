@@ -19,12 +19,11 @@ import numpy as np
 import numpy.typing as npt
 
 from trainers.data.config import DataConfig
-from trainers.data.pixels import PictureFile
+from trainers.data.pictures.pixels import PictureFile
 from trainers.data.sources.labelled_set import LabelledPart, LabelledSet
 from trainers.data.sources.part_files import files_of_parts
-from trainers.data.sources.part_names import PART_NAMES, part_called
+from trainers.data.sources.part_names import PART_NAMES, Part, part_called
 from trainers.data.sources.table_labels import read_labels
-from trainers.data.split import Part
 from trainers.errors import DataError
 
 HUB_IDS = {

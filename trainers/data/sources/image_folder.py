@@ -17,13 +17,12 @@ import numpy as np
 import numpy.typing as npt
 
 from trainers.data.config import TestPart
-from trainers.data.pixels import image_suffixes
+from trainers.data.pictures.pixels import image_suffixes
 from trainers.data.sources.byte_strings import ByteStrings
 from trainers.data.sources.class_names import name_problems
 from trainers.data.sources.labelled_set import LabelledPart, LabelledSet
 from trainers.data.sources.listed_names import listed
-from trainers.data.sources.part_names import PART_NAMES, PARTS, part_called
-from trainers.data.split import Part
+from trainers.data.sources.part_names import PART_NAMES, PARTS, Part, part_called
 from trainers.errors import DataError, listed_problems
 
 NOT_CLASSES = frozenset({".git", ".ipynb_checkpoints", "@eaDir", "__MACOSX"})

@@ -9,8 +9,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from trainers.data.pixels import PictureFile
-from trainers.data.split import Part
+from trainers.data.pictures.pixels import PictureFile
+from trainers.data.sources.part_names import Part
 
 
 class Pictures(Protocol):

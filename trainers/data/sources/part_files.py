@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from trainers.data.sources.part_names import PART_NAMES, PARTS, part_called
-from trainers.data.split import Part
+from trainers.data.sources.part_names import PART_NAMES, PARTS, Part, part_called
 
 _NUMBERED = re.compile(r"(?P<part>.+?)(-\d+(-of-\d+(-[0-9a-f]+)?)?)?", re.IGNORECASE)
 """A file's name without its suffix, where several are one part: ``train-00000-of-00002``."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from trainers.data.split import Part
+from typing import Literal
+
+Part = Literal["train", "validation", "test"]
 
 _PARTS: dict[str, Part] = {
     "train": "train",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from trainers.data.pixels import PictureFile
+from trainers.data.pictures.pixels import PictureFile
 from trainers.data.sources.labelled_set import LabelledPart, Pictures
 
 

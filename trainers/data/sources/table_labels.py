@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trainers.data.sources.class_names import name_problems
-from trainers.data.split import Part
+from trainers.data.sources.part_names import Part
 from trainers.errors import DataError
 
 HIGHEST_CLASS = 1_000_000

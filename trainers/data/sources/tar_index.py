@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trainers.data.cache_folder import cache_folder
-from trainers.data.pixels import image_suffixes
+from trainers.data.pictures.pixels import image_suffixes
 from trainers.data.sources.byte_strings import ByteStrings
 from trainers.data.sources.tar_samples import Shard
 from trainers.errors import listed_problems

@@ -21,10 +21,10 @@ from trainers.data.sources.classes_file import CLASSES_FILE, read_classes
 from trainers.data.sources.labelled_set import LabelledPart, LabelledSet
 from trainers.data.sources.listed_names import listed
 from trainers.data.sources.part_files import files_of_parts
+from trainers.data.sources.part_names import Part
 from trainers.data.sources.some_pictures import selected
 from trainers.data.sources.table_labels import HIGHEST_CLASS, class_numbers
 from trainers.data.sources.tar_index import TarIndex, index_of
-from trainers.data.split import Part
 from trainers.errors import DataError
 
 COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".tar.lz4")

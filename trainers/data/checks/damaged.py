@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from trainers.data.checks.unusable_pictures import Unusable
 from trainers.data.sources.labelled_set import LabelledSet
 from trainers.data.sources.listed_names import listed
+from trainers.data.sources.part_names import Part
 from trainers.data.sources.some_pictures import selected
-from trainers.data.split import Part
-from trainers.data.unusable_pictures import Unusable
 
 
 def without_damaged(

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
+from trainers.data.checks.damaged import without_damaged
+from trainers.data.checks.inspection import inspect_set
+from trainers.data.checks.picture_problems import PictureProblems
+from trainers.data.checks.unusable_pictures import unusable_pictures
 from trainers.data.config import DataConfig
-from trainers.data.damaged import without_damaged
-from trainers.data.inspection import inspect_set
-from trainers.data.picture_problems import PictureProblems
 from trainers.data.sources.labelled_set import LabelledSet
 from trainers.data.sources.listed_names import listed
-from trainers.data.split import Part
-from trainers.data.unusable_pictures import unusable_pictures
+from trainers.data.sources.part_names import Part
 from trainers.errors import DataError, listed_problems
 
 MOST_DECODED = 20_000

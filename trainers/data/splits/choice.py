@@ -16,15 +16,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from trainers.data.largest_remainder import shares
+from trainers.data.sources.part_names import Part
+from trainers.data.splits.largest_remainder import shares
 from trainers.errors import DataError
 
-Part = Literal["train", "validation", "test"]
 Indices = npt.NDArray[np.int64]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from trainers.data.pixels import (
+from trainers.data.pictures.pixels import (
     DECODER_ERRORS,
     PictureFile,
     decoded_upright,
@@ -18,7 +18,7 @@ from trainers.data.pixels import (
     problem_of,
     to_colour,
 )
-from trainers.data.resizing import Resizing
+from trainers.data.pictures.resizing import Resizing
 from trainers.data.sources.some_pictures import SomePictures
 from trainers.errors import DataError
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from trainers.data.resizing import Resizing
+from trainers.data.pictures.resizing import Resizing
 from trainers.errors import DataError
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 
 from trainers.data.config import DataConfig
-from trainers.data.dataset import ImageSplits
+from trainers.data.splits.dataset import ImageSplits
 from trainers.errors import DataError
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from trainers.data.pixels import DECODER_ERRORS, decoded_upright, problem_of
+from trainers.data.pictures.pixels import DECODER_ERRORS, decoded_upright, problem_of
 from trainers.data.sources.labelled_set import Pictures
 
 ORIENTATION = 0x0112  # EXIF's tag
@@ -37,8 +37,7 @@ def usable_picture(pictures: Pictures, index: int) -> Any:
     """Decode a picture and turn it upright.
 
     Raises:
-        UnusablePicture: it cannot be decoded, or :func:`trainers.data.pixels.pixels_of` would not
-            convert it.
+        UnusablePicture: it cannot be decoded, or :func:`.pixels_of` would not convert it.
     """
     with _decoding():
         file = pictures.file(index)

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from trainers.data.dataset import AnySplit, ImageSplits, Split
-from trainers.data.mapped_split import MappedSplit
-from trainers.data.picture_split import PictureSplit
-from trainers.data.split import stratified
+from trainers.data.splits.choice import stratified
+from trainers.data.splits.dataset import AnySplit, ImageSplits, Split
+from trainers.data.splits.mapped_split import MappedSplit
+from trainers.data.splits.picture_split import PictureSplit
 from trainers.errors import DataError
 
 IMAGES_AT_ONCE = 1024

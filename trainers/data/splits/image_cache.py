@@ -16,11 +16,10 @@ from pathlib import Path
 
 import torch
 
-from trainers.data.decoding_processes import CHUNK_IMAGES, DecodedChunks
-from trainers.data.mapped_split import MappedSplit
-from trainers.data.picture_split import PictureSplit
-from trainers.data.sources.part_names import PARTS
-from trainers.data.split import Part
+from trainers.data.pictures.decoding_processes import CHUNK_IMAGES, DecodedChunks
+from trainers.data.sources.part_names import PARTS, Part
+from trainers.data.splits.mapped_split import MappedSplit
+from trainers.data.splits.picture_split import PictureSplit
 from trainers.errors import DataError
 
 log = logging.getLogger(__name__)

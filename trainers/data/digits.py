@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from trainers.data.config import DataConfig
-from trainers.data.dataset import ImageSplits, Split
-from trainers.data.split import Choice, choose_splits, notes_of
+from trainers.data.splits.choice import Choice, choose_splits, notes_of
+from trainers.data.splits.dataset import ImageSplits, Split
 
 HIGHEST_VALUE = 16
 

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from trainers.data.mapped_split import MappedSplit
-from trainers.data.picture_split import PictureSplit
+from trainers.data.splits.mapped_split import MappedSplit
+from trainers.data.splits.picture_split import PictureSplit
 from trainers.errors import DataError
 
 MEASURED_IMAGES = 2048

@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from trainers.data.cache_folder import cache_folder
-from trainers.data.inspection import inspect_set
-from trainers.data.picture_problems import PictureProblems
+from trainers.data.checks.inspection import inspect_set
+from trainers.data.checks.picture_problems import PictureProblems
 from trainers.data.sources.labelled_set import LabelledSet
-from trainers.data.split import Choice, Part
+from trainers.data.sources.part_names import Part
 from trainers.errors import listed_problems
 
 log = logging.getLogger(__name__)
@@ -70,7 +71,7 @@ def unusable_pictures(
 
 def check_chosen(
     labelled: LabelledSet,
-    choices: Mapping[Part, Choice],
+    chosen: Iterable[tuple[Part, npt.NDArray[np.int64]]],
     unusable: Mapping[Part, list[Unusable]],
     place: str,
 ) -> None:
@@ -80,10 +81,10 @@ def check_chosen(
         DataError: all of them, by name.
     """
     problems = PictureProblems(is_resized=True)
-    for choice in choices.values():
-        for each in unusable[choice.part]:
-            if np.isin(each.place, choice.indices):
-                problems.add(labelled.parts[choice.part].pictures, each.place, each.problem)
+    for part, places in chosen:
+        for each in unusable[part]:
+            if np.isin(each.place, places):
+                problems.add(labelled.parts[part].pictures, each.place, each.problem)
     if lines := problems.lines():
         raise listed_problems(place, [*lines, "data.skip_damaged leaves out what is damaged"])
 

@@ -10,16 +10,16 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from trainers.data.decoding_processes import DecodedChunks
-from trainers.data.sources.labelled_set import LabelledSet, Pictures
-from trainers.data.split import Part
-from trainers.data.usable_picture import (
+from trainers.data.checks.usable_picture import (
     Header,
     UnusablePicture,
     header_of,
     usable_header,
     usable_picture,
 )
+from trainers.data.pictures.decoding_processes import DecodedChunks
+from trainers.data.sources.labelled_set import LabelledSet, Pictures
+from trainers.data.sources.part_names import Part
 
 AT_ONCE = 128
 """Pictures that a process looks at before it answers."""

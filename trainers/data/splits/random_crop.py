@@ -18,8 +18,8 @@ import torch
 from trainers.augmentation.boxes import DRAWS, crop_boxes
 from trainers.augmentation.draws import ImageDraws, Use
 from trainers.augmentation.settings import ResizedCrop
-from trainers.data.picture_split import PictureSplit
-from trainers.data.pixels import PictureFile, opaque
+from trainers.data.pictures.pixels import PictureFile, opaque
+from trainers.data.splits.picture_split import PictureSplit
 
 ORIENTATION = 0x0112
 """EXIF's tag of a picture's orientation."""

@@ -1,0 +1,1 @@
+"""Pictures: their pixels, sizes and conversions, and the processes that decode them."""
