@@ -12,7 +12,13 @@ from nas.cli.output import Output
 
 
 def search(
-    config: Annotated[Path, typer.Argument(help="The search's YAML file.")],
+    config: Annotated[
+        Path,
+        typer.Argument(
+            help="The search's YAML file: docs/configuration.md has its keys, and docs/data.md "
+            "shows how to name images of your own."
+        ),
+    ],
     overrides: Annotated[
         list[str] | None, typer.Argument(help="Changes to the file: section.key=value ...")
     ] = None,
