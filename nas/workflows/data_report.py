@@ -115,7 +115,8 @@ def report_on(
     if config.skip_damaged:
         labelled = leave_out(labelled, {part: each.damaged for part, each in seen.items()})
     lines = [*labelled.problems, *class_problems(labelled, config), *problems.lines(most=None)]
-    splits, notes = None, []
+    splits: dict[Part, int] | None = None
+    notes: list[str] = []
     if not lines:
         try:
             splits, notes = _splits(labelled, config)
@@ -155,7 +156,7 @@ def _splits(labelled: LabelledSet, config: DataConfig) -> tuple[dict[Part, int],
 def _note(
     problems: PictureProblems, part: LabelledPart, seen: PartSeen, *, skip_damaged: bool
 ) -> None:
-    left_out = set(seen.damaged) if skip_damaged else set()
+    left_out = set(seen.damaged if skip_damaged else [])
     for index, problem in seen.problems.items():
         if index not in left_out:
             problems.add(part.pictures, index, problem)
@@ -193,15 +194,16 @@ def _part(
 ) -> PartReport:
     counts = np.bincount(labels[labels >= 0], minlength=len(class_names))
     there = np.flatnonzero(counts)
-    ends = None, None
+    smallest, largest = None, None
     if len(there):
         fewest, most = there[np.argmin(counts[there])], there[np.argmax(counts[there])]
-        ends = tuple(ClassCount(class_names[label], int(counts[label])) for label in (fewest, most))
+        smallest = ClassCount(class_names[fewest], int(counts[fewest]))
+        largest = ClassCount(class_names[most], int(counts[most]))
     return PartReport(
         images=len(labels),
         classes=len(there),
-        smallest_class=ends[0],
-        largest_class=ends[1],
+        smallest_class=smallest,
+        largest_class=largest,
         sizes=_sizes(seen.hw[seen.hw.any(axis=1)]),
         modes=dict(seen.modes.most_common()),
         formats=dict(seen.formats.most_common()),

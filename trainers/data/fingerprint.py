@@ -88,7 +88,7 @@ def fingerprint_of_splits(splits: ImageSplits) -> str:
         content.add_numbers(np.array(split.images.shape))
         content.add_numbers(split.labels.cpu().numpy())
         for images in split.images.split(IMAGES_AT_ONCE):
-            pixels = np.ascontiguousarray(images.cpu().numpy())
+            pixels = np.ascontiguousarray(images.cpu().numpy()).reshape(-1)
             content.add(pixels.data, pixels.size)
     return content.digest()
 

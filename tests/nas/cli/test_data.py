@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from click.testing import Result
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -44,7 +43,7 @@ def config(tmp_path: Path, flowers: Path) -> Path:
     return file
 
 
-def run(*arguments: object) -> Result:
+def run(*arguments: object) -> Any:
     return CliRunner().invoke(app, ["data", *map(str, arguments)])
 
 

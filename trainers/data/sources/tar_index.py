@@ -162,7 +162,9 @@ def _digest(content: bytes) -> str:
 
 def _make(root: Path, shards: Sequence[Path], place: str) -> TarIndex:
     suffixes = image_suffixes()
-    places, names, problems = [np.empty((4, 0), np.int64)], [], []
+    places = [np.empty((4, 0), np.int64)]
+    names: list[str] = []
+    problems: list[str] = []
     texts: dict[str, int] = {}
     other_endings: Counter[str] = Counter()
     for number, path in enumerate(_with_progress(shards, root)):
