@@ -53,7 +53,7 @@ class PartReport:
 
 @dataclass(frozen=True)
 class DataReport:
-    """What was read of a data set.
+    """Everything that was read of a data set.
 
     Attributes:
         name: of the data.

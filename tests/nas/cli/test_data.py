@@ -95,7 +95,7 @@ def test_every_problem_is_listed_and_the_status_is_1(config: Path, flowers: Path
         "test/rose/0.png is not an image of a format that Pillow reads",
         "train/tulip/0.png cannot be read",
         "train/tulip/real.tiff has Pillow mode 'F'",
-        "images differ in size, [height, width]: 21 of [4, 5]",
+        "images differ in size, [height, width]: 22 of [4, 5]",
     ]
     assert len(report["problems"]) == len(begins)
     for problem, begin in zip(report["problems"], begins, strict=True):

@@ -78,9 +78,10 @@ class Shard:
         try:
             with tarfile.open(fileobj=file, mode="r:") as opened:
                 while (member := opened.next()) is not None:
-                    opened.members = []  # which would keep every header
+                    # which would keep every header
+                    opened.members = []  # type: ignore[attr-defined]
                     yield member
-                place = opened.offset  # type: ignore[attr-defined]
+                place = opened.offset
         except (tarfile.TarError, ValueError) as error:
             self.problems.append(f"{self._name} is truncated, or no tar file: {error}")
             return
