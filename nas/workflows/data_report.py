@@ -54,7 +54,7 @@ class PartReport:
 
 @dataclass(frozen=True)
 class DataReport:
-    """What was read of a data set.
+    """Everything that was read of a data set.
 
     Attributes:
         name: of the data.
@@ -156,7 +156,7 @@ def _splits(labelled: LabelledSet, config: DataConfig) -> tuple[dict[Part, int],
 def _note(
     problems: PictureProblems, part: LabelledPart, seen: PartSeen, *, skip_damaged: bool
 ) -> None:
-    left_out = set(seen.damaged) if skip_damaged else set()
+    left_out = set(seen.damaged if skip_damaged else [])
     for index, problem in seen.problems.items():
         if index not in left_out:
             problems.add(part.pictures, index, problem)
@@ -194,12 +194,11 @@ def _part(
 ) -> PartReport:
     counts = np.bincount(labels[labels >= 0], minlength=len(class_names))
     there = np.flatnonzero(counts)
-    smallest = largest = None
+    smallest, largest = None, None
     if len(there):
         fewest, most = there[np.argmin(counts[there])], there[np.argmax(counts[there])]
-        smallest, largest = (
-            ClassCount(class_names[label], int(counts[label])) for label in (fewest, most)
-        )
+        smallest = ClassCount(class_names[fewest], int(counts[fewest]))
+        largest = ClassCount(class_names[most], int(counts[most]))
     return PartReport(
         images=len(labels),
         classes=len(there),

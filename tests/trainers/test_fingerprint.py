@@ -163,22 +163,18 @@ def test_bytes_in_a_table_and_files_that_it_names_are_the_same(tmp_path: Path) -
         paths = [tmp_path / folder / f"{value}.png" for value in range(4)]
         for value, path in enumerate(paths):
             path.write_bytes(png(value))
-        features = datasets.Features(
-            {"image": datasets.Image(), "label": datasets.ClassLabel(names=["a", "b"])}
-        )
         images = [{"bytes": None, "path": str(path)} for path in paths]
         if folder == "there":
             images = [{"bytes": path.read_bytes(), "path": path.name} for path in paths]
-        images.append(None)
-        rows = {"image": images, "label": [0, 1, 0, 1, 0]}
-        datasets.Dataset.from_dict(rows, features=features).save_to_disk(tmp_path / f"{folder}.set")
-        labelled = tables(tmp_path / f"{folder}.set", "hub")
+        rows = pd.DataFrame({"image": [*images, None], "label": [0, 1, 0, 1, 0]})
+        rows.to_parquet(tmp_path / f"{folder}.parquet")
+        labelled = tables(tmp_path / f"{folder}.parquet")
         sizes = labelled.parts["train"].pictures.sizes_bytes()
         assert sizes.tolist() == [*(len(png(value)) for value in range(4)), -1]
         digests.append(fingerprint_of(labelled))
     assert digests[0] == digests[1]
     shutil.rmtree(tmp_path / "here")
-    assert tables(tmp_path / "here.set", "hub").parts["train"].pictures.sizes_bytes().max() == -1
+    assert tables(tmp_path / "here.parquet").parts["train"].pictures.sizes_bytes().max() == -1
 
 
 def test_images_in_memory_are_told_apart_by_pixels_labels_and_names() -> None:

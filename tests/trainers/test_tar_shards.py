@@ -74,7 +74,7 @@ def corners(splits: ImageSplits) -> dict[str, list[int]]:
     "names",
     [
         ("train-000000", "train-000001", "val-000000", "test"),
-        ("Train-00000-of-00002", "TRAIN-00001-of-00002", "Validation-0", "test-0"),
+        ("Train-00000-of-00002", "Train-00001-of-00002", "Validation-0", "test-0"),
         ("train/000000", "train/000001", "dev/a", "test/b"),
     ],
 )
@@ -344,7 +344,7 @@ def test_missing_paths_are_named(tmp_path: Path) -> None:
 def test_a_damaged_picture_and_a_shard_that_shrank_are_named(tmp_path: Path) -> None:
     shard = tmp_path / "s" / "train.tar"
     files = sample("a", 1, 0) + sample("b", 2, 1) + sample("c", 3, 0)
-    files[2] = ("b.png", png(2)[:40])
+    files[2] = ("b.png", png(2)[:50])
     write(shard, files)
     with pytest.raises(DataError, match=r"train.tar/b.png cannot be read"):
         loaded(tmp_path / "s", validation_images=0, test_images=0)

@@ -90,7 +90,7 @@ def fingerprint_of_splits(splits: ImageSplits) -> str:
         content.add_numbers(np.array((len(split), *split.image_shape)))
         content.add_numbers(split.labels.cpu().numpy())
         for positions in torch.arange(len(split)).split(IMAGES_AT_ONCE):
-            pixels = np.ascontiguousarray(split.pixels(positions).cpu().numpy())
+            pixels = np.ascontiguousarray(split.pixels(positions).cpu().numpy()).reshape(-1)
             content.add(pixels.data, pixels.size)
     return content.digest()
 

@@ -26,7 +26,9 @@ NAMES = (
     "digits",
     "cifar10",
     "cifar100",
+    "imagenet",
     "image_folder",
+    "tar_shards",
     "parquet",
     "hub",
 )

@@ -34,7 +34,9 @@ def leave_out(labelled: LabelledSet, damaged: Mapping[Part, Sequence[int]]) -> L
         labelled: the whole.
         damaged: the places of those in each part.
     """
-    parts, names, problems = dict(labelled.parts), [], []
+    parts = dict(labelled.parts)
+    names: list[str] = []
+    problems: list[str] = []
     for part, each in labelled.parts.items():
         if places := damaged[part]:
             names += [each.pictures.name(index) for index in places]

@@ -28,7 +28,7 @@ CONVERSIONS = {
     **dict.fromkeys(COLOUR_MODES, "red, green, blue"),
     **dict.fromkeys(("LA", "PA", "RGBA"), "red, green, blue; composed on white"),
 }
-"""How a picture of each of Pillow's modes is read; others are refused."""
+"""Pillow's modes, and how a picture of each is read; others are refused."""
 
 HIGHEST_DEEP_VALUE = 2**16 - 1
 BACKGROUND = (255, 255, 255)

@@ -18,7 +18,8 @@ def name_problems(known: Collection[str], occurring: Mapping[Part, Collection[st
         occurring: the classes of each part.
     """
     trained = set(known)
-    problems, named = [], set()
+    problems: list[str] = []
+    named: set[str] = set()
     for group in _alike({*trained, *(name for names in occurring.values() for name in names)}):
         if not trained.issuperset(group) or len({_composed(name) for name in group}) < len(group):
             named.update(group)

@@ -25,7 +25,7 @@ SYNSETS_FILE = "LOC_synset_mapping.txt"
 """Kaggle's file of names: ``n01440764 tench, Tinca tinca``, a line each."""
 
 TABLES = ("dataset_dict.json", "*.parquet", "*/*.parquet")
-"""What a folder of tables has; all images of the usual folder are not looked through for it."""
+"""Files that tell a folder of tables from the usual folder, whose images are not looked through."""
 
 _SYNSET = re.compile(r"(?P<id>n\d{8})\s+(?P<lemmas>.+)")
 

@@ -30,7 +30,7 @@ from trainers.data.sources.tar_samples import Shard
 from trainers.errors import listed_problems
 
 VERSION = 1
-"""Of the index; others are made again."""
+"""The version of the index; those of others are made again."""
 
 LOG_EVERY_SECONDS = 10.0
 
@@ -38,7 +38,7 @@ DAMAGES = (
     *(ValueError, KeyError, TypeError, EOFError),
     *(zipfile.BadZipFile, zlib.error, NotImplementedError),
 )
-"""What reading a damaged index raises, as a file of NumPy's or as what it should hold."""
+"""Errors of a damaged index, as a file of NumPy's or as what it should hold."""
 
 log = logging.getLogger(__name__)
 
@@ -162,7 +162,9 @@ def _digest(content: bytes) -> str:
 
 def _make(root: Path, shards: Sequence[Path], place: str) -> TarIndex:
     suffixes = image_suffixes()
-    places, names, problems = [np.empty((4, 0), np.int64)], [], []
+    places = [np.empty((4, 0), np.int64)]
+    names: list[str] = []
+    problems: list[str] = []
     texts: dict[str, int] = {}
     other_endings: Counter[str] = Counter()
     for number, path in enumerate(_with_progress(shards, root)):

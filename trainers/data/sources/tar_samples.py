@@ -78,7 +78,8 @@ class Shard:
         try:
             with tarfile.open(fileobj=file, mode="r:") as opened:
                 while (member := opened.next()) is not None:
-                    opened.members = []  # type: ignore[attr-defined]  # else every header is kept
+                    # which would keep every header
+                    opened.members = []  # type: ignore[attr-defined]
                     yield member
                 place = opened.offset
         except (tarfile.TarError, ValueError) as error:
