@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from trainers import DataConfig, DataError, ImageSplits, load_splits
-from trainers.data import usable_set
+from trainers.data.checks import usable_set
 from trainers.data.pictures.pixels import picture_pixels
 from trainers.data.sources.byte_strings import ByteStrings
 from trainers.data.sources.image_folder import read_image_folder

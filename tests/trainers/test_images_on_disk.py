@@ -280,6 +280,7 @@ for images in (1000, 1000, 8000):  # the first to have everything imported
 """
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_images(photos: Path, tmp_path: Path) -> None:
     """Seven thousand more images, 86 MB decoded and 8 times the bound, take under 12 MB more."""
     done = subprocess.run(

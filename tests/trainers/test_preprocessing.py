@@ -20,10 +20,23 @@ from trainers import (
     Split,
     load_splits,
 )
-from trainers.batches import Batches
+from trainers.batches.batches import Batches
 from trainers.data.pictures.pixels import picture_pixels
+from trainers.distributed.ranks import Ranks
 
 ORIENTATION = 0x0112  # EXIF's tag
+
+
+def batches_of(splits: ImageSplits, recipe: Recipe) -> Batches:
+    """Batches of one process on the CPU."""
+    return Batches(
+        splits,
+        recipe,
+        seed=0,
+        device=torch.device("cpu"),
+        channels_last=False,
+        ranks=Ranks(None),
+    )
 
 
 def save(path: Path, mode: str, hw: tuple[int, int], seed: int, **settings: object) -> None:
@@ -171,7 +184,7 @@ def test_a_recipe_s_scale_is_what_batches_and_files_have(tmp_path: Path) -> None
     asked = PixelSettings(crop_fraction=0.8, mean=(0.5, 0.25, 0), deviation=(0.25, 0.5, 2))
     splits = load_splits(of_folder(folder, (8, 8)), asked)
     recipe = Recipe(epochs=1, batch_size=2, learning_rate=0.1, pixels=asked)
-    (batch,) = Batches(splits, recipe, seed=0, channels_last=False).evaluation(splits.train)
+    (batch,) = batches_of(splits, recipe).evaluation(splits.train)
     stored = splits.train.images[:, :, 1:9, 1:9].double() / 255
     assert batch.shape == (2, 3, 8, 8)
     for channel, (mean, deviation) in enumerate(((0.5, 0.25), (0.25, 0.5), (0, 2))):
@@ -217,7 +230,7 @@ def test_a_digit_in_a_file_is_the_batch_that_evaluation_sees(
     digits: ImageSplits, tmp_path: Path
 ) -> None:
     recipe = Recipe(epochs=1, batch_size=4, learning_rate=0.1)
-    batches = Batches(digits, recipe, seed=0, channels_last=False)
+    batches = batches_of(digits, recipe)
     some = Split(digits.validation.images[:3], digits.validation.labels[:3])
     (expected,) = batches.evaluation(some)
     preprocessing = Preprocessing.of(digits)

@@ -15,8 +15,9 @@ from PIL import Image
 
 from trainers import DataConfig, DataError, ImageSplits, load_splits
 from trainers.data.fingerprint import fingerprint_of
+from trainers.data.pictures.pixels import decoded_upright
 from trainers.data.sources import tar_index
-from trainers.data.sources.labelled_set import LabelledSet
+from trainers.data.sources.labelled_set import LabelledSet, Pictures
 from trainers.data.sources.tar_shards import read_tar_shards
 
 Files = list[tuple[str, bytes]]
@@ -26,6 +27,12 @@ Files = list[tuple[str, bytes]]
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path / "cache" / "convattn" / "tar_shards"
+
+
+def first_pixel(pictures: Pictures, index: int) -> object:
+    file = pictures.file(index)
+    assert file is not None
+    return decoded_upright(file).getpixel((0, 0))
 
 
 def png(value: int) -> bytes:
@@ -126,7 +133,13 @@ def test_samples_are_the_files_of_a_key_in_any_order(tmp_path: Path) -> None:
     names = [part.pictures.name(index) for index in range(len(part.labels))]
     expected = ["a.PNG", "b.png", "c.png", f"{long_key}.png", "ü.png"]
     assert names == [f"train.tar/{name}" for name in expected]
-    assert [part.pictures.open(index).getpixel((0, 0)) for index in range(5)] == [1, 2, 3, 4, 5]
+    assert [decoded_upright(part.pictures.file(index)).getpixel((0, 0)) for index in range(5)] == [
+        1,
+        2,
+        3,
+        4,
+        5,
+    ]
     assert part.labels.tolist() == [1, 0, 1, 0, 0]
     (said,) = labelled(tmp_path / "s").left_out
     assert said.startswith("4 files in the shards that are neither pictures nor labels are left")
@@ -351,7 +364,7 @@ def test_a_damaged_picture_and_a_shard_that_shrank_are_named(tmp_path: Path) -> 
     pictures = labelled(tmp_path / "s").parts["train"].pictures
     shard.write_bytes(shard.read_bytes()[:700])
     with pytest.raises(OSError, match="the shard ends before byte"):
-        pictures.open(2)
+        pictures.file(2)
 
 
 def test_no_shard_stays_open_and_a_forked_reader_disturbs_no_other(tmp_path: Path) -> None:
@@ -362,6 +375,8 @@ def test_no_shard_stays_open_and_a_forked_reader_disturbs_no_other(tmp_path: Pat
     if child == 0:
         right = all(pictures.file(index).getvalue() == png(index) for index in range(40))
         os._exit(0 if right else 1)
-    assert [pictures.open(index).getpixel((0, 0)) for index in range(40)] == [*range(40)]
+    assert [decoded_upright(pictures.file(index)).getpixel((0, 0)) for index in range(40)] == [
+        *range(40)
+    ]
     assert os.waitpid(child, 0)[1] == 0
     assert len(os.listdir("/proc/self/fd")) == before

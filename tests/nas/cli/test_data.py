@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 
 from nas.cli.application import app
 from trainers import DataConfig
-from trainers.data import inspection, read_labelled
+from trainers.data import read_labelled
+from trainers.data.checks import inspection
 from trainers.data.fingerprint import fingerprint_of
 
 

@@ -111,6 +111,7 @@ def test_two_processes_and_one_by_groups_or_whole_train_the_same_network(tmp_pat
             assert there["validation"]["images"] == 101
 
 
+@pytest.mark.slow
 def test_killed_at_random_steps_they_go_on_exactly(tmp_path: Path) -> None:
     values = {"data": DATA, "recipe": RECIPE, "steps": 3}
     undisturbed = run(values | {"out": str(tmp_path / "undisturbed.pt")})
@@ -135,6 +136,7 @@ def test_killed_at_random_steps_they_go_on_exactly(tmp_path: Path) -> None:
     assert equal(without_times(resumed), without_times(undisturbed))
 
 
+@pytest.mark.slow
 def test_processes_that_differ_say_what_differs(tmp_path: Path) -> None:
     values = {"data": DATA, "recipe": RECIPE, "seeds": [3, 4], "out": str(tmp_path / "out.pt")}
     done = subprocess.run(
@@ -148,6 +150,7 @@ def test_processes_that_differ_say_what_differs(tmp_path: Path) -> None:
     assert not (tmp_path / "out.pt").exists()
 
 
+@pytest.mark.slow
 def test_the_documented_program_runs(tmp_path: Path) -> None:
     page = (Path(__file__).parents[3] / "docs" / "training.md").read_text("utf-8")
     (program,) = re.findall(r"```python\n(# train.py: .*?)```", page, re.DOTALL)

@@ -207,7 +207,7 @@ class ImageSplits:
 
     @property
     def decoding(self) -> str:
-        """What ``data.decoding`` came to."""
+        """When the images are decoded, in words, by ``data.decoding``."""
         if isinstance(self.train, Split):
             return "decoded once, in memory"
         if isinstance(self.train, MappedSplit):
