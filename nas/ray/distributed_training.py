@@ -23,7 +23,6 @@ from nas.evaluation.messages import Raised
 from nas.ray.recovery.deaths import machine_fault
 from nas.ray.temporary import temporary_folder
 from search_space.architecture import Architecture
-from trainers import LoaderLost, RankLost
 
 LOOK_EVERY_SECONDS = 0.5
 
@@ -115,6 +114,6 @@ def _train_one_rank(config: dict[str, Any]) -> None:
             if speaks:
                 messages.put(message)
     except Exception as error:
-        if not (isinstance(error, RankLost | LoaderLost) or machine_fault(error)):
+        if not machine_fault(error):
             messages.put(Raised(traceback_of(error)))
         raise

@@ -24,7 +24,6 @@ from nas.search.waiting import Waiting
 from nas.storage.evaluation import Evaluation
 from nas.storage.networks.retraining import Retraining
 from search_space.architecture import Architecture
-from trainers import LoaderLost
 
 
 class RetrainProgress(NamedTuple):
@@ -229,6 +228,6 @@ def _full_training(
             checkpoint_seconds=60 * resources.checkpoint_minutes,
         )
     except Exception as error:
-        if isinstance(error, LoaderLost) or machine_fault(error):
+        if machine_fault(error):
             raise  # another worker may do it
         yield Raised(traceback_of(error))

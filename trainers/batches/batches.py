@@ -156,6 +156,10 @@ class Batches:
             cropped = central_crop(pixels.to(self._device, non_blocking=True), self._size)
             yield self._in_memory_format(self._normalised(cropped.float().div_(255)))
 
+    def no_logits(self) -> torch.Tensor:
+        """Return what a network gives for no images, as of a split smaller than the processes."""
+        return torch.zeros((0, self.classes), device=self._device)
+
     def _evaluated(self, split: AnySplit, parts: Iterable[torch.Tensor]) -> Iterator[torch.Tensor]:
         if not isinstance(split, PictureSplit):
             yield from (split.pixels(part) for part in parts)

@@ -89,6 +89,7 @@ class EvaluatedNetwork:
             ValueError: the network's output is not [B, classes].
         """
         with torch.no_grad(), autocast():
-            logits = torch.cat([self.network(images) for images in batches.evaluation(split)])
+            outputs = [self.network(images) for images in batches.evaluation(split)]
+        logits = torch.cat(outputs) if outputs else batches.no_logits()
         check_logits(logits, (len(logits), batches.classes), self.network)
         return logits

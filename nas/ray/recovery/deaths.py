@@ -17,6 +17,8 @@ from ray.exceptions import (
     RayTaskError,
 )
 
+from trainers import LoaderLost, RankLost
+
 MOST_CHARACTERS = 200
 """Ray's explanations go on for a page; their beginning says it."""
 
@@ -63,7 +65,7 @@ def is_of_node(error: BaseException) -> bool:
 
 def machine_fault(error: BaseException) -> bool:
     """Return whether a worker raised ``error`` for a fault of its machine, such as a full disk."""
-    return isinstance(error, MemoryError | RayError) or (
+    return isinstance(error, MemoryError | RayError | LoaderLost | RankLost) or (
         isinstance(error, OSError) and error.errno in FAULTS_OF_MACHINES
     )
 

@@ -20,7 +20,10 @@ from nas.storage.strict_json import read_json_object
 from search_space.architecture import Task
 from search_space.space import SearchSpace
 
-KNOWN_FILES = ("config.yaml", "environment.json", "ledger.db", "state.json", "task.json")
+KNOWN_FILES = (
+    *("config.yaml", "data.json", "environment.json"),
+    *("ledger.db", "state.json", "task.json"),
+)
 """A folder with one of these is a run's, whatever else it lacks."""
 
 

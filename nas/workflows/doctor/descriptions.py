@@ -9,6 +9,7 @@ from typing import Any
 
 from nas.config.storage_url import sqlite_file, without_password
 from nas.errors import RunError
+from nas.storage.run.data_file import DATA_FILE, fingerprint_of_run
 from nas.storage.run.folder import RunFolder
 from nas.workflows.checks import load_data
 from nas.workflows.doctor.case import Case, json_problem
@@ -135,6 +136,29 @@ def _write_task(case: Case) -> str:
     task = load_data(case.config).task
     case.run.write_json(case.run.task_file.name, task.model_dump(mode="json"))
     return "wrote task.json anew from the data"
+
+
+def examine_images(case: Case) -> list[Finding]:
+    """Say whether the fingerprint of the run's images can be read; earlier versions kept none."""
+    file = case.run.path / DATA_FILE
+    try:
+        fingerprint_of_run(case.run)
+        return []
+    except RunError as error:
+        problem = str(error).removeprefix(f"{file} ")
+    affects = "search --resume, retrain and train: they cannot tell whether the images changed"
+    mend = Mend(
+        f"writes {DATA_FILE} anew from the data as they are", (file,), lambda copies: _images(case)
+    )
+    remedy = "--repair reads the run's data and notes them as they are now"
+    return [Finding(DATA_FILE, problem, affects, remedy, mend)]
+
+
+def _images(case: Case) -> str:
+    case.run.check_reach(case.config)
+    fingerprint = load_data(case.config).fingerprint
+    case.run.write_json(DATA_FILE, {"fingerprint": fingerprint})
+    return f"wrote {DATA_FILE} anew: the images have the fingerprint {fingerprint}"
 
 
 def examine_state(case: Case) -> list[Finding]:

@@ -24,6 +24,7 @@ from nas.workflows.doctor.derived_files import (
 from nas.workflows.doctor.descriptions import (
     examine_config,
     examine_environment,
+    examine_images,
     examine_state,
     examine_task,
     read_task,
@@ -166,6 +167,7 @@ def _part_by_part(case: Case, front_of: FrontOf) -> list[Finding]:
     later: tuple[Callable[[Case], list[Finding]], ...] = (
         examine_environment,
         examine_task,
+        examine_images,
         examine_state,
         examine_latencies,
         examine_warm_start,

@@ -21,7 +21,7 @@ from trainers.errors import listed_problems
 
 log = logging.getLogger(__name__)
 
-KEPT_FROM = 20_000
+KEPT_FROM = 2_000
 """For sets of so many pictures, what was found is kept in the user's cache."""
 
 

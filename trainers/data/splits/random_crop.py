@@ -1,9 +1,10 @@
 """Decoding at a random crop: of a training picture, only what the network will see.
 
 The box of an image is that of :class:`trainers.augmentation.warp.RandomWarp`, from the same draws,
-in the coordinates of the whole picture. Shrinking is antialiased here, as in torchvision. A JPEG
-file is decoded at a half, a quarter or an eighth of its size where that is still no smaller than
-what the network takes.
+in the coordinates of the whole picture. Shrinking is antialiased here, as in torchvision; what a
+rotation or shear brings in is black, since nothing around the box is decoded. A JPEG file is
+decoded at a half, a quarter or an eighth of its size where that is still no smaller than what the
+network takes.
 """
 
 from __future__ import annotations

@@ -370,6 +370,9 @@ OF_A_FINISHED_RUN: dict[str, Damage] = OF_THE_LEDGER | {
         edit_json("environment.json", lambda data: data.pop("run_id")), "it has no run_id"
     ),
     "no task": Damage(delete("task.json"), "the task of the architectures is missing"),
+    "damaged fingerprint": Damage(
+        write("data.json", '{"fingerprint": 7}'), "data.json: cannot be read"
+    ),
     "damaged task": Damage(write("task.json", '{"classes": 3}'), "task.json: cannot be read"),
     "task of other data": Damage(
         edit_json("task.json", lambda data: data.update(classes=7)),
