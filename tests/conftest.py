@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,8 +18,23 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if f"mark.{marker}" not in collection_path.read_text("utf-8") else None
 
 
+EVERY = 3
+"""Of the cases of a test with many, one in so many is a part of ``make test``."""
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the tests that take longest first, so that no worker waits for another at the end."""
+    """Leave most cases of the tests marked ``many_cases`` to ``make test-all``.
+
+    The tests that take longest come first, so that no worker waits for another at the end.
+    """
+    seen: Counter[str] = Counter()
+    for item in items:
+        if item.get_closest_marker("many_cases") and "[" in item.nodeid:
+            test = item.nodeid.partition("[")[0]
+            if seen[test] % EVERY:
+                item.add_marker("slow")
+            seen[test] += 1
     items.sort(key=lambda item: "tests/faults/" not in item.nodeid)
 
 

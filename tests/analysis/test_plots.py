@@ -38,6 +38,8 @@ from nas.storage.candidates import Candidate, pareto_front
 from search_space.zoo import network
 from tests.analysis.invented import candidate, invented, search_of
 
+pytestmark = pytest.mark.many_cases
+
 Y = "val_accuracy"
 Plot = Callable[..., None]
 PLOTS: list[Plot] = [plot_front_png, plot_front_html]

@@ -14,6 +14,8 @@ from .drive import ray_record, search_record
 from .record import FILES, NAMES, record_of, text_of
 from .searches import ON_RAY, SearchScenario
 
+pytestmark = pytest.mark.many_cases
+
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_scenario_is_as_its_golden_file(name: str) -> None:

@@ -20,6 +20,8 @@ import torch
 from trainers import CheckpointError, load_checkpoint
 from trainers.checkpoints.checkpoint import checkpoint_bytes, read_checkpoint
 
+pytestmark = pytest.mark.many_cases
+
 CONTENT = checkpoint_bytes(
     {
         "weights": torch.nn.Linear(3, 5).state_dict(),

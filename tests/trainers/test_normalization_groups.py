@@ -16,6 +16,8 @@ from tests.search_space.strategies import DIGITS
 from trainers import ImageSplits, Recipe, Training
 from trainers.normalization.groups import group_layers, may_pass_together
 
+pytestmark = pytest.mark.many_cases
+
 SETTINGS = {
     "epochs": 5,
     "batch_size": 64,

@@ -17,6 +17,8 @@ from nas.cli.progress import (
     ProgressDisplay,
     describe,
 )
+from nas.evaluation.full_training import TrainingProgress
+from nas.evaluation.pace import Pace
 from nas.ray.retrain import RetrainProgress
 from nas.search.status import Status
 from nas.search.waiting import Waiting
@@ -138,6 +140,10 @@ def test_what_ends_a_search_is_not_hidden_by_its_display(monkeypatch: pytest.Mon
 RECIPE = Recipe(epochs=30, batch_size=8, learning_rate=0.1)
 
 
+def reached(epoch: int) -> TrainingProgress:
+    return TrainingProgress(epoch, 0.5, None, Pace(epoch, 1234.5, 0.25, 90))
+
+
 def test_full_trainings_fit_the_terminal_and_leave_the_line_at_their_end(
     small_space: SearchSpace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,7 +158,7 @@ def test_full_trainings_fit_the_terminal_and_leave_the_line_at_their_end(
     output = Output(file=printed, width=100)
     with RetrainDisplay(output, wanted=8, epochs=30, waiting=waiting) as display:
         for training in trainings:
-            display.note(RetrainProgress(training, "running", 2, 0.5))
+            display.note(RetrainProgress(training, "running", reached(2), 0.5))
             clock[0] += LOG_EVERY_SECONDS
         with waiting.on("memory", 60.0), waiting.shown_by(display.update):
             waiting.sleep(0.0)
@@ -162,6 +168,7 @@ def test_full_trainings_fit_the_terminal_and_leave_the_line_at_their_end(
         display.note(RetrainProgress(trainings[1], "failed"))
     lines = printed.getvalue().splitlines()
     assert max(map(len, lines)) <= 100
+    assert "validation 50.0%, 1,234 images/s, 25% waiting for data, " in lines[0]
     names = [training.architecture.arch_id for training in trainings]
     ends = [line for line in lines if not line.startswith("full trainings")]
     assert ends == [

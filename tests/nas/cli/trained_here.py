@@ -58,7 +58,7 @@ class TrainedHere:
             state = retraining.start()
             self.begun.append((retraining.folder.name, state is not None))
             text = retraining.architecture.canonical_json()
-            for event in _full_training(text, retraining.seed, assignment, state):
+            for event in _full_training(text, retraining.seed, assignment, state, resources):
                 if isinstance(event, Raised):
                     failures.append(Failure(retraining, event.traceback))
                 elif isinstance(event, Trained):

@@ -37,6 +37,8 @@ from search_space.cost import Costs
 from search_space.space import SearchSpace
 from search_space.yaml_validation import ConfigError
 
+pytestmark = pytest.mark.many_cases
+
 CostsOf = Callable[[Architecture], Costs]
 Suggested = Callable[[SearchSpace, optuna.Trial], Architecture]
 

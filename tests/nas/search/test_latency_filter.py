@@ -23,6 +23,8 @@ from search_space.cost.latency import DeviceBusy, Latency
 from tests.hand_driven import drive, search_of
 from tests.invented_latency import invented_latency
 
+pytestmark = pytest.mark.many_cases
+
 Begin = Callable[[SearchConfig, Ledger], Search]
 ConfigOf = Callable[..., SearchConfig]
 InMemory = Callable[[SearchConfig], Ledger]

@@ -48,6 +48,8 @@ from tests.invented_latency import invented_latency
 from trainers import CheckpointError
 from trainers.checkpoints.checkpoint import checkpoint_bytes, read_checkpoint
 
+pytestmark = pytest.mark.many_cases
+
 ConfigOf = Callable[..., SearchConfig]
 Start = Callable[[SearchConfig], tuple[RunFolder, Ledger]]
 InMemory = Callable[[SearchConfig], Ledger]

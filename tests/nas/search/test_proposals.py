@@ -23,6 +23,8 @@ from search_space.cost import Costs
 from search_space.space import SearchSpace
 from tests.hand_driven import HandDriven
 
+pytestmark = pytest.mark.many_cases
+
 Start = Callable[[SearchConfig], tuple[RunFolder, Ledger]]
 InMemory = Callable[[SearchConfig], Ledger]
 Begin = Callable[..., HandDriven]

@@ -24,6 +24,8 @@ from search_space.yaml_validation import read_yaml
 from search_space.zoo import network
 from tests.hand_driven import HandDriven, problem_from
 
+pytestmark = pytest.mark.many_cases
+
 ConfigOf = Callable[..., SearchConfig]
 MakeRun = Callable[..., tuple[RunFolder, Ledger]]
 Start = Callable[[SearchConfig], tuple[RunFolder, Ledger]]

@@ -33,6 +33,8 @@ from tests.faults.mounts import NoMounts, full, read_only, small_disk
 from tests.hand_driven import HandDriven
 from tests.needed import lacking
 
+pytestmark = pytest.mark.many_cases
+
 ConfigOf = Callable[..., SearchConfig]
 Begin = Callable[..., HandDriven]
 Finish = Callable[..., None]

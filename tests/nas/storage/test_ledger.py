@@ -29,6 +29,8 @@ from search_space.space import SearchSpace
 from tests.hand_driven import HandDriven
 from tests.postgresql_server import PASSWORD, running_server
 
+pytestmark = pytest.mark.many_cases
+
 ConfigOf = Callable[..., SearchConfig]
 Start = Callable[[SearchConfig], tuple[RunFolder, Ledger]]
 Begin = Callable[..., HandDriven]

@@ -28,6 +28,8 @@ from tests.dropping_proxy import proxy_to
 from tests.hand_driven import drive, problem_from
 from tests.postgresql_server import PASSWORD, PostgreSQLServer, running_server
 
+pytestmark = pytest.mark.many_cases
+
 ConfigOf = Callable[..., SearchConfig]
 Trained = Callable[..., EvaluationResult]
 InMemory = Callable[[SearchConfig], Ledger]

@@ -21,6 +21,8 @@ from search_space.architecture import Architecture
 from search_space.cost import Costs
 from tests.hand_driven import HandDriven
 
+pytestmark = pytest.mark.many_cases
+
 ConfigOf = Callable[..., SearchConfig]
 Start = Callable[[SearchConfig], tuple[RunFolder, Ledger]]
 InMemory = Callable[[SearchConfig], Ledger]

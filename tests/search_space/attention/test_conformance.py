@@ -26,6 +26,8 @@ from tests.search_space.attention_cases import (
 )
 from tests.search_space.strategies import examples
 
+pytestmark = pytest.mark.many_cases
+
 WINDOWS = [
     Case(1, (3, 4)),
     Case(1, (2, 3), "zeros", "sum"),

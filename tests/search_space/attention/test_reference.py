@@ -13,6 +13,8 @@ from search_space.attention.operands import Operands
 from tests.search_space import naive
 from tests.search_space.attention_cases import NAMES, Case, computed
 
+pytestmark = pytest.mark.many_cases
+
 
 def loops(operands: Operands, v: Tensor) -> Tensor:
     """Apply ``naive.attention`` to every image, with the values ``v``."""

@@ -14,6 +14,8 @@ from search_space.attention.operands import Operands
 from tests.search_space.attention_cases import Case, implementation
 from tests.search_space.comparison import gradients
 
+pytestmark = pytest.mark.many_cases
+
 QUICK_CHECKS = ("test_schema", "test_autograd_registration", "test_faketensor")
 ALL_CHECKS = (*QUICK_CHECKS, "test_aot_dispatch_dynamic")
 

@@ -30,6 +30,8 @@ from tests.search_space.strategies import (
 from tests.search_space.traced import total, traced_parts
 from tests.search_space.zoo_names import ZOO_NAMES
 
+pytestmark = pytest.mark.many_cases
+
 CONV = Convolution()
 
 

@@ -23,6 +23,8 @@ from search_space.zoo import network as named
 from tests.search_space.comparison import generator
 from tests.search_space.strategies import BASIC, DIGITS, MOBILE, WIDE, architectures, examples
 
+pytestmark = pytest.mark.many_cases
+
 AUGMENTED = AugmentedConvolution(
     kernel=3, key_depth=8, value_depth=4, heads=2, position="relative", downsample=False
 )

@@ -17,6 +17,8 @@ from search_space.tracing.memory import peak_bytes_per_image, saved_bytes
 from search_space.zoo import named_network, network
 from tests.search_space.strategies import BASIC, DIGITS, MOBILE, WIDE, architectures, examples
 
+pytestmark = pytest.mark.many_cases
+
 
 @pytest.mark.parametrize("space", [DIGITS, BASIC, MOBILE, WIDE], ids=lambda space: space.name)
 def test_what_a_network_keeps(space: SearchSpace) -> None:

@@ -25,6 +25,8 @@ from tests.search_space import naive, naive_blocks
 from tests.search_space import naive_channel_attention as naive_gates
 from tests.search_space.comparison import assert_same, in_float64, normal, randomised
 
+pytestmark = pytest.mark.many_cases
+
 CONV = Convolution()
 AUGMENTED = AugmentedConvolution(
     kernel=3, key_depth=4, value_depth=2, heads=2, position="relative", downsample=False

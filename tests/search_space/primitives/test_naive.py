@@ -16,6 +16,8 @@ from search_space.primitives.local_attention import LocalAttention2d
 from tests.search_space import naive, naive_layers
 from tests.search_space.comparison import assert_same, in_float64, normal, randomised
 
+pytestmark = pytest.mark.many_cases
+
 IN_CHANNELS, OUT_CHANNELS = 3, 6
 
 

@@ -23,6 +23,8 @@ from tests.search_space.strategies import (
 )
 from tests.search_space.vectors import all_vectors
 
+pytestmark = pytest.mark.many_cases
+
 
 def test_sample_is_deterministic_by_seed() -> None:
     for space in (DIGITS, BASIC):

@@ -23,6 +23,8 @@ from tests.search_space.comparison import generator
 from tests.search_space.golden_costs import GOLDEN_FILE
 from tests.search_space.zoo_names import ZOO_NAMES
 
+pytestmark = pytest.mark.many_cases
+
 GOLDEN = json.loads(GOLDEN_FILE.read_text())
 BATCH = 2
 

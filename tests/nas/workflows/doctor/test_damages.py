@@ -11,6 +11,8 @@ from nas.storage.run.folder import RunFolder
 from tests.nas.workflows.doctor.damages import OF_A_FINISHED_RUN, OF_AN_INTERRUPTED_RUN, Damage
 from tests.nas.workflows.doctor.real_run import digests, examined, repaired, results, resume, wrong
 
+pytestmark = pytest.mark.many_cases
+
 LIKE_OTHERS = {
     *("choice out of range", "unknown distribution", "architecture that is none", "another recipe"),
     *("another accuracy in metrics and values", "damaged rejections", "no database", "empty file"),

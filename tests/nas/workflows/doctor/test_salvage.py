@@ -20,6 +20,8 @@ from tests.nas.workflows.doctor.real_run import (
     wrong,
 )
 
+pytestmark = pytest.mark.many_cases
+
 PAGE_BYTES = 4096
 CUT = 0.8
 """A share of the ledger that has all trials and not all of their attributes."""
