@@ -15,7 +15,6 @@ from ray.train.torch import TorchTrainer
 from ray.util.queue import Empty, Queue
 
 from nas.config.sections import ResourceSettings
-from nas.errors import ClusterError
 from nas.evaluation.assignment import Assignment
 from nas.evaluation.evaluate import traceback_of
 from nas.evaluation.full_training import Trained, TrainingProgress, train_in_full
@@ -23,6 +22,7 @@ from nas.evaluation.messages import Raised
 from nas.ray.recovery.deaths import machine_fault
 from nas.ray.temporary import temporary_folder
 from search_space.architecture import Architecture
+from trainers import RankLost
 
 LOOK_EVERY_SECONDS = 0.5
 
@@ -46,8 +46,7 @@ def train_together(
     state, by the rules for all tasks.
 
     Raises:
-        RayError: a process died.
-        ClusterError: Ray Train ended otherwise.
+        RayError, RankLost: a process died.
     """
     messages = Queue(actor_options={"num_cpus": 0})
     with temporary_folder() as folder:
@@ -85,10 +84,14 @@ def train_together(
 
 def _reason(error: BaseException | None) -> BaseException:
     """Return the error of a process that was lost, as far as that is known."""
-    if not isinstance(error, WorkerGroupError):
-        return ClusterError(f"Ray Train ended the training: {error or 'it has no result'}")
-    failures = list(error.worker_failures.values())
-    return next((each for each in failures if isinstance(each, RayError)), failures[0])
+    if isinstance(error, WorkerGroupError):
+        failures = [
+            getattr(each, "health_check_failure", each) for each in error.worker_failures.values()
+        ]
+        for failure in failures:
+            if isinstance(failure, RayError):
+                return failure
+    return RankLost(f"Ray Train ended the training: {error or 'it has no result'}")
 
 
 def _train_one_rank(config: dict[str, Any]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import json
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -11,7 +13,15 @@ import psutil
 import pytest
 import torch
 
-from tests.end_to_end.tiny_search import command_in, nas_command, read_json
+from nas.config.recipe_overrides import with_overrides
+from nas.evaluation.full_training import Trained, train_in_full
+from nas.evaluation.full_training_seed import full_training_seed
+from nas.latency.measurements import front_of_run
+from nas.storage.candidates import most_accurate
+from nas.storage.ledger import ledger_of
+from nas.storage.run.folder import RunFolder
+from tests.end_to_end.tiny_search import command_in, nas_command
+from trainers import load_splits
 
 pytestmark = pytest.mark.ray
 
@@ -41,24 +51,40 @@ def rank_processes(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
     ]
 
 
+def alone(run: RunFolder) -> Trained:
+    """Train the network in this process."""
+    config = with_overrides(run.config(), RECIPE)
+    best = most_accurate(front_of_run(config, ledger_of(run)[1]))
+    assert best is not None
+    splits = load_splits(config.data, config.retrain.pixels)
+    seed = full_training_seed(config.seed, 0)
+    *_, trained = train_in_full(
+        best.architecture,
+        splits,
+        run.task(),
+        config.retrain,
+        seed=seed,
+        device="cpu",
+        metric=config.metric,
+    )
+    assert isinstance(trained, Trained)
+    return trained
+
+
 @pytest.mark.parametrize("killed", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_two_processes_train_the_network_that_one_trains(
     finished_run: Path, tmp_path: Path, environment: dict[str, str], killed: bool
 ) -> None:
-    def run_in(name: str) -> Path:
-        folder = tmp_path / name
-        folder.mkdir()
-        subprocess.run(["cp", "-a", finished_run / "runs", folder], check=True)
-        return folder
-
-    alone, together = run_in("alone"), run_in("together")
-    (one,) = read_json(command_in(alone, environment, *retrain("--json")))
+    together = tmp_path / "together"
+    together.mkdir()
+    shutil.copytree(finished_run / "runs", together / "runs", symlinks=True)
+    one = alone(RunFolder(together / "runs" / "tiny"))
     with subprocess.Popen(
-        nas_command(*retrain(*TOGETHER)),
+        nas_command(*retrain(*TOGETHER, "--json")),
         cwd=together,
         env=environment,
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stderr=subprocess.PIPE,
     ) as process:
         if killed:
             deadline = time.monotonic() + 100
@@ -68,18 +94,16 @@ def test_two_processes_train_the_network_that_one_trains(
                 time.sleep(0.02)
             first, _ = rank_processes(process)
             first.kill()
-        output = process.communicate(timeout=200)[0].decode()
-    assert process.returncode == 0, output
-    assert ("lost its worker" in output) == killed
-    (two,) = read_json(command_in(together, environment, *retrain(*TOGETHER, "--json")))
-    assert two["test_accuracy"] == pytest.approx(one["test_accuracy"], abs=0.02)
-    assert losses(together) == pytest.approx(losses(alone), abs=1e-3)
-    models = [
-        torch.load(training_folder(each) / "model.pt", weights_only=True)["payload"]["weights"]
-        for each in (alone, together)
-    ]
-    for name, tensor in models[0].items():
-        torch.testing.assert_close(models[1][name], tensor, rtol=1e-2, atol=1e-3, msg=name)
+        printed, said = process.communicate(timeout=200)
+    assert process.returncode == 0, said.decode()
+    assert (b"lost its worker" in said) == killed
+    (two,) = json.loads(printed)
+    assert two["test_accuracy"] == pytest.approx(one.metrics["test_accuracy"], abs=0.02)
+    assert losses(together) == pytest.approx([row["train_loss"] for row in one.curve], abs=1e-3)
+    model = torch.load(training_folder(together) / "model.pt", weights_only=True)
+    weights = model["payload"]["weights"]
+    for name, tensor in one.weights.items():
+        torch.testing.assert_close(weights[name], tensor, rtol=1e-2, atol=1e-3, msg=name)
     events = (training_folder(together) / "tensorboard").glob("events.*")
     assert sum(file.stat().st_size for file in events) > 500
 

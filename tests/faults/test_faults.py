@@ -28,6 +28,7 @@ TRIALS = Plan(
         "trial: hangs",
         "trial: too much memory",
     ),
+    variant="short",
     search=HASTE,
     watches_memory=True,
 )

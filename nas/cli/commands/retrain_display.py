@@ -27,7 +27,7 @@ class RetrainDisplay(LineDisplay):
         self._epochs = epochs
         self._waiting = waiting
         self._ended = 0
-        self._running: dict[str, str] = {}
+        self._running: dict[str, tuple[str, str]] = {}  # where each is, and its pace
         self._validation: dict[str, str] = {}  # of the last epoch that was evaluated
 
     def note(self, progress: RetrainProgress) -> None:
@@ -39,8 +39,8 @@ class RetrainDisplay(LineDisplay):
             validation = validation or self._validation.get(name, "")
             self._validation[name] = validation
             self._running[name] = (
-                f"{name} epoch {progress.reached.epoch}/{self._epochs}{validation}"
-                f"{_pace(progress.reached.pace)}"
+                f"{name} epoch {progress.reached.epoch}/{self._epochs}{validation}",
+                _pace(progress.reached.pace),
             )
         elif progress.state == "lost":
             self._running.pop(name, None)
@@ -58,12 +58,13 @@ class RetrainDisplay(LineDisplay):
         if self._waiting.text:
             line += f" | waiting for {self._waiting.text}"
         running = list(self._running.values())
-        for shown, part in enumerate(running):
+        for shown, (place, pace) in enumerate(running):
             left = len(running) - shown
             more = "" if left == 1 else f" | {left - 1} more"
-            if len(line) + len(f" | {part}{more}") > self._output.columns:
+            room = self._output.columns - len(line) - len(f" | {more}")
+            if len(place) > room:
                 return f"{line} | {left} more"
-            line += f" | {part}"
+            line += f" | {place}{pace}" if len(place + pace) <= room else f" | {place}"
         return line
 
 

@@ -168,9 +168,15 @@ def test_full_trainings_fit_the_terminal_and_leave_the_line_at_their_end(
         display.note(RetrainProgress(trainings[1], "failed"))
     lines = printed.getvalue().splitlines()
     assert max(map(len, lines)) <= 100
-    assert "validation 50.0%, 1,234 images/s, 25% waiting for data, " in lines[0]
     names = [training.architecture.arch_id for training in trainings]
+    assert lines[0] == f"full trainings 0/8 | {names[0]} (training 0) epoch 2/30, validation 50.0%"
     ends = [line for line in lines if not line.startswith("full trainings")]
+    wide = Output(file=io.StringIO(), width=140)
+    with RetrainDisplay(wide, wanted=1, epochs=30, waiting=waiting) as display:
+        display.note(RetrainProgress(trainings[0], "running", reached(2), 0.5))
+        assert display._line_now().endswith(
+            "epoch 2/30, validation 50.0%, 1,234 images/s, 25% waiting for data, 1m 30s left"
+        )
     assert ends == [
         f"{names[0]} (training 0) finished, validation 96.9%",
         f"{names[1]} (training 0) failed",
