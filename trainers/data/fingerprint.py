@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 READ_WHOLE_BYTES = 2**30
-"""The bytes of all files count in sets up to this size."""
+READ_WHOLE_FILES = 10_000
+"""The bytes of all files count in sets up to this size and number."""
 
 FILES_READ = 1000
 """Files whose bytes count in a larger set, evenly spaced."""
@@ -61,8 +62,8 @@ class _Content:
 def fingerprint_of(labelled: LabelledSet) -> str:
     """Return 16 hexadecimal digits of all that is in a set.
 
-    Where the files have over 1 GiB together, their names and sizes all count, and the bytes of
-    1,000 of them.
+    Where the files have over 1 GiB together, or are over 10,000, their names and sizes all count,
+    and the bytes of 1,000 of them.
 
     Raises:
         DataError: a file that counts cannot be read.
@@ -99,7 +100,7 @@ def _read(sizes: list[npt.NDArray[np.int64]]) -> list[npt.NDArray[np.int64]]:
     """Return the places of the files that are read in each part."""
     total = sum(int(own.clip(0).sum()) for own in sizes)
     count = sum(map(len, sizes))
-    if total <= READ_WHOLE_BYTES or count <= FILES_READ:
+    if (total <= READ_WHOLE_BYTES and count <= READ_WHOLE_FILES) or count <= FILES_READ:
         places = np.arange(count)
     else:
         places = np.arange(FILES_READ) * count // FILES_READ

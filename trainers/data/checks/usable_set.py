@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from trainers.data.checks.damaged import without_damaged
 from trainers.data.checks.inspection import inspect_set
 from trainers.data.checks.picture_problems import PictureProblems
-from trainers.data.checks.unusable_pictures import unusable_pictures
+from trainers.data.checks.unusable_pictures import Unusable, unusable_pictures
 from trainers.data.config import DataConfig
 from trainers.data.sources.labelled_set import LabelledSet
 from trainers.data.sources.listed_names import listed
@@ -59,14 +60,16 @@ def usable_set(
     """
     if config.skip_damaged:
         unusable = unusable_pictures(labelled, content=content, processes=processes)
+        stays = _not_converted(labelled, unusable)
         labelled = without_damaged(labelled, unusable)
+        labelled = replace(labelled, problems=(*labelled.problems, *stays))
     problems = [*labelled.problems, *class_problems(labelled, config)]
     if not problems:
         return labelled
     images = sum(len(part.labels) for part in labelled.parts.values())
     if images > MOST_DECODED:
         problems.append(f"(the {images:,} images were not decoded to find what is wrong with them)")
-    else:
+    elif not config.skip_damaged:  # (else they are said already)
         problems += _picture_problems(labelled, processes, is_resized=is_resized)
     raise listed_problems(f"data set {config.name!r}", problems)
 
@@ -87,6 +90,16 @@ def class_problems(labelled: LabelledSet, config: DataConfig) -> list[str]:
     return [
         f"train part: a single image in {listed(single)}; it cannot be trained on and held out too"
     ]
+
+
+def _not_converted(labelled: LabelledSet, unusable: Mapping[Part, Sequence[Unusable]]) -> list[str]:
+    """Return a line for each picture for whose mode no conversion is stated: none is damaged."""
+    problems = PictureProblems(is_resized=True)
+    for part, rows in unusable.items():
+        for each in rows:
+            if not each.is_damaged:
+                problems.add(labelled.parts[part].pictures, each.place, each.problem)
+    return problems.lines()
 
 
 def _picture_problems(labelled: LabelledSet, processes: int, *, is_resized: bool) -> list[str]:
