@@ -215,6 +215,19 @@ def test_whole_scripts(script: str, part: str, name: str, tmp_path: Path) -> Non
     assert all(row[name] in done.stdout for row in figures[part])
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("script", "name", "rows"), [("data", "what", 4), ("gpu_training", "network", 3)]
+)
+def test_rates_of_training(script: str, name: str, rows: int, tmp_path: Path) -> None:
+    file = tmp_path / "figures.json"
+    done = _run(script, "--quick", "--json", str(file))
+    assert (done.returncode, done.stderr) == (0, "")
+    rates = json.loads(file.read_text())["rates"]
+    assert len(rates) == rows
+    assert all(row["images_per_second"] > 0 and row[name] in done.stdout for row in rates)
+
+
 def _run(script: str, *options: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(COSTS.with_stem(script)), *options]
     return subprocess.run(
