@@ -19,7 +19,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 EVERY = 3
-"""Of the cases of a test with many, one in so many is a part of ``make test``."""
+"""One in so many cases of a test with many is a part of ``make test``."""
 
 
 @pytest.hookimpl(tryfirst=True)

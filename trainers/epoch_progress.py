@@ -77,7 +77,6 @@ class EpochProgress:
         progress = cls()
         progress._losses = list(state["losses"].to(device).unbind())
         progress._hits = list(state["hits"].to(device).unbind())
-        progress._checked = progress.steps
         progress.seconds = float(state["seconds"])
         progress.waited_seconds = float(state["waited_seconds"])
         return progress

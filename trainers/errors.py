@@ -2,6 +2,24 @@
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+FAULTS_OF_MACHINES = frozenset(
+    {
+        errno.EDQUOT,
+        errno.EIO,
+        errno.EMFILE,
+        errno.ENFILE,
+        errno.ENOMEM,
+        errno.ENOSPC,
+        errno.EROFS,
+        errno.ESTALE,
+    }
+)
+"""Errors of the system for which neither a network nor an image is to blame."""
+
 
 class DataError(ValueError):
     """Images, labels, a path or a split's size cannot be used; the message says which and why."""
@@ -29,6 +47,21 @@ class RankLost(RuntimeError):
 
 class LoaderLost(RuntimeError):
     """A process that decodes images died; a training goes on from its last state."""
+
+
+@contextmanager
+def lost_loaders_named() -> Iterator[None]:
+    """Raise LoaderLost where PyTorch says that a worker of its DataLoader died.
+
+    It says so by an interruption of the main thread, wherever that is, such as in a training step.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        first = str(error).splitlines()[0]
+        raise LoaderLost(f"a process that decodes images died: {first}") from error
 
 
 def listed_problems(place: str, problems: list[str]) -> DataError:

@@ -26,7 +26,12 @@ from trainers.data.splits.dataset import ImageSplits
 from trainers.distributed.agreement import check_agreement
 from trainers.distributed.ranks import Ranks
 from trainers.epoch_progress import EpochProgress
-from trainers.errors import CheckpointError, DataError, TrainingDiverged
+from trainers.errors import (
+    CheckpointError,
+    DataError,
+    TrainingDiverged,
+    lost_loaders_named,
+)
 from trainers.evaluation.classification_report import ClassificationReport
 from trainers.evaluation.evaluator import Evaluator, SplitName
 from trainers.evaluation.metrics import Metrics
@@ -112,6 +117,8 @@ class Training:
             precision=self.execution.precision,
             evaluate_on=evaluate_on,
         )
+        if process_group is not None and self.device.index is not None:
+            torch.cuda.set_device(self.device)  # NCCL sends plain values by the current device
         self._ranks = Ranks(process_group)
         self._batches = Batches(
             self._splits,
@@ -217,10 +224,11 @@ class Training:
             raise RuntimeError(f"all {self.recipe.epochs} epochs are finished")
         self._check_unbroken()
         self._broken = True
-        with seeded(derived_seed(self.seed, Stream.TRAINING), self.device):
+        with lost_loaders_named(), seeded(derived_seed(self.seed, Stream.TRAINING), self.device):
             self._train(min(steps, self.steps_per_epoch - self._progress.steps))
         ended = self._progress.steps == self.steps_per_epoch
-        result = self._end_epoch() if ended else None
+        with lost_loaders_named():
+            result = self._end_epoch() if ended else None
         self._broken = False
         return result
 
@@ -241,7 +249,8 @@ class Training:
             RuntimeError: a step broke off.
         """
         self._check_unbroken()
-        return self._evaluator.report(split)
+        with lost_loaders_named():
+            return self._evaluator.report(split)
 
     def evaluated_model(self) -> nn.Module:
         """Return the network that :meth:`evaluate` measures, in evaluation mode.
@@ -260,8 +269,10 @@ class Training:
 
         Raises:
             RuntimeError: a step broke off.
+            TrainingDiverged: a loss is not finite.
         """
         self._check_unbroken()
+        self._check_finite(now=True)
         return {
             "identity": self._identity,
             "epoch": self.epoch,

@@ -37,8 +37,9 @@ CHECKPOINT_EVERY_EPOCHS = 5
 """A training's state is kept after so many, and after a time."""
 
 PROGRESS_EVERY_SECONDS = 2
-STEPS_AT_ONCE = 10
-"""Steps between two looks at the clock."""
+LOOK_EVERY_SECONDS = 0.2
+MOST_STEPS = 16
+"""The clock is looked at after so many steps at most, and after each one that takes longer."""
 
 
 class TrainingProgress(NamedTuple):
@@ -123,7 +124,8 @@ def train_in_full(
         evaluate_on="validation" if len(splits.validation) else "none",
         process_group=process_group,
     )
-    yield from _progress(training, metric, checkpoint_seconds)
+    keeps = process_group is None or dist.get_rank(process_group) == 0
+    yield from _progress(training, metric, checkpoint_seconds if keeps else None)
     curve, device_seconds = curve_and_seconds(training, metric)
     test = training.report("test")
     metrics = {"test_accuracy": accuracy_by(test.metrics, metric)}
@@ -152,18 +154,28 @@ def train_in_full(
 
 
 def _progress(
-    training: Training, metric: AccuracyMetric, checkpoint_seconds: float
+    training: Training, metric: AccuracyMetric, checkpoint_seconds: float | None
 ) -> Iterator[TrainingProgress]:
-    """Train to the end; yield at each epoch's end, and every few seconds in long ones."""
+    """Train to the end; yield at each epoch's end, and every few seconds in long ones.
+
+    Without ``checkpoint_seconds`` no state is kept: another process keeps it.
+    """
     meter = PaceMeter(training)
     said = kept = time.monotonic()
     kept_epoch = training.epoch
+    steps = 1  # between two looks at the clock
     while not training.done:
-        point = training.run_steps(STEPS_AT_ONCE)
+        began = time.monotonic()
+        point = training.run_steps(steps)
         now = time.monotonic()
-        keeps = not training.done and (
-            training.epoch - kept_epoch >= CHECKPOINT_EVERY_EPOCHS
-            or now - kept >= checkpoint_seconds
+        steps = min(2 * steps, MOST_STEPS) if now - began < LOOK_EVERY_SECONDS else 1
+        keeps = (
+            checkpoint_seconds is not None
+            and not training.done
+            and (
+                training.epoch - kept_epoch >= CHECKPOINT_EVERY_EPOCHS
+                or now - kept >= checkpoint_seconds
+            )
         )
         if point is None and not keeps and now - said < PROGRESS_EVERY_SECONDS:
             continue

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
+import ray
 import ray.train
 import torch
 import torch.distributed as dist
@@ -32,7 +33,7 @@ class FullTraining(NamedTuple):
 
     architecture: str  # canonical JSON
     seed: int
-    assignment: Assignment
+    assignment: ray.ObjectRef  # of an Assignment: a copy of its images for each node, no more
     state: Mapping[str, Any] | None  # to go on from
     checkpoint_seconds: float
 
@@ -49,7 +50,7 @@ def train_together(
         RayError, RankLost: a process died.
     """
     messages = Queue(actor_options={"num_cpus": 0})
-    with temporary_folder() as folder:
+    with temporary_folder() as folder, ThreadPoolExecutor(1) as executor:
         trainer = TorchTrainer(
             _train_one_rank,
             train_loop_config={"training": training, "messages": messages},
@@ -65,19 +66,17 @@ def train_together(
                 storage_path=str(folder), failure_config=FailureConfig(max_failures=0)
             ),
         )
-
-        executor = ThreadPoolExecutor(1)  # Ray Train's own loop runs beside the messages
-        fitting = executor.submit(trainer.fit)
+        fitting = executor.submit(trainer.fit)  # Ray Train's own loop runs beside the messages
         ended = False
         while not fitting.done() or not messages.empty():
             try:
                 message = messages.get(timeout=LOOK_EVERY_SECONDS)
             except Empty:
                 continue
+            if not ended:  # the others end with the same, or with the loss of the first
+                yield message
             ended = ended or isinstance(message, Trained | Raised)
-            yield message
         messages.shutdown()
-        executor.shutdown()
     if not ended:
         raise _reason(fitting.exception())
 
@@ -98,7 +97,7 @@ def _train_one_rank(config: dict[str, Any]) -> None:
     """Train in one of the processes; the first one sends what happens, any of them its error."""
     training: FullTraining = config["training"]
     messages: Queue = config["messages"]
-    assignment = training.assignment
+    assignment: Assignment = ray.get(training.assignment)
     torch.set_num_threads(assignment.threads)
     speaks = ray.train.get_context().get_world_rank() == 0
     try:

@@ -84,12 +84,13 @@ def run_retrainings(
         num_returns="streaming",
         max_retries=0,
         max_calls=1,
-    )(_full_training)
+    )(_trained_together if together else _full_training)
     shared = ray.put(assignment.with_images())
 
     def begin(retraining: Retraining) -> Any:
         text = retraining.architecture.canonical_json()
-        return task.remote(text, retraining.seed, shared, retraining.start(), resources)
+        passed: Any = [shared] if together else shared  # in a list it stays a reference
+        return task.remote(text, retraining.seed, passed, retraining.start(), resources)
 
     pool = TaskPool(
         wanted,
@@ -208,12 +209,6 @@ def _full_training(
     resources: ResourceSettings,
 ) -> Iterator[TrainingProgress | Trained | Raised]:
     """Train an architecture's JSON by :func:`nas.evaluation.full_training.train_in_full`."""
-    if resources.workers_per_training > 1:
-        from nas.ray.distributed_training import FullTraining, train_together  # noqa: PLC0415 (slow)
-
-        training = FullTraining(text, seed, assignment, state, 60 * resources.checkpoint_minutes)
-        yield from train_together(training, resources)
-        return
     try:
         torch.set_num_threads(assignment.threads)
         yield from train_in_full(
@@ -231,3 +226,19 @@ def _full_training(
         if machine_fault(error):
             raise  # another worker may do it
         yield Raised(traceback_of(error))
+
+
+def _trained_together(
+    text: str,
+    seed: int,
+    shared: Sequence[ray.ObjectRef],
+    state: Mapping[str, Any] | None,
+    resources: ResourceSettings,
+) -> Iterator[TrainingProgress | Trained | Raised]:
+    """Train an architecture's JSON in several processes."""
+    from nas.ray.distributed_training import FullTraining, train_together  # noqa: PLC0415 (slow)
+
+    (assignment,) = shared
+    seconds = 60 * resources.checkpoint_minutes
+    training = FullTraining(text, seed, assignment, state, seconds)
+    yield from train_together(training, resources)

@@ -18,7 +18,7 @@ from nas.search.problem import SearchProblem
 from nas.storage.candidates import candidates, finite_losses, pareto_front
 from nas.storage.evaluation import Evaluation, curve_points
 from nas.storage.ledger import ledger_of
-from nas.storage.run.data_file import fingerprint_of_run
+from nas.storage.run.data_file import fingerprints_of_run
 from nas.storage.run.folder import RunFolder
 from search_space.architecture import Architecture, Task
 from search_space.yaml_validation import parse_json
@@ -143,7 +143,7 @@ def _from_run(
         (theirs.proxy_id, theirs.metric) == (config.proxy_id, config.metric)
         and theirs.data == config.data
         and run.task() == task
-        and (fingerprint is None or fingerprint_of_run(run) in (None, fingerprint))
+        and (fingerprint is None or fingerprints_of_run(run) in ([], [fingerprint]))
         and not any(METRICS[objective].uses_latency for objective in config.objectives)
     )
     if not compares:

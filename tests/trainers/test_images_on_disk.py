@@ -148,6 +148,25 @@ def test_a_crop_at_decoding_is_the_box_of_the_whole_picture(photos: Path) -> Non
         assert difference.abs().mean() < (8 if name.endswith("jpg") else 1e-9), name
 
 
+@pytest.mark.parametrize("mode", ["1", "L", "I;16", "LA", "P", "RGB", "RGBA", "CMYK"])
+def test_a_crop_of_the_whole_picture_is_converted_as_one_is(mode: str, tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    for number in range(8):
+        colours = rng.integers(0, 256, (30, 30, 4)).astype(np.uint8)
+        picture = Image.fromarray(colours)
+        if mode == "I;16":
+            picture = Image.fromarray(rng.integers(0, 2**16, (30, 30)).astype(np.uint16))
+        file = tmp_path / f"class{number % 2}" / f"{number}.{'tif' if mode == 'CMYK' else 'png'}"
+        file.parent.mkdir(exist_ok=True)
+        (picture if mode == "I;16" else picture.convert(mode)).save(file)
+    settings = {"validation_images": 0, "test_images": 0, "decoding": "each_use"}
+    train = loaded(tmp_path, image_size=[20, 20], **settings).train
+    assert isinstance(train, PictureSplit)
+    everything = ResizedCrop(area=(1.0, 1.0), ratio=(1.0, 1.0))
+    crops = RandomCrop(everything, (20, 20), seed=3).pixels(train, torch.arange(8), epoch=0)
+    assert torch.equal(crops, train.pixels(torch.arange(8)))
+
+
 def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
     """Turn pixels by the table of the EXIF standard."""
     turns = {

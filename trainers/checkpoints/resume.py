@@ -8,13 +8,20 @@ from typing import Any
 import torch
 
 from trainers.data.splits.dataset import ImageSplits
+from trainers.data.splits.picture_split import PictureSplit
 from trainers.errors import CheckpointError
 from trainers.precision import Precision
 from trainers.recipe import Recipe
 
 SHOWN_DIFFERENCES = 5
 
-ADDED = ("data.fingerprint",)
+ADDED = (
+    "data.fingerprint",
+    "data.split",
+    "data.block_images",
+    "data.input_shape",
+    "data.decoded_each_use",
+)
 """Keys that states of earlier versions lack."""
 
 
@@ -23,7 +30,7 @@ def run_identity(
 ) -> dict[str, Any]:
     """Return what must be equal for a resumed run to be the same run, as plain values.
 
-    The train images' pixel statistics stand for the split: another split seed changes them.
+    The digest of the split tells which images of the set are trained on.
     """
     return {
         "recipe": recipe.model_dump(mode="json"),
@@ -33,6 +40,10 @@ def run_identity(
         "data": {
             "name": splits.name,
             "fingerprint": splits.fingerprint,
+            "split": splits.train.digest(),
+            "block_images": splits.loading.block_images,
+            "input_shape": list(splits.input_shape),
+            "decoded_each_use": isinstance(splits.train, PictureSplit),
             "train_images": len(splits.train),
             "classes": splits.classes,
             "train_mean": list(splits.mean),

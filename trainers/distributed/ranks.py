@@ -15,6 +15,8 @@ import torch.distributed as dist
 
 from trainers.errors import RankLost
 
+OF_DISTRIBUTED = (dist.DistBackendError, dist.DistNetworkError, dist.DistStoreError)
+
 
 class Ranks:
     """The processes of a group, or this one alone.
@@ -100,6 +102,8 @@ def _lost_ranks_named() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
+        if not (isinstance(error, OF_DISTRIBUTED) or "gloo" in str(error).lower()):
+            raise  # such as for lack of memory
         raise RankLost(
             f"another process that trains with this one is gone: {str(error).splitlines()[0]}"
         ) from error

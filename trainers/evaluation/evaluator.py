@@ -112,7 +112,7 @@ class Evaluator:
         if not len(split):
             raise DataError(f"data set {self._splits.name!r}: the {name} split has no images")
         own = self._refreshed(weights).logits(split, self._batches, self._autocast)
-        return self._ranks.gathered(own, len(split)), split.labels.to(self._device)
+        return self._ranks.gathered(own.float(), len(split)), split.labels.to(self._device)
 
     def _refreshed(self, weights: Weights) -> EvaluatedNetwork:
         twin = self._twins[weights]

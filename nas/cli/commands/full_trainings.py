@@ -89,7 +89,9 @@ def train_networks(
     if proxies:
         check_may_evaluate(run.name, config)
     data = data or load_data(config)
-    check_same_images(run, data.fingerprint, allow_changed=allow_changed_data)
+    if check_same_images(run, data.fingerprint, allow_changed=allow_changed_data):
+        for retraining in wanted:
+            retraining.set_state_aside()
     check_full_recipe(config, data, architectures)
     for warning in data.warnings:
         log.warning(warning)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import re
 from collections.abc import Collection
 from contextlib import suppress
@@ -18,21 +17,10 @@ from ray.exceptions import (
 )
 
 from trainers import LoaderLost, RankLost
+from trainers.errors import FAULTS_OF_MACHINES
 
 MOST_CHARACTERS = 200
 """Ray's explanations go on for a page; their beginning says it."""
-
-FAULTS_OF_MACHINES = {
-    errno.EDQUOT,
-    errno.EIO,
-    errno.EMFILE,
-    errno.ENFILE,
-    errno.ENOMEM,
-    errno.ENOSPC,
-    errno.EROFS,
-    errno.ESTALE,
-}
-"""Errors of the system for which no architecture is to blame."""
 
 _SELECTED = re.compile(r"^Selected to kill: \(Actor\((\w+)\)", re.MULTILINE)
 _DETAIL = re.compile(r"Worker exit type: (\w+) Worker exit detail: (.*)", re.DOTALL)

@@ -125,6 +125,21 @@ class Retraining:
             return None
         return state
 
+    def set_state_aside(self) -> None:
+        """Keep the state of an unfinished training from being gone on with, under another name.
+
+        Raises:
+            RunError: the file cannot be renamed.
+        """
+        aside = self.checkpoint_file.with_name("checkpoint.other-images.pt")
+        try:
+            self.checkpoint_file.replace(aside)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise RunError(f"cannot rename {self.checkpoint_file}: {error.strerror}") from error
+        log.warning("the training begins anew; its state with the images of before is %s", aside)
+
     def save_state(self, state: Mapping[str, Any]) -> None:
         """Save the state of an unfinished training.
 

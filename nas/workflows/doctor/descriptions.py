@@ -9,7 +9,7 @@ from typing import Any
 
 from nas.config.storage_url import sqlite_file, without_password
 from nas.errors import RunError
-from nas.storage.run.data_file import DATA_FILE, fingerprint_of_run
+from nas.storage.run.data_file import DATA_FILE, fingerprints_of_run, note_images
 from nas.storage.run.folder import RunFolder
 from nas.workflows.checks import load_data
 from nas.workflows.doctor.case import Case, json_problem
@@ -142,7 +142,7 @@ def examine_images(case: Case) -> list[Finding]:
     """Say whether the fingerprint of the run's images can be read; earlier versions kept none."""
     file = case.run.path / DATA_FILE
     try:
-        fingerprint_of_run(case.run)
+        fingerprints_of_run(case.run)
         return []
     except RunError as error:
         problem = str(error).removeprefix(f"{file} ")
@@ -157,7 +157,7 @@ def examine_images(case: Case) -> list[Finding]:
 def _images(case: Case) -> str:
     case.run.check_reach(case.config)
     fingerprint = load_data(case.config).fingerprint
-    case.run.write_json(DATA_FILE, {"fingerprint": fingerprint})
+    note_images(case.run, [fingerprint])
     return f"wrote {DATA_FILE} anew: the images have the fingerprint {fingerprint}"
 
 

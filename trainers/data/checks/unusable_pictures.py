@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trainers.data.cache_folder import cache_folder
-from trainers.data.checks.inspection import inspect_set
+from trainers.data.checks.inspection import inspect, inspect_set
 from trainers.data.checks.picture_problems import PictureProblems
 from trainers.data.sources.labelled_set import LabelledSet
 from trainers.data.sources.part_names import Part
@@ -53,7 +53,7 @@ def unusable_pictures(
         and (kept := _read(file)) is not None
         and kept.keys() == labelled.parts.keys()
     ):
-        return kept
+        return _looked_at_again(labelled, kept)
     if file is not None:
         log.warning("%s pictures are decoded once, to find damaged ones", f"{count:,}")
     seen = inspect_set(labelled, headers_only=False, processes=processes)
@@ -67,6 +67,22 @@ def unusable_pictures(
     if file is not None:
         _keep(file, unusable)
     return unusable
+
+
+def _looked_at_again(
+    labelled: LabelledSet, kept: Mapping[Part, list[Unusable]]
+) -> dict[Part, list[Unusable]]:
+    """Return those of the kept ones that still cannot be used: a file may have been mended."""
+    again: dict[Part, list[Unusable]] = {}
+    for part, rows in kept.items():
+        places = [each.place for each in rows]
+        seen = inspect(labelled.parts[part].pictures, places, headers_only=False)
+        again[part] = [
+            Unusable(place, each.problem, each.is_damaged)
+            for place, each in zip(places, seen, strict=True)
+            if each.header is None
+        ]
+    return again
 
 
 def check_chosen(

@@ -6,11 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from trainers.data.pictures.pixels import DECODER_ERRORS, decoded_upright, problem_of
+from trainers.data.pictures.pixels import (
+    DECODER_ERRORS,
+    ON_ITS_SIDE,
+    ORIENTATION,
+    decoded_upright,
+    problem_of,
+)
 from trainers.data.sources.labelled_set import Pictures
-
-ORIENTATION = 0x0112  # EXIF's tag
-ON_ITS_SIDE = (5, 6, 7, 8)  # its values with which width and height change places
+from trainers.errors import FAULTS_OF_MACHINES, DataError
 
 
 class UnusablePicture(Exception):
@@ -88,4 +92,6 @@ def _decoding() -> Iterator[None]:
             "is not an image of a format that Pillow reads", is_damaged=True
         ) from None
     except (*DECODER_ERRORS, Image.DecompressionBombError) as error:
+        if isinstance(error, OSError) and error.errno in FAULTS_OF_MACHINES:
+            raise DataError(f"pictures cannot be read on this machine: {error}") from error
         raise UnusablePicture(f"cannot be read: {error}", is_damaged=True) from error

@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, NamedTuple, TypeVar
 
+import torch
 from torch.utils.data import DataLoader, Dataset
 
-from trainers.errors import DataError, LoaderLost
+from trainers.errors import DataError, lost_loaders_named
 
 CHUNK_IMAGES = 64
 """Images that a process decodes at a time, at most."""
@@ -26,6 +27,7 @@ class _Problem(NamedTuple):
     """The message of an error in another process, where a traceback would hide it."""
 
     message: str
+    errno: int | None = None  # of the system
 
 
 class DecodedChunks(Generic[Wanted, Result]):
@@ -63,6 +65,7 @@ class DecodedChunks(Generic[Wanted, Result]):
             multiprocessing_context="fork" if processes else None,
             worker_init_fn=_leave_signals if processes else None,
             pin_memory=pinned,
+            generator=torch.Generator(),  # it draws a seed, which nothing here uses
         )
         self._chunks: Iterator[Result | _Problem] = iter(loader)
 
@@ -74,18 +77,18 @@ class DecodedChunks(Generic[Wanted, Result]):
 
         Raises:
             DataError: a picture cannot be decoded.
+            OSError: the machine is at fault.
             LoaderLost: a process died.
         """
         began = time.perf_counter()
         try:
-            chunk = next(self._chunks)
-        except RuntimeError as error:
-            if "DataLoader worker" not in str(error):
-                raise
-            raise LoaderLost(f"a process that decodes images died: {error}") from error
+            with lost_loaders_named():
+                chunk = next(self._chunks)
         finally:
             self.waited_seconds += time.perf_counter() - began
         if isinstance(chunk, _Problem):
+            if chunk.errno is not None:
+                raise OSError(chunk.errno, chunk.message)
             raise DataError(chunk.message)
         return chunk
 
@@ -101,6 +104,8 @@ class _Decoded(Dataset[Result | _Problem], Generic[Wanted, Result]):
             return self._decode(wanted)
         except DataError as error:
             return _Problem(str(error))
+        except OSError as error:
+            return _Problem(error.strerror or str(error), error.errno)
 
 
 def _as_it_is(chunk: Result) -> Result:

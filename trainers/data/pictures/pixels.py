@@ -31,6 +31,10 @@ CONVERSIONS = {
 """Pillow's modes, and how a picture of each is read; others are refused."""
 
 HIGHEST_DEEP_VALUE = 2**16 - 1
+ORIENTATION = 0x0112
+"""EXIF's tag of a picture's orientation."""
+ON_ITS_SIDE = (5, 6, 7, 8)
+"""Its values with which width and height change places."""
 BACKGROUND = (255, 255, 255)
 """The colour on which transparent pixels are composed, as red, green, blue in 0..255."""
 
@@ -132,11 +136,22 @@ def problem_of(picture: Any) -> str:
 
 def pixels_of(picture: Any, resizing: Resizing | None) -> npt.NDArray[np.uint8]:
     """Return [1 or 3, H, W] of a picture without a problem; see :func:`picture_pixels`."""
+    converted = grey_or_rgb(picture)
+    return channels_first(converted if resizing is None else resizing(converted))
+
+
+def grey_or_rgb(picture: Any) -> Any:
+    """Return a picture without a problem in Pillow's mode "L" or "RGB", by the stated rules."""
     picture = eight_bits(picture)
     mode = "L" if picture.mode in GREY_MODES else "RGB"
     if picture.mode != mode or picture.has_transparency_data:
         picture = opaque(picture).convert(mode)
-    pixels = np.asarray(picture if resizing is None else resizing(picture))
+    return picture
+
+
+def channels_first(picture: Any) -> npt.NDArray[np.uint8]:
+    """Return [1 or 3, H, W] of a picture of mode "L" or "RGB"."""
+    pixels = np.asarray(picture)
     return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 
 

@@ -14,6 +14,7 @@ numbers by the largest remainder, and every class keeps an image to train on.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -194,3 +195,12 @@ def _note(part: Part, count: int, given: Indices, seed: int) -> str:
 
 def _sizes(labels: Mapping[Part, npt.NDArray[np.int64]]) -> str:
     return ", ".join(f"{len(part_labels)} {part} images" for part, part_labels in labels.items())
+
+
+def digest_of(*numbers: npt.NDArray[np.int64]) -> str:
+    """Return 16 hexadecimal digits that identify arrays of int64 numbers."""
+    digest = hashlib.blake2b(digest_size=8)
+    for each in numbers:
+        digest.update(len(each).to_bytes(8, "little"))
+        digest.update(np.ascontiguousarray(each, dtype="<i8").data)
+    return digest.hexdigest()

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from trainers.data.splits.choice import digest_of
 from trainers.data.splits.mapped_split import MappedSplit
 from trainers.data.splits.picture_split import PictureSplit
 from trainers.errors import DataError
@@ -60,6 +61,10 @@ class Split:
     def pixels(self, positions: torch.Tensor) -> torch.Tensor:
         """Return the images at some positions, uint8 [B, C, H, W], on the split's device."""
         return self.images[positions.to(self.images.device)]
+
+    def digest(self) -> str:
+        """Identify the choice of images; of images in memory, by their labels in order."""
+        return digest_of(self.labels.cpu().numpy())
 
     def rows(self, positions: torch.Tensor) -> Split:
         """Return the part of the split at some positions, int64 [B]."""
@@ -230,6 +235,7 @@ class ImageSplits:
             size=self.size,
             left_out=self.left_out,
             loading=self.loading,
+            scale=None if isinstance(self.train, Split) else (self.mean, self.std),
             fingerprint=self.fingerprint,
         )
 

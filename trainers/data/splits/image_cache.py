@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from filelock import FileLock
 
 from trainers.data.pictures.decoding_processes import CHUNK_IMAGES, DecodedChunks
 from trainers.data.sources.part_names import PARTS, Part
@@ -46,8 +47,12 @@ def mapped_splits(
     if not (file.is_file() and file.stat().st_size == size):
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            _check_room(folder, size, name)
-            _write(file, whole, processes)
+            with FileLock(file.with_suffix(".lock")):  # others wait, and find it written
+                if not (file.is_file() and file.stat().st_size == size):
+                    for left in folder.glob(f"{file.stem}.*.tmp"):  # by one that was killed
+                        left.unlink()
+                    _check_room(folder, size, name)
+                    _write(file, whole, processes)
         except OSError as error:
             raise DataError(
                 f"data set {name!r}: cannot write decoded images to cache={str(folder)!r}: "

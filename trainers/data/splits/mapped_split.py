@@ -6,8 +6,10 @@ import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
+from trainers.data.splits.choice import digest_of
 from trainers.errors import DataError
 
 
@@ -42,7 +44,15 @@ class MappedSplit:
 
     def pixels(self, positions: torch.Tensor) -> torch.Tensor:
         """Return the images at some positions of the split, uint8 [B, C, H, W], on the CPU."""
-        return self._images()[self.positions[positions.cpu()]]
+        if not len(positions):
+            return torch.zeros((0, *self.image_shape), dtype=torch.uint8)
+        shape = (self.count, *self.image_shape)
+        images = np.memmap(self.file, np.uint8, "r", shape=shape)
+        return torch.from_numpy(images[self.positions[positions.cpu()].numpy()])
+
+    def digest(self) -> str:
+        """Identify the choice of images, as images in memory do: by their labels in order."""
+        return digest_of(self.labels.cpu().numpy())
 
     def rows(self, positions: torch.Tensor) -> MappedSplit:
         """Return the part of the split at some positions, int64 [B]."""
@@ -63,10 +73,3 @@ class MappedSplit:
     def to(self, device: torch.device | str) -> MappedSplit:
         """Return the same split with its labels on ``device``."""
         return replace(self, labels=self.labels.to(device))
-
-    def _images(self) -> torch.Tensor:
-        size = self.count * math.prod(self.image_shape)
-        if not size:
-            return torch.zeros((0, *self.image_shape), dtype=torch.uint8)
-        whole = torch.from_file(str(self.file), shared=False, size=size, dtype=torch.uint8)
-        return whole.view(self.count, *self.image_shape)

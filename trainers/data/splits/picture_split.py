@@ -20,7 +20,8 @@ from trainers.data.pictures.pixels import (
 )
 from trainers.data.pictures.resizing import Resizing
 from trainers.data.sources.some_pictures import SomePictures
-from trainers.errors import DataError
+from trainers.data.splits.choice import digest_of
+from trainers.errors import FAULTS_OF_MACHINES, DataError
 
 
 class JoinedPictures:
@@ -129,6 +130,7 @@ class PictureSplit:
 
         Raises:
             DataError: one cannot be decoded; with its name.
+            OSError: the machine is at fault.
         """
         images = np.empty((len(positions), 3, *size), np.uint8)
         for row, position in enumerate(positions.tolist()):
@@ -138,6 +140,8 @@ class PictureSplit:
                     raise ValueError("it is missing")
                 images[row] = decode(row, file)
             except DECODER_ERRORS as error:
+                if isinstance(error, OSError) and error.errno in FAULTS_OF_MACHINES:
+                    raise
                 raise DataError(
                     f"{self.pictures.name(position)} cannot be used: {error}"
                 ) from error
@@ -153,6 +157,10 @@ class PictureSplit:
         if problem := problem_of(picture):
             raise ValueError(f"it {problem}")
         return picture
+
+    def digest(self) -> str:
+        """Identify the choice of pictures, by their labels in order and their places."""
+        return digest_of(self.labels.cpu().numpy(), *self.pictures.positions())
 
     def rows(self, positions: torch.Tensor) -> PictureSplit:
         """Return the part of the split at some positions, int64 [B], which rise."""

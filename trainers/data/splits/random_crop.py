@@ -19,13 +19,15 @@ import torch
 from trainers.augmentation.boxes import DRAWS, crop_boxes
 from trainers.augmentation.draws import ImageDraws, Use
 from trainers.augmentation.settings import ResizedCrop
-from trainers.data.pictures.pixels import PictureFile, opaque
+from trainers.data.pictures.pixels import (
+    ON_ITS_SIDE,
+    ORIENTATION,
+    PictureFile,
+    channels_first,
+    grey_or_rgb,
+    to_colour,
+)
 from trainers.data.splits.picture_split import PictureSplit
-
-ORIENTATION = 0x0112
-"""EXIF's tag of a picture's orientation."""
-SIDEWAYS = (5, 6, 7, 8)
-"""Its values for pictures that lie on their side."""
 
 
 class RandomCrop(NamedTuple):
@@ -68,7 +70,7 @@ class RandomCrop(NamedTuple):
 
         try:
             with Image.open(file) as picture:
-                sideways = picture.getexif().get(ORIENTATION) in SIDEWAYS
+                sideways = picture.getexif().get(ORIENTATION) in ON_ITS_SIDE
                 width, height = picture.size[::-1] if sideways else picture.size
                 x, y, box_width, box_height = crop_boxes(
                     uniform, self.settings, (height, width), self.size
@@ -84,9 +86,7 @@ class RandomCrop(NamedTuple):
         mode = split.pictures.mode
         if mode not in (None, upright.mode):
             upright = upright.convert(mode)
-        upright = split.usable(upright)
-        if upright.mode != "RGB" or upright.has_transparency_data:
-            upright = opaque(upright).convert("RGB")
+        upright = grey_or_rgb(split.usable(upright))
         # the box in the picture as decoded, whose pixels have their centres at whole numbers
         across, down = upright.width / width, upright.height / height
         left, top = max(x + 0.5 - box_width / 2, 0), max(y + 0.5 - box_height / 2, 0)
@@ -97,4 +97,4 @@ class RandomCrop(NamedTuple):
             min((top + box_height) * down, upright.height),
         )
         crop = upright.resize(self.size[::-1], split.resizing.resampling(), box=box)
-        return np.asarray(crop).transpose(2, 0, 1)
+        return to_colour(channels_first(crop)[None])[0]

@@ -371,7 +371,7 @@ OF_A_FINISHED_RUN: dict[str, Damage] = OF_THE_LEDGER | {
     ),
     "no task": Damage(delete("task.json"), "the task of the architectures is missing"),
     "damaged fingerprint": Damage(
-        write("data.json", '{"fingerprint": 7}'), "data.json: cannot be read"
+        write("data.json", '{"fingerprints": 7}'), "data.json: cannot be read"
     ),
     "damaged task": Damage(write("task.json", '{"classes": 3}'), "task.json: cannot be read"),
     "task of other data": Damage(
