@@ -5,41 +5,17 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from search_space.architecture import Task
-from search_space.networks import build
-from tests.search_space.strategies import DIGITS
+from tests.trainers.hybrid import MIXING, hybrid
 from trainers import ImageSplits, Recipe, Training
 from trainers.normalization.groups import group_layers, may_pass_together
 
 pytestmark = pytest.mark.many_cases
 
-SETTINGS = {
-    "epochs": 5,
-    "batch_size": 64,
-    "normalization_images": 16,
-    "learning_rate": 0.05,
-    "label_smoothing": 0.1,
-    "augmentation": {"mixup_alpha": 0.4, "cutmix_alpha": 1.0, "rotation_degrees": 10},
-    "evaluation": {"recalibration_images": 0},
-    "weight_average": {"decay": 0.9},
-}
-
-
-def hybrid() -> nn.Module:
-    """A small network with attention, convolution, stochastic depth and dropout."""
-    task = Task(input_shape=(1, 8, 8), classes=10)
-    rng = np.random.default_rng(0)
-    architecture = next(
-        each
-        for each in (DIGITS.sample(rng) for _ in range(100))
-        if {"conv", "augmented_conv"} <= set(each.primitive_types())
-    )
-    return build(architecture, task, seed=0, dropout=0.2, stochastic_depth=0.3)
+SETTINGS = MIXING | {"epochs": 5, "batch_size": 64, "normalization_images": 16}
 
 
 def trained(digits: ImageSplits, groups_at_once: int | None, **settings: object) -> Training:

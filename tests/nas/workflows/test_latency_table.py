@@ -50,6 +50,7 @@ def test_a_file_that_cannot_be_written_is_said_before_anything_is_measured(
 
 
 @pytest.mark.alone
+@pytest.mark.slow  # it measures for a minute
 def test_a_table_is_made_and_gone_on_with(
     tiny_space: SearchSpace, task: Task, tmp_path: Path
 ) -> None:

@@ -13,28 +13,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import torch.distributed as dist
-from torch import nn
 
-from search_space.architecture import Task
-from search_space.networks import build
-from tests.search_space.strategies import DIGITS
-from trainers import DataConfig, ImageSplits, Recipe, Training, load_splits
+from tests.trainers.hybrid import hybrid
+from trainers import DataConfig, Recipe, Training, load_splits
 from trainers.checkpoints.checkpoint import checkpoint_bytes, load_checkpoint
-
-
-def hybrid(splits: ImageSplits) -> nn.Module:
-    """A small network with attention, convolution, stochastic depth and dropout."""
-    task = Task(input_shape=splits.input_shape, classes=splits.classes)
-    rng = np.random.default_rng(0)
-    architecture = next(
-        each
-        for each in (DIGITS.sample(rng) for _ in range(100))
-        if {"conv", "augmented_conv"} <= set(each.primitive_types())
-    )
-    return build(architecture, task, seed=0, dropout=0.2, stochastic_depth=0.3)
 
 
 def main(values: dict[str, Any]) -> None:
@@ -44,7 +28,7 @@ def main(values: dict[str, Any]) -> None:
     rank = dist.get_rank()
     splits = load_splits(DataConfig.model_validate(values["data"]))
     training = Training(
-        hybrid(splits),
+        hybrid(),
         splits,
         Recipe.model_validate(values["recipe"]),
         seed=values.get("seeds", [3, 3])[rank],

@@ -15,21 +15,12 @@ import psutil
 import pytest
 import torch
 
-from tests.trainers.distributed.program import hybrid
+from tests.trainers.hybrid import MIXING, hybrid
 from trainers import DataConfig, Recipe, Training, load_splits
 from trainers.checkpoints.checkpoint import load_checkpoint
 
 DATA = {"name": "digits", "train_images": 200, "validation_images": 101, "test_images": 103}
-RECIPE = {
-    "epochs": 5,
-    "batch_size": 48,
-    "normalization_images": 16,
-    "learning_rate": 0.05,
-    "label_smoothing": 0.1,
-    "augmentation": {"mixup_alpha": 0.4, "cutmix_alpha": 1.0, "rotation_degrees": 10},
-    "evaluation": {"recalibration_images": 0},
-    "weight_average": {"decay": 0.9},
-}
+RECIPE = MIXING | {"epochs": 5, "batch_size": 48, "normalization_images": 16}
 """20 steps of 3 groups, of which one process has one and the other two."""
 
 
@@ -59,7 +50,7 @@ def kill_all(pid: int) -> None:
 def alone(groups_at_once: int | None) -> tuple[dict[str, Any], list[float]]:
     splits = load_splits(DataConfig.model_validate(DATA))
     training = Training(
-        hybrid(splits),
+        hybrid(),
         splits,
         Recipe.model_validate(RECIPE),
         seed=3,
