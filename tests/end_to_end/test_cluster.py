@@ -98,6 +98,7 @@ def test_a_search_runs_on_every_node_and_the_driver_alone_writes(tmp_path, clust
         # the states of paused trials travel
         scheduler={"name": "asha", "type": "rung_by_rung", "min_epochs": 50},
         sampler={"name": "random"},
+        search={"n_trials": 6, "finalist_seeds": 1, "noise_candidates": 0},
     )
     # The nodes' processes create files that others may read, the driver none: a file that a
     # worker wrote into the run's folder would show.

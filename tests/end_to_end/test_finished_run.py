@@ -44,6 +44,7 @@ def test_only_expected_files_are_in_the_run_folder(finished_run):
         "front.json",
         "front.png",
         "ledger.db",
+        "data.json",
         "state.json",
         "task.json",
     }

@@ -71,7 +71,8 @@ def alone(run: RunFolder) -> Trained:
     return trained
 
 
-@pytest.mark.parametrize("killed", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("killed", [False, True])
 def test_two_processes_train_the_network_that_one_trains(
     finished_run: Path, tmp_path: Path, environment: dict[str, str], killed: bool
 ) -> None:

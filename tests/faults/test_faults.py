@@ -28,7 +28,7 @@ TRIALS = Plan(
         "trial: hangs",
         "trial: too much memory",
     ),
-    variant="short",
+    variant="without repeats",
     search=HASTE,
     watches_memory=True,
 )

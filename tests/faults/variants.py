@@ -48,7 +48,10 @@ SEARCH_SECTION = {
 VARIANTS: dict[str, dict[str, Any]] = {
     "plain": {},
     "short": {
-        "search": SEARCH_SECTION | {"n_trials": 9, "finalist_seeds": 1, "noise_candidates": 0},
+        "search": SEARCH_SECTION | {"n_trials": 6, "finalist_seeds": 1, "noise_candidates": 0},
+    },
+    "without repeats": {
+        "search": SEARCH_SECTION | {"finalist_seeds": 1, "noise_candidates": 0},
     },
     "stopping": {
         "search": SEARCH_SECTION | {"concurrency": 1},

@@ -131,14 +131,8 @@ def make(config: SearchConfig, runs: Any, waiting: Waiting) -> Ledger:
     return Ledger.create(config, RunFolder.create(runs, config), waiting)
 
 
-@pytest.mark.parametrize(
-    ("kind", "seed"),
-    [
-        pytest.param("pareto_local_search", 0, marks=pytest.mark.slow),
-        ("nsga2", 1),
-        pytest.param("nsga2", 2, marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "seed"), [("pareto_local_search", 0), ("nsga2", 1), ("nsga2", 2)])
 def test_sessions_that_are_ended_at_any_statement_change_nothing(
     server: PostgreSQLServer,
     config_of: ConfigOf,
