@@ -379,3 +379,19 @@ def test_a_saved_format_changes_nothing(tmp_path: Path, kind: str) -> None:
     splits = load_splits(config)
     assert corners(splits.train.images) == [*range(18)]
     assert splits.train.labels.tolist() == 6 * [0, 1, 2]
+
+
+def test_parquet_files_of_two_parts_keep_their_own_order_of_class_names(tmp_path: Path) -> None:
+    texts = ["cat", "dog", "eel"] * 6
+    for part, names in (("train", ["cat", "dog", "eel"]), ("test", ["eel", "cat", "dog"])):
+        features = datasets.Features(
+            {"image": datasets.Image(), "label": datasets.ClassLabel(names=names)}
+        )
+        pictures = [Image.new("L", (4, 4), 10 * number) for number in range(len(texts))]
+        labels = [names.index(text) for text in texts]
+        table = datasets.Dataset.from_dict({"image": pictures, "label": labels}, features=features)
+        table.to_parquet(str(tmp_path / f"{part}.parquet"))
+    splits = load_splits(
+        DataConfig(name="parquet", path=str(tmp_path), validation_images=3, test_images=None)
+    )
+    assert [splits.class_names[label] for label in splits.test.labels] == texts

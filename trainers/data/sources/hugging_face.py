@@ -165,11 +165,11 @@ def _open(config: DataConfig) -> tuple[dict[Part, Any], list[str]]:
         if is_saved and config.name != "parquet":
             opened = datasets.load_from_disk(str(local))
         elif is_parquet:
-            files = {
-                part: [glob.escape(str(file)) for file in each]
-                for part, each in files_of_parts(local, ".parquet").items()
-            }
-            opened = datasets.load_dataset("parquet", data_files=files)
+            # one by one: together, all parts would get the class names of one of them
+            opened = datasets.DatasetDict()
+            for part, each in files_of_parts(local, ".parquet").items():
+                files = {part: [glob.escape(str(file)) for file in each]}
+                opened[part] = datasets.load_dataset("parquet", data_files=files)[part]
         else:
             opened = datasets.load_dataset(str(local) if local.exists() else path)
     except (
