@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 
 import torch
@@ -142,8 +143,7 @@ class Batches:
             self._in_memory_format(self._augmented(pixels, after, positions))
             for _, pixels, positions in self._source.training((after, part) for part in parts)
         )
-        channels, height, width = self._splits.input_shape
-        if len(order) * channels * height * width > CHUNK_VALUES:
+        if len(order) * math.prod(self._splits.input_shape) > CHUNK_VALUES:
             return batches
         self._kept_recalibration = list(batches)
         return self._kept_recalibration
@@ -193,10 +193,8 @@ class Batches:
     def _steps_at_once(self) -> int:
         if isinstance(self._source, DecodedBeside):
             return 1
-        values = self.batch_size * self._splits.train.image_shape[0]
-        for side in self._splits.train.image_shape[1:]:
-            values *= side
-        return max(1, CHUNK_VALUES // values)
+        values_per_batch = self.batch_size * math.prod(self._splits.train.image_shape)
+        return max(1, CHUNK_VALUES // values_per_batch)
 
     def _augmented(self, pixels: torch.Tensor, epoch: int, positions: torch.Tensor) -> torch.Tensor:
         images = pixels.to(self._device, non_blocking=True).float().div_(255)

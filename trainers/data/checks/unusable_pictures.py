@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +16,7 @@ from trainers.data.checks.inspection import inspect, inspect_set
 from trainers.data.checks.picture_problems import PictureProblems
 from trainers.data.sources.labelled_set import LabelledSet
 from trainers.data.sources.part_names import Part
+from trainers.data.whole_file import whole_file
 from trainers.errors import listed_problems
 
 log = logging.getLogger(__name__)
@@ -48,22 +48,17 @@ def unusable_pictures(
     """
     count = sum(len(part.labels) for part in labelled.parts.values())
     file = _file(content) if count >= KEPT_FROM else None
-    if (
-        file is not None
-        and (kept := _read(file)) is not None
-        and kept.keys() == labelled.parts.keys()
-    ):
+    kept = None if file is None else _read(file)
+    if kept is not None and kept.keys() == labelled.parts.keys():
         return _looked_at_again(labelled, kept)
     if file is not None:
         log.warning("%s pictures are decoded once, to find damaged ones", f"{count:,}")
     seen = inspect_set(labelled, headers_only=False, processes=processes)
-    unusable = {
-        part: [
-            Unusable(index, problem, index in set(each.damaged))
-            for index, problem in sorted(each.problems.items())
-        ]
-        for part, each in seen.items()
-    }
+    unusable: dict[Part, list[Unusable]] = {}
+    for part, each in seen.items():
+        damaged = set(each.damaged)
+        problems = sorted(each.problems.items())
+        unusable[part] = [Unusable(place, why, place in damaged) for place, why in problems]
     if file is not None:
         _keep(file, unusable)
     return unusable
@@ -129,10 +124,8 @@ def _read(file: Path) -> dict[Part, list[Unusable]] | None:
 
 
 def _keep(file: Path, unusable: Mapping[Part, list[Unusable]]) -> None:
-    begun = file.with_suffix(f".{os.getpid()}.tmp")
     try:
-        begun.write_text(json.dumps(unusable), "utf-8")
-        begun.replace(file)
+        with whole_file(file) as opened:
+            opened.write(json.dumps(unusable).encode())
     except OSError as error:
-        begun.unlink(missing_ok=True)
         log.warning("cannot keep which pictures are damaged in %s: %s", file, error)

@@ -10,7 +10,6 @@ import hashlib
 import json
 import logging
 import os
-import tempfile
 import time
 import zipfile
 import zlib
@@ -27,6 +26,7 @@ from trainers.data.cache_folder import cache_folder
 from trainers.data.pictures.pixels import image_suffixes
 from trainers.data.sources.byte_strings import ByteStrings
 from trainers.data.sources.tar_samples import Shard
+from trainers.data.whole_file import whole_file
 from trainers.errors import listed_problems
 
 VERSION = 1
@@ -76,21 +76,14 @@ class TarIndex:
             "left_out": self.left_out,
         }
         described = np.frombuffer(json.dumps(description).encode(), np.uint8)
-        descriptor, unfinished = tempfile.mkstemp(suffix=".tmp", dir=path.parent)
-        try:
-            with open(descriptor, "wb") as file:
-                np.savez(
-                    file,
-                    places=np.stack([self.shard, self.offset, self.size, self.label]),
-                    name_ends=ends,
-                    name_bytes=content,
-                    description=described,
-                )
-                file.flush()
-                os.fsync(file.fileno())
-            Path(unfinished).replace(path)
-        finally:
-            Path(unfinished).unlink(missing_ok=True)
+        with whole_file(path) as file:
+            np.savez(
+                file,
+                places=np.stack([self.shard, self.offset, self.size, self.label]),
+                name_ends=ends,
+                name_bytes=content,
+                description=described,
+            )
 
     @classmethod
     def read(cls, path: Path, signature: str) -> Self | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +20,7 @@ from trainers.data.pictures.decoding_processes import CHUNK_IMAGES, DecodedChunk
 from trainers.data.sources.part_names import PARTS, Part
 from trainers.data.splits.mapped_split import MappedSplit
 from trainers.data.splits.picture_split import PictureSplit
+from trainers.data.whole_file import whole_file
 from trainers.errors import DataError
 
 log = logging.getLogger(__name__)
@@ -95,15 +95,8 @@ def _check_room(folder: Path, needed_bytes: int, name: str) -> None:
 
 
 def _write(file: Path, split: PictureSplit, processes: int) -> None:
-    """Write a file whole or not at all."""
-    begun = file.with_suffix(f".{os.getpid()}.tmp")
-    try:
-        with begun.open("wb") as opened:
-            wanted = torch.arange(len(split)).split(CHUNK_IMAGES)
-            for chunk in DecodedChunks(split.pixels, wanted, processes=processes):
-                opened.write(chunk.numpy().tobytes())
-            opened.flush()
-            os.fsync(opened.fileno())
-        begun.replace(file)
-    finally:
-        begun.unlink(missing_ok=True)
+    """Decode all pictures into a file."""
+    wanted = torch.arange(len(split)).split(CHUNK_IMAGES)
+    with whole_file(file) as opened:
+        for chunk in DecodedChunks(split.pixels, wanted, processes=processes):
+            opened.write(chunk.numpy().tobytes())

@@ -16,7 +16,6 @@ from trainers.data.pictures.pixels import (
     decoded_upright,
     pixels_of,
     problem_of,
-    to_colour,
 )
 from trainers.data.pictures.resizing import Resizing
 from trainers.data.sources.some_pictures import SomePictures
@@ -108,11 +107,9 @@ class PictureSplit:
         return self.decoded(
             positions,
             self.resizing.size,
-            lambda row, file: to_colour(
-                pixels_of(self.usable(decoded_upright(file, self.pictures.mode)), self.resizing)[
-                    None
-                ]
-            )[0],
+            lambda row, file: pixels_of(
+                self.usable(decoded_upright(file, self.pictures.mode)), self.resizing
+            ),
         )
 
     def decoded(
@@ -126,7 +123,8 @@ class PictureSplit:
         Args:
             positions: int64 [B].
             size: (height, width) of the results.
-            decode: a function of the image's place among ``positions`` and its file.
+            decode: a function of the image's place among ``positions`` and its file, whose result
+                is [1 or 3, *size].
 
         Raises:
             DataError: one cannot be decoded; with its name.
@@ -138,7 +136,7 @@ class PictureSplit:
                 file = self.pictures.file(position)
                 if file is None:
                     raise ValueError("it is missing")
-                images[row] = decode(row, file)
+                images[row] = decode(row, file)  # one grey channel is repeated
             except DECODER_ERRORS as error:
                 if isinstance(error, OSError) and error.errno in FAULTS_OF_MACHINES:
                     raise

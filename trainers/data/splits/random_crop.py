@@ -25,7 +25,6 @@ from trainers.data.pictures.pixels import (
     PictureFile,
     channels_first,
     grey_or_rgb,
-    to_colour,
 )
 from trainers.data.splits.picture_split import PictureSplit
 
@@ -65,7 +64,7 @@ class RandomCrop(NamedTuple):
     def _decoded(
         self, file: PictureFile, split: PictureSplit, uniform: torch.Tensor
     ) -> npt.NDArray[np.uint8]:
-        """Return [3, H, W] of one picture's crop."""
+        """Return [1 or 3, H, W] of one picture's crop."""
         from PIL import Image, ImageOps  # noqa: PLC0415 (slow to import)
 
         try:
@@ -97,4 +96,4 @@ class RandomCrop(NamedTuple):
             min((top + box_height) * down, upright.height),
         )
         crop = upright.resize(self.size[::-1], split.resizing.resampling(), box=box)
-        return to_colour(channels_first(crop)[None])[0]
+        return channels_first(crop)
