@@ -57,6 +57,8 @@ def lost_loaders_named() -> Iterator[None]:
     """
     try:
         yield
+    except LoaderLost:
+        raise
     except RuntimeError as error:
         if "DataLoader worker" not in str(error):
             raise

@@ -10,7 +10,7 @@ from typing import Generic, NamedTuple, TypeVar
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from trainers.errors import DataError, lost_loaders_named
+from trainers.errors import DataError, LoaderLost, lost_loaders_named
 
 CHUNK_IMAGES = 64
 """Images that a process decodes at a time, at most."""
@@ -84,6 +84,10 @@ class DecodedChunks(Generic[Wanted, Result]):
         try:
             with lost_loaders_named():
                 chunk = next(self._chunks)
+        except (EOFError, ConnectionError) as error:  # it died while it sent a chunk
+            raise LoaderLost(
+                "a process that decodes images died: it sent only a part of them"
+            ) from error
         finally:
             self.waited_seconds += time.perf_counter() - began
         if isinstance(chunk, _Problem):
