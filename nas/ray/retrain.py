@@ -53,7 +53,7 @@ def run_retrainings(
     waiting: Waiting,
     patience_seconds: float,
     check: Callable[[], None],
-) -> tuple[list[Evaluation], list[Failure]]:
+) -> list[Failure]:
     """Train all of ``wanted``, as many at a time as the cluster holds; Ray must be connected.
 
     With several workers a training, each training is a task without CPUs that starts them.
@@ -71,7 +71,7 @@ def run_retrainings(
         check: raises if the cluster is lost.
 
     Returns:
-        the ledger's new rows, and the failures, which can continue from their last states.
+        the failures, which can continue from their last states.
 
     Raises:
         CheckpointError, RunError: a damaged checkpoint, or a folder that cannot be written.
@@ -101,7 +101,7 @@ def run_retrainings(
         patience_seconds=patience_seconds,
         check=check,
     )
-    rows, failures = [], []
+    failures = []
     while (ready := pool.first_ready()) is not None:
         stream, retraining = ready
         try:
@@ -121,15 +121,14 @@ def run_retrainings(
             failures.append(Failure(retraining, event.traceback))
             on_progress(RetrainProgress(retraining, "failed"))
         elif isinstance(event, Trained):
-            rows.append(keep(retraining, event))
-            accuracy = rows[-1].metrics.get("val_accuracy")
+            accuracy = keep(retraining, event).metrics.get("val_accuracy")
             on_progress(RetrainProgress(retraining, "finished", val_accuracy=accuracy))
         else:
             if event.state is not None:
                 retraining.save_state(event.state)
                 pool.note_progress(stream)
             on_progress(RetrainProgress(retraining, "running", event, event.val_accuracy))
-    return rows, failures
+    return failures
 
 
 def evaluate_on_cluster(

@@ -11,11 +11,11 @@ from typing import Any, Literal
 from optuna.trial import FrozenTrial, TrialState
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
-from nas.config.recipe_overrides import Overrides
 from nas.evaluation.finite_values import check_finite
 from nas.evaluation.lost_workers import LostWorker
 from nas.metrics import whole_counts
 from nas.samplers.trials import PAUSED_AT
+from nas.storage.provenance import Provenance
 from search_space.architecture import Architecture
 
 Kind = Literal["search", "repeats", "baselines", "retrain"]
@@ -53,8 +53,7 @@ class Evaluation:
     training: int | None = None  # number of a full training among those of its architecture, from
     # 0; None for other rows, and in ledgers of the first 0.1.0, where it is seed - search's seed
     lost_workers: tuple[LostWorker, ...] = ()  # during its training, which then began again
-    network: str = ""  # its name where `nas train` was given it, such as resnet26@0.25
-    overrides: Overrides = field(default_factory=dict)  # of the run's recipe, in a full training
+    provenance: Provenance = field(default_factory=Provenance)
 
     @property
     def arch_id(self) -> str:
@@ -73,13 +72,11 @@ def row_attributes(
     seed: int,
     recipe_id: str,
     training: int | None = None,
-    network: str = "",
-    overrides: Overrides | None = None,
+    provenance: Provenance | None = None,
 ) -> dict[str, Any]:
     """Return the Optuna user attributes of a row's proposal."""
     attributes: dict[str, Any] = {} if training is None else {"training": training}
-    attributes |= {"network": network} if network else {}
-    attributes |= {"overrides": dict(overrides)} if overrides else {}
+    attributes |= provenance.attributes() if provenance else {}
     return attributes | {
         "arch_id": architecture.arch_id,
         "description": str(architecture),
@@ -138,7 +135,8 @@ def evaluation_of(kind: Kind, trial: FrozenTrial, *, imports: bool = False) -> E
             missing or of another type.
     """
     attributes = trial.user_attrs
-    content = _Content.model_validate_json(json.dumps(attributes))
+    text = json.dumps(attributes)
+    content = _Content.model_validate_json(text)
     complete = trial.state == TrialState.COMPLETE
     metrics = content.metrics if complete else {}
     check_finite(metrics, f"{kind} trial {trial.number}")
@@ -159,8 +157,7 @@ def evaluation_of(kind: Kind, trial: FrozenTrial, *, imports: bool = False) -> E
         stopped_at_epoch=content.stopped_at_epoch,
         training=content.training,
         lost_workers=content.lost_workers,
-        network=content.network,
-        overrides=content.overrides,
+        provenance=Provenance.from_attributes(text),
         started=trial.datetime_start,
         finished=trial.datetime_complete,
     )
@@ -193,5 +190,3 @@ class _Content(BaseModel):
     stopped_at_epoch: int | None = None
     training: int | None = None
     lost_workers: tuple[LostWorker, ...] = ()
-    network: str = ""
-    overrides: dict[str, tuple[Any, Any]] = {}

@@ -16,7 +16,6 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from pydantic import ValidationError
 
-from nas.config.recipe_overrides import Overrides
 from nas.costs.limits import Rejections
 from nas.errors import RunError
 from nas.evaluation.evaluate import EvaluationResult
@@ -36,6 +35,7 @@ from nas.storage.evaluation import (
     row_attributes,
     value_name,
 )
+from nas.storage.provenance import Provenance
 from search_space.architecture import Architecture
 from search_space.cost.latency import Latency
 from search_space.primitives.registry import not_imported
@@ -248,8 +248,7 @@ class LedgerRows:
         error: str | None = None,
         training: int | None = None,
         lost_workers: Sequence[LostWorker] = (),
-        network: str = "",
-        overrides: Overrides | None = None,
+        provenance: Provenance | None = None,
     ) -> Evaluation:
         """Add a finished row to a study other than the search's own, in one step.
 
@@ -268,8 +267,7 @@ class LedgerRows:
                 seed=seed,
                 recipe_id=recipe_id,
                 training=training,
-                network=network,
-                overrides=overrides,
+                provenance=provenance,
             )
             | result_attributes(metrics, curve, device_seconds, error, lost_workers),
             intermediate_values=curve_points(curve),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from nas.config.search_config import SearchConfig
 from nas.errors import RunError
 from nas.ray.retrain import evaluate_on_cluster
 from nas.search.waiting import Waiting
 from nas.storage.ledger import Ledger
+from nas.storage.provenance import Provenance
 from nas.workflows.checks import proxy_assignment
 from search_space.architecture import Architecture, Task
 from search_space.cost import network_costs
@@ -19,10 +20,10 @@ def evaluate_plain(
     ledger: Ledger,
     task: Task,
     proxies: Sequence[tuple[Architecture, int]],
+    names: Mapping[Architecture, str],
     *,
     waiting: Waiting,
     check: Callable[[], None],
-    network: str = "",
 ) -> None:
     """Evaluate networks beside the search's by proxies and record them; Ray must be connected.
 
@@ -31,9 +32,9 @@ def evaluate_plain(
         ledger: the run's.
         task: images and classes of the networks.
         proxies: networks and seeds.
+        names: of those networks that `nas train` was given.
         waiting: shows what is waited for.
         check: raises if the cluster is lost.
-        network: the name of all these networks where `nas train` was given it.
 
     Raises:
         RunError: some have no result; the others' are in the ledger.
@@ -59,12 +60,11 @@ def evaluate_plain(
             curve=result.curve,
             device_seconds=result.device_seconds,
             recipe_id=config.proxy_id,
-            network=network,
+            provenance=Provenance(network=names.get(architecture, "")),
         )
     if failures:
         listed = "\n".join(failures)
-        called = network or "plain networks"
         raise RunError(
-            f"{len(failures)} of {len(proxies)} proxy evaluations of {called} failed (run "
+            f"{len(failures)} of {len(proxies)} proxy evaluations beside the search's failed (run "
             f"the same command again to continue):\n{listed}"
         )

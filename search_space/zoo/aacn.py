@@ -48,11 +48,10 @@ def _resnet(depth: int, channel_attention: ChannelAttentionDescription, table: i
 
 
 def _aa_resnet(
-    depth: int, ratios: tuple[float, float], position: AttentionPosition, table: int
+    depth: int, ratios: tuple[float, float], position: AttentionPosition, place: str
 ) -> NamedNetwork:
     return NamedNetwork(
-        lambda width: aa_resnet(depth, *ratios, position=position, width=width),
-        f"AACN Table {table}",
+        lambda width: aa_resnet(depth, *ratios, position=position, width=width), f"AACN {place}"
     )
 
 
@@ -71,13 +70,20 @@ def _mnasnet(multiplier: float, *, augmented: bool) -> NamedNetwork:
 NETWORKS: dict[str, NamedNetwork] = {
     **{f"se_resnet{depth}": _resnet(depth, SqueezeExcitationRatio(), 3) for depth in RATIOS},
     **{f"{name}_resnet50": _resnet(50, each, 2) for name, each in CHANNEL_ATTENTIONS.items()},
-    **{f"aa_resnet{depth}": _aa_resnet(depth, RATIOS[depth], "relative", 3) for depth in RATIOS},
     **{
-        f"aa_resnet50_{name}": _aa_resnet(50, (ratio, ratio), "relative", 6)
+        f"aa_resnet{depth}": _aa_resnet(depth, RATIOS[depth], "relative", "Table 3")
+        for depth in RATIOS
+    },
+    **{
+        f"aa_resnet50_{name}": _aa_resnet(50, (ratio, ratio), "relative", "Table 6")
         for name, ratio in EQUAL_RATIOS.items()
     },
     **{
-        f"aa_resnet{depth}_{name}": _aa_resnet(depth, RATIOS[depth], position, 7)
+        f"aa_resnet50_{name}_no_position": _aa_resnet(50, (ratio, ratio), "none", "Figure 4")
+        for name, ratio in EQUAL_RATIOS.items()
+    },
+    **{
+        f"aa_resnet{depth}_{name}": _aa_resnet(depth, RATIOS[depth], position, "Table 7")
         for depth in (34, 50)
         for name, position in POSITIONS.items()
     },

@@ -81,7 +81,7 @@ def model_file(
         decoding=splits.decoding,
         examples=example_pictures(splits),
     )
-    training.finish(config, Ledger.create(config, run), task, trained)
+    training.finish(config, Ledger.create(config, run), task, trained, "images")
     return training.model_file
 
 

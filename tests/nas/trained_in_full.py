@@ -16,9 +16,10 @@ def trained_in_full(
 ) -> tuple[Trained, Evaluation]:
     """Train to the end; return the result and the ledger's row."""
     retraining.start()
+    splits = cached_splits(config.data, config.retrain.pixels, train_on=config.retrain_data)
     *_, trained = train_in_full(
         retraining.architecture,
-        cached_splits(config.data, config.retrain.pixels, train_on=config.retrain_data),
+        splits,
         task,
         config.retrain,
         seed=retraining.seed,
@@ -26,4 +27,4 @@ def trained_in_full(
         metric=config.metric,
     )
     assert isinstance(trained, Trained)
-    return trained, retraining.finish(config, ledger, task, trained)
+    return trained, retraining.finish(config, ledger, task, trained, splits.fingerprint)

@@ -97,7 +97,7 @@ def networks_beside(config: SearchConfig, ledger: Ledger) -> list[Beside]:
         RunError: the ledger cannot be read.
     """
     rows = plain_evaluations(config, ledger)
-    names = {row.architecture: row.network for row in rows if row.network}
+    names = {row.architecture: row.provenance.network for row in rows}
     evaluated = [(each, names.get(each.architecture, "")) for each in candidates(rows)]
     return [Beside(BY_NAME if name else PLAIN, name, each) for each, name in evaluated]
 

@@ -4,27 +4,33 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import NamedTuple
 
 from analysis.curves_plot import plot_curves_png
 from nas.cli.commands.retrain_display import RetrainDisplay
 from nas.cli.output import Output
-from nas.config.recipe_overrides import Overrides
 from nas.config.search_config import SearchConfig
 from nas.errors import RunError
+from nas.evaluation.full_training import Trained
 from nas.latency.measurements import all_candidates
 from nas.ray.cluster.connection import connected
 from nas.ray.cluster.signals import ignored
-from nas.ray.retrain import RetrainProgress, run_retrainings
+from nas.ray.retrain import Failure, RetrainProgress, run_retrainings
 from nas.search.waiting import Waiting
 from nas.storage.candidates import Candidate, candidates
+from nas.storage.evaluation import Evaluation
 from nas.storage.ledger import Ledger
 from nas.storage.networks.event_files import EventFiles
-from nas.storage.networks.retraining import Retraining, number_of, pending
+from nas.storage.networks.retraining import Retraining, pending
+from nas.storage.provenance import Provenance
 from nas.storage.run.data_file import check_same_images
 from nas.storage.run.folder import RunFolder
 from nas.workflows.checks import SearchData, load_data, retrain_assignment
 from nas.workflows.earlier_runs import check_may_evaluate, check_may_retrain
+from nas.workflows.equal_trainings import take_equal_trainings
 from nas.workflows.plain_evaluations import plain_evaluations, proxy_seeds
 from nas.workflows.plain_networks import evaluate_plain
 from nas.workflows.recipe_fit import check_full_recipe
@@ -33,19 +39,24 @@ from search_space.architecture import Architecture, Task
 log = logging.getLogger(__name__)
 
 
+class TrainingGroup(NamedTuple):
+    """Networks that are trained by one recipe."""
+
+    config: SearchConfig  # of the run, with the recipe to train by
+    networks: Mapping[Architecture, Provenance]
+
+
 def train_networks(
     output: Output,
     run: RunFolder,
-    config: SearchConfig,
     ledger: Ledger,
     task: Task,
-    architectures: Sequence[Architecture],
-    compared: Sequence[Architecture],
+    groups: Sequence[TrainingGroup],
+    compared: Sequence[Architecture] = (),
     *,
     waiting: Waiting,
-    network: str = "",
-    overrides: Overrides | None = None,
     data: SearchData | None = None,
+    reuses: bool = False,
     tensorboard: bool = False,
     allow_changed_data: bool = False,
 ) -> None:
@@ -54,26 +65,25 @@ def train_networks(
     Args:
         output: to print to.
         run: the run, which the caller holds.
-        config: of the run, with the recipe to train by.
         ledger: of the run.
         task: of the run's networks.
-        architectures: to train in full.
+        groups: to train in full; their configurations differ in the recipe alone.
         compared: those among them that the search did not evaluate; they are evaluated by proxies,
             with the seeds of the front's members.
         waiting: shows what is waited for.
-        network: the name that `nas train` was given.
-        overrides: what makes the recipe another one than the run's own.
         data: of the run; None to read it here.
+        reuses: take equal trainings of other runs instead of training again.
         allow_changed_data: the option ``--allow-changed-data``.
         tensorboard: whether to write event files, see :mod:`nas.storage.networks.event_files`.
 
     Raises:
-        ConfigError, DataError: the recipe does not fit the data or a network.
+        ConfigError, DataError: a recipe does not fit the data or a network.
         RunError: a training failed, or would mix with those of an earlier version.
         CheckpointError, ClusterError: see :func:`nas.ray.retrain.run_retrainings`.
         KeyboardInterrupt: on Ctrl-C, after printing how to continue.
     """
-    wanted = pending(architectures, config, run, ledger, overrides=overrides, network=network)
+    config = groups[0].config
+    wanted = _pending(groups, run, ledger)
     done = {(row.arch_id, row.seed) for row in ledger.evaluations("baselines")}
     proxies = [
         (architecture, seed)
@@ -81,26 +91,30 @@ def train_networks(
         for seed in proxy_seeds(config)
         if (architecture.arch_id, seed) not in done
     ]
-    if not wanted and not proxies:
+    if not any(wanted) and not proxies:
         output.say("everything asked for was retrained before; the test images are not used again")
         return
-    if wanted:
-        check_may_retrain(run.name, config)
+    for group, retrainings in zip(groups, wanted, strict=True):
+        if retrainings:
+            check_may_retrain(run.name, group.config)
     if proxies:
         check_may_evaluate(run.name, config)
     data = data or load_data(config)
     if check_same_images(run, data.fingerprint, allow_changed=allow_changed_data):
-        for retraining in wanted:
+        for retraining in chain(*wanted):
             retraining.set_state_aside()
-    check_full_recipe(config, data, architectures)
+    for group in groups:
+        check_full_recipe(group.config, data, list(group.networks))
     for warning in data.warnings:
         log.warning(warning)
-    output.say(
-        f"full trainings of {config.retrain.epochs} epochs: {len(wanted)}; proxy evaluations of "
-        f"{'the network' if network else 'plain networks'}: {len(proxies)}"
-    )
+    if reuses:
+        taken = take_equal_trainings(wanted, run, ledger, config, data.fingerprint)
+        if taken:
+            output.say(f"full trainings that other runs have done: {taken}")
+            wanted = _pending(groups, run, ledger)
+    output.say(_announced(groups, wanted, len(proxies)))
     try:
-        _train(output, run, config, ledger, task, wanted, proxies, waiting, network, tensorboard)
+        _train(output, run, ledger, task, groups, wanted, proxies, waiting, data, tensorboard)
     except KeyboardInterrupt:
         with ignored():
             output.say(
@@ -110,21 +124,40 @@ def train_networks(
         raise
 
 
+def _pending(
+    groups: Sequence[TrainingGroup], run: RunFolder, ledger: Ledger
+) -> list[list[Retraining]]:
+    """Return the trainings of each group that are not in the ledger."""
+    return [pending(group.networks, group.config, run, ledger) for group in groups]
+
+
+def _announced(
+    groups: Sequence[TrainingGroup], wanted: Sequence[Sequence[Retraining]], proxies: int
+) -> str:
+    epochs = {group.config.retrain.epochs for group in groups}
+    number = sum(map(len, wanted))
+    said = f"full trainings of {' or '.join(map(str, sorted(epochs)))} epochs: {number}"
+    return said + (
+        f"; proxy evaluations of networks beside the search's: {proxies}" * bool(proxies)
+    )
+
+
 def _train(
     output: Output,
     run: RunFolder,
-    config: SearchConfig,
     ledger: Ledger,
     task: Task,
-    wanted: Sequence[Retraining],
+    groups: Sequence[TrainingGroup],
+    wanted: Sequence[Sequence[Retraining]],
     proxies: Sequence[tuple[Architecture, int]],
     waiting: Waiting,
-    network: str,
+    data: SearchData,
     tensorboard: bool,
 ) -> None:
-    progress = RetrainDisplay(
-        output, wanted=len(wanted), epochs=config.retrain.epochs, waiting=waiting
-    )
+    config = groups[0].config
+    number = sum(map(len, wanted))
+    progress = RetrainDisplay(output, wanted=number, waiting=waiting)
+    failures: list[Failure] = []
     with (
         connected(config.ray, config.modules, sys.argv[1:]) as cluster,
         progress,
@@ -137,33 +170,47 @@ def _train(
             if event.reached is not None:
                 event_files.note(event.retraining.folder, event.reached)
 
-        evaluate_plain(
-            config, ledger, task, proxies, waiting=waiting, check=cluster.check, network=network
-        )
-        proxies_by_id = {proxy.arch_id: proxy for proxy in proxy_results(config, ledger)}
-        rows, failures = run_retrainings(
-            wanted,
-            retrain_assignment(config, task),
-            config.resources,
-            lambda retraining, trained: retraining.finish(
-                config, ledger, task, trained, proxies_by_id.get(retraining.architecture.arch_id)
-            ),
-            note,
-            waiting=waiting,
-            patience_seconds=config.search.patience_seconds,
-            check=cluster.check,
-        )
-    for row in rows:
-        number = number_of(row, config)
-        curve = {f"{row.arch_id}, full training {number}": row.curve}
-        folder = Retraining.of(row.architecture, number, config, run).folder
-        plot_curves_png(folder / "curve.png", curve)
+        names = {a: p.network for group in groups for a, p in group.networks.items()}
+        evaluate_plain(config, ledger, task, proxies, names, waiting=waiting, check=cluster.check)
+        by_id = {proxy.arch_id: proxy for proxy in proxy_results(config, ledger)}
+        for group, retrainings in zip(groups, wanted, strict=True):
+            if not retrainings:
+                continue
+            keep = _Keeper(group.config, ledger, task, data.fingerprint, by_id)
+            failures += run_retrainings(
+                retrainings,
+                retrain_assignment(group.config, task),
+                config.resources,
+                keep,
+                note,
+                waiting=waiting,
+                patience_seconds=config.search.patience_seconds,
+                check=cluster.check,
+            )
     if failures:
         listed = "\n".join(f"{f.retraining.folder.name}: {f.error}" for f in failures)
         raise RunError(
-            f"{len(failures)} of {len(wanted)} full trainings failed (run the same command again "
+            f"{len(failures)} of {number} full trainings failed (run the same command again "
             f"to continue them):\n{listed}"
         )
+
+
+@dataclass(frozen=True)
+class _Keeper:
+    """Writes a finished training to the run's folder and ledger, and draws its curve."""
+
+    config: SearchConfig
+    ledger: Ledger
+    task: Task
+    images: str
+    proxies: Mapping[str, Candidate]
+
+    def __call__(self, retraining: Retraining, trained: Trained) -> Evaluation:
+        proxy = self.proxies.get(retraining.architecture.arch_id)
+        row = retraining.finish(self.config, self.ledger, self.task, trained, self.images, proxy)
+        name = f"{row.arch_id}, full training {retraining.number}"
+        plot_curves_png(retraining.folder / "curve.png", {name: row.curve})
+        return row
 
 
 def proxy_results(config: SearchConfig, ledger: Ledger) -> list[Candidate]:

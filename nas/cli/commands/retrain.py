@@ -5,25 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from analysis.front import knee, why_no_knee
-from nas.cli.commands.full_trainings import proxy_results, train_networks
+from nas.cli.commands.full_trainings import TrainingGroup, proxy_results, train_networks
+from nas.cli.commands.picks import picked_architectures
 from nas.cli.commands.retrain_report import difference_text, report_row, report_table
 from nas.cli.commands.typed_command import typed
 from nas.cli.output import Output
 from nas.config.recipe_overrides import overrides_of, with_overrides
 from nas.config.search_config import SearchConfig
 from nas.errors import CommandError
-from nas.latency.measurements import all_candidates, front_of_run
+from nas.latency.measurements import front_of_run
 from nas.search.waiting import Waiting
 from nas.storage.candidates import most_accurate
-from nas.storage.ledger import Ledger, ledger_of
+from nas.storage.ledger import ledger_of
 from nas.storage.networks.retraining import Retraining, example_folder, full_trainings
+from nas.storage.provenance import Provenance
 from nas.storage.run.folder import RunFolder
-from search_space.architecture import Architecture
 from search_space.baseline import PLAIN, plain_convolutional
-from search_space.nearest import did_you_mean
-
-PICKS = ("knee", "best", "knee-or-best", "all")
 
 
 def run_retrain_command(
@@ -63,22 +60,21 @@ def run_retrain_command(
     before, config = config, with_overrides(config, overrides)
     overridden = overrides_of(before.retrain, config.retrain)
     task = run.task()
-    picked = _pick(pick, config, ledger, run)
+    picked = picked_architectures(pick, config, ledger, run)
     try:
         plain = [plain_convolutional(a, task) for a in picked] if baseline else []
     except ValueError as error:
         raise CommandError(f"--baseline: {error}") from error
     with run.driving():
+        networks = dict.fromkeys([*picked, *plain], Provenance(overrides=overridden))
         train_networks(
             output,
             run,
-            config,
             ledger,
             task,
-            [*picked, *plain],
+            [TrainingGroup(config, networks)],
             plain,
             waiting=waiting,
-            overrides=overridden,
             tensorboard=tensorboard,
             allow_changed_data=allow_changed_data,
         )
@@ -131,36 +127,3 @@ def _print_what_follows(
     output.say("\nwhat you may do next:")
     for command in commands:
         output.say(f"  {command}")
-
-
-def _pick(pick: str, config: SearchConfig, ledger: Ledger, run: RunFolder) -> list[Architecture]:
-    """Return the architectures that ``--pick`` names."""
-    evaluated = all_candidates(config, ledger)
-    members, cost = front_of_run(config, ledger), config.cost_objective
-    for candidate in evaluated:
-        if candidate.arch_id == pick:
-            return [candidate.architecture]
-    if not members:
-        raise CommandError(f"run {run.name!r} has no evaluated architecture to retrain")
-    if pick == "all":
-        return [member.architecture for member in members]
-    best = most_accurate(members)
-    assert best is not None  # there are members
-    if pick == "best":
-        return [best.architecture]
-    if pick in ("knee", "knee-or-best"):
-        chosen = knee(members, cost, "val_accuracy")
-        if chosen is None:
-            if pick == "knee-or-best":
-                return [best.architecture]
-            reason = why_no_knee(members, cost, "val_accuracy").removeprefix("no knee: ")
-            raise CommandError(
-                f"the front of run {run.name!r} has no knee: {reason}; choose with --pick best, or "
-                f"with the arch_id of a member: {', '.join(m.arch_id for m in members)}"
-            )
-        return [chosen.architecture]
-    suggestion = did_you_mean(pick, (*PICKS, *(candidate.arch_id for candidate in evaluated)))
-    raise CommandError(
-        f"--pick is {', '.join(PICKS)}, or the arch_id of an architecture that {run.name!r} "
-        f"trained to the end, got {pick!r}" + (f"; {suggestion}" if suggestion else "")
-    )

@@ -17,14 +17,12 @@ class RetrainDisplay(LineDisplay):
     Args:
         output: to print to.
         wanted: number of trainings.
-        epochs: epochs of each.
         waiting: what is waited for at present.
     """
 
-    def __init__(self, output: Output, *, wanted: int, epochs: int, waiting: Waiting) -> None:
+    def __init__(self, output: Output, *, wanted: int, waiting: Waiting) -> None:
         super().__init__(output, self._line_now)
         self._wanted = wanted
-        self._epochs = epochs
         self._waiting = waiting
         self._ended = 0
         self._running: dict[str, tuple[str, str]] = {}  # where each is, and its pace
@@ -35,11 +33,12 @@ class RetrainDisplay(LineDisplay):
         name = _name(progress.retraining)
         accuracy = progress.val_accuracy
         validation = "" if accuracy is None else f", validation {accuracy:.1%}"
+        epochs = progress.retraining.recipe.epochs
         if progress.reached is not None:
             validation = validation or self._validation.get(name, "")
             self._validation[name] = validation
             self._running[name] = (
-                f"{name} epoch {progress.reached.epoch}/{self._epochs}{validation}",
+                f"{name} epoch {progress.reached.epoch}/{epochs}{validation}",
                 _pace(progress.reached.pace),
             )
         elif progress.state == "lost":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from nas.cli.commands.full_trainings import proxy_results, train_networks
+from nas.cli.commands.full_trainings import TrainingGroup, proxy_results, train_networks
 from nas.cli.commands.retrain_report import BY_NAME, report_row, report_table
 from nas.cli.commands.typed_command import typed
 from nas.cli.output import Output
@@ -17,6 +17,7 @@ from nas.latency.measurements import all_candidates
 from nas.search.waiting import Waiting
 from nas.storage.ledger import Ledger
 from nas.storage.networks.retraining import Retraining, example_folder, full_trainings
+from nas.storage.provenance import Provenance
 from nas.storage.run.folder import RunFolder
 from nas.workflows.checks import load_data
 from nas.workflows.networks_by_name import find_network
@@ -75,17 +76,15 @@ def run_train_command(
     run, config, ledger, own_recipe = into or new_run(config, runs, data, waiting)
     overridden = overrides_of(own_recipe, config.retrain)
     with run.driving():
+        provenance = Provenance(network=name, overrides=overridden)
         train_networks(
             output,
             run,
-            config,
             ledger,
             data.task,
-            [architecture],
+            [TrainingGroup(config, {architecture: provenance})],
             _compared(output, architecture, config, ledger, data.task),
             waiting=waiting,
-            network=name,
-            overrides=overridden,
             data=data,
             tensorboard=tensorboard,
             allow_changed_data=allow_changed_data,
@@ -147,8 +146,8 @@ def _shown(
     for row in full_trainings(config, ledger):
         if row.architecture in searched:
             shown.setdefault(row.architecture, ("found", ""))
-        elif row.network:
-            shown.setdefault(row.architecture, (BY_NAME, row.network))
+        elif row.provenance.network:
+            shown.setdefault(row.architecture, (BY_NAME, row.provenance.network))
         else:
             shown.setdefault(row.architecture, (PLAIN, ""))
     return shown

@@ -6,11 +6,11 @@ import csv
 import io
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from nas.config.recipe_overrides import Overrides, overrides_json
+from nas.config.recipe_overrides import overrides_json
 from nas.config.search_config import SearchConfig
 from nas.errors import RunError
 from nas.evaluation.example_pictures import write_example_pictures
@@ -23,6 +23,7 @@ from nas.storage.networks.checkpoints import save_checkpoint
 from nas.storage.networks.record import Accuracies, Accuracy, NetworkCosts, NetworkRecord
 from nas.storage.networks.saved_network import save_network
 from nas.storage.networks.training_report import training_report
+from nas.storage.provenance import Provenance
 from nas.storage.run.environment import package_version
 from nas.storage.run.folder import RunFolder
 from nas.storage.strict_json import json_text
@@ -47,8 +48,7 @@ class Retraining:
     recipe: Recipe
     recipe_id: str
     folder: Path
-    network: str = ""  # the name that `nas train` was given
-    overrides: Overrides = field(default_factory=dict)  # of the run's recipe
+    provenance: Provenance = field(default_factory=Provenance)
 
     @classmethod
     def of(
@@ -57,9 +57,7 @@ class Retraining:
         number: int,
         config: SearchConfig,
         run: RunFolder,
-        *,
-        network: str = "",
-        overrides: Overrides | None = None,
+        provenance: Provenance | None = None,
     ) -> Retraining:
         """Return training ``number`` of ``architecture`` by the configuration's full recipe.
 
@@ -79,8 +77,7 @@ class Retraining:
             config.retrain,
             config.retrain_id,
             folder,
-            network=network,
-            overrides=overrides or {},
+            provenance or Provenance(),
         )
 
     @property
@@ -154,6 +151,7 @@ class Retraining:
         ledger: Ledger,
         task: Task,
         trained: Trained,
+        images: str,
         proxy: Candidate | None = None,
     ) -> Evaluation:
         """Save the network, curve and report, record the result, and delete the checkpoint.
@@ -163,6 +161,7 @@ class Retraining:
             ledger: of the run, which gets a row.
             task: of the network.
             trained: the finished training.
+            images: the fingerprint of its images.
             proxy: the search's evaluations of the architecture; None if there are none.
 
         Raises:
@@ -181,7 +180,8 @@ class Retraining:
         report = training_report(
             trained, config, self.architecture, costs, seed=self.seed, number=self.number
         )
-        report |= {"network": self.network or None, "overrides": overrides_json(self.overrides)}
+        overrides = overrides_json(self.provenance.overrides)
+        report |= {"network": self.provenance.network or None, "overrides": overrides}
         write_whole(self.folder / "report.json", json_text(report, indent=None) + "\n")
         row = ledger.add(
             "retrain",
@@ -192,8 +192,7 @@ class Retraining:
             device_seconds=trained.device_seconds,
             recipe_id=self.recipe_id,
             training=self.number,
-            network=self.network,
-            overrides=self.overrides,
+            provenance=replace(self.provenance, images=images, metric=config.metric),
         )
         self.checkpoint_file.unlink(missing_ok=True)
         return row
@@ -253,33 +252,28 @@ def network_record(
 
 
 def pending(
-    architectures: Sequence[Architecture],
+    networks: Mapping[Architecture, Provenance],
     config: SearchConfig,
     run: RunFolder,
     ledger: Ledger,
-    *,
-    overrides: Overrides | None = None,
-    network: str = "",
 ) -> list[Retraining]:
     """Return the full trainings that are not in the ledger yet.
 
     A finished one is never run again, whatever its seed was, so that it is tested only once.
 
     Args:
-        architectures: to train.
+        networks: to train, each with where it comes from.
         config: of the run, with the recipe to train by.
         run: the run.
         ledger: of the run.
-        overrides: what makes the recipe another one than the run's own.
-        network: the name that `nas train` was given.
     """
     done = {(row.arch_id, number_of(row, config)) for row in full_trainings(config, ledger)}
-    wanted = [
-        Retraining.of(architecture, number, config, run, network=network, overrides=overrides)
-        for architecture in dict.fromkeys(architectures)
+    return [
+        Retraining.of(architecture, number, config, run, provenance)
+        for architecture, provenance in networks.items()
         for number in range(config.retrain_seeds)
+        if (architecture.arch_id, number) not in done
     ]
-    return [w for w in wanted if (w.architecture.arch_id, w.number) not in done]
 
 
 def full_trainings(config: SearchConfig, ledger: Ledger) -> list[Evaluation]:

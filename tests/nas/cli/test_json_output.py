@@ -18,6 +18,7 @@ from nas.evaluation.evaluate import EvaluationResult
 from nas.metrics import COUNTS
 from nas.storage.ledger import Ledger
 from nas.storage.networks.retraining import pending
+from nas.storage.provenance import Provenance
 from nas.storage.run.folder import RunFolder
 from nas.storage.strict_json import json_text
 from search_space.architecture import Task
@@ -124,7 +125,7 @@ def finished_run(
         }
         result = EvaluationResult({"val_accuracy": accuracy}, curve, 1.0)
         proposals.complete(proposal, result.metrics | costs, result, None)
-        for training in pending([proposal.architecture], config, run, ledger):
+        for training in pending({proposal.architecture: Provenance()}, config, run, ledger):
             ledger.add(
                 "retrain",
                 training.architecture,

@@ -67,7 +67,7 @@ def retrained(
     assert isinstance(trained, Trained)
     training = Retraining.of(ARCHITECTURE, 0, config, run)
     training.start()
-    training.finish(config, Ledger.create(config, run), task, trained)
+    training.finish(config, Ledger.create(config, run), task, trained, splits.fingerprint)
     return Retrained(training.model_file, splits, trained)
 
 

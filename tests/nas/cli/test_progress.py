@@ -156,7 +156,7 @@ def test_full_trainings_fit_the_terminal_and_leave_the_line_at_their_end(
     ]
     waiting = Waiting()
     output = Output(file=printed, width=100)
-    with RetrainDisplay(output, wanted=8, epochs=30, waiting=waiting) as display:
+    with RetrainDisplay(output, wanted=8, waiting=waiting) as display:
         for training in trainings:
             display.note(RetrainProgress(training, "running", reached(2), 0.5))
             clock[0] += LOG_EVERY_SECONDS
@@ -172,7 +172,7 @@ def test_full_trainings_fit_the_terminal_and_leave_the_line_at_their_end(
     assert lines[0] == f"full trainings 0/8 | {names[0]} (training 0) epoch 2/30, validation 50.0%"
     ends = [line for line in lines if not line.startswith("full trainings")]
     wide = Output(file=io.StringIO(), width=140)
-    with RetrainDisplay(wide, wanted=1, epochs=30, waiting=waiting) as display:
+    with RetrainDisplay(wide, wanted=1, waiting=waiting) as display:
         display.note(RetrainProgress(trainings[0], "running", reached(2), 0.5))
         assert display._line_now().endswith(
             "epoch 2/30, validation 50.0%, 1,234 images/s, 25% waiting for data, 1m 30s left"

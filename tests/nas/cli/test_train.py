@@ -77,7 +77,7 @@ def test_a_network_of_the_zoo_is_trained_in_a_run_of_its_own(
     rows = rows_of(runs)
     assert [row.architecture for row in rows] == [network(NETWORK)] * 2
     assert [row.seed for row in rows] == [full_training_seed(3, 0), full_training_seed(3, 1)]
-    assert {row.network for row in rows} == {NETWORK}
+    assert {row.provenance.network for row in rows} == {NETWORK}
     assert not here.proxies  # there is no search to compare it with
     assert f"trained: {NETWORK}" in printed
     assert "(n=2)" in printed
@@ -136,7 +136,7 @@ def test_a_network_stands_beside_the_front_of_a_finished_search(
 ) -> None:
     train("retrain.epochs=1")
     (row,) = rows_of(runs)
-    assert row.overrides == {"recipe.epochs": (2, 1)}
+    assert row.provenance.overrides == {"recipe.epochs": (2, 1)}
     assert here.proxies == [(network(NETWORK), 4)]  # the fresh seed of the front's members
     assert searched.is_finished()
     output, picture = io.StringIO(), tmp_path / "front.png"

@@ -16,6 +16,7 @@ from nas.config.sections import MOST_FINALIST_SEEDS
 from nas.evaluation.full_training_seed import full_training_seed
 from nas.storage.ledger import Ledger
 from nas.storage.networks.retraining import Retraining, number_of, pending
+from nas.storage.provenance import Provenance
 from nas.storage.run.folder import RunFolder
 from search_space.architecture import Architecture, Task
 from search_space.networks import build
@@ -61,7 +62,7 @@ def test_a_full_training_is_recorded_with_its_seed_and_its_number(
     config = config_of(seed=3).replace(retrain_seeds=2)
     run, ledger = start(config)
     architecture = next(small_space.architectures())
-    first, second = pending([architecture], config, run, ledger)
+    first, second = pending({architecture: Provenance()}, config, run, ledger)
     begun = f"{architecture.arch_id}-{config.retrain_id}"
     names = [wanted.folder.name for wanted in (first, second)]
     assert names == [f"{begun}-training0", f"{begun}-training1"]
@@ -75,7 +76,7 @@ def test_a_full_training_is_recorded_with_its_seed_and_its_number(
     )
     (row,) = ledger.evaluations("retrain")
     assert (row.seed, row.training) == (full_training_seed(3, 1), 1)
-    assert pending([architecture], config, run, ledger) == [first]
+    assert pending({architecture: Provenance()}, config, run, ledger) == [first]
 
 
 def test_what_an_earlier_version_trained_is_not_trained_again(
@@ -88,7 +89,7 @@ def test_what_an_earlier_version_trained_is_not_trained_again(
     ledger.add("retrain", architecture, seed=3, recipe_id=config.retrain_id, **OLD)
     (row,) = ledger.evaluations("retrain")
     assert (row.training, number_of(row, config)) == (None, 0)
-    (left,) = pending([architecture], config, run, ledger)
+    (left,) = pending({architecture: Provenance()}, config, run, ledger)
     assert left.number == 1
 
 

@@ -22,6 +22,7 @@ from nas.storage.evaluation import Evaluation
 from nas.storage.ledger import Ledger
 from nas.storage.networks.retraining import Retraining, full_trainings, pending
 from nas.storage.networks.saved_network import load_network
+from nas.storage.provenance import Provenance
 from nas.storage.run.folder import RunFolder
 from nas.workflows.doctor.row_faults import faults_of
 from search_space.architecture import Architecture, Task
@@ -35,7 +36,7 @@ AVERAGED = {"epochs": 2, "batch_size": 16, "learning_rate": 0.1, "weight_average
 def retrained(
     config: SearchConfig, run: RunFolder, ledger: Ledger, task: Task, architecture: Architecture
 ) -> tuple[Retraining, Trained, Evaluation]:
-    (retraining,) = pending([architecture], config, run, ledger)
+    (retraining,) = pending({architecture: Provenance()}, config, run, ledger)
     return retraining, *trained_in_full(retraining, config, ledger, task)
 
 
@@ -87,7 +88,7 @@ def test_a_training_on_the_validation_images_has_no_validation_accuracy(
     retraining, trained, row = retrained(config, run, ledger, task, architecture)
     assert "val_accuracy" not in row.metrics
     assert row.metrics["test_accuracy"] == trained.test.metrics.accuracy
-    assert pending([architecture], config, run, ledger) == []
+    assert pending({architecture: Provenance()}, config, run, ledger) == []
     report = strict((retraining.folder / "report.json").read_text())
     assert (report["validation"], report["train_on"]) == (None, "train+validation")
     record = load_network(retraining.model_file).record

@@ -1,0 +1,191 @@
+"""The configuration of a trace: families of networks that are trained in full and drawn."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from nas.config.files import load_config
+from nas.config.overrides import flattened, merged, parse_overrides
+from nas.config.search_config import SearchConfig
+from search_space.values import Value
+from search_space.yaml_validation import ConfigError, read_yaml, validate
+from trainers import Recipe
+from trainers.settings import list_to_tuple
+
+Texts = Annotated[tuple[str, ...], BeforeValidator(list_to_tuple)]
+Factors = Annotated[
+    tuple[Annotated[float, Field(gt=0)], ...], BeforeValidator(list_to_tuple), Field(min_length=1)
+]
+TraceAxis = Literal["params", "macs", "activations", "latency_ms", "own"]
+Axes = Annotated[tuple[TraceAxis, ...], BeforeValidator(list_to_tuple), Field(min_length=1)]
+TracedAccuracy = Literal["test_accuracy", "val_accuracy"]
+
+FILES_OF_A_SEARCH = ("space", "proxy", "retrain")
+"""The keys of a search's file that may be paths, which are relative to the file that has them."""
+
+
+class TraceFamily(Value):
+    """Networks that one curve joins: those of ``networks``, or those that a run found."""
+
+    name: str = Field(min_length=1)
+    """The family's name in the picture."""
+    networks: Texts = ()
+    """Names of `nas zoo`, such as `resnet50` or `resnet50@0.5`, files of architectures (relative to
+    the trace's file), and arch_ids of runs."""
+    widths: Factors = (1.0,)
+    """Factors on all widths: each network is trained at each of them."""
+    depths: Factors = (1.0,)
+    """Factors on the numbers of blocks of all stages, each rounded and at least 1."""
+    run: str | None = None
+    """A run whose found networks are the family, in place of `networks`."""
+    pick: str = "all"
+    """Networks of the run's front, as `--pick` of `nas retrain` names them: `all`, `knee`, `best`,
+    `knee-or-best`, or an arch_id."""
+    recipe: str | None = None
+    """A recipe's file, relative to the trace's; null for `retrain` of the search's file."""
+    own_values: Annotated[tuple[float, ...], BeforeValidator(list_to_tuple)] = ()
+    """The networks' places on the axis `own`, one a network."""
+
+    @model_validator(mode="after")
+    def _networks_or_a_run(self) -> TraceFamily:
+        if bool(self.networks) == (self.run is not None):
+            raise ValueError(
+                "a family has either networks or a run, got "
+                f"networks={list(self.networks)}, run={self.run!r}"
+            )
+        return self
+
+
+class PublishedPoints(Value):
+    """Results of the papers that are drawn beside the families."""
+
+    table: str
+    """A table of `nas tables`, such as `aacn3`. Its rows of networks that a family has are drawn in
+    the family's colour, if the paper itself prints them."""
+
+
+class TraceConfig(Value):
+    """A list of networks to train in full, and the picture of their accuracies."""
+
+    name: str
+    """Name of the run that takes the trainings."""
+    title: str = Field(min_length=1)
+    """The picture's title."""
+    search_file: str
+    """A search's file, relative to this one. Its data, metric, seed, full recipe, resources,
+    machines and storage are the trace's; its space is not used."""
+    settings: dict[str, Any] = Field(default_factory=dict)
+    """Changes to the search's file, such as `retrain_seeds: 5`; overrides of the command line that
+    are no keys of a trace change it too."""
+    families: Annotated[
+        tuple[TraceFamily, ...], BeforeValidator(list_to_tuple), Field(min_length=1)
+    ]
+    """The families, one curve each."""
+    accuracy: TracedAccuracy = "test_accuracy"
+    """The accuracy that is drawn: of the test images, or of the validation images, which are held
+    out of the train images."""
+    axes: Axes = ("params", "macs")
+    """Costs that the accuracy is drawn against, a panel each; `own` is named by `own_axis`."""
+    own_axis: str | None = None
+    """The label of the axis `own`, such as `kappa = upsilon`, on which each family has
+    `own_values`."""
+    published: PublishedPoints | None = None
+    """Results of the papers to draw beside."""
+
+    @model_validator(mode="after")
+    def _axes_and_families_fit(self) -> TraceConfig:
+        if len(set(self.axes)) < len(self.axes):
+            raise ValueError(f"axes repeats one, got {list(self.axes)}")
+        names = [family.name for family in self.families]
+        if len(set(names)) < len(names):
+            raise ValueError(f"families: each needs a name of its own, got {names}")
+        has_own = "own" in self.axes
+        if has_own != (self.own_axis is not None):
+            raise ValueError(
+                "the axis own and its label own_axis need each other, got "
+                f"axes={list(self.axes)}, own_axis={self.own_axis!r}"
+            )
+        for family in self.families:
+            networks = len(family.networks) * len(family.widths) * len(family.depths)
+            needed = networks if has_own else 0
+            if len(family.own_values) != needed:
+                raise ValueError(
+                    f"family {family.name!r} needs own_values for its {needed} networks on the "
+                    f"axis own, got {len(family.own_values)}"
+                )
+        return self
+
+
+class Trace(Value):
+    """A trace's file, with the search's file and the recipes that it names."""
+
+    config: TraceConfig
+    search: SearchConfig  # what the trainings share; its name is the trace's
+    recipes: tuple[Recipe | None, ...]  # of the families; None for that of the search
+
+
+def load_trace(path: Path, overrides: Sequence[str] = ()) -> Trace:
+    """Read a trace's file, the search's file that it names, and its families' recipes.
+
+    Args:
+        path: the trace's file.
+        overrides: ``key=value``: keys of a trace change the trace, others the search's file.
+
+    Raises:
+        ConfigError: with every problem found of the first file that has any, each with its key.
+    """
+    content = read_yaml(path)
+    if not isinstance(content, dict):
+        raise ConfigError(str(path), ["not a trace: a mapping is needed"])
+    own = [word for word in overrides if _is_of_trace(word)]
+    content = merged(content, parse_overrides(own), path, own)
+    config = validate(TraceConfig, content, str(path))
+    folder = path.parent
+    networks = [_with_absolute_files(family, folder) for family in config.families]
+    config = config.replace(families=tuple(networks))
+    recipes = tuple(_recipe(family, folder, str(path)) for family in config.families)
+    changes = [
+        *(_override(key, value, folder) for key, value in flattened(config.settings).items()),
+        *(word for word in overrides if not _is_of_trace(word)),
+    ]
+    last = {word.partition("=")[0]: word for word in changes if word}
+    search = load_config(folder / config.search_file, [*last.values()])
+    # validated anew, since a run's name is more than a text
+    return Trace(config=config, search=search.replace(name=config.name), recipes=recipes)
+
+
+def _is_of_trace(word: str) -> bool:
+    return word.partition("=")[0].partition(".")[0] in TraceConfig.model_fields
+
+
+def _override(key: str, value: Any, folder: Path) -> str:
+    """Return a setting as an override; an empty section changes nothing."""
+    if key in FILES_OF_A_SEARCH and isinstance(value, str):
+        value = str((folder / value).resolve())
+    return f"{key}={json.dumps(value)}" if key else ""
+
+
+def _with_absolute_files(family: TraceFamily, folder: Path) -> TraceFamily:
+    """Name a family's files by absolute paths."""
+    return family.replace(
+        networks=tuple(
+            str((folder / each).resolve()) if (folder / each).is_file() else each
+            for each in family.networks
+        )
+    )
+
+
+def _recipe(family: TraceFamily, folder: Path, source: str) -> Recipe | None:
+    if family.recipe is None:
+        return None
+    file = folder / family.recipe
+    try:
+        return validate(Recipe, read_yaml(file), str(file))
+    except ConfigError as error:
+        problems = [f"families: {family.name}: recipe: {file}: {line}" for line in error.problems]
+        raise ConfigError(source, problems) from error
