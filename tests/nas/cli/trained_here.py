@@ -52,8 +52,8 @@ class TrainedHere:
         keep: Callable[[Retraining, Trained], Evaluation],
         on_progress: Any,
         **others: Any,
-    ) -> tuple[list[Evaluation], list[Failure]]:
-        rows, failures = [], []
+    ) -> list[Failure]:
+        failures = []
         for retraining in wanted:
             state = retraining.start()
             self.begun.append((retraining.folder.name, state is not None))
@@ -62,12 +62,12 @@ class TrainedHere:
                 if isinstance(event, Raised):
                     failures.append(Failure(retraining, event.traceback))
                 elif isinstance(event, Trained):
-                    rows.append(keep(retraining, event))
+                    keep(retraining, event)
                 elif event.state is not None:
                     retraining.save_state(event.state)
                     if self.interrupts:
                         raise KeyboardInterrupt
-        return rows, failures
+        return failures
 
     def _evaluate(
         self,
