@@ -96,6 +96,11 @@ class TraceConfig(Value):
     `own_values`."""
     published: PublishedPoints | None = None
     """Results of the papers to draw beside."""
+    images_per_second: dict[str, dict[str, Annotated[float, Field(gt=0)]]] = Field(
+        default_factory=dict
+    )
+    """For `--plan`, images a second that a device trains a network of the trace with, such as
+    `{A100: {resnet50: 2500}}`; those of other networks are assumed to be as the MACs."""
 
     @model_validator(mode="after")
     def _axes_and_families_fit(self) -> TraceConfig:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -13,16 +12,9 @@ import torch
 from nas.config.search_config import SearchConfig
 from nas.config.trial_slots import Machine, no_slot, trial_slots
 from nas.costs.static_costs import StaticCosts
-from nas.evaluation.evaluate import EvaluationResult, cached_splits, evaluate
+from nas.workflows.checks import proxy_assignment
 from nas.workflows.space_costs import SpaceCosts
-from search_space.architecture import Architecture, Task
-from trainers import AnySplit, ImageSplits
-
-TIMED_STEPS = 20
-"""Training steps timed for each candidate, at most; their time is scaled to an epoch."""
-
-TIMED_SECONDS = 20.0
-"""Seconds timed for each candidate, at most, but at least one step."""
+from nas.workflows.timed_training import TIMED_SECONDS, TIMED_STEPS, timed_steps, timed_training
 
 FRONT_ASSUMED = 10
 """Members of the front assumed to be trained with other seeds; their number is not known yet."""
@@ -100,23 +92,21 @@ def device_hours(
     picked = {"least": order[0], "median": order[len(order) // 2], "most": order[-1]}
     candidates = {which: space.decode(looked_at.vectors[row]) for which, row in picked.items()}
     on_progress("a first training step, which is not timed")
-    _timed_steps(config, task, candidates["least"], 1)
+    assignment = proxy_assignment(config, task)
+    timed_steps(assignment, candidates["least"], config.seed, 1)
     timed = []
     for number, (which, architecture) in enumerate(candidates.items(), start=1):
         on_progress(
             f"timing the architecture of the {which} MACs, {number} of {len(candidates)}: at most "
             f"{TIMED_STEPS} training steps or {TIMED_SECONDS:g} s"
         )
-        epoch, evaluation = _timed_training(config, task, architecture)
-        points = -(-config.proxy.epochs // config.proxy.evaluate_every_epochs)
+        times = timed_training(assignment, architecture, config.seed)
         timed.append(
             TimedCandidate(
                 which,
                 architecture.arch_id,
                 int(looked_at.macs[picked[which]]),
-                epoch,
-                evaluation,
-                config.proxy.epochs * epoch + points * evaluation,
+                *times,
             )
         )
     seconds = np.interp(looked_at.macs, [t.macs for t in timed], [t.trial_seconds for t in timed])
@@ -140,60 +130,6 @@ def device_hours(
         concurrency,
         None if concurrency is None else hours / concurrency,
     )
-
-
-def _timed_training(
-    config: SearchConfig, task: Task, architecture: Architecture
-) -> tuple[float, float]:
-    """Return the seconds of an epoch's training and of an evaluation.
-
-    A single step shows how many steps fit into the time for a candidate; then so many are timed.
-    """
-    began = time.perf_counter()
-    of_one_step = _timed_steps(config, task, architecture, 1)
-    steps = min(TIMED_STEPS, int(TIMED_SECONDS / (time.perf_counter() - began)))
-    return _timed_steps(config, task, architecture, steps) if steps > 1 else of_one_step
-
-
-def _timed_steps(
-    config: SearchConfig, task: Task, architecture: Architecture, steps: int
-) -> tuple[float, float]:
-    """Return the seconds of an epoch's training and of an evaluation, scaled from ``steps``."""
-    device = config.resources.device
-    splits = cached_splits(config.data, config.proxy.pixels, device, config.fidelity)
-    few = _few_images(splits, steps * config.proxy.batch_size)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(config.resources.threads)
-    try:
-        network = config.fidelity.network(architecture)
-        recipe = config.proxy.model_copy(update={"epochs": 1})
-        started = time.perf_counter()
-        training = evaluate(
-            network,
-            few,
-            config.fidelity.task(task),
-            recipe,
-            seed=config.seed,
-            device=device,
-            metric=config.metric,
-        )
-        result = next(training)
-        total = time.perf_counter() - started
-    finally:
-        torch.set_num_threads(threads)
-    assert isinstance(result, EvaluationResult)  # one epoch has no points before its end
-    epoch = result.device_seconds * len(splits.train) / len(few.train)
-    evaluation = (total - result.device_seconds) * len(splits.validation) / len(few.validation)
-    return epoch, evaluation
-
-
-def _few_images(splits: ImageSplits, images: int) -> ImageSplits:
-    """Return the first ``images`` training images and validation images."""
-
-    def first(split: AnySplit) -> AnySplit:
-        return split.rows(torch.arange(min(images, len(split))))
-
-    return replace(splits, train=first(splits.train), validation=first(splits.validation))
 
 
 def _concurrency(config: SearchConfig) -> int | None:

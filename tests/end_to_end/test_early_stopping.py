@@ -32,6 +32,7 @@ def trials_of(url: str, study: str) -> list[FrozenTrial]:
         storage.engine.dispose()
 
 
+@pytest.mark.slow  # a step at a time in test_executors_agree.py
 def test_multi_objective_asha_by_stopping_on_a_reduced_proxy(nas, tmp_path: Path) -> None:
     file = write_search(
         tmp_path / "tiny.yaml",

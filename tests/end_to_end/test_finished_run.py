@@ -198,6 +198,16 @@ def test_retrain_the_best_beside_a_plain_network_once(finished_run, environment)
     assert read_json(again) == rows
 
 
+def test_more_processes_than_groups_or_cpus_are_refused(finished_run, environment):
+    done = query(
+        *(finished_run, "retrain", "tiny", "--pick", "best"),
+        *("recipe.normalization_images=25", "resources.workers_per_training=1000"),
+    )
+    assert done.returncode == 1
+    assert "resources.workers_per_training=1000 processes share a batch of 2" in done.stderr
+    assert "resources.workers_per_training=1000 processes need 1 CPUs and 0 GPUs" in done.stderr
+
+
 def measured_test_accuracy(finished_run: Path, model_file: Path) -> float:
     """The share of the test images, as PNG files, that ``nas predict`` is right about."""
     splits = load_splits(DataConfig(name="digits", train_images=100, validation_images=100))

@@ -20,7 +20,7 @@ from nas.latency.measurements import front_of_run
 from nas.storage.candidates import most_accurate
 from nas.storage.ledger import ledger_of
 from nas.storage.run.folder import RunFolder
-from tests.end_to_end.tiny_search import command_in, nas_command
+from tests.end_to_end.tiny_search import nas_command
 from trainers import load_splits
 
 pytestmark = pytest.mark.ray
@@ -107,12 +107,3 @@ def test_two_processes_train_the_network_that_one_trains(
         torch.testing.assert_close(weights[name], tensor, rtol=1e-2, atol=1e-3, msg=name)
     events = (training_folder(together) / "tensorboard").glob("events.*")
     assert sum(file.stat().st_size for file in events) > 500
-
-
-def test_more_processes_than_groups_or_cpus_are_refused(
-    finished_run: Path, environment: dict[str, str]
-) -> None:
-    done = command_in(finished_run, environment, *retrain("resources.workers_per_training=1000"))
-    assert done.returncode == 1
-    assert "resources.workers_per_training=1000 processes share a batch of 2" in done.stderr
-    assert "resources.workers_per_training=1000 processes need 1 CPUs and 0 GPUs" in done.stderr

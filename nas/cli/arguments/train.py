@@ -102,6 +102,40 @@ def train(
         )
 
 
+def trace(
+    config: Annotated[Path, typer.Argument(help="The YAML file of a trace.")],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Changes to the file, or to the search's file that it names: section.key=value ..."
+        ),
+    ] = None,
+    *,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Only print what would be trained, and its hours.")
+    ] = False,
+    tensorboard: Tensorboard = False,
+    allow_changed_data: AllowChangedData = False,
+    as_json: AsJson = False,
+    trust: Trust = False,
+    runs: Runs = RUNS,
+) -> None:
+    """Train lists of networks in full, and draw accuracy against parameters, MACs, latency."""
+    from nas.cli.commands.trace import run_trace_command  # noqa: PLC0415
+
+    with Output(as_json=as_json) as output:
+        run_trace_command(
+            output,
+            config,
+            overrides or [],
+            runs,
+            plan=plan,
+            tensorboard=tensorboard,
+            allow_changed_data=allow_changed_data,
+            trust=trust,
+        )
+
+
 def predict(
     model_file: Annotated[
         Path, typer.Argument(metavar="MODEL", help="A model.pt that `nas retrain` wrote.")

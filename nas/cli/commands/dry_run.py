@@ -20,12 +20,12 @@ from nas.search.warm_start import collect_warm_start
 from nas.workflows.checks import checked_problem, load_data
 from nas.workflows.device_hours import (
     FRONT_ASSUMED,
-    TIMED_STEPS,
     DeviceHours,
     device_hours,
     missing_device,
 )
 from nas.workflows.space_costs import SpaceCosts, check_fits, space_costs
+from nas.workflows.timed_training import TIMED_STEPS
 from trainers import TrainingDiverged
 
 log = logging.getLogger(__name__)

@@ -1,0 +1,1 @@
+"""Traces: accuracy of fully trained networks against costs, one curve a family."""

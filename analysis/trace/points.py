@@ -1,0 +1,125 @@
+"""The points of a trace: networks with the accuracies of their full trainings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nas.evaluation.deviations import standard_error
+from nas.metrics import METRICS
+
+
+@dataclass(frozen=True)
+class TracePoint:
+    """A network of a family."""
+
+    family: str
+    network: str
+    arch_id: str
+    description: str
+    costs: Mapping[str, float]  # by axis
+    accuracies: tuple[float, ...]  # fractions, one a training
+    found_by: str = ""  # the run and trial of the search that found it
+    device_seconds: float = 0.0  # of its trainings together
+
+    @property
+    def n(self) -> int:
+        """The number of trainings."""
+        return len(self.accuracies)
+
+    @property
+    def mean(self) -> float:
+        """The mean accuracy."""
+        return float(np.mean(self.accuracies))
+
+    @property
+    def standard_error(self) -> float | None:
+        """The standard error of the mean; None below two trainings."""
+        return standard_error(self.accuracies)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data."""
+        return {
+            "family": self.family,
+            "network": self.network,
+            "arch_id": self.arch_id,
+            "description": self.description,
+            **self.costs,
+            "accuracy": self.mean,
+            "standard_error": self.standard_error,
+            "n": self.n,
+            "accuracies": list(self.accuracies),
+            "found_by": self.found_by or None,
+            "device_seconds": self.device_seconds,
+        }
+
+
+@dataclass(frozen=True)
+class PublishedPoint:
+    """A row of a paper's table that is drawn beside a family."""
+
+    family: str
+    row: str
+    costs: Mapping[str, float]  # by axis, as printed; without those that the table lacks
+    accuracy: float  # a fraction
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data."""
+        return {"family": self.family, "row": self.row, **self.costs, "accuracy": self.accuracy}
+
+
+@dataclass(frozen=True)
+class TraceResult:
+    """All that a trace's picture and tables show."""
+
+    title: str
+    accuracy: str  # test_accuracy or val_accuracy
+    accuracy_label: str  # such as "test accuracy (top-1)"
+    axes: tuple[str, ...]
+    own_axis: str  # the label of the axis "own"; empty without it
+    families: tuple[str, ...]
+    points: tuple[TracePoint, ...]
+    published: tuple[PublishedPoint, ...]
+    published_source: str  # such as "AACN Table 3"; empty without it
+    notes: tuple[str, ...]
+
+    def label(self, axis: str) -> str:
+        """Return an axis' label with its unit."""
+        return self.own_axis if axis == "own" else METRICS[axis].axis_label
+
+    def values(self, axis: str) -> list[float]:
+        """Return all points' values on an axis."""
+        every = [*(p.costs for p in self.points), *(p.costs for p in self.published)]
+        return [costs[axis] for costs in every if axis in costs]
+
+    def of_family(self, family: str, axis: str) -> list[TracePoint]:
+        """Return a family's points that have a value on an axis, in its order."""
+        points = [p for p in self.points if p.family == family and axis in p.costs]
+        return sorted(points, key=lambda point: point.costs[axis])
+
+    def published_of(self, family: str, axis: str) -> list[PublishedPoint]:
+        """Return the published points of a family that have a value on an axis, in its order."""
+        points = [p for p in self.published if p.family == family and axis in p.costs]
+        return sorted(points, key=lambda point: point.costs[axis])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data."""
+        return {
+            "title": self.title,
+            "accuracy": self.accuracy,
+            "points": [point.to_json() for point in self.points],
+            "published": [point.to_json() for point in self.published],
+            "published_source": self.published_source or None,
+            "notes": list(self.notes),
+        }
+
+
+def trainings_text(points: Sequence[TracePoint]) -> str:
+    """Return how many trainings are behind the points, such as ``n = 5`` or ``n = 1 to 5``."""
+    numbers = sorted({point.n for point in points})
+    if not numbers:
+        return "n = 0"
+    return f"n = {numbers[0]}" + (f" to {numbers[-1]}" if len(numbers) > 1 else "")

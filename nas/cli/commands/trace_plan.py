@@ -1,0 +1,226 @@
+"""``nas trace --plan``: what would be trained, and how long it takes; nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from nas.cli.number_table import number_table
+from nas.cli.output import Output
+from nas.config.search_config import SearchConfig
+from nas.config.trace import Trace
+from nas.config.trial_slots import trial_slots
+from nas.errors import CommandError
+from nas.quantities import duration, format_quantity
+from nas.storage.networks.retraining import full_trainings, number_of
+from nas.workflows.checks import SearchData, retrain_assignment
+from nas.workflows.device_hours import missing_device, this_machine
+from nas.workflows.timed_training import TIMED_STEPS, timed_training
+from nas.workflows.traced_networks import TracedNetwork
+from nas.workflows.training_run import existing_run
+from search_space.cost import network_costs
+from search_space.nearest import hint
+
+HERE = "here"
+"""The name of this machine's device among those of `images_per_second`."""
+
+
+class PlannedTraining(NamedTuple):
+    """The trainings of a network that are left to do."""
+
+    network: TracedNetwork
+    params: int
+    macs: int
+    left: int  # trainings
+    images: int  # of one training, all epochs together
+    hours: dict[str, float]  # of one training, by device
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data."""
+        return {
+            "family": self.network.family,
+            "network": self.network.name,
+            "arch_id": self.network.architecture.arch_id,
+            "params": self.params,
+            "macs": self.macs,
+            "trainings_left": self.left,
+            "epochs": self.network.recipe.epochs,
+            "hours_each": self.hours,
+            "hours": {device: self.left * each for device, each in self.hours.items()},
+        }
+
+
+def show_plan(
+    output: Output,
+    trace: Trace,
+    networks: Sequence[TracedNetwork],
+    data: SearchData,
+    runs: Path,
+    *,
+    trust: bool,
+) -> None:
+    """Print the trainings that are left, and their hours: measured here, or by given rates.
+
+    Args:
+        output: to print to.
+        trace: the trace.
+        networks: its networks.
+        data: of the trainings.
+        runs: the folder of all runs.
+        trust: the option ``--trust``.
+
+    Raises:
+        CommandError: a rate is of a network that the trace does not have.
+        RunError, TrustError: the trace's run cannot be read.
+    """
+    left = _left(trace, networks, data, runs, trust=trust)
+    missing = missing_device(trace.search)
+    rates = trace.config.images_per_second
+    macs = {n.name: network_costs(n.architecture, data.task).macs for n in networks}
+    _check_rates(rates, macs)
+    progress = Output(stderr=True)
+    planned = []
+    seen: set[tuple[str, str]] = set()
+    for number, network in enumerate(networks, start=1):
+        key = (network.architecture.arch_id, network.recipe_id)
+        if key in seen:
+            continue
+        seen.add(key)
+        hours = {
+            device: _hours_by_rate(network, data, trace.search, macs, of_device)
+            for device, of_device in rates.items()
+        }
+        if missing is None and left[key]:
+            progress.say(f"timing {network.name}, {number} of {len(networks)}")
+            hours[HERE] = _hours_here(trace.search, network, data)
+        costs = network_costs(network.architecture, data.task)
+        planned.append(
+            PlannedTraining(
+                network,
+                costs.params,
+                costs.macs,
+                left[key],
+                _images(network, data, trace.search),
+                hours,
+            )
+        )
+    if output.as_json:
+        output.show_json(_plan_json(trace, planned, missing))
+    else:
+        _show(output, trace, planned, missing)
+
+
+def _left(
+    trace: Trace, networks: Sequence[TracedNetwork], data: SearchData, runs: Path, *, trust: bool
+) -> dict[tuple[str, str], int]:
+    """Return the trainings left to do, by ``arch_id`` and ``recipe_id``."""
+    into = existing_run(trace.search, runs, data.task, None, trust=trust)
+    left = {}
+    for network in networks:
+        done = 0
+        if into is not None:
+            config = into.config.replace(retrain=network.recipe)
+            done = sum(
+                row.architecture == network.architecture
+                and number_of(row, config) < config.retrain_seeds
+                for row in full_trainings(config, into.ledger)
+            )
+        key = (network.architecture.arch_id, network.recipe_id)
+        left[key] = max(0, trace.search.retrain_seeds - done)
+    return left
+
+
+def _check_rates(rates: Mapping[str, Mapping[str, float]], macs: Mapping[str, int]) -> None:
+    for device, of_device in rates.items():
+        for name in of_device:
+            if name not in macs:
+                raise CommandError(
+                    f"images_per_second.{device}: no network of the trace is called {name!r}; "
+                    f"{hint(name, macs)}"
+                )
+
+
+def _images(network: TracedNetwork, data: SearchData, config: SearchConfig) -> int:
+    """Return the images that one training passes through the network."""
+    both = config.retrain_data == "train+validation"
+    return network.recipe.epochs * (data.train + (data.validation if both else 0))
+
+
+def _hours_by_rate(
+    network: TracedNetwork,
+    data: SearchData,
+    config: SearchConfig,
+    macs: Mapping[str, int],
+    rates: Mapping[str, float],
+) -> float:
+    """Return the hours of a training by the rate of the network whose MACs are nearest."""
+    own = macs[network.name]
+    nearest = min(rates, key=lambda name: abs(macs[name] - own))
+    rate = rates[nearest] * macs[nearest] / own
+    return _images(network, data, config) / rate / 3600
+
+
+def _hours_here(config: SearchConfig, network: TracedNetwork, data: SearchData) -> float:
+    """Return the hours of a training on this machine, scaled from a few steps of it."""
+    config = config.replace(retrain=network.recipe, retrain_data="train")
+    assignment = retrain_assignment(config, data.task)
+    times = timed_training(assignment, network.architecture, config.seed)
+    return times.training_seconds / 3600
+
+
+def _plan_json(
+    trace: Trace, planned: Sequence[PlannedTraining], missing: str | None
+) -> dict[str, Any]:
+    return {
+        "name": trace.config.name,
+        "trainings_left": sum(each.left for each in planned),
+        "networks": [each.to_json() for each in planned],
+        "hours": _totals(planned),
+        "not_timed_here": missing,
+    }
+
+
+def _totals(planned: Sequence[PlannedTraining]) -> dict[str, float]:
+    """Return the hours of all trainings one after another, by device."""
+    totals: dict[str, float] = {}
+    for each in planned:
+        for device, hours in each.hours.items():
+            totals[device] = totals.get(device, 0.0) + each.left * hours
+    return totals
+
+
+def _show(
+    output: Output, trace: Trace, planned: Sequence[PlannedTraining], missing: str | None
+) -> None:
+    totals = _totals(planned)
+    table = number_table(
+        "network", "params", "MACs", "epochs", "left", *(f"time each\n{d}" for d in totals)
+    )
+    for each in planned:
+        table.add_row(
+            f"{each.network.family}: {each.network.name}",
+            format_quantity(each.params),
+            format_quantity(each.macs),
+            str(each.network.recipe.epochs),
+            str(each.left),
+            *(duration(3600 * each.hours[d]) if d in each.hours else "-" for d in totals),
+        )
+    output.show(table)
+    number = sum(each.left for each in planned)
+    output.say(f"{number} full trainings are left, with {trace.search.retrain_seeds} seeds each")
+    if missing is not None:
+        output.say(f"nothing is timed here: {missing}")
+    for device, hours in totals.items():
+        output.say(_total_line(trace, device, hours))
+
+
+def _total_line(trace: Trace, device: str, hours: float) -> str:
+    if device != HERE:
+        return f"{device}: {hours:,.3g} GPU-hours, by the rates of images_per_second and the MACs"
+    config = trace.search
+    line = f"here: {duration(3600 * hours)} one after another, from up to {TIMED_STEPS} steps of each"
+    if config.ray.address is None:
+        slots = trial_slots([this_machine()], config.resources)
+        line += f"; {slots} at once: {duration(3600 * hours / max(1, slots))}"
+    return line

@@ -1,0 +1,176 @@
+"""The result of a trace, from its run's ledger; latencies are measured where they are an axis."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+
+from analysis.trace.points import PublishedPoint, TracePoint, TraceResult, trainings_text
+from analysis.trace.published import published_points, source_of
+from nas.cli.output import Output
+from nas.config.search_config import SearchConfig
+from nas.config.trace import Trace
+from nas.errors import RunError
+from nas.latency.cache import LatencyCache
+from nas.ray.cluster.connection import connected
+from nas.ray.meter import measure_on_cluster
+from nas.search.waiting import Waiting
+from nas.storage.evaluation import Evaluation
+from nas.storage.ledger import Ledger
+from nas.storage.networks.retraining import number_of
+from nas.storage.run.folder import RunFolder
+from nas.workflows.checks import SearchData
+from nas.workflows.traced_networks import TracedNetwork
+from search_space.architecture import Architecture
+from search_space.cost import network_costs
+from search_space.cost.latency import Latency
+
+METRIC_NAMES = {"accuracy": "top-1", "top5": "top-5", "balanced_accuracy": "mean over classes"}
+
+
+def trace_result(
+    output: Output,
+    trace: Trace,
+    networks: Sequence[TracedNetwork],
+    config: SearchConfig,
+    run: RunFolder,
+    ledger: Ledger,
+    data: SearchData,
+    waiting: Waiting,
+) -> TraceResult:
+    """Return the points of a trace whose trainings are done.
+
+    Args:
+        output: to print to.
+        trace: the trace.
+        networks: its networks.
+        config: of the run.
+        run: the run, which the caller holds.
+        ledger: of the run.
+        data: of the run.
+        waiting: shows what is waited for.
+
+    Raises:
+        ClusterError: the device cannot be measured.
+        RunError: the ledger cannot be read, or a latency cannot be measured.
+    """
+    rows = [row for row in ledger.evaluations("retrain") if row.state == "complete"]
+    latencies: Mapping[Architecture, Latency] = {}
+    if "latency_ms" in trace.config.axes:
+        latencies = _latencies(output, networks, config, run, data, waiting)
+    points = tuple(
+        _point(network, rows, trace, config, data, latencies.get(network.architecture))
+        for network in networks
+    )
+    table = trace.config.published.table if trace.config.published else ""
+    return TraceResult(
+        title=trace.config.title,
+        accuracy=trace.config.accuracy,
+        accuracy_label=_accuracy_label(trace),
+        axes=trace.config.axes,
+        own_axis=trace.config.own_axis or "",
+        families=tuple(family.name for family in trace.config.families),
+        points=points,
+        published=tuple(_published(table, networks)) if table else (),
+        published_source=source_of(table) if table else "",
+        notes=tuple(_notes(trace, points, data, list(latencies.values()))),
+    )
+
+
+def _point(
+    network: TracedNetwork,
+    rows: Sequence[Evaluation],
+    trace: Trace,
+    config: SearchConfig,
+    data: SearchData,
+    latency: Latency | None,
+) -> TracePoint:
+    own = [
+        row
+        for row in rows
+        if row.architecture == network.architecture
+        and row.recipe_id == network.recipe_id
+        and number_of(row, config) < config.retrain_seeds
+    ]
+    costs = network_costs(network.architecture, data.task).metrics()
+    if latency is not None:
+        costs["latency_ms"] = latency.latency_ms
+    if network.own_value is not None:
+        costs["own"] = network.own_value
+    by = network.found_by
+    return TracePoint(
+        network.family,
+        network.name,
+        network.architecture.arch_id,
+        str(network.architecture),
+        {axis: costs[axis] for axis in dict.fromkeys(("params", "macs", *trace.config.axes))},
+        tuple(row.metrics[trace.config.accuracy] for row in own),
+        "" if by is None else f"{by.run}, trial {by.number}",
+        sum(row.device_seconds for row in own),
+    )
+
+
+def _published(table: str, networks: Sequence[TracedNetwork]) -> list[PublishedPoint]:
+    families: dict[str, list[str]] = {}
+    for network in networks:
+        families.setdefault(network.family, []).append(network.name)
+    own = {each.name: each.own_value for each in networks if each.own_value is not None}
+    return published_points(table, families, own)
+
+
+def _accuracy_label(trace: Trace) -> str:
+    kind = "test" if trace.config.accuracy == "test_accuracy" else "validation"
+    return f"{kind} accuracy ({METRIC_NAMES[trace.search.metric]})"
+
+
+def _notes(
+    trace: Trace, points: Sequence[TracePoint], data: SearchData, latencies: Sequence[Latency]
+) -> list[str]:
+    is_test = trace.config.accuracy == "test_accuracy"
+    images = data.test if is_test else data.validation
+    whose = "test images" if is_test else "validation images, held out of the train images"
+    epochs = sorted({trace.search.retrain.epochs, *(r.epochs for r in trace.recipes if r)})
+    notes = [
+        f"{data.task.dataset}: accuracy on {images:,} {whose}; mean ± standard error over seeds of "
+        f"full trainings, {trainings_text(points)}; {' or '.join(map(str, epochs))} epochs on "
+        f"{data.train:,} images"
+    ]
+    if latencies:
+        first = latencies[0].context
+        notes.append(
+            f"latency of a batch of {first.batch_size} on {first.device}, {first.dtype}, "
+            f"{first.threads} threads"
+        )
+    hours = sum(point.device_seconds for point in points) / 3600
+    return [*notes, f"the trainings took {hours:.3g} device-hours"]
+
+
+def _latencies(
+    output: Output,
+    networks: Sequence[TracedNetwork],
+    config: SearchConfig,
+    run: RunFolder,
+    data: SearchData,
+    waiting: Waiting,
+) -> dict[Architecture, Latency]:
+    """Return the latency of each network; those that the run has not measured are measured."""
+    cache = LatencyCache(run.latency_file, data.task, config.latency)
+    architectures = list(dict.fromkeys(network.architecture for network in networks))
+    wanted = [each for each in architectures if cache.get(each) is None]
+    if wanted:
+        output.say(f"measuring the latencies of {len(wanted)} networks")
+        with connected(config.ray, config.modules, sys.argv[1:]) as cluster:
+            measured = measure_on_cluster(
+                wanted,
+                data.task,
+                config.latency,
+                waiting=waiting,
+                patience_seconds=config.search.patience_seconds,
+                check=cluster.check,
+            )
+        for architecture, latency in zip(wanted, measured, strict=True):
+            if not isinstance(latency, Latency):
+                raise RunError(f"the latency of {architecture.arch_id} was not measured: {latency}")
+            cache.put(architecture, latency)
+    known = {each: cache.get(each) for each in architectures}
+    return {each: latency for each, latency in known.items() if latency is not None}
