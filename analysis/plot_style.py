@@ -69,8 +69,8 @@ def log_limits(values: Iterable[float]) -> tuple[float, float]:
     return low / margin, high * margin
 
 
-def log_ticks(low: float, high: float) -> list[float]:
-    """Return round values between ``low`` and ``high`` for a log axis, as many as can be labelled.
+def log_ticks(low: float, high: float, most: int = MOST_TICKS) -> list[float]:
+    """Return round values between ``low`` and ``high`` for a log axis, at most ``most``.
 
     They are 1, 2, 3, 5 and 7 times each power of ten, or fewer of these; multiples of a step of 1,
     2, 2.5 or 5 where the axis is so short that there would be less than four.
@@ -81,9 +81,9 @@ def log_ticks(low: float, high: float) -> list[float]:
         ticks = [tick for tick in ticks if low <= tick <= high]
         if len(ticks) < 4 and leading != (1,):
             return _even_ticks(low, high)
-        if len(ticks) <= MOST_TICKS:
+        if len(ticks) <= most:
             return ticks
-    return ticks[:: ceil(len(ticks) / MOST_TICKS)]
+    return ticks[:: ceil(len(ticks) / most)]
 
 
 def _even_ticks(low: float, high: float) -> list[float]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 PANEL_INCHES = 5.4
+PANEL_TICKS = 6
 
 
 def plot_trace_png(path: Path | str, result: TraceResult) -> None:
@@ -27,15 +28,19 @@ def plot_trace_png(path: Path | str, result: TraceResult) -> None:
         OSError: ``path`` cannot be written.
     """
     panels = len(result.axes)
-    figure = new_figure(max(7.5, PANEL_INCHES * panels), 5.6)
-    all_axes = figure.subplots(1, panels, sharey=True, squeeze=False)[0]
+    figure = new_figure(max(7.5, PANEL_INCHES * panels), 5.8)
+    grid = figure.add_gridspec(2, panels, height_ratios=[0.01, 1])
+    head = figure.add_subplot(grid[0, :])  # the title stands over all panels
+    head.set_axis_off()
+    write_title(head, result.title, result.notes)
+    all_axes = [figure.add_subplot(grid[1, 0])]
+    all_axes += [figure.add_subplot(grid[1, n], sharey=all_axes[0]) for n in range(1, panels)]
     for axis, axes in zip(result.axes, all_axes, strict=True):
         style_axes(axes)
         for index, family in enumerate(result.families):
             _draw_family(axes, result, family, axis, index)
         _scale(axes, result, axis)
     all_axes[0].set_ylabel(f"{result.accuracy_label}, %")
-    write_title(all_axes[0], result.title, result.notes)
     handles, labels = all_axes[0].get_legend_handles_labels()
     figure.legend(
         handles,
@@ -88,7 +93,7 @@ def _scale(axes: Axes, result: TraceResult, axis: str) -> None:
     if axis == "own" or not values or min(values) <= 0:
         return
     low, high = log_limits(values)
-    ticks = log_ticks(low, high)
+    ticks = log_ticks(low, high, PANEL_TICKS)
     axes.set_xscale("log")
     axes.set_xlim(low, high)
     axes.set_xticks(ticks, [format_quantity(tick) for tick in ticks])

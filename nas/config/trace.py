@@ -48,8 +48,18 @@ class TraceFamily(Value):
     `knee-or-best`, or an arch_id."""
     recipe: str | None = None
     """A recipe's file, relative to the trace's; null for `retrain` of the search's file."""
+    recipes: dict[str, str] = Field(default_factory=dict)
+    """Files of the recipes of single networks of `networks`, such as larger ones."""
     own_values: Annotated[tuple[float, ...], BeforeValidator(list_to_tuple)] = ()
     """The networks' places on the axis `own`, one a network."""
+
+    @model_validator(mode="after")
+    def _recipes_of_networks(self) -> TraceFamily:
+        if unknown := sorted(self.recipes.keys() - set(self.networks)):
+            raise ValueError(
+                f"recipes names networks that the family does not have, got {', '.join(unknown)}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _networks_or_a_run(self) -> TraceFamily:
@@ -130,8 +140,23 @@ class Trace(Value):
     """A trace's file, with the search's file and the recipes that it names."""
 
     config: TraceConfig
+    folder: Path  # of the trace's file
     search: SearchConfig  # what the trainings share; its name is the trace's
-    recipes: tuple[Recipe | None, ...]  # of the families; None for that of the search
+    recipes: dict[str, dict[str, Recipe]]  # by family and network; a family's own is under ""
+
+    def recipe_of(self, family: TraceFamily, network: str = "") -> Recipe:
+        """Return the recipe of a family's network, as the family names it."""
+        own = self.recipes[family.name]
+        return own.get(network) or own.get("") or self.search.retrain
+
+    @property
+    def every_recipe(self) -> list[Recipe]:
+        """All recipes of the trainings; some may be equal."""
+        return [
+            self.recipe_of(family, network)
+            for family in self.config.families
+            for network in family.networks or ("",)
+        ]
 
 
 def load_trace(path: Path, overrides: Sequence[str] = ()) -> Trace:
@@ -151,9 +176,7 @@ def load_trace(path: Path, overrides: Sequence[str] = ()) -> Trace:
     content = merged(content, parse_overrides(own), path, own)
     config = validate(TraceConfig, content, str(path))
     folder = path.parent
-    networks = [_with_absolute_files(family, folder) for family in config.families]
-    config = config.replace(families=tuple(networks))
-    recipes = tuple(_recipe(family, folder, str(path)) for family in config.families)
+    recipes = {family.name: _recipes(family, folder, str(path)) for family in config.families}
     changes = [
         *(_override(key, value, folder) for key, value in flattened(config.settings).items()),
         *(word for word in overrides if not _is_of_trace(word)),
@@ -161,7 +184,9 @@ def load_trace(path: Path, overrides: Sequence[str] = ()) -> Trace:
     last = {word.partition("=")[0]: word for word in changes if word}
     search = load_config(folder / config.search_file, [*last.values()])
     # validated anew, since a run's name is more than a text
-    return Trace(config=config, search=search.replace(name=config.name), recipes=recipes)
+    return Trace(
+        config=config, folder=folder, search=search.replace(name=config.name), recipes=recipes
+    )
 
 
 def _is_of_trace(word: str) -> bool:
@@ -175,22 +200,16 @@ def _override(key: str, value: Any, folder: Path) -> str:
     return f"{key}={json.dumps(value)}" if key else ""
 
 
-def _with_absolute_files(family: TraceFamily, folder: Path) -> TraceFamily:
-    """Name a family's files by absolute paths."""
-    return family.replace(
-        networks=tuple(
-            str((folder / each).resolve()) if (folder / each).is_file() else each
-            for each in family.networks
-        )
-    )
-
-
-def _recipe(family: TraceFamily, folder: Path, source: str) -> Recipe | None:
-    if family.recipe is None:
-        return None
-    file = folder / family.recipe
-    try:
-        return validate(Recipe, read_yaml(file), str(file))
-    except ConfigError as error:
-        problems = [f"families: {family.name}: recipe: {file}: {line}" for line in error.problems]
-        raise ConfigError(source, problems) from error
+def _recipes(family: TraceFamily, folder: Path, source: str) -> dict[str, Recipe]:
+    files = {"": family.recipe} if family.recipe is not None else {}
+    files |= family.recipes
+    recipes = {}
+    for network, name in files.items():
+        file = folder / name
+        try:
+            recipes[network] = validate(Recipe, read_yaml(file), str(file))
+        except ConfigError as error:
+            place = f"families: {family.name}: " + (f"recipes.{network}" if network else "recipe")
+            problems = [f"{place}: {file}: {line}" for line in error.problems]
+            raise ConfigError(source, problems) from error
+    return recipes

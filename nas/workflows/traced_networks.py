@@ -9,6 +9,7 @@ from typing import NamedTuple
 from nas.config.search_config import SearchConfig, recipe_id
 from nas.config.trace import Trace, TraceFamily
 from nas.errors import CommandError, RunError, TrustError
+from nas.evaluation.evaluate import TrainOn
 from nas.storage.ledger import RUN_ID, Ledger, ledger_of
 from nas.storage.provenance import RowName
 from nas.storage.run.folder import RunFolder
@@ -30,9 +31,14 @@ class TracedNetwork(NamedTuple):
     name: str  # such as resnet50@0.5
     architecture: Architecture
     recipe: Recipe
-    recipe_id: str
+    train_on: TrainOn
     found_by: RowName | None = None
     own_value: float | None = None  # its place on the axis "own"
+
+    @property
+    def recipe_id(self) -> str:
+        """Identifies the recipe and the images that it trains on."""
+        return recipe_id(self.recipe, train_on=self.train_on)
 
     @property
     def provenance_name(self) -> str:
@@ -57,46 +63,46 @@ def traced_networks(
         ConfigError, RunError, TrustError: a file or a run cannot be read.
     """
     networks: list[TracedNetwork] = []
-    for family, own in zip(trace.config.families, trace.recipes, strict=True):
-        recipe = own or trace.search.retrain
-        identity = recipe_id(recipe, train_on=trace.search.retrain_data)
+    for family in trace.config.families:
         try:
             if family.run is not None:
-                found = _found(family, family.run, runs, pick, trust=trust)
-                networks += [
-                    TracedNetwork(family.name, each.arch_id, each, recipe, identity, row)
-                    for each, row in found
-                ]
+                networks += _found(family, family.run, trace, runs, pick, trust=trust)
             else:
-                named = list(_named(family, runs, trust=trust))
-                values = family.own_values or (None,) * len(named)
-                networks += [
-                    TracedNetwork(family.name, name, each, recipe, identity, None, value)
-                    for (name, each), value in zip(named, values, strict=True)
-                ]
+                networks += _named(family, trace, runs, trust=trust)
         except (CommandError, RunError, TrustError) as error:
             raise type(error)(f"family {family.name!r}: {error}") from error
     return networks
 
 
 def _found(
-    family: TraceFamily, name: str, runs: Path, pick: Pick, *, trust: bool
-) -> Iterator[tuple[Architecture, RowName | None]]:
+    family: TraceFamily, name: str, trace: Trace, runs: Path, pick: Pick, *, trust: bool
+) -> Iterator[TracedNetwork]:
     """Yield what a run found, each with the trial that found it."""
     run = RunFolder.find(name, runs, trust=trust)
     config, ledger = ledger_of(run)
     run_id = ledger.attribute(RUN_ID)
     numbers = {row.arch_id: row.number for row in ledger.evaluations("search")}
     for architecture in pick(family.pick, config, ledger, run):
-        number = numbers[architecture.arch_id]
-        yield architecture, RowName(run=run.name, run_id=run_id, number=number)
+        found_by = RowName(run=run.name, run_id=run_id, number=numbers[architecture.arch_id])
+        yield TracedNetwork(
+            family.name,
+            architecture.arch_id,
+            architecture,
+            trace.recipe_of(family),
+            trace.search.retrain_data,
+            found_by,
+        )
     ledger.close()
 
 
-def _named(family: TraceFamily, runs: Path, *, trust: bool) -> Iterator[tuple[str, Architecture]]:
-    """Yield a family's networks at each width and depth, each with its name."""
+def _named(
+    family: TraceFamily, trace: Trace, runs: Path, *, trust: bool
+) -> Iterator[TracedNetwork]:
+    """Yield a family's networks at each width and depth."""
+    own_values = iter(family.own_values)
     for network in family.networks:
-        base, _ = find_network(network, runs, trust=trust)
+        file = trace.folder / network
+        base, _ = find_network(str(file) if file.is_file() else network, runs, trust=trust)
         is_of_zoo = network.partition("@")[0] in ZOO
         called = network if is_of_zoo else Path(network).stem
         for width in family.widths:
@@ -110,6 +116,14 @@ def _named(family: TraceFamily, runs: Path, *, trust: bool) -> Iterator[tuple[st
                         if is_of_zoo
                         else scaling.at_width(base, width)
                     )
-                    yield name, at_depth(wide, depth)
+                    scaled = at_depth(wide, depth)
                 except ValueError as error:
                     raise CommandError(f"{name}: {error}") from error
+                yield TracedNetwork(
+                    family.name,
+                    name,
+                    scaled,
+                    trace.recipe_of(family, network),
+                    trace.search.retrain_data,
+                    own_value=next(own_values, None),
+                )

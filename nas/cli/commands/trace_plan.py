@@ -219,7 +219,9 @@ def _total_line(trace: Trace, device: str, hours: float) -> str:
     if device != HERE:
         return f"{device}: {hours:,.3g} GPU-hours, by the rates of images_per_second and the MACs"
     config = trace.search
-    line = f"here: {duration(3600 * hours)} one after another, from up to {TIMED_STEPS} steps of each"
+    line = (
+        f"here: {duration(3600 * hours)} one after another, from up to {TIMED_STEPS} steps of each"
+    )
     if config.ray.address is None:
         slots = trial_slots([this_machine()], config.resources)
         line += f"; {slots} at once: {duration(3600 * hours / max(1, slots))}"

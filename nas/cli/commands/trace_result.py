@@ -12,6 +12,7 @@ from nas.config.search_config import SearchConfig
 from nas.config.trace import Trace
 from nas.errors import RunError
 from nas.latency.cache import LatencyCache
+from nas.quantities import duration
 from nas.ray.cluster.connection import connected
 from nas.ray.meter import measure_on_cluster
 from nas.search.waiting import Waiting
@@ -129,7 +130,7 @@ def _notes(
     is_test = trace.config.accuracy == "test_accuracy"
     images = data.test if is_test else data.validation
     whose = "test images" if is_test else "validation images, held out of the train images"
-    epochs = sorted({trace.search.retrain.epochs, *(r.epochs for r in trace.recipes if r)})
+    epochs = sorted({recipe.epochs for recipe in trace.every_recipe})
     notes = [
         f"{data.task.dataset}: accuracy on {images:,} {whose}; mean ± standard error over seeds of "
         f"full trainings, {trainings_text(points)}; {' or '.join(map(str, epochs))} epochs on "
@@ -141,8 +142,8 @@ def _notes(
             f"latency of a batch of {first.batch_size} on {first.device}, {first.dtype}, "
             f"{first.threads} threads"
         )
-    hours = sum(point.device_seconds for point in points) / 3600
-    return [*notes, f"the trainings took {hours:.3g} device-hours"]
+    seconds = sum(point.device_seconds for point in points)
+    return [*notes, f"the trainings took {duration(seconds)} of a device's time"]
 
 
 def _latencies(
