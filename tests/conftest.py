@@ -18,7 +18,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if f"mark.{marker}" not in collection_path.read_text("utf-8") else None
 
 
-EVERY = 4
+EVERY = 8
 """One in so many cases of a test with many is a part of ``make test``."""
 
 

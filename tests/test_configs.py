@@ -9,10 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from analysis.trace.published import check_published
+from nas.cli.commands.picks import picked_architectures
 from nas.config.files import load_config
 from nas.config.tabulation import load_tabulation
+from nas.config.trace import Trace, load_trace
 from nas.search.problem import space_of
+from nas.workflows.traced_networks import traced_networks
 from search_space.architecture import Task
+from search_space.cost import network_costs
 from search_space.cost.population import PopulationCosts
 from search_space.space import SearchSpace
 from search_space.yaml_validation import read_yaml
@@ -34,11 +39,13 @@ SPACE_TASKS = {
 TASKS = {
     "digits": Task(dataset="digits", input_shape=(1, 8, 8), classes=10),
     "cifar100": Task(dataset="cifar100", input_shape=(3, 32, 32), classes=100),
+    "imagenet": Task(dataset="imagenet", input_shape=(3, 224, 224), classes=1000),
 }
 
 
 def test_every_file_is_of_a_kind_that_is_tested_here():
-    assert {path.parent.name for path in FILES} == {"spaces", "searches", "recipes", "tabulations"}
+    kinds = {"spaces", "searches", "recipes", "traces", "tabulations"}
+    assert {path.parent.name for path in FILES} == kinds
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
@@ -51,10 +58,23 @@ def test_a_file_loads_and_says_what_it_is_for(path):
         Recipe.model_validate(read_yaml(path))
     elif path.parent.name == "tabulations":
         assert load_tabulation(path).name == path.stem
+    elif path.parent.name == "traces":
+        check_trace(load_trace(path), path)
     else:
         config = load_config(path)
         assert config.name == path.stem
         check_search(config, TASKS[path.stem])
+
+
+def check_trace(trace: Trace, path: Path) -> None:
+    """Check that a trace's networks can be trained as it says, and its published rows drawn."""
+    assert trace.config.name == path.stem.replace("_", "-")
+    task = TASKS[load_config(path.parent / trace.config.search_file).name]
+    for network in traced_networks(trace, Path("no runs"), picked_architectures):
+        network_costs(network.architecture, task)
+        assert network.recipe in trace.every_recipe
+    if trace.config.published is not None:
+        check_published(trace.config.published.table, trace.config.accuracy)
 
 
 def head_command(path: Path) -> list[str]:

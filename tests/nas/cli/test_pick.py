@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from nas.cli.commands.frontier import report_search
-from nas.cli.commands.retrain import _pick, run_retrain_command
+from nas.cli.commands.picks import picked_architectures
+from nas.cli.commands.retrain import run_retrain_command
 from nas.cli.commands.status import read_status
 from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
@@ -75,13 +76,13 @@ def test_a_front_without_a_knee_says_so_everywhere(
     assert not any(member["is_knee"] for member in front["members"])
     assert "no knee: " in (run.path / "front.html").read_text()
     with pytest.raises(CommandError) as caught:
-        _pick("knee", config, ledger, run)
+        picked_architectures("knee", config, ledger, run)
     ids = [member["arch_id"] for member in front["members"]]
     assert len(ids) == len(evaluated)
     assert "has no knee: " in str(caught.value)
     assert "--pick best" in str(caught.value)
     assert all(arch_id in str(caught.value) for arch_id in ids)
-    assert _pick("knee-or-best", config, ledger, run) == _pick("best", config, ledger, run)
+    assert picked_architectures("knee-or-best", config, ledger, run) == picked_architectures("best", config, ledger, run)
 
 
 def test_knee_and_best_are_those_of_fresh_seeds(searched: Callable[..., Begun]) -> None:
@@ -91,12 +92,12 @@ def test_knee_and_best_are_those_of_fresh_seeds(searched: Callable[..., Begun]) 
         fresh=[0.1, 0.3, 0.8, 0.9, 0.85],
     )
     rows = ledger.evaluations("search")
-    (knee,) = _pick("knee", config, ledger, run)
+    (knee,) = picked_architectures("knee", config, ledger, run)
     assert knee == rows[2].architecture
-    assert _pick("knee-or-best", config, ledger, run) == [knee]
-    (best,) = _pick("best", config, ledger, run)
+    assert picked_architectures("knee-or-best", config, ledger, run) == [knee]
+    (best,) = picked_architectures("best", config, ledger, run)
     assert best == rows[3].architecture
-    assert len(_pick("all", config, ledger, run)) == 5  # chosen by all evaluations
+    assert len(picked_architectures("all", config, ledger, run)) == 5  # chosen by all evaluations
     status = read_status(run)["best"]
     assert status["arch_id"] == rows[3].arch_id
     assert (status["val_accuracy"], status["val_accuracy_as_found"]) == (0.9, 0.9)
