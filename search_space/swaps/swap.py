@@ -19,11 +19,13 @@ class Swap(Value):
     """An architecture with one part exchanged."""
 
     place: str
-    """The exchanged part: ``stem``, ``stage 2`` (counted from 1), or ``network`` for all parts that have it."""
+    """The exchanged part: ``stem``, ``stage 2`` (counted from 1), or ``network`` for a change of
+    all parts."""
     change: str
-    """The kind that the place has now: a stem has ``conv stem`` or ``attention stem``; a stage ``conv``,
-    ``augmented_conv`` or ``local_attention``, in an MnasNet ``augmentation on`` or ``augmentation
-    off``; the network ``no positions``, ``smaller extent`` or ``larger extent``."""
+    """The kind that the place has now: for a stem ``conv stem`` or ``attention stem``; for a stage
+    ``conv``, ``augmented_conv`` or ``local_attention``, in an MnasNet ``augmentation on`` or
+    ``augmentation off``; for the network ``no positions``, ``smaller extent`` or ``larger
+    extent``."""
     architecture: Architecture
     params: int = Field(ge=0)
     """Parameters of the architecture."""
