@@ -38,7 +38,7 @@ def plain_convolutional(architecture: Architecture, task: Task) -> Architecture:
             whose map size no convolution stem has for such an image.
     """
     target = network_costs(architecture, task).params
-    stem = _convolution_stem(architecture, task)
+    stem = convolution_stem(architecture, task)
     widths = [stem.width, *(stage.width for stage in architecture.stages)]
 
     def with_widths(new_widths: Sequence[int]) -> Architecture:
@@ -95,8 +95,12 @@ def _plain(primitive: Primitive, family: FamilyName) -> Primitive:
     return InvertedBottleneck(kernel=3, expansion=6)
 
 
-def _convolution_stem(architecture: Architecture, task: Task) -> ConvolutionStem:
-    """Return a convolution stem with the map size of the architecture's own stem."""
+def convolution_stem(architecture: Architecture, task: Task) -> ConvolutionStem:
+    """Return a convolution stem with the map size of the architecture's own stem, and its width.
+
+    Raises:
+        ValueError: no convolution stem has that map size for such an image.
+    """
     stem, image_hw = architecture.stem, task.input_shape[1:]
     if isinstance(stem, ConvolutionStem):
         return stem

@@ -1,4 +1,4 @@
-"""Scaling of a whole architecture's widths, whatever its primitives: a proxy of itself."""
+"""Scaling of an architecture's widths, or of one stage's, whatever its primitives."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from fractions import Fraction
 from math import floor
 
 from search_space.architecture import Architecture, Stage
-from search_space.families import primitive_in_channels
+from search_space.families import FamilySettings, primitive_in_channels
 from search_space.primitives import ChannelAttention, Primitive
 from search_space.primitives.augmented_convolution import AugmentedConvolution
 from search_space.primitives.inverted_bottleneck import InvertedBottleneck
@@ -37,31 +37,55 @@ def at_width(architecture: Architecture, factor: float) -> Architecture:
     before, now = architecture.stem.width, stem_width  # channels so far
     for number, stage in enumerate(architecture.stages, start=1):
         width = _times(stage.width, factor)
-        blocks: list[Primitive] = []
-        gates: list[ChannelAttention | None] = []
-        for index, primitive in enumerate(stage.blocks):
-            gate = stage.recalibration[index] if stage.recalibration else None
-            seen = [
-                primitive_in_channels(architecture.block, *channels)
-                for channels in ((stage.width, before), (width, now))
-            ]
-            try:
-                blocks.append(_primitive(primitive, (stage.width, width), (seen[0], seen[1])))
-                gates.append(_gate(gate, width * architecture.expansion, now, factor))
-            except ValueError as error:
-                raise ValueError(
-                    f"stage {number} of width {width}, block {index}: {_reason(error)}"
-                ) from error
-            before, now = (w * architecture.expansion for w in (stage.width, width))
-        stages.append(
-            Stage(
-                width=width,
-                stride=stage.stride,
-                blocks=tuple(blocks),
-                recalibration=tuple(gates) if any(gates) else (),
-            )
-        )
+        try:
+            stages.append(stage_at(architecture, stage, width, (before, now), squeeze=factor))
+        except ValueError as error:
+            raise ValueError(f"stage {number} of width {width}, {error}") from error
+        before, now = (each * architecture.expansion for each in (stage.width, width))
     return architecture.replace(stem=stem, stages=tuple(stages))
+
+
+def stage_at(
+    settings: FamilySettings,
+    stage: Stage,
+    width: int,
+    in_channels: tuple[int, int],
+    *,
+    squeeze: float = 1,
+) -> Stage:
+    """Return ``stage`` at another width, behind another number of channels.
+
+    Args:
+        settings: the network's family, block and expansion.
+        stage: the stage.
+        width: its new width.
+        in_channels: the channels of its input: those before, and those now.
+        squeeze: factor on the squeezed widths of channel attention.
+
+    Raises:
+        ValueError: a block does not fit; the message names it.
+    """
+    before, now = in_channels
+    blocks: list[Primitive] = []
+    gates: list[ChannelAttention | None] = []
+    for index, primitive in enumerate(stage.blocks):
+        gate = stage.recalibration[index] if stage.recalibration else None
+        seen = [
+            primitive_in_channels(settings.block, *channels)
+            for channels in ((stage.width, before), (width, now))
+        ]
+        try:
+            blocks.append(_primitive(primitive, (stage.width, width), (seen[0], seen[1])))
+            gates.append(_gate(gate, width * settings.expansion, now, squeeze))
+        except ValueError as error:
+            raise ValueError(f"block {index}: {_reason(error)}") from error
+        before, now = (each * settings.expansion for each in (stage.width, width))
+    return Stage(
+        width=width,
+        stride=stage.stride,
+        blocks=tuple(blocks),
+        recalibration=tuple(gates) if any(gates) else (),
+    )
 
 
 def _primitive(

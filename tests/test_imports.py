@@ -27,6 +27,7 @@ LAYERS = {
         "networks",
         "cost",
         "baseline",
+        "swaps",
         "zoo",
     ),
     "nas": (

@@ -13,7 +13,7 @@ from search_space.primitives.inverted_bottleneck import (
     InvertedBottleneckRatios,
 )
 from search_space.primitives.local_attention import LocalAttention
-from search_space.primitives.primitive import Description, Primitive
+from search_space.primitives.primitive import Description, OperatorKind, Primitive
 from search_space.primitives.stem_types import AttentionStem, ConvolutionStem, Stem
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "InvertedBottleneck",
     "InvertedBottleneckRatios",
     "LocalAttention",
+    "OperatorKind",
     "Primitive",
     "Stem",
 ]

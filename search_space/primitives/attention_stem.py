@@ -34,6 +34,7 @@ from search_space.primitives.convolution import projection
 from search_space.primitives.convolution_stem import INDEX_BYTES
 from search_space.primitives.mixed_values import MixedValues, block_convolution
 from search_space.primitives.positions import concatenated_tables
+from search_space.primitives.primitive import OperatorKind
 from search_space.primitives.stem import Stem
 
 StemValues = Literal["spatially_aware", "pointwise", "convolution"]
@@ -81,6 +82,11 @@ class AttentionStem(Stem):
                 f"width={self.width}, heads={self.heads}"
             )
         return self
+
+    @property
+    def operator_kind(self) -> OperatorKind:
+        """``attention``."""
+        return "attention"
 
     @property
     def label(self) -> str:

@@ -16,7 +16,7 @@ from search_space.bounds import LARGEST
 from search_space.primitives.augmented_convolution import AugmentedConvolution
 from search_space.primitives.convolution import Convolution, odd_kernel
 from search_space.primitives.positions import AttentionPosition
-from search_space.primitives.primitive import Description, Primitive
+from search_space.primitives.primitive import Description, OperatorKind, Primitive
 
 Rounding = Literal["down", "nearest"]
 
@@ -48,6 +48,11 @@ class AugmentedConvolutionRatios(Description):
     @classmethod
     def _odd(cls, kernel: int) -> int:
         return odd_kernel(kernel)
+
+    @property
+    def operator_kind(self) -> OperatorKind:
+        """``conv`` where upsilon is 0; else ``mixed``, even if no channel is convolved."""
+        return "mixed" if self.upsilon else "conv"
 
     def resolve(self, channels: int, in_channels: int) -> Primitive:
         """Return the depths at ``channels``; a plain convolution where upsilon is 0.

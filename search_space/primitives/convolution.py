@@ -10,7 +10,7 @@ from torch import nn
 
 from search_space.bounds import LARGEST
 from search_space.counts import FLOAT_BYTES, Counts, TrainingBytes, convolution_counts, strided
-from search_space.primitives.primitive import Primitive
+from search_space.primitives.primitive import OperatorKind, Primitive
 
 
 class Convolution(Primitive):
@@ -24,6 +24,11 @@ class Convolution(Primitive):
     @classmethod
     def _odd(cls, kernel: int) -> int:
         return odd_kernel(kernel)
+
+    @property
+    def operator_kind(self) -> OperatorKind:
+        """``conv``."""
+        return "conv"
 
     @property
     def label(self) -> str:

@@ -17,6 +17,7 @@ from search_space.counts import (
     strided,
 )
 from search_space.primitives.convolution import convolution, odd_kernel
+from search_space.primitives.primitive import OperatorKind
 from search_space.primitives.stem import Stem
 
 INDEX_BYTES = 8  # of the index of a maximum, which max pooling keeps
@@ -44,6 +45,11 @@ class ConvolutionStem(Stem):
     @classmethod
     def _odd(cls, kernel: int) -> int:
         return odd_kernel(kernel)
+
+    @property
+    def operator_kind(self) -> OperatorKind:
+        """``conv``."""
+        return "conv"
 
     @property
     def label(self) -> str:

@@ -31,7 +31,7 @@ from search_space.primitives.augmented_convolution_ratios import (
 )
 from search_space.primitives.convolution import convolution, depthwise_convolution, odd_kernel
 from search_space.primitives.positions import AttentionPosition
-from search_space.primitives.primitive import Description, Primitive
+from search_space.primitives.primitive import Description, OperatorKind, Primitive
 
 MNASNET_FAMILY = ("mnasnet",)
 
@@ -67,6 +67,11 @@ class InvertedBottleneckRatios(Description):
     @classmethod
     def _odd(cls, kernel: int) -> int:
         return odd_kernel(kernel)
+
+    @property
+    def operator_kind(self) -> OperatorKind:
+        """``conv`` where there is no attention, else ``mixed``."""
+        return "mixed" if self.upsilon and self.expansion > 1 else "conv"
 
     def resolve(self, channels: int, in_channels: int) -> Primitive:
         """Return the depths at ``expansion * in_channels``; no attention without an expansion.
@@ -115,6 +120,11 @@ class InvertedBottleneck(Primitive):
     @classmethod
     def _odd(cls, kernel: int) -> int:
         return odd_kernel(kernel)
+
+    @property
+    def operator_kind(self) -> OperatorKind:
+        """``conv`` where there is no augmentation, else ``mixed``."""
+        return "mixed" if self.augmentation else "conv"
 
     def resolve(self, channels: int, in_channels: int) -> InvertedBottleneck:
         """Return this value with its attention resolved.
@@ -233,6 +243,11 @@ class Identity(Primitive):
     families: ClassVar[tuple[str, ...]] = MNASNET_FAMILY
 
     type: Literal["identity"] = "identity"
+
+    @property
+    def operator_kind(self) -> OperatorKind:
+        """``conv``: where the shape changes, it is a 1x1 convolution."""
+        return "conv"
 
     @property
     def label(self) -> str:

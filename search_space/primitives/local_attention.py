@@ -44,7 +44,7 @@ from search_space.primitives.positions import (
     position_labels,
     position_table,
 )
-from search_space.primitives.primitive import Primitive
+from search_space.primitives.primitive import OperatorKind, Primitive
 
 Layout = Literal["per_head", "across_heads"]
 
@@ -101,6 +101,11 @@ class LocalAttention(Primitive):
         if self.extent == 1:  # one key has all the weight, whatever its logit
             inert |= {"layout": "per_head", "scaled": True, "border": "masked", "heads": 1}
         return self.replace(**inert) if inert else self
+
+    @property
+    def operator_kind(self) -> OperatorKind:
+        """``attention``."""
+        return "attention"
 
     @property
     def projections(self) -> int:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self
 
 from torch import nn
 
 from search_space.counts import Counts, TrainingBytes, strided
 from search_space.tracing.user_defined import traced_bytes, traced_counts
 from search_space.values import Value
+
+OperatorKind = Literal["conv", "attention", "mixed"]
+"""The kind of an operator: convolution, stand-alone attention, or both or neither of them."""
 
 
 class Description(Value):
@@ -24,6 +27,14 @@ class Description(Value):
 
     families: ClassVar[tuple[str, ...]] = ("resnet", "wide_resnet")
     """Families of networks whose blocks may have it."""
+
+    @property
+    def operator_kind(self) -> OperatorKind:
+        """The kind by which a space's ``only`` keeps it; ``mixed``, the default, is never kept.
+
+        Override it in a primitive of your own that only convolves or only attends.
+        """
+        return "mixed"
 
     @abstractmethod
     def resolve(self, channels: int, in_channels: int) -> Primitive:

@@ -9,6 +9,7 @@ from torch import nn
 
 from search_space.bounds import LARGEST
 from search_space.counts import Counts, TrainingBytes
+from search_space.primitives.primitive import OperatorKind
 from search_space.tracing.user_defined import traced_bytes, traced_counts
 from search_space.values import Value
 
@@ -23,6 +24,11 @@ class Stem(Value):
     type: str
     width: int = Field(default=64, ge=1, le=LARGEST)
     """Output channels. Unit: channels."""
+
+    @property
+    def operator_kind(self) -> OperatorKind:
+        """The kind by which a space's ``only`` keeps it: see :class:`Description`'s."""
+        return "mixed"
 
     @property
     @abstractmethod

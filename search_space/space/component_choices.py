@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from search_space.space.config import choices_of
 from search_space.space.parameters import Choice, Conditions, ParameterList
+from search_space.space.restriction import Restriction, TypeValues
 from search_space.validation_problems import explain
 from search_space.values import Value
 
@@ -90,6 +91,7 @@ def read_component(
     kind_of: Callable[[str], type[Value]],
     listed: ParameterList,
     problems: list[str],
+    restriction: Restriction,
 ) -> ComponentChoices | None:
     """Read all that a component can be, and add its parameters; None if anything is wrong.
 
@@ -99,9 +101,10 @@ def read_component(
         kind_of: from a type's name to its class; raises ValueError for an unknown one.
         listed: the space's parameters, added to.
         problems: added to, one line a problem.
+        restriction: leaves out values; it keeps the problem if it leaves none.
     """
     known = len(problems)
-    kinds: list[tuple[type[Value], dict[str, tuple[Choice, ...]], tuple[Value, ...]]] = []
+    read: list[TypeValues] = []
     for index, entry in enumerate(described):
         where = f"{component.path}[{index}]"
         fields = {key: choices_of(value) for key, value in entry.items()}
@@ -114,28 +117,31 @@ def read_component(
             continue
         values, faults = _read(kind, fields, where)
         problems += faults
-        kinds.append((kind, fields, values))
-    names: list[str] = []
-    for _, fields, _ in kinds:
-        name = str(fields["type"][0])
-        before = sum(known_name.partition("#")[0] == name for known_name in names)
-        names.append(f"{name}#{before + 1}" if before else name)
+        read.append(TypeValues(kind, fields, values))
     if not described:
         problems.append(f"{component.path}: needs at least one choice")
     if len(problems) > known:
         return None
+    kept = restriction.kept(component.path, read)
+    if not kept:
+        return None
 
+    names: list[str] = []
+    for each in kept:
+        name = str(each.fields["type"][0])
+        before = sum(known_name.partition("#")[0] == name for known_name in names)
+        names.append(f"{name}#{before + 1}" if before else name)
     type_parameter = listed.add(f"{component.name}.type", names, component.conditions)
     types = []
-    for index, (kind, fields, values) in enumerate(kinds):
+    for index, each in enumerate(kept):
         conditions = component.conditions
         if type_parameter is not None:
             conditions = (*conditions, (type_parameter, frozenset({index})))
         parameter_of = {
             field: listed.add(f"{component.name}.{names[index]}.{field}", choices, conditions)
-            for field, choices in fields.items()
+            for field, choices in each.fields.items()
         }
-        types.append(TypeChoices(kind, fields, parameter_of, values))
+        types.append(TypeChoices(each.kind, each.fields, parameter_of, each.values))
     return ComponentChoices(component.name, component.path, tuple(types), type_parameter)
 
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from search_space.bounds import LARGEST, MOST_BLOCKS, MOST_CHOICES, MOST_STAGES
 from search_space.families import (
@@ -16,6 +22,9 @@ from search_space.families import (
     default_shortcut,
 )
 from search_space.values import Value
+
+Only = Literal["conv", "attention"]
+"""The kinds of operators that a space can be restricted to."""
 
 
 def choices_of(value: Any) -> tuple[Any, ...]:
@@ -79,6 +88,15 @@ class SpaceConfig(Value):
     """Stages of the network, in order."""
     head: int | None = Field(default=None, ge=1, le=LARGEST)
     """Channels of a 1x1 convolution before the classifier; null for none. Unit: channels."""
+    only: Only | None = None
+    """Restriction to architectures of convolutions alone, or of stand-alone attention alone (which
+    may have any stem); null for none."""
+
+    @model_serializer(mode="wrap")
+    def _without_no_restriction(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave ``only`` out where it is not given: digests of earlier spaces stay."""
+        fields: dict[str, Any] = dump(self)
+        return fields if self.only else {k: v for k, v in fields.items() if k != "only"}
 
     @model_validator(mode="after")
     def _bounded(self) -> SpaceConfig:

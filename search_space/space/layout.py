@@ -26,9 +26,12 @@ from search_space.space.component_choices import (
 from search_space.space.config import SpaceConfig, StageConfig
 from search_space.space.parameters import Conditions, Parameter, ParameterList
 from search_space.space.resolved_choices import ResolvedChoices
+from search_space.space.restriction import Restriction
 from search_space.space.stage_choices import StageChoices
 from search_space.space.stage_components import StageComponents
 from search_space.yaml_validation import ConfigError
+
+UNRESTRICTED = Restriction(None)
 
 
 class Layout(NamedTuple):
@@ -65,12 +68,20 @@ def lay_out(config: SpaceConfig, source: str, *, imports: bool = False) -> Layou
     problem = family_problem(config.family, config.block, config.expansion, config.shortcut)
     if problem:
         problems.append(problem)
-    stem_kind = partial(_stem_kind, imports=imports)
-    stem = read_component(Component("stem", "stem", ()), config.stem, stem_kind, listed, problems)
+    restriction = Restriction(config.only)
+    stem = read_component(
+        Component("stem", "stem", ()),
+        config.stem,
+        partial(_stem_kind, imports=imports),
+        listed,
+        problems,
+        restriction if config.only == "conv" else UNRESTRICTED,
+    )
     stages = [
-        _read_stage(number, stage, config, listed, problems, imports=imports)
+        _read_stage(number, stage, config, listed, problems, restriction, imports=imports)
         for number, stage in enumerate(config.stages, start=1)
     ]
+    problems += restriction.problems()
     stems: list[Stem] = []
     stem_entries: list[Entries] = []
     for value, entries in stem.combinations() if stem else ():
@@ -99,6 +110,7 @@ def _read_stage(
     config: SpaceConfig,
     listed: ParameterList,
     problems: list[str],
+    restriction: Restriction,
     *,
     imports: bool,
 ) -> StageChoices | None:
@@ -114,7 +126,7 @@ def _read_stage(
         component: Component, described: tuple[dict[str, Any], ...]
     ) -> ComponentChoices | None:
         kind = partial(_description_kind, family=config.family, imports=imports)
-        return read_component(component, described, kind, listed, problems)
+        return read_component(component, described, kind, listed, problems, restriction)
 
     overrides = {}
     for index, described in stage.overrides.items():
@@ -133,10 +145,12 @@ def _read_stage(
         partial(_channel_attention_kind, imports=imports),
         listed,
         problems,
+        UNRESTRICTED,
     )
     exists = _where_depth(depth, stage, lambda d: _has_shared_block(stage, d))
     if not any(_has_shared_block(stage, d) for d in stage.depth):
-        listed = ParameterList()  # every block is overridden: nothing to choose for all of them
+        # Every block is overridden: there is nothing to choose for all of them.
+        listed, restriction = ParameterList(), UNRESTRICTED
     shared = read(Component(name, f"{path}.primitive", exists), stage.primitive)
     if shared is None or channel_attention is None:
         return None

@@ -7,7 +7,13 @@ from typing import ClassVar, Literal
 from pydantic import Field
 from torch import Tensor, nn
 
-from search_space.primitives import ChannelAttention, Description, Primitive, Stem
+from search_space.primitives import (
+    ChannelAttention,
+    Description,
+    OperatorKind,
+    Primitive,
+    Stem,
+)
 
 PATH = "tests.search_space.own_primitive"
 
@@ -19,6 +25,10 @@ class Separable(Primitive):
         "tests.search_space.own_primitive:Separable"
     )
     kernel: int = Field(default=3, ge=1)
+
+    @property
+    def operator_kind(self) -> OperatorKind:
+        return "conv"
 
     @property
     def label(self) -> str:

@@ -272,6 +272,18 @@ def test_a_space_that_cannot_be_built_is_refused(written: Callable[..., Path]) -
     ]
 
 
+def test_an_override_restricts_the_space_to_one_kind_of_operator(
+    written: Callable[..., Path],
+) -> None:
+    digits = CONFIGS / "searches" / "digits.yaml"
+    config = load_config(digits, ["space.only=conv"])
+    assert space_of(config).size == 180
+    assert load_config(digits).space == {k: v for k, v in config.space.items() if k != "only"}
+    mobile = written(space=str(CONFIGS / "spaces" / "mnasnet_imagenet.yaml"))
+    (problem,) = problems_of(mobile, "space.only=attention")
+    assert problem.startswith("space.only: attention keeps stand-alone attention alone, which ")
+
+
 def test_overrides_reach_every_depth(written: Callable[..., Path]) -> None:
     overrides = [
         "seed=11",
