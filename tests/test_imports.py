@@ -22,7 +22,7 @@ LAYERS = {
         "tracing",
         "attention",
         "primitives",
-        "architecture scaling",
+        "architecture scaling depth_scaling",
         "space",
         "networks",
         "cost",

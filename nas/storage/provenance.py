@@ -28,7 +28,7 @@ class Provenance:
     network: str = ""
     """Its name where a command was given one, such as ``resnet26@0.25``."""
     overrides: Overrides = field(default_factory=dict)
-    """What makes a full training's recipe another one than the run's own."""
+    """Differences of a full training's recipe from the run's own."""
     found_by: RowName | None = None
     """The trial of a search that found the architecture, where that is another run's."""
     images: str = ""

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 class _Training(NamedTuple):
-    """What makes two full trainings give the same network, on machines of the same kind."""
+    """The key of a full training: equal ones give the same network on equal machines."""
 
     arch_id: str
     recipe_id: str

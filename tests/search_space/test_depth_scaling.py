@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search_space.architecture import Architecture
+from search_space.architecture import Architecture, Task
 from search_space.depth_scaling import at_depth
 from search_space.networks import build
 from search_space.zoo import ZOO, network
@@ -51,10 +51,11 @@ def test_a_factor_of_one_changes_nothing() -> None:
     assert at_depth(before, 1) is before
 
 
-def test_what_is_repeated_builds_and_runs(small_names=("aa_resnet34@0.25", "bam_resnet50@0.25")):
-    for name in small_names:
-        model = build(at_depth(network(name), 1.5), (3, 64, 64), 10)
-        assert model(torch.zeros(2, 3, 64, 64)).shape == (2, 10)
+@pytest.mark.parametrize("name", ["aa_resnet34@0.25", "bam_resnet50@0.25", "mnasnet_075"])
+def test_what_is_repeated_builds_and_runs(name: str) -> None:
+    task = Task(input_shape=(3, 64, 64), classes=10)
+    model = build(at_depth(network(name), 1.5), task, seed=0)
+    assert model(torch.zeros(2, 3, 64, 64)).shape == (2, 10)
 
 
 def test_a_network_has_a_most_number_of_blocks() -> None:

@@ -148,7 +148,7 @@ def test_evaluations_whose_workers_died_are_one_message(
     monkeypatch.setattr("nas.ray.cluster.waits.ray.wait", lambda those, **_: (those[:1], []))
     node = {"Alive": True, "Resources": {"CPU": 2.0}}
     monkeypatch.setattr("nas.ray.cluster.nodes.ray.nodes", lambda: [node])
-    with pytest.raises(RunError, match="1 of 2 proxy evaluations of plain networks") as caught:
+    with pytest.raises(RunError, match="1 of 2 proxy evaluations beside the search's") as caught:
         run_retrain_command(Output(file=io.StringIO()), run.name, runs, pick="best", baseline=True)
     assert "3 workers were lost on it; the last one: The worker died unexpectedly" in str(
         caught.value

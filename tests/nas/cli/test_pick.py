@@ -82,7 +82,9 @@ def test_a_front_without_a_knee_says_so_everywhere(
     assert "has no knee: " in str(caught.value)
     assert "--pick best" in str(caught.value)
     assert all(arch_id in str(caught.value) for arch_id in ids)
-    assert picked_architectures("knee-or-best", config, ledger, run) == picked_architectures("best", config, ledger, run)
+    assert picked_architectures("knee-or-best", config, ledger, run) == picked_architectures(
+        "best", config, ledger, run
+    )
 
 
 def test_knee_and_best_are_those_of_fresh_seeds(searched: Callable[..., Begun]) -> None:

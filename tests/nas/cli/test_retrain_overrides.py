@@ -71,8 +71,11 @@ def test_both_recipes_results_stand_in_the_ledger(
     printed = retrain("recipe.epochs=3", "recipe.label_smoothing=0.2")
     _, ledger = ledger_of(run)
     own, other = ledger.evaluations("retrain")
-    assert own.overrides == {}
-    assert other.overrides == {"recipe.epochs": (2, 3), "recipe.label_smoothing": (0.0, 0.2)}
+    assert own.provenance.overrides == {}
+    assert other.provenance.overrides == {
+        "recipe.epochs": (2, 3),
+        "recipe.label_smoothing": (0.0, 0.2),
+    }
     assert (own.epochs, other.epochs) == (2, 3)
     assert own.recipe_id == config.retrain_id != other.recipe_id
     assert own.seed == other.seed  # paired

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from nas.cli.commands.frontier import report_search
-from nas.cli.commands.retrain import _pick
+from nas.cli.commands.picks import picked_architectures
 from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
 from nas.costs.limits import Limits
@@ -156,9 +156,9 @@ def test_what_turns_out_to_be_over_the_limit_is_on_no_front(
     front = json.loads((run.path / "front.json").read_text())
     shown = [member["arch_id"] for member in front["members"]]
     assert shown == [rows[number].arch_id for number in (0, 1, 4)]
-    picked = _pick("all", config, ledger, run)
+    picked = picked_architectures("all", config, ledger, run)
     assert [architecture.arch_id for architecture in picked] == shown
-    assert _pick(rows[3].arch_id, config, ledger, run) == [rows[3].architecture]
+    assert picked_architectures(rows[3].arch_id, config, ledger, run) == [rows[3].architecture]
 
 
 def test_a_front_measured_in_part_is_kept(config: SearchConfig, ledger: Ledger) -> None:

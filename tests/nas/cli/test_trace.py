@@ -1,0 +1,215 @@
+"""``nas trace``: families of networks trained in full, once in a storage, and drawn."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from nas.cli.commands.trace import run_trace_command
+from nas.cli.output import Output
+from nas.config.search_config import SearchConfig
+from nas.errors import CommandError
+from nas.storage.ledger import RUN_ID, ledger_of
+from nas.storage.networks.retraining import full_trainings
+from nas.storage.provenance import RowName
+from nas.storage.run.folder import RunFolder
+from search_space.cost import network_costs
+from search_space.yaml_validation import ConfigError
+from search_space.zoo import network
+from tests.nas.cli.conftest import Begin
+from tests.nas.cli.trained_here import TrainedHere
+from tests.nas.conftest import TINY_SPACE
+
+FAMILIES = [
+    {"name": "plain", "networks": ["resnet20"], "widths": [0.25, 0.5]},
+    {"name": "named", "networks": ["resnet20@0.25", "small.json"]},
+]
+NAMES = ["resnet20 width 0.25", "resnet20 width 0.5", "resnet20@0.25", "small"]
+
+
+@pytest.fixture
+def config(config_of: Callable[..., SearchConfig]) -> SearchConfig:
+    return config_of(space=TINY_SPACE, sampler={"name": "random"})
+
+
+@pytest.fixture
+def trace(config: SearchConfig, tmp_path: Path, runs: Path) -> Callable[..., str]:
+    """Write a trace of a search's file, and give the command; return what is printed."""
+    (tmp_path / "search.yaml").write_text(yaml.safe_dump(config.model_dump(mode="json")))
+    (tmp_path / "small.json").write_text(network("resnet20@0.5").canonical_json())
+    content: dict[str, Any] = {
+        "name": "traced",
+        "title": "small networks",
+        "search_file": "search.yaml",
+        "families": FAMILIES,
+    }
+
+    def command(*overrides: str, as_json: bool = False, plan: bool = False, **changes: Any) -> str:
+        file = tmp_path / "trace.yaml"
+        file.write_text(yaml.safe_dump(content | changes))
+        printed = io.StringIO()
+        output = Output(file=printed, width=200, as_json=as_json)
+        run_trace_command(output, file, overrides, runs, plan=plan)
+        return printed.getvalue()
+
+    return command
+
+
+def rows_of(runs: Path, name: str = "traced") -> Any:
+    config, ledger = ledger_of(RunFolder(runs / name))
+    return full_trainings(config, ledger)
+
+
+def test_each_network_is_trained_once_and_every_family_drawn(
+    trace: Callable[..., str], here: TrainedHere, runs: Path
+) -> None:
+    printed = trace("retrain_seeds=2")
+    rows = rows_of(runs)
+    assert len(here.begun) == len(rows) == 4  # 2 networks, which both families have, 2 seeds each
+    run = RunFolder(runs / "traced")
+    result = json.loads((run.path / "trace.json").read_text())
+    assert [point["network"] for point in result["points"]] == NAMES
+    first = network("resnet20@0.25")
+    accuracies = [r.metrics["test_accuracy"] for r in rows if r.architecture == first]
+    assert result["points"][0]["accuracy"] == pytest.approx(sum(accuracies) / 2)
+    assert [point["n"] for point in result["points"]] == [2] * 4
+    assert all(point["standard_error"] is not None for point in result["points"])
+    assert result["points"][0]["params"] == network_costs(first, run.task()).params
+    with (run.path / "trace.csv").open(newline="") as file:
+        table = list(csv.DictReader(file))
+    assert [row["network"] for row in table] == NAMES
+    assert float(table[0]["test_accuracy"]) == result["points"][0]["accuracy"]
+    assert "(n=2)" in printed
+    assert "(n=2)" in (run.path / "trace.md").read_text()
+    assert (run.path / "trace.png").read_bytes().startswith(b"\x89PNG")
+    page = (run.path / "trace.html").read_text()
+    assert "resnet20 width 0.25" in page
+    assert "<script src=" not in page  # it loads nothing
+    assert "everything asked for was retrained before" in trace("retrain_seeds=2")
+
+
+def test_what_another_run_has_trained_is_taken(
+    trace: Callable[..., str], here: TrainedHere, runs: Path
+) -> None:
+    trace("retrain_seeds=2")
+    trained = len(here.begun)
+    assert "that other runs have done: 4" in trace("retrain_seeds=2", "name=second")
+    assert len(here.begun) == trained
+    first, second = rows_of(runs), rows_of(runs, "second")
+    key = {(row.arch_id, row.seed): row.metrics for row in first}
+    assert {(row.arch_id, row.seed): row.metrics for row in second} == key
+    _, ledger = ledger_of(RunFolder(runs / "traced"))
+    run_id = ledger.attribute(RUN_ID)
+    taken = {row.provenance.taken_from for row in second}
+    assert taken == {RowName(run="traced", run_id=run_id, number=n) for n in range(4)}
+    assert all(row.provenance.taken_from is None for row in first)
+
+
+@pytest.mark.parametrize(
+    "other", ["seed=7", "data.split_seed=3", "retrain.learning_rate=0.3", "metric=top5"]
+)
+def test_another_training_is_not_taken(
+    trace: Callable[..., str], here: TrainedHere, other: str
+) -> None:
+    trace()
+    trained = len(here.begun)
+    assert "other runs" not in trace("name=second", other)
+    assert len(here.begun) == 2 * trained
+
+
+def test_found_networks_are_linked_to_their_trials(
+    trace: Callable[..., str], here: TrainedHere, config: SearchConfig, begun: Begin, runs: Path
+) -> None:
+    run, ledger = begun(config, trials=2)
+    printed = trace(families=[{"name": "found", "run": run.name}])
+    rows = rows_of(runs)
+    numbers = {row.arch_id: row.number for row in ledger.evaluations("search")}
+    assert rows
+    for row in rows:
+        found_by = row.provenance.found_by
+        assert (found_by.run, found_by.number) == (run.name, numbers[row.arch_id])
+    points = json.loads((runs / "traced" / "trace.json").read_text())["points"]
+    assert {point["found_by"] for point in points} == {
+        f"{run.name}, trial {numbers[point['arch_id']]}" for point in points
+    }
+    assert rows[0].arch_id in printed
+
+
+def test_published_rows_stand_beside_the_networks_that_they_are_of(
+    trace: Callable[..., str], here: TrainedHere
+) -> None:
+    families = [{"name": "own", "networks": ["resnet34@0.01"]}]
+    result = json.loads(trace(families=families, published={"table": "aacn3"}, as_json=True))
+    assert result["published"] == []  # a narrower network is not the paper's
+    with pytest.raises(ConfigError, match="aacn3 prints accuracies of the test images"):
+        trace(families=families, published={"table": "aacn3"}, accuracy="val_accuracy")
+
+
+def test_the_plan_trains_and_writes_nothing(
+    trace: Callable[..., str], here: TrainedHere, config: SearchConfig, runs: Path
+) -> None:
+    planned = json.loads(
+        trace(
+            plan=True,
+            as_json=True,
+            images_per_second={"fast": {"resnet20@0.25": 1000}},
+            families=FAMILIES,
+        )
+    )
+    assert planned["trainings_left"] == 2
+    assert not (runs / "traced").exists()
+    assert not here.begun
+    narrow, wide = planned["networks"]
+    seconds = 3600 * narrow["hours_each"]["fast"]
+    assert seconds * 1000 == pytest.approx(narrow["epochs"] * config.data.train_images)
+    ratio = wide["hours_each"]["fast"] / narrow["hours_each"]["fast"]
+    assert ratio == pytest.approx(wide["macs"] / narrow["macs"])
+    assert planned["hours"]["here"] > 0
+    trace()
+    again = json.loads(trace(plan=True, as_json=True))
+    assert again["trainings_left"] == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"families": [{"name": "a", "networks": ["resnet21"]}]}, "family 'a': 'resnet21' is not"),
+        (
+            {"families": [{"name": "a", "networks": ["sasa_resnet26"], "widths": [0.001]}]},
+            "family 'a': sasa_resnet26 width 0.001: ",
+        ),
+        (
+            {"families": [{"name": "a", "networks": ["resnet20"], "depths": [1000]}]},
+            "family 'a': resnet20 depth 1000: ",
+        ),
+        ({"families": [{"name": "a", "run": "none"}]}, "family 'a': no run 'none'"),
+        ({"published": {"table": "aacn33"}}, "no table is called 'aacn33'"),
+        ({"published": {"table": "sasa3"}}, "held out of the train part"),
+        ({"published": {"table": "aacn9"}}, "prints no top-1 accuracy"),
+        (
+            {"accuracy": "val_accuracy", "settings": {"retrain_data": "train+validation"}},
+            "accuracy: val_accuracy needs validation images",
+        ),
+        ({"settings": {"retrain": {"batch_size": 2000}}}, "recipe.batch_size must be at most"),
+    ],
+)
+def test_a_mistake_is_one_clear_error(
+    trace: Callable[..., str], here: TrainedHere, runs: Path, changes: dict[str, Any], said: str
+) -> None:
+    with pytest.raises((CommandError, ConfigError, RuntimeError)) as caught:
+        trace(**changes)
+    assert said in str(caught.value)
+    assert not (runs / "traced").exists()
+    assert not here.begun
+
+
+def test_a_rate_of_no_network_is_refused(trace: Callable[..., str], here: TrainedHere) -> None:
+    with pytest.raises(CommandError, match=r"images_per_second.fast: no network .* 'resnet2'"):
+        trace(plan=True, images_per_second={"fast": {"resnet2": 10}})
