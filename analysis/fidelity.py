@@ -15,12 +15,32 @@ LEAST_RANKED = 3
 """The fewest architectures of which a rank correlation says anything."""
 
 
+FISHER_VARIANCE, FISHER_LOST, NORMAL_95 = 0.437, 4, 1.96
+
+
 class RankCorrelation(NamedTuple):
     """The correlation of two rankings of architectures; 1 is one order, -1 opposite orders."""
 
     kendall_tau: float | None  # tau-b, which allows for ties; None where all of one are equal
     spearman_rho: float | None
     n: int
+
+    @property
+    def kendall_interval(self) -> tuple[float, float] | None:
+        """The 95 % interval of Kendall's tau by Fisher's transform; None below five and at ±1.
+
+        Its variance there is 0.437 / (n - 4) (Fieller, Hartley and Pearson 1957).
+        """
+        tau = self.kendall_tau
+        if tau is None or self.n <= FISHER_LOST or abs(tau) >= 1:
+            return None
+        reach = NORMAL_95 * (FISHER_VARIANCE / (self.n - FISHER_LOST)) ** 0.5
+        low, high = (float(np.tanh(np.arctanh(tau) + side * reach)) for side in (-1, 1))
+        return low, high
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data."""
+        return self._asdict() | {"kendall_interval": self.kendall_interval}
 
 
 FULL_METRICS = {"val_accuracy": "full validation", "test_accuracy": "test"}

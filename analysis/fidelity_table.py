@@ -37,16 +37,25 @@ def correlation_table(title: str, heading: str, rows: Mapping[str, RankCorrelati
     """Return a row for each correlation, by its name."""
     table = _table(title)
     table.add_column(heading, no_wrap=True)
-    for name in ("Kendall's tau", "Spearman's rho", "n"):
+    for name in ("Kendall's tau (95 %)", "Spearman's rho", "n"):
         table.add_column(name, justify="right", no_wrap=True)
     for name, correlation in rows.items():
         table.add_row(
             name,
-            _rank(correlation.kendall_tau),
+            kendall_text(correlation),
             _rank(correlation.spearman_rho),
             str(correlation.n),
         )
     return table
+
+
+def kendall_text(correlation: RankCorrelation) -> str:
+    """Return Kendall's tau with its 95 % interval, such as ``0.700 (0.312 to 0.887)``."""
+    text = _rank(correlation.kendall_tau)
+    if correlation.kendall_interval is None:
+        return text
+    low, high = correlation.kendall_interval
+    return f"{text} ({low:.3f} to {high:.3f})"
 
 
 def _table(title: str) -> Table:

@@ -42,8 +42,8 @@ def take_equal_trainings(
 ) -> int:
     """Write a row for each wanted training that another run of the same storage has finished.
 
-    The other runs are those beside this one's folder and, in a database of their own, those of
-    that database. A training is the same by architecture, recipe, seed, images and metric.
+    Those runs are of :func:`other_runs`. A training is the same by architecture, recipe, seed,
+    images and metric.
 
     Args:
         wanted: the trainings.
@@ -63,7 +63,7 @@ def take_equal_trainings(
         for r in chain(*wanted)
     }
     taken = 0
-    for other in chain(_in_the_database(ledger, config), _beside(run, config)):
+    for other in other_runs(run, ledger, config):
         if not by_key:
             break
         for row in other.evaluations("retrain"):
@@ -87,6 +87,24 @@ def take_equal_trainings(
             )
             taken += 1
     return taken
+
+
+def other_runs(run: RunFolder, ledger: Ledger, config: SearchConfig) -> Iterator[LedgerRows]:
+    """Yield the ledgers of a storage's other runs.
+
+    They are the runs beside this one's folder and, in a database that runs share, those of that
+    database. A run beside it whose ledger cannot be read is passed over with a warning.
+
+    Args:
+        run: the run.
+        ledger: of the run.
+        config: of the run.
+
+    Raises:
+        RunError: the shared database cannot be read.
+    """
+    yield from _in_the_database(ledger, config)
+    yield from _beside(run, config)
 
 
 def _key(row: Evaluation) -> _Training:

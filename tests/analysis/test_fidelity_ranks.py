@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from analysis.fidelity import (
@@ -52,3 +53,16 @@ def test_curves_of_pruned_trials_and_missing_epochs_do_not_count() -> None:
     rows = [row(0, 0.1, 0.5), row(1, 0.2, 0.6), row(2, 0.3, 0.7), row(3, 0.9, None)]
     rows.append(row(4, None, 0.9))
     assert epoch_correlations(rows, [1, 3]) == {1: pytest.approx((1, 1, 3))}  # type: ignore[arg-type]
+
+
+def test_kendalls_interval_is_fishers() -> None:
+    """By hand: n = 10, so arctanh(tau) +- 1.96 sqrt(.437 / 6)."""
+    first, second = list(range(10)), [0, 3, 1, 2, 6, 4, 5, 9, 7, 8]
+    correlation = rank_correlation(first, second)
+    tau = correlation.kendall_tau
+    assert tau is not None
+    reach = 1.96 * (0.437 / 6) ** 0.5
+    expected = tuple(np.tanh(np.arctanh(tau) + side * reach) for side in (-1, 1))
+    assert correlation.kendall_interval == pytest.approx(expected)
+    assert rank_correlation([1, 2, 3, 4], [1, 2, 4, 3]).kendall_interval is None  # too few
+    assert rank_correlation(first, first).kendall_interval is None  # no spread to estimate

@@ -20,6 +20,12 @@ def frontier(
     as_json: AsJson = False,
     png: Annotated[Path | None, typer.Option(help="Also draw it here.")] = None,
     html: Annotated[Path | None, typer.Option(help="Also write an interactive page here.")] = None,
+    trained: Annotated[
+        bool,
+        typer.Option(
+            "--trained", help="Beside it, the front of networks that are trained in full."
+        ),
+    ] = False,
     trust: Trust = False,
     runs: Runs = RUNS,
 ) -> None:
@@ -27,4 +33,15 @@ def frontier(
     from nas.cli.commands.frontier import show_frontier  # noqa: PLC0415
 
     with Output(as_json=as_json) as output:
-        show_frontier(output, run, runs, x=x, y=y, under=under, png=png, html=html, trust=trust)
+        show_frontier(
+            output,
+            run,
+            runs,
+            x=x,
+            y=y,
+            under=under,
+            png=png,
+            html=html,
+            trained=trained,
+            trust=trust,
+        )

@@ -84,8 +84,8 @@ def show_fidelity(
         output.show_json(
             {
                 "retrained": comparison_json(pairs),
-                "proxy": {metric: rank._asdict() for metric, rank in proxy.items()},
-                "epochs": {str(epoch): rank._asdict() for epoch, rank in early.items()},
+                "proxy": {metric: rank.to_json() for metric, rank in proxy.items()},
+                "epochs": {str(epoch): rank.to_json() for epoch, rank in early.items()},
             }
         )
         return

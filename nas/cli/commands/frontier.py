@@ -21,6 +21,7 @@ from analysis.front_table import front_json, front_table
 from analysis.noise import quartile_range, seed_noise, spread
 from nas.cli.commands.picture_files import check_ending
 from nas.cli.commands.retrain_report import BY_NAME
+from nas.cli.commands.trained_frontier import show_trained_frontier
 from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
 from nas.costs.static_costs import peak_memory_mb
@@ -50,9 +51,12 @@ def show_frontier(
     under: str,
     png: Path | None,
     html: Path | None,
+    trained: bool = False,
     trust: bool = False,
 ) -> None:
     """Print a run's front of ``y`` against ``x`` within the limits of ``under``.
+
+    With ``trained``, the front of the networks that are trained in full stands beside it.
 
     Raises:
         CommandError, RunError, TrustError: see :mod:`nas.errors`.
@@ -76,6 +80,11 @@ def show_frontier(
         raise CommandError(
             f"run {run.name!r} has no evaluated architecture with {x}{limits}{left_out}"
         )
+    if trained:
+        show_trained_frontier(
+            output, run, config, ledger, members, fitting, x=x, png=png, html=html
+        )
+        return
     best = knee(members, x, y)
     beside = networks_beside(config, ledger)
     if output.as_json:
