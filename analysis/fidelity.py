@@ -32,7 +32,7 @@ class RankCorrelation(NamedTuple):
         Its variance there is 0.437 / (n - 4) (Fieller, Hartley and Pearson 1957).
         """
         tau = self.kendall_tau
-        if tau is None or self.n <= FISHER_LOST or abs(tau) >= 1:
+        if tau is None or self.n <= FISHER_LOST or 1 - abs(tau) < 1e-9:
             return None
         reach = NORMAL_95 * (FISHER_VARIANCE / (self.n - FISHER_LOST)) ** 0.5
         low, high = (float(np.tanh(np.arctanh(tau) + side * reach)) for side in (-1, 1))

@@ -57,7 +57,7 @@ def test_curves_of_pruned_trials_and_missing_epochs_do_not_count() -> None:
 
 def test_kendalls_interval_is_fishers() -> None:
     """By hand: n = 10, so arctanh(tau) +- 1.96 sqrt(.437 / 6)."""
-    first, second = list(range(10)), [0, 3, 1, 2, 6, 4, 5, 9, 7, 8]
+    first, second = [float(n) for n in range(10)], [0.0, 3, 1, 2, 6, 4, 5, 9, 7, 8]
     correlation = rank_correlation(first, second)
     tau = correlation.kendall_tau
     assert tau is not None

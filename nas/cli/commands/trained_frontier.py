@@ -73,9 +73,7 @@ def show_trained_frontier(
         axes=(x,),
         own_axis="",
         families=(BY_PROXIES, IN_FULL, BELOW),
-        points=tuple(
-            [*_proxies(ledger, members, x), *_trained(full, costs, x)],
-        ),
+        points=(*_proxies(ledger, members, x), *_trained(full, costs, x)),
         published=(),
         published_source="",
         notes=tuple(_notes(config, trained, full, members, rank)),
