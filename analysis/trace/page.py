@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from analysis.front_page_template import page_html
 from analysis.plot_style import GRID, INK, PALETTE, log_limits, log_ticks
 from analysis.trace.points import PublishedPoint, TracePoint, TraceResult
+from analysis.trace.tables import cost_text
 from nas.atomic_write import replace_file
 from nas.quantities import format_quantity
 
@@ -74,14 +75,25 @@ def _draw_family(
                 "thickness": 1.2,
                 "width": 4,
             },
-            mode="lines+markers",
+            mode="markers",
             name=escape(family),
             legendgroup=family,
             showlegend=row == 1,
-            line={"color": colour},
             marker={"color": colour, "size": 9},
             hovertext=[_hover(point, result) for point in points],
             hoverinfo="text",
+            row=row,
+            col=1,
+        )
+        curve = result.curve(family, axis)
+        figure.add_scatter(
+            x=[point.costs[axis] for point in curve],
+            y=[point.mean for point in curve],
+            mode="lines",
+            legendgroup=family,
+            showlegend=False,
+            line={"color": colour, "shape": "hv" if result.is_of_fronts else "linear"},
+            hoverinfo="skip",
             row=row,
             col=1,
         )
@@ -148,8 +160,7 @@ def _hover_published(point: PublishedPoint, result: TraceResult) -> str:
 
 def _costs(costs: Mapping[str, float], result: TraceResult) -> list[str]:
     return [
-        f"{escape(result.label(axis))}: "
-        + (f"{costs[axis]:g}" if axis in ("own", "latency_ms") else format_quantity(costs[axis]))
+        f"{escape(result.label(axis))}: {cost_text(costs[axis], axis)}"
         for axis in result.axes
         if axis in costs
     ]

@@ -65,11 +65,20 @@ def _draw_family(axes: Axes, result: TraceResult, family: str, axis: str, index:
             color=colour,
             marker=marker,
             markersize=6,
-            linewidth=1.5,
+            linestyle="",
             elinewidth=1,
             capsize=3,
             label=family,
             zorder=3,
+        )
+        curve = result.curve(family, axis)
+        axes.plot(
+            [point.costs[axis] for point in curve],
+            [100 * point.mean for point in curve],
+            color=colour,
+            linewidth=1.5,
+            drawstyle="steps-post" if result.is_of_fronts else "default",
+            zorder=2,
         )
     printed = result.published_of(family, axis)
     if printed:

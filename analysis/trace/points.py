@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,9 @@ class TracePoint:
     costs: Mapping[str, float]  # by axis
     accuracies: tuple[float, ...]  # fractions, one a training
     found_by: str = ""  # the run and trial of the search that found it
-    device_seconds: float = 0.0  # of its trainings together
+    seconds_of_all: float = 0.0  # on the device, of its trainings together
+    val_accuracies: Mapping[int, float] = field(default_factory=dict)  # by seed
+    test_accuracies: Mapping[int, float] = field(default_factory=dict)  # by seed
 
     @property
     def n(self) -> int:
@@ -53,7 +55,7 @@ class TracePoint:
             "n": self.n,
             "accuracies": list(self.accuracies),
             "found_by": self.found_by or None,
-            "device_seconds": self.device_seconds,
+            "seconds_of_all": self.seconds_of_all,
         }
 
 
@@ -85,6 +87,7 @@ class TraceResult:
     published: tuple[PublishedPoint, ...]
     published_source: str  # such as "AACN Table 3"; empty without it
     notes: tuple[str, ...]
+    is_of_fronts: bool = False  # whether a curve climbs over a family's front
 
     def label(self, axis: str) -> str:
         """Return an axis' label with its unit."""
@@ -99,6 +102,17 @@ class TraceResult:
         """Return a family's points that have a value on an axis, in its order."""
         points = [p for p in self.points if p.family == family and axis in p.costs]
         return sorted(points, key=lambda point: point.costs[axis])
+
+    def curve(self, family: str, axis: str) -> list[TracePoint]:
+        """Return the points that a family's curve joins, in the order of an axis."""
+        points = self.of_family(family, axis)
+        if not self.is_of_fronts:
+            return points
+        front: list[TracePoint] = []
+        for point in points:
+            if not front or point.mean > front[-1].mean:
+                front.append(point)
+        return front
 
     def published_of(self, family: str, axis: str) -> list[PublishedPoint]:
         """Return the published points of a family that have a value on an axis, in its order."""

@@ -12,6 +12,14 @@ from analysis.trace.points import TracePoint, TraceResult
 from nas.metrics import METRICS
 from nas.quantities import format_quantity
 
+FRACTIONAL = ("own", "latency_ms", "device_seconds")
+"""Axes whose values are not counts."""
+
+
+def cost_text(value: float, axis: str) -> str:
+    """Write a value on an axis, without its unit."""
+    return f"{value:.4g}" if axis in FRACTIONAL else format_quantity(value)
+
 
 def trace_table(result: TraceResult) -> Table:
     """Return the points for a terminal, by family."""
@@ -93,7 +101,7 @@ def _cells(point: TracePoint, result: TraceResult) -> list[str]:
 def _cost(value: float | None, axis: str) -> str:
     if value is None:
         return "-"
-    return f"{value:g}" if axis in ("own", "latency_ms") else format_quantity(value)
+    return cost_text(value, axis)
 
 
 def _escaped(cell: str) -> str:

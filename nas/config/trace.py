@@ -21,7 +21,7 @@ Texts = Annotated[tuple[str, ...], BeforeValidator(list_to_tuple)]
 Factors = Annotated[
     tuple[Annotated[float, Field(gt=0)], ...], BeforeValidator(list_to_tuple), Field(min_length=1)
 ]
-TraceAxis = Literal["params", "macs", "activations", "latency_ms", "own"]
+TraceAxis = Literal["params", "macs", "activations", "latency_ms", "device_seconds", "own"]
 Axes = Annotated[tuple[TraceAxis, ...], BeforeValidator(list_to_tuple), Field(min_length=1)]
 TracedAccuracy = Literal["test_accuracy", "val_accuracy"]
 
@@ -43,6 +43,9 @@ class TraceFamily(Value):
     """Factors on the numbers of blocks of all stages, each rounded and at least 1."""
     run: str | None = None
     """A run whose found networks are the family, in place of `networks`."""
+    search: Annotated[tuple[str, ...] | None, BeforeValidator(list_to_tuple)] = None
+    """Overrides of the search's file by which `run` is searched if it is not finished, such as
+    `[space.only=conv]`; `[]` for the file as it is, null for a run that was searched before."""
     pick: str = "all"
     """Networks of the run's front, as `--pick` of `nas retrain` names them: `all`, `knee`, `best`,
     `knee-or-best`, or an arch_id."""
@@ -52,6 +55,12 @@ class TraceFamily(Value):
     """Files of the recipes of single networks of `networks`, such as larger ones."""
     own_values: Annotated[tuple[float, ...], BeforeValidator(list_to_tuple)] = ()
     """The networks' places on the axis `own`, one a network."""
+
+    @model_validator(mode="after")
+    def _search_of_a_run(self) -> TraceFamily:
+        if self.search is not None and self.run is None:
+            raise ValueError("search needs the name of its run, got run=null")
+        return self
 
     @model_validator(mode="after")
     def _recipes_of_networks(self) -> TraceFamily:
@@ -100,7 +109,11 @@ class TraceConfig(Value):
     """The accuracy that is drawn: of the test images, or of the validation images, which are held
     out of the train images."""
     axes: Axes = ("params", "macs")
-    """Costs that the accuracy is drawn against, a panel each; `own` is named by `own_axis`."""
+    """Costs that the accuracy is drawn against, a panel each; `device_seconds` are those of a
+    training, and `own` is named by `own_axis`."""
+    curves: Literal["lines", "fronts"] = "lines"
+    """Whether a family's curve joins all of its networks, or climbs in steps over those that no
+    cheaper one equals."""
     own_axis: str | None = None
     """The label of the axis `own`, such as `kappa = upsilon`, on which each family has
     `own_values`."""
@@ -143,6 +156,12 @@ class Trace(Value):
     folder: Path  # of the trace's file
     search: SearchConfig  # what the trainings share; its name is the trace's
     recipes: dict[str, dict[str, Recipe]]  # by family and network; a family's own is under ""
+    overrides: tuple[str, ...]  # of the search's file
+
+    @property
+    def search_file(self) -> Path:
+        """The search's file."""
+        return self.folder / self.config.search_file
 
     def recipe_of(self, family: TraceFamily, network: str = "") -> Recipe:
         """Return the recipe of a family's network, as the family names it."""
@@ -182,10 +201,14 @@ def load_trace(path: Path, overrides: Sequence[str] = ()) -> Trace:
         *(word for word in overrides if not _is_of_trace(word)),
     ]
     last = {word.partition("=")[0]: word for word in changes if word}
-    search = load_config(folder / config.search_file, [*last.values()])
-    # validated anew, since a run's name is more than a text
+    words = tuple(last.values())
+    search = load_config(folder / config.search_file, words)
     return Trace(
-        config=config, folder=folder, search=search.replace(name=config.name), recipes=recipes
+        config=config,
+        folder=folder,
+        search=search.replace(name=config.name),
+        recipes=recipes,
+        overrides=words,
     )
 
 

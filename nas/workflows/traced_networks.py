@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,12 +47,18 @@ class TracedNetwork(NamedTuple):
 
 
 def traced_networks(
-    trace: Trace, runs: Path, pick: Pick, *, trust: bool = False
+    trace: Trace,
+    families: Sequence[TraceFamily],
+    runs: Path,
+    pick: Pick,
+    *,
+    trust: bool = False,
 ) -> list[TracedNetwork]:
-    """Return a trace's networks, family by family.
+    """Return the networks of a trace's families, in their order.
 
     Args:
         trace: the trace.
+        families: some of its families, or all.
         runs: the folder of all runs.
         pick: chooses the networks of a run.
         trust: the option ``--trust``, for files and runs.
@@ -63,7 +69,7 @@ def traced_networks(
         ConfigError, RunError, TrustError: a file or a run cannot be read.
     """
     networks: list[TracedNetwork] = []
-    for family in trace.config.families:
+    for family in families:
         try:
             if family.run is not None:
                 networks += _found(family, family.run, trace, runs, pick, trust=trust)

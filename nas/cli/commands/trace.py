@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from analysis.trace.equal_costs import (
+    equal_costs,
+    equal_costs_markdown,
+    equal_costs_table,
+)
 from analysis.trace.page import plot_trace_html
 from analysis.trace.picture import plot_trace_png
 from analysis.trace.points import TraceResult
@@ -14,6 +19,7 @@ from nas.cli.commands.full_trainings import TrainingGroup, train_networks
 from nas.cli.commands.picks import picked_architectures
 from nas.cli.commands.trace_plan import show_plan
 from nas.cli.commands.trace_result import trace_result
+from nas.cli.commands.trace_searches import run_searches
 from nas.cli.output import Output
 from nas.config.recipe_overrides import overrides_of
 from nas.config.search_config import SearchConfig
@@ -63,16 +69,19 @@ def run_trace_command(
     """
     trace = load_trace(file, overrides)
     _check(trace, file)
-    networks = traced_networks(trace, runs, picked_architectures, trust=trust)
+    if plan:
+        show_plan(output, trace, runs, trust=trust)
+        return
+    run_searches(output, trace, runs, allow_changed_data=allow_changed_data, trust=trust)
+    networks = traced_networks(
+        trace, trace.config.families, runs, picked_architectures, trust=trust
+    )
     data = load_data(trace.search)
     if not output.as_json:
         output.say(str(data))
     for recipe, architectures in _by_recipe(networks):
         check_full_recipe(trace.search.replace(retrain=recipe), data, list(architectures))
     waiting = Waiting()
-    if plan:
-        show_plan(output, trace, networks, data, runs, trust=trust)
-        return
     into = existing_run(trace.search, runs, data.task, waiting, trust=trust)
     run, config, ledger, own_recipe = into or new_run(trace.search, runs, data, waiting)
     groups = [
@@ -155,14 +164,21 @@ def _show(
 ) -> None:
     """Write the trace's files into the run's folder, and print its table."""
     result = trace_result(output, trace, networks, config, run, ledger, data, waiting)
-    run.write_json("trace.json", result.to_json())
+    compared = equal_costs(result) if result.is_of_fronts else []
+    content = result.to_json() | {"at_equal_costs": [row.to_json() for row in compared]}
+    run.write_json("trace.json", content)
     write_whole(run.path / "trace.csv", trace_csv(result))
-    write_whole(run.path / "trace.md", trace_markdown(result))
+    text = trace_markdown(result)
+    if compared:
+        text += "\n" + equal_costs_markdown(compared, result)
+    write_whole(run.path / "trace.md", text)
     _draw(run, result)
     if output.as_json:
-        output.show_json(result.to_json())
+        output.show_json(content)
         return
     output.show(trace_table(result))
+    if compared:
+        output.show(equal_costs_table(compared, result))
     files = ", ".join(f"trace.{ending}" for ending in ("png", "html", "csv", "md", "json"))
     output.say(f"drawn in {run.path}: {files}")
 

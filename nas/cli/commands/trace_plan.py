@@ -6,6 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from rich.table import Table
+
+from nas.cli.commands.picks import picked_architectures
+from nas.cli.commands.trace_searches import (
+    PlannedSearch,
+    planned_search,
+    unfinished_searches,
+)
 from nas.cli.number_table import number_table
 from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
@@ -14,10 +22,11 @@ from nas.config.trial_slots import trial_slots
 from nas.errors import CommandError
 from nas.quantities import duration, format_quantity
 from nas.storage.networks.retraining import full_trainings, number_of
-from nas.workflows.checks import SearchData, retrain_assignment
+from nas.workflows.checks import SearchData, load_data, retrain_assignment
 from nas.workflows.device_hours import missing_device, this_machine
+from nas.workflows.recipe_fit import check_full_recipe
 from nas.workflows.timed_training import TIMED_STEPS, timed_training
-from nas.workflows.traced_networks import TracedNetwork
+from nas.workflows.traced_networks import TracedNetwork, traced_networks
 from nas.workflows.training_run import existing_run
 from search_space.cost import network_costs
 from search_space.nearest import hint
@@ -33,7 +42,6 @@ class PlannedTraining(NamedTuple):
     params: int
     macs: int
     left: int  # trainings
-    images: int  # of one training, all epochs together
     hours: dict[str, float]  # of one training, by device
 
     def to_json(self) -> dict[str, Any]:
@@ -51,35 +59,57 @@ class PlannedTraining(NamedTuple):
         }
 
 
-def show_plan(
-    output: Output,
-    trace: Trace,
-    networks: Sequence[TracedNetwork],
-    data: SearchData,
-    runs: Path,
-    *,
-    trust: bool,
-) -> None:
-    """Print the trainings that are left, and their hours: measured here, or by given rates.
+def show_plan(output: Output, trace: Trace, runs: Path, *, trust: bool) -> None:
+    """Print the searches and trainings that are left, and their hours.
+
+    They are measured here, or follow from given rates.
 
     Args:
         output: to print to.
         trace: the trace.
-        networks: its networks.
-        data: of the trainings.
         runs: the folder of all runs.
         trust: the option ``--trust``.
 
     Raises:
         CommandError: a rate is of a network that the trace does not have.
-        RunError, TrustError: the trace's run cannot be read.
+        ConfigError, DataError, NothingFits, RunError, TrustError: see :mod:`nas.errors`.
     """
-    left = _left(trace, networks, data, runs, trust=trust)
+    searches = [family for family, _ in unfinished_searches(trace, runs)]
+    known = [family for family in trace.config.families if family not in searches]
+    networks = traced_networks(trace, known, runs, picked_architectures, trust=trust)
+    data = load_data(trace.search)
+    for network in networks:
+        check_full_recipe(
+            trace.search.replace(retrain=network.recipe), data, [network.architecture]
+        )
     missing = missing_device(trace.search)
+    progress = Output(stderr=True)
+    planned = _planned(progress, trace, networks, data, runs, missing, trust=trust)
+    to_search = [
+        planned_search(progress, trace, family, data) for family in searches if missing is None
+    ]
+    if output.as_json:
+        output.show_json(_plan_json(trace, planned, to_search, missing))
+    else:
+        output.say(str(data))
+        _show(output, trace, planned, to_search, missing)
+
+
+def _planned(
+    progress: Output,
+    trace: Trace,
+    networks: Sequence[TracedNetwork],
+    data: SearchData,
+    runs: Path,
+    missing: str | None,
+    *,
+    trust: bool,
+) -> list[PlannedTraining]:
+    """Return the trainings of each network, with their times."""
+    left = _left(trace, networks, data, runs, trust=trust)
     rates = trace.config.images_per_second
     macs = {n.name: network_costs(n.architecture, data.task).macs for n in networks}
     _check_rates(rates, macs)
-    progress = Output(stderr=True)
     planned = []
     seen: set[tuple[str, str]] = set()
     for number, network in enumerate(networks, start=1):
@@ -95,20 +125,8 @@ def show_plan(
             progress.say(f"timing {network.name}, {number} of {len(networks)}")
             hours[HERE] = _hours_here(trace.search, network, data)
         costs = network_costs(network.architecture, data.task)
-        planned.append(
-            PlannedTraining(
-                network,
-                costs.params,
-                costs.macs,
-                left[key],
-                _images(network, data, trace.search),
-                hours,
-            )
-        )
-    if output.as_json:
-        output.show_json(_plan_json(trace, planned, missing))
-    else:
-        _show(output, trace, planned, missing)
+        planned.append(PlannedTraining(network, costs.params, costs.macs, left[key], hours))
+    return planned
 
 
 def _left(
@@ -170,32 +188,65 @@ def _hours_here(config: SearchConfig, network: TracedNetwork, data: SearchData) 
 
 
 def _plan_json(
-    trace: Trace, planned: Sequence[PlannedTraining], missing: str | None
+    trace: Trace,
+    planned: Sequence[PlannedTraining],
+    searches: Sequence[PlannedSearch],
+    missing: str | None,
 ) -> dict[str, Any]:
+    seeds = trace.search.retrain_seeds
     return {
         "name": trace.config.name,
         "trainings_left": sum(each.left for each in planned),
         "networks": [each.to_json() for each in planned],
-        "hours": _totals(planned),
+        "searches_left": [each._asdict() | {"hours": each.hours(seeds)} for each in searches],
+        "hours": _totals(trace, planned, searches),
         "not_timed_here": missing,
     }
 
 
-def _totals(planned: Sequence[PlannedTraining]) -> dict[str, float]:
-    """Return the hours of all trainings one after another, by device."""
+def _totals(
+    trace: Trace, planned: Sequence[PlannedTraining], searches: Sequence[PlannedSearch]
+) -> dict[str, float]:
+    """Return the hours of everything one after another, by device."""
     totals: dict[str, float] = {}
     for each in planned:
         for device, hours in each.hours.items():
             totals[device] = totals.get(device, 0.0) + each.left * hours
+    for search in searches:
+        totals[HERE] = totals.get(HERE, 0.0) + search.hours(trace.search.retrain_seeds)
     return totals
 
 
 def _show(
-    output: Output, trace: Trace, planned: Sequence[PlannedTraining], missing: str | None
+    output: Output,
+    trace: Trace,
+    planned: Sequence[PlannedTraining],
+    searches: Sequence[PlannedSearch],
+    missing: str | None,
 ) -> None:
-    totals = _totals(planned)
+    totals = _totals(trace, planned, searches)
+    seeds = trace.search.retrain_seeds
+    if planned:
+        output.show(_training_table(planned))
+        number = sum(each.left for each in planned)
+        output.say(f"{number} full trainings are left, with {seeds} seeds each")
+    for each in searches:
+        output.say(
+            f"family {each.family!r}: run {each.run!r} is to be searched, {each.trials} trials: "
+            f"{duration(3600 * each.search_hours)}; then its front is trained, {each.front} "
+            f"networks assumed, {seeds} seeds each: "
+            f"{duration(3600 * each.front * seeds * each.training_hours)}"
+        )
+    if missing is not None:
+        output.say(f"nothing is timed here: {missing}")
+    for device, hours in totals.items():
+        output.say(_total_line(trace, device, hours))
+
+
+def _training_table(planned: Sequence[PlannedTraining]) -> Table:
+    devices = dict.fromkeys(device for each in planned for device in each.hours)
     table = number_table(
-        "network", "params", "MACs", "epochs", "left", *(f"time each\n{d}" for d in totals)
+        "network", "params", "MACs", "epochs", "left", *(f"time each\n{d}" for d in devices)
     )
     for each in planned:
         table.add_row(
@@ -204,15 +255,9 @@ def _show(
             format_quantity(each.macs),
             str(each.network.recipe.epochs),
             str(each.left),
-            *(duration(3600 * each.hours[d]) if d in each.hours else "-" for d in totals),
+            *(duration(3600 * each.hours[d]) if d in each.hours else "-" for d in devices),
         )
-    output.show(table)
-    number = sum(each.left for each in planned)
-    output.say(f"{number} full trainings are left, with {trace.search.retrain_seeds} seeds each")
-    if missing is not None:
-        output.say(f"nothing is timed here: {missing}")
-    for device, hours in totals.items():
-        output.say(_total_line(trace, device, hours))
+    return table
 
 
 def _total_line(trace: Trace, device: str, hours: float) -> str:

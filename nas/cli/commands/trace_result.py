@@ -75,6 +75,7 @@ def trace_result(
         published=tuple(_published(table, networks)) if table else (),
         published_source=source_of(table) if table else "",
         notes=tuple(_notes(trace, points, data, list(latencies.values()))),
+        is_of_fronts=trace.config.curves == "fronts",
     )
 
 
@@ -94,6 +95,9 @@ def _point(
         and number_of(row, config) < config.retrain_seeds
     ]
     costs = network_costs(network.architecture, data.task).metrics()
+    seconds = sum(row.device_seconds for row in own)
+    if own:
+        costs["device_seconds"] = seconds / len(own)
     if latency is not None:
         costs["latency_ms"] = latency.latency_ms
     if network.own_value is not None:
@@ -107,7 +111,9 @@ def _point(
         {axis: costs[axis] for axis in dict.fromkeys(("params", "macs", *trace.config.axes))},
         tuple(row.metrics[trace.config.accuracy] for row in own),
         "" if by is None else f"{by.run}, trial {by.number}",
-        sum(row.device_seconds for row in own),
+        seconds,
+        {row.seed: row.metrics["val_accuracy"] for row in own if "val_accuracy" in row.metrics},
+        {row.seed: row.metrics["test_accuracy"] for row in own},
     )
 
 
@@ -142,7 +148,8 @@ def _notes(
             f"latency of a batch of {first.batch_size} on {first.device}, {first.dtype}, "
             f"{first.threads} threads"
         )
-    seconds = sum(point.device_seconds for point in points)
+    # a network that several families have was trained once
+    seconds = sum({point.arch_id: point.seconds_of_all for point in points}.values())
     return [*notes, f"the trainings took {duration(seconds)} of a device's time"]
 
 

@@ -76,6 +76,7 @@ def show_trained_frontier(
         points=(*_proxies(ledger, members, x), *_trained(full, costs, x)),
         published=(),
         published_source="",
+        is_of_fronts=True,
         notes=tuple(_notes(config, trained, full, members, rank)),
     )
     for file, plot in ((png, plot_trace_png), (html, plot_trace_html)):
@@ -135,7 +136,7 @@ def _trained(
             str(each[0].architecture),
             {x: costs[each[0].architecture][x]},
             tuple(row.metrics["test_accuracy"] for row in each),
-            device_seconds=sum(row.device_seconds for row in each),
+            seconds_of_all=sum(row.device_seconds for row in each),
         )
         for arch_id, each in by_network.items()
         if x in costs[each[0].architecture]

@@ -1,0 +1,129 @@
+"""The searches whose fronts are families of a trace: run where they are not finished."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from nas.cli.commands.search import run_search_command
+from nas.cli.output import Output
+from nas.config.files import load_config
+from nas.config.search_config import SearchConfig
+from nas.config.trace import Trace, TraceFamily
+from nas.search.problem import costs_of, space_of
+from nas.storage.run.folder import RunFolder
+from nas.workflows.checks import SearchData, checked_problem, retrain_assignment
+from nas.workflows.device_hours import FRONT_ASSUMED, device_hours
+from nas.workflows.space_costs import check_fits, space_costs
+from nas.workflows.timed_training import timed_training
+
+
+class PlannedSearch(NamedTuple):
+    """A search that a trace would run, and the trainings of its front; all of it is estimated."""
+
+    family: str
+    run: str
+    trials: int
+    search_hours: float  # of all of its trainings one after another, on this machine
+    front: int  # networks assumed on its front
+    training_hours: float  # of one full training of the network with the median MACs
+
+    def hours(self, seeds: int) -> float:
+        """Return the hours of the search and of its front's trainings, one after another."""
+        return self.search_hours + self.front * seeds * self.training_hours
+
+
+def unfinished_searches(trace: Trace, runs: Path) -> Iterator[tuple[TraceFamily, str]]:
+    """Yield the families whose search is not finished, each with the name of its run.
+
+    Raises:
+        RunError: a run's state cannot be read.
+    """
+    for family in trace.config.families:
+        if family.search is not None and family.run is not None:
+            run = RunFolder(runs / family.run)
+            if not (run.path.exists() and run.is_finished()):
+                yield family, family.run
+
+
+def run_searches(
+    output: Output, trace: Trace, runs: Path, *, allow_changed_data: bool, trust: bool
+) -> None:
+    """Search what the families of a trace need; go on with a search that was interrupted.
+
+    Args:
+        output: to print to.
+        trace: the trace.
+        runs: the folder of all runs.
+        allow_changed_data: the option ``--allow-changed-data``.
+        trust: the option ``--trust``.
+
+    Raises:
+        CommandError, ConfigError, DataError, NothingFits, RunError, ClusterError,
+        TooManyFailures, TrustError: see :mod:`nas.errors`.
+        KeyboardInterrupt: on Ctrl-C, after printing how to continue.
+    """
+    shown = Output(stderr=True) if output.as_json else output
+    for family, run in unfinished_searches(trace, runs):
+        shown.say(f"family {family.name!r}: searching run {run!r}")
+        run_search_command(
+            shown,
+            trace.search_file,
+            _overrides(trace, family),
+            runs,
+            resume=(runs / run).exists(),
+            again=False,
+            allow_changed_data=allow_changed_data,
+            trust=trust,
+        )
+
+
+def planned_search(
+    output: Output, trace: Trace, family: TraceFamily, data: SearchData
+) -> PlannedSearch:
+    """Estimate the time of a family's search and of its front's full trainings on this machine.
+
+    The front is assumed to have ten members, each as dear as the network of the median MACs.
+
+    Args:
+        output: what is timed is printed to it.
+        trace: the trace.
+        family: one with a search.
+        data: of the trace.
+
+    Raises:
+        ConfigError, DataError, NothingFits: see :mod:`nas.errors`.
+    """
+    config = load_config(trace.search_file, _overrides(trace, family))
+    costs = costs_of(config, space_of(config), data.task, with_memory=True)
+    looked_at = space_costs(config, costs)
+    check_fits(looked_at, config)
+    checked_problem(config, costs_of(config, space_of(config), data.task))
+    hours = device_hours(config, costs, looked_at, output.say)
+    median = int(np.argsort(looked_at.macs, kind="stable")[len(looked_at.macs) // 2])
+    architecture = costs.space.decode(looked_at.vectors[median])
+    output.say("timing a full training of the network with the median MACs")
+    assignment = retrain_assignment(_with_recipe(trace, family, config), data.task)
+    times = timed_training(assignment, architecture, config.seed)
+    return PlannedSearch(
+        family.name,
+        config.name,
+        hours.trials,
+        hours.hours,
+        min(FRONT_ASSUMED, hours.trials),
+        times.training_seconds / 3600,
+    )
+
+
+def _with_recipe(trace: Trace, family: TraceFamily, config: SearchConfig) -> SearchConfig:
+    return config.replace(retrain=trace.recipe_of(family), retrain_data="train")
+
+
+def _overrides(trace: Trace, family: TraceFamily) -> list[str]:
+    """Return the overrides of the search's file for a family's search; the family's come last."""
+    words = [*trace.overrides, *(family.search or ()), f"name={family.run}"]
+    last = {word.partition("=")[0]: word for word in words}
+    return list(last.values())
