@@ -18,6 +18,7 @@ from search_space.cost import network_costs
 from search_space.counts import Counts
 from search_space.space import SearchSpace
 from search_space.zoo import IMAGENET, network
+from trainers.data.generated.task_settings import TASK_SETTINGS
 
 ROOT = Path(__file__).parents[1]
 COSTS = ROOT / "benchmarks" / "costs.py"
@@ -255,3 +256,14 @@ def test_loading_memory(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     (row,) = json.loads(file.read_text())["networks"]
     assert 1.5 < row["multiple"] < 2.5
+
+
+@pytest.mark.slow  # a process of its own, which imports all
+def test_generated_tasks(tmp_path: Path) -> None:
+    file = tmp_path / "tasks.json"
+    script = ROOT / "benchmarks" / "generated_tasks.py"
+    command = [sys.executable, str(script), "--quick", "--json", str(file)]
+    subprocess.run(command, cwd=ROOT, capture_output=True, timeout=300, check=True)
+    figures = json.loads(file.read_text())
+    assert {row["task"].partition(",")[0] for row in figures["tasks"]} == set(TASK_SETTINGS)
+    assert all(row["seconds"] > 0 and row["n"] == 2 for row in figures["tasks"])

@@ -32,6 +32,7 @@ from search_space.primitives.stem_types import STEMS
 from search_space.space.config import SpaceConfig, StageConfig
 from trainers import Recipe
 from trainers.augmentation import Augmentation
+from trainers.data.generated.task_settings import TASK_SETTINGS
 
 HEAD = """# Configuration keys
 
@@ -45,6 +46,8 @@ is an error that names the nearest known one.
 
 DATA_EXAMPLES = """\
 data: {name: digits}                        # 1,797 images that come with scikit-learn
+data: {name: pathfinder}                    # drawn from data.split_seed: does a path join two dots?
+data: {name: pointer_value_retrieval, parameters: {pixels: 24}}  # a digit points to another one
 data: {name: cifar10}                       # from the Hugging Face hub; so is cifar100
 data: {name: cifar10, path: /data/cifar10}  # from a folder made by datasets.save_to_disk
 data: {name: imagenet, path: /data/imagenet, image_size: [224, 224]}  # its usual folder
@@ -161,6 +164,9 @@ def _sections(model: type[BaseModel]) -> Iterator[str]:
             yield f"### {name}\n\n{_summary(inner)}\n\n{_table(keys_of(inner, f'{name}.'))}"
         if name == "data":
             yield f"One line for each source:\n\n```yaml\n{DATA_EXAMPLES}```\n"
+            for task, settings in TASK_SETTINGS.items():
+                table = _table(keys_of(settings, "parameters."))
+                yield f"### data: `name: {task}`\n\n{_summary(settings)}\n\n{table}"
         if name == "sampler":
             yield from map(_sampler, SAMPLERS)
 

@@ -87,7 +87,10 @@ def test_a_module_that_is_not_there_says_what_to_set() -> None:
         ({"name": "a:b", "path": "x"}, "takes no path, got path='x'"),
         ({"name": "digits", "parameters": {"x": 1}}, "is no function of your own"),
         ({"name": "a-b:c"}, "is like my_package.module:function, got 'a-b:c'"),
-        ({"name": "mnist"}, "should be 'digits', 'cifar10'"),
+        (
+            {"name": "mnist"},
+            "should be 'digits', 'pathfinder', 'pointer_value_retrieval', 'cifar10'",
+        ),
     ],
 )
 def test_settings_that_make_no_sense(settings: dict[str, object], message: str) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from trainers.data.config import DataConfig
 from trainers.data.digits import load_digits
 from trainers.data.fingerprint import fingerprint_of_splits
+from trainers.data.generated.loading import load_generated
 from trainers.data.network_input import resizing_of, scale_of
 from trainers.data.own_function import load_own
 from trainers.data.sources.hugging_face import read_tables
@@ -38,6 +39,8 @@ def load_splits(config: DataConfig, pixels: PixelSettings | None = None) -> Imag
     resizing = resizing_of(config, pixels)
     if config.is_own:
         splits = load_own(config)
+    elif config.is_generated:
+        splits = load_generated(config)
     elif config.is_in_memory:
         splits = load_digits(config)
     else:

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Set as AbstractSet
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticKnownError
 
+from trainers.data.generated.task_settings import TASK_SETTINGS
 from trainers.settings import Settings, list_to_tuple
 
 SOURCES = (
-    *("digits", "cifar10", "cifar100", "imagenet"),
+    *("digits", *TASK_SETTINGS, "cifar10", "cifar100", "imagenet"),
     *("image_folder", "tar_shards", "parquet", "hub"),
 )
 NEED_A_PATH = ("image_folder", "tar_shards", "parquet", "hub")
@@ -36,6 +46,13 @@ TestPart = Literal["test", "validation"]
 Decoding = Literal["auto", "once", "each_use"]
 
 LOADING = ("decoding", "memory_gb", "cache", "loader_processes", "block_images")
+OF_PICTURES = frozenset(
+    {
+        *("path", "test_part", "image_size", "skip_damaged"),
+        *("image_column", "label_column", *LOADING),
+    }
+)
+"""Keys of sources that have pictures to find and decode."""
 
 Pixels = Annotated[int, Field(ge=1)]
 ImageSize = Annotated[tuple[Pixels, Pixels], BeforeValidator(list_to_tuple)]
@@ -50,27 +67,30 @@ class DataConfig(Settings):
     """
 
     name: DataName
-    """The source: `digits` comes with scikit-learn; `cifar10`, `cifar100` and `imagenet` come from
-    the Hugging Face hub; `image_folder`, `tar_shards`, `parquet` and `hub` need `path`;
-    `my_package.module:function` is a function of your own."""
+    """The source: `digits` comes with scikit-learn; `pathfinder` and `pointer_value_retrieval` are
+    generated; `cifar10`, `cifar100` and `imagenet` come from the Hugging Face hub; `image_folder`,
+    `tar_shards`, `parquet` and `hub` need `path`; `my_package.module:function` is a function of
+    your own."""
     parameters: dict[str, Any] | None = None
-    """Arguments of a function of your own, beside the seed."""
+    """Parameters of a generated task, each with its default where it is not given; or arguments of
+    a function of your own, beside the seed."""
     path: str | None = None
     """For `image_folder` a folder; for `tar_shards` and `parquet` a file or folder; for `hub` the
     id of a data set, or a folder made by `datasets.save_to_disk`; for `cifar10` and `cifar100` such
     a folder in place of the hub; for `imagenet` that, its usual folder, or one of its Parquet
     files."""
     split_seed: int = Field(default=0, ge=0, lt=2**32)
-    """Seed of the split into train, validation and test images, which depends on nothing else."""
+    """Seed of the split into train, validation and test images, which depends on nothing else; for
+    a generated task, of its images."""
     train_images: int | None = Field(default=None, ge=2)
-    """Train images; null for all that remain. Unit: images."""
+    """Train images; null for all that remain, and for 8,000 of a generated task. Unit: images."""
     validation_images: int | None = Field(default=None, ge=0)
     """Validation images; null for all of the source's own validation part, else for a fifth of the
-    train part (for what `train_images` leave, if those are given). A search needs at least one.
-    Unit: images."""
+    train part (for what `train_images` leave, if those are given), and for 2,000 of a generated
+    task. A search needs at least one. Unit: images."""
     test_images: int | None = Field(default=None, ge=0)
-    """Test images; null for all of the source's own test part, else for a fifth of the train part.
-    Unit: images."""
+    """Test images; null for all of the source's own test part, else for a fifth of the train part,
+    and for 2,000 of a generated task. Unit: images."""
     test_part: TestPart = "test"
     """The source's part that test images come from. With `validation` its own test part, if any, is
     not used, and validation images come from its train part, as is the custom for ImageNet: for
@@ -112,6 +132,22 @@ class DataConfig(Settings):
             return {"test_part": "validation"} | values
         return values
 
+    @field_validator("parameters")
+    @classmethod
+    def _of_the_task(
+        cls, parameters: dict[str, Any] | None, info: ValidationInfo
+    ) -> dict[str, Any] | None:
+        name = info.data.get("name")
+        settings = TASK_SETTINGS.get(name or "")
+        if settings is not None and parameters is not None:
+            known = settings.model_fields
+            if unknown := sorted(set(parameters) - set(known)):
+                raise ValueError(
+                    f"data {name!r} has no parameter {unknown[0]!r}; it has {', '.join(known)}"
+                )
+            settings.model_validate(parameters)
+        return parameters
+
     @model_validator(mode="after")
     def _fits_the_name(self) -> Self:
         if self.name in NEED_A_PATH and not self.path:
@@ -121,16 +157,12 @@ class DataConfig(Settings):
                 set(type(self).model_fields) - {"name", "parameters", "split_seed"},
                 "is a function that gives all splits",
             )
-        else:
+        elif not self.is_generated:
             self._takes_no({"parameters"}, "is no function of your own")
         if self.name == "digits":
-            self._takes_no(
-                {
-                    *("path", "test_part", "image_size", "skip_damaged"),
-                    *("image_column", "label_column", *LOADING),
-                },
-                "comes with scikit-learn as 8 x 8 images",
-            )
+            self._takes_no(OF_PICTURES, "comes with scikit-learn as 8 x 8 images")
+        if self.is_generated:
+            self._takes_no(OF_PICTURES, "is generated, at the size that its parameters give,")
         return self
 
     @property
@@ -139,11 +171,16 @@ class DataConfig(Settings):
         return ":" in self.name
 
     @property
+    def is_generated(self) -> bool:
+        """Whether the images are drawn from the seed, by one of this project's tasks."""
+        return self.name in TASK_SETTINGS
+
+    @property
     def is_in_memory(self) -> bool:
         """Whether the source gives pixels, and no pictures to decode."""
-        return self.is_own or self.name == "digits"
+        return self.is_own or self.is_generated or self.name == "digits"
 
-    def _takes_no(self, fields: set[str], reason: str) -> None:
+    def _takes_no(self, fields: AbstractSet[str], reason: str) -> None:
         for field in sorted(fields):
             if getattr(self, field) != type(self).model_fields[field].default:
                 raise ValueError(

@@ -6,6 +6,7 @@ Alpaydin and Kaynak (1998), https://archive.ics.uci.edu/dataset/80 (its test par
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from trainers.data.config import DataConfig
@@ -15,17 +16,25 @@ from trainers.data.splits.dataset import ImageSplits, Split
 HIGHEST_VALUE = 16
 
 
-def load_digits(config: DataConfig) -> ImageSplits:
-    """Return the digits as [N, 1, 8, 8], their values 0..16 spread over 0..255.
+CLASS_NAMES = tuple("0123456789")
 
-    Raises:
-        DataError: counts that do not fit 1797 images.
-    """
+
+def digit_arrays() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """Return the digits as [1797, 8, 8], their values 0..16 spread over 0..255, and labels."""
     from sklearn import datasets  # noqa: PLC0415 (slow to import)
 
     digits = datasets.load_digits()
     pixels = np.rint(digits.images * (255 / HIGHEST_VALUE)).astype(np.uint8)
-    labels = digits.target.astype(np.int64)
+    return pixels, digits.target.astype(np.int64)
+
+
+def load_digits(config: DataConfig) -> ImageSplits:
+    """Return the digits as [N, 1, 8, 8].
+
+    Raises:
+        DataError: counts that do not fit 1797 images.
+    """
+    pixels, labels = digit_arrays()
 
     def split(choice: Choice) -> Split:
         return Split(
@@ -46,6 +55,6 @@ def load_digits(config: DataConfig) -> ImageSplits:
         train=split(choices["train"]),
         validation=split(choices["validation"]),
         test=split(choices["test"]),
-        class_names=tuple(str(name) for name in digits.target_names),
+        class_names=CLASS_NAMES,
         left_out=tuple(notes_of(choices)),
     )

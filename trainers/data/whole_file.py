@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import os
 import secrets
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+DAMAGES_OF_ARRAYS = (
+    *(ValueError, KeyError, TypeError, EOFError),
+    *(zipfile.BadZipFile, zlib.error, NotImplementedError),
+)
+"""Errors of a damaged file of NumPy's arrays, or of arrays that are not those expected."""
 
 
 @contextmanager

@@ -189,8 +189,8 @@ class RunFolder:
         """Refuse an untrusted run whose data or trainings may be elsewhere, or run the user's code.
 
         Hugging Face ``datasets`` looks for data sets on its hub, and a folder that it loads can
-        name files on servers. Only scikit-learn's digits, and images, tar shards or Parquet files
-        that are on this machine, are read without contacting a server.
+        name files on servers. Only scikit-learn's digits, generated tasks, and images, tar shards
+        or Parquet files that are on this machine, are had without contacting a server.
 
         Raises:
             TrustError: they may be, and the run is not trusted.
@@ -201,7 +201,7 @@ class RunFolder:
         is_file_here = name in READ_FROM_FILES and Path(str(path)).expanduser().exists()
         if config.data.is_own:
             self.need_trust(f"data.name={name} would be imported and called")
-        elif name != "digits" and not is_file_here:
+        elif not config.data.is_in_memory and not is_file_here:
             self.need_trust(f"data.name={name}, data.path={path} may be looked for on servers")
 
     @classmethod

@@ -352,7 +352,7 @@ def test_what_a_run_would_reach_needs_trust(
         list_run(run.config_file)
         run.check_reach(config)
     for number, data in enumerate(
-        ({"name": "digits"}, {"name": "image_folder", "path": str(folder)})
+        ({"name": "digits"}, {"name": "pathfinder"}, {"name": "image_folder", "path": str(folder)})
     ):
         config = config_of(name=f"here-{number}", data=data)
         RunFolder.create(runs, config).check_reach(config)

@@ -19,11 +19,14 @@ from nas.workflows.configuration_parts import anchor
 from search_space.values import Value
 from search_space.yaml_validation import validate
 from trainers import DataConfig
+from trainers.data.generated.task_settings import TASK_SETTINGS
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "configuration.md").read_text()
 NAMES = (
     "digits",
+    "pathfinder",
+    "pointer_value_retrieval",
     "cifar10",
     "cifar100",
     "imagenet",
@@ -98,6 +101,15 @@ def test_each_kind_of_a_mapping_has_its_keys() -> None:
     shared = ["schedule.warmup_epochs", "schedule.warmup_fraction"]
     assert keys == [*shared, "schedule.at_epochs", "schedule.factor"]
     assert '`{name: "cosine", warmup_fraction: 0.05}`' in PAGE
+
+
+def test_each_generated_task_has_its_parameters() -> None:
+    for task, settings in TASK_SETTINGS.items():
+        _, _, section = PAGE.partition(f"### data: `name: {task}`\n")
+        keys = re.findall(
+            r"^\| `parameters\.(\w+)` \|", section.partition("\n### ")[0], re.MULTILINE
+        )
+        assert keys == list(settings.model_fields)
 
 
 def test_options_of_optunas_samplers_have_no_words_of_a_version_of_it() -> None:

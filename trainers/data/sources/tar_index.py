@@ -11,8 +11,6 @@ import json
 import logging
 import os
 import time
-import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -26,19 +24,13 @@ from trainers.data.cache_folder import cache_folder
 from trainers.data.pictures.pixels import image_suffixes
 from trainers.data.sources.byte_strings import ByteStrings
 from trainers.data.sources.tar_samples import Shard
-from trainers.data.whole_file import whole_file
+from trainers.data.whole_file import DAMAGES_OF_ARRAYS, whole_file
 from trainers.errors import listed_problems
 
 VERSION = 1
 """The version of the index; those of others are made again."""
 
 LOG_EVERY_SECONDS = 10.0
-
-DAMAGES = (
-    *(ValueError, KeyError, TypeError, EOFError),
-    *(zipfile.BadZipFile, zlib.error, NotImplementedError),
-)
-"""Errors of a damaged index, as a file of NumPy's or as what it should hold."""
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +94,7 @@ class TarIndex:
                 texts, left_out = map(tuple, (description["label_texts"], description["left_out"]))
         except FileNotFoundError:
             return None
-        except DAMAGES as error:
+        except DAMAGES_OF_ARRAYS as error:
             log.warning("the index of tar shards %s is damaged (%s); it is made again", path, error)
             return None
         return cls(shard, offset, size, label, names, texts, left_out)

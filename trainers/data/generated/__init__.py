@@ -1,0 +1,1 @@
+"""Generated tasks: labelled images that are drawn from a seed, with nothing to download."""
