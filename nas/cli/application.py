@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -17,13 +18,13 @@ from nas.cli.arguments.query import frontier
 from nas.cli.arguments.search import runs, search, status
 from nas.cli.arguments.tools import benchmark, data, fidelity, latency_table, tabulate, zero_cost
 from nas.cli.arguments.train import predict, retrain, trace, train
-from nas.cli.arguments.upkeep import clean, doctor
+from nas.cli.arguments.upkeep import archive, clean, doctor
 from nas.cli.output import LogMessages, Output
 from nas.cli.terminal import take_every_text
 
-GROUPS = {
+GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
     "Search": (search, status, runs),
-    "Upkeep": (doctor, clean),
+    "Upkeep": (doctor, clean, archive),
     "Query": (frontier,),
     "Train": (train, retrain, trace, predict),
     "Networks": (zoo, tables, describe, attention_maps),

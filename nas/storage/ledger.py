@@ -21,6 +21,7 @@ from nas.config.search_config import SearchConfig
 from nas.config.storage_url import sqlite_file, without_password
 from nas.errors import RunError
 from nas.metrics import METRICS
+from nas.storage.archive import archived_storage, copy_archive
 from nas.storage.database.connection import (
     STORAGE_ERRORS,
     SoleWriterStorage,
@@ -94,7 +95,7 @@ class Ledger(LedgerRows):
             RunError: see :meth:`open`.
         """
         file = run.ledger_file if config.storage is None else sqlite_file(config.storage)
-        if file is not None and not file.is_file():
+        if file is not None and not file.is_file() and not run.is_archive:
             _check_not_lost(config, run)
             return cls.create(config, run, waits)
         ledger = cls._connected(config, run, waits)
@@ -140,8 +141,13 @@ class Ledger(LedgerRows):
             RunError: it is missing, not a readable ledger, or that of another run of this name.
         """
         patience = _patience(config, run, waits)
-        database = connect_for_reading(config.storage, run.ledger_file, patience)
-        place = place_of(config.storage, run.ledger_file)
+        database: BaseStorage
+        if config.storage is None and run.is_archive:
+            place = str(run.archive_file)
+            database = archived_storage(run.archive_file, config.name)
+        else:
+            place = place_of(config.storage, run.ledger_file)
+            database = connect_for_reading(config.storage, run.ledger_file, patience)
         ledger = cls(database, config.name, place, imports=run.is_trusted, patience=patience)
         attributes = ledger.attributes()
         ledger_format = attributes.get("format")
@@ -154,11 +160,23 @@ class Ledger(LedgerRows):
 
     @classmethod
     def _connected(cls, config: SearchConfig, run: RunFolder, waits: Waits | None) -> Ledger:
-        """Connect to a run's database, to write to it."""
+        """Connect to a run's database, to write to it; an archive's is made first."""
         patience = _patience(config, run, waits)
+        is_archive = config.storage is None and run.is_archive
         database = connect(config.storage, run.ledger_file, patience)
         place = place_of(config.storage, run.ledger_file)
-        return cls(database, config.name, place, imports=run.is_trusted, patience=patience)
+        ledger = cls(database, config.name, place, imports=run.is_trusted, patience=patience)
+        if is_archive:
+            log.warning("%s is made from %s", run.ledger_file, run.archive_file.name)
+            try:
+                ledger.transact(
+                    partial(copy_archive, run.archive_file, config.name, ledger.storage)
+                )
+            except RunError:
+                ledger.close()
+                run.ledger_file.unlink()
+                raise
+        return ledger
 
     def _is_inside(self, run: RunFolder) -> bool:
         """Return whether the ledger is a file in the run's own folder."""

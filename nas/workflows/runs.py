@@ -18,6 +18,9 @@ from typing import Any, NamedTuple
 from nas.storage.run.lock import is_held
 from search_space.yaml_validation import ConfigError, parse_json, read_yaml
 
+ARCHIVE = "evaluations.jsonl"
+"""The ledger of an archived run."""
+
 
 class DamagedRunError(RuntimeError):
     """A file of a run is missing or wrong; the message says which and why."""
@@ -88,7 +91,7 @@ def _of_finished(folder: Path) -> dict[str, Any]:
     except (TypeError, KeyError, AttributeError):
         raise DamagedRunError(f"{folder / 'config.yaml'}: no search.n_trials in it") from None
     ledger = folder / "ledger.db"
-    if storage is None:
+    if storage is None and not (folder / ARCHIVE).is_file():
         _check_is_database(ledger)
     front = _json(folder / "front.json", missing=[])  # no trial finished
     # runs from before 0.1.0 have the list of members alone

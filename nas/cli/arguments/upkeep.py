@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -51,3 +52,17 @@ def clean(
         raise CommandError("--yes and --dry-run exclude each other")
     with Output(as_json=as_json) as output:
         clean_run(output, run, runs, keep=keep, yes=yes, dry_run=dry_run, trust=trust)
+
+
+def archive(
+    run: RunName,
+    folder: Annotated[Path, typer.Argument(help="A new folder, such as results/digits.")],
+    as_json: AsJson = False,
+    trust: Trust = False,
+    runs: Runs = RUNS,
+) -> None:
+    """Write a run's results to a small folder without networks, which commands read as a run."""
+    from nas.cli.commands.archive import run_archive_command  # noqa: PLC0415
+
+    with Output(as_json=as_json) as output:
+        run_archive_command(output, run, folder, runs, trust=trust)

@@ -66,6 +66,16 @@ class RunFolder:
         return self.path / "ledger.db"
 
     @property
+    def archive_file(self) -> Path:
+        """The ledger of an archived run, in place of :attr:`ledger_file`."""
+        return self.path / "evaluations.jsonl"
+
+    @property
+    def is_archive(self) -> bool:
+        """Whether the ledger is an archive, and no database."""
+        return self.archive_file.is_file() and not self.ledger_file.is_file()
+
+    @property
     def task_file(self) -> Path:
         """The task of the run's architectures."""
         return self.path / "task.json"

@@ -108,8 +108,18 @@ def find_run(name: str, runs: Path, *, trust: bool = False) -> RunFolder:
     """Return the run of that name, also one without its configuration.
 
     Raises:
-        RunError: there is none.
+        RunError: there is none, or it is an archive.
     """
+    run = _find_run(name, runs, trust=trust)
+    if run.is_archive:
+        raise RunError(
+            f"run {run.name!r} is an archive: its ledger is {run.archive_file}, which is checked "
+            "wherever it is read; there is nothing to repair"
+        )
+    return run
+
+
+def _find_run(name: str, runs: Path, *, trust: bool) -> RunFolder:
     for path in (runs / name, Path(name)):
         if path.is_dir() and any((path / file).exists() for file in KNOWN_FILES):
             return RunFolder(path.resolve(), trust=trust)

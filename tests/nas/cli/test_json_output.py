@@ -39,6 +39,7 @@ OF_A_RUN = {
     "fidelity": ["first"],
     "zero-cost": ["first", "--scores", "synflow"],
     "runs": [],
+    "archive": ["first", "archived"],
 }
 OF_NO_RUN = {
     "search": ["search.yaml", "--dry-run", "limits.params=2000"],
@@ -65,8 +66,8 @@ OF_NO_RUN = {
         "1",
     ],
 }
-ELSEWHERE = {"clean", "doctor", "latency-table", "predict", "train"}
-"""The first needs an idle machine, the second has its own tests; both print by the same method."""
+ELSEWHERE = {"clean", "doctor", "latency-table", "predict", "trace", "train"}
+"""These have tests of their own, and print by the same method."""
 
 
 def strict(text: str) -> Any:
@@ -183,7 +184,7 @@ def test_standard_output_is_strict_json_for_a_run(finished_run: RunFolder, tmp_p
     """The run's ledger holds counts as floats, as older ledgers do."""
     for command, arguments in OF_A_RUN.items():
         counts = counts_in(output_of(command, *arguments, "--json"))
-        assert counts or command in ("zero-cost", "runs")
+        assert counts or command in ("zero-cost", "runs", "archive")
         assert all(isinstance(count, int) for count in counts)
     member = json.loads((finished_run.path / "retrain.json").read_text())[0]
     printed = CliRunner().invoke(app, ["describe", member["arch_id"], "--json"]).stdout

@@ -1,0 +1,150 @@
+"""Archives: a run's ledger as JSON Lines, which stands in for the database in the run's folder.
+
+The first line has the studies with their attributes, and each further line a trial. Commands that
+read a run take such a folder for a run; one that writes to it makes the database of it first.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.distributions import distribution_to_json, json_to_distribution
+from optuna.exceptions import ExperimentalWarning
+from optuna.storages import BaseStorage, InMemoryStorage
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from nas.errors import RunError
+from nas.storage.ledger_rows import SUFFIXES, LedgerRows
+from nas.storage.strict_json import json_text
+from nas.storage.whole_file import write_whole
+
+ARCHIVE_FORMAT = 1
+
+
+def write_archive(ledger: LedgerRows, file: Path) -> int:
+    """Write a run's ledger as JSON Lines; an existing file is replaced.
+
+    Trials that have not ended are left out: nobody will end them.
+
+    Returns:
+        the number of trials.
+
+    Raises:
+        RunError: the ledger cannot be read, or the file cannot be written.
+    """
+    studies: dict[str, Any] = {}
+    lines = []
+    for kind, suffix in SUFFIXES.items():
+        study = ledger.study(kind)
+        studies[suffix] = {
+            "directions": [direction.name for direction in study.directions],
+            "metric_names": study.metric_names,
+            "user_attributes": study.user_attrs,
+        }
+        lines += [
+            json_text({"study": suffix} | _trial_data(trial), indent=None)
+            for trial in ledger.trials(kind)
+            if trial.state.is_finished()
+        ]
+    head = json_text({"archive": ARCHIVE_FORMAT, "studies": studies}, indent=None)
+    write_whole(file, "\n".join([head, *lines]) + "\n")
+    return len(lines)
+
+
+def archived_storage(file: Path, name: str) -> InMemoryStorage:
+    """Return the studies of an archive, under a run's name, in memory.
+
+    Raises:
+        RunError: the file cannot be read, or is no archive; the message has the line.
+    """
+    storage = InMemoryStorage()
+    copy_archive(file, name, storage)
+    return storage
+
+
+def copy_archive(file: Path, name: str, storage: BaseStorage) -> None:
+    """Make the studies of an archive, under a run's name, in a storage.
+
+    Raises:
+        RunError: the file cannot be read, or is no archive; the message has the line.
+    """
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise RunError(f"cannot read {file}: {error}") from error
+    studies: dict[str, optuna.Study] = {}
+    done = 0
+    try:
+        head = json.loads(lines[0])
+        if head["archive"] != ARCHIVE_FORMAT:
+            raise ValueError(f"format {head['archive']!r}, this version reads {ARCHIVE_FORMAT}")
+        for suffix, content in head["studies"].items():
+            studies[suffix] = _study(name + suffix, content, storage)
+        for line in lines[1:]:
+            done += 1
+            data = json.loads(line)
+            studies[data["study"]].add_trial(_trial(data))
+    except (IndexError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise RunError(f"{file}, line {done + 1}: not of an archive: {error!r}") from error
+
+
+def _study(name: str, content: dict[str, Any], storage: BaseStorage) -> optuna.Study:
+    study = optuna.create_study(
+        study_name=name,
+        storage=storage,
+        directions=[StudyDirection[each] for each in content["directions"]],
+    )
+    if content["metric_names"] is not None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            study.set_metric_names(content["metric_names"])
+    for key, value in content["user_attributes"].items():
+        study.set_user_attr(key, value)
+    return study
+
+
+def _trial_data(trial: FrozenTrial) -> dict[str, Any]:
+    return {
+        "number": trial.number,
+        "state": trial.state.name,
+        "values": trial.values,
+        "params": trial.params,
+        "distributions": {
+            name: json.loads(distribution_to_json(each))
+            for name, each in trial.distributions.items()
+        },
+        "user_attributes": trial.user_attrs,
+        "system_attributes": trial.system_attrs,
+        "intermediate_values": {str(s): v for s, v in trial.intermediate_values.items()},
+        "started": _time(trial.datetime_start),
+        "ended": _time(trial.datetime_complete),
+    }
+
+
+def _trial(data: dict[str, Any]) -> FrozenTrial:
+    trial = create_trial(
+        state=TrialState[data["state"]],
+        values=data["values"],
+        params=data["params"],
+        distributions={
+            name: json_to_distribution(json.dumps(each))
+            for name, each in data["distributions"].items()
+        },
+        user_attrs=data["user_attributes"],
+        system_attrs=data["system_attributes"],
+        intermediate_values={int(s): v for s, v in data["intermediate_values"].items()},
+    )
+    if data["started"] is not None:
+        trial.datetime_start = datetime.fromisoformat(data["started"])
+    trial.datetime_complete = datetime.fromisoformat(data["ended"])
+    return trial
+
+
+def _time(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
