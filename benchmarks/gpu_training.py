@@ -61,7 +61,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     began = time.monotonic()
     device = chosen_device(options)
     on_gpu = device.type == "cuda"
-    width, side, batch = ("", 224, BATCH) if on_gpu else ("@0.125", 64, 8)
+    width, side, batch = ("", 224, BATCH) if on_gpu else ("@0.25", 64, 8)
     seconds = 3.0 if options.quick else 20.0
     figures: dict[str, Any] = {"machine": machine_with(device)}
     print(", ".join(f"{key} {value}" for key, value in figures["machine"].items()), flush=True)
