@@ -24,6 +24,7 @@ from pydantic_core import PydanticUndefined
 
 from nas.config.search_config import SearchConfig
 from nas.config.tabulation import TabulationConfig
+from nas.config.trace import PublishedPoints, TraceConfig, TraceFamily
 from nas.samplers import ARCHITECTURE_SAMPLERS, OPTION_TYPES, OPTUNA_SAMPLERS, SAMPLERS, options_of
 from nas.workflows.configuration_parts import Part, is_one_of_several, parts_of, tag_of
 from search_space.primitives.channel_attention import CHANNEL_ATTENTION_DESCRIPTIONS
@@ -72,7 +73,13 @@ OPTION_WORDS = {"int": "integer", "float": "number", "bool": "true or false", "s
 """The page's words for the annotations of samplers' options."""
 
 BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-SHARED = {"Recipe": "recipe", "Augmentation": "augmentation", "StageConfig": "stage"}
+SHARED = {
+    "Recipe": "recipe",
+    "Augmentation": "augmentation",
+    "StageConfig": "stage",
+    "TraceFamily": "families",
+    "PublishedPoints": "published",
+}
 """The sections of models that are the value of several keys."""
 
 PARTS_OF_RECIPE = [*parts_of("recipe", Recipe, frozenset(SHARED))]
@@ -124,6 +131,10 @@ def page() -> str:
         "## A tabulation\n\nThe file of `nas tabulate`. `data`, `resources` and `ray` have the "
         "same keys as in a search.\n",
         _table(keys_of(TabulationConfig)),
+        "## A trace\n\nThe file of `nas trace`.\n",
+        _table(keys_of(TraceConfig)),
+        _section("families", "The keys of each of a trace's `families`", TraceFamily),
+        _section("published", "The keys of a trace's `published`", PublishedPoints),
     ]
     return "\n".join(parts)
 

@@ -32,8 +32,11 @@ QUERIES = [
     command
     for command in COMMANDS
     if command.split()[:2][-1]
-    in {"status", "runs", "doctor", "clean", "frontier", "describe", "zoo", "tables"}
+    in {"status", "runs", "doctor", "clean", "frontier", "describe", "zoo", "tables", "archive"}
+    and "--trained" not in command
 ]
+OF_TRAINED = [c for c in COMMANDS if "--trained" in c]
+TRACES = [c for c in COMMANDS if c.startswith("nas trace")]
 DATA = [c for c in COMMANDS if c.startswith("nas data")]
 SEARCHES = [c for c in COMMANDS if c.startswith("nas search")]
 BENCHMARKS = [c for c in COMMANDS if c.startswith("nas benchmark")]
@@ -48,7 +51,7 @@ MODEL_FILE = "runs/digits/retrain/ARCH_ID-RECIPE-training0/model.pt"
 def test_no_command_is_left_out_here():
     makes = ["make quickstart", "make test"]
     known = [*makes, *NODES, *QUERIES, *SEARCHES, *BENCHMARKS, *RETRAININGS, *PREDICTIONS]
-    known += [*PICTURES, *TRAININGS, *DATA]
+    known += [*PICTURES, *TRAININGS, *DATA, *OF_TRAINED, *TRACES]
     assert sorted(COMMANDS) == sorted(known)
     makefile = (ROOT / "Makefile").read_text()
     assert all(re.search(rf"^{target.split()[1]}:", makefile, re.MULTILINE) for target in makes)
@@ -84,6 +87,25 @@ def test_a_benchmark_is_replayed(finished_run, command):
     done = query(finished_run, *shlex.split(command)[1:], *shorter)
     assert done.returncode == 0, done.stderr
     assert "hypervolume" in done.stdout
+
+
+@pytest.mark.slow  # without Ray in tests/nas/cli/test_trace.py
+@pytest.mark.parametrize("command", TRACES)
+def test_a_trace_is_planned(finished_run, command):
+    words = [str(ROOT / word) if word.endswith(".yaml") else word for word in shlex.split(command)]
+    done = query(finished_run, *words[1:])
+    assert done.returncode == 0, done.stderr
+    assert "is to be searched, 48 trials" in done.stdout
+
+
+@pytest.mark.slow  # without Ray in tests/nas/cli/test_trained_frontier.py
+@pytest.mark.parametrize("command", OF_TRAINED)
+def test_fully_trained_networks_have_a_front(finished_run, environment, command):
+    trained = command_in(finished_run, environment, "retrain", "tiny", "--pick", "best")
+    assert trained.returncode == 0, trained.stderr
+    done = query(finished_run, *shlex.split(command.replace("digits", "tiny"))[1:])
+    assert done.returncode == 0, done.stderr
+    assert "fronts of proxies and of fully trained networks" in done.stdout
 
 
 @pytest.mark.slow  # the best beside a plain network is retrained in test_finished_run.py too
