@@ -29,7 +29,7 @@ OF_THE_MACHINE = ("command", "platform")
 
 
 class Archived(NamedTuple):
-    """What an archive holds."""
+    """The size of an archive."""
 
     trials: int
     files: int
