@@ -31,8 +31,8 @@ def change_colour(change: str) -> str:
 
 
 def places_of(architecture: Architecture) -> dict[str, str]:
-    """Return what each part of a network is, in the network's order."""
+    """Return what each part of a network is, in its order; nothing for the network as a whole."""
     places = {"stem": STEMS.get(f"{architecture.stem.type} stem", label_of(architecture.stem.type))}
     for number, kinds in enumerate(kinds_by_stage(architecture), start=1):
         places[f"stage {number}"] = " and ".join(map(label_of, dict.fromkeys(kinds)))
-    return places | {NETWORK: "all of it"}
+    return places | {NETWORK: ""}

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analysis.ablation.comparisons import AblationResult, Comparison
-from analysis.ablation.labels import NETWORK, change_colour, change_label
+from analysis.ablation.comparisons import NEAR, AblationResult, Comparison
+from analysis.ablation.labels import change_colour, change_label
+from analysis.ablation.tables import part_text
 from analysis.plot_style import FAINT_INK, INK
 from analysis.png_figure import new_figure, save_png, style_axes, write_title
 
@@ -15,9 +16,22 @@ if TYPE_CHECKING:
 
 WIDTH_INCHES, ROW_INCHES, PANEL_INCHES = 9.0, 0.34, 0.42
 HEAD_INCHES = 1.9
-ROOM = 1.35
-"""The widest difference of a seed or mean reaches this fraction of half the axis' width; intervals
-of few seeds may be far wider, and end there with an arrow."""
+ROOM = 1.15
+"""Half the axis' width, as a multiple of the farthest value on it."""
+
+WIDEST = 5
+"""An interval of few seeds may be far wider than the seeds' differences; beyond this multiple of
+the largest of them it ends with an arrow."""
+
+SEEDS_BELOW = 0.24
+"""The seeds' dots are this part of a row below the interval."""
+
+NOT_NEAR_COLOUR = "#B22222"
+
+LEGEND = (
+    "dots: single seeds; filled: the interval excludes 0; arrow: it goes on; "
+    f"red: parameters differ by more than {NEAR:.0%}"
+)
 
 SHORTEST_POINTS = 0.5
 """The axis' half width where all differences are 0. Unit: percent points."""
@@ -40,7 +54,7 @@ def plot_ablation_png(path: Path | str, result: AblationResult) -> None:
     grid = figure.add_gridspec(len(rows) + 1, 1, height_ratios=[0.01, *(n + 0.2 for n in rows)])
     head = figure.add_subplot(grid[0])  # the title stands over all panels
     head.set_axis_off()
-    write_title(head, result.title, result.notes)
+    write_title(head, result.title, [*result.notes, LEGEND])
     limit = _limit(result)
     for number, place in enumerate(places, start=1):
         axes = figure.add_subplot(grid[number])
@@ -48,28 +62,26 @@ def plot_ablation_png(path: Path | str, result: AblationResult) -> None:
         comparisons = result.in_place(place)
         for row, comparison in enumerate(comparisons):
             _draw(axes, comparison, row, limit)
-        _label(axes, place, result.places[place], comparisons, limit)
+        name = part_text(place, result)
+        _label(axes, f"{name}, exchanged for" if result.places[place] else name, comparisons, limit)
         if number < len(places):
             axes.tick_params(axis="x", labelbottom=False, length=0)
         else:
-            axes.set_xlabel(
-                f"difference of {result.accuracy_label}, points: exchanged less original; filled: "
-                "the interval excludes 0",
-                fontsize=9,
-            )
+            axes.set_xlabel(f"exchanged less original, {result.accuracy_label}, points")
     save_png(path, figure)
 
 
 def _limit(result: AblationResult) -> float:
-    """Return half the width of the axis, which holds every seed's difference in points."""
-    widest = max(abs(value) for each in result.comparisons for value in each.differences)
-    limit = 100 * widest
-    for each in result.comparisons:
-        if each.interval.low is not None and each.interval.high is not None:
-            # narrow intervals are shown whole
-            ends = 100 * max(abs(each.interval.low), abs(each.interval.high))
-            limit = max(limit, min(ends, 2 * 100 * widest))
-    return max(SHORTEST_POINTS, limit) * ROOM
+    """Return half the width of the axis, which holds every seed's difference. Unit: points."""
+    seeds = max(abs(value) for each in result.comparisons for value in each.differences)
+    ends = [
+        abs(end)
+        for each in result.comparisons
+        for end in (each.interval.low, each.interval.high)
+        if end is not None
+    ]
+    farthest = min(max([seeds, *ends]), WIDEST * seeds)
+    return max(SHORTEST_POINTS, 100 * farthest * ROOM)
 
 
 def _draw(axes: Axes, comparison: Comparison, row: int, limit: float) -> None:
@@ -92,7 +104,8 @@ def _draw(axes: Axes, comparison: Comparison, row: int, limit: float) -> None:
                 zorder=2,
             )
     values = [100 * each for each in comparison.differences]
-    axes.scatter(values, [row] * len(values), s=9, color=INK, alpha=0.55, linewidth=0, zorder=4)
+    below = [row + SEEDS_BELOW] * len(values)
+    axes.scatter(values, below, s=10, color=INK, alpha=0.6, linewidth=0, zorder=4)
     axes.plot(
         100 * interval.mean,
         row,
@@ -105,18 +118,17 @@ def _draw(axes: Axes, comparison: Comparison, row: int, limit: float) -> None:
     )
 
 
-def _label(axes: Axes, place: str, what: str, comparisons: list[Comparison], limit: float) -> None:
-    """Name the place, its changes on the left, and what they cost on the right."""
+def _label(axes: Axes, name: str, comparisons: list[Comparison], limit: float) -> None:
+    """Name the part, its changes on the left, and what they cost on the right."""
     axes.axvline(0, color=FAINT_INK, linewidth=1, zorder=1)
     axes.set_xlim(-limit, limit)
-    axes.set_ylim(len(comparisons) - 0.4, -0.6)  # the first change on top
+    axes.set_ylim(len(comparisons) - 0.35, -0.6)  # the first change on top
     axes.set_yticks(
         range(len(comparisons)),
         [change_label(each.change) for each in comparisons],
         fontsize=9,
         parse_math=False,
     )
-    name = "the whole network" if place == NETWORK else f"{place}: {what}, exchanged for"
     axes.set_title(name, loc="left", fontsize=9, fontweight="bold", pad=4, parse_math=False)
     for row, each in enumerate(comparisons):
         axes.annotate(
@@ -127,7 +139,7 @@ def _label(axes: Axes, place: str, what: str, comparisons: list[Comparison], lim
             textcoords="offset points",
             va="center",
             fontsize=8,
-            color=INK if each.is_near_in_params else "#B22222",
+            color=INK if each.is_near_in_params else NOT_NEAR_COLOUR,
         )
 
 

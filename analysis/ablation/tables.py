@@ -11,9 +11,10 @@ from rich.table import Table
 from analysis.ablation.comparisons import NEAR, AblationResult, Comparison
 from analysis.ablation.labels import change_label
 
-TEXT_HEADINGS = ("place", "it is", "exchanged for")
-NUMBER_HEADINGS = ("difference,\npoints", "95 % interval", "adjusted\np", "n")
+TEXT_HEADINGS = ("part", "exchanged\nfor")
+NUMBER_HEADINGS = ("difference,\npoints", "interval,\npoints", "adjusted\np", "n")
 COST_HEADINGS = ("params", "MACs", "training\ntime")
+LONGEST_WORD = len("convolution")  # a narrow terminal breaks lines at blanks only
 
 DIFFERS, NOT_NEAR = "*", "!"
 
@@ -31,7 +32,7 @@ def ablation_table(result: AblationResult) -> Table:
         box=box.SIMPLE_HEAD,
     )
     for heading in TEXT_HEADINGS:
-        table.add_column(heading)
+        table.add_column(heading, min_width=LONGEST_WORD)
     for heading in (*NUMBER_HEADINGS, *COST_HEADINGS):
         table.add_column(heading, justify="right", no_wrap=True)
     for each in result.comparisons:
@@ -41,12 +42,15 @@ def ablation_table(result: AblationResult) -> Table:
 
 def ablation_markdown(result: AblationResult) -> str:
     """Return the comparisons as a Markdown table, after the title and before the notes."""
-    numbers = [each.replace("\n", " ") for each in (*NUMBER_HEADINGS, *COST_HEADINGS)]
+    headings = [
+        each.replace("\n", " ") for each in (*TEXT_HEADINGS, *NUMBER_HEADINGS, *COST_HEADINGS)
+    ]
+    numbers = len(headings) - len(TEXT_HEADINGS)
     lines = [
         f"# {result.title}",
         "",
-        f"| {' | '.join([*TEXT_HEADINGS, *numbers])} |",
-        f"| {' | '.join([*('---' for _ in TEXT_HEADINGS), *('---:' for _ in numbers)])} |",
+        f"| {' | '.join(headings)} |",
+        f"| {' | '.join(['---'] * len(TEXT_HEADINGS) + ['---:'] * numbers)} |",
     ]
     for each in result.comparisons:
         cells = (_escaped(cell) for cell in _cells(each, result))
@@ -86,14 +90,19 @@ def params_text(difference: int, fraction: float) -> str:
     return f"{text} {NOT_NEAR}" if abs(fraction) > NEAR else text
 
 
+def part_text(place: str, result: AblationResult) -> str:
+    """Return a part with what it is in the original, such as ``stage 2: local attention``."""
+    what = result.places[place]
+    return f"{place}: {what}" if what else f"whole {place}"
+
+
 def _cells(each: Comparison, result: AblationResult) -> list[str]:
     inner, seconds = each.interval, each.seconds_fraction
     interval = "no spread"
     if inner.low is not None and inner.high is not None:
         interval = f"{100 * inner.low:+.2f} to {100 * inner.high:+.2f}"
     return [
-        each.place,
-        result.places[each.place],
+        part_text(each.place, result),
         change_label(each.change),
         f"{100 * inner.mean:+.2f}" + (f" {DIFFERS}" if inner.differs else ""),
         interval,

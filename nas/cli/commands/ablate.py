@@ -14,7 +14,7 @@ from nas.cli.commands.ablate_result import ablation_result
 from nas.cli.commands.full_trainings import TrainingGroup, train_networks
 from nas.cli.commands.picks import picked_architectures
 from nas.cli.output import Output
-from nas.config.recipe_overrides import overrides_of, with_overrides
+from nas.config.recipe_overrides import Overrides, overrides_of, with_overrides
 from nas.config.search_config import SearchConfig
 from nas.errors import CommandError, RunError
 from nas.search.waiting import Waiting
@@ -96,7 +96,7 @@ def run_ablate_command(
             tensorboard=tensorboard,
             allow_changed_data=allow_changed_data,
         )
-        _show(output, run, ablation, config, ledger, data)
+        _show(output, run, ablation, config, ledger, data, provenance.overrides)
     if timed is not None:
         show_left_out(output, timed)
 
@@ -138,9 +138,10 @@ def _show(
     config: SearchConfig,
     ledger: Ledger,
     data: SearchData,
+    overrides: Overrides,
 ) -> None:
     """Write the ablation's files into the run's folder, and print its table."""
-    result = ablation_result(run.name, ablation, config, ledger, data)
+    result = ablation_result(run.name, ablation, config, ledger, data, overrides)
     stem = f"ablation-{ablation.original.arch_id}"
     run.write_json(f"{stem}.json", result.to_json())
     write_whole(run.path / f"{stem}.csv", ablation_csv(result))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 import numpy as np
@@ -17,6 +18,7 @@ from analysis.ablation.comparisons import (
 from analysis.ablation.intervals import CORRECTION, LEVEL
 from analysis.ablation.labels import places_of
 from nas.cli.commands.trace_result import METRIC_NAMES
+from nas.config.recipe_overrides import Overrides
 from nas.config.search_config import SearchConfig
 from nas.errors import RunError
 from nas.storage.evaluation import Evaluation
@@ -28,7 +30,12 @@ from search_space.cost import network_costs
 
 
 def ablation_result(
-    run: str, ablation: Ablation, config: SearchConfig, ledger: Ledger, data: SearchData
+    run: str,
+    ablation: Ablation,
+    config: SearchConfig,
+    ledger: Ledger,
+    data: SearchData,
+    overrides: Overrides,
 ) -> AblationResult:
     """Return the comparisons of the trainings that are done.
 
@@ -38,6 +45,7 @@ def ablation_result(
         config: of the run, with the recipe and number of seeds.
         ledger: of the run.
         data: of the run.
+        overrides: what makes the recipe another one than the run's own.
 
     Raises:
         RunError: the ledger cannot be read, or has no comparison.
@@ -67,7 +75,7 @@ def ablation_result(
         places=places_of(ablation.original),
         comparisons=comparisons,
         not_compared=others,
-        notes=tuple(_notes(original, comparisons, len(others), config, data)),
+        notes=tuple(_notes(original, comparisons, len(others), config, data, overrides)),
     )
 
 
@@ -91,6 +99,7 @@ def _notes(
     others: int,
     config: SearchConfig,
     data: SearchData,
+    overrides: Overrides,
 ) -> list[str]:
     seeds = sorted({each.interval.n for each in comparisons})
     n = " to ".join(map(str, dict.fromkeys([seeds[0], seeds[-1]])))
@@ -104,6 +113,9 @@ def _notes(
         f"all their paired t intervals hold together with {LEVEL:.0%} ({CORRECTION}: each is at "
         f"1 - 0.05 / {number})",
     ]
+    if overrides:
+        changed = (f"{key}={json.dumps(now)}" for key, (_, now) in overrides.items())
+        notes.append(f"by the run's recipe with {', '.join(changed)}")
     if others:
         notes.append(f"not trained yet: {others} more comparisons; each widens all intervals")
     return notes

@@ -65,7 +65,7 @@ OF_NO_RUN = {
         "1",
     ],
 }
-ELSEWHERE = {"clean", "doctor", "latency-table", "predict", "train"}
+ELSEWHERE = {"ablate", "clean", "doctor", "latency-table", "predict", "trace", "train"}
 """The first needs an idle machine, the second has its own tests; both print by the same method."""
 
 
