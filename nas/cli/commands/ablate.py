@@ -68,6 +68,7 @@ def run_ablate_command(
     run = RunFolder.find(name, runs, trust=trust)
     waiting = Waiting()
     before, ledger = ledger_of(run, writes=not plan, waits=waiting)
+    run.check_reach(before)
     config = _with_seeds(with_overrides(before, overrides), seeds)
     ablation = ablation_of(_picked(pick, config, ledger, run), run.task())
     data = load_data(config)
@@ -78,7 +79,6 @@ def run_ablate_command(
     if plan and timed is not None:
         show_plan(output, run.name, timed, config)
         return
-    run.check_reach(config)
     if timed is not None:
         check_fits(timed)
         chosen = timed.chosen

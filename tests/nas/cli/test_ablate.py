@@ -14,7 +14,7 @@ import pytest
 from nas.cli.commands.ablate import run_ablate_command
 from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
-from nas.errors import CommandError, RunError
+from nas.errors import CommandError, RunError, TrustError
 from nas.evaluation.full_training_seed import full_training_seed
 from nas.storage.ledger import ledger_of
 from nas.storage.networks.retraining import full_trainings
@@ -228,6 +228,18 @@ def test_a_mistake_is_one_clear_error(
         ablate(**options)
     assert not here.begun
     assert files_of(run) == []
+
+
+def test_a_stranger_s_run_reads_no_data_elsewhere(
+    config_of: Callable[..., SearchConfig], begun: Begin, here: TrainedHere
+) -> None:
+    strange, _ = begun(config_of(space=SPACE, data={"name": "cifar10"}))
+    for plan in (True, False):
+        with pytest.raises(TrustError, match="may be looked for on servers"):
+            run_ablate_command(
+                Output(), strange.name, strange.path.parent, pick="best", seeds=2, plan=plan
+            )
+    assert not here.begun
 
 
 def test_a_run_that_is_not_there_is_one_error(runs: Path) -> None:
