@@ -42,6 +42,7 @@ SEARCHES = [c for c in COMMANDS if c.startswith("nas search")]
 BENCHMARKS = [c for c in COMMANDS if c.startswith("nas benchmark")]
 RETRAININGS = [c for c in COMMANDS if c.startswith("nas retrain")]
 TRAININGS = [c for c in COMMANDS if c.startswith("nas train")]
+ABLATIONS = [c for c in COMMANDS if c.startswith("nas ablate")]
 NODES = [c for c in COMMANDS if "ray start" in c or "ray get-auth-token" in c]  # test_cluster.py
 PICTURES = [c for c in COMMANDS if c.startswith("nas attention-maps")]
 PREDICTIONS = [c for c in COMMANDS if c.startswith("nas predict")]
@@ -51,7 +52,7 @@ MODEL_FILE = "runs/digits/retrain/ARCH_ID-RECIPE-training0/model.pt"
 def test_no_command_is_left_out_here():
     makes = ["make quickstart", "make test"]
     known = [*makes, *NODES, *QUERIES, *SEARCHES, *BENCHMARKS, *RETRAININGS, *PREDICTIONS]
-    known += [*PICTURES, *TRAININGS, *DATA, *OF_TRAINED, *TRACES]
+    known += [*PICTURES, *TRAININGS, *ABLATIONS, *DATA, *OF_TRAINED, *TRACES]
     assert sorted(COMMANDS) == sorted(known)
     makefile = (ROOT / "Makefile").read_text()
     assert all(re.search(rf"^{target.split()[1]}:", makefile, re.MULTILINE) for target in makes)
@@ -120,6 +121,16 @@ def test_a_retraining_runs(finished_run, environment, command):
         return
     assert done.returncode == 0, done.stderr
     assert "test" in done.stdout
+
+
+@pytest.mark.slow  # test_ablate.py ablates without Ray
+@pytest.mark.parametrize("command", ABLATIONS)
+def test_an_ablation_runs(finished_run, environment, command):
+    arguments = ["tiny" if word == "digits" else word for word in shlex.split(command)[1:]]
+    arguments = ["knee-or-best" if word == "knee" else word for word in arguments]
+    done = command_in(finished_run, environment, *arguments, "--seeds", "2")
+    assert done.returncode == 0, done.stderr
+    assert "left" in done.stdout if "--plan" in arguments else "comparisons made" in done.stdout
 
 
 @pytest.mark.parametrize("command", TRAININGS)  # test_train.py trains

@@ -136,6 +136,60 @@ def trace(
         )
 
 
+def ablate(
+    run: RunName,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[recipe.KEY=VALUE]...",
+            help="Changes of the run's full recipe: recipe=FILE, then recipe.section.key=value; "
+            "and resources.key=value.",
+        ),
+    ] = None,
+    *,
+    pick: Annotated[
+        str,
+        typer.Option(
+            help="One network: knee, best, knee-or-best (best if the front has no knee), or an "
+            "arch_id."
+        ),
+    ] = "knee-or-best",
+    seeds: Annotated[
+        int | None,
+        typer.Option(help="Full trainings of each; by default the run's retrain_seeds."),
+    ] = None,
+    hours: Annotated[
+        float | None,
+        typer.Option(help="Train the most informative part that takes so long on this machine."),
+    ] = None,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Only print what would be trained, and its time.")
+    ] = False,
+    tensorboard: Tensorboard = False,
+    allow_changed_data: AllowChangedData = False,
+    as_json: AsJson = False,
+    trust: Trust = False,
+    runs: Runs = RUNS,
+) -> None:
+    """Exchange each part of a found network, to see what it contributes."""
+    from nas.cli.commands.ablate import run_ablate_command  # noqa: PLC0415
+
+    with Output(as_json=as_json) as output:
+        run_ablate_command(
+            output,
+            run,
+            runs,
+            pick=pick,
+            overrides=overrides or [],
+            seeds=seeds,
+            hours=hours,
+            plan=plan,
+            tensorboard=tensorboard,
+            allow_changed_data=allow_changed_data,
+            trust=trust,
+        )
+
+
 def predict(
     model_file: Annotated[
         Path, typer.Argument(metavar="MODEL", help="A model.pt that `nas retrain` wrote.")

@@ -18,14 +18,14 @@ from nas.cli.number_table import number_table
 from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
 from nas.config.trace import Trace
-from nas.config.trial_slots import trial_slots
 from nas.errors import CommandError
 from nas.quantities import duration, format_quantity
 from nas.storage.networks.retraining import full_trainings, number_of
-from nas.workflows.checks import SearchData, load_data, retrain_assignment
-from nas.workflows.device_hours import missing_device, this_machine
+from nas.workflows.checks import SearchData, load_data
+from nas.workflows.device_hours import missing_device
+from nas.workflows.full_training_time import full_training_seconds, trainings_at_once
 from nas.workflows.recipe_fit import check_full_recipe
-from nas.workflows.timed_training import TIMED_STEPS, timed_training
+from nas.workflows.timed_training import TIMED_STEPS
 from nas.workflows.traced_networks import TracedNetwork, traced_networks
 from nas.workflows.training_run import existing_run
 from search_space.cost import network_costs
@@ -181,10 +181,8 @@ def _hours_by_rate(
 
 def _hours_here(config: SearchConfig, network: TracedNetwork, data: SearchData) -> float:
     """Return the hours of a training on this machine, scaled from a few steps of it."""
-    config = config.replace(retrain=network.recipe, retrain_data="train")
-    assignment = retrain_assignment(config, data.task)
-    times = timed_training(assignment, network.architecture, config.seed)
-    return times.training_seconds / 3600
+    config = config.replace(retrain=network.recipe)
+    return full_training_seconds(config, network.architecture, data) / 3600
 
 
 def _plan_json(
@@ -267,7 +265,7 @@ def _total_line(trace: Trace, device: str, hours: float) -> str:
     line = (
         f"here: {duration(3600 * hours)} one after another, from up to {TIMED_STEPS} steps of each"
     )
-    if config.ray.address is None:
-        slots = trial_slots([this_machine()], config.resources)
-        line += f"; {slots} at once: {duration(3600 * hours / max(1, slots))}"
+    at_once = trainings_at_once(config)
+    if at_once is not None:
+        line += f"; {at_once} at once: {duration(3600 * hours / at_once)}"
     return line

@@ -11,14 +11,13 @@ import numpy as np
 from nas.cli.commands.search import run_search_command
 from nas.cli.output import Output
 from nas.config.files import load_config
-from nas.config.search_config import SearchConfig
 from nas.config.trace import Trace, TraceFamily
 from nas.search.problem import costs_of, space_of
 from nas.storage.run.folder import RunFolder
-from nas.workflows.checks import SearchData, checked_problem, retrain_assignment
+from nas.workflows.checks import SearchData, checked_problem
 from nas.workflows.device_hours import FRONT_ASSUMED, device_hours
+from nas.workflows.full_training_time import full_training_seconds
 from nas.workflows.space_costs import check_fits, space_costs
-from nas.workflows.timed_training import timed_training
 
 
 class PlannedSearch(NamedTuple):
@@ -106,20 +105,17 @@ def planned_search(
     median = int(np.argsort(looked_at.macs, kind="stable")[len(looked_at.macs) // 2])
     architecture = costs.space.decode(looked_at.vectors[median])
     output.say("timing a full training of the network with the median MACs")
-    assignment = retrain_assignment(_with_recipe(trace, family, config), data.task)
-    times = timed_training(assignment, architecture, config.seed)
+    seconds = full_training_seconds(
+        config.replace(retrain=trace.recipe_of(family)), architecture, data
+    )
     return PlannedSearch(
         family.name,
         config.name,
         hours.trials,
         hours.hours,
         min(FRONT_ASSUMED, hours.trials),
-        times.training_seconds / 3600,
+        seconds / 3600,
     )
-
-
-def _with_recipe(trace: Trace, family: TraceFamily, config: SearchConfig) -> SearchConfig:
-    return config.replace(retrain=trace.recipe_of(family), retrain_data="train")
 
 
 def _overrides(trace: Trace, family: TraceFamily) -> list[str]:

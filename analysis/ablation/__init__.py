@@ -1,0 +1,1 @@
+"""Ablations: what each part of a network contributes, by exchanging it."""
