@@ -48,7 +48,7 @@ class TraceFamily(Value):
     `[space.only=conv]`; `[]` for the file as it is, null for a run that was searched before."""
     pick: str = "all"
     """Networks of the run's front, as `--pick` of `nas retrain` names them: `all`, `knee`, `best`,
-    `knee-or-best`, or an arch_id."""
+    `knee-or-best`, `evaluated`, or an arch_id."""
     recipe: str | None = None
     """A recipe's file, relative to the trace's; null for `retrain` of the search's file."""
     recipes: dict[str, str] = Field(default_factory=dict)

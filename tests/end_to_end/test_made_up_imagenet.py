@@ -124,3 +124,65 @@ def test_it_is_listed_whole(imagenet: Path, tmp_path: Path, environment: dict[st
     missing = command_in(tmp_path, environment, "data", config)
     assert missing.returncode == 1
     assert "n00000005" in missing.stdout + missing.stderr
+
+
+def test_the_traces_of_the_papers_run_killed_and_resumed_and_plan_their_hours(
+    imagenet: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    """AACN's Figures 1 and 5 with narrow networks, by recipes of one epoch, in two processes."""
+    data = [f"data.path={imagenet}", "data.image_size=[64,64]", "data.skip_damaged=true"]
+    shipped = ROOT / "configs" / "traces" / "aacn_figures_1_and_5.yaml"
+    plan = read_json(command_in(tmp_path, environment, "trace", shipped, *data, "--plan", "--json"))
+    assert plan["trainings_left"] == 12
+    assert plan["hours"]["V100"] > plan["hours"]["A100"] > 0
+    content = yaml.safe_load(shipped.read_text())
+    recipes = shipped.parent
+    for family in content["families"]:
+        family["networks"] = [f"{family['networks'][0]}@0.125"]
+        family.pop("recipes", None)
+        if "recipe" in family:
+            family["recipe"] = str(one_epoch(recipes / family["recipe"], tmp_path))
+    content |= {
+        "search_file": str(recipes / content["search_file"]),
+        "settings": {"retrain": str(one_epoch(recipes / content["settings"]["retrain"], tmp_path))},
+        "images_per_second": {},
+    }
+    file = tmp_path / "trace.yaml"
+    file.write_text(yaml.safe_dump(content))
+    resources = ["gpus_per_trial=0", "cpus_per_trial=1", "device=cpu", "checkpoint_minutes=0.01"]
+    command = ["trace", file, *data, *(f"resources.{each}" for each in resources)]
+    command += ["resources.workers_per_training=2", "data.decoding=each_use"]
+    with subprocess.Popen(
+        nas_command(*command),
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as process:
+        run = tmp_path / "runs" / content["name"]
+        deadline = time.monotonic() + 300
+        while not list((run / "retrain").glob("*/checkpoint.pt")):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGKILL)
+    time.sleep(10)  # Ray's processes end
+    result = read_json(command_in(tmp_path, environment, *command, "--json"))
+    assert [point["n"] for point in result["points"]] == [1, 1, 1]
+    assert result["published"] == []  # of other widths
+    assert (run / "trace.png").read_bytes().startswith(b"\x89PNG")
+
+
+def one_epoch(recipe: Path, folder: Path) -> Path:
+    """Write a shipped recipe with a single short epoch."""
+    content = yaml.safe_load(recipe.read_text())
+    content |= {
+        "epochs": 1,
+        "batch_size": 64,
+        "normalization_images": 16,
+        "schedule": {"name": "constant"},
+    }
+    file = folder / recipe.name
+    file.write_text(yaml.safe_dump(content))
+    return file

@@ -30,8 +30,8 @@ def retrain(
     pick: Annotated[
         str,
         typer.Option(
-            help="knee, best, knee-or-best (best if the front has no knee), all (of the front), or "
-            "an arch_id."
+            help="knee, best, knee-or-best (best if the front has no knee), all (of the front), "
+            "evaluated (all that the search trained to the end), or an arch_id."
         ),
     ] = "knee-or-best",
     baseline: Annotated[

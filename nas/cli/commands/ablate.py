@@ -12,7 +12,7 @@ from analysis.ablation.tables import ablation_csv, ablation_markdown, ablation_t
 from nas.cli.commands.ablate_plan import check_fits, show_left_out, show_plan
 from nas.cli.commands.ablate_result import ablation_result
 from nas.cli.commands.full_trainings import TrainingGroup, train_networks
-from nas.cli.commands.picks import picked_architectures
+from nas.cli.commands.picks import SEVERAL, picked_architectures
 from nas.cli.output import Output
 from nas.config.recipe_overrides import Overrides, overrides_of, with_overrides
 from nas.config.search_config import SearchConfig
@@ -123,9 +123,9 @@ def _with_seeds(config: SearchConfig, seeds: int | None) -> SearchConfig:
 
 
 def _picked(pick: str, config: SearchConfig, ledger: Ledger, run: RunFolder) -> Architecture:
-    if pick == "all":
+    if pick in SEVERAL:
         raise CommandError(
-            "--pick all: an ablation is of one network: knee, best, knee-or-best or an arch_id"
+            f"--pick {pick}: an ablation is of one network: knee, best, knee-or-best or an arch_id"
         )
     (architecture,) = picked_architectures(pick, config, ledger, run)
     return architecture

@@ -12,7 +12,11 @@ from nas.storage.run.folder import RunFolder
 from search_space.architecture import Architecture
 from search_space.nearest import did_you_mean
 
-PICKS = ("knee", "best", "knee-or-best", "all")
+PICKS = ("knee", "best", "knee-or-best", "all", "evaluated")
+"""``all`` are those of the front, ``evaluated`` all that the search trained to the end."""
+
+SEVERAL = ("all", "evaluated")
+"""The picks of more than one network."""
 
 
 def picked_architectures(
@@ -37,6 +41,8 @@ def picked_architectures(
             return [candidate.architecture]
     if not members:
         raise CommandError(f"run {run.name!r} has no evaluated architecture to retrain")
+    if pick == "evaluated":
+        return [candidate.architecture for candidate in evaluated]
     if pick == "all":
         return [member.architecture for member in members]
     best = most_accurate(members)

@@ -100,6 +100,8 @@ def test_knee_and_best_are_those_of_fresh_seeds(searched: Callable[..., Begun]) 
     (best,) = picked_architectures("best", config, ledger, run)
     assert best == rows[3].architecture
     assert len(picked_architectures("all", config, ledger, run)) == 5  # chosen by all evaluations
+    every = {row.architecture for row in ledger.evaluations("search")}
+    assert set(picked_architectures("evaluated", config, ledger, run)) == every
     status = read_status(run)["best"]
     assert status["arch_id"] == rows[3].arch_id
     assert (status["val_accuracy"], status["val_accuracy_as_found"]) == (0.9, 0.9)
