@@ -39,6 +39,10 @@ SPACE_TASKS = {
 TASKS = {
     "digits": Task(dataset="digits", input_shape=(1, 8, 8), classes=10),
     "cifar100": Task(dataset="cifar100", input_shape=(3, 32, 32), classes=100),
+    "pathfinder": Task(dataset="pathfinder", input_shape=(1, 32, 32), classes=2),
+    "pointer_value_retrieval": Task(
+        dataset="pointer_value_retrieval", input_shape=(1, 20, 20), classes=10
+    ),
     "imagenet": Task(dataset="imagenet", input_shape=(3, 224, 224), classes=1000),
 }
 

@@ -62,7 +62,7 @@ def test_the_files_that_a_head_names_exist_and_name_it(name):
 @pytest.mark.parametrize("name", FULL)
 def test_a_full_recipe_has_a_shorter_proxy_with_the_same_optimizer(name):
     full, proxy = recipe_of(name), recipe_of(f"{name.removesuffix('_full')}_proxy")
-    assert proxy.epochs <= full.epochs / 4
+    assert proxy.epochs <= full.epochs / 2
     assert proxy.optimizer == full.optimizer
     assert proxy.peak_learning_rate == full.peak_learning_rate
     assert proxy.evaluation.recalibration_images > 0
