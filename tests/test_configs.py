@@ -79,7 +79,7 @@ def check_trace(trace: Trace, path: Path) -> None:
         network_costs(network.architecture, task)
         assert network.recipe in trace.every_recipe
     if trace.config.published is not None:
-        check_published(trace.config.published.table, trace.config.accuracy)
+        check_published(trace.config.published.table, trace.config.accuracy, trace.search.data.name)
 
 
 def head_command(path: Path) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.ablation.intervals import CORRECTION, LEVEL, PairedInterval, paired_interval
+from analysis.paired_interval import CORRECTION, LEVEL, PairedInterval, paired_interval
 from nas.evaluation.deviations import standard_error
 
 NEAR = 0.01

@@ -22,6 +22,12 @@ class TableEntry(NamedTuple):
     caption: str
     note: str = ""
 
+    @property
+    def dataset(self) -> str:
+        """The data set of its accuracies, as ``data.name`` calls it."""
+        names = {"CIFAR-100": "cifar100", "COCO": "coco"}
+        return next((name for word, name in names.items() if word in self.caption), "imagenet")
+
 
 AACN = Paper(
     "AACN", "Attention Augmented Convolutional Networks", "Bello et al. 2019", "1904.09925"

@@ -23,7 +23,8 @@ class TracePoint:
     costs: Mapping[str, float]  # by axis
     accuracies: tuple[float, ...]  # fractions, one a training
     found_by: str = ""  # the run and trial of the search that found it
-    seconds_of_all: float = 0.0  # on the device, of its trainings together
+    device_seconds: Mapping[int, float] = field(default_factory=dict)  # by seed, of those trained
+    # for this trace and not taken from another run
     val_accuracies: Mapping[int, float] = field(default_factory=dict)  # by seed
     test_accuracies: Mapping[int, float] = field(default_factory=dict)  # by seed
 
@@ -36,6 +37,13 @@ class TracePoint:
     def mean(self) -> float:
         """The mean accuracy."""
         return float(np.mean(self.accuracies))
+
+    @property
+    def validation(self) -> float | None:
+        """The mean validation accuracy; None without validation images."""
+        if not self.val_accuracies:
+            return None
+        return float(np.mean(list(self.val_accuracies.values())))
 
     @property
     def standard_error(self) -> float | None:
@@ -55,7 +63,7 @@ class TracePoint:
             "n": self.n,
             "accuracies": list(self.accuracies),
             "found_by": self.found_by or None,
-            "seconds_of_all": self.seconds_of_all,
+            "seconds_of_all": sum(self.device_seconds.values()),
         }
 
 
@@ -104,13 +112,20 @@ class TraceResult:
         return sorted(points, key=lambda point: point.costs[axis])
 
     def curve(self, family: str, axis: str) -> list[TracePoint]:
-        """Return the points that a family's curve joins, in the order of an axis."""
+        """Return the points that a family's curve joins, in the order of an axis.
+
+        A front climbs by validation accuracy where there is one, so that the accuracy that is drawn
+        did not choose it.
+        """
         points = self.of_family(family, axis)
         if not self.is_of_fronts:
             return points
-        front: list[TracePoint] = []
+        is_validated = all(point.validation is not None for point in points)
+        best, front = -1.0, []
         for point in points:
-            if not front or point.mean > front[-1].mean:
+            worth = point.validation if is_validated and point.validation else point.mean
+            if worth > best:
+                best = worth
                 front.append(point)
         return front
 

@@ -15,13 +15,20 @@ are on its 50,000 validation images, which are the test images here."""
 
 TOP_1 = "top1_percent"
 
+OF_ONE_SET = (
+    *("digits", "pathfinder", "pointer_value_retrieval"),
+    *("cifar10", "cifar100", "imagenet"),
+)
+"""Names of data that are one set; under any other name the papers' sets may lie too."""
 
-def check_published(table: str, accuracy: str) -> None:
+
+def check_published(table: str, accuracy: str, dataset: str) -> None:
     """Check that a table's accuracies compare with a trace's.
 
     Args:
         table: the table's key, such as ``aacn3``.
         accuracy: ``test_accuracy`` or ``val_accuracy``.
+        dataset: the trace's ``data.name``.
 
     Raises:
         ValueError: there is no such table, it prints no top-1 accuracy, or its accuracies are of
@@ -31,6 +38,9 @@ def check_published(table: str, accuracy: str) -> None:
         raise ValueError(f"published.table: no table is called {table!r}; {hint(table, CATALOGUE)}")
     if not any(row.results.get(TOP_1) for row in printed_table(table).rows):
         raise ValueError(f"published.table: {table} prints no top-1 accuracy")
+    theirs = CATALOGUE[table].dataset
+    if dataset in OF_ONE_SET and dataset != theirs:
+        raise ValueError(f"published.table: {table} is of {theirs}, got data.name={dataset!r}")
     needed = "val_accuracy" if table in ON_HELD_OUT else "test_accuracy"
     if accuracy != needed:
         raise ValueError(

@@ -21,6 +21,7 @@ Texts = Annotated[tuple[str, ...], BeforeValidator(list_to_tuple)]
 Factors = Annotated[
     tuple[Annotated[float, Field(gt=0)], ...], BeforeValidator(list_to_tuple), Field(min_length=1)
 ]
+Rates = Annotated[dict[str, Annotated[float, Field(gt=0)]], Field(min_length=1)]
 TraceAxis = Literal["params", "macs", "activations", "latency_ms", "device_seconds", "own"]
 Axes = Annotated[tuple[TraceAxis, ...], BeforeValidator(list_to_tuple), Field(min_length=1)]
 TracedAccuracy = Literal["test_accuracy", "val_accuracy"]
@@ -119,9 +120,7 @@ class TraceConfig(Value):
     `own_values`."""
     published: PublishedPoints | None = None
     """Results of the papers to draw beside."""
-    images_per_second: dict[str, dict[str, Annotated[float, Field(gt=0)]]] = Field(
-        default_factory=dict
-    )
+    images_per_second: dict[str, Rates] = Field(default_factory=dict)
     """For `--plan`, images a second that a device trains a network of the trace with, such as
     `{A100: {resnet50: 2500}}`; those of other networks are assumed to be as the MACs."""
 
@@ -132,6 +131,12 @@ class TraceConfig(Value):
         names = [family.name for family in self.families]
         if len(set(names)) < len(names):
             raise ValueError(f"families: each needs a name of its own, got {names}")
+        searched = [family.run for family in self.families if family.search is not None]
+        if len(set(searched)) < len(searched) or self.name in searched:
+            raise ValueError(
+                "each search needs a run of its own, which is not the trace's, got "
+                f"{searched} in the trace {self.name!r}"
+            )
         has_own = "own" in self.axes
         if has_own != (self.own_axis is not None):
             raise ValueError(
@@ -162,6 +167,12 @@ class Trace(Value):
     def search_file(self) -> Path:
         """The search's file."""
         return self.folder / self.config.search_file
+
+    def overrides_of(self, family: TraceFamily) -> list[str]:
+        """Return the overrides of the search's file for a family's search; its own come last."""
+        own = [_with_absolute_file(word, self.folder) for word in family.search or ()]
+        words = [*self.overrides, *own, f"name={family.run}"]
+        return list({word.partition("=")[0]: word for word in words}.values())
 
     def recipe_of(self, family: TraceFamily, network: str = "") -> Recipe:
         """Return the recipe of a family's network, as the family names it."""
@@ -219,8 +230,14 @@ def _is_of_trace(word: str) -> bool:
 def _override(key: str, value: Any, folder: Path) -> str:
     """Return a setting as an override; an empty section changes nothing."""
     if key in FILES_OF_A_SEARCH and isinstance(value, str):
-        value = str((folder / value).resolve())
+        return _with_absolute_file(f"{key}={value}", folder)
     return f"{key}={json.dumps(value)}" if key else ""
+
+
+def _with_absolute_file(word: str, folder: Path) -> str:
+    """Make the path in an override of a file of the search absolute."""
+    key, _, value = word.partition("=")
+    return f"{key}={(folder / value).resolve()}" if key in FILES_OF_A_SEARCH else word
 
 
 def _recipes(family: TraceFamily, folder: Path, source: str) -> dict[str, Recipe]:

@@ -7,36 +7,48 @@ read a run take such a folder for a run; one that writes to it makes the databas
 from __future__ import annotations
 
 import json
+import logging
 import warnings
+from collections import Counter
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna.distributions import distribution_to_json, json_to_distribution
-from optuna.exceptions import ExperimentalWarning
-from optuna.storages import BaseStorage, InMemoryStorage
+from optuna.exceptions import ExperimentalWarning, StorageInternalError
+from optuna.storages import BaseStorage, InMemoryStorage, RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import SQLAlchemyError
 
 from nas.errors import RunError
+from nas.storage.evaluation import state_of
 from nas.storage.ledger_rows import SUFFIXES, LedgerRows
+from nas.storage.run.folder import RunFolder
+from nas.storage.run.leftovers import begun_folder
+from nas.storage.run.lock import held
 from nas.storage.strict_json import json_text
 from nas.storage.whole_file import write_whole
 
 ARCHIVE_FORMAT = 1
 
+RESTORED = "evaluations.restored.jsonl"
+"""The archive of a run that was restored from it."""
+
+log = logging.getLogger(__name__)
+
 
 def write_archive(ledger: LedgerRows, file: Path) -> int:
     """Write a run's ledger as JSON Lines; an existing file is replaced.
-
-    Trials that have not ended are left out: nobody will end them.
 
     Returns:
         the number of trials.
 
     Raises:
-        RunError: the ledger cannot be read, or the file cannot be written.
+        RunError: the ledger cannot be read, a trial waits at a rung, whose state the ledger does
+            not hold, or the file cannot be written.
     """
     studies: dict[str, Any] = {}
     lines = []
@@ -47,10 +59,14 @@ def write_archive(ledger: LedgerRows, file: Path) -> int:
             "metric_names": study.metric_names,
             "user_attributes": study.user_attrs,
         }
+        trials = ledger.trials(kind)
+        if waiting := [trial.number for trial in trials if state_of(trial) == "paused"]:
+            raise RunError(
+                f"{len(waiting)} trials of run {ledger.name!r} wait at a rung, the first is "
+                f"{waiting[0]}: a run is archived when its search has finished"
+            )
         lines += [
-            json_text({"study": suffix} | _trial_data(trial), indent=None)
-            for trial in ledger.trials(kind)
-            if trial.state.is_finished()
+            json_text({"study": suffix} | _trial_data(trial), indent=None) for trial in trials
         ]
     head = json_text({"archive": ARCHIVE_FORMAT, "studies": studies}, indent=None)
     write_whole(file, "\n".join([head, *lines]) + "\n")
@@ -64,21 +80,59 @@ def archived_storage(file: Path, name: str) -> InMemoryStorage:
         RunError: the file cannot be read, or is no archive; the message has the line.
     """
     storage = InMemoryStorage()
-    copy_archive(file, name, storage)
+    _copy(file, name, storage)
     return storage
 
 
-def copy_archive(file: Path, name: str, storage: BaseStorage) -> None:
-    """Make the studies of an archive, under a run's name, in a storage.
+def restore(run: RunFolder, name: str) -> None:
+    """Make the database of an archived run, and put the archive aside.
+
+    A killed process leaves the archive as it was.
+
+    Args:
+        run: the run; nothing is done if it is no archive (any more).
+        name: of the run.
 
     Raises:
-        RunError: the file cannot be read, or is no archive; the message has the line.
+        RunError: the archive cannot be read, another process restores it, or the database cannot be
+            written.
     """
+    busy = RunError(f"run {run.name!r} is being restored from its archive by another process")
+    with held(run.path / "restore.lock", in_use=busy):
+        if not run.is_archive:
+            return
+        log.warning("%s is made from %s", run.ledger_file, run.archive_file.name)
+        begun = begun_folder(run.ledger_file)
+        try:
+            address = URL.create("sqlite", database=str(begun)).render_as_string()
+            database = RDBStorage(address)
+            _copy(run.archive_file, name, database)
+            database.engine.dispose()
+            begun.replace(run.ledger_file)
+            run.archive_file.rename(run.path / RESTORED)
+        except (OSError, SQLAlchemyError, StorageInternalError) as error:
+            raise RunError(f"cannot restore {run.archive_file}: {error}") from error
+        finally:
+            begun.unlink(missing_ok=True)
+
+
+def restored_trainings(run: RunFolder) -> int:
+    """Return how many full trainings came from an archive, which has no networks."""
+    file = run.path / RESTORED
+    if not file.is_file():
+        return 0
+    suffix = json_text({"study": SUFFIXES["retrain"]}, indent=None)[:-1]
+    return sum(line.startswith(suffix) for line in file.read_text("utf-8").splitlines())
+
+
+def _copy(file: Path, name: str, storage: BaseStorage) -> None:
+    """Make the studies of an archive, under a run's name, in a storage."""
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise RunError(f"cannot read {file}: {error}") from error
     studies: dict[str, optuna.Study] = {}
+    counts: Counter[str] = Counter()
     done = 0
     try:
         head = json.loads(lines[0])
@@ -89,7 +143,11 @@ def copy_archive(file: Path, name: str, storage: BaseStorage) -> None:
         for line in lines[1:]:
             done += 1
             data = json.loads(line)
-            studies[data["study"]].add_trial(_trial(data))
+            suffix = data["study"]
+            if data["number"] != counts[suffix]:
+                raise ValueError(f"trial {data['number']} where {counts[suffix]} is next")
+            counts[suffix] += 1
+            studies[suffix].add_trial(_trial(data))
     except (IndexError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise RunError(f"{file}, line {done + 1}: not of an archive: {error!r}") from error
 
@@ -142,7 +200,8 @@ def _trial(data: dict[str, Any]) -> FrozenTrial:
     )
     if data["started"] is not None:
         trial.datetime_start = datetime.fromisoformat(data["started"])
-    trial.datetime_complete = datetime.fromisoformat(data["ended"])
+    if data["ended"] is not None:
+        trial.datetime_complete = datetime.fromisoformat(data["ended"])
     return trial
 
 

@@ -15,7 +15,7 @@ from nas.evaluation.finite_values import check_finite
 from nas.evaluation.lost_workers import LostWorker
 from nas.metrics import whole_counts
 from nas.samplers.trials import PAUSED_AT
-from nas.storage.provenance import Provenance
+from nas.storage.provenance import Provenance, ProvenanceContent
 from search_space.architecture import Architecture
 
 Kind = Literal["search", "repeats", "baselines", "retrain"]
@@ -135,8 +135,7 @@ def evaluation_of(kind: Kind, trial: FrozenTrial, *, imports: bool = False) -> E
             missing or of another type.
     """
     attributes = trial.user_attrs
-    text = json.dumps(attributes)
-    content = _Content.model_validate_json(text)
+    content = _Content.model_validate_json(json.dumps(attributes))
     complete = trial.state == TrialState.COMPLETE
     metrics = content.metrics if complete else {}
     check_finite(metrics, f"{kind} trial {trial.number}")
@@ -157,7 +156,7 @@ def evaluation_of(kind: Kind, trial: FrozenTrial, *, imports: bool = False) -> E
         stopped_at_epoch=content.stopped_at_epoch,
         training=content.training,
         lost_workers=content.lost_workers,
-        provenance=Provenance.from_attributes(text),
+        provenance=content.provenance(),
         started=trial.datetime_start,
         finished=trial.datetime_complete,
     )
@@ -172,21 +171,19 @@ class _CurvePoint(BaseModel):
     val_accuracy: float | None
 
 
-class _Content(BaseModel):
+class _Content(ProvenanceContent):
     """The user attributes of a trial that a row is made of; others are ignored."""
-
-    model_config = ConfigDict(strict=True)
 
     architecture: str
     seed: int = 0
     recipe_id: str = ""
-    metrics: dict[str, float] = {}
+    metrics: dict[str, float] = Field(default_factory=dict)
     curve: tuple[_CurvePoint, ...] = ()
     device_seconds: float = Field(
         default=0.0, validation_alias=AliasChoices("device_seconds", DEVICE_SECONDS_BEFORE)
     )
     error: str | None = None
-    violation: dict[str, float] = {}
+    violation: dict[str, float] = Field(default_factory=dict)
     stopped_at_epoch: int | None = None
     training: int | None = None
     lost_workers: tuple[LostWorker, ...] = ()

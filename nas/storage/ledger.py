@@ -21,7 +21,7 @@ from nas.config.search_config import SearchConfig
 from nas.config.storage_url import sqlite_file, without_password
 from nas.errors import RunError
 from nas.metrics import METRICS
-from nas.storage.archive import archived_storage, copy_archive
+from nas.storage.archive import archived_storage, restore
 from nas.storage.database.connection import (
     STORAGE_ERRORS,
     SoleWriterStorage,
@@ -162,21 +162,11 @@ class Ledger(LedgerRows):
     def _connected(cls, config: SearchConfig, run: RunFolder, waits: Waits | None) -> Ledger:
         """Connect to a run's database, to write to it; an archive's is made first."""
         patience = _patience(config, run, waits)
-        is_archive = config.storage is None and run.is_archive
+        if config.storage is None and run.is_archive:
+            restore(run, config.name)
         database = connect(config.storage, run.ledger_file, patience)
         place = place_of(config.storage, run.ledger_file)
-        ledger = cls(database, config.name, place, imports=run.is_trusted, patience=patience)
-        if is_archive:
-            log.warning("%s is made from %s", run.ledger_file, run.archive_file.name)
-            try:
-                ledger.transact(
-                    partial(copy_archive, run.archive_file, config.name, ledger.storage)
-                )
-            except RunError:
-                ledger.close()
-                run.ledger_file.unlink()
-                raise
-        return ledger
+        return cls(database, config.name, place, imports=run.is_trusted, patience=patience)
 
     def _is_inside(self, run: RunFolder) -> bool:
         """Return whether the ledger is a file in the run's own folder."""

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from nas.config.recipe_overrides import Overrides
+from search_space.architecture import Task
+from search_space.digest import short_sha256
+from trainers import DataConfig
+
+CHANGE_NO_IMAGE = ("path", "cache", "loader_processes", "memory_gb")
+"""Settings of data that say where images lie and how they are loaded.
+
+(``memory_gb`` decides only between two ways of decoding that the images' identity tells apart.)"""
 
 
 class RowName(BaseModel):
@@ -32,9 +40,13 @@ class Provenance:
     found_by: RowName | None = None
     """The trial of a search that found the architecture, where that is another run's."""
     images: str = ""
-    """The fingerprint of the images of a full training; empty in ledgers of earlier versions."""
+    """The identity of a full training's images, see :func:`images_id`; empty in ledgers of earlier
+    versions."""
     metric: str = ""
     """The accuracy that a full training's metrics are; empty in ledgers of earlier versions."""
+    device: str = ""
+    """The kind of device of a full training, such as ``cuda``; empty in ledgers of earlier
+    versions."""
     taken_from: RowName | None = None
     """The full training of another run that this row repeats, where nothing was trained."""
 
@@ -46,30 +58,46 @@ class Provenance:
             "overrides": dict(self.overrides),
             "images": self.images,
             "metric": self.metric,
+            "device": self.device,
             **{key: row.model_dump(mode="json") for key, row in named.items() if row},
         }
         return {key: value for key, value in attributes.items() if value}
 
-    @classmethod
-    def from_attributes(cls, text: str) -> Provenance:
-        """Read the JSON of a row's attributes, of which it takes its own.
 
-        Raises:
-            pydantic.ValidationError: an attribute is of another type.
-        """
-        content = _Content.model_validate_json(text)
-        fields: Mapping[str, Any] = {name: getattr(content, name) for name in _Content.model_fields}
-        return cls(**fields)
-
-
-class _Content(BaseModel):
-    """The fields of a provenance among a row's attributes; others are ignored."""
+class ProvenanceContent(BaseModel):
+    """The fields of a provenance among a row's attributes."""
 
     model_config = ConfigDict(strict=True)
 
     network: str = ""
-    overrides: dict[str, tuple[Any, Any]] = {}
+    overrides: dict[str, tuple[Any, Any]] = Field(default_factory=dict)
     found_by: RowName | None = None
     images: str = ""
     metric: str = ""
+    device: str = ""
     taken_from: RowName | None = None
+
+    def provenance(self) -> Provenance:
+        """Return the value."""
+        fields: dict[str, Any] = {
+            name: getattr(self, name) for name in ProvenanceContent.model_fields
+        }
+        return Provenance(**fields)
+
+
+def images_id(data: DataConfig, task: Task, fingerprint: str) -> str:
+    """Return 12 digits that tell the train, validation and test images of a training from others.
+
+    A fingerprint alone is of a whole set on disk, before it is split and resized.
+
+    Args:
+        data: the data set and its split.
+        task: the task of the images.
+        fingerprint: of the set.
+    """
+    content = {
+        "data": data.model_dump(mode="json", exclude=set(CHANGE_NO_IMAGE)),
+        "task": task.model_dump(mode="json"),
+        "fingerprint": fingerprint,
+    }
+    return short_sha256(json.dumps(content, sort_keys=True), 12)

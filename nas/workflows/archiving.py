@@ -12,6 +12,7 @@ from nas.errors import RunError
 from nas.storage.archive import write_archive
 from nas.storage.ledger import Ledger
 from nas.storage.run.folder import ENVIRONMENT, RunFolder
+from nas.storage.run.leftovers import begun_folder
 from nas.storage.strict_json import json_text, read_json_object
 from nas.storage.whole_file import write_whole
 
@@ -48,27 +49,28 @@ def archive(run: RunFolder, config: SearchConfig, ledger: Ledger, folder: Path) 
         folder: to make; its name becomes that of the run where it is read.
 
     Raises:
-        RunError: the folder is there already, or a file cannot be read or written.
+        RunError: the folder is there already, a trial waits at a rung, or a file cannot be read or
+            written; nothing is left then.
     """
+    if folder.exists():
+        raise RunError(f"{folder} is there already; an archive is a new folder")
+    begun = RunFolder(begun_folder(folder))
     try:
-        folder.mkdir(parents=True)
-    except FileExistsError:
-        raise RunError(f"{folder} is there already; an archive is a new folder") from None
-    except OSError as error:
-        raise RunError(f"cannot make {folder}: {error.strerror or error}") from error
-    to = RunFolder(folder)
-    try:
-        save_config(config.replace(storage=None), to.config_file)
+        begun.path.mkdir(parents=True)
+        save_config(config.replace(storage=None), begun.config_file)
         names = [*COPIED, *(path.name for kind in COPIED_KINDS for path in run.path.glob(kind))]
         for name in names:
             if (run.path / name).is_file():
-                shutil.copyfile(run.path / name, folder / name)
+                shutil.copyfile(run.path / name, begun.path / name)
+        if run.has_environment:
+            kept = read_json_object(run.path / ENVIRONMENT)
+            kept = {key: value for key, value in kept.items() if key not in OF_THE_MACHINE}
+            write_whole(begun.path / ENVIRONMENT, json_text(kept) + "\n")
+        trials = write_archive(ledger, begun.archive_file)
+        begun.path.rename(folder)
     except OSError as error:
         raise RunError(f"cannot write {folder}: {error.strerror or error}") from error
-    if run.has_environment:
-        kept = read_json_object(run.path / ENVIRONMENT)
-        kept = {key: value for key, value in kept.items() if key not in OF_THE_MACHINE}
-        write_whole(folder / ENVIRONMENT, json_text(kept) + "\n")
-    trials = write_archive(ledger, to.archive_file)
+    finally:
+        shutil.rmtree(begun.path, ignore_errors=True)  # where something failed
     files = list(folder.iterdir())
     return Archived(trials, len(files), sum(file.stat().st_size for file in files))

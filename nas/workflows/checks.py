@@ -16,6 +16,7 @@ from nas.random_streams import Stream, generator
 from nas.samplers import RandomSampler
 from nas.samplers.trials import NO_WARM_START
 from nas.search.problem import SearchProblem, problem_of
+from nas.storage.provenance import images_id
 from nas.workflows.image_fit import check_images
 from search_space.architecture import Task
 from search_space.cost import network_costs
@@ -34,8 +35,13 @@ class SearchData(NamedTuple):
     validation: int
     test: int
     fingerprint: str = ""  # of the images
+    images_id: str = ""  # of the images and their split, see nas.storage.provenance
     decoding: str = ""  # when they are decoded
     warnings: tuple[str, ...] = ()  # what of the data is left out; of the recipes on them
+
+    def trained_on(self, images: TrainOn) -> int:
+        """Return the number of images that a full training trains on."""
+        return self.train + (self.validation if images == "train+validation" else 0)
 
     def __str__(self) -> str:
         channels, height, width = self.task.input_shape
@@ -63,12 +69,14 @@ def load_data(config: SearchConfig) -> SearchData:
         "proxy": initial_statistics_warning(config.proxy, len(proxy.train)),
         "retrain": initial_statistics_warning(config.retrain, in_full),
     }
+    task = task_of(config.data, splits)
     return SearchData(
-        task_of(config.data, splits),
+        task,
         train,
         validation,
         test,
         splits.fingerprint,
+        images_id(config.data, task, splits.fingerprint),
         splits.decoding,
         (
             *(f"data: {line}" for line in splits.left_out),

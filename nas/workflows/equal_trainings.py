@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
+from pathlib import Path
 from typing import NamedTuple
 
 import optuna
@@ -23,7 +24,7 @@ from search_space.yaml_validation import ConfigError
 log = logging.getLogger(__name__)
 
 
-class _Training(NamedTuple):
+class TrainingKey(NamedTuple):
     """The key of a full training: equal ones give the same network on equal machines."""
 
     arch_id: str
@@ -31,6 +32,23 @@ class _Training(NamedTuple):
     seed: int
     images: str
     metric: str
+    device: str
+
+
+class OtherRun(NamedTuple):
+    """The full trainings of another run of a storage."""
+
+    name: str
+    run_id: str | None
+    rows: list[Evaluation]
+
+
+def key_of(row: Evaluation) -> TrainingKey:
+    """Return the key of a full training."""
+    about = row.provenance
+    return TrainingKey(
+        row.arch_id, row.recipe_id, row.seed, about.images, about.metric, about.device
+    )
 
 
 def take_equal_trainings(
@@ -42,37 +60,47 @@ def take_equal_trainings(
 ) -> int:
     """Write a row for each wanted training that another run of the same storage has finished.
 
-    Those runs are of :func:`other_runs`. A training is the same by architecture, recipe, seed,
-    images and metric.
+    Those runs are of :func:`other_runs`; equal trainings have one :class:`TrainingKey`.
 
     Args:
         wanted: the trainings.
         run: the run, which the caller holds.
         ledger: of the run.
         config: of the run.
-        images: the fingerprint of its images.
+        images: the identity of its images.
 
     Returns:
         the number of trainings that are taken.
 
     Raises:
-        RunError: a ledger of the storage cannot be read, or the run's own cannot be written.
+        RunError: the run's own ledger cannot be written.
     """
     by_key = {
-        _Training(r.architecture.arch_id, r.recipe_id, r.seed, images, config.metric): r
-        for r in chain(*wanted)
+        TrainingKey(
+            each.architecture.arch_id,
+            each.recipe_id,
+            each.seed,
+            images,
+            config.metric,
+            config.resources.device,
+        ): each
+        for each in chain(*wanted)
     }
     taken = 0
-    for other in other_runs(run, ledger, config):
+    for other in other_runs(run.path.parent, config, ledger=ledger, own=run):
         if not by_key:
             break
-        for row in other.evaluations("retrain"):
-            retraining = by_key.pop(_key(row), None) if row.state == "complete" else None
+        for row in other.rows:
+            retraining = by_key.pop(key_of(row), None)
             if retraining is None:
                 continue
-            name = RowName(run=other.name, run_id=other.attribute(RUN_ID), number=row.number)
+            name = RowName(run=other.name, run_id=other.run_id, number=row.number)
             provenance = replace(
-                retraining.provenance, images=images, metric=config.metric, taken_from=name
+                retraining.provenance,
+                images=images,
+                metric=config.metric,
+                device=config.resources.device,
+                taken_from=name,
             )
             ledger.add(
                 "retrain",
@@ -89,51 +117,57 @@ def take_equal_trainings(
     return taken
 
 
-def other_runs(run: RunFolder, ledger: Ledger, config: SearchConfig) -> Iterator[LedgerRows]:
-    """Yield the ledgers of a storage's other runs.
+def other_runs(
+    runs: Path,
+    config: SearchConfig,
+    *,
+    ledger: Ledger | None = None,
+    own: RunFolder | None = None,
+) -> Iterator[OtherRun]:
+    """Yield the complete full trainings of a storage's other runs.
 
-    They are the runs beside this one's folder and, in a database that runs share, those of that
-    database. A run beside it whose ledger cannot be read is passed over with a warning.
+    They are the trusted runs of a folder whose ledgers are files and, in a database that runs
+    share, those of that database. One that cannot be read is passed over with a warning.
 
     Args:
-        run: the run.
-        ledger: of the run.
-        config: of the run.
-
-    Raises:
-        RunError: the shared database cannot be read.
+        runs: the folder of all runs.
+        config: of the run that asks.
+        ledger: of the run that asks; None for one that is not made yet.
+        own: the run that asks; None for one that is not made yet.
     """
-    yield from _in_the_database(ledger, config)
-    yield from _beside(run, config)
+    if ledger is not None and config.storage is not None:
+        yield from _in_the_database(ledger)
+    for config_file in sorted(runs.glob("*/config.yaml")):
+        other = RunFolder(config_file.parent)
+        is_own = own is not None and other.path.resolve() == own.path.resolve()
+        if other.path.is_symlink() or is_own:
+            continue
+        if not other.is_trusted:
+            log.warning("run %s was passed over: it is not trusted", other.name)
+            continue
+        try:
+            if other.config().storage is not None:
+                continue  # nobody asked to reach its server
+            _, theirs = ledger_of(other)
+            yield _trainings(theirs)
+            theirs.close()
+        except (RunError, ConfigError, TrustError) as error:
+            log.warning("run %s was passed over: %s", other.name, error)
 
 
-def _key(row: Evaluation) -> _Training:
-    about = row.provenance
-    return _Training(row.arch_id, row.recipe_id, row.seed, about.images, about.metric)
-
-
-def _in_the_database(ledger: Ledger, config: SearchConfig) -> Iterator[LedgerRows]:
-    """Yield the other runs in a database that runs share."""
-    if config.storage is None:
-        return
+def _in_the_database(ledger: Ledger) -> Iterator[OtherRun]:
+    """Yield the other runs of a database that runs share."""
     ending = SUFFIXES["retrain"]
     for study in optuna.get_all_study_names(ledger.storage):
         name = study.removesuffix(ending)
-        if study.endswith(ending) and name != ledger.name:
-            yield LedgerRows(ledger.storage, name, ledger.place)
-
-
-def _beside(run: RunFolder, config: SearchConfig) -> Iterator[LedgerRows]:
-    """Yield the ledgers of the runs beside this one; those that cannot be read are passed over."""
-    for config_file in sorted(run.path.parent.glob("*/config.yaml")):
-        other = RunFolder(config_file.parent)
-        if other.path.is_symlink() or other.path.resolve() == run.path.resolve():
+        if not study.endswith(ending) or name == ledger.name:
             continue
         try:
-            theirs, ledger = ledger_of(other)
-        except (RunError, ConfigError, TrustError) as error:
-            log.warning("run %s was passed over: %s", other.name, error)
-            continue
-        if theirs.storage is None or theirs.storage != config.storage:
-            yield ledger
-        ledger.close()
+            yield _trainings(LedgerRows(ledger.storage, name, ledger.place))
+        except RunError as error:
+            log.warning("run %s was passed over: %s", name, error)
+
+
+def _trainings(ledger: LedgerRows) -> OtherRun:
+    rows = [row for row in ledger.evaluations("retrain") if row.state == "complete"]
+    return OtherRun(ledger.name, ledger.attribute(RUN_ID), rows)

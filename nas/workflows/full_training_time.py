@@ -33,7 +33,10 @@ def full_training_seconds(
     try:
         times = timed_training(assignment, architecture, config.seed)
     except TrainingDiverged as error:
-        raise CommandError(f"network {architecture.arch_id} cannot be timed: {error}") from error
+        raise CommandError(
+            f"network {architecture.arch_id} diverges in its first training steps: {error}. A "
+            "lower recipe.learning_rate or a longer warm-up (recipe.schedule) helps"
+        ) from error
     seconds = times.training_seconds
     if config.retrain_data == "train+validation":
         # there are more steps in an epoch, and nothing is left to validate on

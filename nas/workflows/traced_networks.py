@@ -77,6 +77,13 @@ def traced_networks(
                 networks += _named(family, trace, runs, trust=trust)
         except (CommandError, RunError, TrustError) as error:
             raise type(error)(f"family {family.name!r}: {error}") from error
+    named: dict[str, Architecture] = {}
+    for network in networks:
+        if named.setdefault(network.name, network.architecture) != network.architecture:
+            raise CommandError(
+                f"family {network.family!r}: two architectures of the trace are called "
+                f"{network.name!r}: give one of the files another name"
+            )
     return networks
 
 

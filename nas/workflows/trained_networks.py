@@ -6,7 +6,9 @@ from typing import NamedTuple
 
 from nas.config.search_config import SearchConfig
 from nas.storage.evaluation import Evaluation
-from nas.storage.ledger import RUN_ID, Ledger
+from nas.storage.ledger import Ledger
+from nas.storage.provenance import images_id
+from nas.storage.run.data_file import fingerprints_of_run
 from nas.storage.run.folder import RunFolder
 from nas.workflows.equal_trainings import other_runs
 
@@ -22,9 +24,8 @@ class TrainedNetworks(NamedTuple):
 def trained_networks(run: RunFolder, ledger: Ledger, config: SearchConfig) -> TrainedNetworks:
     """Return the full trainings by the recipe that most of a search's networks are trained by.
 
-    They are in the run's own ledger, or in that of another run that took the network from this one
-    and trained it with the same metric. Of equally many, the run's own recipe comes first. A
-    training that another run repeats counts once.
+    They are in the run's own ledger, or in that of another run with the same images and metric. Of
+    equally many, the run's own recipe comes first. A training that two runs have counts once.
 
     Args:
         run: the search's.
@@ -32,22 +33,23 @@ def trained_networks(run: RunFolder, ledger: Ledger, config: SearchConfig) -> Tr
         config: of the run.
 
     Raises:
-        RunError: a ledger cannot be read.
+        RunError: the run's ledger or its file of fingerprints cannot be read.
     """
     searched = {row.arch_id for row in ledger.evaluations("search")}
-    rows = [row for row in ledger.evaluations("retrain") if row.arch_id in searched]
-    run_id = ledger.attribute(RUN_ID)
-    for other in other_runs(run, ledger, config):
-        rows += [
-            row
-            for row in other.evaluations("retrain")
-            if row.provenance.found_by is not None
-            and row.provenance.found_by.run_id == run_id
-            and row.provenance.metric == config.metric
-        ]
+    rows = [row for row in ledger.evaluations("retrain") if row.state == "complete"]
+    fingerprint = fingerprints_of_run(run)[-1:]
+    if fingerprint:  # a run of an earlier version has none
+        images = images_id(config.data, run.task(), fingerprint[0])
+        rows = [row for row in rows if row.provenance.images in ("", images)]
+        for other in other_runs(run.path.parent, config, ledger=ledger, own=run):
+            rows += [
+                row
+                for row in other.rows
+                if (row.provenance.images, row.provenance.metric) == (images, config.metric)
+            ]
     by_recipe: dict[str, dict[tuple[str, int], Evaluation]] = {}
     for row in rows:
-        if row.state == "complete":
+        if row.arch_id in searched:
             by_recipe.setdefault(row.recipe_id, {}).setdefault((row.arch_id, row.seed), row)
     if not by_recipe:
         return TrainedNetworks(config.retrain_id, [], 0)

@@ -49,7 +49,13 @@ class TrainingRun(NamedTuple):
 
 
 def existing_run(
-    config: SearchConfig, runs: Path, task: Task, waits: Waits | None, *, trust: bool = False
+    config: SearchConfig,
+    runs: Path,
+    task: Task,
+    waits: Waits | None,
+    *,
+    writes: bool = True,
+    trust: bool = False,
 ) -> TrainingRun | None:
     """Return the run of a configuration's name; None if there is none.
 
@@ -58,6 +64,7 @@ def existing_run(
         runs: the folder of all runs.
         task: images and classes of the trainings.
         waits: says that a server that is away is waited for.
+        writes: open the ledger to write to it.
         trust: the option ``--trust``.
 
     Raises:
@@ -67,7 +74,7 @@ def existing_run(
     if not (runs / config.name / "config.yaml").is_file():
         return None
     run = RunFolder.find(config.name, runs, trust=trust)
-    theirs, ledger = ledger_of(run, writes=True, waits=waits)
+    theirs, ledger = ledger_of(run, writes=writes, waits=waits)
     changed = {
         key: values
         for key, values in differences(theirs, config).items()

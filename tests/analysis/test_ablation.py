@@ -17,10 +17,10 @@ from analysis.ablation.comparisons import (
     TrainedNetwork,
     compared,
 )
-from analysis.ablation.intervals import paired_interval
 from analysis.ablation.labels import change_colour, change_label, places_of
 from analysis.ablation.picture import plot_ablation_png
 from analysis.ablation.tables import ablation_csv, ablation_markdown, ablation_table
+from analysis.paired_interval import paired_interval
 from nas.cli.output import Output
 from nas.storage.strict_json import json_text
 from search_space.zoo import network

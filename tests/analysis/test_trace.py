@@ -96,9 +96,11 @@ def test_only_what_a_paper_prints_is_published(table: str) -> None:
 
 
 def test_accuracies_of_held_out_images_stand_in_pictures_of_their_own() -> None:
-    check_published("sasa1", "test_accuracy")
-    check_published("sasa5", "val_accuracy")
+    check_published("sasa1", "test_accuracy", "imagenet")
+    check_published("sasa5", "val_accuracy", "image_folder")
     with pytest.raises(ValueError, match="sasa5 prints accuracies of images held out"):
-        check_published("sasa5", "test_accuracy")
+        check_published("sasa5", "test_accuracy", "imagenet")
     with pytest.raises(ValueError, match="aacn5 prints no top-1 accuracy"):
-        check_published("aacn5", "test_accuracy")
+        check_published("aacn5", "test_accuracy", "coco")
+    with pytest.raises(ValueError, match="aacn1 is of cifar100"):
+        check_published("aacn1", "test_accuracy", "imagenet")

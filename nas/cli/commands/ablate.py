@@ -142,7 +142,8 @@ def _show(
 ) -> None:
     """Write the ablation's files into the run's folder, and print its table."""
     result = ablation_result(run.name, ablation, config, ledger, data, overrides)
-    stem = f"ablation-{ablation.original.arch_id}"
+    other_recipe = f"-{config.retrain_id}" if overrides else ""
+    stem = f"ablation-{ablation.original.arch_id}{other_recipe}"
     run.write_json(f"{stem}.json", result.to_json())
     write_whole(run.path / f"{stem}.csv", ablation_csv(result))
     write_whole(run.path / f"{stem}.md", ablation_markdown(result))

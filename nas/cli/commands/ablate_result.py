@@ -15,8 +15,8 @@ from analysis.ablation.comparisons import (
     TrainedNetwork,
     compared,
 )
-from analysis.ablation.intervals import CORRECTION, LEVEL
 from analysis.ablation.labels import places_of
+from analysis.paired_interval import CORRECTION, LEVEL
 from nas.cli.commands.trace_result import METRIC_NAMES
 from nas.config.recipe_overrides import Overrides
 from nas.config.search_config import SearchConfig
@@ -50,7 +50,7 @@ def ablation_result(
     Raises:
         RunError: the ledger cannot be read, or has no comparison.
     """
-    rows = trained_rows(config, ledger)
+    rows = trained_rows(config, ledger, data.images_id)
     original = _trained(ablation.original, rows.get(ablation.original, {}), data.task)
     comparisons, others = compared(
         original,
@@ -104,7 +104,7 @@ def _notes(
     seeds = sorted({each.interval.n for each in comparisons})
     n = " to ".join(map(str, dict.fromkeys([seeds[0], seeds[-1]])))
     accuracy = float(np.mean(list(original.accuracies.values())))
-    images = data.train + (data.validation if config.retrain_data == "train+validation" else 0)
+    images = data.trained_on(config.retrain_data)
     number = len(comparisons)
     notes = [
         f"{data.task.dataset}: {config.retrain.epochs} epochs on {images:,} images; accuracy on "

@@ -108,7 +108,7 @@ def train_networks(
     for warning in data.warnings:
         log.warning(warning)
     if reuses:
-        taken = take_equal_trainings(wanted, run, ledger, config, data.fingerprint)
+        taken = take_equal_trainings(wanted, run, ledger, config, data.images_id)
         if taken:
             output.say(f"full trainings that other runs have done: {taken}")
             wanted = _pending(groups, run, ledger)
@@ -176,7 +176,7 @@ def _train(
         for group, retrainings in zip(groups, wanted, strict=True):
             if not retrainings:
                 continue
-            keep = _Keeper(group.config, ledger, task, data.fingerprint, by_id)
+            keep = _Keeper(group.config, ledger, task, data.images_id, by_id)
             failures += run_retrainings(
                 retrainings,
                 retrain_assignment(group.config, task),

@@ -90,7 +90,7 @@ def run_search_command(
     resume = resume or RunFolder(runs / config.name).is_unsearched()  # made by `nas train`
     if resume:
         run = RunFolder.find(config.name, runs, trust=trust)
-        _check_same_search(run, config)
+        check_same_search(run, config)
     else:
         check_new(runs, config.name)  # before anything that takes time
         check_free(config)
@@ -269,8 +269,12 @@ def _newest_or_next(config: SearchConfig, runs: Path) -> tuple[SearchConfig, boo
     return config.replace(name=following), False
 
 
-def _check_same_search(run: RunFolder, config: SearchConfig) -> None:
-    """Raise if a resumed run would be another search."""
+def check_same_search(run: RunFolder, config: SearchConfig) -> None:
+    """Check that a run is the search of a configuration, but for what may change on resuming.
+
+    Raises:
+        RunError: it is another search, or an earlier version began it.
+    """
     theirs = run.config()
     check_may_search(run.name, theirs, next_name(run.path.parent, run.name))
     changed = {

@@ -104,7 +104,10 @@ def read_status(run: RunFolder) -> dict[str, Any]:
         "repeats": sum(row.state == "complete" for row in repeats),
         "retrained": sorted({row.arch_id for row in retrained}),
         "device_hours": sum(
-            row.device_seconds for kind in SUFFIXES for row in ledger.evaluations(kind)
+            row.device_seconds
+            for kind in SUFFIXES
+            for row in ledger.evaluations(kind)
+            if row.provenance.taken_from is None
         )
         / 3600,
         "best": None

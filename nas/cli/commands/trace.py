@@ -23,7 +23,7 @@ from nas.cli.commands.trace_searches import run_searches
 from nas.cli.output import Output
 from nas.config.recipe_overrides import overrides_of
 from nas.config.search_config import SearchConfig
-from nas.config.trace import Trace, load_trace
+from nas.config.trace import Trace, TraceFamily, load_trace
 from nas.errors import RunError
 from nas.search.waiting import Waiting
 from nas.storage.ledger import Ledger
@@ -72,16 +72,17 @@ def run_trace_command(
     if plan:
         show_plan(output, trace, runs, trust=trust)
         return
-    run_searches(output, trace, runs, allow_changed_data=allow_changed_data, trust=trust)
-    networks = traced_networks(
-        trace, trace.config.families, runs, picked_architectures, trust=trust
-    )
     data = load_data(trace.search)
     if not output.as_json:
         output.say(str(data))
-    for recipe, architectures in _by_recipe(networks):
-        check_full_recipe(trace.search.replace(retrain=recipe), data, list(architectures))
+    # what is wrong is said before a search takes its time
+    named = [family for family in trace.config.families if family.run is None]
+    _check_recipes(trace, data, _networks(trace, named, runs, trust=trust))
     waiting = Waiting()
+    existing_run(trace.search, runs, data.task, waiting, writes=False, trust=trust)
+    run_searches(output, trace, runs, allow_changed_data=allow_changed_data, trust=trust)
+    networks = _networks(trace, trace.config.families, runs, trust=trust)
+    _check_recipes(trace, data, networks)
     into = existing_run(trace.search, runs, data.task, waiting, trust=trust)
     run, config, ledger, own_recipe = into or new_run(trace.search, runs, data, waiting)
     groups = [
@@ -115,6 +116,17 @@ def run_trace_command(
         _show(output, run, trace, networks, config, ledger, data, waiting)
 
 
+def _networks(
+    trace: Trace, families: Sequence[TraceFamily], runs: Path, *, trust: bool
+) -> list[TracedNetwork]:
+    return traced_networks(trace, families, runs, picked_architectures, trust=trust)
+
+
+def _check_recipes(trace: Trace, data: SearchData, networks: Sequence[TracedNetwork]) -> None:
+    for recipe, architectures in _by_recipe(networks):
+        check_full_recipe(trace.search.replace(retrain=recipe), data, list(architectures))
+
+
 def _check(trace: Trace, file: Path) -> None:
     """Check what only the papers' tables and the search's file decide.
 
@@ -125,7 +137,7 @@ def _check(trace: Trace, file: Path) -> None:
     config, search = trace.config, trace.search
     if config.published is not None:
         try:
-            check_published(config.published.table, config.accuracy)
+            check_published(config.published.table, config.accuracy, search.data.name)
         except ValueError as error:
             problems.append(str(error))
         if search.metric != "accuracy":

@@ -19,10 +19,11 @@ from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
 from nas.config.trace import Trace
 from nas.errors import CommandError
+from nas.evaluation.full_training_seed import full_training_seed
 from nas.quantities import duration, format_quantity
-from nas.storage.networks.retraining import full_trainings, number_of
 from nas.workflows.checks import SearchData, load_data
 from nas.workflows.device_hours import missing_device
+from nas.workflows.equal_trainings import other_runs
 from nas.workflows.full_training_time import full_training_seconds, trainings_at_once
 from nas.workflows.recipe_fit import check_full_recipe
 from nas.workflows.timed_training import TIMED_STEPS
@@ -74,8 +75,9 @@ def show_plan(output: Output, trace: Trace, runs: Path, *, trust: bool) -> None:
         CommandError: a rate is of a network that the trace does not have.
         ConfigError, DataError, NothingFits, RunError, TrustError: see :mod:`nas.errors`.
     """
-    searches = [family for family, _ in unfinished_searches(trace, runs)]
-    known = [family for family in trace.config.families if family not in searches]
+    searches = unfinished_searches(trace, runs, trust=trust)
+    to_search = [family for family, _ in searches]
+    known = [family for family in trace.config.families if family not in to_search]
     networks = traced_networks(trace, known, runs, picked_architectures, trust=trust)
     data = load_data(trace.search)
     for network in networks:
@@ -85,14 +87,16 @@ def show_plan(output: Output, trace: Trace, runs: Path, *, trust: bool) -> None:
     missing = missing_device(trace.search)
     progress = Output(stderr=True)
     planned = _planned(progress, trace, networks, data, runs, missing, trust=trust)
-    to_search = [
-        planned_search(progress, trace, family, data) for family in searches if missing is None
+    planned_searches = [
+        planned_search(progress, trace, family, config, data)
+        for family, config in searches
+        if missing is None
     ]
     if output.as_json:
-        output.show_json(_plan_json(trace, planned, to_search, missing))
+        output.show_json(_plan_json(trace, planned, planned_searches, missing))
     else:
         output.say(str(data))
-        _show(output, trace, planned, to_search, missing)
+        _show(output, trace, planned, planned_searches, missing)
 
 
 def _planned(
@@ -132,21 +136,26 @@ def _planned(
 def _left(
     trace: Trace, networks: Sequence[TracedNetwork], data: SearchData, runs: Path, *, trust: bool
 ) -> dict[tuple[str, str], int]:
-    """Return the trainings left to do, by ``arch_id`` and ``recipe_id``."""
-    into = existing_run(trace.search, runs, data.task, None, trust=trust)
-    left = {}
-    for network in networks:
-        done = 0
-        if into is not None:
-            config = into.config.replace(retrain=network.recipe)
-            done = sum(
-                row.architecture == network.architecture
-                and number_of(row, config) < config.retrain_seeds
-                for row in full_trainings(config, into.ledger)
-            )
-        key = (network.architecture.arch_id, network.recipe_id)
-        left[key] = max(0, trace.search.retrain_seeds - done)
-    return left
+    """Return the trainings that no run has done, by ``arch_id`` and ``recipe_id``."""
+    into = existing_run(trace.search, runs, data.task, None, writes=False, trust=trust)
+    config = trace.search if into is None else into.config
+    rows = [] if into is None else into.ledger.evaluations("retrain")
+    for other in other_runs(
+        runs,
+        config,
+        ledger=None if into is None else into.ledger,
+        own=None if into is None else into.run,
+    ):
+        rows += other.rows
+    known = (("", ""), (data.images_id, config.resources.device))  # the first, in old ledgers
+    done = {
+        (row.arch_id, row.recipe_id, row.seed)
+        for row in rows
+        if row.state == "complete" and (row.provenance.images, row.provenance.device) in known
+    }
+    seeds = [full_training_seed(config.seed, n) for n in range(config.retrain_seeds)]
+    keys = {(network.architecture.arch_id, network.recipe_id) for network in networks}
+    return {key: sum((*key, seed) not in done for seed in seeds) for key in keys}
 
 
 def _check_rates(rates: Mapping[str, Mapping[str, float]], macs: Mapping[str, int]) -> None:
@@ -157,12 +166,6 @@ def _check_rates(rates: Mapping[str, Mapping[str, float]], macs: Mapping[str, in
                     f"images_per_second.{device}: no network of the trace is called {name!r}; "
                     f"{hint(name, macs)}"
                 )
-
-
-def _images(network: TracedNetwork, data: SearchData, config: SearchConfig) -> int:
-    """Return the images that one training passes through the network."""
-    both = config.retrain_data == "train+validation"
-    return network.recipe.epochs * (data.train + (data.validation if both else 0))
 
 
 def _hours_by_rate(
@@ -176,7 +179,8 @@ def _hours_by_rate(
     own = macs[network.name]
     nearest = min(rates, key=lambda name: abs(macs[name] - own))
     rate = rates[nearest] * macs[nearest] / own
-    return _images(network, data, config) / rate / 3600
+    images = network.recipe.epochs * data.trained_on(config.retrain_data)
+    return images / rate / 3600
 
 
 def _hours_here(config: SearchConfig, network: TracedNetwork, data: SearchData) -> float:

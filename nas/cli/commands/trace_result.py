@@ -93,25 +93,26 @@ def _point(
         if row.architecture == network.architecture
         and row.recipe_id == network.recipe_id
         and number_of(row, config) < config.retrain_seeds
+        and row.provenance.images in ("", data.images_id)
     ]
     costs = network_costs(network.architecture, data.task).metrics()
-    seconds = sum(row.device_seconds for row in own)
-    if own:
-        costs["device_seconds"] = seconds / len(own)
+    timed = [row for row in own if row.provenance.device in ("", config.resources.device)]
+    if timed:
+        costs["device_seconds"] = sum(row.device_seconds for row in timed) / len(timed)
     if latency is not None:
         costs["latency_ms"] = latency.latency_ms
     if network.own_value is not None:
         costs["own"] = network.own_value
-    by = network.found_by
+    by, axes = network.found_by, ("params", "macs", *trace.config.axes)
     return TracePoint(
         network.family,
         network.name,
         network.architecture.arch_id,
         str(network.architecture),
-        {axis: costs[axis] for axis in dict.fromkeys(("params", "macs", *trace.config.axes))},
+        {axis: cost for axis, cost in costs.items() if axis in axes},
         tuple(row.metrics[trace.config.accuracy] for row in own),
         "" if by is None else f"{by.run}, trial {by.number}",
-        seconds,
+        {row.seed: row.device_seconds for row in own if row.provenance.taken_from is None},
         {row.seed: row.metrics["val_accuracy"] for row in own if "val_accuracy" in row.metrics},
         {row.seed: row.metrics["test_accuracy"] for row in own},
     )
@@ -140,7 +141,7 @@ def _notes(
     notes = [
         f"{data.task.dataset}: accuracy on {images:,} {whose}; mean ± standard error over seeds of "
         f"full trainings, {trainings_text(points)}; {' or '.join(map(str, epochs))} epochs on "
-        f"{data.train:,} images"
+        f"{data.trained_on(trace.search.retrain_data):,} images"
     ]
     if latencies:
         first = latencies[0].context
@@ -148,9 +149,14 @@ def _notes(
             f"latency of a batch of {first.batch_size} on {first.device}, {first.dtype}, "
             f"{first.threads} threads"
         )
-    # a network that several families have was trained once
-    seconds = sum({point.arch_id: point.seconds_of_all for point in points}.values())
-    return [*notes, f"the trainings took {duration(seconds)} of a device's time"]
+    # what several families have was trained once
+    trained = {
+        (point.arch_id, seed, seconds)
+        for point in points
+        for seed, seconds in point.device_seconds.items()
+    }
+    seconds = sum(each for *_, each in trained)
+    return [*notes, f"the trainings here took {duration(seconds)} of a device's time"]
 
 
 def _latencies(

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from nas.cli.commands.search import run_search_command
+from nas.cli.commands.search import check_same_search, run_search_command
 from nas.cli.output import Output
 from nas.config.files import load_config
+from nas.config.search_config import SearchConfig
 from nas.config.trace import Trace, TraceFamily
+from nas.errors import RunError
 from nas.search.problem import costs_of, space_of
 from nas.storage.run.folder import RunFolder
 from nas.workflows.checks import SearchData, checked_problem
@@ -35,17 +36,33 @@ class PlannedSearch(NamedTuple):
         return self.search_hours + self.front * seeds * self.training_hours
 
 
-def unfinished_searches(trace: Trace, runs: Path) -> Iterator[tuple[TraceFamily, str]]:
-    """Yield the families whose search is not finished, each with the name of its run.
+def unfinished_searches(
+    trace: Trace, runs: Path, *, trust: bool
+) -> list[tuple[TraceFamily, SearchConfig]]:
+    """Return the families whose search is not finished, each with its configuration.
 
     Raises:
-        RunError: a run's state cannot be read.
+        ConfigError: a search's overrides are wrong.
+        RunError: a run of the name is of another search, or cannot be read.
+        TrustError: reading a run needs trust.
     """
+    unfinished = []
     for family in trace.config.families:
-        if family.search is not None and family.run is not None:
-            run = RunFolder(runs / family.run)
-            if not (run.path.exists() and run.is_finished()):
-                yield family, family.run
+        if family.search is None:
+            continue
+        config = load_config(trace.search_file, trace.overrides_of(family))
+        run = RunFolder(runs / config.name, trust=trust)
+        if run.path.exists():
+            check_same_search(run, config)
+        is_done = run.path.exists() and run.is_finished()
+        if is_done and run.config().search.n_trials != config.search.n_trials:
+            raise RunError(
+                f"family {family.name!r}: run {run.name!r} has search.n_trials="
+                f"{run.config().search.n_trials}, the trace {config.search.n_trials}"
+            )
+        if not is_done:
+            unfinished.append((family, config))
+    return unfinished
 
 
 def run_searches(
@@ -66,14 +83,14 @@ def run_searches(
         KeyboardInterrupt: on Ctrl-C, after printing how to continue.
     """
     shown = Output(stderr=True) if output.as_json else output
-    for family, run in unfinished_searches(trace, runs):
-        shown.say(f"family {family.name!r}: searching run {run!r}")
+    for family, config in unfinished_searches(trace, runs, trust=trust):
+        shown.say(f"family {family.name!r}: searching run {config.name!r}")
         run_search_command(
             shown,
             trace.search_file,
-            _overrides(trace, family),
+            trace.overrides_of(family),
             runs,
-            resume=(runs / run).exists(),
+            resume=(runs / config.name).exists(),
             again=False,
             allow_changed_data=allow_changed_data,
             trust=trust,
@@ -81,7 +98,7 @@ def run_searches(
 
 
 def planned_search(
-    output: Output, trace: Trace, family: TraceFamily, data: SearchData
+    output: Output, trace: Trace, family: TraceFamily, config: SearchConfig, data: SearchData
 ) -> PlannedSearch:
     """Estimate the time of a family's search and of its front's full trainings on this machine.
 
@@ -91,12 +108,12 @@ def planned_search(
         output: what is timed is printed to it.
         trace: the trace.
         family: one with a search.
+        config: of the search.
         data: of the trace.
 
     Raises:
         ConfigError, DataError, NothingFits: see :mod:`nas.errors`.
     """
-    config = load_config(trace.search_file, _overrides(trace, family))
     costs = costs_of(config, space_of(config), data.task, with_memory=True)
     looked_at = space_costs(config, costs)
     check_fits(looked_at, config)
@@ -116,10 +133,3 @@ def planned_search(
         min(FRONT_ASSUMED, hours.trials),
         seconds / 3600,
     )
-
-
-def _overrides(trace: Trace, family: TraceFamily) -> list[str]:
-    """Return the overrides of the search's file for a family's search; the family's come last."""
-    words = [*trace.overrides, *(family.search or ()), f"name={family.run}"]
-    last = {word.partition("=")[0]: word for word in words}
-    return list(last.values())

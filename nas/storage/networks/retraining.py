@@ -161,7 +161,7 @@ class Retraining:
             ledger: of the run, which gets a row.
             task: of the network.
             trained: the finished training.
-            images: the fingerprint of its images.
+            images: the identity of its images, see :func:`nas.storage.provenance.images_id`.
             proxy: the search's evaluations of the architecture; None if there are none.
 
         Raises:
@@ -192,7 +192,12 @@ class Retraining:
             device_seconds=trained.device_seconds,
             recipe_id=self.recipe_id,
             training=self.number,
-            provenance=replace(self.provenance, images=images, metric=config.metric),
+            provenance=replace(
+                self.provenance,
+                images=images,
+                metric=config.metric,
+                device=config.resources.device,
+            ),
         )
         self.checkpoint_file.unlink(missing_ok=True)
         return row

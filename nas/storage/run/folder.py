@@ -165,9 +165,9 @@ class RunFolder:
         self.write_json(ENVIRONMENT, anew)
 
     def has_interrupted_retraining(self) -> bool:
-        """Whether full trainings were begun and their results not written."""
-        results = (self.path / "retrain.json", self.path / "train.json")
-        return self.retrain_folder.is_dir() and not any(file.is_file() for file in results)
+        """Whether full trainings were begun and not finished: each that is leaves a report."""
+        begun = self.retrain_folder.glob("*/recipe.yaml")
+        return any(not (file.parent / "report.json").is_file() for file in begun)
 
     @classmethod
     def around(cls, file: Path, *, trust: bool = False) -> RunFolder | None:

@@ -6,17 +6,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from nas.config.search_config import SearchConfig
-from nas.errors import CommandError
 from nas.storage.ledger import Ledger
 from nas.workflows.ablation.swapped_networks import Ablation, trained_rows
 from nas.workflows.ablation.within_hours import Trainings, fitting, wall_seconds
 from nas.workflows.checks import SearchData
 from nas.workflows.device_hours import missing_device
 from nas.workflows.full_training_time import full_training_seconds, trainings_at_once
-from search_space.architecture import Architecture
 from search_space.cost import network_costs
 from search_space.swaps import Swap
-from trainers import TrainingDiverged
 
 
 @dataclass(frozen=True)
@@ -96,7 +93,7 @@ def planned(
         RunError: the ledger cannot be read.
     """
     missing = missing_device(config)
-    rows = trained_rows(config, ledger)
+    rows = trained_rows(config, ledger, data.images_id)
     swaps: list[Swap | None] = [None, *ablation.by_information]
     networks = []
     for number, swap in enumerate(swaps, start=1):
@@ -105,7 +102,7 @@ def planned(
         seconds = None
         if left and missing is None:
             on_progress(f"timing network {number} of {len(swaps)}")
-            seconds = _seconds(config, architecture, data)
+            seconds = full_training_seconds(config, architecture, data)
         costs = network_costs(architecture, data.task)
         arch_id = architecture.arch_id
         networks.append(PlannedNetwork(swap, arch_id, costs.params, costs.macs, left, seconds))
@@ -116,13 +113,3 @@ def planned(
         times = [each.trainings for each in swapped]
         fits = fitting(original.trainings, times, hours, at_once or 1)
     return AblationPlan(original, tuple(swapped), at_once, hours, fits, missing)
-
-
-def _seconds(config: SearchConfig, architecture: Architecture, data: SearchData) -> float:
-    try:
-        return full_training_seconds(config, architecture, data)
-    except TrainingDiverged as error:
-        raise CommandError(
-            f"network {architecture.arch_id} diverges in its first training steps: {error}. A "
-            "lower recipe.learning_rate or a longer warm-up (recipe.schedule) helps"
-        ) from error

@@ -99,13 +99,14 @@ def by_information(swaps: Sequence[Swap], task: Task) -> list[Swap]:
 
 
 def trained_rows(
-    config: SearchConfig, ledger: Ledger
+    config: SearchConfig, ledger: Ledger, images: str
 ) -> Mapping[Architecture, Mapping[int, Evaluation]]:
     """Return the finished full trainings that an ablation counts, by network and number.
 
     Args:
         config: of the run, with the recipe and number of seeds.
         ledger: of the run.
+        images: the identity of the images; rows of others do not compare.
 
     Raises:
         RunError: the ledger cannot be read.
@@ -113,6 +114,7 @@ def trained_rows(
     rows: dict[Architecture, dict[int, Evaluation]] = {}
     for row in full_trainings(config, ledger):
         number = number_of(row, config)
-        if row.state == "complete" and number < config.retrain_seeds:
+        is_same = row.provenance.images in ("", images)
+        if row.state == "complete" and is_same and number < config.retrain_seeds:
             rows.setdefault(row.architecture, {})[number] = row
     return rows

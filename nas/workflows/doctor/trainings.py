@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from nas.errors import TrustError
 from nas.evaluation.full_training_seed import full_training_seed
+from nas.storage.archive import restored_trainings
 from nas.storage.evaluation import Evaluation
 from nas.storage.ledger import ledger_of
 from nas.storage.networks.retraining import write_curve
@@ -208,13 +209,17 @@ def _without_folder(case: Case, row: Evaluation) -> Finding:
     number = row.seed - case.config.seed if row.training is None else row.training
     name = f"{row.arch_id}-{row.recipe_id}-training{number}"
     place = case.run.retrain_folder / name
-    is_cleaned = case.place(place / "model.pt") in cleaned_files(case.run.path)
+    is_kept_out = (
+        row.provenance.taken_from is not None  # its network is the other run's
+        or row.number < restored_trainings(case.run)
+        or case.place(place / "model.pt") in cleaned_files(case.run.path)
+    )
     return Finding(
         case.place(place),
         "the folder of a full training is missing, with its network",
         f"training {row.number} of the ledger, whose result is kept: predict, attention-maps",
         "not recoverable: put a copy of the folder back",
-        is_wrong=not is_cleaned,
+        is_wrong=not is_kept_out,
     )
 
 

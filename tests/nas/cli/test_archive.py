@@ -16,6 +16,7 @@ from nas.cli.commands.status import read_status
 from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
 from nas.errors import RunError
+from nas.samplers.trials import PAUSED_AT
 from nas.storage.ledger import Ledger, ledger_of
 from nas.storage.ledger_rows import SUFFIXES
 from nas.storage.run.folder import RunFolder
@@ -35,14 +36,15 @@ def run(
     finish: Callable[..., None],
     task: Task,
 ) -> RunFolder:
-    """A finished search of three trials, one of which is still running."""
+    """A search of four trials, the second of which has not ended."""
     config = config_of(space=TINY_SPACE, sampler={"name": "random"})
     run, ledger = start(config)
     run.write_json("task.json", task.model_dump(mode="json"))
     proposals = propose_from(config, ledger)
-    for _ in range(3):
-        finish(proposals, proposals.propose())
+    finish(proposals, proposals.propose())
     proposals.propose()
+    for _ in range(2):
+        finish(proposals, proposals.propose())
     run.write_json("state.json", {"finished": True, "trained": 3})
     run.write_json("front.json", {"members": []})
     return run
@@ -70,20 +72,20 @@ def front_of(name: str, runs: Path) -> str:
     return printed.getvalue()
 
 
-def test_every_row_that_has_ended_is_the_same(run: RunFolder, archived: RunFolder) -> None:
+def test_every_row_is_the_same(run: RunFolder, archived: RunFolder) -> None:
     _, before = ledger_of(run)
     _, now = ledger_of(archived)
     for kind in SUFFIXES:
-        ended = [row for row in before.evaluations(kind) if row.state != "running"]
-        assert now.evaluations(kind) == ended
-    assert len(now.evaluations("search")) == 3
+        assert now.evaluations(kind) == before.evaluations(kind)
+    numbers = {row.number: row.state for row in now.evaluations("search")}
+    assert numbers == {0: "complete", 1: "running", 2: "complete", 3: "complete"}
     assert now.attributes() == before.attributes()
     assert not archived.ledger_file.exists()  # reading makes no database
 
 
 def test_commands_read_it_as_a_run(run: RunFolder, archived: RunFolder, runs: Path) -> None:
     assert front_of(str(archived.path), runs) == front_of(run.name, runs)
-    assert read_status(archived)["trials"] == {"complete": 3}
+    assert read_status(archived)["trials"]["complete"] == 3
     summary = summary_of(archived.path)
     assert (summary.state, summary.trained, summary.problem) == ("finished", 3, None)
     with pytest.raises(RunError, match="is an archive: its ledger is"):
@@ -97,10 +99,39 @@ def test_a_command_that_writes_goes_on_with_it(
         Output(file=io.StringIO()), str(archived.path), runs, pick="best", baseline=False
     )
     _, ledger = ledger_of(archived)
-    assert len(ledger.evaluations("search")) == 3
+    assert len(ledger.evaluations("search")) == 4
     assert len(ledger.evaluations("retrain")) == len(here.begun) == 1
     assert archived.ledger_file.is_file()
     assert "is made from evaluations.jsonl" in caplog.text
+
+
+def test_an_interrupted_restoring_leaves_the_archive(
+    archived: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("nas.storage.archive._trial", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            ledger_of(archived, writes=True)
+    assert archived.is_archive
+    _, ledger = ledger_of(archived, writes=True)
+    assert len(ledger.evaluations("search")) == 4
+    assert not archived.archive_file.exists()  # a lost database is not silently an old one again
+    assert {file.name for file in archived.path.iterdir() if "restored" in file.name}
+
+
+def test_trials_that_wait_at_a_rung_are_not_archived(
+    run: RunFolder, runs: Path, tmp_path: Path
+) -> None:
+    _, ledger = ledger_of(run, writes=True)
+    trial_id = ledger.study("search").get_trials(deepcopy=False)[1]._trial_id
+    ledger.transact(lambda: ledger.storage.set_trial_user_attr(trial_id, PAUSED_AT, 2))
+    ledger.close()
+    with pytest.raises(RunError, match=r"1 trials of run .* wait at a rung, the first is 1"):
+        run_archive_command(Output(file=io.StringIO()), run.name, tmp_path / "kept", runs)
+    assert not (tmp_path / "kept").exists()
 
 
 def test_it_names_no_machine_and_holds_no_network(archived: RunFolder) -> None:
@@ -118,6 +149,7 @@ def test_it_names_no_machine_and_holds_no_network(archived: RunFolder) -> None:
         (2, '{"study": "/none"}', "line 3: "),
         (2, '{"study": ""}', "line 3: "),
         (2, "[]", "line 3: "),
+        (2, '{"study": "", "number": 7}', "line 3: "),
         (1, "no JSON", "line 2: "),
     ],
 )

@@ -5,17 +5,23 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
+from PIL import Image
 
+from nas.cli.commands.archive import run_archive_command
 from nas.cli.commands.trace import run_trace_command
 from nas.cli.output import Output
+from nas.config.files import load_config
 from nas.config.search_config import SearchConfig
-from nas.errors import CommandError
+from nas.errors import CommandError, RunError
 from nas.storage.ledger import RUN_ID, ledger_of
 from nas.storage.networks.retraining import full_trainings
 from nas.storage.provenance import RowName
@@ -124,6 +130,105 @@ def test_another_training_is_not_taken(
     assert len(here.begun) == 2 * trained
 
 
+def test_trainings_of_another_split_are_not_taken(
+    trace: Callable[..., str], here: TrainedHere, tmp_path: Path
+) -> None:
+    """The fingerprint of a folder is of all of its images, whatever the split."""
+    rng = np.random.default_rng(0)
+    for number in range(120):
+        file = tmp_path / "pictures" / str(number % 3) / f"{number}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (8, 8)).astype(np.uint8)).save(file)
+    data = {"name": "image_folder", "path": str(tmp_path / "pictures"), "image_size": [8, 8]}
+    counts = {"train_images": 80, "validation_images": 20, "test_images": 20}
+    settings = {"data": data | counts}
+    trace(settings=settings)
+    trained = len(here.begun)
+    assert "other runs" in trace("name=same", settings=settings)
+    for number, change in enumerate(
+        ({"split_seed": 3}, {"train_images": 70}, {"image_size": [9, 9]})
+    ):
+        said = trace(f"name=other{number}", settings={"data": data | counts | change})
+        assert "other runs" not in said
+    assert len(here.begun) == 4 * trained
+
+
+def test_an_untrusted_or_damaged_neighbour_is_passed_over(
+    trace: Callable[..., str], here: TrainedHere, runs: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    trace()
+    trained = len(here.begun)
+    _, ledger = ledger_of(RunFolder(runs / "traced"), writes=True)
+    row = ledger.evaluations("retrain")[0]
+    ledger.add(
+        "retrain",
+        row.architecture,
+        seed=row.seed,
+        metrics=row.metrics,
+        curve=row.curve,
+        device_seconds=1.0,
+        recipe_id="",
+    )
+    ledger.close()
+    with sqlite3.connect(runs / "traced" / "ledger.db") as database:
+        database.execute(
+            "UPDATE trial_user_attributes SET value_json = '7' WHERE key = 'architecture'"
+        )
+    trace("name=second")
+    assert "run traced was passed over" in caplog.text
+    assert len(here.begun) == 2 * trained
+
+
+def test_a_search_is_run_first_and_only_once(
+    trace: Callable[..., str],
+    here: TrainedHere,
+    config: SearchConfig,
+    begun: Begin,
+    runs: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    searched: list[tuple[str, list[str]]] = []
+
+    def search(output: Any, file: Path, overrides: list[str], runs: Path, **options: Any) -> None:
+        name = next(word for word in overrides if word.startswith("name=")).removeprefix("name=")
+        searched.append((name, [word for word in overrides if word.startswith("sampler")]))
+        own = load_config(file, overrides)
+        run, _ = begun(own, trials=own.search.n_trials)
+        run.write_json("state.json", {"finished": True, "trained": own.search.n_trials})
+
+    monkeypatch.setattr("nas.cli.commands.trace_searches.run_search_command", search)
+    families = [
+        {"name": "a", "run": "a", "search": []},
+        {"name": "b", "run": "b", "search": ["sampler.options={warm_up: 2}", "seed=9"]},
+    ]
+    settings = {"search": {"n_trials": 3}, "retrain_seeds": 2}
+    wrong = [*families[:1], {"name": "b", "run": "b", "search": ["smapler.name=random"]}]
+    with pytest.raises(ConfigError, match="smapler"):
+        trace(families=wrong, settings=settings)
+    assert not searched  # what is wrong with the second is said before the first is searched
+    families[1]["search"] = ["seed=9"]
+    result = json.loads(trace(families=families, settings=settings, curves="fronts", as_json=True))
+    assert [name for name, _ in searched] == ["a", "b"]
+    assert {point["family"] for point in result["points"]} == {"a", "b"}
+    assert result["at_equal_costs"]
+    trace(families=families, settings=settings, curves="fronts")
+    assert len(searched) == 2
+    families[1]["search"] = ["seed=8"]
+    with pytest.raises(RunError, match="seed was 9, is 8"):
+        trace(families=families, settings=settings)
+
+
+def test_a_plan_writes_nothing_to_an_archive(
+    trace: Callable[..., str], here: TrainedHere, runs: Path, tmp_path: Path
+) -> None:
+    trace()
+    run_archive_command(Output(file=io.StringIO()), "traced", tmp_path / "kept" / "traced", runs)
+    shutil.rmtree(runs / "traced")
+    (tmp_path / "kept" / "traced").rename(runs / "traced")
+    assert json.loads(trace(plan=True, as_json=True))["trainings_left"] == 0
+    assert not (runs / "traced" / "ledger.db").exists()
+
+
 def test_found_networks_are_linked_to_their_trials(
     trace: Callable[..., str], here: TrainedHere, config: SearchConfig, begun: Begin, runs: Path
 ) -> None:
@@ -143,9 +248,12 @@ def test_found_networks_are_linked_to_their_trials(
 
 
 def test_published_rows_stand_beside_the_networks_that_they_are_of(
-    trace: Callable[..., str], here: TrainedHere
+    trace: Callable[..., str], here: TrainedHere, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     families = [{"name": "own", "networks": ["resnet34@0.01"]}]
+    with pytest.raises(ConfigError, match="aacn3 is of imagenet"):
+        trace(families=families, published={"table": "aacn3"})
+    monkeypatch.setattr("analysis.trace.published.OF_ONE_SET", ())
     result = json.loads(trace(families=families, published={"table": "aacn3"}, as_json=True))
     assert result["published"] == []  # a narrower network is not the paper's
     with pytest.raises(ConfigError, match="aacn3 prints accuracies of the test images"):
@@ -191,7 +299,8 @@ def test_the_plan_trains_and_writes_nothing(
         ),
         ({"families": [{"name": "a", "run": "none"}]}, "family 'a': no run 'none'"),
         ({"published": {"table": "aacn33"}}, "no table is called 'aacn33'"),
-        ({"published": {"table": "sasa3"}}, "held out of the train part"),
+        ({"published": {"table": "sasa3"}}, "sasa3 is of imagenet"),
+        ({"images_per_second": {"fast": {}}}, "images_per_second.fast: "),
         ({"published": {"table": "aacn9"}}, "prints no top-1 accuracy"),
         (
             {"accuracy": "val_accuracy", "settings": {"retrain_data": "train+validation"}},

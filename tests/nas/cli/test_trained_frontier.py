@@ -18,7 +18,9 @@ from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
 from nas.errors import CommandError
 from nas.storage.ledger import ledger_of
+from nas.storage.run.data_file import note_images
 from nas.storage.run.folder import RunFolder
+from nas.workflows.checks import load_data
 from tests.nas.cli.conftest import Begin
 from tests.nas.cli.trained_here import TrainedHere
 from tests.nas.conftest import TINY_SPACE
@@ -34,6 +36,7 @@ def config(config_of: Callable[..., SearchConfig]) -> SearchConfig:
 @pytest.fixture
 def searched(config: SearchConfig, begun: Begin) -> RunFolder:
     run, _ = begun(config, trials=4)
+    note_images(run, [load_data(config).fingerprint])
     return run
 
 

@@ -11,7 +11,7 @@ from scipy import stats
 from nas.evaluation.deviations import standard_error
 
 LEVEL = 0.95
-"""The probability that all intervals of an ablation together hold their true differences."""
+"""The probability that all intervals of several comparisons hold their true differences."""
 
 CORRECTION = "Bonferroni"
 
