@@ -21,6 +21,7 @@ from nas.search.waiting import Waiting
 from nas.storage.ledger import Ledger, ledger_of
 from nas.storage.provenance import Provenance
 from nas.storage.run.folder import RunFolder
+from nas.storage.run.reach import check_reach
 from nas.storage.whole_file import write_whole
 from nas.workflows.ablation.plan import planned
 from nas.workflows.ablation.swapped_networks import Ablation, ablation_of
@@ -68,7 +69,7 @@ def run_ablate_command(
     run = RunFolder.find(name, runs, trust=trust)
     waiting = Waiting()
     before, ledger = ledger_of(run, writes=not plan, waits=waiting)
-    run.check_reach(before)
+    check_reach(run, before)
     config = _with_seeds(with_overrides(before, overrides), seeds)
     ablation = ablation_of(_picked(pick, config, ledger, run), run.task())
     data = load_data(config)

@@ -19,6 +19,7 @@ from nas.evaluation.evaluate import task_of
 from nas.storage.networks.saved_network import SavedNetwork, load_network
 from nas.storage.run.file_imports import allow_imports
 from nas.storage.run.folder import RunFolder
+from nas.storage.run.reach import check_reach
 from trainers import ImageSplits, Preprocessing, central_crop, load_splits
 
 PNG_NAME = "attention-maps.png"
@@ -105,7 +106,7 @@ def _splits(network: SavedNetwork, *, trust: bool) -> ImageSplits:
             "data of --image validation:INDEX: give an image file instead"
         )
     config = run.config()
-    run.check_reach(config)
+    check_reach(run, config)
     record = network.record
     assert record is not None  # the network was loaded complete
     data, pixels = config.data, record.recipe.pixels

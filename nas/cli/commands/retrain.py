@@ -20,6 +20,7 @@ from nas.storage.ledger import ledger_of
 from nas.storage.networks.retraining import Retraining, example_folder, full_trainings
 from nas.storage.provenance import Provenance
 from nas.storage.run.folder import RunFolder
+from nas.storage.run.reach import check_reach
 from search_space.baseline import PLAIN, plain_convolutional
 
 
@@ -56,7 +57,7 @@ def run_retrain_command(
     run = RunFolder.find(name, runs, trust=trust)
     waiting = Waiting()
     config, ledger = ledger_of(run, writes=True, waits=waiting)
-    run.check_reach(config)
+    check_reach(run, config)
     before, config = config, with_overrides(config, overrides)
     overridden = overrides_of(before.retrain, config.retrain)
     task = run.task()

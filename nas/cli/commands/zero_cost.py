@@ -12,6 +12,7 @@ from nas.errors import CommandError
 from nas.storage.candidates import candidates
 from nas.storage.ledger import ledger_of
 from nas.storage.run.folder import RunFolder
+from nas.storage.run.reach import check_reach
 from nas.zero_cost import SCORES, check_names
 from nas.zero_cost.measured import measure_scores
 from nas.zero_cost.source import NetworkScores
@@ -43,7 +44,7 @@ def show_zero_cost(
         raise CommandError(f"--scores: {error}") from error
     run = RunFolder.find(name, runs, trust=trust)
     config, ledger = ledger_of(run)
-    run.check_reach(config)
+    check_reach(run, config)
     trained = candidates(ledger.evaluations("search"))
     if len(trained) < LEAST_RANKED:
         raise CommandError(

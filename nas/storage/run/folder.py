@@ -25,10 +25,6 @@ from nas.storage.whole_file import unwritable, write_whole
 from search_space.architecture import Task
 from search_space.nearest import hint
 
-READ_FROM_FILES = ("image_folder", "tar_shards", "parquet", "imagenet")
-"""Data sets whose files alone are read, and no description beside them."""
-
-
 ENVIRONMENT = "environment.json"
 
 UNSEARCHED = "unsearched"
@@ -194,25 +190,6 @@ class RunFolder:
         """
         if not self.is_trusted:
             raise refusal(str(self.config_file), act)
-
-    def check_reach(self, config: SearchConfig) -> None:
-        """Refuse an untrusted run whose data or trainings may be elsewhere, or run the user's code.
-
-        Hugging Face ``datasets`` looks for data sets on its hub, and a folder that it loads can
-        name files on servers. Only scikit-learn's digits, generated tasks, and images, tar shards
-        or Parquet files that are on this machine, are had without contacting a server.
-
-        Raises:
-            TrustError: they may be, and the run is not trusted.
-        """
-        if config.ray.address is not None:
-            self.need_trust(f"the cluster at ray.address={config.ray.address} would be used")
-        name, path = config.data.name, config.data.path
-        is_file_here = name in READ_FROM_FILES and Path(str(path)).expanduser().exists()
-        if config.data.is_own:
-            self.need_trust(f"data.name={name} would be imported and called")
-        elif not config.data.is_in_memory and not is_file_here:
-            self.need_trust(f"data.name={name}, data.path={path} may be looked for on servers")
 
     @classmethod
     def find(cls, name: str, runs: Path, *, trust: bool = False) -> RunFolder:

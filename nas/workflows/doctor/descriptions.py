@@ -11,6 +11,7 @@ from nas.config.storage_url import sqlite_file, without_password
 from nas.errors import RunError
 from nas.storage.run.data_file import DATA_FILE, fingerprints_of_run, note_images
 from nas.storage.run.folder import RunFolder
+from nas.storage.run.reach import check_reach
 from nas.workflows.checks import load_data
 from nas.workflows.doctor.case import Case, json_problem
 from nas.workflows.doctor.finding import Finding, Mend
@@ -132,7 +133,7 @@ def examine_task(case: Case) -> list[Finding]:
 
 
 def _write_task(case: Case) -> str:
-    case.run.check_reach(case.config)
+    check_reach(case.run, case.config)
     task = load_data(case.config).task
     case.run.write_json(case.run.task_file.name, task.model_dump(mode="json"))
     return "wrote task.json anew from the data"
@@ -155,7 +156,7 @@ def examine_images(case: Case) -> list[Finding]:
 
 
 def _images(case: Case) -> str:
-    case.run.check_reach(case.config)
+    check_reach(case.run, case.config)
     fingerprint = load_data(case.config).fingerprint
     note_images(case.run, [fingerprint])
     return f"wrote {DATA_FILE} anew: the images have the fingerprint {fingerprint}"

@@ -31,6 +31,7 @@ from nas.storage.ledger import Ledger, ledger_of
 from nas.storage.networks.checkpoints import save_checkpoint
 from nas.storage.networks.saved_network import load_network
 from nas.storage.run.folder import RunFolder
+from nas.storage.run.reach import check_reach
 from search_space.architecture import Architecture, Task
 from search_space.yaml_validation import ConfigError
 from tests.hand_driven import HandDriven, problem_from
@@ -347,12 +348,12 @@ def test_what_a_run_would_reach_needs_trust(
         config = config_of(name=f"run-{number}", **changes)
         run = RunFolder.create(runs, config)
         with pytest.raises(TrustError, match=act):
-            run.check_reach(config)
-        RunFolder(run.path, trust=True).check_reach(config)
+            check_reach(run, config)
+        check_reach(RunFolder(run.path, trust=True), config)
         list_run(run.config_file)
-        run.check_reach(config)
+        check_reach(run, config)
     for number, data in enumerate(
         ({"name": "digits"}, {"name": "pathfinder"}, {"name": "image_folder", "path": str(folder)})
     ):
         config = config_of(name=f"here-{number}", data=data)
-        RunFolder.create(runs, config).check_reach(config)
+        check_reach(RunFolder.create(runs, config), config)
