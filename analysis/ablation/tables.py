@@ -10,6 +10,7 @@ from rich.table import Table
 
 from analysis.ablation.comparisons import NEAR, AblationResult, Comparison
 from analysis.ablation.labels import change_label
+from analysis.markdown_table import escaped, markdown_table
 
 TEXT_HEADINGS = ("part", "exchanged\nfor")
 NUMBER_HEADINGS = ("difference,\npoints", "interval,\npoints", "adjusted\np", "n")
@@ -42,21 +43,13 @@ def ablation_table(result: AblationResult) -> Table:
 
 def ablation_markdown(result: AblationResult) -> str:
     """Return the comparisons as a Markdown table, after the title and before the notes."""
-    headings = [
-        each.replace("\n", " ") for each in (*TEXT_HEADINGS, *NUMBER_HEADINGS, *COST_HEADINGS)
-    ]
-    numbers = len(headings) - len(TEXT_HEADINGS)
-    lines = [
-        f"# {result.title}",
-        "",
-        f"| {' | '.join(headings)} |",
-        f"| {' | '.join(['---'] * len(TEXT_HEADINGS) + ['---:'] * numbers)} |",
-    ]
-    for each in result.comparisons:
-        cells = (_escaped(cell) for cell in _cells(each, result))
-        lines.append(f"| {' | '.join(cells)} |")
-    notes = [*result.notes, LEGEND]
-    return "\n".join([*lines, "", *(f"{_escaped(note)}  " for note in notes)]) + "\n"
+    table = markdown_table(
+        (*TEXT_HEADINGS, *NUMBER_HEADINGS, *COST_HEADINGS),
+        [_cells(each, result) for each in result.comparisons],
+        texts=len(TEXT_HEADINGS),
+    )
+    notes = (f"{escaped(note)}  " for note in (*result.notes, LEGEND))
+    return "\n".join([f"# {result.title}", "", *table, "", *notes]) + "\n"
 
 
 def ablation_csv(result: AblationResult) -> str:
@@ -112,7 +105,3 @@ def _cells(each: Comparison, result: AblationResult) -> list[str]:
         f"{each.macs_fraction:+.1%}",
         "-" if seconds is None else f"{seconds:+.0%}",
     ]
-
-
-def _escaped(cell: str) -> str:
-    return cell.replace("|", "\\|")

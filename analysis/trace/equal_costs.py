@@ -12,11 +12,13 @@ from typing import Any, NamedTuple
 from rich import box
 from rich.table import Table
 
+from analysis.markdown_table import markdown_table
 from analysis.paired_interval import CORRECTION, LEVEL, PairedInterval, paired_interval
 from analysis.trace.points import TracePoint, TraceResult
 from analysis.trace.tables import cost_text
 
 FEWEST_SEEDS = 2
+HEADINGS = ("less", "at equal", "difference, %", "interval", "n")
 
 
 class FamilyComparison(NamedTuple):
@@ -91,9 +93,9 @@ def equal_costs_table(rows: Sequence[FamilyComparison], result: TraceResult) -> 
     table = Table(
         title=_title(result, rows), title_justify="left", box=box.SIMPLE_HEAD, show_edge=False
     )
-    table.add_column("less")
-    table.add_column("at equal")
-    for heading in ("difference, %", "interval", "n"):
+    for heading in HEADINGS[:2]:
+        table.add_column(heading)
+    for heading in HEADINGS[2:]:
         table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
         table.add_row(*_cells(row), style="bold" if row.interval.differs else None)
@@ -102,14 +104,8 @@ def equal_costs_table(rows: Sequence[FamilyComparison], result: TraceResult) -> 
 
 def equal_costs_markdown(rows: Sequence[FamilyComparison], result: TraceResult) -> str:
     """Return the comparisons as a Markdown table."""
-    lines = [
-        f"## {_title(result, rows)}",
-        "",
-        "| less | at equal | difference, % | interval | n |",
-        "| --- | --- | ---: | ---: | ---: |",
-        *(f"| {' | '.join(_cells(row))} |" for row in rows),
-    ]
-    return "\n".join(lines) + "\n"
+    table = markdown_table(HEADINGS, [_cells(row) for row in rows], texts=2)
+    return "\n".join([f"## {_title(result, rows)}", "", *table]) + "\n"
 
 
 def _over_budgets(result: TraceResult, first: str, other: str, axis: str) -> _Differences | None:

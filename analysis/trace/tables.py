@@ -8,6 +8,7 @@ import io
 from rich import box
 from rich.table import Table
 
+from analysis.markdown_table import markdown_table
 from analysis.trace.points import TracePoint, TraceResult
 from nas.metrics import METRICS
 from nas.quantities import format_quantity
@@ -46,21 +47,14 @@ def trace_table(result: TraceResult) -> Table:
 
 def trace_markdown(result: TraceResult) -> str:
     """Return the points as a Markdown table, after the title and before the notes."""
-    headings = ["family", "network", *(each.replace("\n", " ") for each in _headings(result))]
-    lines = [
-        f"# {result.title}",
-        "",
-        f"| {' | '.join(headings)} |",
-        f"| {' | '.join(['---', '---', *('---:' for _ in headings[2:])])} |",
-    ]
-    for point in result.points:
-        cells = [point.family, point.network, *_cells(point, result)]
-        lines.append(f"| {' | '.join(_escaped(cell) for cell in cells)} |")
+    rows = [[p.family, p.network, *_cells(p, result)] for p in result.points]
     for printed in result.published:
         costs = [_cost(printed.costs.get(axis), axis) for axis in result.axes]
-        cells = [printed.family, f"{printed.row} ({result.published_source})", *costs]
-        lines.append(f"| {' | '.join(map(_escaped, cells))} | {printed.accuracy:.1%} |")
-    return "\n".join([*lines, "", *(f"{note}  " for note in result.notes)]) + "\n"
+        name = f"{printed.row} ({result.published_source})"
+        rows.append([printed.family, name, *costs, f"{printed.accuracy:.1%}"])
+    table = markdown_table(["family", "network", *_headings(result)], rows, texts=2)
+    notes = (f"{note}  " for note in result.notes)
+    return "\n".join([f"# {result.title}", "", *table, "", *notes]) + "\n"
 
 
 def trace_csv(result: TraceResult) -> str:
@@ -102,7 +96,3 @@ def _cost(value: float | None, axis: str) -> str:
     if value is None:
         return "-"
     return cost_text(value, axis)
-
-
-def _escaped(cell: str) -> str:
-    return cell.replace("|", "\\|")

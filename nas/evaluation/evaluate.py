@@ -29,6 +29,12 @@ from trainers import (
 AccuracyMetric = Literal["accuracy", "top5", "balanced_accuracy"]
 """The accuracy that val_accuracy and test_accuracy are: top-1, top-5, or the mean over classes."""
 
+ACCURACY_NAMES: Mapping[AccuracyMetric, str] = {
+    "accuracy": "top-1",
+    "top5": "top-5",
+    "balanced_accuracy": "mean over classes",
+}
+
 TrainOn = Literal["train", "train+validation"]
 """The images that a network is trained on."""
 

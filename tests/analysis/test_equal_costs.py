@@ -35,7 +35,7 @@ def result_of(*points: TracePoint, axes: tuple[str, ...] = ("params",)) -> Trace
 
 
 def test_the_difference_is_a_mean_over_the_logarithm_of_the_budget() -> None:
-    """From 10 to 20 it is a10 - b5, from 20 to 80 a20 - b5, at 80 and more a20 - b80 (no width)."""
+    """It is a10 - b5 from 10 to 20, a20 - b5 up to 80, and a20 - b80 at 80, without a width."""
     result = result_of(
         point("a", 10, 0.6, {0: 0.60, 1: 0.70}),
         point("a", 20, 0.8, {0: 0.80, 1: 0.82}),

@@ -17,10 +17,10 @@ from analysis.ablation.comparisons import (
 )
 from analysis.ablation.labels import places_of
 from analysis.paired_interval import CORRECTION, LEVEL
-from nas.cli.commands.trace_result import METRIC_NAMES
 from nas.config.recipe_overrides import Overrides
 from nas.config.search_config import SearchConfig
 from nas.errors import RunError
+from nas.evaluation.evaluate import ACCURACY_NAMES
 from nas.storage.evaluation import Evaluation
 from nas.storage.ledger import Ledger
 from nas.workflows.ablation.swapped_networks import Ablation, trained_rows
@@ -70,7 +70,7 @@ def ablation_result(
         )
     return AblationResult(
         title=f"What each part of {original.arch_id} contributes, run {run}",
-        accuracy_label=f"test accuracy ({METRIC_NAMES[config.metric]})",
+        accuracy_label=f"test accuracy ({ACCURACY_NAMES[config.metric]})",
         original=original,
         places=places_of(ablation.original),
         comparisons=comparisons,

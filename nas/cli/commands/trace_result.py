@@ -11,6 +11,7 @@ from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
 from nas.config.trace import Trace
 from nas.errors import RunError
+from nas.evaluation.evaluate import ACCURACY_NAMES
 from nas.latency.cache import LatencyCache
 from nas.quantities import duration
 from nas.ray.cluster.connection import connected
@@ -25,8 +26,6 @@ from nas.workflows.traced_networks import TracedNetwork
 from search_space.architecture import Architecture
 from search_space.cost import network_costs
 from search_space.cost.latency import Latency
-
-METRIC_NAMES = {"accuracy": "top-1", "top5": "top-5", "balanced_accuracy": "mean over classes"}
 
 
 def trace_result(
@@ -128,7 +127,7 @@ def _published(table: str, networks: Sequence[TracedNetwork]) -> list[PublishedP
 
 def _accuracy_label(trace: Trace) -> str:
     kind = "test" if trace.config.accuracy == "test_accuracy" else "validation"
-    return f"{kind} accuracy ({METRIC_NAMES[trace.search.metric]})"
+    return f"{kind} accuracy ({ACCURACY_NAMES[trace.search.metric]})"
 
 
 def _notes(
