@@ -26,7 +26,7 @@ from tables import print_table
 
 from analysis.noise import pooled_deviation
 from nas.benchmark.csv_table import read_cells
-from nas.cli.commands.benchmark_source import SHIPPED
+from nas.cli.commands.tools.benchmark_source import SHIPPED
 
 TRIALS = 48
 """Networks in a search, as in the quickstart."""

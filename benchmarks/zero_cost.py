@@ -28,7 +28,7 @@ from nas.benchmark.specs import PLAIN, parse_spec
 from nas.benchmark.statistics import Score, interval
 from nas.benchmark.table import BenchmarkTable
 from nas.benchmark.tabulation_reader import read_tabulated
-from nas.cli.commands.benchmark_source import SHIPPED
+from nas.cli.commands.tools.benchmark_source import SHIPPED
 from nas.zero_cost import SCORES
 from nas.zero_cost.measured import measure_scores
 from nas.zero_cost.source import NetworkScores

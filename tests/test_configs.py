@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from analysis.trace.published import check_published
-from nas.cli.commands.picks import picked_architectures
+from nas.cli.commands.train.picks import picked_architectures
 from nas.config.files import load_config
 from nas.config.tabulation import load_tabulation
 from nas.config.trace import Trace, load_trace

@@ -205,7 +205,7 @@ def test_ray_is_imported_in_one_place(path):
         ("search_space.space.search_space", ("ray", "optuna", "matplotlib", "plotly")),
         ("nas.samplers", ("ray", "torch")),
         ("nas.cli.application", ("torch", "ray", "optuna")),
-        ("nas.cli.commands.frontier", ("ray", "matplotlib", "plotly")),
+        ("nas.cli.commands.query.frontier", ("ray", "matplotlib", "plotly")),
     ],
 )
 def test_importing_stays_light(module, unwanted):

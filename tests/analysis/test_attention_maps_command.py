@@ -15,8 +15,8 @@ from PIL import Image
 
 from analysis.attention_maps import AttentionMaps, attention_maps
 from analysis.attention_maps_plot import draw_attention_maps
-from nas.cli.commands import attention_maps as command
-from nas.cli.commands.attention_maps import quadrant_centres, show_attention_maps
+from nas.cli.commands.networks import attention_maps as command
+from nas.cli.commands.networks.attention_maps import quadrant_centres, show_attention_maps
 from nas.cli.output import Output
 from nas.config.files import load_config
 from nas.config.search_config import SearchConfig

@@ -10,7 +10,7 @@ import pytest
 
 from analysis.noise import pooled_deviation, quartile_range, seed_noise, spread
 from nas.benchmark.csv_table import read_cells
-from nas.cli.commands.benchmark_source import SHIPPED
+from nas.cli.commands.tools.benchmark_source import SHIPPED
 from nas.storage.evaluation import Evaluation
 from tests.analysis.invented import architectures, evaluation
 

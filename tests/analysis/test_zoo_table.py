@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from analysis.zoo_table import TABLE_COLUMNS, zoo_entries, zoo_json, zoo_table
 from nas.cli.application import app
-from nas.cli.commands.zoo import show_zoo
+from nas.cli.commands.networks.zoo import show_zoo
 from nas.cli.output import Output
 from nas.errors import CommandError
 from search_space.architecture import Task

@@ -10,7 +10,7 @@ from hashlib import sha256
 from nas.benchmark.simulated_executor import Trajectory
 from nas.benchmark.table import BenchmarkTable
 from nas.benchmark.tabulation_reader import read_tabulated
-from nas.cli.commands.benchmark_source import SHIPPED
+from nas.cli.commands.tools.benchmark_source import SHIPPED
 from nas.evaluation.evaluate import EvaluationResult, Paused, Progress
 from nas.evaluation.messages import TrialRequest
 from nas.ray.trainable import TrainingTrainable

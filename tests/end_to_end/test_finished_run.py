@@ -164,10 +164,10 @@ def test_a_stopped_retraining_says_how_to_go_on(finished_run, monkeypatch):
     def stopped(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("nas.cli.commands.full_trainings.evaluate_plain", stopped)
+    monkeypatch.setattr("nas.cli.commands.train.full_trainings.evaluate_plain", stopped)
     cluster = SimpleNamespace(check=lambda: None)
     monkeypatch.setattr(
-        "nas.cli.commands.full_trainings.connected", lambda *_: nullcontext(cluster)
+        "nas.cli.commands.train.full_trainings.connected", lambda *_: nullcontext(cluster)
     )
     done = query(finished_run, "retrain", "tiny", "--pick", "best")
     assert done.returncode == 130

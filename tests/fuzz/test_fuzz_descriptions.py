@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nas.cli.commands.describe import show_architectures
+from nas.cli.commands.networks.describe import show_architectures
 from nas.config.files import load_config
 from search_space.space import SearchSpace
 from search_space.yaml_validation import dump_yaml, read_yaml

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from nas.cli.commands.frontier import show_frontier
-from nas.cli.commands.runs import show_runs
-from nas.cli.commands.status import show_status
+from nas.cli.commands.query.frontier import show_frontier
+from nas.cli.commands.search.runs import show_runs
+from nas.cli.commands.search.status import show_status
 from nas.config.files import load_config
 from nas.config.search_config import SearchConfig
 from nas.evaluation.evaluate import EvaluationResult

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from nas.cli.commands.benchmark_source import SHIPPED, Source, read_source
+from nas.cli.commands.tools.benchmark_source import SHIPPED, Source, read_source
 from nas.errors import is_user_error
 from nas.storage.networks.checkpoints import save_checkpoint
 from nas.storage.networks.saved_network import load_network

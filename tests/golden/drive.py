@@ -22,7 +22,7 @@ from nas.benchmark import replay as replays
 from nas.benchmark.specs import build_schedule, parse_spec, sampler_of
 from nas.benchmark.table import BenchmarkTable
 from nas.benchmark.tabulation_reader import read_tabulated
-from nas.cli.commands.benchmark_source import SHIPPED
+from nas.cli.commands.tools.benchmark_source import SHIPPED
 from nas.config.search_config import SearchConfig
 from nas.config.sections import RaySettings, ResourceSettings
 from nas.errors import NothingFits, TooManyFailures

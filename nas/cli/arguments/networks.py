@@ -18,7 +18,7 @@ def zoo(
     as_json: AsJson = False,
 ) -> None:
     """List the papers' networks by name, with their costs."""
-    from nas.cli.commands.zoo import show_zoo  # noqa: PLC0415
+    from nas.cli.commands.networks.zoo import show_zoo  # noqa: PLC0415
 
     with Output(as_json=as_json) as output:
         show_zoo(output, containing=containing)
@@ -32,7 +32,7 @@ def tables(
     as_json: AsJson = False,
 ) -> None:
     """Show every table of the two papers beside the costs counted here."""
-    from nas.cli.commands.tables import show_tables  # noqa: PLC0415
+    from nas.cli.commands.networks.tables import show_tables  # noqa: PLC0415
 
     with Output(as_json=as_json) as output:
         show_tables(output, names or [])
@@ -58,7 +58,7 @@ def describe(
     runs: Runs = RUNS,
 ) -> None:
     """Show architectures stage by stage: parameters, MACs, output shape."""
-    from nas.cli.commands.describe import show_architectures  # noqa: PLC0415
+    from nas.cli.commands.networks.describe import show_architectures  # noqa: PLC0415
 
     with Output(as_json=as_json) as output:
         show_architectures(
@@ -88,7 +88,7 @@ def attention_maps(
     trust: Trust = False,
 ) -> None:
     """Draw where the heads of a retrained network attend, for chosen pixels of an image."""
-    from nas.cli.commands.attention_maps import show_attention_maps  # noqa: PLC0415
+    from nas.cli.commands.networks.attention_maps import show_attention_maps  # noqa: PLC0415
 
     show_attention_maps(
         Output(), model_file, image=image, pixels=pixels, layer=layer, png=png, trust=trust

@@ -30,7 +30,7 @@ def frontier(
     runs: Runs = RUNS,
 ) -> None:
     """Show the Pareto front of a run."""
-    from nas.cli.commands.frontier import show_frontier  # noqa: PLC0415
+    from nas.cli.commands.query.frontier import show_frontier  # noqa: PLC0415
 
     with Output(as_json=as_json) as output:
         show_frontier(

@@ -42,12 +42,12 @@ def search(
     if dry_run:
         if resume or again:
             raise CommandError("--dry-run excludes --resume and --again")
-        from nas.cli.commands.dry_run import show_dry_run  # noqa: PLC0415
+        from nas.cli.commands.search.dry_run import show_dry_run  # noqa: PLC0415
 
         with Output(as_json=as_json) as output:
             show_dry_run(output, config, overrides or [], runs, trust=trust)
         return
-    from nas.cli.commands.search import run_search_command  # noqa: PLC0415
+    from nas.cli.commands.search.search import run_search_command  # noqa: PLC0415
 
     run_search_command(
         Output(),
@@ -63,7 +63,7 @@ def search(
 
 def status(run: RunName, as_json: AsJson = False, trust: Trust = False, runs: Runs = RUNS) -> None:
     """Show the progress of a run, and its device-hours."""
-    from nas.cli.commands.status import show_status  # noqa: PLC0415
+    from nas.cli.commands.search.status import show_status  # noqa: PLC0415
 
     with Output(as_json=as_json) as output:
         show_status(output, run, runs, trust=trust)
@@ -71,7 +71,7 @@ def status(run: RunName, as_json: AsJson = False, trust: Trust = False, runs: Ru
 
 def runs(as_json: AsJson = False, runs: Runs = RUNS) -> None:
     """List the runs, the newest first: state, trials trained, size of the front."""
-    from nas.cli.commands.runs import show_runs  # noqa: PLC0415
+    from nas.cli.commands.search.runs import show_runs  # noqa: PLC0415
 
     with Output(as_json=as_json) as output:
         show_runs(output, runs)

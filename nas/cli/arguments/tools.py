@@ -67,8 +67,8 @@ def benchmark(
     trust: Trust = False,
 ) -> None:
     """Replay samplers and schedulers on a table of trained architectures; nothing is trained."""
-    from nas.cli.commands.benchmark import run_benchmark  # noqa: PLC0415
-    from nas.cli.commands.benchmark_source import Source  # noqa: PLC0415
+    from nas.cli.commands.tools.benchmark import run_benchmark  # noqa: PLC0415
+    from nas.cli.commands.tools.benchmark_source import Source  # noqa: PLC0415
 
     run_benchmark(
         Output(),
@@ -98,7 +98,7 @@ def data(
     as_json: AsJson = False,
 ) -> None:
     """Show what is read of a data set, and all that is wrong with it; then the status is 1."""
-    from nas.cli.commands.data import show_data  # noqa: PLC0415
+    from nas.cli.commands.tools.data import show_data  # noqa: PLC0415
 
     with Output(as_json=as_json) as output:
         is_right = show_data(output, config, overrides or [], headers_only=quick, picture=picture)
@@ -116,7 +116,7 @@ def tabulate(
     ] = None,
 ) -> None:
     """Train a whole small space with every seed, as a tabular benchmark; continue one begun."""
-    from nas.cli.commands.tabulate import run_tabulate_command  # noqa: PLC0415
+    from nas.cli.commands.tools.tabulate import run_tabulate_command  # noqa: PLC0415
 
     run_tabulate_command(Output(), config, overrides or [], out)
 
@@ -137,7 +137,7 @@ def latency_table(
     as_json: AsJson = False,
 ) -> None:
     """Measure a space's parts on this idle machine, to predict its networks' latencies."""
-    from nas.cli.commands.latency_table import make_table_command  # noqa: PLC0415
+    from nas.cli.commands.tools.latency_table import make_table_command  # noqa: PLC0415
 
     with Output(as_json=as_json) as output:
         make_table_command(
@@ -167,7 +167,7 @@ def fidelity(
     runs: Runs = RUNS,
 ) -> None:
     """Show whether the proxy ranks architectures as full training does (Kendall, Spearman)."""
-    from nas.cli.commands.fidelity import show_fidelity  # noqa: PLC0415
+    from nas.cli.commands.tools.fidelity import show_fidelity  # noqa: PLC0415
 
     with Output(as_json=as_json) as output:
         show_fidelity(output, run, runs, curves=curves, plot=plot, trust=trust)
@@ -181,7 +181,7 @@ def zero_cost(
     runs: Runs = RUNS,
 ) -> None:
     """Show whether scores of untrained networks rank a run's trials as training did."""
-    from nas.cli.commands.zero_cost import show_zero_cost  # noqa: PLC0415
+    from nas.cli.commands.tools.zero_cost import show_zero_cost  # noqa: PLC0415
 
     with Output(as_json=as_json) as output:
         show_zero_cost(output, run, runs, scores=scores, trust=trust)

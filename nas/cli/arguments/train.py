@@ -47,7 +47,7 @@ def retrain(
     runs: Runs = RUNS,
 ) -> None:
     """Train found architectures in full; the test images are used once, here."""
-    from nas.cli.commands.retrain import run_retrain_command  # noqa: PLC0415
+    from nas.cli.commands.train.retrain import run_retrain_command  # noqa: PLC0415
 
     with Output(as_json=as_json) as output:
         run_retrain_command(
@@ -86,7 +86,7 @@ def train(
     runs: Runs = RUNS,
 ) -> None:
     """Train any network in full by a search's recipe, to stand beside its front."""
-    from nas.cli.commands.train import run_train_command  # noqa: PLC0415
+    from nas.cli.commands.train.train import run_train_command  # noqa: PLC0415
 
     with Output(as_json=as_json) as output:
         run_train_command(
@@ -121,7 +121,7 @@ def trace(
     runs: Runs = RUNS,
 ) -> None:
     """Train lists of networks in full, and draw accuracy against parameters, MACs, latency."""
-    from nas.cli.commands.trace import run_trace_command  # noqa: PLC0415
+    from nas.cli.commands.train.trace import run_trace_command  # noqa: PLC0415
 
     with Output(as_json=as_json) as output:
         run_trace_command(
@@ -172,7 +172,7 @@ def ablate(
     runs: Runs = RUNS,
 ) -> None:
     """Exchange each part of a found network, to see what it contributes."""
-    from nas.cli.commands.ablate import run_ablate_command  # noqa: PLC0415
+    from nas.cli.commands.train.ablate import run_ablate_command  # noqa: PLC0415
 
     with Output(as_json=as_json) as output:
         run_ablate_command(
@@ -204,7 +204,7 @@ def predict(
     trust: Trust = False,
 ) -> None:
     """Classify pictures with a retrained network; its file is all that is needed."""
-    from nas.cli.commands.predict import show_predictions  # noqa: PLC0415
+    from nas.cli.commands.train.predict import show_predictions  # noqa: PLC0415
 
     with Output(as_json=as_json) as output:
         every_image_was_read = show_predictions(

@@ -22,7 +22,7 @@ def doctor(
     runs: Runs = RUNS,
 ) -> None:
     """Check a run's files against each other; say what is wrong, and what can be recovered."""
-    from nas.cli.commands.doctor import show_diagnosis  # noqa: PLC0415
+    from nas.cli.commands.upkeep.doctor import show_diagnosis  # noqa: PLC0415
 
     with Output(as_json=as_json) as output:
         is_healthy = show_diagnosis(output, run, runs, repairs=repair, trust=trust)
@@ -45,7 +45,7 @@ def clean(
     runs: Runs = RUNS,
 ) -> None:
     """Remove files of a run that no command needs; say what goes, and how much, before."""
-    from nas.cli.commands.clean import clean_run  # noqa: PLC0415
+    from nas.cli.commands.upkeep.clean import clean_run  # noqa: PLC0415
     from nas.errors import CommandError  # noqa: PLC0415
 
     if yes and dry_run:
@@ -62,7 +62,7 @@ def archive(
     runs: Runs = RUNS,
 ) -> None:
     """Write a run's results to a small folder without networks, which commands read as a run."""
-    from nas.cli.commands.archive import run_archive_command  # noqa: PLC0415
+    from nas.cli.commands.upkeep.archive import run_archive_command  # noqa: PLC0415
 
     with Output(as_json=as_json) as output:
         run_archive_command(output, run, folder, runs, trust=trust)

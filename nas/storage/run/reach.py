@@ -1,4 +1,4 @@
-"""What retraining or reading a run would reach: a cluster, servers, or a user's own code."""
+"""The reach of a run: a cluster, servers or a user's own code that reading it would use."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from nas.benchmark.specs import build_schedule, parse_spec, sampler_of
 from nas.benchmark.statistics import Score, interval
 from nas.benchmark.table import BenchmarkTable, TableError, space_of_rows
 from nas.benchmark.tabulation_reader import read_tabulated
-from nas.cli.commands.benchmark_source import Source, read_source
+from nas.cli.commands.tools.benchmark_source import Source, read_source
 
 COLUMNS: dict[str, Any] = {"choices": ["stem", "kind"], "maximise": "acc", "minimise": "cost"}
 HEADER = "stem,kind,acc,cost,note"

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from nas.cli.commands.ablate import run_ablate_command
+from nas.cli.commands.train.ablate import run_ablate_command
 from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
 from nas.errors import CommandError, RunError, TrustError

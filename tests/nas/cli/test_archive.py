@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from nas.cli.commands.archive import run_archive_command
-from nas.cli.commands.frontier import show_frontier
-from nas.cli.commands.retrain import run_retrain_command
-from nas.cli.commands.status import read_status
+from nas.cli.commands.query.frontier import show_frontier
+from nas.cli.commands.search.status import read_status
+from nas.cli.commands.train.retrain import run_retrain_command
+from nas.cli.commands.upkeep.archive import run_archive_command
 from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
 from nas.errors import RunError

@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-import nas.cli.commands.benchmark
+import nas.cli.commands.tools.benchmark
 from nas.benchmark.replay import Ended, Replay
 from nas.benchmark.results import Result, results_json, summaries
 from nas.benchmark.table import BenchmarkTable, space_of_rows
 from nas.cli.application import app
-from nas.cli.commands.benchmark import parse_seeds
-from nas.cli.commands.benchmark_report import Report
+from nas.cli.commands.tools.benchmark import parse_seeds
+from nas.cli.commands.tools.benchmark_report import Report
 from nas.cli.output import Output
 from nas.errors import CommandError
 from search_space.yaml_validation import ConfigError
@@ -244,7 +244,7 @@ def test_what_was_replayed_whole_is_reported_when_something_ends_it(
     csv_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
 ) -> None:
     """The last seed lacks one of two samplers, and is left out."""
-    replay_all = nas.cli.commands.benchmark.replay_all
+    replay_all = nas.cli.commands.tools.benchmark.replay_all
 
     def interrupted(*arguments: Any, ended: list[Result], **more: Any) -> None:
         whole: list[Result] = []
@@ -252,7 +252,7 @@ def test_what_was_replayed_whole_is_reported_when_something_ends_it(
         ended += [r for r in whole if (r.sampler, r.seed) != ("grid", 2)]
         raise error
 
-    monkeypatch.setattr("nas.cli.commands.benchmark.replay_all", interrupted)
+    monkeypatch.setattr("nas.cli.commands.tools.benchmark.replay_all", interrupted)
     json_file = tmp_path / "out.json"
     options = ["--budget", "9", "--seeds", "3", "--processes", "1", "--json", str(json_file)]
     done = CliRunner().invoke(app, of_csv(csv_file, "--samplers", "random,grid", *options))

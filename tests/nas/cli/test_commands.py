@@ -15,11 +15,11 @@ from ray.exceptions import WorkerCrashedError
 from typer.testing import CliRunner
 
 from nas.cli.application import app
-from nas.cli.commands import full_trainings
-from nas.cli.commands import retrain as retrain_command
-from nas.cli.commands.frontier import show_frontier
 from nas.cli.commands.picture_files import check_ending
-from nas.cli.commands.retrain import run_retrain_command
+from nas.cli.commands.query.frontier import show_frontier
+from nas.cli.commands.train import full_trainings
+from nas.cli.commands.train import retrain as retrain_command
+from nas.cli.commands.train.retrain import run_retrain_command
 from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
 from nas.errors import CommandError, RunError

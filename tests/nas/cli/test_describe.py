@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from nas.cli.application import app
-from nas.cli.commands.describe import show_architectures
+from nas.cli.commands.networks.describe import show_architectures
 from nas.cli.output import Output
 from nas.errors import CommandError
 

@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from nas.cli.commands.frontier import report_search
-from nas.cli.commands.picks import picked_architectures
-from nas.cli.commands.retrain import run_retrain_command
-from nas.cli.commands.status import read_status
+from nas.cli.commands.query.frontier import report_search
+from nas.cli.commands.search.status import read_status
+from nas.cli.commands.train.picks import picked_architectures
+from nas.cli.commands.train.retrain import run_retrain_command
 from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
 from nas.errors import CommandError

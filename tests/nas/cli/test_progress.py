@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import nas.cli.progress
-from nas.cli.commands.retrain_display import RetrainDisplay
+from nas.cli.commands.train.retrain_display import RetrainDisplay
 from nas.cli.output import Output
 from nas.cli.progress import (
     LOG_EVERY_SECONDS,

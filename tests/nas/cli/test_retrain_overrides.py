@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from nas.cli.commands.retrain import run_retrain_command
-from nas.cli.commands.search import run_search_command
+from nas.cli.commands.search.search import run_search_command
+from nas.cli.commands.train.retrain import run_retrain_command
 from nas.cli.output import Output
 from nas.config.recipe_overrides import with_overrides
 from nas.config.search_config import SearchConfig

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
-from nas.cli.commands.search import begin_ledger, run_search_command
-from nas.cli.commands.search_resume import WaitingNote, resume_command, trained_so_far
-from nas.cli.commands.status import read_status, show_status
+from nas.cli.commands.search.search import begin_ledger, run_search_command
+from nas.cli.commands.search.search_resume import WaitingNote, resume_command, trained_so_far
+from nas.cli.commands.search.status import read_status, show_status
 from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
 from nas.errors import RunError

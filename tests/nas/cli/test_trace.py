@@ -16,8 +16,8 @@ import pytest
 import yaml
 from PIL import Image
 
-from nas.cli.commands.archive import run_archive_command
-from nas.cli.commands.trace import run_trace_command
+from nas.cli.commands.train.trace import run_trace_command
+from nas.cli.commands.upkeep.archive import run_archive_command
 from nas.cli.output import Output
 from nas.config.files import load_config
 from nas.config.search_config import SearchConfig
@@ -196,7 +196,7 @@ def test_a_search_is_run_first_and_only_once(
         run, _ = begun(own, trials=own.search.n_trials)
         run.write_json("state.json", {"finished": True, "trained": own.search.n_trials})
 
-    monkeypatch.setattr("nas.cli.commands.trace_searches.run_search_command", search)
+    monkeypatch.setattr("nas.cli.commands.train.trace_searches.run_search_command", search)
     families = [
         {"name": "a", "run": "a", "search": []},
         {"name": "b", "run": "b", "search": ["sampler.options={warm_up: 2}", "seed=9"]},

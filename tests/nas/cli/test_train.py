@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
-from nas.cli.commands.frontier import show_frontier
-from nas.cli.commands.search import run_search_command
-from nas.cli.commands.status import read_status
-from nas.cli.commands.train import run_train_command
+from nas.cli.commands.query.frontier import show_frontier
+from nas.cli.commands.search.search import run_search_command
+from nas.cli.commands.search.status import read_status
+from nas.cli.commands.train.train import run_train_command
 from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
 from nas.errors import CommandError, RunError
@@ -126,7 +126,7 @@ def test_a_run_without_a_search_says_so_and_can_be_searched(
     def begin(*settings: Any) -> None:
         raise Begun
 
-    monkeypatch.setattr("nas.cli.commands.search.connected", begin)
+    monkeypatch.setattr("nas.cli.commands.search.search.connected", begin)
     with pytest.raises(Begun):  # and no error that the run exists
         run_search_command(Output(file=io.StringIO()), file, [], runs, resume=False, again=False)
 

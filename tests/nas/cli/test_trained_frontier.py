@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from nas.cli.commands.frontier import show_frontier
-from nas.cli.commands.retrain import run_retrain_command
-from nas.cli.commands.trace import run_trace_command
-from nas.cli.commands.trained_frontier import BELOW, BY_PROXIES, IN_FULL
+from nas.cli.commands.query.frontier import show_frontier
+from nas.cli.commands.query.trained_frontier import BELOW, BY_PROXIES, IN_FULL
+from nas.cli.commands.train.retrain import run_retrain_command
+from nas.cli.commands.train.trace import run_trace_command
 from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
 from nas.errors import CommandError

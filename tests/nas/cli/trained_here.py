@@ -35,7 +35,7 @@ class TrainedHere:
         self.begun: list[tuple[str, bool]] = []
         self.proxies: list[tuple[Architecture, int]] = []
         self.interrupts = False
-        commands = "nas.cli.commands.full_trainings"
+        commands = "nas.cli.commands.train.full_trainings"
         monkeypatch.setattr(f"{commands}.connected", self._connected)
         monkeypatch.setattr(f"{commands}.run_retrainings", self._train)
         monkeypatch.setattr("nas.workflows.plain_networks.evaluate_on_cluster", self._evaluate)

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 import yaml
 
-from nas.cli.commands.describe import show_architectures
-from nas.cli.commands.frontier import show_frontier
-from nas.cli.commands.status import read_status, show_status
+from nas.cli.commands.networks.describe import show_architectures
+from nas.cli.commands.query.frontier import show_frontier
+from nas.cli.commands.search.status import read_status, show_status
 from nas.cli.output import Output
 from nas.config.files import save_config
 from nas.config.search_config import SearchConfig

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from nas.cli.commands.fidelity import show_fidelity
-from nas.cli.commands.status import read_status
+from nas.cli.commands.search.status import read_status
+from nas.cli.commands.tools.fidelity import show_fidelity
 from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
 from nas.errors import CommandError

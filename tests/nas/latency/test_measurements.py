@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from nas.cli.commands.frontier import report_search
-from nas.cli.commands.picks import picked_architectures
+from nas.cli.commands.query.frontier import report_search
+from nas.cli.commands.train.picks import picked_architectures
 from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
 from nas.costs.limits import Limits

@@ -14,7 +14,7 @@ import ray
 import torch
 from optuna.trial import TrialState
 
-from nas.cli.commands.status import read_status
+from nas.cli.commands.search.status import read_status
 from nas.cli.progress import describe
 from nas.config.search_config import SearchConfig
 from nas.errors import RunError, TooManyFailures

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 import torch
 
-from nas.cli.commands.frontier import report_search, show_frontier
-from nas.cli.commands.runs import show_runs
-from nas.cli.commands.status import show_status
+from nas.cli.commands.query.frontier import report_search, show_frontier
+from nas.cli.commands.search.runs import show_runs
+from nas.cli.commands.search.status import show_status
 from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
 from nas.config.trust import list_run, state_file

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from nas.cli.commands.attention_maps import show_attention_maps
-from nas.cli.commands.benchmark_source import Source, read_source
-from nas.cli.commands.describe import show_architectures
-from nas.cli.commands.predict import show_predictions
+from nas.cli.commands.networks.attention_maps import show_attention_maps
+from nas.cli.commands.networks.describe import show_architectures
+from nas.cli.commands.tools.benchmark_source import Source, read_source
+from nas.cli.commands.train.predict import show_predictions
 from nas.cli.output import Output
 from nas.config.files import load_config
 from nas.config.search_config import SearchConfig

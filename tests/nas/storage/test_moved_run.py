@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from nas.cli.commands.search import _check_same_search
-from nas.cli.commands.status import read_status
+from nas.cli.commands.search.search import _check_same_search
+from nas.cli.commands.search.status import read_status
 from nas.config.search_config import SearchConfig
 from nas.errors import RunError
 from nas.storage.ledger import Ledger, ledger_of

@@ -12,7 +12,7 @@ import pytest
 
 from analysis.fidelity import compared, comparison_json, full_metrics, proxy_correlation
 from analysis.fidelity_table import comparison_table
-from nas.cli.commands.retrain_report import report_row, report_table
+from nas.cli.commands.train.retrain_report import report_row, report_table
 from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
 from nas.evaluation.full_training import Trained

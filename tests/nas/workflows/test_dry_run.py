@@ -13,7 +13,7 @@ import pytest
 import torch
 import yaml
 
-from nas.cli.commands.dry_run import show_dry_run
+from nas.cli.commands.search.dry_run import show_dry_run
 from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
 from nas.errors import CommandError, NothingFits

@@ -13,7 +13,7 @@ import pytest
 import torch
 import yaml
 
-from nas.cli.commands.latency_table import make_table_command, table_json
+from nas.cli.commands.tools.latency_table import make_table_command, table_json
 from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
 from nas.errors import CommandError, RunError

@@ -156,7 +156,7 @@ def test_finished_runs_are_listed_without_pytorch(
 ) -> None:
     finished(runs, config_of(), members=1)
     code = (
-        "import sys; from nas.cli.commands.runs import show_runs; "
+        "import sys; from nas.cli.commands.search.runs import show_runs; "
         "from nas.cli.output import Output; "
         "from pathlib import Path; show_runs(Output(as_json=True), Path(sys.argv[1])); "
         "assert not {'torch', 'ray', 'optuna'} & set(sys.modules)"

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from rich.table import Table
 
-from nas.cli.commands.picks import picked_architectures
-from nas.cli.commands.trace_searches import (
+from nas.cli.commands.train.picks import picked_architectures
+from nas.cli.commands.train.trace_searches import (
     PlannedSearch,
     planned_search,
     unfinished_searches,

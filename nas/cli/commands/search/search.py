@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from nas.cli.commands.frontier import report_search
-from nas.cli.commands.search_resume import (
+from nas.cli.commands.query.frontier import report_search
+from nas.cli.commands.search.search_resume import (
     WaitingNote,
     resume_command,
     resuming_arguments,

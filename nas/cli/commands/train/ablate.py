@@ -9,10 +9,10 @@ from pathlib import Path
 from analysis.ablation.comparisons import FEWEST_SEEDS
 from analysis.ablation.picture import plot_ablation_png
 from analysis.ablation.tables import ablation_csv, ablation_markdown, ablation_table
-from nas.cli.commands.ablate_plan import check_fits, show_left_out, show_plan
-from nas.cli.commands.ablate_result import ablation_result
-from nas.cli.commands.full_trainings import TrainingGroup, train_networks
-from nas.cli.commands.picks import SEVERAL, picked_architectures
+from nas.cli.commands.train.ablate_plan import check_fits, show_left_out, show_plan
+from nas.cli.commands.train.ablate_result import ablation_result
+from nas.cli.commands.train.full_trainings import TrainingGroup, train_networks
+from nas.cli.commands.train.picks import SEVERAL, picked_architectures
 from nas.cli.output import Output
 from nas.config.recipe_overrides import Overrides, overrides_of, with_overrides
 from nas.config.search_config import SearchConfig

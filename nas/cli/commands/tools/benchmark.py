@@ -25,9 +25,9 @@ from nas.benchmark.specs import (
 )
 from nas.benchmark.statistics import Score
 from nas.benchmark.table import BenchmarkTable, TableError
-from nas.cli.commands.benchmark_report import Report
-from nas.cli.commands.benchmark_source import Source, read_source
 from nas.cli.commands.picture_files import check_ending
+from nas.cli.commands.tools.benchmark_report import Report
+from nas.cli.commands.tools.benchmark_source import Source, read_source
 from nas.cli.output import Output
 from nas.cli.progress import LineDisplay
 from nas.errors import CommandError

@@ -15,11 +15,11 @@ from analysis.trace.picture import plot_trace_png
 from analysis.trace.points import TraceResult
 from analysis.trace.published import check_published
 from analysis.trace.tables import trace_csv, trace_markdown, trace_table
-from nas.cli.commands.full_trainings import TrainingGroup, train_networks
-from nas.cli.commands.picks import picked_architectures
-from nas.cli.commands.trace_plan import show_plan
-from nas.cli.commands.trace_result import trace_result
-from nas.cli.commands.trace_searches import run_searches
+from nas.cli.commands.train.full_trainings import TrainingGroup, train_networks
+from nas.cli.commands.train.picks import picked_architectures
+from nas.cli.commands.train.trace_plan import show_plan
+from nas.cli.commands.train.trace_result import trace_result
+from nas.cli.commands.train.trace_searches import run_searches
 from nas.cli.output import Output
 from nas.config.recipe_overrides import overrides_of
 from nas.config.search_config import SearchConfig

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from nas.cli.commands.full_trainings import TrainingGroup, proxy_results, train_networks
-from nas.cli.commands.picks import picked_architectures
-from nas.cli.commands.retrain_report import difference_text, report_row, report_table
+from nas.cli.commands.train.full_trainings import TrainingGroup, proxy_results, train_networks
+from nas.cli.commands.train.picks import picked_architectures
+from nas.cli.commands.train.retrain_report import difference_text, report_row, report_table
 from nas.cli.commands.typed_command import typed
 from nas.cli.output import Output
 from nas.config.recipe_overrides import overrides_of, with_overrides

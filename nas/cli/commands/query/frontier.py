@@ -20,8 +20,8 @@ from analysis.front_plot import plot_front_html, plot_front_png
 from analysis.front_table import front_json, front_table
 from analysis.noise import quartile_range, seed_noise, spread
 from nas.cli.commands.picture_files import check_ending
-from nas.cli.commands.retrain_report import BY_NAME
-from nas.cli.commands.trained_frontier import show_trained_frontier
+from nas.cli.commands.query.trained_frontier import show_trained_frontier
+from nas.cli.commands.train.retrain_report import BY_NAME
 from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
 from nas.costs.static_costs import peak_memory_mb

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from nas.cli.commands.describe import changed_task
+from nas.cli.commands.networks.describe import changed_task
 from nas.cli.number_table import number_table
 from nas.cli.output import Output
 from nas.cli.progress import LineDisplay

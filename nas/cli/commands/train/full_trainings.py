@@ -10,7 +10,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from analysis.curves_plot import plot_curves_png
-from nas.cli.commands.retrain_display import RetrainDisplay
+from nas.cli.commands.train.retrain_display import RetrainDisplay
 from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
 from nas.errors import RunError

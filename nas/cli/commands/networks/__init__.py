@@ -1,0 +1,1 @@
+"""Commands that show networks, of the papers or found."""

@@ -1,0 +1,1 @@
+"""Commands that search, and say where a search stands."""

@@ -1,0 +1,1 @@
+"""Commands beside a search: data, benchmarks, tables, fidelity, scores."""

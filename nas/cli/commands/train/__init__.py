@@ -1,0 +1,1 @@
+"""Commands that train what a search chose, or any other network, and use it."""
