@@ -21,7 +21,7 @@ from command_line import parser_of, write_json
 from machine import machine
 from tables import print_table
 
-from analysis.score_ranking import score_rankings
+from analysis.fidelity.score_ranking import score_rankings
 from nas.benchmark.parallel import Job, replay_all
 from nas.benchmark.results import Result, evaluations
 from nas.benchmark.specs import PLAIN, parse_spec

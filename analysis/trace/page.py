@@ -8,7 +8,7 @@ from math import log10
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analysis.front_page_template import page_html
+from analysis.page_template import page_html
 from analysis.plot_style import GRID, INK, PALETTE, log_limits, log_ticks
 from analysis.trace.points import PublishedPoint, TracePoint, TraceResult
 from analysis.trace.tables import cost_text

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from analysis.attention_maps import AttentionMaps, attention_layers
+from analysis.attention_maps.maps import AttentionMaps, attention_layers
 from search_space.architecture import Architecture, Stage, Task
 from search_space.networks import build
 from search_space.primitives import AugmentedConvolution, ConvolutionStem, LocalAttention

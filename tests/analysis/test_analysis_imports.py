@@ -7,7 +7,8 @@ PROGRAM = """
 import sys
 import analysis
 light = len([name for name in sys.modules if name.partition(".")[0] in ("nas", "torch", "rich")])
-import analysis.architecture_table, analysis.front, analysis.front_plot, analysis.front_table
+import analysis.architecture_table, analysis.front.queries, analysis.front.picture
+import analysis.front.table
 print(light, [name for name in ("matplotlib", "plotly", "ray") if name in sys.modules])
 """
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from analysis.attention_maps import attention_layers, attention_maps
+from analysis.attention_maps.maps import attention_layers, attention_maps
 from search_space.architecture import Stage
 from search_space.primitives import Convolution
 from tests.analysis.small_attention import GLOBAL, LOCAL, image, network

@@ -13,8 +13,8 @@ import pytest
 import torch
 from PIL import Image
 
-from analysis.attention_maps import AttentionMaps, attention_maps
-from analysis.attention_maps_plot import draw_attention_maps
+from analysis.attention_maps.maps import AttentionMaps, attention_maps
+from analysis.attention_maps.picture import draw_attention_maps
 from nas.cli.commands.networks import attention_maps as command
 from nas.cli.commands.networks.attention_maps import quadrant_centres, show_attention_maps
 from nas.cli.output import Output

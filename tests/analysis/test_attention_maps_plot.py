@@ -11,9 +11,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-import analysis.attention_maps_plot as picture
-from analysis.attention_maps import AttentionMaps
-from analysis.attention_maps_plot import draw_attention_maps
+import analysis.attention_maps.picture as picture
+from analysis.attention_maps.maps import AttentionMaps
+from analysis.attention_maps.picture import draw_attention_maps
 from tests.analysis.small_attention import image, invented
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.fidelity import (
+from analysis.fidelity.ranks import (
     RankCorrelation,
     compared,
     comparison_json,

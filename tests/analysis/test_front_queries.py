@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.front import (
+from analysis.front.queries import (
     hypervolume,
     knee,
     parse_limits,

@@ -22,9 +22,9 @@ from analysis.composition import (
     share_title,
 )
 from analysis.curves_plot import plot_curves_png
-from analysis.front import knee
-from analysis.front_data import drawn
-from analysis.front_plot import plot_front_html, plot_front_png
+from analysis.front.drawn import drawn
+from analysis.front.picture import plot_front_html, plot_front_png
+from analysis.front.queries import knee
 from analysis.plot_style import (
     MARKINGS,
     PALETTE,

@@ -10,8 +10,8 @@ import pytest
 from rich.table import Table
 
 from analysis.architecture_table import describe_json, describe_table, part_labels
-from analysis.front import knee
-from analysis.front_table import front_json, front_table
+from analysis.front.queries import knee
+from analysis.front.table import front_json, front_table
 from nas.cli.output import Output
 from nas.storage.candidates import Candidate, pareto_front
 from search_space.architecture import Architecture, Task

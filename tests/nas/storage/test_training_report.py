@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from analysis.fidelity import compared, comparison_json, full_metrics, proxy_correlation
-from analysis.fidelity_table import comparison_table
+from analysis.fidelity.ranks import compared, comparison_json, full_metrics, proxy_correlation
+from analysis.fidelity.table import comparison_table
 from nas.cli.commands.train.retrain_report import report_row, report_table
 from nas.cli.output import Output
 from nas.config.search_config import SearchConfig

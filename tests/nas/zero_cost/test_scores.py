@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 from typer.testing import CliRunner
 
-from analysis.fidelity import rank_correlation
-from analysis.score_ranking import score_rankings, weighted_correlations
+from analysis.fidelity.ranks import rank_correlation
+from analysis.fidelity.score_ranking import score_rankings, weighted_correlations
 from nas.benchmark.csv_table import read_csv_table
 from nas.benchmark.replay import replay
 from nas.benchmark.specs import parse_spec, sampler_of

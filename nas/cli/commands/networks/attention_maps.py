@@ -10,8 +10,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from analysis.attention_maps import attention_layers, attention_maps
-from analysis.attention_maps_plot import draw_attention_maps
+from analysis.attention_maps.maps import attention_layers, attention_maps
+from analysis.attention_maps.picture import draw_attention_maps
 from nas.cli.commands.picture_files import check_ending
 from nas.cli.output import Output
 from nas.errors import CommandError

@@ -7,17 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from analysis.beside import Beside, beside_json, beside_table
-from analysis.front import (
+from analysis.front.beside import Beside, beside_json, beside_table
+from analysis.front.picture import plot_front_html, plot_front_png
+from analysis.front.queries import (
     hypervolume,
     knee,
     parse_limits,
     primitive_counts,
     reference_point,
 )
-from analysis.front import under as within_limits
-from analysis.front_plot import plot_front_html, plot_front_png
-from analysis.front_table import front_json, front_table
+from analysis.front.queries import under as within_limits
+from analysis.front.table import front_json, front_table
 from analysis.noise import quartile_range, seed_noise, spread
 from nas.cli.commands.picture_files import check_ending
 from nas.cli.commands.query.trained_frontier import show_trained_frontier

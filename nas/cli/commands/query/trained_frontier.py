@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from analysis.fidelity import LEAST_RANKED, RankCorrelation, rank_correlation
-from analysis.fidelity_table import kendall_text
+from analysis.fidelity.ranks import LEAST_RANKED, RankCorrelation, rank_correlation
+from analysis.fidelity.table import kendall_text
 from analysis.trace.page import plot_trace_html
 from analysis.trace.picture import plot_trace_png
 from analysis.trace.points import TracePoint, TraceResult

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from rich.table import Table
 
-from analysis.benchmark_plot import Line, plot_benchmark_png
-from analysis.benchmark_table import Row, benchmark_table
+from analysis.benchmark.picture import Line, plot_benchmark_png
+from analysis.benchmark.table import Row, benchmark_table
 from nas.benchmark.results import Result, Summary, checkpoints, summaries
 from nas.benchmark.table import BenchmarkTable
 from nas.cli.output import Output

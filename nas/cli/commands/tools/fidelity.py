@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from analysis.fidelity import (
+from analysis.fidelity.picture import plot_fidelity_png
+from analysis.fidelity.ranks import (
     FULL_METRICS,
     LEAST_RANKED,
     Compared,
@@ -16,8 +17,7 @@ from analysis.fidelity import (
     full_metrics,
     proxy_correlation,
 )
-from analysis.fidelity_plot import plot_fidelity_png
-from analysis.fidelity_table import comparison_table, correlation_table
+from analysis.fidelity.table import comparison_table, correlation_table
 from nas.cli.commands.picture_files import check_ending
 from nas.cli.commands.typed_command import typed
 from nas.cli.output import Output

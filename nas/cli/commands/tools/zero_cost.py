@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from analysis.fidelity import LEAST_RANKED
-from analysis.score_ranking import ranking_table, score_rankings
+from analysis.fidelity.ranks import LEAST_RANKED
+from analysis.fidelity.score_ranking import ranking_table, score_rankings
 from nas.cli.output import Output
 from nas.cli.progress import LineDisplay
 from nas.errors import CommandError

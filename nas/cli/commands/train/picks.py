@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analysis.front import knee, why_no_knee
+from analysis.front.queries import knee, why_no_knee
 from nas.config.search_config import SearchConfig
 from nas.errors import CommandError
 from nas.latency.measurements import all_candidates, front_of_run

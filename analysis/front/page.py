@@ -8,11 +8,11 @@ from math import log10
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis.beside import Beside
 from analysis.composition import kinds_among, label_of, share_title
-from analysis.front_data import Drawn, drawn
-from analysis.front_page_template import colour_key, page_html
-from analysis.member_strip import blocks, column_limits, stage_count
+from analysis.front.beside import Beside
+from analysis.front.drawn import Drawn, drawn
+from analysis.front.member_strip import blocks, column_limits, stage_count
+from analysis.page_template import colour_key, page_html
 from analysis.plot_style import (
     BESIDE,
     FAINT_INK,
@@ -53,7 +53,7 @@ def plot_front_html(
     """Draw all candidates and their front as a page that loads no other file.
 
     Pointing at a candidate shows what it is. Arguments and errors are those of
-    :func:`analysis.front_plot.plot_front_png`.
+    :func:`analysis.front.picture.plot_front_png`.
     """
     picture = drawn(candidates, members, x, y, beside)
     figure = _figure(picture, knee)

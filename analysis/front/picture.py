@@ -10,11 +10,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from analysis.beside import Beside
 from analysis.composition import share_title
-from analysis.front_data import Drawn, drawn
-from analysis.front_page import plot_front_html
-from analysis.member_strip import draw_strip, stage_count
+from analysis.front.beside import Beside
+from analysis.front.drawn import Drawn, drawn
+from analysis.front.member_strip import draw_strip, stage_count
+from analysis.front.page import plot_front_html
 from analysis.plot_style import (
     BESIDE,
     FAINT_INK,

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from rich import box
 from rich.table import Table
 
-from analysis.fidelity import Compared, RankCorrelation
-from analysis.front_table import NOTHING
+from analysis.fidelity.ranks import Compared, RankCorrelation
+from analysis.front.table import NOTHING
 from nas.metrics import METRICS
 from nas.quantities import format_quantity
 from nas.storage.accuracy_text import accuracy_text

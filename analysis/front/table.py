@@ -12,7 +12,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from analysis.front import why_no_knee
+from analysis.front.queries import why_no_knee
 from nas.metrics import METRICS, PEAK_MEMORY
 from nas.quantities import format_quantity
 from nas.storage.accuracy_text import accuracy_json
@@ -34,7 +34,7 @@ def front_table(members: Sequence[Candidate], *, x: str, y: str, knee: Candidate
         members: a front of ``y`` against ``x``.
         x: a cost. One that has no column otherwise (activations, peak memory) gets one.
         y: a metric to maximise.
-        knee: the member to mark, see :func:`analysis.front.knee`.
+        knee: the member to mark, see :func:`analysis.front.queries.knee`.
     """
     table = Table(
         box=box.SIMPLE_HEAD,

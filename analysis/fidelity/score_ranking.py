@@ -9,8 +9,8 @@ import numpy as np
 from rich import box
 from rich.table import Table
 
-from analysis.fidelity import RankCorrelation, rank_correlation
-from analysis.front_table import NOTHING
+from analysis.fidelity.ranks import RankCorrelation, rank_correlation
+from analysis.front.table import NOTHING
 
 RESAMPLES = 1000
 CONFIDENCE = 0.95

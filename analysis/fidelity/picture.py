@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from analysis.composition import share_title
-from analysis.fidelity import Compared, full_metrics, proxy_correlation
+from analysis.fidelity.ranks import Compared, full_metrics, proxy_correlation
 from analysis.plot_style import FAINT_INK, MARKINGS, marking_of
 from analysis.png_figure import ON_WHITE, new_figure, save_png, style_axes, write_title
 

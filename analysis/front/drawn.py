@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analysis.beside import Beside
-from analysis.front import check_name, why_no_knee
+from analysis.front.beside import Beside
+from analysis.front.queries import check_name, why_no_knee
 from analysis.plot_style import Marking, marking_of
 from nas.metrics import COSTS, MAXIMISED, METRICS
 from nas.quantities import format_quantity

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from analysis.attention_maps import AttentionMaps, Pixel
+from analysis.attention_maps.maps import AttentionMaps, Pixel
 from analysis.plot_style import FAINT_INK, INK
 from nas.atomic_write import replace_file
 

@@ -1,0 +1,1 @@
+"""The maps of attention heads, and their picture."""

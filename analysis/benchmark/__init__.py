@@ -1,0 +1,1 @@
+"""Replays of samplers on tables, as table and picture."""

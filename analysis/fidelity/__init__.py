@@ -1,0 +1,1 @@
+"""The quality of cheap evaluations: how they rank networks, as table and picture."""

@@ -1,0 +1,1 @@
+"""A Pareto front: queries on it, and its table, picture and page."""
