@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from os.path import normpath
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -166,7 +167,7 @@ class Trace(Value):
     @property
     def search_file(self) -> Path:
         """The search's file."""
-        return self.folder / self.config.search_file
+        return Path(normpath(self.folder / self.config.search_file))
 
     def overrides_of(self, family: TraceFamily) -> list[str]:
         """Return the overrides of the search's file for a family's search; its own come last."""
