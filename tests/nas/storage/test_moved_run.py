@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from nas.cli.commands.search.search import _check_same_search
+from nas.cli.commands.search.search import check_same_search
 from nas.cli.commands.search.status import read_status
 from nas.config.search_config import SearchConfig
 from nas.errors import RunError
@@ -62,7 +62,7 @@ def test_a_run_is_read_and_resumed_in_another_folder(
     moved = RunFolder(there)
     assert not moved.is_trusted
     assert read_status(moved)["trained"] == 2
-    _check_same_search(moved, config)
+    check_same_search(moved, config)
     resumed = Ledger.resume(config, moved)
     proposals = propose_from(config, resumed)
     assert proposals.trained == 2
@@ -90,12 +90,12 @@ def test_a_run_is_resumed_where_its_data_and_its_storage_lie_elsewhere(
     old.rename(new)
     config = config_of(**placed(new))
     with caplog.at_level(logging.WARNING):
-        _check_same_search(RunFolder(run.path, trust=True), config)
+        check_same_search(RunFolder(run.path, trust=True), config)
     assert f"data.path was {old}, is {new}" in caplog.text
     assert len(Ledger.resume(config, run).evaluations()) == 3
     other = config_of(**placed(new), seed=4)
     with pytest.raises(RunError, match="another configuration: seed was 3, is 4"):
-        _check_same_search(RunFolder(run.path, trust=True), other)
+        check_same_search(RunFolder(run.path, trust=True), other)
 
 
 @pytest.mark.parametrize("shared", [False, True])
