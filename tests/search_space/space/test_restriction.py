@@ -26,6 +26,7 @@ SIZES = {
     "mnasnet_imagenet": (15_479_341_056, None),
     "resnet_cifar": (17_496, 45_349_632),
     "resnet_imagenet": (50_625, 379_687_500),
+    "small_images": (1_296, 46_656),
     "wide_resnet_cifar": (19_683, 4_251_528),
 }
 """Architectures of convolutions alone and of stand-alone attention alone; None if there is none."""
