@@ -44,5 +44,6 @@ def test_a_search_goes_on_after_faults(
     out = tmp_path_factory.mktemp("faults")
     undisturbed = Undisturbed(tmp_path_factory.getbasetemp() / "undisturbed")
     SeedRun(1, plan, out, undisturbed, records.append).run()
-    assert [record for record in records if record.outcome == "finding"] == []
+    findings = [f"{each.kind}: {each.detail}" for each in records if each.outcome == "finding"]
+    assert not findings, "\n".join(findings)
     assert {record.kind for record in records} == {*plan.kinds, END}

@@ -118,6 +118,7 @@ def test_what_another_run_has_trained_is_taken(
     assert all(row.provenance.taken_from is None for row in first)
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(
     "other", ["seed=7", "data.split_seed=3", "retrain.learning_rate=0.3", "metric=top5"]
 )
