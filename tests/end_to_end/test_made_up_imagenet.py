@@ -149,7 +149,7 @@ def test_the_traces_of_the_papers_run_killed_and_resumed_and_plan_their_hours(
     }
     file = tmp_path / "trace.yaml"
     file.write_text(yaml.safe_dump(content))
-    resources = ["gpus_per_trial=0", "cpus_per_trial=1", "device=cpu", "checkpoint_minutes=0.01"]
+    resources = ["gpus_per_trial=0", "cpus_per_trial=1", "checkpoint_minutes=0.01"]
     command = ["trace", file, *data, *(f"resources.{each}" for each in resources)]
     command += ["resources.workers_per_training=2", "data.decoding=each_use"]
     with subprocess.Popen(
