@@ -30,8 +30,13 @@ def paired_difference(
 
     What a seed does to both, such as the order of the images, cancels out in each difference.
     """
-    shared = sorted(first.keys() & second.keys())
-    if not shared:
+    differences = differences_by_seed(first, second)
+    if not differences:
         return None
-    differences = [first[seed] - second[seed] for seed in shared]
-    return PairedDifference(float(np.mean(differences)), standard_error(differences), len(shared))
+    number = len(differences)
+    return PairedDifference(float(np.mean(differences)), standard_error(differences), number)
+
+
+def differences_by_seed(first: Mapping[int, float], second: Mapping[int, float]) -> list[float]:
+    """Return ``first`` less ``second`` of each seed that both have, by ascending seed."""
+    return [first[seed] - second[seed] for seed in sorted(first.keys() & second.keys())]

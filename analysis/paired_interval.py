@@ -15,6 +15,9 @@ LEVEL = 0.95
 
 CORRECTION = "Bonferroni"
 
+FEWEST_SEEDS = 2
+"""The seeds below which there is no interval."""
+
 ROUNDING = 1e-12
 """The standard error below which differences are equal; rounding leaves them a little apart."""
 
@@ -67,9 +70,10 @@ def paired_interval(differences: Sequence[float], comparisons: int) -> PairedInt
         ValueError: there are fewer than two differences, or no comparisons.
     """
     n = len(differences)
-    if n < 2 or comparisons < 1:
+    if n < FEWEST_SEEDS or comparisons < 1:
         raise ValueError(
-            f"an interval needs 2 differences and 1 comparison at least, got {n} and {comparisons}"
+            f"an interval needs {FEWEST_SEEDS} differences and 1 comparison at least, got {n} and "
+            f"{comparisons}"
         )
     mean = float(np.mean(differences))
     error = standard_error(differences)

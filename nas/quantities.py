@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 
 SUFFIXES = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9}
 
@@ -31,6 +32,13 @@ def format_quantity(value: float) -> str:
         if rounded >= size:
             return f"{rounded / size:g}{suffix}"
     return f"{rounded:g}"
+
+
+def number_range(numbers: Iterable[int]) -> str:
+    """Return the least and the largest of some numbers: ``1 to 5``, or ``3`` if all are equal."""
+    known = sorted(numbers)
+    low, high = known[0], known[-1]
+    return str(low) if low == high else f"{low} to {high}"
 
 
 def duration(seconds: float) -> str:

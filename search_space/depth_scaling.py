@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-from math import floor
-
 from search_space.architecture import Architecture, Stage
 from search_space.families import primitive_in_channels
 from search_space.primitives import ChannelAttention
+from search_space.scaling import scaled_count
 
 
 def at_depth(architecture: Architecture, factor: float) -> Architecture:
@@ -33,8 +31,7 @@ def at_depth(architecture: Architecture, factor: float) -> Architecture:
 def _stage(architecture: Architecture, stage: Stage, factor: float, channels: int) -> Stage:
     """Return a stage with more or fewer blocks; ``channels`` enter it."""
     before = len(stage.blocks)
-    # The factor's decimal digits make 0.35 * 10 exactly 3.5, not 3.4999...
-    now = max(1, floor(before * Fraction(str(factor)) + Fraction(1, 2)))
+    now = scaled_count(before, factor)
     out_channels = stage.width * architecture.expansion
     blocks, gates = [], []
     for index in range(now):

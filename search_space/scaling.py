@@ -28,7 +28,7 @@ def at_width(architecture: Architecture, factor: float) -> Architecture:
     """
     if factor == 1:
         return architecture
-    stem_width = _times(architecture.stem.width, factor)
+    stem_width = scaled_count(architecture.stem.width, factor)
     try:
         stem = architecture.stem.replace(width=stem_width)
     except ValueError as error:
@@ -36,7 +36,7 @@ def at_width(architecture: Architecture, factor: float) -> Architecture:
     stages: list[Stage] = []
     before, now = architecture.stem.width, stem_width  # channels so far
     for number, stage in enumerate(architecture.stages, start=1):
-        width = _times(stage.width, factor)
+        width = scaled_count(stage.width, factor)
         try:
             stages.append(stage_at(architecture, stage, width, (before, now), squeeze=factor))
         except ValueError as error:
@@ -107,7 +107,7 @@ def _augmented(primitive: AugmentedConvolution, before: int, now: int) -> Augmen
             f"heads must not exceed the output channels, got heads={heads}, channels={now}"
         )
     key_depth, value_depth = (
-        heads * _times(depth // heads, now / before)
+        heads * scaled_count(depth // heads, now / before)
         for depth in (primitive.key_depth, primitive.value_depth)
     )
     most = now // heads * heads
@@ -121,13 +121,14 @@ def _gate(
         return None
     squeeze = getattr(gate, "squeeze", None)  # the hidden width, where there is one
     if squeeze is not None:
-        gate = gate.replace(squeeze=_times(squeeze, factor))
+        gate = gate.replace(squeeze=scaled_count(squeeze, factor))
     return gate.resolve(channels, in_channels)
 
 
-def _times(width: int, factor: float) -> int:
+def scaled_count(count: int, factor: float) -> int:
+    """Return ``count`` times ``factor``, rounded to the nearest whole number, at least 1."""
     # The factor's decimal digits make 0.35 * 10 exactly 3.5, not 3.4999...
-    return max(1, floor(width * Fraction(str(factor)) + Fraction(1, 2)))
+    return max(1, floor(count * Fraction(str(factor)) + Fraction(1, 2)))
 
 
 def _reason(error: ValueError) -> str:

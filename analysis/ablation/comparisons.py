@@ -8,14 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from analysis.paired_interval import CORRECTION, LEVEL, PairedInterval, paired_interval
+from analysis.paired_difference import differences_by_seed
+from analysis.paired_interval import (
+    CORRECTION,
+    FEWEST_SEEDS,
+    LEVEL,
+    PairedInterval,
+    paired_interval,
+)
 from nas.evaluation.deviations import standard_error
-
-NEAR = 0.01
-"""The difference of parameters, as a fraction, up to which two networks count as equally large."""
-
-FEWEST_SEEDS = 2
-"""The seeds below which a paired interval does not exist."""
+from search_space.swaps import NEAR
 
 
 @dataclass(frozen=True)
@@ -149,8 +151,7 @@ def compared(
     """
     differences = {
         each.network.arch_id: tuple(
-            each.network.accuracies[seed] - original.accuracies[seed]
-            for seed in sorted(each.network.accuracies.keys() & original.accuracies.keys())
+            differences_by_seed(each.network.accuracies, original.accuracies)
         )
         for each in swaps
     }

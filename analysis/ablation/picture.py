@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analysis.ablation.comparisons import NEAR, AblationResult, Comparison
+from analysis.ablation.comparisons import AblationResult, Comparison
 from analysis.ablation.labels import change_colour, change_label
 from analysis.ablation.tables import part_text
 from analysis.plot_style import FAINT_INK, INK
 from analysis.png_figure import new_figure, save_png, style_axes, write_title
+from search_space.swaps import NEAR
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

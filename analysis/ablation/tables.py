@@ -8,9 +8,10 @@ import io
 from rich import box
 from rich.table import Table
 
-from analysis.ablation.comparisons import NEAR, AblationResult, Comparison
+from analysis.ablation.comparisons import AblationResult, Comparison
 from analysis.ablation.labels import change_label
 from analysis.markdown_table import escaped, markdown_table
+from search_space.swaps import NEAR
 
 TEXT_HEADINGS = ("part", "exchanged\nfor")
 NUMBER_HEADINGS = ("difference,\npoints", "interval,\npoints", "adjusted\np", "n")

@@ -13,11 +13,16 @@ from rich import box
 from rich.table import Table
 
 from analysis.markdown_table import markdown_table
-from analysis.paired_interval import CORRECTION, LEVEL, PairedInterval, paired_interval
+from analysis.paired_interval import (
+    CORRECTION,
+    FEWEST_SEEDS,
+    LEVEL,
+    PairedInterval,
+    paired_interval,
+)
 from analysis.trace.points import TracePoint, TraceResult
 from analysis.trace.tables import cost_text
 
-FEWEST_SEEDS = 2
 HEADINGS = ("less", "at equal", "difference, %", "interval", "n")
 
 

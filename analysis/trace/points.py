@@ -10,6 +10,7 @@ import numpy as np
 
 from nas.evaluation.deviations import standard_error
 from nas.metrics import METRICS
+from nas.quantities import number_range
 
 
 @dataclass(frozen=True)
@@ -147,8 +148,5 @@ class TraceResult:
 
 
 def trainings_text(points: Sequence[TracePoint]) -> str:
-    """Return how many trainings are behind the points, such as ``n = 5`` or ``n = 1 to 5``."""
-    numbers = sorted({point.n for point in points})
-    if not numbers:
-        return "n = 0"
-    return f"n = {numbers[0]}" + (f" to {numbers[-1]}" if len(numbers) > 1 else "")
+    """Return how many trainings are behind one point or more: ``n = 5`` or ``n = 1 to 5``."""
+    return f"n = {number_range(point.n for point in points)}"

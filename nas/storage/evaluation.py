@@ -15,7 +15,7 @@ from nas.evaluation.finite_values import check_finite
 from nas.evaluation.lost_workers import LostWorker
 from nas.metrics import whole_counts
 from nas.samplers.trials import PAUSED_AT
-from nas.storage.provenance import Provenance, ProvenanceContent
+from nas.storage.provenance import Provenance
 from search_space.architecture import Architecture
 
 Kind = Literal["search", "repeats", "baselines", "retrain"]
@@ -156,7 +156,7 @@ def evaluation_of(kind: Kind, trial: FrozenTrial, *, imports: bool = False) -> E
         stopped_at_epoch=content.stopped_at_epoch,
         training=content.training,
         lost_workers=content.lost_workers,
-        provenance=content.provenance(),
+        provenance=Provenance(**{name: getattr(content, name) for name in Provenance.model_fields}),
         started=trial.datetime_start,
         finished=trial.datetime_complete,
     )
@@ -171,7 +171,7 @@ class _CurvePoint(BaseModel):
     val_accuracy: float | None
 
 
-class _Content(ProvenanceContent):
+class _Content(Provenance):
     """The user attributes of a trial that a row is made of; others are ignored."""
 
     architecture: str

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from nas.config.recipe_overrides import Overrides
 from search_space.architecture import Task
 from search_space.digest import short_sha256
 from trainers import DataConfig
@@ -29,13 +27,14 @@ class RowName(BaseModel):
     number: int  # of the trial in its study
 
 
-@dataclass(frozen=True)
-class Provenance:
+class Provenance(BaseModel):
     """Where the network of a row comes from, and on what it was trained."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
 
     network: str = ""
     """Its name where a command was given one, such as ``resnet26@0.25``."""
-    overrides: Overrides = field(default_factory=dict)
+    overrides: dict[str, tuple[Any, Any]] = Field(default_factory=dict)
     """Differences of a full training's recipe from the run's own."""
     found_by: RowName | None = None
     """The trial of a search that found the architecture, where that is another run's."""
@@ -50,39 +49,13 @@ class Provenance:
     taken_from: RowName | None = None
     """The full training of another run that this row repeats, where nothing was trained."""
 
+    def replace(self, **changes: Any) -> Self:
+        """Return this value with some fields changed."""
+        return self.model_copy(update=changes)
+
     def attributes(self) -> dict[str, Any]:
         """Return the Optuna user attributes of a row, without what is empty."""
-        named = {"found_by": self.found_by, "taken_from": self.taken_from}
-        attributes: dict[str, Any] = {
-            "network": self.network,
-            "overrides": dict(self.overrides),
-            "images": self.images,
-            "metric": self.metric,
-            "device": self.device,
-            **{key: row.model_dump(mode="json") for key, row in named.items() if row},
-        }
-        return {key: value for key, value in attributes.items() if value}
-
-
-class ProvenanceContent(BaseModel):
-    """The fields of a provenance among a row's attributes."""
-
-    model_config = ConfigDict(strict=True)
-
-    network: str = ""
-    overrides: dict[str, tuple[Any, Any]] = Field(default_factory=dict)
-    found_by: RowName | None = None
-    images: str = ""
-    metric: str = ""
-    device: str = ""
-    taken_from: RowName | None = None
-
-    def provenance(self) -> Provenance:
-        """Return the value."""
-        fields: dict[str, Any] = {
-            name: getattr(self, name) for name in ProvenanceContent.model_fields
-        }
-        return Provenance(**fields)
+        return {key: value for key, value in self.model_dump(mode="json").items() if value}
 
 
 def images_id(data: DataConfig, task: Task, fingerprint: str) -> str:

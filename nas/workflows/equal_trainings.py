@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +13,7 @@ import optuna
 from nas.config.search_config import SearchConfig
 from nas.errors import RunError, TrustError
 from nas.storage.evaluation import Evaluation
-from nas.storage.ledger import RUN_ID, Ledger, ledger_of
+from nas.storage.ledger import RUN_ID, Ledger
 from nas.storage.ledger_rows import SUFFIXES, LedgerRows
 from nas.storage.networks.retraining import Retraining
 from nas.storage.provenance import RowName
@@ -95,8 +94,7 @@ def take_equal_trainings(
             if retraining is None:
                 continue
             name = RowName(run=other.name, run_id=other.run_id, number=row.number)
-            provenance = replace(
-                retraining.provenance,
+            provenance = retraining.provenance.replace(
                 images=images,
                 metric=config.metric,
                 device=config.resources.device,
@@ -146,11 +144,12 @@ def other_runs(
             log.warning("run %s was passed over: it is not trusted", other.name)
             continue
         try:
-            if other.config().storage is not None:
+            theirs = other.config()
+            if theirs.storage is not None:
                 continue  # nobody asked to reach its server
-            _, theirs = ledger_of(other)
-            yield _trainings(theirs)
-            theirs.close()
+            opened = Ledger.read(theirs, other)
+            yield _trainings(opened)
+            opened.close()
         except (RunError, ConfigError, TrustError) as error:
             log.warning("run %s was passed over: %s", other.name, error)
 

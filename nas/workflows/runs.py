@@ -16,10 +16,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from nas.storage.run.lock import is_held
+from nas.storage.run.names import ARCHIVE
 from search_space.yaml_validation import ConfigError, parse_json, read_yaml
-
-ARCHIVE = "evaluations.jsonl"
-"""The ledger of an archived run."""
 
 
 class DamagedRunError(RuntimeError):

@@ -13,7 +13,9 @@ from nas.evaluation.evaluate import TrainOn
 from nas.storage.ledger import RUN_ID, Ledger, ledger_of
 from nas.storage.provenance import RowName
 from nas.storage.run.folder import RunFolder
+from nas.workflows.checks import SearchData
 from nas.workflows.networks_by_name import find_network
+from nas.workflows.recipe_fit import check_full_recipe
 from search_space import scaling
 from search_space.architecture import Architecture
 from search_space.depth_scaling import at_depth
@@ -85,6 +87,27 @@ def traced_networks(
                 f"{network.name!r}: give one of the files another name"
             )
     return networks
+
+
+def by_recipe(
+    networks: Sequence[TracedNetwork],
+) -> list[tuple[Recipe, dict[Architecture, TracedNetwork]]]:
+    """Return the networks of each recipe; one that several families have counts once."""
+    groups: dict[str, tuple[Recipe, dict[Architecture, TracedNetwork]]] = {}
+    for network in networks:
+        _, group = groups.setdefault(network.recipe_id, (network.recipe, {}))
+        group.setdefault(network.architecture, network)
+    return list(groups.values())
+
+
+def check_recipes(trace: Trace, data: SearchData, networks: Sequence[TracedNetwork]) -> None:
+    """Check that networks of a trace can be trained by their recipes.
+
+    Raises:
+        ConfigError: some cannot; with every problem of a recipe.
+    """
+    for recipe, architectures in by_recipe(networks):
+        check_full_recipe(trace.search.replace(retrain=recipe), data, list(architectures))
 
 
 def _found(

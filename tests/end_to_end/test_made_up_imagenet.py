@@ -88,22 +88,7 @@ def test_it_trains_by_the_papers_recipes_and_goes_on_exactly(
     undisturbed.mkdir()
     killed.mkdir()
     (whole,) = read_json(command_in(undisturbed, environment, *command, "--json"))
-    with subprocess.Popen(
-        nas_command(*command),
-        cwd=killed,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    ) as process:
-        deadline = time.monotonic() + 200
-        while not list((killed / "runs" / "made_up" / "retrain").glob("*/checkpoint.pt")):
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        time.sleep(1)
-        os.killpg(process.pid, signal.SIGKILL)
-    time.sleep(10)  # Ray's processes end
+    kill_after_a_state(command, killed, environment, run="made_up")
     (resumed,) = read_json(command_in(killed, environment, *command, "--json"))
     assert resumed["test_accuracy"] == whole["test_accuracy"]
     first, second = weights(undisturbed), weights(killed)
@@ -152,26 +137,34 @@ def test_the_traces_of_the_papers_run_killed_and_resumed_and_plan_their_hours(
     resources = ["gpus_per_trial=0", "cpus_per_trial=1", "checkpoint_minutes=0.01"]
     command = ["trace", file, *data, *(f"resources.{each}" for each in resources)]
     command += ["resources.workers_per_training=2", "data.decoding=each_use"]
+    kill_after_a_state(command, tmp_path, environment, run=content["name"])
+    run = tmp_path / "runs" / content["name"]
+    result = read_json(command_in(tmp_path, environment, *command, "--json"))
+    assert [point["n"] for point in result["points"]] == [1, 1, 1]
+    assert result["published"] == []  # of other widths
+    assert (run / "trace.png").read_bytes().startswith(b"\x89PNG")
+
+
+def kill_after_a_state(
+    command: list[Any], folder: Path, environment: dict[str, str], *, run: str
+) -> None:
+    """Begin a command in a folder, and kill it when a training of its run has saved a state."""
     with subprocess.Popen(
         nas_command(*command),
-        cwd=tmp_path,
+        cwd=folder,
         env=environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     ) as process:
-        run = tmp_path / "runs" / content["name"]
         deadline = time.monotonic() + 300
-        while not list((run / "retrain").glob("*/checkpoint.pt")):
+        while not list((folder / "runs" / run / "retrain").glob("*/checkpoint.pt")):
             assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.05)
+        time.sleep(1)
         os.killpg(process.pid, signal.SIGKILL)
     time.sleep(10)  # Ray's processes end
-    result = read_json(command_in(tmp_path, environment, *command, "--json"))
-    assert [point["n"] for point in result["points"]] == [1, 1, 1]
-    assert result["published"] == []  # of other widths
-    assert (run / "trace.png").read_bytes().startswith(b"\x89PNG")
 
 
 def one_epoch(recipe: Path, folder: Path) -> Path:

@@ -6,7 +6,7 @@ import csv
 import io
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -192,8 +192,7 @@ class Retraining:
             device_seconds=trained.device_seconds,
             recipe_id=self.recipe_id,
             training=self.number,
-            provenance=replace(
-                self.provenance,
+            provenance=self.provenance.replace(
                 images=images,
                 metric=config.metric,
                 device=config.resources.device,

@@ -19,7 +19,7 @@ from nas.errors import RunError, RunIsDrivenError
 from nas.storage.run.environment import environment
 from nas.storage.run.leftovers import begun_folder, remove_begun_files, remove_begun_folders
 from nas.storage.run.lock import held, is_held
-from nas.storage.run.names import check_new
+from nas.storage.run.names import ARCHIVE, check_new
 from nas.storage.strict_json import json_text, read_json_object
 from nas.storage.whole_file import unwritable, write_whole
 from search_space.architecture import Task
@@ -64,7 +64,7 @@ class RunFolder:
     @property
     def archive_file(self) -> Path:
         """The ledger of an archived run, in place of :attr:`ledger_file`."""
-        return self.path / "evaluations.jsonl"
+        return self.path / ARCHIVE
 
     @property
     def is_archive(self) -> bool:

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from nas.errors import RunError
 
+ARCHIVE = "evaluations.jsonl"
+"""The ledger of an archived run."""
+
 
 def check_new(runs: Path, name: str) -> None:
     """Check that there is no run of this name, and that its folder can be made.

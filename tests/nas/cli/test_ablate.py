@@ -40,7 +40,9 @@ def config(config_of: Callable[..., SearchConfig]) -> SearchConfig:
 
 @pytest.fixture
 def run(config: SearchConfig, begun: Begin) -> RunFolder:
-    return begun(config, trials=1)[0]
+    run, ledger = begun(config, trials=1)
+    ledger.close()  # else SQLite's files go whenever it is collected
+    return run
 
 
 @pytest.fixture

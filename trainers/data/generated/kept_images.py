@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from trainers.data.cache_folder import cache_folder
+from trainers.data.cache_folder import made_once
 from trainers.data.generated.generated_task import GeneratedTask, Images
 from trainers.data.sources.part_names import Part
 from trainers.data.whole_file import DAMAGES_OF_ARRAYS, whole_file
@@ -41,24 +41,20 @@ def kept_images(
     """
     key = json.dumps([task.name, task.version, settings.model_dump(mode="json"), seed, part])
     digest = hashlib.blake2b(key.encode(), digest_size=8).hexdigest()
-    path = None
-    try:
-        folder = cache_folder() / FOLDER
-        folder.mkdir(exist_ok=True)
-        path = folder / f"{task.name}-{part}-{digest}.npz"
-        kept = _read(path, key, (count, task.pixels, task.pixels))
-        if kept is not None:
-            return kept
-    except OSError as error:
-        log.warning("images of %s cannot be read or kept: %s", task.name, error)
-    images = task.images(seed, part, count)
-    if path is not None:
-        try:
-            with whole_file(path) as file:
-                np.savez(file, images=images, key=np.frombuffer(key.encode(), np.uint8))
-        except OSError as error:
-            log.warning("images of %s are not kept, and drawn each time: %s", task.name, error)
-    return images
+
+    def write(path: Path, images: Images) -> None:
+        with whole_file(path) as file:
+            np.savez(file, images=images, key=np.frombuffer(key.encode(), np.uint8))
+
+    return made_once(
+        FOLDER,
+        f"{task.name}-{part}-{digest}.npz",
+        read=lambda path: _read(path, key, (count, task.pixels, task.pixels)),
+        make=lambda: task.images(seed, part, count),
+        write=write,
+        unread=f"images of {task.name} cannot be read or kept",
+        unkept=f"images of {task.name} are not kept, and drawn each time",
+    )
 
 
 def _read(path: Path, key: str, shape: tuple[int, int, int]) -> Images | None:

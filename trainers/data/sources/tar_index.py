@@ -20,7 +20,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from trainers.data.cache_folder import cache_folder
+from trainers.data.cache_folder import made_once
 from trainers.data.pictures.pixels import image_suffixes
 from trainers.data.sources.byte_strings import ByteStrings
 from trainers.data.sources.tar_samples import Shard
@@ -113,22 +113,15 @@ def index_of(root: Path, shards: Sequence[Path], place: str) -> TarIndex:
             label, with all that is wrong in them.
     """
     signature = _signature(root, shards)
-    path = None
-    try:
-        folder = cache_folder() / "tar_shards"
-        folder.mkdir(exist_ok=True)
-        path = folder / f"{_digest(os.fsencode(root.resolve()))}.npz"
-        if (index := TarIndex.read(path, signature)) is not None:
-            return index
-    except OSError as error:
-        log.warning("an index of tar shards cannot be read or kept: %s", error)
-    index = _make(root, shards, place)
-    if path is not None:
-        try:
-            index.write(path, signature)
-        except OSError as error:
-            log.warning("the index of the tar shards is not kept, and made each time: %s", error)
-    return index
+    return made_once(
+        "tar_shards",
+        f"{_digest(os.fsencode(root.resolve()))}.npz",
+        read=lambda path: TarIndex.read(path, signature),
+        make=lambda: _make(root, shards, place),
+        write=lambda path, index: index.write(path, signature),
+        unread="an index of tar shards cannot be read or kept",
+        unkept="the index of the tar shards is not kept, and made each time",
+    )
 
 
 def _signature(root: Path, shards: Sequence[Path]) -> str:

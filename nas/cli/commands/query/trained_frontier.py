@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from nas.cli.commands.typed_command import typed
 from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
 from nas.errors import CommandError, RunError
+from nas.quantities import number_range
 from nas.storage.candidates import Candidate, candidates, pareto_front
 from nas.storage.evaluation import Evaluation
 from nas.storage.ledger import Ledger
@@ -161,10 +163,7 @@ def _notes(
     rank: RankCorrelation | None,
 ) -> list[str]:
     networks = {row.arch_id for row in rows}
-    numbers = [sum(row.arch_id == each for row in rows) for each in networks]
-    seeds = (
-        f"{min(numbers)}" if min(numbers) == max(numbers) else f"{min(numbers)} to {max(numbers)}"
-    )
+    seeds = number_range(Counter(row.arch_id for row in rows).values())
     notes = [
         f"proxies: {config.proxy.epochs} epochs, means of fresh seeds where there are any; in "
         f"full: {len(networks)} networks by recipe {trained.recipe_id}, {seeds} seeds each"

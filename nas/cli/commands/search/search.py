@@ -269,8 +269,11 @@ def _newest_or_next(config: SearchConfig, runs: Path) -> tuple[SearchConfig, boo
     return config.replace(name=following), False
 
 
-def check_same_search(run: RunFolder, config: SearchConfig) -> None:
+def check_same_search(run: RunFolder, config: SearchConfig) -> SearchConfig:
     """Check that a run is the search of a configuration, but for what may change on resuming.
+
+    Returns:
+        the run's configuration.
 
     Raises:
         RunError: it is another search, or an earlier version began it.
@@ -293,6 +296,7 @@ def check_same_search(run: RunFolder, config: SearchConfig) -> None:
             before,
             config.data.path,
         )
+    return theirs
 
 
 def _check_same_task(run: RunFolder, task: Task) -> None:

@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from analysis.ablation.comparisons import FEWEST_SEEDS
 from analysis.ablation.picture import plot_ablation_png
 from analysis.ablation.tables import ablation_csv, ablation_markdown, ablation_table
+from analysis.paired_interval import FEWEST_SEEDS
 from nas.cli.commands.train.ablate_plan import check_fits, show_left_out, show_plan
 from nas.cli.commands.train.ablate_result import ablation_result
 from nas.cli.commands.train.full_trainings import TrainingGroup, train_networks

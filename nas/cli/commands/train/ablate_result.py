@@ -8,7 +8,6 @@ from collections.abc import Mapping
 import numpy as np
 
 from analysis.ablation.comparisons import (
-    FEWEST_SEEDS,
     AblationResult,
     Comparison,
     SwappedNetwork,
@@ -16,11 +15,12 @@ from analysis.ablation.comparisons import (
     compared,
 )
 from analysis.ablation.labels import places_of
-from analysis.paired_interval import CORRECTION, LEVEL
+from analysis.paired_interval import CORRECTION, FEWEST_SEEDS, LEVEL
 from nas.config.recipe_overrides import Overrides
 from nas.config.search_config import SearchConfig
 from nas.errors import RunError
 from nas.evaluation.evaluate import ACCURACY_NAMES
+from nas.quantities import number_range
 from nas.storage.evaluation import Evaluation
 from nas.storage.ledger import Ledger
 from nas.workflows.ablation.swapped_networks import Ablation, trained_rows
@@ -101,8 +101,7 @@ def _notes(
     data: SearchData,
     overrides: Overrides,
 ) -> list[str]:
-    seeds = sorted({each.interval.n for each in comparisons})
-    n = " to ".join(map(str, dict.fromkeys([seeds[0], seeds[-1]])))
+    n = number_range(each.interval.n for each in comparisons)
     accuracy = float(np.mean(list(original.accuracies.values())))
     images = data.trained_on(config.retrain_data)
     number = len(comparisons)

@@ -31,12 +31,14 @@ from nas.storage.provenance import Provenance
 from nas.storage.run.folder import RunFolder
 from nas.storage.whole_file import write_whole
 from nas.workflows.checks import SearchData, load_data
-from nas.workflows.recipe_fit import check_full_recipe
-from nas.workflows.traced_networks import TracedNetwork, traced_networks
+from nas.workflows.traced_networks import (
+    TracedNetwork,
+    by_recipe,
+    check_recipes,
+    traced_networks,
+)
 from nas.workflows.training_run import existing_run, new_run
-from search_space.architecture import Architecture
 from search_space.yaml_validation import ConfigError, dump_yaml
-from trainers import Recipe
 
 
 def run_trace_command(
@@ -77,12 +79,13 @@ def run_trace_command(
         output.say(str(data))
     # what is wrong is said before a search takes its time
     named = [family for family in trace.config.families if family.run is None]
-    _check_recipes(trace, data, _networks(trace, named, runs, trust=trust))
+    check_recipes(trace, data, _networks(trace, named, runs, trust=trust))
     waiting = Waiting()
-    existing_run(trace.search, runs, data.task, waiting, writes=False, trust=trust)
+    if into := existing_run(trace.search, runs, data.task, waiting, writes=False, trust=trust):
+        into.ledger.close()
     run_searches(output, trace, runs, allow_changed_data=allow_changed_data, trust=trust)
     networks = _networks(trace, trace.config.families, runs, trust=trust)
-    _check_recipes(trace, data, networks)
+    check_recipes(trace, data, networks)
     into = existing_run(trace.search, runs, data.task, waiting, trust=trust)
     run, config, ledger, own_recipe = into or new_run(trace.search, runs, data, waiting)
     groups = [
@@ -97,7 +100,7 @@ def run_trace_command(
                 for each, network in architectures.items()
             },
         )
-        for recipe, architectures in _by_recipe(networks)
+        for recipe, architectures in by_recipe(networks)
     ]
     with run.driving():
         write_whole(run.path / "trace.yaml", dump_yaml(trace.config.model_dump(mode="json")))
@@ -120,11 +123,6 @@ def _networks(
     trace: Trace, families: Sequence[TraceFamily], runs: Path, *, trust: bool
 ) -> list[TracedNetwork]:
     return traced_networks(trace, families, runs, picked_architectures, trust=trust)
-
-
-def _check_recipes(trace: Trace, data: SearchData, networks: Sequence[TracedNetwork]) -> None:
-    for recipe, architectures in _by_recipe(networks):
-        check_full_recipe(trace.search.replace(retrain=recipe), data, list(architectures))
 
 
 def _check(trace: Trace, file: Path) -> None:
@@ -151,17 +149,6 @@ def _check(trace: Trace, file: Path) -> None:
         )
     if problems:
         raise ConfigError(str(file), problems)
-
-
-def _by_recipe(
-    networks: Sequence[TracedNetwork],
-) -> list[tuple[Recipe, dict[Architecture, TracedNetwork]]]:
-    """Return the networks of each recipe; one that several families have counts once."""
-    groups: dict[str, tuple[Recipe, dict[Architecture, TracedNetwork]]] = {}
-    for network in networks:
-        _, group = groups.setdefault(network.recipe_id, (network.recipe, {}))
-        group.setdefault(network.architecture, network)
-    return list(groups.values())
 
 
 def _show(

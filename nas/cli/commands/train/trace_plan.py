@@ -23,11 +23,15 @@ from nas.evaluation.full_training_seed import full_training_seed
 from nas.quantities import duration, format_quantity
 from nas.workflows.checks import SearchData, load_data
 from nas.workflows.device_hours import missing_device
-from nas.workflows.equal_trainings import other_runs
+from nas.workflows.equal_trainings import key_of, other_runs
 from nas.workflows.full_training_time import full_training_seconds, trainings_at_once
-from nas.workflows.recipe_fit import check_full_recipe
 from nas.workflows.timed_training import TIMED_STEPS
-from nas.workflows.traced_networks import TracedNetwork, traced_networks
+from nas.workflows.traced_networks import (
+    TracedNetwork,
+    by_recipe,
+    check_recipes,
+    traced_networks,
+)
 from nas.workflows.training_run import existing_run
 from search_space.cost import network_costs
 from search_space.nearest import hint
@@ -80,10 +84,7 @@ def show_plan(output: Output, trace: Trace, runs: Path, *, trust: bool) -> None:
     known = [family for family in trace.config.families if family not in to_search]
     networks = traced_networks(trace, known, runs, picked_architectures, trust=trust)
     data = load_data(trace.search)
-    for network in networks:
-        check_full_recipe(
-            trace.search.replace(retrain=network.recipe), data, [network.architecture]
-        )
+    check_recipes(trace, data, networks)
     missing = missing_device(trace.search)
     progress = Output(stderr=True)
     planned = _planned(progress, trace, networks, data, runs, missing, trust=trust)
@@ -114,22 +115,19 @@ def _planned(
     rates = trace.config.images_per_second
     macs = {n.name: network_costs(n.architecture, data.task).macs for n in networks}
     _check_rates(rates, macs)
+    once = [each for _, group in by_recipe(networks) for each in group.values()]
     planned = []
-    seen: set[tuple[str, str]] = set()
-    for number, network in enumerate(networks, start=1):
-        key = (network.architecture.arch_id, network.recipe_id)
-        if key in seen:
-            continue
-        seen.add(key)
+    for number, network in enumerate(once, start=1):
         hours = {
             device: _hours_by_rate(network, data, trace.search, macs, of_device)
             for device, of_device in rates.items()
         }
-        if missing is None and left[key]:
-            progress.say(f"timing {network.name}, {number} of {len(networks)}")
+        trainings = left[network.architecture.arch_id, network.recipe_id]
+        if missing is None and trainings:
+            progress.say(f"timing {network.name}, {number} of {len(once)}")
             hours[HERE] = _hours_here(trace.search, network, data)
         costs = network_costs(network.architecture, data.task)
-        planned.append(PlannedTraining(network, costs.params, costs.macs, left[key], hours))
+        planned.append(PlannedTraining(network, costs.params, costs.macs, trainings, hours))
     return planned
 
 
@@ -138,24 +136,21 @@ def _left(
 ) -> dict[tuple[str, str], int]:
     """Return the trainings that no run has done, by ``arch_id`` and ``recipe_id``."""
     into = existing_run(trace.search, runs, data.task, None, writes=False, trust=trust)
-    config = trace.search if into is None else into.config
-    rows = [] if into is None else into.ledger.evaluations("retrain")
-    for other in other_runs(
-        runs,
-        config,
-        ledger=None if into is None else into.ledger,
-        own=None if into is None else into.run,
-    ):
-        rows += other.rows
-    known = (("", ""), (data.images_id, config.resources.device))  # the first, in old ledgers
+    config, ledger, own = (
+        (trace.search, None, None) if into is None else (into.config, into.ledger, into.run)
+    )
     done = {
         (row.arch_id, row.recipe_id, row.seed)
-        for row in rows
-        if row.state == "complete" and (row.provenance.images, row.provenance.device) in known
+        for row in (ledger.evaluations("retrain") if ledger else ())
+        if row.state == "complete"
     }
+    about = (data.images_id, config.metric, config.resources.device)
+    for other in other_runs(runs, config, ledger=ledger, own=own):
+        keys = map(key_of, other.rows)
+        done |= {(k.arch_id, k.recipe_id, k.seed) for k in keys if k[3:] == about}
     seeds = [full_training_seed(config.seed, n) for n in range(config.retrain_seeds)]
-    keys = {(network.architecture.arch_id, network.recipe_id) for network in networks}
-    return {key: sum((*key, seed) not in done for seed in seeds) for key in keys}
+    networks_by_key = {(each.architecture.arch_id, each.recipe_id) for each in networks}
+    return {key: sum((*key, seed) not in done for seed in seeds) for key in networks_by_key}
 
 
 def _check_rates(rates: Mapping[str, Mapping[str, float]], macs: Mapping[str, int]) -> None:

@@ -52,16 +52,17 @@ def unfinished_searches(
             continue
         config = load_config(trace.search_file, trace.overrides_of(family))
         run = RunFolder(runs / config.name, trust=trust)
-        if run.path.exists():
-            check_same_search(run, config)
-        is_done = run.path.exists() and run.is_finished()
-        if is_done and run.config().search.n_trials != config.search.n_trials:
+        if not run.path.exists():
+            unfinished.append((family, config))
+            continue
+        theirs = check_same_search(run, config)
+        if not run.is_finished():
+            unfinished.append((family, config))
+        elif theirs.search.n_trials != config.search.n_trials:
             raise RunError(
                 f"family {family.name!r}: run {run.name!r} has search.n_trials="
-                f"{run.config().search.n_trials}, the trace {config.search.n_trials}"
+                f"{theirs.search.n_trials}, the trace {config.search.n_trials}"
             )
-        if not is_done:
-            unfinished.append((family, config))
     return unfinished
 
 
@@ -114,13 +115,14 @@ def planned_search(
     Raises:
         ConfigError, DataError, NothingFits: see :mod:`nas.errors`.
     """
-    costs = costs_of(config, space_of(config), data.task, with_memory=True)
+    space = space_of(config)
+    costs = costs_of(config, space, data.task, with_memory=True)
     looked_at = space_costs(config, costs)
     check_fits(looked_at, config)
-    checked_problem(config, costs_of(config, space_of(config), data.task))
+    checked_problem(config, costs_of(config, space, data.task))
     hours = device_hours(config, costs, looked_at, output.say)
     median = int(np.argsort(looked_at.macs, kind="stable")[len(looked_at.macs) // 2])
-    architecture = costs.space.decode(looked_at.vectors[median])
+    architecture = space.decode(looked_at.vectors[median])
     output.say("timing a full training of the network with the median MACs")
     seconds = full_training_seconds(
         config.replace(retrain=trace.recipe_of(family)), architecture, data
