@@ -34,9 +34,7 @@ TRIALS = Plan(
 )
 
 
-@pytest.mark.parametrize(
-    "plan", [MACHINE, pytest.param(TRIALS, marks=pytest.mark.slow)], ids=lambda plan: plan.name
-)
+@pytest.mark.parametrize("plan", [MACHINE, TRIALS], ids=lambda plan: plan.name)
 def test_a_search_goes_on_after_faults(
     plan: Plan, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
