@@ -60,8 +60,8 @@ UNDER_WAY = re.compile(r"^(trials|full trainings) \d+/", re.MULTILINE)
 SIGN_OF_RESUMING = {True: "--resume", False: "same command again"}
 """The words by which a command that ended says how to go on, for a search and a retraining."""
 
-FINISHED = "front drawn in"
-"""The words of a search that has nothing left to go on with."""
+FINISHED = ("the search is finished", "front drawn in")
+"""The words of a search that has nothing left to go on with, stopped as it draws and after."""
 
 
 class SeedRun:
@@ -297,7 +297,8 @@ def _says_how_to_go_on(scene: Scene, *, says_how: bool, is_error: bool) -> list[
     errors = [line for line in lines if line.startswith("error:")]
     if is_error and errors != lines[-1:]:
         wrong.append(f"it does not end with one line of error: {_last_words(scene)}")
-    has_finished = FINISHED in text  # between the fault's decision and its signal
+    # The search may have ended between the fault's decision and its signal.
+    has_finished = any(words in text for words in FINISHED)
     if says_how and not has_finished and SIGN_OF_RESUMING[scene.is_search] not in text:
         wrong.append(f"it does not say how to go on: {_last_words(scene)}")
     return wrong

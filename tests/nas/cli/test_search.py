@@ -12,7 +12,12 @@ import pytest
 import yaml
 
 from nas.cli.commands.search.search import begin_ledger, run_search_command
-from nas.cli.commands.search.search_resume import WaitingNote, resume_command, trained_so_far
+from nas.cli.commands.search.search_resume import (
+    WaitingNote,
+    resume_command,
+    saying_how_to_show,
+    trained_so_far,
+)
 from nas.cli.commands.search.status import read_status, show_status
 from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
@@ -185,3 +190,15 @@ def test_trials_of_an_interrupted_run_do_not_run(
     show_status(Output(file=printed), run.name, runs)
     assert "first is interrupted" in printed.getvalue()
     assert "0 of 6 trained (1 running when it was interrupted)" in printed.getvalue()
+
+
+def test_a_search_stopped_as_its_front_is_drawn_says_what_shows_it(
+    config_of: ConfigOf, start: Start, runs: Path
+) -> None:
+    run, _ = start(config_of())
+    file = io.StringIO()
+    with pytest.raises(KeyboardInterrupt), saying_how_to_show(Output(file=file, width=400), run):
+        raise KeyboardInterrupt
+    said = file.getvalue()
+    assert "the search is finished; show its front with: " in said
+    assert shlex.split(said)[-4:] == ["frontier", run.name, "--runs", str(runs)]

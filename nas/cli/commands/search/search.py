@@ -14,6 +14,7 @@ from nas.cli.commands.search.search_resume import (
     resume_command,
     resuming_arguments,
     saying_how_to_go_on,
+    saying_how_to_show,
 )
 from nas.cli.output import Output
 from nas.cli.progress import ProgressDisplay
@@ -153,7 +154,8 @@ def run_search_command(
                     waiting,
                 )
             run.write_json("state.json", {"finished": True, "trained": search.trials.trained})
-            report_search(output, run, config, ledger)
+            with saying_how_to_show(output, run):
+                report_search(output, run, config, ledger)
 
 
 def begin_ledger(

@@ -36,6 +36,18 @@ def saying_how_to_go_on(
         raise
 
 
+@contextmanager
+def saying_how_to_show(output: Output, run: RunFolder) -> Iterator[None]:
+    """Print, if the block is interrupted, that the search is finished, and what shows its front."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        with ignored():
+            command = typed("frontier", run.name, "--runs", run.path.parent)
+            output.say(f"\nstopped: the search is finished; show its front with: {command}")
+        raise
+
+
 def trained_so_far(config: SearchConfig, ledger: Ledger) -> str:
     """Return a text such as ``5 of 12 trials are trained (3 stopped early, 2 more paused)``."""
     try:
