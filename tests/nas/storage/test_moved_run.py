@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from nas.cli.commands.search.search import check_same_search
+from nas.cli.commands.search.resumed_run import check_same_search
 from nas.cli.commands.search.status import read_status
 from nas.config.search_config import SearchConfig
 from nas.errors import RunError

@@ -9,6 +9,11 @@ from functools import partial
 from pathlib import Path
 
 from nas.cli.commands.query.frontier import report_search
+from nas.cli.commands.search.resumed_run import (
+    check_same_search,
+    check_same_task,
+    newest_or_next,
+)
 from nas.cli.commands.search.search_resume import (
     WaitingNote,
     resume_command,
@@ -18,7 +23,7 @@ from nas.cli.commands.search.search_resume import (
 )
 from nas.cli.output import Output
 from nas.cli.progress import ProgressDisplay
-from nas.config.files import differences, load_config
+from nas.config.files import load_config
 from nas.config.search_config import SearchConfig
 from nas.config.trust import list_run
 from nas.costs.latency_prediction import read_table
@@ -39,30 +44,11 @@ from nas.storage.ledger import Ledger, check_free
 from nas.storage.networks.checkpoints import PausedStates
 from nas.storage.run.data_file import check_same_images
 from nas.storage.run.folder import RunFolder
-from nas.storage.run.names import check_new, next_name
+from nas.storage.run.names import check_new
 from nas.workflows.checks import checked_problem, load_data, proxy_assignment
-from nas.workflows.earlier_runs import check_may_search
 from search_space.architecture import Task
 
 log = logging.getLogger(__name__)
-
-MAY_CHANGE_ON_RESUME = (
-    "search.n_trials",
-    "search.finalist_seeds",
-    "search.max_failures",
-    "search.patience_minutes",
-    "search.timeout_minutes",
-    "search.timeout_factor",
-    "storage",
-    "data.path",
-    "latency.table",
-)
-MAY_CHANGE_SECTIONS = ("modules", "ray.", "resources.", "retrain")
-"""Keys that may change on resuming: its length, where it runs, and the full trainings after it.
-
-So may the places of its files, which are others on another machine: another ledger than the run's
-own is refused, and so is another table of latencies.
-"""
 
 
 def run_search_command(
@@ -87,7 +73,7 @@ def run_search_command(
         raise CommandError("--resume and --again exclude each other")
     config = load_config(config_file, overrides)
     if again:
-        config, resume = _newest_or_next(config, runs)
+        config, resume = newest_or_next(config, runs)
     resume = resume or RunFolder(runs / config.name).is_unsearched()  # made by `nas train`
     if resume:
         run = RunFolder.find(config.name, runs, trust=trust)
@@ -101,7 +87,7 @@ def run_search_command(
         log.warning(warning)
     problem = checked_problem(config, costs_of(config, space_of(config), data.task))
     if resume:
-        _check_same_task(run, data.task)
+        check_same_task(run, data.task)
     else:
         warm_start = collect_warm_start(
             config, data.task, problem, runs, fingerprint=data.fingerprint, trust=trust
@@ -126,10 +112,7 @@ def run_search_command(
                 )
             else:
                 ledger = begin_ledger(run, config, warm_start, waiting)
-            list_run(run.config_file)
-            run.write_json(run.task_file.name, data.task.model_dump(mode="json"))
-            run.write_json("state.json", {"finished": False})
-            run.point_latest_here()
+            _mark_as_begun(run, data.task)
             _announce(output, config, problem, run, resumed=resume)
             cluster.continuing = resuming_arguments(
                 config_file,
@@ -156,6 +139,14 @@ def run_search_command(
             run.write_json("state.json", {"finished": True, "trained": search.trials.trained})
             with saying_how_to_show(output, run):
                 report_search(output, run, config, ledger)
+
+
+def _mark_as_begun(run: RunFolder, task: Task) -> None:
+    """Write that a run's search is under way, where commands and other runs look for it."""
+    list_run(run.config_file)
+    run.write_json(run.task_file.name, task.model_dump(mode="json"))
+    run.write_json("state.json", {"finished": False})
+    run.point_latest_here()
 
 
 def begin_ledger(
@@ -251,64 +242,6 @@ def _measure_front_again(
             f"{each.again_ms:.4g} ms now, {each.share:.0%} apart; the front is chosen by their "
             "mean, and shows the second"
         )
-
-
-def _newest_or_next(config: SearchConfig, runs: Path) -> tuple[SearchConfig, bool]:
-    """Return, for ``--again``, the newest unfinished run of this name, else a new name.
-
-    A run that an earlier version began is left as it is.
-    """
-    newest = RunFolder(runs / config.name)
-    if not newest.path.exists():
-        return config, False
-    following = next_name(runs, config.name)
-    number = int(following.rpartition("-")[2]) - 1
-    if number > 1:
-        newest = RunFolder(runs / f"{config.name}-{number}")
-    unfinished = not newest.is_finished() or newest.has_interrupted_retraining()
-    if unfinished and not newest.is_driven() and not newest.config().is_earlier:
-        return config.replace(name=newest.name), True
-    return config.replace(name=following), False
-
-
-def check_same_search(run: RunFolder, config: SearchConfig) -> SearchConfig:
-    """Check that a run is the search of a configuration, but for what may change on resuming.
-
-    Returns:
-        the run's configuration.
-
-    Raises:
-        RunError: it is another search, or an earlier version began it.
-    """
-    theirs = run.config()
-    check_may_search(run.name, theirs, next_name(run.path.parent, run.name))
-    changed = {
-        key: values
-        for key, values in differences(theirs.saved, config.saved).items()
-        if (key not in MAY_CHANGE_ON_RESUME and not key.startswith(MAY_CHANGE_SECTIONS))
-        or (key == "retrain.batch_size" and config.limits.peak_memory_mb is not None)
-    }
-    if changed:
-        listed = "; ".join(f"{key} was {old!r}, is {new!r}" for key, (old, new) in changed.items())
-        raise RunError(f"run {run.name!r} cannot be resumed with another configuration: {listed}")
-    before = theirs.data.path
-    if before != config.data.path:
-        log.warning(
-            "data.path was %s, is %s: it must hold the same images, in the same order",
-            before,
-            config.data.path,
-        )
-    return theirs
-
-
-def _check_same_task(run: RunFolder, task: Task) -> None:
-    """Raise if a resumed run would have other data."""
-    if not run.task_file.is_file():
-        return  # it died before its first result
-    changed = differences(run.task(), task)
-    if changed:
-        listed = "; ".join(f"{key} was {old!r}, is {new!r}" for key, (old, new) in changed.items())
-        raise RunError(f"run {run.name!r} cannot be resumed with other data: {listed}")
 
 
 def _announce(

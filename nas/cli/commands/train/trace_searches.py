@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nas.cli.commands.search.search import check_same_search, run_search_command
+from nas.cli.commands.search.resumed_run import check_same_search
+from nas.cli.commands.search.search import run_search_command
 from nas.cli.output import Output
 from nas.config.files import load_config
 from nas.config.search_config import SearchConfig
