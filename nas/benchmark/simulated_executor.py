@@ -35,6 +35,17 @@ class Arrival(NamedTuple):
     job: Job
 
 
+class SimulatedClock:
+    """Simulated seconds since a search began; call it as a search's clock."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self) -> float:
+        """Return the seconds."""
+        return self.seconds
+
+
 class SimulatedStates:
     """States of paused trainings, of which nothing needs to be kept on a table.
 
@@ -71,9 +82,9 @@ class SimulatedExecutor:
         trajectory: gives the course of a job's whole training.
         workers: trainings at the same time.
         meter: measures latencies, which takes no simulated time, if the search needs them.
+        clock: the clock that it moves, if the search's is simulated too.
 
     Attributes:
-        now: simulated seconds since the search began.
         arrived: by trial number, the time at which it last reached a rung or its end.
     """
 
@@ -84,14 +95,20 @@ class SimulatedExecutor:
         *,
         workers: int,
         meter: Meter | None = None,
+        clock: SimulatedClock | None = None,
     ) -> None:
         self._search = search
         self._trajectory = trajectory
         self._workers = workers
         self._meter = meter
         self._running: list[Arrival] = []  # a heap
-        self.now = 0.0
+        self._clock = clock or SimulatedClock()
         self.arrived: dict[int, float] = {}
+
+    @property
+    def now(self) -> float:
+        """Simulated seconds since the search began."""
+        return self._clock.seconds
 
     def run(self) -> None:
         """Run all jobs; raises what :meth:`nas.search.loop.Search.next_job` raises."""
@@ -107,7 +124,7 @@ class SimulatedExecutor:
 
     def advance(self) -> None:
         """Process the next arrival, and all others at the same time."""
-        self.now = self._running[0].seconds
+        self._clock.seconds = self._running[0].seconds
         while self._running and self._running[0].seconds == self.now:
             self._arrive(heapq.heappop(self._running))
 
@@ -134,7 +151,7 @@ class SimulatedExecutor:
             metrics = {problem.accuracy: trajectory.accuracy}
             self._search.completed(job, _result(metrics, trajectory, epoch))
             return
-        so_far = _result({}, trajectory, epoch)
+        so_far = _result({}, trajectory, epoch, epoch / problem.epochs)
         if job.pause_at == epoch:
             self._search.paused(job, so_far, epoch=epoch, state=b"")
             return
@@ -144,11 +161,13 @@ class SimulatedExecutor:
         self._train(job, epoch)
 
 
-def _result(metrics: dict[str, float], trajectory: Trajectory, epoch: int) -> EvaluationResult:
-    """Return the result of a training after ``epoch`` epochs."""
+def _result(
+    metrics: dict[str, float], trajectory: Trajectory, epoch: int, share: float = 1.0
+) -> EvaluationResult:
+    """Return the result of a training after ``epoch`` epochs, a share of the whole."""
     curve: list[dict[str, Any]] = [
         {"epoch": each, "val_accuracy": accuracy}
         for each, accuracy in trajectory.points.items()
         if each <= epoch
     ]
-    return EvaluationResult(metrics, curve, trajectory.seconds, "simulated")
+    return EvaluationResult(metrics, curve, share * trajectory.seconds, "simulated")

@@ -130,6 +130,8 @@ def describe(status: Status) -> str:
     if status.best:
         params = format_quantity(status.best.metrics["params"])
         parts.append(f"best {accuracy_text(status.best, decimals=1)} with {params} parameters")
+    if status.growth and status.phase == "search":
+        parts.append(f"expected growth {status.growth}")
     if status.waiting:
         parts.append(f"waiting for {status.waiting}")
     parts.append(f"{status.device_hours:.2f} device-hours")

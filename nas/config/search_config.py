@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from nas.config.latency import LatencyMetering
 from nas.config.sections import (
     ACCURACIES,
+    EXPECT_GROWTH,
     NEED_NO_FINISHED,
     DataWithValidation,
     Objectives,
@@ -146,6 +147,30 @@ class SearchConfig(Value):
                 "search.deterministic cannot hold with scheduler asha on several workers, since "
                 "which trials stop depends on which is faster; set search.concurrency=1, "
                 "scheduler.type=rung_by_rung, or search.deterministic=false"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _ends_that_can_be_kept(self) -> SearchConfig:
+        ends = self.search.timed_ends
+        if ends and self.search.deterministic and self.scheduler.pauses:
+            raise ValueError(
+                f"search.deterministic cannot hold with {ends[0]} and scheduler.type="
+                f"{self.scheduler.type}, since how far paused trials are trained would depend on "
+                f"the machine's speed; set {ends[0]}=null, scheduler.name=none, or "
+                "search.deterministic=false"
+            )
+        if self.search.stop_below is None:
+            return self
+        if self.sampler.name not in EXPECT_GROWTH:
+            raise ValueError(
+                "search.stop_below needs a sampler that predicts what the next trial brings, so "
+                f"that sampler.name must be {' or '.join(EXPECT_GROWTH)}, got {self.sampler.name!r}"
+            )
+        if self.scheduler.name != "none" and self.scheduler.type == "rung_by_rung":
+            raise ValueError(
+                "search.stop_below cannot hold with scheduler.type=rung_by_rung: no trial finishes "
+                "before all have begun, so that nothing is known that the next one could improve"
             )
         return self
 

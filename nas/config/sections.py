@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from nas.metrics import METRICS, Objective
-from nas.samplers import OPTUNA_SAMPLERS
+from nas.samplers import ARCHITECTURE_SAMPLERS, OPTUNA_SAMPLERS
 from nas.schedulers.promotion import expected_epochs
 from nas.schedulers.registry import PAUSING
 from nas.schedulers.rungs import Spacing, check_reduction_factor
@@ -84,6 +84,16 @@ class SearchSettings(Value):
     noise_candidates: int = Field(default=4, ge=0)
     """Trained architectures, chosen at random, that get as many evaluations as a finalist, to
     estimate the deviation between seeds without the bias of selection. Unit: architectures."""
+    max_hours: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """Time after which the search ends, earlier attempts at the same run and the repeats of the
+    front included; null for no limit. No training is cut short. Unit: hours."""
+    max_device_hours: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """The same for the time of all trials' workers together, failed, pruned and lost ones included.
+    Unit: hours of one trial's worker."""
+    stop_below: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """The search ends when the growth that the sampler expects of the next hour was lower three
+    times in a row: 0.01 is a hundredth of the front's present hypervolume, with one objective of
+    accuracy a point; null for never. It needs a sampler that predicts accuracies. Unit: 1/hour."""
     max_failures: int = Field(default=10, ge=1)
     """Trials in a row that may raise an error before the search stops. Unit: trials."""
     timeout_minutes: float | None = Field(default=10, gt=0, allow_inf_nan=False)
@@ -97,6 +107,12 @@ class SearchSettings(Value):
     the storage's server, before it ends with an error that says how to resume. Unit: minutes."""
 
     @property
+    def timed_ends(self) -> tuple[str, ...]:
+        """The keys in use that end a search by its time or by what an hour brings."""
+        keys = ("max_hours", "max_device_hours", "stop_below")
+        return tuple(f"search.{key}" for key in keys if getattr(self, key) is not None)
+
+    @property
     def patience_seconds(self) -> float:
         """The time in ``patience_minutes``."""
         return 60 * self.patience_minutes
@@ -105,6 +121,12 @@ class SearchSettings(Value):
         """Return the seeds of the finalists' further evaluations in a search with this seed."""
         return tuple(seed + repeat for repeat in range(1, self.finalist_seeds))
 
+
+EXPECT_GROWTH = tuple(
+    name for name, sampler in ARCHITECTURE_SAMPLERS.items() if sampler.expects_growth
+)
+"""Samplers that predict results, and so know the growth that their proposals are expected to bring.
+"""
 
 NEED_NO_FINISHED = ("default", "random", "grid")
 """Samplers that need no finished trial: the first uses losses at rungs, the others no results."""

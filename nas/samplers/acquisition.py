@@ -1,6 +1,6 @@
 """The acquisition function: expected hypervolume improvement, with exactly known costs.
 
-Legend: N candidates, K members of the front, d objectives.
+Legend: N candidates, P parameters, K members of the front, d objectives.
 
 Source: Emmerich, Deutz, Klinkenberg 2011, "Hypervolume-based Expected Improvement". Known costs
 make it exact for any number of objectives, since only the main objective is uncertain.
@@ -9,7 +9,9 @@ make it exact for any number of objectives, since only the main objective is unc
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
+import moocore
 import numpy as np
 
 from nas.samplers.expected_hypervolume import (
@@ -20,6 +22,13 @@ from nas.samplers.expected_hypervolume import (
 )
 from nas.samplers.pool import Pool
 from nas.samplers.posterior import Posterior
+
+
+class Ranking(NamedTuple):
+    """Candidates by falling acquisition function."""
+
+    vectors: np.ndarray  # [N, P]
+    growth: np.ndarray | None  # [N], see :meth:`AcquisitionFunction.growth`
 
 
 @dataclass(frozen=True)
@@ -63,3 +72,16 @@ class AcquisitionFunction:
         others = posterior.objectives.others
         losses = np.stack([posterior.other_losses(i, pool, inputs) for i in others], axis=1)
         return feasible * expected_hypervolume_improvement(mean, deviation, losses, self.boxes)
+
+    def growth(self, values: np.ndarray) -> np.ndarray | None:
+        """Return what candidates are expected to add, ``[N]``, from the values of calling this.
+
+        With several objectives it is a share of the hypervolume of the present front, in which
+        pending trials count with their predicted results; with one, it is the expected improvement
+        in the objective's unit. None where only one of several objectives counts, or if no member
+        of the front is better than the reference point.
+        """
+        if self.boxes is None:
+            return None if self.posterior.objectives.others else values
+        volume = moocore.hypervolume(self.posterior.front, ref=self.posterior.reference)
+        return values / volume if volume > 0 else None

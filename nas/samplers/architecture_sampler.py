@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 from zlib import crc32
 
 import numpy as np
@@ -53,7 +53,16 @@ class ArchitectureSampler(BaseSampler):
         rejections: records every candidate that a limit rejects.
         independent_sampler: samples the other parameters; None for Optuna's ``RandomSampler``,
             seeded anew for each by (seed, trial number, parameter's name).
+
+    Attributes:
+        expects_growth: whether the sampler predicts results, so that it knows the next attribute.
+        expected_growth: what its latest proposal is expected to add: as a share of the present
+            front's hypervolume, or with one objective in the objective's unit. None where that is
+            not predicted, as for the first proposals.
     """
+
+    expects_growth: ClassVar[bool] = False
+    expected_growth: float | None = None
 
     def __init__(
         self,
@@ -134,6 +143,7 @@ class ArchitectureSampler(BaseSampler):
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """Propose, and return the values of the active parameters among ``search_space``."""
+        self.expected_growth = None
         results = self._reader.results(study, trial.number)
         rng = generator(self.seed, Stream.PROPOSAL, trial.number)
         for architecture in self.first:

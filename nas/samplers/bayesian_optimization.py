@@ -21,7 +21,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from nas.random_streams import Stream, generator
-from nas.samplers.acquisition import AcquisitionFunction
+from nas.samplers.acquisition import AcquisitionFunction, Ranking
 from nas.samplers.acquisition_problem import Objectives, Problem
 from nas.samplers.architecture_sampler import ArchitectureSampler, label_of
 from nas.samplers.candidates import Candidates
@@ -83,6 +83,8 @@ class BayesianOptimizationSampler(ArchitectureSampler):
             best candidates are ranked once more.
     """
 
+    expects_growth = True
+
     def __init__(
         self,
         *args: Any,
@@ -114,6 +116,7 @@ class BayesianOptimizationSampler(ArchitectureSampler):
     def _propose(self, results: Results, rng: np.random.Generator) -> Candidate:
         if not results.proposed and len(self.candidates.fitting.vectors):
             self._note_rejections()
+        finished = results
         if len(results.completed) < FEWEST_FINISHED and self._costs_are_known(results):
             results = at_one_epoch(results, self.initial_trials, self._known_losses(results.signs))
         if (
@@ -121,9 +124,12 @@ class BayesianOptimizationSampler(ArchitectureSampler):
             or len(results.completed) < 2
         ):
             return self._initial_proposal(results, rng)
-        for vector in self._best_first(results, rng):
+        ranking = self._best_first(results, rng)
+        for row, vector in enumerate(ranking.vectors):
             candidate = self.space.decode(vector)
             if candidate not in results.proposed:
+                if ranking.growth is not None and results is finished:
+                    self.expected_growth = float(ranking.growth[row])
                 return candidate
         return self.draw(results.proposed, rng)
 
@@ -142,8 +148,8 @@ class BayesianOptimizationSampler(ArchitectureSampler):
 
         return losses
 
-    def _best_first(self, results: Results, rng: np.random.Generator) -> list[np.ndarray]:
-        """Return vectors of candidates, by falling acquisition function."""
+    def _best_first(self, results: Results, rng: np.random.Generator) -> Ranking:
+        """Return candidates by falling acquisition function."""
         problem = self.problem(results)
         posterior = infer(problem, self.models, rng)
         main_alone = bool(rng.random() < self.accuracy_share)
@@ -171,16 +177,17 @@ class BayesianOptimizationSampler(ArchitectureSampler):
                 )
             )
             scores.append(acquisition(pools[-1]))
-        order = np.argsort(-np.concatenate(scores), kind="stable")
-        best_first = concatenated(pools).take(order)
+        values, compared = np.concatenate(scores), concatenated(pools)
+        order = np.argsort(-values, kind="stable")
         if self.scored_models is not None:
             scored = AcquisitionFunction.from_posterior(
                 infer(problem, self.scored_models, rng), main_alone=main_alone
             )
-            again = scored(best_first.take(np.arange(len(order)) < RESCORED))
-            rest = np.arange(len(again), len(order))
-            best_first = best_first.take(np.append(np.argsort(-again, kind="stable"), rest))
-        return list(best_first.vectors)
+            again = scored(compared.take(order[:RESCORED]))
+            first = order[:RESCORED][np.argsort(-again, kind="stable")]
+            order = np.concatenate([first, order[RESCORED:]])
+        growth = acquisition.growth(values)
+        return Ranking(compared.vectors[order], None if growth is None else growth[order])
 
     def problem(self, results: Results) -> Problem:
         """Return all that the acquisition function is computed from.

@@ -6,30 +6,35 @@ runs the jobs and reports their results.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
+import time
+from collections.abc import Callable, Sequence
 
-from nas.errors import SpaceExhausted
 from nas.evaluation.evaluate import EvaluationResult
-from nas.evaluation.lost_workers import LostWorker, account_of, is_to_blame, nodes_to_avoid
+from nas.evaluation.lost_workers import LostWorker, account_of, is_to_blame
 from nas.latency.cache import LatencyCache
 from nas.latency.measurements import Meter
 from nas.samplers.trials import NO_WARM_START, WarmStart
 from nas.schedulers.protocol import Decision
+from nas.search.budget import Budget
+from nas.search.ending import Ending
+from nas.search.expected_growth import ExpectedGrowth
 from nas.search.failures import FailureKind, Failures
 from nas.search.job import Job
 from nas.search.latency_filter import LatencyFilter
+from nas.search.next_jobs import NextJobs
 from nas.search.problem import SearchProblem
 from nas.search.proposals import Proposals
 from nas.search.records import Records
 from nas.search.repeats import RepeatRounds, Round
 from nas.search.rung_decisions import RungDecisions
 from nas.search.running_jobs import RunningJobs
+from nas.search.spent_time import SpentTime
 from nas.search.status import Status, StatusReport
 from nas.search.time_limit import TimeLimit
+from nas.search.training_seconds import TrainingSeconds
 from nas.search.training_states import PausedTrainings, TrainingStates
 from nas.search.trial_metrics import TrialMetrics
-from nas.search.trial_state import UNFINISHED, State, Trial
+from nas.search.trial_state import State
 from nas.search.trials import Trials
 from nas.search.waiting import Waiting
 from nas.storage.candidates import Candidate, candidates
@@ -46,6 +51,8 @@ class Search:
         warm_start: architectures to begin with, and earlier results.
         states: where paused trainings are kept, if trials pause.
         waiting: says what the search waits for.
+        concurrency: jobs at the same time; None for ``search.concurrency``, or else one.
+        clock: returns seconds.
 
     Raises:
         ConfigError: a sampler's name or option that does not exist.
@@ -62,6 +69,8 @@ class Search:
         warm_start: WarmStart = NO_WARM_START,
         states: TrainingStates | None = None,
         waiting: Waiting | None = None,
+        concurrency: int | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         assert states is not None or not problem.pauses, "paused trials need a place for states"
         self.problem = problem
@@ -74,10 +83,28 @@ class Search:
         self._states = PausedTrainings(states)
         self._rungs = RungDecisions(problem, records, self.trials, self._metrics, self._states)
         self._repeats = RepeatRounds(problem, records)
-        self.ended_early = ""  # why there are fewer trials than asked; empty if not so
         rows = [*records.evaluations("search"), *records.evaluations("repeats")]
-        self._running = RunningJobs(worker for row in rows for worker in row.lost_workers)
+        self._running = RunningJobs((one for row in rows for one in row.lost_workers), clock)
         self._time_limit = TimeLimit(problem, rows)
+        workers = concurrency or problem.search.concurrency or 1
+        self._seconds = TrainingSeconds(problem, rows, workers)
+        self._spent = SpentTime(self.trials, self._running, rows, clock)
+        self._budget = Budget(
+            problem, self.trials, self._running, self._repeats, self._spent, self._seconds, workers
+        )
+        self._growth = ExpectedGrowth(problem.search.stop_below, clock)
+        self._next = NextJobs(
+            problem,
+            trials=self.trials,
+            proposals=self.proposals,
+            rungs=self._rungs,
+            repeats=self._repeats,
+            states=self._states,
+            running=self._running,
+            budget=self._budget,
+            growth=self._growth,
+            measures=self._filter.measures,
+        )
         self._furthest_epoch = 0
         self.waiting = waiting or Waiting()
         self._report = StatusReport(problem, records, self.trials)
@@ -86,16 +113,22 @@ class Search:
     @property
     def finished(self) -> bool:
         """Whether no job is left and none is running."""
-        if self._running or self._phase == "search":
-            return False
-        return not self._repeats.current().left
+        return self._next.finished
+
+    @property
+    def ended_early(self) -> str:
+        """Why there are fewer trials than asked; empty if not so."""
+        return self._next.ended_early
+
+    @property
+    def ending(self) -> Ending | None:
+        """Why a finished search ended before all was done; None if all was."""
+        return self._next.ending
 
     @property
     def needs_metering(self) -> bool:
         """Whether :meth:`meter_proposals` must run before there are further jobs."""
-        if not self._filter.measures or self.trials.count(State.READY) or not self._more_begin:
-            return False
-        return self._rungs.next(more_begin=True, arriving=()) is None
+        return self._next.needs_metering
 
     def next_job(self) -> Job | None:
         """Return the next job to run; None if there is none, perhaps only until a running one ends.
@@ -107,7 +140,7 @@ class Search:
         """
         self._failures.check()
         self._running.check()
-        job = self._next_job()
+        job = self._next.next()
         if job is not None:
             self._running.begin(job)
         return job
@@ -127,9 +160,9 @@ class Search:
         assert not self._running
         self._failures.check()
         most = self.problem.latency.candidates_per_batch
-        while self.trials.count(State.PROPOSED) < most and self._missing > 0:
-            self._propose()
-        self._filter.measure(meter, nothing_more=bool(self.ended_early))
+        while self.trials.count(State.PROPOSED) < most and self._next.missing > 0:
+            self._next.propose()
+        self._filter.measure(meter, nothing_more=self._next.is_space_exhausted)
 
     def reported(self, job: Job, epoch: int, accuracy: float) -> Decision:
         """Decide whether a job that has reached a point of its curve continues or stops.
@@ -144,7 +177,7 @@ class Search:
 
     def completed(self, job: Job, result: EvaluationResult) -> None:
         """Record a job's result."""
-        self._end(job)
+        self._end(job, result)
         metrics = self._metrics.of(job.architecture, result.metrics)
         self._time_limit.note(metrics, result.device_seconds)
         if job.kind == "repeats":
@@ -152,13 +185,15 @@ class Search:
             return
         latency = self._filter.latency_of(job.architecture)
         self.trials.complete(job.number, metrics, result, latency)
+        self._growth.note_end()
         self._states.discard(job.number)
 
     def stopped(self, job: Job, result: EvaluationResult, *, epoch: int) -> None:
         """Record that a trial was stopped after ``epoch`` epochs."""
-        self._end(job)
+        self._end(job, result)
         latency = self._filter.latency_of(job.architecture)
         self.trials.prune(job.number, result, latency, epoch=epoch)
+        self._growth.note_end()
 
     def paused(
         self, job: Job, result: EvaluationResult, *, epoch: int, state: bytes | None
@@ -177,7 +212,7 @@ class Search:
         Raises:
             RunError: the state cannot be written; the result is kept.
         """
-        self._end(job)
+        self._end(job, result)
         latency = self._filter.latency_of(job.architecture)
         self.trials.pause(job.number, result, latency, epoch=epoch)
         decision = self._rungs.report(
@@ -224,6 +259,18 @@ class Search:
             return
         self._fail(job, account_of(lost))
 
+    def note_time(self, *, always: bool = True) -> None:
+        """Keep the time spent so far, for a driver that goes on with the search.
+
+        Args:
+            always: False leaves it out if it was kept lately.
+
+        Raises:
+            RunError: it cannot be written.
+        """
+        if always or self._spent.is_due():
+            self._spent.write(self._growth.an_hour)
+
     def candidates(self) -> list[Candidate]:
         """Return every architecture with a result, over all of its evaluations."""
         search, repeats = self.records.evaluations("search"), self.records.evaluations("repeats")
@@ -242,83 +289,20 @@ class Search:
         return self._status
 
     def _status_now(self) -> Status:
-        current = self._repeats.current() if self._phase == "repeats" else Round(0, 0, [])
+        phase = self._next.phase
+        current = self._repeats.current() if phase == "repeats" else Round(0, 0, [])
+        to_begin = self._next.repeats_to_begin if phase == "repeats" else 0
         return self._report.status(
-            phase=self._phase,
+            phase=phase,
             running=len(self._running),
             lost_workers=self._running.lost,
             furthest_epoch=self._furthest_epoch,
-            missing=self._missing,
-            repeats_left=self._repeats.running + len(current.left),
+            missing=self._next.missing,
+            repeats_left=self._repeats.running + to_begin,
             current_round=current,
+            growth_an_hour=self._growth.an_hour,
+            most_seconds=self._budget.wall_seconds_left,
         )
-
-    @property
-    def _phase(self) -> Literal["search", "repeats"]:
-        """The phase: repeats begin when every trial of the search itself has ended."""
-        return "search" if self._missing or self.trials.begun else "repeats"
-
-    @property
-    def _missing(self) -> int:
-        """The number of proposals still to be made."""
-        if self.ended_early:
-            return 0
-        return max(0, self.problem.search.n_trials - self.trials.trained - self.trials.begun)
-
-    @property
-    def _more_begin(self) -> bool:
-        """Whether further trials are to begin."""
-        return self._missing > 0 or self.trials.count(State.PROPOSED) > 0
-
-    def _next_job(self) -> Job | None:
-        for ready in self.trials.of(State.READY):
-            return self._continued(ready)
-        promoted = self._promoted()
-        if promoted is not None:
-            return promoted
-        if self._missing and not self._filter.measures and self.proposals.may_propose():
-            self._propose()
-            # If the space is exhausted, paused trials may be promoted now.
-            return self._next_job()
-        if self._missing or self.trials.count(*UNFINISHED):
-            return None
-        self._rungs.end_paused()
-        return self._repeats.begin()
-
-    def _promoted(self) -> Job | None:
-        """Promote the paused trial that the rule names, and return its job; None if it names none.
-
-        A training whose state is missing begins anew, with a warning.
-        """
-        arriving = self._running.arriving(self.problem.epochs)
-        number = self._rungs.next(more_begin=self._more_begin, arriving=arriving)
-        if number is None:
-            return None
-        self._rungs.promote(number)
-        return self._continued(self.trials.trial(number))
-
-    def _continued(self, trial: Trial) -> Job:
-        """Start a trial: from its state if it trained before, else from its first epoch."""
-        from_epoch = trial.epochs if trial.epochs and self._states.holds(trial.number) else 0
-        return self._job(self.trials.start(trial.number), from_epoch=from_epoch)
-
-    def _propose(self) -> None:
-        """Make one more proposal; it is ready to train unless its latency must be measured."""
-        try:
-            trial = self.proposals.propose()
-        except SpaceExhausted as error:
-            self.ended_early = str(error)
-            return
-        if not self._filter.measures:
-            self.trials.pass_on(trial.number)
-
-    def _job(self, trial: Trial, *, from_epoch: int = 0) -> Job:
-        """Return the training of a trial up to its next pause, or to its end."""
-        later = [rung for rung in self.problem.rungs if rung > trial.epochs]
-        pause_at = later[0] if self.problem.pauses and later else None
-        seed = self.problem.seed
-        avoided = nodes_to_avoid(trial.lost_workers)
-        return Job("search", trial.number, trial.architecture, seed, pause_at, from_epoch, avoided)
 
     def _fail(self, job: Job, error: str) -> None:
         """Record that a job that no longer runs has failed."""
@@ -330,9 +314,9 @@ class Search:
         self.trials.fail(job.number, error)
         self._rungs.withdraw(job.number)
 
-    def _end(self, job: Job) -> None:
+    def _end(self, job: Job, result: EvaluationResult) -> None:
         """Note that a job ended without failing."""
-        self._running.end(job)
+        self._seconds.note(job, result, self._running.end(job))
         self._failures.note_success(_failures_of(job))
 
 

@@ -70,6 +70,15 @@ class Proposals:
         self.made = 0
         self.processor_seconds = 0.0
 
+    @property
+    def expected_growth(self) -> float | None:
+        """What the sampler expects of its latest proposal; None if it does not know.
+
+        See :class:`nas.samplers.architecture_sampler.ArchitectureSampler`.
+        """
+        sampler = self._study.sampler
+        return sampler.expected_growth if isinstance(sampler, ArchitectureSampler) else None
+
     def may_propose(self) -> bool:
         """Whether the next proposal sees only final results (always, unless deterministic)."""
         settled = self._settled

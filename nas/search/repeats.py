@@ -114,6 +114,12 @@ class RepeatRounds:
             self._round = unfinished_round(self._problem, trained, self._done)
         return self._round
 
+    def expected(self) -> list[Architecture]:
+        """Return the architectures to train if the search's trials ended now, one for each seed."""
+        trained = self._records.evaluations("search")
+        left = unfinished_round(self._problem, trained, self._done).left
+        return [architecture for architecture, _ in left]
+
     def begin(self) -> Job | None:
         """Begin the next repeat and return its job; None while there is none."""
         left = self.current().left

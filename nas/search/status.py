@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from nas.evaluation.lost_workers import LostWorker
+from nas.search.expected_growth import growth_text
 from nas.search.problem import SearchProblem
 from nas.search.records import Records
 from nas.search.repeats import Round
@@ -39,6 +40,7 @@ class Status(NamedTuple):
     retries: int = 0  # trainings that began again, since their workers were lost
     lost_seconds: float = 0.0  # of training, with those workers
     retry_reason: str = ""  # of the last of them
+    growth: str = ""  # expected of the next hour; empty if it is not known
     waiting: str = ""  # what for, why and how long; empty if it does not wait
 
 
@@ -80,6 +82,8 @@ class StatusReport:
         repeats_left: int,
         current_round: Round,
         lost_workers: Sequence[LostWorker],
+        growth_an_hour: float | None,
+        most_seconds: float,
     ) -> Status:
         """Return the status now; the time left assumes that jobs take as long as before.
 
@@ -91,6 +95,8 @@ class StatusReport:
             repeats_left: repeats that run or are known to be missing.
             current_round: the current round of repeats.
             lost_workers: those that all drivers lost, the last one last.
+            growth_an_hour: expected of the next hour.
+            most_seconds: until the search's budget is spent.
         """
         repeats = self._records.evaluations("repeats")
         rows = [*self._records.evaluations("search"), *repeats]
@@ -118,10 +124,15 @@ class StatusReport:
             best=most_accurate(front),
             device_hours=sum(seconds) / 3600,
             elapsed_seconds=elapsed,
-            remaining_seconds=elapsed / done * left if done else None,
+            remaining_seconds=min(elapsed / done * left, most_seconds) if done else None,
             retries=len(lost_workers),
             lost_seconds=sum(worker.seconds for worker in lost_workers),
             retry_reason=lost_workers[-1].cause if lost_workers else "",
+            growth=(
+                ""
+                if growth_an_hour is None
+                else growth_text(growth_an_hour, self._problem.objectives)
+            ),
         )
 
     def _progress(self, missing: int, repeats_done: int, repeats_left: int) -> tuple[float, float]:

@@ -1,0 +1,91 @@
+"""The growth that a search expects of its next hour, and whether that still pays.
+
+The sampler expects a proposal to enlarge the front's hypervolume by a share (with one objective, to
+improve it by an amount). That times the rate of trials is the growth of an hour.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from nas.metrics import METRICS
+
+ESTIMATES = 3
+"""A search ends when so many estimates in a row are below its limit."""
+
+LATEST_TRIALS = 20
+"""The rate is that of so many trials, the latest ones."""
+
+
+class ExpectedGrowth:
+    """Estimate the growth of the next hour at each proposal.
+
+    Proposals between which no trial has ended make one estimate, the largest of theirs: they know
+    the same.
+
+    Args:
+        stop_below: the search ends below it; None for never.
+        clock: returns seconds.
+
+    Attributes:
+        an_hour: the latest estimate; None if there is none yet.
+    """
+
+    def __init__(self, stop_below: float | None, clock: Callable[[], float]) -> None:
+        self._stop_below = stop_below
+        self._clock = clock
+        self._ends: deque[float] = deque(maxlen=LATEST_TRIALS + 1)
+        self._ended = 0
+        self._ended_at_estimate = -1
+        self._latest: deque[float] = deque(maxlen=ESTIMATES)
+        self.an_hour: float | None = None
+
+    @property
+    def trials_an_hour(self) -> float | None:
+        """The rate of trials of this driver lately; None before the first has ended."""
+        if not self._ended or (seconds := self._clock() - self._ends[0]) <= 0:
+            return None
+        return 3600 * (len(self._ends) - 1) / seconds
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the latest estimates are all below the limit."""
+        limit = self._stop_below
+        return (
+            limit is not None
+            and len(self._latest) == ESTIMATES
+            and all(growth < limit for growth in self._latest)
+        )
+
+    def note_proposal(self, growth: float | None) -> None:
+        """Record a proposal with its expected growth, None where the sampler does not know it."""
+        if not self._ends:
+            self._ends.append(self._clock())  # the first trial begins
+        rate = self.trials_an_hour
+        if growth is None or rate is None:
+            return
+        self.an_hour = growth * rate
+        if self._ended == self._ended_at_estimate:
+            self.an_hour = max(self.an_hour, self._latest.pop())
+        self._latest.append(self.an_hour)
+        self._ended_at_estimate = self._ended
+
+    def note_end(self) -> None:
+        """Record that a trial has ended, trained to its end or stopped early."""
+        self._ends.append(self._clock())
+        self._ended += 1
+
+
+def growth_text(an_hour: float, objectives: Sequence[str]) -> str:
+    """Return an estimate such as ``2.1 % of the hypervolume an hour``.
+
+    With one objective it is of that: points of an accuracy, else in its unit.
+    """
+    if len(objectives) > 1:
+        return f"{100 * an_hour:.2g} % of the hypervolume an hour"
+    (name,) = objectives
+    metric = METRICS[name]
+    if metric.is_maximised:
+        return f"{100 * an_hour:.2g} points of {metric.label} an hour"
+    return f"{an_hour:.2g} of {metric.label} an hour"
