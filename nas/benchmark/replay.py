@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from nas.benchmark.simulated_executor import SimulatedExecutor, SimulatedStates, Trajectory
+from nas.benchmark.simulated_executor import (
+    SimulatedClock,
+    SimulatedExecutor,
+    SimulatedStates,
+    Trajectory,
+)
 from nas.benchmark.table import BenchmarkTable
 from nas.benchmark.table_records import TableRecords
 from nas.config.sections import SchedulerSettings, SearchSettings
 from nas.costs.limits import Rejections
 from nas.samplers.trials import WarmStart
+from nas.search.expected_growth import Estimate
 from nas.search.job import Job
 from nas.search.loop import Search
 from nas.search.problem import SamplerByNumber, SearchProblem
@@ -33,6 +39,7 @@ class Replay(NamedTuple):
     proposals: int  # including repeated ones
     proposal_seconds: float  # processor time of all proposals together
     ended_early: str  # why the budget was not used up; empty if it was
+    growth: Sequence[Estimate] = ()  # of the front, expected of the next hour
 
     @property
     def seconds(self) -> float:
@@ -54,6 +61,7 @@ def table_problem(
     budget: int,
     workers: int,
     schedule: RungSchedule | None = None,
+    stop_below: float | None = None,
 ) -> SearchProblem:
     """Return the problem of a table: its rows are the space, its figures the results of trainings.
 
@@ -63,6 +71,7 @@ def table_problem(
         budget: distinct architectures.
         workers: trainings at the same time.
         schedule: stops or pauses trainings at its rungs, which must be epochs of the table.
+        stop_below: see ``search.stop_below``; an hour is one of the simulated clock.
     """
 
     def build(rejections: Rejections, warm_start: WarmStart) -> SamplerByNumber:
@@ -81,7 +90,11 @@ def table_problem(
         epochs=table.epochs[-1] if table.epochs else 0,
         recipe_id=table.name,
         search=SearchSettings(
-            n_trials=budget, concurrency=workers, finalist_seeds=1, noise_candidates=0
+            n_trials=budget,
+            concurrency=workers,
+            finalist_seeds=1,
+            noise_candidates=0,
+            stop_below=stop_below,
         ),
         sampler_name=table.name,
         build_sampler=build,
@@ -98,6 +111,7 @@ def replay(
     budget: int,
     workers: int = 1,
     schedule: RungSchedule | None = None,
+    stop_below: float | None = None,
 ) -> Replay:
     """Search until ``budget`` architectures are evaluated, to the end or up to a rung.
 
@@ -105,11 +119,14 @@ def replay(
     evaluation has ended; this is no new evaluation. Choices that no row has are a failed trial.
 
     Args:
-        table, sampler, budget, workers, schedule: see :func:`table_problem`.
+        table, sampler, budget, workers, schedule, stop_below: see :func:`table_problem`.
     """
-    problem = table_problem(table, sampler, budget=budget, workers=workers, schedule=schedule)
-    search = Search(problem, TableRecords(problem), states=SimulatedStates())
-    executor = SimulatedExecutor(search, trajectories(table), workers=workers)
+    problem = table_problem(
+        table, sampler, budget=budget, workers=workers, schedule=schedule, stop_below=stop_below
+    )
+    clock = SimulatedClock()
+    search = Search(problem, TableRecords(problem), states=SimulatedStates(), clock=clock)
+    executor = SimulatedExecutor(search, trajectories(table), workers=workers, clock=clock)
     executor.run()
     trials = search.trials.of(State.COMPLETE, State.PRUNED)
     ended = [
@@ -122,7 +139,13 @@ def replay(
         for trial in sorted(trials, key=lambda t: (executor.arrived[t.number], t.number))
     ]
     proposals = search.proposals
-    return Replay(ended, proposals.made, proposals.processor_seconds, search.ended_early)
+    return Replay(
+        ended,
+        proposals.made,
+        proposals.processor_seconds,
+        search.ended_early,
+        search.growth.estimates,
+    )
 
 
 def trajectories(table: BenchmarkTable) -> Callable[[Job], Trajectory]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from nas.metrics import METRICS
 
@@ -16,6 +17,19 @@ ESTIMATES = 3
 
 LATEST_TRIALS = 20
 """The rate is that of so many trials, the latest ones."""
+
+
+class Estimate(NamedTuple):
+    """An estimate of the growth of the next hour."""
+
+    trials: int  # of this driver that had ended
+    an_hour: float
+
+
+def are_below(latest: Sequence[Estimate], limit: float) -> bool:
+    """Return whether the last of some estimates are enough, and all below a limit."""
+    last = latest[-ESTIMATES:]
+    return len(last) == ESTIMATES and all(each.an_hour < limit for each in last)
 
 
 class ExpectedGrowth:
@@ -29,7 +43,7 @@ class ExpectedGrowth:
         clock: returns seconds.
 
     Attributes:
-        an_hour: the latest estimate; None if there is none yet.
+        estimates: all so far.
     """
 
     def __init__(self, stop_below: float | None, clock: Callable[[], float]) -> None:
@@ -37,9 +51,12 @@ class ExpectedGrowth:
         self._clock = clock
         self._ends: deque[float] = deque(maxlen=LATEST_TRIALS + 1)
         self._ended = 0
-        self._ended_at_estimate = -1
-        self._latest: deque[float] = deque(maxlen=ESTIMATES)
-        self.an_hour: float | None = None
+        self.estimates: list[Estimate] = []
+
+    @property
+    def an_hour(self) -> float | None:
+        """The latest estimate; None if there is none yet."""
+        return self.estimates[-1].an_hour if self.estimates else None
 
     @property
     def trials_an_hour(self) -> float | None:
@@ -51,12 +68,7 @@ class ExpectedGrowth:
     @property
     def is_over(self) -> bool:
         """Whether the latest estimates are all below the limit."""
-        limit = self._stop_below
-        return (
-            limit is not None
-            and len(self._latest) == ESTIMATES
-            and all(growth < limit for growth in self._latest)
-        )
+        return self._stop_below is not None and are_below(self.estimates, self._stop_below)
 
     def note_proposal(self, growth: float | None) -> None:
         """Record a proposal with its expected growth, None where the sampler does not know it."""
@@ -65,11 +77,10 @@ class ExpectedGrowth:
         rate = self.trials_an_hour
         if growth is None or rate is None:
             return
-        self.an_hour = growth * rate
-        if self._ended == self._ended_at_estimate:
-            self.an_hour = max(self.an_hour, self._latest.pop())
-        self._latest.append(self.an_hour)
-        self._ended_at_estimate = self._ended
+        an_hour = growth * rate
+        if self.estimates and self.estimates[-1].trials == self._ended:
+            an_hour = max(an_hour, self.estimates.pop().an_hour)
+        self.estimates.append(Estimate(self._ended, an_hour))
 
     def note_end(self) -> None:
         """Record that a trial has ended, trained to its end or stopped early."""

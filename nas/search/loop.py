@@ -92,7 +92,7 @@ class Search:
         self._budget = Budget(
             problem, self.trials, self._running, self._repeats, self._spent, self._seconds, workers
         )
-        self._growth = ExpectedGrowth(problem.search.stop_below, clock)
+        self.growth = ExpectedGrowth(problem.search.stop_below, clock)
         self._next = NextJobs(
             problem,
             trials=self.trials,
@@ -102,7 +102,7 @@ class Search:
             states=self._states,
             running=self._running,
             budget=self._budget,
-            growth=self._growth,
+            growth=self.growth,
             measures=self._filter.measures,
         )
         self._furthest_epoch = 0
@@ -185,7 +185,7 @@ class Search:
             return
         latency = self._filter.latency_of(job.architecture)
         self.trials.complete(job.number, metrics, result, latency)
-        self._growth.note_end()
+        self.growth.note_end()
         self._states.discard(job.number)
 
     def stopped(self, job: Job, result: EvaluationResult, *, epoch: int) -> None:
@@ -193,7 +193,7 @@ class Search:
         self._end(job, result)
         latency = self._filter.latency_of(job.architecture)
         self.trials.prune(job.number, result, latency, epoch=epoch)
-        self._growth.note_end()
+        self.growth.note_end()
 
     def paused(
         self, job: Job, result: EvaluationResult, *, epoch: int, state: bytes | None
@@ -269,7 +269,7 @@ class Search:
             RunError: it cannot be written.
         """
         if always or self._spent.is_due():
-            self._spent.write(self._growth.an_hour)
+            self._spent.write(self.growth.an_hour)
 
     def candidates(self) -> list[Candidate]:
         """Return every architecture with a result, over all of its evaluations."""
@@ -300,7 +300,7 @@ class Search:
             missing=self._next.missing,
             repeats_left=self._repeats.running + to_begin,
             current_round=current,
-            growth_an_hour=self._growth.an_hour,
+            growth_an_hour=self.growth.an_hour,
             most_seconds=self._budget.wall_seconds_left,
         )
 
