@@ -116,8 +116,7 @@ def run_search(
         finally:
             if exchange is not None and not cluster.is_lost:
                 exchange.close()
-        if search.ended_early:
-            log.warning("%s; the search ended with fewer trials than asked", search.ended_early)
+        search.note_time()
 
 
 def _run_tune(

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from pydantic import TypeAdapter, ValidationError
+
+from nas.errors import RunError
+from nas.storage.run.folder import RunFolder
+from nas.storage.strict_json import read_json_object
+
 ENDING = "ended"
 """The key of an :class:`Ending` in a run's ``state.json``."""
 
@@ -30,13 +36,30 @@ class Ending(NamedTuple):
         change = changes.get(self.by)
         return f"to go on, {change}, and give the command with --resume" if change else ""
 
-    @property
-    def what_is_left(self) -> str:
-        """The trials and repeats that were left out: ``17 trials and 6 repeats of the front``."""
+    def __str__(self) -> str:
+        """Return why it ended and what was left out, such as ``17 trials are left``."""
         left = [f"{self.trials_left} trials"] if self.trials_left else []
         left += [f"{self.repeats_left} repeats of the front"] if self.repeats_left else []
-        return " and ".join(left) or "nothing"
+        return f"{self.why}; {' and '.join(left) or 'nothing'} left"
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain data, as ``state.json`` and ``nas status --json`` have it."""
+        """Return plain data, as ``nas status --json`` has it."""
         return self._asdict() | {"how_to_go_on": self.how_to_go_on}
+
+
+def ending_of(run: RunFolder) -> Ending | None:
+    """Return why a run's search ended early; None if it did not, or has not ended.
+
+    Raises:
+        RunError: ``state.json`` is damaged.
+    """
+    file = run.path / "state.json"
+    content = read_json_object(file).get(ENDING) if file.is_file() else None
+    if content is None:
+        return None
+    try:
+        return TypeAdapter(Ending).validate_python(content)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        place = ".".join(map(str, (ENDING, *problem["loc"])))
+        raise RunError(f"{file} cannot be read: {place}: {problem['msg']}") from error

@@ -72,7 +72,7 @@ class Proposals:
 
     @property
     def expected_growth(self) -> float | None:
-        """What the sampler expects of its latest proposal; None if it does not know.
+        """The growth that the sampler expects of its latest proposal; None if it does not know.
 
         See :class:`nas.samplers.architecture_sampler.ArchitectureSampler`.
         """

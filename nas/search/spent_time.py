@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nas.errors import RunError
 from nas.search.running_jobs import RunningJobs
@@ -12,8 +13,7 @@ from nas.search.trials import Trials
 from nas.storage.evaluation import Evaluation
 
 SPENT = "spent"
-"""The attribute of the search's study: ``wall_seconds``, ``device_seconds``, and the growth that
-was last expected, ``expected_growth_an_hour``."""
+"""The attribute of the search's study that holds a :class:`Spent`."""
 
 WRITTEN_EVERY_SECONDS = 10.0
 """A driver that is killed forgets so much at most."""
@@ -43,14 +43,13 @@ class SpentTime:
         self._running = running
         self._clock = clock
         attributes = trials.transact(lambda: trials.study.user_attrs)
-        before = spent_of(attributes, rows)
-        self._wall_before, self._device_before = before["wall_seconds"], before["device_seconds"]
+        self._before = spent_of(attributes, rows)
         self._began = self._written = clock()
 
     @property
     def wall_seconds(self) -> float:
         """The time in which a driver searched."""
-        return self._wall_before + self._clock() - self._began
+        return self._before.wall_seconds + self._clock() - self._began
 
     @property
     def device_seconds(self) -> float:
@@ -58,7 +57,7 @@ class SpentTime:
 
         It is the time from a job's beginning to its end as the driver sees it.
         """
-        return self._device_before + self._running.busy_seconds
+        return self._before.device_seconds + self._running.busy_seconds
 
     def is_due(self) -> bool:
         """Return whether the time is to be written again."""
@@ -70,17 +69,28 @@ class SpentTime:
         Raises:
             RunError: see :meth:`nas.search.records.Records.transact`.
         """
-        content = {
-            "wall_seconds": self.wall_seconds,
-            "device_seconds": self.device_seconds,
-            "expected_growth_an_hour": growth_an_hour,
-        }
+        spent = Spent(
+            wall_seconds=self.wall_seconds,
+            device_seconds=self.device_seconds,
+            expected_growth_an_hour=growth_an_hour,
+        )
+        content = spent.model_dump()
         self._trials.transact(lambda: self._trials.study.set_user_attr(SPENT, content))
         self._written = self._clock()
 
 
-def spent_of(attributes: Mapping[str, Any], rows: Sequence[Evaluation]) -> dict[str, float]:
-    """Return the seconds in a study's attributes; where they were not kept, those of its rows.
+class Spent(BaseModel):
+    """The time that a search has spent, as its study's attribute has it."""
+
+    model_config = ConfigDict(strict=True)
+
+    wall_seconds: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    device_seconds: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    expected_growth_an_hour: float | None = None
+
+
+def spent_of(attributes: Mapping[str, Any], rows: Sequence[Evaluation]) -> Spent:
+    """Return what a study's attributes say; without it, the device seconds of its rows alone.
 
     Args:
         attributes: of the search's study.
@@ -91,20 +101,12 @@ def spent_of(attributes: Mapping[str, Any], rows: Sequence[Evaluation]) -> dict[
     """
     if SPENT not in attributes:
         lost = sum(worker.seconds for row in rows for worker in row.lost_workers)
-        trained = sum(row.device_seconds for row in rows)
-        return {"wall_seconds": 0.0, "device_seconds": trained + lost}
-    spent = attributes[SPENT]
-    seconds = {}
-    for key in ("wall_seconds", "device_seconds"):
-        value = spent.get(key) if isinstance(spent, dict) else None
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, int | float)
-            or not 0 <= value < math.inf
-        ):
-            raise RunError(
-                f"the ledger's attribute {SPENT!r} is damaged: {key} must be a number from 0, got "
-                f"{value!r}"
-            )
-        seconds[key] = float(value)
-    return seconds
+        return Spent(device_seconds=lost + sum(row.device_seconds for row in rows))
+    try:
+        return Spent.model_validate(attributes[SPENT])
+    except ValidationError as error:
+        problem = error.errors()[0]
+        place = ".".join(map(str, (SPENT, *problem["loc"])))
+        raise RunError(
+            f"the ledger's attribute {place} is damaged: {problem['msg']}, got {problem['input']!r}"
+        ) from error

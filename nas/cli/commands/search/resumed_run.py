@@ -17,6 +17,9 @@ log = logging.getLogger(__name__)
 
 MAY_CHANGE_ON_RESUME = (
     "search.n_trials",
+    "search.max_hours",
+    "search.max_device_hours",
+    "search.stop_below",
     "search.finalist_seeds",
     "search.max_failures",
     "search.patience_minutes",

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from nas.cli.commands.query.frontier import report_search
 from nas.cli.commands.search.resumed_run import (
@@ -16,6 +17,7 @@ from nas.cli.commands.search.resumed_run import (
 )
 from nas.cli.commands.search.search_resume import (
     WaitingNote,
+    report_ending,
     resume_command,
     resuming_arguments,
     saying_how_to_go_on,
@@ -36,6 +38,7 @@ from nas.ray.cluster.nodes import trials_at_once
 from nas.ray.executor import run_search
 from nas.ray.meter import check_meter, measure_on_cluster
 from nas.samplers.trials import WarmStart
+from nas.search.ending import ENDING
 from nas.search.loop import Search
 from nas.search.problem import SearchProblem, costs_of, space_of
 from nas.search.waiting import Waiting
@@ -136,9 +139,10 @@ def run_search_command(
                     warm_start,
                     waiting,
                 )
-            run.write_json("state.json", {"finished": True, "trained": search.trials.trained})
+            _mark_as_finished(run, search)
             with saying_how_to_show(output, run):
                 report_search(output, run, config, ledger)
+            report_ending(output, search.ending, config_file, overrides, config, runs)
 
 
 def _mark_as_begun(run: RunFolder, task: Task) -> None:
@@ -147,6 +151,14 @@ def _mark_as_begun(run: RunFolder, task: Task) -> None:
     run.write_json(run.task_file.name, task.model_dump(mode="json"))
     run.write_json("state.json", {"finished": False})
     run.point_latest_here()
+
+
+def _mark_as_finished(run: RunFolder, search: Search) -> None:
+    """Write that a run's search has ended, and why if it ended before all was done."""
+    state: dict[str, Any] = {"finished": True, "trained": search.trials.trained}
+    if search.ending is not None:
+        state[ENDING] = search.ending._asdict()
+    run.write_json("state.json", state)
 
 
 def begin_ledger(
@@ -184,6 +196,7 @@ def _search(
         warm_start=warm_start,
         states=PausedStates(run.paused_folder),
         waiting=waiting,
+        concurrency=concurrency,
     )
     note = WaitingNote(run, waiting)
     with ProgressDisplay(output, search.status) as display:

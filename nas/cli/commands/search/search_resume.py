@@ -12,9 +12,11 @@ from typing import Self
 from nas.cli.commands.typed_command import typed
 from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
+from nas.config.sections import SearchSettings
 from nas.config.storage_url import without_password
 from nas.errors import RunError
 from nas.ray.cluster.signals import ignored
+from nas.search.ending import Ending
 from nas.search.trial_state import TRAINED
 from nas.search.waiting import Waiting
 from nas.storage.ledger import Ledger
@@ -71,6 +73,38 @@ def resume_command(
         kept.append(f"storage={without_password(config.storage)}")
     words = ["search", str(config_file), *kept, f"name={config.name}", "--resume"]
     return typed(*words, "--runs", str(runs))
+
+
+def report_ending(
+    output: Output,
+    ending: Ending | None,
+    config_file: Path,
+    overrides: Sequence[str],
+    config: SearchConfig,
+    runs: Path,
+) -> None:
+    """Print why a search ended before all was done, and a command with which it goes on.
+
+    Args:
+        output: to print to.
+        ending: the search's; nothing is printed without one.
+        config_file, overrides, runs: what the command was given.
+        config: the search's.
+    """
+    if ending is None:
+        return
+    output.say(f"the search ended with fewer trials than asked; {ending}")
+    if ending.by.startswith("search."):
+        changed = [word for word in overrides if word.partition("=")[0] != ending.by]
+        further = f"{ending.by}={_further(config.search, ending.by):g}"
+        command = resume_command(config_file, [*changed, further], config, runs)
+        output.say(f"{ending.how_to_go_on}, for example: {command}")
+
+
+def _further(settings: SearchSettings, key: str) -> float:
+    """Return a value of a setting with which a search that it ended goes on for a while."""
+    value = float(getattr(settings, key.removeprefix("search.")))
+    return value / 10 if key == "search.stop_below" else 2 * value
 
 
 def resuming_arguments(

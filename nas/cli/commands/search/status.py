@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from nas.cli.commands.search.time_report import say_time, time_json
 from nas.cli.output import Output
 from nas.latency.measurements import front_of_run
 from nas.quantities import duration, format_quantity
@@ -18,7 +19,11 @@ from nas.storage.ledger_rows import SUFFIXES
 from nas.storage.run.folder import UNSEARCHED, RunFolder
 
 INTERRUPTED = "interrupted"
-SHOWN_STATES = {INTERRUPTED: "running when it was interrupted"}
+LEFT = "left"
+SHOWN_STATES = {
+    INTERRUPTED: "running when it was interrupted",
+    LEFT: "proposed, not trained to the end",
+}
 
 
 def show_status(output: Output, name: str, runs: Path, *, trust: bool = False) -> None:
@@ -50,6 +55,7 @@ def show_status(output: Output, name: str, runs: Path, *, trust: bool = False) -
     output.say(f"  repeats of the front: {status['repeats']}")
     output.say(f"  retrained: {', '.join(status['retrained']) or 'nothing'}")
     output.say(f"  device-hours: {status['device_hours']:.3f}")
+    say_time(output, run.config(), status)
     if status["best"]:
         best = status["best"]
         params = format_quantity(best["params"])
@@ -72,11 +78,16 @@ def show_status(output: Output, name: str, runs: Path, *, trust: bool = False) -
         output.say(f"  {which} failed: {error}")
 
 
-def _state(row: Evaluation, *, is_driven: bool) -> str:
-    """Return a trial's state; without a driver, a running trial is interrupted."""
+def _state(row: Evaluation, *, is_driven: bool, is_finished: bool) -> str:
+    """Return a trial's state; without a driver, a running trial is interrupted.
+
+    In a search that ended early it was left, for a search that goes on.
+    """
     if row.violation:
         return "rejected"
-    return INTERRUPTED if row.state == "running" and not is_driven else row.state
+    if row.state != "running" or is_driven:
+        return row.state
+    return LEFT if is_finished else INTERRUPTED
 
 
 def read_status(run: RunFolder) -> dict[str, Any]:
@@ -89,15 +100,17 @@ def read_status(run: RunFolder) -> dict[str, Any]:
     repeats = ledger.evaluations("repeats")
     retrained = ledger.evaluations("retrain")
     lost = [worker for row in (*rows, *repeats) for worker in row.lost_workers]
-    is_driven = run.is_driven()
+    is_driven, is_finished = run.is_driven(), run.is_finished()
     ended = UNSEARCHED if run.is_unsearched() else INTERRUPTED
-    state = "running" if is_driven else "finished" if run.is_finished() else ended
+    state = "running" if is_driven else "finished" if is_finished else ended
     return {
         "name": run.name,
         "state": state,
         "wanted": config.search.n_trials,
         "trained": len(trained),
-        "trials": dict(Counter(_state(row, is_driven=is_driven) for row in rows)),
+        "trials": dict(
+            Counter(_state(row, is_driven=is_driven, is_finished=is_finished) for row in rows)
+        ),
         "stopped_early": {str(epoch): count for epoch, count in sorted(stops.items())},
         "epochs": sum(row.epochs for row in trained),
         "epochs_in_full": len(trained) * config.proxy.epochs,
@@ -110,6 +123,7 @@ def read_status(run: RunFolder) -> dict[str, Any]:
             if row.provenance.taken_from is None
         )
         / 3600,
+        **time_json(config, run, ledger),
         "best": None
         if best is None
         else {

@@ -1,0 +1,59 @@
+"""A run's time, what is expected of its next hour, and why it ended before all was done."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nas.cli.output import Output
+from nas.config.search_config import SearchConfig
+from nas.quantities import duration
+from nas.search.ending import Ending, ending_of
+from nas.search.expected_growth import growth_text
+from nas.search.spent_time import SPENT, spent_of
+from nas.storage.ledger import Ledger
+from nas.storage.run.folder import RunFolder
+
+
+def time_json(config: SearchConfig, run: RunFolder, ledger: Ledger) -> dict[str, Any]:
+    """Return a run's time, what is expected of the next hour and why it ended, as plain data.
+
+    Raises:
+        RunError: the ledger or ``state.json`` cannot be read.
+    """
+    rows = [*ledger.evaluations("search"), *ledger.evaluations("repeats")]
+    attributes = ledger.attributes()
+    spent = spent_of(attributes, rows)
+    ending = ending_of(run)
+    return {
+        "spent": {
+            "hours": spent.wall_seconds / 3600 if SPENT in attributes else None,
+            "max_hours": config.search.max_hours,
+            "device_hours": spent.device_seconds / 3600,
+            "max_device_hours": config.search.max_device_hours,
+        },
+        "expected_growth_an_hour": spent.expected_growth_an_hour,
+        "ended": None if ending is None else ending.to_json(),
+    }
+
+
+def say_time(output: Output, config: SearchConfig, status: dict[str, Any]) -> None:
+    """Print the lines of ``nas status`` for what :func:`time_json` returns."""
+    spent = status["spent"]
+    if spent["hours"] is not None:
+        parts = [
+            f"{duration(3600 * spent[key])}{'' if most is None else f' of {duration(3600 * most)}'}"
+            for key, most in (
+                ("hours", spent["max_hours"]),
+                ("device_hours", spent["max_device_hours"]),
+            )
+        ]
+        output.say(f"  time: {parts[0]}, of all trials' workers {parts[1]}")
+    if status["expected_growth_an_hour"] is not None:
+        growth = growth_text(status["expected_growth_an_hour"], config.objectives)
+        output.say(f"  expected growth: {growth}")
+    if status["ended"] is not None:
+        content = {name: status["ended"][name] for name in Ending._fields}
+        ending = Ending(**content)
+        output.say(f"  ended early: {ending}")
+        if ending.how_to_go_on:
+            output.say(f"  {ending.how_to_go_on}")
