@@ -38,8 +38,8 @@ class Ending(NamedTuple):
 
     def __str__(self) -> str:
         """Return why it ended and what was left out, such as ``17 trials are left``."""
-        left = [f"{self.trials_left} trials"] if self.trials_left else []
-        left += [f"{self.repeats_left} repeats of the front"] if self.repeats_left else []
+        left = [f"{self.trials_left:,} trials"] if self.trials_left else []
+        left += [f"{self.repeats_left:,} repeats of the front"] if self.repeats_left else []
         return f"{self.why}; {' and '.join(left) or 'nothing'} left"
 
     def to_json(self) -> dict[str, Any]:

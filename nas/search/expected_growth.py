@@ -94,9 +94,14 @@ def growth_text(an_hour: float, objectives: Sequence[str]) -> str:
     With one objective it is of that: points of an accuracy, else in its unit.
     """
     if len(objectives) > 1:
-        return f"{100 * an_hour:.2g} % of the hypervolume an hour"
+        return f"{_spelled(100 * an_hour)} % of the hypervolume an hour"
     (name,) = objectives
     metric = METRICS[name]
     if metric.is_maximised:
-        return f"{100 * an_hour:.2g} points of {metric.label} an hour"
-    return f"{an_hour:.2g} of {metric.label} an hour"
+        return f"{_spelled(100 * an_hour)} points of {metric.label} an hour"
+    return f"{_spelled(an_hour)} {metric.unit} an hour"
+
+
+def _spelled(number: float) -> str:
+    """Return a number to two digits, or a larger one whole."""
+    return f"{number:.2g}" if number < 99.5 else f"{number:,.0f}"
