@@ -81,6 +81,13 @@ def test_the_first_seconds_of_a_search_are_told() -> None:
     assert "epoch" not in later
 
 
+def test_the_expected_growth_is_shown_while_there_are_trials() -> None:
+    growing = BEGUN._replace(growth="2.1 % of the hypervolume an hour")
+    assert "| expected growth 2.1 % of the hypervolume an hour |" in describe(growing)
+    assert "growth" not in describe(growing._replace(phase="repeats"))
+    assert "growth" not in describe(BEGUN)
+
+
 def test_a_round_of_repeats_is_told_once_and_why() -> None:
     printed = io.StringIO()
     statuses = [

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 import yaml
 
+from nas.cli.commands.search.resumed_run import check_same_search
 from nas.cli.commands.search.search import begin_ledger, run_search_command
 from nas.cli.commands.search.search_resume import (
     WaitingNote,
+    report_ending,
     resume_command,
     saying_how_to_show,
     trained_so_far,
@@ -25,6 +27,7 @@ from nas.errors import RunError
 from nas.evaluation.evaluate import EvaluationResult
 from nas.evaluation.lost_workers import LostWorker
 from nas.samplers.trials import WarmStart
+from nas.search.ending import Ending
 from nas.search.waiting import Waiting
 from nas.storage.ledger import Ledger
 from nas.storage.run.folder import RunFolder
@@ -155,6 +158,71 @@ def test_status_says_what_began_again_and_what_is_waited_for(
         "lost_seconds": 63.0,
         "reasons": {"it died": 2},
     }
+
+
+def test_why_a_search_ended_is_told_with_how_to_go_on(
+    config_of: ConfigOf, start: Start, propose_from: Callable[..., HandDriven], runs: Path
+) -> None:
+    config = config_of(search={"n_trials": 6, "max_hours": 1.5})
+    run, ledger = start(config)
+    assert read_status(run)["ended"] is read_status(run)["expected_growth_an_hour"] is None
+    assert read_status(run)["spent"]["hours"] is None  # no driver kept it
+    propose_from(config, ledger).propose()
+    spent = {"wall_seconds": 5000.0, "device_seconds": 9000.0, "expected_growth_an_hour": 0.02}
+    ledger.study("search").set_user_attr("spent", spent)
+    ending = Ending("search.max_hours", "search.max_hours=1.5 is reached", 5, 2)
+    run.write_json("state.json", {"finished": True, "trained": 0, "ended": ending._asdict()})
+    status = read_status(run)
+    assert status["spent"] == {
+        "hours": pytest.approx(5000 / 3600),
+        "max_hours": 1.5,
+        "device_hours": 2.5,
+        "max_device_hours": None,
+    }
+    assert status["expected_growth_an_hour"] == 0.02
+    assert status["ended"] == ending._asdict() | {"how_to_go_on": ending.how_to_go_on}
+    assert status["trials"] == {"left": 1}
+    printed = io.StringIO()
+    show_status(Output(file=printed, width=400), run.name, runs)
+    for line in (
+        "time: 1h 23m of 1h 30m, of all trials' workers 2h 30m",
+        "expected growth: 2 % of the hypervolume an hour",
+        "ended early: search.max_hours=1.5 is reached; 5 trials and 2 repeats of the front left",
+        "to go on, raise search.max_hours, and give the command with --resume",
+        "0 of 6 trained (1 proposed, not trained to the end)",
+    ):
+        assert line in printed.getvalue()
+
+    printed = io.StringIO()
+    overrides = ["name=old", "search.max_hours=1.5", "seed=3"]
+    report_ending(Output(file=printed, width=400), ending, Path("s.yaml"), overrides, config, runs)
+    first, last = printed.getvalue().splitlines()
+    assert first.startswith("the search ended with fewer trials than asked; search.max_hours=1.5 ")
+    further = ["seed=3", "search.max_hours=3", f"name={config.name}", "--resume"]
+    command = shlex.split(last.partition("for example: ")[2])
+    assert command == ["nas", "search", "s.yaml", *further, "--runs", str(runs)]
+    report_ending(Output(file=printed), None, Path("s.yaml"), overrides, config, runs)
+    assert len(printed.getvalue().splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("ended", "said"),
+    [(3, "ended: "), ({"by": 1}, r"ended\.by: "), ({"why": "x"}, r"ended\.by: ")],
+)
+def test_a_damaged_ending_is_one_error(
+    config_of: ConfigOf, start: Start, ended: object, said: str
+) -> None:
+    run, _ = start(config_of())
+    run.write_json("state.json", {"finished": True, "ended": ended})
+    with pytest.raises(RunError, match=rf"state\.json cannot be read: {said}"):
+        read_status(run)
+
+
+@pytest.mark.parametrize("key", ["max_hours", "max_device_hours", "stop_below"])
+def test_a_resumed_search_may_have_another_end(config_of: ConfigOf, start: Start, key: str) -> None:
+    config = config_of(sampler={"name": "default"})
+    run, _ = start(config)
+    check_same_search(run, config.replace(search=config.search.replace(**{key: 2.0})))
 
 
 @pytest.mark.parametrize("runs", ["runs", "a [x]", "r[/x]", "it's", "$HOME `x`"])

@@ -190,6 +190,9 @@ def test_an_unknown_choice_is_named_with_the_nearest(
         ("search.n_trials=0", "search.n_trials", "got 0"),
         ("search.n_trials=many", "search.n_trials", "got 'many'"),
         ("search.deterministic=1", "search.deterministic", "got 1"),
+        ("search.max_hours=0", "search.max_hours", "got 0"),
+        ("search.max_device_hours=.inf", "search.max_device_hours", "got inf"),
+        ("search.stop_below=-1", "search.stop_below", "got -1"),
         ("search.concurrency=0", "search.concurrency", "got 0"),
         ("search.finalist_seeds=0", "search.finalist_seeds", "got 0"),
         ("limits.params=lots", "limits.params", "got 'lots'"),
@@ -448,6 +451,39 @@ def test_what_a_deterministic_search_excludes_says_what_to_add(override: str) ->
     assert problem.endswith("search.deterministic=false")
     addition = problem.split()[-1]
     assert not load_config(file, [override, addition]).search.deterministic
+
+
+@pytest.mark.parametrize("key", ["max_hours", "max_device_hours", "stop_below"])
+def test_how_far_a_deterministic_search_trains_does_not_follow_from_its_speed(
+    config_of: Callable[..., SearchConfig], key: str
+) -> None:
+    search = {"deterministic": True, "concurrency": 1, key: 2}
+    sampler = {"name": "default"}
+    config_of(search=search, sampler=sampler)
+    proxy = {"epochs": 9, "batch_size": 16, "learning_rate": 0.1}
+    asha = {"name": "asha", "type": "promotion"}
+    with pytest.raises(ConfigError) as caught:
+        config_of(search=search, sampler=sampler, scheduler=asha, proxy=proxy)
+    assert f"cannot hold with search.{key} and scheduler.type=promotion" in str(caught.value)
+
+
+def test_a_search_that_ends_when_it_no_longer_pays_needs_to_know_what_pays(
+    config_of: Callable[..., SearchConfig],
+) -> None:
+    stop = {"stop_below": 0.01}
+    assert config_of(search=stop, sampler={"name": "default"}).search.stop_below == 0.01
+    for name in ("random", "grid", "pareto_local_search", "aging_evolution", "nsga2", "tpe"):
+        with pytest.raises(ConfigError) as caught:
+            config_of(search=stop, sampler={"name": name})
+        (problem,) = caught.value.problems
+        assert problem.endswith(f"sampler.name must be default, got {name!r}")
+    with pytest.raises(ConfigError, match=r"search\.stop_below cannot hold with scheduler\.type"):
+        config_of(
+            search=stop,
+            sampler={"name": "default"},
+            scheduler={"name": "asha", "type": "rung_by_rung"},
+            proxy={"epochs": 9, "batch_size": 16, "learning_rate": 0.1},
+        )
 
 
 def test_differences_have_both_values(config_of: Callable[..., SearchConfig]) -> None:

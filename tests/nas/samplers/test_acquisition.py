@@ -7,6 +7,7 @@ from dataclasses import FrozenInstanceError, replace
 from itertools import product
 from typing import Any
 
+import moocore
 import numpy as np
 import pytest
 
@@ -125,6 +126,42 @@ def test_pending_candidates_are_expected_to_add_little() -> None:
     best = REST[int(plain[REST].argmax())]
     results = Results((1, 1), completed(), pending=[best])
     assert acquisition_of(problem_of(results=results))(EVERYTHING)[best] < 0.2 * plain[best]
+
+
+def test_growth_is_the_share_that_a_candidate_adds_to_the_hypervolume() -> None:
+    """Against the mean over losses that are drawn from the posterior."""
+    posterior = posterior_of(problem_of())
+    acquisition = AcquisitionFunction.from_posterior(posterior, main_alone=False)
+    pool = EVERYTHING.take(np.array(REST))
+    growth = acquisition.growth(acquisition(pool))
+    assert growth is not None
+    best = int(growth.argmax())
+    mean, deviation = posterior.main.predict(posterior.encoder(*pool))
+    losses = np.random.default_rng(0).normal(mean[best], deviation[best], 4000)
+    present = moocore.hypervolume(posterior.front, ref=posterior.reference)
+    grown = [
+        moocore.hypervolume(
+            np.vstack([posterior.front, (loss, pool.costs[best, 0])]), ref=posterior.reference
+        )
+        for loss in losses
+    ]
+    assert growth[best] == pytest.approx(np.mean(grown) / present - 1, rel=0.1)
+
+
+def test_growth_is_unknown_where_one_of_several_objectives_counts() -> None:
+    acquisition = acquisition_of(problem_of(), main_alone=True)
+    assert acquisition.growth(acquisition(EVERYTHING)) is None
+
+
+def test_growth_by_one_objective_is_its_expected_improvement() -> None:
+    trials = [trial._replace(losses=trial.losses[:1]) for trial in completed()]
+    results = Results((1,), trials)
+    objectives = Objectives.from_names(("loss",), (), (1,), 1)
+    acquisition = acquisition_of(
+        problem_of(results=results, losses=results.losses, objectives=objectives)
+    )
+    values = acquisition(EVERYTHING)
+    np.testing.assert_array_equal(acquisition.growth(values), values)
 
 
 def test_pruned_trials_are_observed_and_on_no_front() -> None:

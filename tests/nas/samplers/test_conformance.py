@@ -517,6 +517,25 @@ def test_the_others_do(bench: Bench, name: str) -> None:
     assert proposals[0] != proposals[1]
 
 
+@pytest.mark.parametrize("objectives", [1, 2])
+@pytest.mark.parametrize("name", OWN)
+def test_the_growth_that_a_proposal_is_expected_to_bring_is_known_to_those_that_predict(
+    bench: Bench, name: str, objectives: int
+) -> None:
+    study = new_study(TWO_OBJECTIVES[:objectives])
+    make = bench.make(name, objectives=("val_accuracy", "params")[:objectives])
+    growth = []
+    for trials in range(1, 25):
+        bench.run(study, make, trials)
+        sampler = study.sampler
+        assert isinstance(sampler, ArchitectureSampler)
+        growth.append(sampler.expected_growth)
+    assert growth[:4] == [None] * 4  # the first proposals, whatever the sampler
+    known = [each for each in growth if each is not None]
+    assert bool(known) == ARCHITECTURE_SAMPLERS[name].expects_growth
+    assert all(0 <= each < inf for each in known)
+
+
 def front_of(bench: Bench, told: list[Architecture], signs: list[int]) -> list[Architecture]:
     losses = np.array([[s * v for s, v in zip(signs, bench.values(a), strict=False)] for a in told])
     return [a for a, on in zip(told, moocore.is_nondominated(losses), strict=True) if on]
