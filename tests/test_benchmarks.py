@@ -251,6 +251,27 @@ def test_winners_curse(tmp_path: Path, on_path: None, monkeypatch: pytest.Monkey
     assert by_noise["as_found"] > by_noise["all"] > by_noise["fresh"] > 0
 
 
+def test_stop_below(tmp_path: Path, on_path: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search that ends sooner saves more trials and finds less."""
+    script = importlib.import_module("stop_below")
+    file = tmp_path / "figures.json"
+    for name, value in (("QUICK_BUDGET", 30), ("LIMITS", (1e9, 0.01, 1e-9)), ("EVALUATIONS", 1)):
+        monkeypatch.setattr(script, name, value)
+    monkeypatch.setattr(sys, "argv", ["stop_below.py", "--quick", "--json", str(file)])
+    script.main()
+    figures = json.loads(file.read_text())
+    assert list(figures) == ["machine", "seeds", "rows"]
+    for table in ("digits", "digits, one evaluation"):
+        most, some, none = (row for row in figures["rows"] if row["table"] == table)
+        saved, regret = (
+            [row[k][0] for row in (most, some, none)] for k in ("trials_saved", "regret")
+        )
+        assert saved[0] > saved[1] >= saved[2] == 0
+        assert regret[0] >= regret[1] >= regret[2] == 0
+        assert (most["ended"], none["ended"]) == (2, 0)
+        assert saved[0] <= 30 - 16 - 3  # the first trials, and three estimates
+
+
 @pytest.mark.slow  # what it measures is bounded in tests/trainers/test_hostile_checkpoints.py
 def test_loading_memory(tmp_path: Path) -> None:
     file = tmp_path / "loading.json"
