@@ -26,10 +26,9 @@ class Work(NamedTuple):
     wall: float = 0.0
     device: float = 0.0
 
-    def __add__(self, other: object) -> Work:
+    def then(self, later: Work) -> Work:
         """Return both, one after the other."""
-        assert isinstance(other, Work)
-        return Work(self.wall + other.wall, self.device + other.device)
+        return Work(self.wall + later.wall, self.device + later.device)
 
 
 class Budget:
@@ -99,7 +98,7 @@ class Budget:
         waiting = self._waiting_seconds(whole)
         first = self._share(self._problem.rungs[0]) if self._problem.pauses else 1.0
         work = Work(whole + waiting / self._workers, whole * first + waiting)
-        return self._holds(work + self._later_repeats(), "another trial and the repeats")
+        return self._holds(work.then(self._later_repeats()), "another trial and the repeats")
 
     def holds_a_part(self, epochs: int) -> bool:
         """Return whether a proposed or paused trial may be trained.
@@ -111,7 +110,8 @@ class Budget:
         if not self.is_limited or whole is None:
             return self._holds(Work(), "a trial that waits")
         seconds = whole * self._share(epochs)
-        return self._holds(Work(seconds, seconds) + self._later_repeats(), "a trial that waits")
+        work = Work(seconds, seconds).then(self._later_repeats())
+        return self._holds(work, "a trial that waits and the repeats")
 
     def holds_a_repeat(self, architecture: Candidate) -> bool:
         """Return whether an architecture may be trained again with another seed."""

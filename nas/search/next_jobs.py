@@ -192,9 +192,8 @@ class NextJobs:
             return self._next_of_search()
         if self.missing or self._trials.count(*UNFINISHED):
             return None
-        if (
-            self.ended_early and not self.is_space_exhausted
-        ):  # it may go on, and promote further ones
+        may_go_on = self.ended_early and not self.is_space_exhausted
+        if may_go_on:  # it may promote further ones then
             self._no_more_trials = True
         else:
             self._rungs.end_paused()

@@ -63,7 +63,7 @@ def write_archive(ledger: LedgerRows, file: Path) -> int:
         if waiting := [trial.number for trial in trials if state_of(trial) == "paused"]:
             raise RunError(
                 f"{len(waiting)} trials of run {ledger.name!r} wait at a rung, the first is "
-                f"{waiting[0]}: a run is archived when its search has finished"
+                f"{waiting[0]}: a run is archived when its search has finished and none waits"
             )
         lines += [
             json_text({"study": suffix} | _trial_data(trial), indent=None) for trial in trials
