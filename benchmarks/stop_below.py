@@ -42,12 +42,12 @@ from nas.benchmark.tabulation_reader import read_tabulated
 from nas.cli.commands.tools.benchmark_source import SHIPPED
 from nas.search.expected_growth import ESTIMATES, are_below
 
-SEEDS, QUICK_SEEDS = 30, 2
+SEEDS, QUICK_SEEDS = 20, 2
 MACRO_BUDGET, DIGITS_BUDGET, QUICK_BUDGET = 300, 100, 40
 EVALUATIONS = 3
 """Trainings of each network of the table that ships."""
 
-LIMITS = (0.003, 0.001, 0.0003, 0.0001, 0.00003, 0.00001, 0.000003)
+LIMITS = (0.01, 0.003, 0.001, 0.0003, 0.0001, 0.00003)
 """Values of ``search.stop_below``, where an hour is a mean training."""
 
 
