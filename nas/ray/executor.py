@@ -28,8 +28,6 @@ from nas.ray.trainable import TrainingTrainable
 from nas.ray.worker_watch import WorkerWatch
 from nas.search.loop import Search
 
-log = logging.getLogger(__name__)
-
 CLEANUP_SECONDS = "5"
 """Tune, when it ends for an error, waits so long for its other workers before it kills them."""
 

@@ -54,6 +54,9 @@ class Search:
         concurrency: jobs at the same time; None for ``search.concurrency``, or else one.
         clock: returns seconds.
 
+    Attributes:
+        growth: the growth that is expected of the next hour.
+
     Raises:
         ConfigError: a sampler's name or option that does not exist.
         NothingFits: many proposals that an earlier driver measured are too slow.
