@@ -29,7 +29,7 @@ def free_port() -> int:
 
 @contextmanager
 def ray_node(command: str, environment: Mapping[str, str]) -> Iterator[None]:
-    """One CPU's node for as long as the block runs.
+    """One CPU's node for as long as the block runs; a head with a dashboard port takes jobs.
 
     Args:
         command: ``ray start ...`` as a shell has it.
@@ -39,7 +39,10 @@ def ray_node(command: str, environment: Mapping[str, str]) -> Iterator[None]:
     folder = Path(tempfile.mkdtemp(prefix="ray-"))
     options = ["--num-cpus=1", "--num-gpus=0", "--disable-usage-stats", "--block"]
     if "--head" in command:
-        options += ["--include-dashboard=false", f"--temp-dir={folder / 'ray'}"]
+        options += [f"--temp-dir={folder / 'ray'}"]
+        takes_jobs = "--dashboard-port" in command
+        options += [f"--dashboard-agent-listen-port={free_port()}"] if takes_jobs else []
+        options += [] if takes_jobs else ["--include-dashboard=false"]
     log = folder / "log"
     scripts = Path(sys.executable).parent
     with log.open("w") as output:

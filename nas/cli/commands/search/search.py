@@ -59,6 +59,7 @@ def run_search_command(
     *,
     resume: bool,
     again: bool,
+    resume_or_start: bool = False,
     allow_changed_data: bool = False,
     trust: bool = False,
 ) -> None:
@@ -69,11 +70,13 @@ def run_search_command(
         TooManyFailures, TrustError: see :mod:`nas.errors`.
         KeyboardInterrupt: on Ctrl-C, after printing how to continue.
     """
-    if resume and again:
-        raise CommandError("--resume and --again exclude each other")
+    if resume + again + resume_or_start > 1:
+        raise CommandError("--resume, --again and --resume-or-start exclude each other")
     config = load_config(config_file, overrides)
     if again:
         config, resume = newest_or_next(config, runs)
+    if resume_or_start:
+        resume = RunFolder(runs / config.name).config_file.is_file()
     resume = resume or RunFolder(runs / config.name).is_unsearched()  # made by `nas train`
     if resume:
         run = RunFolder.find(config.name, runs, trust=trust)
