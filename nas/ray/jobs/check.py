@@ -1,6 +1,6 @@
 """Check a cluster before a job is submitted to it: versions, files and resources of its nodes.
 
-A job of its own looks (:mod:`nas.ray.jobs.check_script`), and is removed from the list afterwards.
+A job of its own looks (:mod:`nas.ray.jobs.check_script`); the next check removes it from Ray's list.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from nas.config.trial_slots import Machine, no_slot, trial_slots
 from nas.errors import ClusterError
 from nas.ray.jobs import check_script
 from nas.ray.jobs.head import Head
+from nas.ray.jobs.job import COMMAND, PACKAGE
 from nas.storage.run.environment import package_version
 
 COMPARED = ("convattn", "torch", "ray")
@@ -28,6 +29,11 @@ CHECK_SECONDS = 300.0
 """A check that has not ended by then is given up: the head may be overloaded."""
 
 LOOK_EVERY_SECONDS = 0.2
+
+KEPT_SECONDS = 60.0
+"""Ray writes a job's end more than once; one that is forgotten sooner comes back as failed."""
+
+CHECK = "check"
 
 NOT_FOUND = 127
 """The exit status of a shell that finds no such program."""
@@ -77,8 +83,10 @@ def check_cluster(head: Head, folder: Path, wanted: Wanted) -> Checked:
 
 def _report(head: Head, folder: Path, script: str) -> dict[str, Any]:
     """Run the check as a job, and return its report."""
-    job_id = f"check-{uuid.uuid4().hex[:8]}"
-    head.submit(job_id, f"exec python {script}", folder, {})
+    _forget_earlier(head)
+    job_id = f"{CHECK}-{uuid.uuid4().hex[:8]}"
+    metadata = {PACKAGE: package_version("convattn") or "", COMMAND: CHECK}
+    head.submit(job_id, f"exec python {script}", folder, metadata)
     until = time.monotonic() + CHECK_SECONDS
     try:
         while not (job := head.job(job_id)).has_ended:
@@ -94,7 +102,6 @@ def _report(head: Head, folder: Path, script: str) -> dict[str, Any]:
     printed = head.log(job_id)
     for line in printed.splitlines():
         if line.startswith(check_script.MARK):
-            head.forget(job_id)
             return dict(json.loads(line.removeprefix(check_script.MARK)))
     if f"code {NOT_FOUND}" in job.message:
         raise ClusterError(
@@ -105,6 +112,15 @@ def _report(head: Head, folder: Path, script: str) -> dict[str, Any]:
     raise ClusterError(
         f"the check of the cluster at {head.address} failed: {last} (see nas job logs {job_id})"
     )
+
+
+def _forget_earlier(head: Head) -> None:
+    """Remove earlier checks from the list of jobs."""
+    before = time.time() - KEPT_SECONDS
+    for job in head.jobs():
+        is_check = job.command == CHECK and job.run is None
+        if is_check and job.ended is not None and job.ended.timestamp() < before:
+            head.forget(job.id)
 
 
 def _problems(report: dict[str, Any], wanted: Wanted) -> Iterator[str]:

@@ -14,7 +14,7 @@ from nas.cli.output import Output
 from nas.errors import ClusterError
 from nas.ray.jobs.check import Wanted, check_cluster
 from nas.ray.jobs.head import Head
-from nas.ray.jobs.job import COMMAND, PACKAGE, RUN, RUNS, Job, next_id
+from nas.ray.jobs.job import COMMAND, PACKAGE, RUN, RUNS, next_id
 from nas.storage.run.environment import package_version
 from nas.workflows.staging.places import check_runs
 from nas.workflows.staging.staged_job import StagedJob
@@ -54,7 +54,7 @@ def submit_job(
         folder = Path(name)
         staged = stage(folder)
         head = Head(target.address, allow_open=target.allow_open)
-        _check_unused(head.jobs(), staged, target.runs)
+        _check_unused(head, staged, target.runs)
         output.say(f"checking the cluster at {head.address}")
         checked = check_cluster(head, folder, _wanted(staged, target.runs))
         versions = ", ".join(f"{package} {v}" for package, v in checked.versions.items())
@@ -83,14 +83,13 @@ def _wanted(staged: StagedJob, runs: Path) -> Wanted:
     )
 
 
-def _check_unused(jobs: Sequence[Job], staged: StagedJob, runs: Path) -> None:
+def _check_unused(head: Head, staged: StagedJob, runs: Path) -> None:
     """Raise if a job that has not ended writes the run."""
-    for job in jobs:
+    for job in head.jobs():
         if not job.has_ended and (job.run, job.runs) == (staged.run, str(runs)):
             raise ClusterError(
                 f"job {job.id} ({job.command}) writes the run {staged.run!r} already and is "
-                f"{job.status}: follow it with `nas job logs {job.id} --follow`, or end it with "
-                f"`nas job stop {job.id}`"
+                f"{job.status}: follow it with: {logs_command(head, job.id)}"
             )
 
 
