@@ -1,4 +1,4 @@
-"""The files in configs/cluster fit what reads them, and keep the token out of what others can read."""
+"""The files in configs/cluster fit what reads them, and show the token to nobody else."""
 
 from __future__ import annotations
 

@@ -42,7 +42,8 @@ def ray_node(command: str, environment: Mapping[str, str]) -> Iterator[None]:
         options += [f"--temp-dir={folder / 'ray'}"]
         takes_jobs = "--dashboard-port" in command
         options += [f"--dashboard-agent-listen-port={free_port()}"] if takes_jobs else []
-        options += [] if takes_jobs else ["--include-dashboard=false"]
+        # without "true", Ray starts even where its dashboard does not
+        options += [f"--include-dashboard={str(takes_jobs).lower()}"]
     log = folder / "log"
     scripts = Path(sys.executable).parent
     with log.open("w") as output:

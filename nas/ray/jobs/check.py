@@ -1,6 +1,7 @@
 """Check a cluster before a job is submitted to it: versions, files and resources of its nodes.
 
-A job of its own looks (:mod:`nas.ray.jobs.check_script`); the next check removes it from Ray's list.
+A job of its own looks (:mod:`nas.ray.jobs.check_script`); the next check removes it from Ray's
+list.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Look at a cluster's nodes from inside, before a job: what is installed there, and what is missing.
+"""Look at a cluster's nodes from inside, before a job: what they have, and what is missing.
 
 Run on the head as a program of its own, which needs Python and Ray alone: this package may be
 missing there, or be of another version. It reads ``check.json`` and prints one line of JSON.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import logging
 import os
 import platform
 from importlib import metadata
@@ -53,7 +54,7 @@ def nodes(wanted: dict[str, Any]) -> list[dict[str, Any]]:
     looked = ray.remote(num_cpus=0, max_retries=1)(look)
     alive = [node for node in ray.nodes() if node["Alive"]]
     tasks = {
-        looked.options(  # type: ignore[attr-defined]
+        looked.options(
             scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
         ).remote(wanted["packages"], wanted["on_nodes"], wanted["modules"]): node
         for node in alive
@@ -88,7 +89,7 @@ def main() -> None:
         "runs": unwritable(runs),
         "run_exists": (runs / wanted["run"] / "config.yaml").is_file(),
     }
-    ray.init(address="auto", logging_level="ERROR", log_to_driver=False)
+    ray.init(address="auto", logging_level=logging.ERROR, log_to_driver=False)
     print(MARK + json.dumps(report | {"nodes": nodes(wanted)}), flush=True)
 
 

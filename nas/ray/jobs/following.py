@@ -34,13 +34,14 @@ def follow(head: Head, job_id: str, show: Callable[[str], None]) -> Job:
     """
     head.job(job_id)  # raises if there is none
     shown = _Shown(show)
+    broken = (ClusterError, *_breaks())
     breaks = 0
     while True:
         before = shown.characters
         try:
             asyncio.run(_show_log(head, job_id, shown))
             return ended(head, job_id)
-        except (ClusterError, *_breaks()) as error:
+        except broken as error:
             breaks = 1 if shown.characters > before else breaks + 1
             if breaks > MOST_BREAKS:
                 raise ClusterError(

@@ -22,6 +22,7 @@ WHY = (
 )
 
 DATA, CACHE, TABLE, STORAGE = "data.path", "data.cache", "latency.table", "storage"
+LEDGER_FOLDER = "ledger_folder"
 
 
 def check_runs(runs: Path) -> None:
@@ -67,7 +68,7 @@ def check_places(source: Path, values: Mapping[str, Any], data: DataConfig) -> N
     Raises:
         ConfigError: with every relative path, each with its key.
     """
-    paths = {key: values.get(key) for key in (DATA, CACHE, TABLE)}
+    paths = {key: values.get(key) for key in (DATA, CACHE, TABLE, LEDGER_FOLDER)}
     if is_hub_id(data, paths[DATA]):
         paths[DATA] = None
     problems = [

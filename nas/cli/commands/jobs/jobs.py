@@ -49,9 +49,7 @@ def show_job(output: Output, job_id: str, address: str, *, allow_open: bool) -> 
         output.say(f"  {job.message}")
 
 
-def show_log(
-    output: Output, job_id: str, address: str, *, follow: bool, allow_open: bool
-) -> None:
+def show_log(output: Output, job_id: str, address: str, *, follow: bool, allow_open: bool) -> None:
     """Print a job's log.
 
     Raises:

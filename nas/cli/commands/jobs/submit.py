@@ -93,9 +93,7 @@ def _check_unused(head: Head, staged: StagedJob, runs: Path) -> None:
             )
 
 
-def _submit(
-    head: Head, staged: StagedJob, folder: Path, runs: Path, options: Sequence[str]
-) -> str:
+def _submit(head: Head, staged: StagedJob, folder: Path, runs: Path, options: Sequence[str]) -> str:
     """Submit the job, and return its id."""
     job_id = next_id(staged.run, [job.id for job in head.jobs()])
     words = [staged.command, *staged.words, *options, "--runs", str(runs)]

@@ -45,6 +45,7 @@ from nas.storage.networks.checkpoints import PausedStates
 from nas.storage.run.data_file import check_same_images
 from nas.storage.run.folder import RunFolder
 from nas.storage.run.names import check_new
+from nas.storage.stored_run import describe_run
 from nas.workflows.checks import checked_problem, load_data, proxy_assignment
 from search_space.architecture import Task
 
@@ -115,7 +116,7 @@ def run_search_command(
                 )
             else:
                 ledger = begin_ledger(run, config, warm_start, waiting)
-            _mark_as_begun(run, data.task)
+            _mark_as_begun(run, ledger, config, data.task)
             _announce(output, config, problem, run, resumed=resume)
             cluster.continuing = resuming_arguments(
                 config_file,
@@ -139,17 +140,25 @@ def run_search_command(
                     warm_start,
                     waiting,
                 )
-            run.write_json("state.json", {"finished": True, "trained": search.trials.trained})
+            _mark_as_finished(run, ledger, config, data.task, search.trials.trained)
             with saying_how_to_show(output, run):
                 report_search(output, run, config, ledger)
 
 
-def _mark_as_begun(run: RunFolder, task: Task) -> None:
+def _mark_as_begun(run: RunFolder, ledger: Ledger, config: SearchConfig, task: Task) -> None:
     """Write that a run's search is under way, where commands and other runs look for it."""
     list_run(run.config_file)
     run.write_json(run.task_file.name, task.model_dump(mode="json"))
     run.write_json("state.json", {"finished": False})
     run.point_latest_here()
+    describe_run(ledger, config, task)
+
+
+def _mark_as_finished(
+    run: RunFolder, ledger: Ledger, config: SearchConfig, task: Task, trained: int
+) -> None:
+    run.write_json("state.json", {"finished": True, "trained": trained})
+    describe_run(ledger, config, task, is_finished=True)
 
 
 def begin_ledger(

@@ -16,20 +16,24 @@ from nas.storage.evaluation import Evaluation
 from nas.storage.ledger import ledger_of
 from nas.storage.ledger_rows import SUFFIXES
 from nas.storage.run.folder import UNSEARCHED, RunFolder
+from nas.storage.stored_run import run_at
 
 INTERRUPTED = "interrupted"
 SHOWN_STATES = {INTERRUPTED: "running when it was interrupted"}
 
 
-def show_status(output: Output, name: str, runs: Path, *, trust: bool = False) -> None:
+def show_status(
+    output: Output, name: str, runs: Path, *, storage: str | None = None, trust: bool = False
+) -> None:
     """Print a run's state, trials by state, best candidate, device-hours and rejections.
 
     Raises:
+        CommandError: the URL of ``storage`` is wrong.
         RunError: no such run, or its ledger cannot be read.
         TrustError: reading the run needs trust.
     """
-    run = RunFolder.find(name, runs, trust=trust)
-    status = read_status(run)
+    with run_at(name, runs, storage=storage, trust=trust) as run:
+        status = read_status(run)
     if output.as_json:
         output.show_json(status)
         return
@@ -72,11 +76,11 @@ def show_status(output: Output, name: str, runs: Path, *, trust: bool = False) -
         output.say(f"  {which} failed: {error}")
 
 
-def _state(row: Evaluation, *, is_driven: bool) -> str:
-    """Return a trial's state; without a driver, a running trial is interrupted."""
+def _state(row: Evaluation, *, may_run: bool) -> str:
+    """Return a trial's state; in an interrupted run, a running trial is interrupted."""
     if row.violation:
         return "rejected"
-    return INTERRUPTED if row.state == "running" and not is_driven else row.state
+    return INTERRUPTED if row.state == "running" and not may_run else row.state
 
 
 def read_status(run: RunFolder) -> dict[str, Any]:
@@ -90,14 +94,16 @@ def read_status(run: RunFolder) -> dict[str, Any]:
     retrained = ledger.evaluations("retrain")
     lost = [worker for row in (*rows, *repeats) for worker in row.lost_workers]
     is_driven = run.is_driven()
-    ended = UNSEARCHED if run.is_unsearched() else INTERRUPTED
+    ended = UNSEARCHED if run.is_unsearched() else run.unfinished
     state = "running" if is_driven else "finished" if run.is_finished() else ended
     return {
         "name": run.name,
         "state": state,
         "wanted": config.search.n_trials,
         "trained": len(trained),
-        "trials": dict(Counter(_state(row, is_driven=is_driven) for row in rows)),
+        "trials": dict(
+            Counter(_state(row, may_run=is_driven or state != INTERRUPTED) for row in rows)
+        ),
         "stopped_early": {str(epoch): count for epoch, count in sorted(stops.items())},
         "epochs": sum(row.epochs for row in trained),
         "epochs_in_full": len(trained) * config.proxy.epochs,
