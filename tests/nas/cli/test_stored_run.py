@@ -48,7 +48,7 @@ def test_status_and_frontier_need_no_folder(described, url, task, tmp_path, monk
     status = json.loads(output_of("status", config.name, "--storage", url, "--json"))
     assert (status["trained"], status["state"]) == (2, "unfinished")
     front = json.loads(output_of("frontier", config.name, "--storage", url, "--json"))
-    assert front["members"] if "members" in front else front
+    assert front["members"]
     describe_run(ledger, config, task, is_finished=True)
     status = json.loads(output_of("status", config.name, "--storage", url, "--json"))
     assert status["state"] == "finished"
