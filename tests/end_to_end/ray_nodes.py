@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -25,6 +26,11 @@ def free_port() -> int:
         probe.bind(("", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @contextmanager
@@ -56,7 +62,8 @@ def ray_node(command: str, environment: Mapping[str, str]) -> Iterator[None]:
         )
     try:
         until = time.monotonic() + START_SECONDS
-        while READY not in log.read_text():
+        port = re.search(r"--dashboard-port=(\d+)", command)
+        while READY not in log.read_text() or not (port is None or listens(int(port[1]))):
             assert node.poll() is None, log.read_text()
             assert time.monotonic() < until, log.read_text()
             time.sleep(0.1)

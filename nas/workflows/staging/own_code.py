@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import sys
-import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,9 @@ from nas.errors import CommandError
 
 OWN_PACKAGES = ("search_space", "nas", "trainers", "analysis")
 """This project's packages: the cluster has them installed."""
+
+INSTALLED_IN = ("site-packages", "dist-packages")
+"""The names of the folders of installed packages."""
 
 NOT_COPIED = shutil.ignore_patterns("__pycache__", "*.pyc", ".*")
 
@@ -86,10 +88,8 @@ def _is_installed(name: str) -> bool:
     """Return whether Python or one of its installed packages has a module of this name."""
     if name in sys.stdlib_module_names or name in OWN_PACKAGES:
         return True
-    places = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
-    return any(
-        (Path(place) / name).exists() or any(Path(place).glob(f"{name}.*")) for place in places
-    )
+    places = [Path(place) for place in sys.path if Path(place).name in INSTALLED_IN]
+    return any((place / name).is_dir() or any(place.glob(f"{name}.*")) for place in places)
 
 
 def _folder_of(name: str) -> Path:
