@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from nas.config.overrides import escaped
-from nas.config.search_config import SearchConfig
+from nas.config.search_config import RUN_NAME, SearchConfig
 from nas.config.storage_url import PASSWORD_WAYS, check_storage_url, has_password
 from nas.errors import CommandError, RunError
 from nas.storage.database.connection import connect_for_reading, place_of
@@ -70,13 +70,15 @@ def run_at(name: str, runs: Path, *, storage: str | None, trust: bool) -> Iterat
         trust: the option ``--trust``.
 
     Raises:
-        CommandError: the URL has a password, or is none.
+        CommandError: the URL has a password, or is none; or ``name`` is a path beside it.
         RunError: there is no such run, or the storage cannot be read.
     """
     if storage is None:
         yield RunFolder.find(name, runs, trust=trust)
         return
     _check(storage)
+    if not RUN_NAME.fullmatch(name):
+        raise CommandError(f"--storage: give the run's name, got {name!r}")
     attributes = _attributes(storage, name)
     with tempfile.TemporaryDirectory(prefix="convattn-run-") as parent:
         run = StoredRun(Path(parent) / name, trust=trust)

@@ -34,7 +34,7 @@ def follow(head: Head, job_id: str, show: Callable[[str], None]) -> Job:
     """
     head.job(job_id)  # raises if there is none
     shown = _Shown(show)
-    broken = (ClusterError, *_breaks())
+    broken: tuple[type[Exception], ...] = (ClusterError, *_breaks())
     breaks = 0
     while True:
         before = shown.characters
