@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Sequence
 
 import pytest
@@ -14,6 +15,7 @@ from nas.errors import ClusterError
 from nas.ray.jobs.check import COMPARED, Wanted, _problems
 from nas.ray.jobs.following import _Shown
 from nas.ray.jobs.greeting import check_address
+from nas.ray.jobs.head import Head
 from nas.ray.jobs.job import next_id
 from nas.storage.run.environment import package_version
 
@@ -122,3 +124,11 @@ def test_versions_must_be_equal_but_for_torchs_build(
     problems = [*_problems(report(versions=versions), WANTED)]
     assert len(problems) == is_other
     assert not problems or package in problems[0]
+
+
+def test_without_the_extra_the_message_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "aiohttp", None)  # as if it were not installed
+    with pytest.raises(ClusterError, match=r"needs the extra 'cluster': pip install 'convattn\[cl"):
+        Head("http://127.0.0.1:8265")
