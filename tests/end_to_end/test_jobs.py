@@ -303,10 +303,9 @@ def test_what_the_cluster_lacks_is_one_error_before_anything_is_scheduled(head, 
     assert "a trial needs 1 CPUs and 3 GPUs (resources)" in message
     message = error_of(tmp_path, "submit", "retrain", "never", "--runs", head.runs)
     assert f"there is no run 'never' in --runs={head.runs} on the head" in message
-    unwritable = Path("/proc/runs")
-    search = write_search(tmp_path / "tiny.yaml")
-    message = error_of(tmp_path, "submit", "search", search, "--runs", unwritable)
-    assert "no runs can be written to --runs=/proc/runs on the head" in message
+    search = write_search(tmp_path / "tiny.yaml")  # a file, in which no folder can be made
+    message = error_of(tmp_path, "submit", "search", search, "--runs", search / "runs")
+    assert f"no runs can be written to --runs={search / 'runs'} on the head" in message
     assert not any(
         job["run"] == "lacks" for job in read_json(query(tmp_path, "job", "list", "--json"))
     )
