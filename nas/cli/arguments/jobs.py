@@ -61,7 +61,7 @@ def submit_search(
 
 @submit.command("retrain")
 def submit_retrain(
-    run: Annotated[str, typer.Argument(help="A run's name, or its path on the cluster.")],
+    run: Annotated[str, typer.Argument(help="A run's name, in the folder --runs of the cluster.")],
     overrides: Annotated[
         list[str] | None,
         typer.Argument(metavar="[recipe.KEY=VALUE]...", help="Changes, as those of `nas retrain`."),

@@ -73,21 +73,20 @@ def check_cluster(head: Head, folder: Path, wanted: Wanted) -> Checked:
     """
     content = wanted._asdict() | {"packages": COMPARED, "resources": None}
     (folder / check_script.WANTED).write_text(json.dumps(content))
-    script = Path(check_script.__file__)
-    shutil.copyfile(script, folder / script.name)
-    report = _report(head, folder, script.name)
+    shutil.copyfile(check_script.__file__, folder / check_script.SCRIPT)
+    report = _report(head, folder)
     problems = list(dict.fromkeys(_problems(report, wanted)))
     if problems:
         raise ClusterError(f"the cluster at {head.address} cannot run this: {'; '.join(problems)}")
     return Checked(len(report["nodes"]), report["head"]["versions"], report["run_exists"])
 
 
-def _report(head: Head, folder: Path, script: str) -> dict[str, Any]:
+def _report(head: Head, folder: Path) -> dict[str, Any]:
     """Run the check as a job, and return its report."""
     _forget_earlier(head)
     job_id = f"{CHECK}-{uuid.uuid4().hex[:8]}"
     metadata = {PACKAGE: package_version("convattn") or "", COMMAND: CHECK}
-    head.submit(job_id, f"exec python {script}", folder, metadata)
+    head.submit(job_id, f"exec python {check_script.SCRIPT}", folder, metadata)
     until = time.monotonic() + CHECK_SECONDS
     try:
         while not (job := head.job(job_id)).has_ended:

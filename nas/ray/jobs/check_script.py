@@ -1,7 +1,7 @@
 """Look at a cluster's nodes from inside, before a job: what they have, and what is missing.
 
 Run on the head as a program of its own, which needs Python and Ray alone: this package may be
-missing there, or be of another version. It reads ``check.json`` and prints one line of JSON.
+missing there, or be of another version. It reads a file and prints one line of JSON.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-WANTED = "check.json"
+SCRIPT, WANTED = "convattn_check.py", "convattn_check.json"
+"""The names of the files in the job's folder, which may hold modules of the user's own."""
+
 MARK = "convattn-check: "
 """The beginning of the line with the report."""
 

@@ -9,8 +9,9 @@ from typing import NamedTuple
 from nas.config.files import load_config, save_config
 from nas.config.overrides import parse_overrides
 from nas.config.recipe_overrides import RECIPE, RESOURCES
-from nas.config.search_config import SearchConfig
+from nas.config.search_config import LATEST, RUN_NAME, SearchConfig
 from nas.config.sections import RaySettings, ResourceSettings
+from nas.errors import CommandError
 from nas.workflows.staging.own_code import named_modules, stage_folder, stage_modules
 from nas.workflows.staging.places import (
     DATA,
@@ -72,16 +73,19 @@ def stage_retrain(
     """Write the files that full trainings of a run's networks take.
 
     Args:
-        run: its name, or its absolute path on the cluster.
+        run: its name in the folder of runs.
         overrides: see :func:`nas.config.recipe_overrides.with_overrides`.
         modules: the folder of the modules of types of the user's own.
         folder: an empty one.
 
     Raises:
         ConfigError: an override cannot be read.
-        CommandError: the run is named by a relative path.
+        CommandError: the run is not named, but addressed otherwise.
     """
-    check_run_name(run)
+    if not RUN_NAME.fullmatch(run) or run == LATEST:
+        raise CommandError(
+            f"a run is found on the cluster by its name in the folder --runs, got {run!r}"
+        )
     words = []
     for word in overrides:
         parsed = parse_overrides([word])
@@ -98,7 +102,7 @@ def stage_retrain(
         stage_folder(modules, folder)
     return StagedJob(
         "retrain",
-        Path(run).name,
+        run,
         [run, *words, "ray.address=auto"],
         {},
         {},

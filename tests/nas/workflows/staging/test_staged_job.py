@@ -122,8 +122,9 @@ def test_an_override_of_full_trainings_sends_the_recipe(folder, tmp_path, monkey
     assert job.needs_run
     with pytest.raises(ConfigError, match="seed: neither of recipe, resources"):
         stage_retrain("digits", ["seed=3"], None, folder)
-    with pytest.raises(CommandError, match="got 'runs/digits'"):
-        stage_retrain("runs/digits", [], None, folder)
+    for name in ("runs/digits", "/shared/runs/digits", "latest"):
+        with pytest.raises(CommandError, match=f"by its name in the folder --runs, got '{name}'"):
+            stage_retrain(name, [], None, folder)
 
 
 def test_modules_of_the_users_own_are_sent_with_those_beside_them(tmp_path, folder, monkeypatch):
