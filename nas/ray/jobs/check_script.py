@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import platform
+import sys
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -92,7 +93,7 @@ def main() -> None:
         "run_exists": (runs / wanted["run"] / "config.yaml").is_file(),
     }
     ray.init(address="auto", logging_level=logging.ERROR, log_to_driver=False)
-    print(MARK + json.dumps(report | {"nodes": nodes(wanted)}), flush=True)
+    sys.stdout.write(f"{MARK}{json.dumps(report | {'nodes': nodes(wanted)})}\n")
 
 
 if __name__ == "__main__":

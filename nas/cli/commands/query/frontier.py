@@ -64,6 +64,11 @@ def show_frontier(
     Raises:
         CommandError, RunError, TrustError: see :mod:`nas.errors`.
     """
+    for option, given, known in (("--x", x, COSTS), ("--y", y, WORTHS)):
+        if given not in known:
+            raise CommandError(f"{option} cannot be {given!r}; {hint(given, known)}")
+    check_ending("--png", png, ".png")
+    check_ending("--html", html, ".html")
     with run_at(name, runs, storage=storage, trust=trust) as run:
         _show_front(output, run, x=x, y=y, under=under, png=png, html=html, trained=trained)
 
@@ -79,11 +84,6 @@ def _show_front(
     html: Path | None,
     trained: bool,
 ) -> None:
-    for option, given, known in (("--x", x, COSTS), ("--y", y, WORTHS)):
-        if given not in known:
-            raise CommandError(f"{option} cannot be {given!r}; {hint(given, known)}")
-    check_ending("--png", png, ".png")
-    check_ending("--html", html, ".html")
     config, ledger = ledger_of(run)
     asked = _limits(under)
     within, over = by_latency_limit(config, all_candidates(config, ledger))
