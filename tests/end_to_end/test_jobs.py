@@ -226,7 +226,7 @@ def test_a_password_reaches_a_job_by_the_heads_environment_alone(
         file.read_text(errors="replace") for file in head.runs.glob("on-server/*") if file.is_file()
     )
     raw = raw_details(head, "on-server-1")
-    for text in (done.stdout, done.stderr, details, log, staged, written, raw):
+    for text in (done.stdout + done.stderr, details, log, staged, written, raw):
         assert text
         for secret in (PASSWORD, url, url.partition("@")[0], "s3cret"):
             assert secret not in text
