@@ -219,6 +219,13 @@ def test_a_password_reaches_a_job_by_the_heads_environment_alone(
             *submission(head, tmp_path, "name=on-server", "search.n_trials=2", f"storage={url}"),
         )
         assert done.returncode == 0, done.stdout + done.stderr
+        # and from outside, by the URL of the storage alone
+        bare = url.partition("://")[0] + "://nas@" + url.rpartition("@")[2]
+        monkeypatch.setenv("PGPASSWORD", PASSWORD)
+        shown = read_json(query(tmp_path, "status", "on-server", "--storage", bare, "--json"))
+        assert (shown["state"], shown["trained"]) == ("finished", 2)
+        front = query(tmp_path, "frontier", "on-server", "--storage", bare, "--json")
+        assert read_json(front)["members"]
     details = query(tmp_path, "job", "status", "on-server-1", "--json").stdout
     log = query(tmp_path, "job", "logs", "on-server-1").stdout
     staged = staged_files(tmp_path, sent, f"storage={url}")
