@@ -1,4 +1,4 @@
-"""What a submission sends: a resolved search that reads back equal, and no path of this machine."""
+"""A submission sends a resolved search that reads back equal, and no path of this machine."""
 
 from __future__ import annotations
 
