@@ -18,7 +18,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 		"3 GB of disk, most of it for PyTorch and Ray. pip says what it does:"
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --disable-pip-version-check --root-user-action ignore \
-		--progress-bar on --constraint constraints.txt --editable '.[test,postgresql]'
+		--progress-bar on --constraint constraints.txt --editable '.[test,postgresql,cluster]'
 	@touch $@
 
 quickstart: install ## Search on real images, print and draw the front, retrain its knee (or best)

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from nas.cli.arguments.jobs import job, submit
 from nas.cli.arguments.networks import attention_maps, describe, tables, zoo
 from nas.cli.arguments.query import frontier
 from nas.cli.arguments.search import runs, search, status
@@ -31,6 +32,9 @@ GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
     "Tools": (data, benchmark, tabulate, latency_table, fidelity, zero_cost),
 }
 """The commands of each group, in the order of ``nas --help``."""
+
+SEVERAL: dict[str, typer.Typer] = {"submit": submit, "job": job}
+"""Commands with commands of their own, such as ``nas submit search``."""
 
 USAGE_ERROR: Any = typer.BadParameter.__base__
 """The base of the errors that Typer raises for a wrong command line; it exports only some."""
@@ -80,6 +84,9 @@ def _options_of_nas(
 for group, commands in GROUPS.items():
     for command in commands:
         app.command(rich_help_panel=group)(command)
+
+for called, several in SEVERAL.items():
+    app.add_typer(several, name=called, rich_help_panel="Cluster")
 
 
 def run() -> None:

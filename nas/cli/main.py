@@ -60,3 +60,7 @@ def _hang_up(signal_number: int, frame: object) -> None:
                 if error.args[0] == errno.EIO:
                     os.dup2(nowhere.fileno(), standard.fileno())
     raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    main()

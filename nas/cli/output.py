@@ -93,6 +93,10 @@ class Output:
         """
         self._messages.print(Text.assemble(*parts), soft_wrap=True)
 
+    def pass_on(self, text: str) -> None:
+        """Print a piece of another program's output, which may end within a line, as it is."""
+        self._messages.print(Text(text), soft_wrap=True, end="")
+
     def show(self, shown: RenderableType, *, columns: int = 0) -> None:
         """Print a table, or a group of tables and texts.
 

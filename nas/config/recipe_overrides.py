@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from nas.config.files import differences
 from nas.config.overrides import drop_other_kinds, merged, parse_overrides
 from nas.config.search_config import SearchConfig
-from nas.config.sections import ResourceSettings
+from nas.config.sections import RaySettings, ResourceSettings
 from search_space.validation_problems import explain
 from search_space.yaml_validation import ConfigError, read_yaml, validate
 from trainers import Recipe
@@ -21,6 +21,9 @@ RECIPE = "recipe"
 
 RESOURCES = "resources"
 """The section that may be changed beside: it changes no result but by rounding."""
+
+RAY = "ray"
+"""The section that says where trainings run."""
 
 SOURCE = "command line"
 """The place of wrong overrides, for messages."""
@@ -35,7 +38,8 @@ def with_overrides(config: SearchConfig, overrides: Sequence[str]) -> SearchConf
     Args:
         config: of the run.
         overrides: ``recipe=FILE`` replaces the whole recipe, ``recipe.section.key=value`` changes
-            a key of it, ``resources.key=value`` one of the resources.
+            a key of it, ``resources.key=value`` one of the resources, ``ray.address=ADDRESS`` the
+            cluster.
 
     Raises:
         ConfigError: with every problem of the overrides or the recipe, each with its key.
@@ -47,22 +51,27 @@ def with_overrides(config: SearchConfig, overrides: Sequence[str]) -> SearchConf
     for file in parse_overrides(files).values():
         content = _recipe_in(file)
     changes = parse_overrides([word for word in overrides if word not in files])
-    if others := sorted(changes.keys() - {RECIPE, RESOURCES}):
+    if others := sorted(changes.keys() - {RECIPE, RESOURCES, RAY}):
         raise ConfigError(
             SOURCE,
             [
-                f"{key}: only the recipe and the resources can be changed here, by recipe=FILE, "
-                "recipe.section.key=value and resources.key=value"
+                f"{key}: only the recipe, the resources and the cluster can be changed here, by "
+                "recipe=FILE, recipe.section.key=value, resources.key=value and ray.address=..."
                 for key in others
             ],
         )
     drop_other_kinds(content, changes.get(RECIPE))
-    whole = {RECIPE: content, RESOURCES: config.resources.model_dump(mode="json")}
+    whole = {
+        RECIPE: content,
+        RESOURCES: config.resources.model_dump(mode="json"),
+        RAY: config.ray.model_dump(mode="json"),
+    }
     whole = merged(whole, changes, Path(SOURCE), overrides)
     recipe = validate(Recipe, whole[RECIPE], SOURCE, RECIPE)
     resources = validate(ResourceSettings, whole[RESOURCES], SOURCE, RESOURCES)
+    ray = validate(RaySettings, whole[RAY], SOURCE, RAY)
     try:
-        return config.replace(retrain=recipe, resources=resources)
+        return config.replace(retrain=recipe, resources=resources, ray=ray)
     except ValidationError as error:
         raise ConfigError(SOURCE, explain(error, SearchConfig, RECIPE)) from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -27,9 +28,14 @@ def free_port() -> int:
         return port
 
 
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 @contextmanager
 def ray_node(command: str, environment: Mapping[str, str]) -> Iterator[None]:
-    """One CPU's node for as long as the block runs.
+    """One CPU's node for as long as the block runs; a head with a dashboard port takes jobs.
 
     Args:
         command: ``ray start ...`` as a shell has it.
@@ -39,7 +45,11 @@ def ray_node(command: str, environment: Mapping[str, str]) -> Iterator[None]:
     folder = Path(tempfile.mkdtemp(prefix="ray-"))
     options = ["--num-cpus=1", "--num-gpus=0", "--disable-usage-stats", "--block"]
     if "--head" in command:
-        options += ["--include-dashboard=false", f"--temp-dir={folder / 'ray'}"]
+        options += [f"--temp-dir={folder / 'ray'}"]
+        takes_jobs = "--dashboard-port" in command
+        options += [f"--dashboard-agent-listen-port={free_port()}"] if takes_jobs else []
+        # without "true", Ray starts even where its dashboard does not
+        options += [f"--include-dashboard={str(takes_jobs).lower()}"]
     log = folder / "log"
     scripts = Path(sys.executable).parent
     with log.open("w") as output:
@@ -52,7 +62,8 @@ def ray_node(command: str, environment: Mapping[str, str]) -> Iterator[None]:
         )
     try:
         until = time.monotonic() + START_SECONDS
-        while READY not in log.read_text():
+        port = re.search(r"--dashboard-port=(\d+)", command)
+        while READY not in log.read_text() or not (port is None or listens(int(port[1]))):
             assert node.poll() is None, log.read_text()
             assert time.monotonic() < until, log.read_text()
             time.sleep(0.1)

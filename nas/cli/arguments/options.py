@@ -23,6 +23,14 @@ AllowChangedData = Annotated[
         help="Go on though the images changed since the run began; results do not compare then.",
     ),
 ]
+Storage = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="Read the run from this database, its `storage`, without its folder; the password "
+        "comes from ~/.pgpass or the environment.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 RUNS = Path("runs")

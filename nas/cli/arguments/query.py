@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nas.cli.arguments.options import RUNS, AsJson, RunName, Runs, Trust
+from nas.cli.arguments.options import RUNS, AsJson, RunName, Runs, Storage, Trust
 from nas.cli.output import Output
 from nas.metrics import COSTS
 
@@ -26,6 +26,7 @@ def frontier(
             "--trained", help="Beside it, the front of networks that are trained in full."
         ),
     ] = False,
+    storage: Storage = None,
     trust: Trust = False,
     runs: Runs = RUNS,
 ) -> None:
@@ -43,5 +44,6 @@ def frontier(
             png=png,
             html=html,
             trained=trained,
+            storage=storage,
             trust=trust,
         )

@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from nas.cli.arguments.options import RUNS, AllowChangedData, AsJson, RunName, Runs, Trust
+from nas.cli.arguments.options import (
+    RUNS,
+    AllowChangedData,
+    AsJson,
+    RunName,
+    Runs,
+    Storage,
+    Trust,
+)
 from nas.cli.output import Output
 
 
@@ -23,6 +31,13 @@ def search(
         list[str] | None, typer.Argument(help="Changes to the file: section.key=value ...")
     ] = None,
     resume: Annotated[bool, typer.Option(help="Continue the run of this name.")] = False,
+    resume_or_start: Annotated[
+        bool,
+        typer.Option(
+            "--resume-or-start",
+            help="Continue the run of this name, or start it if there is none; for launchers.",
+        ),
+    ] = False,
     again: Annotated[
         bool, typer.Option(help="Resume the newest run of this name if unfinished, or start anew.")
     ] = False,
@@ -40,8 +55,8 @@ def search(
     if as_json and not dry_run:
         raise CommandError("--json goes with --dry-run only")
     if dry_run:
-        if resume or again:
-            raise CommandError("--dry-run excludes --resume and --again")
+        if resume or again or resume_or_start:
+            raise CommandError("--dry-run excludes --resume, --again and --resume-or-start")
         from nas.cli.commands.search.dry_run import show_dry_run  # noqa: PLC0415
 
         with Output(as_json=as_json) as output:
@@ -56,17 +71,24 @@ def search(
         runs,
         resume=resume,
         again=again,
+        resume_or_start=resume_or_start,
         allow_changed_data=allow_changed_data,
         trust=trust,
     )
 
 
-def status(run: RunName, as_json: AsJson = False, trust: Trust = False, runs: Runs = RUNS) -> None:
+def status(
+    run: RunName,
+    as_json: AsJson = False,
+    storage: Storage = None,
+    trust: Trust = False,
+    runs: Runs = RUNS,
+) -> None:
     """Show the progress of a run, and its device-hours."""
     from nas.cli.commands.search.status import show_status  # noqa: PLC0415
 
     with Output(as_json=as_json) as output:
-        show_status(output, run, runs, trust=trust)
+        show_status(output, run, runs, storage=storage, trust=trust)
 
 
 def runs(as_json: AsJson = False, runs: Runs = RUNS) -> None:

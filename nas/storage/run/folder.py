@@ -42,6 +42,9 @@ class RunFolder:
         trust: the option ``--trust``: reading may act as the run's files say.
     """
 
+    unfinished = "interrupted"
+    """The state of a run whose search has not ended, and that no process drives."""
+
     def __init__(self, path: Path, *, trust: bool = False) -> None:
         self.path = path
         self._trust = trust

@@ -236,7 +236,10 @@ def test_an_interrupted_ablation_goes_on(ablate: Callable[..., str], here: Train
         ({"hours": 0}, "--hours must be above 0 and finite, got 0"),
         ({"hours": float("inf")}, "--hours must be above 0 and finite, got inf"),
         ({"hours": float("nan")}, "--hours must be above 0 and finite, got nan"),
-        ({"overrides": ["seed=3"]}, "only the recipe and the resources can be changed"),
+        (
+            {"overrides": ["seed=3"]},
+            "only the recipe, the resources and the cluster can be changed",
+        ),
         ({"overrides": ["recipe.batch_size=2000"]}, "recipe.batch_size must be at most"),
     ],
 )

@@ -72,8 +72,8 @@ def test_a_front_is_drawn_into_files_named_for_their_format(
     ("options", "message"),
     [
         (["--json"], "--json goes with --dry-run only"),
-        (["--dry-run", "--again"], "--dry-run excludes --resume and --again"),
-        (["--resume", "--again"], "--resume and --again exclude each other"),
+        (["--dry-run", "--again"], "--dry-run excludes --resume, --again and --resume-or-start"),
+        (["--resume", "--again"], "--resume, --again and --resume-or-start exclude each other"),
     ],
 )
 def test_options_that_exclude_each_other_are_one_message(options: list[str], message: str) -> None:

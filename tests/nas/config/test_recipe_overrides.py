@@ -92,7 +92,10 @@ def test_every_problem_is_told_at_once(config: SearchConfig) -> None:
 @pytest.mark.parametrize(
     ("word", "problem"),
     [
-        ("retrain.epochs=3", "retrain: only the recipe and the resources can be changed here"),
+        (
+            "retrain.epochs=3",
+            "retrain: only the recipe, the resources and the cluster can be changed",
+        ),
         ("recipe=none.yaml", "recipe: none.yaml: no such file"),
         ("recipe=[1]", "recipe: a file's path is needed, got [1]"),
         ("recipe.optimizer={beta1: 0.8}", "recipe.optimizer.beta1: unknown key"),

@@ -34,6 +34,7 @@ from nas.search.trial_state import TRAINED
 from nas.storage.candidates import Candidate, candidates, pareto_front
 from nas.storage.ledger import Ledger, ledger_of
 from nas.storage.run.folder import RunFolder
+from nas.storage.stored_run import run_at
 from nas.workflows.plain_evaluations import plain_evaluations
 from search_space.baseline import PLAIN
 from search_space.nearest import hint
@@ -52,11 +53,13 @@ def show_frontier(
     png: Path | None,
     html: Path | None,
     trained: bool = False,
+    storage: str | None = None,
     trust: bool = False,
 ) -> None:
     """Print a run's front of ``y`` against ``x`` within the limits of ``under``.
 
-    With ``trained``, the front of the networks that are trained in full stands beside it.
+    With ``trained``, the front of the networks that are trained in full stands beside it. With
+    ``storage``, the run is read from that database alone.
 
     Raises:
         CommandError, RunError, TrustError: see :mod:`nas.errors`.
@@ -66,7 +69,21 @@ def show_frontier(
             raise CommandError(f"{option} cannot be {given!r}; {hint(given, known)}")
     check_ending("--png", png, ".png")
     check_ending("--html", html, ".html")
-    run = RunFolder.find(name, runs, trust=trust)
+    with run_at(name, runs, storage=storage, trust=trust) as run:
+        _show_front(output, run, x=x, y=y, under=under, png=png, html=html, trained=trained)
+
+
+def _show_front(
+    output: Output,
+    run: RunFolder,
+    *,
+    x: str,
+    y: str,
+    under: str,
+    png: Path | None,
+    html: Path | None,
+    trained: bool,
+) -> None:
     config, ledger = ledger_of(run)
     asked = _limits(under)
     within, over = by_latency_limit(config, all_candidates(config, ledger))

@@ -48,6 +48,7 @@ from nas.storage.networks.checkpoints import PausedStates
 from nas.storage.run.data_file import check_same_images
 from nas.storage.run.folder import RunFolder
 from nas.storage.run.names import check_new
+from nas.storage.stored_run import describe_run
 from nas.workflows.checks import checked_problem, load_data, proxy_assignment
 from search_space.architecture import Task
 
@@ -62,6 +63,7 @@ def run_search_command(
     *,
     resume: bool,
     again: bool,
+    resume_or_start: bool = False,
     allow_changed_data: bool = False,
     trust: bool = False,
 ) -> None:
@@ -72,11 +74,13 @@ def run_search_command(
         TooManyFailures, TrustError: see :mod:`nas.errors`.
         KeyboardInterrupt: on Ctrl-C, after printing how to continue.
     """
-    if resume and again:
-        raise CommandError("--resume and --again exclude each other")
+    if resume + again + resume_or_start > 1:
+        raise CommandError("--resume, --again and --resume-or-start exclude each other")
     config = load_config(config_file, overrides)
     if again:
         config, resume = newest_or_next(config, runs)
+    if resume_or_start:
+        resume = RunFolder(runs / config.name).config_file.is_file()
     resume = resume or RunFolder(runs / config.name).is_unsearched()  # made by `nas train`
     if resume:
         run = RunFolder.find(config.name, runs, trust=trust)
@@ -115,7 +119,7 @@ def run_search_command(
                 )
             else:
                 ledger = begin_ledger(run, config, warm_start, waiting)
-            _mark_as_begun(run, data.task)
+            _mark_as_begun(run, ledger, config, data.task)
             _announce(output, config, problem, run, resumed=resume)
             cluster.continuing = resuming_arguments(
                 config_file,
@@ -139,26 +143,30 @@ def run_search_command(
                     warm_start,
                     waiting,
                 )
-            _mark_as_finished(run, search)
+            _mark_as_finished(run, ledger, config, data.task, search)
             with saying_how_to_show(output, run):
                 report_search(output, run, config, ledger)
             report_ending(output, search.ending, config_file, overrides, config, runs)
 
 
-def _mark_as_begun(run: RunFolder, task: Task) -> None:
+def _mark_as_begun(run: RunFolder, ledger: Ledger, config: SearchConfig, task: Task) -> None:
     """Write that a run's search is under way, where commands and other runs look for it."""
     list_run(run.config_file)
     run.write_json(run.task_file.name, task.model_dump(mode="json"))
     run.write_json("state.json", {"finished": False})
     run.point_latest_here()
+    describe_run(ledger, config, task)
 
 
-def _mark_as_finished(run: RunFolder, search: Search) -> None:
+def _mark_as_finished(
+    run: RunFolder, ledger: Ledger, config: SearchConfig, task: Task, search: Search
+) -> None:
     """Write that a run's search has ended, and why if it ended before all was done."""
     state: dict[str, Any] = {"finished": True, "trained": search.trials.trained}
     if search.ending is not None:
         state[ENDING] = search.ending._asdict()
     run.write_json("state.json", state)
+    describe_run(ledger, config, task, is_finished=True)
 
 
 def begin_ledger(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -21,6 +22,9 @@ from nas.search.trial_state import TRAINED
 from nas.search.waiting import Waiting
 from nas.storage.ledger import Ledger
 from nas.storage.run.folder import RunFolder
+
+JOB = "CONVATTN_JOB"
+"""The variable that tells a command the id of the job on a cluster that it is."""
 
 
 @contextmanager
@@ -66,7 +70,9 @@ def trained_so_far(config: SearchConfig, ledger: Ledger) -> str:
 def resume_command(
     config_file: Path, overrides: Sequence[str], config: SearchConfig, runs: Path
 ) -> str:
-    """Return the command that resumes a run, quoted for a shell."""
+    """Return the command that resumes a run, quoted for a shell; a job is submitted again."""
+    if JOB in os.environ:
+        return f"the `nas submit search` that submitted job {os.environ[JOB]}, given again"
     replaced = ("name", "storage")
     kept = [word for word in overrides if word.partition("=")[0] not in replaced]
     if config.storage is not None and len(kept) < len(overrides):

@@ -17,6 +17,7 @@ from nas.storage.evaluation import Evaluation
 from nas.storage.ledger import ledger_of
 from nas.storage.ledger_rows import SUFFIXES
 from nas.storage.run.folder import UNSEARCHED, RunFolder
+from nas.storage.stored_run import run_at
 
 INTERRUPTED = "interrupted"
 LEFT = "left"
@@ -26,15 +27,18 @@ SHOWN_STATES = {
 }
 
 
-def show_status(output: Output, name: str, runs: Path, *, trust: bool = False) -> None:
+def show_status(
+    output: Output, name: str, runs: Path, *, storage: str | None = None, trust: bool = False
+) -> None:
     """Print a run's state, trials by state, best candidate, device-hours and rejections.
 
     Raises:
+        CommandError: the URL of ``storage`` is wrong.
         RunError: no such run, or its ledger cannot be read.
         TrustError: reading the run needs trust.
     """
-    run = RunFolder.find(name, runs, trust=trust)
-    status = read_status(run)
+    with run_at(name, runs, storage=storage, trust=trust) as run:
+        status = read_status(run)
     if output.as_json:
         output.show_json(status)
         return
@@ -78,16 +82,18 @@ def show_status(output: Output, name: str, runs: Path, *, trust: bool = False) -
         output.say(f"  {which} failed: {error}")
 
 
-def _state(row: Evaluation, *, is_driven: bool, is_finished: bool) -> str:
-    """Return a trial's state; without a driver, a running trial is interrupted.
+def _state(row: Evaluation, *, may_run: bool, is_finished: bool) -> str:
+    """Return a trial's state; in an interrupted run, a running trial is interrupted.
 
     In a search that ended early it was left, for a search that goes on.
     """
     if row.violation:
         return "rejected"
-    if row.state != "running" or is_driven:
+    if row.state != "running":
         return row.state
-    return LEFT if is_finished else INTERRUPTED
+    if is_finished:
+        return LEFT
+    return row.state if may_run else INTERRUPTED
 
 
 def read_status(run: RunFolder) -> dict[str, Any]:
@@ -101,15 +107,17 @@ def read_status(run: RunFolder) -> dict[str, Any]:
     retrained = ledger.evaluations("retrain")
     lost = [worker for row in (*rows, *repeats) for worker in row.lost_workers]
     is_driven, is_finished = run.is_driven(), run.is_finished()
-    ended = UNSEARCHED if run.is_unsearched() else INTERRUPTED
+    ended = UNSEARCHED if run.is_unsearched() else run.unfinished
     state = "running" if is_driven else "finished" if is_finished else ended
+    may_run = is_driven or state != INTERRUPTED
+    has_ended = is_finished and not is_driven
     return {
         "name": run.name,
         "state": state,
         "wanted": config.search.n_trials,
         "trained": len(trained),
         "trials": dict(
-            Counter(_state(row, is_driven=is_driven, is_finished=is_finished) for row in rows)
+            Counter(_state(row, may_run=may_run, is_finished=has_ended) for row in rows)
         ),
         "stopped_early": {str(epoch): count for epoch, count in sorted(stops.items())},
         "epochs": sum(row.epochs for row in trained),

@@ -1,0 +1,1 @@
+"""Commands that submit jobs to a cluster, and look after them."""

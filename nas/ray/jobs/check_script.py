@@ -1,0 +1,100 @@
+"""Look at a cluster's nodes from inside, before a job: what they have, and what is missing.
+
+Run on the head as a program of its own, which needs Python and Ray alone: this package may be
+missing there, or be of another version. It reads a file and prints one line of JSON.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import logging
+import os
+import platform
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+SCRIPT, WANTED = "convattn_check.py", "convattn_check.json"
+"""The names of the files in the job's folder, which may hold modules of the user's own."""
+
+MARK = "convattn-check: "
+"""The beginning of the line with the report."""
+
+NODE_SECONDS = 90.0
+"""A node that has not answered by then is reported."""
+
+
+def look(packages: list[str], paths: dict[str, str], modules: list[str]) -> dict[str, Any]:
+    """Return the versions of packages, and the keys of paths and modules that are not here."""
+    versions: dict[str, str | None] = {"python": platform.python_version()}
+    for package in packages:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            versions[package] = None
+    return {
+        "versions": versions,
+        "missing": [key for key, path in paths.items() if not os.path.exists(path)],
+        "modules": [name for name in modules if importlib.util.find_spec(name) is None],
+    }
+
+
+def unwritable(folder: Path) -> str:
+    """Return why no files can be made in a folder, or the folder itself; empty if they can."""
+    there = next(each for each in (folder, *folder.parents) if each.exists())
+    if not there.is_dir():
+        return f"{there} is not a folder"
+    return "" if os.access(there, os.W_OK | os.X_OK) else f"{there} cannot be written"
+
+
+def nodes(wanted: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what each living node has, by a task that reserves nothing on it."""
+    looked = ray.remote(num_cpus=0, max_retries=1)(look)
+    alive = [node for node in ray.nodes() if node["Alive"]]
+    tasks = {
+        looked.options(
+            scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+        ).remote(wanted["packages"], wanted["on_nodes"], wanted["modules"]): node
+        for node in alive
+    }
+    ready, _ = ray.wait(list(tasks), num_returns=len(tasks), timeout=NODE_SECONDS)
+    reports = []
+    for task, node in tasks.items():
+        report: dict[str, Any] = {"error": f"no answer within {NODE_SECONDS:g} s"}
+        if task in ready:
+            try:
+                report = ray.get(task)
+            except ray.exceptions.RayError as error:
+                report = {"error": str(error).strip().splitlines()[-1]}
+        resources = node["Resources"]
+        reports.append(
+            report
+            | {
+                "node": node["NodeManagerAddress"],
+                "cpus": resources.get("CPU", 0.0),
+                "gpus": resources.get("GPU", 0.0),
+            }
+        )
+    return reports
+
+
+def main() -> None:
+    """Print the report."""
+    wanted = json.loads(Path(WANTED).read_text())
+    runs = Path(wanted["runs"])
+    report = {
+        "head": look(wanted["packages"], wanted["on_head"], []),
+        "runs": unwritable(runs),
+        "run_exists": (runs / wanted["run"] / "config.yaml").is_file(),
+    }
+    ray.init(address="auto", logging_level=logging.ERROR, log_to_driver=False)
+    sys.stdout.write(f"{MARK}{json.dumps(report | {'nodes': nodes(wanted)})}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+"""A run that is known by its storage alone: the ledger's server tells what else a folder has.
+
+A search with a ``storage`` of its own keeps its configuration, its task and whether it is finished
+there too, so that `nas status` and `nas frontier` read it from a machine without its folder.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from nas.config.overrides import escaped
+from nas.config.search_config import RUN_NAME, SearchConfig
+from nas.config.storage_url import PASSWORD_WAYS, check_storage_url, has_password
+from nas.errors import CommandError, RunError
+from nas.storage.database.connection import connect_for_reading, place_of
+from nas.storage.database.patience import Patience
+from nas.storage.ledger import RUN_ID, Ledger
+from nas.storage.run.folder import ENVIRONMENT, RunFolder
+from search_space.architecture import Task
+from search_space.yaml_validation import dump_yaml
+
+CONFIG, TASK, FINISHED = "config", "task", "finished"
+"""The attributes of the search's study that describe its run."""
+
+
+class StoredRun(RunFolder):
+    """A run without its folder: the path is that of a temporary one, with what the storage tells.
+
+    The user named the storage, so that it may be opened; what the storage says is not trusted.
+    """
+
+    unfinished = "unfinished"
+    """Whether a process drives the run is known only where its folder is."""
+
+    def need_trust(self, act: str) -> None:
+        """Allow what only the storage's own URL asks for."""
+
+
+def describe_run(
+    ledger: Ledger, config: SearchConfig, task: Task, *, is_finished: bool = False
+) -> None:
+    """Write what a run's folder says into its storage, if it has one of its own.
+
+    Raises:
+        RunError: the storage cannot be written.
+    """
+    if config.storage is None:
+        return
+    description = {
+        CONFIG: config.saved.model_dump(mode="json"),
+        TASK: task.model_dump(mode="json"),
+        FINISHED: is_finished,
+    }
+    ledger.transact(partial(_write, ledger, description))
+
+
+@contextmanager
+def run_at(name: str, runs: Path, *, storage: str | None, trust: bool) -> Iterator[RunFolder]:
+    """Find a run in the folder of runs or, with ``storage``, by the URL of its storage.
+
+    Args:
+        name: of the run, or its path.
+        runs: the folder of all runs.
+        storage: a database's URL, without a password.
+        trust: the option ``--trust``.
+
+    Raises:
+        CommandError: the URL has a password, or is none; or ``name`` is a path beside it.
+        RunError: there is no such run, or the storage cannot be read.
+    """
+    if storage is None:
+        yield RunFolder.find(name, runs, trust=trust)
+        return
+    _check(storage)
+    if not RUN_NAME.fullmatch(name):
+        raise CommandError(f"--storage: give the run's name, got {name!r}")
+    attributes = _attributes(storage, name)
+    with tempfile.TemporaryDirectory(prefix="convattn-run-") as parent:
+        run = StoredRun(Path(parent) / name, trust=trust)
+        run.path.mkdir()
+        content = escaped(attributes[CONFIG] | {"storage": storage})
+        run.config_file.write_text(dump_yaml(content))
+        run.write_json(run.task_file.name, attributes[TASK])
+        run.write_json(ENVIRONMENT, {"run_id": attributes.get(RUN_ID)})
+        run.write_json("state.json", {"finished": bool(attributes.get(FINISHED))})
+        yield run
+
+
+def _check(storage: str) -> None:
+    try:
+        check_storage_url(storage)
+    except ValueError as error:
+        raise CommandError(f"--storage: {error}") from None
+    if has_password(storage):
+        raise CommandError(
+            "--storage: other users see a command line, so that it must have no password; "
+            f"{PASSWORD_WAYS}"
+        )
+
+
+def _attributes(storage: str, name: str) -> dict[str, Any]:
+    """Return the description of a run.
+
+    Raises:
+        RunError: the storage cannot be read, or has none.
+    """
+    place = place_of(storage, Path())
+    patience = Patience(place)
+    ledger = Ledger(connect_for_reading(storage, Path(), patience), name, place, patience=patience)
+    try:
+        attributes = ledger.attributes()
+    finally:
+        ledger.close()
+    if not isinstance(attributes.get(CONFIG), dict) or not isinstance(attributes.get(TASK), dict):
+        raise RunError(
+            f"the run {name!r} in {place} is not described there: an earlier version made it, or "
+            "it has not begun; read it in its folder, with --runs"
+        )
+    return attributes
+
+
+def _write(ledger: Ledger, description: dict[str, Any]) -> None:
+    study = ledger.study("search")
+    for key, value in description.items():
+        study.set_user_attr(key, value)
