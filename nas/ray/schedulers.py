@@ -11,6 +11,7 @@ from ray import cloudpickle
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
+from nas.ray.reservations import waiting_reservations
 from nas.ray.searcher import SearchJobs
 from nas.schedulers.stopping import SuccessiveHalving
 
@@ -79,6 +80,13 @@ class SearchScheduler(FIFOScheduler):
     def __init__(self, searcher: SearchJobs) -> None:
         super().__init__()
         self._searcher = searcher
+        self._resources: Any = None  # Tune's manager of placement groups
+
+    def waiting_for_resources(self) -> int:
+        """Return how many trials wait for CPUs or GPUs, by Ray's account of what they reserve."""
+        if self._resources is None:
+            return 0
+        return waiting_reservations(self._resources)
 
     def choose_trial_to_run(self, tune_controller: Any) -> Any:
         """Return the newest trial that waits for a worker.
@@ -87,6 +95,7 @@ class SearchScheduler(FIFOScheduler):
         its own, which takes seconds to start, and would lose it: if trials are shorter than that,
         all would run on the first worker.
         """
+        self._resources = tune_controller._actor_manager._resource_manager
         waiting = {t for t in tune_controller.get_live_trials() if t.status == Trial.PENDING}
         newest_first = reversed(tune_controller.get_trials())
         return next((trial for trial in newest_first if trial in waiting), None)

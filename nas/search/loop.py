@@ -6,12 +6,14 @@ runs the jobs and reports their results.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Literal
 
 from nas.errors import SpaceExhausted
 from nas.evaluation.evaluate import EvaluationResult
 from nas.evaluation.lost_workers import LostWorker, account_of, is_to_blame, nodes_to_avoid
+from nas.evaluation.time_parts import NO_SECONDS
 from nas.latency.cache import LatencyCache
 from nas.latency.measurements import Meter
 from nas.samplers.trials import NO_WARM_START, WarmStart
@@ -25,6 +27,7 @@ from nas.search.records import Records
 from nas.search.repeats import RepeatRounds, Round
 from nas.search.rung_decisions import RungDecisions
 from nas.search.running_jobs import RunningJobs
+from nas.search.search_time import SearchTime
 from nas.search.status import Status, StatusReport
 from nas.search.time_limit import TimeLimit
 from nas.search.training_states import PausedTrainings, TrainingStates
@@ -76,10 +79,12 @@ class Search:
         self._repeats = RepeatRounds(problem, records)
         self.ended_early = ""  # why there are fewer trials than asked; empty if not so
         rows = [*records.evaluations("search"), *records.evaluations("repeats")]
-        self._running = RunningJobs(worker for row in rows for worker in row.lost_workers)
+        self.waiting = waiting or Waiting()
+        self.time = SearchTime(self.trials, self.waiting, self._remaining_seconds)
+        lost_before = [worker for row in rows for worker in row.lost_workers]
+        self._running = RunningJobs(lost_before, self.time.places)
         self._time_limit = TimeLimit(problem, rows)
         self._furthest_epoch = 0
-        self.waiting = waiting or Waiting()
         self._report = StatusReport(problem, records, self.trials)
         self._status = self._status_now()
 
@@ -129,7 +134,9 @@ class Search:
         most = self.problem.latency.candidates_per_batch
         while self.trials.count(State.PROPOSED) < most and self._missing > 0:
             self._propose()
-        self._filter.measure(meter, nothing_more=bool(self.ended_early))
+        batch = [trial.number for trial in self.trials.of(State.PROPOSED)]
+        timed = self.time.timed(meter, partial(self.trials.note_latency, batch))
+        self._filter.measure(timed, nothing_more=bool(self.ended_early))
 
     def reported(self, job: Job, epoch: int, accuracy: float) -> Decision:
         """Decide whether a job that has reached a point of its curve continues or stops.
@@ -144,7 +151,7 @@ class Search:
 
     def completed(self, job: Job, result: EvaluationResult) -> None:
         """Record a job's result."""
-        self._end(job)
+        result = self._end(job, result)
         metrics = self._metrics.of(job.architecture, result.metrics)
         self._time_limit.note(metrics, result.device_seconds)
         if job.kind == "repeats":
@@ -156,7 +163,7 @@ class Search:
 
     def stopped(self, job: Job, result: EvaluationResult, *, epoch: int) -> None:
         """Record that a trial was stopped after ``epoch`` epochs."""
-        self._end(job)
+        result = self._end(job, result)
         latency = self._filter.latency_of(job.architecture)
         self.trials.prune(job.number, result, latency, epoch=epoch)
 
@@ -177,7 +184,7 @@ class Search:
         Raises:
             RunError: the state cannot be written; the result is kept.
         """
-        self._end(job)
+        result = self._end(job, result)
         latency = self._filter.latency_of(job.architecture)
         self.trials.pause(job.number, result, latency, epoch=epoch)
         decision = self._rungs.report(
@@ -195,10 +202,15 @@ class Search:
         """
         return self._states.load(job.number)
 
-    def failed(self, job: Job, error: str) -> None:
-        """Record that a job raised."""
-        self._running.end(job)
-        self._fail(job, error)
+    def failed(self, job: Job, error: str, seconds: Mapping[str, float] = NO_SECONDS) -> None:
+        """Record that a job raised.
+
+        Args:
+            job: the job that ran.
+            error: its traceback.
+            seconds: of its worker by part, see :mod:`nas.evaluation.time_parts`.
+        """
+        self._fail(job, error, self._running.end(job, seconds))
 
     def lost(self, job: Job, node: str, cause: str, *, counts: bool, nodes: int) -> None:
         """Record that a job's worker was lost: it runs again, unless the architecture is to blame.
@@ -222,7 +234,7 @@ class Search:
             if job.kind == "repeats":
                 self._repeats.give_back(job.architecture, job.seed)
             return
-        self._fail(job, account_of(lost))
+        self._fail(job, account_of(lost), NO_SECONDS)
 
     def candidates(self) -> list[Candidate]:
         """Return every architecture with a result, over all of its evaluations."""
@@ -320,20 +332,24 @@ class Search:
         avoided = nodes_to_avoid(trial.lost_workers)
         return Job("search", trial.number, trial.architecture, seed, pause_at, from_epoch, avoided)
 
-    def _fail(self, job: Job, error: str) -> None:
+    def _fail(self, job: Job, error: str, seconds: Mapping[str, float]) -> None:
         """Record that a job that no longer runs has failed."""
         self._failures.note(_failures_of(job), error)
         if job.kind == "repeats":
-            nothing = EvaluationResult({}, [], 0.0)
+            nothing = EvaluationResult({}, [], 0.0, seconds=seconds)
             self._repeats.end(job.architecture, job.seed, {}, nothing, error)
             return
-        self.trials.fail(job.number, error)
+        self.trials.fail(job.number, error, seconds)
         self._rungs.withdraw(job.number)
 
-    def _end(self, job: Job) -> None:
-        """Note that a job ended without failing."""
-        self._running.end(job)
+    def _end(self, job: Job, result: EvaluationResult) -> EvaluationResult:
+        """Note that a job ended without failing; return its result with its worker's seconds."""
         self._failures.note_success(_failures_of(job))
+        return result._replace(seconds=self._running.end(job, result.seconds))
+
+    def _remaining_seconds(self) -> float | None:
+        """Return the time left as it was last shown: to compute it anew takes long."""
+        return self._status.remaining_seconds
 
 
 def _failures_of(job: Job) -> FailureKind:

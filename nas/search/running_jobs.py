@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from nas.errors import ClusterError
 from nas.evaluation.lost_workers import LostWorker
+from nas.evaluation.time_parts import NO_SECONDS
 from nas.search.job import Job
+from nas.search.places import Places
 
 LOST_IN_A_ROW = 12
 """A search ends when this many workers in a row are lost; but see the next limit."""
@@ -17,34 +18,47 @@ LOST_FOR_EACH = 4
 
 
 class RunningJobs:
-    """The jobs that an executor runs, since when, and the workers lost so far.
+    """The jobs that an executor runs, and the workers lost so far.
 
     Args:
         lost_before: the workers that earlier drivers lost.
+        places: accounts for the time of the workers.
     """
 
-    def __init__(self, lost_before: Iterable[LostWorker]) -> None:
-        self._since: dict[Job, float] = {}  # ``time.monotonic()``
+    def __init__(self, lost_before: Iterable[LostWorker], places: Places) -> None:
+        self._running: dict[Job, None] = {}  # in the order of their beginning
+        self._places = places
         self.lost = list(lost_before)
         self._lost_in_a_row = 0
         self._most_at_once = 1
 
     def __len__(self) -> int:
-        return len(self._since)
+        return len(self._running)
 
     def begin(self, job: Job) -> None:
         """Record that a job begins."""
-        self._since[job] = time.monotonic()
-        self._most_at_once = max(self._most_at_once, len(self._since))
+        self._running[job] = None
+        self._places.begin(job)
+        self._most_at_once = max(self._most_at_once, len(self._running))
 
-    def end(self, job: Job) -> None:
-        """Record that a job has ended, well or not."""
-        del self._since[job]
+    def end(self, job: Job, seconds: Mapping[str, float] = NO_SECONDS) -> dict[str, float]:
+        """Record that a job has ended, well or not.
+
+        Args:
+            job: that ran.
+            seconds: by part, as its worker measured them.
+
+        Returns:
+            see :meth:`nas.search.places.Places.end`.
+        """
+        del self._running[job]
         self._lost_in_a_row = 0
+        return self._places.end(job, seconds)
 
     def lose(self, job: Job, node: str, cause: str, *, counts: bool) -> LostWorker:
         """Record that a job's worker was lost; arguments are the fields of the result."""
-        worker = LostWorker(node, cause, time.monotonic() - self._since.pop(job), counts)
+        del self._running[job]
+        worker = LostWorker(node, cause, self._places.lose(job), counts)
         self.lost.append(worker)
         self._lost_in_a_row += 1
         return worker
@@ -64,4 +78,4 @@ class RunningJobs:
 
     def arriving(self, last_epoch: int) -> list[int]:
         """Return the epochs at which the running trials will pause or end."""
-        return [job.pause_at or last_epoch for job in self._since if job.kind == "search"]
+        return [job.pause_at or last_epoch for job in self._running if job.kind == "search"]

@@ -33,7 +33,7 @@ class Status(NamedTuple):
     stopped_early: int  # part of ``trained``
     rejected: int
     best: Candidate | None  # the most accurate on the front
-    device_hours: float
+    device_hours: float  # in which workers did not wait, failed and lost trainings included
     elapsed_seconds: float
     remaining_seconds: float | None
     retries: int = 0  # trainings that began again, since their workers were lost
@@ -97,7 +97,6 @@ class StatusReport:
         shown = [self._problem.accuracy, self._problem.cost_objective]
         front = pareto_front(candidates(rows), shown)
         rejections = self._trials.rejections.to_json().values()
-        seconds = [r.device_seconds for r in rows if r.state in ("complete", "pruned", "paused")]
         elapsed = self.elapsed_seconds
         done, left = self._progress(missing, len(repeats), repeats_left)
         return Status(
@@ -116,7 +115,7 @@ class StatusReport:
             stopped_early=sum(row.state == "pruned" for row in rows),
             rejected=sum(entry["count"] for entry in rejections),
             best=most_accurate(front),
-            device_hours=sum(seconds) / 3600,
+            device_hours=sum(row.spent_seconds for row in rows) / 3600,
             elapsed_seconds=elapsed,
             remaining_seconds=elapsed / done * left if done else None,
             retries=len(lost_workers),

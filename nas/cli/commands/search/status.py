@@ -6,12 +6,14 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from nas.cli.device_time import device_time_json, show_device_time
 from nas.cli.output import Output
 from nas.latency.measurements import front_of_run
 from nas.quantities import duration, format_quantity
 from nas.search.trial_state import TRAINED
 from nas.storage.accuracy_text import accuracy_json, accuracy_text
 from nas.storage.candidates import most_accurate
+from nas.storage.device_time import device_time
 from nas.storage.evaluation import Evaluation
 from nas.storage.ledger import ledger_of
 from nas.storage.ledger_rows import SUFFIXES
@@ -50,6 +52,7 @@ def show_status(output: Output, name: str, runs: Path, *, trust: bool = False) -
     output.say(f"  repeats of the front: {status['repeats']}")
     output.say(f"  retrained: {', '.join(status['retrained']) or 'nothing'}")
     output.say(f"  device-hours: {status['device_hours']:.3f}")
+    show_device_time(output, status["device_time"])
     if status["best"]:
         best = status["best"]
         params = format_quantity(best["params"])
@@ -90,6 +93,7 @@ def read_status(run: RunFolder) -> dict[str, Any]:
     retrained = ledger.evaluations("retrain")
     lost = [worker for row in (*rows, *repeats) for worker in row.lost_workers]
     is_driven = run.is_driven()
+    spent = device_time([*rows, *repeats], ledger.sessions(), is_driven=is_driven)
     ended = UNSEARCHED if run.is_unsearched() else INTERRUPTED
     state = "running" if is_driven else "finished" if run.is_finished() else ended
     return {
@@ -104,12 +108,13 @@ def read_status(run: RunFolder) -> dict[str, Any]:
         "repeats": sum(row.state == "complete" for row in repeats),
         "retrained": sorted({row.arch_id for row in retrained}),
         "device_hours": sum(
-            row.device_seconds
+            row.spent_seconds
             for kind in SUFFIXES
             for row in ledger.evaluations(kind)
             if row.provenance.taken_from is None
         )
         / 3600,
+        **device_time_json(spent),
         "best": None
         if best is None
         else {

@@ -1,0 +1,64 @@
+"""Where the hours of a search's workers went, as a table and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nas.cli.number_table import number_table
+from nas.cli.output import Output
+from nas.evaluation.time_parts import LABELS
+from nas.storage.device_time import DeviceTime
+
+ALWAYS_SHOWN = ("training", "evaluation", "loading", "latency", "waiting_driver", "lost")
+"""Parts that have a line even if they took no time."""
+
+LEAST_SHOWN = 0.0005
+"""Another part has a line if it took at least this share of the hours."""
+
+
+def device_time_json(spent: DeviceTime) -> dict[str, Any]:
+    """Return the key ``device_time``: hours by part, and shares of wall time x workers in 0..1."""
+    hours = {part: spent.seconds.get(part, 0.0) / 3600 for part in LABELS}
+    return {
+        "device_time": {
+            "hours": hours,
+            "hours_running": spent.running_seconds / 3600,
+            "hours_together": spent.all_seconds / 3600,
+            "workers": spent.workers,
+            "wall_hours": spent.wall_seconds / 3600,
+            "wall_hours_times_workers": None
+            if spent.worker_seconds is None
+            else spent.worker_seconds / 3600,
+            "training_share": spent.training_share,
+            "accounted_share": spent.accounted_share,
+        }
+    }
+
+
+def show_device_time(output: Output, spent: Mapping[str, Any]) -> None:
+    """Print a table of hours and percent, from what :func:`device_time_json` has of its key."""
+    together = spent["hours_together"]
+    if not together:
+        return
+    table = number_table("  where they went", "hours", "%")
+
+    def add(name: str, hours: float) -> None:
+        table.add_row(f"  {name}", f"{hours:.3f}", f"{hours / together:.1%}"[:-1])
+
+    for part, label in LABELS.items():
+        hours = spent["hours"][part]
+        if part in ALWAYS_SHOWN or hours >= LEAST_SHOWN * together:
+            add(label, hours)
+    if spent["hours_running"]:
+        add("in trials that run now", spent["hours_running"])
+    add("together", together)
+    output.show(table)
+    share, accounted = spent["training_share"], spent["accounted_share"]
+    if share is None:
+        output.say("  an earlier version ran a part of the search: waiting was not measured then")
+    else:
+        output.say(
+            f"  workers trained for {share:.1%} of wall time x workers "
+            f"({spent['wall_hours_times_workers']:.3f} hours, {accounted:.1%} of them above)"
+        )
