@@ -18,26 +18,22 @@ LEAST_SHOWN = 0.0005
 
 
 def device_time_json(spent: DeviceTime) -> dict[str, Any]:
-    """Return the key ``device_time``: hours by part, and shares of wall time x workers in 0..1."""
-    hours = {part: spent.seconds.get(part, 0.0) / 3600 for part in LABELS}
+    """Return plain data: hours by part, and shares of wall time x workers in 0..1."""
+    whole = spent.worker_seconds
     return {
-        "device_time": {
-            "hours": hours,
-            "hours_running": spent.running_seconds / 3600,
-            "hours_together": spent.all_seconds / 3600,
-            "workers": spent.workers,
-            "wall_hours": spent.wall_seconds / 3600,
-            "wall_hours_times_workers": None
-            if spent.worker_seconds is None
-            else spent.worker_seconds / 3600,
-            "training_share": spent.training_share,
-            "accounted_share": spent.accounted_share,
-        }
+        "hours": {part: spent.seconds.get(part, 0.0) / 3600 for part in LABELS},
+        "hours_running": spent.running_seconds / 3600,
+        "hours_together": spent.all_seconds / 3600,
+        "workers": spent.workers,
+        "wall_hours": spent.wall_seconds / 3600,
+        "wall_hours_times_workers": None if whole is None else whole / 3600,
+        "training_share": spent.training_share,
+        "accounted_share": spent.accounted_share,
     }
 
 
 def show_device_time(output: Output, spent: Mapping[str, Any]) -> None:
-    """Print a table of hours and percent, from what :func:`device_time_json` has of its key."""
+    """Print a table of hours and percent, from what :func:`device_time_json` returned."""
     together = spent["hours_together"]
     if not together:
         return

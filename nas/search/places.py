@@ -24,6 +24,7 @@ class PlacesTime(NamedTuple):
     wall_seconds: float
     places: int
     seconds: Mapping[str, float]  # of what the driver measures, by part
+    ended: int  # jobs, failed ones too, but none whose worker was lost
     running: int  # jobs that a worker has begun
     running_seconds: float  # of these, until now; their workers account for it when they end
 
@@ -67,6 +68,7 @@ class Places:
         self._empty: list[_Empty] = []
         self._attempts: dict[Job, _Attempt] = {}
         self._spent: dict[str, float] = {}
+        self._ended = 0
 
     @property
     def number(self) -> int:
@@ -77,7 +79,7 @@ class Places:
         """Begin to account for so many empty places."""
         self._opened, self._number = self._clock(), number
         self._empty = [_Empty(self._idle.reading(), "")] * number
-        self._spent = {}
+        self._spent, self._ended = {}, 0
 
     def close(self) -> PlacesTime:
         """End the account: what runs now is lost, since it begins again later."""
@@ -143,6 +145,7 @@ class Places:
                 moved = min(waited, total.get("waiting_driver", 0.0))
                 total[reason] = total.get(reason, 0.0) + moved
                 total["waiting_driver"] = total.get("waiting_driver", 0.0) - moved
+        self._ended += 1
         self._idle.usually("waiting_driver")
         self._empty.append(_Empty(self._idle.reading(), attempt.worker))
         return total
@@ -181,7 +184,10 @@ class Places:
             if attempt.reused is not None:
                 running_seconds += attempt.begun - attempt.since + sum(attempt.reused.values())
         seconds = {part: each for part, each in sum_of(spent).items() if each}
-        return PlacesTime(now - self._opened, self._number, seconds, running, running_seconds)
+        wall_seconds = now - self._opened
+        return PlacesTime(
+            wall_seconds, self._number, seconds, self._ended, running, running_seconds
+        )
 
     def _end_start(self, attempt: _Attempt) -> None:
         """Account for a job that ends before a worker began it."""

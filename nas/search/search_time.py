@@ -87,12 +87,13 @@ class SearchTime:
         """Say why a place is empty from now on, outside of waits."""
         self._waiting.idle.usually(reason)
 
-    def timed(self, meter: Meter, note: Callable[[float], None]) -> Meter:
+    def timed(self, meter: Meter, note: Callable[[float], None] | None = None) -> Meter:
         """Return a meter that accounts for its time; all places are kept free for it.
 
         Args:
             meter: measures latencies.
-            note: called with the seconds of all places after each measurement that does not raise.
+            note: called with the seconds of all places after each measurement that does not raise;
+                None for a measurement that is of no trial.
         """
 
         def measure(architectures: Sequence[Architecture]) -> Sequence[Latency | str | DeviceBusy]:
@@ -100,7 +101,8 @@ class SearchTime:
             with self._waiting.idle.during("latency"):
                 measured = meter(architectures)
             seconds = self._waiting.idle.since(before).get("latency", 0.0)
-            note(seconds * max(1, self.places.number))
+            if note is not None:
+                note(seconds * max(1, self.places.number))
             return measured
 
         return measure
@@ -121,6 +123,7 @@ class SearchTime:
             wall_seconds=reading.wall_seconds,
             workers=reading.places,
             seconds=dict(reading.seconds),
+            trainings=reading.ended,
             running=reading.running,
             running_seconds=max(0.0, reading.running_seconds),
             remaining_seconds=None if ended else self._remaining_seconds(),

@@ -25,6 +25,7 @@ class Session(BaseModel):
         wall_seconds: between the two.
         workers: places, each of which holds a worker.
         seconds: by part, those that the driver measured.
+        trainings: that ended, failed ones too.
         running: trials that workers train.
         running_seconds: of these until now; lost if the driver died.
         remaining_seconds: to the search's end, as the driver expects it; None if it does not know.
@@ -39,6 +40,7 @@ class Session(BaseModel):
     wall_seconds: float = Field(ge=0, allow_inf_nan=False)
     workers: int = Field(ge=1)
     seconds: dict[str, float] = Field(default_factory=dict)
+    trainings: int = Field(ge=0)
     running: int = Field(ge=0)
     running_seconds: float = Field(ge=0, allow_inf_nan=False)
     remaining_seconds: float | None = None
@@ -49,6 +51,19 @@ class Session(BaseModel):
     def worker_seconds(self) -> float:
         """Wall time x workers."""
         return self.wall_seconds * self.workers
+
+    @property
+    def trainings_per_hour(self) -> float | None:
+        """The rate of this driver; None before its first training has ended."""
+        if not self.trainings or not self.wall_seconds:
+            return None
+        return 3600 * self.trainings / self.wall_seconds
+
+    def remaining_seconds_at(self, now: datetime) -> float | None:
+        """Return the time that is left to the search's end, 0 at least; None if it is not known."""
+        if self.remaining_seconds is None:
+            return None
+        return max(0.0, self.remaining_seconds - (now - self.updated).total_seconds())
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data."""

@@ -21,6 +21,7 @@ from nas.cli.commands.search.search_resume import (
     saying_how_to_go_on,
     saying_how_to_show,
 )
+from nas.cli.device_time import device_time_json, show_device_time
 from nas.cli.output import Output
 from nas.cli.progress import ProgressDisplay
 from nas.config.files import load_config
@@ -40,6 +41,7 @@ from nas.search.loop import Search
 from nas.search.problem import SearchProblem, costs_of, space_of
 from nas.search.waiting import Waiting
 from nas.search.warm_start import collect_warm_start, keep_warm_start, warm_start_of
+from nas.storage.device_time import device_time
 from nas.storage.ledger import Ledger, check_free
 from nas.storage.networks.checkpoints import PausedStates
 from nas.storage.run.data_file import check_same_images
@@ -139,6 +141,15 @@ def run_search_command(
             run.write_json("state.json", {"finished": True, "trained": search.trials.trained})
             with saying_how_to_show(output, run):
                 report_search(output, run, config, ledger)
+                _report_time(output, ledger)
+
+
+def _report_time(output: Output, ledger: Ledger) -> None:
+    """Print where the time of the workers went."""
+    rows = [*ledger.evaluations("search"), *ledger.evaluations("repeats")]
+    output.say(f"device-hours: {sum(row.spent_seconds for row in rows) / 3600:.3f}")
+    spent = device_time(rows, ledger.sessions(), is_driven=False)
+    show_device_time(output, device_time_json(spent))
 
 
 def _mark_as_begun(run: RunFolder, task: Task) -> None:
@@ -202,7 +213,8 @@ def _search(
                 on_change=display.update,
             )
     if config.uses_latency:
-        _measure_front_again(output, config, ledger, task, cluster)
+        with search.time.session(concurrency):
+            _measure_front_again(output, config, ledger, task, cluster, search)
     return search
 
 
@@ -217,25 +229,27 @@ def _latencies(config: SearchConfig, run: RunFolder, ledger: Ledger, task: Task)
 
 
 def _measure_front_again(
-    output: Output, config: SearchConfig, ledger: Ledger, task: Task, cluster: Cluster
+    output: Output,
+    config: SearchConfig,
+    ledger: Ledger,
+    task: Task,
+    cluster: Cluster,
+    search: Search,
 ) -> None:
     """Measure the latency of the front's members again, and print where it differs."""
 
     def announce(number: int) -> None:
         output.say(f"measuring the latency of {number} members of the front a second time")
 
-    disagreements = measure_front_again(
-        config,
-        ledger,
-        partial(
-            measure_on_cluster,
-            task=task,
-            settings=config.latency,
-            patience_seconds=config.search.patience_seconds,
-            check=cluster.check,
-        ),
-        announce,
+    meter = partial(
+        measure_on_cluster,
+        task=task,
+        settings=config.latency,
+        waiting=search.waiting,
+        patience_seconds=config.search.patience_seconds,
+        check=cluster.check,
     )
+    disagreements = measure_front_again(config, ledger, search.time.timed(meter), announce)
     for each in disagreements:
         output.say(
             f"latency of {each.arch_id}: {each.first_ms:.4g} ms before training, "

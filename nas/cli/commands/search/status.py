@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from nas.cli.commands.search.driver_session import driver_json
 from nas.cli.device_time import device_time_json, show_device_time
 from nas.cli.output import Output
+from nas.config.search_config import SearchConfig
 from nas.latency.measurements import front_of_run
 from nas.quantities import duration, format_quantity
 from nas.search.trial_state import TRAINED
@@ -15,7 +18,7 @@ from nas.storage.accuracy_text import accuracy_json, accuracy_text
 from nas.storage.candidates import most_accurate
 from nas.storage.device_time import device_time
 from nas.storage.evaluation import Evaluation
-from nas.storage.ledger import ledger_of
+from nas.storage.ledger import Ledger, ledger_of
 from nas.storage.ledger_rows import SUFFIXES
 from nas.storage.run.folder import UNSEARCHED, RunFolder
 
@@ -34,11 +37,16 @@ def show_status(output: Output, name: str, runs: Path, *, trust: bool = False) -
     status = read_status(run)
     if output.as_json:
         output.show_json(status)
-        return
+    else:
+        show_read_status(output, status)
+
+
+def show_read_status(output: Output, status: Mapping[str, Any]) -> None:
+    """Print what :func:`read_status` returned."""
     trials = ", ".join(
         f"{count} {SHOWN_STATES.get(state, state)}" for state, count in status["trials"].items()
     )
-    output.say((run.name, "bold"), f" is {status['state']}")
+    output.say((status["name"], "bold"), f" is {status['state']}")
     output.say(
         f"  trials: {status['trained']} of {status['wanted']} trained ({trials or 'none yet'})"
     )
@@ -83,17 +91,31 @@ def _state(row: Evaluation, *, is_driven: bool) -> str:
 
 
 def read_status(run: RunFolder) -> dict[str, Any]:
-    """Return a run's state as plain data."""
+    """Return a run's state as plain data.
+
+    Raises:
+        RunError: its ledger cannot be read.
+        TrustError: reading the run needs trust.
+    """
     config, ledger = ledger_of(run)
+    try:
+        return _status(run, config, ledger)
+    finally:
+        ledger.close()
+
+
+def _status(run: RunFolder, config: SearchConfig, ledger: Ledger) -> dict[str, Any]:
     rows = ledger.evaluations("search")
     trained = [row for row in rows if row.state in TRAINED]
     stops = Counter(row.stopped_at_epoch for row in trained if row.stopped_at_epoch is not None)
-    best = most_accurate(front_of_run(config, ledger))
+    front = front_of_run(config, ledger)
+    best = most_accurate(front)
     repeats = ledger.evaluations("repeats")
     retrained = ledger.evaluations("retrain")
     lost = [worker for row in (*rows, *repeats) for worker in row.lost_workers]
     is_driven = run.is_driven()
-    spent = device_time([*rows, *repeats], ledger.sessions(), is_driven=is_driven)
+    sessions = ledger.sessions()
+    spent = device_time([*rows, *repeats], sessions, is_driven=is_driven)
     ended = UNSEARCHED if run.is_unsearched() else INTERRUPTED
     state = "running" if is_driven else "finished" if run.is_finished() else ended
     return {
@@ -114,7 +136,13 @@ def read_status(run: RunFolder) -> dict[str, Any]:
             if row.provenance.taken_from is None
         )
         / 3600,
-        **device_time_json(spent),
+        "device_time": device_time_json(spent),
+        "driver": driver_json(sessions[-1]) if sessions and not sessions[-1].ended else None,
+        "front": [
+            {"arch_id": each.arch_id, "accuracy": accuracy_text(each)}
+            | {config.cost_objective: each.metrics[config.cost_objective]}
+            for each in front
+        ],
         "best": None
         if best is None
         else {
