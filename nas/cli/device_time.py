@@ -42,17 +42,17 @@ def show_device_time(output: Output, spent: Mapping[str, Any]) -> None:
     def add(name: str, hours: float) -> None:
         table.add_row(f"  {name}", f"{hours:.3f}", f"{hours / together:.1%}"[:-1])
 
+    share, accounted = spent["training_share"], spent["accounted_share"]
     for part, label in LABELS.items():
         hours = spent["hours"][part]
-        if part in ALWAYS_SHOWN or hours >= LEAST_SHOWN * together:
+        if (part in ALWAYS_SHOWN and share is not None) or hours >= LEAST_SHOWN * together:
             add(label, hours)
     if spent["hours_running"]:
         add("in trials that run now", spent["hours_running"])
     add("together", together)
     output.show(table)
-    share, accounted = spent["training_share"], spent["accounted_share"]
     if share is None:
-        output.say("  an earlier version ran a part of the search: waiting was not measured then")
+        output.say("  an earlier version ran a part of the search, and did not measure all of it")
     else:
         output.say(
             f"  workers trained for {share:.1%} of wall time x workers "

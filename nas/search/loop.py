@@ -19,6 +19,7 @@ from nas.latency.measurements import Meter
 from nas.samplers.trials import NO_WARM_START, WarmStart
 from nas.schedulers.protocol import Decision
 from nas.search.failures import FailureKind, Failures
+from nas.search.forecast import Forecast
 from nas.search.job import Job
 from nas.search.latency_filter import LatencyFilter
 from nas.search.problem import SearchProblem
@@ -49,6 +50,7 @@ class Search:
         warm_start: architectures to begin with, and earlier results.
         states: where paused trainings are kept, if trials pause.
         waiting: says what the search waits for.
+        forecast: a first estimate of its time; None for none.
 
     Raises:
         ConfigError: a sampler's name or option that does not exist.
@@ -65,6 +67,7 @@ class Search:
         warm_start: WarmStart = NO_WARM_START,
         states: TrainingStates | None = None,
         waiting: Waiting | None = None,
+        forecast: Forecast | None = None,
     ) -> None:
         assert states is not None or not problem.pauses, "paused trials need a place for states"
         self.problem = problem
@@ -85,7 +88,7 @@ class Search:
         self._running = RunningJobs(lost_before, self.time.places)
         self._time_limit = TimeLimit(problem, rows)
         self._furthest_epoch = 0
-        self._report = StatusReport(problem, records, self.trials)
+        self._report = StatusReport(problem, records, self.trials, forecast)
         self._status = self._status_now()
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -28,15 +28,19 @@ from nas.config.files import load_config
 from nas.config.search_config import SearchConfig
 from nas.config.trust import list_run
 from nas.costs.latency_prediction import read_table
+from nas.costs.static_costs import StaticCosts
 from nas.errors import CommandError, RunError
 from nas.evaluation.fidelity import FULL
 from nas.latency.cache import LatencyCache
 from nas.latency.measurements import check_comparable, first_latencies, measure_front_again
+from nas.quantities import duration
 from nas.ray.cluster.connection import Cluster, connected
 from nas.ray.cluster.nodes import trials_at_once
 from nas.ray.executor import run_search
 from nas.ray.meter import check_meter, measure_on_cluster
+from nas.ray.timing import timed_on_worker
 from nas.samplers.trials import WarmStart
+from nas.search.forecast import Forecast
 from nas.search.loop import Search
 from nas.search.problem import SearchProblem, costs_of, space_of
 from nas.search.waiting import Waiting
@@ -48,6 +52,7 @@ from nas.storage.run.data_file import check_same_images
 from nas.storage.run.folder import RunFolder
 from nas.storage.run.names import check_new
 from nas.workflows.checks import checked_problem, load_data, proxy_assignment
+from nas.workflows.first_estimate import first_forecast, little_timing
 from search_space.architecture import Task
 
 log = logging.getLogger(__name__)
@@ -87,7 +92,8 @@ def run_search_command(
     output.say(str(data))
     for warning in data.warnings:
         log.warning(warning)
-    problem = checked_problem(config, costs_of(config, space_of(config), data.task))
+    costs = costs_of(config, space_of(config), data.task)
+    problem = checked_problem(config, costs)
     if resume:
         check_same_task(run, data.task)
     else:
@@ -132,7 +138,7 @@ def run_search_command(
                     problem,
                     run,
                     ledger,
-                    data.task,
+                    costs,
                     cluster,
                     concurrency,
                     warm_start,
@@ -182,12 +188,13 @@ def _search(
     problem: SearchProblem,
     run: RunFolder,
     ledger: Ledger,
-    task: Task,
+    costs: StaticCosts,
     cluster: Cluster,
     concurrency: int,
     warm_start: WarmStart,
     waiting: Waiting,
 ) -> Search:
+    task = costs.task
     search = Search(
         problem,
         ledger,
@@ -195,6 +202,7 @@ def _search(
         warm_start=warm_start,
         states=PausedStates(run.paused_folder),
         waiting=waiting,
+        forecast=_said_forecast(output, config, ledger, costs, concurrency),
     )
     note = WaitingNote(run, waiting)
     with ProgressDisplay(output, search.status) as display:
@@ -216,6 +224,27 @@ def _search(
         with search.time.session(concurrency):
             _measure_front_again(output, config, ledger, task, cluster, search)
     return search
+
+
+def _said_forecast(
+    output: Output, config: SearchConfig, ledger: Ledger, costs: StaticCosts, workers: int
+) -> Forecast | None:
+    """Return how long the search is expected to take, and print it; None if it is not known."""
+    timing: Callable[[], float | str] = partial(little_timing, config, costs)
+    if config.ray.address is not None or config.resources.gpus_per_trial:
+        timing = partial(timed_on_worker, timing, config.resources)
+    rows = ledger.evaluations("search")
+    forecast = first_forecast(config, costs.space.size, rows, timing, workers)
+    if isinstance(forecast, str):
+        output.say(f"how long it takes is known when the first trials end: {forecast}")
+        return None
+    repeats = f" and {forecast.repeats} repeats of the front" if forecast.repeats else ""
+    output.say(
+        f"expected: about {duration(forecast.wall_seconds)} in all, "
+        f"{forecast.device_seconds / 3600:.2f} device-hours for {config.search.n_trials} trials"
+        f"{repeats}, {workers} at once; corrected as trials end"
+    )
+    return forecast
 
 
 def _latencies(config: SearchConfig, run: RunFolder, ledger: Ledger, task: Task) -> LatencyCache:
