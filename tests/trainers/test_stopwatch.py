@@ -63,7 +63,9 @@ Nested = st.recursive(
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.lists(Nested, max_size=4)), max_size=5))
-def test_the_parts_sum_up_to_the_time_in_any_of_them(blocks: list[tuple[str, list[object]]]) -> None:
+def test_the_parts_sum_up_to_the_time_in_any_of_them(
+    blocks: list[tuple[str, list[object]]],
+) -> None:
     clock = Clock()
     watch = Stopwatch(clock)
 

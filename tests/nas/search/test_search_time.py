@@ -150,13 +150,13 @@ def test_a_session_that_breaks_off_is_written_and_hides_no_error(
     def refuse(name: str, value: object) -> None:
         raise RunError("the storage is away")
 
-    with (
-        caplog.at_level(logging.WARNING),
-        pytest.raises(KeyboardInterrupt),
-        search.time.session(1),
-    ):
-        monkeypatch.setattr(search.trials, "write_attribute", refuse)
-        raise KeyboardInterrupt
+    def break_off() -> None:
+        with search.time.session(1):
+            monkeypatch.setattr(search.trials, "write_attribute", refuse)
+            raise KeyboardInterrupt
+
+    with caplog.at_level(logging.WARNING), pytest.raises(KeyboardInterrupt):
+        break_off()
     assert "is not written: the storage is away" in caplog.text
 
 

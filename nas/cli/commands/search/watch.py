@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from nas.cli.commands.search.status import read_status
+from nas.cli.commands.search.status import INTERRUPTED, read_status
 from nas.cli.number_table import number_table
 from nas.cli.output import Output
 from nas.errors import RunError
@@ -75,7 +75,11 @@ def progress(status: Mapping[str, Any]) -> tuple[list[str], list[str]]:
     Args:
         status: what :func:`nas.cli.commands.search.status.read_status` returned.
     """
-    done = [f"{status['name']} is {status['state']}"]
+    driver = status["driver"] if status["state"] != "finished" else None
+    elsewhere = ""
+    if status["state"] == INTERRUPTED and driver and not _is_silent(driver):
+        elsewhere = ", or driven on another machine"  # whose lock cannot be seen here
+    done = [f"{status['name']} is {status['state']}{elsewhere}"]
     done.append(f"trials {status['trained']}/{status['wanted']}")
     if status["repeats"]:
         done.append(f"{status['repeats']} repeats")
@@ -87,7 +91,6 @@ def progress(status: Mapping[str, Any]) -> tuple[list[str], list[str]]:
         done.append(f"{retries['trainings']} begun again ({lost} lost)")
     if status["errors"]:
         done.append(f"{len(status['errors'])} failed")
-    driver = status["driver"] if status["state"] != "finished" else None
     if waiting := status["waiting"] or (driver or {}).get("waiting"):
         done.append(f"waiting for {waiting}")
     return done, [f"{status['device_hours']:.2f} device-hours", *_pace(driver)]
@@ -102,9 +105,13 @@ def _pace(driver: Mapping[str, Any] | None) -> list[str]:
         pace.append(f"{driver['trainings_per_hour']:.3g} trainings/h")
     if driver["remaining_seconds"]:
         pace.append(f"about {duration(driver['remaining_seconds'])} left")
-    if driver["heard_seconds_ago"] > SILENT_SECONDS:
+    if _is_silent(driver):
         pace.append(f"its driver has been silent for {duration(driver['heard_seconds_ago'])}")
     return pace
+
+
+def _is_silent(driver: Mapping[str, Any]) -> bool:
+    return bool(driver["heard_seconds_ago"] > SILENT_SECONDS)
 
 
 def _screen(status: Mapping[str, Any] | list[str]) -> RenderableType:
