@@ -1,4 +1,4 @@
-"""What a search adds to its trainings: this project's whole path beside plain Ray Tune.
+"""The cost that a search adds to its trainings: its whole path beside plain Ray Tune.
 
 Trials a second that train nothing: both run the same no-op trainable on reused actors, as many as
 there are cores: random search over `configs/spaces/digits.yaml` with two objectives. This project's
