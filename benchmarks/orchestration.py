@@ -1,21 +1,25 @@
-"""Trials a second that train nothing: this project's whole path beside plain Ray Tune.
+"""The cost that a search adds to its trainings: its whole path beside plain Ray Tune.
 
-Both run the same no-op trainable on reused actors, as many as there are cores: random search over
-`configs/spaces/digits.yaml` with two objectives. This project's path is the one of `nas search`:
-proposals by exact cost, the ledger in an SQLite file, Tune, the progress display. Plain Ray Tune
-has its OptunaSearch with Optuna's RandomSampler, once with Optuna's RDBStorage in an SQLite file
-and once with its default, which is in memory and gone when the driver dies; all other settings are
-as they come. Each runs in a process of its own, whose peak of resident memory is the driver's. From
-the repository's root::
+Trials a second that train nothing: both run the same no-op trainable on reused actors, as many as
+there are cores: random search over `configs/spaces/digits.yaml` with two objectives. This project's
+path is the one of `nas search`: proposals by exact cost, the ledger in an SQLite file, Tune, the
+progress display. Plain Ray Tune has its OptunaSearch with Optuna's RandomSampler, once with
+Optuna's RDBStorage in an SQLite file and once with its default, which is in memory and gone when
+the driver dies; all other settings are as they come. Each runs in a process of its own, whose peak
+of resident memory is the driver's.
 
-    python benchmarks/orchestration.py [--quick] [--trials N] [--json FILE]
+With ``--training``, trials train for 20 seconds each, and the share of the workers' time that is
+training is measured instead, beside plain Ray Tune and a bare pool of processes: see
+:mod:`orchestration_share`. From the repository's root::
+
+    python benchmarks/orchestration.py [--training] [--quick] [--trials N] [--json FILE]
 """
 
 from __future__ import annotations
 
 import argparse
 import multiprocessing
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
@@ -40,11 +44,30 @@ COLUMNS = {
 }
 
 
+TRAINING_TRIALS = 15
+SHARE_PATHS = ("this_project", "pool", "plain_tune")
+TRAINING_COLUMNS = {
+    "path": "",
+    "trials": "trials",
+    "wall_seconds": "s",
+    "training_percent": "% training",
+    "known_percent": "% accounted for",
+}
+
+
 def main() -> None:
     """Measure, print two tables, and write the same figures as JSON."""
     parser = parser_of(__doc__, quick="fewer trials, and no plain Tune in memory, under 40 s")
     parser.add_argument("--trials", type=int, metavar="N", help="of this project; else 1,000")
+    parser.add_argument(
+        "--training",
+        action="store_true",
+        help="trials of 20 s on cores - 1 workers (with --quick of 3 s), --trials of them each",
+    )
     options = parser.parse_args()
+    if options.training:
+        write_json(measure_training(options), options)
+        return
     if options.trials is not None and options.trials < FEWEST_TRIALS:
         parser.error(f"--trials must be at least {FEWEST_TRIALS}, got {options.trials}")
     write_json(measure(options), options)
@@ -92,6 +115,30 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     return figures
 
 
+def measure_training(options: argparse.Namespace) -> dict[str, Any]:
+    """All figures of trials that train, which are printed too."""
+    seconds, paths = (3.0, SHARE_PATHS[:2]) if options.quick else (20.0, SHARE_PATHS)
+    trials = options.trials or (2 if options.quick else TRAINING_TRIALS)
+    rows = []
+    for path in paths:
+        print(f"{path.replace('_', ' ')}: {trials} trials of {seconds:g} s", flush=True)
+        rows.append(_alone(_run_training, path, trials, seconds))
+    figures = {
+        "machine": rows[0].pop("machine"),
+        "trial_seconds": seconds,
+        "paths": [{key: row[key] for key in TRAINING_COLUMNS} for row in rows],
+        "seconds_by_part": {row["path"]: row["seconds_by_part"] for row in rows},
+    }
+    print(", ".join(f"{key} {value}" for key, value in figures["machine"].items()))
+    print_table("share of wall time x workers", figures["paths"], TRAINING_COLUMNS)
+    parts = figures["seconds_by_part"][rows[0]["path"]]
+    print_table(
+        "this project's by part",
+        [{"part": part, "seconds": each} for part, each in parts.items() if each >= 0.005],
+    )
+    return figures
+
+
 def rate(ended_at_seconds: Sequence[float]) -> float:
     """Trials a second between the end of the first and the end of the last."""
     return (len(ended_at_seconds) - 1) / (ended_at_seconds[-1] - ended_at_seconds[0])
@@ -121,9 +168,20 @@ def blocks(ended_at_seconds: Sequence[float], cpu_seconds: Sequence[float]) -> l
 
 def _in_own_process(path: str, trials: int) -> dict[str, Any]:
     print(f"{path.replace('_', ' ')}: {trials} trials", flush=True)
+    return _alone(_run, path, trials)
+
+
+def _alone(run: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
+    """Run something in a process of its own."""
     spawned = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(max_workers=1, mp_context=spawned) as pool:
-        return pool.submit(_run, path, trials).result()
+        return pool.submit(run, *arguments).result()
+
+
+def _run_training(path: str, trials: int, seconds: float) -> dict[str, Any]:
+    from orchestration_share import measured  # noqa: PLC0415 - as below
+
+    return measured(path, trials, seconds)
 
 
 def _run(path: str, trials: int) -> dict[str, Any]:

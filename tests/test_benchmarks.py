@@ -201,6 +201,20 @@ def test_orchestration(tmp_path: Path) -> None:
     assert all(row["path"] in done.stdout for row in figures["blocks"])
 
 
+@pytest.mark.ray
+@pytest.mark.slow
+def test_orchestration_of_trainings(tmp_path: Path) -> None:
+    file = tmp_path / "figures.json"
+    done = _run("orchestration", "--training", "--quick", "--json", str(file))
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(file.read_text())
+    ours, pool = figures["paths"]
+    assert ours["known_percent"] == pytest.approx(100, abs=2)
+    assert 0 < pool["training_percent"] <= pool["known_percent"] <= 100
+    parts = figures["seconds_by_part"][ours["path"]]
+    assert parts["training"] >= 2 * figures["trial_seconds"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("script", "part", "name"),

@@ -33,6 +33,7 @@ from trainers.recipe import (
     Weights,
 )
 from trainers.result import EpochResult
+from trainers.stopwatch import Stopwatch
 from trainers.training import Training
 
 __all__ = [
@@ -57,6 +58,7 @@ __all__ = [
     "Recipe",
     "SavedRecipe",
     "Split",
+    "Stopwatch",
     "Training",
     "TrainingDiverged",
     "Weights",

@@ -18,7 +18,7 @@ class EpochProgress:
     Attributes:
         steps: how many are finished.
         seconds: that they took.
-        waited_seconds: of these, spent waiting for images to be decoded.
+        waited_seconds: of these, spent reading images or waiting for them.
     """
 
     def __init__(self) -> None:

@@ -25,7 +25,7 @@ class EpochResult:
         validation: all metrics behind ``val_accuracy``; None where that is None.
         validation_beside: the same of the weights that do not count, with an average of weights:
             raw if the averaged count, and the other way round.
-        waited_seconds: of ``train_seconds``, spent waiting for images to be decoded.
+        waited_seconds: of ``train_seconds``, spent reading images or waiting for them.
     """
 
     epoch: int

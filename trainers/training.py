@@ -43,6 +43,7 @@ from trainers.precision import autocast
 from trainers.randomness import Stream, checked_seed, derived_seed, seeded
 from trainers.recipe import Recipe, Weights
 from trainers.result import EpochResult
+from trainers.stopwatch import Stopwatch
 
 
 class Training:
@@ -61,6 +62,7 @@ class Training:
         process_group: of ``torch.distributed``, the processes that train together, each of which
             has part of every batch's normalisation groups and makes the same calls; None for this
             process alone. Their number changes nothing but time and rounding.
+        stopwatch: measures the parts of :data:`trainers.stopwatch.TrainingPart`; None: its own.
 
     Attributes:
         epoch: finished epochs.
@@ -85,6 +87,7 @@ class Training:
         evaluate_on: Literal["validation", "none"] = "validation",
         groups_at_once: int | None = None,
         process_group: dist.ProcessGroup | None = None,
+        stopwatch: Stopwatch | None = None,
     ) -> None:
         if len(splits.train) < 2:
             raise DataError(
@@ -120,6 +123,7 @@ class Training:
         if process_group is not None and self.device.index is not None:
             torch.cuda.set_device(self.device)  # NCCL sends plain values by the current device
         self._ranks = Ranks(process_group)
+        self._stopwatch = stopwatch or Stopwatch()
         self._batches = Batches(
             self._splits,
             recipe,
@@ -127,6 +131,7 @@ class Training:
             device=self.device,
             channels_last=self.execution.channels_last,
             ranks=self._ranks,
+            stopwatch=self._stopwatch,
         )
         check_agreement(self._ranks, self._batches.groups, self._identity, self.model)
         self._step = TrainingStep(
@@ -190,7 +195,7 @@ class Training:
 
     @property
     def waited_seconds(self) -> float:
-        """The part of ``train_seconds`` that was spent waiting for images to be decoded."""
+        """The part of ``train_seconds`` that was spent reading images or waiting for them."""
         return sum(point.waited_seconds for point in self.curve) + self._progress.waited_seconds
 
     def run_epoch(self) -> EpochResult:
@@ -224,10 +229,14 @@ class Training:
             raise RuntimeError(f"all {self.recipe.epochs} epochs are finished")
         self._check_unbroken()
         self._broken = True
-        with lost_loaders_named(), seeded(derived_seed(self.seed, Stream.TRAINING), self.device):
+        with (
+            self._stopwatch.measuring("training"),
+            lost_loaders_named(),
+            seeded(derived_seed(self.seed, Stream.TRAINING), self.device),
+        ):
             self._train(min(steps, self.steps_per_epoch - self._progress.steps))
         ended = self._progress.steps == self.steps_per_epoch
-        with lost_loaders_named():
+        with self._stopwatch.measuring("evaluation"), lost_loaders_named():
             result = self._end_epoch() if ended else None
         self._broken = False
         return result
@@ -249,7 +258,7 @@ class Training:
             RuntimeError: a step broke off.
         """
         self._check_unbroken()
-        with lost_loaders_named():
+        with self._stopwatch.measuring("evaluation"), lost_loaders_named():
             return self._evaluator.report(split)
 
     def evaluated_model(self) -> nn.Module:
@@ -313,7 +322,7 @@ class Training:
 
     def _train(self, steps: int) -> None:
         """Train some steps of the present epoch."""
-        began, waited = time.perf_counter(), self._batches.waited_seconds
+        began, waited = time.perf_counter(), self._stopwatch.of_part("loading")
         self.model.train()
         if self._stream is None:
             self._stream = self._batches.training(self.step)
@@ -324,7 +333,7 @@ class Training:
             self._progress.add(loss, hits)
             self._check_finite(now=self._progress.steps == self.steps_per_epoch)
         self._progress.seconds += time.perf_counter() - began
-        self._progress.waited_seconds += self._batches.waited_seconds - waited
+        self._progress.waited_seconds += self._stopwatch.of_part("loading") - waited
 
     def _end_epoch(self) -> EpochResult:
         """Evaluate the epoch when it is due, and note its result."""

@@ -13,6 +13,7 @@ from optuna.trial import FrozenTrial
 from nas.costs.limits import Rejections
 from nas.evaluation.evaluate import EvaluationResult
 from nas.evaluation.lost_workers import LostWorker
+from nas.evaluation.time_parts import NO_SECONDS
 from nas.metrics import whole_counts
 from nas.samplers.choice_space import Candidate
 from nas.search.problem import SearchProblem
@@ -48,6 +49,9 @@ class TableRecords:
     def transact(self, write: Callable[[], T]) -> T:
         """Only call ``write``: no record outlives the process."""
         return write()
+
+    def wait_no_more(self) -> None:
+        """Do nothing: no server is waited for."""
 
     def study_name(self, kind: Kind) -> str:
         """Return the name of the search's study; there is no other."""
@@ -105,6 +109,7 @@ class TableRecords:
         recipe_id: str,
         error: str | None = None,
         lost_workers: Sequence[LostWorker] = (),
+        seconds: Mapping[str, float] = NO_SECONDS,
     ) -> Evaluation:
         """Add a finished row to a study other than the search's own."""
         rows = self._others.setdefault(kind, [])
@@ -124,6 +129,7 @@ class TableRecords:
                 started=None,
                 finished=None,
                 lost_workers=tuple(lost_workers),
+                seconds=seconds,
             )
         )
         return rows[-1]

@@ -16,7 +16,7 @@ from nas.evaluation.evaluate import (
 )
 from nas.evaluation.fidelity import FULL, Fidelity
 from search_space.architecture import Architecture, Task
-from trainers import DataConfig, ImageSplits, Recipe
+from trainers import DataConfig, ImageSplits, Recipe, Stopwatch
 
 
 class Assignment(NamedTuple):
@@ -62,11 +62,19 @@ class Assignment(NamedTuple):
         *,
         pause_at: int | None = None,
         state: Mapping[str, Any] | None = None,
+        stopwatch: Stopwatch | None = None,
     ) -> Iterator[Progress | Paused | EvaluationResult]:
-        """Train an architecture's JSON by :func:`nas.evaluation.evaluate.evaluate`."""
+        """Train an architecture's JSON by :func:`nas.evaluation.evaluate.evaluate`.
+
+        The stopwatch measures the reading of the data set too.
+        """
+        stopwatch = stopwatch or Stopwatch()
+        network = self.fidelity.network(Architecture.from_json(architecture, imports=True))
+        with stopwatch.measuring("loading"):
+            splits = self.splits()
         yield from evaluate(
-            self.fidelity.network(Architecture.from_json(architecture, imports=True)),
-            self.splits(),
+            network,
+            splits,
             self.fidelity.task(self.task),
             self.recipe,
             seed=seed,
@@ -74,4 +82,5 @@ class Assignment(NamedTuple):
             metric=self.metric,
             pause_at=pause_at,
             state=state,
+            stopwatch=stopwatch,
         )

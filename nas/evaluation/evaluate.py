@@ -11,6 +11,7 @@ import torch.distributed as dist
 
 from nas.evaluation.fidelity import FULL, Fidelity
 from nas.evaluation.finite_values import check_finite
+from nas.evaluation.time_parts import NO_SECONDS
 from search_space.architecture import Architecture, Task
 from search_space.networks import build
 from trainers import (
@@ -20,6 +21,7 @@ from trainers import (
     Metrics,
     PixelSettings,
     Recipe,
+    Stopwatch,
     Training,
     TrainingDiverged,
     Weights,
@@ -61,8 +63,9 @@ class EvaluationResult(NamedTuple):
 
     metrics: dict[str, float]
     curve: list[dict[str, Any]]
-    device_seconds: float
+    device_seconds: float  # of its training steps
     worker: str = ""  # where it ran
+    seconds: Mapping[str, float] = NO_SECONDS  # of its worker, see :mod:`nas.evaluation.time_parts`
 
 
 def traceback_of(error: BaseException) -> str:
@@ -119,6 +122,7 @@ def evaluate(
     metric: AccuracyMetric = "accuracy",
     pause_at: int | None = None,
     state: Mapping[str, Any] | None = None,
+    stopwatch: Stopwatch | None = None,
 ) -> Iterator[Progress | Paused | EvaluationResult]:
     """Train ``architecture``; yield :class:`Progress` and, last, the :class:`EvaluationResult`.
 
@@ -135,13 +139,21 @@ def evaluate(
         metric: which accuracy ``val_accuracy`` is: top-1, top-5, or the mean over the classes.
         pause_at: an evaluated epoch, after which :class:`Paused` is yielded last instead.
         state: of :class:`Paused`, to resume from; the result has the same bits as without a pause.
+        stopwatch: measures the parts of :data:`trainers.stopwatch.TrainingPart`; None: its own.
 
     Raises:
         TrainingDiverged: the loss became infinite or not a number.
         CheckpointError: the state is of another evaluation.
     """
     training = begin_training(
-        architecture, splits, task, recipe, seed=seed, device=device, state=state
+        architecture,
+        splits,
+        task,
+        recipe,
+        seed=seed,
+        device=device,
+        state=state,
+        stopwatch=stopwatch,
     )
     while training.epoch != pause_at:  # the state may be at this epoch already
         training.run_epoch()
@@ -168,6 +180,7 @@ def begin_training(
     state: Mapping[str, Any] | None,
     evaluate_on: Literal["validation", "none"] = "validation",
     process_group: dist.ProcessGroup | None = None,
+    stopwatch: Stopwatch | None = None,
 ) -> Training:
     """Build ``architecture`` and return its training, at its beginning or at ``state``.
 
@@ -190,6 +203,7 @@ def begin_training(
         device=device,
         evaluate_on=evaluate_on,
         process_group=process_group,
+        stopwatch=stopwatch,
     )
     if state is not None:
         training.load_state_dict(dict(state))

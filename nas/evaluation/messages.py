@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from nas.evaluation.evaluate import EvaluationResult, Progress
+from nas.evaluation.time_parts import NO_SECONDS
 
 
 class TrialRequest(NamedTuple):
@@ -52,6 +54,7 @@ class Report(NamedTuple):
     outcome: Training | Pausing | Completed | Raised
     worker: str = ""  # where it ran
     began_anew: str = ""  # why the state could not be loaded; empty if it could
+    seconds: Mapping[str, float] = NO_SECONDS  # of the worker, since the job before this one
 
 
 REQUEST = "request"

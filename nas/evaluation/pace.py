@@ -14,7 +14,7 @@ class Pace(NamedTuple):
     Attributes:
         epochs: finished, with the part of the present one.
         images_per_second: in training steps, without evaluations; 0 before the first.
-        waited_share: of the time of the steps, spent waiting for images to be decoded, in 0..1.
+        waited_share: of the time of the steps, spent reading images or waiting for them, in 0..1.
         seconds_left: to the last epoch's end, evaluations included; 0 before the first step.
     """
 

@@ -73,6 +73,7 @@ def run_search(
             states = temporary / "states"
             states.mkdir()
         exchange = None if states is None else ClusterExchange(states)
+        stack.enter_context(search.time.session(concurrency))
         try:
             while not search.finished:
                 try:
@@ -133,12 +134,13 @@ def _run_tune(
         ),
         partial(resources_of, resources),
     )
+    scheduler = SearchScheduler(searcher)
     with TemporaryDirectory(dir=temporary, ignore_cleanup_errors=True) as folder:
         tuner = tune.Tuner(
             prepared,
             tune_config=tune.TuneConfig(
                 search_alg=searcher,
-                scheduler=SearchScheduler(searcher),
+                scheduler=scheduler,
                 num_samples=-1,
                 max_concurrent_trials=concurrency,
                 reuse_actors=True,
@@ -147,7 +149,7 @@ def _run_tune(
                 name="search",
                 storage_path=folder,
                 verbose=0,
-                callbacks=[WorkerWatch(searcher, cluster.check)],
+                callbacks=[WorkerWatch(searcher, scheduler, cluster.check)],
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
                 failure_config=tune.FailureConfig(max_failures=0),  # the search decides
             ),

@@ -69,6 +69,7 @@ class SearchJobs(Searcher):
         self.exchange = exchange
         self.running: dict[str, RunningWorker] = {}
         self.error: BaseException | None = None
+        self._is_closed = False  # Tune was told that there are no more jobs
 
     def suggest(  # type: ignore[override]
         self, trial_id: str
@@ -76,11 +77,13 @@ class SearchJobs(Searcher):
         """Return the next job as a trial's config; None for "not now"."""
         try:
             job = None if self._is_over else self._next_job()
-            if job is None:  # next_job may have ended the paused trials
-                return Searcher.FINISHED if self._is_over else None
+            if job is None:
+                self._is_closed = self._is_over  # next_job may have ended the paused trials
+                return Searcher.FINISHED if self._is_closed else None
         except Exception as error:  # noqa: BLE001 (raised again by the caller, outside Tune)
             self.error = error
             return Searcher.FINISHED
+        self._search.time.idle("waiting_driver")
         avoided = job.avoided_nodes
         if avoided and self.nodes() <= len(avoided):
             avoided = ()
@@ -93,7 +96,8 @@ class SearchJobs(Searcher):
     def wait_for_a_node(self) -> None:
         """Wait until a living node can hold a job; if none comes, end with an error."""
         waiting, settings = self._search.waiting, self._search.problem.search
-        with waiting.on("a node that holds a trial", settings.patience_seconds):
+        reason = "a node that holds a trial"
+        with waiting.on(reason, settings.patience_seconds, part="waiting_cpus"):
             while not self.nodes():
                 if waiting.is_over:
                     self.error = ClusterError(
@@ -113,9 +117,13 @@ class SearchJobs(Searcher):
 
     def _next_job(self) -> Job | None:
         if len(self.running) >= self._most_running():
+            self._search.time.idle("waiting_memory")  # else Tune would not ask
             return None
+        self._search.time.idle("waiting_driver")
         job = self._search.next_job()
-        if job is not None and job.resumes:
+        if job is None:
+            self._search.time.idle("waiting_work")
+        elif job.resumes:
             self._send_state(job)
         return job
 
@@ -153,7 +161,27 @@ class SearchJobs(Searcher):
             self._record(job, _report(result))
         except Exception as failure:  # noqa: BLE001 (raised again by the caller, outside Tune)
             self.error = failure
+        if self._is_closed:  # Tune asks for no further job
+            self._search.time.idle("waiting_work")
         self._discard_state(job)
+
+    def began(self, trial_id: str, actor: Any) -> None:
+        """Record that a worker begins a trial's job."""
+        worker = self.running[trial_id]
+        worker.begin(actor)
+        self._search.time.places.started(worker.job, worker.actor_id)
+
+    def note_time(self, without_resources: int) -> None:
+        """Account for the time that passes.
+
+        Args:
+            without_resources: how many jobs wait for CPUs or GPUs.
+        """
+        self._search.time.places.look(without_resources)
+        try:
+            self._search.time.note()
+        except Exception as error:  # noqa: BLE001 (raised again by the caller, outside Tune)
+            self.error = error
 
     def lost(self, trial_id: str, error: BaseException) -> None:
         """Record that a trial's worker was lost, with the exception that Ray raised for it."""
@@ -210,9 +238,10 @@ class SearchJobs(Searcher):
             )
         match report.outcome:
             case Raised(traceback):
-                self._search.failed(job, traceback)
+                self._search.failed(job, traceback, report.seconds)
             case Completed(result):
-                self._search.completed(job, result._replace(worker=report.worker))
+                measured = result._replace(worker=report.worker, seconds=report.seconds)
+                self._search.completed(job, measured)
             case Pausing(progress):
                 assert self.exchange is not None
                 part, state = _part(progress, report), self.exchange.get(job.number)
@@ -247,4 +276,6 @@ def _report(result: dict[str, Any]) -> Report:
 
 def _part(progress: Progress, report: Report) -> EvaluationResult:
     """Return the result of a training that did not end."""
-    return EvaluationResult({}, progress.curve, progress.device_seconds, report.worker)
+    return EvaluationResult(
+        {}, progress.curve, progress.device_seconds, report.worker, report.seconds
+    )

@@ -27,6 +27,7 @@ from nas.evaluation.messages import (
     Training,
     TrialRequest,
 )
+from nas.evaluation.worker_time import WorkerTime
 from nas.ray.checkpoint_exchange import CheckpointExchange
 from nas.ray.recovery.deaths import machine_fault
 from trainers import CheckpointError
@@ -58,23 +59,29 @@ class TrainingTrainable(tune.Trainable):
         self.assignment = assignment
         self.exchange = exchange
         torch.set_num_threads(assignment.threads)
+        self.time = WorkerTime()
         self._steps: Iterator[Progress | Paused | EvaluationResult] = iter(())
         self.reset_config(config)
+        self.time.forget()  # the driver measures how long a worker takes to start
 
     def reset_config(self, new_config: dict[str, TrialRequest]) -> bool:
         """Start another trial; the data stay in memory, the last network does not."""
-        self._steps = iter(())
-        torch.cuda.empty_cache()  # other trials may share the GPU
-        self._number, self._began_anew = new_config[REQUEST].number, ""
-        self._steps = self.evaluation(new_config[REQUEST])
+        self.time.begin_job()
+        with self.time.call():
+            self._steps = iter(())
+            torch.cuda.empty_cache()  # other trials may share the GPU
+            self._number, self._began_anew = new_config[REQUEST].number, ""
+            self._steps = self.evaluation(new_config[REQUEST])
         return True
 
     def step(self) -> dict[str, Any]:
         """Train to the next point of the curve."""
-        outcome = self._next_outcome()
-        worker = f"node {ray.get_runtime_context().get_node_id()[:12]}"
-        report = Report(outcome, worker, self._began_anew)
-        return {"done": not isinstance(outcome, Training), REPORT: report}
+        with self.time.call():
+            outcome = self._next_outcome()
+            worker = f"node {ray.get_runtime_context().get_node_id()[:12]}"
+            seconds = self.time.stopwatch.seconds()
+            report = Report(outcome, worker, self._began_anew, seconds)
+            return {"done": not isinstance(outcome, Training), REPORT: report}
 
     def _next_outcome(self) -> Training | Pausing | Completed | Raised:
         try:
@@ -98,6 +105,7 @@ class TrainingTrainable(tune.Trainable):
             request.architecture,
             request.seed,
             pause_at=request.pause_at,
+            stopwatch=self.time.stopwatch,
         )
         if not request.resumes:
             yield from begin()

@@ -9,6 +9,7 @@ from typing import Any
 from ray import tune
 
 from nas.quantities import duration
+from nas.ray.schedulers import SearchScheduler
 from nas.ray.searcher import SearchJobs
 
 LOOK_EVERY_SECONDS = 1.0
@@ -23,19 +24,22 @@ class WorkerWatch(tune.Callback):
 
     Args:
         searcher: hands out the jobs.
+        scheduler: of the same run of Tune.
         check: raises if the cluster is lost.
     """
 
-    def __init__(self, searcher: SearchJobs, check: Callable[[], None]) -> None:
+    def __init__(
+        self, searcher: SearchJobs, scheduler: SearchScheduler, check: Callable[[], None]
+    ) -> None:
         self._searcher = searcher
+        self._scheduler = scheduler
         self._check = check
         self._next_look = 0.0
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """Note the worker that begins a job."""
-        running = self._searcher.running.get(trial.trial_id)
-        if running is not None:
-            running.begin(trial.temporary_state.ray_actor)
+        if trial.trial_id in self._searcher.running:
+            self._searcher.began(trial.trial_id, trial.temporary_state.ray_actor)
 
     def _note_reused(self, trials: list[Any]) -> None:
         """Note the workers that prepare another job, which may hang too before it begins."""
@@ -43,7 +47,7 @@ class WorkerWatch(tune.Callback):
             running = self._searcher.running.get(trial.trial_id)
             actor = trial.temporary_state.ray_actor
             if running is not None and running.actor is None and actor is not None:
-                running.begin(actor)
+                self._searcher.began(trial.trial_id, actor)
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
         """Look after the cluster and the workers, now and then.
@@ -58,6 +62,7 @@ class WorkerWatch(tune.Callback):
         self._check()
         self._note_reused(trials)
         self._wait_for_a_node()
+        self._searcher.note_time(self._scheduler.waiting_for_resources())
         self._searcher.changed()  # time passes, also while nothing else happens
         for worker in self._searcher.running.values():
             limit = self._searcher.seconds_allowed(worker.job)

@@ -7,10 +7,12 @@ runs the jobs and reports their results.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from nas.evaluation.evaluate import EvaluationResult
 from nas.evaluation.lost_workers import LostWorker, account_of, is_to_blame
+from nas.evaluation.time_parts import NO_SECONDS
 from nas.latency.cache import LatencyCache
 from nas.latency.measurements import Meter
 from nas.samplers.trials import NO_WARM_START, WarmStart
@@ -19,6 +21,7 @@ from nas.search.budget import Budget
 from nas.search.ending import Ending
 from nas.search.expected_growth import ExpectedGrowth
 from nas.search.failures import FailureKind, Failures
+from nas.search.forecast import Forecast
 from nas.search.job import Job
 from nas.search.latency_filter import LatencyFilter
 from nas.search.next_jobs import NextJobs
@@ -28,6 +31,7 @@ from nas.search.records import Records
 from nas.search.repeats import RepeatRounds, Round
 from nas.search.rung_decisions import RungDecisions
 from nas.search.running_jobs import RunningJobs
+from nas.search.search_time import SearchTime
 from nas.search.spent_time import SpentTime
 from nas.search.status import Status, StatusReport
 from nas.search.time_limit import TimeLimit
@@ -51,6 +55,7 @@ class Search:
         warm_start: architectures to begin with, and earlier results.
         states: where paused trainings are kept, if trials pause.
         waiting: says what the search waits for.
+        forecast: a first estimate of its time; None for none.
         concurrency: jobs at the same time; None for ``search.concurrency``, or else one.
         clock: returns seconds.
 
@@ -72,6 +77,7 @@ class Search:
         warm_start: WarmStart = NO_WARM_START,
         states: TrainingStates | None = None,
         waiting: Waiting | None = None,
+        forecast: Forecast | None = None,
         concurrency: int | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -87,7 +93,10 @@ class Search:
         self._rungs = RungDecisions(problem, records, self.trials, self._metrics, self._states)
         self._repeats = RepeatRounds(problem, records)
         rows = [*records.evaluations("search"), *records.evaluations("repeats")]
-        self._running = RunningJobs((one for row in rows for one in row.lost_workers), clock)
+        self.waiting = waiting or Waiting()
+        self.time = SearchTime(self.trials, self.waiting, self._remaining_seconds)
+        lost_before = [worker for row in rows for worker in row.lost_workers]
+        self._running = RunningJobs(lost_before, self.time.places, clock)
         self._time_limit = TimeLimit(problem, rows)
         workers = concurrency or problem.search.concurrency or 1
         self._seconds = TrainingSeconds(problem, rows, workers)
@@ -109,8 +118,7 @@ class Search:
             measures=self._filter.measures,
         )
         self._furthest_epoch = 0
-        self.waiting = waiting or Waiting()
-        self._report = StatusReport(problem, records, self.trials)
+        self._report = StatusReport(problem, records, self.trials, forecast)
         self._status = self._status_now()
 
     @property
@@ -165,7 +173,9 @@ class Search:
         most = self.problem.latency.candidates_per_batch
         while self.trials.count(State.PROPOSED) < most and self._next.missing > 0:
             self._next.propose()
-        self._filter.measure(meter, nothing_more=self._next.is_space_exhausted)
+        batch = [trial.number for trial in self.trials.of(State.PROPOSED)]
+        timed = self.time.timed(meter, partial(self.trials.note_latency, batch))
+        self._filter.measure(timed, nothing_more=self._next.is_space_exhausted)
 
     def reported(self, job: Job, epoch: int, accuracy: float) -> Decision:
         """Decide whether a job that has reached a point of its curve continues or stops.
@@ -180,7 +190,7 @@ class Search:
 
     def completed(self, job: Job, result: EvaluationResult) -> None:
         """Record a job's result."""
-        self._end(job, result)
+        result = self._end(job, result)
         metrics = self._metrics.of(job.architecture, result.metrics)
         self._time_limit.note(metrics, result.device_seconds)
         if job.kind == "repeats":
@@ -193,7 +203,7 @@ class Search:
 
     def stopped(self, job: Job, result: EvaluationResult, *, epoch: int) -> None:
         """Record that a trial was stopped after ``epoch`` epochs."""
-        self._end(job, result)
+        result = self._end(job, result)
         latency = self._filter.latency_of(job.architecture)
         self.trials.prune(job.number, result, latency, epoch=epoch)
         self.growth.note_end()
@@ -215,7 +225,7 @@ class Search:
         Raises:
             RunError: the state cannot be written; the result is kept.
         """
-        self._end(job, result)
+        result = self._end(job, result)
         latency = self._filter.latency_of(job.architecture)
         self.trials.pause(job.number, result, latency, epoch=epoch)
         decision = self._rungs.report(
@@ -233,10 +243,15 @@ class Search:
         """
         return self._states.load(job.number)
 
-    def failed(self, job: Job, error: str) -> None:
-        """Record that a job raised."""
-        self._running.end(job)
-        self._fail(job, error)
+    def failed(self, job: Job, error: str, seconds: Mapping[str, float] = NO_SECONDS) -> None:
+        """Record that a job raised.
+
+        Args:
+            job: the job that ran.
+            error: its traceback.
+            seconds: of its worker by part, see :mod:`nas.evaluation.time_parts`.
+        """
+        self._fail(job, error, self._running.end(job, seconds).parts)
 
     def lost(self, job: Job, node: str, cause: str, *, counts: bool, nodes: int) -> None:
         """Record that a job's worker was lost: it runs again, unless the architecture is to blame.
@@ -260,7 +275,7 @@ class Search:
             if job.kind == "repeats":
                 self._repeats.give_back(job.architecture, job.seed)
             return
-        self._fail(job, account_of(lost))
+        self._fail(job, account_of(lost), NO_SECONDS)
 
     def note_time(self, *, always: bool = True) -> None:
         """Keep the time spent so far, for a driver that goes on with the search.
@@ -307,20 +322,26 @@ class Search:
             most_seconds=self._budget.wall_seconds_left,
         )
 
-    def _fail(self, job: Job, error: str) -> None:
+    def _fail(self, job: Job, error: str, seconds: Mapping[str, float]) -> None:
         """Record that a job that no longer runs has failed."""
         self._failures.note(_failures_of(job), error)
         if job.kind == "repeats":
-            nothing = EvaluationResult({}, [], 0.0)
+            nothing = EvaluationResult({}, [], 0.0, seconds=seconds)
             self._repeats.end(job.architecture, job.seed, {}, nothing, error)
             return
-        self.trials.fail(job.number, error)
+        self.trials.fail(job.number, error, seconds)
         self._rungs.withdraw(job.number)
 
-    def _end(self, job: Job, result: EvaluationResult) -> None:
-        """Note that a job ended without failing."""
-        self._seconds.note(job, result, self._running.end(job))
+    def _end(self, job: Job, result: EvaluationResult) -> EvaluationResult:
+        """Note that a job ended without failing; return its result with its worker's seconds."""
         self._failures.note_success(_failures_of(job))
+        ended = self._running.end(job, result.seconds)
+        self._seconds.note(job, result, ended.busy_seconds)
+        return result._replace(seconds=ended.parts)
+
+    def _remaining_seconds(self) -> float | None:
+        """Return the time left as it was last shown: to compute it anew takes long."""
+        return self._status.remaining_seconds
 
 
 def _failures_of(job: Job) -> FailureKind:

@@ -11,6 +11,7 @@ from optuna.trial import FrozenTrial
 from nas.costs.limits import Rejections
 from nas.evaluation.evaluate import EvaluationResult
 from nas.evaluation.lost_workers import LostWorker
+from nas.evaluation.time_parts import NO_SECONDS
 from nas.samplers.choice_space import Candidate
 from nas.storage.evaluation import Evaluation, Kind
 from search_space.cost.latency import Latency
@@ -33,6 +34,9 @@ class Records(Protocol):
         Raises:
             RunError: the storage refused something, or was away for too long.
         """
+
+    def wait_no_more(self) -> None:
+        """Wait for no server from now on."""
 
     def study_name(self, kind: Kind) -> str:
         """Return the name of one of the studies in the storage."""
@@ -81,5 +85,6 @@ class Records(Protocol):
         recipe_id: str,
         error: str | None = None,
         lost_workers: Sequence[LostWorker] = (),
+        seconds: Mapping[str, float] = NO_SECONDS,
     ) -> Evaluation:
         """Add a finished row to a study other than the search's own, in one transaction."""

@@ -164,5 +164,6 @@ class RepeatRounds:
             recipe_id=self._problem.recipe_id,
             error=error,
             lost_workers=self._lost.pop((architecture.arch_id, seed), ()),
+            seconds=result.seconds,
         )
         self._done.append(row)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
 
 from nas.errors import ClusterError
 from nas.evaluation.lost_workers import LostWorker
+from nas.evaluation.time_parts import NO_SECONDS
 from nas.search.job import Job
+from nas.search.places import Places
 
 LOST_IN_A_ROW = 12
 """A search ends when this many workers in a row are lost; but see the next limit."""
@@ -16,11 +19,19 @@ LOST_FOR_EACH = 4
 """A search ends when this many workers in a row are lost for each that runs at once."""
 
 
+class EndedJob(NamedTuple):
+    """The time of a job that has ended."""
+
+    busy_seconds: float  # from its beginning to its end, as the driver saw it
+    parts: dict[str, float]  # of its worker's seconds: see :meth:`nas.search.places.Places.end`
+
+
 class RunningJobs:
-    """The jobs that an executor runs, since when, and the workers lost so far.
+    """The jobs that an executor runs, and the workers lost so far.
 
     Args:
         lost_before: the workers that earlier drivers lost.
+        places: accounts for the time of the workers.
         clock: returns seconds.
 
     Attributes:
@@ -29,10 +40,14 @@ class RunningJobs:
     """
 
     def __init__(
-        self, lost_before: Iterable[LostWorker], clock: Callable[[], float] = time.monotonic
+        self,
+        lost_before: Iterable[LostWorker],
+        places: Places,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._clock = clock
-        self._since: dict[Job, float] = {}
+        self._since: dict[Job, float] = {}  # in the order of their beginning
+        self._places = places
         self._ended_seconds = 0.0
         self.ended = 0
         self.lost = list(lost_before)
@@ -56,16 +71,23 @@ class RunningJobs:
     def begin(self, job: Job) -> None:
         """Record that a job begins."""
         self._since[job] = self._clock()
+        self._places.begin(job)
         self._most_at_once = max(self._most_at_once, len(self._since))
 
-    def end(self, job: Job) -> float:
-        """Record that a job has ended, well or not; return the seconds that it took."""
+    def end(self, job: Job, seconds: Mapping[str, float] = NO_SECONDS) -> EndedJob:
+        """Record that a job has ended, well or not.
+
+        Args:
+            job: that ran.
+            seconds: by part, as its worker measured them.
+        """
         self._lost_in_a_row = 0
-        return self._take(job)
+        return EndedJob(self._take(job), self._places.end(job, seconds))
 
     def lose(self, job: Job, node: str, cause: str, *, counts: bool) -> LostWorker:
         """Record that a job's worker was lost; arguments are the fields of the result."""
-        worker = LostWorker(node, cause, self._take(job), counts)
+        self._take(job)
+        worker = LostWorker(node, cause, self._places.lose(job), counts)
         self.lost.append(worker)
         self._lost_in_a_row += 1
         return worker

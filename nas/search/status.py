@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 
 from nas.evaluation.lost_workers import LostWorker
 from nas.search.expected_growth import growth_text
+from nas.search.forecast import Forecast
 from nas.search.problem import SearchProblem
 from nas.search.records import Records
 from nas.search.repeats import Round
@@ -34,7 +35,7 @@ class Status(NamedTuple):
     stopped_early: int  # part of ``trained``
     rejected: int
     best: Candidate | None  # the most accurate on the front
-    device_hours: float
+    device_hours: float  # in which workers did not wait, failed and lost trainings included
     elapsed_seconds: float
     remaining_seconds: float | None
     retries: int = 0  # trainings that began again, since their workers were lost
@@ -51,15 +52,24 @@ class StatusReport:
         problem: the search's.
         records: the run's.
         trials: the search's.
+        forecast: the first estimate of the time; None for none.
     """
 
-    def __init__(self, problem: SearchProblem, records: Records, trials: Trials) -> None:
+    def __init__(
+        self,
+        problem: SearchProblem,
+        records: Records,
+        trials: Trials,
+        forecast: Forecast | None = None,
+    ) -> None:
+        self._forecast = forecast
         self._problem = problem
         self._records = records
         self._trials = trials
         self._started = time.monotonic()
         self._trained_before = trials.trained + len(records.evaluations("repeats"))
         self._share_before = self.share_done
+        self._last_done = self._last_elapsed = 0.0  # when more was done than before
 
     @property
     def elapsed_seconds(self) -> float:
@@ -103,9 +113,8 @@ class StatusReport:
         shown = [self._problem.accuracy, self._problem.cost_objective]
         front = pareto_front(candidates(rows), shown)
         rejections = self._trials.rejections.to_json().values()
-        seconds = [r.device_seconds for r in rows if r.state in ("complete", "pruned", "paused")]
-        elapsed = self.elapsed_seconds
         done, left = self._progress(missing, len(repeats), repeats_left)
+        later = phase == "search"  # the repeats follow
         return Status(
             phase=phase,
             trained=self._trials.trained,
@@ -122,9 +131,11 @@ class StatusReport:
             stopped_early=sum(row.state == "pruned" for row in rows),
             rejected=sum(entry["count"] for entry in rejections),
             best=most_accurate(front),
-            device_hours=sum(seconds) / 3600,
-            elapsed_seconds=elapsed,
-            remaining_seconds=min(elapsed / done * left, most_seconds) if done else None,
+            device_hours=sum(row.spent_seconds for row in rows) / 3600,
+            elapsed_seconds=self.elapsed_seconds,
+            remaining_seconds=self._remaining_seconds(
+                done, left, repeats_follow=later, most=most_seconds
+            ),
             retries=len(lost_workers),
             lost_seconds=sum(worker.seconds for worker in lost_workers),
             retry_reason=lost_workers[-1].cause if lost_workers else "",
@@ -135,9 +146,27 @@ class StatusReport:
             ),
         )
 
+    def _remaining_seconds(
+        self, done: float, left: float, *, repeats_follow: bool, most: float
+    ) -> float | None:
+        """Return the time left, ``most`` at most; None before there is a pace or an estimate."""
+        elapsed = self.elapsed_seconds
+        if self._forecast is None:
+            return min(elapsed / done * left, most) if done else None
+        if repeats_follow:
+            left += self._forecast.repeats
+        if done != self._last_done:
+            self._last_done, self._last_elapsed = done, elapsed
+        then = self._forecast.remaining_seconds(done, left, self._last_elapsed)
+        return min(max(0.0, then - (elapsed - self._last_elapsed)), most)
+
     def _progress(self, missing: int, repeats_done: int, repeats_left: int) -> tuple[float, float]:
-        """Return what this driver has done and what is left, in jobs or in shares of all epochs."""
+        """Return what this driver has done and what is left, in trainings.
+
+        Where trials pause, it is epochs of the search's own trials, in whole trainings.
+        """
         if not self._problem.pauses or repeats_done or repeats_left:
             done = self._trials.trained + repeats_done - self._trained_before
             return done, missing + self._trials.count(*UNFINISHED) + repeats_left
-        return self.share_done - self._share_before, 1 - self.share_done
+        whole = self._problem.most_epochs(self._problem.search.n_trials) / self._problem.epochs
+        return whole * (self.share_done - self._share_before), whole * (1 - self.share_done)

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from nas.evaluation.lost_workers import LostWorker
+from nas.evaluation.time_parts import NO_SECONDS
 from nas.samplers.choice_space import Candidate
 
 
@@ -64,6 +65,7 @@ class Trial(NamedTuple):
     state: State = State.PROPOSED
     epochs: int = 0  # trained so far
     lost_workers: tuple[LostWorker, ...] = ()
+    seconds: Mapping[str, float] = NO_SECONDS  # of its workers by part, without the lost ones
 
     def moved(self, state: State, epochs: int | None = None) -> Trial:
         """Return the trial in another state.

@@ -15,6 +15,7 @@ from optuna.trial import TrialState
 from nas.errors import RunError
 from nas.evaluation.evaluate import EvaluationResult
 from nas.evaluation.lost_workers import LostWorker
+from nas.evaluation.time_parts import NO_SECONDS, sum_of
 from nas.samplers.architecture_sampler import label_of
 from nas.samplers.choice_space import Candidate
 from nas.samplers.history import HistoryStudy
@@ -174,7 +175,7 @@ class Trials:
             self._write_training(each, result, latency, metrics=metrics)
             self.study.tell(each, values)
 
-        return self._record(number, State.COMPLETE, write, self._problem.epochs)
+        return self._record(number, State.COMPLETE, write, self._problem.epochs, result.seconds)
 
     def pause(
         self, number: int, result: EvaluationResult, latency: Latency | None, *, epoch: int
@@ -185,7 +186,7 @@ class Trials:
             self._write_training(each, result, latency)
             self.write(each, {PAUSED_AT: epoch})
 
-        paused = self._record(number, State.PAUSED, write, epoch)
+        paused = self._record(number, State.PAUSED, write, epoch, result.seconds)
         self._records.rest(number)
         return paused
 
@@ -201,7 +202,7 @@ class Trials:
             self._write_training(each, result, latency)
             self._stop(each, epoch)
 
-        return self._record(number, State.PRUNED, write, epoch)
+        return self._record(number, State.PRUNED, write, epoch, result.seconds)
 
     def stop_paused(self, number: int) -> Trial:
         """Record that a paused trial is never promoted: it is pruned."""
@@ -213,14 +214,20 @@ class Trials:
 
         return self._record(number, State.PRUNED, write, epoch)
 
-    def fail(self, number: int, error: str) -> Trial:
-        """Record that a training or a measurement raised, with its traceback."""
+    def fail(self, number: int, error: str, seconds: Mapping[str, float] = NO_SECONDS) -> Trial:
+        """Record that a training or a measurement raised, with its traceback.
+
+        Args:
+            number: the trial's.
+            error: the traceback.
+            seconds: of the worker by part.
+        """
 
         def write(each: int) -> None:
             self.write(each, {"error": error})
             self.study.tell(each, state=TrialState.FAIL)
 
-        return self._record(number, State.FAILED, write, 0)
+        return self._record(number, State.FAILED, write, 0, seconds)
 
     def reject(self, number: int, violations: dict[str, float]) -> Trial:
         """Record that a proposal is over a measured limit."""
@@ -232,6 +239,30 @@ class Trials:
             self.save_rejections()
 
         return self._record(number, State.INFEASIBLE, write, 0)
+
+    def note_latency(self, numbers: Sequence[int], seconds: float) -> None:
+        """Divide the time of a latency measurement among its trials; it is written at their ends.
+
+        Args:
+            numbers: of the trials that were measured together.
+            seconds: of all places of workers, which are kept free for it.
+        """
+        for number in numbers:
+            trial = self.trial(number)
+            own = {"latency": seconds / len(numbers)}
+            self._place(trial._replace(seconds=sum_of([trial.seconds, own])))
+
+    def attributes(self) -> dict[str, Any]:
+        """Return the attributes of the search's study."""
+        return self._records.transact(lambda: self.study.user_attrs)
+
+    def write_attribute(self, name: str, value: object) -> None:
+        """Write an attribute of the search's study, in a transaction of its own."""
+        self._records.transact(lambda: self.study.set_user_attr(name, value))
+
+    def wait_no_more(self) -> None:
+        """Wait for no server from now on."""
+        self._records.wait_no_more()
 
     def architecture_attributes(self, number: int, architecture: Candidate) -> dict[str, Any]:
         """Return the attributes that describe a proposal's architecture and training."""
@@ -252,12 +283,23 @@ class Trials:
             self.rejections.changed = False
 
     def _record(
-        self, number: int, state: State, write: Callable[[int], None], epochs: int
+        self,
+        number: int,
+        state: State,
+        write: Callable[[int], None],
+        epochs: int,
+        seconds: Mapping[str, float] = NO_SECONDS,
     ) -> Trial:
-        """Check the transition, write, and only then change the state."""
+        """Check the transition, write, and only then change the state.
+
+        ``seconds`` are those of the worker, added to the trial's earlier ones.
+        """
         moved = self.trial(number).moved(state, epochs)
+        moved = moved._replace(seconds=sum_of([moved.seconds, seconds]))
 
         def write_all() -> None:
+            if moved.seconds:
+                self.write(number, {"seconds": moved.seconds})
             for each in (number, *self._repeats.get(number, ())):
                 write(each)
 
@@ -316,7 +358,9 @@ class Trials:
             if not row.violation:
                 self.numbers[row.architecture] = row.number
             trained = row.epochs if state in (*TRAINED, State.PAUSED) else 0
-            self._place(Trial(row.number, row.architecture, state, trained, row.lost_workers))
+            self._place(
+                Trial(row.number, row.architecture, state, trained, row.lost_workers, row.seconds)
+            )
 
 
 def rungs_of(row: Evaluation, rungs: Sequence[int]) -> dict[int, float]:

@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from nas.evaluation.time_parts import TimePart
 from nas.quantities import duration
+from nas.search.idle_clock import IdleClock
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +27,7 @@ class Waiting:
         since: ``time.monotonic()`` at the beginning of the wait.
         patience_seconds: the longest wait.
         on_change: is called while it waits, to show it.
+        idle: runs by what is waited for, while it waits.
     """
 
     def __init__(self, on_change: Callable[[], None] | None = None) -> None:
@@ -32,6 +35,7 @@ class Waiting:
         self.since = 0.0
         self.patience_seconds = 0.0
         self.on_change = on_change
+        self.idle = IdleClock()
 
     @property
     def text(self) -> str:
@@ -52,7 +56,11 @@ class Waiting:
 
     @contextmanager
     def on(
-        self, reason: str, patience_seconds: float, setting: str = "search.patience_minutes"
+        self,
+        reason: str,
+        patience_seconds: float,
+        setting: str = "search.patience_minutes",
+        part: TimePart = "waiting_machine",
     ) -> Iterator[None]:
         """Say, while the block runs, that the search waits; a log message has it too.
 
@@ -62,6 +70,7 @@ class Waiting:
             reason: what it waits for and why, after the words "waiting for".
             patience_seconds: the longest wait; the block itself keeps to it.
             setting: the one that sets it; empty for a wait of fixed length.
+            part: the part of the workers' time in which they are idle for it.
         """
         before = (self.reason, self.since, self.patience_seconds)
         self.reason, self.since = reason, time.monotonic()
@@ -74,7 +83,8 @@ class Waiting:
         )
         self._show()
         try:
-            yield
+            with self.idle.during(part):
+                yield
         finally:
             self.reason, self.since, self.patience_seconds = before
         self._show()  # not after an error: to show the progress may need what was waited for

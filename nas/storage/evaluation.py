@@ -13,6 +13,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from nas.evaluation.finite_values import check_finite
 from nas.evaluation.lost_workers import LostWorker
+from nas.evaluation.time_parts import NO_SECONDS, WAITS
 from nas.metrics import whole_counts
 from nas.samplers.trials import PAUSED_AT
 from nas.storage.provenance import Provenance
@@ -44,7 +45,7 @@ class Evaluation:
     recipe_id: str  # of the recipe and fidelity of the training
     metrics: Mapping[str, float]
     curve: Sequence[Mapping[str, Any]]
-    device_seconds: float  # wall time on the trial's device
+    device_seconds: float  # wall time of the training's steps, on its device
     error: str | None  # the traceback of a trial that raised
     violation: Mapping[str, float]  # the limits that a rejected proposal exceeded
     started: datetime | None
@@ -54,6 +55,18 @@ class Evaluation:
     # 0; None for other rows, and in ledgers of the first 0.1.0, where it is seed - search's seed
     lost_workers: tuple[LostWorker, ...] = ()  # during its training, which then began again
     provenance: Provenance = field(default_factory=Provenance)
+    seconds: Mapping[str, float] = field(default_factory=dict)  # of its workers by part, without
+    # those of ``lost_workers``; empty in ledgers of earlier versions
+
+    @property
+    def spent_seconds(self) -> float:
+        """The time that its workers did not wait: training, evaluating, what was lost, and others.
+
+        In ledgers of earlier versions it is the time of training steps, and what was lost.
+        """
+        busy = [each for part, each in self.seconds.items() if part not in WAITS]
+        lost = sum(worker.seconds for worker in self.lost_workers)
+        return lost + (sum(busy) if self.seconds else self.device_seconds)
 
     @property
     def arch_id(self) -> str:
@@ -92,10 +105,13 @@ def result_attributes(
     device_seconds: float,
     error: str | None,
     lost_workers: Sequence[LostWorker] = (),
+    seconds: Mapping[str, float] = NO_SECONDS,
 ) -> dict[str, Any]:
     """Return the Optuna user attributes of a row's result."""
     attributes: dict[str, Any] = {"device_seconds": device_seconds, "curve": list(curve)}
     attributes |= {"metrics": whole_counts(metrics)} if metrics else {}
+    if seconds:
+        attributes["seconds"] = dict(seconds)
     if lost_workers:
         attributes["lost_workers"] = [worker.to_json() for worker in lost_workers]
     return attributes | ({"error": error} if error else {})
@@ -156,6 +172,7 @@ def evaluation_of(kind: Kind, trial: FrozenTrial, *, imports: bool = False) -> E
         stopped_at_epoch=content.stopped_at_epoch,
         training=content.training,
         lost_workers=content.lost_workers,
+        seconds=content.seconds,
         provenance=Provenance(**{name: getattr(content, name) for name in Provenance.model_fields}),
         started=trial.datetime_start,
         finished=trial.datetime_complete,
@@ -187,3 +204,4 @@ class _Content(Provenance):
     stopped_at_epoch: int | None = None
     training: int | None = None
     lost_workers: tuple[LostWorker, ...] = ()
+    seconds: dict[str, float] = Field(default_factory=dict)

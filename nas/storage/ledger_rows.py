@@ -21,6 +21,7 @@ from nas.errors import RunError
 from nas.evaluation.evaluate import EvaluationResult
 from nas.evaluation.finite_values import check_finite
 from nas.evaluation.lost_workers import LostWorker
+from nas.evaluation.time_parts import NO_SECONDS
 from nas.metrics import METRICS
 from nas.storage.database.connection import STORAGE_ERRORS, SoleWriterStorage, unreadable
 from nas.storage.database.damaged_rows import READ_ERRORS, damaged_rows, reason
@@ -36,6 +37,7 @@ from nas.storage.evaluation import (
     value_name,
 )
 from nas.storage.provenance import Provenance
+from nas.storage.sessions import Session, sessions_in
 from search_space.architecture import Architecture
 from search_space.cost.latency import Latency
 from search_space.primitives.registry import not_imported
@@ -191,6 +193,17 @@ class LedgerRows:
         except READ_ERRORS as error:
             raise RunError(f"the ledger {self.place}: rejections: {reason(error)}") from error
 
+    def sessions(self) -> list[Session]:
+        """Return the sessions of the search's drivers, the first one first.
+
+        Raises:
+            RunError: the ledger cannot be read.
+        """
+        try:
+            return sessions_in(self.attributes())
+        except READ_ERRORS as error:
+            raise RunError(f"the ledger {self.place}: sessions: {reason(error)}") from error
+
     def rest(self, number: int) -> None:
         """Promise that nothing is written to an unfinished trial of the search until it wakes."""
         storage = self.storage
@@ -248,6 +261,7 @@ class LedgerRows:
         error: str | None = None,
         training: int | None = None,
         lost_workers: Sequence[LostWorker] = (),
+        seconds: Mapping[str, float] = NO_SECONDS,
         provenance: Provenance | None = None,
     ) -> Evaluation:
         """Add a finished row to a study other than the search's own, in one step.
@@ -269,7 +283,7 @@ class LedgerRows:
                 training=training,
                 provenance=provenance,
             )
-            | result_attributes(metrics, curve, device_seconds, error, lost_workers),
+            | result_attributes(metrics, curve, device_seconds, error, lost_workers, seconds),
             intermediate_values=curve_points(curve),
         )
         self.transact(lambda: self.study(kind).add_trial(trial))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -16,8 +17,21 @@ from nas.workflows.checks import proxy_assignment
 from nas.workflows.space_costs import SpaceCosts
 from nas.workflows.timed_training import TIMED_SECONDS, TIMED_STEPS, timed_steps, timed_training
 
+Rank = Literal["least", "median", "most"]
+
 FRONT_ASSUMED = 10
 """Members of the front assumed to be trained with other seeds; their number is not known yet."""
+
+
+class Effort(NamedTuple):
+    """The candidates that are timed, by their ranks by MACs, and for how long each."""
+
+    ranks: tuple[Rank, ...] = ("least", "median", "most")
+    steps: int = TIMED_STEPS
+    seconds: float = TIMED_SECONDS
+
+
+USUAL_EFFORT = Effort()
 
 
 @dataclass(frozen=True)
@@ -69,19 +83,21 @@ def device_hours(
     costs: StaticCosts,
     looked_at: SpaceCosts,
     on_progress: Callable[[str], None],
+    effort: Effort = USUAL_EFFORT,
 ) -> DeviceHours:
     """Estimate the device-hours from the candidates with the least, median and most MACs.
 
     Each is trained for up to 20 steps of its proxy or 20 seconds, alone on this machine, after
-    untimed steps. Between them, a trial's time is assumed to be linear in MACs. The front is
-    assumed to have 10 members, which are trained again with other seeds. Call it only if
-    :func:`missing_device` returns None.
+    untimed steps; another effort times others, for longer or shorter. Between them, a trial's time
+    is assumed to be linear in MACs. The front is assumed to have 10 members, which are trained
+    again with other seeds. Call it only if :func:`missing_device` returns None.
 
     Args:
         config: the search's.
         costs: its space's.
         looked_at: the result of :func:`space_costs`, with an architecture within the limits.
         on_progress: called with what is being timed.
+        effort: the candidates and their steps.
 
     Raises:
         DataError, ValueError: a training cannot be run.
@@ -89,18 +105,25 @@ def device_hours(
     """
     space, task = costs.space, costs.task
     order = np.argsort(looked_at.macs, kind="stable")
-    picked = {"least": order[0], "median": order[len(order) // 2], "most": order[-1]}
+    places: dict[Rank, int] = {"least": 0, "median": len(order) // 2, "most": -1}
+    picked = {which: order[places[which]] for which in effort.ranks}
     candidates = {which: space.decode(looked_at.vectors[row]) for which, row in picked.items()}
     on_progress("a first training step, which is not timed")
-    assignment = proxy_assignment(config, task)
-    timed_steps(assignment, candidates["least"], config.seed, 1)
+    assignment = proxy_assignment(config, task).with_images()  # read once, also for a search
+    timed_steps(assignment, candidates[effort.ranks[0]], config.seed, 1)
     timed = []
     for number, (which, architecture) in enumerate(candidates.items(), start=1):
         on_progress(
             f"timing the architecture of the {which} MACs, {number} of {len(candidates)}: at most "
-            f"{TIMED_STEPS} training steps or {TIMED_SECONDS:g} s"
+            f"{effort.steps} training steps or {effort.seconds:g} s"
         )
-        times = timed_training(assignment, architecture, config.seed)
+        times = timed_training(
+            assignment,
+            architecture,
+            config.seed,
+            most_steps=effort.steps,
+            most_seconds=effort.seconds,
+        )
         timed.append(
             TimedCandidate(
                 which,
@@ -114,8 +137,7 @@ def device_hours(
     trials = config.search.n_trials
     if looked_at.whole_space:
         trials = min(trials, len(looked_at.vectors))
-    repeated = min(trials, FRONT_ASSUMED + config.search.noise_candidates)
-    repeats = repeated * (config.search.finalist_seeds - 1)
+    repeats = expected_repeats(config, trials)
     concurrency = _concurrency(config)
     share_of_epochs = config.most_epochs(trials) / (trials * config.proxy.epochs)
     trial_hours = trials * mean_hours * share_of_epochs
@@ -130,6 +152,12 @@ def device_hours(
         concurrency,
         None if concurrency is None else hours / concurrency,
     )
+
+
+def expected_repeats(config: SearchConfig, trials: int) -> int:
+    """Return how many trainings of finalists with other seeds are to be expected."""
+    repeated = min(trials, FRONT_ASSUMED + config.search.noise_candidates)
+    return repeated * (config.search.finalist_seeds - 1)
 
 
 def _concurrency(config: SearchConfig) -> int | None:

@@ -51,15 +51,27 @@ class SpaceCosts:
     macs: np.ndarray
 
 
-def space_costs(config: SearchConfig, costs: StaticCosts) -> SpaceCosts:
+def space_costs(
+    config: SearchConfig, costs: StaticCosts, *, at_most: int | None = None
+) -> SpaceCosts:
     """Return the costs of all architectures of a small space, or of a random sample.
+
+    Args:
+        config: the search's.
+        costs: its space's.
+        at_most: architectures that are costed; None: up to :data:`ALL_UP_TO` all, else
+            :data:`SAMPLED`.
 
     Raises:
         ConfigError: the latency table is not for this search, or an architecture cannot take
             the task's images.
     """
     check_images(costs.space, costs.task, seed=config.seed)
-    vectors = _vectors(costs.space, generator(config.seed, Stream.DRY_RUN))
+    is_whole = costs.space.size <= (ALL_UP_TO if at_most is None else at_most)
+    rng = generator(config.seed, Stream.DRY_RUN)
+    vectors = (
+        _all_vectors(costs.space) if is_whole else _sample(costs.space, rng, at_most or SAMPLED)
+    )
     columns = costs.columns(vectors)
     limits = config.limits.static(costs.names)
     fits = np.ones(len(vectors), dtype=bool)
@@ -80,7 +92,7 @@ def space_costs(config: SearchConfig, costs: StaticCosts) -> SpaceCosts:
         costs.space.name,
         costs.space.size,
         len(vectors),
-        costs.space.size <= ALL_UP_TO,
+        is_whole,
         ranges,
         float(fits.mean()),
         vectors[fits],
@@ -113,9 +125,12 @@ def check_fits(costs: SpaceCosts, config: SearchConfig) -> None:
     )
 
 
-def _vectors(space: SearchSpace, rng: np.random.Generator) -> np.ndarray:
-    """Return the vectors ``[N, P]`` (int) of all architectures or of a sample."""
-    if space.size <= ALL_UP_TO:
-        return np.array([space.encode(each) for each in space.architectures()])
-    walks = [space.walk(lambda p: int(rng.integers(len(p.choices)))) for _ in range(SAMPLED)]
+def _all_vectors(space: SearchSpace) -> np.ndarray:
+    """Return the vectors ``[N, P]`` (int) of all architectures."""
+    return np.array([space.encode(each) for each in space.architectures()])
+
+
+def _sample(space: SearchSpace, rng: np.random.Generator, number: int) -> np.ndarray:
+    """Return the vectors ``[number, P]`` (int) of drawn architectures."""
+    walks = [space.walk(lambda p: int(rng.integers(len(p.choices)))) for _ in range(number)]
     return np.array(walks)

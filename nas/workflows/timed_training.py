@@ -28,7 +28,14 @@ class TrainingTime(NamedTuple):
     training_seconds: float
 
 
-def timed_training(assignment: Assignment, architecture: Architecture, seed: int) -> TrainingTime:
+def timed_training(
+    assignment: Assignment,
+    architecture: Architecture,
+    seed: int,
+    *,
+    most_steps: int = TIMED_STEPS,
+    most_seconds: float = TIMED_SECONDS,
+) -> TrainingTime:
     """Time an architecture's training on this machine.
 
     A single step shows how many steps fit into the time for a network; then so many are timed.
@@ -37,6 +44,8 @@ def timed_training(assignment: Assignment, architecture: Architecture, seed: int
         assignment: the data, recipe and device.
         architecture: at full fidelity.
         seed: of the training.
+        most_steps: that are timed.
+        most_seconds: that they take, but at least one step is timed.
 
     Raises:
         DataError, ValueError: the training cannot be run.
@@ -44,7 +53,7 @@ def timed_training(assignment: Assignment, architecture: Architecture, seed: int
     """
     began = time.perf_counter()
     timed = timed_steps(assignment, architecture, seed, 1)
-    steps = min(TIMED_STEPS, int(TIMED_SECONDS / (time.perf_counter() - began)))
+    steps = min(most_steps, int(most_seconds / (time.perf_counter() - began)))
     return timed_steps(assignment, architecture, seed, steps) if steps > 1 else timed
 
 

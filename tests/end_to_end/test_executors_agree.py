@@ -5,7 +5,7 @@ Ray's workers look their accuracies up in the table that ships.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from nas.benchmark.table_records import TableRecords
 from nas.config.search_config import SearchConfig
 from nas.config.sections import RaySettings, ResourceSettings
 from nas.evaluation.evaluate import EvaluationResult
+from nas.evaluation.time_parts import NO_SECONDS
 from nas.ray.cluster.connection import Cluster, connected
 from nas.ray.executor import run_search
 from nas.schedulers.protocol import Decision
@@ -106,8 +107,8 @@ class NotedSearch(Search):
         super().completed(job, result)
         self.events.append(("ends", job))
 
-    def failed(self, job: Job, error: str) -> None:
-        super().failed(job, error)
+    def failed(self, job: Job, error: str, seconds: Mapping[str, float] = NO_SECONDS) -> None:
+        super().failed(job, error, seconds)
         self.events.append(("fails", job))
 
 

@@ -18,6 +18,7 @@ from trainers.data.splits.picture_split import PictureSplit
 from trainers.distributed.ranks import Ranks
 from trainers.randomness import Stream, derived_seed
 from trainers.recipe import Recipe
+from trainers.stopwatch import Stopwatch
 
 # Images are gathered, augmented and normalised for several batches at once, since every call has
 # a fixed cost: a small train split is one call an epoch. 16 MiB of floats bounds the memory.
@@ -36,6 +37,7 @@ class Batches:
         device: of the batches.
         channels_last: memory layout of the batches.
         ranks: the processes that train together.
+        stopwatch: measures the loading of images; None for one of its own.
 
     Attributes:
         classes: of the data set.
@@ -58,6 +60,7 @@ class Batches:
         device: torch.device,
         channels_last: bool,
         ranks: Ranks,
+        stopwatch: Stopwatch | None = None,
     ) -> None:
         self._splits = splits
         self.classes = splits.classes
@@ -65,6 +68,7 @@ class Batches:
         self._seed = seed
         self._device = device
         self._ranks = ranks
+        self._stopwatch = stopwatch or Stopwatch()
         self._size = splits.input_shape[1:]
         self._memory_format = torch.channels_last if channels_last else torch.contiguous_format
         mean, std = scale_of(splits, recipe.pixels)
@@ -84,7 +88,7 @@ class Batches:
         augmentation = recipe.augmentation
         self._source: DecodedBefore | DecodedBeside
         if not isinstance(splits.train, PictureSplit):
-            self._source = DecodedBefore(splits.train)
+            self._source = DecodedBefore(splits.train, self._stopwatch)
         else:
             self._source = DecodedBeside(
                 splits.train,
@@ -93,14 +97,10 @@ class Batches:
                 seed=seed,
                 processes=splits.loading.process_count(),
                 pinned=device.type == "cuda",
+                stopwatch=self._stopwatch,
             )
             augmentation = augmentation.model_copy(update={"resized_crop": None})
         self._augmentation = build_augmentation(augmentation, self._size)
-
-    @property
-    def waited_seconds(self) -> float:
-        """The time that training has waited for images to be decoded."""
-        return self._source.waited_seconds
 
     def training(self, step: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Yield the batches from a step on, without end: images [B, C, H, W] and their targets.
@@ -161,17 +161,19 @@ class Batches:
         return torch.zeros((0, self.classes), device=self._device)
 
     def _evaluated(self, split: AnySplit, parts: Iterable[torch.Tensor]) -> Iterator[torch.Tensor]:
+        source: DecodedBefore | DecodedBeside
         if not isinstance(split, PictureSplit):
-            yield from (split.pixels(part) for part in parts)
-            return
-        source = DecodedBeside(
-            split,
-            None,
-            self._size,
-            seed=self._seed,
-            processes=self._splits.loading.process_count(),
-            pinned=self._device.type == "cuda",
-        )
+            source = DecodedBefore(split, self._stopwatch)
+        else:
+            source = DecodedBeside(
+                split,
+                None,
+                self._size,
+                seed=self._seed,
+                processes=self._splits.loading.process_count(),
+                pinned=self._device.type == "cuda",
+                stopwatch=self._stopwatch,
+            )
         yield from (pixels for _, pixels, _ in source.training((0, part) for part in parts))
 
     def _positions(self, step: int, at_once: int) -> Iterator[tuple[int, torch.Tensor]]:

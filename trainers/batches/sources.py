@@ -12,6 +12,7 @@ from trainers.data.splits.dataset import Split
 from trainers.data.splits.mapped_split import MappedSplit
 from trainers.data.splits.picture_split import PictureSplit
 from trainers.data.splits.random_crop import RandomCrop
+from trainers.stopwatch import Stopwatch
 
 Pixels = tuple[int, torch.Tensor, torch.Tensor]
 """An epoch, images uint8 [B, C, H, W], and their positions int64 [B] in the split."""
@@ -20,18 +21,21 @@ Pixels = tuple[int, torch.Tensor, torch.Tensor]
 class DecodedBefore:
     """Images of a split in memory, on its device, or in a mapped file.
 
-    Attributes:
-        waited_seconds: 0, nothing is waited for.
+    Args:
+        split: the images.
+        stopwatch: measures the reading, as ``loading``.
     """
 
-    def __init__(self, split: Split | MappedSplit) -> None:
+    def __init__(self, split: Split | MappedSplit, stopwatch: Stopwatch) -> None:
         self._split = split
-        self.waited_seconds = 0.0
+        self._stopwatch = stopwatch
 
     def training(self, wanted: Iterable[tuple[int, torch.Tensor]]) -> Iterator[Pixels]:
         """Yield the images of epochs and positions."""
         for epoch, positions in wanted:
-            yield epoch, self._split.pixels(positions), positions
+            with self._stopwatch.measuring("loading"):
+                pixels = self._split.pixels(positions)
+            yield epoch, pixels, positions
 
 
 class DecodedBeside:
@@ -44,9 +48,7 @@ class DecodedBeside:
         seed: of the training.
         processes: that decode; 0 decodes in the training's own.
         pinned: see :class:`trainers.data.pictures.decoding_processes.DecodedChunks`.
-
-    Attributes:
-        waited_seconds: the time that :meth:`training` has waited.
+        stopwatch: measures the start of the processes and the wait for them, as ``loading``.
     """
 
     def __init__(
@@ -58,12 +60,13 @@ class DecodedBeside:
         seed: int,
         processes: int,
         pinned: bool,
+        stopwatch: Stopwatch,
     ) -> None:
         self._split = split
         self._crop = None if crop is None else RandomCrop(crop, size, seed)
         self._processes = processes
         self._pinned = pinned
-        self.waited_seconds = 0.0
+        self._stopwatch = stopwatch
 
     def training(self, wanted: Iterable[tuple[int, torch.Tensor]]) -> Iterator[Pixels]:
         """Yield the images of epochs and positions; they are decoded some chunks ahead.
@@ -79,15 +82,18 @@ class DecodedBeside:
                 for part in positions.split(CHUNK_IMAGES):
                     yield epoch, part
 
-        decoded = DecodedChunks(
-            self._decoded, chunks(), processes=self._processes, pinned=self._pinned
-        )
-        for first in decoded:
-            epoch, positions = ahead.pop(0)
-            missing = len(positions.split(CHUNK_IMAGES)) - 1
-            parts = [first, *(next(decoded) for _ in range(missing))]
-            self.waited_seconds += decoded.waited_seconds
-            decoded.waited_seconds = 0.0
+        with self._stopwatch.measuring("loading"):
+            decoded = DecodedChunks(
+                self._decoded, chunks(), processes=self._processes, pinned=self._pinned
+            )
+        while True:
+            with self._stopwatch.measuring("loading"):
+                first = next(decoded, None)
+                if first is None:
+                    return
+                epoch, positions = ahead.pop(0)
+                missing = len(positions.split(CHUNK_IMAGES)) - 1
+                parts = [first, *(next(decoded) for _ in range(missing))]
             yield epoch, parts[0] if len(parts) == 1 else torch.cat(parts), positions
 
     def _decoded(self, wanted: tuple[int, torch.Tensor]) -> torch.Tensor:

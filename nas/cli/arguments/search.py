@@ -79,12 +79,24 @@ def search(
 
 def status(
     run: RunName,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Follow the run until it is finished, or Ctrl-C.")
+    ] = False,
     as_json: AsJson = False,
     storage: Storage = None,
     trust: Trust = False,
     runs: Runs = RUNS,
 ) -> None:
-    """Show the progress of a run, and its device-hours."""
+    """Show the progress of a run, and where its device-hours went."""
+    from nas.errors import CommandError  # noqa: PLC0415
+
+    if watch and as_json:
+        raise CommandError("--watch and --json exclude each other")
+    if watch:
+        from nas.cli.commands.search.watch import watch_run  # noqa: PLC0415
+
+        watch_run(Output(), run, runs, storage=storage, trust=trust)
+        return
     from nas.cli.commands.search.status import show_status  # noqa: PLC0415
 
     with Output(as_json=as_json) as output:

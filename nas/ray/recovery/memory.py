@@ -92,7 +92,8 @@ def wait_for_memory(
     if memory is not None and memory.holds(workers):
         return False
     name = f"node {node[:12]}" if node else "the machine"
-    with waiting.on(f"memory on {name} ({memory or 'it is short'})", patience_seconds):
+    reason = f"memory on {name} ({memory or 'it is short'})"
+    with waiting.on(reason, patience_seconds, part="waiting_memory"):
         if not _becomes(lambda memory: memory.holds(workers), node, waiting, check):
             raise ClusterError(
                 f"{name} was short of memory for {patience_seconds / 60:g} minutes "
@@ -117,7 +118,8 @@ def ended_without_fault(
     if memory is not None and memory.has_room:
         return False
     seconds = min(ROOM_SECONDS, patience_seconds)
-    with waiting.on(f"room on node {node[:12]} ({memory or 'it is short'})", seconds, setting=""):
+    reason = f"room on node {node[:12]} ({memory or 'it is short'})"
+    with waiting.on(reason, seconds, setting="", part="waiting_memory"):
         if _becomes(lambda memory: memory.has_room, node, waiting, check):
             return True
     return wait_for_memory(node, 1, waiting, patience_seconds, check)

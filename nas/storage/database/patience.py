@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 from optuna.exceptions import StorageInternalError
 from sqlalchemy.exc import DBAPIError, OperationalError, PendingRollbackError, SQLAlchemyError
 
+from nas.evaluation.time_parts import TimePart
 from nas.quantities import duration
 
 T = TypeVar("T")
@@ -33,8 +34,10 @@ class Waits(Protocol):
     def is_over(self) -> bool:
         """Whether the patience is at its end."""
 
-    def on(self, reason: str, patience_seconds: float) -> AbstractContextManager[None]:
-        """Say, while the block runs, what is waited for."""
+    def on(
+        self, reason: str, patience_seconds: float, *, part: TimePart
+    ) -> AbstractContextManager[None]:
+        """Say, while the block runs, what is waited for, and in which part of their time."""
 
     def sleep(self, seconds: float) -> None:
         """Sleep, no longer than the patience lasts."""
@@ -83,7 +86,8 @@ class Patience:
             reason = reason_of(error)
         finally:
             self._is_running = False
-        with self._waits.on(f"the storage {self._place}: {reason}", self._seconds):
+        awaited = f"the storage {self._place}: {reason}"
+        with self._waits.on(awaited, self._seconds, part="waiting_storage"):
             return self._run_again(action, self._waits)
 
     def _run_again(self, action: Callable[[], T], waits: Waits) -> T:

@@ -86,6 +86,9 @@ def _of_proposal(
 def _of_result(row: Evaluation, trial: FrozenTrial, config: SearchConfig) -> Iterator[Fault]:
     if not math.isfinite(row.device_seconds) or row.device_seconds < 0:
         yield Fault("values", f"its device_seconds are {row.device_seconds}")
+    for part, seconds in row.seconds.items():
+        if not math.isfinite(seconds) or seconds < 0:
+            yield Fault("values", f"its seconds of {part} are {seconds}")
     for name, value in row.violation.items():
         if not math.isfinite(value):
             yield Fault("values", f"it exceeds the limit on {name} with {value}")

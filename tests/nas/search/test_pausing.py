@@ -28,6 +28,7 @@ from nas.evaluation.messages import (
     Report,
     TrialRequest,
 )
+from nas.evaluation.worker_time import WorkerTime
 from nas.latency.cache import LatencyCache
 from nas.ray.searcher import SearchJobs
 from nas.ray.trainable import TrainingTrainable
@@ -496,7 +497,7 @@ def test_a_state_that_cannot_be_taken_up_is_trained_anew_and_said(
     node = SimpleNamespace(get_node_id=lambda: "seven")
     monkeypatch.setattr(ray, "get_runtime_context", lambda: node)
     worker = TrainingTrainable.__new__(TrainingTrainable)  # beside Tune
-    worker.assignment, worker.exchange = assignment, exchange
+    worker.assignment, worker.exchange, worker.time = assignment, exchange, WorkerTime()
     job = {REQUEST: TrialRequest(text, 0, 7, pause_at=3, resumes=True)}
     worker.reset_config(job)
     steps = [worker.step() for _ in range(3)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, NamedTuple, TypeVar
 
@@ -41,9 +40,6 @@ class DecodedChunks(Generic[Wanted, Result]):
         wanted: chunks in order, each of which pickle can carry.
         processes: that decode; 0 decodes when asked, in this process.
         pinned: whether the images lie in page-locked memory, from which a GPU copies faster.
-
-    Attributes:
-        waited_seconds: time that :meth:`__next__` has taken.
     """
 
     def __init__(
@@ -54,7 +50,6 @@ class DecodedChunks(Generic[Wanted, Result]):
         processes: int,
         pinned: bool = False,
     ) -> None:
-        self.waited_seconds = 0.0
         loader = DataLoader(
             _Decoded(decode),
             sampler=wanted,
@@ -80,7 +75,6 @@ class DecodedChunks(Generic[Wanted, Result]):
             OSError: the machine is at fault.
             LoaderLost: a process died.
         """
-        began = time.perf_counter()
         try:
             with lost_loaders_named():
                 chunk = next(self._chunks)
@@ -88,8 +82,6 @@ class DecodedChunks(Generic[Wanted, Result]):
             raise LoaderLost(
                 "a process that decodes images died: it sent only a part of them"
             ) from error
-        finally:
-            self.waited_seconds += time.perf_counter() - began
         if isinstance(chunk, _Problem):
             if chunk.errno is not None:
                 raise OSError(chunk.errno, chunk.message)

@@ -37,7 +37,27 @@ own is refused, and so is another table of latencies.
 """
 
 
-def newest_or_next(config: SearchConfig, runs: Path) -> tuple[SearchConfig, bool]:
+def named_run(
+    config: SearchConfig, runs: Path, *, resume: bool, again: bool, resume_or_start: bool
+) -> tuple[SearchConfig, bool]:
+    """Return the configuration with its run's name, and whether that run is gone on with.
+
+    A run without a search, which ``nas train`` made, is gone on with in any case.
+
+    Args:
+        config: of the command.
+        runs: the folder of all runs.
+        resume, again, resume_or_start: the options, at most one of them.
+    """
+    if again:
+        config, resume = _newest_or_next(config, runs)
+    run = RunFolder(runs / config.name)
+    if resume_or_start:
+        resume = run.config_file.is_file()
+    return config, resume or run.is_unsearched()
+
+
+def _newest_or_next(config: SearchConfig, runs: Path) -> tuple[SearchConfig, bool]:
     """Return, for ``--again``, the newest unfinished run of this name, else a new name.
 
     A run that an earlier version began is left as it is.

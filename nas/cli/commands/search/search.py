@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from nas.cli.commands.query.frontier import report_search
 from nas.cli.commands.search.resumed_run import (
     check_same_search,
     check_same_task,
-    newest_or_next,
+    named_run,
 )
 from nas.cli.commands.search.search_resume import (
     WaitingNote,
@@ -23,26 +23,32 @@ from nas.cli.commands.search.search_resume import (
     saying_how_to_go_on,
     saying_how_to_show,
 )
+from nas.cli.device_time import device_time_json, show_device_time
 from nas.cli.output import Output
 from nas.cli.progress import ProgressDisplay
 from nas.config.files import load_config
 from nas.config.search_config import SearchConfig
 from nas.config.trust import list_run
 from nas.costs.latency_prediction import read_table
+from nas.costs.static_costs import StaticCosts
 from nas.errors import CommandError, RunError
 from nas.evaluation.fidelity import FULL
 from nas.latency.cache import LatencyCache
 from nas.latency.measurements import check_comparable, first_latencies, measure_front_again
+from nas.quantities import duration
 from nas.ray.cluster.connection import Cluster, connected
 from nas.ray.cluster.nodes import trials_at_once
 from nas.ray.executor import run_search
 from nas.ray.meter import check_meter, measure_on_cluster
+from nas.ray.timing import timed_on_worker
 from nas.samplers.trials import WarmStart
 from nas.search.ending import ENDING
+from nas.search.forecast import Forecast
 from nas.search.loop import Search
 from nas.search.problem import SearchProblem, costs_of, space_of
 from nas.search.waiting import Waiting
 from nas.search.warm_start import collect_warm_start, keep_warm_start, warm_start_of
+from nas.storage.device_time import device_time
 from nas.storage.ledger import Ledger, check_free
 from nas.storage.networks.checkpoints import PausedStates
 from nas.storage.run.data_file import check_same_images
@@ -50,6 +56,7 @@ from nas.storage.run.folder import RunFolder
 from nas.storage.run.names import check_new
 from nas.storage.stored_run import describe_run
 from nas.workflows.checks import checked_problem, load_data, proxy_assignment
+from nas.workflows.first_estimate import first_forecast, little_timing
 from search_space.architecture import Task
 
 log = logging.getLogger(__name__)
@@ -76,12 +83,13 @@ def run_search_command(
     """
     if resume + again + resume_or_start > 1:
         raise CommandError("--resume, --again and --resume-or-start exclude each other")
-    config = load_config(config_file, overrides)
-    if again:
-        config, resume = newest_or_next(config, runs)
-    if resume_or_start:
-        resume = RunFolder(runs / config.name).config_file.is_file()
-    resume = resume or RunFolder(runs / config.name).is_unsearched()  # made by `nas train`
+    config, resume = named_run(
+        load_config(config_file, overrides),
+        runs,
+        resume=resume,
+        again=again,
+        resume_or_start=resume_or_start,
+    )
     if resume:
         run = RunFolder.find(config.name, runs, trust=trust)
         check_same_search(run, config)
@@ -92,7 +100,8 @@ def run_search_command(
     output.say(str(data))
     for warning in data.warnings:
         log.warning(warning)
-    problem = checked_problem(config, costs_of(config, space_of(config), data.task))
+    costs = costs_of(config, space_of(config), data.task)
+    problem = checked_problem(config, costs)
     if resume:
         check_same_task(run, data.task)
     else:
@@ -137,16 +146,25 @@ def run_search_command(
                     problem,
                     run,
                     ledger,
-                    data.task,
+                    costs,
                     cluster,
                     concurrency,
                     warm_start,
                     waiting,
                 )
             _mark_as_finished(run, ledger, config, data.task, search)
-            with saying_how_to_show(output, run):
-                report_search(output, run, config, ledger)
+            _report(output, run, config, ledger)
             report_ending(output, search.ending, config_file, overrides, config, runs)
+
+
+def _report(output: Output, run: RunFolder, config: SearchConfig, ledger: Ledger) -> None:
+    """Print the front, and where the time of the workers went."""
+    with saying_how_to_show(output, run):
+        report_search(output, run, config, ledger)
+    rows = [*ledger.evaluations("search"), *ledger.evaluations("repeats")]
+    output.say(f"device-hours: {sum(row.spent_seconds for row in rows) / 3600:.3f}")
+    spent = device_time(rows, ledger.sessions(), is_driven=False)
+    show_device_time(output, device_time_json(spent))
 
 
 def _mark_as_begun(run: RunFolder, ledger: Ledger, config: SearchConfig, task: Task) -> None:
@@ -191,12 +209,13 @@ def _search(
     problem: SearchProblem,
     run: RunFolder,
     ledger: Ledger,
-    task: Task,
+    costs: StaticCosts,
     cluster: Cluster,
     concurrency: int,
     warm_start: WarmStart,
     waiting: Waiting,
 ) -> Search:
+    task = costs.task
     search = Search(
         problem,
         ledger,
@@ -205,6 +224,7 @@ def _search(
         states=PausedStates(run.paused_folder),
         waiting=waiting,
         concurrency=concurrency,
+        forecast=_said_forecast(output, config, ledger, costs, concurrency),
     )
     note = WaitingNote(run, waiting)
     with ProgressDisplay(output, search.status) as display:
@@ -223,8 +243,30 @@ def _search(
                 on_change=display.update,
             )
     if config.uses_latency:
-        _measure_front_again(output, config, ledger, task, cluster)
+        with search.time.session(concurrency):
+            _measure_front_again(output, config, ledger, task, cluster, search)
     return search
+
+
+def _said_forecast(
+    output: Output, config: SearchConfig, ledger: Ledger, costs: StaticCosts, workers: int
+) -> Forecast | None:
+    """Return how long the search is expected to take, and print it; None if it is not known."""
+    timing: Callable[[], float | str] = partial(little_timing, config, costs)
+    if config.ray.address is not None or config.resources.gpus_per_trial:
+        timing = partial(timed_on_worker, timing, config.resources)
+    rows = ledger.evaluations("search")
+    forecast = first_forecast(config, costs.space.size, rows, timing, workers)
+    if isinstance(forecast, str):
+        output.say(f"how long it takes is known when the first trials end: {forecast}")
+        return None
+    repeats = f" and {forecast.repeats} repeats of the front" if forecast.repeats else ""
+    output.say(
+        f"expected: about {duration(forecast.wall_seconds)} in all, "
+        f"{forecast.device_seconds / 3600:.2f} device-hours for {config.search.n_trials} trials"
+        f"{repeats}, {workers} at once; corrected as trials end"
+    )
+    return forecast
 
 
 def _latencies(config: SearchConfig, run: RunFolder, ledger: Ledger, task: Task) -> LatencyCache:
@@ -238,25 +280,27 @@ def _latencies(config: SearchConfig, run: RunFolder, ledger: Ledger, task: Task)
 
 
 def _measure_front_again(
-    output: Output, config: SearchConfig, ledger: Ledger, task: Task, cluster: Cluster
+    output: Output,
+    config: SearchConfig,
+    ledger: Ledger,
+    task: Task,
+    cluster: Cluster,
+    search: Search,
 ) -> None:
     """Measure the latency of the front's members again, and print where it differs."""
 
     def announce(number: int) -> None:
         output.say(f"measuring the latency of {number} members of the front a second time")
 
-    disagreements = measure_front_again(
-        config,
-        ledger,
-        partial(
-            measure_on_cluster,
-            task=task,
-            settings=config.latency,
-            patience_seconds=config.search.patience_seconds,
-            check=cluster.check,
-        ),
-        announce,
+    meter = partial(
+        measure_on_cluster,
+        task=task,
+        settings=config.latency,
+        waiting=search.waiting,
+        patience_seconds=config.search.patience_seconds,
+        check=cluster.check,
     )
+    disagreements = measure_front_again(config, ledger, search.time.timed(meter), announce)
     for each in disagreements:
         output.say(
             f"latency of {each.arch_id}: {each.first_ms:.4g} ms before training, "

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from nas.cli.commands.search.driver_session import driver_json
 from nas.cli.commands.search.time_report import say_time, time_json
+from nas.cli.device_time import device_time_json, show_device_time
 from nas.cli.output import Output
+from nas.config.search_config import SearchConfig
 from nas.latency.measurements import front_of_run
 from nas.quantities import duration, format_quantity
 from nas.search.trial_state import TRAINED
 from nas.storage.accuracy_text import accuracy_json, accuracy_text
 from nas.storage.candidates import most_accurate
+from nas.storage.device_time import device_time
 from nas.storage.evaluation import Evaluation
-from nas.storage.ledger import ledger_of
+from nas.storage.ledger import Ledger, ledger_of
 from nas.storage.ledger_rows import SUFFIXES
 from nas.storage.run.folder import UNSEARCHED, RunFolder
 from nas.storage.stored_run import run_at
@@ -41,11 +46,16 @@ def show_status(
         status = read_status(run)
     if output.as_json:
         output.show_json(status)
-        return
+    else:
+        show_read_status(output, status)
+
+
+def show_read_status(output: Output, status: Mapping[str, Any]) -> None:
+    """Print what :func:`read_status` returned."""
     trials = ", ".join(
         f"{count} {SHOWN_STATES.get(state, state)}" for state, count in status["trials"].items()
     )
-    output.say((run.name, "bold"), f" is {status['state']}")
+    output.say((status["name"], "bold"), f" is {status['state']}")
     output.say(
         f"  trials: {status['trained']} of {status['wanted']} trained ({trials or 'none yet'})"
     )
@@ -59,7 +69,8 @@ def show_status(
     output.say(f"  repeats of the front: {status['repeats']}")
     output.say(f"  retrained: {', '.join(status['retrained']) or 'nothing'}")
     output.say(f"  device-hours: {status['device_hours']:.3f}")
-    say_time(output, run.config(), status)
+    say_time(output, status)
+    show_device_time(output, status["device_time"])
     if status["best"]:
         best = status["best"]
         params = format_quantity(best["params"])
@@ -97,12 +108,25 @@ def _state(row: Evaluation, *, may_run: bool, is_finished: bool) -> str:
 
 
 def read_status(run: RunFolder) -> dict[str, Any]:
-    """Return a run's state as plain data."""
+    """Return a run's state as plain data.
+
+    Raises:
+        RunError: its ledger cannot be read.
+        TrustError: reading the run needs trust.
+    """
     config, ledger = ledger_of(run)
+    try:
+        return _status(run, config, ledger)
+    finally:
+        ledger.close()
+
+
+def _status(run: RunFolder, config: SearchConfig, ledger: Ledger) -> dict[str, Any]:
     rows = ledger.evaluations("search")
     trained = [row for row in rows if row.state in TRAINED]
     stops = Counter(row.stopped_at_epoch for row in trained if row.stopped_at_epoch is not None)
-    best = most_accurate(front_of_run(config, ledger))
+    front = front_of_run(config, ledger)
+    best = most_accurate(front)
     repeats = ledger.evaluations("repeats")
     retrained = ledger.evaluations("retrain")
     lost = [worker for row in (*rows, *repeats) for worker in row.lost_workers]
@@ -111,6 +135,8 @@ def read_status(run: RunFolder) -> dict[str, Any]:
     state = "running" if is_driven else "finished" if is_finished else ended
     may_run = is_driven or state != INTERRUPTED
     has_ended = is_finished and not is_driven
+    sessions = ledger.sessions()
+    spent = device_time([*rows, *repeats], sessions, is_driven=is_driven)
     return {
         "name": run.name,
         "state": state,
@@ -125,13 +151,20 @@ def read_status(run: RunFolder) -> dict[str, Any]:
         "repeats": sum(row.state == "complete" for row in repeats),
         "retrained": sorted({row.arch_id for row in retrained}),
         "device_hours": sum(
-            row.device_seconds
+            row.spent_seconds
             for kind in SUFFIXES
             for row in ledger.evaluations(kind)
             if row.provenance.taken_from is None
         )
         / 3600,
         **time_json(config, run, ledger),
+        "device_time": device_time_json(spent),
+        "driver": driver_json(sessions[-1]) if sessions and not sessions[-1].ended else None,
+        "front": [
+            {"arch_id": each.arch_id, "accuracy": accuracy_text(each)}
+            | {config.cost_objective: each.metrics[config.cost_objective]}
+            for each in front
+        ],
         "best": None
         if best is None
         else {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from nas.cli.output import Output
@@ -23,7 +24,7 @@ def time_json(config: SearchConfig, run: RunFolder, ledger: Ledger) -> dict[str,
     rows = [*ledger.evaluations("search"), *ledger.evaluations("repeats")]
     attributes = ledger.attributes()
     spent = spent_of(attributes, rows)
-    ending = ending_of(run)
+    ending, growth = ending_of(run), spent.expected_growth_an_hour
     return {
         "spent": {
             "hours": spent.wall_seconds / 3600 if SPENT in attributes else None,
@@ -31,12 +32,13 @@ def time_json(config: SearchConfig, run: RunFolder, ledger: Ledger) -> dict[str,
             "device_hours": spent.device_seconds / 3600,
             "max_device_hours": config.search.max_device_hours,
         },
-        "expected_growth_an_hour": spent.expected_growth_an_hour,
+        "expected_growth_an_hour": growth,
+        "expected_growth": None if growth is None else growth_text(growth, config.objectives),
         "ended": None if ending is None else ending.to_json(),
     }
 
 
-def say_time(output: Output, config: SearchConfig, status: dict[str, Any]) -> None:
+def say_time(output: Output, status: Mapping[str, Any]) -> None:
     """Print the lines of ``nas status`` for what :func:`time_json` returns."""
     spent = status["spent"]
     if spent["hours"] is not None:
@@ -48,9 +50,8 @@ def say_time(output: Output, config: SearchConfig, status: dict[str, Any]) -> No
             )
         ]
         output.say(f"  time: {parts[0]}, of all trials' workers {parts[1]}")
-    if status["expected_growth_an_hour"] is not None:
-        growth = growth_text(status["expected_growth_an_hour"], config.objectives)
-        output.say(f"  expected growth: {growth}")
+    if status["expected_growth"] is not None:
+        output.say(f"  expected growth: {status['expected_growth']}")
     if status["ended"] is not None:
         content = {name: status["ended"][name] for name in Ending._fields}
         ending = Ending(**content)
