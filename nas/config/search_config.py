@@ -82,6 +82,10 @@ class SearchConfig(Value):
     storage: Annotated[str | None, BeforeValidator(check_storage_url)] = None
     """URL of the database that holds the ledger, such as `postgresql+psycopg://user@host/name`;
     null keeps it in `ledger.db` in the folder of the run."""
+    ledger_folder: str | None = None
+    """A folder on the driver's own disk, in which a command keeps the SQLite ledger while it writes
+    to it; the folder of the run, which may be on a network file system, gets a copy every minute
+    and at the end. Null writes to the ledger in the folder of the run."""
 
     @field_validator("name")
     @classmethod
@@ -146,6 +150,15 @@ class SearchConfig(Value):
                 "search.deterministic cannot hold with scheduler asha on several workers, since "
                 "which trials stop depends on which is faster; set search.concurrency=1, "
                 "scheduler.type=rung_by_rung, or search.deterministic=false"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _one_place_of_the_ledger(self) -> SearchConfig:
+        if self.storage is not None and self.ledger_folder is not None:
+            raise ValueError(
+                "ledger_folder is for the ledger of the run's folder, and storage names another "
+                f"database, got ledger_folder={self.ledger_folder!r}; give one of the two"
             )
         return self
 

@@ -99,7 +99,7 @@ def connect_for_reading(url: str | None, file: Path, patience: Patience) -> RDBS
     }
     if local is not None:
         url = URL.create("sqlite", database=str(local)).render_as_string()
-        settings = {"creator": partial(_open_for_reading, local)}
+        settings = {"creator": partial(open_for_reading, local)}
     assert url is not None
     address = url
     try:
@@ -112,7 +112,7 @@ def connect_for_reading(url: str | None, file: Path, patience: Patience) -> RDBS
         raise _unreachable(url, place, error, patience) from error
 
 
-def _open_for_reading(file: Path) -> sqlite3.Connection:
+def open_for_reading(file: Path) -> sqlite3.Connection:
     """Open an SQLite file to read only, without making files beside it.
 
     SQLite makes two files, ``-wal`` and ``-shm``, beside a database in write-ahead mode, unless it

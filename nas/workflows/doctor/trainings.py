@@ -14,7 +14,7 @@ from nas.errors import TrustError
 from nas.evaluation.full_training_seed import full_training_seed
 from nas.storage.archive import restored_trainings
 from nas.storage.evaluation import Evaluation
-from nas.storage.ledger import ledger_of
+from nas.storage.ledger import Ledger
 from nas.storage.networks.retraining import write_curve
 from nas.storage.networks.saved_network import SavedNetwork, load_network
 from nas.workflows.doctor.case import Case
@@ -178,7 +178,7 @@ def _row_lost(
         accuracies["val_accuracy"] = record.accuracies.validation.mean
 
     def run(copies: Path) -> str:
-        _, ledger = ledger_of(case.run, writes=True)
+        ledger = Ledger.open(config, case.run)
         try:
             row = ledger.add(
                 "retrain",

@@ -23,6 +23,7 @@ MAY_CHANGE_ON_RESUME = (
     "search.timeout_minutes",
     "search.timeout_factor",
     "storage",
+    "ledger_folder",
     "data.path",
     "latency.table",
 )

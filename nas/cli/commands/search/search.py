@@ -40,6 +40,7 @@ from nas.search.loop import Search
 from nas.search.problem import SearchProblem, costs_of, space_of
 from nas.search.waiting import Waiting
 from nas.search.warm_start import collect_warm_start, keep_warm_start, warm_start_of
+from nas.storage.driver_ledger import on_driver
 from nas.storage.ledger import Ledger, check_free
 from nas.storage.networks.checkpoints import PausedStates
 from nas.storage.run.data_file import check_same_images
@@ -80,7 +81,7 @@ def run_search_command(
         check_same_search(run, config)
     else:
         check_new(runs, config.name)  # before anything that takes time
-        check_free(config)
+        check_free(config, runs)
     data = load_data(config)
     output.say(str(data))
     for warning in data.warnings:
@@ -102,7 +103,7 @@ def run_search_command(
             check_meter(config.latency)
         if not resume:
             run = RunFolder.create(runs, config)
-        with run.driving():
+        with run.driving(), on_driver(config, run):
             check_same_images(run, data.fingerprint, allow_changed=allow_changed_data)
             if resume:
                 ledger = Ledger.resume(config, run, waiting)

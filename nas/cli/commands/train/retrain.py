@@ -66,7 +66,7 @@ def run_retrain_command(
         plain = [plain_convolutional(a, task) for a in picked] if baseline else []
     except ValueError as error:
         raise CommandError(f"--baseline: {error}") from error
-    with run.driving():
+    with run.driving(), ledger.written(config, run):
         networks = dict.fromkeys([*picked, *plain], Provenance(overrides=overridden))
         train_networks(
             output,

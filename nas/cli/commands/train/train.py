@@ -75,7 +75,7 @@ def run_train_command(
     into = existing_run(config, runs, data.task, waiting, trust=trust)
     run, config, ledger, own_recipe = into or new_run(config, runs, data, waiting)
     overridden = overrides_of(own_recipe, config.retrain)
-    with run.driving():
+    with run.driving(), ledger.written(config, run):
         provenance = Provenance(network=name, overrides=overridden)
         train_networks(
             output,
