@@ -42,4 +42,3 @@ def hide_passwords(words: Sequence[str]) -> None:
             # blanks fill the length, which cannot change
             ctypes.memmove(start, shown[word][: len(word)].ljust(len(word)), len(word))
         start += len(word) + 1
-

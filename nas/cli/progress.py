@@ -106,7 +106,7 @@ def describe(status: Status) -> str:
     if status.phase == "repeats":
         later = f" (round {status.repeats_round})" if status.repeats_round > 1 else ""
         parts.append(f"repeats of the front {status.repeats_done}/{status.repeats_wanted}{later}")
-    if not status.trained and status.running:
+    if not status.trained and status.running + status.queued and not status.waiting:
         parts.append(
             f"the first at epoch {status.furthest_epoch}/{status.epochs}"
             if status.furthest_epoch
@@ -114,6 +114,8 @@ def describe(status: Status) -> str:
         )
     if status.running:
         parts.append(f"{status.running} running")
+    if status.queued:
+        parts.append(f"{status.queued} not started")
     if status.paused:
         parts.append(f"{status.paused} paused")
     if status.stopped_early:

@@ -9,6 +9,7 @@ from typing import Any
 from ray import tune
 
 from nas.quantities import duration
+from nas.ray.cluster.nodes import living_nodes
 from nas.ray.searcher import SearchJobs
 
 LOOK_EVERY_SECONDS = 1.0
@@ -24,11 +25,15 @@ class WorkerWatch(tune.Callback):
     Args:
         searcher: hands out the jobs.
         check: raises if the cluster is lost.
+        shortage: returns what jobs that have no worker wait for; empty if their workers start.
     """
 
-    def __init__(self, searcher: SearchJobs, check: Callable[[], None]) -> None:
+    def __init__(
+        self, searcher: SearchJobs, check: Callable[[], None], shortage: Callable[[], str]
+    ) -> None:
         self._searcher = searcher
         self._check = check
+        self._shortage = shortage
         self._next_look = 0.0
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
@@ -58,6 +63,7 @@ class WorkerWatch(tune.Callback):
         self._check()
         self._note_reused(trials)
         self._wait_for_a_node()
+        self._note_queue()
         self._searcher.changed()  # time passes, also while nothing else happens
         for worker in self._searcher.running.values():
             limit = self._searcher.seconds_allowed(worker.job)
@@ -66,6 +72,11 @@ class WorkerWatch(tune.Callback):
                     f"it hung: not done after {duration(worker.seconds)}, the limit is "
                     f"{duration(limit)} (search.timeout_minutes, search.timeout_factor)"
                 )
+
+    def _note_queue(self) -> None:
+        """Tell the search how many jobs have no worker yet, and what they wait for."""
+        queued = sum(worker.actor is None for worker in self._searcher.running.values())
+        self._searcher.note_queue(queued, self._shortage() if queued else "")
 
     def _wait_for_a_node(self) -> None:
         """Wait while no living node holds a job that has no worker yet.
@@ -79,6 +90,9 @@ class WorkerWatch(tune.Callback):
         nodes = self._searcher.nodes()
         if any(0 < nodes <= len(worker.avoided_nodes) for worker in waiting):
             raise NodesChangedError("no node is left but those that a trial avoids")
+        living = living_nodes()
+        if any(worker.nodes and living.isdisjoint(worker.nodes) for worker in waiting):
+            raise NodesChangedError("none of the nodes is left that a trial may run on")
         if not nodes:
             self._searcher.wait_for_a_node()
 

@@ -80,6 +80,7 @@ class Search:
         self._time_limit = TimeLimit(problem, rows)
         self._furthest_epoch = 0
         self.waiting = waiting or Waiting()
+        self.queued = 0  # jobs that have no worker yet, as the executor says
         self._report = StatusReport(problem, records, self.trials)
         self._status = self._status_now()
 
@@ -238,14 +239,15 @@ class Search:
             return self._status._replace(
                 waiting=self.waiting.text, elapsed_seconds=self._report.elapsed_seconds
             )
-        self._status = self._status_now()
+        self._status = self._status_now()._replace(waiting=self.waiting.text)
         return self._status
 
     def _status_now(self) -> Status:
         current = self._repeats.current() if self._phase == "repeats" else Round(0, 0, [])
         return self._report.status(
             phase=self._phase,
-            running=len(self._running),
+            running=max(0, len(self._running) - self.queued),
+            queued=min(self.queued, len(self._running)),
             lost_workers=self._running.lost,
             furthest_epoch=self._furthest_epoch,
             missing=self._missing,

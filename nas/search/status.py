@@ -40,6 +40,7 @@ class Status(NamedTuple):
     lost_seconds: float = 0.0  # of training, with those workers
     retry_reason: str = ""  # of the last of them
     waiting: str = ""  # what for, why and how long; empty if it does not wait
+    queued: int = 0  # jobs that have no worker yet
 
 
 class StatusReport:
@@ -75,6 +76,7 @@ class StatusReport:
         *,
         phase: Literal["search", "repeats"],
         running: int,
+        queued: int,
         furthest_epoch: int,
         missing: int,
         repeats_left: int,
@@ -86,6 +88,7 @@ class StatusReport:
         Args:
             phase: whether the search's own trials run, or repeats of its finalists.
             running: number of running jobs.
+            queued: number of jobs that have no worker yet.
             furthest_epoch: the last that any job has reported.
             missing: proposals still to be made.
             repeats_left: repeats that run or are known to be missing.
@@ -109,6 +112,7 @@ class StatusReport:
             repeats_round=current_round.number,
             round_size=current_round.size,
             running=running,
+            queued=queued,
             furthest_epoch=furthest_epoch,
             epochs=self._problem.epochs,
             failed=sum(row.error is not None for row in rows),

@@ -81,7 +81,7 @@ def take_equal_trainings(
             each.seed,
             images,
             config.metric,
-            config.resources.device,
+            config.resources.device_type,
         ): each
         for each in chain(*wanted)
     }
@@ -97,7 +97,7 @@ def take_equal_trainings(
             provenance = retraining.provenance.replace(
                 images=images,
                 metric=config.metric,
-                device=config.resources.device,
+                device=config.resources.device_type,
                 taken_from=name,
             )
             ledger.add(

@@ -195,7 +195,7 @@ class Retraining:
             provenance=self.provenance.replace(
                 images=images,
                 metric=config.metric,
-                device=config.resources.device,
+                device=config.resources.device_type,
             ),
         )
         self.checkpoint_file.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The file system of a path, by mounts that are given, and by a real mount where that is allowed."""
+"""The file system of a path, by mounts that are given and, where it is allowed, by a real one."""
 
 from __future__ import annotations
 
@@ -26,9 +26,7 @@ LOCAL = [Mounted("/", "ext4"), Mounted("/proc", "proc"), Mounted("/scratch", "xf
 @pytest.mark.parametrize("kind", ["nfs4", "cifs", "lustre", "gpfs", "fuse.sshfs", "NFS"])
 def test_the_nearest_mount_above_a_path_counts(kind: str) -> None:
     mounts = [*LOCAL, Mounted("/data", kind), Mounted("/data/here", "ext4")]
-    assert network_place(Path("/data/runs/a"), mounts) == (
-        f"/data, a network file system ({kind})"
-    )
+    assert network_place(Path("/data/runs/a"), mounts) == (f"/data, a network file system ({kind})")
     assert network_place(Path("/data"), mounts)
     for local in ("/data/here/runs", "/database/runs", "/scratch/x", "/x"):
         assert not network_place(Path(local), mounts)

@@ -32,7 +32,7 @@ from nas.evaluation.fidelity import FULL
 from nas.latency.cache import LatencyCache
 from nas.latency.measurements import check_comparable, first_latencies, measure_front_again
 from nas.ray.cluster.connection import Cluster, connected
-from nas.ray.cluster.nodes import trials_at_once
+from nas.ray.cluster.nodes import check_data, trials_at_once
 from nas.ray.executor import run_search
 from nas.ray.meter import check_meter, measure_on_cluster
 from nas.samplers.trials import WarmStart
@@ -97,10 +97,7 @@ def run_search_command(
     where = "here" if config.ray.address is None else f"at {config.ray.address}"
     output.say(f"starting workers on Ray {where}")
     with connected(config.ray, config.modules, sys.argv[1:]) as cluster:
-        slots = trials_at_once(config.resources)
-        concurrency = min(config.search.concurrency or slots, slots)
-        if config.uses_latency:
-            check_meter(config.latency)
+        concurrency = _checked_concurrency(config, data.task)
         if not resume:
             run = RunFolder.create(runs, config)
         with run.driving(), on_driver(config, run):
@@ -140,6 +137,23 @@ def run_search_command(
             run.write_json("state.json", {"finished": True, "trained": search.trials.trained})
             with saying_how_to_show(output, run):
                 report_search(output, run, config, ledger)
+
+
+def _checked_concurrency(config: SearchConfig, task: Task) -> int:
+    """Return how many trials run at a time, after checks of the cluster's nodes.
+
+    Raises:
+        ClusterError: no node has the device, or holds a trial, or can measure latency; or some
+            lack the data that their workers would read.
+    """
+    slots = trials_at_once(config.resources)
+    if config.uses_latency:
+        check_meter(config.latency, config.resources.device)
+    if config.ray.address is not None:
+        path = proxy_assignment(config, task).with_images().read_by_workers
+        if path is not None:
+            check_data(config.resources.device, path)
+    return min(config.search.concurrency or slots, slots)
 
 
 def _mark_as_begun(run: RunFolder, task: Task) -> None:
@@ -200,7 +214,8 @@ def _search(
                 config.resources,
                 cluster=cluster,
                 concurrency=concurrency,
-                on_change=display.update,
+                on_change=show,
+                name=run.name,
             )
     if config.uses_latency:
         _measure_front_again(output, config, ledger, task, cluster)
@@ -232,6 +247,7 @@ def _measure_front_again(
             measure_on_cluster,
             task=task,
             settings=config.latency,
+            device=config.resources.device,
             patience_seconds=config.search.patience_seconds,
             check=cluster.check,
         ),

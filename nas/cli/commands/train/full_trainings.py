@@ -17,6 +17,7 @@ from nas.errors import RunError
 from nas.evaluation.full_training import Trained
 from nas.latency.measurements import all_candidates
 from nas.ray.cluster.connection import connected
+from nas.ray.cluster.nodes import check_device
 from nas.ray.cluster.signals import ignored
 from nas.ray.retrain import Failure, RetrainProgress, run_retrainings
 from nas.search.waiting import Waiting
@@ -170,6 +171,7 @@ def _train(
             if event.reached is not None:
                 event_files.note(event.retraining.folder, event.reached)
 
+        check_device(config.resources.device)
         names = {a: p.network for group in groups for a, p in group.networks.items()}
         evaluate_plain(config, ledger, task, proxies, names, waiting=waiting, check=cluster.check)
         by_id = {proxy.arch_id: proxy for proxy in proxy_results(config, ledger)}

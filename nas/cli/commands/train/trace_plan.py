@@ -144,7 +144,7 @@ def _left(
         for row in (ledger.evaluations("retrain") if ledger else ())
         if row.state == "complete"
     }
-    about = (data.images_id, config.metric, config.resources.device)
+    about = (data.images_id, config.metric, config.resources.device_type)
     for other in other_runs(runs, config, ledger=ledger, own=own):
         keys = map(key_of, other.rows)
         done |= {(k.arch_id, k.recipe_id, k.seed) for k in keys if k[3:] == about}
