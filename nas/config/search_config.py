@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from nas.config.latency import LatencyMetering
+from nas.config.networks_url import check_networks_url
 from nas.config.sections import (
     ACCURACIES,
     NEED_NO_FINISHED,
@@ -86,6 +87,11 @@ class SearchConfig(Value):
     """A folder on the driver's own disk, in which a command keeps the SQLite ledger while it writes
     to it; the folder of the run, which may be on a network file system, gets a copy every minute
     and at the end. Null writes to the ledger in the folder of the run."""
+
+    networks_url: Annotated[str | None, BeforeValidator(check_networks_url)] = None
+    """URL of a folder for the checkpoints and networks (`model.pt`) of full trainings, such as
+    `s3://bucket/folder`, or any other that Arrow's file systems read and write; null keeps them in
+    the folder of the run."""
 
     @field_validator("name")
     @classmethod

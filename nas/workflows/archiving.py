@@ -59,7 +59,9 @@ def archive(run: RunFolder, config: SearchConfig, ledger: Ledger, folder: Path) 
     begun = RunFolder(begun_folder(folder))
     try:
         begun.path.mkdir(parents=True)
-        save_config(config.replace(storage=None, ledger_folder=None), begun.config_file)
+        save_config(
+            config.replace(storage=None, ledger_folder=None, networks_url=None), begun.config_file
+        )
         names = [*COPIED, *(path.name for kind in COPIED_KINDS for path in run.path.glob(kind))]
         for name in names:
             if (run.path / name).is_file():

@@ -33,6 +33,7 @@ OF_THE_TRAINING = (
     "resources",
     "ray",
     "modules",
+    "networks_url",
 )
 """The settings that `nas train` takes of its file; the others are the run's own."""
 

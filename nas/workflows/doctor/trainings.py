@@ -95,7 +95,9 @@ def _with_row(case: Case, folder: Folder, row: Evaluation) -> list[Finding]:
     findings = []
     model, curve, state = map(folder.file, ("model.pt", "curve.csv", "checkpoint.pt"))
     result = f"training {row.number} of the ledger, whose result is kept: predict, attention-maps"
-    if not model.exists():
+    if case.config.networks_url is not None:
+        pass  # the network is in a store, which is not asked
+    elif not model.exists():
         if case.place(model) not in cleaned_files(case.run.path):
             remedy = (
                 "not recoverable: the result stands in the ledger, and its test images are not "

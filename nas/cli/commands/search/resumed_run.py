@@ -24,6 +24,7 @@ MAY_CHANGE_ON_RESUME = (
     "search.timeout_factor",
     "storage",
     "ledger_folder",
+    "networks_url",
     "data.path",
     "latency.table",
 )

@@ -25,6 +25,7 @@ from nas.storage.candidates import Candidate, candidates
 from nas.storage.evaluation import Evaluation
 from nas.storage.ledger import Ledger
 from nas.storage.networks.event_files import EventFiles
+from nas.storage.networks.object_folder import ObjectFolder
 from nas.storage.networks.retraining import Retraining, pending
 from nas.storage.provenance import Provenance
 from nas.storage.run.data_file import check_same_images
@@ -100,6 +101,8 @@ def train_networks(
             check_may_retrain(run.name, group.config)
     if proxies:
         check_may_evaluate(run.name, config)
+    if config.networks_url is not None:
+        ObjectFolder(config.networks_url).check()
     data = data or load_data(config)
     if check_same_images(run, data.fingerprint, allow_changed=allow_changed_data):
         for retraining in chain(*wanted):
