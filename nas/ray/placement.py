@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import secrets
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
 from ray import tune
+from ray.util.placement_group import PlacementGroup, placement_group
 
 from nas.config.sections import ResourceSettings
 from nas.config.trial_slots import ROUNDING
@@ -25,13 +27,35 @@ MARGIN = 1.2
 """The allocator's and the kernels' memory beyond the estimate, as a factor of it."""
 
 
+class Reservation(tune.PlacementGroupFactory):
+    """What one trial reserves. Each placement group of it has a name of its own, as Ray demands.
+
+    Equal reservations may use each other's groups, and Tune their workers.
+
+    Args:
+        bundle: amounts of Ray's resources.
+        name: the begin of its groups' names.
+        labels: of the nodes that it may be on; empty for all.
+    """
+
+    def __init__(self, bundle: dict[str, float], name: str, labels: dict[str, str]) -> None:
+        where: dict[str, Any] = {"bundle_label_selector": [labels]} if labels else {}
+        super().__init__([bundle], name=name, **where)
+        self._name, self._where = name, where
+
+    def to_placement_group(self) -> PlacementGroup:
+        """Make a placement group."""
+        name = f"{self._name} {secrets.token_hex(4)}"
+        return placement_group(self.bundles, self.strategy, name=name, **self._where)
+
+
 @dataclass(frozen=True)
 class Placement:
     """What trials reserve, and where.
 
     Attributes:
         resources: CPUs and GPUs of one trial.
-        name: of the reservations, for other users of the cluster.
+        name: the begin of the reservations' names, for other users of the cluster.
         near: ids of the nodes that trials are kept to; empty for all that have the device.
         gpu_memory_mb: of the smallest GPU; None without one.
         peak_memory_mb: estimates the peak memory of an architecture's JSON in the trials'
@@ -57,9 +81,7 @@ class Placement:
             labels = on_nodes(request.nodes)
         elif request.avoided_nodes:
             labels = {NODE_LABEL: f"!in({','.join(request.avoided_nodes)})"}
-        if not labels:
-            return tune.PlacementGroupFactory([bundle], name=self.name)
-        return tune.PlacementGroupFactory([bundle], name=self.name, bundle_label_selector=[labels])
+        return Reservation(bundle, self.name, labels)
 
     def nodes_for(self, avoided: Collection[str]) -> tuple[str, ...]:
         """Return the ids of the nodes that a trial may run on; empty for all but the avoided."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ray._private.state import available_resources_per_node
 from ray.util import placement_group_table
 
@@ -14,7 +16,7 @@ PREFIX = "nas search "
 
 
 def reservation_name(run: str, token: str) -> str:
-    """Return the name of a search's placement groups.
+    """Return the begin of the names of a search's placement groups.
 
     Args:
         run: the run's name.
@@ -27,11 +29,11 @@ def shortage(name: str, resources: ResourceSettings) -> str:
     """Return what a search waits for, after the words "waiting for"; empty if for no resources.
 
     Args:
-        name: of its placement groups.
+        name: the begin of the names of its placement groups.
         resources: CPUs and GPUs of one trial.
     """
     groups = list(placement_group_table().values())
-    pending = sum(group["name"] == name and group["state"] == "PENDING" for group in groups)
+    pending = sum(_is_of(name, group) and group["state"] == "PENDING" for group in groups)
     if not pending:
         return ""
     free = available_resources_per_node()
@@ -44,11 +46,16 @@ def shortage(name: str, resources: ResourceSettings) -> str:
     total = sum(whole.get(kind, 0.0) for whole, _ in nodes)
     unused = sum(left.get(kind, 0.0) for _, left in nodes)
     holders = {
-        group["name"].removeprefix(PREFIX).rpartition(" ")[0]
+        group["name"].removeprefix(PREFIX).rsplit(" ", 2)[0]
         for group in groups
         if group["state"] == "CREATED" and group["name"].startswith(PREFIX)
-        if group["name"] != name
+        if not _is_of(name, group)
     }
     by = f"; others are reserved by the search {' and '.join(sorted(holders))}" if holders else ""
     trials = "1 trial needs" if pending == 1 else f"{pending} trials need"
     return f"{kind}s: {trials} {each:g} each, and {unused:g} of {total:g} are free{by}"
+
+
+def _is_of(name: str, group: dict[str, Any]) -> bool:
+    """Return whether a placement group is of the search with that name of its groups."""
+    return str(group["name"]).startswith(f"{name} ")

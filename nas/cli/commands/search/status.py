@@ -16,6 +16,7 @@ from nas.storage.evaluation import Evaluation
 from nas.storage.ledger import ledger_of
 from nas.storage.ledger_rows import SUFFIXES
 from nas.storage.run.folder import UNSEARCHED, RunFolder
+from nas.storage.run.ledger_away import ledger_away
 
 INTERRUPTED = "interrupted"
 SHOWN_STATES = {INTERRUPTED: "running when it was interrupted"}
@@ -88,6 +89,7 @@ def read_status(run: RunFolder) -> dict[str, Any]:
     best = most_accurate(front_of_run(config, ledger))
     repeats = ledger.evaluations("repeats")
     retrained = ledger.evaluations("retrain")
+    away = ledger_away(run)
     lost = [worker for row in (*rows, *repeats) for worker in row.lost_workers]
     is_driven = run.is_driven()
     ended = UNSEARCHED if run.is_unsearched() else INTERRUPTED
@@ -125,6 +127,9 @@ def read_status(run: RunFolder) -> dict[str, Any]:
             "reasons": dict(Counter(worker.cause for worker in lost)),
         },
         "waiting": run.waiting() if is_driven else "",
+        "ledger_copy": None
+        if away is None
+        else {"age_seconds": away.age_seconds, "host": away.host, "file": str(away.file)},
         "rejections": ledger.rejections().to_json(),
         "errors": {
             f"{called} {row.number}": row.error.strip().splitlines()[-1]
