@@ -89,6 +89,7 @@ class SearchJobs(Searcher):
             avoided = ()
         nodes = self._nodes_for(avoided)
         self.running[trial_id] = RunningWorker(job, avoided, nodes)
+        self.note_queue()
         self.changed()
         text = job.architecture.canonical_json()
         request = TrialRequest(
@@ -96,10 +97,16 @@ class SearchJobs(Searcher):
         )
         return {REQUEST: request}
 
-    def note_queue(self, queued: int, reason: str) -> None:
-        """Show how many jobs have no worker yet, and what they wait for; empty if for nothing."""
+    def note_queue(self, lacks: Callable[[], str] | None = None) -> None:
+        """Tell the search how many jobs have no worker yet, and what they wait for.
+
+        Args:
+            lacks: returns what, empty if for nothing; None leaves it as it is.
+        """
+        queued = sum(worker.actor is None for worker in self.running.values())
         self._search.queued = queued
-        self._search.waiting.beside = reason
+        if lacks is not None:
+            self._search.waiting.beside = lacks() if queued else ""
 
     def wait_for_a_node(self) -> None:
         """Wait until a living node can hold a job; if none comes, end with an error."""

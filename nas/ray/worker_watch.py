@@ -63,7 +63,7 @@ class WorkerWatch(tune.Callback):
         self._check()
         self._note_reused(trials)
         self._wait_for_a_node()
-        self._note_queue()
+        self._searcher.note_queue(self._shortage)
         self._searcher.changed()  # time passes, also while nothing else happens
         for worker in self._searcher.running.values():
             limit = self._searcher.seconds_allowed(worker.job)
@@ -72,11 +72,6 @@ class WorkerWatch(tune.Callback):
                     f"it hung: not done after {duration(worker.seconds)}, the limit is "
                     f"{duration(limit)} (search.timeout_minutes, search.timeout_factor)"
                 )
-
-    def _note_queue(self) -> None:
-        """Tell the search how many jobs have no worker yet, and what they wait for."""
-        queued = sum(worker.actor is None for worker in self._searcher.running.values())
-        self._searcher.note_queue(queued, self._shortage() if queued else "")
 
     def _wait_for_a_node(self) -> None:
         """Wait while no living node holds a job that has no worker yet.

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.ray
 DEVICE = "Drawn-H99"
 """A device that Ray is told one node has."""
 
-PATIENCE_SECONDS = 200
+PATIENCE_SECONDS = 600
 
 
 @pytest.fixture(scope="module")

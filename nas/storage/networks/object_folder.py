@@ -10,7 +10,7 @@ import secrets
 from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from nas.config.networks_url import CREDENTIALS
 from nas.errors import RunError
@@ -40,7 +40,7 @@ class ObjectFolder:
     def place(self, name: str) -> str:
         """Return the URL of a file in the folder."""
         parts = urlsplit(self.url)
-        return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{name}"))
+        return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{quote(name)}"))
 
     def read(self, name: str) -> bytes | None:
         """Return a file's content; None if there is none.
@@ -123,7 +123,7 @@ def read_object(url: str) -> bytes:
     """
     parts = urlsplit(url)
     folder, _, name = parts.path.rpartition("/")
-    content = ObjectFolder(urlunsplit(parts._replace(path=folder))).read(name)
+    content = ObjectFolder(urlunsplit(parts._replace(path=folder))).read(unquote(name))
     if content is None:
         raise CheckpointError(f"there is no file {url}")
     return content
