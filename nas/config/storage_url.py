@@ -177,7 +177,7 @@ def _sqlalchemys_spelling(url: str) -> str:
     match = _POSTGRESQL_URL.fullmatch(url)
     if match is None:
         return url
-    user, at, listed = match["authority"].rpartition("@")
+    user, sign, listed = match["authority"].rpartition("@")
     rest = match["rest"]
     if not ({",", "%"} & set(listed)) and not listed.endswith(":"):
         return f"{POSTGRESQL}{match['authority']}{rest}"
@@ -189,7 +189,7 @@ def _sqlalchemys_spelling(url: str) -> str:
     parts = {"host": ",".join(names)} | ({"port": ",".join(ports)} if any(ports) else {})
     path, _, query = rest.partition("?")
     joined = "&".join([*([query] if query else []), urlencode(parts)])
-    return f"{POSTGRESQL}{user}{at}{path or '/'}?{joined}"
+    return f"{POSTGRESQL}{user}{sign}{path or '/'}?{joined}"
 
 
 def _check_is_file(parsed: URL) -> None:

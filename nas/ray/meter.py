@@ -113,14 +113,11 @@ def _measure_once(
         scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
     )
     texts = [architecture.canonical_json() for architecture in architectures]
+    waits_for = _reserved_by_others(node)
     stream: Any = measure.remote(texts, task, settings)
-
-    def check_and_show() -> None:
-        check()
-        waiting.note_beside(_reserved_by_others(node))
-
     try:
-        first_ready([stream], check_and_show)
+        waiting.note_beside(waits_for)
+        first_ready([stream], check)
         ray.get(next(stream))  # it has begun
     finally:
         waiting.note_beside("")
@@ -130,7 +127,7 @@ def _measure_once(
 
 
 def _reserved_by_others(node: dict[str, Any]) -> str:
-    """Return what a measurement that has not begun waits for; empty if its node is free."""
+    """Return what a measurement will wait for; empty if its node is free."""
     total = node["Resources"]["CPU"]
     free = available_resources_per_node().get(node["NodeID"], {}).get("CPU", 0.0)
     if free >= total:

@@ -28,7 +28,7 @@ MARGIN = 1.2
 
 
 class Reservation(tune.PlacementGroupFactory):
-    """What one trial reserves. Each placement group of it has a name of its own, as Ray demands.
+    """A trial's reservation. Each placement group of it has a name of its own, as Ray demands.
 
     Equal reservations may use each other's groups, and Tune their workers.
 
@@ -51,7 +51,7 @@ class Reservation(tune.PlacementGroupFactory):
 
 @dataclass(frozen=True)
 class Placement:
-    """What trials reserve, and where.
+    """Reservations of trials: their size, and the nodes that they may be on.
 
     Attributes:
         resources: CPUs and GPUs of one trial.

@@ -49,7 +49,7 @@ def listed_processes() -> str:
 
 
 def said_by(folder: Path, logs: Path, *words: str) -> str:
-    """What a command says, with the list of processes after each of its lines."""
+    """The output of a command, with the list of processes after each of its lines."""
     environment = os.environ | {
         "RAY_TMPDIR": str(logs),
         "XDG_STATE_HOME": str(folder / "state"),

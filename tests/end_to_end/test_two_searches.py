@@ -18,7 +18,8 @@ from nas.errors import ClusterError
 from nas.ray.cluster.connection import connected
 from nas.ray.cluster.node_facts import facts_of
 from nas.ray.cluster.nodes import check_data, check_device, nodes_near_data, usable_nodes
-from search_space.cost.latency import device_name
+from nas.ray.meter import _meter_node, check_meter
+from search_space.cost.latency import LatencySettings, device_name
 from tests.end_to_end.ray_nodes import free_port, ray_node
 from tests.end_to_end.tiny_search import RECIPE, nas_command, query, read_json, write_search
 
@@ -103,14 +104,7 @@ def test_a_search_that_waits_says_for_what_and_for_whom(
 def test_trials_and_latencies_are_of_the_device_alone(
     tmp_path: Path, address: str, environment: dict[str, str]
 ) -> None:
-    command = search(
-        tmp_path,
-        "there",
-        address,
-        resources={"device": DEVICE.lower()},
-        objectives=["val_accuracy", "latency_ms"],
-        latency={"repeats": 3, "warmup": 1},
-    )
+    command = search(tmp_path, "there", address, resources={"device": DEVICE.lower()})
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     ledger = f"sqlite:///{tmp_path / 'runs' / 'there' / 'ledger.db'}"
@@ -119,6 +113,11 @@ def test_trials_and_latencies_are_of_the_device_alone(
     with connected(RaySettings(address=address)):
         (node,) = usable_nodes(DEVICE)
         assert workers == {f"node {node['NodeID'][:12]}"}
+        for device in (DEVICE, device_name("cpu")):
+            chosen = _meter_node(LatencySettings(), device)
+            assert chosen["NodeID"] == node["NodeID"] or device != DEVICE
+        with pytest.raises(ClusterError, match="no node has"):
+            check_meter(LatencySettings(), "NVIDIA H200")
         assert nodes_near_data(ResourceSettings(device=DEVICE), 1, None) == ()
 
 

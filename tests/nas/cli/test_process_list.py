@@ -1,4 +1,4 @@
-"""What the list of processes shows of a command line with a password."""
+"""A password on the command line, as the list of processes shows it."""
 
 from __future__ import annotations
 

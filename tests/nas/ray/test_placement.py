@@ -1,4 +1,4 @@
-"""What trials reserve, and the nodes that they may run on, apart from a cluster."""
+"""Reservations of trials, and the nodes that they may run on, apart from a cluster."""
 
 from __future__ import annotations
 

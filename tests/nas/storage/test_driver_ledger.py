@@ -97,7 +97,7 @@ def in_a_killed_process(act: Callable[[], None]) -> None:
 
 
 def read(run: RunFolder) -> list[int]:
-    """What a command that only reads sees."""
+    """The rows that a command sees which only reads."""
     _, ledger = ledger_of(run)
     rows = seeds(ledger)
     ledger.close()
@@ -247,7 +247,7 @@ def test_in_another_folder_of_the_machine_it_is_not_taken_for_lost(
 def test_a_run_that_kept_its_ledger_in_its_folder_goes_on(
     config: SearchConfig, run: RunFolder, disk: Path, add: Any
 ) -> None:
-    """Of a killed driver, with rows that are written ahead."""
+    """A killed driver has left rows that are written ahead."""
     here = config.replace(ledger_folder=None)
 
     def act() -> None:
