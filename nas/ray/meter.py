@@ -12,7 +12,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from nas.errors import ClusterError
 from nas.evaluation.evaluate import traceback_of
-from nas.ray.cluster.nodes import usable_nodes
+from nas.ray.cluster.nodes import check_device, usable_nodes
 from nas.ray.cluster.waits import first_ready
 from nas.ray.recovery.deaths import is_fault_of_machine, is_of_node, machine_fault
 from nas.ray.recovery.losses import Losses
@@ -145,7 +145,12 @@ def check_meter(settings: LatencySettings, device: str | None = None) -> None:
 
 
 def _meter_node(settings: LatencySettings, device: str | None) -> dict[str, Any]:
-    """Return the node to measure on: it has the device and most CPUs; ties go by address."""
+    """Return the node to measure on: it has the device and most CPUs; ties go by address.
+
+    Raises:
+        ClusterError: no node has the devices.
+    """
+    check_device(device)
     needs_gpu = settings.device.startswith("cuda")
     fitting = [
         node
