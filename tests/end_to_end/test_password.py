@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote
 
 import psutil
 import pytest
 
 from tests.end_to_end.tiny_search import nas_command, write_search
-from tests.postgresql_server import PostgreSQLServer, running_server
+from tests.postgresql_server import DATABASE, PostgreSQLServer, running_server
 
 pytestmark = pytest.mark.ray
-
-SECRET = "s3cret"
-"""A part of the server's password that no encoding changes."""
 
 BEGUN = "starting workers"
 
@@ -27,6 +27,24 @@ BEGUN = "starting workers"
 def server() -> Iterator[PostgreSQLServer]:
     with running_server() as running:
         yield running
+
+
+class Role(NamedTuple):
+    """A user of the server's databases, whose password no other process has."""
+
+    secret: str  # a part of the password that no encoding changes
+
+    def url(self, server: PostgreSQLServer, password: str = "") -> str:
+        password = quote(password or f"{self.secret} @:/word", safe="")
+        return f"postgresql://role:{password}@127.0.0.1:{server.port}/{DATABASE}"
+
+
+@pytest.fixture(scope="module")
+def role(server: PostgreSQLServer) -> Role:
+    made = Role(f"Pelikan{secrets.token_hex(6)}")
+    with server.connect() as connection:
+        connection.execute(f"CREATE ROLE role SUPERUSER LOGIN PASSWORD '{made.secret} @:/word'")
+    return made
 
 
 @pytest.fixture
@@ -78,14 +96,14 @@ def files_with(folder: Path, secret: str) -> list[Path]:
 
 
 def test_no_file_and_no_list_of_processes_has_it(
-    tmp_path: Path, logs: Path, server: PostgreSQLServer
+    tmp_path: Path, logs: Path, server: PostgreSQLServer, role: Role
 ) -> None:
     file = write_search(
         tmp_path / "tiny.yaml",
         sampler={"name": "random"},
         search={"n_trials": 2, "finalist_seeds": 1, "noise_candidates": 0},
     )
-    storage = f"storage={server.url}"
+    storage = f"storage={role.url(server)}"
     said = said_by(tmp_path, logs, "search", str(file), storage)
     assert BEGUN in said
     assert "what you may do next" in said or "front" in said
@@ -93,23 +111,23 @@ def test_no_file_and_no_list_of_processes_has_it(
     assert "already exists" in said
     said += said_by(tmp_path, logs, "status", "tiny")
     assert "PGPASSWORD" in said
-    wrong = server.url.replace(f"{SECRET}%20", f"{SECRET}-")
+    wrong = role.url(server, f"{role.secret}-")
     said += said_by(tmp_path, logs, "search", str(file), f"storage={wrong}", "--resume")
     assert "password authentication failed" in said
-    assert SECRET not in said
+    assert role.secret not in said
     assert (tmp_path / "runs" / "tiny" / "front.html").is_file()
     assert len([path for path in logs.rglob("*.log") if path.stat().st_size]) > 3
     for folder in (tmp_path, logs):
-        assert files_with(folder, SECRET) == []
+        assert files_with(folder, role.secret) == []
 
 
 @pytest.mark.slow  # two searches
 def test_nor_after_errors_in_the_middle(
-    tmp_path: Path, logs: Path, server: PostgreSQLServer
+    tmp_path: Path, logs: Path, server: PostgreSQLServer, role: Role
 ) -> None:
     """Every training fails; then the server ends, and its password is asked for anew."""
     file = write_search(tmp_path / "tiny.yaml")
-    storage = f"storage={server.url}"
+    storage = f"storage={role.url(server)}"
     failing = ["proxy.learning_rate=1e30", "search.max_failures=2", "name=fails"]
     said = said_by(tmp_path, logs, "search", str(file), storage, *failing)
     assert "Traceback" in said or "failed" in said
@@ -121,6 +139,6 @@ def test_nor_after_errors_in_the_middle(
     finally:
         server.start()
     assert "cannot be reached" in away
-    assert SECRET not in said + again + away
+    assert role.secret not in said + again + away
     for folder in (tmp_path, logs):
-        assert files_with(folder, SECRET) == []
+        assert files_with(folder, role.secret) == []

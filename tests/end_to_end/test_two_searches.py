@@ -65,6 +65,10 @@ def until(holds: Callable[[], bool], command: subprocess.Popen[bytes], log: Path
         time.sleep(0.3)
 
 
+def hold(seconds: float) -> None:
+    time.sleep(seconds)
+
+
 def test_a_search_that_waits_says_for_what_and_for_whom(
     tmp_path: Path, address: str, environment: dict[str, str]
 ) -> None:
@@ -145,7 +149,7 @@ def test_the_nodes_that_have_the_data_come_first(tmp_path: Path, address: str) -
         # images in memory: this process's node, if it alone holds the trials
         assert nodes_near_data(one, 1, None) == (own,)
         assert nodes_near_data(one, 2, None) == ()
-        holder = ray.remote(num_cpus=1)(lambda seconds: time.sleep(seconds))
+        holder = ray.remote(num_cpus=1)(hold)
         strategy = NodeAffinitySchedulingStrategy(own, soft=False)
         busy = holder.options(scheduling_strategy=strategy).remote(60)
         while available_resources_per_node()[own].get("CPU", 0) >= 1:

@@ -34,12 +34,12 @@ def usable_nodes(device: str | None) -> list[dict[str, Any]]:
 
 
 def check_device(device: str | None) -> None:
-    """Check that a node has the device.
+    """Check that a node has the device; None stands for any.
 
     Raises:
         ClusterError: none has; the message has what they have.
     """
-    if usable_nodes(device):
+    if device is None or usable_nodes(device):
         return
     living = [node for node in ray.nodes() if node["Alive"]]
     offered = []
@@ -104,6 +104,15 @@ def selector(device: str | None) -> dict[str, str]:
         return {}
     check_device(device)
     return on_nodes([node["NodeID"] for node in usable_nodes(device)])
+
+
+def kept_to(task: Any, device: str | None) -> Any:
+    """Return a remote function that runs on the nodes alone that have the device now.
+
+    Raises:
+        ClusterError: none has.
+    """
+    return task if device is None else task.options(label_selector=selector(device))
 
 
 def on_nodes(nodes: Sequence[str]) -> dict[str, str]:
