@@ -34,7 +34,7 @@ class Reservation(tune.PlacementGroupFactory):
 
     Args:
         bundle: amounts of Ray's resources.
-        name: the begin of its groups' names.
+        name: the beginning of its groups' names.
         labels: of the nodes that it may be on; empty for all.
     """
 
@@ -55,7 +55,7 @@ class Placement:
 
     Attributes:
         resources: CPUs and GPUs of one trial.
-        name: the begin of the reservations' names, for other users of the cluster.
+        name: the beginning of the reservations' names, for other users of the cluster.
         near: ids of the nodes that trials are kept to; empty for all that have the device.
         gpu_memory_mb: of the smallest GPU; None without one.
         peak_memory_mb: estimates the peak memory of an architecture's JSON in the trials'

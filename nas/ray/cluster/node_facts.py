@@ -6,6 +6,7 @@ again has another id.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,15 +15,16 @@ import ray
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from nas.errors import ClusterError
 from nas.storage.database.file_systems import network_place
 from search_space.cost.latency import device_name
+
+log = logging.getLogger(__name__)
 
 ANSWER_SECONDS = 60.0
 """The longest wait for the answers of a cluster's nodes; a worker takes seconds to start."""
 
 ACCELERATOR = "accelerator_type:"
-"""The begin of the resource by which Ray names a node's accelerator, such as ``H200``."""
+"""The beginning of the resource by which Ray names a node's accelerator, such as ``H200``."""
 
 
 class NodeFacts(NamedTuple):
@@ -48,32 +50,32 @@ class NodeFacts(NamedTuple):
 _known: dict[tuple[str, str | None], NodeFacts] = {}
 
 
-def facts_of(nodes: Iterable[dict[str, Any]], data_path: str | None = None) -> list[NodeFacts]:
-    """Return the facts of living nodes, in their order.
+def facts_of(
+    nodes: Iterable[dict[str, Any]], data_path: str | None = None
+) -> list[NodeFacts | None]:
+    """Return the facts of living nodes, in their order; None for one that does not answer now.
 
     Args:
         nodes: as :func:`ray.nodes` has them.
         data_path: of data that each worker reads itself; None for none.
-
-    Raises:
-        ClusterError: a node does not answer.
     """
     ids = [str(node["NodeID"]) for node in nodes]
     asked = {_ask(each, data_path): each for each in ids if (each, data_path) not in _known}
-    if not asked:
-        return [_known[each, data_path] for each in ids]
-    ready, late = ray.wait(list(asked), num_returns=len(asked), timeout=ANSWER_SECONDS)
-    if late:
-        raise ClusterError(
-            f"node {asked[late[0]][:12]} has not said in {ANSWER_SECONDS:g} s which devices it has"
-        )
-    for answer in ready:
-        try:
-            _known[asked[answer], data_path] = ray.get(answer)
-        except RayError as error:
-            reason = str(error).splitlines()[0]
-            raise ClusterError(f"node {asked[answer][:12]} does not answer: {reason}") from error
-    return [_known[each, data_path] for each in ids]
+    if asked:
+        ready, late = ray.wait(list(asked), num_returns=len(asked), timeout=ANSWER_SECONDS)
+        for answer in ready:
+            try:
+                _known[asked[answer], data_path] = ray.get(answer)
+            except RayError as error:  # it has died
+                log.warning("node %s: %s", asked[answer][:12], str(error).splitlines()[0])
+        for silent in late:
+            log.warning(
+                "node %s has not said in %g s which devices it has; it is not used yet",
+                asked[silent][:12],
+                ANSWER_SECONDS,
+            )
+            ray.cancel(silent)
+    return [_known.get((each, data_path)) for each in ids]
 
 
 def accelerators_of(node: dict[str, Any]) -> list[str]:

@@ -22,15 +22,12 @@ def usable_nodes(device: str | None) -> list[dict[str, Any]]:
 
     Args:
         device: ``resources.device``; None for any.
-
-    Raises:
-        ClusterError: a node does not answer.
     """
     living = [node for node in ray.nodes() if node["Alive"]]
     if device is None:
         return living
     known = zip(living, facts_of(living), strict=True)
-    return [node for node, facts in known if facts.has(device, accelerators_of(node))]
+    return [node for node, facts in known if facts and facts.has(device, accelerators_of(node))]
 
 
 def check_device(device: str | None) -> None:
@@ -44,8 +41,9 @@ def check_device(device: str | None) -> None:
     living = [node for node in ray.nodes() if node["Alive"]]
     offered = []
     for node, facts in zip(living, facts_of(living), strict=True):
-        names = [facts.cpu, *dict.fromkeys(facts.gpus), *accelerators_of(node)]
-        offered.append(f"{node['NodeManagerAddress']}: {', '.join(names)}")
+        devices = [facts.cpu, *dict.fromkeys(facts.gpus)] if facts else ["it does not answer"]
+        names = ", ".join([*devices, *accelerators_of(node)])
+        offered.append(f"{node['NodeManagerAddress']}: {names}")
     raise ClusterError(
         f"no node has resources.device={device!r}; the nodes have: {'; '.join(offered)}"
     )
@@ -61,7 +59,7 @@ def check_data(device: str | None, data_path: str) -> None:
     lacking = [
         node["NodeManagerAddress"]
         for node, facts in zip(nodes, facts_of(nodes, data_path), strict=True)
-        if facts.data == "missing"
+        if facts is None or facts.data == "missing"
     ]
     if lacking:
         raise ClusterError(
@@ -148,7 +146,7 @@ def nodes_near_data(
         near = [node["NodeID"] for node in nodes if node["NodeID"] == own]
     else:
         known = zip(nodes, facts_of(nodes, data_path), strict=True)
-        near = [node["NodeID"] for node, facts in known if facts.data == "here"]
+        near = [node["NodeID"] for node, facts in known if facts and facts.data == "here"]
     free = available_resources_per_node()
     slots = trial_slots([_machine(free.get(node, {})) for node in near], resources)
     return tuple(near) if slots >= trials and len(near) < len(nodes) else ()
@@ -161,7 +159,7 @@ def smallest_gpu_memory_mb(resources: ResourceSettings) -> float | None:
         None where no node says it.
     """
     known = facts_of(usable_nodes(resources.device))
-    return min((each.gpu_memory_mb for each in known if each.gpu_memory_mb), default=None)
+    return min((each.gpu_memory_mb for each in known if each and each.gpu_memory_mb), default=None)
 
 
 def _machine(resources: dict[str, float]) -> Machine:

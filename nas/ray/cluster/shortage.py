@@ -12,11 +12,11 @@ from nas.config.trial_slots import Machine, trial_slots
 from nas.ray.cluster.nodes import usable_nodes
 
 PREFIX = "nas search "
-"""The begin of the names of searches' placement groups, which all users of the cluster see."""
+"""The beginning of the names of searches' placement groups, which all users of the cluster see."""
 
 
 def reservation_name(run: str, token: str) -> str:
-    """Return the begin of the names of a search's placement groups.
+    """Return the beginning of the names of a search's placement groups.
 
     Args:
         run: the run's name.
@@ -29,7 +29,7 @@ def shortage(name: str, resources: ResourceSettings) -> str:
     """Return what a search waits for, after the words "waiting for"; empty if for no resources.
 
     Args:
-        name: the begin of the names of its placement groups.
+        name: the beginning of the names of its placement groups.
         resources: CPUs and GPUs of one trial.
     """
     groups = list(placement_group_table().values())
