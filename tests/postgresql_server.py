@@ -79,6 +79,11 @@ class PostgreSQLServer:
         """The URL of its database, with the password."""
         return self.url_at(self.port)
 
+    @property
+    def socket_folder(self) -> Path:
+        """The folder of its socket."""
+        return self._folder
+
     def url_at(self, port: int) -> str:
         """Return the URL by way of another port of this machine."""
         return f"postgresql+psycopg://{USER}:{quote(PASSWORD, safe='')}@127.0.0.1:{port}/{DATABASE}"

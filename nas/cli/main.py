@@ -10,6 +10,8 @@ import termios
 import threading
 from typing import Any
 
+from nas.cli.process_list import hide_passwords
+
 INTERRUPTED = 130
 """The exit status of a command ended by Ctrl-C, SIGTERM or SIGHUP; shells have it for the first."""
 
@@ -23,6 +25,7 @@ def main() -> None:
         signal.signal(signal.SIGTERM, _interrupt)
         if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup ignores it
             signal.signal(signal.SIGHUP, _hang_up)
+        hide_passwords(sys.argv)
         from nas.cli.application import run  # noqa: PLC0415
 
         run()

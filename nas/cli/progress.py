@@ -106,27 +106,13 @@ def describe(status: Status) -> str:
     if status.phase == "repeats":
         later = f" (round {status.repeats_round})" if status.repeats_round > 1 else ""
         parts.append(f"repeats of the front {status.repeats_done}/{status.repeats_wanted}{later}")
-    if not status.trained and status.running:
+    if not status.trained and status.running + status.queued and not status.waiting:
         parts.append(
             f"the first at epoch {status.furthest_epoch}/{status.epochs}"
             if status.furthest_epoch
             else "workers start"
         )
-    if status.running:
-        parts.append(f"{status.running} running")
-    if status.paused:
-        parts.append(f"{status.paused} paused")
-    if status.stopped_early:
-        parts.append(f"{status.stopped_early} stopped early")
-    if status.failed:
-        parts.append(f"{status.failed} failed")
-    if status.retries:
-        parts.append(
-            f"{status.retries} begun again ({status.retry_reason}; "
-            f"{duration(status.lost_seconds)} lost)"
-        )
-    if status.rejected:
-        parts.append(f"{status.rejected:,} over the limits")
+    parts += _counts(status)
     if status.best:
         params = format_quantity(status.best.metrics["params"])
         parts.append(f"best {accuracy_text(status.best, decimals=1)} with {params} parameters")
@@ -139,3 +125,18 @@ def describe(status: Status) -> str:
     if status.remaining_seconds is not None and status.remaining_seconds > 0:
         parts.append(f"about {duration(status.remaining_seconds)} left")
     return " | ".join(parts)
+
+
+def _counts(status: Status) -> list[str]:
+    """Return how many trials run, wait, or ended otherwise than by finishing."""
+    retried = f"{status.retry_reason}; {duration(status.lost_seconds)} lost"
+    counts = (
+        (status.running, "running"),
+        (status.queued, "not started"),
+        (status.paused, "paused"),
+        (status.stopped_early, "stopped early"),
+        (status.failed, "failed"),
+        (status.retries, f"begun again ({retried})"),
+        (status.rejected, "over the limits"),
+    )
+    return [f"{number:,} {what}" for number, what in counts if number]

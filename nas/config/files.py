@@ -48,6 +48,9 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> SearchConfig:
     # Paths become absolute, since a run may be read and resumed from another folder.
     if config.storage is not None:
         config = config.replace(storage=with_absolute_path(config.storage))
+    if config.ledger_folder is not None:
+        folder = str(Path(config.ledger_folder).expanduser().resolve())
+        config = config.replace(ledger_folder=folder)
     if config.latency.table is not None:
         table = str(Path(config.latency.table).resolve())
         config = config.replace(latency=config.latency.replace(table=table))

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from nas.config.latency import LatencyMetering
+from nas.config.networks_url import check_networks_url
 from nas.config.sections import (
     ACCURACIES,
     EXPECT_GROWTH,
@@ -83,6 +84,15 @@ class SearchConfig(Value):
     storage: Annotated[str | None, BeforeValidator(check_storage_url)] = None
     """URL of the database that holds the ledger, such as `postgresql+psycopg://user@host/name`;
     null keeps it in `ledger.db` in the folder of the run."""
+    ledger_folder: str | None = None
+    """A folder on the driver's own disk, in which a command keeps the SQLite ledger while it writes
+    to it; the folder of the run, which may be on a network file system, gets a copy every minute
+    and at the end. Null writes to the ledger in the folder of the run."""
+
+    networks_url: Annotated[str | None, BeforeValidator(check_networks_url)] = None
+    """URL of a folder for the checkpoints and networks (`model.pt`) of full trainings, such as
+    `s3://bucket/folder`, or any other that Arrow's file systems read and write; null keeps them in
+    the folder of the run."""
 
     @field_validator("name")
     @classmethod
@@ -171,6 +181,15 @@ class SearchConfig(Value):
             raise ValueError(
                 "search.stop_below cannot hold with scheduler.type=rung_by_rung: no trial finishes "
                 "before all have begun, so that nothing is known that the next one could improve"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _one_place_of_the_ledger(self) -> SearchConfig:
+        if self.storage is not None and self.ledger_folder is not None:
+            raise ValueError(
+                "ledger_folder is for the ledger of the run's folder, and storage names another "
+                f"database, got ledger_folder={self.ledger_folder!r}; give one of the two"
             )
         return self
 

@@ -182,7 +182,12 @@ class ResourceSettings(Value):
     cpus_per_trial: float = Field(default=1, gt=0)
     """CPUs that Ray reserves for one trial. Unit: CPUs."""
     gpus_per_trial: float = Field(default=0, ge=0)
-    """GPUs that Ray reserves for one trial; a fraction lets several trials share one. Unit: GPUs.
+    """GPUs that Ray reserves for one trial; a fraction lets several trials share one. A trial whose
+    estimated peak memory is more than its fraction of the memory gets a multiple of the fraction,
+    at most a whole GPU. Unit: GPUs."""
+    device: str | None = None
+    """The device that a node must have to be used, for trials and for latency: its own name, such
+    as `NVIDIA H200`, or Ray's, such as `H200`; on nodes without GPUs the processor's. Null for any.
     """
     workers_per_training: int = Field(default=1, ge=1)
     """Processes that train a network in full together, each with the CPUs and GPUs of a trial, and
@@ -193,9 +198,14 @@ class ResourceSettings(Value):
     Unit: minutes."""
 
     @property
-    def device(self) -> str:
-        """The device that a trial is trained on, ``cuda`` or ``cpu``."""
+    def device_type(self) -> str:
+        """The type of device that a trial is trained on, ``cuda`` or ``cpu``."""
         return "cuda" if self.gpus_per_trial else "cpu"
+
+    @property
+    def shares_gpus(self) -> bool:
+        """Whether several trials share a GPU."""
+        return 0 < self.gpus_per_trial < 1
 
     @property
     def threads(self) -> int:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote_plus
+from urllib.parse import unquote, unquote_plus, urlencode
 
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
@@ -21,6 +21,16 @@ PASSWORD_FILE = "passfile"
 """The exception, which holds no secret: in PostgreSQL's library it names a file of passwords."""
 
 HIDDEN = "***"
+
+POSTGRESQL = "postgresql+psycopg://"
+"""PostgreSQL and the driver that this project is tested with, as SQLAlchemy names them."""
+
+_POSTGRESQL_URL = re.compile(
+    r"postgres(?:ql)?(?:\+psycopg2?)?://(?P<authority>[^/?]*)(?P<rest>.*)", re.DOTALL
+)
+"""The spellings of PostgreSQL's library and of SQLAlchemy, for one driver."""
+
+_HOST = re.compile(r"(?P<name>\[[^\[\]]*\]|[^:\[\]]*)(?::(?P<port>\d*))?")
 
 PASSWORD_WAYS = (
     "a password is kept out of the run's files: give it in ~/.pgpass, in the environment variable "
@@ -65,6 +75,15 @@ def without_password(url: str) -> str:
 def has_password(url: str) -> bool:
     """Return whether the URL has a password."""
     return _parsed(url).password is not None
+
+
+def url_for_sqlalchemy(url: str) -> str:
+    """Return the URL as SQLAlchemy takes it, with its password.
+
+    Raises:
+        ValueError: see :func:`check_storage_url`.
+    """
+    return _parsed(url).render_as_string(hide_password=False)
 
 
 def sqlite_file(url: str) -> Path | None:
@@ -132,7 +151,7 @@ def _parsed(url: Any) -> URL:
             "stands there is not shown, since it may hold a password)"
         )
     try:
-        parsed = make_url(url)
+        parsed = make_url(_sqlalchemys_spelling(url))
     except (SQLAlchemyError, ValueError):
         # not raised from the error, which may repeat a part of the URL
         raise ValueError(
@@ -144,6 +163,33 @@ def _parsed(url: Any) -> URL:
     else:
         _check_no_secret(url, parsed)
     return parsed
+
+
+def _sqlalchemys_spelling(url: str) -> str:
+    """Return a URL of PostgreSQL's library as SQLAlchemy has it; any other as it is.
+
+    SQLAlchemy takes a list of hosts, and the folder of a socket, as a part of the query alone.
+    Source: https://www.postgresql.org/docs/current/libpq-connect.html, "Connection URIs".
+
+    Raises:
+        ValueError: a host or port is not valid.
+    """
+    match = _POSTGRESQL_URL.fullmatch(url)
+    if match is None:
+        return url
+    user, sign, listed = match["authority"].rpartition("@")
+    rest = match["rest"]
+    if not ({",", "%"} & set(listed)) and not listed.endswith(":"):
+        return f"{POSTGRESQL}{match['authority']}{rest}"
+    hosts = [_HOST.fullmatch(each) for each in listed.split(",")]
+    if "@" in rest or None in hosts:
+        raise ValueError("not a list of hosts")
+    names = [unquote(each["name"]).strip("[]") for each in hosts if each]
+    ports = [each["port"] or "" for each in hosts if each]
+    parts = {"host": ",".join(names)} | ({"port": ",".join(ports)} if any(ports) else {})
+    path, _, query = rest.partition("?")
+    joined = "&".join([*([query] if query else []), urlencode(parts)])
+    return f"{POSTGRESQL}{user}{sign}{path or '/'}?{joined}"
 
 
 def _check_is_file(parsed: URL) -> None:

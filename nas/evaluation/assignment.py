@@ -16,7 +16,7 @@ from nas.evaluation.evaluate import (
 )
 from nas.evaluation.fidelity import FULL, Fidelity
 from search_space.architecture import Architecture, Task
-from trainers import DataConfig, ImageSplits, Recipe, Stopwatch
+from trainers import DataConfig, ImageSplits, Recipe, Split, Stopwatch
 
 
 class Assignment(NamedTuple):
@@ -42,6 +42,13 @@ class Assignment(NamedTuple):
             self.data, self.recipe.pixels, fidelity=self.fidelity, train_on=self.train_on
         )
         return self._replace(images=images)
+
+    @property
+    def read_by_workers(self) -> str | None:
+        """The path of the data, where each worker reads pictures from it; None where none does."""
+        if self.images is None or isinstance(self.images.train, Split):
+            return None
+        return self.data.path
 
     def splits(self) -> ImageSplits:
         """Return the images on the device.

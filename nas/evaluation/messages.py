@@ -22,6 +22,7 @@ class TrialRequest(NamedTuple):
     pause_at: int | None  # the epoch; None trains to the end
     resumes: bool  # from the state of the same trial's earlier job
     avoided_nodes: tuple[str, ...] = ()  # ids of those that may be broken, for this trial
+    nodes: tuple[str, ...] = ()  # ids of those that it may run on; none for all but the avoided
 
 
 class Training(NamedTuple):

@@ -20,6 +20,7 @@ from nas.evaluation.assignment import Assignment
 from nas.evaluation.evaluate import traceback_of
 from nas.evaluation.full_training import Trained, TrainingProgress, train_in_full
 from nas.evaluation.messages import Raised
+from nas.ray.cluster.nodes import selector
 from nas.ray.recovery.deaths import machine_fault
 from nas.ray.temporary import temporary_folder
 from search_space.architecture import Architecture
@@ -61,6 +62,7 @@ def train_together(
                     "CPU": resources.cpus_per_trial,
                     "GPU": resources.gpus_per_trial,
                 },
+                label_selector=selector(resources.device) or None,  # type: ignore[call-arg]
             ),
             run_config=RunConfig(
                 storage_path=str(folder), failure_config=FailureConfig(max_failures=0)

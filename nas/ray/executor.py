@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -16,10 +17,11 @@ from nas.config.sections import ResourceSettings
 from nas.evaluation.assignment import Assignment
 from nas.ray.checkpoint_exchange import ClusterExchange
 from nas.ray.cluster.connection import Cluster, ClusterLost
-from nas.ray.cluster.nodes import nodes_with_a_slot
+from nas.ray.cluster.nodes import nodes_near_data, nodes_with_a_slot, smallest_gpu_memory_mb
+from nas.ray.cluster.shortage import reservation_name, shortage
 from nas.ray.cluster.signals import noted
 from nas.ray.meter import measure_on_cluster
-from nas.ray.placement import resources_of
+from nas.ray.placement import Placement, peak_memory_of
 from nas.ray.recovery.tune_runs import Recovery
 from nas.ray.schedulers import SearchScheduler
 from nas.ray.searcher import SearchJobs
@@ -40,6 +42,7 @@ def run_search(
     cluster: Cluster,
     concurrency: int,
     on_change: Callable[[], None],
+    name: str = "",
     trainable: type[TrainingTrainable] = TrainingTrainable,
 ) -> None:
     """Run all of a search's jobs on Ray, whatever dies meanwhile.
@@ -55,6 +58,7 @@ def run_search(
         cluster: the connection to Ray.
         concurrency: jobs at the same time.
         on_change: called when there may be something new to show.
+        name: the run's, by which other users of the cluster know what it reserves.
         trainable: runs a job on its worker.
 
     Raises:
@@ -65,6 +69,7 @@ def run_search(
     """
     _quieten_tune()
     recovery = Recovery(search, cluster, concurrency)
+    reserved = reservation_name(name, secrets.token_hex(4))
     with ExitStack() as stack:
         # Tune's files and the states of paused trainings, on the driver; not the run's folder.
         temporary = stack.enter_context(temporary_folder())
@@ -82,6 +87,7 @@ def run_search(
                             measure_on_cluster,
                             task=assignment.task,
                             settings=search.problem.latency,
+                            device=resources.device,
                             waiting=search.waiting,
                             patience_seconds=search.problem.search.patience_seconds,
                             check=cluster.check,
@@ -89,6 +95,8 @@ def run_search(
                         search.meter_proposals(meter)
                         on_change()
                         continue
+                    prepared = assignment.with_images()
+                    placement = _placement(prepared, resources, concurrency, reserved)
                     searcher = SearchJobs(
                         search,
                         recovery.most_running,
@@ -96,12 +104,13 @@ def run_search(
                         on_change,
                         recovery.note_end,
                         exchange,
+                        placement.nodes_for,
                     )
                     with recovery.watching(searcher):
                         _run_tune(
                             searcher,
-                            assignment,
-                            resources,
+                            prepared,
+                            placement,
                             cluster,
                             concurrency,
                             trainable,
@@ -113,6 +122,7 @@ def run_search(
                     recovery.reconnect(str(lost))
                     exchange = None if states is None else ClusterExchange(states)
         finally:
+            search.queued, search.waiting.beside = 0, ""
             if exchange is not None and not cluster.is_lost:
                 exchange.close()
         search.note_time()
@@ -121,7 +131,7 @@ def run_search(
 def _run_tune(
     searcher: SearchJobs,
     assignment: Assignment,
-    resources: ResourceSettings,
+    placement: Placement,
     cluster: Cluster,
     concurrency: int,
     trainable: type[TrainingTrainable],
@@ -129,12 +139,11 @@ def _run_tune(
 ) -> None:
     """Run Tune once, until the search has no more jobs or needs its proposals measured."""
     prepared = tune.with_resources(
-        tune.with_parameters(
-            trainable, assignment=assignment.with_images(), exchange=searcher.exchange
-        ),
-        partial(resources_of, resources),
+        tune.with_parameters(trainable, assignment=assignment, exchange=searcher.exchange),
+        placement.factory,
     )
     scheduler = SearchScheduler(searcher)
+    lacks = partial(shortage, placement.name, placement.resources)
     with TemporaryDirectory(dir=temporary, ignore_cleanup_errors=True) as folder:
         tuner = tune.Tuner(
             prepared,
@@ -149,13 +158,30 @@ def _run_tune(
                 name="search",
                 storage_path=folder,
                 verbose=0,
-                callbacks=[WorkerWatch(searcher, scheduler, cluster.check)],
+                callbacks=[WorkerWatch(searcher, scheduler, cluster.check, lacks)],
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
                 failure_config=tune.FailureConfig(max_failures=0),  # the search decides
             ),
         )
         with _stopped_by_signals(searcher):
             tuner.fit()
+
+
+def _placement(
+    assignment: Assignment,
+    resources: ResourceSettings,
+    concurrency: int,
+    name: str,
+) -> Placement:
+    """Return what the jobs of a run of Tune reserve, and where, as the cluster is now."""
+    memory_mb = smallest_gpu_memory_mb(resources) if resources.shares_gpus else None
+    return Placement(
+        resources,
+        name,
+        near=nodes_near_data(resources, concurrency, assignment.read_by_workers),
+        gpu_memory_mb=memory_mb,
+        peak_memory_mb=None if memory_mb is None else peak_memory_of(assignment),
+    )
 
 
 @contextmanager

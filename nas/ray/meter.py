@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import ray
+from ray._private.state import available_resources_per_node
 from ray.exceptions import RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from nas.errors import ClusterError
 from nas.evaluation.evaluate import traceback_of
-from nas.ray.cluster.waits import result_of
+from nas.ray.cluster.nodes import check_device, usable_nodes
+from nas.ray.cluster.waits import first_ready
 from nas.ray.recovery.deaths import is_fault_of_machine, is_of_node, machine_fault
 from nas.ray.recovery.losses import Losses
 from nas.search.waiting import Waiting
@@ -26,6 +28,7 @@ def measure_on_cluster(
     task: Task,
     settings: LatencySettings,
     *,
+    device: str | None = None,
     waiting: Waiting,
     patience_seconds: float,
     check: Callable[[], None],
@@ -39,6 +42,7 @@ def measure_on_cluster(
         architectures: those to measure.
         task: their images and classes.
         settings: the section ``latency`` of a configuration.
+        device: ``resources.device``, which the node must have; None for any.
         waiting: shows what is waited for.
         patience_seconds: the longest wait for memory.
         check: raises if the cluster is lost.
@@ -58,7 +62,7 @@ def measure_on_cluster(
     losses = Losses(waiting, patience_seconds, check)
     while True:
         try:
-            return _measure_once(architectures, task, settings, check)
+            return _measure_once(architectures, task, settings, device, waiting, check)
         except RayTaskError as raised:
             if not is_fault_of_machine(raised):
                 raise raised.cause from None  # a network's own error is a result, not raised
@@ -74,6 +78,7 @@ def measure_on_cluster(
                     [each],
                     task,
                     settings,
+                    device=device,
                     waiting=waiting,
                     patience_seconds=patience_seconds,
                     check=check,
@@ -93,41 +98,64 @@ def _measure_once(
     architectures: Sequence[Architecture],
     task: Task,
     settings: LatencySettings,
+    device: str | None,
+    waiting: Waiting,
     check: Callable[[], None],
 ) -> list[Latency | str | DeviceBusy]:
-    node = _meter_node(settings)
+    node = _meter_node(settings, device)
     measure = ray.remote(
         num_cpus=node["Resources"]["CPU"],
         num_gpus=1 if settings.device.startswith("cuda") else 0,
+        num_returns="streaming",
         max_calls=1,
         max_retries=0,
     )(_measure).options(
         scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
     )
     texts = [architecture.canonical_json() for architecture in architectures]
-    results: list[Latency | str | DeviceBusy] = result_of(
-        measure.remote(texts, task, settings), check
-    )
+    waits_for = _reserved_by_others(node)
+    stream: Any = measure.remote(texts, task, settings)
+    try:
+        waiting.note_beside(waits_for)
+        first_ready([stream], check)
+        ray.get(next(stream))  # it has begun
+    finally:
+        waiting.note_beside("")
+    first_ready([stream], check)
+    results: list[Latency | str | DeviceBusy] = ray.get(next(stream))
     return results
 
 
-def check_meter(settings: LatencySettings) -> None:
+def _reserved_by_others(node: dict[str, Any]) -> str:
+    """Return what a measurement will wait for; empty if its node is free."""
+    total = node["Resources"]["CPU"]
+    free = available_resources_per_node().get(node["NodeID"], {}).get("CPU", 0.0)
+    if free >= total:
+        return ""
+    return f"CPUs: a latency is measured on an idle node, and {free:g} of its {total:g} are free"
+
+
+def check_meter(settings: LatencySettings, device: str | None = None) -> None:
     """Check that a node has the device to measure on.
 
     Raises:
         ClusterError: no node has the device.
     """
-    _meter_node(settings)
+    _meter_node(settings, device)
 
 
-def _meter_node(settings: LatencySettings) -> dict[str, Any]:
-    """Return the node to measure on: it has the device and most CPUs; ties go by address."""
+def _meter_node(settings: LatencySettings, device: str | None) -> dict[str, Any]:
+    """Return the node to measure on: it has the device and most CPUs; ties go by address.
+
+    Raises:
+        ClusterError: no node has the devices.
+    """
+    check_device(device)
     needs_gpu = settings.device.startswith("cuda")
     fitting = [
         node
-        for node in ray.nodes()
-        if node["Alive"]
-        and node["Resources"].get("CPU", 0) >= 1
+        for node in usable_nodes(device)
+        if node["Resources"].get("CPU", 0) >= 1
         and (node["Resources"].get("GPU", 0) >= 1 or not needs_gpu)
     ]
     if not fitting:
@@ -137,6 +165,14 @@ def _meter_node(settings: LatencySettings) -> dict[str, Any]:
 
 
 def _measure(
+    texts: Sequence[str], task: Task, settings: LatencySettings
+) -> Iterator[list[Latency | str | DeviceBusy] | None]:
+    """Yield None as it begins, and then the results."""
+    yield None
+    yield _results(texts, task, settings)
+
+
+def _results(
     texts: Sequence[str], task: Task, settings: LatencySettings
 ) -> list[Latency | str | DeviceBusy]:
     results: list[Latency | str | DeviceBusy] = []

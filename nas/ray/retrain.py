@@ -18,6 +18,7 @@ from nas.evaluation.assignment import Assignment
 from nas.evaluation.evaluate import EvaluationResult, traceback_of
 from nas.evaluation.full_training import Trained, TrainingProgress, train_in_full
 from nas.evaluation.messages import Raised
+from nas.ray.cluster.nodes import kept_to
 from nas.ray.recovery.deaths import cause_of, machine_fault
 from nas.ray.recovery.task_pool import TaskPool
 from nas.search.waiting import Waiting
@@ -90,7 +91,8 @@ def run_retrainings(
     def begin(retraining: Retraining) -> Any:
         text = retraining.architecture.canonical_json()
         passed: Any = [shared] if together else shared  # in a list it stays a reference
-        return task.remote(text, retraining.seed, passed, retraining.start(), resources)
+        placed = kept_to(task, None if together else resources.device)
+        return placed.remote(text, retraining.seed, passed, retraining.start(), resources)
 
     pool = TaskPool(
         wanted,
@@ -166,7 +168,8 @@ def evaluate_on_cluster(
 
     def begin(job: tuple[Architecture, int]) -> Any:
         architecture, seed = job
-        return task.remote(architecture.canonical_json(), seed, shared)
+        placed = kept_to(task, resources.device)
+        return placed.remote(architecture.canonical_json(), seed, shared)
 
     pool = TaskPool(
         jobs,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from ray.exceptions import RayActorError
@@ -45,6 +45,7 @@ class SearchJobs(Searcher):
         on_change: called when there may be something new to show.
         on_end: called when a job has ended, in whatever way, but for a lost worker.
         exchange: carries the states of paused trainings, if trials pause.
+        nodes_for: returns the nodes that a job may run on, of which it avoids some; none for all.
 
     Attributes:
         running: the running jobs with their workers, by Tune's trial id.
@@ -59,6 +60,7 @@ class SearchJobs(Searcher):
         on_change: Callable[[], None],
         on_end: Callable[[], None],
         exchange: CheckpointExchange | None = None,
+        nodes_for: Callable[[Collection[str]], tuple[str, ...]] = lambda avoided: (),
     ) -> None:
         super().__init__()
         self._search = search
@@ -67,6 +69,7 @@ class SearchJobs(Searcher):
         self._on_change = on_change
         self._on_end = on_end
         self.exchange = exchange
+        self._nodes_for = nodes_for
         self.running: dict[str, RunningWorker] = {}
         self.error: BaseException | None = None
         self._is_closed = False  # Tune was told that there are no more jobs
@@ -87,11 +90,26 @@ class SearchJobs(Searcher):
         avoided = job.avoided_nodes
         if avoided and self.nodes() <= len(avoided):
             avoided = ()
-        self.running[trial_id] = RunningWorker(job, avoided)
+        nodes = self._nodes_for(avoided)
+        self.running[trial_id] = RunningWorker(job, avoided, nodes)
+        self.note_queue()
         self.changed()
         text = job.architecture.canonical_json()
-        request = TrialRequest(text, job.seed, job.number, job.pause_at, job.resumes, avoided)
+        request = TrialRequest(
+            text, job.seed, job.number, job.pause_at, job.resumes, avoided, nodes
+        )
         return {REQUEST: request}
+
+    def note_queue(self, lacks: Callable[[], str] | None = None) -> None:
+        """Tell the search how many jobs have no worker yet, and what they wait for.
+
+        Args:
+            lacks: returns what, empty if for nothing; None leaves it as it is.
+        """
+        queued = sum(worker.actor is None for worker in self.running.values())
+        self._search.queued = queued
+        if lacks is not None:
+            self._search.waiting.beside = lacks() if queued else ""
 
     def wait_for_a_node(self) -> None:
         """Wait until a living node can hold a job; if none comes, end with an error."""
@@ -116,6 +134,8 @@ class SearchJobs(Searcher):
         return self._search.needs_metering and not self.running
 
     def _next_job(self) -> Job | None:
+        if not self.nodes():
+            self.wait_for_a_node()
         if len(self.running) >= self._most_running():
             self._search.time.idle("waiting_memory")  # else Tune would not ask
             return None

@@ -19,6 +19,7 @@ from nas.benchmark.tabulation import Entry, Key
 from nas.config.sections import ResourceSettings
 from nas.evaluation.assignment import Assignment
 from nas.evaluation.evaluate import EvaluationResult, traceback_of
+from nas.ray.cluster.nodes import kept_to
 from nas.ray.cluster.waits import first_ready, look_after_loss
 from search_space.architecture import Architecture
 from search_space.cost.latency import device_name
@@ -56,6 +57,7 @@ def run_trainings(
     task = ray.remote(
         num_cpus=resources.cpus_per_trial, num_gpus=resources.gpus_per_trial, max_retries=1
     )(_row)
+    task = kept_to(task, resources.device)
     shared = ray.put(assignment.with_images())
     first_text = wanted[0].architecture.canonical_json()
     waiting = iter(wanted)

@@ -9,6 +9,7 @@ from typing import Any
 from ray import tune
 
 from nas.quantities import duration
+from nas.ray.cluster.nodes import living_nodes
 from nas.ray.schedulers import SearchScheduler
 from nas.ray.searcher import SearchJobs
 
@@ -26,14 +27,20 @@ class WorkerWatch(tune.Callback):
         searcher: hands out the jobs.
         scheduler: of the same run of Tune.
         check: raises if the cluster is lost.
+        shortage: returns what jobs that have no worker wait for; empty if their workers start.
     """
 
     def __init__(
-        self, searcher: SearchJobs, scheduler: SearchScheduler, check: Callable[[], None]
+        self,
+        searcher: SearchJobs,
+        scheduler: SearchScheduler,
+        check: Callable[[], None],
+        shortage: Callable[[], str],
     ) -> None:
         self._searcher = searcher
         self._scheduler = scheduler
         self._check = check
+        self._shortage = shortage
         self._next_look = 0.0
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
@@ -63,6 +70,7 @@ class WorkerWatch(tune.Callback):
         self._note_reused(trials)
         self._wait_for_a_node()
         self._searcher.note_time(self._scheduler.waiting_for_resources())
+        self._searcher.note_queue(self._shortage)
         self._searcher.changed()  # time passes, also while nothing else happens
         for worker in self._searcher.running.values():
             limit = self._searcher.seconds_allowed(worker.job)
@@ -84,6 +92,9 @@ class WorkerWatch(tune.Callback):
         nodes = self._searcher.nodes()
         if any(0 < nodes <= len(worker.avoided_nodes) for worker in waiting):
             raise NodesChangedError("no node is left but those that a trial avoids")
+        living = living_nodes()
+        if any(worker.nodes and living.isdisjoint(worker.nodes) for worker in waiting):
+            raise NodesChangedError("none of the nodes is left that a trial may run on")
         if not nodes:
             self._searcher.wait_for_a_node()
 

@@ -16,6 +16,7 @@ class RunningWorker:
 
     job: Job
     avoided_nodes: tuple[str, ...] = ()  # by Ray's placement of it
+    nodes: tuple[str, ...] = ()  # that it may run on, by Ray's placement of it; none for any
     actor: Any = None  # Ray's handle; None until Tune has started the worker
     actor_id: str = ""
     node: str = ""

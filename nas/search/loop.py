@@ -118,6 +118,7 @@ class Search:
             measures=self._filter.measures,
         )
         self._furthest_epoch = 0
+        self.queued = 0  # jobs that have no worker yet, as the executor says
         self._report = StatusReport(problem, records, self.trials, forecast)
         self._status = self._status_now()
 
@@ -303,7 +304,7 @@ class Search:
             return self._status._replace(
                 waiting=self.waiting.text, elapsed_seconds=self._report.elapsed_seconds
             )
-        self._status = self._status_now()
+        self._status = self._status_now()._replace(waiting=self.waiting.text)
         return self._status
 
     def _status_now(self) -> Status:
@@ -312,7 +313,8 @@ class Search:
         to_begin = self._next.repeats_to_begin if phase == "repeats" else 0
         return self._report.status(
             phase=phase,
-            running=len(self._running),
+            running=max(0, len(self._running) - self.queued),
+            queued=min(self.queued, len(self._running)),
             lost_workers=self._running.lost,
             furthest_epoch=self._furthest_epoch,
             missing=self._next.missing,

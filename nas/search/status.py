@@ -43,6 +43,7 @@ class Status(NamedTuple):
     retry_reason: str = ""  # of the last of them
     growth: str = ""  # expected of the next hour; empty if it is not known
     waiting: str = ""  # what for, why and how long; empty if it does not wait
+    queued: int = 0  # jobs that have no worker yet
 
 
 class StatusReport:
@@ -87,6 +88,7 @@ class StatusReport:
         *,
         phase: Literal["search", "repeats"],
         running: int,
+        queued: int,
         furthest_epoch: int,
         missing: int,
         repeats_left: int,
@@ -100,6 +102,7 @@ class StatusReport:
         Args:
             phase: whether the search's own trials run, or repeats of its finalists.
             running: number of running jobs.
+            queued: number of jobs that have no worker yet.
             furthest_epoch: the last that any job has reported.
             missing: proposals still to be made.
             repeats_left: repeats that run or are known to be missing.
@@ -124,6 +127,7 @@ class StatusReport:
             repeats_round=current_round.number,
             round_size=current_round.size,
             running=running,
+            queued=queued,
             furthest_epoch=furthest_epoch,
             epochs=self._problem.epochs,
             failed=sum(row.error is not None for row in rows),

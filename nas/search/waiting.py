@@ -26,6 +26,8 @@ class Waiting:
         reason: what it waits for and why, empty if it does not wait.
         since: ``time.monotonic()`` at the beginning of the wait.
         patience_seconds: the longest wait.
+        beside: what some of its trials wait for while others may run, without a limit; empty if
+            none do.
         on_change: is called while it waits, to show it.
         idle: runs by what is waited for, while it waits.
     """
@@ -34,14 +36,18 @@ class Waiting:
         self.reason = ""
         self.since = 0.0
         self.patience_seconds = 0.0
+        self.beside = ""
         self.on_change = on_change
         self.idle = IdleClock()
 
     @property
     def text(self) -> str:
-        """The reason with the times, ``REASON, 12s of 10m 00s``; empty if it does not wait."""
+        """The reason with the times, ``REASON, 12s of 10m 00s``; empty if it does not wait.
+
+        What trials wait for beside it has no times.
+        """
         if not self.reason:
-            return ""
+            return self.beside
         return f"{self.reason}, {duration(self.waited)} of {duration(self.patience_seconds)}"
 
     @property
@@ -88,6 +94,12 @@ class Waiting:
         finally:
             self.reason, self.since, self.patience_seconds = before
         self._show()  # not after an error: to show the progress may need what was waited for
+
+    def note_beside(self, reason: str) -> None:
+        """Say what some trials, or a measurement, wait for; empty if for nothing any more."""
+        if reason != self.beside:
+            self.beside = reason
+            self._show()
 
     @contextmanager
     def shown_by(self, on_change: Callable[[], None]) -> Iterator[None]:

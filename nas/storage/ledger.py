@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,8 +32,10 @@ from nas.storage.database.connection import (
     unreadable,
 )
 from nas.storage.database.patience import Patience, Waits
+from nas.storage.driver_ledger import check_file_systems, check_is_back, on_driver
 from nas.storage.ledger_rows import OF_TRAININGS, SUFFIXES, LedgerRows
 from nas.storage.run.folder import RunFolder
+from nas.storage.run.ledger_away import ledger_away
 
 FORMAT = 1
 
@@ -94,7 +97,7 @@ class Ledger(LedgerRows):
         Raises:
             RunError: see :meth:`open`.
         """
-        file = run.ledger_file if config.storage is None else sqlite_file(config.storage)
+        file = run.written_ledger_file if config.storage is None else sqlite_file(config.storage)
         if file is not None and not file.is_file() and not run.is_archive:
             _check_not_lost(config, run)
             return cls.create(config, run, waits)
@@ -131,6 +134,7 @@ class Ledger(LedgerRows):
         """
         # checks it, before tables are made in another database
         cls.read(config, run, waits).close()
+        check_is_back(run)
         return cls._connected(config, run, waits)
 
     @classmethod
@@ -146,8 +150,8 @@ class Ledger(LedgerRows):
             place = str(run.archive_file)
             database = archived_storage(run.archive_file, config.name)
         else:
-            place = place_of(config.storage, run.ledger_file)
-            database = connect_for_reading(config.storage, run.ledger_file, patience)
+            place = place_of(config.storage, run.written_ledger_file)
+            database = connect_for_reading(config.storage, run.written_ledger_file, patience)
         ledger = cls(database, config.name, place, imports=run.is_trusted, patience=patience)
         attributes = ledger.attributes()
         ledger_format = attributes.get("format")
@@ -164,13 +168,38 @@ class Ledger(LedgerRows):
         patience = _patience(config, run, waits)
         if config.storage is None and run.is_archive:
             restore(run, config.name)
-        database = connect(config.storage, run.ledger_file, patience)
-        place = place_of(config.storage, run.ledger_file)
+        database = connect(config.storage, run.written_ledger_file, patience)
+        place = place_of(config.storage, run.written_ledger_file)
         return cls(database, config.name, place, imports=run.is_trusted, patience=patience)
+
+    @contextmanager
+    def written(self, config: SearchConfig, run: RunFolder) -> Iterator[None]:
+        """Keep the ledger where it can be written to while the block runs, then read it again.
+
+        Without ``ledger_folder`` it is, and stays, where it was opened. The caller holds the run.
+
+        Raises:
+            RunError: see :func:`nas.storage.driver_ledger.on_driver`.
+        """
+        with on_driver(config, run):
+            if run.driver_ledger is None:
+                yield
+                return
+            self._become(Ledger._connected(config, run, None))
+            try:
+                yield
+            finally:
+                self.close()
+        self._become(Ledger.read(config, run))
+
+    def _become(self, other: Ledger) -> None:
+        """Use another ledger's database from now on."""
+        self.close()
+        self.__dict__ |= other.__dict__
 
     def _is_inside(self, run: RunFolder) -> bool:
         """Return whether the ledger is a file in the run's own folder."""
-        return Path(self.place).resolve() == run.ledger_file.resolve()
+        return Path(self.place).resolve() == run.written_ledger_file.resolve()
 
     def _restore_environment(
         self, attributes: Mapping[str, Any], run: RunFolder, config: SearchConfig
@@ -231,7 +260,7 @@ class Ledger(LedgerRows):
 
 
 def _patience(config: SearchConfig, run: RunFolder, waits: Waits | None) -> Patience:
-    place = place_of(config.storage, run.ledger_file)
+    place = place_of(config.storage, run.written_ledger_file)
     return Patience(place, waits, config.search.patience_seconds)
 
 
@@ -250,12 +279,18 @@ def _check_not_lost(config: SearchConfig, run: RunFolder) -> None:
         )
 
 
-def check_free(config: SearchConfig) -> None:
+def check_free(config: SearchConfig, runs: Path) -> None:
     """Check, before a run is made, that its storage can hold a new ledger of its name.
 
+    Args:
+        config: of the run.
+        runs: the folder of all runs.
+
     Raises:
-        RunError: the storage cannot be reached, or holds a run of this name.
+        RunError: the storage cannot be reached, is SQLite on a network file system, or holds a run
+            of this name.
     """
+    check_file_systems(config, runs / config.name)
     if config.storage is None:
         return
     place = place_of(config.storage, Path())
@@ -280,11 +315,14 @@ def ledger_of(
 ) -> tuple[SearchConfig, Ledger]:
     """Return a run's configuration and its ledger, opened for reading unless ``writes``.
 
+    A ledger that is kept on drivers' disks is opened for reading too: within
+    :meth:`Ledger.written` it is written to.
+
     ``waits`` says that a server that is away is waited for; None waits for none.
 
     Raises:
         ConfigError: the configuration is wrong.
-        RunError: see :meth:`Ledger.read`.
+        RunError: see :meth:`Ledger.read`; or it would be written on a network file system.
         TrustError: the ledger is not in the run's folder, or the configuration holds a ``${...}``,
             and the run is not trusted.
     """
@@ -293,4 +331,12 @@ def ledger_of(
     if file is None or not file.resolve().is_relative_to(run.path.resolve()):
         place = file if config.storage is None else without_password(config.storage)
         run.need_trust(f"the run's ledger is not in its folder: {place} would be opened")
-    return config, (Ledger.open if writes else Ledger.read)(config, run, waits)
+    if not writes:
+        if away := ledger_away(run):
+            log.warning("run %s: %s, which is read", run.name, away)
+        return config, Ledger.read(config, run, waits)
+    check_file_systems(config, run.path)
+    if config.ledger_folder is None:
+        return config, Ledger.open(config, run, waits)
+    run.need_trust(f"the run's ledger would be taken to ledger_folder={config.ledger_folder}")
+    return config, Ledger.read(config, run, waits)

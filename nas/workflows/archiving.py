@@ -10,6 +10,7 @@ from nas.config.files import save_config
 from nas.config.search_config import SearchConfig
 from nas.errors import RunError
 from nas.storage.archive import write_archive
+from nas.storage.driver_ledger import check_is_back
 from nas.storage.ledger import Ledger
 from nas.storage.run.folder import ENVIRONMENT, RunFolder
 from nas.storage.run.leftovers import begun_folder
@@ -49,15 +50,18 @@ def archive(run: RunFolder, config: SearchConfig, ledger: Ledger, folder: Path) 
         folder: to make; its name becomes that of the run where it is read.
 
     Raises:
-        RunError: the folder is there already, a trial waits at a rung, or a file cannot be read or
-            written; nothing is left then.
+        RunError: the folder is there already, a trial waits at a rung, the last rows are on a
+            driver's disk, or a file cannot be read or written; nothing is left then.
     """
+    check_is_back(run)
     if folder.exists():
         raise RunError(f"{folder} is there already; an archive is a new folder")
     begun = RunFolder(begun_folder(folder))
     try:
         begun.path.mkdir(parents=True)
-        save_config(config.replace(storage=None), begun.config_file)
+        save_config(
+            config.replace(storage=None, ledger_folder=None, networks_url=None), begun.config_file
+        )
         names = [*COPIED, *(path.name for kind in COPIED_KINDS for path in run.path.glob(kind))]
         for name in names:
             if (run.path / name).is_file():

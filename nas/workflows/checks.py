@@ -113,7 +113,7 @@ def _assignment(
         task=task,
         recipe=recipe,
         metric=config.metric,
-        device=config.resources.device,
+        device=config.resources.device_type,
         threads=config.resources.threads,
         fidelity=fidelity,
         train_on=train_on,

@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 from nas.errors import RunError
 from nas.latency.measurements import front_of_run
+from nas.storage.driver_ledger import check_is_back
 from nas.storage.evaluation import Evaluation
 from nas.storage.ledger import ledger_of
 from nas.storage.networks.retraining import RECIPE_FILE, example_folder
@@ -103,10 +104,12 @@ def remove(run: RunFolder, removables: Iterable[Removable]) -> int:
     """Remove files, and note each in the run's ``cleaned.json``; return their bytes.
 
     Raises:
-        RunError: a file cannot be removed; those before it are gone, and noted.
+        RunError: a file cannot be removed; those before it are gone, and noted. Or the last rows
+            of the ledger, which say what is needed, are on a driver's disk.
     """
     gone: list[Removable] = []
     with run.driving(tidies=False):
+        check_is_back(run)
         try:
             for each in removables:
                 if each.path.is_dir() and not each.path.is_symlink():

@@ -64,7 +64,7 @@ def trainings_elsewhere(
         images: the identity of the run's images.
         runs, config, ledger, own: see :func:`other_runs`.
     """
-    about = (images, config.metric, config.resources.device)
+    about = (images, config.metric, config.resources.device_type)
     others = other_runs(runs, config, ledger=ledger, own=own)
     keys = (key_of(row) for other in others for row in other.rows)
     return {(key.arch_id, key.recipe_id, key.seed) for key in keys if key[3:] == about}
@@ -101,7 +101,7 @@ def take_equal_trainings(
             each.seed,
             images,
             config.metric,
-            config.resources.device,
+            config.resources.device_type,
         ): each
         for each in chain(*wanted)
     }
@@ -117,7 +117,7 @@ def take_equal_trainings(
             provenance = retraining.provenance.replace(
                 images=images,
                 metric=config.metric,
-                device=config.resources.device,
+                device=config.resources.device_type,
                 taken_from=name,
             )
             ledger.add(

@@ -65,7 +65,7 @@ def _problems_of_device(config: SearchConfig) -> Iterator[str]:
         # whether a GPU has bfloat16 is known on the machine that has it
         resolve_precision(
             config.retrain.precision,
-            device_type=config.resources.device,
+            device_type=config.resources.device_type,
             cuda_has_bfloat16=True,
         )
     except ValueError as error:

@@ -14,6 +14,7 @@ from nas.config.search_config import SearchConfig
 from nas.config.trust import list_run
 from nas.errors import RunError
 from nas.storage.database.patience import Waits
+from nas.storage.driver_ledger import on_driver
 from nas.storage.ledger import Ledger, check_free, ledger_of
 from nas.storage.run.folder import RunFolder
 from nas.storage.run.names import check_new, next_name
@@ -32,6 +33,7 @@ OF_THE_TRAINING = (
     "resources",
     "ray",
     "modules",
+    "networks_url",
 )
 """The settings that `nas train` takes of its file; the others are the run's own."""
 
@@ -105,10 +107,14 @@ def new_run(config: SearchConfig, runs: Path, data: SearchData, waits: Waits | N
         RunError: it cannot be made.
     """
     check_new(runs, config.name)
-    check_free(config)
+    check_free(config, runs)
     run = RunFolder.create(runs, config)
     try:
-        ledger = Ledger.create(config, run, waits)
+        with on_driver(config, run):
+            ledger = Ledger.create(config, run, waits)
+        if config.ledger_folder is not None:
+            ledger.close()
+            ledger = Ledger.read(config, run, waits)
     except RunError:
         run.remove()
         raise

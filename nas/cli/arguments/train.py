@@ -192,7 +192,8 @@ def ablate(
 
 def predict(
     model_file: Annotated[
-        Path, typer.Argument(metavar="MODEL", help="A model.pt that `nas retrain` wrote.")
+        str,
+        typer.Argument(metavar="MODEL", help="A model.pt that `nas retrain` wrote, or its URL."),
     ],
     images: Annotated[
         list[Path],

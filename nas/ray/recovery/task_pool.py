@@ -65,7 +65,7 @@ class TaskPool(Generic[Task]):
             what ``begin`` returned, and the task.
         """
         if self._queue:
-            slots = trial_slots(machines(), self._resources) // self._slots_each
+            slots = trial_slots(machines(self._resources), self._resources) // self._slots_each
             slots = max(1, slots)  # Ray waits for a node
             while self._queue and len(self._running) < self._concurrency.most(slots):
                 numbered = self._queue.popleft()

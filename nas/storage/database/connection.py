@@ -19,7 +19,13 @@ from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from nas.config.storage_url import PASSWORD_WAYS, has_password, sqlite_file, without_password
+from nas.config.storage_url import (
+    PASSWORD_WAYS,
+    has_password,
+    sqlite_file,
+    url_for_sqlalchemy,
+    without_password,
+)
 from nas.errors import RunError
 from nas.samplers.optuna_private import RestingTrialStorage
 from nas.storage.database.damaged_rows import READ_ERRORS, DamagedRows, find_damage
@@ -65,9 +71,8 @@ def connect(url: str | None, file: Path, patience: Patience) -> RDBStorage:
     try:
         if url is not None:
             settings["connect_args"] = _network_settings(url)
-        database = patience.run(
-            lambda: RDBStorage(url or local.render_as_string(), engine_kwargs=settings)
-        )
+        address = local.render_as_string() if url is None else url_for_sqlalchemy(url)
+        database = patience.run(lambda: RDBStorage(address, engine_kwargs=settings))
         if url is None:
             _write_ahead(database)
     except (*STORAGE_ERRORS, ImportError, ValueError, RuntimeError) as error:
@@ -77,7 +82,7 @@ def connect(url: str | None, file: Path, patience: Patience) -> RDBStorage:
 
 def _network_settings(url: str) -> dict[str, Any]:
     """Return the arguments for a connection that the URL does not give itself."""
-    parsed = make_url(url)
+    parsed = make_url(url_for_sqlalchemy(url))
     if parsed.get_backend_name() != "postgresql" or parsed.get_driver_name() not in LIBPQ_DRIVERS:
         return {}
     return {name: value for name, value in NETWORK_SETTINGS.items() if name not in parsed.query}
@@ -99,9 +104,9 @@ def connect_for_reading(url: str | None, file: Path, patience: Patience) -> RDBS
     }
     if local is not None:
         url = URL.create("sqlite", database=str(local)).render_as_string()
-        settings = {"creator": partial(_open_for_reading, local)}
+        settings = {"creator": partial(open_for_reading, local)}
     assert url is not None
-    address = url
+    address = url_for_sqlalchemy(url)
     try:
         if local is None:
             settings["connect_args"] = _network_settings(url)
@@ -112,7 +117,7 @@ def connect_for_reading(url: str | None, file: Path, patience: Patience) -> RDBS
         raise _unreachable(url, place, error, patience) from error
 
 
-def _open_for_reading(file: Path) -> sqlite3.Connection:
+def open_for_reading(file: Path) -> sqlite3.Connection:
     """Open an SQLite file to read only, without making files beside it.
 
     SQLite makes two files, ``-wal`` and ``-shm``, beside a database in write-ahead mode, unless it

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from nas.errors import TrustError
 from nas.storage.networks.checkpoints import save_checkpoint
+from nas.storage.networks.object_folder import read_object
 from nas.storage.networks.record import NetworkRecord
 from search_space.architecture import Architecture, Task
 from search_space.cost import network_costs
@@ -26,6 +27,7 @@ from search_space.networks import build
 from search_space.primitives.registry import import_failure, not_imported
 from search_space.validation_problems import explain
 from trainers import CheckpointError, Preprocessing, load_checkpoint
+from trainers.checkpoints.checkpoint import read_checkpoint
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -51,7 +53,7 @@ class SavedNetwork:
     """A network and its file's record. Get one by :func:`load_network`.
 
     Attributes:
-        path: the file, for messages.
+        path: the file, or its URL, for messages.
         model: in evaluation mode; maps float32 [N, C, H, W] to logits [N, classes].
         architecture: of the network.
         task: of the network.
@@ -59,7 +61,7 @@ class SavedNetwork:
             versions.
     """
 
-    path: Path
+    path: Path | str
     model: nn.Module
     architecture: Architecture
     task: Task
@@ -158,14 +160,24 @@ def save_network(
         CheckpointError: it cannot be written; an earlier file stays.
         ValueError: the record is of another task.
     """
+    save_checkpoint(path, network_content(architecture, task, weights, record))
+
+
+def network_content(
+    architecture: Architecture, task: Task, weights: Mapping[str, Tensor], record: NetworkRecord
+) -> dict[str, Any]:
+    """Return what a network's file holds, tensors and plain values.
+
+    Raises:
+        ValueError: the record is of another task.
+    """
     record.check_fits(task)
-    content = {
+    return {
         "architecture": architecture.canonical_json(),
         "task": task.canonical_json(),
         "record": record.canonical_json(),
         "weights": dict(weights),
     }
-    save_checkpoint(path, content)
 
 
 def load_network(
@@ -174,7 +186,7 @@ def load_network(
     """Read a network that ``nas retrain`` saved. The file is all that is needed.
 
     Args:
-        path: such as ``model.pt``.
+        path: such as ``model.pt``, or the URL of one, such as ``s3://bucket/model.pt``.
         require_complete: refuse a file without record, which cannot classify pictures, instead of
             warning.
         imports: whether types ``module:Class`` may import their modules, which runs their code:
@@ -189,8 +201,12 @@ def load_network(
             read its architecture, weights or record; or a type's module cannot be imported.
         TrustError: a type's module is not imported, and ``imports`` is False.
     """
-    path = Path(path)
-    saved = load_checkpoint(path)
+    if isinstance(path, str) and "://" in path:
+        content, path = read_object(path), path.partition("?")[0]
+        saved = read_checkpoint(content, path)
+    else:
+        path = Path(path)
+        saved = load_checkpoint(path)
     missing = {"architecture", "task", "weights"} - saved.keys()
     if missing:
         raise CheckpointError(f"{path} is not a retrained model: it has no {min(missing)}")
@@ -227,7 +243,7 @@ def load_network(
     return SavedNetwork(path, model.eval(), architecture, task, record)
 
 
-def _weights(saved: Mapping[str, Any], path: Path) -> dict[str, Tensor]:
+def _weights(saved: Mapping[str, Any], path: Path | str) -> dict[str, Tensor]:
     weights = saved["weights"]
     if not isinstance(weights, dict) or not all(
         isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in weights.items()
@@ -236,7 +252,9 @@ def _weights(saved: Mapping[str, Any], path: Path) -> dict[str, Tensor]:
     return weights
 
 
-def _read_back(kind: type[Read], saved: Mapping[str, Any], path: Path, **options: bool) -> Read:
+def _read_back(
+    kind: type[Read], saved: Mapping[str, Any], path: Path | str, **options: bool
+) -> Read:
     name = "record" if kind is NetworkRecord else kind.__name__.lower()
     try:
         return kind.from_json(saved[name], **options)
@@ -249,11 +267,11 @@ def _read_back(kind: type[Read], saved: Mapping[str, Any], path: Path, **options
         raise _of_another_version(path, f"its {name} is not valid: {problems}") from error
 
 
-def _of_another_version(path: Path, why: str) -> CheckpointError:
+def _of_another_version(path: Path | str, why: str) -> CheckpointError:
     return CheckpointError(f"{path} was made by another version of this software: {why}")
 
 
-def _lacking(path: Path) -> str:
+def _lacking(path: Path | str) -> str:
     return (
         f"{path} was saved before files were complete: it lacks the preprocessing, the class "
         "names, the recipe, costs and accuracies, so that it cannot classify pictures; train the "

@@ -40,6 +40,10 @@ class RunFolder:
     Args:
         path: the folder.
         trust: the option ``--trust``: reading may act as the run's files say.
+
+    Attributes:
+        driver_ledger: the ledger on this machine's disk while this process holds it there, see
+            :mod:`nas.storage.driver_ledger`; None if it does not.
     """
 
     unfinished = "interrupted"
@@ -47,6 +51,7 @@ class RunFolder:
 
     def __init__(self, path: Path, *, trust: bool = False) -> None:
         self.path = path
+        self.driver_ledger: Path | None = None
         self._trust = trust
 
     @property
@@ -61,8 +66,13 @@ class RunFolder:
 
     @property
     def ledger_file(self) -> Path:
-        """The default ledger."""
+        """The default ledger, or the copy of one that is on a driver's disk."""
         return self.path / "ledger.db"
+
+    @property
+    def written_ledger_file(self) -> Path:
+        """The default ledger where this process writes to it."""
+        return self.driver_ledger or self.ledger_file
 
     @property
     def archive_file(self) -> Path:

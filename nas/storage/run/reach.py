@@ -23,6 +23,8 @@ def check_reach(run: RunFolder, config: SearchConfig) -> None:
     """
     if config.ray.address is not None:
         run.need_trust(f"the cluster at ray.address={config.ray.address} would be used")
+    if config.networks_url is not None:
+        run.need_trust(f"the store at networks_url={config.networks_url} would be used")
     name, path = config.data.name, config.data.path
     is_file_here = name in READ_FROM_FILES and Path(str(path)).expanduser().exists()
     if config.data.is_own:

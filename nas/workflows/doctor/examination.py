@@ -11,6 +11,7 @@ from typing import Any
 from nas.errors import RunIsDrivenError, is_user_error, message_of, user_errors
 from nas.storage.database.damaged_rows import READ_ERRORS
 from nas.storage.database.damaged_rows import reason as reason_of_reading
+from nas.storage.driver_ledger import check_is_back
 from nas.storage.run.folder import RunFolder
 from nas.workflows.doctor.case import Case
 from nas.workflows.doctor.copies import Copies
@@ -30,7 +31,7 @@ from nas.workflows.doctor.descriptions import (
     read_task,
 )
 from nas.workflows.doctor.finding import Finding
-from nas.workflows.doctor.ledger_file import examine_file
+from nas.workflows.doctor.ledger_file import examine_away, examine_file
 from nas.workflows.doctor.ledger_rows import examine_rows
 from nas.workflows.doctor.leftovers import examine_leftovers
 from nas.workflows.doctor.paused_states import examine_paused
@@ -115,7 +116,8 @@ def repair(run: RunFolder, front_of: FrontOf) -> Diagnosis:
 
     Raises:
         RunIsDrivenError: another process drives the run; nothing was changed.
-        RunError: the copies cannot be made; what was not copied was not changed.
+        RunError: the copies cannot be made; what was not copied was not changed. Or the last rows
+            of the ledger are on a driver's disk.
         TrustError: reading the run needs trust.
     """
     if run.is_driven():
@@ -124,6 +126,7 @@ def repair(run: RunFolder, front_of: FrontOf) -> Diagnosis:
             "`nas doctor` without it only reads"
         )
     with run.driving(tidies=False):
+        check_is_back(run)
         copies = Copies(run.path)
         done: list[str] = []
         failed: dict[tuple[str, str], str] = {}
@@ -162,6 +165,7 @@ def _part_by_part(case: Case, front_of: FrontOf) -> list[Finding]:
     if case.loaded is None:
         return findings + examine_leftovers(case)
     read_task(case)
+    findings += examine_away(case)
     of_file = examine_file(case)
     findings += of_file or examine_rows(case)
     later: tuple[Callable[[Case], list[Finding]], ...] = (

@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from nas.config.storage_url import sqlite_file
 from nas.errors import RunError
 from nas.storage.database.damaged_rows import reason
+from nas.storage.run.ledger_away import RECORD, ledger_away
 from nas.workflows.doctor.case import Case
 from nas.workflows.doctor.copies import note_moved
 from nas.workflows.doctor.finding import Finding, Mend
@@ -22,6 +23,28 @@ from nas.workflows.doctor.salvage import Salvaged, salvage
 EVERYTHING = "all trials: status, frontier, search --resume and retrain need the ledger"
 FROM_A_COPY = "not recoverable from this folder: put a copy of the file back, or begin a new run"
 MOST_PROBLEMS = 20
+
+
+def examine_away(case: Case) -> list[Finding]:
+    """Find that a killed driver has left the last rows of the ledger on its disk."""
+    if case.is_driven:
+        return []
+    try:
+        away = ledger_away(case.run)
+        problem = "" if away is None else str(away)
+    except RunError as error:
+        problem = str(error)
+    if not problem:
+        return []
+    return [
+        Finding(
+            RECORD,
+            problem,
+            "the rows after the copy: --repair, clean and archive wait for them",
+            "`nas search CONFIG --resume` on that machine goes on with them; elsewhere it goes on "
+            "from the copy",
+        )
+    ]
 
 
 def examine_file(case: Case) -> list[Finding]:

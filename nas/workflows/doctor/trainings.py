@@ -14,7 +14,7 @@ from nas.errors import TrustError
 from nas.evaluation.full_training_seed import full_training_seed
 from nas.storage.archive import restored_trainings
 from nas.storage.evaluation import Evaluation
-from nas.storage.ledger import ledger_of
+from nas.storage.ledger import Ledger
 from nas.storage.networks.retraining import write_curve
 from nas.storage.networks.saved_network import SavedNetwork, load_network
 from nas.workflows.doctor.case import Case
@@ -95,7 +95,9 @@ def _with_row(case: Case, folder: Folder, row: Evaluation) -> list[Finding]:
     findings = []
     model, curve, state = map(folder.file, ("model.pt", "curve.csv", "checkpoint.pt"))
     result = f"training {row.number} of the ledger, whose result is kept: predict, attention-maps"
-    if not model.exists():
+    if case.config.networks_url is not None:
+        pass  # the network is in a store, which is not asked
+    elif not model.exists():
         if case.place(model) not in cleaned_files(case.run.path):
             remedy = (
                 "not recoverable: the result stands in the ledger, and its test images are not "
@@ -178,7 +180,7 @@ def _row_lost(
         accuracies["val_accuracy"] = record.accuracies.validation.mean
 
     def run(copies: Path) -> str:
-        _, ledger = ledger_of(case.run, writes=True)
+        ledger = Ledger.open(config, case.run)
         try:
             row = ledger.add(
                 "retrain",

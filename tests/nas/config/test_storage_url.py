@@ -6,14 +6,23 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote, urlencode
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import create_engine
 
 from nas.cli.main import main
 from nas.config.files import load_config
 from nas.config.search_config import SearchConfig
-from nas.config.storage_url import shown_words, sqlite_file
+from nas.config.storage_url import (
+    shown_words,
+    sqlite_file,
+    url_for_sqlalchemy,
+    without_password,
+)
 from nas.storage.run.folder import RunFolder
 from search_space.yaml_validation import ConfigError
 
@@ -41,6 +50,11 @@ LEAKING = [
     f"{SERVER}://n/as:s3cret@host/db",
     f"{SERVER}://nas:s3cret",
     f"{SERVER}://nas:s3cret@host:port/db",
+    f"{SERVER}://nas:s3cret@host:port,other/db",
+    f"{SERVER}://nas:a@s3cret,x/b@host/db",
+    f"{SERVER}://nas:a@s3cret,x?b@host/db",
+    f"{SERVER}://nas:s3cret,x",
+    "postgres://nas@host,other/db?password=s3cret",
     "sqlite://nas:s3cret@host/db",
     "s3cret",
     "",
@@ -182,6 +196,46 @@ def test_a_run_keeps_the_url_without_its_password(
     assert "s3" not in text
     assert run.config() == config.saved
     assert str(run.config().storage).startswith("postgresql+psycopg://nas@host/db?")
+
+
+NAMES = st.text("abx19.-_", min_size=1, max_size=6)
+SECRETS = st.text("ab:/?#%@,& é", min_size=1, max_size=6)
+PORTS = st.just("") | st.integers(1, 65535).map(lambda port: f":{port}")
+HOSTS = st.sampled_from(["localhost", "10.0.0.1", "[::1]", "%2Frun%2Fpg"]) | st.from_regex(
+    r"[a-z][a-z0-9.-]{0,5}", fullmatch=True
+)
+
+
+@settings(deadline=None)  # the first case imports the driver
+@given(
+    st.sampled_from(["postgres", "postgresql", "postgresql+psycopg", "postgresql+psycopg2"]),
+    NAMES,
+    st.none() | SECRETS,
+    st.lists(st.tuples(HOSTS, PORTS).map("".join), max_size=3),
+    st.none() | NAMES,
+    st.dictionaries(st.sampled_from(["sslmode", "service", "passfile"]), NAMES, max_size=2),
+)
+def test_every_spelling_means_what_postgresqls_library_says(
+    scheme: str,
+    user: str,
+    password: str | None,
+    hosts: list[str],
+    database: str | None,
+    query: dict[str, str],
+) -> None:
+    conninfo = pytest.importorskip("psycopg.conninfo")
+    who = quote(user, safe="") + ("" if password is None else f":{quote(password, safe='')}")
+    path = "" if database is None else f"/{database}"
+    asked = f"?{urlencode(query)}" if query else ""
+    url = f"{scheme}://{who}@{','.join(hosts)}{path}{asked}"
+    meant = conninfo.conninfo_to_dict(url.replace(scheme, "postgresql"))
+    for given_url, expected in (
+        (url, meant),
+        (without_password(url), {k: v for k, v in meant.items() if k != "password"}),
+    ):
+        engine = create_engine(url_for_sqlalchemy(given_url))
+        _, told = engine.dialect.create_connect_args(engine.url)
+        assert {k: str(v) for k, v in told.items() if k != "context"} == expected
 
 
 def test_an_unset_variable_is_named(written: Callable[..., Path]) -> None:

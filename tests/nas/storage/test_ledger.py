@@ -317,7 +317,7 @@ def test_a_run_cannot_take_over_another_of_its_name(
     run, ledger = start(config)
     propose_from(config, ledger).propose()
     with pytest.raises(RunError, match="already holds a run called 'first'"):
-        check_free(config)
+        check_free(config, tmp_path / "runs")
     other = RunFolder.create(tmp_path / "elsewhere", config)
     for way in (Ledger.open, Ledger.resume):
         with pytest.raises(RunError, match=r"not that of the folder .*elsewhere/first") as caught:

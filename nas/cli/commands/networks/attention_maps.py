@@ -99,7 +99,7 @@ def quadrant_centres(image_hw: tuple[int, int]) -> list[tuple[int, int]]:
 
 def _splits(network: SavedNetwork, *, trust: bool) -> ImageSplits:
     """Load the data that the network was trained on, from its run's configuration."""
-    run = RunFolder.around(network.path, trust=trust)
+    run = RunFolder.around(Path(network.path), trust=trust)
     if run is None:
         raise CommandError(
             f"{network.path} does not lie in a run's folder, whose configuration would name the "

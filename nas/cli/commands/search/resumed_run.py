@@ -26,6 +26,8 @@ MAY_CHANGE_ON_RESUME = (
     "search.timeout_minutes",
     "search.timeout_factor",
     "storage",
+    "ledger_folder",
+    "networks_url",
     "data.path",
     "latency.table",
 )

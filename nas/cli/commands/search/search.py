@@ -37,7 +37,7 @@ from nas.latency.cache import LatencyCache
 from nas.latency.measurements import check_comparable, first_latencies, measure_front_again
 from nas.quantities import duration
 from nas.ray.cluster.connection import Cluster, connected
-from nas.ray.cluster.nodes import trials_at_once
+from nas.ray.cluster.nodes import check_data, trials_at_once
 from nas.ray.executor import run_search
 from nas.ray.meter import check_meter, measure_on_cluster
 from nas.ray.timing import timed_on_worker
@@ -49,6 +49,7 @@ from nas.search.problem import SearchProblem, costs_of, space_of
 from nas.search.waiting import Waiting
 from nas.search.warm_start import collect_warm_start, keep_warm_start, warm_start_of
 from nas.storage.device_time import device_time
+from nas.storage.driver_ledger import on_driver
 from nas.storage.ledger import Ledger, check_free
 from nas.storage.networks.checkpoints import PausedStates
 from nas.storage.run.data_file import check_same_images
@@ -95,7 +96,7 @@ def run_search_command(
         check_same_search(run, config)
     else:
         check_new(runs, config.name)  # before anything that takes time
-        check_free(config)
+        check_free(config, runs)
     data = load_data(config)
     output.say(str(data))
     for warning in data.warnings:
@@ -112,13 +113,10 @@ def run_search_command(
     where = "here" if config.ray.address is None else f"at {config.ray.address}"
     output.say(f"starting workers on Ray {where}")
     with connected(config.ray, config.modules, sys.argv[1:]) as cluster:
-        slots = trials_at_once(config.resources)
-        concurrency = min(config.search.concurrency or slots, slots)
-        if config.uses_latency:
-            check_meter(config.latency)
+        concurrency = _checked_concurrency(config, data.task)
         if not resume:
             run = RunFolder.create(runs, config)
-        with run.driving():
+        with run.driving(), on_driver(config, run):
             check_same_images(run, data.fingerprint, allow_changed=allow_changed_data)
             if resume:
                 ledger = Ledger.resume(config, run, waiting)
@@ -165,6 +163,23 @@ def _report(output: Output, run: RunFolder, config: SearchConfig, ledger: Ledger
     output.say(f"device-hours: {sum(row.spent_seconds for row in rows) / 3600:.3f}")
     spent = device_time(rows, ledger.sessions(), is_driven=False)
     show_device_time(output, device_time_json(spent))
+
+
+def _checked_concurrency(config: SearchConfig, task: Task) -> int:
+    """Return how many trials run at a time, after checks of the cluster's nodes.
+
+    Raises:
+        ClusterError: no node has the device, or holds a trial, or can measure latency; or some
+            lack the data that their workers would read.
+    """
+    slots = trials_at_once(config.resources)
+    if config.uses_latency:
+        check_meter(config.latency, config.resources.device)
+    if config.ray.address is not None:
+        path = proxy_assignment(config, task).with_images().read_by_workers
+        if path is not None:
+            check_data(config.resources.device, path)
+    return min(config.search.concurrency or slots, slots)
 
 
 def _mark_as_begun(run: RunFolder, ledger: Ledger, config: SearchConfig, task: Task) -> None:
@@ -240,7 +255,8 @@ def _search(
                 config.resources,
                 cluster=cluster,
                 concurrency=concurrency,
-                on_change=display.update,
+                on_change=show,
+                name=run.name,
             )
     if config.uses_latency:
         with search.time.session(concurrency):
@@ -296,6 +312,7 @@ def _measure_front_again(
         measure_on_cluster,
         task=task,
         settings=config.latency,
+        device=config.resources.device,
         waiting=search.waiting,
         patience_seconds=config.search.patience_seconds,
         check=cluster.check,

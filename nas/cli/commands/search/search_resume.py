@@ -151,7 +151,7 @@ class WaitingNote:
 
     def update(self) -> None:
         """Write the reason, if it is another than before."""
-        self._write(self._waiting.reason)
+        self._write(self._waiting.reason or self._waiting.beside)
 
     def _write(self, reason: str) -> None:
         if reason != self._written:

@@ -22,6 +22,7 @@ from nas.storage.evaluation import Evaluation
 from nas.storage.ledger import Ledger, ledger_of
 from nas.storage.ledger_rows import SUFFIXES
 from nas.storage.run.folder import UNSEARCHED, RunFolder
+from nas.storage.run.ledger_away import ledger_away
 from nas.storage.stored_run import run_at
 
 INTERRUPTED = "interrupted"
@@ -129,6 +130,7 @@ def _status(run: RunFolder, config: SearchConfig, ledger: Ledger) -> dict[str, A
     best = most_accurate(front)
     repeats = ledger.evaluations("repeats")
     retrained = ledger.evaluations("retrain")
+    away = ledger_away(run)
     lost = [worker for row in (*rows, *repeats) for worker in row.lost_workers]
     is_driven, is_finished = run.is_driven(), run.is_finished()
     ended = UNSEARCHED if run.is_unsearched() else run.unfinished
@@ -180,6 +182,9 @@ def _status(run: RunFolder, config: SearchConfig, ledger: Ledger) -> dict[str, A
             "reasons": dict(Counter(worker.cause for worker in lost)),
         },
         "waiting": run.waiting() if is_driven else "",
+        "ledger_copy": None
+        if away is None
+        else {"age_seconds": away.age_seconds, "host": away.host, "file": str(away.file)},
         "rejections": ledger.rejections().to_json(),
         "errors": {
             f"{called} {row.number}": row.error.strip().splitlines()[-1]

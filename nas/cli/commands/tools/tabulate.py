@@ -118,7 +118,7 @@ def _assignment(config: TabulationConfig, task: Task) -> Assignment:
         task=task,
         recipe=config.recipe,
         metric="accuracy",
-        device=config.resources.device,
+        device=config.resources.device_type,
         threads=config.resources.threads,
     )
 

@@ -84,7 +84,7 @@ def run_ablate_command(
         check_fits(timed)
         chosen = timed.chosen
     provenance = Provenance(overrides=overrides_of(before.retrain, config.retrain))
-    with run.driving():
+    with run.driving(), ledger.written(before, run):
         train_networks(
             output,
             run,

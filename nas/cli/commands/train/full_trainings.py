@@ -17,6 +17,7 @@ from nas.errors import RunError
 from nas.evaluation.full_training import Trained
 from nas.latency.measurements import all_candidates
 from nas.ray.cluster.connection import connected
+from nas.ray.cluster.nodes import check_device
 from nas.ray.cluster.signals import ignored
 from nas.ray.retrain import Failure, RetrainProgress, run_retrainings
 from nas.search.waiting import Waiting
@@ -24,6 +25,7 @@ from nas.storage.candidates import Candidate, candidates
 from nas.storage.evaluation import Evaluation
 from nas.storage.ledger import Ledger
 from nas.storage.networks.event_files import EventFiles
+from nas.storage.networks.object_folder import ObjectFolder
 from nas.storage.networks.retraining import Retraining, pending
 from nas.storage.provenance import Provenance
 from nas.storage.run.data_file import check_same_images
@@ -99,6 +101,8 @@ def train_networks(
             check_may_retrain(run.name, group.config)
     if proxies:
         check_may_evaluate(run.name, config)
+    if config.networks_url is not None:
+        ObjectFolder(config.networks_url).check()
     data = data or load_data(config)
     if check_same_images(run, data.fingerprint, allow_changed=allow_changed_data):
         for retraining in chain(*wanted):
@@ -170,6 +174,7 @@ def _train(
             if event.reached is not None:
                 event_files.note(event.retraining.folder, event.reached)
 
+        check_device(config.resources.device)
         names = {a: p.network for group in groups for a, p in group.networks.items()}
         evaluate_plain(config, ledger, task, proxies, names, waiting=waiting, check=cluster.check)
         by_id = {proxy.arch_id: proxy for proxy in proxy_results(config, ledger)}

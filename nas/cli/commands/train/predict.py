@@ -28,7 +28,7 @@ ImageFile = tuple[str, str | None]
 
 def show_predictions(
     output: Output,
-    model_file: Path,
+    model_file: str,
     images: Sequence[Path],
     *,
     top: int,
@@ -40,8 +40,8 @@ def show_predictions(
     Args:
         output: to print the table or JSON to; messages, and the progress of several batches, go to
             standard error.
-        model_file: the ``model.pt`` of a retraining; its run's folder ``modules`` is used if the
-            network has types of the user's own.
+        model_file: the ``model.pt`` of a retraining, or its URL; the folder ``modules`` of its
+            run is used if the network has types of the user's own.
         images: image files, and folders, whose image files are taken at any depth.
         top: classes for each image.
         batch: images in memory at once.
@@ -53,9 +53,8 @@ def show_predictions(
     Raises:
         CommandError, CheckpointError, TrustError: see :mod:`nas.errors`.
     """
-    network = load_network(
-        model_file, require_complete=True, imports=allow_imports(model_file, trust=trust)
-    )
+    imports = trust if "://" in model_file else allow_imports(Path(model_file), trust=trust)
+    network = load_network(model_file, require_complete=True, imports=imports)
     if not 1 <= top <= len(network.class_names):
         raise CommandError(
             f"--top must be 1 to {len(network.class_names)}, the number of classes, got {top}"

@@ -66,7 +66,7 @@ def run_retrain_command(
         plain = [plain_convolutional(a, task) for a in picked] if baseline else []
     except ValueError as error:
         raise CommandError(f"--baseline: {error}") from error
-    with run.driving():
+    with run.driving(), ledger.written(config, run):
         networks = dict.fromkeys([*picked, *plain], Provenance(overrides=overridden))
         train_networks(
             output,
@@ -104,17 +104,17 @@ def run_retrain_command(
         for row in rows:
             output.say(f"{row['arch_id']} is {row['description']}")
         output.say(f"models and curves are in {run.retrain_folder}")
-        model_file = Retraining.of(picked[0], 0, config, run).model_file
+        model_place = Retraining.of(picked[0], 0, config, run).model_place
         best = most_accurate(front_of_run(config, ledger))
         next_pick = "all" if best is None or best.architecture in picked else "best"
-        _print_what_follows(output, run, config, model_file, [*overrides, "--pick", next_pick])
+        _print_what_follows(output, run, config, model_place, [*overrides, "--pick", next_pick])
 
 
 def _print_what_follows(
     output: Output,
     run: RunFolder,
     config: SearchConfig,
-    model_file: Path,
+    model_place: str,
     next_retraining: Sequence[str],
 ) -> None:
     """Print up to three commands to continue with, as they can be typed."""
@@ -124,7 +124,7 @@ def _print_what_follows(
         typed("retrain", run.path, *next_retraining),
     ]
     if examples.is_dir():  # retrainings by earlier versions have none
-        commands.insert(1, typed("predict", model_file, examples))
+        commands.insert(1, typed("predict", model_place, examples))
     output.say("\nwhat you may do next:")
     for command in commands:
         output.say(f"  {command}")

@@ -102,7 +102,7 @@ def run_trace_command(
         )
         for recipe, architectures in by_recipe(networks)
     ]
-    with run.driving():
+    with run.driving(), ledger.written(config, run):
         write_whole(run.path / "trace.yaml", dump_yaml(trace.config.model_dump(mode="json")))
         train_networks(
             output,

@@ -95,7 +95,7 @@ def _point(
         and row.provenance.images in ("", data.images_id)
     ]
     costs = network_costs(network.architecture, data.task).metrics()
-    timed = [row for row in own if row.provenance.device in ("", config.resources.device)]
+    timed = [row for row in own if row.provenance.device in ("", config.resources.device_type)]
     if timed:
         costs["device_seconds"] = sum(row.device_seconds for row in timed) / len(timed)
     if latency is not None:
@@ -177,6 +177,7 @@ def _latencies(
                 wanted,
                 data.task,
                 config.latency,
+                device=config.resources.device,
                 waiting=waiting,
                 patience_seconds=config.search.patience_seconds,
                 check=cluster.check,

@@ -75,7 +75,7 @@ def run_train_command(
     into = existing_run(config, runs, data.task, waiting, trust=trust)
     run, config, ledger, own_recipe = into or new_run(config, runs, data, waiting)
     overridden = overrides_of(own_recipe, config.retrain)
-    with run.driving():
+    with run.driving(), ledger.written(config, run):
         provenance = Provenance(network=name, overrides=overridden)
         train_networks(
             output,
@@ -109,7 +109,7 @@ def run_train_command(
     output.show(report_table(rows))
     output.say(f"{architecture.arch_id} is {architecture}")
     output.say(f"models and curves are in {run.retrain_folder}")
-    _print_what_follows(output, run, Retraining.of(architecture, 0, config, run).model_file)
+    _print_what_follows(output, run, Retraining.of(architecture, 0, config, run).model_place)
 
 
 def _compared(
@@ -153,9 +153,9 @@ def _shown(
     return shown
 
 
-def _print_what_follows(output: Output, run: RunFolder, model_file: Path) -> None:
+def _print_what_follows(output: Output, run: RunFolder, model_place: str) -> None:
     """Print the commands to continue with, as they can be typed."""
     output.say("\nwhat you may do next:")
-    output.say(f"  {typed('predict', model_file, example_folder(run.retrain_folder))}")
+    output.say(f"  {typed('predict', model_place, example_folder(run.retrain_folder))}")
     if not run.is_unsearched():
         output.say(f"  {typed('frontier', run.path)}")

@@ -1,0 +1,61 @@
+"""A search's reservations that the cluster cannot meet at present, and who has what they lack."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ray._private.state import available_resources_per_node
+from ray.util import placement_group_table
+
+from nas.config.sections import ResourceSettings
+from nas.config.trial_slots import Machine, trial_slots
+from nas.ray.cluster.nodes import usable_nodes
+
+PREFIX = "nas search "
+"""The beginning of the names of searches' placement groups, which all users of the cluster see."""
+
+
+def reservation_name(run: str, token: str) -> str:
+    """Return the beginning of the names of a search's placement groups.
+
+    Args:
+        run: the run's name.
+        token: tells the drivers of runs of one name apart.
+    """
+    return f"{PREFIX}{run} {token}"
+
+
+def shortage(name: str, resources: ResourceSettings) -> str:
+    """Return what a search waits for, after the words "waiting for"; empty if for no resources.
+
+    Args:
+        name: the beginning of the names of its placement groups.
+        resources: CPUs and GPUs of one trial.
+    """
+    groups = list(placement_group_table().values())
+    pending = sum(_is_of(name, group) and group["state"] == "PENDING" for group in groups)
+    if not pending:
+        return ""
+    free = available_resources_per_node()
+    usable = usable_nodes(resources.device)
+    nodes = [(node["Resources"], free.get(node["NodeID"], {})) for node in usable]
+    by_cpus = [Machine(left.get("CPU", 0.0), whole.get("GPU", 0.0)) for whole, left in nodes]
+    kind, each = "CPU", resources.cpus_per_trial
+    if resources.gpus_per_trial and trial_slots(by_cpus, resources):
+        kind, each = "GPU", resources.gpus_per_trial
+    total = sum(whole.get(kind, 0.0) for whole, _ in nodes)
+    unused = sum(left.get(kind, 0.0) for _, left in nodes)
+    holders = {
+        group["name"].removeprefix(PREFIX).rsplit(" ", 2)[0]
+        for group in groups
+        if group["state"] == "CREATED" and group["name"].startswith(PREFIX)
+        if not _is_of(name, group)
+    }
+    by = f"; others are reserved by the search {' and '.join(sorted(holders))}" if holders else ""
+    trials = "1 trial needs" if pending == 1 else f"{pending} trials need"
+    return f"{kind}s: {trials} {each:g} each, and {unused:g} of {total:g} are free{by}"
+
+
+def _is_of(name: str, group: dict[str, Any]) -> bool:
+    """Return whether a placement group is of the search with that name of its groups."""
+    return str(group["name"]).startswith(f"{name} ")
