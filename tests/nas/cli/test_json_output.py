@@ -137,6 +137,7 @@ def finished_run(
                 recipe_id=training.recipe_id,
             )
     monkeypatch.setenv("NAS_RUNS", str(run.path.parent))
+    monkeypatch.chdir(run.path.parent.parent)  # where `nas archive` writes
     return run
 
 
