@@ -118,6 +118,7 @@ class StatusReport:
         rejections = self._trials.rejections.to_json().values()
         done, left = self._progress(missing, len(repeats), repeats_left)
         later = phase == "search"  # the repeats follow
+        elapsed = self.elapsed_seconds
         return Status(
             phase=phase,
             trained=self._trials.trained,
@@ -136,9 +137,9 @@ class StatusReport:
             rejected=sum(entry["count"] for entry in rejections),
             best=most_accurate(front),
             device_hours=sum(row.spent_seconds for row in rows) / 3600,
-            elapsed_seconds=self.elapsed_seconds,
+            elapsed_seconds=elapsed,
             remaining_seconds=self._remaining_seconds(
-                done, left, repeats_follow=later, most=most_seconds
+                elapsed, done, left, repeats_follow=later, most=most_seconds
             ),
             retries=len(lost_workers),
             lost_seconds=sum(worker.seconds for worker in lost_workers),
@@ -151,10 +152,9 @@ class StatusReport:
         )
 
     def _remaining_seconds(
-        self, done: float, left: float, *, repeats_follow: bool, most: float
+        self, elapsed: float, done: float, left: float, *, repeats_follow: bool, most: float
     ) -> float | None:
         """Return the time left, ``most`` at most; None before there is a pace or an estimate."""
-        elapsed = self.elapsed_seconds
         if self._forecast is None:
             return min(elapsed / done * left, most) if done else None
         if repeats_follow:
