@@ -112,3 +112,22 @@ def strided(hw: tuple[int, int], stride: int) -> tuple[int, int]:
     if stride == 1:
         return hw
     return -(-hw[0] // stride), -(-hw[1] // stride)
+
+
+def attended_hw(input_hw: tuple[int, int], stride: int, *, downsample: bool) -> tuple[int, int]:
+    """Return the map that global attention attends on: strided, and halved by ``downsample``."""
+    return strided(strided(input_hw, stride), 2 if downsample else 1)
+
+
+def pooled_hw(image_hw: tuple[int, int], block: int) -> tuple[int, int]:
+    """Return the map after an attention stem, which pools each block x block square.
+
+    Raises:
+        ValueError: the block does not divide the image.
+    """
+    if image_hw[0] % block or image_hw[1] % block:
+        raise ValueError(
+            f"the attention stem's block must divide the image, got block={block}, "
+            f"image {image_hw[0]}x{image_hw[1]}"
+        )
+    return image_hw[0] // block, image_hw[1] // block

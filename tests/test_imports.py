@@ -17,10 +17,11 @@ PACKAGES = ("search_space", "trainers", "nas", "analysis")
 
 LAYERS = {
     "search_space": (
-        "values bounds digest nearest counts families own_modules yaml_schema validation_problems "
-        "yaml_validation",
+        "values bounds digest nearest counts families attention_forms own_modules yaml_schema "
+        "validation_problems yaml_validation",
         "tracing",
         "attention",
+        "layers",
         "primitives",
         "architecture scaling depth_scaling",
         "space",
@@ -202,7 +203,7 @@ def test_ray_is_imported_in_one_place(path):
 @pytest.mark.parametrize(
     ("module", "unwanted"),
     [
-        ("search_space.space.search_space", ("ray", "optuna", "matplotlib", "plotly")),
+        ("search_space.space.search_space", ("torch", "ray", "optuna", "matplotlib", "plotly")),
         ("nas.samplers", ("ray", "torch")),
         ("nas.cli.application", ("torch", "ray", "optuna")),
         ("nas.cli.commands.query.frontier", ("ray", "matplotlib", "plotly")),

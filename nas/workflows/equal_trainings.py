@@ -50,6 +50,26 @@ def key_of(row: Evaluation) -> TrainingKey:
     )
 
 
+def trainings_elsewhere(
+    runs: Path,
+    config: SearchConfig,
+    images: str,
+    *,
+    ledger: Ledger | None = None,
+    own: RunFolder | None = None,
+) -> set[tuple[str, str, int]]:
+    """Return ``arch_id``, ``recipe_id`` and seed of the trainings that a run can take from others.
+
+    Args:
+        images: the identity of the run's images.
+        runs, config, ledger, own: see :func:`other_runs`.
+    """
+    about = (images, config.metric, config.resources.device)
+    others = other_runs(runs, config, ledger=ledger, own=own)
+    keys = (key_of(row) for other in others for row in other.rows)
+    return {(key.arch_id, key.recipe_id, key.seed) for key in keys if key[3:] == about}
+
+
 def take_equal_trainings(
     wanted: Sequence[Sequence[Retraining]],
     run: RunFolder,

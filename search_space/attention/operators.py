@@ -12,7 +12,7 @@ Legend: B batch, h heads, d key width of a head, e value width of a head, H x W 
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple, get_args
 
 from torch import Tensor
 
@@ -20,8 +20,7 @@ from search_space.attention import registration
 from search_space.attention.backends import forced
 from search_space.attention.blocks import from_blocks, to_blocks
 from search_space.attention.checks import check_maps, check_tables
-
-Border = Literal["masked", "zeros"]
+from search_space.attention_forms import Border
 
 
 class AttentionInputs(NamedTuple):

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from search_space.attention.operands import split_position_query
-from search_space.attention.operators import AttentionInputs, Border
+from search_space.attention.operators import AttentionInputs
+from search_space.attention_forms import Border
 
 
 @runtime_checkable

@@ -16,7 +16,7 @@ from search_space.counts import (
     norm_counts,
 )
 from search_space.families import FAMILIES, FamilyName
-from search_space.primitives.convolution import convolution
+from search_space.layers.convolution import convolution
 
 
 class Ending(NamedTuple):

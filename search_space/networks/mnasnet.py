@@ -9,13 +9,10 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from search_space.counts import Counts, TrainingBytes
+from search_space.layers.inverted_bottleneck import InvertedBottleneck2d
 from search_space.networks.gates import build_gate, build_stage_gate, gate_bytes, gate_counts
 from search_space.networks.plan import BlockPlan
-from search_space.primitives.inverted_bottleneck import (
-    Identity,
-    InvertedBottleneck,
-    InvertedBottleneck2d,
-)
+from search_space.primitives.inverted_bottleneck import Identity, InvertedBottleneck
 
 
 class LinearBottleneckBlock(nn.Module):
@@ -31,7 +28,7 @@ class LinearBottleneckBlock(nn.Module):
         shape = (plan.in_channels, plan.out_channels, plan.stride, plan.input_hw)
         if isinstance(plan.primitive, InvertedBottleneck):
             gate = build_gate(plan, "branch")
-            self.branch: nn.Module = InvertedBottleneck2d(plan.primitive, *shape, gate)
+            self.branch: nn.Module = plan.primitive.build_gated(*shape, gate)
         else:
             layers = [plan.primitive.build(*shape)]
             gate = build_gate(plan, "branch")

@@ -14,8 +14,8 @@ from search_space.counts import (
     convolution_counts,
     norm_counts,
 )
+from search_space.layers.convolution import convolution
 from search_space.networks.plan import BlockPlan
-from search_space.primitives.convolution import convolution
 
 
 class PaddedShortcut(nn.Module):

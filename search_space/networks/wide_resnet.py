@@ -17,10 +17,10 @@ from search_space.counts import (
     convolution_counts,
     norm_counts,
 )
+from search_space.layers.convolution import convolution
 from search_space.networks.gates import build_gate, build_stage_gate, gate_bytes, gate_counts
 from search_space.networks.plan import BlockPlan
 from search_space.networks.shortcut import build_shortcut, shortcut_counts
-from search_space.primitives.convolution import convolution
 
 
 class PreActivationBlock(nn.Module):

@@ -1,26 +1,17 @@
 """The attention stem (SASA section 3.2, appendix A.1) and the forms of its ablation (Table 7).
 
 Source: Ramachandran et al. 2019, "Stand-Alone Self-Attention in Vision Models", arXiv 1906.05909.
-Differences from the paper, and choices where the paper is silent:
-
-* Logits have the q.r term of every other layer (``position = relative``), which equation 7 lacks.
-  With it and 4 mixtures, every FLOPs figure of Tables 1 and 7 is met within 0.1 G (ResNet-26, -38,
-  -50: 4.67, 5.91, 7.15 for the printed 4.7, 6.0, 7.2; pointwise 7.10 for 7.1, convolution 7.39 for
-  7.4); without it each falls short by more.
-* The number of mixtures and the width of equation 9's embeddings are not given: 4, and a head's.
-* Logits are divided by sqrt(d), as in :mod:`search_space.primitives.local_attention`.
-* "A spatial convolution for the values" has the block's size as kernel here, with zeros outside.
+:mod:`search_space.layers.attention_stem` computes it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, model_validator
-from torch import Tensor, nn
 
-from search_space.attention import block_attention
+from search_space.attention_forms import StemValues
 from search_space.bounds import LARGEST
 from search_space.counts import (
     FLOAT_BYTES,
@@ -29,15 +20,14 @@ from search_space.counts import (
     attention_counts,
     convolution_counts,
     norm_counts,
+    pooled_hw,
 )
-from search_space.primitives.convolution import projection
 from search_space.primitives.convolution_stem import INDEX_BYTES
-from search_space.primitives.mixed_values import MixedValues, block_convolution
-from search_space.primitives.positions import concatenated_tables
 from search_space.primitives.primitive import OperatorKind
 from search_space.primitives.stem import Stem
 
-StemValues = Literal["spatially_aware", "pointwise", "convolution"]
+if TYPE_CHECKING:
+    from torch import nn
 
 DEFAULT_MIXTURES = 4
 
@@ -99,16 +89,21 @@ class AttentionStem(Stem):
 
     def output_hw(self, input_hw: tuple[int, int]) -> tuple[int, int]:
         """Return the map divided by the block, which must divide it."""
-        if input_hw[0] % self.block or input_hw[1] % self.block:
-            raise ValueError(
-                f"the attention stem's block must divide the image, got block={self.block}, "
-                f"image {input_hw[0]}x{input_hw[1]}"
-            )
-        return input_hw[0] // self.block, input_hw[1] // self.block
+        return pooled_hw(input_hw, self.block)
 
     def build(self, in_channels: int) -> nn.Module:
         """See :class:`AttentionStem2d`."""
-        return AttentionStem2d(self, in_channels)
+        from search_space.layers.attention_stem import AttentionStem2d
+
+        return AttentionStem2d(
+            in_channels,
+            self.width,
+            heads=self.heads,
+            values=self.values,
+            mixtures=self.mixtures,
+            position=self.position,
+            block=self.block,
+        )
 
     def counts(self, in_channels: int, input_hw: tuple[int, int]) -> Counts:
         """See :meth:`Stem.counts`."""
@@ -150,55 +145,3 @@ class AttentionStem(Stem):
             FLOAT_BYTES * saved + (FLOAT_BYTES + INDEX_BYTES) * pooled,
             FLOAT_BYTES * 5 * one,
         )
-
-
-class AttentionStem2d(nn.Module):
-    """SASA's stem: ``[B, C, H, W] -> [B, width, H/b, W/b]``, b the side of a block."""
-
-    def __init__(self, spec: AttentionStem, in_channels: int) -> None:
-        super().__init__()
-        self.spec = spec
-        head_width = spec.width // spec.heads
-        self.scale = head_width**-0.5
-        self.query_key = projection(in_channels, spec.width, spec.width, bias=False)
-        self.values = _values(spec, in_channels)
-        self.row_embedding: nn.Parameter | None = None
-        self.column_embedding: nn.Parameter | None = None
-        if spec.position == "relative":
-            self.row_embedding, self.column_embedding = concatenated_tables(
-                spec.heads, 2 * spec.block - 1, head_width
-            )
-        self.norm = nn.BatchNorm2d(spec.width)
-        self.pool = nn.MaxPool2d(spec.block)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """``[B, C, H, W] -> [B, width, H/b, W/b]``.
-
-        Raises:
-            ValueError: the block does not divide the image.
-        """
-        spec = self.spec
-        spec.output_hw((x.shape[-2], x.shape[-1]))
-        parts = (*self.query_key(x).chunk(2, dim=1), self.values(x))
-        q, k, v = (part.unflatten(1, (spec.heads, -1)) for part in parts)
-        attended = block_attention(
-            *(q, k, v, self.row_embedding, self.column_embedding),
-            block=spec.block,
-            scale=self.scale,
-        )
-        out: Tensor = self.pool(self.norm(attended.flatten(1, 2)))
-        return out
-
-
-def _values(spec: AttentionStem, in_channels: int) -> nn.Module:
-    if spec.values == "spatially_aware":
-        return MixedValues(
-            in_channels,
-            spec.width,
-            block=spec.block,
-            mixtures=spec.mixtures,
-            embedding_width=spec.width // spec.heads,
-        )
-    if spec.values == "convolution":
-        return block_convolution(in_channels, spec.width, spec.block)
-    return projection(in_channels, spec.width, bias=False)

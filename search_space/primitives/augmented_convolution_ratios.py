@@ -12,10 +12,10 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
+from search_space.attention_forms import AttentionPosition
 from search_space.bounds import LARGEST
 from search_space.primitives.augmented_convolution import AugmentedConvolution
 from search_space.primitives.convolution import Convolution, odd_kernel
-from search_space.primitives.positions import AttentionPosition
 from search_space.primitives.primitive import Description, OperatorKind, Primitive
 
 Rounding = Literal["down", "nearest"]

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import torch
 from pydantic import Field, field_validator
-from torch import nn
 
 from search_space.bounds import LARGEST
 from search_space.counts import FLOAT_BYTES, Counts, TrainingBytes, convolution_counts, strided
 from search_space.primitives.primitive import OperatorKind, Primitive
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class Convolution(Primitive):
@@ -39,6 +40,8 @@ class Convolution(Primitive):
         self, in_channels: int, out_channels: int, stride: int, input_hw: tuple[int, int]
     ) -> nn.Module:
         """Build a ``Conv2d`` with He initialisation (normal, fan-out)."""
+        from search_space.layers.convolution import convolution
+
         return convolution(in_channels, out_channels, self.kernel, stride)
 
     def counts(
@@ -61,46 +64,3 @@ def odd_kernel(kernel: int) -> int:
     if kernel % 2 == 0:
         raise ValueError(f"kernel must be odd, got kernel={kernel}")
     return kernel
-
-
-def convolution(in_channels: int, out_channels: int, kernel: int, stride: int = 1) -> nn.Conv2d:
-    """Make a bias-free "same" convolution with He initialisation (He et al. 2015, fan-out)."""
-    conv = nn.Conv2d(
-        in_channels, out_channels, kernel, stride=stride, padding=kernel // 2, bias=False
-    )
-    nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
-    return conv
-
-
-def depthwise_convolution(channels: int, kernel: int, stride: int) -> nn.Conv2d:
-    """Make a bias-free "same" convolution of each channel by itself (He, fan-out)."""
-    conv = nn.Conv2d(
-        channels, channels, kernel, stride, padding=kernel // 2, groups=channels, bias=False
-    )
-    # PyTorch's fan-out does not know of groups: one output channel is k^2 values here.
-    nn.init.normal_(conv.weight, std=(2 / kernel**2) ** 0.5)
-    return conv
-
-
-def projection(in_channels: int, *depths: int, bias: bool) -> nn.Conv2d:
-    """Make a 1x1 convolution that applies attention's matrices ``[depth, in_channels]`` together.
-
-    Every matrix of attention, in all primitives and in the stem (W_Q, W_K, each value matrix, and
-    the one that mixes the heads), starts by itself: Glorot uniform (Glorot and Bengio 2010) with
-    its own inputs and outputs, all heads together; biases at zero. The number of matrices in one
-    convolution makes no difference. Neither paper states a rule. AACN's published code (A.3) draws
-    queries, keys and values as one Glorot matrix, whose entries are smaller: for three matrices of
-    in_channels x in_channels by a factor of 0.71.
-
-    Args:
-        in_channels: channels of the map.
-        depths: output channels of each matrix, in the order of the output's channels.
-        bias: whether a bias is added.
-    """
-    conv = nn.Conv2d(in_channels, sum(depths), 1, bias=bias)
-    with torch.no_grad():
-        for matrix in conv.weight.split(depths):
-            nn.init.xavier_uniform_(matrix)
-    if conv.bias is not None:
-        nn.init.zeros_(conv.bias)
-    return conv

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, field_validator
-from torch import nn
 
 from search_space.bounds import LARGEST
 from search_space.counts import (
@@ -16,9 +15,12 @@ from search_space.counts import (
     norm_counts,
     strided,
 )
-from search_space.primitives.convolution import convolution, odd_kernel
+from search_space.primitives.convolution import odd_kernel
 from search_space.primitives.primitive import OperatorKind
 from search_space.primitives.stem import Stem
+
+if TYPE_CHECKING:
+    from torch import nn
 
 INDEX_BYTES = 8  # of the index of a maximum, which max pooling keeps
 
@@ -66,12 +68,16 @@ class ConvolutionStem(Stem):
 
     def build(self, in_channels: int) -> nn.Module:
         """Build a ``Sequential`` of the layers named above."""
-        layers: list[nn.Module] = [convolution(in_channels, self.width, self.kernel, self.stride)]
-        if self.activated:
-            layers += [nn.BatchNorm2d(self.width), nn.ReLU(inplace=True)]
-        if self.pool:
-            layers.append(nn.MaxPool2d(3, stride=2, padding=1))
-        return nn.Sequential(*layers)
+        from search_space.layers.convolution import convolution_stem
+
+        return convolution_stem(
+            in_channels,
+            self.width,
+            self.kernel,
+            self.stride,
+            pool=self.pool,
+            activated=self.activated,
+        )
 
     def counts(self, in_channels: int, input_hw: tuple[int, int]) -> Counts:
         """See :meth:`Stem.counts`."""

@@ -8,11 +8,11 @@ head does not hold there: the parameter column of the paper's Table 4 fits only 
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, field_validator
-from torch import Tensor, nn
 
+from search_space.attention_forms import AttentionPosition
 from search_space.bounds import LARGEST
 from search_space.counts import (
     FLOAT_BYTES,
@@ -29,9 +29,11 @@ from search_space.primitives.augmented_convolution_ratios import (
     AugmentedConvolutionRatios,
     Rounding,
 )
-from search_space.primitives.convolution import convolution, depthwise_convolution, odd_kernel
-from search_space.primitives.positions import AttentionPosition
+from search_space.primitives.convolution import odd_kernel
 from search_space.primitives.primitive import Description, OperatorKind, Primitive
+
+if TYPE_CHECKING:
+    from torch import nn
 
 MNASNET_FAMILY = ("mnasnet",)
 
@@ -154,7 +156,34 @@ class InvertedBottleneck(Primitive):
         self, in_channels: int, out_channels: int, stride: int, input_hw: tuple[int, int]
     ) -> nn.Module:
         """See :class:`InvertedBottleneck2d`."""
-        return InvertedBottleneck2d(self, in_channels, out_channels, stride, input_hw)
+        return self.build_gated(in_channels, out_channels, stride, input_hw, None)
+
+    def build_gated(
+        self,
+        in_channels: int,
+        out_channels: int,
+        stride: int,
+        input_hw: tuple[int, int],
+        gate: nn.Module | None,
+    ) -> nn.Module:
+        """Build the module with channel attention between its depthwise and last convolution."""
+        from search_space.layers.inverted_bottleneck import (
+            InvertedBottleneck2d,
+        )
+
+        hidden = self.expansion * in_channels
+        widen = None
+        if self.augmentation is not None:
+            widen = self.augmentation.build(in_channels, hidden, 1, input_hw)
+        return InvertedBottleneck2d(
+            in_channels,
+            out_channels,
+            stride,
+            kernel=self.kernel,
+            expansion=self.expansion,
+            widen=widen,
+            gate=gate,
+        )
 
     def counts(
         self, in_channels: int, out_channels: int, stride: int, input_hw: tuple[int, int]
@@ -194,49 +223,6 @@ class InvertedBottleneck(Primitive):
         return NO_COUNTS
 
 
-class InvertedBottleneck2d(nn.Module):
-    """``[B, C_in, H, W] -> [B, C_out, ceil(H/s), ceil(W/s)]``, linear at its end.
-
-    ``gate``, channel attention, stands between the depthwise and the last convolution, as MnasNet's
-    squeeze-and-excitation does. Its attribute is ``recalibration``, as in saved weights.
-    """
-
-    def __init__(
-        self,
-        spec: InvertedBottleneck,
-        in_channels: int,
-        out_channels: int,
-        stride: int,
-        input_hw: tuple[int, int],
-        gate: nn.Module | None = None,
-    ) -> None:
-        super().__init__()
-        hidden = spec.expansion * in_channels
-        expand: list[nn.Module] = []
-        if spec.expansion > 1:
-            widen = (
-                spec.augmentation.build(in_channels, hidden, 1, input_hw)
-                if spec.augmentation
-                else convolution(in_channels, hidden, 1)
-            )
-            expand = [widen, nn.BatchNorm2d(hidden), nn.ReLU(inplace=True)]
-        self.expand = nn.Sequential(*expand)
-        self.depthwise = nn.Sequential(
-            depthwise_convolution(hidden, spec.kernel, stride),
-            nn.BatchNorm2d(hidden),
-            nn.ReLU(inplace=True),
-        )
-        self.recalibration = gate or nn.Identity()
-        self.project = nn.Sequential(
-            convolution(hidden, out_channels, 1), nn.BatchNorm2d(out_channels)
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        """See the class."""
-        out: Tensor = self.project(self.recalibration(self.depthwise(self.expand(x))))
-        return out
-
-
 class Identity(Primitive):
     """No operator: the block returns its input, projected (1x1) where the shape changes."""
 
@@ -258,11 +244,9 @@ class Identity(Primitive):
         self, in_channels: int, out_channels: int, stride: int, input_hw: tuple[int, int]
     ) -> nn.Module:
         """Build nothing, or a strided 1x1 convolution with batch normalisation."""
-        if stride == 1 and in_channels == out_channels:
-            return nn.Identity()
-        return nn.Sequential(
-            convolution(in_channels, out_channels, 1, stride), nn.BatchNorm2d(out_channels)
-        )
+        from search_space.layers.convolution import shape_change
+
+        return shape_change(in_channels, out_channels, stride)
 
     def counts(
         self, in_channels: int, out_channels: int, stride: int, input_hw: tuple[int, int]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import ClassVar, Literal, Self
-
-from torch import nn
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from search_space.counts import Counts, TrainingBytes, strided
-from search_space.tracing.user_defined import traced_bytes, traced_counts
 from search_space.values import Value
+
+if TYPE_CHECKING:
+    from torch import nn
 
 OperatorKind = Literal["conv", "attention", "mixed"]
 """The kind of an operator: convolution, stand-alone attention, or both or neither of them."""
@@ -88,6 +88,8 @@ class Primitive(Description):
         Raises:
             ValueError: tracing meets an operator that has no cost rule.
         """
+        from search_space.tracing.user_defined import traced_counts
+
         return traced_counts(
             self,
             build_args=(in_channels, out_channels, stride, input_hw),
@@ -99,6 +101,8 @@ class Primitive(Description):
         self, in_channels: int, out_channels: int, stride: int, input_hw: tuple[int, int]
     ) -> TrainingBytes:
         """Return the memory of :meth:`build`'s module in training."""
+        from search_space.tracing.user_defined import traced_bytes
+
         return traced_bytes(
             self,
             build_args=(in_channels, out_channels, stride, input_hw),

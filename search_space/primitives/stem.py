@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import TYPE_CHECKING
 
 from pydantic import Field
-from torch import nn
 
 from search_space.bounds import LARGEST
 from search_space.counts import Counts, TrainingBytes
 from search_space.primitives.primitive import OperatorKind
-from search_space.tracing.user_defined import traced_bytes, traced_counts
 from search_space.values import Value
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class Stem(Value):
@@ -53,6 +55,8 @@ class Stem(Value):
         Raises:
             ValueError: tracing meets an operator that has no cost rule.
         """
+        from search_space.tracing.user_defined import traced_counts
+
         return traced_counts(
             self,
             build_args=(in_channels,),
@@ -62,4 +66,6 @@ class Stem(Value):
 
     def training_bytes(self, in_channels: int, input_hw: tuple[int, int]) -> TrainingBytes:
         """Return the memory of :meth:`build`'s module in training."""
+        from search_space.tracing.user_defined import traced_bytes
+
         return traced_bytes(self, build_args=(in_channels,), input_shape=(in_channels, *input_hw))

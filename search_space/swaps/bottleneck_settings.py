@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from search_space.attention_forms import AttentionPosition
 from search_space.primitives import Description, InvertedBottleneck, InvertedBottleneckRatios
-from search_space.primitives.positions import AttentionPosition
 from search_space.swaps.parts import block_inputs
 from search_space.swaps.primitive_settings import Place
 

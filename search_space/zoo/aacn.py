@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from search_space.attention_forms import AttentionPosition
 from search_space.primitives.channel_attention import (
     BlockAttentionRatio,
     BottleneckAttentionRatio,
@@ -12,7 +13,6 @@ from search_space.primitives.channel_attention import (
     GlobalLocalAttentionRatio,
     SqueezeExcitationRatio,
 )
-from search_space.primitives.positions import AttentionPosition
 from search_space.zoo.mnasnets import mnasnet
 from search_space.zoo.named import CIFAR_100, NamedNetwork
 from search_space.zoo.resnets import aa_resnet, resnet

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from search_space.architecture import Architecture, Stage
+from search_space.attention_forms import AttentionPosition
 from search_space.families import BlockKind, primitive_in_channels
 from search_space.primitives import (
     AttentionStem,
@@ -22,7 +23,6 @@ from search_space.primitives.channel_attention import (
     ChannelAttentionDescription,
     channel_attention_of_stage,
 )
-from search_space.primitives.positions import AttentionPosition
 from search_space.primitives.primitive import Description
 from search_space.zoo.width import scaled
 

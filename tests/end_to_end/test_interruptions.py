@@ -138,7 +138,7 @@ import os
 from typing import Literal
 
 from search_space.primitives import Primitive
-from search_space.primitives.convolution import convolution
+from search_space.layers.convolution import convolution
 from torch import nn
 
 

@@ -18,8 +18,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from search_space.layers.convolution import convolution
 from search_space.primitives import Primitive
-from search_space.primitives.convolution import convolution
 
 ORDERS = "FAULTS_ORDERS"
 """Names the environment variable with the folder of orders; without it no network misbehaves."""

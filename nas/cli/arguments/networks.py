@@ -53,6 +53,10 @@ def describe(
             "--kernels", help="Show which kernel computes each attention layer on this machine."
         ),
     ] = False,
+    draw: Annotated[
+        Path | None,
+        typer.Option(help="SVG or PNG to write: the network drawn, a bar for each block."),
+    ] = None,
     as_json: AsJson = False,
     trust: Trust = False,
     runs: Runs = RUNS,
@@ -62,7 +66,14 @@ def describe(
 
     with Output(as_json=as_json) as output:
         show_architectures(
-            output, networks, runs, image=image, classes=classes, kernels=kernels, trust=trust
+            output,
+            networks,
+            runs,
+            image=image,
+            classes=classes,
+            kernels=kernels,
+            draw=draw,
+            trust=trust,
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from nas.errors import CommandError
@@ -13,5 +14,14 @@ def check_ending(option: str, file: Path | None, ending: str) -> None:
     Raises:
         CommandError: ``file`` ends in something other than ``ending``.
     """
-    if file is not None and file.suffix.lower() != ending:
-        raise CommandError(f"{option} must end in {ending}, got {str(file)!r}")
+    check_one_of(option, file, (ending,))
+
+
+def check_one_of(option: str, file: Path | None, endings: Sequence[str]) -> None:
+    """Check that a file's name ends in one of several formats.
+
+    Raises:
+        CommandError: ``file`` ends in something else.
+    """
+    if file is not None and file.suffix.lower() not in endings:
+        raise CommandError(f"{option} must end in {' or '.join(endings)}, got {str(file)!r}")

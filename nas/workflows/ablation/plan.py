@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from nas.config.search_config import SearchConfig
+from nas.evaluation.full_training_seed import full_training_seed
 from nas.storage.ledger import Ledger
+from nas.storage.run.folder import RunFolder
 from nas.workflows.ablation.swapped_networks import Ablation, trained_rows
 from nas.workflows.ablation.within_hours import Trainings, fitting, wall_seconds
 from nas.workflows.checks import SearchData
 from nas.workflows.device_hours import missing_device
+from nas.workflows.equal_trainings import trainings_elsewhere
 from nas.workflows.full_training_time import full_training_seconds, trainings_at_once
 from search_space.cost import network_costs
 from search_space.swaps import Swap
@@ -72,6 +75,7 @@ class AblationPlan:
 def planned(
     ablation: Ablation,
     config: SearchConfig,
+    run: RunFolder,
     ledger: Ledger,
     data: SearchData,
     hours: float | None,
@@ -82,6 +86,7 @@ def planned(
     Args:
         ablation: the network and its swaps.
         config: of the run, with the recipe and number of seeds.
+        run: what other runs of its storage have trained is taken from them.
         ledger: of the run.
         data: of the run.
         hours: wall time; None for no end.
@@ -94,17 +99,22 @@ def planned(
     """
     missing = missing_device(config)
     rows = trained_rows(config, ledger, data.images_id)
+    elsewhere = trainings_elsewhere(run.path.parent, config, data.images_id, ledger=ledger, own=run)
+    seeds = [full_training_seed(config.seed, number) for number in range(config.retrain_seeds)]
     swaps: list[Swap | None] = [None, *ablation.by_information]
     networks = []
     for number, swap in enumerate(swaps, start=1):
         architecture = ablation.original if swap is None else swap.architecture
-        left = config.retrain_seeds - len(rows.get(architecture, {}))
+        arch_id, here = architecture.arch_id, rows.get(architecture, {})
+        left = sum(
+            number not in here and (arch_id, config.retrain_id, seed) not in elsewhere
+            for number, seed in enumerate(seeds)
+        )
         seconds = None
         if left and missing is None:
             on_progress(f"timing network {number} of {len(swaps)}")
             seconds = full_training_seconds(config, architecture, data)
         costs = network_costs(architecture, data.task)
-        arch_id = architecture.arch_id
         networks.append(PlannedNetwork(swap, arch_id, costs.params, costs.macs, left, seconds))
     original, *swapped = networks
     at_once = trainings_at_once(config)

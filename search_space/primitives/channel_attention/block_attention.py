@@ -8,11 +8,9 @@ starts as one half everywhere. A maximum's gradient is shared by equal values.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import torch
 from pydantic import Field
-from torch import Tensor, nn
 
 from search_space.bounds import LARGEST
 from search_space.counts import Counts, TrainingBytes, convolution_counts, norm_counts
@@ -22,10 +20,12 @@ from search_space.primitives.channel_attention.channel_attention import (
     gate_module_bytes,
     squeeze_width,
 )
-from search_space.primitives.channel_attention.gate_layers import (
-    channel_perceptron,
+from search_space.primitives.channel_attention.gate_counts import (
     perceptron_counts,
 )
+
+if TYPE_CHECKING:
+    from torch import nn
 
 SPATIAL_KERNEL = 7
 
@@ -55,7 +55,11 @@ class BlockAttention(ChannelAttention):
 
     def build(self, channels: int) -> nn.Module:
         """See :class:`BlockAttention2d`."""
-        return BlockAttention2d(channels, self.squeeze)
+        from search_space.layers.channel_attention.block_attention import (
+            BlockAttention2d,
+        )
+
+        return BlockAttention2d(channels, self.squeeze, SPATIAL_KERNEL)
 
     def counts(self, channels: int, hw: tuple[int, int]) -> Counts:
         """See :meth:`ChannelAttention.counts`; the perceptron is used twice."""
@@ -71,28 +75,3 @@ class BlockAttention(ChannelAttention):
         pixels = hw[0] * hw[1]
         gates = 3 * channels + 2 * self.squeeze + 5 * pixels
         return gate_module_bytes(gates, channels, pixels, maps=2)
-
-
-class BlockAttention2d(nn.Module):
-    """Both gates, one after the other: ``[B, C, H, W] -> [B, C, H, W]``.
-
-    ``y = x * sigmoid(MLP(mean) + MLP(max))`` over pixels, then
-    ``y * sigmoid(BN(conv7x7([max; mean])))`` over channels.
-    """
-
-    def __init__(self, channels: int, squeeze: int) -> None:
-        super().__init__()
-        self.perceptron = channel_perceptron(channels, squeeze)
-        self.conv = nn.Conv2d(2, 1, SPATIAL_KERNEL, padding=SPATIAL_KERNEL // 2, bias=False)
-        self.norm = nn.BatchNorm2d(1, momentum=0.01)
-        nn.init.kaiming_normal_(self.conv.weight, mode="fan_out")
-        nn.init.zeros_(self.norm.weight)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """See the class."""
-        mean, largest = x.mean(dim=(2, 3)), x.amax(dim=(2, 3))
-        channel: Tensor = (self.perceptron(mean) + self.perceptron(largest)).sigmoid()
-        x = x * channel[:, :, None, None]
-        both = torch.cat([x.amax(dim=1, keepdim=True), x.mean(dim=1, keepdim=True)], dim=1)
-        spatial: Tensor = self.norm(self.conv(both)).sigmoid()
-        return x * spatial

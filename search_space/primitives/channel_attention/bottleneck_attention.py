@@ -8,10 +8,9 @@ at each branch's end) are as in that code: they give the paper's 25.92 M paramet
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
-from torch import Tensor, nn
 
 from search_space.bounds import LARGEST
 from search_space.counts import Counts, TrainingBytes, convolution_counts, norm_counts
@@ -22,11 +21,12 @@ from search_space.primitives.channel_attention.channel_attention import (
     gate_module_bytes,
     squeeze_width,
 )
-from search_space.primitives.channel_attention.gate_layers import (
-    channel_perceptron,
-    gate_convolution,
+from search_space.primitives.channel_attention.gate_counts import (
     perceptron_counts,
 )
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class BottleneckAttentionRatio(ChannelAttentionDescription):
@@ -61,6 +61,10 @@ class BottleneckAttention(ChannelAttention):
 
     def build(self, channels: int) -> nn.Module:
         """See :class:`BottleneckAttention2d`."""
+        from search_space.layers.channel_attention.bottleneck_attention import (
+            BottleneckAttention2d,
+        )
+
         return BottleneckAttention2d(channels, self.squeeze, self.dilation)
 
     def counts(self, channels: int, hw: tuple[int, int]) -> Counts:
@@ -79,29 +83,3 @@ class BottleneckAttention(ChannelAttention):
         pixels = hw[0] * hw[1]
         gates = channels + 2 * self.squeeze + 6 * self.squeeze * pixels
         return gate_module_bytes(gates, channels, pixels, maps=2)
-
-
-class BottleneckAttention2d(nn.Module):
-    """``x * (1 + sigmoid(channel + spatial))``: ``[B, C, H, W] -> [B, C, H, W]``.
-
-    In training the channel branch is normalised over the batch's images, of which there must be
-    two or more.
-    """
-
-    def __init__(self, channels: int, squeeze: int, dilation: int) -> None:
-        super().__init__()
-        self.channel = channel_perceptron(channels, squeeze, norm=True)
-        layers: list[nn.Module] = []
-        for conv in (
-            gate_convolution(channels, squeeze),
-            gate_convolution(squeeze, squeeze, 3, dilation),
-            gate_convolution(squeeze, squeeze, 3, dilation),
-        ):
-            layers += [conv, nn.BatchNorm2d(squeeze), nn.ReLU(inplace=True)]
-        self.spatial = nn.Sequential(*layers, gate_convolution(squeeze, 1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """See the class."""
-        channel: Tensor = self.channel(x.mean(dim=(2, 3)))
-        gate = (channel[:, :, None, None] + self.spatial(x)).sigmoid()
-        return x + x * gate  # keeps one map less than x * (1 + gate)

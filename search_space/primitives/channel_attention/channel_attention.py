@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar, Literal, Self
-
-from torch import nn
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from search_space.counts import FLOAT_BYTES, Counts, TrainingBytes
-from search_space.tracing.user_defined import traced_bytes, traced_counts
 from search_space.values import Value
+
+if TYPE_CHECKING:
+    from torch import nn
 
 Placement = Literal["branch", "stage"]
 
@@ -70,6 +70,8 @@ class ChannelAttention(ChannelAttentionDescription):
             ValueError: tracing meets an operator that has no cost rule.
         """
         shape = (channels, *hw)
+        from search_space.tracing.user_defined import traced_counts
+
         return traced_counts(self, build_args=(channels,), input_shape=shape, output_shape=shape)
 
     def training_bytes(self, channels: int, hw: tuple[int, int]) -> TrainingBytes:
@@ -77,6 +79,8 @@ class ChannelAttention(ChannelAttentionDescription):
 
         It keeps its input too, which counts where it is made.
         """
+        from search_space.tracing.user_defined import traced_bytes
+
         return traced_bytes(self, build_args=(channels,), input_shape=(channels, *hw))
 
 

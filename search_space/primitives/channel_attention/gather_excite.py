@@ -6,15 +6,16 @@ Networks", arXiv 1810.12348: the form GE-theta-minus with global extent, which A
 
 from __future__ import annotations
 
-from typing import Literal
-
-from torch import Tensor, nn
+from typing import TYPE_CHECKING, Literal
 
 from search_space.counts import NO_COUNTS, Counts, TrainingBytes
 from search_space.primitives.channel_attention.channel_attention import (
     ChannelAttention,
     gate_module_bytes,
 )
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class GatherExcite(ChannelAttention):
@@ -29,6 +30,10 @@ class GatherExcite(ChannelAttention):
 
     def build(self, channels: int) -> nn.Module:
         """See :class:`GatherExcite2d`."""
+        from search_space.layers.channel_attention.gather_excite import (
+            GatherExcite2d,
+        )
+
         return GatherExcite2d()
 
     def counts(self, channels: int, hw: tuple[int, int]) -> Counts:
@@ -38,11 +43,3 @@ class GatherExcite(ChannelAttention):
     def training_bytes(self, channels: int, hw: tuple[int, int]) -> TrainingBytes:
         """See :meth:`ChannelAttention.training_bytes`."""
         return gate_module_bytes(channels, channels, hw[0] * hw[1], maps=1)
-
-
-class GatherExcite2d(nn.Module):
-    """``x * sigmoid(mean(x))``, the mean over pixels: ``[B, C, H, W] -> [B, C, H, W]``."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """See the class."""
-        return x * x.mean(dim=(2, 3), keepdim=True).sigmoid()

@@ -11,11 +11,9 @@ one; none of these is here. AACN's 29.4 M parameters of ResNet-50 fit without th
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import torch
 from pydantic import Field
-from torch import Tensor, nn
 
 from search_space.bounds import LARGEST
 from search_space.counts import Counts, TrainingBytes, convolution_counts
@@ -25,11 +23,12 @@ from search_space.primitives.channel_attention.channel_attention import (
     gate_module_bytes,
     squeeze_width,
 )
-from search_space.primitives.channel_attention.gate_layers import (
-    channel_perceptron,
-    gate_convolution,
+from search_space.primitives.channel_attention.gate_counts import (
     perceptron_counts,
 )
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class GlobalLocalAttentionRatio(ChannelAttentionDescription):
@@ -57,6 +56,10 @@ class GlobalLocalAttention(ChannelAttention):
 
     def build(self, channels: int) -> nn.Module:
         """See :class:`GlobalLocalAttention2d`."""
+        from search_space.layers.channel_attention.global_local_attention import (
+            GlobalLocalAttention2d,
+        )
+
         return GlobalLocalAttention2d(channels, self.squeeze)
 
     def counts(self, channels: int, hw: tuple[int, int]) -> Counts:
@@ -73,31 +76,3 @@ class GlobalLocalAttention(ChannelAttention):
         pixels = hw[0] * hw[1]
         gates = 3 * channels + self.squeeze + (self.squeeze + 1) * pixels
         return gate_module_bytes(gates, channels, pixels, maps=2)
-
-
-class GlobalLocalAttention2d(nn.Module):
-    """``x * tanh(a (G + L) + m G L)``: ``[B, C, H, W] -> [B, C, H, W]``.
-
-    G, ``[B, C, 1, 1]``, is a perceptron of the means over pixels; L, ``[B, 1, H, W]``, two 1x1
-    convolutions with ReLU between; a and m are numbers of each channel.
-    """
-
-    def __init__(self, channels: int, squeeze: int) -> None:
-        super().__init__()
-        self.perceptron = channel_perceptron(channels, squeeze)
-        self.local = nn.Sequential(
-            gate_convolution(channels, squeeze),
-            nn.ReLU(inplace=True),
-            gate_convolution(squeeze, 1),
-        )
-        self.additive = nn.Parameter(torch.ones(channels))
-        self.multiplicative = nn.Parameter(torch.ones(channels))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """See the class."""
-        overall: Tensor = self.perceptron(x.mean(dim=(2, 3)))
-        # a (G + L) + m G L = a G + (a + m G) L, which keeps numbers of channels instead of maps.
-        offset = self.additive * overall
-        slope = self.additive + self.multiplicative * overall
-        gate = offset[:, :, None, None] + slope[:, :, None, None] * self.local(x)
-        return x * gate.tanh()

@@ -8,10 +8,9 @@ input.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
-from torch import Tensor, nn
 
 from search_space.bounds import LARGEST
 from search_space.counts import Counts, TrainingBytes
@@ -21,10 +20,12 @@ from search_space.primitives.channel_attention.channel_attention import (
     gate_module_bytes,
     squeeze_width,
 )
-from search_space.primitives.channel_attention.gate_layers import (
-    channel_perceptron,
+from search_space.primitives.channel_attention.gate_counts import (
     perceptron_counts,
 )
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class SqueezeExcitationRatio(ChannelAttentionDescription):
@@ -55,6 +56,10 @@ class SqueezeExcitation(ChannelAttention):
 
     def build(self, channels: int) -> nn.Module:
         """See :class:`SqueezeExcitation2d`."""
+        from search_space.layers.channel_attention.squeeze_excitation import (
+            SqueezeExcitation2d,
+        )
+
         return SqueezeExcitation2d(channels, self.squeeze)
 
     def counts(self, channels: int, hw: tuple[int, int]) -> Counts:
@@ -64,16 +69,3 @@ class SqueezeExcitation(ChannelAttention):
     def training_bytes(self, channels: int, hw: tuple[int, int]) -> TrainingBytes:
         """See :meth:`ChannelAttention.training_bytes`."""
         return gate_module_bytes(2 * channels + self.squeeze, channels, hw[0] * hw[1], maps=1)
-
-
-class SqueezeExcitation2d(nn.Module):
-    """``x * sigmoid(W_2 relu(W_1 mean(x) + b_1) + b_2)``: ``[B, C, H, W] -> [B, C, H, W]``."""
-
-    def __init__(self, channels: int, squeeze: int) -> None:
-        super().__init__()
-        self.perceptron = channel_perceptron(channels, squeeze)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """See the class."""
-        gate: Tensor = self.perceptron(x.mean(dim=(2, 3))).sigmoid()
-        return x * gate[:, :, None, None]

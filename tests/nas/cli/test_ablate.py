@@ -14,6 +14,7 @@ import pytest
 from nas.cli.commands.train.ablate import run_ablate_command
 from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
+from nas.config.trust import list_run
 from nas.errors import CommandError, RunError, TrustError
 from nas.evaluation.full_training_seed import full_training_seed
 from nas.storage.ledger import ledger_of
@@ -135,6 +136,26 @@ def test_the_plan_trains_and_writes_nothing(
     assert "6 full trainings of 1 epochs are left, with 2 seeds each" in printed
     assert "--hours 0.05: 1 of 2 comparisons fit, in 2m 24s" in printed
     assert "nothing fits" in ablate(plan=True, hours=0.01)
+
+
+def test_what_another_run_has_trained_is_not_planned_again(
+    ablate: Callable[..., str],
+    here: TrainedHere,
+    timed: list[str],
+    run: RunFolder,
+    config: SearchConfig,
+    begun: Begin,
+) -> None:
+    ablate()
+    list_run(run.config_file)
+    second, ledger = begun(config.replace(name="second"), trials=1)  # it finds the same network
+    ledger.close()
+    printed = io.StringIO()
+    runs = run.path.parent
+    options: dict[str, Any] = {"pick": "best", "seeds": 3, "plan": True}
+    run_ablate_command(Output(file=printed, as_json=True), second.name, runs, **options)
+    plan = json.loads(printed.getvalue())
+    assert plan["trainings_left"] == 3  # the third seed of each
 
 
 def test_the_time_of_a_training_is_measured(

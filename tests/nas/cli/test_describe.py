@@ -83,6 +83,29 @@ def test_there_are_none_without_attention() -> None:
     assert printed.output.strip() == "there is no attention in this architecture"
 
 
+@pytest.mark.parametrize(("name", "begins"), [("n.svg", b"<svg "), ("n.PNG", b"\x89PNG")])
+def test_a_network_is_drawn(tmp_path: Path, name: str, begins: bytes) -> None:
+    file = tmp_path / name
+    done = CliRunner().invoke(app, ["describe", "resnet20", "--draw", str(file)])
+    assert done.exit_code == 0
+    assert f"drawn in {file}" in done.output.replace("\n", "")
+    assert file.read_bytes().startswith(begins)
+
+
+@pytest.mark.parametrize(
+    ("names", "file", "message"),
+    [
+        (["resnet20"], "n.jpg", r"--draw must end in .svg or .png, got 'n.jpg'"),
+        (["resnet20", "resnet18"], "n.svg", r"--draw draws one network, got 2: resnet20, resnet18"),
+    ],
+)
+def test_what_cannot_be_drawn(names: list[str], file: str, message: str) -> None:
+    done = CliRunner().invoke(app, ["describe", *names, "--draw", file])
+    assert isinstance(done.exception, CommandError)
+    assert str(done.exception) == message
+    assert not Path(file).exists()
+
+
 def test_several_are_described_in_the_order_given() -> None:
     names = ["resnet20", "resnet18@0.25", "resnet20"]
     printed = CliRunner().invoke(app, ["describe", *names]).output

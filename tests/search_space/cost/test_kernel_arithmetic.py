@@ -35,10 +35,10 @@ def test_what_a_call_was_of() -> None:
     uses = attention_kernels(model, (3, 64, 64), device="cpu", dtype=torch.float64)
     assert uses
     for layer, call in uses:
-        spec = model.get_submodule(layer).spec
-        assert (call.extent, call.heads, call.dtype) == (0, spec.heads, torch.float64)
-        assert call.key_width * call.heads == spec.key_depth
-        assert call.value_width * call.heads == spec.value_depth
+        module = model.get_submodule(layer)
+        assert (call.extent, call.heads, call.dtype) == (0, module.heads, torch.float64)
+        assert call.key_width * call.heads == module.key_depth
+        assert call.value_width * call.heads == module.value_depth
 
 
 def test_without_attention_there_is_nothing() -> None:

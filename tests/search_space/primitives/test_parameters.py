@@ -7,15 +7,15 @@ import torch
 from torch import nn
 
 from search_space.attention import global_attention, local_attention
+from search_space.layers.augmented_convolution import AugmentedConvolution2d
+from search_space.layers.local_attention import LocalAttention2d
+from search_space.layers.resampling import interpolated
 from search_space.primitives import (
     AttentionStem,
     AugmentedConvolutionRatios,
     Convolution,
     LocalAttention,
 )
-from search_space.primitives.augmented_convolution import AugmentedConvolution2d
-from search_space.primitives.local_attention import LocalAttention2d
-from search_space.primitives.resampling import interpolated
 from tests.search_space.comparison import normal, randomised
 from tests.search_space.small_layers import augmented
 

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from search_space.attention import global_attention, local_attention
+from search_space.layers.augmented_convolution import AugmentedConvolution2d
 from search_space.primitives import (
     LocalAttention,
 )
-from search_space.primitives.augmented_convolution import AugmentedConvolution2d
 from tests.search_space.comparison import generator, normal, randomised
 from tests.search_space.small_layers import augmented
 
@@ -83,7 +83,7 @@ def patch_in_the_dark(corner: tuple[int, int], hw: tuple[int, int]) -> Tensor:
 def blind_to_the_dark(module: nn.Module) -> nn.Module:
     """Set the weights so that each head ignores pixels whose channel 0 is zero."""
     assert isinstance(module, AugmentedConvolution2d)
-    d_k, heads = module.spec.key_depth, module.spec.heads
+    d_k, heads = module.key_depth, module.heads
     first = slice(0, d_k, d_k // heads)  # a head's first channel, of the queries
     weight, bias = module.qkv.weight, module.qkv.bias
     assert bias is not None

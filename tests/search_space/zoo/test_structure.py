@@ -9,17 +9,15 @@ import pytest
 import torch
 from torch import nn
 
+from search_space.layers.augmented_convolution import AugmentedConvolution2d
+from search_space.layers.channel_attention.block_attention import BlockAttention2d
+from search_space.layers.channel_attention.bottleneck_attention import BottleneckAttention2d
+from search_space.layers.channel_attention.gather_excite import GatherExcite2d
+from search_space.layers.channel_attention.global_local_attention import GlobalLocalAttention2d
+from search_space.layers.channel_attention.squeeze_excitation import SqueezeExcitation2d
+from search_space.layers.inverted_bottleneck import InvertedBottleneck2d
+from search_space.layers.local_attention import LocalAttention2d
 from search_space.networks import Network, build
-from search_space.primitives.augmented_convolution import (
-    AugmentedConvolution2d,
-)
-from search_space.primitives.channel_attention.block_attention import BlockAttention2d
-from search_space.primitives.channel_attention.bottleneck_attention import BottleneckAttention2d
-from search_space.primitives.channel_attention.gather_excite import GatherExcite2d
-from search_space.primitives.channel_attention.global_local_attention import GlobalLocalAttention2d
-from search_space.primitives.channel_attention.squeeze_excitation import SqueezeExcitation2d
-from search_space.primitives.inverted_bottleneck import InvertedBottleneck2d
-from search_space.primitives.local_attention import LocalAttention2d
 from search_space.zoo import named_network
 
 Module = TypeVar("Module", bound=nn.Module)
@@ -66,7 +64,7 @@ def test_maps_that_augmented_resnets_attend_on(depth: int) -> None:
         layers = parts(block, AugmentedConvolution2d)
         assert len(layers) == (number > 1)
         for layer in layers:
-            maps_by_stage.setdefault(number, set()).add((layer.attention_hw, layer.spec.downsample))
+            maps_by_stage.setdefault(number, set()).add((layer.attention_hw, layer.downsample))
     assert maps_by_stage == {2: {((14, 14), True)}, 3: {((14, 14), False)}, 4: {((7, 7), False)}}
 
 
@@ -78,7 +76,7 @@ def test_maps_that_augmented_mnasnets_attend_on(multiplier: str) -> None:
         for layer in parts(block, AugmentedConvolution2d):
             height, width = layer.attention_hw
             assert height == width
-            assert layer.spec.downsample == (number == 3)
+            assert layer.downsample == (number == 3)
             assert layer.conv is not None
             assert layer.conv.kernel_size == (1, 1)
             heights.setdefault(number, []).append(height)
@@ -92,7 +90,7 @@ def test_augmented_wide_resnet_attends_in_every_block_on_whole_maps() -> None:
     for _, _, block in blocks_of(on_meta("aa_wide_resnet28_10")):
         (layer,) = parts(block, AugmentedConvolution2d)
         assert block.branch[0] is layer
-        layers.append((layer.attention_hw, layer.spec.key_depth, layer.spec.value_depth))
+        layers.append((layer.attention_hw, layer.key_depth, layer.value_depth))
     depths = {32: (160, 16), 16: (160, 32), 8: (160, 64)}  # at least 20 keys for each of 8 heads
     assert layers == [((side, side), *depths[side]) for side in (32, 16, 8) for _ in range(4)]
 

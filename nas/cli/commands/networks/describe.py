@@ -12,7 +12,13 @@ from pydantic import ValidationError
 from rich.console import RenderableType
 
 from analysis.architecture_table import describe_json, describe_table
+from analysis.drawing.architecture import draw_architecture
+from analysis.drawing.png import write_png
+from analysis.drawing.shapes import Drawing
+from analysis.drawing.svg import svg_of
 from analysis.kernel_table import kernel_table, kernels_json
+from nas.atomic_write import replace_file
+from nas.cli.commands.picture_files import check_one_of
 from nas.cli.output import Output
 from nas.errors import CommandError
 from nas.workflows.networks_by_name import find_network
@@ -32,22 +38,29 @@ def show_architectures(
     image: str,
     classes: int | None,
     kernels: bool,
+    draw: Path | None = None,
     trust: bool = False,
 ) -> None:
     """Print networks of the zoo, architectures of runs, or those in files, in the order given.
 
     With ``kernels``, print the kernels that compute their attention on this machine instead of the
-    costs. As JSON, one name gives an object and several give a list.
+    costs. As JSON, one name gives an object and several give a list. One network can be drawn too,
+    as SVG or PNG by the ending of ``draw``.
 
     Raises:
         CommandError: one of them does not exist or cannot take such images; nothing is printed.
         ConfigError: a file does not describe one architecture, or names a module that may not
             be imported: see :func:`nas.storage.run.file_imports.allow_imports`.
     """
+    check_one_of("--draw", draw, (".svg", ".png"))
+    if draw is not None and len(names) > 1:
+        raise CommandError(f"--draw draws one network, got {len(names)}: {', '.join(names)}")
     described = [
         _described(name, runs, image=image, classes=classes, kernels=kernels, trust=trust)
         for name in names
     ]
+    if draw is not None:
+        _draw(draw, described[0])
     if output.as_json:
         data = [each.data for each in described]
         output.show_json(data[0] if len(data) == 1 else data)
@@ -56,13 +69,16 @@ def show_architectures(
         if len(described) > 1:
             output.say((name, "bold"))
         output.show(each.shown)
+    if draw is not None:
+        output.say(f"drawn in {draw}")
 
 
 class _Description(NamedTuple):
-    """One architecture, as a table and as plain data."""
+    """One architecture, as a table and as plain data, and as it can be drawn."""
 
     shown: RenderableType
     data: dict[str, Any]
+    drawing: Drawing
 
 
 def _described(
@@ -74,14 +90,21 @@ def _described(
         costs = network_costs(architecture, task)
     except ValueError as error:
         raise CommandError(f"{name} on {'x'.join(map(str, task.input_shape))}: {error}") from error
+    drawing = draw_architecture(architecture, task, costs)
     if kernels:
-        return _kernels(architecture, task)
-    return _Description(
-        describe_table(architecture, task, costs), describe_json(architecture, task, costs)
-    )
+        return _Description(*_kernels(architecture, task), drawing)
+    table = describe_table(architecture, task, costs)
+    return _Description(table, describe_json(architecture, task, costs), drawing)
 
 
-def _kernels(architecture: Architecture, task: Task) -> _Description:
+def _draw(file: Path, described: _Description) -> None:
+    if file.suffix.lower() == ".png":
+        write_png(file, described.drawing)
+    else:
+        replace_file(file, svg_of(described.drawing).encode())
+
+
+def _kernels(architecture: Architecture, task: Task) -> tuple[RenderableType, dict[str, Any]]:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     dtype = torch.bfloat16 if device == "cuda" else torch.float32  # as networks are trained there
     model = build(architecture, task, seed=0)
@@ -89,7 +112,7 @@ def _kernels(architecture: Architecture, task: Task) -> _Description:
     shown: RenderableType = "there is no attention in this architecture"
     if uses:
         shown = kernel_table(uses, device_name(device))
-    return _Description(shown, kernels_json(uses, device_name(device)))
+    return shown, kernels_json(uses, device_name(device))
 
 
 def changed_task(task: Task, image: str, classes: int | None) -> Task:

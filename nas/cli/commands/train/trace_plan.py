@@ -23,7 +23,7 @@ from nas.evaluation.full_training_seed import full_training_seed
 from nas.quantities import duration, format_quantity
 from nas.workflows.checks import SearchData, load_data
 from nas.workflows.device_hours import missing_device
-from nas.workflows.equal_trainings import key_of, other_runs
+from nas.workflows.equal_trainings import trainings_elsewhere
 from nas.workflows.full_training_time import full_training_seconds, trainings_at_once
 from nas.workflows.timed_training import TIMED_STEPS
 from nas.workflows.traced_networks import (
@@ -144,10 +144,7 @@ def _left(
         for row in (ledger.evaluations("retrain") if ledger else ())
         if row.state == "complete"
     }
-    about = (data.images_id, config.metric, config.resources.device)
-    for other in other_runs(runs, config, ledger=ledger, own=own):
-        keys = map(key_of, other.rows)
-        done |= {(k.arch_id, k.recipe_id, k.seed) for k in keys if k[3:] == about}
+    done |= trainings_elsewhere(runs, config, data.images_id, ledger=ledger, own=own)
     seeds = [full_training_seed(config.seed, n) for n in range(config.retrain_seeds)]
     networks_by_key = {(each.architecture.arch_id, each.recipe_id) for each in networks}
     return {key: sum((*key, seed) not in done for seed in seeds) for key in networks_by_key}

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from torch import nn
 
-from search_space.counts import Counts, linear_counts
-
 
 def channel_perceptron(channels: int, squeeze: int, *, norm: bool = False) -> nn.Sequential:
     """Make linear, ReLU, linear, with biases: ``[B, C] -> [B, squeeze] -> [B, C]``.
@@ -22,11 +20,6 @@ def channel_perceptron(channels: int, squeeze: int, *, norm: bool = False) -> nn
     nn.init.zeros_(last.bias)
     between = [nn.BatchNorm1d(squeeze)] if norm else []
     return nn.Sequential(first, *between, nn.ReLU(inplace=True), last)
-
-
-def perceptron_counts(channels: int, squeeze: int) -> Counts:
-    """Count a perceptron without normalisation, used once."""
-    return linear_counts(channels, squeeze) + linear_counts(squeeze, channels)
 
 
 def gate_convolution(

@@ -8,8 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from search_space.primitives.blockwise_projection import blockwise_projection
-from search_space.primitives.convolution import projection
+from search_space.layers.blockwise_projection import blockwise_projection
+from search_space.layers.convolution import projection
 
 
 class MixedValues(nn.Module):

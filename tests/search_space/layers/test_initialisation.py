@@ -9,6 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from search_space.architecture import Task
+from search_space.layers.attention_stem import AttentionStem2d
+from search_space.layers.channel_attention.block_attention import BlockAttention2d
+from search_space.layers.mixed_values import MixedValues
 from search_space.networks import build
 from search_space.primitives import (
     AttentionStem,
@@ -16,9 +19,6 @@ from search_space.primitives import (
     LocalAttention,
     Primitive,
 )
-from search_space.primitives.attention_stem import AttentionStem2d
-from search_space.primitives.channel_attention.block_attention import BlockAttention2d
-from search_space.primitives.mixed_values import MixedValues
 from search_space.zoo import network
 
 TASK = Task(input_shape=(3, 16, 16), classes=5)

@@ -5,14 +5,14 @@ from typing import Any
 import pytest
 from torch import Tensor, nn
 
+from search_space.layers.augmented_convolution import AugmentedConvolution2d
+from search_space.layers.local_attention import LocalAttention2d
 from search_space.primitives import (
     AugmentedConvolution,
     Convolution,
     LocalAttention,
     Primitive,
 )
-from search_space.primitives.augmented_convolution import AugmentedConvolution2d
-from search_space.primitives.local_attention import LocalAttention2d
 from tests.search_space import naive, naive_layers
 from tests.search_space.comparison import assert_same, in_float64, normal, randomised
 
@@ -39,7 +39,7 @@ def squeezed(conv: nn.Conv2d) -> Tensor:
 
 
 def tables_of(module: LocalAttention2d | AugmentedConvolution2d) -> tuple[Tensor, Tensor] | None:
-    if module.spec.position != "relative":
+    if module.position != "relative":
         assert module.row_embedding is None
         assert module.column_embedding is None
         return None
@@ -49,23 +49,23 @@ def tables_of(module: LocalAttention2d | AugmentedConvolution2d) -> tuple[Tensor
 
 
 def local_attention_oracle(module: LocalAttention2d, stride: int, x: Tensor) -> Tensor:
-    spec, tables = module.spec, tables_of(module)
+    tables = tables_of(module)
     query, *key, value = squeezed(module.qkv).split(OUT_CHANNELS)
-    assert len(key) == spec.content
+    assert len(key) == module.content
     position = None
-    if tables is not None and spec.layout == "across_heads":
-        position = naive.position_across_heads(*tables, spec.heads)
+    if tables is not None and module.layout == "across_heads":
+        position = naive.position_across_heads(*tables, module.heads)
     elif tables is not None:
         position = naive.position_concatenation(*tables)
     return naive_layers.local_attention_layer(
         x,
         (query, key[0] if key else None, value),
         position,
-        encoding=spec.position,
-        heads=spec.heads,
-        extent=spec.extent,
-        scaled=spec.scaled,
-        border=spec.border,
+        encoding=module.position,
+        heads=module.heads,
+        extent=module.extent,
+        scaled=module.scaled,
+        border=module.border,
         stride=stride,
     )
 
@@ -80,11 +80,11 @@ def augmented_convolution_oracle(module: AugmentedConvolution2d, stride: int, x:
         (squeezed(module.qkv), module.qkv.bias),
         (squeezed(module.mix_heads), module.mix_heads.bias),
         None if tables is None else naive.position_sum(*tables),
-        encoding=module.spec.position,
-        key_depth=module.spec.key_depth,
-        heads=module.spec.heads,
+        encoding=module.position,
+        key_depth=module.key_depth,
+        heads=module.heads,
         stride=stride,
-        downsample=module.spec.downsample,
+        downsample=module.downsample,
     )
 
 
@@ -170,16 +170,15 @@ def assert_local_attention(
 ) -> None:
     module = built(LocalAttention.model_validate(fields), stride, hw, in_channels)
     assert isinstance(module, LocalAttention2d)
-    spec = module.spec
     # With one key in all there is nothing to choose, so no logit has an effect.
-    alone = spec.extent == 1 or (hw == (1, 1) and spec.border == "masked")
-    relative = spec.position == "relative"
+    alone = module.extent == 1 or (hw == (1, 1) and module.border == "masked")
+    relative = module.position == "relative"
     tables = ("row_embedding", "column_embedding") if relative and alone else ()
     assert_same(
         module,
         lambda x: local_attention_oracle(module, stride, x),
         images(hw, batch=1 if hw[0] == 9 else 2, channels=in_channels),
-        without_effect=tables + flat_axes(hw, spec.extent, spec.border, spec.position),
+        without_effect=tables + flat_axes(hw, module.extent, module.border, module.position),
     )
 
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from search_space.layers.augmented_convolution import AugmentedConvolution2d
+from search_space.layers.resampling import average_pooled, interpolated
 from search_space.primitives import AugmentedConvolution
-from search_space.primitives.augmented_convolution import AugmentedConvolution2d
-from search_space.primitives.resampling import average_pooled, interpolated
 
 MAPS = [(8, 8), (9, 9), (8, 11), (13, 6), (7, 12)]
 

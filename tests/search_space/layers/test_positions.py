@@ -8,15 +8,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from search_space.attention_forms import encoded_channels
 from search_space.counts import NO_COUNTS
-from search_space.primitives import AttentionStem, AugmentedConvolution, LocalAttention
-from search_space.primitives.positions import (
+from search_space.layers.positions import (
     coordinates,
-    encoded_channels,
     position_encoding,
     position_table,
     sine_encoding,
 )
+from search_space.primitives import AttentionStem, AugmentedConvolution, LocalAttention
 from search_space.tracing.counts import count_module
 from tests.search_space import naive_layers
 from tests.search_space.comparison import normal

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from search_space.layers.blockwise_projection import blockwise_projection
+from search_space.layers.mixed_values import MixedValues
 from search_space.primitives.attention_stem import AttentionStem
-from search_space.primitives.blockwise_projection import blockwise_projection
-from search_space.primitives.mixed_values import MixedValues
 from search_space.tracing.counts import count_module
 from tests.search_space.comparison import gradients, normal
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from search_space.layers.attention_stem import AttentionStem2d
+from search_space.layers.mixed_values import MixedValues
 from search_space.primitives import AttentionStem, ConvolutionStem
-from search_space.primitives.attention_stem import AttentionStem2d
-from search_space.primitives.mixed_values import MixedValues
 from tests.search_space import naive, naive_layers
 from tests.search_space.comparison import assert_same, normal, randomised
 
@@ -44,7 +44,7 @@ def matrix(conv: nn.Module) -> Tensor:
 
 def made_values(module: AttentionStem2d, x: Tensor) -> Tensor:
     """The oracle of each form of the values."""
-    values, block = module.values, module.spec.block
+    values, block = module.values, module.block
     if isinstance(values, MixedValues):
         embeddings = (values.row_embedding, values.column_embedding, values.mixture_embedding)
         matrices = list(matrix(values.matrices).split(WIDTH))
@@ -61,7 +61,7 @@ def made_values(module: AttentionStem2d, x: Tensor) -> Tensor:
 def stem_oracle(module: AttentionStem2d, x: Tensor) -> Tensor:
     query, key = matrix(module.query_key).split(WIDTH)
     position = None
-    if module.spec.position == "relative":
+    if module.position == "relative":
         assert module.row_embedding is not None
         assert module.column_embedding is not None
         position = naive.position_concatenation(module.row_embedding, module.column_embedding)
@@ -71,8 +71,8 @@ def stem_oracle(module: AttentionStem2d, x: Tensor) -> Tensor:
         lambda x: made_values(module, x),
         position,
         module.norm,
-        block=module.spec.block,
-        heads=module.spec.heads,
+        block=module.block,
+        heads=module.heads,
     )
 
 

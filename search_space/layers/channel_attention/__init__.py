@@ -1,0 +1,1 @@
+"""The modules of channel attention: gates that reweigh a map."""
