@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +19,18 @@ from nas.config.search_config import SearchConfig
 from nas.config.sections import RaySettings, ResourceSettings
 from nas.ray.cluster.connection import Cluster, connected
 from nas.ray.executor import run_search
+from nas.ray.timing import timed_on_worker
 from nas.search.job import Job
 from nas.search.loop import Search
 from nas.storage.device_time import device_time
 from nas.storage.ledger import Ledger
 from nas.storage.run.folder import RunFolder
 from nas.workflows.checks import load_task, proxy_assignment
+from nas.workflows.first_estimate import little_timing
 from search_space.yaml_validation import validate
 from tests.end_to_end.delayed_trainings import DelayedTrainable
 from tests.end_to_end.tiny_search import SEARCH
-from tests.hand_driven import problem_from
+from tests.hand_driven import costs_from, problem_from
 
 pytestmark = pytest.mark.ray
 
@@ -98,3 +101,12 @@ def test_known_delays_are_found_in_their_own_rows(tmp_path: Path) -> None:
     assert session.seconds["waiting_start"] > 0
     spent = device_time(rows, [session], is_driven=False)
     assert spent.accounted_share == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.usefixtures("_on_ray")
+def test_a_worker_takes_the_time_of_a_first_estimate() -> None:
+    config = validate(SearchConfig, SEARCH, "the test")
+    timing = partial(little_timing, config, costs_from(config, load_task(config)))
+    seconds = timed_on_worker(timing, ResourceSettings())
+    assert isinstance(seconds, float), seconds
+    assert seconds > 0
