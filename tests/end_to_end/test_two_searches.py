@@ -69,6 +69,7 @@ def hold(seconds: float) -> None:
     time.sleep(seconds)
 
 
+@pytest.mark.slow  # two searches, one after the other
 def test_a_search_that_waits_says_for_what_and_for_whom(
     tmp_path: Path, address: str, environment: dict[str, str]
 ) -> None:
@@ -106,6 +107,7 @@ def test_a_search_that_waits_says_for_what_and_for_whom(
     assert read_json(query(tmp_path, "status", "waits", *runs))["trained"] == 2
 
 
+@pytest.mark.slow  # a search
 def test_trials_and_latencies_are_of_the_device_alone(
     tmp_path: Path, address: str, environment: dict[str, str]
 ) -> None:
