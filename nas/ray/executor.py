@@ -125,7 +125,6 @@ def run_search(
             search.queued, search.waiting.beside = 0, ""
             if exchange is not None and not cluster.is_lost:
                 exchange.close()
-        search.note_time()
 
 
 def _run_tune(

@@ -236,14 +236,10 @@ class SearchJobs(Searcher):
         self._discard_state(worker.job)
 
     def changed(self) -> None:
-        """Say that there may be something new to show, unless the search has ended in an error.
-
-        The time that has passed is kept now and then.
-        """
+        """Say that there may be something new to show, unless the search has ended in an error."""
         if self.error is not None:
             return
         try:
-            self._search.note_time(always=False)
             self._on_change()
         except Exception as error:  # noqa: BLE001 (raised again by the caller, outside Tune)
             self.error = error

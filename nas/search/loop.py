@@ -61,6 +61,7 @@ class Search:
 
     Attributes:
         growth: the growth that is expected of the next hour.
+        spent: the time that the search has taken, earlier drivers included.
 
     Raises:
         ConfigError: a sampler's name or option that does not exist.
@@ -94,17 +95,19 @@ class Search:
         self._repeats = RepeatRounds(problem, records)
         rows = [*records.evaluations("search"), *records.evaluations("repeats")]
         self.waiting = waiting or Waiting()
-        self.time = SearchTime(self.trials, self.waiting, self._remaining_seconds)
+        self.growth = ExpectedGrowth(problem.search.stop_below, clock)
+        self.time = SearchTime(
+            self.trials, self.waiting, self._remaining_seconds, lambda: self.growth.an_hour
+        )
         lost_before = [worker for row in rows for worker in row.lost_workers]
         self._running = RunningJobs(lost_before, self.time.places, clock)
         self._time_limit = TimeLimit(problem, rows)
         workers = concurrency or problem.search.concurrency or 1
         self._seconds = TrainingSeconds(problem, rows, workers)
-        self._spent = SpentTime(self.trials, self._running, rows, clock)
+        self.spent = SpentTime(self._running, self.trials.attributes(), rows, clock)
         self._budget = Budget(
-            problem, self.trials, self._running, self._repeats, self._spent, self._seconds, workers
+            problem, self.trials, self._running, self._repeats, self.spent, self._seconds, workers
         )
-        self.growth = ExpectedGrowth(problem.search.stop_below, clock)
         self._next = NextJobs(
             problem,
             trials=self.trials,
@@ -277,18 +280,6 @@ class Search:
                 self._repeats.give_back(job.architecture, job.seed)
             return
         self._fail(job, account_of(lost), NO_SECONDS)
-
-    def note_time(self, *, always: bool = True) -> None:
-        """Keep the time spent so far, for a driver that goes on with the search.
-
-        Args:
-            always: False leaves it out if it was kept lately.
-
-        Raises:
-            RunError: it cannot be written.
-        """
-        if always or self._spent.is_due():
-            self._spent.write(self.growth.an_hour)
 
     def candidates(self) -> list[Candidate]:
         """Return every architecture with a result, over all of its evaluations."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from nas.errors import ClusterError
 from nas.evaluation.lost_workers import LostWorker
-from nas.evaluation.time_parts import NO_SECONDS
+from nas.evaluation.time_parts import NO_SECONDS, WAITS
 from nas.search.job import Job
 from nas.search.places import Places
 
@@ -82,12 +82,16 @@ class RunningJobs:
             seconds: by part, as its worker measured them.
         """
         self._lost_in_a_row = 0
-        return EndedJob(self._take(job), self._places.end(job, seconds))
+        taken, parts = self._take(job), self._places.end(job, seconds)
+        busy = sum(each for part, each in parts.items() if part not in WAITS)
+        self._ended_seconds += busy if self._places.number else taken
+        return EndedJob(taken, parts)
 
     def lose(self, job: Job, node: str, cause: str, *, counts: bool) -> LostWorker:
         """Record that a job's worker was lost; arguments are the fields of the result."""
-        self._take(job)
-        worker = LostWorker(node, cause, self._places.lose(job), counts)
+        taken, worked = self._take(job), self._places.lose(job)
+        self._ended_seconds += worked if self._places.number else taken
+        worker = LostWorker(node, cause, worked, counts)
         self.lost.append(worker)
         self._lost_in_a_row += 1
         return worker
@@ -112,6 +116,5 @@ class RunningJobs:
     def _take(self, job: Job) -> float:
         """Remove a running job, and return the seconds that it took."""
         seconds = self._clock() - self._since.pop(job)
-        self._ended_seconds += seconds
         self.ended += 1
         return seconds

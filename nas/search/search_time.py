@@ -43,6 +43,7 @@ class SearchTime:
         records: where sessions are written.
         waiting: what the driver waits for.
         remaining_seconds: returns the time to the search's end, None if it is not known.
+        growth_an_hour: returns what the next hour is expected to add, None if it is not known.
     """
 
     def __init__(
@@ -50,10 +51,12 @@ class SearchTime:
         records: SessionRecords,
         waiting: Waiting,
         remaining_seconds: Callable[[], float | None],
+        growth_an_hour: Callable[[], float | None],
     ) -> None:
         self._records = records
         self._waiting = waiting
         self._remaining_seconds = remaining_seconds
+        self._growth_an_hour = growth_an_hour
         self.places = Places(waiting.idle)
         self._name = ""
         self._began = datetime.now(UTC)
@@ -127,6 +130,7 @@ class SearchTime:
             running=reading.running,
             running_seconds=max(0.0, reading.running_seconds),
             remaining_seconds=None if ended else self._remaining_seconds(),
+            expected_growth_an_hour=self._growth_an_hour(),
             waiting=self._waiting.reason,
             ended=ended,
         )

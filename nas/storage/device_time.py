@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from nas.evaluation.time_parts import sum_of
+from nas.evaluation.time_parts import WAITS, sum_of
 from nas.storage.evaluation import Evaluation
 from nas.storage.sessions import Session
 
@@ -33,6 +33,12 @@ class DeviceTime:
     def all_seconds(self) -> float:
         """The sum of all parts, and of the trials that run now."""
         return sum(self.seconds.values()) + self.running_seconds
+
+    @property
+    def busy_seconds(self) -> float:
+        """The time for which workers did not wait, that of the trials that run now included."""
+        busy = (each for part, each in self.seconds.items() if part not in WAITS)
+        return sum(busy) + self.running_seconds
 
     @property
     def training_share(self) -> float | None:

@@ -29,6 +29,8 @@ class Session(BaseModel):
         running: trials that workers train.
         running_seconds: of these until now; lost if the driver died.
         remaining_seconds: to the search's end, as the driver expects it; None if it does not know.
+        expected_growth_an_hour: what the next hour is expected to add to the front; see
+            :mod:`nas.search.expected_growth`.
         waiting: what the driver waits for; empty if for nothing.
         ended: whether the places were closed.
     """
@@ -44,6 +46,7 @@ class Session(BaseModel):
     running: int = Field(ge=0)
     running_seconds: float = Field(ge=0, allow_inf_nan=False)
     remaining_seconds: float | None = None
+    expected_growth_an_hour: float | None = None
     waiting: str = ""
     ended: bool = False
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import shlex
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from nas.search.ending import Ending
 from nas.search.waiting import Waiting
 from nas.storage.ledger import Ledger
 from nas.storage.run.folder import RunFolder
+from nas.storage.sessions import Session, attribute_name
 from search_space.architecture import Task
 from tests.hand_driven import HandDriven
 
@@ -168,8 +170,19 @@ def test_why_a_search_ended_is_told_with_how_to_go_on(
     assert read_status(run)["ended"] is read_status(run)["expected_growth_an_hour"] is None
     assert read_status(run)["spent"]["hours"] is None  # no driver kept it
     propose_from(config, ledger).propose()
-    spent = {"wall_seconds": 5000.0, "device_seconds": 9000.0, "expected_growth_an_hour": 0.02}
-    ledger.study("search").set_user_attr("spent", spent)
+    now = datetime.now(UTC)
+    session = Session(
+        began=now,
+        updated=now,
+        wall_seconds=5000.0,
+        workers=2,
+        seconds={"waiting_start": 1000.0},
+        trainings=2,
+        running=1,
+        running_seconds=9000.0,  # lost: the driver died
+        expected_growth_an_hour=0.02,
+    )
+    ledger.study("search").set_user_attr(attribute_name(0), session.to_json())
     ending = Ending("search.max_hours", "search.max_hours=1.5 is reached", 5, 2)
     run.write_json("state.json", {"finished": True, "trained": 0, "ended": ending._asdict()})
     status = read_status(run)

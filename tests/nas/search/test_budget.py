@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -27,8 +28,9 @@ from nas.search.job import Job
 from nas.search.loop import Search
 from nas.search.records import Records
 from nas.search.repeats import unfinished_round
-from nas.search.spent_time import SPENT, Spent, spent_of
+from nas.search.spent_time import SpentTime
 from nas.search.trial_state import TRAINED, State
+from nas.storage.sessions import Session, attribute_name
 from search_space.architecture import Architecture
 from tests.end_to_end.table_trainings import table as digits
 
@@ -90,13 +92,29 @@ class Driven:
         executor.run()
         assert self.search.finished
         assert self.search.next_job() is None
-        self.search.note_time()
+        self.end_driver(began)
         self.hours = (self.clock.seconds - began) / 3600
         return self
 
+    def end_driver(self, began: float) -> None:
+        """Write the session of a driver, as an executor on real workers does."""
+        ended = datetime.now(UTC)
+        session = Session(
+            began=ended,
+            updated=ended,
+            wall_seconds=self.clock.seconds - began,
+            workers=self.workers,
+            trainings=0,
+            running=0,
+            running_seconds=0.0,
+            ended=True,
+        )
+        number = len(self.search.trials.attributes())
+        self.search.trials.write_attribute(attribute_name(number), session.to_json())
+
     @property
-    def spent(self) -> Spent:
-        return spent_of(self.search.trials.study.user_attrs, [])
+    def spent(self) -> SpentTime:
+        return self.search.spent
 
     @property
     def states(self) -> dict[State, int]:
@@ -156,21 +174,6 @@ def test_the_time_of_earlier_attempts_counts_and_more_of_it_goes_on() -> None:
     assert driven.search.ending is None
 
 
-def test_a_killed_driver_forgets_ten_seconds_at_most() -> None:
-    driven = Driven(hours_table(), workers=1, max_hours=20)
-    search = driven.search
-    job = search.next_job()
-    assert job is not None
-    for seconds in range(1, 36):
-        driven.clock.seconds = float(seconds)
-        search.note_time(always=False)
-    assert driven.spent.wall_seconds == driven.spent.device_seconds == 30
-    again = driven._search()
-    driven.clock.seconds += 5
-    again.note_time()
-    assert driven.spent == Spent(wall_seconds=35, device_seconds=30)
-
-
 @pytest.mark.parametrize("rule", ["stopping", "promotion", "rung_by_rung"])
 @pytest.mark.parametrize("key", ["max_hours", "max_device_hours"])
 def test_with_rungs_some_trials_are_trained_to_the_end_and_the_others_wait(
@@ -217,7 +220,6 @@ def test_failed_and_lost_trials_take_their_time_from_the_budget() -> None:
     assert job is not None
     driven.clock.seconds = 7200.0
     search.lost(job, "node", "it died", counts=True, nodes=1)
-    search.note_time()
     assert driven.spent.device_seconds == 7200
 
 
@@ -230,7 +232,7 @@ def test_a_trial_that_waits_when_the_time_is_over_is_left_for_a_driver_that_goes
     assert driven.search.next_job() is None
     assert driven.search.finished
     assert driven.search.status().phase == "repeats"
-    driven.search.note_time()
+    driven.end_driver(0.0)
     driven.set(max_hours=12)
     driven.run()
     assert driven.search.trials.trial(job.number).state == State.COMPLETE
@@ -292,14 +294,8 @@ def test_no_search_takes_longer_than_its_budget_and_one_training_a_worker(
     )
 
 
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        ({"wall_seconds": -1.0}, "spent.wall_seconds is damaged"),
-        ({"device_seconds": "much"}, "spent.device_seconds is damaged"),
-        ([1], "spent is damaged"),
-    ],
-)
-def test_damaged_times_are_one_error(content: Any, said: str) -> None:
-    with pytest.raises(RunError, match=said):
-        spent_of({SPENT: content}, [])
+def test_a_damaged_session_is_one_error() -> None:
+    driven = Driven(hours_table(), workers=1)
+    driven.search.trials.write_attribute(attribute_name(0), {"wall_seconds": -1.0})
+    with pytest.raises(RunError, match=r"a session in the ledger is damaged: "):
+        driven._search()

@@ -10,7 +10,7 @@ from nas.config.search_config import SearchConfig
 from nas.quantities import duration
 from nas.search.ending import Ending, ending_of
 from nas.search.expected_growth import growth_text
-from nas.search.spent_time import SPENT, spent_of
+from nas.storage.device_time import device_time
 from nas.storage.ledger import Ledger
 from nas.storage.run.folder import RunFolder
 
@@ -22,14 +22,15 @@ def time_json(config: SearchConfig, run: RunFolder, ledger: Ledger) -> dict[str,
         RunError: the ledger or ``state.json`` cannot be read.
     """
     rows = [*ledger.evaluations("search"), *ledger.evaluations("repeats")]
-    attributes = ledger.attributes()
-    spent = spent_of(attributes, rows)
-    ending, growth = ending_of(run), spent.expected_growth_an_hour
+    sessions = ledger.sessions()
+    spent = device_time(rows, sessions, is_driven=run.is_driven())
+    growth = sessions[-1].expected_growth_an_hour if sessions else None
+    ending = ending_of(run)
     return {
         "spent": {
-            "hours": spent.wall_seconds / 3600 if SPENT in attributes else None,
+            "hours": spent.wall_seconds / 3600 if sessions else None,
             "max_hours": config.search.max_hours,
-            "device_hours": spent.device_seconds / 3600,
+            "device_hours": spent.busy_seconds / 3600,
             "max_device_hours": config.search.max_device_hours,
         },
         "expected_growth_an_hour": growth,
