@@ -18,7 +18,7 @@ from nas.evaluation.assignment import Assignment
 from nas.ray.checkpoint_exchange import ClusterExchange
 from nas.ray.cluster.connection import Cluster, ClusterLost
 from nas.ray.cluster.nodes import nodes_near_data, nodes_with_a_slot, smallest_gpu_memory_mb
-from nas.ray.cluster.shortage import reservation_name, shortage
+from nas.ray.cluster.shortage import pending_reservations, reservation_name, shortage
 from nas.ray.cluster.signals import noted
 from nas.ray.meter import measure_on_cluster
 from nas.ray.placement import Placement, peak_memory_of
@@ -141,14 +141,12 @@ def _run_tune(
         tune.with_parameters(trainable, assignment=assignment, exchange=searcher.exchange),
         placement.factory,
     )
-    scheduler = SearchScheduler(searcher)
-    lacks = partial(shortage, placement.name, placement.resources)
     with TemporaryDirectory(dir=temporary, ignore_cleanup_errors=True) as folder:
         tuner = tune.Tuner(
             prepared,
             tune_config=tune.TuneConfig(
                 search_alg=searcher,
-                scheduler=scheduler,
+                scheduler=SearchScheduler(searcher),
                 num_samples=-1,
                 max_concurrent_trials=concurrency,
                 reuse_actors=True,
@@ -157,7 +155,14 @@ def _run_tune(
                 name="search",
                 storage_path=folder,
                 verbose=0,
-                callbacks=[WorkerWatch(searcher, scheduler, cluster.check, lacks)],
+                callbacks=[
+                    WorkerWatch(
+                        searcher,
+                        cluster.check,
+                        partial(pending_reservations, placement.name),
+                        partial(shortage, placement.name, placement.resources),
+                    )
+                ],
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
                 failure_config=tune.FailureConfig(max_failures=0),  # the search decides
             ),

@@ -11,7 +11,6 @@ from ray import cloudpickle
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
-from nas.ray.reservations import waiting_reservations
 from nas.ray.searcher import SearchJobs
 from nas.schedulers.stopping import SuccessiveHalving
 
@@ -80,11 +79,6 @@ class SearchScheduler(FIFOScheduler):
     def __init__(self, searcher: SearchJobs) -> None:
         super().__init__()
         self._searcher = searcher
-        self._controller: Any = None  # Tune's, which passes itself to every method
-
-    def waiting_for_resources(self) -> int:
-        """Return how many trials wait for CPUs or GPUs, by Ray's account of what they reserve."""
-        return 0 if self._controller is None else waiting_reservations(self._controller)
 
     def choose_trial_to_run(self, tune_controller: Any) -> Any:
         """Return the newest trial that waits for a worker.
@@ -93,7 +87,6 @@ class SearchScheduler(FIFOScheduler):
         its own, which takes seconds to start, and would lose it: if trials are shorter than that,
         all would run on the first worker.
         """
-        self._controller = tune_controller
         waiting = {t for t in tune_controller.get_live_trials() if t.status == Trial.PENDING}
         newest_first = reversed(tune_controller.get_trials())
         return next((trial for trial in newest_first if trial in waiting), None)

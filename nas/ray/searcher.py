@@ -100,6 +100,11 @@ class SearchJobs(Searcher):
         )
         return {REQUEST: request}
 
+    @property
+    def has_queue(self) -> bool:
+        """Whether a job has no worker yet."""
+        return any(worker.actor is None for worker in self.running.values())
+
     def note_queue(self, lacks: Callable[[], str] | None = None) -> None:
         """Tell the search how many jobs have no worker yet, and what they wait for.
 

@@ -10,7 +10,6 @@ from ray import tune
 
 from nas.quantities import duration
 from nas.ray.cluster.nodes import living_nodes
-from nas.ray.schedulers import SearchScheduler
 from nas.ray.searcher import SearchJobs
 
 LOOK_EVERY_SECONDS = 1.0
@@ -25,21 +24,21 @@ class WorkerWatch(tune.Callback):
 
     Args:
         searcher: hands out the jobs.
-        scheduler: of the same run of Tune.
         check: raises if the cluster is lost.
-        shortage: returns what jobs that have no worker wait for; empty if their workers start.
+        pending: returns how many jobs that have no worker wait for CPUs or GPUs.
+        shortage: returns what they wait for; empty if their workers start.
     """
 
     def __init__(
         self,
         searcher: SearchJobs,
-        scheduler: SearchScheduler,
         check: Callable[[], None],
+        pending: Callable[[], int],
         shortage: Callable[[], str],
     ) -> None:
         self._searcher = searcher
-        self._scheduler = scheduler
         self._check = check
+        self._pending = pending
         self._shortage = shortage
         self._next_look = 0.0
 
@@ -69,7 +68,7 @@ class WorkerWatch(tune.Callback):
         self._check()
         self._note_reused(trials)
         self._wait_for_a_node()
-        self._searcher.note_time(self._scheduler.waiting_for_resources())
+        self._searcher.note_time(self._pending() if self._searcher.has_queue else 0)
         self._searcher.note_queue(self._shortage)
         self._searcher.changed()  # time passes, also while nothing else happens
         for worker in self._searcher.running.values():

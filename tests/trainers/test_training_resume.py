@@ -30,7 +30,10 @@ def recipe(**settings: object) -> Recipe:
 
 
 def without_seconds(curve: tuple[EpochResult, ...]) -> list[EpochResult]:
-    return [replace(result, train_seconds=0) for result in curve]
+    return [replace(result, train_seconds=0, waited_seconds=0) for result in curve]
+
+
+TIMES = {"train_seconds", "waited_seconds"}
 
 
 def same(first: object, second: object) -> bool:
@@ -38,10 +41,8 @@ def same(first: object, second: object) -> bool:
     if isinstance(first, torch.Tensor):
         return isinstance(second, torch.Tensor) and torch.equal(first, second)
     if isinstance(first, dict) and isinstance(second, dict):
-        keys = first.keys() - {"train_seconds"}
-        return keys == second.keys() - {"train_seconds"} and all(
-            same(first[key], second[key]) for key in keys
-        )
+        keys = first.keys() - TIMES
+        return keys == second.keys() - TIMES and all(same(first[key], second[key]) for key in keys)
     if isinstance(first, list) and isinstance(second, list):
         return len(first) == len(second) and all(map(same, first, second))
     return first == second

@@ -25,6 +25,16 @@ def reservation_name(run: str, token: str) -> str:
     return f"{PREFIX}{run} {token}"
 
 
+def pending_reservations(name: str) -> int:
+    """Return how many of a search's placement groups wait for CPUs or GPUs.
+
+    Args:
+        name: the beginning of their names.
+    """
+    groups = placement_group_table().values()
+    return sum(_is_of(name, group) and group["state"] == "PENDING" for group in groups)
+
+
 def shortage(name: str, resources: ResourceSettings) -> str:
     """Return what a search waits for, after the words "waiting for"; empty if for no resources.
 
@@ -32,8 +42,7 @@ def shortage(name: str, resources: ResourceSettings) -> str:
         name: the beginning of the names of its placement groups.
         resources: CPUs and GPUs of one trial.
     """
-    groups = list(placement_group_table().values())
-    pending = sum(_is_of(name, group) and group["state"] == "PENDING" for group in groups)
+    pending = pending_reservations(name)
     if not pending:
         return ""
     free = available_resources_per_node()
@@ -47,7 +56,7 @@ def shortage(name: str, resources: ResourceSettings) -> str:
     unused = sum(left.get(kind, 0.0) for _, left in nodes)
     holders = {
         group["name"].removeprefix(PREFIX).rsplit(" ", 2)[0]
-        for group in groups
+        for group in placement_group_table().values()
         if group["state"] == "CREATED" and group["name"].startswith(PREFIX)
         if not _is_of(name, group)
     }

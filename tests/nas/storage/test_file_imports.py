@@ -97,7 +97,9 @@ def predict(run: RunFolder, picture: Path, *, trust: bool = False) -> str:
     """Return the output of ``nas predict --json``."""
     printed = io.StringIO()
     output = Output(as_json=True, file=printed)
-    assert show_predictions(output, run.path / "model.pt", [picture], top=1, batch=1, trust=trust)
+    assert show_predictions(
+        output, str(run.path / "model.pt"), [picture], top=1, batch=1, trust=trust
+    )
     return printed.getvalue()
 
 

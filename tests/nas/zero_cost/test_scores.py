@@ -48,6 +48,9 @@ from nas.zero_cost import (
 from nas.zero_cost.source import NetworkScores
 from search_space.architecture import Architecture, Task
 from search_space.cost import network_costs
+from search_space.layers.attention_stem import AttentionStem2d
+from search_space.layers.augmented_convolution import AugmentedConvolution2d
+from search_space.layers.local_attention import LocalAttention2d
 from search_space.networks import build
 from search_space.space import SearchSpace
 from search_space.yaml_validation import ConfigError
@@ -238,12 +241,12 @@ def _query_layers(model: nn.Module) -> list[tuple[nn.Conv2d, int]]:
     """Projections that make queries, which are their first channels, and how many."""
     projections = []
     for module in model.modules():
-        spec: Any = getattr(module, "spec", None)
-        if hasattr(module, "query_key"):
-            projections.append((module.query_key, spec.width))
-        elif hasattr(module, "qkv"):
-            depth = getattr(spec, "key_depth", module.qkv.out_channels // 3)
-            projections.append((module.qkv, depth))
+        if isinstance(module, AttentionStem2d):
+            projections.append((module.query_key, module.query_key.out_channels // 2))
+        elif isinstance(module, AugmentedConvolution2d):
+            projections.append((module.qkv, module.key_depth))
+        elif isinstance(module, LocalAttention2d):
+            projections.append((module.qkv, module.qkv.out_channels // module.projections))
     return projections
 
 

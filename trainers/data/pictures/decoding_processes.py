@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, NamedTuple, TypeVar
 
@@ -20,6 +21,9 @@ CHUNKS_AHEAD = 2
 
 Wanted = TypeVar("Wanted")
 Result = TypeVar("Result")
+
+INTERRUPTION_SECONDS = 1.0
+"""PyTorch interrupts the main thread within this time of a loader's death, whatever that does."""
 
 
 class _Problem(NamedTuple):
@@ -79,6 +83,8 @@ class DecodedChunks(Generic[Wanted, Result]):
             with lost_loaders_named():
                 chunk = next(self._chunks)
         except (EOFError, ConnectionError) as error:  # it died while it sent a chunk
+            with lost_loaders_named():
+                time.sleep(INTERRUPTION_SECONDS)
             raise LoaderLost(
                 "a process that decodes images died: it sent only a part of them"
             ) from error
