@@ -32,9 +32,9 @@ logs="${TMPDIR:-/tmp}/ray-$SLURM_JOB_ID" # of Ray, on each node; kept if the job
 running=()
 finish() {
     trap - TERM EXIT
+    rm -rf "$secret" # first: Slurm kills a cancelled job that takes long to end
     ((${#running[@]})) && kill -TERM "${running[@]}" 2>/dev/null
     wait
-    rm -rf "$secret"
 }
 trap finish EXIT
 

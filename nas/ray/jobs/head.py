@@ -19,7 +19,7 @@ Answer = TypeVar("Answer")
 ADDRESS_VARIABLE = "RAY_API_SERVER_ADDRESS"
 """Ray's library obeys this variable, and then RAY_ADDRESS, before the address that it is given."""
 
-STOP_SECONDS = {"RAY_JOB_STOP_WAIT_TIME_S": "30"}
+ENVIRONMENT = {"RAY_JOB_STOP_WAIT_TIME_S": "30"}
 """Ray kills a job that has not ended so long after it was asked to stop; its default is 3 s."""
 
 # Ray's client announces each upload and each closed connection.
@@ -73,7 +73,7 @@ class Head:
             lambda: self._client.submit_job(
                 submission_id=job_id,
                 entrypoint=entrypoint,
-                runtime_env={"working_dir": str(folder), "env_vars": STOP_SECONDS},
+                runtime_env={"working_dir": str(folder), "env_vars": ENVIRONMENT},
                 metadata=dict(metadata),
             ),
             job_id,
