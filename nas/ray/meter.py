@@ -109,7 +109,7 @@ def _measure_once(
         num_returns="streaming",
         max_calls=1,
         max_retries=0,
-    )(_measure).options(
+    )(_stream).options(
         scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
     )
     texts = [architecture.canonical_json() for architecture in architectures]
@@ -164,15 +164,15 @@ def _meter_node(settings: LatencySettings, device: str | None) -> dict[str, Any]
     return min(fitting, key=lambda node: (-node["Resources"]["CPU"], node["NodeManagerAddress"]))
 
 
-def _measure(
+def _stream(
     texts: Sequence[str], task: Task, settings: LatencySettings
 ) -> Iterator[list[Latency | str | DeviceBusy] | None]:
     """Yield None as it begins, and then the results."""
     yield None
-    yield _results(texts, task, settings)
+    yield _measure(texts, task, settings)
 
 
-def _results(
+def _measure(
     texts: Sequence[str], task: Task, settings: LatencySettings
 ) -> list[Latency | str | DeviceBusy]:
     results: list[Latency | str | DeviceBusy] = []
