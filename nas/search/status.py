@@ -108,7 +108,7 @@ class StatusReport:
         front = pareto_front(candidates(rows), shown)
         rejections = self._trials.rejections.to_json().values()
         done, left = self._progress(missing, len(repeats), repeats_left)
-        later = phase == "search"  # the repeats follow
+        elapsed, later = self.elapsed_seconds, phase == "search"  # the repeats follow
         return Status(
             phase=phase,
             trained=self._trials.trained,
@@ -126,16 +126,17 @@ class StatusReport:
             rejected=sum(entry["count"] for entry in rejections),
             best=most_accurate(front),
             device_hours=sum(row.spent_seconds for row in rows) / 3600,
-            elapsed_seconds=self.elapsed_seconds,
-            remaining_seconds=self._remaining_seconds(done, left, repeats_follow=later),
+            elapsed_seconds=elapsed,
+            remaining_seconds=self._remaining_seconds(done, left, elapsed, repeats_follow=later),
             retries=len(lost_workers),
             lost_seconds=sum(worker.seconds for worker in lost_workers),
             retry_reason=lost_workers[-1].cause if lost_workers else "",
         )
 
-    def _remaining_seconds(self, done: float, left: float, *, repeats_follow: bool) -> float | None:
+    def _remaining_seconds(
+        self, done: float, left: float, elapsed: float, *, repeats_follow: bool
+    ) -> float | None:
         """Return the time left; None before there is a pace or an estimate."""
-        elapsed = self.elapsed_seconds
         if self._forecast is None:
             return elapsed / done * left if done else None
         if repeats_follow:
