@@ -26,8 +26,8 @@ def timed_on_worker(timing: Callable[[], float | str], resources: ResourceSettin
         num_gpus=resources.gpus_per_trial,
         max_calls=1,
         max_retries=0,
-    )(timing)
-    reference = task.remote()
+    )(_called)
+    reference = task.remote(timing)
     ready, _ = ray.wait([reference], timeout=PATIENCE_SECONDS)
     if not ready:
         ray.cancel(reference, force=True)
@@ -37,3 +37,7 @@ def timed_on_worker(timing: Callable[[], float | str], resources: ResourceSettin
     except RayError as error:
         return f"the worker that timed it was lost: {cause_of(error)}"
     return seconds
+
+
+def _called(timing: Callable[[], float | str]) -> float | str:
+    return timing()
