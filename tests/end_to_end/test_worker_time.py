@@ -97,7 +97,6 @@ def test_known_delays_are_found_in_their_own_rows(tmp_path: Path) -> None:
             assert row.seconds["waiting_driver"] >= DRIVER_SECONDS
     (session,) = ledger.sessions()
     assert session.seconds["waiting_cpus"] >= CPUS_SECONDS
-    assert session.seconds["waiting_driver"] >= DRIVER_SECONDS
     assert session.seconds["waiting_start"] > 0
     spent = device_time(rows, [session], is_driven=False)
     assert spent.accounted_share == pytest.approx(1, abs=0.02)
