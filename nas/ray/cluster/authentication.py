@@ -24,6 +24,9 @@ Mode = Literal["token", "disabled"]
 MODE = "RAY_AUTH_MODE"
 TOKEN = "RAY_AUTH_TOKEN"
 TOKEN_PATH = "RAY_AUTH_TOKEN_PATH"
+
+WITHOUT_METRICS = {"RAY_enable_metrics_collection": "0"}
+"""Where `ray[default]` is installed, Ray would show its metrics to all, without the token."""
 TOKEN_BYTES = 32
 
 

@@ -14,7 +14,13 @@ from ray.job_config import JobConfig
 
 from nas.config.sections import RaySettings
 from nas.errors import ClusterError
-from nas.ray.cluster.authentication import MODE, chosen_mode, ensure_token, ray_environment
+from nas.ray.cluster.authentication import (
+    MODE,
+    WITHOUT_METRICS,
+    chosen_mode,
+    ensure_token,
+    ray_environment,
+)
 from nas.ray.cluster.begin_again import begin_again, has_begun_again
 from nas.ray.cluster.guard import guarded
 from nas.ray.cluster.handshake import greet
@@ -92,7 +98,8 @@ class Cluster:
         else:
             mode = greet(self._address)
         with ExitStack() as environment:
-            environment.enter_context(ray_environment({MODE: mode}))
+            settings = {MODE: mode} | (WITHOUT_METRICS if self.is_local else {})
+            environment.enter_context(ray_environment(settings))
             environment.callback(ray.shutdown)
             with _own_signals():
                 self._start() if self.is_local else self._connect()

@@ -23,7 +23,15 @@ pytestmark = pytest.mark.ray
 
 ANYWHERE = {"::", "0.0.0.0"}
 
-BOUND_TO_ALL = {"driver", "gcs_server", "raylet", "ray::IDLE", "ray::worker"}
+BOUND_TO_ALL = {
+    "driver",
+    "gcs_server",
+    "raylet",
+    "ray::DashboardAgent",  # with `ray[default]`
+    "python",  # the same, before it has a name of its own
+    "ray::IDLE",
+    "ray::worker",
+}
 """The processes whose ports cannot be bound to one address, as docs/failures.md lists them."""
 
 
