@@ -96,14 +96,18 @@ class Stage(Value):
         return self
 
     @property
-    def label(self) -> str:
-        """The label, such as ``aa(dk=32,dv=32,h=4) x2 w128``; ``+se(16)`` follows its block."""
+    def block_labels(self) -> tuple[str, ...]:
+        """The label of each block, such as ``conv3`` or ``conv3+se(16)``."""
         each = self.recalibration or (None,) * len(self.blocks)
-        labels = [
+        return tuple(
             f"{block.label}+{gate.label}" if gate else block.label
             for block, gate in zip(self.blocks, each, strict=True)
-        ]
-        runs = [(label, len(list(run))) for label, run in groupby(labels)]
+        )
+
+    @property
+    def label(self) -> str:
+        """The label, such as ``aa(dk=32,dv=32,h=4) x2 w128``; ``+se(16)`` follows its block."""
+        runs = [(label, len(list(run))) for label, run in groupby(self.block_labels)]
         stride = f" s{self.stride}" if self.stride > 1 else ""
         return f"{' + '.join(f'{label} x{n}' for label, n in runs)} w{self.width}{stride}"
 

@@ -38,6 +38,21 @@ class Part(NamedTuple):
     text: tuple[str, ...]  # lines under the bars, the first in ink, the others faint
     costs: PartCosts
 
+    @property
+    def bar_width(self) -> float:
+        """The width of a bar."""
+        return min(WIDEST_BAR, STAGE_WIDTH / len(self.bars) - BAR_GAP)
+
+    @property
+    def bars_width(self) -> float:
+        """The width of all bars, with the gaps between them."""
+        return len(self.bars) * (self.bar_width + BAR_GAP) - BAR_GAP
+
+    @property
+    def bar_macs(self) -> float:
+        """The multiply-adds of a bar's block, on average."""
+        return self.costs.counts.macs / len(self.bars)
+
 
 def draw_architecture(architecture: Architecture, task: Task, costs: Costs) -> Drawing:
     """Draw a network from left to right; a bar's height is the MACs of its block.
@@ -48,7 +63,7 @@ def draw_architecture(architecture: Architecture, task: Task, costs: Costs) -> D
         costs: ``network_costs(architecture, task)``.
     """
     parts = list(_parts(architecture, costs))
-    most = max(part.costs.counts.macs / len(part.bars) for part in parts)
+    most = max(part.bar_macs for part in parts)
     rows = max(len(part.text) for part in parts)
     boxes: list[Box] = []
     words: list[Words] = []
@@ -57,13 +72,10 @@ def draw_architecture(architecture: Architecture, task: Task, costs: Costs) -> D
     for part in parts:
         width = _column_width(part)
         centre = left + width / 2
-        bar = min(WIDEST_BAR, STAGE_WIDTH / len(part.bars) - BAR_GAP)
-        bars_width = len(part.bars) * (bar + BAR_GAP) - BAR_GAP
-        macs = part.costs.counts.macs / len(part.bars)
-        height = max(TALLEST_BAR * macs / most, LEAST_BAR)
+        height = max(TALLEST_BAR * part.bar_macs / most, LEAST_BAR)
         for index, (colour, tip) in enumerate(part.bars):
-            x = centre - bars_width / 2 + index * (bar + BAR_GAP)
-            boxes.append(Box(x, middle - height / 2, bar, height, colour, tip))
+            x = centre - part.bars_width / 2 + index * (part.bar_width + BAR_GAP)
+            boxes.append(Box(x, middle - height / 2, part.bar_width, height, colour, tip))
         words += _captions(part, centre, rows, costs.macs)
         left += width + COLUMN_GAP
     right = left - COLUMN_GAP
@@ -98,11 +110,7 @@ def _parts(architecture: Architecture, costs: Costs) -> Iterator[Part]:
 
 
 def _stage(part: PartCosts, stage: Stage, colours: dict[str, str]) -> Part:
-    gates = stage.recalibration or (None,) * len(stage.blocks)
-    labels = [
-        f"{block.label}+{gate.label}" if gate else block.label
-        for block, gate in zip(stage.blocks, gates, strict=True)
-    ]
+    labels = stage.block_labels
     bars = tuple(
         (colours[kind_of(block)], f"block {index}: {label}")
         for index, (block, label) in enumerate(zip(stage.blocks, labels, strict=True), 1)
@@ -148,10 +156,9 @@ def _shape(part: Part) -> str:
 
 
 def _column_width(part: Part) -> float:
-    bar = min(WIDEST_BAR, STAGE_WIDTH / len(part.bars) - BAR_GAP)
     texts: Sequence[str] = (_shape(part), *part.text, *_costs(part, 1))
     words = max(text_width(text, SMALL_SIZE) for text in texts)
-    return max(words, len(part.bars) * (bar + BAR_GAP), NARROWEST_COLUMN)
+    return max(words, part.bars_width + BAR_GAP, NARROWEST_COLUMN)
 
 
 def _summary(architecture: Architecture, task: Task, costs: Costs) -> str:

@@ -100,21 +100,10 @@ class SearchJobs(Searcher):
         )
         return {REQUEST: request}
 
-    @property
-    def has_queue(self) -> bool:
-        """Whether a job has no worker yet."""
-        return any(worker.actor is None for worker in self.running.values())
-
-    def note_queue(self, lacks: Callable[[], str] | None = None) -> None:
-        """Tell the search how many jobs have no worker yet, and what they wait for.
-
-        Args:
-            lacks: returns what, empty if for nothing; None leaves it as it is.
-        """
-        queued = sum(worker.actor is None for worker in self.running.values())
-        self._search.queued = queued
-        if lacks is not None:
-            self._search.waiting.beside = lacks() if queued else ""
+    def note_queue(self) -> int:
+        """Tell the search how many jobs have no worker yet, and return it."""
+        self._search.queued = sum(worker.actor is None for worker in self.running.values())
+        return self._search.queued
 
     def wait_for_a_node(self) -> None:
         """Wait until a living node can hold a job; if none comes, end with an error."""
@@ -196,12 +185,14 @@ class SearchJobs(Searcher):
         worker.begin(actor)
         self._search.time.places.started(worker.job, worker.actor_id)
 
-    def note_time(self, without_resources: int) -> None:
-        """Account for the time that passes.
+    def note_time(self, without_resources: int, shortage: str) -> None:
+        """Account for the time that passes, and say what is waited for.
 
         Args:
             without_resources: how many jobs wait for CPUs or GPUs.
+            shortage: what these wait for; empty for none.
         """
+        self._search.waiting.beside = shortage
         self._search.time.places.look(without_resources)
         try:
             self._search.time.note()

@@ -26,7 +26,7 @@ class WorkerWatch(tune.Callback):
         searcher: hands out the jobs.
         check: raises if the cluster is lost.
         pending: returns how many jobs that have no worker wait for CPUs or GPUs.
-        shortage: returns what they wait for; empty if their workers start.
+        shortage: returns what so many of them wait for.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class WorkerWatch(tune.Callback):
         searcher: SearchJobs,
         check: Callable[[], None],
         pending: Callable[[], int],
-        shortage: Callable[[], str],
+        shortage: Callable[[int], str],
     ) -> None:
         self._searcher = searcher
         self._check = check
@@ -68,8 +68,8 @@ class WorkerWatch(tune.Callback):
         self._check()
         self._note_reused(trials)
         self._wait_for_a_node()
-        self._searcher.note_time(self._pending() if self._searcher.has_queue else 0)
-        self._searcher.note_queue(self._shortage)
+        pending = self._pending() if self._searcher.note_queue() else 0
+        self._searcher.note_time(pending, self._shortage(pending) if pending else "")
         self._searcher.changed()  # time passes, also while nothing else happens
         for worker in self._searcher.running.values():
             limit = self._searcher.seconds_allowed(worker.job)

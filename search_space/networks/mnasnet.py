@@ -28,7 +28,7 @@ class LinearBottleneckBlock(nn.Module):
         shape = (plan.in_channels, plan.out_channels, plan.stride, plan.input_hw)
         if isinstance(plan.primitive, InvertedBottleneck):
             gate = build_gate(plan, "branch")
-            self.branch: nn.Module = plan.primitive.build_gated(*shape, gate)
+            self.branch: nn.Module = plan.primitive.build(*shape, gate)
         else:
             layers = [plan.primitive.build(*shape)]
             gate = build_gate(plan, "branch")

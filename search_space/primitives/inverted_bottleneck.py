@@ -153,20 +153,14 @@ class InvertedBottleneck(Primitive):
         return f"mb({','.join([f'k={self.kernel}', f'e={self.expansion}', *extra])})"
 
     def build(
-        self, in_channels: int, out_channels: int, stride: int, input_hw: tuple[int, int]
-    ) -> nn.Module:
-        """See :class:`InvertedBottleneck2d`."""
-        return self.build_gated(in_channels, out_channels, stride, input_hw, None)
-
-    def build_gated(
         self,
         in_channels: int,
         out_channels: int,
         stride: int,
         input_hw: tuple[int, int],
-        gate: nn.Module | None,
+        gate: nn.Module | None = None,
     ) -> nn.Module:
-        """Build the module with channel attention between its depthwise and last convolution."""
+        """See :class:`InvertedBottleneck2d`, which may have a gate."""
         from search_space.layers.inverted_bottleneck import (
             InvertedBottleneck2d,
         )

@@ -35,16 +35,14 @@ def pending_reservations(name: str) -> int:
     return sum(_is_of(name, group) and group["state"] == "PENDING" for group in groups)
 
 
-def shortage(name: str, resources: ResourceSettings) -> str:
-    """Return what a search waits for, after the words "waiting for"; empty if for no resources.
+def shortage(name: str, resources: ResourceSettings, pending: int) -> str:
+    """Return what a search waits for, after the words "waiting for".
 
     Args:
         name: the beginning of the names of its placement groups.
         resources: CPUs and GPUs of one trial.
+        pending: how many of them wait, 1 or more.
     """
-    pending = pending_reservations(name)
-    if not pending:
-        return ""
     free = available_resources_per_node()
     usable = usable_nodes(resources.device)
     nodes = [(node["Resources"], free.get(node["NodeID"], {})) for node in usable]

@@ -28,7 +28,6 @@ BOUND_TO_ALL = {
     "gcs_server",
     "raylet",
     "ray::DashboardAgent",  # with `ray[default]`
-    "python",  # the same, before it has a name of its own
     "ray::IDLE",
     "ray::worker",
 }
@@ -52,11 +51,17 @@ def _listening() -> list[tuple[str, str, int]]:
     own = psutil.Process()
     sockets = []
     for process in [own, *own.children(recursive=True)]:
-        name = "driver" if process == own else process.name()
+        name = "driver" if process == own else _name_of(process)
         for connection in process.net_connections(kind="inet"):
             if connection.status == psutil.CONN_LISTEN:
                 sockets.append((name, connection.laddr.ip, connection.laddr.port))
     return sockets
+
+
+def _name_of(process: psutil.Process) -> str:
+    """Return a process's name; Ray's agent gives itself its name some time after its start."""
+    is_agent = any(word.endswith("/dashboard/agent.py") for word in process.cmdline())
+    return "ray::DashboardAgent" if is_agent else process.name()
 
 
 @pytest.mark.usefixtures("_local_ray")

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nas.storage.database.file_systems import NETWORK_TYPES, file_system_of, network_place
+from tests.needed import lacking
 
 
 class Mounted(NamedTuple):
@@ -80,16 +81,18 @@ def test_this_machine_says_of_what_type_a_folder_is(tmp_path: Path) -> None:
 @pytest.fixture
 def network_mount(tmp_path: Path) -> Iterator[Path]:
     """A folder that the system's kernel and tools take for one of sshfs, by FUSE."""
+    if not Path("/dev/fuse").exists():
+        pytest.skip("this kernel has no FUSE, which makes a mount of a network's type")
     bindfs = shutil.which("bindfs")
-    if bindfs is None or not Path("/dev/fuse").exists():
-        pytest.skip("no bindfs or no /dev/fuse, which make a mount of a network's type")
+    if bindfs is None:
+        lacking("there is no bindfs, which makes a mount of a network's type")
     behind, folder = tmp_path / "behind", tmp_path / "mounted"
     behind.mkdir()
     folder.mkdir()
     command = [bindfs, "-o", "subtype=sshfs", str(behind), str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        pytest.skip(f"this process may not mount: {done.stderr.strip()}")
+        lacking(f"this process may not mount: {done.stderr.strip()}")
     yield folder
     subprocess.run(["umount", "--lazy", folder], check=True)
 

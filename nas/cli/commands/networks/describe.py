@@ -18,7 +18,7 @@ from analysis.drawing.shapes import Drawing
 from analysis.drawing.svg import svg_of
 from analysis.kernel_table import kernel_table, kernels_json
 from nas.atomic_write import replace_file
-from nas.cli.commands.picture_files import check_one_of
+from nas.cli.commands.picture_files import check_ending
 from nas.cli.output import Output
 from nas.errors import CommandError
 from nas.workflows.networks_by_name import find_network
@@ -52,7 +52,7 @@ def show_architectures(
         ConfigError: a file does not describe one architecture, or names a module that may not
             be imported: see :func:`nas.storage.run.file_imports.allow_imports`.
     """
-    check_one_of("--draw", draw, (".svg", ".png"))
+    check_ending("--draw", draw, ".svg", ".png")
     if draw is not None and len(names) > 1:
         raise CommandError(f"--draw draws one network, got {len(names)}: {', '.join(names)}")
     described = [

@@ -123,13 +123,12 @@ def read_status(run: RunFolder) -> dict[str, Any]:
 
 
 def _status(run: RunFolder, config: SearchConfig, ledger: Ledger) -> dict[str, Any]:
-    rows = ledger.evaluations("search")
+    of_study = {kind: ledger.evaluations(kind) for kind in SUFFIXES}
+    rows, repeats, retrained = (of_study[kind] for kind in ("search", "repeats", "retrain"))
     trained = [row for row in rows if row.state in TRAINED]
     stops = Counter(row.stopped_at_epoch for row in trained if row.stopped_at_epoch is not None)
     front = front_of_run(config, ledger)
     best = most_accurate(front)
-    repeats = ledger.evaluations("repeats")
-    retrained = ledger.evaluations("retrain")
     away = ledger_away(run)
     lost = [worker for row in (*rows, *repeats) for worker in row.lost_workers]
     is_driven, is_finished = run.is_driven(), run.is_finished()
@@ -154,12 +153,12 @@ def _status(run: RunFolder, config: SearchConfig, ledger: Ledger) -> dict[str, A
         "retrained": sorted({row.arch_id for row in retrained}),
         "device_hours": sum(
             row.spent_seconds
-            for kind in SUFFIXES
-            for row in ledger.evaluations(kind)
+            for each in of_study.values()
+            for row in each
             if row.provenance.taken_from is None
         )
         / 3600,
-        **time_json(config, run, ledger),
+        **time_json(config, run, sessions, spent),
         "device_time": device_time_json(spent),
         "driver": driver_json(sessions[-1]) if sessions and not sessions[-1].ended else None,
         "front": [

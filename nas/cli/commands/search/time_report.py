@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nas.cli.output import Output
@@ -10,20 +10,25 @@ from nas.config.search_config import SearchConfig
 from nas.quantities import duration
 from nas.search.ending import Ending, ending_of
 from nas.search.expected_growth import growth_text
-from nas.storage.device_time import device_time
-from nas.storage.ledger import Ledger
+from nas.storage.device_time import DeviceTime
 from nas.storage.run.folder import RunFolder
+from nas.storage.sessions import Session
 
 
-def time_json(config: SearchConfig, run: RunFolder, ledger: Ledger) -> dict[str, Any]:
+def time_json(
+    config: SearchConfig, run: RunFolder, sessions: Sequence[Session], spent: DeviceTime
+) -> dict[str, Any]:
     """Return a run's time, what is expected of the next hour and why it ended, as plain data.
 
+    Args:
+        config: of the run.
+        run: its folder.
+        sessions: of its search's drivers.
+        spent: the time of the search's workers.
+
     Raises:
-        RunError: the ledger or ``state.json`` cannot be read.
+        RunError: ``state.json`` cannot be read.
     """
-    rows = [*ledger.evaluations("search"), *ledger.evaluations("repeats")]
-    sessions = ledger.sessions()
-    spent = device_time(rows, sessions, is_driven=run.is_driven())
     growth = sessions[-1].expected_growth_an_hour if sessions else None
     ending = ending_of(run)
     return {
