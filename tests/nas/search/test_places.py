@@ -76,7 +76,10 @@ class Driven:
             self.clock.now += seconds
 
     def end(self) -> None:
+        """End the oldest running job, with the result of its worker's last call."""
         job, name, worker = self.running.pop(0)
+        with worker.call():
+            pass
         self.rows.append(self.places.end(job, worker.stopwatch.seconds()))
         self.free.append((name, worker))
 
