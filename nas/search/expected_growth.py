@@ -91,17 +91,18 @@ class ExpectedGrowth:
 def growth_text(an_hour: float, objectives: Sequence[str]) -> str:
     """Return an estimate such as ``2.1 % of the hypervolume an hour``.
 
-    With one objective it is of that: points of an accuracy, else in its unit.
+    With one objective it is of that: points of an accuracy, else in its unit. One over 100 an hour,
+    of a search of minutes, is spelled by the minute.
     """
-    if len(objectives) > 1:
-        return f"{_spelled(100 * an_hour)} % of the hypervolume an hour"
-    (name,) = objectives
-    metric = METRICS[name]
-    if metric.is_maximised:
-        return f"{_spelled(100 * an_hour)} points of {metric.label} an hour"
-    return f"{_spelled(an_hour)} {metric.unit} an hour"
-
-
-def _spelled(number: float) -> str:
-    """Return a number to two digits, or a larger one whole."""
-    return f"{number:.2g}" if number < 99.5 else f"{number:,.0f}"
+    amount, unit = 100 * an_hour, "% of the hypervolume"
+    if len(objectives) == 1:
+        metric = METRICS[objectives[0]]
+        if metric.is_maximised:
+            unit = f"points of {metric.label}"
+        else:
+            amount, unit = an_hour, metric.unit
+    time = "an hour"
+    if amount >= 100:
+        amount, time = amount / 60, "a minute"
+    number = f"{amount:.2g}" if amount < 99.5 else f"{amount:,.0f}"
+    return f"{number} {unit} {time}"

@@ -65,6 +65,24 @@ class DeviceHours:
         return self.trial_hours + self.repeat_hours
 
 
+def trials_within(config: SearchConfig, hours: DeviceHours) -> dict[str, int]:
+    """Return how many trials each budget of a search has time for, beside the repeats.
+
+    Returns:
+        by the budget's key, such as ``search.max_hours``, only where that is fewer than all.
+    """
+    budgets = {"search.max_device_hours": config.search.max_device_hours}
+    if hours.concurrency is not None and config.search.max_hours is not None:
+        budgets["search.max_hours"] = config.search.max_hours * hours.concurrency
+    each = hours.trial_hours / hours.trials
+    fit = {
+        key: max(0, int((most - hours.repeat_hours) / each))
+        for key, most in budgets.items()
+        if most is not None
+    }
+    return {key: trials for key, trials in fit.items() if trials < hours.trials}
+
+
 def missing_device(config: SearchConfig) -> str | None:
     """Return why this machine cannot time trainings or run the search; None if it can."""
     if config.resources.gpus_per_trial and not torch.cuda.is_available():

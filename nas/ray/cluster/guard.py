@@ -1,20 +1,23 @@
-"""The guard of a local Ray: ends its processes when the driver is gone, however it ended.
+"""The guard of a local Ray: ends its processes when it is over, however it ended.
 
-Ray's own processes end with the driver, except its agents: they try for a minute to report to a
-head that is gone. A driver that is killed cannot end them, so a process of its own does.
+Ray's own processes end with it, except its agents: they try for a minute to report to a head that
+is gone, which an agent that had just begun does even after a clean end. A driver that is killed
+cannot end them, and one that has ended need not wait for them, so a process of its own does.
 
 All of them inherit a mark in their environment. A worker of Ray's overwrites that by its title, and
 one that has just begun may not be seen as a descendant; so both are looked for.
 
-Run as ``python -m nas.ray.cluster.guard DRIVER_PID MARK``; it imports neither Ray nor PyTorch.
+Run as ``python -m nas.ray.cluster.guard DRIVER_PID MARK``, with a standard input that closes when
+Ray is over; it imports neither Ray nor PyTorch.
 """
 
 from __future__ import annotations
 
 import os
+import select
 import subprocess
 import sys
-import time
+import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -31,7 +34,11 @@ VARIABLE = "CONVATTN_GUARDED"
 
 @contextmanager
 def guarded(driver_pid: int) -> Iterator[None]:
-    """Have a process's descendants ended if it dies while the block runs."""
+    """Have a process's descendants ended if it dies while the block runs.
+
+    If it lives on, those are ended that are no descendants any more: their own parents have ended.
+    The block does not wait for that.
+    """
     mark = uuid.uuid4().hex
     guard = subprocess.Popen(
         [sys.executable, "-m", "nas.ray.cluster.guard", str(driver_pid), mark],
@@ -46,9 +53,8 @@ def guarded(driver_pid: int) -> Iterator[None]:
         yield
     finally:
         del os.environ[VARIABLE]
-        guard.terminate()
         guard.stdin.close()
-        guard.wait()
+        threading.Thread(target=guard.wait, daemon=True).start()  # it leaves no zombie
 
 
 def is_dead(process: psutil.Process) -> bool:
@@ -60,22 +66,37 @@ def is_dead(process: psutil.Process) -> bool:
 
 
 def watch(driver_pid: int, mark: str) -> None:
-    """Note a process's descendants until it dies, then end those that live on."""
+    """Note a process's descendants until Ray is over, then end those that live on."""
     known: set[psutil.Process] = set()  # by PID and the time of their start
-    own = psutil.Process()
-    try:
-        driver = psutil.Process(driver_pid)
-        while not is_dead(driver):
-            known.update(driver.children(recursive=True))
-            known = {process for process in known if process.is_running()}
-            time.sleep(LOOK_EVERY_SECONDS)
-    except psutil.NoSuchProcess:
-        pass
-    known.discard(own)
-    psutil.wait_procs(known | _marked(mark), timeout=GRACE_SECONDS)
-    for process in known | _marked(mark):  # some have begun meanwhile
+    is_over = False
+    while not is_over and _lives(driver_pid):  # a copy of the process may hold its pipe open
+        known.update(_descendants(driver_pid))
+        known = {process for process in known if process.is_running()}
+        is_over = bool(select.select([sys.stdin], [], [], LOOK_EVERY_SECONDS)[0])
+    psutil.wait_procs(_left(known, driver_pid, mark), timeout=GRACE_SECONDS)
+    for process in _left(known, driver_pid, mark):  # some have begun meanwhile
         with suppress(psutil.NoSuchProcess):
             process.kill()
+
+
+def _left(known: set[psutil.Process], driver_pid: int, mark: str) -> set[psutil.Process]:
+    """Return the known and the marked processes that are no descendants of a living driver."""
+    return (known | _marked(mark)) - _descendants(driver_pid) - {psutil.Process()}
+
+
+def _descendants(driver_pid: int) -> set[psutil.Process]:
+    """Return the living processes that a process, or its children, have started."""
+    with suppress(psutil.NoSuchProcess):
+        if _lives(driver_pid):
+            return set(psutil.Process(driver_pid).children(recursive=True))
+    return set()
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return not is_dead(psutil.Process(pid))
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _marked(mark: str) -> set[psutil.Process]:

@@ -85,12 +85,12 @@ def accelerators_of(node: dict[str, Any]) -> list[str]:
 
 
 def _ask(node: str, data_path: str | None) -> Any:
-    task = ray.remote(num_cpus=0, max_retries=0)(_facts)
+    task = ray.remote(num_cpus=0, max_retries=0)(facts_here)
     strategy = NodeAffinitySchedulingStrategy(node, soft=False)
     return task.options(scheduling_strategy=strategy).remote(data_path)
 
 
-def _facts(data_path: str | None) -> NodeFacts:
+def facts_here(data_path: str | None) -> NodeFacts:
     """Return the facts of this machine."""
     names, memory_mb = _gpus()
     data = "here"

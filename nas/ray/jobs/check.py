@@ -71,7 +71,8 @@ def check_cluster(head: Head, folder: Path, wanted: Wanted) -> Checked:
     Raises:
         ClusterError: something is missing or of another version; the message lists all.
     """
-    content = wanted._asdict() | {"packages": COMPARED, "resources": None}
+    device = None if wanted.resources is None else wanted.resources.device
+    content = wanted._asdict() | {"packages": COMPARED, "resources": None, "device": device}
     (folder / check_script.WANTED).write_text(json.dumps(content))
     shutil.copyfile(check_script.__file__, folder / check_script.SCRIPT)
     report = _report(head, folder)
@@ -142,9 +143,22 @@ def _problems(report: dict[str, Any], wanted: Wanted) -> Iterator[str]:
         yield f"no runs can be written to --runs={wanted.runs} on the head: {report['runs']}"
     elif wanted.needs_run and not report["run_exists"]:
         yield f"there is no run {wanted.run!r} in --runs={wanted.runs} on the head"
-    machines = [Machine(node["cpus"], node["gpus"]) for node in report["nodes"]]
-    if wanted.resources is not None and not trial_slots(machines, wanted.resources):
-        yield no_slot(machines, wanted.resources)
+    if wanted.resources is not None:
+        yield from _resource_problems(report["nodes"], wanted.resources)
+
+
+def _resource_problems(
+    nodes: Sequence[dict[str, Any]], resources: ResourceSettings
+) -> Iterator[str]:
+    """Yield why no node holds a trial."""
+    usable = [node for node in nodes if node.get("has_device", True)]
+    if not usable:
+        offers = (f"{node['node']}: {', '.join(node['devices'])}" for node in nodes)
+        yield f"no node has resources.device={resources.device!r}; they have {'; '.join(offers)}"
+        return
+    machines = [Machine(node["cpus"], node["gpus"]) for node in usable]
+    if not trial_slots(machines, resources):
+        yield no_slot(machines, resources)
 
 
 def _version_problems(theirs: Mapping[str, str | None], place: str) -> Iterator[str]:

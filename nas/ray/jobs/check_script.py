@@ -44,6 +44,23 @@ def look(packages: list[str], paths: dict[str, str], modules: list[str]) -> dict
     }
 
 
+def look_for_device(device: str) -> dict[str, Any]:
+    """Return whether this node has a device, and which ones it has; nothing without this package.
+
+    Args:
+        device: ``resources.device``.
+    """
+    try:
+        from nas.ray.cluster.node_facts import accelerators_of, facts_here  # noqa: PLC0415
+    except ImportError:  # the report of the versions says so
+        return {}
+    own = ray.get_runtime_context().get_node_id()
+    (node,) = (each for each in ray.nodes() if each["NodeID"] == own)
+    facts, accelerators = facts_here(None), accelerators_of(node)
+    names = list(dict.fromkeys([facts.cpu, *facts.gpus, *accelerators]))
+    return {"has_device": facts.has(device, accelerators), "devices": names}
+
+
 def unwritable(folder: Path) -> str:
     """Return why no files can be made in a folder, or the folder itself; empty if they can."""
     there = next(each for each in (folder, *folder.parents) if each.exists())
@@ -52,14 +69,21 @@ def unwritable(folder: Path) -> str:
     return "" if os.access(there, os.W_OK | os.X_OK) else f"{there} cannot be written"
 
 
+def look_at_node(wanted: dict[str, Any]) -> dict[str, Any]:
+    """Return what this node has of what is wanted."""
+    seen = look(wanted["packages"], wanted["on_nodes"], wanted["modules"])
+    device = wanted["device"]
+    return seen if device is None else seen | look_for_device(device)
+
+
 def nodes(wanted: dict[str, Any]) -> list[dict[str, Any]]:
     """Return what each living node has, by a task that reserves nothing on it."""
-    looked = ray.remote(num_cpus=0, max_retries=1)(look)
+    looked = ray.remote(num_cpus=0, max_retries=1)(look_at_node)
     alive = [node for node in ray.nodes() if node["Alive"]]
     tasks = {
         looked.options(
             scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-        ).remote(wanted["packages"], wanted["on_nodes"], wanted["modules"]): node
+        ).remote(wanted): node
         for node in alive
     }
     ready, _ = ray.wait(list(tasks), num_returns=len(tasks), timeout=NODE_SECONDS)

@@ -56,6 +56,34 @@ def test_what_a_killed_driver_started_is_ended() -> None:
     assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
 
 
+CLEAN = """
+import os, subprocess, sys
+from nas.ray.cluster.guard import guarded
+with guarded(os.getpid()):
+    child = subprocess.Popen(["sleep", "600"])
+    orphan = subprocess.check_output(["sh", "-c", "sleep 600 >/dev/null & echo $!"], text=True)
+print(child.pid, orphan, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_what_outlives_a_local_ray_is_ended_and_a_living_drivers_children_are_not() -> None:
+    driver = subprocess.Popen(
+        [sys.executable, "-c", CLEAN], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert driver.stdout is not None
+    child, orphan = (psutil.Process(int(pid)) for pid in driver.stdout.readline().split())
+    (guard,) = [
+        p for p in psutil.Process(driver.pid).children() if "nas.ray.cluster.guard" in p.cmdline()
+    ]
+    _, alive = psutil.wait_procs([orphan, guard], timeout=14)
+    assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
+    assert child.status() != psutil.STATUS_ZOMBIE
+    child.kill()
+    driver.communicate("")
+    assert driver.returncode == 0
+
+
 def test_a_driver_that_is_stuck_when_the_head_dies_begins_again(tmp_path: Path) -> None:
     script = tmp_path / "stuck.py"
     script.write_text(STUCK)

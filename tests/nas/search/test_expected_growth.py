@@ -112,6 +112,8 @@ def test_a_search_ends_when_it_no_longer_pays_and_runs_on_what_it_has_begun(
 def test_a_growth_is_spelled_in_the_unit_of_the_objectives() -> None:
     two = ("val_accuracy", "params")
     assert growth_text(0.0213, two) == "2.1 % of the hypervolume an hour"
-    assert growth_text(34.816, two) == "3,482 % of the hypervolume an hour"
+    assert growth_text(34.816, two) == "58 % of the hypervolume a minute"
+    assert growth_text(348.16, two) == "580 % of the hypervolume a minute"
     assert growth_text(0.003, two[:1]) == "0.3 points of validation accuracy an hour"
     assert growth_text(0.25, ("latency_ms",)) == "0.25 ms an hour"
+    assert growth_text(150, ("latency_ms",)) == "2.5 ms a minute"

@@ -17,7 +17,13 @@ from nas.cli.commands.search.dry_run import show_dry_run
 from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
 from nas.errors import CommandError, NothingFits
-from nas.workflows.device_hours import FRONT_ASSUMED, DeviceHours, device_hours, missing_device
+from nas.workflows.device_hours import (
+    FRONT_ASSUMED,
+    DeviceHours,
+    device_hours,
+    missing_device,
+    trials_within,
+)
 from nas.workflows.space_costs import SAMPLED, check_fits, space_costs
 from search_space.architecture import Task
 from search_space.yaml_validation import ConfigError
@@ -89,6 +95,24 @@ def test_device_hours_follow_from_the_timed_trainings(config_of: ConfigOf, task:
     assert hours.gpu_hours == 0
 
 
+@pytest.mark.parametrize(
+    ("budgets", "expected"),
+    [
+        ({}, {}),
+        ({"max_device_hours": 0.4 + 0.1 * 8}, {"search.max_device_hours": 8}),
+        ({"max_hours": (0.4 + 0.1 * 8) / 2}, {"search.max_hours": 8}),
+        ({"max_hours": 0.1, "max_device_hours": 3}, {"search.max_hours": 0}),
+        ({"max_hours": 2, "max_device_hours": 3}, {}),
+    ],
+)
+def test_a_budget_tells_how_many_trials_it_has_time_for(
+    config_of: ConfigOf, budgets: dict[str, float], expected: dict[str, int]
+) -> None:
+    hours = DeviceHours((), 24, 2.4000001, 4, 0.4, 0.0, 2, 1.4)
+    config = config_of(search={"n_trials": 24} | {k: v + 1e-4 for k, v in budgets.items()})
+    assert trials_within(config, hours) == expected
+
+
 PROMOTION = {"name": "asha", "type": "promotion"}
 
 
@@ -141,10 +165,13 @@ def test_the_command_prints_and_keeps_nothing(
     assert "expected device-hours: 6 trials" in text
     text = shown("proxy.epochs=3", "scheduler.name=asha", "scheduler.type=promotion", as_json=False)
     assert "of 18 epochs, asha trains 10" in text
+    text = shown("search.max_hours=1e-9", as_json=False)
+    assert "search.max_hours has time for about 0 of the 6 trials, beside the repeats" in text
     data: dict[str, Any] = json.loads(shown("search.concurrency=1", as_json=True))
     assert data["costs"]["params"]["limit"] == 1500
     assert 0 < data["share_within_all_limits"] < 1
     assert data["device_hours"]["concurrency"] == 1
+    assert data["trials_within_budgets"] == {}
     assert {*DeviceHours.__dataclass_fields__, "hours"} == set(data["device_hours"])
     with pytest.raises(NothingFits):
         shown("limits.params=10", as_json=False)

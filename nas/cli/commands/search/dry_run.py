@@ -23,6 +23,7 @@ from nas.workflows.device_hours import (
     DeviceHours,
     device_hours,
     missing_device,
+    trials_within,
 )
 from nas.workflows.space_costs import SpaceCosts, check_fits, space_costs
 from nas.workflows.timed_training import TIMED_STEPS
@@ -96,6 +97,7 @@ def dry_run_json(
         "share_within_all_limits": costs.share_within_all,
         "memory_batch_size": config.retrain.batch_size,
         "device_hours": None if hours is None else asdict(hours) | {"hours": hours.hours},
+        "trials_within_budgets": None if hours is None else trials_within(config, hours),
         "device_hours_missing": missing,
     }
 
@@ -150,6 +152,10 @@ def _show_hours(output: Output, config: SearchConfig, hours: DeviceHours) -> Non
         f"expected device-hours: {hours.trials} trials: {hours.trial_hours:.3g}{repeats}; "
         f"together {hours.hours:.3g}; {at_once}"
     )
+    for key, trials in trials_within(config, hours).items():
+        output.say(
+            f"{key} has time for about {trials} of the {hours.trials} trials, beside the repeats"
+        )
     if config.resources.gpus_per_trial:
         output.say(
             f"expected GPU-hours, {config.resources.gpus_per_trial:g} GPUs a trial: "
