@@ -130,7 +130,7 @@ def test_a_driver_that_is_stuck_when_the_head_dies_begins_again(tmp_path: Path) 
 @pytest.mark.slow
 @pytest.mark.ray
 def test_a_head_that_dies_while_ray_starts_is_noticed(tmp_path: Path) -> None:
-    """Ray's library waits a minute for it, and ends the process."""
+    """Ray says so itself, or its library waits a minute for it and then ends the process."""
     script = tmp_path / "headless.py"
     script.write_text(HEADLESS)
     done = subprocess.run(
@@ -140,8 +140,12 @@ def test_a_head_that_dies_while_ray_starts_is_noticed(tmp_path: Path) -> None:
         timeout=60,
         check=False,
     )
-    assert done.returncode == 7, done.stderr
-    assert "the head of the local Ray (gcs_server) has died; the command begins" in done.stderr
+    if "a local Ray could not be started" in done.stderr:
+        assert "it is tried again" in done.stderr
+        assert done.returncode == 0, done.stderr
+    else:
+        assert "the head of the local Ray (gcs_server) has died; the command begins" in done.stderr
+        assert done.returncode == 7, done.stderr
 
 
 @pytest.mark.parametrize("begun", ["10", "11"])
