@@ -91,6 +91,16 @@ def draw_architecture(architecture: Architecture, task: Task, costs: Costs) -> D
     return Drawing(str(architecture), width, bottom, lines, boxes, words)
 
 
+def without_heading(drawing: Drawing) -> Drawing:
+    """Return a drawing without its heading and summary, for a page that says both beside it."""
+    up = BARS_TOP - TITLE_SIZE - MARGIN
+    words = [each._replace(y=each.y - up) for each in drawing.words if each.y > up]
+    boxes = [each._replace(y=each.y - up) for each in drawing.boxes]
+    lines = [each._replace(y=each.y - up) for each in drawing.lines]
+    right = max(line.x + line.width for line in lines)
+    return Drawing(drawing.title, right + MARGIN, drawing.height - up, lines, boxes, words)
+
+
 def _parts(architecture: Architecture, costs: Costs) -> Iterator[Part]:
     """Yield the parts of a network in the order of its costs."""
     stem = architecture.stem

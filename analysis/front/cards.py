@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from analysis.drawing.architecture import draw_architecture
+from analysis.drawing.architecture import draw_architecture, without_heading
 from analysis.drawing.svg import svg_of
 from nas.metrics import COSTS, METRICS
 from nas.quantities import format_quantity
@@ -32,7 +32,7 @@ def card(candidate: Candidate, task: Task, name: str = "") -> dict[str, Any]:
         "name": name,
         "facts": _facts(candidate),
         "parts": str(architecture).split(" | "),
-        "drawing": svg_of(draw_architecture(architecture, task, costs)),
+        "drawing": svg_of(without_heading(draw_architecture(architecture, task, costs))),
     }
 
 

@@ -17,9 +17,8 @@ from nas.quantities import format_quantity
 ABSENT = "none"
 """Stands for a choice that an architecture does not have, as its type has another."""
 
-MOST_AXES = 14
-SCALE = [[0.0, "#440154"], [0.25, "#3b528b"], [0.5, "#21918c"], [0.75, "#5ec962"], [1.0, "#fde725"]]
-"""Viridis, which the colour-blind can read."""
+MOST_AXES = 10
+SCALE = [[0.0, "var(--edge)"], [0.5, "var(--mark-1)"], [1.0, "var(--accent)"]]
 
 
 def choices_section(runs: Sequence[ReportRun]) -> Section | None:

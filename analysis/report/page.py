@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -102,11 +103,12 @@ SECTIONS: tuple[Callable[[Sequence[ReportRun]], Section | None], ...] = (
 def _subtitle(runs: Sequence[ReportRun]) -> str:
     task = runs[0].task
     shape = " x ".join(map(str, task.input_shape))
-    states = {run.state for run in runs}
-    state = "finished" if states == {"finished"} else ", ".join(sorted(states))
+    states = Counter(run.state for run in runs)
+    if len(runs) == 1:
+        searches = f"Search {runs[0].state}"
+    else:
+        counted = ", ".join(f"{count} {state}" for state, count in states.items())
+        searches = f"{len(runs)} searches ({counted})"
     begun = str(runs[0].environment.get("started", ""))[:10]
     when = f", begun {begun}" if begun else ""
-    return (
-        f"{task.dataset}: {task.classes} classes, images of {shape}. "
-        f"{'Search' if len(runs) == 1 else f'{len(runs)} searches'} {state}{when}."
-    )
+    return f"{task.dataset}: {task.classes} classes, images of {shape}. {searches}{when}."

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from typing import Any
 
 from analysis.front.queries import knee
 from analysis.page.section import Section
 from analysis.report.merged import merged_front
-from analysis.report.run_data import ACCURACY, ReportRun
+from analysis.report.run_data import ACCURACY, Command, ReportRun
 from nas.metrics import METRICS
 from nas.quantities import duration, format_quantity, number_range
 from nas.storage.accuracy_text import accuracy_text
@@ -34,9 +34,15 @@ def summary_section(runs: Sequence[ReportRun]) -> Section:
                 _how_sure(runs, members, best),
                 _what_it_cost(runs),
             ],
-            "commands": [each for run in runs for each in run.next_commands][:MOST_COMMANDS],
+            "commands": _commands(runs),
         },
     )
+
+
+def _commands(runs: Sequence[ReportRun]) -> list[Command]:
+    """Return the most useful commands: the first of each run, then the second ones, and so on."""
+    in_turn = zip_longest(*(run.next_commands for run in runs))
+    return [each for turn in in_turn for each in turn if each is not None][:MOST_COMMANDS]
 
 
 def _what(
