@@ -1,4 +1,4 @@
-"""What each part of a network contributes, from the files that ``nas ablate`` left."""
+"""Contributions of a network's parts, from the files that ``nas ablate`` left."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How well the proxy ranks: against full training, and early epochs against the last one."""
+"""The ranking by the proxy: against full training, and early epochs against the last one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the trials ended: counts, with the reasons of failures, retries and rejections."""
+"""The endings of trials: counts, with the reasons of failures, retries and rejections."""
 
 from __future__ import annotations
 

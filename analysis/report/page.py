@@ -97,7 +97,7 @@ SECTIONS: tuple[Callable[[Sequence[ReportRun]], Section | None], ...] = (
     hours_section,
     reproduce_section,
 )
-"""From top to bottom; each returns None where the runs have nothing for it."""
+"""The sections from top to bottom; each returns None where the runs have nothing for it."""
 
 
 def _subtitle(runs: Sequence[ReportRun]) -> str:

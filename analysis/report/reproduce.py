@@ -1,4 +1,4 @@
-"""How to make the runs again: commands, versions, seeds and hashes."""
+"""Making the runs again: commands, versions, seeds and hashes."""
 
 from __future__ import annotations
 

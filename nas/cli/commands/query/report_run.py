@@ -116,14 +116,14 @@ def _next(run: RunFolder, state: str, retrained: Sequence[Mapping[str, Any]]) ->
                 "Go on with the search, which was interrupted: give its configuration again",
             )
         )
-    found = [row for row in retrained if row["kind"] == "found"]
-    if not found:
+    chosen = [row for row in retrained if row["kind"] == "found"]
+    if not chosen:
         words = ("retrain", run.name, "--pick", "knee-or-best", "--baseline")
         commands.append(
             _command("Train the knee in full, beside a plain network of equal size", *words)
         )
     else:
-        words = ("ablate", run.name, "--pick", found[0]["arch_id"], "--plan")
+        words = ("ablate", run.name, "--pick", chosen[0]["arch_id"], "--plan")
         commands.append(_command("See what each part of the trained network contributes", *words))
         commands.append(
             _command("Train the whole front in full", "retrain", run.name, "--pick", "all")

@@ -99,7 +99,7 @@ def serve_report(
         live = LiveReport(folders, trust=trust)
         live.version()  # what cannot be read is said before anything is served
         try:
-            server = ThreadingHTTPServer((LOOPBACK, port), _handler(live))
+            server = ThreadingHTTPServer((LOOPBACK, port), handler_of(live))
         except OSError as error:
             raise CommandError(f"--port {port}: {error.strerror or error}") from error
         with server:
@@ -110,7 +110,7 @@ def serve_report(
             server.serve_forever()
 
 
-def _handler(live: LiveReport) -> type[BaseHTTPRequestHandler]:
+def handler_of(live: LiveReport) -> type[BaseHTTPRequestHandler]:
     """Return the class that answers requests with a report."""
 
     class Handler(BaseHTTPRequestHandler):
