@@ -144,7 +144,7 @@ def _beside(picture: Drawn) -> Trace:
         "hovertemplate": HOVER,
         "error_y": _errors(others),
         "text": [escape(each.label) for each in picture.beside],
-        "textposition": "bottom right",
+        "textposition": "top center",
         "marker": {"symbol": "star-open", "color": INK, "size": 12},
     }
 

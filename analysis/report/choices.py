@@ -14,7 +14,7 @@ from analysis.report.run_data import ACCURACY, ReportRun
 from nas.metrics import METRICS
 from nas.quantities import format_quantity
 
-ABSENT = "none"
+ABSENT = "absent"
 """Stands for a choice that an architecture does not have, as its type has another."""
 
 MOST_AXES = 10

@@ -8,6 +8,7 @@ from typing import Any
 from analysis.page.section import Section, bar_shares
 from analysis.report.run_data import ReportRun
 from nas.evaluation.time_parts import LABELS, sum_of
+from nas.quantities import duration
 
 LEAST_SHOWN = 0.0005
 """A part has a bar if it took at least this share."""
@@ -31,7 +32,7 @@ def hours_section(runs: Sequence[ReportRun]) -> Section | None:
             "parts": [
                 {
                     "label": label,
-                    "text": f"{each / 3600:.3g} h, {each / together:.1%}",
+                    "text": f"{duration(each)}, {each / together:.1%}",
                     "share": share,
                 }
                 for (label, each), share in zip(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise, zip_longest
 from typing import Any
 
@@ -63,7 +63,7 @@ def _what(
     lines = [f"The most accurate, {best.arch_id}: {_worth(best, cost)}."]
     if middle is not None and middle.arch_id != best.arch_id:
         lines.append(f"The knee, {middle.arch_id}: {_worth(middle, cost)}.")
-    lines += [_in_full(row) for run in runs for row in _best_retrained(run)]
+    lines += [line for run in runs for line in _in_full(run)]
     return {
         "question": "What was found",
         "lead": f"{len(members)} of {tried} networks are on the front, from {extent}",
@@ -78,18 +78,25 @@ def _worth(member: Candidate, cost: str) -> str:
     )
 
 
-def _best_retrained(run: ReportRun) -> list[Any]:
-    tested = [row for row in run.retrained if row["test_accuracy"] is not None]
-    return sorted(tested, key=lambda row: -row["test_accuracy"])[:1]
+def _in_full(run: ReportRun) -> list[str]:
+    """Say how the best found network did on the test images, and the best of the others."""
+    tested = sorted(
+        (row for row in run.retrained if row["test_accuracy"] is not None),
+        key=lambda row: -row["test_accuracy"],
+    )
+    chosen = [row for row in tested if row["kind"] == "found"][:1]
+    others = [row for row in tested if row["kind"] != "found"][:1]
+    if not chosen:
+        return []
+    parts = [f"{row['network'] or row['kind']} {_tested(row)}" for row in others]
+    beside = f"; beside it, {parts[0]}" if parts else ""
+    return [f"Trained in full, {chosen[0]['arch_id']}: {_tested(chosen[0])} in the test{beside}."]
 
 
-def _in_full(row: Any) -> str:
+def _tested(row: Mapping[str, Any]) -> str:
     error = row["test_standard_error"]
     spread = "" if error is None else f" ± {100 * error:.1f}"
-    return (
-        f"Trained in full, the best is {row['arch_id']} ({row['network'] or row['kind']}): "
-        f"{row['test_accuracy']:.1%}{spread} on the test images (n={row['n']})."
-    )
+    return f"{row['test_accuracy']:.1%}{spread} (n={row['n']})"
 
 
 def _how_sure(
@@ -98,11 +105,9 @@ def _how_sure(
     fresh = [member for member in members if member.is_fresh]
     if fresh:
         seeds = number_range(member.n for member in fresh)
-        lead = (
-            f"{len(fresh)} of {len(members)} members were trained again, with {seeds} fresh seeds"
-        )
-        if len(fresh) == 1 == len(members):
-            lead = f"The member was trained again, with {seeds} fresh seeds"
+        plural = "" if seeds == "1" else "s"
+        again = f"{len(fresh)} of {len(members)} members were"
+        lead = f"{again} trained again, with {seeds} fresh seed{plural}"
     else:
         lead = "No member was trained again: accuracies are as found, among the luckiest of many"
     lines = []

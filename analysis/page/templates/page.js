@@ -4,6 +4,7 @@ const element = (id) => document.getElementById(id);
 const root = document.documentElement;
 const TICK_PIXELS = 44; // of width, for a label
 const NARROW_PIXELS = 560;
+const PRINTED_PIXELS = 680; // of width, on paper
 
 async function inflated(id) {
   const bytes = Uint8Array.from(atob(element(id).textContent), (each) => each.charCodeAt(0));
@@ -42,14 +43,16 @@ function thinned(axis, pixels) {
 function drawFigure(id, figure) {
   const place = element(id);
   const spec = coloured(structuredClone(figure), getComputedStyle(root));
-  const isNarrow = place.clientWidth < NARROW_PIXELS;
+  const most = root.hasAttribute("data-printing") ? PRINTED_PIXELS : Infinity;
+  const width = Math.min(place.clientWidth, most);
+  const isNarrow = width < NARROW_PIXELS;
   if (isNarrow && spec.layout.margin) spec.layout.margin.l = 46;
   const margin = spec.layout.margin || { l: 0, r: 0 };
   for (const [name, axis] of Object.entries(spec.layout)) {
-    if (/^xaxis\d*$/.test(name)) thinned(axis, place.clientWidth - margin.l - margin.r);
+    if (/^xaxis\d*$/.test(name)) thinned(axis, width - margin.l - margin.r);
     if (isNarrow && /^[xy]axis\d*$/.test(name) && axis.title) axis.title.font = { size: 12 };
   }
-  spec.layout.width = place.clientWidth;
+  spec.layout.width = width;
   spec.layout.height = place.clientHeight;
   const isTouched = matchMedia("(hover: none)").matches;
   if (isTouched) spec.layout.dragmode = false; // the page scrolls
