@@ -13,7 +13,7 @@ from analysis.trace.points import TraceResult
 from nas.config.search_config import SearchConfig
 from nas.storage.candidates import Candidate, pareto_front
 from nas.storage.device_time import DeviceTime
-from nas.storage.evaluation import Evaluation
+from nas.storage.evaluation import Evaluation, Kind
 from search_space.architecture import Task
 
 ACCURACY = "val_accuracy"
@@ -70,7 +70,7 @@ class ReportRun:
     config: SearchConfig
     task: Task
     environment: Mapping[str, Any]
-    rows: Mapping[str, Sequence[Evaluation]]
+    rows: Mapping[Kind, Sequence[Evaluation]]
     choices: Mapping[int, Mapping[str, Any]]
     candidates: Sequence[Candidate]
     over: Sequence[Candidate]

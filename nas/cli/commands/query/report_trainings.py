@@ -8,7 +8,7 @@ from typing import Any
 from nas.cli.commands.train.retrain_report import BY_NAME, difference_text, report_row
 from nas.config.search_config import SearchConfig
 from nas.storage.candidates import candidates
-from nas.storage.evaluation import Evaluation
+from nas.storage.evaluation import Evaluation, Kind
 from nas.storage.ledger import Ledger
 from nas.storage.run.folder import RunFolder
 from search_space.architecture import Architecture
@@ -28,7 +28,7 @@ def retrained_rows(run: RunFolder, config: SearchConfig, ledger: Ledger) -> list
     trained = [row for row in ledger.evaluations("retrain") if row.state == "complete"]
     searched = {row.architecture for row in ledger.evaluations("search")}
     plain = {row.architecture for row in ledger.evaluations("baselines")}
-    kinds = ("search", "repeats", "baselines")
+    kinds: tuple[Kind, ...] = ("search", "repeats", "baselines")
     proxies = candidates(row for kind in kinds for row in ledger.evaluations(kind))
     rows = []
     for recipe in dict.fromkeys(row.recipe_id for row in trained):
