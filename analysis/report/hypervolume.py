@@ -19,8 +19,8 @@ Curve = tuple[np.ndarray, np.ndarray]  # steps at these places [N], to these sha
 POINTS = 120
 """Places at which the curves of several runs are averaged."""
 
-T_95 = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26)
-"""Student's t for a 95 % interval, for 1 to 9 degrees of freedom; 2 is taken above."""
+LEVEL = 0.95
+"""Of the intervals that the bands show."""
 
 
 def hypervolume_section(runs: Sequence[ReportRun]) -> Section:
@@ -60,12 +60,8 @@ def hypervolume_section(runs: Sequence[ReportRun]) -> Section:
 def _box(runs: Sequence[ReportRun]) -> tuple[float, float, float, float]:
     """Return the worst and best accuracy, and the highest and lowest cost, over all runs."""
     accuracies = [row.metrics[ACCURACY] for run in runs for row in run.finished_trials]
-    costs = [_cost(run, row.arch_id, row.metrics) for run in runs for row in run.finished_trials]
+    costs = [row.metrics[run.cost] for run in runs for row in run.finished_trials]
     return min(accuracies), max(accuracies), max(costs), min(costs)
-
-
-def _cost(run: ReportRun, arch_id: str, metrics: Any) -> float:
-    return float(metrics[run.cost])
 
 
 def _shares(run: ReportRun, box: tuple[float, float, float, float]) -> np.ndarray:
@@ -75,7 +71,7 @@ def _shares(run: ReportRun, box: tuple[float, float, float, float]) -> np.ndarra
     stairs: list[tuple[float, float]] = []  # cost ascending, accuracy ascending
     shares = []
     for row in run.finished_trials:
-        point = (_cost(run, row.arch_id, row.metrics), row.metrics[ACCURACY])
+        point = (row.metrics[run.cost], row.metrics[ACCURACY])
         if not any(cost <= point[0] and accuracy >= point[1] for cost, accuracy in stairs):
             stairs = sorted(
                 [s for s in stairs if not (s[0] >= point[0] and s[1] <= point[1])] + [point]
@@ -92,14 +88,10 @@ def _trials(run: ReportRun) -> np.ndarray:
 
 
 def _hours(run: ReportRun) -> np.ndarray:
-    """Return the device-hours that trials had taken when each one ended, pruned ones included."""
-    finished = {row.number for row in run.finished_trials}
-    rows = sorted(
-        (row for row in run.rows["search"] if row.finished is not None or row.number in finished),
-        key=lambda row: (str(row.finished), row.number),
-    )
-    hours = np.cumsum([row.spent_seconds for row in rows]) / 3600
-    return np.array([hour for row, hour in zip(rows, hours, strict=True) if row.number in finished])
+    """Return the device-hours that all trials had taken when each finished one ended: ``[N]``."""
+    ended = run.ended_trials
+    hours = np.cumsum([row.spent_seconds for row in ended]) / 3600
+    return hours[[row.state == "complete" for row in ended]]
 
 
 def _traces(curves: Sequence[Curve], colour: str) -> list[dict[str, Any]]:
@@ -108,13 +100,15 @@ def _traces(curves: Sequence[Curve], colour: str) -> list[dict[str, Any]]:
         (x, y) = curves[0]
         steps = {"x": _rounded(x), "y": _rounded(y), "line": line | {"shape": "hv"}}
         return [{"type": "scatter", "mode": "lines", "hovertemplate": HOVER, **steps}]
+    from scipy import stats  # noqa: PLC0415 (slow to import)
+
     ends = min(float(x[-1]) for x, _ in curves)
     begin = max(float(x[0]) for x, _ in curves)
     places = np.linspace(begin, max(begin, ends), POINTS)
     values = np.array([y[np.searchsorted(x, places, side="right") - 1] for x, y in curves])
     n = len(curves)
-    t = T_95[n - 2] if n - 2 < len(T_95) else 2.0
-    mean, reach = values.mean(axis=0), t * values.std(axis=0, ddof=1) / n**0.5
+    quantile = float(stats.t.ppf((1 + LEVEL) / 2, n - 1))
+    mean, reach = values.mean(axis=0), quantile * values.std(axis=0, ddof=1) / n**0.5
     outline = [*_rounded(mean + reach), *_rounded(mean - reach)[::-1]]
     band = {
         "type": "scatter",

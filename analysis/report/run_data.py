@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from analysis.fidelity.ranks import Compared
@@ -17,6 +18,7 @@ from nas.storage.evaluation import Evaluation, Kind
 from search_space.architecture import Task
 
 ACCURACY = "val_accuracy"
+ENDED = ("complete", "pruned", "fail")
 
 
 class AttentionPicture(NamedTuple):
@@ -101,9 +103,15 @@ class ReportRun:
         return pareto_front(self.candidates, [ACCURACY, self.cost])
 
     @property
+    def ended_trials(self) -> list[Evaluation]:
+        """The search's own trials that ended, in the order in which they did.
+
+        Those of earlier versions, without their times, come first, by number.
+        """
+        ended = [row for row in self.rows["search"] if row.state in ENDED]
+        return sorted(ended, key=lambda row: (row.finished or datetime.min, row.number))
+
+    @property
     def finished_trials(self) -> list[Evaluation]:
         """The search's own trials with a result, in the order in which they ended."""
-        done = [row for row in self.rows["search"] if row.state == "complete"]
-        if any(row.finished is None for row in done):
-            return done
-        return sorted(done, key=lambda row: (str(row.finished), row.number))
+        return [row for row in self.ended_trials if row.state == "complete"]

@@ -23,6 +23,7 @@ from nas.storage.ledger import ledger_of
 from nas.storage.run.data_file import note_images
 from nas.storage.run.folder import RunFolder
 from nas.workflows.checks import load_data
+from tests.browser import chromium, opened
 from tests.hand_driven import HandDriven
 from tests.nas.cli.conftest import Begin
 from tests.nas.cli.trained_here import TrainedHere
@@ -113,6 +114,7 @@ def served(searched: RunFolder) -> Iterator[Callable[..., tuple[int, str]]]:
         answer = connection.getresponse()
         return answer.status, answer.read().decode()
 
+    ask.address = f"http://{LOOPBACK}:{server.server_address[1]}/"  # type: ignore[attr-defined]
     yield ask
     server.shutdown()
     server.server_close()
@@ -139,6 +141,27 @@ def test_the_served_page_is_made_anew_when_a_trial_ends(
     finish(proposals, proposals.propose())
     assert served("/version")[1] != version
     assert served("/")[1] != page
+
+
+@pytest.mark.slow
+def test_a_browser_shows_the_new_page_with_the_same_networks_pinned(
+    searched: RunFolder,
+    served: Callable[..., tuple[int, str]],
+    propose_from: Callable[..., HandDriven],
+    finish: Callable[..., None],
+) -> None:
+    _, page = served("/")
+    before = re.search(r'data-version="(\w+)"', page)
+    assert before is not None
+    with chromium() as browser, opened(browser, served.address) as shown:  # type: ignore[attr-defined]
+        shown.locator("button[data-pin]").first.click()
+        config, ledger = ledger_of(searched, writes=True)
+        proposals = propose_from(config, ledger)
+        finish(proposals, proposals.propose())
+        shown.wait_for_function(f"document.body.dataset.version !== '{before[1]}'")
+        shown.wait_for_selector("body[data-ready]")
+        assert "compare=" in shown.url
+        assert shown.locator('.card button:text("unpin")').count() == 1
 
 
 def test_a_stranger_s_name_for_this_machine_is_refused(

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from analysis.page.document import write_page
 from analysis.report.page import Live, report_html
-from analysis.report.run_data import ReportRun
 from nas.cli.commands.picture_files import check_ending
 from nas.cli.commands.query.report_run import read_run
 from nas.cli.output import Output
@@ -81,7 +80,7 @@ def report_of(folders: Sequence[RunFolder], *, trust: bool, live: Live | None = 
         RunError: a ledger or file of theirs cannot be read.
         TrustError: reading a run needs trust.
     """
-    data: list[ReportRun] = [read_run(run, trust=trust) for run in folders]
+    data = [read_run(run, trust=trust) for run in folders]
     try:
         return report_html(data, live=live)
     except ValueError as error:

@@ -74,7 +74,7 @@ def _read(run: RunFolder, config: SearchConfig, ledger: Ledger, *, trust: bool) 
         attention=attention_picture(run, rows["retrain"], trust=trust),
         trace=_trace(run),
         ablations=[read_json_object(file) for file in sorted(run.path.glob("ablation-*.json"))],
-        next_commands=_next(run, state, retrained),
+        next_commands=_next(run, config, state, retrained),
         ways=_ways(run, retrained),
         hashes=_hashes(run, config, content),
         config_yaml=content,
@@ -104,7 +104,9 @@ def _trace(run: RunFolder) -> TraceResult | None:
         ) from error
 
 
-def _next(run: RunFolder, state: str, retrained: Sequence[Mapping[str, Any]]) -> list[Command]:
+def _next(
+    run: RunFolder, config: SearchConfig, state: str, retrained: Sequence[Mapping[str, Any]]
+) -> list[Command]:
     """Return what to do next, the most useful first."""
     commands = []
     if state == "running":
@@ -128,8 +130,9 @@ def _next(run: RunFolder, state: str, retrained: Sequence[Mapping[str, Any]]) ->
         commands.append(
             _command("Train the whole front in full", "retrain", run.name, "--pick", "all")
         )
+    other = "macs" if config.cost_objective == "params" else "params"
     commands.append(
-        _command("Ask for the front under a limit", "frontier", run.name, "--under", "params=20k")
+        _command("See the front against another cost", "frontier", run.name, "--x", other)
     )
     return commands
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -132,8 +132,7 @@ def handler_of(live: LiveReport) -> type[BaseHTTPRequestHandler]:
             host = (self.headers.get("Host") or "").rpartition(":")[0]
             return host in (LOOPBACK, "localhost")
 
-        def _answer_with(self, kind: str, make: object) -> None:
-            assert callable(make)
+        def _answer_with(self, kind: str, make: Callable[[], str]) -> None:
             try:
                 content = make()
             except RunError as error:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import re
 import textwrap
 from dataclasses import replace
 from pathlib import Path
@@ -143,3 +145,18 @@ def test_names_of_trackers_are_checked() -> None:
         check_trackers(("tensorbord",))
     with pytest.raises(ValueError, match="each tracker once, got 'tensorboard' twice"):
         check_trackers(("tensorboard", "tensorboard"))
+
+
+def test_the_tracker_of_the_documentation_knows_what_it_was_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (Path(__file__).parents[4] / "docs" / "report.md").read_text()
+    (source,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "documented.py").write_text(source)
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):  # a search that was interrupted tells of all trials again
+        trackers = make_trackers(tracker_kinds(["documented:Curves"]), tmp_path)
+        with Follower(Ledger(COMPLETE, replace(COMPLETE, number=1)), trackers):
+            pass
+    lines = (tmp_path / "curves.jsonl").read_text().splitlines()
+    assert [json.loads(line)["trial"] for line in lines] == [["search", 0], ["search", 1]]
