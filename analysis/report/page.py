@@ -26,6 +26,10 @@ from analysis.report.summary import summary_section
 from analysis.trace.section import trace_section
 
 
+class NothingFinished(ValueError):
+    """No trial of the runs has finished."""
+
+
 class Live(NamedTuple):
     """What a served report says beside its sections."""
 
@@ -41,12 +45,13 @@ def report_html(runs: Sequence[ReportRun], *, live: Live | None = None) -> str:
         live: of a served report.
 
     Raises:
-        ValueError: the runs do not compare, or none has a finished trial.
+        NothingFinished: none has a finished trial.
+        ValueError: the runs do not compare.
     """
     check_comparable(runs)
     if not merged_front(runs):
         names = ", ".join(repr(run.name) for run in runs)
-        raise ValueError(f"no trial of {names} has finished: there is nothing to report yet")
+        raise NothingFinished(f"no trial of {names} has finished: there is nothing to report yet")
     sections = [each for each in (make(runs) for make in SECTIONS) if each is not None]
     if live is not None:
         sections.append(live_section(live))

@@ -11,6 +11,7 @@ import pytest
 from analysis.report.hypervolume import hypervolume_section
 from analysis.report.merged import groups, merged_candidates, merged_front
 from analysis.report.page import SECTIONS, report_html
+from analysis.report.papers import papers_section
 from analysis.report.run_data import ACCURACY
 from nas.evaluation.fidelity import Fidelity
 from tests.analysis.page_content import content_of
@@ -100,3 +101,14 @@ def test_a_section_without_data_is_left_out() -> None:
     made = [make([bare]) for make in SECTIONS]
     names = [each.name for each in made if each is not None]
     assert names == ["summary", "front", "hypervolume", "outcomes", "reproduce"]
+
+
+def test_the_papers_stand_beside_runs_on_their_data_alone() -> None:
+    run = made_up_run(40)
+    assert papers_section([run]) is None
+    data = run.config.data.model_copy(update={"name": "cifar100"})
+    section = papers_section([replace(run, config=run.config.replace(data=data))])
+    assert section is not None
+    papers, own = section.figures["papers-figure"]["data"]
+    assert len(papers["customdata"]) > 1
+    assert own["y"] == [run.retrained[0]["test_accuracy"]]

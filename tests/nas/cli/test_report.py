@@ -171,6 +171,22 @@ def test_a_stranger_s_name_for_this_machine_is_refused(
     assert served("/other")[0] == 404
 
 
+def test_a_run_without_a_finished_trial_is_waited_for(config: SearchConfig, begun: Begin) -> None:
+    run, _ = begun(config, trials=0)
+    page = LiveReport([run], trust=False).page()
+    assert sections(page) == ["live"]
+    assert "nothing to report yet" in page
+
+
+def test_runs_of_one_name_are_told_apart_by_their_folders(
+    searched: RunFolder, runs: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy" / searched.name
+    shutil.copytree(searched.path, copy)
+    page = report([searched.name, str(copy)], runs, tmp_path / "report.html")
+    assert f"<title>{searched.path}, {copy}</title>" in page
+
+
 def test_a_port_that_is_taken_is_one_error(searched: RunFolder, runs: Path) -> None:
     with ThreadingHTTPServer((LOOPBACK, 0), handler_of(LiveReport([searched], trust=False))) as one:
         taken = one.server_address[1]

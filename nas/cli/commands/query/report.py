@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from analysis.page.document import write_page
-from analysis.report.page import Live, report_html
+from analysis.report.page import Live, NothingFinished, report_html
 from nas.cli.commands.picture_files import check_ending
 from nas.cli.commands.query.report_run import read_run
 from nas.cli.output import Output
@@ -15,6 +16,10 @@ from nas.errors import CommandError, RunError
 from nas.quantities import format_quantity
 from nas.storage.run.folder import RunFolder
 from nas.storage.stored_run import run_at
+
+
+class NothingYet(CommandError):
+    """No trial of the runs has finished."""
 
 
 def write_report(
@@ -76,12 +81,19 @@ def report_of(folders: Sequence[RunFolder], *, trust: bool, live: Live | None = 
         live: see :func:`analysis.report.page.report_html`.
 
     Raises:
-        CommandError: the runs do not compare, or none has a finished trial.
+        NothingYet: none has a finished trial.
+        CommandError: the runs do not compare.
         RunError: a ledger or file of theirs cannot be read.
         TrustError: reading a run needs trust.
     """
     data = [read_run(run, trust=trust) for run in folders]
+    if len({run.name for run in data}) < len(data):  # such as copies of runs of one name
+        data = [
+            replace(run, name=str(folder.path)) for run, folder in zip(data, folders, strict=True)
+        ]
     try:
         return report_html(data, live=live)
+    except NothingFinished as error:
+        raise NothingYet(str(error)) from error
     except ValueError as error:
         raise CommandError(str(error)) from error

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from analysis.report.page import Live, waiting_html
-from nas.cli.commands.query.report import found_runs, report_of
+from nas.cli.commands.query.report import NothingYet, found_runs, report_of
 from nas.cli.output import Output
 from nas.config.storage_url import without_password
 from nas.errors import CommandError, RunError
@@ -66,7 +66,7 @@ class LiveReport:
         live = Live(version, [_dashboard(run) for run in self._folders])
         try:
             return report_of(self._folders, trust=self._trust, live=live)
-        except CommandError as error:  # no trial has finished yet
+        except NothingYet as error:
             return waiting_html([run.name for run in self._folders], str(error), live)
 
 
@@ -97,7 +97,7 @@ def serve_report(
     """
     with found_runs(names, runs, storage=storage, trust=trust) as folders:
         live = LiveReport(folders, trust=trust)
-        live.version()  # what cannot be read is said before anything is served
+        live.page()  # what cannot be read is said before anything is served
         try:
             server = ThreadingHTTPServer((LOOPBACK, port), handler_of(live))
         except OSError as error:
