@@ -87,5 +87,5 @@ def _by_epoch(early: dict[int, RankCorrelation]) -> Figure:
         "hovertemplate": "epoch %{x}: tau %{y:.2f}<extra></extra>",
         "line": {"color": PALETTE[0], "width": 2},
     }
-    y = axis("Kendall's tau with the end", range=[-0.05, 1.05])
+    y = axis("Kendall's tau", range=[-0.05, 1.05])
     return {"data": [trace], "layout": layout(axis("epoch"), y)}
