@@ -15,7 +15,8 @@ from typer.core import TyperGroup
 
 from nas.cli.arguments.jobs import job, submit
 from nas.cli.arguments.networks import attention_maps, describe, tables, zoo
-from nas.cli.arguments.query import frontier, report
+from nas.cli.arguments.query import frontier
+from nas.cli.arguments.report import report
 from nas.cli.arguments.search import runs, search, status
 from nas.cli.arguments.tools import benchmark, data, fidelity, latency_table, tabulate, zero_cost
 from nas.cli.arguments.train import ablate, predict, retrain, trace, train
