@@ -20,7 +20,7 @@ POINTS = 120
 """Places at which the curves of several runs are averaged."""
 
 LEVEL = 0.95
-"""Of the intervals that the bands show."""
+"""The level of the intervals that the bands show."""
 
 
 def hypervolume_section(runs: Sequence[ReportRun]) -> Section:

@@ -31,7 +31,7 @@ class NothingFinished(ValueError):
 
 
 class Live(NamedTuple):
-    """What a served report says beside its sections."""
+    """The words of a served report beside its sections."""
 
     version: str  # see :func:`analysis.page.document.page_html`
     dashboards: Sequence[str]  # the commands that show the runs' ledgers by optuna-dashboard
