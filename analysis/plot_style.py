@@ -46,6 +46,42 @@ MARKINGS = (
 )
 """The marks by ascending share of blocks with attention; the more, the darker."""
 
+LIGHT_COLOURS = {
+    "ink": INK,
+    "faint": FAINT_INK,
+    "grid": GRID,
+    "paper": "#ffffff",
+    "wash": "#f5f5f4",
+    "edge": "#8a8a8a",
+    "accent": PALETTE[0],
+    **{f"mark-{index}": marking.colour for index, marking in enumerate(MARKINGS)},
+    **{
+        f"on-mark-{index}": INK if marking.is_light else "#ffffff"
+        for index, marking in enumerate(MARKINGS)
+    },
+}
+"""The colours of pages by name; ``mark-0`` and on are those of ``MARKINGS``, and ``on-mark-0`` is
+that of text on the first."""
+
+DARK_COLOURS = {
+    "ink": "#e9e7e4",
+    "faint": "#a5a8ae",
+    "grid": "#34373d",
+    "paper": "#15171a",
+    "wash": "#1f2226",
+    "edge": "#787c84",
+    "accent": "#6bb8ee",
+    "mark-0": "#8f8f8f",
+    "mark-1": "#8062b3",
+    "mark-2": "#b58be8",
+    "mark-3": "#ecdfff",
+    "on-mark-0": "#15171a",
+    "on-mark-1": "#ffffff",
+    "on-mark-2": "#15171a",
+    "on-mark-3": "#15171a",
+}
+"""The same in dark mode, where what stands out is lighter."""
+
 
 def marking_of(architecture: Architecture) -> Marking:
     """Return the mark of a candidate, by its share of blocks with attention."""

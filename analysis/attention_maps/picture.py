@@ -47,7 +47,17 @@ DARKEST_UNDER_MAP = 0.7  # of the image under a map, so that it does not change 
 def draw_attention_maps(
     maps: AttentionMaps, image: Tensor, path: Path | str, *, caption: str = ""
 ) -> None:
-    """Draw the maps of every head and pixel over the image.
+    """Write :func:`attention_maps_png` to a file; an existing one is replaced.
+
+    Raises:
+        ValueError: an image of another size than the maps were made for.
+        OSError: ``path`` cannot be written.
+    """
+    replace_file(path, attention_maps_png(maps, image, caption=caption))
+
+
+def attention_maps_png(maps: AttentionMaps, image: Tensor, *, caption: str = "") -> bytes:
+    """Draw the maps of every head and pixel over the image, as a PNG.
 
     Each map's colours run from zero to its own peak, which is written under it.
 
@@ -55,12 +65,10 @@ def draw_attention_maps(
         maps: what to draw.
         image: ``[C, H, W]``, in colour if C = 3; its lowest value is drawn black and its highest
             white, so that a normalised one will do.
-        path: the PNG to write; an existing file is replaced.
         caption: under the image.
 
     Raises:
         ValueError: an image of another size than the maps were made for.
-        OSError: ``path`` cannot be written.
     """
     if image.ndim != 3 or tuple(image.shape[-2:]) != maps.image_hw:
         raise ValueError(
@@ -97,7 +105,7 @@ def draw_attention_maps(
 
     written = BytesIO()
     figure.savefig(written, format="png", facecolor="white")
-    replace_file(path, written.getvalue())
+    return written.getvalue()
 
 
 def _about(maps: AttentionMaps) -> str:

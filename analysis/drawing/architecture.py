@@ -21,6 +21,7 @@ WIDEST_BAR = 18.0
 STAGE_WIDTH = 220.0  # which bars of many blocks share
 TALLEST_BAR, LEAST_BAR = 150.0, 5.0
 BARS_TOP = 84.0
+HEADING_BOTTOM = 54.0
 LINE_HEIGHT = 15.0
 TITLE_SIZE, TEXT_SIZE, SMALL_SIZE = 15.0, 12.0, 11.0
 
@@ -89,6 +90,16 @@ def draw_architecture(architecture: Architecture, task: Task, costs: Costs) -> D
     width = max(right, MARGIN + text_width(summary, TEXT_SIZE)) + MARGIN
     bottom = max(each.y for each in words) + MARGIN
     return Drawing(str(architecture), width, bottom, lines, boxes, words)
+
+
+def without_heading(drawing: Drawing) -> Drawing:
+    """Return a drawing without its heading and summary, for a page that says both beside it."""
+    up = HEADING_BOTTOM
+    words = [each._replace(y=each.y - up) for each in drawing.words if each.y > up]
+    boxes = [each._replace(y=each.y - up) for each in drawing.boxes]
+    lines = [each._replace(y=each.y - up) for each in drawing.lines]
+    right = max(line.x + line.width for line in lines)
+    return Drawing(drawing.title, right + MARGIN, drawing.height - up, lines, boxes, words)
 
 
 def _parts(architecture: Architecture, costs: Costs) -> Iterator[Part]:

@@ -1,7 +1,7 @@
-"""Pictures of a front, as PNG and as an interactive page.
+"""Pictures of a front as PNG.
 
-Nothing is drawn on a screen, and no state is shared between pictures. matplotlib and Plotly are
-imported where something is drawn.
+Nothing is drawn on a screen, and no state is shared between pictures. matplotlib is imported where
+something is drawn.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from analysis.composition import share_title
 from analysis.front.beside import Beside
 from analysis.front.drawn import Drawn, drawn
 from analysis.front.member_strip import draw_strip, stage_count
-from analysis.front.page import plot_front_html
 from analysis.plot_style import (
     BESIDE,
     FAINT_INK,
@@ -233,4 +232,4 @@ def _draw_legend(figure: Figure, picture: Drawn) -> None:
     )
 
 
-__all__ = ["plot_front_html", "plot_front_png"]
+__all__ = ["plot_front_png"]

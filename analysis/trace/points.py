@@ -67,6 +67,23 @@ class TracePoint:
             "seconds_of_all": sum(self.device_seconds.values()),
         }
 
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any], axes: Sequence[str]) -> TracePoint:
+        """Read what :meth:`to_json` returned, without the seeds of its trainings.
+
+        Raises:
+            KeyError: a key is missing.
+        """
+        return cls(
+            content["family"],
+            content["network"],
+            content["arch_id"],
+            content["description"],
+            {axis: content[axis] for axis in axes if axis in content},
+            tuple(content["accuracies"]),
+            content["found_by"] or "",
+        )
+
 
 @dataclass(frozen=True)
 class PublishedPoint:
@@ -80,6 +97,16 @@ class PublishedPoint:
     def to_json(self) -> dict[str, Any]:
         """Return plain data."""
         return {"family": self.family, "row": self.row, **self.costs, "accuracy": self.accuracy}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any], axes: Sequence[str]) -> PublishedPoint:
+        """Read what :meth:`to_json` returned.
+
+        Raises:
+            KeyError: a key is missing.
+        """
+        costs = {axis: content[axis] for axis in axes if axis in content}
+        return cls(content["family"], content["row"], costs, content["accuracy"])
 
 
 @dataclass(frozen=True)
@@ -140,11 +167,38 @@ class TraceResult:
         return {
             "title": self.title,
             "accuracy": self.accuracy,
+            "accuracy_label": self.accuracy_label,
+            "axes": list(self.axes),
+            "own_axis": self.own_axis or None,
+            "families": list(self.families),
+            "is_of_fronts": self.is_of_fronts,
             "points": [point.to_json() for point in self.points],
             "published": [point.to_json() for point in self.published],
             "published_source": self.published_source or None,
             "notes": list(self.notes),
         }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> TraceResult:
+        """Read what :meth:`to_json` returned.
+
+        Raises:
+            KeyError: a key is missing, as in files of earlier versions.
+        """
+        axes = tuple(content["axes"])
+        return cls(
+            title=content["title"],
+            accuracy=content["accuracy"],
+            accuracy_label=content["accuracy_label"],
+            axes=axes,
+            own_axis=content["own_axis"] or "",
+            families=tuple(content["families"]),
+            points=tuple(TracePoint.from_json(each, axes) for each in content["points"]),
+            published=tuple(PublishedPoint.from_json(each, axes) for each in content["published"]),
+            published_source=content["published_source"] or "",
+            notes=tuple(content["notes"]),
+            is_of_fronts=content["is_of_fronts"],
+        )
 
 
 def trainings_text(points: Sequence[TracePoint]) -> str:

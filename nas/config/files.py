@@ -170,10 +170,12 @@ def _make_modules_importable(content: Any, folder: Path, *, trusted: bool) -> No
 
 
 def _names_own_code(content: Mapping[str, Any]) -> bool:
-    """Return whether a space has a type of the user's own, or the data are a function of theirs."""
-    data = content.get("data")
-    name = data.get("name") if isinstance(data, dict) else None
-    return names_own_type(content.get("space")) or (isinstance(name, str) and ":" in name)
+    """Return whether a space has a type of the user's own, or the data or a tracker is theirs."""
+    data, trackers = content.get("data"), content.get("tracking")
+    names = [data.get("name") if isinstance(data, dict) else None]
+    names += trackers if isinstance(trackers, list) else []
+    is_named = any(isinstance(name, str) and ":" in name for name in names)
+    return is_named or names_own_type(content.get("space"))
 
 
 def _drop_options_of_another_sampler(data: dict[str, Any], changes: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ import json
 import re
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from nas.config.latency import LatencyMetering
 from nas.config.networks_url import check_networks_url
@@ -23,6 +23,7 @@ from nas.config.sections import (
     SearchSettings,
 )
 from nas.config.storage_url import check_storage_url, without_password
+from nas.config.tracking import check_trackers
 from nas.costs.limits import Limits
 from nas.evaluation.evaluate import AccuracyMetric, TrainOn
 from nas.evaluation.fidelity import FULL, Fidelity
@@ -93,6 +94,9 @@ class SearchConfig(Value):
     """URL of a folder for the checkpoints and networks (`model.pt`) of full trainings, such as
     `s3://bucket/folder`, or any other that Arrow's file systems read and write; null keeps them in
     the folder of the run."""
+    tracking: Annotated[tuple[str, ...], AfterValidator(check_trackers)] = ()
+    """Trackers that follow the search's trials: `tensorboard`, or a class of your own such as
+    `my_module:MyTracker` (see [docs/report.md](report.md#trackers))."""
 
     @field_validator("name")
     @classmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,9 +22,11 @@ from analysis.ablation.labels import change_colour, change_label, places_of
 from analysis.ablation.picture import plot_ablation_png
 from analysis.ablation.tables import ablation_csv, ablation_markdown, ablation_table
 from analysis.paired_interval import paired_interval
+from analysis.report.page import report_html
 from nas.cli.output import Output
 from nas.storage.strict_json import json_text
 from search_space.zoo import network
+from tests.analysis.report.made_up import made_up_run
 
 FIRST = {1: 0.90, 2: 0.88, 3: 0.91, 4: 0.87}
 SECOND = {1: 0.93, 2: 0.89, 3: 0.95, 4: 0.90}
@@ -155,3 +158,12 @@ def test_parts_and_changes_have_the_names_and_colours_of_other_pictures() -> Non
     assert change_label("smaller extent") == "smaller extent"
     assert change_colour("conv stem") == change_colour("conv") != change_colour("local_attention")
     assert change_colour("no positions") == change_colour("larger extent")
+
+
+def test_a_report_has_every_comparison(result: AblationResult) -> None:
+    written = json.loads(json.dumps(result.to_json()))
+    page = report_html([replace(made_up_run(40), ablations=[written])])
+    section = page.partition('<section id="ablations"')[2].partition("</section>")[0]
+    assert section.count("<tr") == 1 + len(result.comparisons)
+    assert result.title in section
+    assert "local attention" in section

@@ -23,8 +23,10 @@ from analysis.composition import (
 )
 from analysis.curves_plot import plot_curves_png
 from analysis.front.drawn import drawn
-from analysis.front.picture import plot_front_html, plot_front_png
+from analysis.front.page import plot_front_html
+from analysis.front.picture import plot_front_png
 from analysis.front.queries import knee
+from analysis.front.section import Front
 from analysis.plot_style import (
     MARKINGS,
     PALETTE,
@@ -36,13 +38,29 @@ from analysis.plot_style import (
 from nas.quantities import format_quantity
 from nas.storage.candidates import Candidate, pareto_front
 from search_space.zoo import network
-from tests.analysis.invented import candidate, invented, search_of
+from tests.analysis.invented import TASK, candidate, invented, search_of
+from tests.analysis.page_content import content_of
 
 pytestmark = pytest.mark.many_cases
 
 Y = "val_accuracy"
 Plot = Callable[..., None]
-PLOTS: list[Plot] = [plot_front_png, plot_front_html]
+
+
+def front_page(
+    path: Path,
+    candidates: list[Candidate],
+    members: list[Candidate],
+    *,
+    x: str,
+    y: str,
+    knee: Candidate | None,
+    title: str,
+) -> None:
+    plot_front_html(path, Front(candidates, members, x, y, knee, TASK), title=title)
+
+
+PLOTS: list[Plot] = [plot_front_png, front_page]
 
 CURVE: list[dict[str, Any]] = [
     {"epoch": 1, "val_accuracy": None, "train_accuracy": 0.3},
@@ -84,7 +102,8 @@ def test_the_mix_of_every_member_is_shown(tmp_path: Path, plot: Plot) -> None:
     """A bar a stage for each member, in the colours of its blocks' kinds, and a mark by share."""
     candidates = list(search_of(50))
     members = draw(plot, tmp_path / "front", candidates)
-    colours = {*kind_colours(kinds_among(members)).values()}
+    kinds = kind_colours(kinds_among(members))
+    colours = {*kinds.values()}
     colours |= {marking_of(member.architecture).colour for member in members}
     if plot is plot_front_png:
         with Image.open(tmp_path / "front") as image:
@@ -94,16 +113,17 @@ def test_the_mix_of_every_member_is_shown(tmp_path: Path, plot: Plot) -> None:
     page = (tmp_path / "front").read_text()
     assert all(colour in page for colour in colours)
     blocks = sum(len(member.architecture.primitive_types()) for member in members)
-    assert page.count('"type":"rect"') == blocks
+    assert page.count('<i style="background:') == blocks + len(kinds)
 
 
 def test_front_html_is_self_contained(tmp_path: Path) -> None:
     candidates = list(search_of(50))
-    draw(plot_front_html, tmp_path / "front.html", candidates, title="<b>5 & 6</b>")
+    draw(front_page, tmp_path / "front.html", candidates, title="<b>5 & 6</b>")
     page = (tmp_path / "front.html").read_text()
-    assert all(c.arch_id in page for c in candidates)
-    assert "Plotly.newPlot" in page
-    assert not re.search(r"<(script|link|img)[^>]+(src|href)\s*=", page)
+    assert {c.arch_id for c in candidates} == content_of(page)["cards"].keys()
+    assert not re.search(r'<(script|link|img)[^>]+(src|href)\s*=\s*"(?!data:)', page)
+    assert "default-src 'none'" in page
+    assert len(page) < 2_200_000
     assert "<title>&lt;b&gt;5 &amp; 6&lt;/b&gt;</title>" in page
 
 
@@ -113,18 +133,20 @@ def test_hover_shows_the_architecture_and_its_metrics(tmp_path: Path) -> None:
         candidate(0, 0.91, 4321.0, n=4, deviation=0.01, **metrics),
         candidate(1, 0.8, 99.0),
     ]
-    draw(plot_front_html, tmp_path / "front.html", candidates)
+    draw(front_page, tmp_path / "front.html", candidates)
     page = (tmp_path / "front.html").read_text()
-    for text in (
-        *str(candidates[0].architecture).split(" | "),
-        "91.00%",
-        "0.50 (n=4)",
-        "4,321 parameters",
-        "1,234,567 MACs",
-        "latency 1.25 ms",
-        "80.00% as found",
-    ):
-        assert text in page
+    cards = content_of(page)["cards"]
+    first, second = (cards[each.arch_id] for each in candidates)
+    assert first["parts"] == str(candidates[0].architecture).split(" | ")
+    assert {fact["label"]: fact["text"] for fact in first["facts"]} == {
+        "validation": "91.00% ± 0.50 (n=4)",
+        "as found": "91.00%",
+        "parameters": "4.32k",
+        "MACs": "1.23M",
+        "latency": "1.25 ms",
+    }
+    assert second["facts"][0]["text"] == "80.00% as found"
+    assert first["drawing"].startswith("<svg")
 
 
 @pytest.mark.parametrize("plot", PLOTS)
@@ -197,7 +219,7 @@ def test_curves_png(tmp_path: Path) -> None:
 
 WRITERS: list[Callable[[Path], Any]] = [
     lambda path: draw(plot_front_png, path, list(search_of(5))),
-    lambda path: draw(plot_front_html, path, list(search_of(5))),
+    lambda path: draw(front_page, path, list(search_of(5))),
     lambda path: plot_curves_png(path, {"one": CURVE}),
 ]
 
@@ -291,7 +313,7 @@ def test_a_kind_keeps_its_colour_whatever_else_is_drawn() -> None:
 
 
 def test_a_page_is_made_for_a_phone(tmp_path: Path) -> None:
-    draw(plot_front_html, tmp_path / "front.html", list(search_of(50)))
+    draw(front_page, tmp_path / "front.html", list(search_of(50)))
     page = (tmp_path / "front.html").read_text()
     assert '<meta name="viewport" content="width=device-width, initial-scale=1">' in page
 
@@ -317,4 +339,5 @@ def test_stairs_leave_out_what_fresh_values_dominate_and_keep_its_mark(tmp_path:
         plot(tmp_path / name, members, members, x="params", y=Y, knee=None, title="a run")
     page = (tmp_path / "front.html").read_text()
     assert "a member as found by the search" in page
-    assert "as found 95.00%" in page
+    facts = content_of(page)["cards"][members[0].arch_id]["facts"]
+    assert ("as found", "95.00%") in [(fact["label"], fact["text"]) for fact in facts]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -67,6 +68,13 @@ def test_the_picture_is_drawn_for_every_choice_of_axes(
     page = (tmp_path / "trace.html").read_text()
     assert "one | a bar" in page
     assert "AACN Table 3" in page
+
+
+def test_a_trace_is_read_from_its_file() -> None:
+    written = json.loads(json.dumps(RESULT.to_json()))
+    again = TraceResult.from_json(written)
+    assert again.to_json() == RESULT.to_json()
+    assert again.curve("plain", "macs") == again.of_family("plain", "macs")
 
 
 def test_tables_have_every_point_and_escape_bars() -> None:

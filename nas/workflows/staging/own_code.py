@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,10 @@ INSTALLED_IN = ("site-packages", "dist-packages")
 NOT_COPIED = shutil.ignore_patterns("__pycache__", "*.pyc", ".*")
 
 
-def named_modules(space: Any, data_name: str) -> set[str]:
-    """Return the top-level names of the modules that a space's types and the data are from."""
+def named_modules(space: Any, data_name: str, trackers: Sequence[str] = ()) -> set[str]:
+    """Return the top-level names of the modules of a space's types, the data and trackers."""
     names = set(_typed(space))
-    if ":" in data_name:
-        names.add(data_name)
+    names |= {name for name in (data_name, *trackers) if ":" in name}
     return {name.partition(":")[0].partition(".")[0] for name in names}
 
 

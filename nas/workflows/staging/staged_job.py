@@ -55,7 +55,7 @@ def stage_search(file: Path, overrides: Sequence[str], folder: Path) -> StagedJo
     config = load_config(file, overrides)
     config = for_cluster(file, overrides, config)
     save_config(config, folder / CONFIG_FILE)
-    names = named_modules(config.space, config.data.name)
+    names = named_modules(config.space, config.data.name, config.tracking)
     return StagedJob(
         "search",
         config.name,

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from analysis.front.beside import Beside, beside_json, beside_table
-from analysis.front.picture import plot_front_html, plot_front_png
+from analysis.front.page import plot_front_html
+from analysis.front.picture import plot_front_png
 from analysis.front.queries import (
     hypervolume,
     knee,
@@ -17,6 +18,7 @@ from analysis.front.queries import (
     reference_point,
 )
 from analysis.front.queries import under as within_limits
+from analysis.front.section import Front
 from analysis.front.table import front_json, front_table
 from analysis.noise import quartile_range, seed_noise, spread
 from nas.cli.commands.picture_files import check_ending
@@ -255,13 +257,14 @@ def _draw(
     beside: Sequence[Beside] = (),
 ) -> None:
     title = f"{run.name}: {len(evaluated)} architectures, {len(members)} on the front"
-    for file, plot in ((png, plot_front_png), (html, plot_front_html)):
-        if file is None:
-            continue
-        try:
-            plot(file, evaluated, members, x=x, y=y, knee=best, title=title, beside=beside)
-        except OSError as error:
-            raise RunError(f"cannot draw the front: {error}") from error
+    try:
+        if png is not None:
+            plot_front_png(png, evaluated, members, x=x, y=y, knee=best, title=title, beside=beside)
+        if html is not None:
+            front = Front(evaluated, members, x, y, best, run.task(), beside)
+            plot_front_html(html, front, title=title)
+    except OSError as error:
+        raise RunError(f"cannot draw the front: {error}") from error
 
 
 __all__ = ["front_of_search", "report_search", "show_frontier"]

@@ -28,6 +28,7 @@ MAY_CHANGE_ON_RESUME = (
     "storage",
     "ledger_folder",
     "networks_url",
+    "tracking",
     "data.path",
     "latency.table",
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,8 @@ from nas.storage.run.names import check_new
 from nas.storage.stored_run import describe_run
 from nas.workflows.checks import checked_problem, load_data, proxy_assignment
 from nas.workflows.first_estimate import first_forecast, little_timing
+from nas.workflows.tracking.follower import Follower
+from nas.workflows.tracking.tracker import Tracker, make_trackers, tracker_kinds
 from search_space.architecture import Task
 
 log = logging.getLogger(__name__)
@@ -109,6 +111,7 @@ def run_search_command(
         warm_start = collect_warm_start(
             config, data.task, problem, runs, fingerprint=data.fingerprint, trust=trust
         )
+    kinds = tracker_kinds(config.tracking)
     waiting = Waiting()
     where = "here" if config.ray.address is None else f"at {config.ray.address}"
     output.say(f"starting workers on Ray {where}")
@@ -136,6 +139,7 @@ def run_search_command(
                 allow_changed_data=allow_changed_data,
                 trust=trust,
             )
+            trackers = make_trackers(kinds, run.path)
             how_to_go_on = resume_command(config_file, overrides, config, runs)
             with saying_how_to_go_on(output, config, ledger, how_to_go_on):
                 search = _search(
@@ -149,6 +153,7 @@ def run_search_command(
                     concurrency,
                     warm_start,
                     waiting,
+                    trackers,
                 )
             _mark_as_finished(run, ledger, config, data.task, search)
             _report(output, run, config, ledger)
@@ -229,6 +234,7 @@ def _search(
     concurrency: int,
     warm_start: WarmStart,
     waiting: Waiting,
+    trackers: Mapping[str, Tracker],
 ) -> Search:
     task = costs.task
     search = Search(
@@ -242,11 +248,13 @@ def _search(
         forecast=_said_forecast(output, config, ledger, costs, concurrency),
     )
     note = WaitingNote(run, waiting)
-    with ProgressDisplay(output, search.status) as display:
+    follower = Follower(ledger, trackers)
+    with ProgressDisplay(output, search.status) as display, follower:
 
         def show() -> None:
             display.update()
             note.update()
+            follower.update()
 
         with waiting.shown_by(show), note:
             run_search(

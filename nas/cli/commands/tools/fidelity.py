@@ -69,7 +69,7 @@ def show_fidelity(
     pairs = [] if curves else _retrained(run, config, ledger)
     proxy = {} if curves else {m: proxy_correlation(pairs, m) for m in full_metrics(pairs)}
     rows = ledger.evaluations("search")
-    early = epoch_correlations(rows, _epochs(config))
+    early = epoch_correlations(rows, compared_epochs(config))
     if curves and not early:
         raise CommandError(
             f"fewer than {LEAST_RANKED} trials of {run.name!r} were trained to the end and "
@@ -93,12 +93,8 @@ def show_fidelity(
 
 
 def _retrained(run: RunFolder, config: SearchConfig, ledger: Ledger) -> list[Compared]:
-    """Return the architectures with a proxy evaluation and a full training, plain ones included."""
-    proxies = {
-        "found": all_candidates(config, ledger),
-        PLAIN: candidates(ledger.evaluations("baselines")),
-    }
-    pairs = compared(proxies, candidates(full_trainings(config, ledger)))
+    """Return :func:`retrained_pairs`, which must be enough to be ranked."""
+    pairs = retrained_pairs(config, ledger)
     if len(pairs) < LEAST_RANKED:
         raise CommandError(
             f"{len(pairs)} architectures of {run.name!r} were retrained by its recipe, and a rank "
@@ -108,7 +104,23 @@ def _retrained(run: RunFolder, config: SearchConfig, ledger: Ledger) -> list[Com
     return pairs
 
 
-def _epochs(config: SearchConfig) -> list[int]:
+def retrained_pairs(config: SearchConfig, ledger: Ledger) -> list[Compared]:
+    """Return the architectures with a proxy evaluation and a full training, plain ones included.
+
+    Raises:
+        RunError: the ledger cannot be read.
+    """
+    trainings = candidates(full_trainings(config, ledger))
+    if not trainings:
+        return []
+    proxies = {
+        "found": all_candidates(config, ledger),
+        PLAIN: candidates(ledger.evaluations("baselines")),
+    }
+    return compared(proxies, trainings)
+
+
+def compared_epochs(config: SearchConfig) -> list[int]:
     """Return the rungs; without a scheduler, the evaluated epochs, or ten of them."""
     every = config.proxy.evaluate_every_epochs
     epochs = list(config.rungs or range(every, config.proxy.epochs, every))

@@ -1,0 +1,1 @@
+"""Trackers: what follows a search's trials, such as TensorBoard."""
