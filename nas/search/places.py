@@ -165,6 +165,13 @@ class Places:
             self._add({"waiting_driver": attempt.begun - attempt.since})
         return now - attempt.begun
 
+    def worked_seconds(self, job: Job) -> float:
+        """Return the seconds since a worker began a job; 0 while none has."""
+        attempt = self._attempts.get(job)
+        if attempt is None or attempt.begun is None:
+            return 0.0
+        return self._clock() - attempt.begun
+
     def reading(self) -> PlacesTime:
         """Return the account until now."""
         assert self._opened is not None
