@@ -137,7 +137,7 @@ def _status(run: RunFolder, config: SearchConfig, ledger: Ledger) -> dict[str, A
     may_run = is_driven or state != INTERRUPTED
     has_ended = is_finished and not is_driven
     sessions = ledger.sessions()
-    spent = device_time([*rows, *repeats], sessions, is_driven=is_driven)
+    spent = device_time([*rows, *repeats], sessions, is_driven=may_run and not has_ended)
     return {
         "name": run.name,
         "state": state,

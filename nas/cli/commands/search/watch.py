@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,13 +41,20 @@ def watch_run(
         TrustError: reading the run needs trust.
         KeyboardInterrupt: on Ctrl-C.
     """
-    with run_at(name, runs, storage=storage, trust=trust) as run:
-        if output.is_terminal:
-            with output.live() as live:
-                for status in _statuses(run):
-                    live.update(_screen(status), refresh=True)
-        else:
-            _say_changes(output, _statuses(run))
+    if storage is None:  # by its path: `latest` may name another run later
+        name = str(RunFolder.find(name, runs, trust=trust).path)
+
+    def look() -> dict[str, Any]:
+        # a storage is asked anew what it says of the run, also whether it is finished
+        with run_at(name, runs, storage=storage, trust=trust) as run:
+            return read_status(run)
+
+    if output.is_terminal:
+        with output.live() as live:
+            for status in _statuses(look):
+                live.update(_screen(status), refresh=True)
+    else:
+        _say_changes(output, _statuses(look))
 
 
 def _say_changes(output: Output, statuses: Iterator[dict[str, Any] | list[str]]) -> None:
@@ -60,21 +67,22 @@ def _say_changes(output: Output, statuses: Iterator[dict[str, Any] | list[str]])
             shown = done
 
 
-def _statuses(run: RunFolder) -> Iterator[dict[str, Any] | list[str]]:
+def _statuses(look: Callable[[], dict[str, Any]]) -> Iterator[dict[str, Any] | list[str]]:
     """Yield a run's status now and then, at last that of the finished run.
 
     Where it cannot be read later on, the reason is yielded, as the only part of a line.
     """
-    status: dict[str, Any] | list[str] = read_status(run)
+    status: dict[str, Any] | list[str] = look()
+    name = status["name"]
     while True:
         yield status
         if isinstance(status, dict) and status["state"] == "finished":
             return
         time.sleep(LOOK_EVERY_SECONDS)
         try:
-            status = read_status(run)
+            status = look()
         except RunError as error:
-            status = [f"{run.name} cannot be read now: {error}"]
+            status = [f"{name} cannot be read now: {error}"]
 
 
 def progress(status: Mapping[str, Any]) -> tuple[list[str], list[str]]:
