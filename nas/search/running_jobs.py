@@ -10,7 +10,7 @@ from nas.errors import ClusterError
 from nas.evaluation.lost_workers import LostWorker
 from nas.evaluation.time_parts import NO_SECONDS, WAITS
 from nas.search.job import Job
-from nas.search.places import Places
+from nas.search.time_account.places import Places
 
 LOST_IN_A_ROW = 12
 """A search ends when this many workers in a row are lost; but see the next limit."""
@@ -23,7 +23,9 @@ class EndedJob(NamedTuple):
     """The time of a job that has ended."""
 
     busy_seconds: float  # from when a worker began it to its end, as the driver saw it
-    parts: dict[str, float]  # of its worker's seconds: see :meth:`nas.search.places.Places.end`
+    parts: dict[
+        str, float
+    ]  # of its worker's seconds: see :meth:`nas.search.time_account.places.Places.end`
 
 
 class RunningJobs:

@@ -29,7 +29,7 @@ from nas.errors import RunError
 from nas.evaluation.evaluate import EvaluationResult
 from nas.evaluation.lost_workers import LostWorker
 from nas.samplers.trials import WarmStart
-from nas.search.ending import Ending
+from nas.search.endings.ending import Ending
 from nas.search.waiting import Waiting
 from nas.storage.ledger import Ledger
 from nas.storage.run.folder import RunFolder

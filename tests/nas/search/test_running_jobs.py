@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from nas.search.idle_clock import IdleClock
 from nas.search.job import Job
-from nas.search.places import Places
 from nas.search.running_jobs import RunningJobs
+from nas.search.time_account.idle_clock import IdleClock
+from nas.search.time_account.places import Places
 from search_space.architecture import Architecture
 from search_space.space import SearchSpace
-from tests.nas.search.test_places import Clock
+from tests.nas.search.time_account.test_places import Clock
 
 
 @pytest.fixture(scope="module")

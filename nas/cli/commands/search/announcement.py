@@ -15,7 +15,7 @@ from nas.search.forecast import Forecast
 from nas.search.problem import SearchProblem
 from nas.storage.ledger import Ledger
 from nas.storage.run.folder import RunFolder
-from nas.workflows.first_estimate import first_forecast, little_timing
+from nas.workflows.timing.first_estimate import first_forecast, little_timing
 
 
 def announce(

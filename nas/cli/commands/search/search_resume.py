@@ -17,7 +17,7 @@ from nas.config.sections import SearchSettings
 from nas.config.storage_url import without_password
 from nas.errors import RunError
 from nas.ray.cluster.signals import ignored
-from nas.search.ending import Ending
+from nas.search.endings.ending import Ending
 from nas.search.trial_state import TRAINED
 from nas.search.waiting import Waiting
 from nas.storage.ledger import Ledger

@@ -15,7 +15,7 @@ from nas.cli.number_table import number_table
 from nas.cli.output import Output
 from nas.errors import RunError
 from nas.quantities import duration, format_quantity
-from nas.search.search_time import WRITE_EVERY_SECONDS
+from nas.search.time_account.search_time import WRITE_EVERY_SECONDS
 from nas.storage.run.folder import RunFolder
 from nas.storage.stored_run import run_at
 
@@ -72,8 +72,8 @@ def _statuses(look: Callable[[], dict[str, Any]]) -> Iterator[dict[str, Any] | l
 
     Where it cannot be read later on, the reason is yielded, as the only part of a line.
     """
-    status: dict[str, Any] | list[str] = look()
-    name = status["name"]
+    first = look()
+    status: dict[str, Any] | list[str] = first
     while True:
         yield status
         if isinstance(status, dict) and status["state"] == "finished":
@@ -82,7 +82,7 @@ def _statuses(look: Callable[[], dict[str, Any]]) -> Iterator[dict[str, Any] | l
         try:
             status = look()
         except RunError as error:
-            status = [f"{name} cannot be read now: {error}"]
+            status = [f"{first['name']} cannot be read now: {error}"]
 
 
 def progress(status: Mapping[str, Any]) -> tuple[list[str], list[str]]:

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from nas.evaluation.time_parts import TimePart, sum_of
-from nas.search.idle_clock import IdleClock, Reading, difference
 from nas.search.job import Job
+from nas.search.time_account.idle_clock import IdleClock, Reading, difference
 
 
 class PlacesTime(NamedTuple):
