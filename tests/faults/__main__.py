@@ -36,7 +36,7 @@ def main() -> None:
 
     options.json = options.json or options.out / "faults.jsonl"
     undisturbed = Undisturbed(options.out / "undisturbed")
-    for seed in _seeds(options.seeds):
+    for seed in _seeds(options):
         plan = plan_of(seed)
         done = {record.kind for record in records if record.outcome != "not counted"}
         kinds = [
@@ -45,7 +45,9 @@ def main() -> None:
             if (not options.kinds or kind in options.kinds)
             and not (options.each and plan.label(kind) in done)
         ]
-        SeedRun(seed, replace(plan, kinds=tuple(kinds)), options.out, undisturbed, note).run()
+        if kinds:
+            run = SeedRun(seed, replace(plan, kinds=tuple(kinds)), options.out, undisturbed, note)
+            run.run()
     findings = sum(record.outcome == "finding" for record in records)
     print(f"{len(records)} records, {findings} findings, in {options.json}")
     sys.exit(1 if findings else 0)
@@ -55,9 +57,11 @@ def _end(number: int, frame: object) -> NoReturn:
     sys.exit(128 + number)
 
 
-def _seeds(text: str) -> range:
-    first, _, last = text.partition("-")
-    return range(int(first), int(last or first) + 1)
+def _seeds(options: argparse.Namespace) -> list[int]:
+    """Return the seeds; with ``--each`` each once more, for the faults that fell after an end."""
+    first, _, last = options.seeds.partition("-")
+    seeds = range(int(first), int(last or first) + 1)
+    return [*seeds, *(seed + len(PLANS) for seed in seeds if options.each)]
 
 
 def _options() -> argparse.Namespace:
@@ -75,7 +79,7 @@ def _options() -> argparse.Namespace:
         metavar="KIND",
         help="only these",
     )
-    parser.add_argument("--each", action="store_true", help="inject no kind a second time")
+    parser.add_argument("--each", action="store_true", help="inject each kind until it counts")
     parser.add_argument("--json", type=Path, metavar="FILE", help="records are added to it")
     parser.add_argument(
         "--out",

@@ -24,7 +24,7 @@ from nas.ray.cluster.authentication import (
 from nas.ray.cluster.begin_again import begin_again, has_begun_again
 from nas.ray.cluster.guard import guarded
 from nas.ray.cluster.handshake import greet
-from nas.ray.cluster.head_watch import HeadWatch, LocalHealth, RemoteHealth
+from nas.ray.cluster.head_watch import HeadWatch, Health, LocalHealth, RemoteHealth
 from nas.ray.cluster.signals import noted
 from nas.search.waiting import Waiting
 
@@ -96,16 +96,19 @@ class Cluster:
             if mode == "token":
                 ensure_token()
         else:
-            mode = greet(self._address)
+            head, mode = greet(self._address)
         with ExitStack() as environment:
             settings = {MODE: mode} | (WITHOUT_METRICS if self.is_local else {})
             environment.enter_context(ray_environment(settings))
             environment.callback(ray.shutdown)
             with _own_signals():
-                self._start() if self.is_local else self._connect()
+                if self.is_local:
+                    self._start()
+                else:
+                    health = RemoteHealth(head)
+                    self._connect(health)
+                    health.add_own_node()
             self._environment = environment.pop_all()  # as long as the connection
-        health = LocalHealth() if self.is_local else RemoteHealth()
-        self._watch = HeadWatch(health, self.begin_again)
 
     def close(self) -> None:
         """End the connection, and a local cluster."""
@@ -174,7 +177,7 @@ class Cluster:
         """Start a local Ray; a machine that is busy may need a second attempt."""
         for attempt in range(START_ATTEMPTS):
             try:
-                self._connect()
+                self._connect(LocalHealth())
             except ClusterError as error:
                 if attempt == START_ATTEMPTS - 1:
                     raise
@@ -183,8 +186,10 @@ class Cluster:
             else:
                 return
 
-    def _connect(self) -> None:
+    def _connect(self, health: Health) -> None:
+        """Connect, and watch the cluster from the beginning: Ray waits for a head that dies."""
         local = {"address": "local", "include_dashboard": False}
+        watch = HeadWatch(health, self.begin_again)
         try:
             ray.init(
                 **(local if self.is_local else {"address": self._address}),
@@ -199,6 +204,11 @@ class Cluster:
                 else f"no connection to the Ray cluster at ray.address={self._address!r}"
             )
             raise ClusterError(f"{failed}: {str(error).splitlines()[0]}") from error
+        else:
+            self._watch = watch
+        finally:
+            if self._watch is not watch:
+                watch.close()
 
 
 @contextmanager

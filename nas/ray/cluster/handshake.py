@@ -9,7 +9,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import ray
 from ray._common.usage.usage_constants import CLUSTER_METADATA_KEY
@@ -34,16 +34,20 @@ SHORT_WAITS = {"RAY_gcs_rpc_server_connect_timeout_s": "1", "RAY_py_gcs_connect_
 """Ray's own waits are 40 s for a head that listens and does not answer."""
 
 
-def greet(address: str) -> Mode:
+class Greeted(NamedTuple):
+    """A cluster that this process can connect to."""
+
+    address: str  # host:port
+    mode: Mode  # of authentication
+
+
+def greet(address: str) -> Greeted:
     """Check that a cluster answers, accepts this machine's token and has the same versions.
 
     The token is sent only to a cluster that demands one.
 
     Args:
         address: ``host:port``, or ``auto`` for the cluster that this machine is a node of.
-
-    Returns:
-        the mode of authentication for the connection.
 
     Raises:
         ClusterError: with the reason, and what to do.
@@ -60,7 +64,7 @@ def greet(address: str) -> Mode:
                 f"here: start each of its nodes with {MODE}=token, or unset it here"
             )
         _check_versions(metadata, place)
-        return "disabled"
+        return Greeted(resolved, "disabled")
     if wanted == "disabled":
         raise ClusterError(
             f"authentication failed: the cluster at {place} demands a token, but {MODE}=disabled "
@@ -78,7 +82,7 @@ def greet(address: str) -> Mode:
             "put the token of the cluster's head there (on the head, ray get-auth-token prints it)"
         )
     _check_versions(metadata, place)
-    return "token"
+    return Greeted(resolved, "token")
 
 
 def _resolved(address: str) -> str:

@@ -9,6 +9,7 @@ import logging
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 
 import psutil
@@ -38,36 +39,47 @@ class Health(Protocol):
 
 
 class LocalHealth:
-    """The health of a local Ray, whose processes are children of this one."""
+    """The health of a local Ray that is about to start; its processes are children of this one."""
 
     def __init__(self) -> None:
-        children = psutil.Process().children()
-        self._processes = {
-            child: name
-            for child in children
-            if (name := child.name()) in RAYS_PROCESSES and not is_dead(child)
-        }
+        self._before = set(psutil.Process().children())  # an earlier Ray's may still be ending
+        self._processes: dict[psutil.Process, str] = {}
 
     def lost(self) -> str:
         """See :class:`Health`."""
+        if len(self._processes) < len(RAYS_PROCESSES):
+            self._note_started()
         for process, name in self._processes.items():
             if is_dead(process):
                 return f"the {RAYS_PROCESSES[name]} of the local Ray ({name}) has died"
         return ""
 
+    def _note_started(self) -> None:
+        for child in set(psutil.Process().children()) - self._before - self._processes.keys():
+            with suppress(psutil.NoSuchProcess):
+                if (name := child.name()) in RAYS_PROCESSES:
+                    self._processes[child] = name
+
 
 class RemoteHealth:
-    """The health of a cluster's head, and of this machine's node, by their ports."""
+    """The health of a cluster's head, and of this machine's node, by their ports.
 
-    def __init__(self) -> None:
-        context = ray.get_runtime_context()
-        own = context.get_node_id()
-        self._places = {"head": _address(context.gcs_address)}
+    Args:
+        head: its address, ``host:port``.
+    """
+
+    def __init__(self, head: str) -> None:
+        self._places = {"head": _address(head)}
+        self._silent = {"head": 0}
+
+    def add_own_node(self) -> None:
+        """Watch this machine's node of the connected cluster too."""
+        own = ray.get_runtime_context().get_node_id()
         for node in ray.nodes():
             if node["NodeID"] == own:
-                port = int(node["NodeManagerPort"])
-                self._places["node on this machine"] = (node["NodeManagerAddress"], port)
-        self._silent = dict.fromkeys(self._places, 0)
+                name, port = "node on this machine", int(node["NodeManagerPort"])
+                self._silent[name] = 0
+                self._places = {**self._places, name: (node["NodeManagerAddress"], port)}
 
     def lost(self) -> str:
         """See :class:`Health`."""

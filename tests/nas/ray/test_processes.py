@@ -40,6 +40,31 @@ time.sleep(600)  # as in Ray's library
 """
 
 
+HEADLESS = """
+import os, sys, threading, time
+import psutil
+
+if sys.argv[1] == "going-on":
+    sys.exit(7)
+
+def kill_the_head():
+    while True:
+        for child in psutil.Process().children():
+            if child.name() == "gcs_server":
+                time.sleep(1)
+                child.kill()
+                return
+        time.sleep(0.01)
+
+threading.Thread(target=kill_the_head, daemon=True).start()
+from nas.config.sections import RaySettings
+from nas.ray.cluster.connection import connected
+with connected(RaySettings(), continuing=["going-on"]) as cluster:
+    time.sleep(20)
+    cluster.check()
+"""
+
+
 def test_what_a_killed_driver_started_is_ended() -> None:
     driver = subprocess.Popen([sys.executable, "-c", DRIVER], stdout=subprocess.PIPE, text=True)
     assert driver.stdout is not None
@@ -100,6 +125,27 @@ def test_a_driver_that_is_stuck_when_the_head_dies_begins_again(tmp_path: Path) 
     assert first == f"{pid} ['search', 'x.yaml'] None"
     assert second == f"{pid} ['going-on'] 1"
     assert "the head has died" in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+def test_a_head_that_dies_while_ray_starts_is_noticed(tmp_path: Path) -> None:
+    """Ray says so itself, or its library waits a minute for it and then ends the process."""
+    script = tmp_path / "headless.py"
+    script.write_text(HEADLESS)
+    done = subprocess.run(
+        [sys.executable, str(script), "search"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    if "a local Ray could not be started" in done.stderr:
+        assert "it is tried again" in done.stderr
+        assert done.returncode == 0, done.stderr
+    else:
+        assert "the head of the local Ray (gcs_server) has died; the command begins" in done.stderr
+        assert done.returncode == 7, done.stderr
 
 
 @pytest.mark.parametrize("begun", ["10", "11"])
