@@ -10,19 +10,16 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from nas.cli.commands.search.status import INTERRUPTED, read_status
+from nas.cli.commands.search.driver_session import is_silent, or_elsewhere
+from nas.cli.commands.search.status import read_status
 from nas.cli.number_table import number_table
 from nas.cli.output import Output
 from nas.errors import RunError
 from nas.quantities import duration, format_quantity
-from nas.search.time_account.search_time import WRITE_EVERY_SECONDS
 from nas.storage.run.folder import RunFolder
 from nas.storage.stored_run import run_at
 
 LOOK_EVERY_SECONDS = 2.0
-
-SILENT_SECONDS = 3 * WRITE_EVERY_SECONDS
-"""A driver that has written nothing for so long is said to be silent."""
 
 FRONT_ROWS = 10
 """Members of the front that a terminal shows."""
@@ -92,10 +89,7 @@ def progress(status: Mapping[str, Any]) -> tuple[list[str], list[str]]:
         status: what :func:`nas.cli.commands.search.status.read_status` returned.
     """
     driver = status["driver"] if status["state"] != "finished" else None
-    elsewhere = ""
-    if status["state"] == INTERRUPTED and driver and not _is_silent(driver):
-        elsewhere = ", or driven on another machine"  # whose lock cannot be seen here
-    done = [f"{status['name']} is {status['state']}{elsewhere}"]
+    done = [f"{status['name']} is {status['state']}{or_elsewhere(status)}"]
     done.append(f"trials {status['trained']}/{status['wanted']}")
     if status["repeats"]:
         done.append(f"{status['repeats']} repeats")
@@ -121,13 +115,9 @@ def _pace(driver: Mapping[str, Any] | None) -> list[str]:
         pace.append(f"{driver['trainings_per_hour']:.3g} trainings/h")
     if driver["remaining_seconds"]:
         pace.append(f"about {duration(driver['remaining_seconds'])} left")
-    if _is_silent(driver):
+    if is_silent(driver):
         pace.append(f"its driver has been silent for {duration(driver['heard_seconds_ago'])}")
     return pace
-
-
-def _is_silent(driver: Mapping[str, Any]) -> bool:
-    return bool(driver["heard_seconds_ago"] > SILENT_SECONDS)
 
 
 def _screen(status: Mapping[str, Any] | list[str]) -> RenderableType:
