@@ -23,9 +23,7 @@ class EndedJob(NamedTuple):
     """The time of a job that has ended."""
 
     busy_seconds: float  # from when a worker began it to its end, as the driver saw it
-    parts: dict[
-        str, float
-    ]  # of its worker's seconds: see :meth:`nas.search.time_account.places.Places.end`
+    parts: dict[str, float]  # of its worker's seconds, as ``Places.end`` returns them
 
 
 class RunningJobs:
