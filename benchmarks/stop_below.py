@@ -40,7 +40,7 @@ from nas.benchmark.statistics import Interval, Score, interval
 from nas.benchmark.table import MEAN_SECONDS, BenchmarkTable
 from nas.benchmark.tabulation_reader import read_tabulated
 from nas.cli.commands.tools.benchmark_source import SHIPPED
-from nas.search.expected_growth import ESTIMATES, are_below
+from nas.search.endings.expected_growth import ESTIMATES, are_below
 
 SEEDS, QUICK_SEEDS = 20, 2
 MACRO_BUDGET, DIGITS_BUDGET, QUICK_BUDGET = 300, 100, 40

@@ -52,7 +52,9 @@ ray start --head --node-ip-address="$head" --port="$port" --include-dashboard=fa
 running+=($!)
 others=$((SLURM_JOB_NUM_NODES - 1))
 if ((others)); then
+    # srun takes the CPUs of a task from no variable of sbatch any more
     srun --nodes="$others" --ntasks="$others" --exclude="$SLURMD_NODENAME" \
+        --cpus-per-task="${SLURM_CPUS_PER_TASK:-1}" \
         ray start --address="$head:$port" "${options[@]}" &
     running+=($!)
 fi

@@ -16,7 +16,7 @@ from nas.benchmark.table_records import TableRecords
 from nas.config.sections import SchedulerSettings, SearchSettings
 from nas.costs.limits import Rejections
 from nas.samplers.trials import WarmStart
-from nas.search.expected_growth import Estimate
+from nas.search.endings.expected_growth import Estimate
 from nas.search.job import Job
 from nas.search.loop import Search
 from nas.search.problem import SamplerByNumber, SearchProblem

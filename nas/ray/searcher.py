@@ -128,11 +128,11 @@ class SearchJobs(Searcher):
         return self._search.needs_metering and not self.running
 
     def _next_job(self) -> Job | None:
-        if not self.nodes():
-            self.wait_for_a_node()
         if len(self.running) >= self._most_running():
             self._search.time.idle("waiting_memory")  # else Tune would not ask
             return None
+        if not self.nodes():
+            self.wait_for_a_node()
         self._search.time.idle("waiting_driver")
         job = self._search.next_job()
         if job is None:

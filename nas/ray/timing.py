@@ -8,6 +8,7 @@ import ray
 from ray.exceptions import RayError
 
 from nas.config.sections import ResourceSettings
+from nas.ray.cluster.nodes import kept_to
 from nas.ray.recovery.deaths import cause_of
 
 PATIENCE_SECONDS = 60.0
@@ -19,7 +20,7 @@ def timed_on_worker(timing: Callable[[], float | str], resources: ResourceSettin
 
     Args:
         timing: takes some seconds.
-        resources: CPUs and GPUs of a trial.
+        resources: CPUs and GPUs of a trial, and their device.
     """
     task = ray.remote(
         num_cpus=resources.cpus_per_trial,
@@ -27,7 +28,7 @@ def timed_on_worker(timing: Callable[[], float | str], resources: ResourceSettin
         max_calls=1,
         max_retries=0,
     )(_called)
-    reference = task.remote(timing)
+    reference = kept_to(task, resources.device).remote(timing)
     ready, _ = ray.wait([reference], timeout=PATIENCE_SECONDS)
     if not ready:
         ray.cancel(reference, force=True)

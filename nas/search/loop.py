@@ -17,9 +17,9 @@ from nas.latency.cache import LatencyCache
 from nas.latency.measurements import Meter
 from nas.samplers.trials import NO_WARM_START, WarmStart
 from nas.schedulers.protocol import Decision
-from nas.search.budget import Budget
-from nas.search.ending import Ending
-from nas.search.expected_growth import ExpectedGrowth
+from nas.search.endings.budget import Budget
+from nas.search.endings.ending import Ending
+from nas.search.endings.expected_growth import ExpectedGrowth
 from nas.search.failures import FailureKind, Failures
 from nas.search.forecast import Forecast
 from nas.search.job import Job
@@ -31,11 +31,11 @@ from nas.search.records import Records
 from nas.search.repeats import RepeatRounds, Round
 from nas.search.rung_decisions import RungDecisions
 from nas.search.running_jobs import RunningJobs
-from nas.search.search_time import SearchTime
-from nas.search.spent_time import SpentTime
 from nas.search.status import Status, StatusReport
+from nas.search.time_account.search_time import SearchTime
+from nas.search.time_account.spent_time import SpentTime
+from nas.search.time_account.training_seconds import TrainingSeconds
 from nas.search.time_limit import TimeLimit
-from nas.search.training_seconds import TrainingSeconds
 from nas.search.training_states import PausedTrainings, TrainingStates
 from nas.search.trial_metrics import TrialMetrics
 from nas.search.trial_state import State

@@ -10,9 +10,9 @@ from typing import Literal
 
 from nas.errors import SpaceExhausted
 from nas.evaluation.lost_workers import nodes_to_avoid
-from nas.search.budget import Budget
-from nas.search.ending import SPACE, Ending
-from nas.search.expected_growth import ESTIMATES, ExpectedGrowth, growth_text
+from nas.search.endings.budget import Budget
+from nas.search.endings.ending import SPACE, Ending
+from nas.search.endings.expected_growth import ESTIMATES, ExpectedGrowth, growth_text
 from nas.search.job import Job
 from nas.search.problem import SearchProblem
 from nas.search.proposals import Proposals

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from nas.schedulers.protocol import Decision
 from nas.search.problem import SearchProblem
@@ -10,7 +10,8 @@ from nas.search.records import Records
 from nas.search.training_states import PausedTrainings
 from nas.search.trial_metrics import TrialMetrics
 from nas.search.trial_state import TRAINED, State
-from nas.search.trials import Trials, rungs_of
+from nas.search.trials import Trials
+from nas.storage.evaluation import Evaluation, curve_points
 
 
 class RungDecisions:
@@ -71,10 +72,16 @@ class RungDecisions:
             trial = self._trials.trial(row.number)
             if trial.state not in (*TRAINED, State.PAUSED):
                 continue
-            for epoch, accuracy in rungs_of(row, self._rungs).items():
+            for epoch, accuracy in _rungs_of(row, self._rungs).items():
                 self.report(row.number, row.architecture, epoch, accuracy)
             if trial.state == State.COMPLETE:
                 self._rule.promote(row.number)
             elif trial.state == State.PRUNED:
                 self._rule.end(row.number)
         self._states.keep_only(trial.number for trial in self._trials.of(State.PAUSED))
+
+
+def _rungs_of(row: Evaluation, rungs: Sequence[int]) -> dict[int, float]:
+    """Return a row's accuracy at each rung that it reached."""
+    points = curve_points(row.curve)
+    return {rung: points[rung] for rung in rungs if rung in points}

@@ -10,7 +10,7 @@ from nas.errors import ClusterError
 from nas.evaluation.lost_workers import LostWorker
 from nas.evaluation.time_parts import NO_SECONDS, WAITS
 from nas.search.job import Job
-from nas.search.places import Places
+from nas.search.time_account.places import Places
 
 LOST_IN_A_ROW = 12
 """A search ends when this many workers in a row are lost; but see the next limit."""
@@ -22,8 +22,8 @@ LOST_FOR_EACH = 4
 class EndedJob(NamedTuple):
     """The time of a job that has ended."""
 
-    busy_seconds: float  # from its beginning to its end, as the driver saw it
-    parts: dict[str, float]  # of its worker's seconds: see :meth:`nas.search.places.Places.end`
+    busy_seconds: float  # from when a worker began it to its end, as the driver saw it
+    parts: dict[str, float]  # of its worker's seconds, as ``Places.end`` returns them
 
 
 class RunningJobs:
@@ -60,8 +60,7 @@ class RunningJobs:
     @property
     def seconds(self) -> dict[Job, float]:
         """The seconds for which each running job has had a worker."""
-        now = self._clock()
-        return {job: now - since for job, since in self._since.items()}
+        return {job: self._worked(job) for job in self._since}
 
     @property
     def busy_seconds(self) -> float:
@@ -82,16 +81,15 @@ class RunningJobs:
             seconds: by part, as its worker measured them.
         """
         self._lost_in_a_row = 0
-        taken, parts = self._take(job), self._places.end(job, seconds)
+        worked, parts = self._take(job), self._places.end(job, seconds)
         busy = sum(each for part, each in parts.items() if part not in WAITS)
-        self._ended_seconds += busy if self._places.number else taken
-        return EndedJob(taken, parts)
+        self._ended_seconds += busy if self._places.number else worked
+        return EndedJob(worked, parts)
 
     def lose(self, job: Job, node: str, cause: str, *, counts: bool) -> LostWorker:
         """Record that a job's worker was lost; arguments are the fields of the result."""
-        taken, worked = self._take(job), self._places.lose(job)
-        self._ended_seconds += worked if self._places.number else taken
-        worker = LostWorker(node, cause, worked, counts)
+        self._ended_seconds += self._take(job)
+        worker = LostWorker(node, cause, self._places.lose(job), counts)
         self.lost.append(worker)
         self._lost_in_a_row += 1
         return worker
@@ -114,7 +112,17 @@ class RunningJobs:
         return [job.pause_at or last_epoch for job in self._since if job.kind == "search"]
 
     def _take(self, job: Job) -> float:
-        """Remove a running job, and return the seconds that it took."""
-        seconds = self._clock() - self._since.pop(job)
+        """Remove a running job, and return the seconds for which it had a worker."""
+        seconds = self._worked(job)
+        del self._since[job]
         self.ended += 1
         return seconds
+
+    def _worked(self, job: Job) -> float:
+        """Return the seconds for which a running job has had a worker.
+
+        Places know when that began; without them a job has a worker from its beginning.
+        """
+        if self._places.number:
+            return self._places.worked_seconds(job)
+        return self._clock() - self._since[job]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from nas.evaluation.lost_workers import LostWorker
-from nas.search.expected_growth import growth_text
+from nas.search.endings.expected_growth import growth_text
 from nas.search.forecast import Forecast
 from nas.search.problem import SearchProblem
 from nas.search.records import Records

@@ -7,10 +7,7 @@ all.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
 from typing import Any, TypeVar
-
-from optuna.trial import TrialState
 
 from nas.errors import RunError
 from nas.evaluation.evaluate import EvaluationResult
@@ -22,24 +19,11 @@ from nas.samplers.history import HistoryStudy
 from nas.samplers.trials import PAUSED_AT
 from nas.search.problem import SearchProblem
 from nas.search.records import Records
+from nas.search.trial_rows import TrialRows, trial_of
 from nas.search.trial_state import TRAINED, UNFINISHED, State, Trial
-from nas.storage.evaluation import Evaluation, curve_points
 from search_space.cost.latency import Latency
 
 T = TypeVar("T")
-
-NO_METRICS: Mapping[str, float] = MappingProxyType({})
-
-STATE_OF_ROW = {
-    "running": State.PROPOSED,
-    "paused": State.PAUSED,
-    "complete": State.COMPLETE,
-    "pruned": State.PRUNED,
-}
-"""The states of an earlier driver's trials, by the state of their rows.
-
-Trainings that it did not end begin anew.
-"""
 
 
 class Trials:
@@ -56,10 +40,10 @@ class Trials:
     def __init__(self, problem: SearchProblem, records: Records) -> None:
         self._problem = problem
         self._records = records
-        self._storage = records.storage
-        name = records.study_name("search")
-        self._study_id = records.transact(lambda: self._storage.get_study_id_from_name(name))
-        self.study = records.transact(lambda: HistoryStudy(name, self._storage))
+        storage, name = records.storage, records.study_name("search")
+        study_id = records.transact(lambda: storage.get_study_id_from_name(name))
+        self.study = records.transact(lambda: HistoryStudy(name, storage))
+        self._rows = TrialRows(records, self.study, study_id)
         self._trials: dict[int, Trial] = {}
         self._by_state: dict[State, dict[int, Trial]] = {state: {} for state in State}
         self._repeats: dict[int, list[int]] = {}  # by trial, later ones of the same architecture
@@ -129,16 +113,7 @@ class Trials:
 
         It is in the caller's transaction.
         """
-        first = self.trial(self.numbers[architecture])
-        known = self._storage.get_trial(self._trial_id(first.number))
-        for epoch, accuracy in known.intermediate_values.items():
-            self._storage.set_trial_intermediate_value(self._trial_id(number), epoch, accuracy)
-        if first.state == State.PRUNED:
-            self._end_as_pruned(number)
-        elif known.state.is_finished():
-            self.study.tell(number, known.values, known.state)
-        elif first.epochs:  # it paused, and may be training on
-            self.write(number, {PAUSED_AT: first.epochs})
+        self._rows.copy_result(number, self.trial(self.numbers[architecture]))
 
     def pass_on(self, number: int) -> Trial:
         """Make a proposal ready to train."""
@@ -156,7 +131,7 @@ class Trials:
         lost = (*trial.lost_workers, worker)
 
         def write(each: int) -> None:
-            self.write(each, {"lost_workers": [one.to_json() for one in lost]})
+            self._rows.write(each, {"lost_workers": [one.to_json() for one in lost]})
 
         self._record(number, State.READY, write, trial.epochs)
         return self._place(self.trial(number)._replace(lost_workers=lost))
@@ -172,7 +147,7 @@ class Trials:
         values = [metrics[name] for name in self._problem.objectives]
 
         def write(each: int) -> None:
-            self._write_training(each, result, latency, metrics=metrics)
+            self._rows.write_training(each, result, latency, metrics=metrics)
             self.study.tell(each, values)
 
         return self._record(number, State.COMPLETE, write, self._problem.epochs, result.seconds)
@@ -183,8 +158,8 @@ class Trials:
         """Record that a training is paused after ``epoch`` epochs, with its curve so far."""
 
         def write(each: int) -> None:
-            self._write_training(each, result, latency)
-            self.write(each, {PAUSED_AT: epoch})
+            self._rows.write_training(each, result, latency)
+            self._rows.write(each, {PAUSED_AT: epoch})
 
         paused = self._record(number, State.PAUSED, write, epoch, result.seconds)
         self._records.rest(number)
@@ -199,8 +174,8 @@ class Trials:
         """
 
         def write(each: int) -> None:
-            self._write_training(each, result, latency)
-            self._stop(each, epoch)
+            self._rows.write_training(each, result, latency)
+            self._rows.write_stop(each, epoch)
 
         return self._record(number, State.PRUNED, write, epoch, result.seconds)
 
@@ -210,7 +185,7 @@ class Trials:
         self._records.wake(number)
 
         def write(each: int) -> None:
-            self._stop(each, epoch)
+            self._rows.write_stop(each, epoch)
 
         return self._record(number, State.PRUNED, write, epoch)
 
@@ -224,8 +199,7 @@ class Trials:
         """
 
         def write(each: int) -> None:
-            self.write(each, {"error": error})
-            self.study.tell(each, state=TrialState.FAIL)
+            self._rows.write_failure(each, {"error": error})
 
         return self._record(number, State.FAILED, write, 0, seconds)
 
@@ -234,8 +208,7 @@ class Trials:
         self.rejections.add(label_of(self.trial(number).architecture), violations)
 
         def write(each: int) -> None:
-            self.write(each, {"violation": violations})
-            self.study.tell(each, state=TrialState.FAIL)
+            self._rows.write_failure(each, {"violation": violations})
             self.save_rejections()
 
         return self._record(number, State.INFEASIBLE, write, 0)
@@ -272,9 +245,7 @@ class Trials:
 
     def write(self, number: int, attributes: dict[str, Any]) -> None:
         """Write a trial's attributes, in the caller's transaction."""
-        trial_id = self._trial_id(number)
-        for name, value in attributes.items():
-            self._storage.set_trial_user_attr(trial_id, name, value)
+        self._rows.write(number, attributes)
 
     def save_rejections(self) -> None:
         """Write the rejections by limits if there are new ones, in the caller's transaction."""
@@ -299,7 +270,7 @@ class Trials:
 
         def write_all() -> None:
             if moved.seconds:
-                self.write(number, {"seconds": moved.seconds})
+                self._rows.write(number, {"seconds": moved.seconds})
             for each in (number, *self._repeats.get(number, ())):
                 write(each)
 
@@ -316,31 +287,6 @@ class Trials:
         self._trials[trial.number] = self._by_state[trial.state][trial.number] = trial
         return trial
 
-    def _write_training(
-        self,
-        number: int,
-        result: EvaluationResult,
-        latency: Latency | None,
-        metrics: Mapping[str, float] = NO_METRICS,
-    ) -> None:
-        """Write a training's curve and attributes."""
-        trial_id = self._trial_id(number)
-        # The storage's own call: Trial.report refuses studies with several objectives.
-        for epoch, accuracy in curve_points(result.curve).items():
-            self._storage.set_trial_intermediate_value(trial_id, epoch, accuracy)
-        self.write(number, self._records.training_attributes(number, metrics, result, latency))
-
-    def _stop(self, number: int, epoch: int) -> None:
-        self.write(number, {"stopped_at_epoch": epoch})
-        self._end_as_pruned(number)
-
-    def _end_as_pruned(self, number: int) -> None:
-        # Study.tell would make the last accuracy the value of a study with one objective.
-        self._storage.set_trial_state_values(self._trial_id(number), state=TrialState.PRUNED)
-
-    def _trial_id(self, number: int) -> int:
-        return self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
-
     def _read(self) -> None:
         """Read the trials of earlier drivers."""
         for row in self._records.evaluations():  # trials without an architecture have no row
@@ -350,20 +296,8 @@ class Trials:
                     f"{self._problem.space.name!r} does not hold the architecture of trial "
                     f"{row.number}, {row.arch_id}"
                 )
-            state = STATE_OF_ROW.get(row.state) or (
-                State.INFEASIBLE if row.violation else State.FAILED
-            )
-            if state == State.PAUSED:
+            trial = self._place(trial_of(row))
+            if trial.state == State.PAUSED:
                 self._records.rest(row.number)
             if not row.violation:
                 self.numbers[row.architecture] = row.number
-            trained = row.epochs if state in (*TRAINED, State.PAUSED) else 0
-            self._place(
-                Trial(row.number, row.architecture, state, trained, row.lost_workers, row.seconds)
-            )
-
-
-def rungs_of(row: Evaluation, rungs: Sequence[int]) -> dict[int, float]:
-    """Return a row's accuracy at each rung that it reached."""
-    points = curve_points(row.curve)
-    return {rung: points[rung] for rung in rungs if rung in points}

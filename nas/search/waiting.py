@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from nas.evaluation.time_parts import TimePart
 from nas.quantities import duration
-from nas.search.idle_clock import IdleClock
+from nas.search.time_account.idle_clock import IdleClock
 
 log = logging.getLogger(__name__)
 

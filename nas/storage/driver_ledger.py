@@ -35,6 +35,7 @@ from nas.errors import RunError
 from nas.storage.archive import restore
 from nas.storage.database.connection import open_for_reading
 from nas.storage.database.file_systems import network_place
+from nas.storage.database.sqlite_files import remove_database
 from nas.storage.run.folder import RunFolder
 from nas.storage.run.ledger_away import LedgerAway, ledger_away, note_away, note_back
 from nas.storage.whole_file import write_whole
@@ -42,9 +43,6 @@ from nas.storage.whole_file import write_whole
 log = logging.getLogger(__name__)
 
 COPY_EVERY_SECONDS = 60.0
-
-FILES_BESIDE = ("-wal", "-shm")
-"""The ends of the names of the files that SQLite makes beside a database in write-ahead mode."""
 
 
 def check_file_systems(config: SearchConfig, run_path: Path) -> None:
@@ -173,7 +171,7 @@ def _put_back(run: RunFolder, copies: _Copies) -> None:
         note_back(run)
     except RunError as error:
         raise RunError(f"{error}; the ledger is whole in the run's folder") from error
-    copies.remove_source()
+    remove_database(copies.source)
 
 
 def _put_back_after_an_error(run: RunFolder, copies: _Copies) -> None:
@@ -194,7 +192,7 @@ class _Copies:
 
     def __init__(self, run: RunFolder, source: Path) -> None:
         self._run = run
-        self._source = source
+        self.source = source
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run_on, name="ledger-copies", daemon=True)
 
@@ -208,46 +206,53 @@ class _Copies:
         self._thread.join()
 
     def copy(self) -> bool:
-        """Copy the ledger as it is now; return False if the run is no more.
+        """Copy the ledger as it is now; return False if the run could not begin and was removed.
 
         Raises:
             RunError: it cannot be read, the copy cannot be written, or another driver has taken
                 the run over; the ledger stays where it is, whole.
         """
-        if not self._run.path.is_dir():  # a run that could not begin is removed
-            self.remove_source()
+        if self._run.driver_ledger is None:
             return False
+        try:
+            self._copy()
+        except OSError as error:  # of a share that is away
+            raise RunError(
+                f"the ledger cannot be copied to {self._run.path}: {error.strerror or error}; it "
+                f"is whole in {self.source}"
+            ) from error
+        return True
+
+    def _copy(self) -> None:
+        if not self._run.path.is_dir():
+            raise RunError(
+                f"the folder {self._run.path} is gone; the run's ledger is whole in {self.source}"
+            )
         away = ledger_away(self._run)
-        if away is None or away.file != self._source:
+        if away is None or away.file != self.source:
             raise RunError(
                 f"run {self._run.name!r} was taken over by another driver ({away or 'it is back'}):"
-                f" the rows of this one are in {self._source}"
+                f" the rows of this one are in {self.source}"
             )
-        if not self._source.is_file():
+        if not self.source.is_file():
             if away.copied is None:
-                return True  # it was never made
-            raise RunError(f"the ledger {self._source} is gone; the run's folder has {away.copy}")
+                return  # it was never made
+            raise RunError(f"the ledger {self.source} is gone; the run's folder has {away.copy}")
         copied = time.time()
         try:
             with (
-                closing(open_for_reading(self._source)) as source,
+                closing(open_for_reading(self.source)) as source,
                 closing(sqlite3.connect(":memory:")) as copy,
             ):
                 source.backup(copy)
                 content = copy.serialize()
         except sqlite3.Error as error:
-            raise RunError(f"the ledger {self._source} cannot be copied: {error}") from error
+            raise RunError(f"the ledger {self.source} cannot be copied: {error}") from error
         try:
             write_whole(self._run.ledger_file, content)
             note_away(self._run, away._replace(copied=copied))
         except RunError as error:
-            raise RunError(f"{error}; the ledger is whole in {self._source}") from error
-        return True
-
-    def remove_source(self) -> None:
-        """Remove the ledger from this machine's disk."""
-        for end in ("", *FILES_BESIDE):
-            self._source.with_name(self._source.name + end).unlink(missing_ok=True)
+            raise RunError(f"{error}; the ledger is whole in {self.source}") from error
 
     def _run_on(self) -> None:
         while not self._stopped.wait(COPY_EVERY_SECONDS):

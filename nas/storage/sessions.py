@@ -17,7 +17,7 @@ PREFIX = "session "
 
 
 class Session(BaseModel):
-    """The time of one driver's workers' places, see :mod:`nas.search.places`.
+    """The time of one driver's workers' places, see :mod:`nas.search.time_account.places`.
 
     Attributes:
         began: when the places were opened, with its time zone.
@@ -30,7 +30,7 @@ class Session(BaseModel):
         running_seconds: of these until now; lost if the driver died.
         remaining_seconds: to the search's end, as the driver expects it; None if it does not know.
         expected_growth_an_hour: what the next hour is expected to add to the front; see
-            :mod:`nas.search.expected_growth`.
+            :mod:`nas.search.endings.expected_growth`.
         waiting: what the driver waits for; empty if for nothing.
         ended: whether the places were closed.
     """

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from nas.config.search_config import SearchConfig
 from nas.config.trial_slots import trial_slots
 from nas.workflows.checks import SearchData, augmentation_problems
-from nas.workflows.device_hours import this_machine
+from nas.workflows.timing.device_hours import this_machine
 from search_space.architecture import Architecture
 from search_space.cost import network_costs
 from search_space.families import check_zero_init

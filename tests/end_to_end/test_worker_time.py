@@ -26,7 +26,7 @@ from nas.storage.device_time import device_time
 from nas.storage.ledger import Ledger
 from nas.storage.run.folder import RunFolder
 from nas.workflows.checks import load_task, proxy_assignment
-from nas.workflows.first_estimate import little_timing
+from nas.workflows.timing.first_estimate import little_timing
 from search_space.yaml_validation import validate
 from tests.end_to_end.delayed_trainings import DelayedTrainable
 from tests.end_to_end.tiny_search import SEARCH

@@ -1,4 +1,4 @@
-"""A Ray cluster of two nodes on this machine, of which the second leaves and is replaced."""
+"""A Ray cluster of three nodes on this machine, of which one leaves and is replaced."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ import psutil
 from tests.end_to_end.ray_nodes import free_port, ray_node
 from tests.faults.processes import MARK, ProcessFamily
 
+FURTHER_NODES = 2
+
 
 class Cluster:
-    """A head of one CPU, and a second node of one.
+    """A head of one CPU, and two further nodes of one.
 
     Args:
         environment: of the nodes' commands.
@@ -30,28 +32,36 @@ class Cluster:
         self._head = ray_node(
             f"ray start --head {host} --port={port}", self.environment | {MARK: mark}
         )
-        self._families = [ProcessFamily(mark)]  # of the head, then of the second node
-        self._node: AbstractContextManager[None] | None = None
+        self._families = [ProcessFamily(mark)]  # of the head, then of the further nodes
+        self._nodes: list[AbstractContextManager[None]] = []
         self._head.__enter__()
         try:
-            self._add_node()
+            for _ in range(FURTHER_NODES):
+                self._add_node()
         except BaseException:
             self.close()
             raise
 
-    def replace_node(self) -> None:
-        """Kill every process of the second node at once, and start another in its place."""
-        self._families.pop().kill()
-        self._close_node()
+    def replace_node(self, *titles: str) -> None:
+        """Kill every process of a further node at once, and start another in its place.
+
+        Args:
+            titles: beginnings of processes' titles; it is a node with one of them, if there is any.
+        """
+        busy = (n for n, family in enumerate(self._families[1:]) if family.named(*titles))
+        number = next(busy, 0)
+        self._families.pop(1 + number).kill()
+        self._nodes.pop(number).__exit__(None, None, None)
         self._add_node()
 
     def named(self, *beginnings: str) -> list[psutil.Process]:
-        """Return both nodes' processes whose title begins so."""
+        """Return all nodes' processes whose title begins so."""
         return [process for family in self._families for process in family.named(*beginnings)]
 
     def close(self) -> None:
-        """Stop both nodes."""
-        self._close_node()
+        """Stop all nodes."""
+        while self._nodes:
+            self._nodes.pop().__exit__(None, None, None)
         self._head.__exit__(None, None, None)
 
     def _add_node(self) -> None:
@@ -59,12 +69,7 @@ class Cluster:
         self._families.append(ProcessFamily(mark))
         node = ray_node(f"ray start --address={self.address}", self.environment | {MARK: mark})
         node.__enter__()
-        self._node = node
-
-    def _close_node(self) -> None:
-        if self._node is not None:
-            self._node.__exit__(None, None, None)
-            self._node = None
+        self._nodes.append(node)
 
 
 @contextmanager

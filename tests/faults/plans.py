@@ -32,7 +32,7 @@ class Plan:
         in_order: whether the order of the kinds matters.
         retrains: whether the best network of a finished search is retrained, instead.
         on_server: whether the ledger is on a PostgreSQL server.
-        on_cluster: whether two nodes of a cluster train.
+        on_cluster: whether three nodes of a cluster train.
         on_small_disk: whether the folder of runs has a small file system of its own.
         watches_memory: whether Ray's memory monitor acts a little above the present use.
     """
@@ -145,6 +145,7 @@ PLANS = (
         "a cluster",
         ("a node leaves", "worker: SIGKILL", "driver: SIGTERM", "driver: SIGKILL"),
         on_cluster=True,
+        on_server=True,
     ),
     Plan(
         "short memory",

@@ -75,7 +75,7 @@ def _take_memory(scene: Scene) -> None:
 
 def _lose_node(scene: Scene) -> None:
     assert scene.cluster is not None
-    scene.cluster.replace_node()
+    scene.cluster.replace_node(*WORKER_TITLES)
 
 
 RAY_KINDS = (

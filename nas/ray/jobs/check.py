@@ -12,6 +12,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -98,7 +99,8 @@ def _report(head: Head, folder: Path) -> dict[str, Any]:
                 )
             time.sleep(LOOK_EVERY_SECONDS)
     except BaseException:
-        head.stop(job_id)
+        with suppress(ClusterError):  # the first error is the one to tell
+            head.stop(job_id)
         raise
     printed = head.log(job_id)
     for line in printed.splitlines():
@@ -121,7 +123,8 @@ def _forget_earlier(head: Head) -> None:
     for job in head.jobs():
         is_check = job.command == CHECK and job.run is None
         if is_check and job.ended is not None and job.ended.timestamp() < before:
-            head.forget(job.id)
+            with suppress(ClusterError):  # another check may have removed it meanwhile
+                head.forget(job.id)
 
 
 def _problems(report: dict[str, Any], wanted: Wanted) -> Iterator[str]:

@@ -12,6 +12,7 @@ import logging
 import os
 import platform
 import sys
+import tempfile
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,9 @@ SCRIPT, WANTED = "convattn_check.py", "convattn_check.json"
 
 MARK = "convattn-check: "
 """The beginning of the line with the report."""
+
+PROBE_BYTES = 10**6
+"""The size of the file that shows whether runs can be written."""
 
 NODE_SECONDS = 90.0
 """A node that has not answered by then is reported."""
@@ -62,11 +66,21 @@ def look_for_device(device: str) -> dict[str, Any]:
 
 
 def unwritable(folder: Path) -> str:
-    """Return why no files can be made in a folder, or the folder itself; empty if they can."""
+    """Return why no files can be made in a folder, or the folder itself; empty if they can.
+
+    A file of some size is written, and removed: a disk may be full, or refuse what its mode allows.
+    """
     there = next(each for each in (folder, *folder.parents) if each.exists())
     if not there.is_dir():
         return f"{there} is not a folder"
-    return "" if os.access(there, os.W_OK | os.X_OK) else f"{there} cannot be written"
+    try:
+        with tempfile.TemporaryFile(dir=there) as probe:
+            probe.write(bytes(PROBE_BYTES))
+            probe.flush()
+            os.fsync(probe.fileno())
+    except OSError as error:
+        return f"{there} cannot be written: {error.strerror}"
+    return ""
 
 
 def look_at_node(wanted: dict[str, Any]) -> dict[str, Any]:

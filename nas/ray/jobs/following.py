@@ -40,14 +40,17 @@ def follow(head: Head, job_id: str, show: Callable[[str], None]) -> Job:
         before = shown.characters
         try:
             asyncio.run(_show_log(head, job_id, shown))
-            return ended(head, job_id)
+            job = head.job(job_id)
+            if job.has_ended:
+                return job
+            breaks = 0  # the head has closed the log early, as it does when its agent ends
         except broken as error:
             breaks = 1 if shown.characters > before else breaks + 1
             if breaks > MOST_BREAKS:
                 raise ClusterError(
                     f"the connection to {head.address} stays broken; job {job_id} goes on"
                 ) from error
-            time.sleep(RECONNECT_EVERY_SECONDS)
+        time.sleep(RECONNECT_EVERY_SECONDS)
 
 
 def ended(head: Head, job_id: str) -> Job:

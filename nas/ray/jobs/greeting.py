@@ -34,14 +34,15 @@ def check_address(address: str) -> str:
     Raises:
         ClusterError: it is no ``http://host:port``, or holds a password.
     """
-    parts = urlsplit(address)
-    if parts.username is not None or parts.password is not None:
+    if "@" in address:
         raise ClusterError("--address holds no user or password: a token authenticates, see --help")
     try:
+        parts = urlsplit(address)
         named = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # no number, or out of range
-        named = False
-    if not named or parts.path.strip("/") or parts.query or parts.fragment:
+        is_bare = not (parts.path.strip("/") or parts.query or parts.fragment)
+    except ValueError:  # brackets without an address, a port that is no number or out of range
+        named = is_bare = False
+    if not (named and is_bare):
         raise ClusterError(
             "--address must be that of the head's dashboard, such as http://head:8265, got "
             f"{address!r}"

@@ -19,8 +19,7 @@ from nas.evaluation.full_training_seed import full_training_seed
 from nas.storage.candidates import Candidate
 from nas.storage.evaluation import Evaluation
 from nas.storage.ledger import Ledger
-from nas.storage.networks.checkpoints import save_checkpoint
-from nas.storage.networks.object_folder import ObjectFolder
+from nas.storage.networks.large_files import CHECKPOINT, MODEL, LargeFiles
 from nas.storage.networks.record import Accuracies, Accuracy, NetworkCosts, NetworkRecord
 from nas.storage.networks.saved_network import network_content
 from nas.storage.networks.training_report import training_report
@@ -32,15 +31,11 @@ from nas.storage.whole_file import write_whole
 from search_space.architecture import Architecture, Task
 from search_space.cost import network_costs
 from search_space.yaml_validation import dump_yaml
-from trainers import Recipe, checkpoint_bytes, load_checkpoint
-from trainers.checkpoints.checkpoint import read_checkpoint
+from trainers import Recipe
 
 log = logging.getLogger(__name__)
 
 RECIPE_FILE = "recipe.yaml"
-
-CHECKPOINT, MODEL, SET_ASIDE = "checkpoint.pt", "model.pt", "checkpoint.other-images.pt"
-"""The files of a training that are large, and may be in a store."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +48,8 @@ class Retraining:
     recipe: Recipe
     recipe_id: str
     folder: Path
+    large: LargeFiles
     provenance: Provenance = field(default_factory=Provenance)
-    store: ObjectFolder | None = None  # of its checkpoint and network; None for its folder
 
     @classmethod
     def of(
@@ -83,8 +78,8 @@ class Retraining:
             config.retrain,
             config.retrain_id,
             folder,
+            LargeFiles.of(config, run, folder),
             provenance or Provenance(),
-            store_of(config, run, folder.name),
         )
 
     @property
@@ -108,7 +103,7 @@ class Retraining:
 
         :func:`nas.storage.networks.saved_network.load_network` reads it.
         """
-        return str(self.model_file) if self.store is None else self.store.place(MODEL)
+        return self.large.network_place
 
     def start(self) -> dict[str, Any] | None:
         """Make the folder; return the state to resume from, if there is one.
@@ -122,7 +117,7 @@ class Retraining:
         except OSError as error:
             raise RunError(f"cannot make {self.folder}: {error.strerror}") from error
         write_whole(self.recipe_file, dump_yaml(self.recipe.content))
-        state = self._saved_state()
+        state = self.large.read_state()
         if state is None:
             return None
         seed = state.get("identity", {}).get("seed")
@@ -137,53 +132,13 @@ class Retraining:
             return None
         return state
 
-    def _saved_state(self) -> dict[str, Any] | None:
-        """Read the state of an unfinished training; None if there is none."""
-        if self.store is not None:
-            content = self.store.read(CHECKPOINT)
-            return (
-                None if content is None else read_checkpoint(content, self.store.place(CHECKPOINT))
-            )
-        return load_checkpoint(self.checkpoint_file) if self.checkpoint_file.exists() else None
-
     def set_state_aside(self) -> None:
-        """Keep the state of an unfinished training from being gone on with, under another name.
-
-        Raises:
-            RunError: the file cannot be renamed.
-            CheckpointError: a store does not move it.
-        """
-        if self.store is not None:
-            self._set_aside_in(self.store)
-            return
-        aside = self.checkpoint_file.with_name(SET_ASIDE)
-        try:
-            self.checkpoint_file.replace(aside)
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise RunError(f"cannot rename {self.checkpoint_file}: {error.strerror}") from error
-        log.warning("the training begins anew; its state with the images of before is %s", aside)
-
-    def _set_aside_in(self, store: ObjectFolder) -> None:
-        content = store.read(CHECKPOINT)
-        if content is None:
-            return
-        store.write(SET_ASIDE, content)
-        store.remove(CHECKPOINT)
-        place = store.place(SET_ASIDE)
-        log.warning("the training begins anew; its state with the images of before is %s", place)
+        """See :meth:`nas.storage.networks.large_files.LargeFiles.set_state_aside`."""
+        self.large.set_state_aside()
 
     def save_state(self, state: Mapping[str, Any]) -> None:
-        """Save the state of an unfinished training.
-
-        Raises:
-            CheckpointError: it cannot be written; an earlier one stays.
-        """
-        if self.store is None:
-            save_checkpoint(self.checkpoint_file, dict(state))
-        else:
-            self.store.write(CHECKPOINT, checkpoint_bytes(state))
+        """See :meth:`nas.storage.networks.large_files.LargeFiles.write_state`."""
+        self.large.write_state(state)
 
     def finish(
         self,
@@ -210,10 +165,7 @@ class Retraining:
         costs = network_costs(self.architecture, task).metrics()
         record = network_record(trained, config, self.seed, costs, proxy)
         network = network_content(self.architecture, task, trained.weights, record)
-        if self.store is None:
-            save_checkpoint(self.model_file, network)
-        else:
-            self.store.write(MODEL, checkpoint_bytes(network))
+        self.large.write_network(network)
         examples = example_folder(self.folder.parent)
         try:
             if trained.examples:
@@ -242,28 +194,8 @@ class Retraining:
                 device=config.resources.device_type,
             ),
         )
-        if self.store is None:
-            self.checkpoint_file.unlink(missing_ok=True)
-        else:
-            self.store.remove(CHECKPOINT)
+        self.large.remove_state()
         return row
-
-
-def store_of(config: SearchConfig, run: RunFolder, training: str) -> ObjectFolder | None:
-    """Return the folder of a full training's checkpoint and network at ``networks_url``.
-
-    It is ``NAME-RUN_ID/TRAINING`` there, where RUN_ID has 8 digits of the run's own.
-
-    Args:
-        config: of the run.
-        run: the run.
-        training: the name of the training's folder.
-    """
-    if config.networks_url is None:
-        return None
-    run_id = run.run_id
-    name = run.name if run_id is None else f"{run.name}-{run_id[:8]}"
-    return ObjectFolder(config.networks_url).folder(f"{name}/{training}")
 
 
 def example_folder(retrain_folder: Path) -> Path:

@@ -16,6 +16,7 @@ from nas.config.files import load_saved_config, save_config
 from nas.config.search_config import LATEST, SearchConfig
 from nas.config.trust import is_listed, refusal
 from nas.errors import RunError, RunIsDrivenError
+from nas.storage.database.sqlite_files import remove_database
 from nas.storage.run.environment import environment
 from nas.storage.run.leftovers import begun_folder, remove_begun_files, remove_begun_folders
 from nas.storage.run.lock import held, is_held
@@ -127,13 +128,16 @@ class RunFolder:
         return run
 
     def remove(self) -> None:
-        """Remove a run that has not begun.
+        """Remove a run that has not begun, with its ledger on this machine's disk.
 
         Raises:
             RunError: it cannot be removed.
         """
         try:
             shutil.rmtree(self.path)
+            if self.driver_ledger is not None:
+                remove_database(self.driver_ledger)
+                self.driver_ledger = None
         except OSError as error:
             raise RunError(f"cannot remove {self.path}: {error.strerror or error}") from error
 

@@ -12,9 +12,9 @@ from nas.storage.run.folder import RunFolder
 from nas.workflows.ablation.swapped_networks import Ablation, trained_rows
 from nas.workflows.ablation.within_hours import Trainings, fitting, wall_seconds
 from nas.workflows.checks import SearchData
-from nas.workflows.device_hours import missing_device
 from nas.workflows.equal_trainings import trainings_elsewhere
-from nas.workflows.full_training_time import full_training_seconds, trainings_at_once
+from nas.workflows.timing.device_hours import missing_device
+from nas.workflows.timing.full_training_time import full_training_seconds, trainings_at_once
 from search_space.cost import network_costs
 from search_space.swaps import Swap
 

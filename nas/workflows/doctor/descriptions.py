@@ -35,7 +35,7 @@ def examine_config(case: Case) -> list[Finding]:
             case.loaded = run.config()
             case.space  # noqa: B018 (it is made here, where an error is the configuration's)
             _need_trust_for_ledger(case)
-            return []
+            return _note_of_store(case)
         except (ConfigError, OSError) as error:
             case.loaded = None
             problem = " ".join(str(error).split()).removeprefix(f"{run.config_file}: ")
@@ -60,6 +60,22 @@ def _need_trust_for_ledger(case: Case) -> None:
     if file is None or not file.resolve().is_relative_to(run.path.resolve()):
         place = without_password(config.storage)
         run.need_trust(f"the run's ledger is not in its folder: {place} would be opened")
+
+
+def _note_of_store(case: Case) -> list[Finding]:
+    """Say that the trained networks are elsewhere, if they are."""
+    url = case.config.networks_url
+    if url is None:
+        return []
+    return [
+        Finding(
+            f"networks_url={url}",
+            "the checkpoints and networks of full trainings are there, and not looked at",
+            "nothing that was examined",
+            "nas predict says of a network there whether it can be read",
+            is_wrong=False,
+        )
+    ]
 
 
 def examine_environment(case: Case) -> list[Finding]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nas.config.files import load_config, save_config
+from nas.config.storage_url import shown_words
 from nas.config.trace import FILES_OF_A_SEARCH, Trace, TraceFamily, load_trace
 from nas.workflows.staging.own_code import named_modules, stage_modules
 from nas.workflows.staging.staged_job import (
@@ -84,9 +85,14 @@ def _staged_family(family: TraceFamily, copies: _Copies) -> dict[str, Any]:
 
 
 def _staged_word(word: str, copies: _Copies) -> str:
-    """Return an override of a family's search; one that names a file names its copy."""
+    """Return an override of a family's search, without a password.
+
+    One that names a file names its copy.
+    """
     key, equals, value = word.partition("=")
-    return f"{key}{equals}{copies.name_of(value)}" if key in FILES_OF_A_SEARCH else word
+    if key in FILES_OF_A_SEARCH:
+        return f"{key}{equals}{copies.name_of(value)}"
+    return shown_words([word])[0]
 
 
 class _Copies:

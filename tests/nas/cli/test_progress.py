@@ -22,6 +22,7 @@ from nas.evaluation.pace import Pace
 from nas.ray.retrain import RetrainProgress
 from nas.search.status import Status
 from nas.search.waiting import Waiting
+from nas.storage.networks.large_files import LargeFiles
 from nas.storage.networks.retraining import Retraining
 from search_space.space import SearchSpace
 from trainers import Recipe
@@ -157,8 +158,9 @@ def test_full_trainings_fit_the_terminal_and_leave_the_line_at_their_end(
     clock = [0.0]
     monkeypatch.setattr(nas.cli.progress.time, "monotonic", lambda: clock[0])
     printed = io.StringIO()
+    nowhere = Path("none")
     trainings = [
-        Retraining(architecture, 0, 1, RECIPE, "recipe", Path("none"))
+        Retraining(architecture, 0, 1, RECIPE, "recipe", nowhere, LargeFiles(nowhere))
         for architecture in list(small_space.architectures())[:8]
     ]
     waiting = Waiting()

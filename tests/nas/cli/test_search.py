@@ -15,6 +15,7 @@ import yaml
 from nas.cli.commands.search.resumed_run import check_same_search
 from nas.cli.commands.search.search import begin_ledger, run_search_command
 from nas.cli.commands.search.search_resume import (
+    JOB,
     WaitingNote,
     report_ending,
     resume_command,
@@ -28,7 +29,7 @@ from nas.errors import RunError
 from nas.evaluation.evaluate import EvaluationResult
 from nas.evaluation.lost_workers import LostWorker
 from nas.samplers.trials import WarmStart
-from nas.search.ending import Ending
+from nas.search.endings.ending import Ending
 from nas.search.waiting import Waiting
 from nas.storage.ledger import Ledger
 from nas.storage.run.folder import RunFolder
@@ -216,6 +217,19 @@ def test_why_a_search_ended_is_told_with_how_to_go_on(
     assert command == ["nas", "search", "s.yaml", *further, "--runs", str(runs)]
     report_ending(Output(file=printed), None, Path("s.yaml"), overrides, config, runs)
     assert len(printed.getvalue().splitlines()) == 2
+
+
+def test_a_job_that_ended_by_its_budget_is_submitted_again_with_more(
+    config_of: ConfigOf, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(JOB, "first-1")
+    ending = Ending("search.max_hours", "search.max_hours=1.5 is reached", 5, 2)
+    config = config_of(search={"n_trials": 6, "max_hours": 1.5})
+    printed = io.StringIO()
+    report_ending(Output(file=printed, width=400), ending, Path("config.yaml"), [], config, runs)
+    assert printed.getvalue().splitlines()[1] == (
+        "to go on, raise search.max_hours, and submit it again, for example with search.max_hours=3"
+    )
 
 
 @pytest.mark.parametrize(

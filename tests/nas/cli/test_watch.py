@@ -24,6 +24,8 @@ from nas.errors import RunError
 from nas.storage.ledger import Ledger
 from nas.storage.run.folder import RunFolder
 from nas.storage.sessions import attribute_name
+from nas.storage.stored_run import describe_run, run_at
+from search_space.architecture import Task
 
 ConfigOf = Callable[..., SearchConfig]
 Begin = Callable[..., tuple[RunFolder, Ledger]]
@@ -103,6 +105,33 @@ def test_a_ledger_that_cannot_be_read_for_a_while_is_told(
         f"{run.name} cannot be read now: the server is away",
         f"{run.name} is finished",
     ]
+
+
+def test_a_run_in_a_storage_is_followed_until_the_storage_says_that_it_is_finished(
+    begun: Begin, config_of: ConfigOf, task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path / 'all.db'}"
+    config = config_of(storage=url)
+    run, ledger = begun(config, 2)
+    describe_run(ledger, config, task)
+    note(ledger)
+    status = _stored_status(run.name, url)
+    assert status["device_time"]["hours_running"] == 0.25  # its driver may live elsewhere
+    assert status["device_time"]["hours"]["lost"] == 0
+
+    def finish(seconds: float) -> None:
+        describe_run(ledger, config, task, is_finished=True)
+
+    monkeypatch.setattr(nas.cli.commands.search.watch.time, "sleep", finish)
+    printed = io.StringIO()
+    watch_run(Output(file=printed), run.name, tmp_path, storage=url)
+    states = [line.partition(" | ")[0] for line in printed.getvalue().splitlines()]
+    assert states == [f"{run.name} is unfinished", f"{run.name} is finished"]
+
+
+def _stored_status(name: str, url: str) -> dict[str, Any]:
+    with run_at(name, Path(), storage=url, trust=False) as run:
+        return read_status(run)
 
 
 def test_a_terminal_shows_the_front_above_the_line(

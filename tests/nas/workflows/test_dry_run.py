@@ -17,14 +17,14 @@ from nas.cli.commands.search.dry_run import show_dry_run
 from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
 from nas.errors import CommandError, NothingFits
-from nas.workflows.device_hours import (
+from nas.workflows.space_costs import SAMPLED, check_fits, space_costs
+from nas.workflows.timing.device_hours import (
     FRONT_ASSUMED,
     DeviceHours,
     device_hours,
     missing_device,
     trials_within,
 )
-from nas.workflows.space_costs import SAMPLED, check_fits, space_costs
 from search_space.architecture import Task
 from search_space.yaml_validation import ConfigError
 from tests.hand_driven import costs_from

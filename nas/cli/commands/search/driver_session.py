@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from nas.search.time_account.search_time import WRITE_EVERY_SECONDS
 from nas.storage.sessions import Session
+
+INTERRUPTED = "interrupted"
+"""The state of a run that has not ended, and that no process on this machine drives."""
+
+SILENT_SECONDS = 3 * WRITE_EVERY_SECONDS
+"""A driver that has written nothing for so long is said to be silent."""
 
 
 def driver_json(session: Session) -> dict[str, Any]:
@@ -19,3 +27,20 @@ def driver_json(session: Session) -> dict[str, Any]:
         "heard_seconds_ago": max(0.0, (now - session.updated).total_seconds()),
         "waiting": session.waiting,
     }
+
+
+def is_silent(driver: Mapping[str, Any]) -> bool:
+    """Return whether a driver, as :func:`driver_json` has it, has not been heard for long."""
+    return bool(driver["heard_seconds_ago"] > SILENT_SECONDS)
+
+
+def or_elsewhere(status: Mapping[str, Any]) -> str:
+    """Return what is added to a run's state if a driver that is not seen here may live.
+
+    Args:
+        status: has the run's ``state`` and its ``driver``.
+    """
+    driver = status["driver"]
+    if status["state"] != INTERRUPTED or driver is None or is_silent(driver):
+        return ""
+    return ", or driven on another machine"  # whose lock cannot be seen here

@@ -18,15 +18,15 @@ from nas.quantities import duration, format_quantity
 from nas.search.problem import costs_of, space_of
 from nas.search.warm_start import collect_warm_start
 from nas.workflows.checks import checked_problem, load_data
-from nas.workflows.device_hours import (
+from nas.workflows.space_costs import SpaceCosts, check_fits, space_costs
+from nas.workflows.timing.device_hours import (
     FRONT_ASSUMED,
     DeviceHours,
     device_hours,
     missing_device,
     trials_within,
 )
-from nas.workflows.space_costs import SpaceCosts, check_fits, space_costs
-from nas.workflows.timed_training import TIMED_STEPS
+from nas.workflows.timing.timed_training import TIMED_STEPS
 from trainers import TrainingDiverged
 
 log = logging.getLogger(__name__)

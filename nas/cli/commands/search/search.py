@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from nas.cli.commands.query.frontier import report_search
+from nas.cli.commands.search.announcement import announce, said_forecast
 from nas.cli.commands.search.resumed_run import (
     check_same_search,
     check_same_task,
@@ -32,18 +33,14 @@ from nas.config.trust import list_run
 from nas.costs.latency_prediction import read_table
 from nas.costs.static_costs import StaticCosts
 from nas.errors import CommandError, RunError
-from nas.evaluation.fidelity import FULL
 from nas.latency.cache import LatencyCache
 from nas.latency.measurements import check_comparable, first_latencies, measure_front_again
-from nas.quantities import duration
 from nas.ray.cluster.connection import Cluster, connected
 from nas.ray.cluster.nodes import check_data, trials_at_once
 from nas.ray.executor import run_search
 from nas.ray.meter import check_meter, measure_on_cluster
-from nas.ray.timing import timed_on_worker
 from nas.samplers.trials import WarmStart
-from nas.search.ending import ENDING
-from nas.search.forecast import Forecast
+from nas.search.endings.ending import ENDING
 from nas.search.loop import Search
 from nas.search.problem import SearchProblem, costs_of, space_of
 from nas.search.waiting import Waiting
@@ -57,7 +54,6 @@ from nas.storage.run.folder import RunFolder
 from nas.storage.run.names import check_new
 from nas.storage.stored_run import describe_run
 from nas.workflows.checks import checked_problem, load_data, proxy_assignment
-from nas.workflows.first_estimate import first_forecast, little_timing
 from nas.workflows.tracking.follower import Follower
 from nas.workflows.tracking.tracker import Tracker, make_trackers, tracker_kinds
 from search_space.architecture import Task
@@ -130,7 +126,7 @@ def run_search_command(
             else:
                 ledger = begin_ledger(run, config, warm_start, waiting)
             _mark_as_begun(run, ledger, config, data.task)
-            _announce(output, config, problem, run, resumed=resume)
+            announce(output, config, problem, run, resumed=resume)
             cluster.continuing = resuming_arguments(
                 config_file,
                 overrides,
@@ -245,7 +241,7 @@ def _search(
         states=PausedStates(run.paused_folder),
         waiting=waiting,
         concurrency=concurrency,
-        forecast=_said_forecast(output, config, ledger, costs, concurrency),
+        forecast=said_forecast(output, config, ledger, costs, concurrency),
     )
     note = WaitingNote(run, waiting)
     follower = Follower(ledger, trackers)
@@ -270,27 +266,6 @@ def _search(
         with search.time.session(concurrency):
             _measure_front_again(output, config, ledger, task, cluster, search)
     return search
-
-
-def _said_forecast(
-    output: Output, config: SearchConfig, ledger: Ledger, costs: StaticCosts, workers: int
-) -> Forecast | None:
-    """Return how long the search is expected to take, and print it; None if it is not known."""
-    timing: Callable[[], float | str] = partial(little_timing, config, costs)
-    if config.ray.address is not None or config.resources.gpus_per_trial:
-        timing = partial(timed_on_worker, timing, config.resources)
-    rows = ledger.evaluations("search")
-    forecast = first_forecast(config, costs.space.size, rows, timing, workers)
-    if isinstance(forecast, str):
-        output.say(f"how long it takes is known when the first trials end: {forecast}")
-        return None
-    repeats = f" and {forecast.repeats} repeats of the front" if forecast.repeats else ""
-    output.say(
-        f"expected: about {duration(forecast.wall_seconds)} in all, "
-        f"{forecast.device_seconds / 3600:.2f} device-hours for {config.search.n_trials} trials"
-        f"{repeats}, {workers} at once; corrected as trials end"
-    )
-    return forecast
 
 
 def _latencies(config: SearchConfig, run: RunFolder, ledger: Ledger, task: Task) -> LatencyCache:
@@ -332,30 +307,3 @@ def _measure_front_again(
             f"{each.again_ms:.4g} ms now, {each.share:.0%} apart; the front is chosen by their "
             "mean, and shows the second"
         )
-
-
-def _announce(
-    output: Output, config: SearchConfig, problem: SearchProblem, run: RunFolder, *, resumed: bool
-) -> None:
-    output.say(
-        "resuming " if resumed else "run ",
-        (run.name, "bold"),
-        f": {config.search.n_trials} trials "
-        f"of the space {problem.space.name!r} ({problem.space.size:,} architectures), sampler "
-        f"{config.sampler.name}, {config.limits}",
-    )
-    if config.rungs:
-        does = "pauses trials" if config.scheduler.pauses else "stops trials early"
-        promotes = ", where the best are promoted" if config.scheduler.pauses else ""
-        output.say(
-            f"{config.scheduler.name} {does} after {_listed(config.rungs)} of "
-            f"{config.proxy.epochs} epochs{promotes}"
-        )
-    if config.fidelity != FULL:
-        output.say(f"proxies are trained with {config.fidelity}")
-
-
-def _listed(numbers: Sequence[int]) -> str:
-    """Return a list such as "1, 3 or 9"."""
-    *first, last = map(str, numbers)
-    return f"{', '.join(first)} or {last}" if first else last

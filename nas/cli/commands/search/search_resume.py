@@ -17,7 +17,7 @@ from nas.config.sections import SearchSettings
 from nas.config.storage_url import without_password
 from nas.errors import RunError
 from nas.ray.cluster.signals import ignored
-from nas.search.ending import Ending
+from nas.search.endings.ending import Ending
 from nas.search.trial_state import TRAINED
 from nas.search.waiting import Waiting
 from nas.storage.ledger import Ledger
@@ -100,11 +100,15 @@ def report_ending(
     if ending is None:
         return
     output.say(f"the search ended with fewer trials than asked; {ending}")
-    if ending.by.startswith("search."):
-        changed = [word for word in overrides if word.partition("=")[0] != ending.by]
-        further = f"{ending.by}={_further(config.search, ending.by):g}"
-        command = resume_command(config_file, [*changed, further], config, runs)
-        output.say(f"{ending.how_to_go_on}, for example: {command}")
+    if not ending.change:
+        return
+    further = f"{ending.by}={_further(config.search, ending.by):g}"
+    if JOB in os.environ:  # its words are those of the staged files, not the user's
+        output.say(f"to go on, {ending.change}, and submit it again, for example with {further}")
+        return
+    changed = [word for word in overrides if word.partition("=")[0] != ending.by]
+    command = resume_command(config_file, [*changed, further], config, runs)
+    output.say(f"{ending.how_to_go_on}, for example: {command}")
 
 
 def _further(settings: SearchSettings, key: str) -> float:

@@ -7,7 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nas.cli.commands.search.driver_session import driver_json
+from nas.cli.commands.search.driver_session import (
+    INTERRUPTED,
+    driver_json,
+    is_silent,
+    or_elsewhere,
+)
 from nas.cli.commands.search.time_report import say_time, time_json
 from nas.cli.device_time import device_time_json, show_device_time
 from nas.cli.output import Output
@@ -25,7 +30,6 @@ from nas.storage.run.folder import UNSEARCHED, RunFolder
 from nas.storage.run.ledger_away import ledger_away
 from nas.storage.stored_run import run_at
 
-INTERRUPTED = "interrupted"
 LEFT = "left"
 SHOWN_STATES = {
     INTERRUPTED: "running when it was interrupted",
@@ -56,7 +60,7 @@ def show_read_status(output: Output, status: Mapping[str, Any]) -> None:
     trials = ", ".join(
         f"{count} {SHOWN_STATES.get(state, state)}" for state, count in status["trials"].items()
     )
-    output.say((status["name"], "bold"), f" is {status['state']}")
+    output.say((status["name"], "bold"), f" is {status['state']}{or_elsewhere(status)}")
     output.say(
         f"  trials: {status['trained']} of {status['wanted']} trained ({trials or 'none yet'})"
     )
@@ -137,7 +141,9 @@ def _status(run: RunFolder, config: SearchConfig, ledger: Ledger) -> dict[str, A
     may_run = is_driven or state != INTERRUPTED
     has_ended = is_finished and not is_driven
     sessions = ledger.sessions()
-    spent = device_time([*rows, *repeats], sessions, is_driven=is_driven)
+    driver = driver_json(sessions[-1]) if sessions and not sessions[-1].ended else None
+    lives = is_driven or (driver is not None and not has_ended and not is_silent(driver))
+    spent = device_time([*rows, *repeats], sessions, is_driven=lives)
     return {
         "name": run.name,
         "state": state,
@@ -160,7 +166,7 @@ def _status(run: RunFolder, config: SearchConfig, ledger: Ledger) -> dict[str, A
         / 3600,
         **time_json(config, run, sessions, spent),
         "device_time": device_time_json(spent),
-        "driver": driver_json(sessions[-1]) if sessions and not sessions[-1].ended else None,
+        "driver": driver,
         "front": [
             {"arch_id": each.arch_id, "accuracy": accuracy_text(each)}
             | {config.cost_objective: each.metrics[config.cost_objective]}

@@ -8,8 +8,8 @@ from typing import Any
 from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
 from nas.quantities import duration
-from nas.search.ending import Ending, ending_of
-from nas.search.expected_growth import growth_text
+from nas.search.endings.ending import Ending, ending_of
+from nas.search.endings.expected_growth import growth_text
 from nas.storage.device_time import DeviceTime
 from nas.storage.run.folder import RunFolder
 from nas.storage.sessions import Session

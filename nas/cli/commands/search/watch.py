@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from nas.cli.commands.search.status import INTERRUPTED, read_status
+from nas.cli.commands.search.driver_session import is_silent, or_elsewhere
+from nas.cli.commands.search.status import read_status
 from nas.cli.number_table import number_table
 from nas.cli.output import Output
 from nas.errors import RunError
 from nas.quantities import duration, format_quantity
-from nas.search.search_time import WRITE_EVERY_SECONDS
 from nas.storage.run.folder import RunFolder
 from nas.storage.stored_run import run_at
 
 LOOK_EVERY_SECONDS = 2.0
-
-SILENT_SECONDS = 3 * WRITE_EVERY_SECONDS
-"""A driver that has written nothing for so long is said to be silent."""
 
 FRONT_ROWS = 10
 """Members of the front that a terminal shows."""
@@ -41,13 +38,20 @@ def watch_run(
         TrustError: reading the run needs trust.
         KeyboardInterrupt: on Ctrl-C.
     """
-    with run_at(name, runs, storage=storage, trust=trust) as run:
-        if output.is_terminal:
-            with output.live() as live:
-                for status in _statuses(run):
-                    live.update(_screen(status), refresh=True)
-        else:
-            _say_changes(output, _statuses(run))
+    if storage is None:  # by its path: `latest` may name another run later
+        name = str(RunFolder.find(name, runs, trust=trust).path)
+
+    def look() -> dict[str, Any]:
+        # a storage is asked anew what it says of the run, also whether it is finished
+        with run_at(name, runs, storage=storage, trust=trust) as run:
+            return read_status(run)
+
+    if output.is_terminal:
+        with output.live() as live:
+            for status in _statuses(look):
+                live.update(_screen(status), refresh=True)
+    else:
+        _say_changes(output, _statuses(look))
 
 
 def _say_changes(output: Output, statuses: Iterator[dict[str, Any] | list[str]]) -> None:
@@ -60,21 +64,22 @@ def _say_changes(output: Output, statuses: Iterator[dict[str, Any] | list[str]])
             shown = done
 
 
-def _statuses(run: RunFolder) -> Iterator[dict[str, Any] | list[str]]:
+def _statuses(look: Callable[[], dict[str, Any]]) -> Iterator[dict[str, Any] | list[str]]:
     """Yield a run's status now and then, at last that of the finished run.
 
     Where it cannot be read later on, the reason is yielded, as the only part of a line.
     """
-    status: dict[str, Any] | list[str] = read_status(run)
+    first = look()
+    status: dict[str, Any] | list[str] = first
     while True:
         yield status
         if isinstance(status, dict) and status["state"] == "finished":
             return
         time.sleep(LOOK_EVERY_SECONDS)
         try:
-            status = read_status(run)
+            status = look()
         except RunError as error:
-            status = [f"{run.name} cannot be read now: {error}"]
+            status = [f"{first['name']} cannot be read now: {error}"]
 
 
 def progress(status: Mapping[str, Any]) -> tuple[list[str], list[str]]:
@@ -84,10 +89,7 @@ def progress(status: Mapping[str, Any]) -> tuple[list[str], list[str]]:
         status: what :func:`nas.cli.commands.search.status.read_status` returned.
     """
     driver = status["driver"] if status["state"] != "finished" else None
-    elsewhere = ""
-    if status["state"] == INTERRUPTED and driver and not _is_silent(driver):
-        elsewhere = ", or driven on another machine"  # whose lock cannot be seen here
-    done = [f"{status['name']} is {status['state']}{elsewhere}"]
+    done = [f"{status['name']} is {status['state']}{or_elsewhere(status)}"]
     done.append(f"trials {status['trained']}/{status['wanted']}")
     if status["repeats"]:
         done.append(f"{status['repeats']} repeats")
@@ -113,13 +115,9 @@ def _pace(driver: Mapping[str, Any] | None) -> list[str]:
         pace.append(f"{driver['trainings_per_hour']:.3g} trainings/h")
     if driver["remaining_seconds"]:
         pace.append(f"about {duration(driver['remaining_seconds'])} left")
-    if _is_silent(driver):
+    if is_silent(driver):
         pace.append(f"its driver has been silent for {duration(driver['heard_seconds_ago'])}")
     return pace
-
-
-def _is_silent(driver: Mapping[str, Any]) -> bool:
-    return bool(driver["heard_seconds_ago"] > SILENT_SECONDS)
 
 
 def _screen(status: Mapping[str, Any] | list[str]) -> RenderableType:

@@ -14,7 +14,7 @@ from nas.errors import CommandError
 from nas.quantities import duration, format_quantity
 from nas.workflows.ablation.plan import AblationPlan, PlannedNetwork
 from nas.workflows.ablation.swapped_networks import ORIGINAL
-from nas.workflows.timed_training import TIMED_STEPS
+from nas.workflows.timing.timed_training import TIMED_STEPS
 
 
 def check_fits(plan: AblationPlan) -> None:

@@ -22,10 +22,10 @@ from nas.errors import CommandError
 from nas.evaluation.full_training_seed import full_training_seed
 from nas.quantities import duration, format_quantity
 from nas.workflows.checks import SearchData, load_data
-from nas.workflows.device_hours import missing_device
 from nas.workflows.equal_trainings import trainings_elsewhere
-from nas.workflows.full_training_time import full_training_seconds, trainings_at_once
-from nas.workflows.timed_training import TIMED_STEPS
+from nas.workflows.timing.device_hours import missing_device
+from nas.workflows.timing.full_training_time import full_training_seconds, trainings_at_once
+from nas.workflows.timing.timed_training import TIMED_STEPS
 from nas.workflows.traced_networks import (
     TracedNetwork,
     by_recipe,

@@ -17,9 +17,9 @@ from nas.errors import RunError
 from nas.search.problem import costs_of, space_of
 from nas.storage.run.folder import RunFolder
 from nas.workflows.checks import SearchData, checked_problem
-from nas.workflows.device_hours import FRONT_ASSUMED, device_hours
-from nas.workflows.full_training_time import full_training_seconds
 from nas.workflows.space_costs import check_fits, space_costs
+from nas.workflows.timing.device_hours import FRONT_ASSUMED, device_hours
+from nas.workflows.timing.full_training_time import full_training_seconds
 
 
 class PlannedSearch(NamedTuple):

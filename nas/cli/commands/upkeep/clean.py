@@ -44,8 +44,11 @@ def clean_run(
         )
     removables = removable(run, keep=keep)
     whole, freed = size_of(run.path), sum(each.bytes for each in removables)
+    store = run.config().networks_url
     if not output.as_json:
         _say_what_goes(output, run, removables, whole, freed)
+        if store is not None:
+            output.say(f"what full trainings keep at networks_url={store} is not looked at")
     asks = not (yes or dry_run or output.as_json) and sys.stdin.isatty() and output.is_terminal
     removes = bool(removables) and (yes or (asks and typer.confirm("remove them?")))
     if removes:
@@ -57,6 +60,7 @@ def clean_run(
                 "bytes": whole,
                 "freed_bytes": freed,
                 "removed": removes,
+                "not_looked_at": store,
                 "files": [
                     {"file": str(each.path), "kind": each.kind, "bytes": each.bytes}
                     for each in removables

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,12 +17,17 @@ from hypothesis import strategies as st
 
 from nas.config.sections import ResourceSettings
 from nas.errors import ClusterError
-from nas.ray.jobs.check import COMPARED, Wanted, _problems
-from nas.ray.jobs.following import _Shown
+from nas.ray.jobs.check import CHECK, COMPARED, Wanted, _forget_earlier, _problems
+from nas.ray.jobs.check_script import unwritable
+from nas.ray.jobs.following import _Shown, follow
 from nas.ray.jobs.greeting import check_address
 from nas.ray.jobs.head import Head
-from nas.ray.jobs.job import next_id
+from nas.ray.jobs.job import Job, next_id
 from nas.storage.run.environment import package_version
+from tests.faults.mounts import NoMounts, full, read_only, small_disk
+from tests.needed import lacking
+
+NO_SPACE = os.strerror(errno.ENOSPC)
 
 
 @given(
@@ -48,6 +58,7 @@ def test_a_log_is_shown_once_through_broken_connections(
     [
         *("head:8265", "ray://head:10001", "http://", "http://head:0", "http://head:99999"),
         *("auto", "http://head:8265/jobs", "http://head:8265?x=1", "ftp://head"),
+        *("http://[head:8265", "http://[::1", "http://head:port"),
     ],
 )
 def test_an_address_is_that_of_a_dashboard(address: str) -> None:
@@ -60,6 +71,64 @@ def test_an_address_has_no_password() -> None:
         check_address("http://me:s3cret@head:8265")
     assert "s3cret" not in str(raised.value)
     assert check_address("https://head.example.com/") == "https://head.example.com"
+
+
+@pytest.mark.many_cases
+def test_a_full_disk_takes_no_runs(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    try:
+        with small_disk(disk, 8):
+            assert unwritable(disk / "runs") == ""
+            with full(disk):
+                assert unwritable(disk / "runs") == f"{disk} cannot be written: {NO_SPACE}"
+            with read_only(disk):
+                assert unwritable(disk / "runs").startswith(f"{disk} cannot be written: Read-only")
+    except NoMounts as error:
+        lacking(f"no file system can be mounted: {error}")
+
+
+class LogsOnly:
+    """A head whose connection for a log ends early, as that of an agent which is replaced does."""
+
+    address = "http://head:8265"
+
+    def __init__(self, *pieces: str) -> None:
+        self.pieces = pieces
+        self.connections = 0
+
+    def job(self, job_id: str) -> Job:
+        status = "succeeded" if self.connections == len(self.pieces) else "running"
+        return Job(job_id, status, "", None, None, None, None, None)
+
+    async def following_log(self, job_id: str) -> AsyncIterator[str]:
+        self.connections += 1
+        yield "".join(self.pieces[: self.connections])
+
+
+def test_a_log_that_ends_before_its_job_is_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("nas.ray.jobs.following.RECONNECT_EVERY_SECONDS", 0.0)
+    # those of aiohttp, which only the extra `cluster` installs
+    monkeypatch.setattr("nas.ray.jobs.following._breaks", lambda: (RuntimeError,))
+    shown: list[str] = []
+    head: Any = LogsOnly("one\n", "two\n", "three\n")
+    assert follow(head, "digits-1", shown.append).has_succeeded
+    assert shown == ["one\n", "two\n", "three\n"]
+
+
+def test_a_check_that_another_one_has_removed_is_no_error() -> None:
+    long_ago = datetime.fromtimestamp(0, tz=UTC)
+
+    class Forgetful:
+        def jobs(self) -> list[Job]:
+            return [Job("check-1", "succeeded", "", None, None, CHECK, long_ago, long_ago)]
+
+        def forget(self, job_id: str) -> None:
+            raise ClusterError(f"no job {job_id!r}")
+
+    head: Any = Forgetful()
+    _forget_earlier(head)
 
 
 def report(**changes: object) -> dict[str, object]:

@@ -172,6 +172,21 @@ def test_a_run_without_its_configuration_is_found(finished: RunFolder, nas: Nas)
     assert err.startswith("error: no run 'none'")
 
 
+def test_networks_in_a_store_are_not_looked_at_which_is_said(finished: RunFolder, nas: Nas) -> None:
+    lines = finished.config_file.read_text().splitlines()
+    kept = [line for line in lines if not line.startswith("networks_url:")]
+    store = "s3://bucket/networks"
+    finished.config_file.write_text("\n".join([*kept, f"networks_url: {store}"]) + "\n")
+    status, out, _ = nas("doctor", finished.path)
+    assert status == 0
+    assert f"networks_url={store}" in out
+    status, out, _ = nas("clean", finished.path)
+    assert status == 0
+    assert f"what full trainings keep at networks_url={store} is not looked at" in out
+    status, out, _ = nas("clean", finished.path, "--json")
+    assert json.loads(out)["not_looked_at"] == store
+
+
 def test_a_ledger_outside_of_the_folder_needs_trust(
     finished: RunFolder, nas: Nas, tmp_path: Path
 ) -> None:

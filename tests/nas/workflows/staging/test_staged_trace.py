@@ -64,3 +64,17 @@ def test_files_keep_their_names_which_are_shown(tmp_path, folder):
     assert after.search.retrain_seeds == 4
     assert after.search.ray.address == "auto"
     assert f"proxy={folder / 'files' / '1' / 'short.yaml'}" in after.overrides_of(searched)
+
+
+def test_no_password_of_a_family_s_search_is_sent(tmp_path, folder):
+    write_search(tmp_path / "tiny.yaml")
+    words = ["storage=postgresql://me:s3cret@host/db", "seed=3"]
+    family = {"name": "searched", "run": "one", "search": words}
+    trace = {"name": "t", "title": "t", "search_file": "tiny.yaml", "families": [family]}
+    file = tmp_path / "trace.yaml"
+    file.write_text(yaml.safe_dump(trace))
+    stage_trace(file, [], folder)
+    (searched,) = load_trace(folder / "trace.yaml").config.families
+    assert searched.search[1:] == ("seed=3",)
+    assert searched.search[0].endswith("me@host/db")
+    assert not any("s3cret" in each.read_text() for each in folder.rglob("*") if each.is_file())

@@ -15,7 +15,12 @@ from nas.config.trial_slots import Machine, no_slot, trial_slots
 from nas.costs.static_costs import StaticCosts
 from nas.workflows.checks import proxy_assignment
 from nas.workflows.space_costs import SpaceCosts
-from nas.workflows.timed_training import TIMED_SECONDS, TIMED_STEPS, timed_steps, timed_training
+from nas.workflows.timing.timed_training import (
+    TIMED_SECONDS,
+    TIMED_STEPS,
+    timed_steps,
+    timed_training,
+)
 
 Rank = Literal["least", "median", "most"]
 

@@ -10,8 +10,8 @@ from nas.samplers.choice_space import Candidate
 from nas.search.problem import SearchProblem
 from nas.search.repeats import RepeatRounds
 from nas.search.running_jobs import RunningJobs
-from nas.search.spent_time import SpentTime
-from nas.search.training_seconds import TrainingSeconds
+from nas.search.time_account.spent_time import SpentTime
+from nas.search.time_account.training_seconds import TrainingSeconds
 from nas.search.trial_state import State
 from nas.search.trials import Trials
 

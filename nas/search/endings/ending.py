@@ -26,14 +26,19 @@ class Ending(NamedTuple):
     repeats_left: int  # of the front, in the round that was not ended
 
     @property
-    def how_to_go_on(self) -> str:
+    def change(self) -> str:
         """The change with which the search goes on; empty if nothing is left to search."""
         changes = {
             "search.stop_below": "lower search.stop_below, or set it to null",
             "search.max_hours": "raise search.max_hours",
             "search.max_device_hours": "raise search.max_device_hours",
         }
-        change = changes.get(self.by)
+        return changes.get(self.by, "")
+
+    @property
+    def how_to_go_on(self) -> str:
+        """What the user does to go on; empty if nothing is left to search."""
+        change = self.change
         return f"to go on, {change}, and give the command with --resume" if change else ""
 
     def __str__(self) -> str:

@@ -9,8 +9,8 @@ from nas.costs.static_costs import StaticCosts
 from nas.evaluation.evaluate import traceback_of
 from nas.search.forecast import Forecast
 from nas.storage.evaluation import Evaluation
-from nas.workflows.device_hours import Effort, device_hours, expected_repeats
 from nas.workflows.space_costs import space_costs
+from nas.workflows.timing.device_hours import Effort, device_hours, expected_repeats
 
 LITTLE = Effort(ranks=("median",), steps=5, seconds=5.0)
 """A search begins after a few steps of one architecture; ``--dry-run`` takes longer, for three."""

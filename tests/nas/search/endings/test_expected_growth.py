@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from nas.benchmark.replay import replay
 from nas.benchmark.specs import parse_spec, sampler_of
 from nas.benchmark.table import BenchmarkTable
-from nas.search.expected_growth import ESTIMATES, ExpectedGrowth, are_below, growth_text
+from nas.search.endings.expected_growth import ESTIMATES, ExpectedGrowth, are_below, growth_text
 from tests.nas.benchmark.invented_table import invented_table
 
 

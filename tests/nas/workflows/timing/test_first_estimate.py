@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-import nas.workflows.first_estimate
+import nas.workflows.timing.first_estimate
 from nas.config.search_config import SearchConfig
 from nas.search.forecast import Forecast
 from nas.storage.ledger import Ledger
-from nas.workflows.device_hours import FRONT_ASSUMED
-from nas.workflows.first_estimate import first_forecast, little_timing
+from nas.workflows.timing.device_hours import FRONT_ASSUMED
+from nas.workflows.timing.first_estimate import first_forecast, little_timing
 from search_space.architecture import Task
 from tests.hand_driven import HandDriven, costs_from
 
@@ -35,7 +35,7 @@ def test_an_error_of_the_timed_network_is_told_and_stops_no_search(
     def raising(*args: object) -> None:
         raise RuntimeError("shapes differ")
 
-    monkeypatch.setattr(nas.workflows.first_estimate, "device_hours", raising)
+    monkeypatch.setattr(nas.workflows.timing.first_estimate, "device_hours", raising)
     config = config_of()
     told = little_timing(config, costs_from(config, task))
     assert told == "the timed network raised RuntimeError: shapes differ"

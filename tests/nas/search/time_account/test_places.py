@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from nas.evaluation.time_parts import LABELS, WAITS, sum_of
 from nas.evaluation.worker_time import WorkerTime
-from nas.search.idle_clock import IdleClock
 from nas.search.job import Job
-from nas.search.places import Places
+from nas.search.time_account.idle_clock import IdleClock
+from nas.search.time_account.places import Places
 from search_space.architecture import Architecture
 from search_space.space import SearchSpace
 

@@ -9,7 +9,7 @@ import pytest
 
 from nas.evaluation.evaluate import EvaluationResult
 from nas.search.job import Job
-from nas.search.training_seconds import TrainingSeconds
+from nas.search.time_account.training_seconds import TrainingSeconds
 
 
 def seconds_of(*rows: Any, workers: int = 1, epochs: int = 10) -> TrainingSeconds:

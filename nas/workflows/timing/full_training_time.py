@@ -6,8 +6,8 @@ from nas.config.search_config import SearchConfig
 from nas.config.trial_slots import trial_slots
 from nas.errors import CommandError
 from nas.workflows.checks import SearchData, retrain_assignment
-from nas.workflows.device_hours import this_machine
-from nas.workflows.timed_training import timed_training
+from nas.workflows.timing.device_hours import this_machine
+from nas.workflows.timing.timed_training import timed_training
 from search_space.architecture import Architecture
 from trainers import TrainingDiverged
 
@@ -18,7 +18,7 @@ def full_training_seconds(
     """Return the seconds of a full training on this machine.
 
     Several processes of one training are taken to share it evenly. Call it only if
-    :func:`nas.workflows.device_hours.missing_device` returns None.
+    :func:`nas.workflows.timing.device_hours.missing_device` returns None.
 
     Args:
         config: of the run, with the recipe to train by.

@@ -12,7 +12,7 @@ from typing import Protocol
 from nas.errors import RunError
 from nas.evaluation.time_parts import TimePart
 from nas.latency.measurements import Meter
-from nas.search.places import Places, PlacesTime
+from nas.search.time_account.places import Places, PlacesTime
 from nas.search.waiting import Waiting
 from nas.storage.sessions import Session, attribute_name, sessions_in
 from search_space.architecture import Architecture

@@ -28,7 +28,7 @@ from nas.search.job import Job
 from nas.search.loop import Search
 from nas.search.records import Records
 from nas.search.repeats import unfinished_round
-from nas.search.spent_time import SpentTime
+from nas.search.time_account.spent_time import SpentTime
 from nas.search.trial_state import TRAINED, State
 from nas.storage.sessions import Session, attribute_name
 from search_space.architecture import Architecture

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from nas.evaluation.time_parts import TimePart, sum_of
-from nas.search.idle_clock import IdleClock, Reading, difference
 from nas.search.job import Job
+from nas.search.time_account.idle_clock import IdleClock, Reading, difference
 
 
 class PlacesTime(NamedTuple):
@@ -164,6 +164,13 @@ class Places:
             self._add(attempt.reused)
             self._add({"waiting_driver": attempt.begun - attempt.since})
         return now - attempt.begun
+
+    def worked_seconds(self, job: Job) -> float:
+        """Return the seconds since a worker began a job; 0 while none has."""
+        attempt = self._attempts.get(job)
+        if attempt is None or attempt.begun is None:
+            return 0.0
+        return self._clock() - attempt.begun
 
     def reading(self) -> PlacesTime:
         """Return the account until now."""

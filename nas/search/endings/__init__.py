@@ -1,0 +1,1 @@
+"""The ends of a search before all is done: its budget, and an hour that no longer pays."""
