@@ -24,7 +24,7 @@ from tables import print_table
 from nas.workflows.latency_table import TableProgress, make_table
 from search_space.architecture import Architecture, Task
 from search_space.cost.core_speed import CoreSpeed
-from search_space.cost.latency import LatencySettings
+from search_space.cost.latency_record import LatencySettings
 from search_space.cost.latency_table import PartSums, Prediction, measure_network
 from search_space.space import SearchSpace
 

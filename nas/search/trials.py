@@ -24,7 +24,7 @@ from nas.search.problem import SearchProblem
 from nas.search.records import Records
 from nas.search.trial_state import TRAINED, UNFINISHED, State, Trial
 from nas.storage.evaluation import Evaluation, curve_points
-from search_space.cost.latency import Latency
+from search_space.cost.latency_record import Latency
 
 T = TypeVar("T")
 

@@ -20,7 +20,7 @@ from nas.storage.candidates import most_accurate
 from nas.storage.device_time import device_time
 from nas.storage.evaluation import Evaluation
 from nas.storage.ledger import Ledger, ledger_of
-from nas.storage.ledger_rows import SUFFIXES
+from nas.storage.ledger_view import SUFFIXES
 from nas.storage.run.folder import UNSEARCHED, RunFolder
 from nas.storage.run.ledger_away import ledger_away
 from nas.storage.stored_run import run_at
