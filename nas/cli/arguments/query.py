@@ -66,3 +66,23 @@ def frontier(
             storage=storage,
             trust=trust,
         )
+
+
+def diff(
+    networks: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="NETWORK...",
+            help="RUN:ARCH_ID (its first digits do), names of `nas zoo`, files of architectures; "
+            "or one run, for the steps along its front.",
+        ),
+    ],
+    as_json: AsJson = False,
+    trust: Trust = False,
+    runs: Runs = RUNS,
+) -> None:
+    """Show what changes between networks, stage by stage, with costs and accuracies."""
+    from nas.cli.commands.query.diff import show_diff  # noqa: PLC0415
+
+    with Output(as_json=as_json) as output:
+        show_diff(output, networks, runs, trust=trust)
