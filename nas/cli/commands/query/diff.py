@@ -49,7 +49,8 @@ def show_diff(output: Output, operands: Sequence[str], runs: Path, *, trust: boo
             return
         opened: dict[str, _Evaluations] = {}
         networks = [_operand(each, runs, opened, stack, trust=trust) for each in operands]
-        check_compare([each.read for each in opened.values()])
+        if opened:
+            check_compare([each.read for each in opened.values()])
         task = _shared_task(operands, networks, opened)
         subjects = [
             _subject(name, architecture, task, evaluations)
@@ -94,9 +95,8 @@ def _operand(
     if name not in opened:
         opened[name] = _read(RunFolder.find(name, runs, trust=trust), stack)
     evaluations = opened[name]
-    chosen = (
-        [each for each in evaluations.candidates if each.startswith(arch_id)] if arch_id else []
-    )
+    known = evaluations.candidates
+    chosen = [each for each in known if arch_id and each.startswith(arch_id)]
     if len(chosen) != 1:
         problem = "no network" if not chosen else f"{len(chosen)} networks"
         raise CommandError(
