@@ -21,8 +21,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from command_line import add_device, parser_of, write_json
 from machine import chosen_device, machine_with
+from options import add_device, parser_of, write_json
 from PIL import Image
 from tables import print_table
 from torch import nn

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from command_line import add_device, parser_of, write_json
 from machine import chosen_device, machine_with
+from options import add_device, parser_of, write_json
 from tables import print_table
 
 from nas.workflows.latency_table import TableProgress, make_table

@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from command_line import add_device, parser_of, write_json
 from interleaved import Effort, time_interleaved
 from machine import chosen_device, machine_with
+from options import add_device, parser_of, write_json
 from tables import print_table
 from torch import nn
 
