@@ -52,6 +52,7 @@ class LedgerReader(LedgerView):
         super().__init__(name, studies.place, imports=imports)
         self._studies = studies
         self._read: dict[Kind, Sequence[TrialRecord]] = {}
+        self._attributes: dict[str, Any] | None = None
 
     @classmethod
     def read(cls, config: SearchConfig, run: RunFolder) -> LedgerReader:
@@ -80,10 +81,11 @@ class LedgerReader(LedgerView):
 
     def attributes(self) -> dict[str, Any]:
         """Return the user attributes of the search's study."""
-        attributes = self._studies.attributes(self.name)
-        if attributes is None:
+        if self._attributes is None:
+            self._attributes = self._studies.attributes(self.name)
+        if self._attributes is None:
             raise RunError(f"the storage {self.place} holds no run called {self.name!r}")
-        return attributes
+        return self._attributes
 
     def close(self) -> None:
         """Close the storage's connections."""
