@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median, quantiles
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from options import parser_of, write_json
 from tables import print_table
@@ -53,7 +53,7 @@ def main() -> None:
         }
         costs = in_turn(commands, QUICK_ROUNDS if options.quick else ROUNDS)
     bare = median(each.cpu_seconds for each in costs["python -c pass"])
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "command": name,
             "cpu_seconds": median(each.cpu_seconds for each in those),

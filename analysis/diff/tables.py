@@ -53,9 +53,9 @@ def diff_table(subjects: Sequence[Subject]) -> Table:
             table.add_row(heading, format_quantity(before), *shown)
     if any(each.candidate for each in subjects):
         table.add_row(ACCURACY, *(_accuracy(each) for each in subjects))
-        changes = [difference(first, each) for each in others]
-        if any(changes):
-            table.add_row("  less the first", "", *map(difference_text, changes))
+        gains = [difference(first, each) for each in others]
+        if any(gains):
+            table.add_row("  less the first", "", *map(difference_text, gains))
     return table
 
 

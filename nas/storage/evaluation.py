@@ -6,6 +6,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import AliasChoices, ConfigDict, Field, ValidationError, with_config
@@ -235,13 +236,19 @@ def evaluation_of(kind: Kind, trial: TrialRecord, *, imports: bool = False) -> E
 
 def _content_of(attributes: Mapping[str, str]) -> _Content:
     """Check the attributes of a trial, from their JSON without a copy of it in between."""
-    members = ",".join(f"{json.dumps(name)}:{text}" for name, text in attributes.items())
+    members = ",".join(f"{_quoted(name)}:{text}" for name, text in attributes.items())
     try:
         return _Content.model_validate_json(f"{{{members}}}")
     except ValidationError:
         for text in attributes.values():
             json.loads(text)  # says what is wrong with a text that is no JSON
         raise
+
+
+@lru_cache(maxsize=1000)
+def _quoted(name: str) -> str:
+    """Return an attribute's name as JSON; all rows have the same few."""
+    return json.dumps(name)
 
 
 @with_config(ConfigDict(strict=True, extra="allow"))
