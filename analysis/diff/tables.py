@@ -131,8 +131,8 @@ def difference_text(change: Difference | None) -> str:
         return "-"
     error = "" if change.standard_error is None else f" ± {100 * change.standard_error:.2f}"
     pairs = f" (n={change.n})" if change.n else ""
-    found = "" if change.is_fresh else f" {AS_FOUND}"
-    return f"{100 * change.mean:+.2f}{error}{pairs}{found}"
+    as_found = "" if change.is_fresh else f" {AS_FOUND}"
+    return f"{100 * change.mean:+.2f}{error}{pairs}{as_found}"
 
 
 def _accuracy(subject: Subject) -> str:
