@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from command_line import (
+from options import (
     add_allocator,
     add_device,
     parser_of,

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from command_line import parser_of, silence_profiler, write_json
 from machine import machine
+from options import parser_of, silence_profiler, write_json
 from tables import print_table
 
 from search_space.architecture import Task

@@ -21,8 +21,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from command_line import add_device, parser_of, write_json
 from machine import chosen_device, machine_with
+from options import add_device, parser_of, write_json
 from PIL import Image
 from tables import print_table
 from torch import nn
@@ -32,8 +32,9 @@ from search_space.architecture import Task
 from search_space.networks import build
 from search_space.zoo import network as zoo_network
 from trainers import DataConfig, ImageSplits, Recipe, Training, load_splits
-from trainers.augmentation import ImageDraws, build_augmentation
+from trainers.augmentation.augment import build_augmentation
 from trainers.augmentation.boxes import DRAWS, crop_boxes
+from trainers.augmentation.draws import ImageDraws
 from trainers.batches.batches import Batches
 from trainers.distributed.ranks import Ranks
 

@@ -11,8 +11,8 @@ import statistics
 import time
 from typing import Any
 
-from command_line import parser_of, write_json
 from machine import machine
+from options import parser_of, write_json
 from tables import print_table
 
 from trainers.data.generated.generated_task import (

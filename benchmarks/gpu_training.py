@@ -19,8 +19,8 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from command_line import add_device, parser_of, write_json
 from machine import chosen_device, machine_with
+from options import add_device, parser_of, write_json
 from tables import print_table
 from torch import nn
 

@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from command_line import add_device, parser_of, write_json
 from machine import chosen_device, machine_with
+from options import add_device, parser_of, write_json
 from tables import print_table
 
 from nas.workflows.latency_table import TableProgress, make_table
 from search_space.architecture import Architecture, Task
 from search_space.cost.core_speed import CoreSpeed
-from search_space.cost.latency import LatencySettings
+from search_space.cost.latency_record import LatencySettings
 from search_space.cost.latency_table import PartSums, Prediction, measure_network
 from search_space.space import SearchSpace
 

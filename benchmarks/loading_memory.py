@@ -12,7 +12,7 @@ import tempfile
 import warnings
 from pathlib import Path
 
-from command_line import parser_of, write_json
+from options import parser_of, write_json
 from step_memory import MIB, resident_growth_mib, return_freed_memory
 from tables import print_table
 

@@ -24,8 +24,8 @@ from typing import Any, NamedTuple
 
 import moocore
 import numpy as np
-from command_line import parser_of, write_json
 from machine import machine
+from options import parser_of, write_json
 from tables import print_table
 
 from nas.cli.output import Output

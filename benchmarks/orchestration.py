@@ -23,7 +23,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
-from command_line import parser_of, write_json
+from options import parser_of, write_json
 from tables import print_table
 
 BLOCK = 500

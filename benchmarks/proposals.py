@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 import optuna
-from command_line import parser_of, write_json
 from machine import machine
+from options import parser_of, write_json
 from optuna.distributions import CategoricalDistribution
 from optuna.trial import TrialState, create_trial
 from tables import print_table

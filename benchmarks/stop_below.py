@@ -26,8 +26,8 @@ from typing import Any, NamedTuple
 
 import moocore
 import numpy as np
-from command_line import parser_of, write_json
 from machine import machine
+from options import parser_of, write_json
 from tables import print_table
 
 from nas.benchmark.csv_table import read_cells

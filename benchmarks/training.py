@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from command_line import add_device, parser_of, write_json
 from interleaved import Effort, time_interleaved
 from machine import chosen_device, machine_with
+from options import add_device, parser_of, write_json
 from tables import print_table
 from torch import nn
 
@@ -31,7 +31,9 @@ from search_space.primitives.convolution_stem import ConvolutionStem
 from search_space.space import SearchSpace
 from search_space.yaml_validation import read_yaml
 from trainers import DataConfig, ImageSplits, Recipe, Split, Training, load_splits
-from trainers.augmentation import ImageDraws, build_augmentation, mix
+from trainers.augmentation.augment import build_augmentation
+from trainers.augmentation.draws import ImageDraws
+from trainers.augmentation.mixing import mix
 
 ROOT = Path(__file__).parents[1]
 RECIPES = ROOT / "configs" / "recipes"

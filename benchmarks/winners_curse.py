@@ -21,7 +21,7 @@ from typing import Any
 
 import moocore
 import numpy as np
-from command_line import parser_of, write_json
+from options import parser_of, write_json
 from tables import print_table
 
 from analysis.noise import pooled_deviation

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from command_line import parser_of, write_json
 from machine import machine
+from options import parser_of, write_json
 from tables import print_table
 
 from analysis.fidelity.score_ranking import score_rankings

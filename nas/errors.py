@@ -46,9 +46,9 @@ class ScoreError(UserError, ValueError):
 def user_errors() -> tuple[type[Exception], ...]:
     """Return all errors that a user can act on, with those of the packages below this one.
 
-    They are imported here, since importing them imports PyTorch.
+    They are imported here, since this module lies below theirs and every command imports it.
     """
-    from search_space.cost.latency import DeviceBusy  # noqa: PLC0415
+    from search_space.cost.latency_record import DeviceBusy  # noqa: PLC0415
     from search_space.yaml_validation import ConfigError  # noqa: PLC0415
     from trainers import CheckpointError, DataError  # noqa: PLC0415
 
@@ -63,8 +63,7 @@ def is_user_error(error: Exception) -> bool:
     """
     if isinstance(error, OSError):
         return error.filename is not None
-    # PyTorch is imported for no error of this package
-    return isinstance(error, UserError) or isinstance(error, user_errors())  # noqa: SIM101
+    return isinstance(error, user_errors())
 
 
 def message_of(error: Exception) -> str:

@@ -16,9 +16,6 @@ from search_space.primitives import (
     Primitive,
 )
 
-PLAIN = "plain convolution"
-"""The name of such a network in tables."""
-
 BISECTION_STEPS = 20
 POOLED_REDUCTION = 4  # the least reduction of the image with which a stem pools, as ResNet's does
 

@@ -21,10 +21,10 @@ from nas.search.training_states import TrainingStates
 from nas.search.trial_state import UNFINISHED, State, Trial
 from nas.search.trials import Trials
 from nas.storage.ledger import Ledger
-from nas.storage.ledger_rows import SUFFIXES
+from nas.storage.ledger_view import SUFFIXES
 from nas.workflows.checks import checked_problem
 from search_space.architecture import Task
-from search_space.cost.latency import Latency
+from search_space.cost.latency_record import Latency
 
 
 def costs_from(config: SearchConfig, task: Task, *, with_memory: bool = False) -> StaticCosts:

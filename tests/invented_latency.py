@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from search_space.cost.latency import Latency
+from search_space.cost.latency_record import Latency
 
 
 def invented_latency(latency_ms: float, **changes: Any) -> Latency:

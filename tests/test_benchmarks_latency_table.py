@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import yaml
 
-from search_space.cost.latency import DeviceBusy, LatencySettings
+from search_space.cost.latency_record import DeviceBusy, LatencySettings
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 SPACE = {

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
 Precision = Literal["float32", "bfloat16", "float16"]
 PrecisionSetting = Literal["auto", "float32", "bfloat16", "float16"]
@@ -42,6 +43,8 @@ def device_precision(setting: PrecisionSetting, device: torch.device) -> Precisi
 
     Emulated bfloat16 does not count as having it: it is slower than float32.
     """
+    import torch  # noqa: PLC0415 - settings of recipes are read without PyTorch
+
     cuda_has_bfloat16 = device.type == "cuda" and torch.cuda.is_bf16_supported(
         including_emulation=False
     )
@@ -52,4 +55,6 @@ def autocast(precision: Precision, device: torch.device) -> AbstractContextManag
     """Return the context in which a model's forward pass runs at ``precision``."""
     if precision == "float32":
         return nullcontext()
+    import torch  # noqa: PLC0415
+
     return torch.autocast(device.type, dtype=getattr(torch, precision))

@@ -18,6 +18,12 @@ from nas.quantities import format_quantity
 from nas.storage.accuracy_text import accuracy_json, accuracy_text
 from nas.storage.candidates import Candidate
 
+PLAIN = "plain convolution"
+"""The kind of plain networks, see :mod:`search_space.baseline`."""
+
+BY_NAME = "trained"
+"""The kind of networks that `nas train` was given."""
+
 COSTS = ("params", "macs")
 """The costs that have a column."""
 

@@ -59,6 +59,11 @@ def knee(members: Iterable[Candidate], x: str, y: str) -> Candidate | None:
     return front[int(np.argmax(above >= above.max() - TIE))]
 
 
+def has_a_knee(x: str, y: str, z: str | None = None) -> bool:
+    """Return whether a front may have a knee: it has two objectives, a cost and an accuracy."""
+    return z is None and x in COSTS and y in MAXIMISED
+
+
 def why_no_knee(members: Iterable[Candidate], x: str, y: str) -> str:
     """Say in one line why :func:`knee` found none among the same members."""
     count = len(_front_with_a_chord(members, x, y))
@@ -87,6 +92,42 @@ def under(candidates: Iterable[Candidate], limits: Mapping[str, float]) -> list[
     ]
 
 
+def nearest(
+    members: Iterable[Candidate], targets: Mapping[str, float], count: int = 1
+) -> list[Candidate]:
+    """Return the members whose costs are nearest to ``targets``, the nearest first.
+
+    Costs are compared by their ratio: 2M and 8M are equally far from 4M. Several targets count by
+    the root of the sum of their squared logarithms. Members that lack a cost are left out.
+
+    Args:
+        members: in any order; of equally near ones the first is taken.
+        targets: costs by name, each positive.
+        count: the most members to return.
+
+    Raises:
+        ValueError: a target is on something that is none of ``COSTS``, or there is none.
+    """
+    if not targets:
+        raise ValueError("a target such as params=5M is needed")
+    for name in targets:
+        check_name(name, COSTS, "cost")
+
+    def distance(member: Candidate) -> float:
+        return sum(
+            float(np.log(member.metrics[name] / target)) ** 2 for name, target in targets.items()
+        )
+
+    return sorted(_with_all(members, list(targets)), key=distance)[:count]
+
+
+def best(members: Iterable[Candidate], metric: str, count: int) -> list[Candidate]:
+    """Return the ``count`` best members in a metric, the best first; ties stay in their order."""
+    return sorted(
+        _with_all(members, [metric]), key=lambda member: losses(member.metrics, [metric])
+    )[:count]
+
+
 def parse_limits(text: str) -> dict[str, float]:
     """``"macs=40M,latency_ms=5"`` to ``{"macs": 40000000.0, "latency_ms": 5.0}``.
 
@@ -99,11 +140,11 @@ def parse_limits(text: str) -> dict[str, float]:
         name, equals, number = (piece.strip() for piece in part.partition("="))
         if not (name and equals and number):
             raise ValueError(
-                f"limits are written as macs=40M,latency_ms=5, got {part.strip()!r} in {text!r}"
+                f"costs are written as macs=40M,latency_ms=5, got {part.strip()!r} in {text!r}"
             )
         check_name(name, COSTS, "cost")
         if name in limits:
-            raise ValueError(f"{name} is limited twice in {text!r}")
+            raise ValueError(f"{name} is given twice in {text!r}")
         try:
             limits[name] = parse_quantity(number)
         except ValueError as error:

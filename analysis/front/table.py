@@ -12,7 +12,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from analysis.front.queries import why_no_knee
+from analysis.front.queries import has_a_knee, why_no_knee
 from nas.metrics import METRICS, PEAK_MEMORY
 from nas.quantities import format_quantity
 from nas.storage.accuracy_text import accuracy_json
@@ -23,73 +23,110 @@ DOMINATED_MARK = "~"
 FOUND_MARK = "found"
 NOTHING = "-"
 NONE_IS_FRESH = f"{FOUND_MARK!r} in place of an error: no fresh seed, valued as found."
-WITH_A_COLUMN_IF_ASKED = ("activations", PEAK_MEMORY)
-"""Costs that are seldom looked at."""
+WITH_A_COLUMN_IF_ASKED = ("activations", PEAK_MEMORY, "val_accuracy_by_latency")
+"""Metrics that are seldom looked at."""
 
 
-def front_table(members: Sequence[Candidate], *, x: str, y: str, knee: Candidate | None) -> Table:
+def front_table(
+    members: Sequence[Candidate],
+    *,
+    x: str,
+    y: str,
+    knee: Candidate | None,
+    z: str | None = None,
+    shown: Sequence[Candidate] | None = None,
+) -> Table:
     """Return a row for each member, in their order; the table fits 100 columns.
 
     Args:
-        members: a front of ``y`` against ``x``.
+        members: a front of ``y`` against ``x``, and ``z`` if it is given.
         x: a cost. One that has no column otherwise (activations, peak memory) gets one.
-        y: a metric to maximise.
+        y: a metric to maximise, or a cost.
         knee: the member to mark, see :func:`analysis.front.queries.knee`.
+        z: the third objective; None for two.
+        shown: the members that get a row, in their order; None for all.
     """
+    against = x if z is None else f"{x} and {z}"
+    shown = members if shown is None else shown
     table = Table(
         box=box.SIMPLE_HEAD,
         show_edge=False,
         pad_edge=False,
         padding=0,  # the box sets columns one blank apart
-        title=f"Pareto front: {y} against {x}",
+        title=f"Pareto front: {y} against {against}",
         title_justify="left",
-        caption=Text("\n".join(_notes(members, x, y, knee))),
+        caption=Text("\n".join(_notes(members, x, y, z, knee, len(shown)))),
         caption_justify="left",
     )
-    costs = ["params", "macs"]
-    if x in WITH_A_COLUMN_IF_ASKED:
-        costs.append(x)
-    if any("latency_ms" in member.metrics for member in members):
-        costs.append("latency_ms")
-
+    values = value_columns(members, x=x, y=y, z=z)
     table.add_column("  arch_id", no_wrap=True)
     table.add_column(METRICS["val_accuracy"].heading, justify="right", no_wrap=True)
     table.add_column("± std\nerr.", justify="right", no_wrap=True)
     table.add_column("n", justify="right", no_wrap=True)
     table.add_column("as\nfound", justify="right", no_wrap=True)
-    for cost in costs:
-        table.add_column(METRICS[cost].heading, justify="right", no_wrap=True)
+    for name in values:
+        table.add_column(METRICS[name].heading, justify="right", no_wrap=True)
     table.add_column("architecture", overflow="fold")
-    by_value = front_by_value(members, [y, x])
-    for member in members:
+    by_value = {each.arch_id for each in front_by_value(members, _objectives(x, y, z))}
+    for member in shown:
         is_knee = _is(member, knee)
-        mark = KNEE_MARK if is_knee else " " if member in by_value else DOMINATED_MARK
+        mark = KNEE_MARK if is_knee else " " if member.arch_id in by_value else DOMINATED_MARK
         table.add_row(
             f"{mark} {member.arch_id}",
-            _percent(member.metrics.get("val_accuracy")),
-            _error(member),
-            str(member.n),
-            _percent(member.as_found),
-            *(_quantity(member.metrics.get(name)) for name in costs),
+            *accuracy_cells(member),
+            *(value_text(member, name) for name in values),
             _Parts(str(member.architecture)),
             style="bold" if is_knee else None,
         )
     return table
 
 
+def value_columns(members: Sequence[Candidate], *, x: str, y: str, z: str | None) -> list[str]:
+    """Return the metrics that have a column beside the validation accuracy."""
+    names = ["params", "macs"]
+    names += [name for name in (x, y, z) if name in WITH_A_COLUMN_IF_ASKED and name not in names]
+    if any("latency_ms" in member.metrics for member in members):
+        names.append("latency_ms")
+    return names
+
+
+def accuracy_cells(member: Candidate) -> tuple[str, str, str, str]:
+    """Return a member's validation accuracy in percent, its error, n, and what was found."""
+    return (
+        _percent(member.metrics.get("val_accuracy")),
+        _error(member),
+        str(member.n),
+        _percent(member.as_found),
+    )
+
+
+def value_text(member: Candidate, name: str) -> str:
+    """Return a member's metric with its suffix, an accuracy in percent; ``-`` if it has none."""
+    value = member.metrics.get(name)
+    return _percent(value) if METRICS[name].is_maximised else _quantity(value)
+
+
 def front_json(
-    members: Sequence[Candidate], *, x: str, y: str, knee: Candidate | None
+    members: Sequence[Candidate],
+    *,
+    x: str,
+    y: str,
+    knee: Candidate | None,
+    z: str | None = None,
+    shown: Sequence[Candidate] | None = None,
 ) -> dict[str, Any]:
     """Return plain data: what the front trades, its knee's arch_id or None, and its members.
 
     Members are in their order, accuracies and errors as fractions; see
     :func:`nas.storage.accuracy_text.accuracy_json` for their keys. A member that is not
-    ``is_on_front_by_value`` is dominated by another one's fresh evaluations.
+    ``is_on_front_by_value`` is dominated by another one's fresh evaluations. Arguments are those
+    of :func:`front_table`.
     """
-    by_value = front_by_value(members, [y, x])
+    by_value = {each.arch_id for each in front_by_value(members, _objectives(x, y, z))}
     return {
         "x": x,
         "y": y,
+        **({} if z is None else {"z": z}),
         "knee": None if knee is None else knee.arch_id,
         "members": [
             {
@@ -99,19 +136,34 @@ def front_json(
                 **accuracy_json(member),
                 "metrics": dict(sorted(member.metrics.items())),
                 "is_knee": _is(member, knee),
-                "is_on_front_by_value": member in by_value,
+                "is_on_front_by_value": member.arch_id in by_value,
                 "device_seconds": member.device_seconds,
             }
-            for member in members
+            for member in (members if shown is None else shown)
         ],
     }
 
 
-def _notes(members: Sequence[Candidate], x: str, y: str, knee: Candidate | None) -> list[str]:
+def _objectives(x: str, y: str, z: str | None) -> list[str]:
+    return [y, x] if z is None else [y, z, x]
+
+
+def _notes(
+    members: Sequence[Candidate],
+    x: str,
+    y: str,
+    z: str | None,
+    knee: Candidate | None,
+    shown: int,
+) -> list[str]:
     """Explain the marks and the columns, in lines under the table."""
     if not members:
         return []
-    notes = [f"{KNEE_MARK} the knee" if knee is not None else why_no_knee(members, x, y)]
+    notes = []
+    if has_a_knee(x, y, z):
+        notes.append(f"{KNEE_MARK} the knee" if knee is not None else why_no_knee(members, x, y))
+    if shown < len(members):
+        notes.append(f"{shown} of the front's {len(members)} members are shown.")
     if any(member.is_fresh for member in members):
         notes.append(
             "The front is chosen by all evaluations. val acc. is the mean of n with fresh seeds; "
@@ -123,7 +175,7 @@ def _notes(members: Sequence[Candidate], x: str, y: str, knee: Candidate | None)
             "No member was evaluated with fresh seeds: accuracies are as found, among the luckiest "
             "of many."
         )
-    dominated = len(members) - len(front_by_value(members, [y, x]))
+    dominated = len(members) - len(front_by_value(members, _objectives(x, y, z)))
     if dominated:
         notes.append(
             f"{DOMINATED_MARK} {dominated} of {len(members)} members: by fresh seeds another one "

@@ -15,7 +15,7 @@ import numpy as np
 
 from nas.benchmark.csv_table import read_bounded
 from nas.benchmark.table import BenchmarkTable, TableError, space_of_rows
-from search_space.yaml_validation import parse_json
+from search_space.json_reading import parse_json
 
 NAME = "NAS-Bench-Macro"
 LAYERS = 8

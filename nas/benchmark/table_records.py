@@ -17,8 +17,8 @@ from nas.evaluation.time_parts import NO_SECONDS
 from nas.metrics import whole_counts
 from nas.samplers.choice_space import Candidate
 from nas.search.problem import SearchProblem
-from nas.storage.evaluation import Evaluation, Kind, state_of
-from search_space.cost.latency import Latency
+from nas.storage.evaluation import Evaluation, Kind, TrialRecord, record_of, state_of
+from search_space.cost.latency_record import Latency
 
 T = TypeVar("T")
 
@@ -62,6 +62,10 @@ class TableRecords:
         """Return all trials, by number; not to be changed."""
         assert kind == "search"
         return self.storage.get_all_trials(self._study_id, deepcopy=False)
+
+    def records(self, kind: Kind = "search") -> Sequence[TrialRecord]:
+        """Return all trials, by number, each with its attributes as JSON."""
+        return [record_of(trial) for trial in self.trials(kind)]
 
     def evaluations(self, kind: Kind = "search") -> list[Evaluation]:
         """Return all rows of a study, by number."""
@@ -118,7 +122,7 @@ class TableRecords:
                 kind=kind,
                 number=len(rows),
                 state="fail" if error else "complete",
-                architecture=architecture,
+                network=architecture,
                 seed=seed,
                 recipe_id=recipe_id,
                 metrics=whole_counts(metrics),
@@ -141,7 +145,7 @@ class TableRecords:
             kind="search",
             number=trial.number,
             state=state_of(trial),
-            architecture=self._architectures[trial.number],
+            network=self._architectures[trial.number],
             seed=self._problem.seed,
             recipe_id=self._problem.recipe_id,
             metrics=whole_counts(result.metrics),

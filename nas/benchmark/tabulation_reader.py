@@ -13,9 +13,10 @@ from nas.benchmark.table import BenchmarkTable, TableError
 from nas.metrics import COUNTS
 from nas.zero_cost.source import NetworkScores
 from search_space.architecture import Architecture
+from search_space.json_reading import parse_json
 from search_space.nearest import hint
 from search_space.space import SearchSpace
-from search_space.yaml_validation import parse_json, validate
+from search_space.yaml_validation import validate
 from trainers import DataConfig, PixelSettings
 
 SPACE = "space description: "

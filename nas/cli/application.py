@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 
 from nas.cli.arguments.jobs import job, submit
 from nas.cli.arguments.networks import attention_maps, describe, tables, zoo
-from nas.cli.arguments.query import frontier
+from nas.cli.arguments.query import diff, frontier
 from nas.cli.arguments.report import report
 from nas.cli.arguments.search import runs, search, status
 from nas.cli.arguments.tools import benchmark, data, fidelity, latency_table, tabulate, zero_cost
@@ -26,13 +26,21 @@ from nas.cli.terminal import take_every_text
 
 GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
     "Search": (search, status, runs),
-    "Upkeep": (doctor, clean, archive),
-    "Query": (frontier, report),
+    "Query": (frontier, diff, report),
     "Train": (train, retrain, trace, ablate, predict),
     "Networks": (zoo, tables, describe, attention_maps),
     "Tools": (data, benchmark, tabulate, latency_table, fidelity, zero_cost),
+    "Upkeep": (doctor, clean, archive),
 }
 """The commands of each group, in the order of ``nas --help``."""
+
+EPILOGS: dict[Callable[..., None], str] = {
+    search: "The settings that people change most: `search.n_trials=100` (architectures to train), "
+    "`objectives=[val_accuracy,macs]`, `limits.params=200k`, `sampler.name=random`, and "
+    "`resources.gpus_per_trial=0.5`. For example: nas search configs/searches/digits.yaml "
+    "search.n_trials=100 limits.params=200k",
+}
+"""What stands below the options of a command's help."""
 
 SEVERAL: dict[str, typer.Typer] = {"submit": submit, "job": job}
 """Commands with commands of their own, such as ``nas submit search``."""
@@ -84,7 +92,7 @@ def _options_of_nas(
 
 for group, commands in GROUPS.items():
     for command in commands:
-        app.command(rich_help_panel=group)(command)
+        app.command(rich_help_panel=group, epilog=EPILOGS.get(command))(command)
 
 for called, several in SEVERAL.items():
     app.add_typer(several, name=called, rich_help_panel="Cluster")

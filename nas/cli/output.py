@@ -43,7 +43,7 @@ class Output:
     progress go to standard error, and inside the context so does all that libraries print.
 
     Args:
-        as_json: the command was asked for JSON.
+        as_json: the command was asked for JSON, or for another text that a program reads.
         stderr: print messages to standard error, as for progress and errors.
         file: replaces standard output.
         width: columns of tables; None for the terminal's.
@@ -117,6 +117,10 @@ class Output:
     def show_json(self, data: object) -> None:
         """Print the command's result as JSON, see :func:`nas.storage.strict_json.json_text`."""
         self._results.out(json_text(data), highlight=False)
+
+    def show_text(self, text: str) -> None:
+        """Print the command's result as a text for another program, such as CSV."""
+        self._results.out(text, highlight=False, end="")
 
     def live(self) -> Live:
         """Return a display that is updated in place."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
-from search_space.cost.latency import LatencySettings
+from search_space.cost.latency_record import LatencySettings
 
 MNASNET_EXPONENT = -0.07
 """Tan et al. 2019 (arXiv 1807.11626), section 3.1: twice the latency is worth 5 % of accuracy."""

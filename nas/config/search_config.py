@@ -12,8 +12,6 @@ from nas.config.latency import LatencyMetering
 from nas.config.networks_url import check_networks_url
 from nas.config.sections import (
     ACCURACIES,
-    EXPECT_GROWTH,
-    NEED_NO_FINISHED,
     DataWithValidation,
     Objectives,
     RaySettings,
@@ -25,9 +23,10 @@ from nas.config.sections import (
 from nas.config.storage_url import check_storage_url, without_password
 from nas.config.tracking import check_trackers
 from nas.costs.limits import Limits
-from nas.evaluation.evaluate import AccuracyMetric, TrainOn
+from nas.evaluation.accuracy_metric import AccuracyMetric, TrainOn
 from nas.evaluation.fidelity import FULL, Fidelity
 from nas.metrics import METRICS
+from nas.samplers.names import EXPECT_GROWTH, NEED_NO_FINISHED
 from nas.schedulers.rungs import rungs_below
 from search_space.digest import short_sha256
 from search_space.families import FAMILIES, check_zero_init

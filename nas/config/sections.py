@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from nas.metrics import METRICS, Objective
-from nas.samplers import ARCHITECTURE_SAMPLERS, OPTUNA_SAMPLERS
+from nas.samplers.names import OPTUNAS_SAMPLERS
 from nas.schedulers.promotion import expected_epochs
 from nas.schedulers.registry import PAUSING
 from nas.schedulers.rungs import Spacing, check_reduction_factor
@@ -56,7 +56,7 @@ class SamplerSettings(Value):
 
     @model_validator(mode="after")
     def _own_where_warm(self) -> SamplerSettings:
-        if (self.papers_first or self.learn_from) and self.name in OPTUNA_SAMPLERS:
+        if (self.papers_first or self.learn_from) and self.name in OPTUNAS_SAMPLERS:
             raise ValueError(
                 "papers_first and learn_from need one of this project's samplers, got "
                 f"{self.name!r}"
@@ -120,16 +120,6 @@ class SearchSettings(Value):
     def fresh_seeds(self, seed: int) -> tuple[int, ...]:
         """Return the seeds of the finalists' further evaluations in a search with this seed."""
         return tuple(seed + repeat for repeat in range(1, self.finalist_seeds))
-
-
-EXPECT_GROWTH = tuple(
-    name for name, sampler in ARCHITECTURE_SAMPLERS.items() if sampler.expects_growth
-)
-"""Samplers that predict results, and so know the growth that their proposals are expected to bring.
-"""
-
-NEED_NO_FINISHED = ("default", "random", "grid")
-"""Samplers that need no finished trial: the first uses losses at rungs, the others no results."""
 
 
 class SchedulerSettings(Value):

@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, unquote_plus, urlencode
 
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import SQLAlchemyError
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL
 
 SECRET_WORDS = ("pass", "pwd", "secret", "token")
 """A key of the URL's query whose name contains one of these holds a secret."""
@@ -61,6 +61,8 @@ def without_password(url: str) -> str:
     parsed = _parsed(url)
     if parsed.password is None:
         return url
+    from sqlalchemy.engine import URL  # noqa: PLC0415 - imported where there is a URL
+
     bare = URL.create(
         parsed.drivername,
         username=parsed.username,
@@ -70,6 +72,11 @@ def without_password(url: str) -> str:
         query=parsed.query,
     )
     return bare.render_as_string()
+
+
+def place_of(url: str | None, file: Path) -> str:
+    """Return the name of a storage in messages: its URL without the password, or its file."""
+    return str(file) if url is None else without_password(url)
 
 
 def has_password(url: str) -> bool:
@@ -150,6 +157,9 @@ def _parsed(url: Any) -> URL:
             "must be a database URL, a text such as postgresql+psycopg://user@host/name (what "
             "stands there is not shown, since it may hold a password)"
         )
+    from sqlalchemy.engine import make_url  # noqa: PLC0415 - imported where there is a URL
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
+
     try:
         parsed = make_url(_sqlalchemys_spelling(url))
     except (SQLAlchemyError, ValueError):

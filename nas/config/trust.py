@@ -17,7 +17,7 @@ from filelock import FileLock
 
 from nas.atomic_write import replace_file
 from nas.errors import TrustError
-from search_space.yaml_validation import parse_json
+from search_space.json_reading import parse_json
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from search_space.architecture import Task
 from search_space.attention import preferred_on
-from search_space.cost.latency import LatencySettings, device_name
+from search_space.cost.latency import device_name
+from search_space.cost.latency_record import LatencySettings
 from search_space.cost.latency_table import LatencyTable, Prediction
 from search_space.networks.parts import part_name, parts_of_space
 from search_space.space import SearchSpace

@@ -5,15 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Self
 
-from nas.evaluation.evaluate import (
-    AccuracyMetric,
-    EvaluationResult,
-    Paused,
-    Progress,
-    TrainOn,
-    cached_splits,
-    evaluate,
-)
+from nas.evaluation.accuracy_metric import AccuracyMetric, TrainOn
+from nas.evaluation.evaluate import EvaluationResult, Paused, Progress, cached_splits, evaluate
 from nas.evaluation.fidelity import FULL, Fidelity
 from search_space.architecture import Architecture, Task
 from trainers import DataConfig, ImageSplits, Recipe, Split, Stopwatch

@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 import torch.distributed as dist
 
+from nas.evaluation.accuracy_metric import AccuracyMetric, TrainOn
 from nas.evaluation.fidelity import FULL, Fidelity
 from nas.evaluation.finite_values import check_finite
 from nas.evaluation.time_parts import NO_SECONDS
@@ -27,18 +28,6 @@ from trainers import (
     Weights,
     load_splits,
 )
-
-AccuracyMetric = Literal["accuracy", "top5", "balanced_accuracy"]
-"""The accuracy that val_accuracy and test_accuracy are: top-1, top-5, or the mean over classes."""
-
-ACCURACY_NAMES: Mapping[AccuracyMetric, str] = {
-    "accuracy": "top-1",
-    "top5": "top-5",
-    "balanced_accuracy": "mean over classes",
-}
-
-TrainOn = Literal["train", "train+validation"]
-"""The images that a network is trained on."""
 
 
 class Progress(NamedTuple):

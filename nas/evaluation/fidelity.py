@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pydantic import Field, model_validator
 
 from search_space.architecture import Architecture, Task
 from search_space.scaling import at_width
 from search_space.values import Value
-from trainers import ImageSplits, reduced, resized_hw
+
+if TYPE_CHECKING:
+    from trainers import ImageSplits
 
 
 class Fidelity(Value):
@@ -49,6 +53,8 @@ class Fidelity(Value):
         Raises:
             DataError: it asks for more images or pixels than there are, or fewer than classes.
         """
+        from trainers import reduced  # noqa: PLC0415
+
         train_images = self.train_images
         if self.train_fraction is not None:
             train_images = round(self.train_fraction * len(whole.train))
@@ -62,6 +68,8 @@ class Fidelity(Value):
         """Return the task of those images."""
         if self.resolution is None:
             return full
+        from trainers import resized_hw  # noqa: PLC0415
+
         channels, *hw = full.input_shape
         size = resized_hw((hw[0], hw[1]), self.resolution)
         return full.replace(input_shape=(channels, *size))

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import torch
 import torch.distributed as dist
 
+from nas.evaluation.accuracy_metric import AccuracyMetric
 from nas.evaluation.evaluate import (
-    AccuracyMetric,
     accuracy_by,
     begin_training,
     curve_and_seconds,

@@ -13,8 +13,8 @@ from nas.latency.measurements import differing
 from nas.storage.run.journal import append_line, whole_lines
 from search_space.architecture import Architecture, Task
 from search_space.attention import preferred_on
-from search_space.cost.latency import Latency, LatencyContext, LatencySettings
-from search_space.yaml_validation import parse_json
+from search_space.cost.latency_record import Latency, LatencyContext, LatencySettings
+from search_space.json_reading import parse_json
 
 
 class LatencyCache:

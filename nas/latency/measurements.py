@@ -8,21 +8,25 @@ and ``latency_ms_again`` have both.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from optuna.trial import FrozenTrial
 from pydantic import ValidationError
 
 from nas.config.search_config import SearchConfig
 from nas.errors import RunError
 from nas.storage.candidates import Candidate, candidates, pareto_front
-from nas.storage.database.damaged_rows import reason
-from nas.storage.ledger import Ledger
+from nas.storage.database.damage_text import reason
+from nas.storage.evaluation import TrialRecord
+from nas.storage.ledger_view import LedgerView
 from search_space.architecture import Architecture
-from search_space.cost.latency import DeviceBusy, Latency, LatencyContext
+from search_space.cost.latency_record import DeviceBusy, Latency, LatencyContext
+
+if TYPE_CHECKING:
+    from nas.storage.ledger import Ledger
 
 AGAIN = "latencies_again"
 """The attribute of the search's study that holds second measurements by ``arch_id``."""
@@ -37,12 +41,12 @@ DeviceBusy says that the device was busy, so that the architecture could not be 
 """
 
 
-class HasTrials(Protocol):
+class HasRecords(Protocol):
     """The part of a ledger that :func:`first_latencies` reads."""
 
     place: str
 
-    def trials(self) -> Sequence[FrozenTrial]:
+    def records(self) -> Sequence[TrialRecord]:
         """Return all trials of the search, by number."""
 
 
@@ -59,18 +63,18 @@ class Disagreement(NamedTuple):
         return 2 * abs(self.again_ms - self.first_ms) / (self.again_ms + self.first_ms)
 
 
-def first_latencies(ledger: HasTrials) -> dict[str, Latency]:
+def first_latencies(ledger: HasRecords) -> dict[str, Latency]:
     """Return the latencies measured before training, by ``arch_id``."""
     return {
-        str(trial.user_attrs.get("arch_id")): _latency(
-            trial.user_attrs["latency"], f"{ledger.place}, trial {trial.number}"
+        str(json.loads(trial.attributes.get("arch_id", "null"))): _latency(
+            json.loads(trial.attributes["latency"]), f"{ledger.place}, trial {trial.number}"
         )
-        for trial in ledger.trials()
-        if "latency" in trial.user_attrs
+        for trial in ledger.records()
+        if "latency" in trial.attributes
     }
 
 
-def second_latencies(ledger: Ledger) -> dict[str, Latency]:
+def second_latencies(ledger: LedgerView) -> dict[str, Latency]:
     """Return the latencies measured after the search, by ``arch_id``."""
     recorded = ledger.attribute(AGAIN) or {}
     if not isinstance(recorded, dict):
@@ -78,7 +82,7 @@ def second_latencies(ledger: Ledger) -> dict[str, Latency]:
     return {name: _latency(entry, f"{ledger.place}, {name}") for name, entry in recorded.items()}
 
 
-def all_candidates(config: SearchConfig, ledger: Ledger) -> list[Candidate]:
+def all_candidates(config: SearchConfig, ledger: LedgerView) -> list[Candidate]:
     """Return every architecture that a run evaluated, over all evaluations and latencies of it.
 
     Raises:
@@ -88,8 +92,24 @@ def all_candidates(config: SearchConfig, ledger: Ledger) -> list[Candidate]:
     evaluated = candidates([*ledger.evaluations("search"), *ledger.evaluations("repeats")])
     if not config.uses_latency:
         return evaluated
+    check_comparable(all_latencies(ledger), ledger.place)
+    return with_second_latencies(evaluated, config, ledger)
+
+
+def all_latencies(ledger: LedgerView) -> list[Latency]:
+    """Return every latency that a run measured."""
+    return [*first_latencies(ledger).values(), *second_latencies(ledger).values()]
+
+
+def with_second_latencies(
+    evaluated: Iterable[Candidate], config: SearchConfig, ledger: LedgerView
+) -> list[Candidate]:
+    """Return candidates with both of the latencies that a run measured of them.
+
+    Raises:
+        RunError: the ledger has a second latency without a first.
+    """
     first, again = first_latencies(ledger), second_latencies(ledger)
-    check_comparable([*first.values(), *again.values()], ledger.place)
     return [
         _with_both(
             candidate,
@@ -120,7 +140,7 @@ def by_latency_limit(
     return within, over
 
 
-def front_of_run(config: SearchConfig, ledger: Ledger) -> list[Candidate]:
+def front_of_run(config: SearchConfig, ledger: LedgerView) -> list[Candidate]:
     """Return the front of accuracy against the run's cost, within its latency limit.
 
     Raises:

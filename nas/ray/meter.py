@@ -19,7 +19,8 @@ from nas.ray.recovery.losses import Losses
 from nas.search.waiting import Waiting
 from search_space.architecture import Architecture, Task
 from search_space.cost.core_speed import CoreSpeed
-from search_space.cost.latency import DeviceBusy, Latency, LatencySettings, measure_latency
+from search_space.cost.latency import measure_latency
+from search_space.cost.latency_record import DeviceBusy, Latency, LatencySettings
 from search_space.networks import build
 
 

@@ -11,7 +11,7 @@ from nas.search.records import Records
 from nas.search.trial_state import State
 from nas.search.trials import Trials
 from search_space.architecture import Architecture
-from search_space.cost.latency import DeviceBusy, Latency
+from search_space.cost.latency_record import DeviceBusy, Latency
 
 SLOW_IN_A_ROW = 100
 """The number of measured candidates in a row over the latency limit that ends the search."""

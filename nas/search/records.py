@@ -13,8 +13,8 @@ from nas.evaluation.evaluate import EvaluationResult
 from nas.evaluation.lost_workers import LostWorker
 from nas.evaluation.time_parts import NO_SECONDS
 from nas.samplers.choice_space import Candidate
-from nas.storage.evaluation import Evaluation, Kind
-from search_space.cost.latency import Latency
+from nas.storage.evaluation import Evaluation, Kind, TrialRecord
+from search_space.cost.latency_record import Latency
 
 T = TypeVar("T")
 
@@ -43,6 +43,9 @@ class Records(Protocol):
 
     def trials(self, kind: Kind = "search") -> Sequence[FrozenTrial]:
         """Return all trials of a study, by number; not to be changed."""
+
+    def records(self, kind: Kind = "search") -> Sequence[TrialRecord]:
+        """Return all trials of a study, by number, each with its attributes as JSON."""
 
     def evaluations(self, kind: Kind = "search") -> list[Evaluation]:
         """Return all rows of a study, by number; a trial without an architecture has none."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from nas.metrics import PREDICTED_LATENCY, losses
 from nas.samplers.choice_space import Candidate
 from nas.search.problem import SearchProblem
-from search_space.cost.latency import Latency
+from search_space.cost.latency_record import Latency
 
 
 class TrialMetrics:

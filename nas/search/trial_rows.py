@@ -14,7 +14,7 @@ from nas.samplers.trials import PAUSED_AT
 from nas.search.records import Records
 from nas.search.trial_state import TRAINED, State, Trial
 from nas.storage.evaluation import Evaluation, curve_points
-from search_space.cost.latency import Latency
+from search_space.cost.latency_record import Latency
 
 NO_METRICS: Mapping[str, float] = MappingProxyType({})
 

@@ -21,7 +21,7 @@ from nas.search.problem import SearchProblem
 from nas.search.records import Records
 from nas.search.trial_rows import TrialRows, trial_of
 from nas.search.trial_state import TRAINED, UNFINISHED, State, Trial
-from search_space.cost.latency import Latency
+from search_space.cost.latency_record import Latency
 
 T = TypeVar("T")
 

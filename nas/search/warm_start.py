@@ -21,7 +21,7 @@ from nas.storage.ledger import ledger_of
 from nas.storage.run.data_file import fingerprints_of_run
 from nas.storage.run.folder import RunFolder
 from search_space.architecture import Architecture, Task
-from search_space.yaml_validation import parse_json
+from search_space.json_reading import parse_json
 from search_space.zoo import ZOO
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import warnings
-from collections import Counter
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -24,15 +23,20 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
 from nas.errors import RunError
+from nas.storage.archived_trials import (
+    ARCHIVE_FORMAT,
+    OF_NO_ARCHIVE,
+    archive_content,
+    no_archive,
+)
 from nas.storage.evaluation import state_of
-from nas.storage.ledger_rows import SUFFIXES, LedgerRows
+from nas.storage.ledger_rows import LedgerRows
+from nas.storage.ledger_view import SUFFIXES
 from nas.storage.run.folder import RunFolder
 from nas.storage.run.leftovers import begun_folder
 from nas.storage.run.lock import held
 from nas.storage.strict_json import json_text
 from nas.storage.whole_file import write_whole
-
-ARCHIVE_FORMAT = 1
 
 RESTORED = "evaluations.restored.jsonl"
 """The archive of a run that was restored from it."""
@@ -127,29 +131,17 @@ def restored_trainings(run: RunFolder) -> int:
 
 def _copy(file: Path, name: str, storage: BaseStorage) -> None:
     """Make the studies of an archive, under a run's name, in a storage."""
-    try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise RunError(f"cannot read {file}: {error}") from error
+    content = archive_content(file)
     studies: dict[str, optuna.Study] = {}
-    counts: Counter[str] = Counter()
-    done = 0
+    line = 1
     try:
-        head = json.loads(lines[0])
-        if head["archive"] != ARCHIVE_FORMAT:
-            raise ValueError(f"format {head['archive']!r}, this version reads {ARCHIVE_FORMAT}")
-        for suffix, content in head["studies"].items():
-            studies[suffix] = _study(name + suffix, content, storage)
-        for line in lines[1:]:
-            done += 1
-            data = json.loads(line)
-            suffix = data["study"]
-            if data["number"] != counts[suffix]:
-                raise ValueError(f"trial {data['number']} where {counts[suffix]} is next")
-            counts[suffix] += 1
-            studies[suffix].add_trial(_trial(data))
-    except (IndexError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise RunError(f"{file}, line {done + 1}: not of an archive: {error!r}") from error
+        for suffix, study in content.studies.items():
+            studies[suffix] = _study(name + suffix, study, storage)
+        for data in content.trials:
+            line += 1
+            studies[data["study"]].add_trial(_trial(data))
+    except OF_NO_ARCHIVE as error:
+        raise no_archive(file, line, error) from error
 
 
 def _study(name: str, content: dict[str, Any], storage: BaseStorage) -> optuna.Study:

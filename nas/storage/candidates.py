@@ -23,6 +23,7 @@ from nas.evaluation.deviations import standard_deviation
 from nas.evaluation.finite_values import check_finite
 from nas.metrics import losses, whole_counts
 from nas.storage.evaluation import Evaluation
+from nas.storage.stored_architecture import StoredArchitecture, architecture_of
 from search_space.architecture import Architecture
 
 
@@ -30,7 +31,7 @@ from search_space.architecture import Architecture
 class Candidate:
     """An architecture and the means of its evaluations."""
 
-    architecture: Architecture
+    network: Architecture | StoredArchitecture
     metrics: Mapping[str, float]  # its values: costs, and accuracies as fractions
     choice: Mapping[str, float]  # the values by which fronts are chosen
     n: int  # evaluations behind ``metrics``, each with another seed
@@ -41,9 +42,14 @@ class Candidate:
     device_seconds: float  # of all evaluations together
 
     @property
+    def architecture(self) -> Architecture:
+        """The architecture, see :attr:`nas.storage.evaluation.Evaluation.architecture`."""
+        return architecture_of(self.network)
+
+    @property
     def arch_id(self) -> str:
         """The architecture's ``arch_id``."""
-        return self.architecture.arch_id
+        return self.network.arch_id
 
     @property
     def standard_error(self) -> float | None:
@@ -53,11 +59,11 @@ class Candidate:
 
 def candidates(evaluations: Iterable[Evaluation]) -> list[Candidate]:
     """Return every architecture with a complete evaluation, in the order of the first ones."""
-    grouped: dict[Architecture, list[Evaluation]] = {}
+    grouped: dict[str, list[Evaluation]] = {}
     for evaluation in evaluations:
         if evaluation.state == "complete":
-            grouped.setdefault(evaluation.architecture, []).append(evaluation)
-    return [_candidate(architecture, rows) for architecture, rows in grouped.items()]
+            grouped.setdefault(evaluation.arch_id, []).append(evaluation)
+    return [_candidate(rows) for rows in grouped.values()]
 
 
 def pareto_front(evaluated: Sequence[Candidate], objectives: Iterable[str]) -> list[Candidate]:
@@ -137,12 +143,12 @@ def _nondominated(
     return sorted(members, key=lambda candidate: candidate.metrics[objectives[-1]])
 
 
-def _candidate(architecture: Architecture, rows: Sequence[Evaluation]) -> Candidate:
+def _candidate(rows: Sequence[Evaluation]) -> Candidate:
     own = [row for row in rows if row.kind == "search"]
     fresh = [row for row in rows if row.kind != "search"]
     accuracies = [row.metrics["val_accuracy"] for row in fresh if "val_accuracy" in row.metrics]
     return Candidate(
-        architecture,
+        rows[0].network,
         metrics=_means(fresh or own),
         choice=_means(rows),
         n=len(fresh or own),

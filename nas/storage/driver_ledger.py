@@ -33,9 +33,9 @@ from nas.config.search_config import SearchConfig
 from nas.config.storage_url import sqlite_file
 from nas.errors import RunError
 from nas.storage.archive import restore
-from nas.storage.database.connection import open_for_reading
 from nas.storage.database.file_systems import network_place
 from nas.storage.database.sqlite_files import remove_database
+from nas.storage.database.sqlite_reading import open_for_reading
 from nas.storage.run.folder import RunFolder
 from nas.storage.run.ledger_away import LedgerAway, ledger_away, note_away, note_back
 from nas.storage.whole_file import write_whole

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from optuna.trial import FrozenTrial, TrialState
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, ConfigDict, Field, ValidationError, with_config
+from typing_extensions import TypedDict
 
 from nas.evaluation.finite_values import check_finite
 from nas.evaluation.lost_workers import LostWorker
@@ -17,7 +18,15 @@ from nas.evaluation.time_parts import NO_SECONDS, WAITS
 from nas.metrics import whole_counts
 from nas.samplers.trials import PAUSED_AT
 from nas.storage.provenance import Provenance
+from nas.storage.stored_architecture import (
+    StoredArchitecture,
+    architecture_of,
+    stored_architecture,
+)
 from search_space.architecture import Architecture
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
 
 Kind = Literal["search", "repeats", "baselines", "retrain"]
 """A run's studies: see :mod:`nas.storage.ledger_rows`."""
@@ -40,7 +49,7 @@ class Evaluation:
     kind: Kind
     number: int
     state: str  # complete, pruned, fail, running, paused
-    architecture: Architecture
+    network: Architecture | StoredArchitecture
     seed: int  # of the training
     recipe_id: str  # of the recipe and fidelity of the training
     metrics: Mapping[str, float]
@@ -69,9 +78,18 @@ class Evaluation:
         return lost + (sum(busy) if self.seconds else self.device_seconds)
 
     @property
+    def architecture(self) -> Architecture:
+        """The architecture, read from the ledger's text when it is first asked for.
+
+        Raises:
+            RunError: it is not valid, though its ``arch_id`` is right.
+        """
+        return architecture_of(self.network)
+
+    @property
     def arch_id(self) -> str:
         """The architecture's ``arch_id``."""
-        return self.architecture.arch_id
+        return self.network.arch_id
 
     @property
     def epochs(self) -> int:
@@ -135,14 +153,45 @@ def curve_points(curve: Sequence[Mapping[str, Any]]) -> dict[int, float]:
     }
 
 
+class TrialRecord(NamedTuple):
+    """A trial of one of Optuna's studies as a storage has it, with its attributes as JSON."""
+
+    number: int
+    state: str  # Optuna's name of it, such as COMPLETE
+    attributes: Mapping[str, str]  # JSON texts by name
+    started: datetime | None  # local time
+    finished: datetime | None
+
+
+STATES = ("RUNNING", "COMPLETE", "PRUNED", "FAIL", "WAITING")
+"""Optuna's names of the states of a trial."""
+
+WITH_ARCHITECTURE = ("COMPLETE", "PRUNED")
+"""The states in which a trial must have an architecture: it gets one before it is trained."""
+
+
+def record_of(trial: FrozenTrial) -> TrialRecord:
+    """Return the record of a trial that Optuna has read."""
+    return TrialRecord(
+        trial.number,
+        trial.state.name,
+        {name: json.dumps(value) for name, value in trial.user_attrs.items()},
+        trial.datetime_start,
+        trial.datetime_complete,
+    )
+
+
 def state_of(trial: FrozenTrial) -> str:
     """Return a row's state: that of its Optuna trial, or ``paused`` if it waits at a rung."""
-    is_paused = trial.state == TrialState.RUNNING and PAUSED_AT in trial.user_attrs
-    return "paused" if is_paused else trial.state.name.lower()
+    return _row_state(trial.state.name, trial.user_attrs)
 
 
-def evaluation_of(kind: Kind, trial: FrozenTrial, *, imports: bool = False) -> Evaluation:
-    """Read an Optuna trial with an architecture as a row.
+def _row_state(name: str, attributes: Collection[str]) -> str:
+    return "paused" if name == "RUNNING" and PAUSED_AT in attributes else name.lower()
+
+
+def evaluation_of(kind: Kind, trial: TrialRecord, *, imports: bool = False) -> Evaluation:
+    """Read a trial with an architecture as a row.
 
     ``imports`` is that of :meth:`search_space.architecture.Architecture.from_json`.
 
@@ -150,9 +199,10 @@ def evaluation_of(kind: Kind, trial: FrozenTrial, *, imports: bool = False) -> E
         ValueError: a metric is not finite, the architecture is not valid, or an attribute is
             missing or of another type.
     """
-    attributes = trial.user_attrs
-    content = _Content.model_validate_json(json.dumps(attributes))
-    complete = trial.state == TrialState.COMPLETE
+    if trial.state not in STATES:
+        raise ValueError(f"its state must be one of {', '.join(STATES)}, got {trial.state!r}")
+    content = _content_of(trial.attributes)
+    complete = trial.state == "COMPLETE"
     metrics = content.metrics if complete else {}
     check_finite(metrics, f"{kind} trial {trial.number}")
     if complete and (value := value_name(kind, metrics)) not in metrics:
@@ -160,29 +210,50 @@ def evaluation_of(kind: Kind, trial: FrozenTrial, *, imports: bool = False) -> E
     return Evaluation(
         kind=kind,
         number=trial.number,
-        state=state_of(trial),
-        architecture=Architecture.from_json(content.architecture, imports=imports),
+        state=_row_state(trial.state, trial.attributes),
+        network=stored_architecture(
+            content.architecture,
+            content.arch_id,
+            imports=imports,
+            whose=f"{kind} trial {trial.number}",
+        ),
         seed=content.seed,
         recipe_id=content.recipe_id,
         metrics=whole_counts(metrics),
-        curve=attributes.get("curve", []),
+        curve=content.curve,
         device_seconds=content.device_seconds,
         error=content.error,
-        violation=attributes.get("violation", {}),
+        violation=whole_counts(content.violation),
         stopped_at_epoch=content.stopped_at_epoch,
         training=content.training,
         lost_workers=content.lost_workers,
         seconds=content.seconds,
-        provenance=Provenance(**{name: getattr(content, name) for name in Provenance.model_fields}),
-        started=trial.datetime_start,
-        finished=trial.datetime_complete,
+        provenance=content.provenance,
+        started=trial.started,
+        finished=trial.finished,
     )
 
 
-class _CurvePoint(BaseModel):
-    """The fields that every point of a curve must have; a training adds others."""
+def _content_of(attributes: Mapping[str, str]) -> _Content:
+    """Check the attributes of a trial, from their JSON without a copy of it in between."""
+    members = ",".join(f"{_quoted(name)}:{text}" for name, text in attributes.items())
+    try:
+        return _Content.model_validate_json(f"{{{members}}}")
+    except ValidationError:
+        for text in attributes.values():
+            json.loads(text)  # says what is wrong with a text that is no JSON
+        raise
 
-    model_config = ConfigDict(strict=True)
+
+@lru_cache(maxsize=1000)
+def _quoted(name: str) -> str:
+    """Return an attribute's name as JSON; all rows have the same few."""
+    return json.dumps(name)
+
+
+@with_config(ConfigDict(strict=True, extra="allow"))
+class _CurvePoint(TypedDict):
+    """The fields that every point of a curve must have; a training adds others."""
 
     epoch: int
     val_accuracy: float | None
@@ -192,10 +263,11 @@ class _Content(Provenance):
     """The user attributes of a trial that a row is made of; others are ignored."""
 
     architecture: str
+    arch_id: str = ""
     seed: int = 0
     recipe_id: str = ""
     metrics: dict[str, float] = Field(default_factory=dict)
-    curve: tuple[_CurvePoint, ...] = ()
+    curve: list[_CurvePoint] = Field(default_factory=list)
     device_seconds: float = Field(
         default=0.0, validation_alias=AliasChoices("device_seconds", DEVICE_SECONDS_BEFORE)
     )
@@ -205,3 +277,13 @@ class _Content(Provenance):
     training: int | None = None
     lost_workers: tuple[LostWorker, ...] = ()
     seconds: dict[str, float] = Field(default_factory=dict)
+
+    @property
+    def provenance(self) -> Provenance:
+        """The part of it that says where the network comes from."""
+        given = self.model_fields_set & Provenance.model_fields.keys()
+        return Provenance(**{name: getattr(self, name) for name in given}) if given else UNKNOWN
+
+
+UNKNOWN = Provenance()
+"""The provenance of a row of a search."""

@@ -19,7 +19,7 @@ from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning
 from optuna.storages import BaseStorage, RDBStorage
 
 from nas.config.search_config import SearchConfig
-from nas.config.storage_url import sqlite_file, without_password
+from nas.config.storage_url import place_of, sqlite_file
 from nas.errors import RunError
 from nas.metrics import METRICS
 from nas.storage.archive import archived_storage, restore
@@ -28,20 +28,14 @@ from nas.storage.database.connection import (
     SoleWriterStorage,
     connect,
     connect_for_reading,
-    place_of,
     unreadable,
 )
 from nas.storage.database.patience import Patience, Waits
 from nas.storage.driver_ledger import check_file_systems, check_is_back, on_driver
-from nas.storage.ledger_rows import OF_TRAININGS, SUFFIXES, LedgerRows
+from nas.storage.ledger_reader import check_may_open, warn_if_away
+from nas.storage.ledger_rows import OF_TRAININGS, LedgerRows
+from nas.storage.ledger_view import FORMAT, RUN_ID, SUFFIXES
 from nas.storage.run.folder import RunFolder
-from nas.storage.run.ledger_away import ledger_away
-
-FORMAT = 1
-
-RUN_ID = "run_id"
-"""The attribute of the search's study that names its run: folders may share a storage and a name.
-"""
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +102,7 @@ class Ledger(LedgerRows):
             attributes = ledger.attributes()
             is_whole = attributes.get("format") == FORMAT
             if is_whole or RUN_ID in attributes:
-                ledger._check_own(attributes, run)
+                ledger.check_own(attributes, run)
             if is_whole:
                 if not run.has_environment:
                     ledger._restore_environment(attributes, run, config)
@@ -153,13 +147,7 @@ class Ledger(LedgerRows):
             place = place_of(config.storage, run.written_ledger_file)
             database = connect_for_reading(config.storage, run.written_ledger_file, patience)
         ledger = cls(database, config.name, place, imports=run.is_trusted, patience=patience)
-        attributes = ledger.attributes()
-        ledger_format = attributes.get("format")
-        if ledger_format != FORMAT:
-            raise RunError(
-                f"the ledger {place} has format {ledger_format}, this version reads {FORMAT}"
-            )
-        ledger._check_own(attributes, run)
+        ledger.check_is_of(run)
         return ledger
 
     @classmethod
@@ -196,10 +184,6 @@ class Ledger(LedgerRows):
         """Use another ledger's database from now on."""
         self.close()
         self.__dict__ |= other.__dict__
-
-    def _is_inside(self, run: RunFolder) -> bool:
-        """Return whether the ledger is a file in the run's own folder."""
-        return Path(self.place).resolve() == run.written_ledger_file.resolve()
 
     def _restore_environment(
         self, attributes: Mapping[str, Any], run: RunFolder, config: SearchConfig
@@ -242,21 +226,6 @@ class Ledger(LedgerRows):
         """
         if self._database is not None:
             self._database.engine.dispose()
-
-    def _check_own(self, attributes: Mapping[str, Any], run: RunFolder) -> None:
-        """Check that ``run`` began the search's study, and not another run of its name.
-
-        Without ``environment.json``, the only run of the name in the storage counts as that of a
-        folder that had a ledger.
-        """
-        if not run.has_environment and (run.has_begun() or self._is_inside(run)):
-            return
-        if attributes.get(RUN_ID) != run.run_id:
-            raise RunError(
-                f"the run called {self.name!r} in {self.place} is not that of the folder "
-                f"{run.path}: their run_id differ ({attributes.get(RUN_ID)} and {run.run_id}, of "
-                "environment.json)"
-            )
 
 
 def _patience(config: SearchConfig, run: RunFolder, waits: Waits | None) -> Patience:
@@ -327,13 +296,9 @@ def ledger_of(
             and the run is not trusted.
     """
     config = run.config()
-    file = run.ledger_file if config.storage is None else sqlite_file(config.storage)
-    if file is None or not file.resolve().is_relative_to(run.path.resolve()):
-        place = file if config.storage is None else without_password(config.storage)
-        run.need_trust(f"the run's ledger is not in its folder: {place} would be opened")
+    check_may_open(config, run)
     if not writes:
-        if away := ledger_away(run):
-            log.warning("run %s: %s, which is read", run.name, away)
+        warn_if_away(run)
         return config, Ledger.read(config, run, waits)
     check_file_systems(config, run.path)
     if config.ledger_folder is None:

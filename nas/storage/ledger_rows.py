@@ -14,9 +14,7 @@ from typing import Any, TypeVar
 import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
-from pydantic import ValidationError
 
-from nas.costs.limits import Rejections
 from nas.errors import RunError
 from nas.evaluation.evaluate import EvaluationResult
 from nas.evaluation.finite_values import check_finite
@@ -24,41 +22,31 @@ from nas.evaluation.lost_workers import LostWorker
 from nas.evaluation.time_parts import NO_SECONDS
 from nas.metrics import METRICS
 from nas.storage.database.connection import STORAGE_ERRORS, SoleWriterStorage, unreadable
-from nas.storage.database.damaged_rows import READ_ERRORS, damaged_rows, reason
+from nas.storage.database.damaged_rows import READ_ERRORS
 from nas.storage.database.patience import Patience, is_away, reason_of
 from nas.storage.database.transactions import UnknownOutcome, transact
 from nas.storage.evaluation import (
     Evaluation,
     Kind,
+    TrialRecord,
     curve_points,
-    evaluation_of,
+    record_of,
     result_attributes,
     row_attributes,
     value_name,
 )
+from nas.storage.ledger_view import LedgerView
 from nas.storage.provenance import Provenance
-from nas.storage.sessions import Session, sessions_in
 from search_space.architecture import Architecture
-from search_space.cost.latency import Latency
-from search_space.primitives.registry import not_imported
+from search_space.cost.latency_record import Latency
 
 T = TypeVar("T")
-
-SUFFIXES: dict[Kind, str] = {
-    "search": "",
-    "repeats": "/repeats",
-    "baselines": "/baselines",
-    "retrain": "/retrain",
-}
 
 OF_TRAININGS = METRICS["val_accuracy"]
 """The objective of every study but the search's own; see also :func:`value_name`."""
 
-WITH_ARCHITECTURE = (TrialState.COMPLETE, TrialState.PRUNED)
-"""The states in which a trial must have an architecture: it gets one before it is trained."""
 
-
-class LedgerRows:
+class LedgerRows(LedgerView):
     """The studies of one run: read and write the rows of its ledger.
 
     Args:
@@ -78,16 +66,10 @@ class LedgerRows:
         imports: bool = False,
         patience: Patience | None = None,
     ) -> None:
+        super().__init__(name, place, imports=imports)
         self.storage = storage
-        self.name = name
-        self.place = place
-        self._imports = imports
         self._patience = patience or Patience(place)
-        self._rows: dict[tuple[Kind, int], tuple[FrozenTrial, Evaluation]] = {}
-
-    def study_name(self, kind: Kind) -> str:
-        """Return the name of one of the run's studies in the storage."""
-        return self.name + SUFFIXES[kind]
+        self._records: dict[tuple[Kind, int], tuple[FrozenTrial, TrialRecord]] = {}
 
     def study(self, kind: Kind) -> optuna.Study:
         """Load one of the run's studies."""
@@ -122,28 +104,9 @@ class LedgerRows:
         """Wait for no server from now on, as a user has interrupted the command."""
         self._patience.end()
 
-    def evaluations(self, kind: Kind = "search") -> list[Evaluation]:
-        """Return all rows of a study, by number. A trial without an architecture is no row.
-
-        Raises:
-            RunError: the ledger cannot be read.
-        """
-        rows, damaged = [], {}
-        for trial in self.trials(kind):
-            if "architecture" not in trial.user_attrs:
-                if trial.state in WITH_ARCHITECTURE:
-                    damaged[trial.number] = "its architecture is missing"
-                continue
-            try:
-                rows.append(self._row(kind, trial))
-            except ValueError as error:  # pydantic's ValidationError is one
-                if isinstance(error, ValidationError) and not_imported(error):
-                    raise unreadable(self.place, error) from error
-                damaged[trial.number] = reason(error)
-        if damaged:
-            name = self.study_name(kind)
-            raise unreadable(self.place, damaged_rows(name, damaged, len(rows)))
-        return rows
+    def records(self, kind: Kind = "search") -> Sequence[TrialRecord]:
+        """Return all trials of a study, by number, each with its attributes as JSON."""
+        return [self._record(kind, trial) for trial in self.trials(kind)]
 
     def trials(self, kind: Kind = "search") -> list[FrozenTrial]:
         """Return all trials of a study, by number; they must not be changed.
@@ -156,14 +119,6 @@ class LedgerRows:
             return self._patience.run(lambda: study.get_trials(deepcopy=False))
         except READ_ERRORS as error:
             raise unreadable(self.place, error, self._patience) from error
-
-    def attribute(self, name: str) -> Any:
-        """Return a user attribute of the search's study; None if it has none of this name.
-
-        Raises:
-            RunError: the ledger cannot be read.
-        """
-        return self.attributes().get(name)
 
     def attributes(self) -> dict[str, Any]:
         """Return the user attributes of the search's study.
@@ -182,27 +137,8 @@ class LedgerRows:
         except READ_ERRORS as error:
             raise unreadable(self.place, error, self._patience) from error
 
-    def rejections(self) -> Rejections:
-        """Return the record of the limits' rejections.
-
-        Raises:
-            RunError: the ledger cannot be read.
-        """
-        try:
-            return Rejections(self.attribute("rejections"))
-        except READ_ERRORS as error:
-            raise RunError(f"the ledger {self.place}: rejections: {reason(error)}") from error
-
-    def sessions(self) -> list[Session]:
-        """Return the sessions of the search's drivers, the first one first.
-
-        Raises:
-            RunError: the ledger cannot be read.
-        """
-        try:
-            return sessions_in(self.attributes())
-        except READ_ERRORS as error:
-            raise RunError(f"the ledger {self.place}: sessions: {reason(error)}") from error
+    def close(self) -> None:
+        """Do nothing: whoever opened the storage closes it."""
 
     def rest(self, number: int) -> None:
         """Promise that nothing is written to an unfinished trial of the search until it wakes."""
@@ -220,13 +156,13 @@ class LedgerRows:
         study_id = self.storage.get_study_id_from_name(self.name)
         return study_id, self.storage.get_trial_id_from_study_id_trial_number(study_id, number)
 
-    def _row(self, kind: Kind, trial: FrozenTrial) -> Evaluation:
-        """Return a trial's row, read once: a ledger is read often while a search runs."""
-        known, row = self._rows.get((kind, trial.number), (None, None))
-        if known is not trial or row is None:  # a trial that was read anew is another object
-            row = evaluation_of(kind, trial, imports=self._imports)
-            self._rows[kind, trial.number] = (trial, row)
-        return row
+    def _record(self, kind: Kind, trial: FrozenTrial) -> TrialRecord:
+        """Return a trial's record, made once: Optuna keeps the trials that did not change."""
+        known, record = self._records.get((kind, trial.number), (None, None))
+        if known is not trial or record is None:
+            record = record_of(trial)
+            self._records[kind, trial.number] = (trial, record)
+        return record
 
     def architecture_attributes(
         self, number: int, architecture: Architecture, *, seed: int, recipe_id: str
@@ -287,4 +223,4 @@ class LedgerRows:
             intermediate_values=curve_points(curve),
         )
         self.transact(lambda: self.study(kind).add_trial(trial))
-        return evaluation_of(kind, self.trials(kind)[-1], imports=self._imports)
+        return self._row(kind, self.records(kind)[-1])

@@ -11,18 +11,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nas.config.overrides import escaped
 from nas.config.search_config import RUN_NAME, SearchConfig
 from nas.config.storage_url import PASSWORD_WAYS, check_storage_url, has_password
 from nas.errors import CommandError, RunError
-from nas.storage.database.connection import connect_for_reading, place_of
-from nas.storage.database.patience import Patience
-from nas.storage.ledger import RUN_ID, Ledger
+from nas.storage.database.selection import open_selection
+from nas.storage.ledger_reader import LedgerReader, StoredStudies
+from nas.storage.ledger_view import RUN_ID
 from nas.storage.run.folder import ENVIRONMENT, RunFolder
 from search_space.architecture import Task
 from search_space.yaml_validation import dump_yaml
+
+if TYPE_CHECKING:
+    from nas.storage.ledger import Ledger
 
 CONFIG, TASK, FINISHED = "config", "task", "finished"
 """The attributes of the search's study that describe its run."""
@@ -109,17 +112,15 @@ def _attributes(storage: str, name: str) -> dict[str, Any]:
     Raises:
         RunError: the storage cannot be read, or has none.
     """
-    place = place_of(storage, Path())
-    patience = Patience(place)
-    ledger = Ledger(connect_for_reading(storage, Path(), patience), name, place, patience=patience)
+    ledger = LedgerReader(StoredStudies(open_selection(storage, Path())), name)
     try:
         attributes = ledger.attributes()
     finally:
         ledger.close()
     if not isinstance(attributes.get(CONFIG), dict) or not isinstance(attributes.get(TASK), dict):
         raise RunError(
-            f"the run {name!r} in {place} is not described there: an earlier version made it, or "
-            "it has not begun; read it in its folder, with --runs"
+            f"the run {name!r} in {ledger.place} is not described there: an earlier version made "
+            "it, or it has not begun; read it in its folder, with --runs"
         )
     return attributes
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nas.errors import RunError
-from search_space.yaml_validation import parse_json
+from search_space.json_reading import parse_json
 
 
 def json_text(data: Any, *, indent: int | None = 2) -> str:

@@ -9,8 +9,9 @@ from nas.config.search_config import SearchConfig
 from nas.costs.latency_prediction import hardware_of
 from nas.costs.limits import Rejections
 from nas.costs.static_costs import StaticCosts
+from nas.evaluation.accuracy_metric import TrainOn
 from nas.evaluation.assignment import Assignment
-from nas.evaluation.evaluate import TrainOn, task_of
+from nas.evaluation.evaluate import task_of
 from nas.evaluation.fidelity import FULL, Fidelity
 from nas.random_streams import Stream, generator
 from nas.samplers import RandomSampler

@@ -25,14 +25,15 @@ from pydantic_core import PydanticUndefined
 from nas.config.search_config import SearchConfig
 from nas.config.tabulation import TabulationConfig
 from nas.config.trace import PublishedPoints, TraceConfig, TraceFamily
-from nas.samplers import ARCHITECTURE_SAMPLERS, OPTION_TYPES, OPTUNA_SAMPLERS, SAMPLERS, options_of
+from nas.samplers import ARCHITECTURE_SAMPLERS, OPTUNA_SAMPLERS, SAMPLERS
+from nas.samplers.registry import OPTION_TYPES, options_of
 from nas.workflows.configuration_parts import Part, is_one_of_several, parts_of, tag_of
 from search_space.primitives.channel_attention import CHANNEL_ATTENTION_DESCRIPTIONS
 from search_space.primitives.registry import DESCRIPTIONS
 from search_space.primitives.stem_types import STEMS
 from search_space.space.config import SpaceConfig, StageConfig
 from trainers import Recipe
-from trainers.augmentation import Augmentation
+from trainers.augmentation.settings import Augmentation
 from trainers.data.generated.task_settings import TASK_SETTINGS
 
 HEAD = """# Configuration keys

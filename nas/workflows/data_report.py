@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from trainers import DataConfig, DataError, ImageSplits, PixelSettings, load_splits
-from trainers.data import read_labelled
 from trainers.data.checks.damaged import leave_out
 from trainers.data.checks.inspection import PartSeen, inspect_set
 from trainers.data.checks.picture_problems import PictureProblems
 from trainers.data.checks.usable_set import class_problems, parts_to_use
 from trainers.data.fingerprint import fingerprint_of
+from trainers.data.loading import read_labelled
 from trainers.data.network_input import resizing_of
 from trainers.data.sources.labelled_set import LabelledPart, LabelledSet
 from trainers.data.sources.part_names import Part

@@ -10,8 +10,8 @@ import numpy.typing as npt
 import torch
 
 from trainers import DataConfig, PixelSettings, central_crop, load_splits
-from trainers.data import read_labelled
 from trainers.data.checks.usable_picture import UnusablePicture, usable_picture
+from trainers.data.loading import read_labelled
 from trainers.data.network_input import resizing_of
 from trainers.data.pictures.pixels import pixels_of
 

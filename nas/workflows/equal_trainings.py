@@ -13,8 +13,9 @@ import optuna
 from nas.config.search_config import SearchConfig
 from nas.errors import RunError, TrustError
 from nas.storage.evaluation import Evaluation
-from nas.storage.ledger import RUN_ID, Ledger
-from nas.storage.ledger_rows import SUFFIXES, LedgerRows
+from nas.storage.ledger import Ledger
+from nas.storage.ledger_rows import LedgerRows
+from nas.storage.ledger_view import RUN_ID, SUFFIXES
 from nas.storage.networks.retraining import Retraining
 from nas.storage.provenance import RowName
 from nas.storage.run.folder import RunFolder

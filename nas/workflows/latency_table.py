@@ -16,7 +16,7 @@ from nas.workflows.image_fit import check_images
 from search_space.architecture import Architecture, Task
 from search_space.attention import preferred_on
 from search_space.cost.core_speed import CoreSpeed
-from search_space.cost.latency import LatencySettings
+from search_space.cost.latency_record import LatencySettings
 from search_space.cost.latency_table import (
     FEWEST_NETWORKS,
     LatencyTable,

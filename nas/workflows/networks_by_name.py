@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from nas.errors import CommandError, RunError, TrustError
-from nas.storage.ledger import ledger_of
+from nas.storage.ledger_reader import ledger_to_read
 from nas.storage.run.file_imports import allow_imports
 from nas.storage.run.folder import RunFolder
 from search_space.architecture import ARCH_ID_DIGITS, Architecture, Task
@@ -66,7 +66,7 @@ def _in_runs(arch_id: str, runs: Path, *, trust: bool) -> tuple[Architecture, Ta
             continue
         try:
             task = run.task()
-            _, ledger = ledger_of(run)
+            _, ledger = ledger_to_read(run)
             rows = [*ledger.evaluations("search"), *ledger.evaluations("baselines")]
         except (RunError, ConfigError, TrustError) as error:
             log.warning("run %s was passed over: %s", run.name, error)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nas.config.search_config import SearchConfig
 from nas.storage.evaluation import Evaluation
-from nas.storage.ledger import Ledger
+from nas.storage.ledger_view import LedgerView
 
 
 def proxy_seeds(config: SearchConfig) -> tuple[int, ...]:
@@ -16,7 +16,7 @@ def proxy_seeds(config: SearchConfig) -> tuple[int, ...]:
     return config.fresh_seeds or (config.seed,)
 
 
-def plain_evaluations(config: SearchConfig, ledger: Ledger) -> list[Evaluation]:
+def plain_evaluations(config: SearchConfig, ledger: LedgerView) -> list[Evaluation]:
     """Return the plain networks' proxy evaluations with :func:`proxy_seeds`.
 
     Runs of earlier versions have others too, with the search's own seed, which do not compare.

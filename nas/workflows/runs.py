@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 
 from nas.storage.run.lock import is_held
 from nas.storage.run.names import ARCHIVE
-from search_space.yaml_validation import ConfigError, parse_json, read_yaml
+from search_space.json_reading import parse_json
+from search_space.yaml_validation import ConfigError, read_yaml
 
 
 class DamagedRunError(RuntimeError):
@@ -128,11 +129,11 @@ def _of_unfinished(folder: Path) -> dict[str, Any]:
     from nas.errors import user_errors  # noqa: PLC0415 (slow to import)
     from nas.latency.measurements import front_of_run  # noqa: PLC0415
     from nas.search.trial_state import TRAINED  # noqa: PLC0415
-    from nas.storage.ledger import ledger_of  # noqa: PLC0415
+    from nas.storage.ledger_reader import ledger_to_read  # noqa: PLC0415
     from nas.storage.run.folder import RunFolder  # noqa: PLC0415
 
     try:
-        config, ledger = ledger_of(RunFolder(folder))
+        config, ledger = ledger_to_read(RunFolder(folder))
         front = front_of_run(config, ledger)
         trained = sum(row.state in TRAINED for row in ledger.evaluations("search"))
     except user_errors() as error:

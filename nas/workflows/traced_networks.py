@@ -9,8 +9,9 @@ from typing import NamedTuple
 from nas.config.search_config import SearchConfig, recipe_id
 from nas.config.trace import Trace, TraceFamily
 from nas.errors import CommandError, RunError, TrustError
-from nas.evaluation.evaluate import TrainOn
-from nas.storage.ledger import RUN_ID, Ledger, ledger_of
+from nas.evaluation.accuracy_metric import TrainOn
+from nas.storage.ledger import Ledger, ledger_of
+from nas.storage.ledger_view import RUN_ID
 from nas.storage.provenance import RowName
 from nas.storage.run.folder import RunFolder
 from nas.workflows.checks import SearchData

@@ -16,7 +16,8 @@ from pydantic import Field
 
 from search_space.architecture import Architecture, Task
 from search_space.cost.core_speed import CoreSpeed
-from search_space.cost.latency import LatencyContext, LatencySettings, measure_latency
+from search_space.cost.latency import measure_latency
+from search_space.cost.latency_record import LatencyContext, LatencySettings
 from search_space.cost.population import PopulationRows, Row
 from search_space.networks import build
 from search_space.networks.ending import Ending

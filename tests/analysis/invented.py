@@ -81,7 +81,7 @@ def evaluation(index: int, accuracy: float | None, **changes: Any) -> Evaluation
         "kind": "search",
         "number": index,
         "state": "pruned" if accuracy is None else "complete",
-        "architecture": architectures(index + 1)[index],
+        "network": architectures(index + 1)[index],
         "seed": 0,
         "recipe_id": "proxy",
         "metrics": {} if accuracy is None else {"val_accuracy": accuracy},

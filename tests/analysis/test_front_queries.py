@@ -235,7 +235,7 @@ def test_parse_limits() -> None:
         ("macs=1,,params=2", "got '' in"),
         ("mac=40M", "unknown cost 'mac'; did you mean 'macs'"),
         ("val_accuracy=0.9", "unknown cost 'val_accuracy'"),
-        ("macs=1,macs=2", "macs is limited twice"),
+        ("macs=1,macs=2", "macs is given twice"),
         ("macs=4X", "macs: a limit must be a positive number such as .* got '4X'"),
         ("macs=-1", "macs: a limit must be a positive number"),
         ("macs=1=2", "macs: a limit must be a positive number"),

@@ -20,7 +20,8 @@ from nas.ray.cluster.connection import connected
 from nas.ray.cluster.node_facts import facts_of
 from nas.ray.cluster.nodes import check_data, check_device, nodes_near_data, usable_nodes
 from nas.ray.meter import _meter_node, check_meter
-from search_space.cost.latency import LatencySettings, device_name
+from search_space.cost.latency import device_name
+from search_space.cost.latency_record import LatencySettings
 from tests.end_to_end.ray_nodes import free_port, ray_node
 from tests.end_to_end.tiny_search import RECIPE, nas_command, query, read_json, write_search
 

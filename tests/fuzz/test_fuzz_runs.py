@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from nas.cli.commands.query.frontier import show_frontier
+from nas.cli.commands.query.frontier import FrontQuery, show_frontier
 from nas.cli.commands.search.runs import show_runs
 from nas.cli.commands.search.status import show_status
 from nas.config.files import load_config
@@ -95,8 +95,7 @@ def look_at(run: RunFolder, rng: random.Random) -> None:
 
 def front_of(run: RunFolder) -> None:
     runs = run.path.parent
-    wanted: dict[str, Any] = {"x": "params", "y": "val_accuracy", "under": ""}
-    show_frontier(output(), run.name, runs, **wanted, png=None, html=None)
+    show_frontier(output(), [run.name], runs, FrontQuery())
 
 
 def test_a_run_that_is_whole_is_read(run: RunFolder, tmp_path: Path) -> None:

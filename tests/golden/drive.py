@@ -45,7 +45,7 @@ from nas.storage.networks.checkpoints import PausedStates
 from nas.storage.run.folder import RunFolder
 from nas.workflows.checks import proxy_assignment
 from search_space.architecture import Architecture, Task
-from search_space.cost.latency import Latency
+from search_space.cost.latency_record import Latency
 from search_space.yaml_validation import read_yaml, validate
 from tests.hand_driven import ledger_in_memory, problem_from
 from trainers.checkpoints.checkpoint import checkpoint_bytes, read_checkpoint

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Iterator
 
 import torch
 
-from trainers.augmentation import ImageDraws, build_augmentation, mix
+from trainers.augmentation.augment import build_augmentation
 from trainers.augmentation.central_crop import central_crop
+from trainers.augmentation.draws import ImageDraws
+from trainers.augmentation.mixing import mix
 from trainers.batches.order import epoch_order
 from trainers.batches.sizes import BatchSizes
 from trainers.batches.sources import DecodedBefore, DecodedBeside

@@ -1,22 +1,41 @@
-"""Commands that answer questions about a run."""
+"""Commands that answer questions about runs."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from nas.cli.arguments.options import RUNS, AsJson, RunName, Runs, Storage, Trust
+from nas.cli.arguments.options import RUNS, AsJson, Runs, Storage, Trust
 from nas.cli.output import Output
 from nas.metrics import COSTS
 
 
 def frontier(
-    run: RunName,
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN...", help="Names or paths of runs, or `latest`; several give one front."
+        ),
+    ],
     x: Annotated[str, typer.Option(help=f"Cost of the front: {', '.join(COSTS)}.")] = "params",
-    y: Annotated[str, typer.Option(help="Accuracy of the front: val_accuracy.")] = "val_accuracy",
+    y: Annotated[
+        str, typer.Option(help="Accuracy of the front, or another cost.")
+    ] = "val_accuracy",
+    z: Annotated[str, typer.Option(help="A third objective, such as macs.")] = "",
     under: Annotated[str, typer.Option(help="Limits, such as macs=40M,latency_ms=5.")] = "",
+    near: Annotated[
+        str, typer.Option(help="Show the member nearest to these costs, such as params=5M.")
+    ] = "",
+    top: Annotated[
+        int | None, typer.Option(help="Show so many members: the best, or with --near the nearest.")
+    ] = None,
+    only_knee: Annotated[bool, typer.Option("--knee", help="Show the knee alone.")] = False,
+    form: Annotated[
+        Literal["table", "json", "csv", "markdown"],
+        typer.Option("--format", help="How the front is printed; CSV has plain numbers."),
+    ] = "table",
     as_json: AsJson = False,
     png: Annotated[Path | None, typer.Option(help="Also draw it here.")] = None,
     html: Annotated[Path | None, typer.Option(help="Also write an interactive page here.")] = None,
@@ -30,20 +49,40 @@ def frontier(
     trust: Trust = False,
     runs: Runs = RUNS,
 ) -> None:
-    """Show the Pareto front of a run."""
-    from nas.cli.commands.query.frontier import show_frontier  # noqa: PLC0415
+    """Show the Pareto front of a run, or of several together."""
+    from nas.cli.commands.query.frontier import FrontQuery, show_frontier  # noqa: PLC0415
 
-    with Output(as_json=as_json) as output:
+    text = form if form in ("csv", "markdown") else None
+    with Output(as_json=as_json or form != "table") as output:
         show_frontier(
             output,
-            run,
+            names,
             runs,
-            x=x,
-            y=y,
-            under=under,
+            FrontQuery(x=x, y=y, z=z, under=under, near=near, top=top, knee=only_knee),
             png=png,
             html=html,
+            text=text,
             trained=trained,
             storage=storage,
             trust=trust,
         )
+
+
+def diff(
+    networks: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="NETWORK...",
+            help="RUN:ARCH_ID (its first digits do), names of `nas zoo`, files of architectures; "
+            "or one run, for the steps along its front.",
+        ),
+    ],
+    as_json: AsJson = False,
+    trust: Trust = False,
+    runs: Runs = RUNS,
+) -> None:
+    """Show what changes between networks, stage by stage, with costs and accuracies."""
+    from nas.cli.commands.query.diff import show_diff  # noqa: PLC0415
+
+    with Output(as_json=as_json) as output:
+        show_diff(output, networks, runs, trust=trust)

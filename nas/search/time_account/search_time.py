@@ -16,7 +16,7 @@ from nas.search.time_account.places import Places, PlacesTime
 from nas.search.waiting import Waiting
 from nas.storage.sessions import Session, attribute_name, sessions_in
 from search_space.architecture import Architecture
-from search_space.cost.latency import DeviceBusy, Latency
+from search_space.cost.latency_record import DeviceBusy, Latency
 
 log = logging.getLogger(__name__)
 

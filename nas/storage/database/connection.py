@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import sqlite3
-import tempfile
-from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,14 +18,15 @@ from sqlalchemy.exc import SQLAlchemyError
 from nas.config.storage_url import (
     PASSWORD_WAYS,
     has_password,
+    place_of,
     sqlite_file,
     url_for_sqlalchemy,
-    without_password,
 )
 from nas.errors import RunError
 from nas.samplers.optuna_private import RestingTrialStorage
 from nas.storage.database.damaged_rows import READ_ERRORS, DamagedRows, find_damage
 from nas.storage.database.patience import Patience, is_away, reason_of
+from nas.storage.database.sqlite_reading import open_for_reading
 from search_space.primitives.registry import not_imported
 
 STORAGE_ERRORS = (SQLAlchemyError, StorageInternalError, json.JSONDecodeError)
@@ -45,11 +42,6 @@ NETWORK_SETTINGS = {
 
 LIBPQ_DRIVERS = ("psycopg", "psycopg2")
 """The drivers that take these settings."""
-
-
-def place_of(url: str | None, file: Path) -> str:
-    """Return the name of a storage in messages: its URL without the password, or its file."""
-    return str(file) if url is None else without_password(url)
 
 
 def connect(url: str | None, file: Path, patience: Patience) -> RDBStorage:
@@ -70,17 +62,17 @@ def connect(url: str | None, file: Path, patience: Patience) -> RDBStorage:
     settings: dict[str, Any] = {"pool_pre_ping": url is not None}
     try:
         if url is not None:
-            settings["connect_args"] = _network_settings(url)
+            settings["connect_args"] = network_settings(url)
         address = local.render_as_string() if url is None else url_for_sqlalchemy(url)
         database = patience.run(lambda: RDBStorage(address, engine_kwargs=settings))
         if url is None:
             _write_ahead(database)
     except (*STORAGE_ERRORS, ImportError, ValueError, RuntimeError) as error:
-        raise _unreachable(url, place_of(url, file), error, patience) from error
+        raise unreachable(url, place_of(url, file), error, patience) from error
     return database
 
 
-def _network_settings(url: str) -> dict[str, Any]:
+def network_settings(url: str) -> dict[str, Any]:
     """Return the arguments for a connection that the URL does not give itself."""
     parsed = make_url(url_for_sqlalchemy(url))
     if parsed.get_backend_name() != "postgresql" or parsed.get_driver_name() not in LIBPQ_DRIVERS:
@@ -109,61 +101,12 @@ def connect_for_reading(url: str | None, file: Path, patience: Patience) -> RDBS
     address = url_for_sqlalchemy(url)
     try:
         if local is None:
-            settings["connect_args"] = _network_settings(url)
+            settings["connect_args"] = network_settings(url)
         return patience.run(
             lambda: RDBStorage(address, engine_kwargs=settings, skip_table_creation=True)
         )
     except (*STORAGE_ERRORS, ImportError, ValueError, RuntimeError) as error:
-        raise _unreachable(url, place, error, patience) from error
-
-
-def open_for_reading(file: Path) -> sqlite3.Connection:
-    """Open an SQLite file to read only, without making files beside it.
-
-    SQLite makes two files, ``-wal`` and ``-shm``, beside a database in write-ahead mode, unless it
-    is told that nobody writes. Nobody does if there is no ``-wal``. Nobody does either if there is
-    a ``-wal`` but no ``-shm``, as in the copy of a run that was killed; then a temporary copy of
-    both is read.
-
-    Nothing but SQLite may open the file: if this process writes to it too, closing any other
-    descriptor of it would end SQLite's locks.
-
-    Source: https://www.sqlite.org/wal.html, "The WAL-Index File" and "Read-Only Databases";
-    https://www.sqlite.org/howtocorrupt.html, "Posix advisory locks canceled by a separate thread
-    doing close()".
-    """
-    file = file.resolve()
-    is_write_ahead = _is_write_ahead(file)
-    written_ahead, index = (file.with_name(file.name + end) for end in ("-wal", "-shm"))
-    options = "mode=ro"
-    if is_write_ahead and not written_ahead.exists():
-        options += "&immutable=1"
-    elif is_write_ahead and not index.exists():
-        return _open_copy(file, written_ahead)
-    return sqlite3.connect(f"{file.as_uri()}?{options}", uri=True, check_same_thread=False)
-
-
-def _is_write_ahead(file: Path) -> bool:
-    """Return whether an SQLite file is in write-ahead mode; False if it is no database."""
-    unlocked = sqlite3.connect(f"{file.as_uri()}?mode=ro&immutable=1", uri=True)
-    with closing(unlocked):
-        try:
-            header = unlocked.serialize()[:20]
-        except sqlite3.DatabaseError:
-            return False
-    return header[18:] == b"\2\2"  # the file format's versions for writing and reading
-
-
-def _open_copy(file: Path, written_ahead: Path) -> sqlite3.Connection:
-    """Open a copy in memory of an SQLite file and its write-ahead file."""
-    copy = sqlite3.connect(":memory:", check_same_thread=False)
-    with tempfile.TemporaryDirectory() as folder:
-        shutil.copy(file, folder)
-        shutil.copy(written_ahead, folder)
-        with closing(sqlite3.connect(Path(folder) / file.name)) as source:
-            source.backup(copy)
-    copy.execute("PRAGMA query_only=ON")
-    return copy
+        raise unreachable(url, place, error, patience) from error
 
 
 def unreadable(place: str, error: Exception, patience: Patience | None = None) -> RunError:
@@ -192,7 +135,9 @@ def _write_ahead(database: RDBStorage) -> None:
     database.engine.dispose()  # connections made before this are not set up
 
 
-def _unreachable(url: str | None, place: str, error: Exception, patience: Patience) -> RunError:
+def unreachable(
+    url: str | None, place: str, error: Exception, patience: Patience | None = None
+) -> RunError:
     """Make the error to raise where a database cannot be opened."""
     reason = unreadable(place, error, patience)
     if url is None or "password" not in reason_of(error) or has_password(url):

@@ -6,12 +6,10 @@ from collections.abc import Mapping
 
 from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
-from pydantic import ValidationError
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-SHOWN_CHARACTERS = 200
-"""The most characters of a reason that are shown."""
+from nas.storage.database.damage_text import damage_text, reason
 
 READ_ERRORS = (
     ArithmeticError,
@@ -32,19 +30,8 @@ class DamagedRows(StorageInternalError):
 
 
 def damaged_rows(study: str, damaged: Mapping[int, str], readable: int) -> DamagedRows:
-    """Make the error of a study with damaged trials.
-
-    Args:
-        study: its name.
-        damaged: why each damaged trial cannot be read, by number.
-        readable: the number of other trials, which can be read.
-    """
-    first, *others = damaged
-    more = f" (and trials {', '.join(map(str, others))})" if others else ""
-    return DamagedRows(
-        f"trial {first} of {study!r}{more} cannot be read: {damaged[first]}; {readable} other "
-        "trials of it can be"
-    )
+    """Make the error of a study with damaged trials; see :func:`damage_text`."""
+    return DamagedRows(damage_text(study, damaged, readable))
 
 
 def find_damage(database: RDBStorage, study_id: int) -> DamagedRows | None:
@@ -68,17 +55,3 @@ def find_damage(database: RDBStorage, study_id: int) -> DamagedRows | None:
         return None
     name = database.get_study_name_from_id(study_id)
     return damaged_rows(name, damaged, len(trials) - len(damaged))
-
-
-def reason(error: Exception) -> str:
-    """Return an error's reason in one line."""
-    if isinstance(error, ValidationError):
-        problem = error.errors()[0]
-        place = ".".join(map(str, problem["loc"]))
-        message = f"{place}: {problem['msg']}" if place else problem["msg"]
-    else:
-        message = str(error)
-        if isinstance(error, LookupError | AttributeError) or not message:
-            message = f"{type(error).__name__} {message}"
-    message = " ".join(message.split())
-    return message if len(message) <= SHOWN_CHARACTERS else f"{message[:SHOWN_CHARACTERS]}..."

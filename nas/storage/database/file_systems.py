@@ -10,8 +10,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-import psutil
-
 NETWORK_TYPES = frozenset(
     (
         *("nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ncpfs", "coda", "davfs"),
@@ -61,6 +59,8 @@ def file_system_of(path: Path, mounts: Iterable[Mount] | None = None) -> FileSys
     Returns:
         None where the system does not say.
     """
+    import psutil  # noqa: PLC0415 - only what writes asks
+
     resolved = path.resolve()
     above: FileSystem | None = None
     for mount in psutil.disk_partitions(all=True) if mounts is None else mounts:

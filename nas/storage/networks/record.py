@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import Field
 
-from nas.evaluation.evaluate import AccuracyMetric, TrainOn
+from nas.evaluation.accuracy_metric import AccuracyMetric, TrainOn
 from search_space.architecture import Task
 from search_space.values import Value
 from trainers import MAY_BE_EARLIER, Preprocessing, SavedRecipe

@@ -14,7 +14,8 @@ from pydantic import BaseModel
 from nas.config.files import differences
 from nas.errors import RunError
 from nas.storage.run.lock import held
-from search_space.yaml_validation import ConfigError, parse_json, validate
+from search_space.json_reading import parse_json
+from search_space.yaml_validation import ConfigError, validate
 
 
 class Journal:

@@ -8,8 +8,6 @@ import platform
 import time
 from pathlib import Path
 
-import psutil
-
 ANOTHER_MACHINE_SECONDS = 24 * 3600
 """The age from which what a process of another machine began to make is a leftover."""
 
@@ -39,6 +37,8 @@ def is_left(host: str | None, pid: int, path: Path) -> bool:
         return False  # its maker has just removed or renamed it
     if host not in (None, _host()):
         return time.time() - changed > ANOTHER_MACHINE_SECONDS
+    import psutil  # noqa: PLC0415 - few folders hold what a process began to make
+
     try:
         return psutil.Process(pid).create_time() > changed + CLOCK_SECONDS  # another has the number
     except psutil.NoSuchProcess:

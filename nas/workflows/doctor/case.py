@@ -10,9 +10,10 @@ from typing import Any
 from optuna.storages import RDBStorage
 
 from nas.config.search_config import SearchConfig
+from nas.config.storage_url import place_of
 from nas.errors import RunError
 from nas.search.problem import space_of
-from nas.storage.database.connection import connect, connect_for_reading, place_of
+from nas.storage.database.connection import connect, connect_for_reading
 from nas.storage.database.patience import Patience
 from nas.storage.evaluation import Evaluation, Kind
 from nas.storage.run.folder import RunFolder

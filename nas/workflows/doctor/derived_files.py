@@ -20,7 +20,7 @@ from nas.storage.whole_file import write_whole
 from nas.workflows.doctor.case import Case
 from nas.workflows.doctor.descriptions import json_content
 from nas.workflows.doctor.finding import Finding, Mend, listed, removal
-from search_space.cost.latency import Latency
+from search_space.cost.latency_record import Latency
 
 FrontOf = Callable[[SearchConfig, Ledger], Any]
 """Makes the content of ``front.json`` of a ledger; None where there is no front."""

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from nas.errors import RunIsDrivenError, is_user_error, message_of, user_errors
+from nas.storage.database.damage_text import reason as reason_of_reading
 from nas.storage.database.damaged_rows import READ_ERRORS
-from nas.storage.database.damaged_rows import reason as reason_of_reading
 from nas.storage.driver_ledger import check_is_back
 from nas.storage.run.folder import RunFolder
 from nas.workflows.doctor.case import Case

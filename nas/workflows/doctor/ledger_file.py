@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from nas.config.storage_url import sqlite_file
 from nas.errors import RunError
-from nas.storage.database.damaged_rows import reason
+from nas.storage.database.damage_text import reason
 from nas.storage.run.ledger_away import RECORD, ledger_away
 from nas.workflows.doctor.case import Case
 from nas.workflows.doctor.copies import note_moved

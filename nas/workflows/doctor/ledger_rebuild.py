@@ -15,8 +15,8 @@ from sqlalchemy.engine import URL
 
 from nas.config.search_config import SearchConfig
 from nas.metrics import METRICS
-from nas.storage.ledger import FORMAT, RUN_ID
-from nas.storage.ledger_rows import OF_TRAININGS, SUFFIXES
+from nas.storage.ledger_rows import OF_TRAININGS
+from nas.storage.ledger_view import FORMAT, RUN_ID, SUFFIXES
 from nas.workflows.doctor.salvage import Row, Salvaged
 
 CHILDREN = (

@@ -12,9 +12,17 @@ from optuna.trial import FrozenTrial, TrialState
 from pydantic import ValidationError
 from sqlalchemy import text
 
-from nas.storage.database.damaged_rows import READ_ERRORS, reason
-from nas.storage.evaluation import Evaluation, Kind, evaluation_of, row_attributes
-from nas.storage.ledger_rows import SUFFIXES, WITH_ARCHITECTURE
+from nas.storage.database.damage_text import reason
+from nas.storage.database.damaged_rows import READ_ERRORS
+from nas.storage.evaluation import (
+    WITH_ARCHITECTURE,
+    Evaluation,
+    Kind,
+    evaluation_of,
+    record_of,
+    row_attributes,
+)
+from nas.storage.ledger_view import SUFFIXES
 from nas.workflows.doctor import row_mends
 from nas.workflows.doctor.case import Case
 from nas.workflows.doctor.finding import Finding, Mend, listed
@@ -94,7 +102,7 @@ def _read_study(case: Case, database: RDBStorage, place: str, kind: Kind, study_
             if "architecture" not in trial.user_attrs:
                 findings += _without_architecture(case, label, kind, trial, trial_id)
                 continue
-            row = evaluation_of(kind, trial, imports=case.run.is_trusted)
+            row = evaluation_of(kind, record_of(trial), imports=case.run.is_trusted)
             read.append(Read(row, trial, trial_id))
         except READ_ERRORS as error:  # pydantic's ValidationError is one
             if isinstance(error, ValidationError) and (untrusted := not_imported(error)):
@@ -222,7 +230,7 @@ def _moved_out(case: Case, label: str, problem: str, trial_id: int, *, is_read: 
 def _without_architecture(
     case: Case, label: str, kind: Kind, trial: FrozenTrial, trial_id: int
 ) -> list[Finding]:
-    if trial.state in WITH_ARCHITECTURE:
+    if trial.state.name in WITH_ARCHITECTURE:
         problem = f"it is {trial.state.name.lower()}, and its architecture is missing"
         params = trial.params if kind == "search" else None
         return [_unreadable(case, label, problem, params, trial_id)]

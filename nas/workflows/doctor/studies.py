@@ -13,9 +13,10 @@ from sqlalchemy import text
 from nas.config.search_config import SearchConfig
 from nas.errors import RunError
 from nas.metrics import METRICS
-from nas.storage.database.damaged_rows import READ_ERRORS, reason
-from nas.storage.ledger import FORMAT, RUN_ID
-from nas.storage.ledger_rows import OF_TRAININGS, SUFFIXES
+from nas.storage.database.damage_text import reason
+from nas.storage.database.damaged_rows import READ_ERRORS
+from nas.storage.ledger_rows import OF_TRAININGS
+from nas.storage.ledger_view import FORMAT, RUN_ID, SUFFIXES
 from nas.workflows.doctor.case import Case
 from nas.workflows.doctor.copies import note_moved
 from nas.workflows.doctor.finding import Finding, Mend

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nas.cli.commands.query.frontier import show_frontier
+from nas.cli.commands.query.frontier import FrontQuery, show_frontier
 from nas.cli.commands.search.status import read_status
 from nas.cli.commands.train.retrain import run_retrain_command
 from nas.cli.commands.upkeep.archive import run_archive_command
@@ -18,7 +18,7 @@ from nas.config.search_config import SearchConfig
 from nas.errors import RunError
 from nas.samplers.trials import PAUSED_AT
 from nas.storage.ledger import Ledger, ledger_of
-from nas.storage.ledger_rows import SUFFIXES
+from nas.storage.ledger_view import SUFFIXES
 from nas.storage.run.folder import RunFolder
 from nas.workflows.doctor.case import find_run
 from nas.workflows.runs import summary_of
@@ -61,13 +61,9 @@ def front_of(name: str, runs: Path) -> str:
     printed = io.StringIO()
     show_frontier(
         Output(file=printed, as_json=True),
-        name,
+        [name],
         runs,
-        x="params",
-        y="val_accuracy",
-        under="",
-        png=None,
-        html=None,
+        FrontQuery(),
     )
     return printed.getvalue()
 

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from nas.cli.application import app
 from nas.cli.commands.picture_files import check_ending
-from nas.cli.commands.query.frontier import show_frontier
+from nas.cli.commands.query.frontier import FrontQuery, show_frontier
 from nas.cli.commands.train import full_trainings
 from nas.cli.commands.train import retrain as retrain_command
 from nas.cli.commands.train.retrain import run_retrain_command
@@ -57,11 +57,9 @@ def test_a_front_is_drawn_into_files_named_for_their_format(
     with pytest.raises(CommandError) as caught:
         show_frontier(
             output,
-            "first",
+            ["first"],
             runs,
-            x="params",
-            y="val_accuracy",
-            under="",
+            FrontQuery(),
             png=Path(png) if png else None,
             html=Path(html) if html else None,
         )
@@ -95,13 +93,9 @@ def test_peak_memory_is_worked_out_where_it_is_asked_for(
         printed = io.StringIO()
         show_frontier(
             Output(as_json=True, file=printed),
-            run.name,
+            [run.name],
             runs,
-            x=x,
-            y="val_accuracy",
-            under=under,
-            png=None,
-            html=None,
+            FrontQuery(x=x, under=under),
         )
         members: list[dict[str, Any]] = json.loads(printed.getvalue())["members"]
         return members

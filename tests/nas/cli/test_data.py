@@ -14,9 +14,9 @@ from typer.testing import CliRunner
 
 from nas.cli.application import app
 from trainers import DataConfig
-from trainers.data import read_labelled
 from trainers.data.checks import inspection
 from trainers.data.fingerprint import fingerprint_of
+from trainers.data.loading import read_labelled
 
 
 def write(path: Path, value: int, size: tuple[int, int] = (5, 4), mode: str = "RGB") -> None:

@@ -35,6 +35,7 @@ attention,8,0.7,150
 OF_A_RUN = {
     "status": ["first"],
     "frontier": ["first", "--x", "macs"],
+    "diff": ["first"],
     "retrain": ["first", "--pick", "all"],
     "fidelity": ["first"],
     "zero-cost": ["first", "--scores", "synflow"],

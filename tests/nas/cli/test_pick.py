@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from nas.cli.commands.query.frontier import report_search
+from nas.cli.commands.search.front_report import report_search
 from nas.cli.commands.search.status import read_status
 from nas.cli.commands.train.picks import picked_architectures
 from nas.cli.commands.train.retrain import run_retrain_command

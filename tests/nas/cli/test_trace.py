@@ -22,7 +22,8 @@ from nas.cli.output import Output
 from nas.config.files import load_config
 from nas.config.search_config import SearchConfig
 from nas.errors import CommandError, RunError
-from nas.storage.ledger import RUN_ID, ledger_of
+from nas.storage.ledger import ledger_of
+from nas.storage.ledger_view import RUN_ID
 from nas.storage.networks.retraining import full_trainings
 from nas.storage.provenance import RowName
 from nas.storage.run.folder import RunFolder

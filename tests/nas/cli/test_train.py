@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from nas.cli.commands.query.frontier import show_frontier
+from nas.cli.commands.query.frontier import FrontQuery, show_frontier
 from nas.cli.commands.search.search import run_search_command
 from nas.cli.commands.search.status import read_status
 from nas.cli.commands.train.train import run_train_command
@@ -140,13 +140,12 @@ def test_a_network_stands_beside_the_front_of_a_finished_search(
     assert here.proxies == [(network(NETWORK), 4)]  # the fresh seed of the front's members
     assert searched.is_finished()
     output, picture = io.StringIO(), tmp_path / "front.png"
-    shown: dict[str, Any] = {"x": "macs", "y": "val_accuracy", "under": "", "html": None}
-    show_frontier(Output(file=output, width=200), "first", runs, **shown, png=picture)
+    show_frontier(Output(file=output, width=200), ["first"], runs, FrontQuery("macs"), png=picture)
     assert NETWORK in output.getvalue().partition("beside the front")[2]
     assert picture.stat().st_size > 10_000
     output = io.StringIO()
     with Output(as_json=True, file=output) as as_json:
-        show_frontier(as_json, "first", runs, **shown, png=None)
+        show_frontier(as_json, ["first"], runs, FrontQuery("macs"))
     front = json.loads(output.getvalue())
     assert network(NETWORK).arch_id not in {member["arch_id"] for member in front["members"]}
     (beside,) = front["beside"]

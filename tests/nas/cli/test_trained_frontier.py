@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from nas.cli.commands.query.frontier import show_frontier
+from nas.cli.commands.query.frontier import FrontQuery, show_frontier
 from nas.cli.commands.query.trained_frontier import BELOW, BY_PROXIES, IN_FULL
 from nas.cli.commands.train.retrain import run_retrain_command
 from nas.cli.commands.train.trace import run_trace_command
@@ -45,8 +45,8 @@ def show(searched: RunFolder, runs: Path) -> Show:
     def command(*, as_json: bool = True, **options: object) -> str:
         printed = io.StringIO()
         output = Output(file=printed, width=200, as_json=as_json)
-        asked = {"x": "params", "y": "val_accuracy", "under": "", "png": None, "html": None}
-        show_frontier(output, searched.name, runs, trained=True, **(asked | options))  # type: ignore[arg-type]
+        query = FrontQuery(**{key: options.pop(key) for key in ("x", "under") if key in options})
+        show_frontier(output, [searched.name], runs, query, trained=True, **options)  # type: ignore[arg-type]
         return printed.getvalue()
 
     return command

@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from nas.cli.commands.networks.describe import show_architectures
-from nas.cli.commands.query.frontier import show_frontier
+from nas.cli.commands.query.frontier import FrontQuery, show_frontier
 from nas.cli.commands.search.status import read_status, show_status
 from nas.cli.output import Output
 from nas.config.files import save_config
@@ -84,10 +84,9 @@ def readers(run: RunFolder, task: Task, config: SearchConfig) -> list[Callable[[
     """The ways in which a run is read, each without trust."""
     name, runs = run.name, run.path.parent
     learns = config.replace(sampler=config.sampler.replace(learn_from=(name,)))
-    drawn = {"x": "params", "y": "val_accuracy", "under": "", "png": None, "html": None}
     return [
         lambda: show_status(OUTPUT, name, runs),
-        lambda: show_frontier(OUTPUT, name, runs, **drawn),
+        lambda: show_frontier(OUTPUT, [name], runs, FrontQuery()),
         lambda: collect_warm_start(learns, task, problem_from(learns, task), runs),
         lambda: ledger_of(RunFolder(run.path), writes=True),
     ]

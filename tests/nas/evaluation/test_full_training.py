@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from nas.evaluation.evaluate import AccuracyMetric, cached_splits
+from nas.evaluation.accuracy_metric import AccuracyMetric
+from nas.evaluation.evaluate import cached_splits
 from nas.evaluation.full_training import Trained, TrainingProgress, train_in_full
 from search_space.architecture import Architecture, Task
 from search_space.networks import build

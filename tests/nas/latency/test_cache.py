@@ -24,14 +24,8 @@ from nas.ray import meter
 from search_space.architecture import Architecture, Task
 from search_space.attention import backend, preferred_on
 from search_space.cost.core_speed import CoreSpeed
-from search_space.cost.latency import (
-    CONTENDED_CPU_SHARE,
-    DeviceBusy,
-    Latency,
-    LatencySettings,
-    device_name,
-    measure_latency,
-)
+from search_space.cost.latency import CONTENDED_CPU_SHARE, device_name, measure_latency
+from search_space.cost.latency_record import DeviceBusy, Latency, LatencySettings
 from search_space.networks import build
 from search_space.primitives.local_attention import LocalAttention
 from search_space.space import SearchSpace

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from nas.cli.commands.query.frontier import report_search
+from nas.cli.commands.search.front_report import report_search
 from nas.cli.commands.train.picks import picked_architectures
 from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
@@ -23,7 +23,7 @@ from nas.storage.candidates import pareto_front
 from nas.storage.ledger import Ledger
 from nas.storage.run.folder import RunFolder
 from search_space.architecture import Architecture, Task
-from search_space.cost.latency import DeviceBusy, Latency
+from search_space.cost.latency_record import DeviceBusy, Latency
 from tests.hand_driven import HandDriven, search_of
 from tests.invented_latency import invented_latency
 

@@ -19,7 +19,7 @@ from nas.storage.ledger import Ledger
 from nas.storage.run.folder import RunFolder
 from search_space.architecture import Architecture, Task
 from search_space.cost import Costs
-from search_space.cost.latency import DeviceBusy, Latency
+from search_space.cost.latency_record import DeviceBusy, Latency
 from tests.hand_driven import drive, search_of
 from tests.invented_latency import invented_latency
 

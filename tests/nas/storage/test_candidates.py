@@ -34,7 +34,7 @@ def row(architecture: Architecture | None, metrics: dict[str, float], **changes:
         "kind": "search",
         "number": 0,
         "state": "complete",
-        "architecture": architecture,
+        "network": architecture,
         "seed": 0,
         "recipe_id": "proxy",
         "metrics": metrics,

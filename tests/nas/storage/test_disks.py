@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 import torch
 
-from nas.cli.commands.query.frontier import report_search, show_frontier
+from nas.cli.commands.query.frontier import FrontQuery, show_frontier
+from nas.cli.commands.search.front_report import report_search
 from nas.cli.commands.search.runs import show_runs
 from nas.cli.commands.search.status import show_status
 from nas.cli.output import Output
@@ -163,9 +164,8 @@ def read_all(runs: Path) -> str:
     """Run the commands that read; return what they print."""
     printed = io.StringIO()
     output = Output(file=printed)
-    drawn = {"x": "params", "y": "val_accuracy", "under": "", "png": None, "html": None}
     show_status(output, "first", runs)
-    show_frontier(output, "first", runs, **drawn)
+    show_frontier(output, ["first"], runs, FrontQuery())
     show_runs(output, runs)
     return printed.getvalue()
 

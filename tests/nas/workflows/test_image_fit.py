@@ -13,7 +13,7 @@ from nas.search.problem import space_of
 from nas.workflows.latency_table import make_table
 from nas.workflows.space_costs import space_costs
 from search_space.architecture import Task
-from search_space.cost.latency import LatencySettings
+from search_space.cost.latency_record import LatencySettings
 from search_space.yaml_validation import ConfigError
 from tests.hand_driven import check_search, costs_from
 from tests.search_space.own_primitive import LogSigmoid

@@ -21,7 +21,8 @@ from nas.storage.ledger import Ledger
 from nas.workflows.latency_table import NETWORKS, TableProgress, make_table
 from search_space.architecture import Task
 from search_space.attention import preferred_on
-from search_space.cost.latency import DeviceBusy, LatencySettings, device_name
+from search_space.cost.latency import device_name
+from search_space.cost.latency_record import DeviceBusy, LatencySettings
 from search_space.cost.latency_table import Correction, LatencyTable, PartLatency
 from search_space.networks.parts import part_name, parts_of_space
 from search_space.space import SearchSpace

@@ -8,7 +8,7 @@ import torch
 
 from search_space.architecture import Task
 from search_space.cost.core_speed import MEMORY_SECONDS, SLOWED, CoreSpeed
-from search_space.cost.latency import LatencySettings
+from search_space.cost.latency_record import LatencySettings
 from search_space.cost.latency_table import (
     Correction,
     LatencyTable,

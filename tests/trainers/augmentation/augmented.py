@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from trainers.augmentation import Augmentation, ImageDraws, build_augmentation
+from trainers.augmentation.augment import build_augmentation
+from trainers.augmentation.draws import ImageDraws
+from trainers.augmentation.settings import Augmentation
 
 
 def random_images(

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tests.trainers.augmentation.augmented import augmented, random_images
-from trainers.augmentation import Augmentation
+from trainers.augmentation.settings import Augmentation
 
 EACH: dict[str, dict[str, object]] = {
     "resized_crop": {"resized_crop": {}},

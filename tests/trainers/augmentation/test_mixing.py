@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from trainers.augmentation import Augmentation, mix
+from trainers.augmentation.mixing import mix
+from trainers.augmentation.settings import Augmentation
 
 CLASSES = 5
 CASES = {

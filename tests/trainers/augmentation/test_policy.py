@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests.trainers.augmentation.augmented import random_images
-from trainers.augmentation import ImageDraws
+from trainers.augmentation.draws import ImageDraws
 from trainers.augmentation.operations import Operation, apply_operations
 from trainers.augmentation.policy import RandomPolicy
 from trainers.augmentation.settings import RandAugment, TrivialAugment

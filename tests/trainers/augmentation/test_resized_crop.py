@@ -6,9 +6,8 @@ import pytest
 import torch
 
 from tests.trainers.augmentation.augmented import augmented, random_images
-from trainers.augmentation import ImageDraws
 from trainers.augmentation.boxes import DRAWS, crop_boxes
-from trainers.augmentation.draws import Use
+from trainers.augmentation.draws import ImageDraws, Use
 from trainers.augmentation.settings import ResizedCrop
 
 

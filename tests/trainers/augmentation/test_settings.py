@@ -5,7 +5,7 @@ import math
 import pytest
 from pydantic import ValidationError
 
-from trainers.augmentation import Augmentation
+from trainers.augmentation.settings import Augmentation
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from tests.trainers.augmentation.augmented import augmented, random_images
-from trainers.augmentation import Augmentation, ImageDraws
+from trainers.augmentation.draws import ImageDraws
+from trainers.augmentation.settings import Augmentation
 from trainers.augmentation.shift import RandomShift
 from trainers.augmentation.warp import RandomWarp
 

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from tests.trainers.augmentation.augmented import augmented, random_images
-from trainers.augmentation import Augmentation, ImageDraws
 from trainers.augmentation.affine import affine, warp
+from trainers.augmentation.draws import ImageDraws
+from trainers.augmentation.settings import Augmentation
 from trainers.augmentation.warp import RandomWarp
 
 SIZE = (7, 10)

@@ -17,10 +17,11 @@ from nas.cli.commands.tools.fidelity import compared_epochs, retrained_pairs
 from nas.config.search_config import SearchConfig
 from nas.errors import RunError
 from nas.latency.measurements import all_candidates, by_latency_limit
+from nas.latency.merged_runs import ReadRun
 from nas.search.repeats import random_sample
 from nas.storage.device_time import device_time
 from nas.storage.ledger import Ledger, ledger_of
-from nas.storage.ledger_rows import SUFFIXES
+from nas.storage.ledger_view import SUFFIXES
 from nas.storage.run.data_file import fingerprints_of_run
 from nas.storage.run.folder import ENVIRONMENT, RunFolder, read_json_object
 from search_space.yaml_validation import dump_yaml
@@ -63,7 +64,7 @@ def _read(run: RunFolder, config: SearchConfig, ledger: Ledger, *, trust: bool) 
         choices={trial.number: trial.params for trial in ledger.trials("search")},
         candidates=within,
         over=over,
-        beside=networks_beside(config, ledger),
+        beside=networks_beside([ReadRun(run, config, ledger)]),
         rejections={name: entry["count"] for name, entry in ledger.rejections().to_json().items()},
         time=device_time(searched, ledger.sessions(), is_driven=is_driven),
         noise=seed_noise(searched, sample),

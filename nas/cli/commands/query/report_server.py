@@ -16,7 +16,7 @@ from nas.cli.output import Output
 from nas.config.storage_url import without_password
 from nas.errors import CommandError, RunError
 from nas.storage.ledger import ledger_of
-from nas.storage.ledger_rows import SUFFIXES
+from nas.storage.ledger_view import SUFFIXES
 from nas.storage.run.folder import RunFolder
 from search_space.digest import short_sha256
 

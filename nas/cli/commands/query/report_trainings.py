@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from nas.cli.commands.train.retrain_report import BY_NAME, difference_text, report_row
+from analysis.front.beside import BY_NAME, PLAIN
+from nas.cli.commands.train.retrain_report import difference_text, report_row
 from nas.config.search_config import SearchConfig
 from nas.storage.candidates import candidates
 from nas.storage.evaluation import Evaluation, Kind
 from nas.storage.ledger import Ledger
 from nas.storage.run.folder import RunFolder
 from search_space.architecture import Architecture
-from search_space.baseline import PLAIN, plain_convolutional
+from search_space.baseline import plain_convolutional
 
 
 def retrained_rows(run: RunFolder, config: SearchConfig, ledger: Ledger) -> list[dict[str, Any]]:

@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from nas.cli.commands.query.frontier import report_search
 from nas.cli.commands.search.announcement import announce, said_forecast
+from nas.cli.commands.search.front_report import report_search
 from nas.cli.commands.search.resumed_run import (
     check_same_search,
     check_same_task,

@@ -24,8 +24,8 @@ from nas.storage.accuracy_text import accuracy_json, accuracy_text
 from nas.storage.candidates import most_accurate
 from nas.storage.device_time import device_time
 from nas.storage.evaluation import Evaluation
-from nas.storage.ledger import Ledger, ledger_of
-from nas.storage.ledger_rows import SUFFIXES
+from nas.storage.ledger_reader import ledger_to_read
+from nas.storage.ledger_view import SUFFIXES, LedgerView
 from nas.storage.run.folder import UNSEARCHED, RunFolder
 from nas.storage.run.ledger_away import ledger_away
 from nas.storage.stored_run import run_at
@@ -119,14 +119,14 @@ def read_status(run: RunFolder) -> dict[str, Any]:
         RunError: its ledger cannot be read.
         TrustError: reading the run needs trust.
     """
-    config, ledger = ledger_of(run)
+    config, ledger = ledger_to_read(run)
     try:
         return _status(run, config, ledger)
     finally:
         ledger.close()
 
 
-def _status(run: RunFolder, config: SearchConfig, ledger: Ledger) -> dict[str, Any]:
+def _status(run: RunFolder, config: SearchConfig, ledger: LedgerView) -> dict[str, Any]:
     of_study = {kind: ledger.evaluations(kind) for kind in SUFFIXES}
     rows, repeats, retrained = (of_study[kind] for kind in ("search", "repeats", "retrain"))
     trained = [row for row in rows if row.state in TRAINED]

@@ -18,6 +18,7 @@ from analysis.fidelity.ranks import (
     proxy_correlation,
 )
 from analysis.fidelity.table import comparison_table, correlation_table
+from analysis.front.beside import PLAIN
 from nas.cli.commands.picture_files import check_ending
 from nas.cli.commands.typed_command import typed
 from nas.cli.output import Output
@@ -30,7 +31,6 @@ from nas.storage.evaluation import Evaluation
 from nas.storage.ledger import Ledger, ledger_of
 from nas.storage.networks.retraining import full_trainings
 from nas.storage.run.folder import RunFolder
-from search_space.baseline import PLAIN
 
 MOST_EPOCHS = 10
 """Epochs compared where there are no rungs."""

@@ -19,7 +19,7 @@ from nas.quantities import duration
 from nas.search.problem import space_of
 from nas.workflows.latency_table import TableProgress, make_table
 from search_space.architecture import Task
-from search_space.cost.latency import LatencySettings
+from search_space.cost.latency_record import LatencySettings
 from search_space.cost.latency_table import Correction, LatencyTable
 from search_space.space import SearchSpace
 from search_space.values import Value

@@ -19,7 +19,7 @@ from analysis.paired_interval import CORRECTION, FEWEST_SEEDS, LEVEL
 from nas.config.recipe_overrides import Overrides
 from nas.config.search_config import SearchConfig
 from nas.errors import RunError
-from nas.evaluation.evaluate import ACCURACY_NAMES
+from nas.evaluation.accuracy_metric import ACCURACY_NAMES
 from nas.quantities import number_range
 from nas.storage.evaluation import Evaluation
 from nas.storage.ledger import Ledger

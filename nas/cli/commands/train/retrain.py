@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from analysis.front.beside import PLAIN
 from nas.cli.commands.train.full_trainings import TrainingGroup, proxy_results, train_networks
 from nas.cli.commands.train.picks import picked_architectures
 from nas.cli.commands.train.retrain_report import difference_text, report_row, report_table
@@ -21,7 +22,7 @@ from nas.storage.networks.retraining import Retraining, example_folder, full_tra
 from nas.storage.provenance import Provenance
 from nas.storage.run.folder import RunFolder
 from nas.storage.run.reach import check_reach
-from search_space.baseline import PLAIN, plain_convolutional
+from search_space.baseline import plain_convolutional
 
 
 def run_retrain_command(

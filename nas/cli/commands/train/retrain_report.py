@@ -14,8 +14,8 @@ from rich.text import Text
 from analysis.paired_difference import paired_difference
 from nas.config.recipe_overrides import Overrides, overrides_json
 from nas.config.search_config import SearchConfig
+from nas.evaluation.accuracy_metric import TrainOn
 from nas.evaluation.deviations import standard_error
-from nas.evaluation.evaluate import TrainOn
 from nas.metrics import METRICS
 from nas.quantities import format_quantity
 from nas.storage.accuracy_text import AS_FOUND
@@ -25,9 +25,6 @@ from nas.storage.ledger import Ledger
 from nas.storage.networks.retraining import full_trainings
 from search_space.architecture import Architecture, Task
 from search_space.cost import network_costs
-
-BY_NAME = "trained"
-"""The kind of networks that `nas train` was given."""
 
 
 def difference_text(

@@ -11,7 +11,7 @@ from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
 from nas.config.trace import Trace
 from nas.errors import RunError
-from nas.evaluation.evaluate import ACCURACY_NAMES
+from nas.evaluation.accuracy_metric import ACCURACY_NAMES
 from nas.latency.cache import LatencyCache
 from nas.quantities import duration
 from nas.ray.cluster.connection import connected
@@ -25,7 +25,7 @@ from nas.workflows.checks import SearchData
 from nas.workflows.traced_networks import TracedNetwork
 from search_space.architecture import Architecture
 from search_space.cost import network_costs
-from search_space.cost.latency import Latency
+from search_space.cost.latency_record import Latency
 
 
 def trace_result(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from analysis.front.beside import BY_NAME, PLAIN
 from nas.cli.commands.train.full_trainings import TrainingGroup, proxy_results, train_networks
-from nas.cli.commands.train.retrain_report import BY_NAME, report_row, report_table
+from nas.cli.commands.train.retrain_report import report_row, report_table
 from nas.cli.commands.typed_command import typed
 from nas.cli.output import Output
 from nas.config.files import load_config
@@ -24,7 +25,6 @@ from nas.workflows.networks_by_name import find_network
 from nas.workflows.recipe_fit import check_full_recipe
 from nas.workflows.training_run import existing_run, new_run
 from search_space.architecture import Architecture, Task
-from search_space.baseline import PLAIN
 from search_space.cost import network_costs
 from trainers import EarlierRecipe
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nas.cli.commands.query.frontier import front_of_search
+from nas.cli.commands.search.front_report import front_of_search
 from nas.cli.commands.typed_command import from_here, typed
 from nas.cli.output import Output
 from nas.workflows.doctor.case import find_run

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from nas.cli.commands.query.frontier import front_of_search
+from nas.cli.commands.search.front_report import front_of_search
 from nas.config.search_config import SearchConfig
 from nas.evaluation.evaluate import EvaluationResult, Paused, cached_splits, evaluate
 from nas.search.job import Job

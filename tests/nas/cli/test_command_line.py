@@ -1,0 +1,82 @@
+"""The command line as a whole: its help, its exit statuses, its colours, and pipes that close."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from nas.cli.application import EPILOGS, GROUPS, app
+from nas.config.files import load_config
+
+ROOT = Path(__file__).parents[3]
+RUN = ROOT / "docs" / "results" / "pathfinder" / "pathfinder-both"
+NAS = [sys.executable, "-m", "nas.cli.main"]
+
+
+def shown(*words: str) -> str:
+    return CliRunner().invoke(app, list(words), env={"COLUMNS": "200"}).stdout
+
+
+def test_help_groups_the_commands_by_what_they_are_for() -> None:
+    help_ = shown("--help")
+    places = [help_.index(f" {group} ") for group in GROUPS]
+    assert places == sorted(places)
+    assert "--install-completion" in help_
+
+
+def test_the_settings_in_the_help_of_a_search_are_settings() -> None:
+    (epilog,) = EPILOGS.values()
+    settings = re.findall(r"`([\w.]+=[^`]+)`", epilog)
+    assert len(settings) == 5
+    load_config(ROOT / "configs" / "searches" / "digits.yaml", settings)
+    assert "search.n_trials=100" in shown("search", "--help")
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        (["frontier", str(RUN)], 0),
+        (["frontier", str(RUN), "--x", "parms"], 1),
+        (["frontier"], 2),
+        (["frontiers"], 2),
+    ],
+)
+def test_exit_statuses(words: list[str], status: int) -> None:
+    done = subprocess.run([*NAS, *words], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == status, done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("error: ") == (status == 1)
+
+
+def test_a_pipe_that_closes_leaves_no_traceback() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [*NAS, "frontier", str(RUN), "--json"],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        check=False,
+    )
+    os.close(writing)
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("settings", [{}, {"NO_COLOR": "1", "TERM": "xterm-256color"}])
+def test_without_a_terminal_or_with_no_color_nothing_is_coloured(settings: dict[str, str]) -> None:
+    done = subprocess.run(
+        [*NAS, "frontier", str(RUN)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | settings,
+        check=True,
+    )
+    assert "\x1b[" not in done.stdout
