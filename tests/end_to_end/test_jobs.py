@@ -321,7 +321,7 @@ def test_what_the_cluster_lacks_is_one_error_before_anything_is_scheduled(head, 
 @pytest.mark.slow
 def test_a_device_that_no_node_has(head, tester, tmp_path):
     message = error_of(tmp_path, *submission(head, tmp_path, "resources.device=NVIDIA H200"))
-    assert "no node has resources.device='NVIDIA H200'; they have 127.0.0.1: " in message
+    assert "no node has resources.device='NVIDIA H200'; they have " in message
 
 
 @pytest.mark.slow
