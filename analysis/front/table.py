@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich import box
@@ -27,7 +27,14 @@ WITH_A_COLUMN_IF_ASKED = ("activations", PEAK_MEMORY)
 """Costs that are seldom looked at."""
 
 
-def front_table(members: Sequence[Candidate], *, x: str, y: str, knee: Candidate | None) -> Table:
+def front_table(
+    members: Sequence[Candidate],
+    *,
+    x: str,
+    y: str,
+    knee: Candidate | None,
+    probabilities: Mapping[str, float] | None = None,
+) -> Table:
     """Return a row for each member, in their order; the table fits 100 columns.
 
     Args:
@@ -35,6 +42,7 @@ def front_table(members: Sequence[Candidate], *, x: str, y: str, knee: Candidate
         x: a cost. One that has no column otherwise (activations, peak memory) gets one.
         y: a metric to maximise.
         knee: the member to mark, see :func:`analysis.front.queries.knee`.
+        probabilities: of being on the front, by arch_id; they get a column.
     """
     table = Table(
         box=box.SIMPLE_HEAD,
@@ -57,6 +65,8 @@ def front_table(members: Sequence[Candidate], *, x: str, y: str, knee: Candidate
     table.add_column("± std\nerr.", justify="right", no_wrap=True)
     table.add_column("n", justify="right", no_wrap=True)
     table.add_column("as\nfound", justify="right", no_wrap=True)
+    if probabilities is not None:
+        table.add_column("on the\nfront", justify="right", no_wrap=True)
     for cost in costs:
         table.add_column(METRICS[cost].heading, justify="right", no_wrap=True)
     table.add_column("architecture", overflow="fold")
@@ -70,6 +80,7 @@ def front_table(members: Sequence[Candidate], *, x: str, y: str, knee: Candidate
             _error(member),
             str(member.n),
             _percent(member.as_found),
+            *([] if probabilities is None else [f"{probabilities[member.arch_id]:.0%}"]),
             *(_quantity(member.metrics.get(name)) for name in costs),
             _Parts(str(member.architecture)),
             style="bold" if is_knee else None,
@@ -78,13 +89,19 @@ def front_table(members: Sequence[Candidate], *, x: str, y: str, knee: Candidate
 
 
 def front_json(
-    members: Sequence[Candidate], *, x: str, y: str, knee: Candidate | None
+    members: Sequence[Candidate],
+    *,
+    x: str,
+    y: str,
+    knee: Candidate | None,
+    probabilities: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
     """Return plain data: what the front trades, its knee's arch_id or None, and its members.
 
     Members are in their order, accuracies and errors as fractions; see
     :func:`nas.storage.accuracy_text.accuracy_json` for their keys. A member that is not
-    ``is_on_front_by_value`` is dominated by another one's fresh evaluations.
+    ``is_on_front_by_value`` is dominated by another one's fresh evaluations. With
+    ``probabilities``, by arch_id, each has its ``front_probability``.
     """
     by_value = front_by_value(members, [y, x])
     return {
@@ -100,6 +117,11 @@ def front_json(
                 "metrics": dict(sorted(member.metrics.items())),
                 "is_knee": _is(member, knee),
                 "is_on_front_by_value": member in by_value,
+                **(
+                    {}
+                    if probabilities is None
+                    else {"front_probability": probabilities[member.arch_id]}
+                ),
                 "device_seconds": member.device_seconds,
             }
             for member in members

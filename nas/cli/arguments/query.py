@@ -26,11 +26,44 @@ def frontier(
             "--trained", help="Beside it, the front of networks that are trained in full."
         ),
     ] = False,
+    certainty: Annotated[
+        bool,
+        typer.Option("--certainty", help="Each member's probability to be on the front in truth."),
+    ] = False,
+    spend: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Name the further seeds that make the front surer fastest within this time of "
+            "training, such as 20h or 1h 30m.",
+        ),
+    ] = None,
+    do: Annotated[bool, typer.Option("--do", help="Train the further seeds of --spend.")] = False,
     storage: Storage = None,
     trust: Trust = False,
     runs: Runs = RUNS,
 ) -> None:
     """Show the Pareto front of a run."""
+    if certainty or spend is not None or do:
+        from nas.cli.commands.query.certainty import show_certainty  # noqa: PLC0415
+        from nas.errors import CommandError  # noqa: PLC0415
+
+        if trained or png is not None or html is not None:
+            raise CommandError("--certainty and --spend exclude --trained, --png and --html")
+        with Output(as_json=as_json) as output:
+            show_certainty(
+                output,
+                run,
+                runs,
+                x=x,
+                y=y,
+                under=under,
+                spend=spend,
+                do=do,
+                storage=storage,
+                trust=trust,
+            )
+        return
     from nas.cli.commands.query.frontier import show_frontier  # noqa: PLC0415
 
     with Output(as_json=as_json) as output:

@@ -1,0 +1,1 @@
+"""How sure a front is, and which further seeds make it surer."""
