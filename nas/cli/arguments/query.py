@@ -80,3 +80,28 @@ def frontier(
             storage=storage,
             trust=trust,
         )
+
+
+def explain(
+    run: RunName,
+    equal: Annotated[
+        str,
+        typer.Option(
+            metavar="COST",
+            help="Compare accuracies at equal params, macs or activations.",
+        ),
+    ] = "macs",
+    png: Annotated[
+        Path | None,
+        typer.Option(help="Draw here where convolution and where attention wins, by stage."),
+    ] = None,
+    as_json: AsJson = False,
+    storage: Storage = None,
+    trust: Trust = False,
+    runs: Runs = RUNS,
+) -> None:
+    """Say which choices of a run's space matter, for accuracy and for each cost."""
+    from nas.cli.commands.query.explain import show_explanation  # noqa: PLC0415
+
+    with Output(as_json=as_json) as output:
+        show_explanation(output, run, runs, equal=equal, png=png, storage=storage, trust=trust)

@@ -30,7 +30,7 @@ def test_the_next_seeds_are_those_that_were_not_used(small_space: SearchSpace) -
 
 def test_a_damaged_plan_is_told() -> None:
     assert plan_in({}) == []
-    with pytest.raises(RunError, match="further_seeds in the ledger is damaged: 0.seed"):
+    with pytest.raises(RunError, match=r"further_seeds in the ledger is damaged: 0\.seed"):
         plan_in({FURTHER_SEEDS: [{"arch_id": "a", "seed": "two"}]})
 
 

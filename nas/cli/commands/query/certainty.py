@@ -190,6 +190,6 @@ def _show(
     output.say(
         f"{sum(each.seeds for each in chosen.further)} trainings, about "
         f"{duration(3600 * chosen.hours)} of {duration(asked.seconds)}; expected on the wrong "
-        f"side: {chosen.misclassified_now:.2f} now, {chosen.misclassified_after:.2f} after them (at the "
-        "noise as measured); --do trains them"
+        f"side: {chosen.misclassified_now:.2f} now, {chosen.misclassified_after:.2f} after them "
+        "(at the noise as measured); --do trains them"
     )

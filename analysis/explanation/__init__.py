@@ -1,0 +1,1 @@
+"""Which choices of a space matter, and by how much: effects, interactions, stage by stage."""
