@@ -87,7 +87,7 @@ def _within(
     kept = np.ones(len(vectors), dtype=bool)
     for name, limit in limits.items():
         kept &= columns[:, COUNTS.index(name)] <= limit
-    rows = np.flatnonzero(kept)
+    rows = np.flatnonzero(kept).tolist()
     return Reference(
         [architectures[row] for row in rows], vectors[rows], columns[rows], is_whole=is_whole
     )

@@ -1,0 +1,186 @@
+"""Calibration of the probabilities of ``nas frontier --certainty``, and what ``--spend`` settles.
+
+Searches are played on tables of networks whose true accuracies are known, by
+``certainty_searches.py``: the table that ships, an invented one, and NAS-Bench-Macro if its file is
+given. Two tables are printed:
+
+- ``calibration``, of the front's members: how many are on the true front of the evaluated networks,
+  and the expected calibration error (ECE, 10 bins of equal width; Naeini et al. 2015) of the
+  probabilities and of the rival that takes every member for one, each with a 95 % interval by
+  resampling searches. ``by chance`` is the mean error of perfectly calibrated probabilities, which
+  finite samples have too. Brier scores stand beside.
+- ``further seeds``: networks on the wrong side of the front. ``members``: if the front's members
+  are taken for such; ``now``: if those of 50 % and more are; ``spent``: the same after the further
+  trainings that ``--spend`` names; ``evenly``: after as many hours of trainings that are spread
+  evenly over the members.
+
+From the repository's root::
+
+    python benchmarks/front_certainty.py [--nas-bench-macro FILE] [--seeds N] [--png FILE]
+        [--quick] [--json FILE]
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from certainty_picture import Reliability, plot_reliability_png
+from certainty_searches import Search, Truth, digits, invented, nas_bench_macro
+from command_line import parser_of, write_json
+from tables import print_table
+
+from analysis.certainty.allocation import allocate_rows
+
+SEEDS, QUICK_SEEDS = 20, 2
+BINS = 10
+RESAMPLES = 2000
+TRAININGS = 16
+"""Further trainings: their mean time is the budget of ``--spend``."""
+
+
+class Played(NamedTuple):
+    """What one search says, and what is true."""
+
+    said: np.ndarray  # [members of the front], probabilities
+    true: np.ndarray  # [members], whether each is on the true front
+    wrong: dict[str, int]  # networks on the wrong side, by what was done before
+
+
+def main() -> None:
+    """Play searches, print two tables, draw the reliability diagram, and write all as JSON."""
+    parser = parser_of(__doc__, quick=f"{QUICK_SEEDS} searches on each table")
+    parser.add_argument("--nas-bench-macro", type=Path, metavar="FILE", help="use it too")
+    parser.add_argument("--seeds", type=int, default=SEEDS, metavar="N", help=f"else {SEEDS}")
+    parser.add_argument("--png", type=Path, metavar="FILE", help="draw the reliability diagram")
+    options = parser.parse_args()
+    if options.seeds < 2:
+        parser.error(f"--seeds must be at least 2, got {options.seeds}")
+    seeds = QUICK_SEEDS if options.quick else options.seeds
+    truths = [digits(), invented()]
+    if options.nas_bench_macro is not None:
+        truths.append(nas_bench_macro(options.nas_bench_macro))
+    calibration, further, drawn = [], [], []
+    for truth in truths:
+        searches = [played(truth, seed) for seed in range(seeds)]
+        row = calibrated(truth.name, searches)
+        calibration.append(row)
+        further.append(settled(truth.name, searches))
+        said, true = joined(searches)
+        drawn.append(Reliability(truth.name, said, true, f"ECE {row['ece']} (n = {len(said)})"))
+    print_table(f"calibration of the front's members, {seeds} searches a table", calibration)
+    print_table(f"networks on the wrong side of the front, mean of {seeds} searches", further)
+    if options.png is not None:
+        plot_reliability_png(options.png, drawn, BINS)
+    write_json({"searches": seeds, "calibration": calibration, "further": further}, options)
+
+
+def played(truth: Truth, seed: int) -> Played:
+    """Play a search, and train further networks in both ways."""
+    search = Search(truth, seed)
+    probabilities, model = search.certainty(seed)
+    shown, true = search.front, search.true_front
+    wrong = {
+        "members": int((shown != true).sum()),
+        "now": int(((probabilities >= 0.5) != true).sum()),
+    }
+    seconds = truth.table.seconds[search.rows]
+    hours = float(TRAININGS * seconds.mean())
+    rng = np.random.default_rng((seed, 3))
+    chosen = allocate_rows(model, probabilities, seconds, hours, rng)
+    wrong["spent"] = wrong_after(search, seed, chosen.seeds)
+    evenly = spread_evenly(np.flatnonzero(shown), seconds, hours)
+    wrong["evenly"] = wrong_after(search, seed, evenly)
+    print(f"{truth.name} {seed}: {wrong}", file=sys.stderr, flush=True)
+    return Played(probabilities[shown], true[shown], wrong)
+
+
+def spread_evenly(members: np.ndarray, seconds: np.ndarray, hours: float) -> dict[int, int]:
+    """Return seeds of the members in turn, until the next one is over the budget."""
+    seeds: dict[int, int] = {}
+    left = hours
+    for turn in range(TRAININGS * len(members)):
+        place = int(members[turn % len(members)])
+        left -= seconds[place]
+        if left < 0:
+            break
+        seeds[place] = seeds.get(place, 0) + 1
+    return seeds
+
+
+def wrong_after(search: Search, seed: int, seeds: dict[int, int]) -> int:
+    """Return the networks on the wrong side after further seeds, by place among the n."""
+    further = search.copied()
+    for place, count in seeds.items():
+        further.repeat(place, count)
+    probabilities, _ = further.certainty(seed)
+    return int(((probabilities >= 0.5) != search.true_front).sum())
+
+
+def calibrated(name: str, searches: Sequence[Played]) -> dict[str, Any]:
+    """Return a table's row of ``calibration``."""
+    said, true = joined(searches)
+    rng = np.random.default_rng(0)
+    chance = [calibration_error(said, rng.random(len(said)) < said) for _ in range(RESAMPLES)]
+    errors = resampled(searches, calibration_error, rng)
+    rival = resampled(searches, lambda s, t: calibration_error(np.ones_like(s), t), rng)
+    return {
+        "table": name,
+        "members": len(said),
+        "true": float(true.mean()),
+        "said": float(said.mean()),
+        "ece": _text(calibration_error(said, true), errors),
+        "by chance": float(np.mean(chance)),
+        "rival's ece": _text(calibration_error(np.ones_like(said), true), rival),
+        "brier": float(((said - true) ** 2).mean()),
+        "rival's brier": float(((1 - true.astype(float)) ** 2).mean()),
+    }
+
+
+def settled(name: str, searches: Sequence[Played]) -> dict[str, Any]:
+    """Return a table's row of ``further seeds``, means with standard errors."""
+    row: dict[str, Any] = {"table": name}
+    for key in searches[0].wrong:
+        values = np.array([each.wrong[key] for each in searches])
+        row[key] = f"{values.mean():.2f} ± {values.std(ddof=1) / len(values) ** 0.5:.2f}"
+    fewer = np.array([each.wrong["evenly"] - each.wrong["spent"] for each in searches])
+    row["evenly - spent"] = f"{fewer.mean():.2f} ± {fewer.std(ddof=1) / len(fewer) ** 0.5:.2f}"
+    return row
+
+
+def joined(searches: Sequence[Played]) -> tuple[np.ndarray, np.ndarray]:
+    """Return what all searches say of their members, and what is true."""
+    return (
+        np.concatenate([each.said for each in searches]),
+        np.concatenate([each.true for each in searches]),
+    )
+
+
+def calibration_error(said: np.ndarray, true: np.ndarray) -> float:
+    """Return the expected calibration error: the bins' distances, weighed by their members."""
+    index = np.minimum((said * BINS).astype(int), BINS - 1)
+    sums = np.bincount(index, weights=said - true, minlength=BINS)
+    return float(np.abs(sums).sum() / len(said))
+
+
+def resampled(
+    searches: Sequence[Played], error: Any, rng: np.random.Generator
+) -> tuple[float, float]:
+    """Return the 95 % interval of an error by resampling searches (the bootstrap's percentiles)."""
+    errors = []
+    for _ in range(RESAMPLES):
+        drawn = rng.integers(len(searches), size=len(searches))
+        errors.append(error(*joined([searches[index] for index in drawn])))
+    low, high = np.percentile(errors, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def _text(value: float, interval: tuple[float, float]) -> str:
+    return f"{value:.3f} [{interval[0]:.3f}, {interval[1]:.3f}]"
+
+
+if __name__ == "__main__":
+    main()
