@@ -64,6 +64,7 @@ class Search:
 
     def __init__(self, truth: Truth, seed: int) -> None:
         self.truth = truth
+        self.seed = seed
         self._rng = np.random.default_rng((seed, 1))
         self._by_rank = np.argsort(truth.accuracies, kind="stable")
         self._rank = np.argsort(self._by_rank, kind="stable")
@@ -103,7 +104,7 @@ class Search:
         """Evaluate the network at ``place`` of the n again."""
         self.results[place] += self._evaluate(np.repeat(self.rows[place], times)).tolist()
 
-    def certainty(self, seed: int) -> tuple[np.ndarray, FrontCertainty]:
+    def certainty(self) -> tuple[np.ndarray, FrontCertainty]:
         """Return the probability ``[n]`` of each network to be on the front, and the model."""
         scaled = [log_odds(np.array(each)) for each in self.results]
         # the search's own evaluation chose those that are not in the random sample
@@ -111,7 +112,7 @@ class Search:
             each if place in self.sample else each[1:] for place, each in enumerate(scaled)
         )
         assert noise is not None  # the sample has three evaluations each
-        return self._certainty(scaled, noise, np.random.default_rng((seed, 2)))
+        return self._certainty(scaled, noise, np.random.default_rng((self.seed, 2)))
 
     def _certainty(
         self, scaled: list[np.ndarray], noise: SeedNoise, rng: np.random.Generator
@@ -202,4 +203,4 @@ def nas_bench_macro(path: Path) -> Truth:
     table.maximised = table.maximised / 100
     entries = json.loads(path.read_text())
     evaluations = np.array([entries["".join(map(str, row))]["test_acc"] for row in table.rows])
-    return Truth("NAS-Bench-Macro", table, evaluations / 100, budget=100)
+    return Truth("NAS-Bench-Macro", table, evaluations / 100, budget=64)

@@ -2,13 +2,16 @@
 
 Searches are played on tables of networks whose true accuracies are known, by
 ``certainty_searches.py``: the table that ships, an invented one, and NAS-Bench-Macro if its file is
-given. Two tables are printed:
+given. Printed is, of the front's members:
 
-- ``calibration``, of the front's members: how many are on the true front of the evaluated networks,
-  and the expected calibration error (ECE, 10 bins of equal width; Naeini et al. 2015) of the
-  probabilities and of the rival that takes every member for one, each with a 95 % interval by
-  resampling searches. ``by chance`` is the mean error of perfectly calibrated probabilities, which
-  finite samples have too. Brier scores stand beside.
+- ``calibration``: how many are on the true front of the evaluated networks, and the expected
+  calibration error (ECE, 10 bins of equal width; Naeini et al. 2015) of the probabilities and of
+  the rival that takes every member for one, each with a 95 % interval by resampling searches.
+  ``by chance`` is the mean error of perfectly calibrated probabilities, which finite samples have
+  too. Brier scores stand beside.
+
+With ``--further`` also:
+
 - ``further seeds``: networks on the wrong side of the front. ``members``: if the front's members
   are taken for such; ``now``: if those of 50 % and more are; ``spent``: the same after the further
   trainings that ``--spend`` names; ``evenly``: after as many hours of trainings that are spread
@@ -16,14 +19,14 @@ given. Two tables are printed:
 
 From the repository's root::
 
-    python benchmarks/front_certainty.py [--nas-bench-macro FILE] [--seeds N] [--png FILE]
-        [--quick] [--json FILE]
+    python benchmarks/front_certainty.py [--nas-bench-macro FILE] [--seeds N] [--further]
+        [--png FILE] [--quick] [--json FILE]
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,6 +37,8 @@ from command_line import parser_of, write_json
 from tables import print_table
 
 from analysis.certainty.allocation import allocate_rows
+from analysis.certainty.run_certainty import FrontCertainty
+from nas.evaluation.deviations import standard_error
 
 SEEDS, QUICK_SEEDS = 20, 2
 BINS = 10
@@ -43,18 +48,21 @@ TRAININGS = 16
 
 
 class Played(NamedTuple):
-    """What one search says, and what is true."""
+    """A search, what is said of the members of its front, and what is true."""
 
+    search: Search
+    probabilities: np.ndarray  # [n], of all networks
+    model: FrontCertainty
     said: np.ndarray  # [members of the front], probabilities
     true: np.ndarray  # [members], whether each is on the true front
-    wrong: dict[str, int]  # networks on the wrong side, by what was done before
 
 
 def main() -> None:
-    """Play searches, print two tables, draw the reliability diagram, and write all as JSON."""
+    """Play searches, print the tables, draw the reliability diagram, and write all as JSON."""
     parser = parser_of(__doc__, quick=f"{QUICK_SEEDS} searches on each table")
     parser.add_argument("--nas-bench-macro", type=Path, metavar="FILE", help="use it too")
     parser.add_argument("--seeds", type=int, default=SEEDS, metavar="N", help=f"else {SEEDS}")
+    parser.add_argument("--further", action="store_true", help="train further seeds too")
     parser.add_argument("--png", type=Path, metavar="FILE", help="draw the reliability diagram")
     options = parser.parse_args()
     if options.seeds < 2:
@@ -63,45 +71,56 @@ def main() -> None:
     truths = [digits(), invented()]
     if options.nas_bench_macro is not None:
         truths.append(nas_bench_macro(options.nas_bench_macro))
-    calibration, further, drawn = [], [], []
-    for truth in truths:
-        searches = [played(truth, seed) for seed in range(seeds)]
-        row = calibrated(truth.name, searches)
-        calibration.append(row)
-        further.append(settled(truth.name, searches))
-        said, true = joined(searches)
-        drawn.append(Reliability(truth.name, said, true, f"ECE {row['ece']} (n = {len(said)})"))
+    tables = [[played(truth, seed) for seed in range(seeds)] for truth in truths]
+    names = [truth.name for truth in truths]
+    calibration = [calibrated(*pair) for pair in zip(names, tables, strict=True)]
     print_table(f"calibration of the front's members, {seeds} searches a table", calibration)
-    print_table(f"networks on the wrong side of the front, mean of {seeds} searches", further)
     if options.png is not None:
+        drawn = [
+            Reliability(row["table"], *joined(searches), f"ECE {row['ece']} (n = {row['members']})")
+            for row, searches in zip(calibration, tables, strict=True)
+        ]
         plot_reliability_png(options.png, drawn, BINS)
-    write_json({"searches": seeds, "calibration": calibration, "further": further}, options)
+    figures: dict[str, Any] = {"searches": seeds, "calibration": calibration}
+    write_json(figures, options)
+    if options.further:
+        further = [settled(*pair) for pair in zip(names, tables, strict=True)]
+        print_table(f"networks on the wrong side of the front, mean of {seeds} searches", further)
+        write_json(figures | {"further": further}, options)
 
 
 def played(truth: Truth, seed: int) -> Played:
-    """Play a search, and train further networks in both ways."""
+    """Play a search."""
     search = Search(truth, seed)
-    probabilities, model = search.certainty(seed)
-    shown, true = search.front, search.true_front
+    probabilities, model = search.certainty()
+    shown = search.front
+    print(f"{truth.name}: search {seed}", file=sys.stderr, flush=True)
+    return Played(search, probabilities, model, probabilities[shown], search.true_front[shown])
+
+
+def wrong_by_way(one: Played) -> dict[str, int]:
+    """Return the networks on the wrong side, by what was trained before."""
+    search = one.search
+    true = search.true_front
+    seconds = search.truth.table.seconds[search.rows]
+    budget = float(TRAININGS * seconds.mean())
+    rng = np.random.default_rng((search.seed, 3))
+    chosen = allocate_rows(one.model, one.probabilities, seconds, budget, rng)
+    evenly = spread_evenly(np.flatnonzero(search.front), seconds, budget)
     wrong = {
-        "members": int((shown != true).sum()),
-        "now": int(((probabilities >= 0.5) != true).sum()),
+        "members": int((search.front != true).sum()),
+        "now": int(((one.probabilities >= 0.5) != true).sum()),
+        "spent": wrong_after(search, chosen.seeds),
+        "evenly": wrong_after(search, evenly),
     }
-    seconds = truth.table.seconds[search.rows]
-    hours = float(TRAININGS * seconds.mean())
-    rng = np.random.default_rng((seed, 3))
-    chosen = allocate_rows(model, probabilities, seconds, hours, rng)
-    wrong["spent"] = wrong_after(search, seed, chosen.seeds)
-    evenly = spread_evenly(np.flatnonzero(shown), seconds, hours)
-    wrong["evenly"] = wrong_after(search, seed, evenly)
-    print(f"{truth.name} {seed}: {wrong}", file=sys.stderr, flush=True)
-    return Played(probabilities[shown], true[shown], wrong)
+    print(f"{search.truth.name} {search.seed}: {wrong}", file=sys.stderr, flush=True)
+    return wrong
 
 
-def spread_evenly(members: np.ndarray, seconds: np.ndarray, hours: float) -> dict[int, int]:
+def spread_evenly(members: np.ndarray, seconds: np.ndarray, budget: float) -> dict[int, int]:
     """Return seeds of the members in turn, until the next one is over the budget."""
     seeds: dict[int, int] = {}
-    left = hours
+    left = budget
     for turn in range(TRAININGS * len(members)):
         place = int(members[turn % len(members)])
         left -= seconds[place]
@@ -111,12 +130,12 @@ def spread_evenly(members: np.ndarray, seconds: np.ndarray, hours: float) -> dic
     return seeds
 
 
-def wrong_after(search: Search, seed: int, seeds: dict[int, int]) -> int:
+def wrong_after(search: Search, seeds: Mapping[int, int]) -> int:
     """Return the networks on the wrong side after further seeds, by place among the n."""
     further = search.copied()
     for place, count in seeds.items():
         further.repeat(place, count)
-    probabilities, _ = further.certainty(seed)
+    probabilities, _ = further.certainty()
     return int(((probabilities >= 0.5) != search.true_front).sum())
 
 
@@ -142,12 +161,11 @@ def calibrated(name: str, searches: Sequence[Played]) -> dict[str, Any]:
 
 def settled(name: str, searches: Sequence[Played]) -> dict[str, Any]:
     """Return a table's row of ``further seeds``, means with standard errors."""
+    wrong = [wrong_by_way(each) for each in searches]
     row: dict[str, Any] = {"table": name}
-    for key in searches[0].wrong:
-        values = np.array([each.wrong[key] for each in searches])
-        row[key] = f"{values.mean():.2f} ± {values.std(ddof=1) / len(values) ** 0.5:.2f}"
-    fewer = np.array([each.wrong["evenly"] - each.wrong["spent"] for each in searches])
-    row["evenly - spent"] = f"{fewer.mean():.2f} ± {fewer.std(ddof=1) / len(fewer) ** 0.5:.2f}"
+    for key in wrong[0]:
+        row[key] = _mean_text(np.array([each[key] for each in wrong]))
+    row["evenly - spent"] = _mean_text(np.array([e["evenly"] - e["spent"] for e in wrong]))
     return row
 
 
@@ -180,6 +198,10 @@ def resampled(
 
 def _text(value: float, interval: tuple[float, float]) -> str:
     return f"{value:.3f} [{interval[0]:.3f}, {interval[1]:.3f}]"
+
+
+def _mean_text(values: np.ndarray) -> str:
+    return f"{values.mean():.2f} ± {standard_error(values) or 0:.2f}"
 
 
 if __name__ == "__main__":
