@@ -26,7 +26,7 @@ From the repository's root::
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -74,10 +74,13 @@ def main() -> None:
     tables = [[played(truth, seed) for seed in range(seeds)] for truth in truths]
     names = [truth.name for truth in truths]
     calibration = [calibrated(*pair) for pair in zip(names, tables, strict=True)]
-    print_table(f"calibration of the front's members, {seeds} searches a table", calibration)
+    print_table(
+        f"calibration of the front's members, {seeds} searches a table",
+        list(map(texts, calibration)),
+    )
     if options.png is not None:
         drawn = [
-            Reliability(row["table"], *joined(searches), f"ECE {row['ece']} (n = {row['members']})")
+            Reliability(row["table"], *joined(searches), f"ECE {_with_interval(row, 'ece')}")
             for row, searches in zip(calibration, tables, strict=True)
         ]
         plot_reliability_png(options.png, drawn, BINS)
@@ -85,7 +88,10 @@ def main() -> None:
     write_json(figures, options)
     if options.further:
         further = [settled(*pair) for pair in zip(names, tables, strict=True)]
-        print_table(f"networks on the wrong side of the front, mean of {seeds} searches", further)
+        print_table(
+            f"networks on the wrong side of the front, mean of {seeds} searches",
+            list(map(_mean_texts, further)),
+        )
         write_json(figures | {"further": further}, options)
 
 
@@ -144,18 +150,35 @@ def calibrated(name: str, searches: Sequence[Played]) -> dict[str, Any]:
     said, true = joined(searches)
     rng = np.random.default_rng(0)
     chance = [calibration_error(said, rng.random(len(said)) < said) for _ in range(RESAMPLES)]
-    errors = resampled(searches, calibration_error, rng)
-    rival = resampled(searches, lambda s, t: calibration_error(np.ones_like(s), t), rng)
+    low, high = resampled(searches, calibration_error, rng)
+    rival_low, rival_high = resampled(searches, rival_error, rng)
     return {
         "table": name,
         "members": len(said),
         "true": float(true.mean()),
         "said": float(said.mean()),
-        "ece": _text(calibration_error(said, true), errors),
-        "by chance": float(np.mean(chance)),
-        "rival's ece": _text(calibration_error(np.ones_like(said), true), rival),
+        "ece": calibration_error(said, true),
+        "ece_interval": [low, high],
+        "ece_by_chance": float(np.mean(chance)),
+        "rival_ece": rival_error(said, true),
+        "rival_ece_interval": [rival_low, rival_high],
         "brier": float(((said - true) ** 2).mean()),
-        "rival's brier": float(((1 - true.astype(float)) ** 2).mean()),
+        "rival_brier": float((~true).mean()),
+    }
+
+
+def texts(row: Mapping[str, Any]) -> dict[str, str]:
+    """Return a row of ``calibration`` as it is printed."""
+    return {
+        "table": row["table"],
+        "members": str(row["members"]),
+        "true": f"{row['true']:.3f}",
+        "said": f"{row['said']:.3f}",
+        "ECE": _with_interval(row, "ece"),
+        "by chance": f"{row['ece_by_chance']:.3f}",
+        "rival's ECE": _with_interval(row, "rival_ece"),
+        "Brier": f"{row['brier']:.3f}",
+        "rival's": f"{row['rival_brier']:.3f}",
     }
 
 
@@ -164,8 +187,8 @@ def settled(name: str, searches: Sequence[Played]) -> dict[str, Any]:
     wrong = [wrong_by_way(each) for each in searches]
     row: dict[str, Any] = {"table": name}
     for key in wrong[0]:
-        row[key] = _mean_text(np.array([each[key] for each in wrong]))
-    row["evenly - spent"] = _mean_text(np.array([e["evenly"] - e["spent"] for e in wrong]))
+        row[key] = _mean([each[key] for each in wrong])
+    row["evenly - spent"] = _mean([each["evenly"] - each["spent"] for each in wrong])
     return row
 
 
@@ -184,8 +207,15 @@ def calibration_error(said: np.ndarray, true: np.ndarray) -> float:
     return float(np.abs(sums).sum() / len(said))
 
 
+def rival_error(said: np.ndarray, true: np.ndarray) -> float:
+    """Return the expected calibration error of the rival, to whom all members are members."""
+    return calibration_error(np.ones_like(said), true)
+
+
 def resampled(
-    searches: Sequence[Played], error: Any, rng: np.random.Generator
+    searches: Sequence[Played],
+    error: Callable[[np.ndarray, np.ndarray], float],
+    rng: np.random.Generator,
 ) -> tuple[float, float]:
     """Return the 95 % interval of an error by resampling searches (the bootstrap's percentiles)."""
     errors = []
@@ -196,12 +226,22 @@ def resampled(
     return float(low), float(high)
 
 
-def _text(value: float, interval: tuple[float, float]) -> str:
-    return f"{value:.3f} [{interval[0]:.3f}, {interval[1]:.3f}]"
+def _with_interval(row: Mapping[str, Any], name: str) -> str:
+    low, high = row[f"{name}_interval"]
+    return f"{row[name]:.3f} [{low:.3f}, {high:.3f}]"
 
 
-def _mean_text(values: np.ndarray) -> str:
-    return f"{values.mean():.2f} ± {standard_error(values) or 0:.2f}"
+def _mean(values: Sequence[int]) -> list[float | None]:
+    """Return the mean with its standard error."""
+    return [float(np.mean(values)), standard_error(values)]
+
+
+def _mean_texts(row: Mapping[str, Any]) -> dict[str, str]:
+    """Return a row of ``further seeds`` as it is printed."""
+    return {
+        key: value if isinstance(value, str) else f"{value[0]:.2f} ± {value[1]:.2f}"
+        for key, value in row.items()
+    }
 
 
 if __name__ == "__main__":

@@ -14,6 +14,10 @@ from nas.storage.evaluation import Evaluation
 from search_space.architecture import Architecture
 
 
+class TooFewError(ValueError):
+    """A run has too few evaluated architectures; the message says how many it takes."""
+
+
 def by_architecture(evaluations: Iterable[Evaluation]) -> dict[Architecture, list[Evaluation]]:
     """Return the complete evaluations of each architecture, in the order of the first ones."""
     grouped: dict[Architecture, list[Evaluation]] = {}

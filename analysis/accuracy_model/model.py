@@ -28,6 +28,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
+from scipy.special import chdtri
 
 from analysis.noise import SeedNoise
 from nas.samplers.gaussian_process import (
@@ -142,11 +143,9 @@ def fit_draws(
         return
     inputs = encoder(evaluated.vectors, evaluated.costs)
     prior = HyperparameterPrior(encoder)
-    from scipy.stats import chi2  # noqa: PLC0415
-
     freedom = noise.degrees_of_freedom
     quantiles = (rng.permutation(count) + 0.5) / count
-    for variance in freedom * noise.deviation**2 / chi2.ppf(quantiles, freedom):
+    for variance in freedom * noise.deviation**2 / chdtri(freedom, 1 - quantiles):
         yield _fitted(encoder, prior, inputs, evaluated, float(variance))
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analysis.accuracy_model.evaluated import by_architecture, evaluated_of
+from analysis.accuracy_model.evaluated import TooFewError, by_architecture, evaluated_of
 from analysis.accuracy_model.model import Evaluated, Joint, fit, fit_draws
 from analysis.accuracy_model.scales import log_odds
 from analysis.certainty.membership import FrontOfDraws, expected_misclassified
@@ -23,7 +23,7 @@ from search_space.space import SearchSpace
 FEWEST = 8
 """The fewest evaluated architectures of which anything is said."""
 
-MOST = 500
+MOST = 300
 """The most architectures that the model is given: those nearest to the front, and some others."""
 
 NOISE_LEVELS, DRAWS = 8, 512
@@ -43,10 +43,6 @@ class FrontCertainty(NamedTuple):
     joint: Joint  # of the n accuracies in log-odds, at the noise that was measured
     seed_variance: float  # of one evaluation, in squared log-odds
     costs: np.ndarray  # [n], by which the front is chosen
-
-
-class TooFewError(ValueError):
-    """A run has too few evaluated architectures; the message says how many."""
 
 
 def front_certainty(

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analysis.accuracy_model.evaluated import by_architecture, evaluated_of
+from analysis.accuracy_model.evaluated import TooFewError, by_architecture, evaluated_of
 from analysis.accuracy_model.model import Evaluated, Joint, fit
 from analysis.accuracy_model.scales import as_it_is
 from analysis.explanation.contrasts import Estimate, estimates, weights
@@ -40,10 +40,6 @@ DRAWS = 64
 """Draws of the accuracies of all reference architectures."""
 
 LATENCY = "latency_ms"
-
-
-class TooFewError(ValueError):
-    """A run has too few evaluated architectures; the message says how many."""
 
 
 class ChoiceEffect(NamedTuple):

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.accuracy_model.evaluated import by_architecture, evaluated_of
+from analysis.accuracy_model.evaluated import TooFewError, by_architecture, evaluated_of
 from analysis.accuracy_model.model import Joint, fit, fit_draws
 from analysis.accuracy_model.scales import as_it_is, log_odds
 from analysis.certainty.allocation import allocate
 from analysis.certainty.lookahead import Lookahead
 from analysis.certainty.membership import FrontOfDraws, expected_misclassified
-from analysis.certainty.run_certainty import FrontCertainty, TooFewError, front_certainty
+from analysis.certainty.run_certainty import FrontCertainty, front_certainty
 from analysis.noise import SeedNoise
 from nas.samplers.kernel_inputs import Encoder
 from nas.storage.candidates import candidates

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis.accuracy_model.evaluated import TooFewError
 from analysis.accuracy_model.model import Joint
 from analysis.explanation.contrasts import estimates, weights
-from analysis.explanation.explained import FEWEST, Explanation, TooFewError, explain
+from analysis.explanation.explained import FEWEST, Explanation, explain
 from analysis.explanation.importance import Variances
 from analysis.explanation.picture import plot_stages_png
 from analysis.explanation.reference import Reference, TooTightError, reference_of

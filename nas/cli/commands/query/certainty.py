@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from analysis.accuracy_model.evaluated import TooFewError
 from analysis.certainty.allocation import Allocation, allocate
-from analysis.certainty.run_certainty import FrontCertainty, TooFewError, front_certainty
+from analysis.certainty.run_certainty import FrontCertainty, front_certainty
 from analysis.certainty.table import (
     allocation_json,
     allocation_table,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from analysis.explanation.explained import LATENCY, Explanation, TooFewError, explain
+from analysis.accuracy_model.evaluated import TooFewError
+from analysis.explanation.explained import LATENCY, Explanation, explain
 from analysis.explanation.picture import plot_stages_png
 from analysis.explanation.reference import TooTightError
 from analysis.explanation.table import effect_table, explanation_json, sentences, share_table
