@@ -1,1 +1,1 @@
-"""What a run's evaluations say about accuracies: a surrogate model with seed noise apart."""
+"""A surrogate model of a run's accuracies, with the noise between seeds apart."""

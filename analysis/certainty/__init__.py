@@ -1,1 +1,1 @@
-"""How sure a front is, and which further seeds make it surer."""
+"""The certainty of a front, and the further seeds that make it surer."""

@@ -31,7 +31,7 @@ NOISE_LEVELS, DRAWS = 8, 512
 
 
 class FrontCertainty(NamedTuple):
-    """How sure a front is.
+    """The certainty of a front.
 
     ``probabilities`` of architectures that are not among ``compared`` are 0: they were too far off.
     """

@@ -1,1 +1,1 @@
-"""Which choices of a space matter, and by how much: effects, interactions, stage by stage."""
+"""The choices of a space that matter, and by how much: effects, interactions, stages."""

@@ -21,7 +21,7 @@ import numpy as np
 from analysis.accuracy_model.model import Joint
 
 DEGREE = 3
-"""Of the polynomial of the cost's logarithm."""
+"""The degree of the polynomial of the cost's logarithm."""
 
 LEAST_SHARE = 1e-6
 """The share of an indicator's variance that its cost must leave; else the two are one."""

@@ -43,7 +43,7 @@ LATENCY = "latency_ms"
 
 
 class ChoiceEffect(NamedTuple):
-    """What one choice of a parameter changes, on average, against the parameter's others."""
+    """The change that one choice of a parameter makes, on average, against the parameter's others."""
 
     parameter: str
     choice: Choice
@@ -69,7 +69,7 @@ class StageEffect(NamedTuple):
 
 
 class Explanation(NamedTuple):
-    """What a run's evaluations say about the choices of its space."""
+    """The choices of a space as a run's evaluations show them."""
 
     architectures: int  # evaluated ones that the model was given
     reference: int  # architectures over which effects are averaged

@@ -25,7 +25,7 @@ from search_space.space.parameters import INACTIVE
 
 
 class PairShare(NamedTuple):
-    """What two parameters explain only together."""
+    """The share that two parameters explain only together."""
 
     first: int  # indices of the parameters
     second: int

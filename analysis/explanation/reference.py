@@ -21,7 +21,7 @@ FEWEST_WITHIN, ROUNDS = 100, 20
 """The fewest architectures within limits, among so many times ``SIZE`` that are drawn."""
 
 Costs = Callable[[np.ndarray], np.ndarray]
-"""From vectors ``[N, P]`` to params, macs and activations ``[N, 3]``."""
+"""Maps vectors ``[N, P]`` to params, macs and activations ``[N, 3]``."""
 
 
 class Reference(NamedTuple):

@@ -143,7 +143,7 @@ def test_estimates_are_exact_for_what_is_known() -> None:
 
 
 def test_shares_of_variance_of_a_product_are_the_textbooks() -> None:
-    """Of a + 2 b + a b with a and b of -1 and 1, 1/6, 4/6 and 1/6 of the variance are theirs."""
+    """In a + 2 b + a b, a and b of -1 or 1, 1/6, 4/6 and 1/6 of the variance are theirs."""
     vectors = np.array([[a, b] for a in (0, 1) for b in (0, 1)] * 5)
     a, b = (2 * vectors - 1).T
     reference = Reference([], vectors, np.empty((20, 3)), is_whole=True)

@@ -41,7 +41,7 @@ WORTH = "val_accuracy"
 
 
 class _Asked(NamedTuple):
-    """What the command asks."""
+    """The command's options, checked."""
 
     x: str
     under: str
