@@ -43,7 +43,7 @@ LATENCY = "latency_ms"
 
 
 class ChoiceEffect(NamedTuple):
-    """The change that one choice of a parameter makes, on average, against the parameter's others."""
+    """The change that a choice of a parameter makes, on average, against its other choices."""
 
     parameter: str
     choice: Choice
