@@ -44,12 +44,25 @@ def seed_noise(
     Returns:
         None if no architecture has two evaluations that count.
     """
+    return pooled_deviation(unselected(evaluations, random_sample))
+
+
+def unselected(
+    evaluations: Iterable[Evaluation], random_sample: Collection[Architecture]
+) -> list[np.ndarray]:
+    """Return each architecture's val_accuracy where it did not choose the architecture.
+
+    Arguments are those of :func:`seed_noise`.
+
+    Returns:
+        Arrays ``[n_i]``, one for each architecture that has such an evaluation.
+    """
     accuracies: dict[Architecture, list[float]] = {}
     for row in evaluations:
         is_selected = row.kind == "search" and row.architecture not in random_sample
         if row.state == "complete" and not is_selected:
             accuracies.setdefault(row.architecture, []).append(row.metrics["val_accuracy"])
-    return pooled_deviation(map(np.array, accuracies.values()))
+    return [np.array(each) for each in accuracies.values()]
 
 
 def pooled_deviation(groups: Iterable[np.ndarray]) -> SeedNoise | None:

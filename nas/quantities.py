@@ -10,6 +10,10 @@ SUFFIXES = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9}
 
 _NUMBER = re.compile(r"\s*(?P<digits>[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?)\s*(?P<suffix>[kKMG]?)\s*")
 
+_DURATION = re.compile(
+    r"\s*" + r"\s*".join(rf"(?:([0-9]*\.?[0-9]+)\s*{unit})?" for unit in "hms") + r"\s*"
+)
+
 
 def parse_quantity(text: str | float) -> float:
     """Parse ``"40M"`` to 40000000.0; plain numbers pass through.
@@ -39,6 +43,22 @@ def number_range(numbers: Iterable[int]) -> str:
     known = sorted(numbers)
     low, high = known[0], known[-1]
     return str(low) if low == high else f"{low} to {high}"
+
+
+def parse_duration(text: str) -> float:
+    """Parse ``"20h"``, ``"1h 30m"`` or ``"90s"`` to seconds, the inverse of :func:`duration`.
+
+    Raises:
+        ValueError: not a positive number of hours, minutes or seconds with their units.
+    """
+    match = _DURATION.fullmatch(text)
+    parts = match.groups() if match is not None else ()
+    seconds = sum(
+        float(part) * unit for part, unit in zip(parts, (3600, 60, 1), strict=False) if part
+    )
+    if not 0 < seconds < math.inf:
+        raise ValueError(f"a time must be such as 20h, 1h 30m or 90s, got {text!r}")
+    return seconds
 
 
 def duration(seconds: float) -> str:

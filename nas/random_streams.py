@@ -55,6 +55,12 @@ class Stream(IntEnum):
     """The order in which a latency table's parts are measured."""
     MEASURED_NETWORKS = 16
     """Networks that a latency table is corrected by."""
+    FRONT_CERTAINTY = 30
+    """Draws of accuracies that say how sure a front is."""
+    FURTHER_SEEDS = 31
+    """Draws and outcomes by which further seeds are chosen."""
+    EXPLAINED = 32
+    """Architectures of a space over which effects of choices are averaged."""
 
 
 KEPT = {Stream.NOISE_SAMPLE: 0x401, Stream.FULL_TRAINING: 0xF011}

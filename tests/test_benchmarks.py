@@ -308,3 +308,17 @@ def test_generated_tasks(tmp_path: Path) -> None:
     figures = json.loads(file.read_text())
     assert {row["task"].partition(",")[0] for row in figures["tasks"]} == set(TASK_SETTINGS)
     assert all(row["seconds"] > 0 and row["n"] == 2 for row in figures["tasks"])
+
+
+def test_front_certainty(tmp_path: Path, on_path: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Probabilities are written for the table that ships and the invented one, and drawn."""
+    script = importlib.import_module("front_certainty")
+    file, picture = tmp_path / "figures.json", tmp_path / "reliability.png"
+    monkeypatch.setattr(script, "RESAMPLES", 20)
+    options = ["--quick", "--json", str(file), "--png", str(picture)]
+    monkeypatch.setattr(sys, "argv", ["front_certainty.py", *options])
+    script.main()
+    figures = json.loads(file.read_text())
+    assert [row["table"] for row in figures["calibration"]] == ["digits", "invented"]
+    assert all(0 < row["said"] <= 1 for row in figures["calibration"])
+    assert picture.read_bytes().startswith(b"\x89PNG")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich import box
@@ -35,6 +35,7 @@ def front_table(
     knee: Candidate | None,
     z: str | None = None,
     shown: Sequence[Candidate] | None = None,
+    probabilities: Mapping[str, float] | None = None,
 ) -> Table:
     """Return a row for each member, in their order; the table fits 100 columns.
 
@@ -45,6 +46,7 @@ def front_table(
         knee: the member to mark, see :func:`analysis.front.queries.knee`.
         z: the third objective; None for two.
         shown: the members that get a row, in their order; None for all.
+        probabilities: of being on the front, by arch_id; they get a column.
     """
     against = x if z is None else f"{x} and {z}"
     shown = members if shown is None else shown
@@ -64,6 +66,8 @@ def front_table(
     table.add_column("± std\nerr.", justify="right", no_wrap=True)
     table.add_column("n", justify="right", no_wrap=True)
     table.add_column("as\nfound", justify="right", no_wrap=True)
+    if probabilities is not None:
+        table.add_column("on the\nfront", justify="right", no_wrap=True)
     for name in values:
         table.add_column(METRICS[name].heading, justify="right", no_wrap=True)
     table.add_column("architecture", overflow="fold")
@@ -74,6 +78,7 @@ def front_table(
         table.add_row(
             f"{mark} {member.arch_id}",
             *accuracy_cells(member),
+            *([] if probabilities is None else [f"{probabilities[member.arch_id]:.0%}"]),
             *(value_text(member, name) for name in values),
             _Parts(str(member.architecture)),
             style="bold" if is_knee else None,
@@ -114,13 +119,15 @@ def front_json(
     knee: Candidate | None,
     z: str | None = None,
     shown: Sequence[Candidate] | None = None,
+    probabilities: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
     """Return plain data: what the front trades, its knee's arch_id or None, and its members.
 
     Members are in their order, accuracies and errors as fractions; see
     :func:`nas.storage.accuracy_text.accuracy_json` for their keys. A member that is not
-    ``is_on_front_by_value`` is dominated by another one's fresh evaluations. Arguments are those
-    of :func:`front_table`.
+    ``is_on_front_by_value`` is dominated by another one's fresh evaluations. With
+    ``probabilities`` each has its ``front_probability``. Arguments are those of
+    :func:`front_table`.
     """
     by_value = {each.arch_id for each in front_by_value(members, _objectives(x, y, z))}
     return {
@@ -137,6 +144,11 @@ def front_json(
                 "metrics": dict(sorted(member.metrics.items())),
                 "is_knee": _is(member, knee),
                 "is_on_front_by_value": member.arch_id in by_value,
+                **(
+                    {}
+                    if probabilities is None
+                    else {"front_probability": probabilities[member.arch_id]}
+                ),
                 "device_seconds": member.device_seconds,
             }
             for member in (members if shown is None else shown)

@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 
 from nas.cli.arguments.jobs import job, submit
 from nas.cli.arguments.networks import attention_maps, describe, tables, zoo
-from nas.cli.arguments.query import diff, frontier
+from nas.cli.arguments.query import diff, explain, frontier
 from nas.cli.arguments.report import report
 from nas.cli.arguments.search import runs, search, status
 from nas.cli.arguments.tools import benchmark, data, fidelity, latency_table, tabulate, zero_cost
@@ -26,7 +26,7 @@ from nas.cli.terminal import take_every_text
 
 GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
     "Search": (search, status, runs),
-    "Query": (frontier, diff, report),
+    "Query": (frontier, diff, explain, report),
     "Train": (train, retrain, trace, ablate, predict),
     "Networks": (zoo, tables, describe, attention_maps),
     "Tools": (data, benchmark, tabulate, latency_table, fidelity, zero_cost),

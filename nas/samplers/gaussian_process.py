@@ -127,6 +127,41 @@ def _squares(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return (a.T[:, :, None] - b.T[:, None, :]) ** 2
 
 
+class Kernel:
+    """The kernel to n points, in units of the observations' variance.
+
+    Args:
+        prior: splits ``point`` into hyperparameters.
+        point: the hyperparameters ``[t]``.
+        inputs: of the n points.
+
+    Attributes:
+        variance: the kernel of a point to itself.
+    """
+
+    def __init__(self, prior: HyperparameterPrior, point: np.ndarray, inputs: Inputs) -> None:
+        self._prior, self._point = prior, point
+        weights, _, scales, lengths, _ = prior.split(point)
+        self._by_choice = _SquaredExponential(inputs.bits, weights)
+        self._by_cost = _SquaredExponential(inputs.costs, 0.5 / lengths**2) if prior.costs else None
+        self._scales = scales
+        self.variance = float(scales.sum() if prior.costs else scales[0])
+
+    def __call__(self, others: Inputs) -> np.ndarray:
+        """Return the kernel ``[N, n]`` of others and the points."""
+        kernel = self._by_choice(others.bits)
+        kernel *= self._scales[0]
+        if self._by_cost is not None:
+            by_cost = self._by_cost(others.costs)
+            by_cost *= self._scales[1]
+            kernel += by_cost
+        return kernel
+
+    def between(self, others: Inputs) -> np.ndarray:
+        """Return the kernel ``[N, N]`` of others and themselves."""
+        return Kernel(self._prior, self._point, others)(others)
+
+
 class GaussianProcess:
     """A Gaussian process given observations; predictions are in the observations' unit.
 
@@ -149,10 +184,8 @@ class GaussianProcess:
         self.inputs = inputs
         self.mean = float(values.mean())
         self.unit = float(values.std()) or 1.0
-        weights, _, self._scales, lengths, noise = prior.split(point)
-        self._kernels = [_SquaredExponential(inputs.bits, weights)]
-        if prior.costs:
-            self._kernels.append(_SquaredExponential(inputs.costs, 0.5 / lengths**2))
+        self._kernel = Kernel(prior, point, inputs)
+        noise = prior.split(point).noise
         kernel = self._kernel(inputs)
         extra = 0.0 if extra_noise is None else extra_noise / self.unit**2
         kernel[np.diag_indices_from(kernel)] += noise + JITTER + extra
@@ -172,37 +205,36 @@ class GaussianProcess:
             mean[rows] = cross @ self._alpha
             half = dtrmm(1.0, self._inverse, cross.T, lower=1, overwrite_b=1).T  # [rows, n]
             explained[rows] = np.einsum("Nn,Nn->N", half, half)
-        before = self._scales[: len(self._kernels)].sum()  # the variance without observations
-        variance = np.maximum(before - explained, LEAST_VARIANCE)
+        variance = np.maximum(self._kernel.variance - explained, LEAST_VARIANCE)
         return self.mean + self.unit * mean, self.unit * np.sqrt(variance)
 
     def predict_mean(self, inputs: Inputs) -> np.ndarray:
         """Return the means ``[N]`` alone, which is much cheaper than :meth:`predict`."""
         return self.mean + self.unit * (self._kernel(inputs) @ self._alpha)
 
-    def _kernel(self, others: Inputs) -> np.ndarray:
-        """Return the kernel ``[N, n]`` of others and the observations."""
-        kernel = self._kernels[0](others.bits)
-        kernel *= self._scales[0]
-        for cost_kernel, scale in zip(self._kernels[1:], self._scales[1:], strict=False):
-            by_cost = cost_kernel(others.costs)
-            by_cost *= scale
-            kernel += by_cost
-        return kernel
-
 
 def fit_hyperparameters(
-    prior: HyperparameterPrior, inputs: Inputs, values: np.ndarray
+    prior: HyperparameterPrior,
+    inputs: Inputs,
+    values: np.ndarray,
+    extra_noise: np.ndarray | None = None,
 ) -> np.ndarray:
     """Return the hyperparameters ``[t]`` of greatest posterior density (MAP).
 
     L-BFGS-B searches from the prior's centre on, in at most ``FIT_ITERATIONS`` iterations.
+
+    Args:
+        prior: the hyperparameters'.
+        inputs: of the n observations.
+        values: ``[n]``.
+        extra_noise: ``[n]``, known variance beside the noise, in squared units of ``values``.
     """
+    extra = np.zeros(len(values)) if extra_noise is None else extra_noise / (values.var() or 1.0)
     standard = (values - values.mean()) / (values.std() or 1.0)
     squares = _squares(inputs.costs, inputs.costs)
 
     def loss(point: np.ndarray) -> tuple[float, np.ndarray]:
-        return _negative_log_posterior(prior, point, inputs.bits, squares, standard)
+        return _negative_log_posterior(prior, point, inputs.bits, squares, standard, extra)
 
     bounds = [(c - 4 * s, c + 4 * s) for c, s in zip(prior.centre, prior.spread, strict=True)]
     optimum = minimize(
@@ -251,6 +283,7 @@ def _negative_log_posterior(
     bits: np.ndarray,
     squares: np.ndarray,
     values: np.ndarray,
+    extra: np.ndarray,
 ) -> tuple[float, np.ndarray]:
     """Return the value, up to a constant, and the gradient ``[t]``."""
     encoder, count = prior.encoder, prior.parameters
@@ -260,7 +293,7 @@ def _negative_log_posterior(
     if not prior.costs:
         by_cost = np.zeros_like(by_choice)
     kernel = by_choice + by_cost
-    kernel[np.diag_indices_from(kernel)] += noise + JITTER
+    kernel[np.diag_indices_from(kernel)] += noise + JITTER + extra
     factor = cholesky(kernel, lower=True, check_finite=False)
     alpha = cho_solve((factor, True), values, check_finite=False)
     inverse = cho_solve((factor, True), np.eye(len(values)), check_finite=False)

@@ -22,6 +22,7 @@ from nas.search.endings.ending import Ending
 from nas.search.endings.expected_growth import ExpectedGrowth
 from nas.search.failures import FailureKind, Failures
 from nas.search.forecast import Forecast
+from nas.search.further_seeds import plan_in
 from nas.search.job import Job
 from nas.search.latency_filter import LatencyFilter
 from nas.search.next_jobs import NextJobs
@@ -61,6 +62,8 @@ class Search:
 
     Attributes:
         growth: the growth that is expected of the next hour.
+        trains_only_asked: whether it trains further seeds that a user asked for, and no trial; see
+            :mod:`nas.search.further_seeds`.
         spent: the time that the search has taken, earlier drivers included.
 
     Raises:
@@ -92,7 +95,9 @@ class Search:
         self._metrics = TrialMetrics(problem, self._filter.latency_of)
         self._states = PausedTrainings(states)
         self._rungs = RungDecisions(problem, records, self.trials, self._metrics, self._states)
-        self._repeats = RepeatRounds(problem, records)
+        asked = plan_in(self.trials.attributes())
+        self._repeats = RepeatRounds(problem, records, asked)
+        self.trains_only_asked = self._repeats.are_asked
         rows = [*records.evaluations("search"), *records.evaluations("repeats")]
         self.waiting = waiting or Waiting()
         self.growth = ExpectedGrowth(problem.search.stop_below, clock)

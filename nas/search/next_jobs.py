@@ -69,7 +69,8 @@ class NextJobs:
         self._measures = measures
         self.ended_early = ""
         self._ended_by = ""
-        self._no_more_trials = False  # those that wait are left for a search that goes on
+        # Those that wait are left for a search that goes on.
+        self._no_more_trials = repeats.are_asked
         self._no_more_repeats = False
 
     @property
@@ -133,7 +134,8 @@ class NextJobs:
             return job
         if self.phase == "search" or not self.repeats_to_begin:
             return None
-        if self._budget.holds_a_repeat(self._repeats.current().left[0][0]):
+        current = self._repeats.current()
+        if current.is_asked or self._budget.holds_a_repeat(current.left[0][0]):
             return self._repeats.begin()
         self._no_more_repeats = True
         return None

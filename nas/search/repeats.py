@@ -9,6 +9,7 @@ from nas.config.sections import SearchSettings
 from nas.evaluation.evaluate import EvaluationResult
 from nas.evaluation.lost_workers import LostWorker, nodes_to_avoid
 from nas.random_streams import Stream, generator
+from nas.search.further_seeds import FurtherSeed, left_of
 from nas.search.job import Job
 from nas.search.problem import SearchProblem
 from nas.search.records import Records
@@ -23,6 +24,7 @@ class Round(NamedTuple):
     number: int  # from 1
     size: int  # trainings
     left: list[tuple[Architecture, int]]  # architectures and seeds that have no result yet
+    is_asked: bool = False  # whether it is a user's plan, see :mod:`nas.search.further_seeds`
 
 
 def unfinished_round(
@@ -96,23 +98,39 @@ class RepeatRounds:
     Args:
         problem: the search's.
         records: the run's.
+        asked: further seeds that a user asked for; while some are left, they are the round.
     """
 
-    def __init__(self, problem: SearchProblem, records: Records) -> None:
+    def __init__(
+        self, problem: SearchProblem, records: Records, asked: Sequence[FurtherSeed] = ()
+    ) -> None:
         self._problem = problem
         self._records = records
+        self._asked = asked
         self._done = records.evaluations("repeats")
         self._round = Round(0, 0, [])
         self._begun = 0
         self.running = 0
         self._lost: dict[tuple[str, int], list[LostWorker]] = {}  # by arch_id and seed
 
+    @property
+    def are_asked(self) -> bool:
+        """Whether seeds that a user asked for are left; without them the search itself goes on."""
+        return self._asked_round(self._records.evaluations("search")) is not None
+
     def current(self) -> Round:
         """Return the running round, or else the next; its ``left`` are still to be begun."""
         if not self._round.left and not self.running:
             trained = self._records.evaluations("search")
-            self._round = unfinished_round(self._problem, trained, self._done)
+            self._round = self._asked_round(trained) or unfinished_round(
+                self._problem, trained, self._done
+            )
         return self._round
+
+    def _asked_round(self, trained: Sequence[Evaluation]) -> Round | None:
+        """Return the seeds of the user's plan that are left as a round; None if none is."""
+        left = left_of(self._asked, trained, self._done)
+        return Round(1, len(self._asked), left, is_asked=True) if left else None
 
     def expected(self) -> list[Architecture]:
         """Return the architectures to train if the search's trials ended now, one for each seed."""

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from nas.cli.arguments.options import RUNS, AsJson, Runs, Storage, Trust
+from nas.cli.arguments.options import RUNS, AsJson, RunName, Runs, Storage, Trust
 from nas.cli.output import Output
 from nas.metrics import COSTS
 
@@ -45,6 +45,19 @@ def frontier(
             "--trained", help="Beside it, the front of networks that are trained in full."
         ),
     ] = False,
+    certainty: Annotated[
+        bool,
+        typer.Option("--certainty", help="Each member's probability to be on the front in truth."),
+    ] = False,
+    spend: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Name the further seeds that make the front surer fastest within this time of "
+            "training, such as 20h or 1h 30m.",
+        ),
+    ] = None,
+    do: Annotated[bool, typer.Option("--do", help="Train the further seeds of --spend.")] = False,
     storage: Storage = None,
     trust: Trust = False,
     runs: Runs = RUNS,
@@ -52,13 +65,39 @@ def frontier(
     """Show the Pareto front of a run, or of several together."""
     from nas.cli.commands.query.frontier import FrontQuery, show_frontier  # noqa: PLC0415
 
+    query = FrontQuery(x=x, y=y, z=z, under=under, near=near, top=top, knee=only_knee)
+    if certainty or spend is not None or do:
+        from nas.cli.commands.query.certainty import show_certainty  # noqa: PLC0415
+        from nas.errors import CommandError  # noqa: PLC0415
+
+        excluded = trained, png, html, z, near, top, only_knee, form not in ("table", "json")
+        if len(names) > 1 or any(excluded):
+            raise CommandError(
+                "--certainty and --spend take one run, --x, --y and --under, and print a table or "
+                "JSON"
+            )
+        with Output(as_json=as_json or form == "json") as output:
+            show_certainty(
+                output,
+                names[0],
+                runs,
+                x=x,
+                y=y,
+                under=under,
+                spend=spend,
+                do=do,
+                storage=storage,
+                trust=trust,
+            )
+        return
+
     text = form if form in ("csv", "markdown") else None
     with Output(as_json=as_json or form != "table") as output:
         show_frontier(
             output,
             names,
             runs,
-            FrontQuery(x=x, y=y, z=z, under=under, near=near, top=top, knee=only_knee),
+            query,
             png=png,
             html=html,
             text=text,
@@ -86,3 +125,28 @@ def diff(
 
     with Output(as_json=as_json) as output:
         show_diff(output, networks, runs, trust=trust)
+
+
+def explain(
+    run: RunName,
+    equal: Annotated[
+        str,
+        typer.Option(
+            metavar="COST",
+            help="Compare accuracies at equal params, macs or activations.",
+        ),
+    ] = "macs",
+    png: Annotated[
+        Path | None,
+        typer.Option(help="Draw here where convolution and where attention wins, by stage."),
+    ] = None,
+    as_json: AsJson = False,
+    storage: Storage = None,
+    trust: Trust = False,
+    runs: Runs = RUNS,
+) -> None:
+    """Say which choices of a run's space matter, for accuracy and for each cost."""
+    from nas.cli.commands.query.explain import show_explanation  # noqa: PLC0415
+
+    with Output(as_json=as_json) as output:
+        show_explanation(output, run, runs, equal=equal, png=png, storage=storage, trust=trust)

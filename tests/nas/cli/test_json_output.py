@@ -67,7 +67,16 @@ OF_NO_RUN = {
         "1",
     ],
 }
-ELSEWHERE = {"ablate", "clean", "doctor", "latency-table", "predict", "trace", "train"}
+ELSEWHERE = {
+    "ablate",
+    "clean",
+    "doctor",
+    "explain",
+    "latency-table",
+    "predict",
+    "trace",
+    "train",
+}
 """These have tests of their own, and print by the same method."""
 
 

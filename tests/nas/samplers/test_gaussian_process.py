@@ -87,10 +87,11 @@ def test_the_gradient_is_that_of_differences(costs: int) -> None:
     case = Case(costs)
     standard = (case.values - case.values.mean()) / case.values.std()
     squares = _squares(case.inputs.costs, case.inputs.costs)
+    extra = np.linspace(0, 0.1, len(standard))
 
     def loss(point: np.ndarray) -> tuple[float, np.ndarray]:
         return _negative_log_posterior(
-            case.hyperparameters, point, case.inputs.bits, squares, standard
+            case.hyperparameters, point, case.inputs.bits, squares, standard, extra
         )
 
     _, gradient = loss(case.point)

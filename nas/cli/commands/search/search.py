@@ -40,7 +40,7 @@ from nas.ray.cluster.nodes import check_data, trials_at_once
 from nas.ray.executor import run_search
 from nas.ray.meter import check_meter, measure_on_cluster
 from nas.samplers.trials import WarmStart
-from nas.search.endings.ending import ENDING
+from nas.search.endings.ending import ENDING, Ending, ending_of
 from nas.search.loop import Search
 from nas.search.problem import SearchProblem, costs_of, space_of
 from nas.search.waiting import Waiting
@@ -125,6 +125,7 @@ def run_search_command(
                 )
             else:
                 ledger = begin_ledger(run, config, warm_start, waiting)
+            ended_before = ending_of(run)
             _mark_as_begun(run, ledger, config, data.task)
             announce(output, config, problem, run, resumed=resume)
             cluster.continuing = resuming_arguments(
@@ -151,7 +152,8 @@ def run_search_command(
                     waiting,
                     trackers,
                 )
-            _mark_as_finished(run, ledger, config, data.task, search)
+            ending = ended_before if search.trains_only_asked else search.ending
+            _mark_as_finished(run, ledger, config, data.task, search.trials.trained, ending)
             _report(output, run, config, ledger)
             report_ending(output, search.ending, config_file, overrides, config, runs)
 
@@ -193,12 +195,17 @@ def _mark_as_begun(run: RunFolder, ledger: Ledger, config: SearchConfig, task: T
 
 
 def _mark_as_finished(
-    run: RunFolder, ledger: Ledger, config: SearchConfig, task: Task, search: Search
+    run: RunFolder,
+    ledger: Ledger,
+    config: SearchConfig,
+    task: Task,
+    trained: int,
+    ending: Ending | None,
 ) -> None:
     """Write that a run's search has ended, and why if it ended before all was done."""
-    state: dict[str, Any] = {"finished": True, "trained": search.trials.trained}
-    if search.ending is not None:
-        state[ENDING] = search.ending._asdict()
+    state: dict[str, Any] = {"finished": True, "trained": trained}
+    if ending is not None:
+        state[ENDING] = ending._asdict()
     run.write_json("state.json", state)
     describe_run(ledger, config, task, is_finished=True)
 

@@ -1,0 +1,1 @@
+"""The certainty of a front, and the further seeds that make it surer."""
