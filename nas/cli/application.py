@@ -40,7 +40,7 @@ EPILOGS: dict[Callable[..., None], str] = {
     "`resources.gpus_per_trial=0.5`. For example: nas search configs/searches/digits.yaml "
     "search.n_trials=100 limits.params=200k",
 }
-"""What stands below the options of a command's help."""
+"""The text below the options of a command's help."""
 
 SEVERAL: dict[str, typer.Typer] = {"submit": submit, "job": job}
 """Commands with commands of their own, such as ``nas submit search``."""

@@ -18,7 +18,7 @@ OF_NO_ARCHIVE = (IndexError, KeyError, TypeError, ValueError, AttributeError)
 
 
 class ArchiveContent(NamedTuple):
-    """What an archive holds, as its JSON has it."""
+    """The content of an archive, as its JSON has it."""
 
     studies: dict[str, dict[str, Any]]  # by the suffix of their names
     trials: list[dict[str, Any]]  # line by line, from the second line on

@@ -38,10 +38,10 @@ def message(*words: str | Path) -> str:
     return str(result.exception)
 
 
-def copied(folder: Path, name: str, *, of: str = BOTH, **changes: Any) -> Path:
+def copied(folder: Path, name: str, **changes: Any) -> Path:
     """A copy of a run, perhaps with other settings."""
     copy = folder / name
-    shutil.copytree(of, copy)
+    shutil.copytree(BOTH, copy)
     settings = read_yaml(copy / "config.yaml") | {"name": name} | changes
     (copy / "config.yaml").write_text(dump_yaml(settings))
     return copy

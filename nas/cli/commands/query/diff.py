@@ -23,7 +23,7 @@ from search_space.nearest import hint
 
 
 class _Evaluations(NamedTuple):
-    """What a run knows of its networks."""
+    """A run, with all that it knows of its networks."""
 
     read: ReadRun
     candidates: Mapping[str, Candidate]  # by arch_id
