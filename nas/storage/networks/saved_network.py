@@ -121,9 +121,11 @@ class SavedNetwork:
         names = self.class_names
         if not 1 <= top <= len(names):
             raise ValueError(f"top must be in 1..{len(names)}, the number of classes, got {top}")
-        device = next(self.model.parameters()).device
+        first = next(self.model.parameters(), None)  # ONNX Runtime keeps its own
         with torch.inference_mode():
-            probabilities = self.model(x.to(device)).float().softmax(dim=1).cpu()
+            probabilities = (
+                self.model(x if first is None else x.to(first.device)).float().softmax(dim=1).cpu()
+            )
         if not probabilities.isfinite().all():
             raise CheckpointError(f"{self.path}: the network's output is not finite")
         # sorted stably: of equal ones the first class, as argmax has it

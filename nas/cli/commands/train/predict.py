@@ -15,7 +15,8 @@ from rich.table import Table
 from nas.cli.output import Output
 from nas.cli.progress import LineDisplay
 from nas.errors import CommandError
-from nas.storage.networks.saved_network import Prediction, SavedNetwork, load_network
+from nas.storage.networks.exports.loading import load_any_network
+from nas.storage.networks.saved_network import Prediction, SavedNetwork
 from nas.storage.run.file_imports import allow_imports
 from trainers import DataError
 
@@ -40,8 +41,8 @@ def show_predictions(
     Args:
         output: to print the table or JSON to; messages, and the progress of several batches, go to
             standard error.
-        model_file: the ``model.pt`` of a retraining, or its URL; the folder ``modules`` of its
-            run is used if the network has types of the user's own.
+        model_file: the ``model.pt`` of a retraining, a file of ``nas export``, or its URL; the
+            folder ``modules`` of its run is used if the network has types of the user's own.
         images: image files, and folders, whose image files are taken at any depth.
         top: classes for each image.
         batch: images in memory at once.
@@ -54,7 +55,7 @@ def show_predictions(
         CommandError, CheckpointError, TrustError: see :mod:`nas.errors`.
     """
     imports = trust if "://" in model_file else allow_imports(Path(model_file), trust=trust)
-    network = load_network(model_file, require_complete=True, imports=imports)
+    network = load_any_network(model_file, require_complete=True, imports=imports)
     if not 1 <= top <= len(network.class_names):
         raise CommandError(
             f"--top must be 1 to {len(network.class_names)}, the number of classes, got {top}"
