@@ -112,7 +112,7 @@ def _content(network: ExportableNetwork, file_format: ExportFormat, record: Expo
         if file_format == "safetensors":
             return safetensors_bytes(_copy(model, half=half), metadata)
         whole = HalfPrecision(_copy(model, half=True)) if half else model
-        example = network.check.images[:2]
+        example = network.check.images[:2].clone()  # a view would bring all images into the file
         if file_format == "onnx":
             return onnx_bytes(whole.eval(), example, metadata)
         return program_bytes(whole.eval(), example, metadata)
