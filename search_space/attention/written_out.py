@@ -84,9 +84,9 @@ class Axis:
         return chosen.unflatten(1, (self.side, self.seen))
 
 
-def _constant(array: NDArray[Any], like: Tensor) -> Tensor:
+def _constant(array: NDArray[Any], like: Tensor, dtype: torch.dtype | None = None) -> Tensor:
     """Return a tensor of an array, on the device of ``like``; exporting keeps it as a constant."""
-    return torch.tensor(array.tolist(), device=like.device)
+    return torch.tensor(array.tolist(), device=like.device, dtype=dtype)
 
 
 def attention(operands: Operands) -> Tensor:
@@ -94,11 +94,15 @@ def attention(operands: Operands) -> Tensor:
     q, k, v, row_table, column_table = operands.tensors
     rows, columns = (_axis(operands, axis) for axis in (0, 1))
     scaled = q * operands.scale
+    queries, keys = rows.side * columns.side, rows.seen * columns.seen  # of a block
+    blocks = q.shape[0], q.shape[1], rows.blocks, columns.blocks
     pairs = []  # terms of the logits, [B, h, n, n, s, s, t, t] or what broadcasts to it
     if k is not None:
-        content = _queries(scaled, rows, columns).flatten(4, 5) @ _keys(k, rows, columns)
-        of_keys = content.unflatten(5, (rows.seen, columns.seen))
-        pairs.append(of_keys.unflatten(4, (rows.side, columns.side)))
+        of_blocks = _queries(scaled, rows, columns).reshape(-1, queries, q.shape[2])
+        content = of_blocks @ _keys(k, rows, columns)
+        pairs.append(
+            content.reshape(*blocks, rows.side, columns.side, rows.seen, columns.seen)
+        )
     if row_table is not None and column_table is not None:
         row_q, column_q = split_position_query(scaled, row_table)
         by_row = _position_logits(_queries(row_q, rows, columns), row_table, rows)
@@ -106,11 +110,12 @@ def attention(operands: Operands) -> Tensor:
         by_column = _position_logits(across, column_table, columns).transpose(4, 5)
         pairs += [by_row[..., None], by_column[..., None, :]]
     if (hidden := rows.hidden) is not None:
-        pairs.append(_constant(hidden[:, None, :, None, :, None], q).to(q))
+        pairs.append(_constant(hidden[:, None, :, None, :, None], q, q.dtype))
     if (hidden := columns.hidden) is not None:
-        pairs.append(_constant(hidden[:, None, :, None, :], q).to(q))
-    weights = sum(pairs[1:], pairs[0]).flatten(6, 7).flatten(4, 5).softmax(-1)
-    return _map(weights @ _keys(v, rows, columns).transpose(4, 5), rows, columns)
+        pairs.append(_constant(hidden[:, None, :, None, :], q, q.dtype))
+    weights = sum(pairs[1:], pairs[0]).reshape(-1, queries, keys).softmax(-1)
+    out = weights @ _keys(v, rows, columns).transpose(1, 2)
+    return _map(out.reshape(*blocks, rows.side, columns.side, v.shape[2]), rows, columns)
 
 
 def _axis(operands: Operands, axis: int) -> Axis:
@@ -138,12 +143,12 @@ def _queries(x: Tensor, rows: Axis, columns: Axis) -> Tensor:
     """Cut queries into blocks, ``[B, h, c, H, W]`` to ``[B, h, n, n, s, s, c]``."""
     if rows.off_the_map or columns.off_the_map:
         x = F.pad(x, (0, columns.off_the_map, 0, rows.off_the_map))
-    cut = x.unflatten(4, (columns.blocks, columns.side)).unflatten(3, (rows.blocks, rows.side))
+    cut = x.reshape(*x.shape[:3], rows.blocks, rows.side, columns.blocks, columns.side)
     return cut.permute(0, 1, 3, 5, 4, 6, 2)
 
 
 def _keys(x: Tensor, rows: Axis, columns: Axis) -> Tensor:
-    """Cut keys or values into what each block sees, ``[B, h, n, n, c, t t]``."""
+    """Cut keys or values into what each block sees, ``[B, h, c, H, W]`` to ``[B h n n, c, t t]``."""
     before = (columns.halo, rows.halo)
     after = (columns.halo + columns.off_the_map, rows.halo + rows.off_the_map)
     if any(before + after):
@@ -151,12 +156,16 @@ def _keys(x: Tensor, rows: Axis, columns: Axis) -> Tensor:
     for dim, axis in ((3, rows), (4, columns)):
         if axis.blocks > 1:
             x = x.index_select(dim, _constant(axis.places.flatten(), x))
-    cut = x.unflatten(4, (columns.blocks, columns.seen)).unflatten(3, (rows.blocks, rows.seen))
-    return cut.permute(0, 1, 3, 5, 2, 4, 6).flatten(5)
+    cut = x.reshape(*x.shape[:3], rows.blocks, rows.seen, columns.blocks, columns.seen)
+    by_block = cut.permute(0, 1, 3, 5, 2, 4, 6)
+    return by_block.reshape(-1, x.shape[2], rows.seen * columns.seen)
 
 
 def _map(x: Tensor, rows: Axis, columns: Axis) -> Tensor:
-    """Put blocks together, ``[B, h, n, n, s s, e]`` to ``[B, h, e, H, W]``."""
-    cut = x.unflatten(4, (rows.side, columns.side)).permute(0, 1, 6, 2, 4, 3, 5)
-    whole = cut.flatten(5, 6).flatten(3, 4)
-    return whole[..., : rows.length, : columns.length]
+    """Put blocks together, ``[B, h, n, n, s, s, e]`` to ``[B, h, e, H, W]``."""
+    by_place = x.permute(0, 1, 6, 2, 4, 3, 5)
+    size = rows.blocks * rows.side, columns.blocks * columns.side
+    whole = by_place.reshape(*by_place.shape[:3], *size)
+    if rows.off_the_map or columns.off_the_map:
+        whole = whole[..., : rows.length, : columns.length]
+    return whole
