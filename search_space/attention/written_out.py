@@ -100,9 +100,7 @@ def attention(operands: Operands) -> Tensor:
     if k is not None:
         of_blocks = _queries(scaled, rows, columns).reshape(-1, queries, q.shape[2])
         content = of_blocks @ _keys(k, rows, columns)
-        pairs.append(
-            content.reshape(*blocks, rows.side, columns.side, rows.seen, columns.seen)
-        )
+        pairs.append(content.reshape(*blocks, rows.side, columns.side, rows.seen, columns.seen))
     if row_table is not None and column_table is not None:
         row_q, column_q = split_position_query(scaled, row_table)
         by_row = _position_logits(_queries(row_q, rows, columns), row_table, rows)
@@ -148,7 +146,7 @@ def _queries(x: Tensor, rows: Axis, columns: Axis) -> Tensor:
 
 
 def _keys(x: Tensor, rows: Axis, columns: Axis) -> Tensor:
-    """Cut keys or values into what each block sees, ``[B, h, c, H, W]`` to ``[B h n n, c, t t]``."""
+    """Cut keys or values for the blocks, ``[B, h, c, H, W]`` to ``[B h n n, c, t t]``."""
     before = (columns.halo, rows.halo)
     after = (columns.halo + columns.off_the_map, rows.halo + rows.off_the_map)
     if any(before + after):

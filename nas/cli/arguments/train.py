@@ -206,7 +206,9 @@ def export(
         str | None,
         typer.Option("--format", help="onnx (the default), torch_export or safetensors."),
     ] = None,
-    precision: Annotated[str, typer.Option(help="float32 or float16.")] = "float32",
+    precision: Annotated[
+        str, typer.Option(help="float32, float16, or (of ONNX) int8.")
+    ] = "float32",
     to: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="File to write; by default beside the network's own."),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,12 +16,13 @@ from torch import Tensor, nn
 from nas.atomic_write import replace_file
 from nas.errors import CommandError
 from nas.storage.networks.exports.formats import ExportFormat
-from nas.storage.networks.exports.onnx_file import onnx_bytes
-from nas.storage.networks.exports.program_file import program_bytes
+from nas.storage.networks.exports.onnx_file import onnx_bytes, with_metadata
+from nas.storage.networks.exports.program_file import program_bytes, traced
 from nas.storage.networks.exports.record import RECORD_KEY, ExportRecord, Precision
 from nas.storage.networks.exports.safetensors_file import safetensors_bytes
 from nas.storage.networks.record import NetworkCosts, NetworkRecord
 from nas.workflows.exporting.check import check_logits
+from nas.workflows.exporting.quantization import QuantizationImages, quantize
 from search_space.architecture import Architecture, Task
 from search_space.cost import network_costs
 
@@ -33,6 +36,10 @@ class CheckImages(NamedTuple):
     source: str
 
 
+Content = Callable[[Mapping[str, str]], bytes]
+"""A file's content, by its metadata."""
+
+
 @dataclass(frozen=True)
 class ExportableNetwork:
     """A network to export.
@@ -40,6 +47,8 @@ class ExportableNetwork:
     Attributes:
         model: in evaluation mode, on the CPU.
         network: None for one that is not trained.
+        check: images that the file is compared on.
+        quantization: None where the data are not there.
     """
 
     model: nn.Module
@@ -47,6 +56,7 @@ class ExportableNetwork:
     task: Task
     network: NetworkRecord | None
     check: CheckImages
+    quantization: QuantizationImages | None = None
 
 
 class HalfPrecision(nn.Module):
@@ -72,11 +82,41 @@ def export(
     """Write a network's file and its record beside it, once the file has been run and compared.
 
     Raises:
-        CommandError: the format cannot hold the network, or the file computes something else.
-        OSError: a file cannot be written.
+        CommandError: the format cannot hold the network or the precision; the file computes
+            something else, or loses accuracy; or a file cannot be written.
     """
+    if precision == "int8" and file_format != "onnx":
+        raise CommandError(f"precision int8 needs the format onnx, got {file_format}")
+    if precision == "int8" and network.quantization is None:
+        raise CommandError(
+            "precision int8 needs the training images that a network was trained on: export a run, "
+            "or a model.pt in its run's folder"
+        )
+    record = _record(network, precision, licence)
+    content = _content(network, file_format, precision)
+    unchecked = path.with_name(f".{path.stem}{TEMPORARY}{path.suffix}")
+    try:
+        replace_file(unchecked, content({RECORD_KEY: record.canonical_json()}))
+        checked = check_logits(
+            unchecked, file_format, network.model, *network.check, precision=precision
+        )
+        record = record.replace(checked=checked)
+        if network.quantization is not None and precision == "int8":
+            quantized, accuracy = quantize(unchecked, network.quantization)
+            record = record.replace(quantized=accuracy)
+            content = partial(with_metadata, quantized)
+        replace_file(path, content({RECORD_KEY: record.canonical_json()}))
+        write_record(path, record)
+    except OSError as error:
+        raise CommandError(f"cannot write {path}: {error.strerror}") from error
+    finally:
+        unchecked.unlink(missing_ok=True)
+    return record
+
+
+def _record(network: ExportableNetwork, precision: Precision, licence: str | None) -> ExportRecord:
     costs = network_costs(network.architecture, network.task)
-    record = ExportRecord(
+    return ExportRecord(
         architecture=network.architecture,
         task=network.task,
         costs=NetworkCosts(params=costs.params, macs=costs.macs, activations=costs.activations),
@@ -84,18 +124,6 @@ def export(
         precision=precision,
         licence=licence,
     )
-    unchecked = path.with_name(f".{path.stem}{TEMPORARY}{path.suffix}")
-    try:
-        replace_file(unchecked, _content(network, file_format, record))
-        checked = check_logits(
-            unchecked, file_format, network.model, *network.check, precision=precision
-        )
-        record = record.replace(checked=checked)
-        replace_file(path, _content(network, file_format, record))
-    finally:
-        unchecked.unlink(missing_ok=True)
-    write_record(path, record)
-    return record
 
 
 def write_record(path: Path, record: ExportRecord) -> None:
@@ -104,24 +132,25 @@ def write_record(path: Path, record: ExportRecord) -> None:
     replace_file(path.with_name(f"{path.name}.json"), f"{text}\n".encode())
 
 
-def _content(network: ExportableNetwork, file_format: ExportFormat, record: ExportRecord) -> bytes:
-    metadata = {RECORD_KEY: record.canonical_json()}
-    model = network.model
-    half = record.precision == "float16"
+def _content(
+    network: ExportableNetwork, file_format: ExportFormat, precision: Precision
+) -> Content:
+    """Trace the network once, and return its file's content as a function of the metadata.
+
+    For int8 it is the float32 network's.
+    """
+    is_half = precision == "float16"
+    model = deepcopy(network.model).half() if is_half else network.model
+    if file_format == "safetensors":
+        return partial(safetensors_bytes, model)
+    whole = (HalfPrecision(model) if is_half else model).eval()
+    example = network.check.images[:2]
     try:
-        if file_format == "safetensors":
-            return safetensors_bytes(_copy(model, half=half), metadata)
-        whole = HalfPrecision(_copy(model, half=True)) if half else model
-        example = network.check.images[:2].clone()  # a view would bring all images into the file
         if file_format == "onnx":
-            return onnx_bytes(whole.eval(), example, metadata)
-        return program_bytes(whole.eval(), example, metadata)
+            return partial(with_metadata, onnx_bytes(whole, example))
+        return partial(program_bytes, traced(whole, example))
+    except CommandError:  # a library is missing; it is a RuntimeError too
+        raise
     except (RuntimeError, torch.onnx.errors.OnnxExporterError) as error:
-        if isinstance(error, CommandError):
-            raise
         reason = str(error).strip().splitlines()[0]
         raise CommandError(f"{file_format} cannot hold this network: {reason}") from error
-
-
-def _copy(model: nn.Module, *, half: bool) -> nn.Module:
-    return deepcopy(model).half() if half else model

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search_space.attention import (
@@ -41,6 +41,7 @@ def test_it_computes_the_definition(case: Case) -> None:
     torch.testing.assert_close(attention(operands), forward(operands)[0], rtol=0, atol=1e-12)
 
 
+@settings(deadline=None)
 @given(
     height=st.integers(1, 2 * BLOCK + 3),
     width=st.integers(1, 2 * BLOCK + 3),

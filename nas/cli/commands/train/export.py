@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
+from urllib.parse import urlsplit
 
 from rich import box
 from rich.table import Table
 
-from nas.cli.commands.train.picks import picked_architectures
+from nas.cli.commands.train.picks import SEVERAL, picked_architectures
 from nas.cli.output import Output
 from nas.errors import CommandError
 from nas.storage.ledger import ledger_of
@@ -19,26 +20,31 @@ from nas.storage.networks.exports.formats import (
     ExportFormat,
     format_by_ending,
 )
-from nas.storage.networks.exports.loading import load_any_network
-from nas.storage.networks.exports.record import ExportRecord, Precision
+from nas.storage.networks.exports.record import AccuracyCheck, ExportRecord, OutputCheck, Precision
 from nas.storage.networks.retraining import Retraining, full_trainings, number_of
-from nas.storage.networks.saved_network import SavedNetwork
+from nas.storage.networks.saved_network import SavedNetwork, load_network
 from nas.storage.run.file_imports import allow_imports
 from nas.storage.run.folder import RunFolder
 from nas.workflows.exporting.export import ExportableNetwork, export
-from nas.workflows.exporting.images import compared_images, noise, splits_of
+from nas.workflows.exporting.images import (
+    compared_images,
+    noise,
+    quantization_images,
+    splits_of,
+)
 from nas.workflows.networks_by_name import find_network
 from search_space.nearest import hint
 from search_space.networks import build
 
-PRECISIONS: tuple[Precision, ...] = ("float32", "float16")
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 NETWORK_FILES = (".pt", *ENDINGS.values())
+RUN_ONLY = (ENDINGS["onnx"], ENDINGS["torch_export"])
+"""Endings of files that hold operators instead of layers."""
 
 
 class _Source(NamedTuple):
-    """A network, its name for messages, and where its file is written by default."""
+    """A network, and where its file is written by default."""
 
-    name: str
     network: ExportableNetwork
     stem: Path  # without an ending
 
@@ -62,21 +68,23 @@ def run_export_command(
             :mod:`nas.errors`.
     """
     chosen = _format(file_format, to)
-    if precision not in PRECISIONS:
+    values = next((name for name in PRECISIONS if name == precision), None)
+    if values is None:
         raise CommandError(f"--precision cannot be {precision!r}; {hint(precision, PRECISIONS)}")
-    sources = list(_sources(what, runs, pick=pick, trust=trust))
-    if to is not None and len(sources) > 1:
-        raise CommandError(f"--output names one file, and {len(sources)} networks were picked")
+    if to is not None and pick in SEVERAL:
+        raise CommandError(f"--output names one file, and --pick {pick} several networks")
+    suffix = ENDINGS[chosen] if values == "float32" else f".{values}{ENDINGS[chosen]}"
     shown: list[tuple[Path, ExportRecord]] = []
-    for source in sources:
-        path = to or source.stem.with_name(f"{source.stem.name}{ENDINGS[chosen]}")
-        record = export(source.network, path, chosen, precision, licence)
-        shown.append((path, record))
+    for source in _sources(what, runs, pick=pick, trust=trust, quantize=values == "int8"):
+        path = to or source.stem.with_name(f"{source.stem.name}{suffix}")
+        shown.append((path, export(source.network, path, chosen, values, licence)))
     if output.as_json:
         output.show_json([_json(path, chosen, record) for path, record in shown])
         return
     output.show(_table(shown))
-    for path, _ in shown:
+    for path, record in shown:
+        if record.quantized is not None:
+            output.say(_loss(record.quantized))
         output.say(f"written: {path}, with its record in {path.name}.json")
 
 
@@ -99,47 +107,61 @@ def _format(asked: str | None, to: Path | None) -> ExportFormat:
     return named
 
 
-def _sources(what: str, runs: Path, *, pick: str, trust: bool) -> Iterator[_Source]:
-    path = Path(what)
+def _sources(what: str, runs: Path, *, pick: str, trust: bool, quantize: bool) -> Iterator[_Source]:
+    """Yield the networks, each loaded when it is asked for."""
+    is_url = "://" in what
+    path = Path(urlsplit(what).path if is_url else what)
     if path.suffix.lower() in NETWORK_FILES:
-        saved = load_any_network(path, imports=allow_imports(path, trust=trust))
-        yield _trained(saved, path.with_suffix(""), trust=trust)
-    elif (runs / what / "config.yaml").is_file():
+        if path.suffix.lower() in RUN_ONLY:
+            raise CommandError(
+                f"{what} is an export already, of operators instead of layers: export the model.pt "
+                "or the safetensors file"
+            )
+        saved = load_network(what, imports=trust if is_url else allow_imports(path, trust=trust))
+        stem = Path(path.stem) if is_url else path.with_suffix("")
+        run_around = None if is_url else RunFolder.around(path, trust=trust)
+        yield _Source(_trained(saved, run_around, quantize=quantize), stem)
+    elif any((folder / "config.yaml").is_file() for folder in (runs / what, path)):
         run = RunFolder.find(what, runs, trust=trust)
-        for file in _model_files(run, pick):
-            saved = load_any_network(file, imports=allow_imports(file, trust=trust))
-            yield _trained(saved, file.with_suffix(""), trust=trust)
+        for training in _trainings(run, pick):
+            imports = allow_imports(training.model_file, trust=trust)
+            saved = load_network(training.model_place, imports=imports)
+            stem = training.model_file.with_suffix("")
+            yield _Source(_trained(saved, run, quantize=quantize), stem)
     else:
         architecture, task = find_network(what, runs, trust=trust)
         model = build(architecture, task, seed=0).eval()
-        network = ExportableNetwork(model, architecture, task, None, noise(task))
         name = path.stem if path.is_file() else what
-        yield _Source(what, network, Path(name))
+        yield _Source(ExportableNetwork(model, architecture, task, None, noise(task)), Path(name))
 
 
-def _trained(saved: SavedNetwork, stem: Path, *, trust: bool) -> _Source:
-    images = compared_images(saved, splits_of(saved, trust=trust))
-    network = ExportableNetwork(saved.model, saved.architecture, saved.task, saved.record, images)
-    return _Source(str(saved.path), network, stem)
+def _trained(saved: SavedNetwork, run: RunFolder | None, *, quantize: bool) -> ExportableNetwork:
+    splits = splits_of(saved, run)
+    return ExportableNetwork(
+        saved.model,
+        saved.architecture,
+        saved.task,
+        saved.record,
+        compared_images(saved, splits),
+        quantization_images(saved, splits) if quantize else None,
+    )
 
 
-def _model_files(run: RunFolder, pick: str) -> Iterator[Path]:
-    """Yield the file of each picked network's first full training.
+def _trainings(run: RunFolder, pick: str) -> Iterator[Retraining]:
+    """Yield each picked network's first full training.
 
     The first, not the best: to choose one by its test accuracy would make that figure too high.
     """
     config, ledger = ledger_of(run)
     rows = [row for row in full_trainings(config, ledger) if row.state == "complete"]
     for architecture in picked_architectures(pick, config, ledger, run):
-        numbers = sorted(number_of(row, config) for row in rows if row.architecture == architecture)
-        files = [Retraining.of(architecture, n, config, run).model_file for n in numbers]
-        file = next((file for file in files if file.is_file()), None)
-        if file is None:
+        numbers = [number_of(row, config) for row in rows if row.architecture == architecture]
+        if not numbers:
             raise CommandError(
                 f"{architecture.arch_id} has no trained network in run {run.name!r}: "
                 f"nas retrain {run.name} --pick {architecture.arch_id}"
             )
-        yield file
+        yield Retraining.of(architecture, min(numbers), config, run)
 
 
 def _table(shown: list[tuple[Path, ExportRecord]]) -> Table:
@@ -148,8 +170,10 @@ def _table(shown: list[tuple[Path, ExportRecord]]) -> Table:
     table.add_column("network", no_wrap=True)
     for heading in ("MB", "params", "MACs", "test acc.", "largest difference"):
         table.add_column(heading, justify="right", no_wrap=True)
+    checked: OutputCheck | None = None
     for path, record in shown:
-        assert record.checked is not None  # every export is
+        checked = record.checked
+        assert checked is not None  # every export is
         test = record.network.accuracies.test.mean if record.network else None
         table.add_row(
             path.name,
@@ -158,13 +182,23 @@ def _table(shown: list[tuple[Path, ExportRecord]]) -> Table:
             f"{record.costs.params:,}",
             f"{record.costs.macs:,}",
             "not trained" if test is None else f"{test:.2%}",
-            f"{record.checked.largest_difference:.1e}",
+            f"{checked.largest_difference:.1e}",
         )
+    assert checked is not None  # there is a row
     table.caption = (
         "largest difference: of the file's logits from the network's, over the largest logit, on "
-        f"{shown[0][1].checked.images} of {shown[0][1].checked.source}"  # type: ignore[union-attr]
+        f"{checked.images} of {checked.source}"
     )
     return table
+
+
+def _loss(check: AccuracyCheck) -> str:
+    """Return in words what quantising lost."""
+    kept = f"; float stay {', '.join(check.float_layers)}" if check.float_layers else ""
+    return (
+        f"int8: {check.quantized_layers} layers; accuracy {check.after:.2%}, before "
+        f"{check.before:.2%}, on {check.images:,} validation images{kept}"
+    )
 
 
 def _json(path: Path, file_format: ExportFormat, record: ExportRecord) -> dict[str, Any]:

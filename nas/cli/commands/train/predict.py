@@ -15,8 +15,7 @@ from rich.table import Table
 from nas.cli.output import Output
 from nas.cli.progress import LineDisplay
 from nas.errors import CommandError
-from nas.storage.networks.exports.loading import load_any_network
-from nas.storage.networks.saved_network import Prediction, SavedNetwork
+from nas.storage.networks.saved_network import Prediction, SavedNetwork, load_network
 from nas.storage.run.file_imports import allow_imports
 from trainers import DataError
 
@@ -55,7 +54,7 @@ def show_predictions(
         CommandError, CheckpointError, TrustError: see :mod:`nas.errors`.
     """
     imports = trust if "://" in model_file else allow_imports(Path(model_file), trust=trust)
-    network = load_any_network(model_file, require_complete=True, imports=imports)
+    network = load_network(model_file, require_complete=True, imports=imports)
     if not 1 <= top <= len(network.class_names):
         raise CommandError(
             f"--top must be 1 to {len(network.class_names)}, the number of classes, got {top}"

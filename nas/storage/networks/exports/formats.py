@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from pathlib import Path
+from pathlib import PurePath
 from types import ModuleType
 from typing import Literal, get_args
 
@@ -20,9 +20,9 @@ ENDINGS: dict[ExportFormat, str] = {
 FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
 
 
-def format_by_ending(path: Path) -> ExportFormat | None:
-    """Return the format that a file's name ends in; None for another file."""
-    ending = path.suffix.lower()
+def format_by_ending(path: PurePath | str) -> ExportFormat | None:
+    """Return the format that a file's name, or the path in its URL, ends in; else None."""
+    ending = PurePath(path).suffix.lower()
     return next((name for name, known in ENDINGS.items() if known == ending), None)
 
 
@@ -36,6 +36,6 @@ def library(name: str) -> ModuleType:
         return importlib.import_module(name)
     except ImportError as error:
         raise CommandError(
-            f"this format needs {name.partition('.')[0]}, which is not installed: "
+            f"this needs {name.partition('.')[0]}, which is not installed: "
             "pip install 'convattn[export]'"
         ) from error

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -20,13 +20,12 @@ OPSET = 20
 """Version of ONNX's operators, of November 2023."""
 
 
-def onnx_bytes(model: nn.Module, example: Tensor, metadata: Mapping[str, str]) -> bytes:
-    """Return an ONNX file of a network, for batches of any size.
+def onnx_bytes(model: nn.Module, example: Tensor) -> bytes:
+    """Return an ONNX file of a network, for batches of any size, without metadata.
 
     Args:
         model: in evaluation mode, on the CPU.
         example: a batch of two images or more, ``[N, C, H, W]``.
-        metadata: written into the file.
 
     Raises:
         CommandError: a library is not installed.
@@ -34,40 +33,67 @@ def onnx_bytes(model: nn.Module, example: Tensor, metadata: Mapping[str, str]) -
     """
     for name in ("onnx", "onnxscript"):
         library(name)
-    exporter = logging.getLogger("torch.onnx")
-    level = exporter.level
-    exporter.setLevel(logging.ERROR)  # it warns that torchvision is not there
-    try:
-        with exportable(), torch.no_grad(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            program = torch.onnx.export(
-                model,
-                (example,),
-                dynamo=True,
-                opset_version=OPSET,
-                input_names=[INPUT],
-                output_names=[OUTPUT],
-                dynamic_shapes=({0: torch.export.Dim.DYNAMIC},),
-                verbose=False,
-            )
-    finally:
-        exporter.setLevel(level)
+    with exportable(), torch.no_grad(), _silent_exporter():
+        program = torch.onnx.export(
+            model,
+            (example,),
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            dynamic_shapes=({0: torch.export.Dim.DYNAMIC},),
+            verbose=False,
+        )
     assert program is not None  # it is None where a file was given
-    program.model.metadata_props.update(metadata)
     content: bytes = program.model_proto.SerializeToString()
     return content
 
 
-class OnnxNetwork(nn.Module):
-    """A network that ONNX Runtime computes, on the CPU."""
+def with_metadata(content: bytes, metadata: Mapping[str, str]) -> bytes:
+    """Return an ONNX file with this metadata instead of its own."""
+    onnx = library("onnx")
+    model = onnx.load_from_string(content)
+    del model.metadata_props[:]
+    onnx.helper.set_model_props(model, dict(metadata))
+    changed: bytes = model.SerializeToString()
+    return changed
 
-    def __init__(self, path: Path) -> None:
+
+@contextmanager
+def _silent_exporter() -> Iterator[None]:
+    """Silence PyTorch's exporter, which warns of its own parts and that torchvision is missing."""
+    exporter = logging.getLogger("torch.onnx")
+    level = exporter.level
+    exporter.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"torch\.|copyreg|onnxscript")
+            yield
+    finally:
+        exporter.setLevel(level)
+
+
+class OnnxNetwork(nn.Module):
+    """A network that ONNX Runtime computes, on the CPU.
+
+    Args:
+        content: of the file.
+        place: its path or URL, for messages.
+
+    Raises:
+        CheckpointError: it is damaged, or ONNX Runtime cannot run it.
+        CommandError: ONNX Runtime is not installed.
+    """
+
+    def __init__(self, content: bytes, place: str) -> None:
         super().__init__()
         runtime = library("onnxruntime")
         try:
-            self._session = runtime.InferenceSession(path, providers=["CPUExecutionProvider"])
+            self._session = runtime.InferenceSession(content, providers=["CPUExecutionProvider"])
         except Exception as error:  # the library's errors share no base of its own
-            raise CheckpointError(f"{path} is no ONNX file that can be run: {error}") from error
+            reason = str(error).strip().splitlines()[0]
+            raise CheckpointError(f"{place} is no ONNX file that can be run: {reason}") from error
+        self._place = place
         self.metadata: Mapping[str, str] = self._session.get_modelmeta().custom_metadata_map
 
     @property
@@ -76,7 +102,16 @@ class OnnxNetwork(nn.Module):
         return self.metadata.get(RECORD_KEY)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[N, C, H, W] -> [N, classes]``, both float32."""
-        feed: dict[str, Any] = {self._session.get_inputs()[0].name: x.numpy()}
+        """Compute ``[N, C, H, W] -> [N, classes]``, both float32.
+
+        Raises:
+            ValueError: the images have another shape.
+        """
+        taken = self._session.get_inputs()[0]
+        if x.ndim != 4 or list(x.shape[1:]) != taken.shape[1:]:
+            raise ValueError(
+                f"{self._place} takes images {taken.shape[1:]} [C, H, W], got {list(x.shape[1:])}"
+            )
+        feed: dict[str, Any] = {taken.name: x.cpu().numpy()}
         (logits,) = self._session.run(None, feed)
         return torch.from_numpy(logits)

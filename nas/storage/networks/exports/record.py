@@ -20,7 +20,10 @@ Precision = Literal["float32", "float16", "int8"]
 
 
 class OutputCheck(Value):
-    """The comparison of an exported file's logits with the network's."""
+    """The comparison of an exported file's logits with the network's.
+
+    For int8, of the float32 file that was quantised.
+    """
 
     images: int = Field(ge=1)  # that were compared
     source: str  # of the images
@@ -32,9 +35,11 @@ class AccuracyCheck(Value):
     """The accuracy on validation images before and after quantisation, 0..1."""
 
     images: int = Field(ge=1)
+    calibration_images: int = Field(ge=1)  # of the training images
     before: float = Field(ge=0, le=1)
     after: float = Field(ge=0, le=1)
-    float_layers: tuple[str, ...]  # that stay in float, since accuracy was lost with them
+    quantized_layers: int = Field(ge=1)
+    float_layers: tuple[str, ...] = ()  # left in float: those that lost most
 
 
 class ExportRecord(Value):
