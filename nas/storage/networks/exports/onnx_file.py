@@ -20,6 +20,10 @@ OPSET = 20
 """Version of ONNX's operators, of November 2023."""
 
 
+PRIVATE_METADATA = ("pkg.torch.onnx.stack_trace", "pkg.torch.onnx.fx_node")
+"""What the exporter notes at each node of the machine that it runs on, and of PyTorch."""
+
+
 def onnx_bytes(model: nn.Module, example: Tensor) -> bytes:
     """Return an ONNX file of a network, for batches of any size, without metadata.
 
@@ -45,6 +49,9 @@ def onnx_bytes(model: nn.Module, example: Tensor) -> bytes:
             verbose=False,
         )
     assert program is not None  # it is None where a file was given
+    for node in program.model.graph:
+        for key in PRIVATE_METADATA:
+            node.metadata_props.pop(key, None)
     content: bytes = program.model_proto.SerializeToString()
     return content
 

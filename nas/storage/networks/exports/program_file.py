@@ -29,7 +29,10 @@ def traced(model: nn.Module, example: Tensor) -> ExportedProgram:
     """
     shapes = ({0: torch.export.Dim.DYNAMIC},)
     with exportable(), torch.no_grad():
-        return torch.export.export(model, (example,), dynamic_shapes=shapes)
+        program = torch.export.export(model, (example,), dynamic_shapes=shapes)
+    for node in program.graph.nodes:
+        node.meta.pop("stack_trace", None)  # it names files of the machine that it runs on
+    return program
 
 
 def program_bytes(program: ExportedProgram, metadata: Mapping[str, str]) -> bytes:
