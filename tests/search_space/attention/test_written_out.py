@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -93,7 +95,8 @@ def test_inside_exportable_tracing_sees_standard_operators_alone(kind: str) -> N
             return through_the_interface(Operands(x, x, x, None, None, 1.0, extent, "masked"))
 
     shapes = ({0: torch.export.Dim.DYNAMIC},)
-    with exportable():
+    with exportable(), warnings.catch_warnings():
+        warnings.simplefilter("error")
         program = torch.export.export(Layer(), (x,), dynamic_shapes=shapes)
     called = {str(node.target) for node in program.graph.nodes if node.op == "call_function"}
     assert not any("convattn" in name for name in called)
