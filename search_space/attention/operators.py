@@ -19,7 +19,7 @@ from torch import Tensor
 from search_space.attention import registration, written_out
 from search_space.attention.backends import forced, is_exportable
 from search_space.attention.blocks import from_blocks, to_blocks
-from search_space.attention.checks import check_maps, check_tables
+from search_space.attention.checks import check_block, check_maps, check_tables
 from search_space.attention.operands import Operands
 from search_space.attention_forms import Border
 
@@ -148,10 +148,7 @@ def block_attention(
             block that does not divide the map.
     """
     check_maps(q, k, v)
-    if block < 1 or q.shape[3] % block or q.shape[4] % block:
-        raise ValueError(
-            f"block must divide the map, got block={block}, map {q.shape[3]}x{q.shape[4]}"
-        )
+    check_block(q, block)
     check_tables(q, k, rows, columns, (2 * block - 1, 2 * block - 1))
     keys = None if k is None else to_blocks(k, block)
     blocks = to_blocks(q, block), keys, to_blocks(v, block)
