@@ -11,9 +11,11 @@ import pytest
 import torch
 from PIL import Image
 from torch import nn
+from typer.testing import CliRunner
 
+from nas.cli.application import app
 from nas.errors import CommandError
-from nas.storage.networks.exports.formats import FORMATS, ExportFormat, library
+from nas.storage.networks.exports.formats import ENDINGS, FORMATS, ExportFormat, library
 from nas.storage.networks.exports.onnx_file import OnnxNetwork, onnx_bytes, with_metadata
 from nas.storage.networks.saved_network import SavedNetwork, load_network
 from nas.workflows.exporting.check import check_logits
@@ -39,6 +41,26 @@ def test_a_file_predicts_as_the_network_does(
         assert [c for c, _ in expected] == [c for c, _ in got]
         assert [p for _, p in expected] == pytest.approx([p for _, p in got], abs=1e-5)
     assert (read.architecture, read.task, read.record) == (ARCHITECTURE, saved.task, saved.record)
+
+
+@every_format
+def test_the_command_predict_reads_every_format(
+    file_format: ExportFormat,
+    exports: dict[ExportFormat, Path],
+    saved: SavedNetwork,
+    tmp_path: Path,
+) -> None:
+    picture = tmp_path / "digit.png"
+    pixels = np.random.default_rng(0).integers(0, 256, (16, 13), dtype=np.uint8)
+    Image.fromarray(pixels).save(picture)
+    words = ["predict", str(exports[file_format]), str(picture), "--json"]
+    (row,) = json.loads(CliRunner().invoke(app, words).stdout)
+    ((expected,),) = saved.classify(picture)
+    assert row["predictions"][0]["class_name"] == expected.class_name
+    Image.fromarray(pixels.astype(np.float32)).save(tmp_path / "float.tiff")
+    refused = CliRunner().invoke(app, [*words[:2], str(tmp_path / "float.tiff")])
+    assert refused.exit_code == 1
+    assert "float.tiff" in refused.stderr
 
 
 @every_format
@@ -94,7 +116,7 @@ def test_the_script_of_the_docs_needs_onnxruntime_numpy_and_pillow_alone(
 def test_half_precision(
     file_format: ExportFormat, exportable: ExportableNetwork, tmp_path: Path
 ) -> None:
-    file = tmp_path / "half"
+    file = tmp_path / f"half{ENDINGS[file_format]}"
     record = export(exportable, file, file_format, "float16", None)
     assert record.checked is not None
     assert 0 < record.checked.largest_difference <= 2e-2
