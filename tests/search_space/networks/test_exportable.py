@@ -62,5 +62,5 @@ def test_shipped_spaces(file: Path) -> None:
 
 @pytest.mark.parametrize("name", ZOO_NAMES)
 def test_the_zoo(name: str) -> None:
-    task = Task(dataset="made_up", input_shape=(3, 64, 64), classes=7)
+    task = Task(dataset="made_up", input_shape=(3, 32, 32), classes=7)
     is_equal(network(f"{name}@0.25"), task)

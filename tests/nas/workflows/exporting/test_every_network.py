@@ -41,5 +41,5 @@ def test_a_random_architecture(file: Path, index: int, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ZOO)
 def test_a_network_of_the_zoo(name: str, tmp_path: Path) -> None:
-    task = Task(dataset="made_up", input_shape=(3, 64, 64), classes=7)
+    task = Task(dataset="made_up", input_shape=(3, 32, 32), classes=7)
     is_exported(network(f"{name}@0.25"), task, tmp_path)
