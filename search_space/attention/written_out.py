@@ -69,7 +69,7 @@ class Axis:
 
     @property
     def hidden(self) -> NDArray[np.float32] | None:
-        """What is added to the logits, ``[n, s, t]``; None where every key is seen."""
+        """The addition to the logits, ``[n, s, t]``; None where every key is seen."""
         seen = (np.abs(self.offsets) <= self.radius)[None]
         if self.is_masked:
             place = self.places[:, None] - self.halo

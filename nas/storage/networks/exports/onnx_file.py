@@ -21,7 +21,7 @@ OPSET = 20
 
 
 PRIVATE_METADATA = ("pkg.torch.onnx.stack_trace", "pkg.torch.onnx.fx_node")
-"""What the exporter notes at each node of the machine that it runs on, and of PyTorch."""
+"""Notes of the exporter at each node, on the machine that it runs on and on PyTorch."""
 
 
 def onnx_bytes(model: nn.Module, example: Tensor) -> bytes:

@@ -43,7 +43,7 @@ class AccuracyCheck(Value):
 
 
 class ExportRecord(Value):
-    """What an exported file is."""
+    """The description of an exported file."""
 
     architecture: Architecture
     task: Task
