@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart test test-all test-fuzz test-faults test-faults-each lint format clean
+.PHONY: help install quickstart test test-all test-export test-fuzz test-faults test-faults-each lint format clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,7 +18,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 		"3 GB of disk, most of it for PyTorch and Ray. pip says what it does:"
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --disable-pip-version-check --root-user-action ignore \
-		--progress-bar on --constraint constraints.txt --editable '.[test,postgresql,cluster]'
+		--progress-bar on --constraint constraints.txt --editable '.[test,postgresql,cluster,export]'
 	@touch $@
 
 quickstart: install ## Search on real images, print and draw the front, retrain its knee (or best)
@@ -32,6 +32,10 @@ test: install ## Run the tests
 
 test-all: test ## Run the slow tests too
 	$(BIN)/python -m pytest -m slow
+
+test-export: install ## Export and run 100 networks of every space and each of the zoo (hours)
+	EXPORTED=$${EXPORTED:-100} $(BIN)/python -m pytest -n 2 \
+		tests/nas/workflows/exporting/test_every_network.py
 
 test-fuzz: install ## Read thousands of mutated files, with FUZZ_SEED=... others
 	FUZZ_ROUNDS=$${FUZZ_ROUNDS:-1000} $(BIN)/python -m pytest -n 2 tests/fuzz

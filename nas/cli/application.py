@@ -19,7 +19,7 @@ from nas.cli.arguments.query import diff, explain, frontier
 from nas.cli.arguments.report import report
 from nas.cli.arguments.search import runs, search, status
 from nas.cli.arguments.tools import benchmark, data, fidelity, latency_table, tabulate, zero_cost
-from nas.cli.arguments.train import ablate, predict, retrain, trace, train
+from nas.cli.arguments.train import ablate, export, predict, retrain, trace, train
 from nas.cli.arguments.upkeep import archive, clean, doctor
 from nas.cli.output import LogMessages, Output
 from nas.cli.terminal import take_every_text
@@ -27,7 +27,7 @@ from nas.cli.terminal import take_every_text
 GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
     "Search": (search, status, runs),
     "Query": (frontier, diff, explain, report),
-    "Train": (train, retrain, trace, ablate, predict),
+    "Train": (train, retrain, trace, ablate, export, predict),
     "Networks": (zoo, tables, describe, attention_maps),
     "Tools": (data, benchmark, tabulate, latency_table, fidelity, zero_cost),
     "Upkeep": (doctor, clean, archive),

@@ -3,7 +3,13 @@
 May import only :mod:`search_space.tracing` and the layers below it.
 """
 
-from search_space.attention.backends import backend, preferred_on, record_calls
+from search_space.attention.backends import (
+    backend,
+    exportable,
+    is_exportable,
+    preferred_on,
+    record_calls,
+)
 from search_space.attention.operators import (
     AttentionInputs,
     block_attention,
@@ -15,7 +21,9 @@ __all__ = [
     "AttentionInputs",
     "backend",
     "block_attention",
+    "exportable",
     "global_attention",
+    "is_exportable",
     "local_attention",
     "preferred_on",
     "record_calls",

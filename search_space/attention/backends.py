@@ -49,6 +49,9 @@ IMPLEMENTATIONS: dict[str, Implementation] = {
 RULE = ""
 """The name that stands for the rule's choice."""
 
+EXPORTABLE = "exportable"
+"""The name that stands for :mod:`search_space.attention.written_out`, which is no operator."""
+
 _forced = RULE
 
 
@@ -133,6 +136,25 @@ def backward(
     """Compute gradients of the five tensors; see :func:`forward`."""
     with _plain(operands):
         return IMPLEMENTATIONS[chosen(operands, name)].backward(grad_out, operands, out, lse)
+
+
+@contextmanager
+def exportable() -> Iterator[None]:
+    """Compute attention in standard operators inside the ``with``, each of which tracing sees.
+
+    So is what is exported for programs that do not have this project's operators.
+    """
+    global _forced  # noqa: PLW0603 - as in backend
+    before, _forced = _forced, EXPORTABLE
+    try:
+        yield
+    finally:
+        _forced = before
+
+
+def is_exportable() -> bool:
+    """Return whether :func:`exportable` is in force."""
+    return _forced == EXPORTABLE
 
 
 def forced() -> str:

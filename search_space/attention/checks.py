@@ -1,10 +1,14 @@
 """Checks of attention's operands, so that an error comes before any kernel runs.
 
+They leave out calls that ``torch.jit.trace`` makes, as counters of operations do: sizes are tensors
+there, and each comparison of one would warn.
+
 Legend: as in :mod:`search_space.attention.operands`.
 """
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 
@@ -14,6 +18,8 @@ def check_maps(q: Tensor, k: Tensor | None, v: Tensor) -> None:
     Raises:
         ValueError: shapes, devices or types differ, or attention does not support them.
     """
+    if torch.jit.is_tracing():
+        return
     if (
         q.dim() != 5
         or (k is not None and k.shape != q.shape)
@@ -37,6 +43,20 @@ def check_maps(q: Tensor, k: Tensor | None, v: Tensor) -> None:
         )
 
 
+def check_block(q: Tensor, block: int) -> None:
+    """Check that blocks tile the map.
+
+    Raises:
+        ValueError: they do not.
+    """
+    if torch.jit.is_tracing():
+        return
+    if block < 1 or q.shape[3] % block or q.shape[4] % block:
+        raise ValueError(
+            f"block must divide the map, got block={block}, map {q.shape[3]}x{q.shape[4]}"
+        )
+
+
 def check_tables(
     q: Tensor,
     k: Tensor | None,
@@ -50,6 +70,8 @@ def check_tables(
         ValueError: one table alone, neither keys nor tables, or shapes, devices or types that do
             not fit.
     """
+    if torch.jit.is_tracing():
+        return
     if rows is None and columns is None:
         if k is None:
             raise ValueError("attention without keys (k=None) needs rows and columns")

@@ -16,10 +16,11 @@ from typing import NamedTuple, get_args
 
 from torch import Tensor
 
-from search_space.attention import registration
-from search_space.attention.backends import forced
+from search_space.attention import registration, written_out
+from search_space.attention.backends import forced, is_exportable
 from search_space.attention.blocks import from_blocks, to_blocks
-from search_space.attention.checks import check_maps, check_tables
+from search_space.attention.checks import check_block, check_maps, check_tables
+from search_space.attention.operands import Operands
 from search_space.attention_forms import Border
 
 
@@ -65,8 +66,7 @@ def global_attention(
     """
     check_maps(q, k, v)
     check_tables(q, k, rows, columns, (2 * q.shape[3] - 1, 2 * q.shape[4] - 1))
-    out: Tensor = registration.global_operator(q, k, v, rows, columns, scale, forced())[0]
-    return out
+    return _global(Operands(q, k, v, rows, columns, scale, 0, "masked"))
 
 
 def local_attention(
@@ -108,6 +108,8 @@ def local_attention(
         raise ValueError(f"border must be masked or zeros, got border={border!r}")
     check_maps(q, k, v)
     check_tables(q, k, rows, columns, (extent, extent))
+    if is_exportable():
+        return written_out.attention(Operands(q, k, v, rows, columns, scale, extent, border))
     settings = extent, border, scale, forced()
     out: Tensor = registration.local_operator(q, k, v, rows, columns, *settings)[0]
     return out
@@ -146,13 +148,15 @@ def block_attention(
             block that does not divide the map.
     """
     check_maps(q, k, v)
-    if block < 1 or q.shape[3] % block or q.shape[4] % block:
-        raise ValueError(
-            f"block must divide the map, got block={block}, map {q.shape[3]}x{q.shape[4]}"
-        )
+    check_block(q, block)
     check_tables(q, k, rows, columns, (2 * block - 1, 2 * block - 1))
     keys = None if k is None else to_blocks(k, block)
-    out: Tensor = registration.global_operator(
-        to_blocks(q, block), keys, to_blocks(v, block), rows, columns, scale, forced()
-    )[0]
-    return from_blocks(out, q)
+    blocks = to_blocks(q, block), keys, to_blocks(v, block)
+    return from_blocks(_global(Operands(*blocks, rows, columns, scale, 0, "masked")), q)
+
+
+def _global(operands: Operands) -> Tensor:
+    if is_exportable():
+        return written_out.attention(operands)
+    out: Tensor = registration.global_operator(*operands.tensors, operands.scale, forced())[0]
+    return out

@@ -94,7 +94,9 @@ class AugmentedConvolution2d(nn.Module):
         for step in (self.stride, 2 if self.downsample else 1):
             if step > 1:
                 x = average_pooled(x, step)
-        if self.row_embedding is not None and tuple(x.shape[-2:]) != self.attention_hw:
+        # to compare sizes would warn while torch.jit.trace runs
+        is_checked = self.row_embedding is not None and not torch.jit.is_tracing()
+        if is_checked and tuple(x.shape[-2:]) != self.attention_hw:
             raise ValueError(
                 "relative positions were made for an attention map of "
                 f"{self.attention_hw[0]}x{self.attention_hw[1]}, got {x.shape[-2]}x{x.shape[-1]}"

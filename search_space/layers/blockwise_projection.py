@@ -35,6 +35,12 @@ def blockwise_projection(x: Tensor, matrices: Tensor, mixtures: int) -> Tensor:
     return _from_places(projected, x, block, width)
 
 
+def written_out(x: Tensor, matrices: Tensor) -> Tensor:
+    """Compute :func:`blockwise_projection` in standard operators, which tracing sees."""
+    block, _, width, _ = matrices.shape
+    return _from_places(matrices.flatten(0, 1) @ _by_place(x, block), x, block, width)
+
+
 @blockwise_projection.register_fake
 def _fake(x: Tensor, matrices: Tensor, mixtures: int) -> Tensor:
     return x.new_empty(x.shape[0], matrices.shape[2], *x.shape[2:])

@@ -8,7 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from search_space.layers.blockwise_projection import blockwise_projection
+from search_space import attention
+from search_space.layers import blockwise_projection
 from search_space.layers.convolution import projection
 
 
@@ -46,7 +47,11 @@ class MixedValues(nn.Module):
         # The operator switches autocast off; queries and keys are projected in this type.
         if torch.is_autocast_enabled(x.device.type):
             x = x.to(torch.get_autocast_dtype(x.device.type))
-        values: Tensor = blockwise_projection(x, by_place.to(x.dtype), self.mixtures)
+        if attention.is_exportable():
+            return blockwise_projection.written_out(x, by_place.to(x.dtype))
+        values: Tensor = blockwise_projection.blockwise_projection(
+            x, by_place.to(x.dtype), self.mixtures
+        )
         return values
 
 

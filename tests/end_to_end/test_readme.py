@@ -45,6 +45,7 @@ TRAININGS = [c for c in COMMANDS if c.startswith("nas train")]
 ABLATIONS = [c for c in COMMANDS if c.startswith("nas ablate")]
 NODES = [c for c in COMMANDS if "ray start" in c or "ray get-auth-token" in c]  # test_cluster.py
 PICTURES = [c for c in COMMANDS if c.startswith("nas attention-maps")]
+EXPORTS = [c for c in COMMANDS if c.startswith("nas export")]
 PREDICTIONS = [c for c in COMMANDS if c.startswith("nas predict")]
 MODEL_FILE = "runs/digits/retrain/ARCH_ID-RECIPE-training0/model.pt"
 
@@ -52,7 +53,7 @@ MODEL_FILE = "runs/digits/retrain/ARCH_ID-RECIPE-training0/model.pt"
 def test_no_command_is_left_out_here():
     makes = ["make quickstart", "make test"]
     known = [*makes, *NODES, *QUERIES, *SEARCHES, *BENCHMARKS, *RETRAININGS, *PREDICTIONS]
-    known += [*PICTURES, *TRAININGS, *ABLATIONS, *DATA, *OF_TRAINED, *TRACES]
+    known += [*EXPORTS, *PICTURES, *TRAININGS, *ABLATIONS, *DATA, *OF_TRAINED, *TRACES]
     assert sorted(COMMANDS) == sorted(known)
     makefile = (ROOT / "Makefile").read_text()
     assert all(re.search(rf"^{target.split()[1]}:", makefile, re.MULTILINE) for target in makes)
@@ -176,6 +177,18 @@ def test_a_picture_of_attention_is_drawn(finished_run, attending, command):
     assert picture.stat().st_size > 10_000
 
 
+@pytest.mark.parametrize("command", EXPORTS)
+def test_a_network_is_exported(finished_run, attending, command):
+    # of the run, the knee: this network is one that was retrained
+    of_the_network = command.replace("digits --pick knee", MODEL_FILE)
+    done = query(finished_run, *with_model(of_the_network, attending))
+    if "int8" in command and done.returncode == 1:  # of so few images one is a point
+        assert "int8 loses too much" in done.stderr
+        return
+    assert done.returncode == 0, done.stderr
+    assert "written: " in done.stdout
+
+
 @pytest.mark.parametrize("command", PREDICTIONS)
 def test_pictures_are_classified(finished_run, attending, command):
     done = query(finished_run, *with_model(command, attending))
@@ -189,9 +202,11 @@ def test_the_space_in_the_readme_loads():
 
 
 def test_the_python_in_the_readme_runs(finished_run, attending, monkeypatch, capsys):
+    done = query(finished_run, "export", str(attending))
+    assert done.returncode == 0, done.stderr
     monkeypatch.chdir(ROOT)
     for block in blocks("python"):
-        of_the_run = block.replace(MODEL_FILE, str(attending))
+        of_the_run = block.replace(MODEL_FILE.removesuffix(".pt"), str(attending.with_suffix("")))
         exec(of_the_run.replace("digit.png", str(finished_run / "digit.png")), {})
     assert "160308" in capsys.readouterr().out
 

@@ -190,10 +190,60 @@ def ablate(
         )
 
 
+def export(
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN|MODEL|NETWORK",
+            help="A run, a model.pt, a name of `nas zoo` or a file of an architecture.",
+        ),
+    ],
+    *,
+    pick: Annotated[
+        str, typer.Option(help="Of a run: knee, best, knee-or-best, all, or an arch_id.")
+    ] = "knee-or-best",
+    file_format: Annotated[
+        str | None,
+        typer.Option("--format", help="onnx (the default), torch_export or safetensors."),
+    ] = None,
+    precision: Annotated[
+        str, typer.Option(help="float32, float16, or (of ONNX) int8.")
+    ] = "float32",
+    to: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="File to write; by default beside the network's own."),
+    ] = None,
+    licence: Annotated[
+        str | None, typer.Option("--licence", help="Licence of the weights, kept in the file.")
+    ] = None,
+    as_json: AsJson = False,
+    trust: Trust = False,
+    runs: Runs = RUNS,
+) -> None:
+    """Write trained networks as files that run without this package, and check them."""
+    from nas.cli.commands.train.export import run_export_command  # noqa: PLC0415
+
+    with Output(as_json=as_json) as output:
+        run_export_command(
+            output,
+            what,
+            runs,
+            pick=pick,
+            file_format=file_format,
+            precision=precision,
+            to=to,
+            licence=licence,
+            trust=trust,
+        )
+
+
 def predict(
     model_file: Annotated[
         str,
-        typer.Argument(metavar="MODEL", help="A model.pt that `nas retrain` wrote, or its URL."),
+        typer.Argument(
+            metavar="MODEL",
+            help="A model.pt that `nas retrain` wrote, a file of `nas export`, or its URL.",
+        ),
     ],
     images: Annotated[
         list[Path],

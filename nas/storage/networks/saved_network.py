@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from nas.errors import TrustError
 from nas.storage.networks.checkpoints import save_checkpoint
+from nas.storage.networks.exports.formats import format_by_ending
 from nas.storage.networks.object_folder import read_object
 from nas.storage.networks.record import NetworkRecord
 from search_space.architecture import Architecture, Task
@@ -121,9 +122,11 @@ class SavedNetwork:
         names = self.class_names
         if not 1 <= top <= len(names):
             raise ValueError(f"top must be in 1..{len(names)}, the number of classes, got {top}")
-        device = next(self.model.parameters()).device
+        first = next(self.model.parameters(), None)  # ONNX Runtime keeps its own
         with torch.inference_mode():
-            probabilities = self.model(x.to(device)).float().softmax(dim=1).cpu()
+            probabilities = (
+                self.model(x if first is None else x.to(first.device)).float().softmax(dim=1).cpu()
+            )
         if not probabilities.isfinite().all():
             raise CheckpointError(f"{self.path}: the network's output is not finite")
         # sorted stably: of equal ones the first class, as argmax has it
@@ -183,10 +186,11 @@ def network_content(
 def load_network(
     path: str | Path, *, require_complete: bool = False, imports: bool = False
 ) -> SavedNetwork:
-    """Read a network that ``nas retrain`` saved. The file is all that is needed.
+    """Read a network that ``nas retrain`` or ``nas export`` saved. The file is all that is needed.
 
     Args:
-        path: such as ``model.pt``, or the URL of one, such as ``s3://bucket/model.pt``.
+        path: such as ``model.pt``, or the URL of one, such as ``s3://bucket/model.pt``; or an
+            exported file, whose format its name ends in.
         require_complete: refuse a file without record, which cannot classify pictures, instead of
             warning.
         imports: whether types ``module:Class`` may import their modules, which runs their code:
@@ -199,14 +203,36 @@ def load_network(
     Raises:
         CheckpointError: the file is missing, damaged or no saved network; or this version cannot
             read its architecture, weights or record; or a type's module cannot be imported.
+        CommandError: a library that an exported file needs is not installed.
         TrustError: a type's module is not imported, and ``imports`` is False.
     """
-    if isinstance(path, str) and "://" in path:
-        content, path = read_object(path), path.partition("?")[0]
-        saved = read_checkpoint(content, path)
+    url = path if isinstance(path, str) and "://" in path else None
+    place = Path(path) if url is None else url.partition("?")[0]
+    if (file_format := format_by_ending(place)) is not None:
+        # it imports this module
+        from nas.storage.networks.exports.loading import network_of_export  # noqa: PLC0415
+
+        content = _content(Path(path)) if url is None else read_object(url)
+        return network_of_export(
+            content, place, file_format, require_complete=require_complete, imports=imports
+        )
+    if url is None:
+        saved = load_checkpoint(Path(path))
     else:
-        path = Path(path)
-        saved = load_checkpoint(path)
+        saved = read_checkpoint(read_object(url), str(place))
+    return _network_of(saved, place, require_complete=require_complete, imports=imports)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _network_of(
+    saved: Mapping[str, Any], path: Path | str, *, require_complete: bool, imports: bool
+) -> SavedNetwork:
     missing = {"architecture", "task", "weights"} - saved.keys()
     if missing:
         raise CheckpointError(f"{path} is not a retrained model: it has no {min(missing)}")
@@ -222,8 +248,19 @@ def load_network(
     elif require_complete:
         raise CheckpointError(_lacking(path))
     else:
-        warnings.warn(_lacking(path), IncompleteNetworkWarning, stacklevel=2)
-    weights = _weights(saved, path)
+        warnings.warn(_lacking(path), IncompleteNetworkWarning, stacklevel=3)
+    model = built_with(_weights(saved, path), architecture, task, path)
+    return SavedNetwork(path, model, architecture, task, record)
+
+
+def built_with(
+    weights: Mapping[str, Tensor], architecture: Architecture, task: Task, path: Path | str
+) -> nn.Module:
+    """Build a file's network, in evaluation mode.
+
+    Raises:
+        CheckpointError: the weights are not the architecture's, or it cannot be built.
+    """
     try:
         params = network_costs(architecture, task).params
         if params > (held := sum(tensor.numel() for tensor in weights.values())):
@@ -240,7 +277,7 @@ def load_network(
         # PyTorch names every tensor that differs, which can be hundreds.
         differing = shorten(str(error), WEIGHTS_ERROR_CHARACTERS, placeholder=" ...")
         raise _of_another_version(path, f"its weights do not fit: {differing}") from error
-    return SavedNetwork(path, model.eval(), architecture, task, record)
+    return model.eval()
 
 
 def _weights(saved: Mapping[str, Any], path: Path | str) -> dict[str, Tensor]:

@@ -41,6 +41,7 @@ OF_A_RUN = {
     "zero-cost": ["first", "--scores", "synflow"],
     "runs": [],
     "archive": ["first", "archived"],
+    "export": ["first", "--pick", "best", "--format", "safetensors"],
 }
 OF_NO_RUN = {
     "search": ["search.yaml", "--dry-run", "limits.params=2000"],

@@ -16,6 +16,7 @@ from nas.cli.commands.picture_files import check_ending
 from nas.cli.output import Output
 from nas.errors import CommandError
 from nas.evaluation.evaluate import task_of
+from nas.storage.networks.exports.formats import format_by_ending
 from nas.storage.networks.saved_network import SavedNetwork, load_network
 from nas.storage.run.file_imports import allow_imports
 from nas.storage.run.folder import RunFolder
@@ -48,7 +49,7 @@ def show_attention_maps(
 
     Args:
         output: to print to.
-        model_file: the ``model.pt`` of a retraining.
+        model_file: the ``model.pt`` of a retraining, or a safetensors file of ``nas export``.
         image: an image file, which is preprocessed as the training images were; or
             ``validation:INDEX``, for which the model must lie in its run's folder. (Only
             ``nas retrain`` uses the test images, and only once.)
@@ -63,6 +64,11 @@ def show_attention_maps(
             :mod:`nas.errors`.
     """
     check_ending("--png", png, ".png")
+    if format_by_ending(model_file) in ("onnx", "torch_export"):
+        raise CommandError(
+            f"{model_file} holds operators instead of layers, whose maps could be drawn: give a "
+            "model.pt or a safetensors file"
+        )
     network = load_network(
         model_file, require_complete=True, imports=allow_imports(model_file, trust=trust)
     )

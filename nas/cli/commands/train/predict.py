@@ -40,8 +40,8 @@ def show_predictions(
     Args:
         output: to print the table or JSON to; messages, and the progress of several batches, go to
             standard error.
-        model_file: the ``model.pt`` of a retraining, or its URL; the folder ``modules`` of its
-            run is used if the network has types of the user's own.
+        model_file: the ``model.pt`` of a retraining, a file of ``nas export``, or its URL; the
+            folder ``modules`` of its run is used if the network has types of the user's own.
         images: image files, and folders, whose image files are taken at any depth.
         top: classes for each image.
         batch: images in memory at once.

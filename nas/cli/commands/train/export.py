@@ -1,0 +1,210 @@
+"""``nas export``: files of trained networks that anybody can run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple, get_args
+from urllib.parse import urlsplit
+
+from rich import box
+from rich.table import Table
+
+from nas.cli.commands.train.picks import SEVERAL, picked_architectures
+from nas.cli.output import Output
+from nas.errors import CommandError
+from nas.storage.ledger import ledger_of
+from nas.storage.networks.exports.formats import (
+    ENDINGS,
+    FORMATS,
+    ExportFormat,
+    format_by_ending,
+)
+from nas.storage.networks.exports.record import AccuracyCheck, ExportRecord, OutputCheck, Precision
+from nas.storage.networks.retraining import Retraining, full_trainings, number_of
+from nas.storage.networks.saved_network import SavedNetwork, load_network
+from nas.storage.run.file_imports import allow_imports
+from nas.storage.run.folder import RunFolder
+from nas.workflows.exporting.export import ExportableNetwork, export
+from nas.workflows.exporting.images import (
+    compared_images,
+    noise,
+    quantization_images,
+    splits_of,
+)
+from nas.workflows.networks_by_name import find_network
+from search_space.nearest import hint
+from search_space.networks import build
+
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+NETWORK_FILES = (".pt", *ENDINGS.values())
+RUN_ONLY = (ENDINGS["onnx"], ENDINGS["torch_export"])
+"""Endings of files that hold operators instead of layers."""
+
+
+class _Source(NamedTuple):
+    """A network, and where its file is written by default."""
+
+    network: ExportableNetwork
+    stem: Path  # without an ending
+
+
+def run_export_command(
+    output: Output,
+    what: str,
+    runs: Path,
+    *,
+    pick: str,
+    file_format: str | None,
+    precision: str,
+    to: Path | None,
+    licence: str | None,
+    trust: bool,
+) -> None:
+    """Export the networks that are named, check each file, and print what it is.
+
+    Raises:
+        CommandError, CheckpointError, ConfigError, DataError, RunError, TrustError: see
+            :mod:`nas.errors`.
+    """
+    chosen = _format(file_format, to)
+    values = next((name for name in PRECISIONS if name == precision), None)
+    if values is None:
+        raise CommandError(f"--precision cannot be {precision!r}; {hint(precision, PRECISIONS)}")
+    if to is not None and pick in SEVERAL:
+        raise CommandError(f"--output names one file, and --pick {pick} several networks")
+    suffix = ENDINGS[chosen] if values == "float32" else f".{values}{ENDINGS[chosen]}"
+    shown: list[tuple[Path, ExportRecord]] = []
+    for source in _sources(what, runs, pick=pick, trust=trust, quantize=values == "int8"):
+        path = to or source.stem.with_name(f"{source.stem.name}{suffix}")
+        shown.append((path, export(source.network, path, chosen, values, licence)))
+    if output.as_json:
+        output.show_json([_json(path, chosen, record) for path, record in shown])
+        return
+    output.show(_table(shown))
+    for path, record in shown:
+        if record.quantized is not None:
+            output.say(_loss(record.quantized))
+        output.say(f"written: {path}, with its record in {path.name}.json")
+
+
+def _format(asked: str | None, to: Path | None) -> ExportFormat:
+    """Return the format that the options name; ONNX where neither names one."""
+    by_ending = None if to is None else format_by_ending(to)
+    if asked is None:
+        if to is not None and by_ending is None:
+            endings = ", ".join(ENDINGS.values())
+            raise CommandError(f"--output must end in one of {endings}, got {str(to)!r}")
+        return by_ending or "onnx"
+    named = next((name for name in FORMATS if name == asked), None)
+    if named is None:
+        raise CommandError(f"--format cannot be {asked!r}; {hint(asked, FORMATS)}")
+    if to is not None and by_ending != named:
+        raise CommandError(
+            f"--output {str(to)!r} contradicts --format {named}, whose files end in "
+            f"{ENDINGS[named]}"
+        )
+    return named
+
+
+def _sources(what: str, runs: Path, *, pick: str, trust: bool, quantize: bool) -> Iterator[_Source]:
+    """Yield the networks, each loaded when it is asked for."""
+    is_url = "://" in what
+    path = Path(urlsplit(what).path if is_url else what)
+    if path.suffix.lower() in NETWORK_FILES:
+        if path.suffix.lower() in RUN_ONLY:
+            raise CommandError(
+                f"{what} is an export already, of operators instead of layers: export the model.pt "
+                "or the safetensors file"
+            )
+        saved = load_network(what, imports=trust if is_url else allow_imports(path, trust=trust))
+        stem = Path(path.stem) if is_url else path.with_suffix("")
+        run_around = None if is_url else RunFolder.around(path, trust=trust)
+        yield _Source(_trained(saved, run_around, quantize=quantize), stem)
+    elif any((folder / "config.yaml").is_file() for folder in (runs / what, path)):
+        run = RunFolder.find(what, runs, trust=trust)
+        for training in _trainings(run, pick):
+            imports = allow_imports(training.model_file, trust=trust)
+            saved = load_network(training.model_place, imports=imports)
+            stem = training.model_file.with_suffix("")
+            yield _Source(_trained(saved, run, quantize=quantize), stem)
+    else:
+        architecture, task = find_network(what, runs, trust=trust)
+        model = build(architecture, task, seed=0).eval()
+        name = path.stem if path.is_file() else what
+        yield _Source(ExportableNetwork(model, architecture, task, None, noise(task)), Path(name))
+
+
+def _trained(saved: SavedNetwork, run: RunFolder | None, *, quantize: bool) -> ExportableNetwork:
+    splits = splits_of(saved, run)
+    return ExportableNetwork(
+        saved.model,
+        saved.architecture,
+        saved.task,
+        saved.record,
+        compared_images(saved, splits),
+        quantization_images(saved, splits) if quantize else None,
+    )
+
+
+def _trainings(run: RunFolder, pick: str) -> Iterator[Retraining]:
+    """Yield each picked network's first full training.
+
+    The first, not the best: to choose one by its test accuracy would make that figure too high.
+    """
+    config, ledger = ledger_of(run)
+    rows = [row for row in full_trainings(config, ledger) if row.state == "complete"]
+    for architecture in picked_architectures(pick, config, ledger, run):
+        numbers = [number_of(row, config) for row in rows if row.architecture == architecture]
+        if not numbers:
+            raise CommandError(
+                f"{architecture.arch_id} has no trained network in run {run.name!r}: "
+                f"nas retrain {run.name} --pick {architecture.arch_id}"
+            )
+        yield Retraining.of(architecture, min(numbers), config, run)
+
+
+def _table(shown: list[tuple[Path, ExportRecord]]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table.add_column("file", overflow="fold")
+    table.add_column("network", no_wrap=True)
+    for heading in ("MB", "params", "MACs", "test acc.", "largest difference"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    checked: OutputCheck | None = None
+    for path, record in shown:
+        checked = record.checked
+        assert checked is not None  # every export is
+        test = record.network.accuracies.test.mean if record.network else None
+        table.add_row(
+            path.name,
+            record.architecture.arch_id,
+            f"{path.stat().st_size / 1e6:.3g}",
+            f"{record.costs.params:,}",
+            f"{record.costs.macs:,}",
+            "not trained" if test is None else f"{test:.2%}",
+            f"{checked.largest_difference:.1e}",
+        )
+    assert checked is not None  # there is a row
+    table.caption = (
+        "largest difference: of the file's logits from the network's, over the largest logit, on "
+        f"{checked.images} of {checked.source}"
+    )
+    return table
+
+
+def _loss(check: AccuracyCheck) -> str:
+    """Return in words what quantising lost."""
+    kept = f"; float stay {', '.join(check.float_layers)}" if check.float_layers else ""
+    return (
+        f"int8: {check.quantized_layers} layers; accuracy {check.after:.2%}, before "
+        f"{check.before:.2%}, on {check.images:,} validation images{kept}"
+    )
+
+
+def _json(path: Path, file_format: ExportFormat, record: ExportRecord) -> dict[str, Any]:
+    return {
+        "file": str(path),
+        "format": file_format,
+        "bytes": path.stat().st_size,
+        **record.model_dump(mode="json"),
+    }

@@ -1,0 +1,1 @@
+"""Files of a network that programs without this package can run, and reading them back."""

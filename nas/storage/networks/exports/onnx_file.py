@@ -1,0 +1,124 @@
+"""ONNX: writing a network in standard operators, and running such a file by ONNX Runtime."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nas.storage.networks.exports.formats import library
+from nas.storage.networks.exports.record import INPUT, OUTPUT, RECORD_KEY
+from search_space.attention import exportable
+from trainers import CheckpointError
+
+OPSET = 20
+"""Version of ONNX's operators, of November 2023."""
+
+
+PRIVATE_METADATA = ("pkg.torch.onnx.stack_trace", "pkg.torch.onnx.fx_node")
+"""Notes of the exporter at each node, on the machine that it runs on and on PyTorch."""
+
+
+def onnx_bytes(model: nn.Module, example: Tensor) -> bytes:
+    """Return an ONNX file of a network, for batches of any size, without metadata.
+
+    Args:
+        model: in evaluation mode, on the CPU.
+        example: a batch of two images or more, ``[N, C, H, W]``.
+
+    Raises:
+        CommandError: a library is not installed.
+        RuntimeError: an operator of the network has no form in ONNX.
+    """
+    for name in ("onnx", "onnxscript"):
+        library(name)
+    with exportable(), torch.no_grad(), _silent_exporter():
+        program = torch.onnx.export(
+            model,
+            (example,),
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            dynamic_shapes=({0: torch.export.Dim.DYNAMIC},),
+            verbose=False,
+        )
+    assert program is not None  # it is None where a file was given
+    for node in program.model.graph:
+        for key in PRIVATE_METADATA:
+            node.metadata_props.pop(key, None)
+    content: bytes = program.model_proto.SerializeToString()
+    return content
+
+
+def with_metadata(content: bytes, metadata: Mapping[str, str]) -> bytes:
+    """Return an ONNX file with this metadata instead of its own."""
+    onnx = library("onnx")
+    model = onnx.load_from_string(content)
+    del model.metadata_props[:]
+    onnx.helper.set_model_props(model, dict(metadata))
+    changed: bytes = model.SerializeToString()
+    return changed
+
+
+@contextmanager
+def _silent_exporter() -> Iterator[None]:
+    """Silence PyTorch's exporter, which warns of its own parts and that torchvision is missing."""
+    exporter = logging.getLogger("torch.onnx")
+    level = exporter.level
+    exporter.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"torch\.|copyreg|onnxscript")
+            yield
+    finally:
+        exporter.setLevel(level)
+
+
+class OnnxNetwork(nn.Module):
+    """A network that ONNX Runtime computes, on the CPU.
+
+    Args:
+        content: of the file.
+        place: its path or URL, for messages.
+
+    Raises:
+        CheckpointError: it is damaged, or ONNX Runtime cannot run it.
+        CommandError: ONNX Runtime is not installed.
+    """
+
+    def __init__(self, content: bytes, place: str) -> None:
+        super().__init__()
+        runtime = library("onnxruntime")
+        try:
+            self._session = runtime.InferenceSession(content, providers=["CPUExecutionProvider"])
+        except Exception as error:  # the library's errors share no base of its own
+            reason = str(error).strip().splitlines()[0]
+            raise CheckpointError(f"{place} is no ONNX file that can be run: {reason}") from error
+        self._place = place
+        self.metadata: Mapping[str, str] = self._session.get_modelmeta().custom_metadata_map
+
+    @property
+    def record_json(self) -> str | None:
+        """The record's JSON; None for a file that this package did not write."""
+        return self.metadata.get(RECORD_KEY)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Compute ``[N, C, H, W] -> [N, classes]``, both float32.
+
+        Raises:
+            ValueError: the images have another shape.
+        """
+        taken = self._session.get_inputs()[0]
+        if x.ndim != 4 or list(x.shape[1:]) != taken.shape[1:]:
+            raise ValueError(
+                f"{self._place} takes images {taken.shape[1:]} [C, H, W], got {list(x.shape[1:])}"
+            )
+        feed: dict[str, Any] = {taken.name: x.cpu().numpy()}
+        (logits,) = self._session.run(None, feed)
+        return torch.from_numpy(logits)

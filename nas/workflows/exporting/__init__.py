@@ -1,0 +1,1 @@
+"""Exporting a network: writing the file, running it, and comparing it with the network."""
