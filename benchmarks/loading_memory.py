@@ -16,7 +16,7 @@ from options import parser_of, write_json
 from step_memory import MIB, resident_growth_mib, return_freed_memory
 from tables import print_table
 
-from nas.storage.networks.saved_network import IncompleteNetworkWarning, load_network
+from nas.storage.networks.network_file import IncompleteNetworkWarning, load_network
 from search_space.networks import build
 from search_space.zoo import IMAGENET, network
 from trainers import checkpoint_bytes

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from search_space import attention
+from search_space.attention import is_exportable
 from search_space.layers import blockwise_projection
 from search_space.layers.convolution import projection
 
@@ -47,7 +47,7 @@ class MixedValues(nn.Module):
         # The operator switches autocast off; queries and keys are projected in this type.
         if torch.is_autocast_enabled(x.device.type):
             x = x.to(torch.get_autocast_dtype(x.device.type))
-        if attention.is_exportable():
+        if is_exportable():
             return blockwise_projection.written_out(x, by_place.to(x.dtype))
         values: Tensor = blockwise_projection.blockwise_projection(
             x, by_place.to(x.dtype), self.mixtures

@@ -26,8 +26,8 @@ from nas.evaluation.example_pictures import example_pictures
 from nas.evaluation.full_training import Trained
 from nas.storage.ledger import Ledger
 from nas.storage.networks.checkpoints import save_checkpoint
+from nas.storage.networks.network_file import load_network
 from nas.storage.networks.retraining import Retraining
-from nas.storage.networks.saved_network import load_network
 from nas.storage.run.folder import RunFolder
 from search_space.networks import build
 from tests.analysis.small_attention import GLOBAL, LOCAL, architecture

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from nas.storage.networks.saved_network import load_network
+from nas.storage.networks.network_file import load_network
 from tests.end_to_end.tiny_search import query, read_json
 
 ARCHIVE = Path(__file__).with_name("run_before_the_move.tar.gz")

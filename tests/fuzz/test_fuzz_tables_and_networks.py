@@ -14,7 +14,7 @@ import pytest
 from nas.cli.commands.tools.benchmark_source import SHIPPED, Source, read_source
 from nas.errors import is_user_error
 from nas.storage.networks.checkpoints import save_checkpoint
-from nas.storage.networks.saved_network import load_network
+from nas.storage.networks.network_file import load_network
 from search_space.architecture import Task
 from search_space.networks import build
 from tests.fuzz.attempts import sampled, try_all

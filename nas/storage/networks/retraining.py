@@ -20,8 +20,8 @@ from nas.storage.candidates import Candidate
 from nas.storage.evaluation import Evaluation
 from nas.storage.ledger import Ledger
 from nas.storage.networks.large_files import CHECKPOINT, MODEL, LargeFiles
+from nas.storage.networks.network_file import network_content
 from nas.storage.networks.record import Accuracies, Accuracy, NetworkCosts, NetworkRecord
-from nas.storage.networks.saved_network import network_content
 from nas.storage.networks.training_report import training_report
 from nas.storage.provenance import Provenance
 from nas.storage.run.environment import package_version
@@ -101,7 +101,7 @@ class Retraining:
     def model_place(self) -> str:
         """The file or URL of the trained network.
 
-        :func:`nas.storage.networks.saved_network.load_network` reads it.
+        :func:`nas.storage.networks.network_file.load_network` reads it.
         """
         return self.large.network_place
 

@@ -15,8 +15,9 @@ from nas.evaluation.full_training_seed import full_training_seed
 from nas.storage.archive import restored_trainings
 from nas.storage.evaluation import Evaluation
 from nas.storage.ledger import Ledger
+from nas.storage.networks.network_file import load_network
 from nas.storage.networks.retraining import write_curve
-from nas.storage.networks.saved_network import SavedNetwork, load_network
+from nas.storage.networks.saved_network import SavedNetwork
 from nas.workflows.doctor.case import Case
 from nas.workflows.doctor.finding import Finding, Mend, removal
 from nas.workflows.doctor.row_faults import TOLERANCE

@@ -15,7 +15,7 @@ from nas.errors import CommandError
 from nas.storage.networks.exports.formats import ExportFormat
 from nas.storage.networks.exports.onnx_file import OnnxNetwork
 from nas.storage.networks.exports.record import OutputCheck, Precision
-from nas.storage.networks.saved_network import load_network
+from nas.storage.networks.network_file import load_network
 from nas.workflows.exporting import run_program
 
 TOLERANCES: dict[Precision, float] = {"float32": 1e-4, "float16": 2e-2, "int8": 1e-4}

@@ -66,7 +66,7 @@ def _row(index: int, architecture: Architecture, rng: np.random.Generator) -> Ev
     accuracy = 0.985 - 0.16 * (costs.params / 1500) ** -0.9 - abs(rng.normal(0, 0.012))
     own: dict[str, Any] = {
         "number": index,
-        "architecture": architecture,
+        "network": architecture,
         "started": BEGAN + timedelta(seconds=30 * index),
         "finished": BEGAN + timedelta(seconds=30 * index + 25),
         "device_seconds": 25.0,

@@ -81,7 +81,7 @@ def test_the_front_with_its_certainty_and_further_seeds(run: RunFolder) -> None:
     [
         (["--spend", "20"], r"--spend: a time must be such as 20h, 1h 30m or 90s, got '20'"),
         (["--do"], "--do trains what --spend names"),
-        (["--certainty", "--png", "f.png"], "exclude --trained, --png and --html"),
+        (["--certainty", "--png", "f.png"], "--certainty and --spend take one run"),
         (["--certainty", "--x", "size"], "--x cannot be 'size'"),
         (["--certainty", "--under", "params=1"], "takes 8 evaluated architectures or more, got 0"),
         (["--spend", "1h", "--do"], "is not finished: resume its search before --do"),

@@ -23,8 +23,8 @@ from nas.evaluation.evaluate import task_of
 from nas.evaluation.full_training import Trained, train_in_full
 from nas.storage.ledger import Ledger
 from nas.storage.networks.checkpoints import save_checkpoint
+from nas.storage.networks.network_file import load_network
 from nas.storage.networks.retraining import Retraining, example_folder
-from nas.storage.networks.saved_network import load_network
 from nas.storage.run.folder import RunFolder
 from search_space.architecture import Architecture
 from search_space.networks import build

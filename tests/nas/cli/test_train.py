@@ -20,7 +20,7 @@ from nas.config.search_config import SearchConfig
 from nas.errors import CommandError, RunError
 from nas.evaluation.full_training_seed import full_training_seed
 from nas.storage.ledger import ledger_of
-from nas.storage.networks.saved_network import load_network
+from nas.storage.networks.network_file import load_network
 from nas.storage.run.folder import RunFolder
 from nas.workflows.runs import summary_of
 from search_space.yaml_validation import ConfigError

@@ -29,7 +29,7 @@ from nas.search.trial_state import Trial
 from nas.search.warm_start import collect_warm_start
 from nas.storage.ledger import Ledger, ledger_of
 from nas.storage.networks.checkpoints import save_checkpoint
-from nas.storage.networks.saved_network import load_network
+from nas.storage.networks.network_file import load_network
 from nas.storage.run.folder import RunFolder
 from nas.storage.run.reach import check_reach
 from search_space.architecture import Architecture, Task

@@ -21,7 +21,7 @@ from nas.config.files import load_config
 from nas.config.search_config import SearchConfig
 from nas.config.trust import list_run, state_file
 from nas.errors import CommandError, TrustError
-from nas.storage.networks.saved_network import save_network
+from nas.storage.networks.network_file import save_network
 from nas.storage.run.folder import RunFolder
 from search_space import own_modules
 from search_space.architecture import Architecture, Task

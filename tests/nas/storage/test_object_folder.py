@@ -19,9 +19,9 @@ from nas.config.search_config import SearchConfig
 from nas.errors import RunError
 from nas.storage.ledger import Ledger
 from nas.storage.networks import object_folder
+from nas.storage.networks.network_file import load_network
 from nas.storage.networks.object_folder import ObjectFolder, read_object
 from nas.storage.networks.retraining import Retraining
-from nas.storage.networks.saved_network import load_network
 from nas.storage.run.folder import RunFolder
 from search_space.architecture import Task
 from search_space.space import SearchSpace

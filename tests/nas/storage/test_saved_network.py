@@ -16,12 +16,14 @@ from PIL import Image
 
 from nas.errors import is_user_error
 from nas.storage.networks.checkpoints import save_checkpoint
-from nas.storage.networks.record import Accuracies, Accuracy, NetworkCosts, NetworkRecord
-from nas.storage.networks.saved_network import (
+from nas.storage.networks.network_file import (
     IncompleteNetworkWarning,
-    Prediction,
     load_network,
     save_network,
+)
+from nas.storage.networks.record import Accuracies, Accuracy, NetworkCosts, NetworkRecord
+from nas.storage.networks.saved_network import (
+    Prediction,
 )
 from search_space.architecture import Architecture, Task
 from search_space.networks import build
@@ -111,7 +113,7 @@ def test_the_three_lines_of_the_readme_work_in_any_folder(
     kept: Callable[..., Path], tmp_path: Path
 ) -> None:
     (block,) = re.findall(
-        r"```python\n(from nas.storage.networks.saved_network .*?)```", README.read_text(), re.S
+        r"```python\n(from nas.storage.networks.network_file .*?)```", README.read_text(), re.S
     )
     assert len(block.split("\n\n")) == 2
     assert len([line for line in block.splitlines() if line]) == 3

@@ -20,8 +20,8 @@ from nas.search.problem import space_of
 from nas.storage.candidates import candidates
 from nas.storage.evaluation import Evaluation
 from nas.storage.ledger import Ledger
+from nas.storage.networks.network_file import load_network
 from nas.storage.networks.retraining import Retraining, full_trainings, pending
-from nas.storage.networks.saved_network import load_network
 from nas.storage.provenance import Provenance
 from nas.storage.run.folder import RunFolder
 from nas.workflows.doctor.row_faults import faults_of

@@ -17,7 +17,8 @@ from nas.cli.output import Output
 from nas.errors import CommandError
 from nas.evaluation.evaluate import task_of
 from nas.storage.networks.exports.formats import format_by_ending
-from nas.storage.networks.saved_network import SavedNetwork, load_network
+from nas.storage.networks.network_file import load_network
+from nas.storage.networks.saved_network import SavedNetwork
 from nas.storage.run.file_imports import allow_imports
 from nas.storage.run.folder import RunFolder
 from nas.storage.run.reach import check_reach

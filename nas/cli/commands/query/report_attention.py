@@ -56,7 +56,7 @@ def _drawn(arch_id: str, model: Path, image: Path, *, trust: bool) -> AttentionP
     from nas.cli.commands.networks.attention_maps import (  # noqa: PLC0415
         quadrant_centres,
     )
-    from nas.storage.networks.saved_network import load_network  # noqa: PLC0415
+    from nas.storage.networks.network_file import load_network  # noqa: PLC0415
 
     try:
         network = load_network(

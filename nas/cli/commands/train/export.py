@@ -21,8 +21,9 @@ from nas.storage.networks.exports.formats import (
     format_by_ending,
 )
 from nas.storage.networks.exports.record import AccuracyCheck, ExportRecord, OutputCheck, Precision
+from nas.storage.networks.network_file import load_network
 from nas.storage.networks.retraining import Retraining, full_trainings, number_of
-from nas.storage.networks.saved_network import SavedNetwork, load_network
+from nas.storage.networks.saved_network import SavedNetwork
 from nas.storage.run.file_imports import allow_imports
 from nas.storage.run.folder import RunFolder
 from nas.workflows.exporting.export import ExportableNetwork, export

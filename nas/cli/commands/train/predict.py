@@ -15,7 +15,8 @@ from rich.table import Table
 from nas.cli.output import Output
 from nas.cli.progress import LineDisplay
 from nas.errors import CommandError
-from nas.storage.networks.saved_network import Prediction, SavedNetwork, load_network
+from nas.storage.networks.network_file import load_network
+from nas.storage.networks.saved_network import Prediction, SavedNetwork
 from nas.storage.run.file_imports import allow_imports
 from trainers import DataError
 

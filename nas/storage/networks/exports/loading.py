@@ -34,7 +34,7 @@ def network_of_export(
         place: its path, or its URL.
         file_format: of the file.
         require_complete: refuse a network without preprocessing and class names.
-        imports: see :func:`nas.storage.networks.saved_network.load_network`.
+        imports: see :func:`nas.storage.networks.network_file.load_network`.
 
     Raises:
         CheckpointError: the file is damaged, or not complete.

@@ -11,8 +11,9 @@ import pytest
 from nas.config.search_config import SearchConfig
 from nas.storage.ledger import Ledger
 from nas.storage.networks.exports.formats import ENDINGS, FORMATS, ExportFormat
+from nas.storage.networks.network_file import load_network
 from nas.storage.networks.retraining import Retraining
-from nas.storage.networks.saved_network import SavedNetwork, load_network
+from nas.storage.networks.saved_network import SavedNetwork
 from nas.storage.run.folder import RunFolder
 from nas.workflows.exporting.export import ExportableNetwork, export
 from nas.workflows.exporting.images import compared_images, quantization_images, splits_of

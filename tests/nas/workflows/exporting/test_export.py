@@ -17,7 +17,8 @@ from nas.cli.application import app
 from nas.errors import CommandError
 from nas.storage.networks.exports.formats import ENDINGS, FORMATS, ExportFormat, library
 from nas.storage.networks.exports.onnx_file import OnnxNetwork, onnx_bytes, with_metadata
-from nas.storage.networks.saved_network import SavedNetwork, load_network
+from nas.storage.networks.network_file import load_network
+from nas.storage.networks.saved_network import SavedNetwork
 from nas.workflows.exporting.check import check_logits
 from nas.workflows.exporting.export import ExportableNetwork, export
 from nas.workflows.exporting.images import noise
