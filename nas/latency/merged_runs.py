@@ -95,6 +95,8 @@ def check_compare(runs: Sequence[ReadRun], asked: Collection[str] = ()) -> None:
     for index, path in enumerate(paths):
         if path in paths[:index] or names[index] in names[:index]:
             raise RunError(f"run {names[index]!r} is given twice")
+    if len(runs) == 1:
+        return
     first, *others = [(each.run.name, _terms(each, asked)) for each in runs]
     for name, terms in others:
         for what, value in terms.items():

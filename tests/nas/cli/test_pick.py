@@ -32,12 +32,14 @@ def searched(
     config_of: Callable[..., SearchConfig],
     start: Callable[[SearchConfig], tuple[RunFolder, Ledger]],
     propose_from: Callable[..., HandDriven],
+    task: Task,
 ) -> Callable[..., Begun]:
     """Make a search with the given parameters and accuracies, and fresh accuracies of each."""
 
     def made(evaluated: Sequence[tuple[float, float]], fresh: Sequence[float] = ()) -> Begun:
         config = config_of(sampler={"name": "random"})
         run, ledger = start(config)
+        run.write_json("task.json", task.model_dump(mode="json"))
         proposals = propose_from(config, ledger)
         for params, accuracy in evaluated:
             metrics = {"val_accuracy": accuracy, "params": params, "macs": 2 * params}

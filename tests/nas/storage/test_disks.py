@@ -30,6 +30,7 @@ from nas.storage.networks.checkpoints import PausedStates, save_checkpoint
 from nas.storage.networks.retraining import write_curve
 from nas.storage.run.folder import RunFolder
 from nas.storage.run.journal import append_line, whole_lines
+from search_space.architecture import Task
 from tests.faults.mounts import NoMounts, full, read_only, small_disk
 from tests.hand_driven import HandDriven
 from tests.needed import lacking
@@ -53,7 +54,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def begun(
-    config_of: ConfigOf, propose_from: Begin, finish: Finish
+    config_of: ConfigOf, propose_from: Begin, finish: Finish, task: Task
 ) -> Callable[[Path], tuple[SearchConfig, RunFolder]]:
     """Makes a run with trained trials in a folder of runs."""
 
@@ -62,6 +63,7 @@ def begun(
         run = RunFolder.create(runs, config)
         ledger = Ledger.create(config, run)
         run.write_json("state.json", {"finished": False})
+        run.write_json("task.json", task.model_dump(mode="json"))
         run.point_latest_here()
         with run.driving():
             proposals = propose_from(config, ledger)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from analysis.front.beside import Beside
@@ -26,7 +26,7 @@ def draw_front(
     name: str,
     evaluated: list[Candidate],
     members: list[Candidate],
-    task: Task,
+    task_of: Callable[[], Task],
     *,
     x: str,
     y: str,
@@ -41,7 +41,7 @@ def draw_front(
         name: of the run, or of several.
         evaluated: all architectures that the front was chosen from.
         members: the front.
-        task: of the run.
+        task_of: returns the run's task, which a page shows.
         x: its cost.
         y: its accuracy.
         best: the knee, if there is one.
@@ -60,7 +60,7 @@ def draw_front(
             from analysis.front.page import plot_front_html  # noqa: PLC0415 - Jinja2 and Plotly
             from analysis.front.section import Front  # noqa: PLC0415
 
-            front = Front(evaluated, members, x, y, best, task, beside)
+            front = Front(evaluated, members, x, y, best, task_of(), beside)
             plot_front_html(html, front, title=title)
     except OSError as error:
         raise RunError(f"cannot draw the front: {error}") from error

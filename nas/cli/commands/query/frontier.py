@@ -136,7 +136,7 @@ def show_frontier(
             " and ".join(each.run.name for each in read),
             front.fitting,
             front.members,
-            read[0].run.task(),
+            read[0].run.task,
             x=query.x,
             y=query.y,
             best=front.knee,

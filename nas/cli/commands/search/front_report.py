@@ -52,7 +52,7 @@ def report_search(output: Output, run: RunFolder, config: SearchConfig, ledger: 
         )
     png, html = run.path / "front.png", run.path / "front.html"
     pictures: dict[str, Any] = {"x": x, "y": y, "best": best, "png": png, "html": html}
-    draw_front(run.name, within, members, run.task(), **pictures)
+    draw_front(run.name, within, members, run.task, **pictures)
     run.write_json("front.json", front_of_search(config, ledger))
     rows = ledger.evaluations("search")
     repeats = ledger.evaluations("repeats")
