@@ -63,7 +63,13 @@ def effect_table(explanation: Explanation, costs: tuple[str, ...]) -> Table:
 
 def sentences(explanation: Explanation, space: SearchSpace) -> list[str]:
     """Return what the tables leave out: stages, pairs, and what all is averaged over."""
-    lines = [_stage_sentence(each, explanation.equal_cost) for each in explanation.stages]
+    stages = [_stage_sentence(each, explanation.equal_cost) for each in explanation.stages]
+    return [*stages, *notes(explanation, space)]
+
+
+def notes(explanation: Explanation, space: SearchSpace) -> list[str]:
+    """Return pairs of choices that explain more together, and what all is averaged over."""
+    lines = []
     pairs = [pair for pair in explanation.pairs[:MOST_PAIRS] if pair.share.mean > 0.01]
     if pairs:
         names = space.parameters
@@ -71,7 +77,7 @@ def sentences(explanation: Explanation, space: SearchSpace) -> list[str]:
             f"{names[pair.first].name} with {names[pair.second].name} {_share(pair.share)}"
             for pair in pairs
         )
-        lines.append(f"explained only together: {listed}")
+        lines.append(f"Explained only together: {listed}.")
     noise = explanation.noise
     lines.append(
         f"By a surrogate model of {explanation.architectures} evaluated architectures, averaged "

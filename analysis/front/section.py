@@ -30,6 +30,7 @@ class Front(NamedTuple):
     task: Task
     beside: Sequence[Beside] = ()
     of_runs: Mapping[str, Sequence[Candidate]] = {}  # where there are several, by name
+    probabilities: Mapping[str, float] = {}  # of being on the front in truth, by arch_id
 
 
 def front_section(front: Front, title: str = "") -> Section:
@@ -56,7 +57,8 @@ def front_section(front: Front, title: str = "") -> Section:
             "kinds": [KeyEntry(label_of(kind), colour) for kind, colour in colours.items()],
             "first": first.arch_id,
             "costs": [METRICS[cost].label for cost in _costs(picture)],
-            "members": list(_rows(picture, front.knee, colours)),
+            "members": list(_rows(picture, front, colours)),
+            "has_probabilities": bool(front.probabilities),
             "as_found": AS_FOUND,
         },
         {"front-figure": front_figure(picture, front.knee, front.of_runs)},
@@ -71,11 +73,11 @@ def _costs(picture: Drawn) -> list[str]:
     return [*usual, *({picture.x} - set(usual))]
 
 
-def _rows(
-    picture: Drawn, knee: Candidate | None, colours: Mapping[str, str]
-) -> Iterable[dict[str, Any]]:
+def _rows(picture: Drawn, front: Front, colours: Mapping[str, str]) -> Iterable[dict[str, Any]]:
+    knee = front.knee
     for number, member in enumerate(picture.front, start=1):
         error = member.standard_error
+        probability = front.probabilities.get(member.arch_id)
         spread = "" if error is None else f" ± {100 * error:.2f}"
         yield {
             "number": number,
@@ -86,6 +88,7 @@ def _rows(
             "n": member.n if member.is_fresh else "",
             "as_found": "" if member.as_found is None else f"{member.as_found:.2%}",
             "is_fresh": member.is_fresh,
+            "probability": "" if probability is None else f"{probability:.0%}",
             "costs": [
                 format_quantity(member.metrics[cost]) if cost in member.metrics else ""
                 for cost in _costs(picture)

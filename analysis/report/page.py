@@ -16,6 +16,7 @@ from analysis.report.choices import choices_section
 from analysis.report.fidelity import fidelity_section
 from analysis.report.hours import hours_section
 from analysis.report.hypervolume import hypervolume_section
+from analysis.report.importance import importance_section
 from analysis.report.merged import check_comparable, merged_candidates, merged_front
 from analysis.report.outcomes import outcomes_section
 from analysis.report.papers import papers_section
@@ -77,8 +78,9 @@ def _front(runs: Sequence[ReportRun]) -> Section:
     several = {run.name: run.front for run in runs} if len(runs) > 1 else {}
     beside = [each for run in runs for each in run.beside]
     best = knee(members, cost, ACCURACY)
-    task = runs[0].task
-    front = Front(merged_candidates(runs), members, cost, ACCURACY, best, task, beside, several)
+    task, sure = runs[0].task, runs[0].probabilities if len(runs) == 1 else {}
+    every = merged_candidates(runs)
+    front = Front(every, members, cost, ACCURACY, best, task, beside, several, sure)
     return front_section(front, "The front")
 
 
@@ -92,6 +94,7 @@ SECTIONS: tuple[Callable[[Sequence[ReportRun]], Section | None], ...] = (
     _front,
     hypervolume_section,
     choices_section,
+    importance_section,
     retrained_section,
     papers_section,
     ablations_section,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from analysis.explanation.explained import Explanation
 from analysis.fidelity.ranks import Compared
 from analysis.front.beside import Beside
 from analysis.noise import SeedNoise
@@ -65,6 +66,10 @@ class ReportRun:
         ways: the commands that made the run.
         hashes: of files and settings, by what they are of.
         config_yaml: the run's configuration.
+        probabilities: of being on the front in truth, by ``arch_id``; empty where too little was
+            evaluated.
+        explanation: of the choices that matter; None where too little was evaluated.
+        explanation_notes: what belongs to it, in sentences.
     """
 
     name: str
@@ -91,6 +96,9 @@ class ReportRun:
     ways: Sequence[Command] = ()
     hashes: Mapping[str, str] = field(default_factory=dict)
     config_yaml: str = ""
+    probabilities: Mapping[str, float] = field(default_factory=dict)
+    explanation: Explanation | None = None
+    explanation_notes: Sequence[str] = ()
 
     @property
     def cost(self) -> str:

@@ -126,10 +126,23 @@ def _how_sure(
             f"{whose}eviation of {run.noise.deviation:.1%} from seed to seed of one network"
             f"{between} ({run.noise.degrees_of_freedom} degrees of freedom)."
         )
+    if len(runs) == 1 and runs[0].probabilities:
+        lines.append(_truly_on_front(runs[0].probabilities, members))
     steps = _steps_within_noise(runs, members)
     if steps:
         lines.append(steps)
     return {"question": "How sure it is", "lead": lead, "lines": lines}
+
+
+def _truly_on_front(probabilities: Mapping[str, float], members: Sequence[Candidate]) -> str:
+    """Say how many members are expected to be on the front in truth, and the least sure one."""
+    known = [(probabilities.get(member.arch_id, 0.0), member.arch_id) for member in members]
+    least, arch_id = min(known)
+    expected = sum(probability for probability, _ in known)
+    return (
+        f"{expected:.1f} of {len(members)} members are expected to be on the front in truth; the "
+        f"least sure is {arch_id} ({least:.0%})."
+    )
 
 
 def _steps_within_noise(runs: Sequence[ReportRun], members: Sequence[Candidate]) -> str:

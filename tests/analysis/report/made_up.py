@@ -74,7 +74,12 @@ def _row(index: int, architecture: Architecture, rng: np.random.Generator) -> Ev
     if index % 12 == 11:
         error = f"Traceback:\nValueError: {SCRIPT}"
         return evaluation(0, None, **own, state="fail", error=error)
-    metrics = {"val_accuracy": accuracy, "params": costs.params, "macs": costs.macs}
+    metrics = {
+        "val_accuracy": accuracy,
+        "params": costs.params,
+        "macs": costs.macs,
+        "activations": costs.activations,
+    }
     curve = [{"epoch": 1, "val_accuracy": accuracy / 2}, {"epoch": 2, "val_accuracy": accuracy}]
     lost = (LostWorker("", "out of memory", 3.0),) if index % 20 == 5 else ()
     return evaluation(0, accuracy, **own, metrics=metrics, curve=curve, lost_workers=lost)

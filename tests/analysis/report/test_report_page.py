@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from analysis.explanation.explained import explain
+from analysis.explanation.table import notes, points
 from analysis.report.hypervolume import hypervolume_section
 from analysis.report.merged import groups, merged_candidates, merged_front
 from analysis.report.page import SECTIONS, report_html
 from analysis.report.papers import papers_section
 from analysis.report.run_data import ACCURACY
+from nas.costs.static_costs import StaticCosts
 from nas.evaluation.fidelity import Fidelity
+from search_space.space import SearchSpace
+from tests.analysis.invented import TASK
 from tests.analysis.page_content import content_of
 from tests.analysis.report.made_up import SCRIPT, made_up_run
 
+SPACE = Path(__file__).parents[3] / "configs" / "spaces" / "digits.yaml"
 PLOTLY = 2_000_000
 MOST_CONTENT, MOST_BYTES = 900_000, 3_000_000
 
@@ -87,6 +94,39 @@ def test_runs_by_other_proxies_do_not_compare() -> None:
     changed = other.config.replace(fidelity=Fidelity(width=0.5))
     with pytest.raises(ValueError, match="runs 'one' and 'other' do not compare: their proxies"):
         report_html([one, replace(other, config=changed)])
+
+
+def test_what_a_model_tells_stands_beside_the_front() -> None:
+    run = made_up_run(60)
+    space = SearchSpace.from_yaml(SPACE)
+    explanation = explain(
+        [*run.rows["search"], *run.rows["repeats"]],
+        space,
+        StaticCosts(space, TASK, batch_size=None).columns,
+        {},
+        equal_cost="macs",
+        random_sample=set(),
+        seed=0,
+    )
+    sure = {each.arch_id: 0.625 for each in run.candidates}
+    told = replace(
+        run,
+        probabilities=sure,
+        explanation=explanation,
+        explanation_notes=notes(explanation, space),
+    )
+    page = report_html([told])
+    front = page.partition('<section id="front"')[2].partition("</section>")[0]
+    assert front.count("62%") == len(run.front)
+    summary = page.partition('<section id="front"')[0]
+    assert f"{0.625 * len(run.front):.1f} of {len(run.front)} members are expected" in summary
+    matters = page.partition('<section id="importance"')[2].partition("</section>")[0]
+    most = max(explanation.shares, key=lambda each: each.accuracy.mean)
+    assert most.parameter in matters
+    for stage in explanation.stages:
+        assert points(stage.accuracy) in matters
+    assert "By a surrogate model of" in matters
+    assert '<section id="importance"' not in report_html([told, replace(told, name="second")])
 
 
 def test_nothing_finished_is_one_error() -> None:

@@ -122,20 +122,39 @@ def _certainty(
     except ValueError as error:
         raise CommandError(f"--under: {error}") from error
     compared = [each for each in within_limits(within, limits) if asked.x in each.choice]
-    search = ledger.evaluations("search")
-    rows = [*search, *ledger.evaluations("repeats")]
     try:
-        certainty = front_certainty(
-            rows,
-            compared,
-            space_of(config),
-            x=asked.x,
-            random_sample=set(random_sample(config.search, config.seed, search)),
-            seed=config.seed,
-        )
+        certainty, rows = certainty_of(config, ledger, compared, asked.x)
     except TooFewError as error:
         raise CommandError(f"run {run.name!r}: {error} with {asked.x}") from error
     return certainty, pareto_front(compared, [WORTH, asked.x]), rows
+
+
+def certainty_of(
+    config: SearchConfig, ledger: Ledger, compared: Sequence[Candidate], x: str
+) -> tuple[FrontCertainty, list[Evaluation]]:
+    """Return the certainty of a run's front against ``x``, and the evaluations behind it.
+
+    Args:
+        config: of the run.
+        ledger: of the run.
+        compared: the candidates that may be on the front, each with ``x``.
+        x: a cost.
+
+    Raises:
+        TooFewError: too few candidates are compared.
+        RunError: the ledger cannot be read.
+    """
+    search = ledger.evaluations("search")
+    rows = [*search, *ledger.evaluations("repeats")]
+    certainty = front_certainty(
+        rows,
+        compared,
+        space_of(config),
+        x=x,
+        random_sample=set(random_sample(config.search, config.seed, search)),
+        seed=config.seed,
+    )
+    return certainty, rows
 
 
 def _allocated(

@@ -11,12 +11,13 @@ from analysis.explanation.reference import TooTightError
 from analysis.explanation.table import effect_table, explanation_json, sentences, share_table
 from nas.cli.commands.picture_files import check_ending
 from nas.cli.output import Output
+from nas.config.search_config import SearchConfig
 from nas.costs.static_costs import StaticCosts
 from nas.errors import CommandError, RunError
 from nas.metrics import COUNTS
 from nas.search.problem import space_of
 from nas.search.repeats import random_sample
-from nas.storage.ledger import ledger_of
+from nas.storage.ledger import Ledger, ledger_of
 from nas.storage.run.folder import RunFolder
 from nas.storage.stored_run import run_at
 from search_space.nearest import hint
@@ -55,7 +56,10 @@ def show_explanation(
         raise CommandError(f"--equal cannot be {equal!r}; {hint(equal, COUNTS)}")
     check_ending("--png", png, ".png")
     with run_at(name, runs, storage=storage, trust=trust) as run:
-        space, explanation = _explained(run, equal)
+        try:
+            space, explanation = explained(run, *ledger_of(run), equal)
+        except (TooFewError, TooTightError) as error:
+            raise CommandError(f"run {run.name!r}: {error}") from error
         if png is not None:
             _draw(png, explanation, run.name)
     if output.as_json:
@@ -69,26 +73,37 @@ def show_explanation(
         output.say(line)
 
 
-def _explained(run: RunFolder, equal: str) -> tuple[SearchSpace, Explanation]:
-    config, ledger = ledger_of(run)
+def explained(
+    run: RunFolder, config: SearchConfig, ledger: Ledger, equal: str
+) -> tuple[SearchSpace, Explanation]:
+    """Return a run's space, and what the run explains.
+
+    Args:
+        run: the run.
+        config: of the run.
+        ledger: of the run.
+        equal: the cost at which accuracies are compared.
+
+    Raises:
+        TooFewError: too few architectures were evaluated.
+        TooTightError: see :func:`analysis.explanation.explained.explain`.
+        RunError: the ledger, or the run's task, cannot be read.
+    """
     space = space_of(config)
     costs = StaticCosts(space, run.task(), batch_size=None)
     search = ledger.evaluations("search")
     limits = {
         name: limit for name, limit in config.limits.by_name(costs.names).items() if name in COUNTS
     }
-    try:
-        explanation = explain(
-            [*search, *ledger.evaluations("repeats")],
-            space,
-            costs.columns,
-            limits,
-            equal_cost=equal,
-            random_sample=set(random_sample(config.search, config.seed, search)),
-            seed=config.seed,
-        )
-    except (TooFewError, TooTightError) as error:
-        raise CommandError(f"run {run.name!r}: {error}") from error
+    explanation = explain(
+        [*search, *ledger.evaluations("repeats")],
+        space,
+        costs.columns,
+        limits,
+        equal_cost=equal,
+        random_sample=set(random_sample(config.search, config.seed, search)),
+        seed=config.seed,
+    )
     return space, explanation
 
 

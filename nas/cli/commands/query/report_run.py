@@ -12,6 +12,7 @@ from analysis.report.run_data import Command, ReportRun
 from analysis.trace.points import TraceResult
 from nas.cli.commands.query.frontier import networks_beside
 from nas.cli.commands.query.report_attention import attention_picture
+from nas.cli.commands.query.report_model import NOTHING, modelled
 from nas.cli.commands.query.report_trainings import retrained_rows
 from nas.cli.commands.tools.fidelity import compared_epochs, retrained_pairs
 from nas.config.search_config import SearchConfig
@@ -25,6 +26,9 @@ from nas.storage.ledger_view import SUFFIXES
 from nas.storage.run.data_file import fingerprints_of_run
 from nas.storage.run.folder import ENVIRONMENT, RunFolder, read_json_object
 from search_space.yaml_validation import dump_yaml
+
+CERTAIN = 0.9
+"""An architecture that is on the front with this probability, or off it, needs no further seeds."""
 
 
 def read_run(run: RunFolder, *, trust: bool) -> ReportRun:
@@ -53,6 +57,7 @@ def _read(run: RunFolder, config: SearchConfig, ledger: Ledger, *, trust: bool) 
     state = "running" if is_driven else "finished" if run.is_finished() else run.unfinished
     retrained = retrained_rows(run, config, ledger)
     sample = set(random_sample(config.search, config.seed, rows["search"]))
+    model = NOTHING if is_driven else modelled(run, config, ledger, within)
     content = dump_yaml(config.saved.model_dump(mode="json"))
     return ReportRun(
         name=run.name,
@@ -75,10 +80,11 @@ def _read(run: RunFolder, config: SearchConfig, ledger: Ledger, *, trust: bool) 
         attention=attention_picture(run, rows["retrain"], trust=trust),
         trace=_trace(run),
         ablations=[read_json_object(file) for file in sorted(run.path.glob("ablation-*.json"))],
-        next_commands=_next(run, config, state, retrained),
+        next_commands=_next(run, config, state, retrained, model.probabilities),
         ways=_ways(run, retrained),
         hashes=_hashes(run, config, content),
         config_yaml=content,
+        **model._asdict(),
     )
 
 
@@ -106,7 +112,11 @@ def _trace(run: RunFolder) -> TraceResult | None:
 
 
 def _next(
-    run: RunFolder, config: SearchConfig, state: str, retrained: Sequence[Mapping[str, Any]]
+    run: RunFolder,
+    config: SearchConfig,
+    state: str,
+    retrained: Sequence[Mapping[str, Any]],
+    sure: Mapping[str, float],
 ) -> list[Command]:
     """Return what to do next, the most useful first."""
     commands = []
@@ -130,6 +140,13 @@ def _next(
         commands.append(_command("See what each part of the trained network contributes", *words))
         commands.append(
             _command("Train the whole front in full", "retrain", run.name, "--pick", "all")
+        )
+    if state == "finished" and any(CERTAIN > each > 1 - CERTAIN for each in sure.values()):
+        commands.append(
+            _command(
+                "See which further seeds would make the front surest within an hour",
+                *("frontier", run.name, "--spend", "1h"),
+            )
         )
     other = "macs" if config.cost_objective == "params" else "params"
     commands.append(
