@@ -37,7 +37,7 @@ class Ending(NamedTuple):
 
     @property
     def how_to_go_on(self) -> str:
-        """What the user does to go on; empty if nothing is left to search."""
+        """The user's next step, to go on; empty if nothing is left to search."""
         change = self.change
         return f"to go on, {change}, and give the command with --resume" if change else ""
 

@@ -132,7 +132,7 @@ def test_a_search_records_the_weighed_accuracy(
 
 
 def test_what_turns_out_to_be_over_the_limit_is_on_no_front(
-    config_of: Callable[..., SearchConfig], config: SearchConfig, ledger: Ledger, runs: Path
+    config: SearchConfig, ledger: Ledger, runs: Path, task: Task
 ) -> None:
     """Number 3's second one is over the limit, so that 4 comes onto the front; a repeat fails."""
     config = config.replace(limits=Limits(latency_ms=5.0))
@@ -140,6 +140,7 @@ def test_what_turns_out_to_be_over_the_limit_is_on_no_front(
     measure_front_again(config, ledger, meter, lambda number: None)
     assert [sorted(batch) for batch in meter.asked] == [[0, 1], [3], [4]]
     run = RunFolder.create(runs, config)
+    run.write_json("task.json", task.model_dump(mode="json"))
     rows = ledger.evaluations("search")
     fields: dict[str, Any] = {
         "metrics": {},

@@ -1,4 +1,4 @@
-"""What the surrogate model of a run's evaluations tells its report."""
+"""The surrogate model of a run's evaluations, as far as its report tells of it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EQUAL_COST = "macs"
 
 
 class Modelled(NamedTuple):
-    """What the model tells; the fields are those of ``ReportRun``."""
+    """The model's words; the fields are those of ``ReportRun``."""
 
     probabilities: Mapping[str, float]
     explanation: Explanation | None

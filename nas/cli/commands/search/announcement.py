@@ -1,4 +1,4 @@
-"""What a search says before it begins: its size, and how long it is expected to take."""
+"""The words of a search before it begins: its size, and how long it is expected to take."""
 
 from __future__ import annotations
 
