@@ -10,10 +10,11 @@ from typing import NamedTuple
 
 from search_space.architecture import Architecture, Task
 from search_space.counts import FLOAT_BYTES, NO_BYTES, NO_COUNTS, Counts, TrainingBytes
-from search_space.networks.detection.heads import OFFSETS, head_counts, heads_bytes
+from search_space.networks.detection.heads import OFFSETS, head_counts
 from search_space.networks.detection.plan import DetectorPlan
-from search_space.networks.detection.pyramid import pyramid_bytes, pyramid_counts
-from search_space.networks.ending import Ending, ending_bytes, ending_counts
+from search_space.networks.detection.pyramid import pyramid_counts
+from search_space.networks.ending import Ending, ending_counts
+from search_space.networks.endings import ending_part_bytes, ending_parts
 from search_space.networks.network import BLOCK_FORMS
 from search_space.networks.plan import NetworkPlan, StagePlan, plan_network
 
@@ -118,13 +119,8 @@ def peak_memory_bytes(architecture: Architecture, task: Task) -> int:
 
 def part_bytes(plan: NetworkPlan) -> list[TrainingBytes]:
     """List the training memory of the stem, of each stage, and of the ending's parts."""
-    ending = plan.ending
     return [
         plan.stem.training_bytes(plan.in_channels, plan.input_hw),
         *map(stage_bytes, plan.stages),
-        *(
-            (pyramid_bytes(ending.pyramid), heads_bytes(ending.heads))
-            if isinstance(ending, DetectorPlan)
-            else (ending_bytes(ending),)
-        ),
+        *map(ending_part_bytes, ending_parts(plan.ending)),
     ]
