@@ -185,7 +185,9 @@ class Architecture(Value):
         if self.detector is None:
             return
         if self.head is not None:
-            raise ValueError(f"head: stands before a classifier, a detector has none, got {self.head}")
+            raise ValueError(
+                f"head: stands before a classifier, a detector has none, got {self.head}"
+            )
         try:
             self.merged_stages()
         except ValueError as error:

@@ -31,8 +31,9 @@ def plain_convolutional(architecture: Architecture, task: Task) -> Architecture:
     bottlenecks lose their attention, identities stay, and other primitives become inverted
     bottlenecks of kernel 3 and expansion 6. Any other stem becomes a convolution stem, with
     pooling where the image is reduced by 4, 6, 8, ... A detector's pyramid and heads become 3x3
-    convolutions too. Depths, strides, the head, anchors and each stage's map stay. All widths are scaled together until the parameters are nearest; then single widths
-    change by one channel as long as that brings them nearer.
+    convolutions too. Depths, strides, the head, anchors and each stage's map stay. All widths are
+    scaled together until the parameters are nearest; then single widths change by one channel as
+    long as that brings them nearer.
 
     Raises:
         ValueError: ``architecture`` cannot take the task's images, or has a stem of the user's own

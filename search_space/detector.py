@@ -1,12 +1,12 @@
 """RetinaNet behind a backbone, as a value: a feature pyramid, two heads and anchors.
 
-Sources: Lin et al. 2017, "Focal Loss for Dense Object Detection", arXiv 1708.02002; the pyramid, Lin
-et al. 2017, "Feature Pyramid Networks for Object Detection", arXiv 1612.03144; local attention in
-both, Ramachandran et al. 2019, arXiv 1906.05909, appendix A.3.
+Sources: Lin et al. 2017, "Focal Loss for Dense Object Detection", arXiv 1708.02002; the pyramid,
+Lin et al. 2017, "Feature Pyramid Networks for Object Detection", arXiv 1612.03144; local attention
+in both, Ramachandran et al. 2019, arXiv 1906.05909, appendix A.3.
 :mod:`search_space.networks.detection` builds and counts them.
 
-A map of level l, P_l, has a stride of 2^l pixels. Levels up to 5 merge the backbone's features; each
-level above comes from the one below by a strided operator.
+A map of level l, P_l, has a stride of 2^l pixels. Levels up to 5 merge the backbone's features;
+each level above comes from the one below by a strided operator.
 """
 
 from __future__ import annotations

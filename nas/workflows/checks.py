@@ -130,9 +130,9 @@ def checked_problem(config: SearchConfig, costs: StaticCosts) -> SearchProblem:
         costs: its space's.
 
     Raises:
-        ConfigError: the space holds detectors; the sampler or one of its options is unknown; this machine lacks the device to
-            measure latency on; networks cannot take the task's images, or have no proxy of the
-            given fidelity; a recipe augments colours of grey images.
+        ConfigError: the space holds detectors; the sampler or one of its options is unknown; this
+            machine lacks the device to measure latency on; networks cannot take the task's images,
+            or have no proxy of the given fidelity; a recipe augments colours of grey images.
         NothingFits: no architecture fits the static limits.
     """
     check_trains(costs.space)

@@ -114,7 +114,9 @@ class PopulationRows(ABC):
         if layout.detector is None:
             groups.append([self._gather("ending", vectors, incoming, self._ending_row, maps)])
             return groups
-        merged = {parameter for at in merged_stages(self.space) for parameter in self._widths_at(at)}
+        merged = {
+            parameter for at in merged_stages(self.space) for parameter in self._widths_at(at)
+        }
         width = _given(layout.detector.width_parameter)
         pyramid = (*sorted(merged), *width, *layout.detector.pyramid.parameters)
         heads = (*width, *_given(layout.detector.layers_parameter))

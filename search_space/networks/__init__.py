@@ -26,7 +26,8 @@ def build(
     """Build the network of ``architecture`` for ``task``.
 
     A classifier maps ``[B, C, H, W]`` to logits ``[B, classes]``, a detector to
-    :class:`~search_space.networks.detection.retinanet.Predictions`. The same seed gives the same initial weights; torch's global generator does not change.
+    :class:`~search_space.networks.detection.retinanet.Predictions`. The same seed gives the same
+    initial weights; torch's global generator does not change.
 
     Args:
         architecture: what to build.

@@ -18,7 +18,6 @@ from search_space.counts import (
 from search_space.families import FAMILIES, FamilyName
 from search_space.layers.convolution import convolution
 
-
 LEAST_CLASSES = 2  # of a classifier
 
 

@@ -84,7 +84,8 @@ class DetectorConfig(Value):
     """The choices for what follows the backbone of detectors; a list is a choice."""
 
     width: Widths = (256,)
-    """Channels of the pyramid and of the heads' hidden layers; a list is a choice. Unit: channels."""
+    """Channels of the pyramid and of the heads' hidden layers; a list is a choice. Unit:
+    channels."""
     pyramid: ComponentConfig = ({"type": "conv"},)
     """Operator of the feature pyramid, `conv` or `local_attention`; a list is a choice."""
     heads: ComponentConfig = ({"type": "conv"},)

@@ -169,7 +169,9 @@ class SearchSpace:
     def _encode_detector(self, vector: np.ndarray, architecture: Architecture) -> None:
         choices, detector = self.layout.detector, architecture.detector
         if (choices is None) != (detector is None):
-            kinds = ("classifiers", "a detector") if choices is None else ("detectors", "a classifier")
+            kinds = (
+                ("classifiers", "a detector") if choices is None else ("detectors", "a classifier")
+            )
             raise ValueError(f"{self.name} holds {kinds[0]}, got {kinds[1]}")
         if choices is not None and detector is not None:
             choices.encode(vector, detector)

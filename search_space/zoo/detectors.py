@@ -49,9 +49,7 @@ def _resnet(depth: int) -> NamedNetwork:
 def _se_resnet(depth: int) -> NamedNetwork:
     squeeze = SqueezeExcitationRatio()
     return NamedNetwork(
-        lambda width: retinanet(
-            resnet(depth, channel_attention=squeeze, width=width), width=width
-        ),
+        lambda width: retinanet(resnet(depth, channel_attention=squeeze, width=width), width=width),
         "AACN Table 5",
         COCO,
     )
@@ -88,8 +86,6 @@ NETWORKS: dict[str, NamedNetwork] = {
     },
     "retinanet_sasa_resnet50_conv_stem": _sasa_resnet(ConvolutionStem(), None),
     "retinanet_sasa_resnet50": _sasa_resnet(None, None),
-    "sasa_retinanet50_conv_stem": _sasa_resnet(
-        ConvolutionStem(), LocalAttention()
-    ),
+    "sasa_retinanet50_conv_stem": _sasa_resnet(ConvolutionStem(), LocalAttention()),
     "sasa_retinanet50": _sasa_resnet(None, LocalAttention()),
 }

@@ -236,7 +236,14 @@ def test_convolutional_detectors_match_to_the_printed_digit() -> None:
 
 def test_footnotes_of_detectors_say_which_reading_fits() -> None:
     depths = COMPARED["aacn5"].footnotes["a"]
-    for count in ("32,969,804", "33,678,444", "33,120,900", "51,572,496", "53,297,396", "51,723,592"):
+    for count in (
+        "32,969,804",
+        "33,678,444",
+        "33,120,900",
+        "51,572,496",
+        "53,297,396",
+        "51,723,592",
+    ):
         assert count in depths
     pyramids = COMPARED["sasa2"].footnotes["a"]
     for count in ("21,987,252", "20,028,852", "112.227", "(+1.227 G)", "113.760"):

@@ -38,7 +38,9 @@ def lateral(module: Any, x: Tensor, norm: Callable[[Tensor, Any], Tensor]) -> Te
 
 def pyramid(module: Any, features: Maps) -> Maps:
     """Lin et al. 2017 (FPN), Figure 3, then RetinaNet's further levels."""
-    merged = [lateral(each, x, normalised) for each, x in zip(module.lateral, features, strict=True)]
+    merged = [
+        lateral(each, x, normalised) for each, x in zip(module.lateral, features, strict=True)
+    ]
     for lower in reversed(range(len(merged) - 1)):
         below, above = merged[lower], merged[lower + 1]
         rows = [

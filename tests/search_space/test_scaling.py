@@ -92,5 +92,7 @@ def test_what_does_not_fit_is_said_with_its_place(
 
 def test_a_detector_that_does_not_fit_is_said() -> None:
     attends = small_detector(LOCAL)
-    with pytest.raises(ValueError, match="detector of width 3: heads must divide the output channels"):
+    with pytest.raises(
+        ValueError, match="detector of width 3: heads must divide the output channels"
+    ):
         at_width(attends, 0.4)

@@ -14,7 +14,7 @@ WEIGHT_DEVIATION = 0.01  # of new layers' weights (RetinaNet section 4.1)
 def build_operator(
     primitive: Primitive, channels: tuple[int, int], stride: int, hw: tuple[int, int], *, bias: bool
 ) -> nn.Module:
-    """Build a primitive from ``channels`` = (in, out), for maps of ``hw`` = (H, W) pixels or others.
+    """Build a primitive from ``channels`` = (in, out), for maps of ``hw`` = (H, W) or others.
 
     A convolution gets a bias at zero if ``bias``; attention has none (SASA section 2.2).
     """

@@ -69,9 +69,7 @@ class DetectorPlan(NamedTuple):
     heads: HeadsPlan
 
 
-def plan_pyramid(
-    detector: Detector, family: FamilyName, inputs: Sequence[MapShape]
-) -> PyramidPlan:
+def plan_pyramid(detector: Detector, family: FamilyName, inputs: Sequence[MapShape]) -> PyramidPlan:
     """Lay the pyramid out on the backbone's features, one for each merging level."""
     return PyramidPlan(
         detector.pyramid,
@@ -83,9 +81,7 @@ def plan_pyramid(
     )
 
 
-def plan_heads(
-    detector: Detector, maps: tuple[tuple[int, int], ...], classes: int
-) -> HeadsPlan:
+def plan_heads(detector: Detector, maps: tuple[tuple[int, int], ...], classes: int) -> HeadsPlan:
     """Lay the heads out on the pyramid's maps."""
     return HeadsPlan(
         detector.heads,

@@ -99,9 +99,7 @@ def pyramid_bytes(plan: PyramidPlan) -> TrainingBytes:
             kept = kept.then(TrainingBytes(seen * pixels, 2 * seen * pixels))
         merged = plan.width * pixels
         kept = kept.then(TrainingBytes(merged, 2 * merged)).then(
-            layer_bytes(
-                plan.primitive, plan.width, 1, (height, width), normalized=plan.normalized
-            )
+            layer_bytes(plan.primitive, plan.width, 1, (height, width), normalized=plan.normalized)
         )
     for index, (below, _) in enumerate(_further(plan)):
         activated = FLOAT_BYTES * plan.width * below[0] * below[1] if index else 0

@@ -79,7 +79,7 @@ def test_sizes_by_hand() -> None:
     # At width 8 upsilon 1 leaves no kernel to choose; at 9 it leaves one channel to it.
     assert sizes["kernels that nothing uses"] == 2 * (3 + 4)
     assert sizes["upsilon zero alone"] == 2
-    # Windows of 1 are one operator, whatever their heads; at width 4 two heads have 2 channels each.
+    # Windows of 1 are one operator, whatever their heads.
     assert sizes["detectors"] == 2 * 2 * 2 * 2 * (2 * (1 + 1 + 2)) * 2
     assert sizes["detectors of one kind"] == 2 * 2
     grid = product((1, 2), (False, True), (3, 5), (True, False))

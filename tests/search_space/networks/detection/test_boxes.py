@@ -59,7 +59,9 @@ def decoded_by_loops(offset: Box, anchor: Box, height: int, width: int) -> Box:
     across, down = right - left, bottom - top
     x = offset[0] * across + (left + right) / 2
     y = offset[1] * down + (top + bottom) / 2
-    w, h = (side * exp(min(t, log(62.5))) for side, t in zip((across, down), offset[2:], strict=True))
+    w, h = (
+        side * exp(min(t, log(62.5))) for side, t in zip((across, down), offset[2:], strict=True)
+    )
     corners = (x - w / 2, y - h / 2, x + w / 2, y + h / 2)
     ends = (width, height, width, height)
     return [min(max(corner, 0.0), end) for corner, end in zip(corners, ends, strict=True)]

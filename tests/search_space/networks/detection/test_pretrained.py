@@ -12,7 +12,7 @@ from search_space.architecture import Architecture, Task
 from search_space.detector import Detector
 from search_space.networks import build
 from search_space.networks.detection.pretrained import load_backbone
-from search_space.primitives import AugmentedConvolution
+from search_space.primitives import AugmentedConvolution, Convolution
 from tests.search_space.small_detectors import LOCAL, backbone
 
 CLASSIFIED = Task(input_shape=(3, 64, 64), classes=4)
@@ -45,7 +45,9 @@ def test_convolutions_and_local_attention_are_copied() -> None:
     assert len(shared) > 10
     assert all(torch.equal(own[name], given[name]) for name in shared)
     images = torch.randn(1, 3, 130, 140)
-    for first, second in zip(source.eval().features(images), model.eval().features(images), strict=True):
+    for first, second in zip(
+        source.eval().features(images), model.eval().features(images), strict=True
+    ):
         assert torch.equal(first, second)
 
 
@@ -85,6 +87,8 @@ def test_at_the_same_size_tables_are_copied() -> None:
 def test_another_backbone_is_refused() -> None:
     with pytest.raises(ValueError, match=r"the classifier has no stages\.3.*column_embedding"):
         loaded(backbone(), with_blocks(LOCAL))
-    wider = backbone().replace(stem=backbone().stem.replace(width=8))
-    with pytest.raises(ValueError, match=r"stem.0.weight: the classifier's is \(8, 3, 3, 3\), the"):
-        loaded(wider, backbone())
+    kernel = (
+        r"stages.3.0.branch.0.weight: the classifier's is \(10, 8, 5, 5\), the backbone's \(10,"
+    )
+    with pytest.raises(ValueError, match=kernel):
+        loaded(with_blocks(Convolution(kernel=5)), backbone())
