@@ -42,9 +42,9 @@ SASA = Paper(
 CONVOLUTIONAL = (
     "Counted at 640 x 640, with 90 classes, P6 from P5 and six anchors a position: all "
     "convolutional rows match so. With nine anchors, the field's default, ResNet-50 would have "
-    "34.05 M and 193.5 G."
+    "34.05 M and 193.4 G."
 )
-KEY_DEPTHS = " AA is counted without a least key depth of a head, which comes nearest to Table 5."
+KEY_DEPTHS = " AA is counted without a least key depth of a head, the nearest to what is printed."
 ATTENTIONAL = (
     " Attention in heads + FPN is counted as A.3 says: in place of every 3x3 convolution, the "
     "heads' last included, before a pointwise one."
