@@ -48,8 +48,8 @@ def paired_swaps(architecture: Architecture, task: Task) -> tuple[Swap, ...]:
       once (:mod:`search_space.swaps.network_swaps`), at the same widths.
 
     Depths, strides, channel attention, the head and anchors stay. Equal arguments give equal lists:
-    the stem, each stage in order, pyramid and heads, then the network. A change that nothing fits, or that changes
-    nothing, is left out.
+    the stem, each stage in order, pyramid and heads, then the network. A change that nothing fits,
+    or that changes nothing, is left out.
 
     Raises:
         ValueError: ``architecture`` cannot take the task's images, or an operator of a primitive of
