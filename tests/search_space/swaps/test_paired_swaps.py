@@ -85,7 +85,7 @@ def test_swaps_of_detectors_keep_every_promise() -> None:
         swaps = checked_swaps(architecture, SMALL_TASK)
         places |= {place for place, _ in swaps}
         assert {place for place, _ in swaps} >= {"pyramid", "heads"}
-    assert places == {"stem", "stage 1", "stage 2", "pyramid", "heads", "network"}
+    assert places == {"stage 1", "stage 2", "pyramid", "heads", "network"}
 
 
 def test_changes_of_the_network_are_made_in_the_detector_too() -> None:
