@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
+from math import prod
 
 import numpy as np
 from pydantic import ValidationError
@@ -99,11 +100,18 @@ class DetectorChoices:
     @cached_property
     def size(self) -> int:
         """The number of distinct detectors."""
-        return len(self.config.layers) * sum(
-            len(self._operators("pyramid", width).distinct)
-            * len(self._operators("heads", width).distinct)
-            for width in self.config.width
-        )
+        return sum(map(self._count, self.config.width))
+
+    def numbered(self, number: int) -> Detector:
+        """Return detector ``number``, from 0, of :meth:`detectors`, without listing them."""
+        for width in self.config.width:
+            if number < self._count(width):
+                break
+            number -= self._count(width)
+        pyramids, heads = (list(self._operators(n, width).distinct) for n in ("pyramid", "heads"))
+        number, head = divmod(number, len(heads))
+        layers, pyramid = divmod(number, len(pyramids))
+        return self._assembled(width, self.config.layers[layers], pyramids[pyramid], heads[head])
 
     def detectors(self) -> Iterator[Detector]:
         """Yield every distinct detector, in a fixed order."""
@@ -111,6 +119,16 @@ class DetectorChoices:
             operators = (self._operators(name, width).distinct for name in ("pyramid", "heads"))
             for pyramid, heads in product(*operators):
                 yield self._assembled(width, layers, pyramid, heads)
+
+    def covering(self) -> Iterator[Detector]:
+        """Yield detectors in which every pyramid stands, and every form of the heads."""
+        for width in self.config.width:
+            pyramids, heads = (self._operators(n, width).distinct for n in ("pyramid", "heads"))
+            first, first_heads = next(iter(pyramids)), next(iter(heads))
+            for pyramid in pyramids:
+                yield self._assembled(width, self.config.layers[0], pyramid, first_heads)
+            for layers, head in product(self.config.layers, heads):
+                yield self._assembled(width, layers, first, head)
 
     def problems(self) -> list[str]:
         """Say which operators cannot be built at the widths, and what else is wrong."""
@@ -163,6 +181,11 @@ class DetectorChoices:
             built = [_resolved(each, width) for each in described]
             resolved[name, width] = ResolvedChoices(entries, built, component.type_parameter)
         return resolved
+
+    def _count(self, width: int) -> int:
+        """Return how many distinct detectors of ``width`` there are."""
+        operators = (len(self._operators(name, width).distinct) for name in ("pyramid", "heads"))
+        return prod(operators, start=len(self.config.layers))
 
     def _assembled(self, width: int, layers: int, pyramid: Primitive, heads: Primitive) -> Detector:
         fixed = {name: getattr(self.config, name) for name in FIXED_DETECTOR_FIELDS}

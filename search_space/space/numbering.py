@@ -37,8 +37,8 @@ class Numbering:
             }
             self._endings.insert(0, endings)
         backbones = sum(self._endings[0][stem.width] for stem in layout.stems.distinct)
-        self._detectors = list(layout.detector.detectors()) if layout.detector else [None]
-        self.size = backbones * len(self._detectors)
+        self._detectors = layout.detector.size if layout.detector else 1
+        self.size = backbones * self._detectors
 
     def parts(self, number: int) -> Parts:
         """Return the parts of architecture ``number``.
@@ -48,7 +48,7 @@ class Numbering:
         """
         if not 0 <= number < self.size:
             raise IndexError(f"the number must be from 0 to {self.size - 1}, got {number}")
-        number, detector = divmod(number, len(self._detectors))
+        number, detector = divmod(number, self._detectors)
         for stem in self._layout.stems.distinct:
             endings = self._endings[0][stem.width]
             if number < endings:
@@ -66,7 +66,8 @@ class Numbering:
             stage_number, number = divmod(number, following[out])
             stages.append(choices.numbered(stage_number, depth, width, channels))
             channels = out
-        return Parts(stem, tuple(stages), self._detectors[detector])
+        choices = self._layout.detector
+        return Parts(stem, tuple(stages), choices.numbered(detector) if choices else None)
 
 
 def uniform_below(bound: int, rng: np.random.Generator) -> int:

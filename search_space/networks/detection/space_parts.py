@@ -32,7 +32,7 @@ def detector_parts(space: SearchSpace, task: Task) -> list[PyramidPlan | HeadsPl
         ValueError: the task's images are smaller than the stride of the last level.
     """
     parts: dict[PyramidPlan | HeadsPlan, None] = {}  # an ordered set
-    detectors = list(_choices(space).detectors())
+    detectors = list(_choices(space).covering())
     check_image(detectors[0], task.input_shape[1:])
     for widths, maps in product(_widths(space), _maps(space, task)):
         inputs = [(width, *hw) for width, hw in zip(widths, maps, strict=True)]
