@@ -140,7 +140,8 @@ class Architecture(Value):
     head: int | None = Field(default=None, ge=1, le=LARGEST)
     """Channels of a 1x1 convolution before the classifier, None for no such convolution."""
     detector: Detector | None = None
-    """What follows the stages of a detector, whose backbone they are; None in a classifier."""
+    """The pyramid and heads behind the stages, which are a detector's backbone; None in a
+    classifier."""
 
     @model_serializer(mode="wrap")
     def _without_no_detector(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:

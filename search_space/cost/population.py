@@ -115,7 +115,7 @@ class PopulationRows(ABC):
             groups.append([self._gather("ending", vectors, incoming, self._ending_row, maps)])
             return groups
         merged = {
-            parameter for at in merged_stages(self.space) for parameter in self._widths_at(at)
+            parameter for stage in merged_stages(self.space) for parameter in self._widths_at(stage)
         }
         width = _given(layout.detector.width_parameter)
         pyramid = (*sorted(merged), *width, *layout.detector.pyramid.parameters)

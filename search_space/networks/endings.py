@@ -1,4 +1,4 @@
-"""What follows the stages: the end of a classifier, or the pyramid and the heads of a detector."""
+"""The parts behind the stages: the end of a classifier, or a detector's pyramid and heads."""
 
 from __future__ import annotations
 

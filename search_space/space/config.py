@@ -128,8 +128,7 @@ class SpaceConfig(Value):
     head: int | None = Field(default=None, ge=1, le=LARGEST)
     """Channels of a 1x1 convolution before the classifier; null for none. Unit: channels."""
     detector: DetectorConfig | None = None
-    """What follows the stages of a space of detectors, a mapping; null for a space of
-    classifiers."""
+    """Pyramid and heads of a space of detectors, a mapping; null for a space of classifiers."""
     only: Only | None = None
     """Restriction to architectures of convolutions alone, or of stand-alone attention alone (which
     may have any stem); null for none."""

@@ -148,9 +148,10 @@ class DetectorChoices:
 
     def backbone_problems(self, stems: Sequence[Stem], strides: Sequence[int]) -> list[str]:
         """Say why backbones of these stems and stages' strides cannot stand in detectors."""
+        problems: dict[str, None] = {}
         if self.problems():
             return []
-        detector, problems = next(self.detectors()), {}
+        detector = next(self.detectors())
         for stem in stems:
             try:
                 detector.merged_stages(stem, strides)

@@ -66,8 +66,8 @@ class Numbering:
             stage_number, number = divmod(number, following[out])
             stages.append(choices.numbered(stage_number, depth, width, channels))
             channels = out
-        choices = self._layout.detector
-        return Parts(stem, tuple(stages), choices.numbered(detector) if choices else None)
+        detectors = self._layout.detector
+        return Parts(stem, tuple(stages), detectors.numbered(detector) if detectors else None)
 
 
 def uniform_below(bound: int, rng: np.random.Generator) -> int:

@@ -134,7 +134,8 @@ class SearchSpace:
         for choices in self.layout.stages:
             stages.append(choices.stage(point, channels))
             channels = stages[-1].width * choices.expansion
-        detector = self.layout.detector and self.layout.detector.detector(point)
+        behind = self.layout.detector
+        detector = None if behind is None else behind.detector(point)
         return self._architecture(Parts(stem, tuple(stages), detector))
 
     def encode(self, architecture: Architecture) -> np.ndarray:

@@ -40,7 +40,7 @@ from search_space.networks.detection.plan import PyramidPlan
 
 
 class FeaturePyramid(nn.Module):
-    """From the backbone's features to one map ``[B, width, H_l, W_l]`` a level."""
+    """One map ``[B, width, H_l, W_l]`` a level, of the backbone's features."""
 
     def __init__(self, plan: PyramidPlan) -> None:
         super().__init__()

@@ -18,7 +18,7 @@ from search_space.networks.plan import NetworkPlan
 
 
 class Predictions(NamedTuple):
-    """What the heads say of each anchor, in the anchors' order."""
+    """The heads' outputs for each anchor, in the anchors' order."""
 
     logits: Tensor  # [B, N, classes]
     offsets: Tensor  # [B, N, 4]

@@ -56,7 +56,7 @@ def _widths(space: SearchSpace) -> Iterator[tuple[int, ...]]:
 
 def _maps(space: SearchSpace, task: Task) -> list[tuple[tuple[int, int], ...]]:
     """List the maps (H, W) of the merged stages, for each different map behind a stem."""
-    every = {}
+    every: dict[tuple[tuple[int, int], ...], None] = {}
     for stem in space.layout.stems.distinct:
         hw = stem.output_hw(task.input_shape[1:])
         each = []

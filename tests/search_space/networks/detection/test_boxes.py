@@ -130,11 +130,11 @@ def test_predictions_have_the_order_of_the_anchors(hw: tuple[int, int]) -> None:
             moved = _changed(model.box_head(maps), model.box_head(changed))
         stride = 2 ** (3 + level)
         centres = (anchors[:, :2] + anchors[:, 2:]) / 2
-        at = (centres == torch.tensor([(column + 0.5) * stride, (row + 0.5) * stride])).all(1)
-        own_level = torch.zeros_like(at)
+        there = (centres == torch.tensor([(column + 0.5) * stride, (row + 0.5) * stride])).all(1)
+        own_level = torch.zeros_like(there)
         before = sum(3 * h * w for h, w in plan.heads.maps[:level])
         own_level[before : before + 3 * map_hw[0] * map_hw[1]] = True
-        assert moved[at & own_level].all()
+        assert moved[there & own_level].all()
         assert not moved[~own_level].any()
 
 
