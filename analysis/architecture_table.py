@@ -15,7 +15,7 @@ from search_space.families import FAMILIES, default_expansion, default_shortcut
 
 
 def describe_table(architecture: Architecture, task: Task, costs: Costs) -> Table:
-    """Return a table with a row for the stem, each stage and the classifier, and their total.
+    """Return a table with a row for the stem, each stage and what follows, and their total.
 
     Args:
         architecture: the one to describe.
@@ -94,6 +94,9 @@ def describe_json(architecture: Architecture, task: Task, costs: Costs) -> dict[
 def part_labels(architecture: Architecture) -> list[str]:
     """Return a label for each part of an architecture, in the order of its costs."""
     labels = [architecture.stem.label, *(stage.label for stage in architecture.stages)]
+    if architecture.detector is not None:
+        pyramid, heads = architecture.detector.labels
+        return [*labels, pyramid, heads, heads]
     head = ["normalisation + ReLU"] if FAMILIES[architecture.family].pre_activation else []
     head += [f"conv1 w{architecture.head}"] if architecture.head else []
     return [*labels, *([" + ".join(head)] if head else []), "mean + linear"]

@@ -106,6 +106,8 @@ def _group_table(members: list[ZooEntry], name_columns: int) -> Table:
 
 
 def _group(architecture: Architecture) -> str:
+    if architecture.detector is not None:
+        return "RetinaNet"
     title = FAMILIES[architecture.family].title
     if architecture.family != "resnet":
         return title

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from functools import cached_property
 from itertools import groupby
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SerializeAsAny,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from search_space.bounds import LARGEST, MOST_BLOCKS, MOST_CLASSES, MOST_PIXELS, MOST_STAGES
+from search_space.detector import Detector
 from search_space.digest import short_sha256
 from search_space.families import (
     BlockKind,
@@ -20,18 +28,17 @@ from search_space.families import (
     family_problem,
     primitive_in_channels,
 )
-from search_space.primitives import ChannelAttention, Primitive, Stem
+from search_space.primitives import ChannelAttention, Stem
 from search_space.primitives.registry import (
     IMPORTS,
+    AnyPrimitive,
     channel_attention_from,
-    primitive_from,
     stem_from,
 )
 from search_space.values import Value
 
 ARCH_ID_DIGITS = 12
 
-AnyPrimitive = Annotated[SerializeAsAny[Primitive], BeforeValidator(primitive_from)]
 AnyChannelAttention = Annotated[
     SerializeAsAny[ChannelAttention], BeforeValidator(channel_attention_from)
 ]
@@ -43,7 +50,7 @@ class Task(Value):
 
     dataset: str = "unnamed"
     input_shape: tuple[int, int, int]  # (channels, height, width), pixels
-    classes: int = Field(ge=2, le=MOST_CLASSES)
+    classes: int = Field(ge=1, le=MOST_CLASSES)  # a classifier needs 2, a detector 1
     split_seed: int = 0
 
     @model_validator(mode="after")
@@ -115,6 +122,8 @@ class Stage(Value):
 class Architecture(Value):
     """A network, canonical and resolved: equal values build equal networks, and only those.
 
+    It is a classifier, or with ``detector`` a detector, whose backbone the stem and stages are.
+
     (A ``shortcut`` that no block needs is the exception: it is a setting of a whole space.) See
     :mod:`search_space.families` for what ``family``, ``block`` and ``shortcut`` mean; what is not
     given follows from the family.
@@ -130,6 +139,15 @@ class Architecture(Value):
     stages: tuple[Stage, ...] = Field(min_length=1, max_length=MOST_STAGES)
     head: int | None = Field(default=None, ge=1, le=LARGEST)
     """Channels of a 1x1 convolution before the classifier, None for no such convolution."""
+    detector: Detector | None = None
+    """The pyramid and heads behind the stages, which are a detector's backbone; None in a
+    classifier."""
+
+    @model_serializer(mode="wrap")
+    def _without_no_detector(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave ``detector`` out of a classifier: each ``arch_id`` is a digest of the JSON."""
+        fields: dict[str, Any] = dump(self)
+        return fields if self.detector else {k: v for k, v in fields.items() if k != "detector"}
 
     @classmethod
     def from_json(cls, text: str, *, imports: bool = False) -> Self:
@@ -161,7 +179,30 @@ class Architecture(Value):
                 except ValueError as error:
                     raise ValueError(f"stage {number}, block {index}: {error}") from error
                 in_channels = stage.width * self.expansion
+        self._check_detector()
         return self
+
+    def _check_detector(self) -> None:
+        if self.detector is None:
+            return
+        if self.head is not None:
+            raise ValueError(
+                f"head: stands before a classifier, a detector has none, got {self.head}"
+            )
+        try:
+            self.merged_stages()
+        except ValueError as error:
+            raise ValueError(f"detector: {error}") from error
+
+    def merged_stages(self) -> tuple[int, ...]:
+        """Return the stages, from 0, whose outputs a detector's pyramid merges; see Detector.
+
+        Raises:
+            ValueError: this is a classifier, or a level has no stage.
+        """
+        if self.detector is None:
+            raise ValueError("a classifier merges no features: it has no detector")
+        return self.detector.merged_stages(self.stem, [stage.stride for stage in self.stages])
 
     def _check_block(self, stage: Stage, index: int, in_channels: int) -> None:
         primitive, width = stage.blocks[index], stage.width
@@ -195,6 +236,7 @@ class Architecture(Value):
         The block, expansion and shortcut, which all of a search space share, are not in it.
         """
         head = [f"head {self.head}"] if self.head else []
+        head += self.detector.labels if self.detector else []
         parts = [self.stem.label, *(stage.label for stage in self.stages), *head]
         return f"{self.family}[{' | '.join(parts)}]"
 

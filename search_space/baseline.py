@@ -15,6 +15,7 @@ from search_space.primitives import (
     InvertedBottleneck,
     Primitive,
 )
+from search_space.scaling import detector_at
 
 BISECTION_STEPS = 20
 POOLED_REDUCTION = 4  # the least reduction of the image with which a stem pools, as ResNet's does
@@ -26,9 +27,10 @@ def plain_convolutional(architecture: Architecture, task: Task) -> Architecture:
     Channel attention is left out, and primitives become 3x3 convolutions. In an MnasNet, inverted
     bottlenecks lose their attention, identities stay, and other primitives become inverted
     bottlenecks of kernel 3 and expansion 6. Any other stem becomes a convolution stem, with
-    pooling where the image is reduced by 4, 6, 8, ... Depths, strides, the head and each stage's
-    map stay. All widths are scaled together until the parameters are nearest; then single widths
-    change by one channel as long as that brings them nearer.
+    pooling where the image is reduced by 4, 6, 8, ... A detector's pyramid and heads become 3x3
+    convolutions too. Depths, strides, the head, anchors and each stage's map stay. All widths are
+    scaled together until the parameters are nearest; then single widths change by one channel as
+    long as that brings them nearer.
 
     Raises:
         ValueError: ``architecture`` cannot take the task's images, or has a stem of the user's own
@@ -36,14 +38,18 @@ def plain_convolutional(architecture: Architecture, task: Task) -> Architecture:
     """
     target = network_costs(architecture, task).params
     stem = convolution_stem(architecture, task)
+    detector = architecture.detector
     widths = [stem.width, *(stage.width for stage in architecture.stages)]
+    widths += [detector.width] if detector else []
 
     def with_widths(new_widths: Sequence[int]) -> Architecture:
         stages = tuple(
             _plain_stage(stage, width, architecture.family)
-            for stage, width in zip(architecture.stages, new_widths[1:], strict=True)
+            for stage, width in zip(architecture.stages, new_widths[1:], strict=False)
         )
-        return architecture.replace(stem=stem.replace(width=new_widths[0]), stages=stages)
+        plain = stem.replace(width=new_widths[0])
+        behind = detector and detector_at(detector, new_widths[-1], Convolution(), Convolution())
+        return architecture.replace(stem=plain, stages=stages, detector=behind)
 
     def distance(new_widths: Sequence[int]) -> int:
         return abs(network_costs(with_widths(new_widths), task).params - target)

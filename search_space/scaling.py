@@ -6,6 +6,7 @@ from fractions import Fraction
 from math import floor
 
 from search_space.architecture import Architecture, Stage
+from search_space.detector import Detector
 from search_space.families import FamilySettings, primitive_in_channels
 from search_space.primitives import ChannelAttention, Primitive
 from search_space.primitives.augmented_convolution import AugmentedConvolution
@@ -13,7 +14,7 @@ from search_space.primitives.inverted_bottleneck import InvertedBottleneck
 
 
 def at_width(architecture: Architecture, factor: float) -> Architecture:
-    """Return ``architecture`` with the widths of its stem and stages times ``factor``.
+    """Return ``architecture`` with the widths of its stem, stages and detector times ``factor``.
 
     A width is rounded to the nearest whole number, at least 1, so that different widths stay
     different (the zoo's multiples of 8 would make narrow networks equal, and wider). Key and value
@@ -24,7 +25,7 @@ def at_width(architecture: Architecture, factor: float) -> Architecture:
 
     Raises:
         ValueError: a part does not fit the new widths, such as heads that do not divide one; the
-            message names the stem, or the stage and block.
+            message names the stem, the stage and block, or the detector.
     """
     if factor == 1:
         return architecture
@@ -42,7 +43,26 @@ def at_width(architecture: Architecture, factor: float) -> Architecture:
         except ValueError as error:
             raise ValueError(f"stage {number} of width {width}, {error}") from error
         before, now = (each * architecture.expansion for each in (stage.width, width))
-    return architecture.replace(stem=stem, stages=tuple(stages))
+    detector = architecture.detector and _detector_at(architecture.detector, factor)
+    return architecture.replace(stem=stem, stages=tuple(stages), detector=detector)
+
+
+def _detector_at(detector: Detector, factor: float) -> Detector:
+    width = scaled_count(detector.width, factor)
+    try:
+        return detector_at(detector, width, detector.pyramid, detector.heads)
+    except ValueError as error:
+        raise ValueError(f"detector of width {width}: {_reason(error)}") from error
+
+
+def detector_at(detector: Detector, width: int, pyramid: Primitive, heads: Primitive) -> Detector:
+    """Return ``detector`` at another width, with these operators.
+
+    Raises:
+        ValueError: an operator does not fit.
+    """
+    resolved = (each.resolve(width, width) for each in (pyramid, heads))
+    return detector.replace(width=width, **dict(zip(("pyramid", "heads"), resolved, strict=True)))
 
 
 def stage_at(

@@ -15,12 +15,14 @@ from nas.config.files import load_config
 from nas.config.tabulation import load_tabulation
 from nas.config.trace import Trace, load_trace
 from nas.search.problem import space_of
+from nas.workflows.checks import check_trains
+from nas.workflows.image_fit import check_images
 from nas.workflows.traced_networks import traced_networks
 from search_space.architecture import Task
 from search_space.cost import network_costs
 from search_space.cost.population import PopulationCosts
 from search_space.space import SearchSpace
-from search_space.yaml_validation import read_yaml
+from search_space.yaml_validation import ConfigError, read_yaml
 from search_space.zoo import ZOO
 from tests.hand_driven import check_search
 from trainers import Recipe
@@ -29,6 +31,9 @@ ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / "configs"
 FILES = sorted(path for path in CONFIGS.rglob("*.yaml") if path.parent.name != "cluster")
 """All files of this project's own kinds; tests/test_cluster_configs.py has those of launchers."""
+
+DETECTORS = "small_detectors"
+"""The space whose networks are measured, and not trained yet."""
 
 SPACE_TASKS = {
     "mnasnet_imagenet": Task(dataset="image_folder", input_shape=(3, 224, 224), classes=1000),
@@ -91,7 +96,23 @@ def head_command(path: Path) -> list[str]:
 
 def test_the_spaces_with_a_command_are_those_with_a_task():
     commands = {path.stem for path in (CONFIGS / "spaces").glob("*.yaml") if head_command(path)}
-    assert commands == set(SPACE_TASKS)
+    assert commands == {*SPACE_TASKS, DETECTORS}
+
+
+def test_the_command_of_the_space_of_detectors_measures_it(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    path = CONFIGS / "spaces" / f"{DETECTORS}.yaml"
+    program, command, file, *_ = words = head_command(path)
+    assert (program, command, ROOT / file) == ("nas", "latency-table", path)
+    shape = words[words.index("--image") + 1].split("x")
+    channels, height, width = map(int, shape)
+    classes = int(words[words.index("--classes") + 1])
+    space = SearchSpace.from_yaml(path)
+    task = Task(input_shape=(channels, height, width), classes=classes)
+    check_images(space, task, seed=0)
+    rng = np.random.default_rng(0)
+    sampled = [network_costs(space.sample(rng), task).macs for _ in range(200)]
+    assert 20e6 < np.median(sampled) < 60e6
 
 
 @pytest.mark.parametrize("name", SPACE_TASKS)
@@ -122,6 +143,9 @@ def test_the_command_of_a_space_starts_a_search_in_which_enough_fits(name, monke
 def test_a_space_can_stand_in_for_the_one_of_a_search(path):
     config = load_config(CONFIGS / "searches" / "cifar100.yaml", [f"space={path}"])
     assert space_of(config).name == path.stem
+    if path.stem == DETECTORS:
+        with pytest.raises(ConfigError, match=r"detector: detectors are built, .* not trained yet"):
+            check_trains(space_of(config))
 
 
 def test_the_spaces_of_each_family_hold_the_papers_networks():
@@ -137,6 +161,7 @@ def test_the_spaces_of_each_family_hold_the_papers_networks():
     # Their positions are not a choice of every stage there, nor are logits of positions alone.
     left_out = {f"sasa_resnet50_conv_stem_{form}" for form in ("no_position", "sine", "qr_only")}
     assert held["resnet_imagenet"] == (ablations | shallow) - left_out
+    assert held[DETECTORS] == set()
 
 
 def test_the_digits_space_is_large_and_holds_every_primitive():

@@ -23,7 +23,7 @@ LAYERS = {
         "attention",
         "layers",
         "primitives",
-        "architecture scaling depth_scaling",
+        "detector architecture scaling depth_scaling",
         "space",
         "networks",
         "cost",

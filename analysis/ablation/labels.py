@@ -35,4 +35,7 @@ def places_of(architecture: Architecture) -> dict[str, str]:
     places = {"stem": STEMS.get(f"{architecture.stem.type} stem", label_of(architecture.stem.type))}
     for number, kinds in enumerate(kinds_by_stage(architecture), start=1):
         places[f"stage {number}"] = " and ".join(map(label_of, dict.fromkeys(kinds)))
+    if architecture.detector is not None:
+        places["pyramid"] = label_of(architecture.detector.pyramid.type)
+        places["heads"] = label_of(architecture.detector.heads.type)
     return places | {NETWORK: ""}

@@ -12,6 +12,8 @@ from analysis.plot_style import FAINT_INK, GRID, INK, kind_colours
 from nas.quantities import format_quantity
 from search_space.architecture import Architecture, Stage, Task
 from search_space.cost import Costs, PartCosts
+from search_space.detector import Detector
+from search_space.primitives import Primitive
 
 MARGIN = 20.0
 COLUMN_GAP = 26.0
@@ -108,6 +110,8 @@ def _parts(architecture: Architecture, costs: Costs) -> Iterator[Part]:
     stages = {f"stage {number}": stage for number, stage in enumerate(architecture.stages, 1)}
     kinds = {kind_of(block) for stage in architecture.stages for block in stage.blocks}
     kinds |= set(STEM_KINDS.values())
+    behind = _behind(architecture.detector) if architecture.detector else {}
+    kinds |= {kind_of(primitive) for primitive, _ in behind.values()}
     colours = kind_colours(sorted(kinds))
     for part in costs.parts:
         if part.name in stages:
@@ -116,8 +120,21 @@ def _parts(architecture: Architecture, costs: Costs) -> Iterator[Part]:
             kind = STEM_KINDS.get(stem.type)
             colour = PLAIN_COLOUR if kind is None else colours[kind]
             yield Part("stem", ((colour, stem.label),), _wrapped(stem.label), part)
+        elif part.name in behind:
+            primitive, label = behind[part.name]
+            yield Part(part.name, ((colours[kind_of(primitive)], label),), _wrapped(label), part)
         else:
             yield Part(part.name, ((PLAIN_COLOUR, part.name),), (), part)
+
+
+def _behind(detector: Detector) -> dict[str, tuple[Primitive, str]]:
+    """Return the operator and the label of each part of a detector behind its backbone."""
+    pyramid, heads = detector.labels
+    return {
+        "pyramid": (detector.pyramid, pyramid),
+        "class head": (detector.heads, heads),
+        "box head": (detector.heads, heads),
+    }
 
 
 def _stage(part: PartCosts, stage: Stage, colours: dict[str, str]) -> Part:

@@ -13,7 +13,10 @@ from analysis.paper_tables.figure import CostName, Figure
 from analysis.paper_tables.printed_tables import PrintedRow, PrintedTable
 from search_space.cost import network_costs
 from search_space.families import Shortcut
+from search_space.primitives import Convolution
 from search_space.zoo import named_network
+from search_space.zoo.aacn import RATIOS
+from search_space.zoo.resnets import aa_resnet
 
 
 class Difference(NamedTuple):
@@ -103,11 +106,49 @@ def unexplained(differences: list[Difference], table: PrintedTable) -> str:
     return f"Not explained: {'; '.join(each)}."
 
 
+def kept_pyramid(differences: list[Difference], table: PrintedTable) -> str:
+    """Count SASA's attentional detectors with their pyramid's convolutions kept (Table 2)."""
+    each = []
+    for row in dict.fromkeys(difference.row.name for difference in differences):
+        own = {d.figure.unit.cost: d.figure for d in differences if d.row.name == row}
+        network = next(d.row.network for d in differences if d.row.name == row)
+        costs = _with_convolutional_pyramid(network or "")
+        changes = (_change(cost, figure, costs[cost]) for cost, figure in own.items())
+        each.append(f"{row}, {' and '.join(changes)}")
+    return (
+        "The paper's text (A.3) makes attention of the pyramid's convolutions too, and is counted "
+        "so. Were they kept, with attention in the heads alone, the parameters would fit: "
+        f"{'; '.join(each)}. What is then left of the FLOPs is not explained."
+    )
+
+
+def least_key_depths(differences: list[Difference], table: PrintedTable) -> str:
+    """Count AACN's augmented detectors with a least key depth (Table 5)."""
+    each = []
+    for row, _, figure in differences:
+        everywhere, first = _with_least_key_depth(row.network or "")
+        each.append(
+            f"{row.name} has {figure.counted:,} without it ({_off(figure, figure.counted)}), "
+            f"{everywhere:,} with it ({_off(figure, everywhere)}), and {first:,} with it in the "
+            f"first augmented stage alone ({_off(figure, first)})"
+        )
+    return (
+        "The least key depth of 20 a head, which the parameters on ImageNet show, does not fit "
+        f"here: {'; '.join(each)}. The last would fit, but nothing in the paper says it."
+    )
+
+
 KNOWN: dict[tuple[str | None, CostName], Cause] = {
     ("aa_wide_resnet28_10", "params"): shortcuts_do_not_explain,
     ("sasa_resnet50_conv_stem_no_position", "flops_paper"): relative_term,
     ("sasa_resnet50_conv_stem_sine", "flops_paper"): relative_term,
 }
+KNOWN |= {
+    (f"sasa_retinanet50{stem}", cost): kept_pyramid
+    for stem in ("", "_conv_stem")
+    for cost in ("params", "flops_paper")
+}
+KNOWN |= {(f"retinanet_aa_resnet{depth}", "params"): least_key_depths for depth in (50, 101)}
 """The causes by network and cost."""
 
 SHORTCUTS: tuple[Shortcut, Shortcut] = ("padding", "projection")
@@ -121,3 +162,39 @@ def _params(network: str, shortcut: Shortcut) -> int:
 def _flops(network: str) -> int:
     named = named_network(network)
     return network_costs(named.at_width(1.0), named.task).flops_paper
+
+
+def _change(cost: CostName, figure: Figure, recount: int) -> str:
+    unit = figure.unit
+    before, now = (
+        f"{count:,}" if cost == "params" else f"{unit.shown(count)} {unit.symbol}FLOPs"
+        for count in (figure.counted, recount)
+    )
+    what = " parameters" if cost == "params" else ""
+    return f"{now}{what} ({_off(figure, recount)}) in place of {before}"
+
+
+def _off(figure: Figure, count: int) -> str:
+    return f"{figure.shown_difference(count)} {figure.unit.symbol}"
+
+
+def _with_convolutional_pyramid(network: str) -> dict[CostName, int]:
+    named = named_network(network)
+    architecture = named.at_width(1.0)
+    assert architecture.detector is not None
+    detector = architecture.detector.replace(pyramid=Convolution())
+    costs = network_costs(architecture.replace(detector=detector), named.task)
+    return {"params": costs.params, "flops_paper": costs.flops_paper}
+
+
+def _with_least_key_depth(network: str) -> tuple[int, int]:
+    """Return the parameters with it in every augmented stage, and in the first of them alone."""
+    named = named_network(network)
+    without = named.at_width(1.0)
+    depth = int(network.removeprefix("retinanet_aa_resnet"))
+    everywhere = aa_resnet(depth, *RATIOS[depth]).stages
+    first = (*without.stages[:1], everywhere[1], *without.stages[2:])
+    return (
+        network_costs(without.replace(stages=everywhere), named.task).params,
+        network_costs(without.replace(stages=first), named.task).params,
+    )

@@ -12,7 +12,7 @@ from rich.text import Text
 from analysis.paper_tables.comparison import SPOKEN, ComparedRow, ComparedTable, Summary
 from analysis.paper_tables.figure import UNITS, CostName, Unit
 
-TABLE_COLUMNS = 120
+TABLE_COLUMNS = 160
 """The widest that a table is; with so much room none loses anything."""
 
 SECONDARY_MARK = "*"

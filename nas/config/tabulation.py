@@ -11,6 +11,7 @@ from pydantic import Field, field_validator
 
 from nas.config.files import read_config
 from nas.config.sections import DataWithValidation, RaySettings, ResourceSettings
+from nas.evaluation.trained_kinds import DETECTORS_NOT_TRAINED
 from search_space.digest import short_sha256
 from search_space.space import SearchSpace
 from search_space.values import Value
@@ -68,10 +69,14 @@ def load_tabulation(path: Path, overrides: Sequence[str] = ()) -> TabulationConf
     """Read a tabulation's file, as :func:`nas.config.files.load_config` reads a search's.
 
     Raises:
-        ConfigError: the file has problems, each with its key; or the space is too large.
+        ConfigError: the file has problems, each with its key; or the space is too large, or one of
+            detectors.
     """
     config = read_config(TabulationConfig, path, overrides, ("space", "recipe"))
-    size = config.search_space().size
+    space = config.search_space()
+    if space.config.detector is not None:
+        raise ConfigError(str(path), [f"space.{DETECTORS_NOT_TRAINED}"])
+    size = space.size
     if size > MOST_ARCHITECTURES:
         raise ConfigError(
             str(path),

@@ -13,6 +13,7 @@ from nas.evaluation.accuracy_metric import TrainOn
 from nas.evaluation.assignment import Assignment
 from nas.evaluation.evaluate import task_of
 from nas.evaluation.fidelity import FULL, Fidelity
+from nas.evaluation.trained_kinds import DETECTORS_NOT_TRAINED
 from nas.random_streams import Stream, generator
 from nas.samplers import RandomSampler
 from nas.samplers.trials import NO_WARM_START
@@ -21,6 +22,7 @@ from nas.storage.provenance import images_id
 from nas.workflows.image_fit import check_images
 from search_space.architecture import Task
 from search_space.cost import network_costs
+from search_space.space import SearchSpace
 from search_space.yaml_validation import ConfigError
 from trainers import Recipe, check_pixels, initial_statistics_warning, load_splits
 
@@ -129,11 +131,12 @@ def checked_problem(config: SearchConfig, costs: StaticCosts) -> SearchProblem:
         costs: its space's.
 
     Raises:
-        ConfigError: the sampler or one of its options is unknown; this machine lacks the device to
-            measure latency on; networks cannot take the task's images, or have no proxy of the
-            given fidelity; a recipe augments colours of grey images.
+        ConfigError: the space holds detectors; the sampler or one of its options is unknown; this
+            machine lacks the device to measure latency on; networks cannot take the task's images,
+            or have no proxy of the given fidelity; a recipe augments colours of grey images.
         NothingFits: no architecture fits the static limits.
     """
+    check_trains(costs.space)
     check_images(costs.space, costs.task, seed=config.seed)
     _check_augmentation(config, costs.task)
     if config.uses_latency and config.ray.address is None:
@@ -145,6 +148,12 @@ def checked_problem(config: SearchConfig, costs: StaticCosts) -> SearchProblem:
     RandomSampler(costs.space, costs=costs, limits=limits).draw(set(), rng)
     _check_fidelity(config, costs)
     return problem
+
+
+def check_trains(space: SearchSpace) -> None:
+    """Raise ``ConfigError`` if the networks of ``space`` cannot be trained."""
+    if space.config.detector is not None:
+        raise ConfigError(f"search space {space.name!r}", [DETECTORS_NOT_TRAINED])
 
 
 def augmentation_problems(recipe: Recipe, key: str, task: Task) -> Iterator[str]:

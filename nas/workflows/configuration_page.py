@@ -31,7 +31,7 @@ from nas.workflows.configuration_parts import Part, is_one_of_several, parts_of,
 from search_space.primitives.channel_attention import CHANNEL_ATTENTION_DESCRIPTIONS
 from search_space.primitives.registry import DESCRIPTIONS
 from search_space.primitives.stem_types import STEMS
-from search_space.space.config import SpaceConfig, StageConfig
+from search_space.space.config import DetectorConfig, SpaceConfig, StageConfig
 from trainers import Recipe
 from trainers.augmentation.settings import Augmentation
 from trainers.data.generated.task_settings import TASK_SETTINGS
@@ -78,6 +78,7 @@ SHARED = {
     "Recipe": "recipe",
     "Augmentation": "augmentation",
     "StageConfig": "stage",
+    "DetectorConfig": "detector",
     "TraceFamily": "families",
     "PublishedPoints": "published",
 }
@@ -126,6 +127,7 @@ def page() -> str:
         *map(_part, PARTS_OF_AUGMENTATION),
         _section("space", "The keys of `space`, or of its own file", SpaceConfig, "## "),
         _section("stage", "The keys of each of a space's `stages`", StageConfig),
+        _section("detector", "The keys of a space's `detector`", DetectorConfig),
         *_types("stem", STEMS),
         *_types("primitive", DESCRIPTIONS),
         *_types("recalibration", CHANNEL_ATTENTION_DESCRIPTIONS),

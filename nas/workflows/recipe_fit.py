@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from nas.config.search_config import SearchConfig
 from nas.config.trial_slots import trial_slots
+from nas.evaluation.trained_kinds import DETECTORS_NOT_TRAINED
 from nas.workflows.checks import SearchData, augmentation_problems
 from nas.workflows.timing.device_hours import this_machine
 from search_space.architecture import Architecture
@@ -97,6 +98,9 @@ def _problems_of_workers(config: SearchConfig, data: SearchData) -> Iterator[str
 def _problems_of(
     architecture: Architecture, config: SearchConfig, data: SearchData
 ) -> Iterator[str]:
+    if architecture.detector is not None:
+        yield f"network {architecture.arch_id}: {DETECTORS_NOT_TRAINED}"
+        return
     try:
         network_costs(architecture, data.task)
         if config.retrain.zero_init_residual:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import time
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -35,11 +36,16 @@ FIRST_PAUSE_SECONDS = 0.5
 disturbance passes."""
 
 
+Images = torch.Tensor | list[torch.Tensor]
+
+
 def measure_latency(
     model: nn.Module,
     input_shape: tuple[int, int, int],
     settings: LatencySettings,
     core: CoreSpeed | None = None,
+    *,
+    maps: Sequence[tuple[int, int, int]] = (),
 ) -> Latency:
     """Measure the median time of a forward pass on a device that nothing else uses.
 
@@ -47,11 +53,12 @@ def measure_latency(
     (:mod:`search_space.cost.core_speed`).
 
     Args:
-        model: maps ``[batch_size, *input_shape]`` to anything; left in evaluation mode on the
-            device.
+        model: takes ``[batch_size, *input_shape]``, and gives anything; left in evaluation mode on
+            the device.
         input_shape: (channels, height, width), pixels.
         settings: device, batch, threads, precision, warm-up and repeats.
         core: the core's speed as known so far; give the same one to measurements in a row.
+        maps: shapes like ``input_shape``, of a model that takes a sequence of maps instead.
 
     Raises:
         ValueError: there is no such device.
@@ -61,7 +68,9 @@ def measure_latency(
     hardware = device_name(settings.device)  # first: its error explains a wrong name
     device, dtype = torch.device(settings.device), getattr(torch, settings.dtype)
     model = model.eval().to(device, dtype)
-    images = torch.randn(settings.batch_size, *input_shape).to(device, dtype)
+    shapes = [(settings.batch_size, *shape) for shape in maps or (input_shape,)]
+    drawn = [torch.randn(*shape).to(device, dtype) for shape in shapes]
+    images = drawn if maps else drawn[0]
     threads = torch.get_num_threads()
     torch.set_num_threads(settings.threads)
     try:
@@ -98,7 +107,7 @@ def measure_latency(
     )
 
 
-def _backend(model: nn.Module, images: torch.Tensor) -> str:
+def _backend(model: nn.Module, images: Images) -> str:
     with torch.inference_mode(), record_calls() as calls:
         model(images)
     names = sorted({call.implementation for call in calls})
@@ -125,7 +134,7 @@ def device_name(device: str) -> str:
 
 
 def _attempt_on_cpu(
-    model: nn.Module, images: torch.Tensor, settings: LatencySettings, core: CoreSpeed
+    model: nn.Module, images: Images, settings: LatencySettings, core: CoreSpeed
 ) -> tuple[list[float], str]:
     """Return the seconds of the repeats, and the sign that the device was busy ("" for none)."""
     # Seconds of each of the latest passes, with those of the slower probe before or after it.
@@ -158,7 +167,7 @@ def _attempt_on_cpu(
 
 
 def _attempt_on_gpu(
-    model: nn.Module, images: torch.Tensor, settings: LatencySettings
+    model: nn.Module, images: Images, settings: LatencySettings
 ) -> tuple[list[float], str]:
     """Return the same; the sign that a GPU was busy is that times vary much."""
     seconds: list[float] = []
@@ -167,10 +176,10 @@ def _attempt_on_gpu(
             model(images)
         timer = Timer()
         for _ in range(settings.repeats):
-            torch.cuda.synchronize(images.device)
+            torch.cuda.synchronize(settings.device)
             timer.reset()
             model(images)
-            torch.cuda.synchronize(images.device)
+            torch.cuda.synchronize(settings.device)
             seconds.append(timer.seconds())
     low, median, high = np.percentile(seconds, [25, 50, 75])
     spread = float((high - low) / median)

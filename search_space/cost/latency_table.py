@@ -20,11 +20,13 @@ from search_space.cost.latency import measure_latency
 from search_space.cost.latency_record import LatencyContext, LatencySettings
 from search_space.cost.population import PopulationRows, Row
 from search_space.networks import build
-from search_space.networks.ending import Ending
+from search_space.networks.detection.plan import HeadsPlan, PyramidPlan
+from search_space.networks.endings import EndingPart
 from search_space.networks.parts import (
     Part,
     StemPlan,
     build_part,
+    part_inputs,
     part_name,
     parts_of_network,
 )
@@ -194,7 +196,7 @@ class PopulationLatencies(PopulationRows):
         """See :meth:`stem_row`."""
         return (sum((self._parts.of_part(block) for block in blocks), 0.0),)
 
-    def ending_row(self, ending: Ending) -> Row:
+    def ending_row(self, ending: EndingPart) -> Row:
         """See :meth:`stem_row`."""
         return (self._parts.of_part(ending),)
 
@@ -208,7 +210,9 @@ def measure_part(
         ValueError, DeviceBusy: as :func:`search_space.cost.latency.measure_latency`.
     """
     model = build_part(part, seed=seed)
-    latency = measure_latency(model, (part.in_channels, *part.input_hw), settings, core)
+    shapes = part_inputs(part)
+    maps = shapes if isinstance(part, PyramidPlan | HeadsPlan) else ()
+    latency = measure_latency(model, shapes[0], settings, core, maps=maps)
     return PartLatency(
         part=part_name(part),
         latency_ms=latency.latency_ms,

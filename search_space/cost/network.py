@@ -10,7 +10,11 @@ from typing import NamedTuple
 
 from search_space.architecture import Architecture, Task
 from search_space.counts import FLOAT_BYTES, NO_BYTES, NO_COUNTS, Counts, TrainingBytes
-from search_space.networks.ending import ending_bytes, ending_counts
+from search_space.networks.detection.heads import OFFSETS, head_counts
+from search_space.networks.detection.plan import DetectorPlan
+from search_space.networks.detection.pyramid import pyramid_counts
+from search_space.networks.ending import Ending, ending_counts
+from search_space.networks.endings import ending_part_bytes, ending_parts
 from search_space.networks.network import BLOCK_FORMS
 from search_space.networks.plan import NetworkPlan, StagePlan, plan_network
 
@@ -18,9 +22,9 @@ from search_space.networks.plan import NetworkPlan, StagePlan, plan_network
 class PartCosts(NamedTuple):
     """Costs of one part of a network, and the shape of its output."""
 
-    name: str  # "stem", "stage 1", ..., "head", "classifier"
+    name: str  # "stem", "stage 1", ..., "head", "classifier", or "pyramid" and two heads
     counts: Counts
-    output_shape: tuple[int, ...]  # without the batch
+    output_shape: tuple[int, ...]  # without the batch; of a pyramid, its largest map
 
 
 class Costs(NamedTuple):
@@ -52,18 +56,30 @@ def network_costs(architecture: Architecture, task: Task) -> Costs:
     stem = plan.stem.counts(plan.in_channels, plan.input_hw)
     stem_hw = plan.stem.output_hw(plan.input_hw)
     parts = [PartCosts("stem", stem, (plan.stem.width, *stem_hw))]
-    total = stem
     for number, stage in enumerate(plan.stages, start=1):
         counts = stage_counts(stage)
         last = stage.last
         parts.append(PartCosts(f"stage {number}", counts, (last.out_channels, *last.output_hw)))
-        total += counts
     ending = plan.ending
+    parts += _detector_parts(ending) if isinstance(ending, DetectorPlan) else _end_parts(ending)
+    return Costs(*sum((part.counts for part in parts), NO_COUNTS), parts=tuple(parts))
+
+
+def _end_parts(ending: Ending) -> list[PartCosts]:
     head, classifier = ending_counts(ending)
+    parts = [PartCosts("classifier", classifier, (ending.classes,))]
     if head.params:
-        parts.append(PartCosts("head", head, (ending.features, *ending.input_hw)))
-    parts.append(PartCosts("classifier", classifier, (ending.classes,)))
-    return Costs(*(total + head + classifier), parts=tuple(parts))
+        parts.insert(0, PartCosts("head", head, (ending.features, *ending.input_hw)))
+    return parts
+
+
+def _detector_parts(plan: DetectorPlan) -> list[PartCosts]:
+    pyramid, heads = plan.pyramid, plan.heads
+    return [
+        PartCosts("pyramid", pyramid_counts(pyramid), (pyramid.width, *pyramid.maps[0])),
+        PartCosts("class head", head_counts(heads, heads.classes), (heads.boxes, heads.classes)),
+        PartCosts("box head", head_counts(heads, OFFSETS), (heads.boxes, OFFSETS)),
+    ]
 
 
 def stage_counts(stage: StagePlan) -> Counts:
@@ -102,9 +118,9 @@ def peak_memory_bytes(architecture: Architecture, task: Task) -> int:
 
 
 def part_bytes(plan: NetworkPlan) -> list[TrainingBytes]:
-    """List the training memory of the stem, of each stage, and of the ending."""
+    """List the training memory of the stem, of each stage, and of the ending's parts."""
     return [
         plan.stem.training_bytes(plan.in_channels, plan.input_hw),
         *map(stage_bytes, plan.stages),
-        ending_bytes(plan.ending),
+        *map(ending_part_bytes, ending_parts(plan.ending)),
     ]

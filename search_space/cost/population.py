@@ -20,7 +20,16 @@ import numpy as np
 
 from search_space.architecture import Task
 from search_space.counts import FLOAT_BYTES, NO_BYTES, NO_COUNTS, strided
-from search_space.networks.ending import Ending, ending_bytes, ending_counts
+from search_space.detector import Detector
+from search_space.networks.detection.plan import (
+    PyramidPlan,
+    check_image,
+    plan_heads,
+    plan_pyramid,
+)
+from search_space.networks.detection.space_parts import merged_stages
+from search_space.networks.ending import plan_ending
+from search_space.networks.endings import EndingPart, ending_part_bytes, ending_part_counts
 from search_space.networks.network import BLOCK_FORMS
 from search_space.networks.parts import StemPlan
 from search_space.networks.plan import BlockPlan, plan_block
@@ -66,8 +75,8 @@ class PopulationRows(ABC):
         """Return the row of the blocks of a component together."""
 
     @abstractmethod
-    def ending_row(self, ending: Ending) -> Row:
-        """Return the row of an ending."""
+    def ending_row(self, ending: EndingPart) -> Row:
+        """Return the row of a classifier's ending, or of a detector's pyramid or heads."""
 
     def rows(self, vectors: np.ndarray) -> list[list[np.ndarray]]:
         """Return the rows ``[N, ...]`` of stem, components of each stage, and ending: a list each.
@@ -102,7 +111,18 @@ class PopulationRows(ABC):
                 ]
             )
             incoming = _given(choices.width_parameter)
-        groups.append([self._gather("ending", vectors, incoming, self._ending_row, maps)])
+        if layout.detector is None:
+            groups.append([self._gather("ending", vectors, incoming, self._ending_row, maps)])
+            return groups
+        merged = {
+            parameter for stage in merged_stages(self.space) for parameter in self._widths_at(stage)
+        }
+        width = _given(layout.detector.width_parameter)
+        pyramid = (*sorted(merged), *width, *layout.detector.pyramid.parameters)
+        heads = (*width, *_given(layout.detector.layers_parameter))
+        heads += layout.detector.heads.parameters
+        groups.append([self._gather("pyramid", vectors, pyramid, self._pyramid_row, maps)])
+        groups.append([self._gather("heads", vectors, heads, self._heads_row, maps)])
         return groups
 
     def _gather(
@@ -179,14 +199,27 @@ class PopulationRows(ABC):
     def _ending_row(self, point: Point) -> Row:
         stages = len(self.space.layout.stages)
         config = self.space.config
-        ending = Ending(
-            config.family,
-            self._channels(point, stages),
-            self._map(point, stages),
-            config.head,
-            self.task.classes,
-        )
-        return self.ending_row(ending)
+        seen = (self._channels(point, stages), self._map(point, stages))
+        return self.ending_row(plan_ending(config.family, *seen, config.head, self.task.classes))
+
+    def _widths_at(self, stage: int) -> tuple[int, ...]:
+        return _given(self.space.layout.stages[stage].width_parameter)
+
+    def _pyramid(self, point: Point) -> tuple[Detector, PyramidPlan]:
+        choices = self.space.layout.detector
+        assert choices is not None
+        detector = choices.detector(point)
+        check_image(detector, self.task.input_shape[1:])
+        after = [stage + 1 for stage in merged_stages(self.space)]
+        inputs = [(self._channels(point, each), *self._map(point, each)) for each in after]
+        return detector, plan_pyramid(detector, self.space.config.family, inputs)
+
+    def _pyramid_row(self, point: Point) -> Row:
+        return self.ending_row(self._pyramid(point)[1])
+
+    def _heads_row(self, point: Point) -> Row:
+        detector, pyramid = self._pyramid(point)
+        return self.ending_row(plan_heads(detector, pyramid.maps, self.task.classes))
 
 
 class PopulationCosts(PopulationRows):
@@ -247,10 +280,10 @@ class PopulationCosts(PopulationRows):
                 kept = kept.then(form.training_bytes(block))
         return (*counts, *kept) if self.with_memory else (*counts,)
 
-    def ending_row(self, ending: Ending) -> Row:
+    def ending_row(self, ending: EndingPart) -> Row:
         """See :meth:`stem_row`."""
-        kept = ending_bytes(ending) if self.with_memory else ()
-        return (*sum(ending_counts(ending), NO_COUNTS), *kept)
+        kept = ending_part_bytes(ending) if self.with_memory else ()
+        return (*ending_part_counts(ending), *kept)
 
 
 def _given(parameter: int | None) -> tuple[int, ...]:

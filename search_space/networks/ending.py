@@ -1,4 +1,4 @@
-"""The end of a network after the last block: a head, global average pooling, a linear layer."""
+"""The end of a classifier after the last block: a head, global average pooling, a linear layer."""
 
 from __future__ import annotations
 
@@ -18,9 +18,11 @@ from search_space.counts import (
 from search_space.families import FAMILIES, FamilyName
 from search_space.layers.convolution import convolution
 
+LEAST_CLASSES = 2  # of a classifier
+
 
 class Ending(NamedTuple):
-    """Everything that a network's end depends on."""
+    """Everything that the end of a classifier depends on."""
 
     family: FamilyName
     in_channels: int  # of the last block's output
@@ -37,6 +39,19 @@ class Ending(NamedTuple):
     def activates(self) -> bool:
         """Whether the end begins with normalisation and ReLU, for pre-activation blocks."""
         return FAMILIES[self.family].pre_activation
+
+
+def plan_ending(
+    family: FamilyName, in_channels: int, input_hw: tuple[int, int], head: int | None, classes: int
+) -> Ending:
+    """Lay out the ending of a classifier: see :class:`Ending`.
+
+    Raises:
+        ValueError: there are fewer than two classes.
+    """
+    if classes < LEAST_CLASSES:
+        raise ValueError(f"a classifier needs at least {LEAST_CLASSES} classes, got {classes}")
+    return Ending(family, in_channels, input_hw, head, classes)
 
 
 class Classifier(nn.Module):

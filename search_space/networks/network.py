@@ -1,4 +1,4 @@
-"""A whole network: stem, stages of residual blocks, head, classifier."""
+"""A whole classifier: stem, stages of residual blocks, head, classifier; and its backbone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from search_space.counts import Counts, TrainingBytes
 from search_space.families import FamilyName
 from search_space.networks import mnasnet, resnet, wide_resnet
-from search_space.networks.ending import Classifier, build_head
+from search_space.networks.ending import Classifier, Ending, build_head
 from search_space.networks.plan import BlockPlan, NetworkPlan
 from search_space.networks.stochastic_depth import StochasticDepth
 
@@ -32,8 +32,8 @@ BLOCK_FORMS: dict[FamilyName, BlockForm] = {
 }
 
 
-class Network(nn.Module):
-    """``[B, C, H, W] -> [B, classes]``."""
+class Backbone(nn.Module):
+    """The stem and the stages: all of a network but its ending."""
 
     def __init__(self, plan: NetworkPlan) -> None:
         super().__init__()
@@ -50,13 +50,15 @@ class Network(nn.Module):
                 for stage in plan.stages
             )
         )
-        self.head = build_head(plan.ending)
-        self.classifier = Classifier(plan.ending.features, plan.ending.classes)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """See the class."""
-        logits: Tensor = self.classifier(self.head(self.stages(self.stem(x))))
-        return logits
+    def features(self, x: Tensor) -> list[Tensor]:
+        """Return the output ``[B, C, H, W]`` of every stage; of an image, ``[B, C, H, W]``."""
+        x = self.stem(x)
+        outputs = []
+        for stage in self.stages:
+            x = stage(x)
+            outputs.append(x)
+        return outputs
 
     def start_branches_at_zero(self) -> None:
         """Set the last normalisation's scale of every residual branch to zero.
@@ -72,22 +74,37 @@ class Network(nn.Module):
                 if norm is not None:
                     nn.init.zeros_(norm.weight)
 
-    def regularise(self, *, dropout: float, stochastic_depth: float) -> None:
-        """Add dropout before the classifier, and stochastic depth; the weights stay as they are.
+    def skip_branches(self, probability: float) -> None:
+        """Add stochastic depth; the weights stay as they are.
 
         Args:
-            dropout: probability with which a feature is zero.
-            stochastic_depth: probability with which an image skips the last residual branch; the
-                n-th of N is skipped with ``n / N`` of it (Huang et al. 2016, equation 4).
+            probability: probability with which an image skips the last residual branch; the n-th of
+                N is skipped with ``n / N`` of it (Huang et al. 2016, equation 4).
         """
-        if dropout:
-            self.classifier.dropout = nn.Dropout(dropout)
-        if stochastic_depth:
-            blocks = [
-                block
-                for stage in self.stages.children()
-                for block in stage.children()
-                if not isinstance(block, mnasnet.LinearBottleneckBlock) or block.adds_input
-            ]
-            for place, block in enumerate(blocks, start=1):
-                block.skipping = StochasticDepth(stochastic_depth * place / len(blocks))
+        blocks = [
+            block
+            for stage in self.stages.children()
+            for block in stage.children()
+            if not isinstance(block, mnasnet.LinearBottleneckBlock) or block.adds_input
+        ]
+        for place, block in enumerate(blocks, start=1):
+            block.skipping = StochasticDepth(probability * place / len(blocks))
+
+
+class Network(Backbone):
+    """A classifier, ``[B, C, H, W] -> [B, classes]``."""
+
+    def __init__(self, plan: NetworkPlan) -> None:
+        super().__init__(plan)
+        assert isinstance(plan.ending, Ending)
+        self.head = build_head(plan.ending)
+        self.classifier = Classifier(plan.ending.features, plan.ending.classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """See the class."""
+        logits: Tensor = self.classifier(self.head(self.stages(self.stem(x))))
+        return logits
+
+    def drop_features(self, probability: float) -> None:
+        """Add dropout before the classifier: a feature is zero with ``probability``."""
+        self.classifier.dropout = nn.Dropout(probability)

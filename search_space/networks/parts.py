@@ -1,4 +1,4 @@
-"""The parts of networks, each by itself: stems, blocks, endings.
+"""The parts of networks, each by itself: stems, blocks, endings, pyramids and heads.
 
 Architectures of one space share them, so a part's measurement holds for all of them.
 """
@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Any, NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from search_space.architecture import Architecture, Stage, Task
-from search_space.networks.ending import Classifier, Ending, build_head
+from search_space.networks.detection.heads import build_box_head, build_class_head
+from search_space.networks.detection.plan import HeadsPlan, MapShape, PyramidPlan
+from search_space.networks.detection.pyramid import FeaturePyramid
+from search_space.networks.detection.space_parts import detector_parts
+from search_space.networks.ending import Classifier, Ending, build_head, plan_ending
+from search_space.networks.endings import EndingPart, ending_parts
 from search_space.networks.network import BLOCK_FORMS
 from search_space.networks.plan import BlockPlan, plan_block, plan_network
 from search_space.primitives import ChannelAttention, Primitive, Stem
@@ -33,10 +38,29 @@ class StemPlan(NamedTuple):
     input_hw: tuple[int, int]  # (height, width), pixels
 
 
-Part = StemPlan | BlockPlan | Ending
-"""A part, hashable and equal by content; ``in_channels`` and ``input_hw`` are its input's."""
+Part = StemPlan | BlockPlan | EndingPart
+"""A part, hashable and equal by content."""
 
-KINDS: dict[type[Part], str] = {StemPlan: "stem", BlockPlan: "block", Ending: "ending"}
+KINDS: dict[type[Part], str] = {
+    StemPlan: "stem",
+    BlockPlan: "block",
+    Ending: "ending",
+    PyramidPlan: "pyramid",
+    HeadsPlan: "heads",
+}
+
+
+class BothHeads(nn.Module):
+    """The class head and the box head of a detector, on the same maps."""
+
+    def __init__(self, plan: HeadsPlan) -> None:
+        super().__init__()
+        self.class_head = build_class_head(plan)
+        self.box_head = build_box_head(plan)
+
+    def forward(self, maps: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """See the class."""
+        return self.class_head(maps), self.box_head(maps)
 
 
 def part_name(part: Part) -> str:
@@ -47,7 +71,10 @@ def part_name(part: Part) -> str:
 
 
 def build_part(part: Part, *, seed: int) -> nn.Module:
-    """Build the module of ``part`` in a network; its input is ``[B, in_channels, H, W]``.
+    """Build the module of ``part`` in a network.
+
+    Its input is ``[B, C, H, W]`` of the one shape in :func:`part_inputs`; a pyramid's and the
+    heads' is a sequence of such maps.
 
     The same seed gives the same initial weights; torch's global generator does not change.
     """
@@ -57,21 +84,32 @@ def build_part(part: Part, *, seed: int) -> nn.Module:
             return part.stem.build(part.in_channels)
         if isinstance(part, BlockPlan):
             return BLOCK_FORMS[part.family].build(part)
+        if isinstance(part, PyramidPlan):
+            return FeaturePyramid(part)
+        if isinstance(part, HeadsPlan):
+            return BothHeads(part)
         return nn.Sequential(build_head(part), Classifier(part.features, part.classes))
+
+
+def part_inputs(part: Part) -> tuple[MapShape, ...]:
+    """Return the shape (channels, height, width) of each map that a part sees."""
+    if isinstance(part, PyramidPlan | HeadsPlan):
+        return part.inputs
+    return ((part.in_channels, *part.input_hw),)
 
 
 def parts_of_network(architecture: Architecture, task: Task) -> Counter[Part]:
     """Count how often each part stands in a network.
 
     Raises:
-        ValueError: the stem cannot take the task's images.
+        ValueError: the network cannot take the task's images.
     """
     plan = plan_network(architecture, task)
     parts: Counter[Part] = Counter([StemPlan(plan.stem, plan.in_channels, plan.input_hw)])
     for stage in plan.stages:
         for block, number in stage.runs:
             parts[block] += number
-    parts[plan.ending] += 1
+    parts.update(ending_parts(plan.ending))
     return parts
 
 
@@ -79,7 +117,7 @@ def parts_of_space(space: SearchSpace, task: Task) -> list[Part]:
     """List every distinct part of any architecture of ``space``, in a fixed order.
 
     Raises:
-        ValueError: a stem cannot take the task's images.
+        ValueError: a network cannot take the task's images.
     """
     image_channels, *image_hw = task.input_shape
     hw = (image_hw[0], image_hw[1])
@@ -95,9 +133,11 @@ def parts_of_space(space: SearchSpace, task: Task) -> list[Part]:
                 parts[block] = None
                 following[block.out_channels, block.output_hw] = None
         maps = following
+    if space.layout.detector is not None:
+        return [*parts, *detector_parts(space, task)]
     for channels, map_hw in maps:
-        ending = Ending(space.config.family, channels, map_hw, space.config.head, task.classes)
-        parts[ending] = None
+        config = space.config
+        parts[plan_ending(config.family, channels, map_hw, config.head, task.classes)] = None
     return list(parts)
 
 

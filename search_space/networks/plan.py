@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from search_space.architecture import Architecture, Stage, Task
@@ -13,7 +14,13 @@ from search_space.families import (
     Shortcut,
     primitive_in_channels,
 )
-from search_space.networks.ending import Ending
+from search_space.networks.detection.plan import (
+    DetectorPlan,
+    check_image,
+    plan_heads,
+    plan_pyramid,
+)
+from search_space.networks.ending import Ending, plan_ending
 from search_space.primitives import ChannelAttention, InvertedBottleneck, Primitive, Stem
 from search_space.primitives.channel_attention.channel_attention import Placement
 
@@ -87,7 +94,7 @@ class NetworkPlan(NamedTuple):
     in_channels: int
     input_hw: tuple[int, int]
     stages: tuple[StagePlan, ...]
-    ending: Ending
+    ending: Ending | DetectorPlan
 
 
 def plan_block(
@@ -129,7 +136,8 @@ def plan_network(architecture: Architecture, task: Task) -> NetworkPlan:
     """Lay ``architecture`` out on ``task``'s images.
 
     Raises:
-        ValueError: the stem cannot take such images.
+        ValueError: the stem, or a detector's last level, cannot take such images; or the task has
+            too few classes for a classifier.
     """
     image_channels, height, width = task.input_shape
     hw = architecture.stem.output_hw((height, width))
@@ -139,5 +147,21 @@ def plan_network(architecture: Architecture, task: Task) -> NetworkPlan:
         planned = plan_stage(architecture, stage, channels, hw)
         stages.append(planned)
         hw, channels = planned.last.output_hw, planned.last.out_channels
-    ending = Ending(architecture.family, channels, hw, architecture.head, task.classes)
+    ending = _plan_ending(architecture, task, stages)
     return NetworkPlan(architecture.stem, image_channels, (height, width), tuple(stages), ending)
+
+
+def _plan_ending(
+    architecture: Architecture, task: Task, stages: Sequence[StagePlan]
+) -> Ending | DetectorPlan:
+    detector = architecture.detector
+    if detector is None:
+        last = stages[-1].last
+        seen = (last.out_channels, last.output_hw)
+        return plan_ending(architecture.family, *seen, architecture.head, task.classes)
+    check_image(detector, task.input_shape[1:])
+    merged = architecture.merged_stages()
+    outputs = [stages[index].last for index in merged]
+    inputs = [(each.out_channels, *each.output_hw) for each in outputs]
+    pyramid = plan_pyramid(detector, architecture.family, inputs)
+    return DetectorPlan(detector, merged, pyramid, plan_heads(detector, pyramid.maps, task.classes))

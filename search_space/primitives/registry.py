@@ -6,9 +6,9 @@ import re
 import sys
 from collections.abc import Mapping
 from inspect import isabstract
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import ValidationError, ValidationInfo
+from pydantic import BeforeValidator, SerializeAsAny, ValidationError, ValidationInfo
 from pydantic_core import to_json
 
 from search_space.nearest import hint
@@ -63,6 +63,10 @@ IMPORTS = "imports"
 def primitive_from(value: Any, info: ValidationInfo) -> Any:
     """Make a resolved primitive from its fields; a primitive passes through."""
     return _value_from(value, PRIMITIVES, Primitive, info)  # type: ignore[type-abstract]
+
+
+AnyPrimitive = Annotated[SerializeAsAny[Primitive], BeforeValidator(primitive_from)]
+"""A field that holds a resolved primitive of any type."""
 
 
 def stem_from(value: Any, info: ValidationInfo) -> Any:

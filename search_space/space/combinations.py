@@ -7,7 +7,7 @@ from math import prod
 from typing import Any
 
 from search_space.bounds import MOST_CHOICES, MOST_COMBINATIONS, MOST_DESCRIPTIONS
-from search_space.space.config import SpaceConfig, StageConfig, choices_of
+from search_space.space.config import DetectorConfig, SpaceConfig, StageConfig, choices_of
 
 Described = Sequence[Mapping[str, Any]]
 """The choices of a component as they stand in the file: a mapping for each type."""
@@ -19,7 +19,8 @@ def combinations(config: SpaceConfig) -> int:
     Every description (one choice for each field of a type) of every component is read once. Those
     of a stage are then resolved at each width of the stage with each width that may come in: the
     widths of the stage before, or of the stem, and for later blocks the stage's own. Each depth is
-    looked up with each width of the stage and of its input.
+    looked up with each width of the stage and of its input. Those of a detector are resolved at
+    each of its widths.
     """
     tried = _descriptions(config.stem)
     inputs = len({repr(w) for entry in config.stem for w in choices_of(entry.get("width"))})
@@ -28,6 +29,9 @@ def combinations(config: SpaceConfig) -> int:
         described = sum(map(_descriptions, _components(stage).values()))
         tried += described * (1 + widths * (inputs + 1)) + len(stage.depth) * widths * inputs
         inputs = widths
+    if config.detector is not None:
+        operators = sum(map(_descriptions, _operators(config.detector).values()))
+        tried += operators * (1 + len(config.detector.width))
     return tried
 
 
@@ -37,6 +41,9 @@ def size_problems(config: SpaceConfig) -> list[str]:
     for number, stage in enumerate(config.stages):
         for name, described in _components(stage).items():
             components[f"stages[{number}].{name}"] = described
+    if config.detector is not None:
+        for name, described in _operators(config.detector).items():
+            components[f"detector.{name}"] = described
     problems = [
         problem
         for name, described in components.items()
@@ -56,6 +63,11 @@ def _components(stage: StageConfig) -> dict[str, Described]:
     """Return a stage's components by their paths in it."""
     overrides = {f"overrides.{index}": described for index, described in stage.overrides.items()}
     return {"primitive": stage.primitive, "recalibration": stage.recalibration, **overrides}
+
+
+def _operators(detector: DetectorConfig) -> dict[str, Described]:
+    """Return a detector's components by their names."""
+    return {"pyramid": detector.pyramid, "heads": detector.heads}
 
 
 def _descriptions(component: Described) -> int:

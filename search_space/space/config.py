@@ -13,6 +13,7 @@ from pydantic import (
 )
 
 from search_space.bounds import LARGEST, MOST_BLOCKS, MOST_CHOICES, MOST_STAGES
+from search_space.detector import MOST_LAYERS
 from search_space.families import (
     BlockKind,
     FamilyName,
@@ -46,6 +47,20 @@ Widths = Annotated[
     Field(min_length=1, max_length=MOST_CHOICES),
 ]
 
+HeadLayers = Annotated[
+    tuple[Annotated[int, Field(ge=1, le=MOST_LAYERS)], ...],
+    BeforeValidator(choices_of),
+    Field(min_length=1, max_length=MOST_CHOICES),
+]
+FIXED_DETECTOR_FIELDS = (
+    "normalized",
+    "anchors_per_position",
+    "anchor_scale",
+    "first_level",
+    "last_level",
+)
+"""The fields of a detector that are the same all over a space."""
+
 
 class StageConfig(Value):
     """The choices for one stage; a single value may stand where a list of choices may."""
@@ -63,6 +78,30 @@ class StageConfig(Value):
     """Channel attention at the end of each branch (or of the stage); a list is a choice."""
     overrides: dict[int, ComponentConfig] = Field(default_factory=dict)
     """Operators of single blocks in place of the stage's, by the number of the block from 0."""
+
+
+class DetectorConfig(Value):
+    """The choices for what follows the backbone of detectors; a list is a choice."""
+
+    width: Widths = (256,)
+    """Channels of the pyramid and of the heads' hidden layers; a list is a choice. Unit:
+    channels."""
+    pyramid: ComponentConfig = ({"type": "conv"},)
+    """Operator of the feature pyramid, `conv` or `local_attention`; a list is a choice."""
+    heads: ComponentConfig = ({"type": "conv"},)
+    """Operator of both heads, `conv` or `local_attention`; a list is a choice."""
+    layers: HeadLayers = (4,)
+    """Hidden layers of each head; a list is a choice. Unit: layers."""
+    normalized: bool = False
+    """Whether batch normalisation follows the operators, in the heads one for each level."""
+    anchors_per_position: int = 9
+    """Anchors at each position of a map, a multiple of the three aspect ratios. Unit: anchors."""
+    anchor_scale: float = 4.0
+    """Side of the smallest square anchor over its level's stride."""
+    first_level: int = 3
+    """Lowest level of the pyramid, of stride 2^level pixels."""
+    last_level: int = 7
+    """Highest level of the pyramid."""
 
 
 class SpaceConfig(Value):
@@ -88,19 +127,24 @@ class SpaceConfig(Value):
     """Stages of the network, in order."""
     head: int | None = Field(default=None, ge=1, le=LARGEST)
     """Channels of a 1x1 convolution before the classifier; null for none. Unit: channels."""
+    detector: DetectorConfig | None = None
+    """Pyramid and heads of a space of detectors, a mapping; null for a space of classifiers."""
     only: Only | None = None
     """Restriction to architectures of convolutions alone, or of stand-alone attention alone (which
     may have any stem); null for none."""
 
     @model_serializer(mode="wrap")
-    def _without_no_restriction(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave ``only`` out where it is not given: digests of earlier spaces stay."""
+    def _without_what_is_not_given(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave ``only`` and ``detector`` out if not given: digests of earlier spaces stay."""
         fields: dict[str, Any] = dump(self)
-        return fields if self.only else {k: v for k, v in fields.items() if k != "only"}
+        absent = [name for name in ("only", "detector") if getattr(self, name) is None]
+        return {name: value for name, value in fields.items() if name not in absent}
 
     @model_validator(mode="after")
     def _bounded(self) -> SpaceConfig:
         blocks = sum(max(stage.depth) for stage in self.stages)
         if blocks > MOST_BLOCKS:
             raise ValueError(f"a network has at most {MOST_BLOCKS:,} blocks, got {blocks:,}")
+        if self.detector is not None and self.head is not None:
+            raise ValueError(f"head: stands before a classifier, detectors have none: {self.head}")
         return self

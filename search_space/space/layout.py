@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from search_space.architecture import Stage
+from search_space.detector import Detector
 from search_space.families import FamilyName, family_problem
 from search_space.primitives import Stem
 from search_space.primitives.channel_attention import (
@@ -24,6 +25,7 @@ from search_space.space.component_choices import (
     read_component,
 )
 from search_space.space.config import SpaceConfig, StageConfig
+from search_space.space.detector_choices import DetectorChoices, read_detector
 from search_space.space.parameters import Conditions, Parameter, ParameterList
 from search_space.space.resolved_choices import ResolvedChoices
 from search_space.space.restriction import Restriction
@@ -41,6 +43,7 @@ class Layout(NamedTuple):
     stem: ComponentChoices
     stems: ResolvedChoices[Stem]
     stages: tuple[StageChoices, ...]
+    detector: DetectorChoices | None  # None in a space of classifiers
 
 
 class Parts(NamedTuple):
@@ -48,6 +51,7 @@ class Parts(NamedTuple):
 
     stem: Stem
     stages: tuple[Stage, ...]
+    detector: Detector | None
 
 
 def lay_out(config: SpaceConfig, source: str, *, imports: bool = False) -> Layout:
@@ -81,6 +85,9 @@ def lay_out(config: SpaceConfig, source: str, *, imports: bool = False) -> Layou
         _read_stage(number, stage, config, listed, problems, restriction, imports=imports)
         for number, stage in enumerate(config.stages, start=1)
     ]
+    detector = None
+    if config.detector is not None:
+        detector = read_detector(config.detector, listed, problems, restriction)
     problems += restriction.problems()
     stems: list[Stem] = []
     stem_entries: list[Entries] = []
@@ -93,6 +100,9 @@ def lay_out(config: SpaceConfig, source: str, *, imports: bool = False) -> Layou
         if choices is not None:
             problems += choices.components.problems(inputs)
         inputs = [width * config.expansion for width in stage.width]
+    if detector is not None:
+        strides = [stage.stride for stage in config.stages]
+        problems += [*detector.problems(), *detector.backbone_problems(stems, strides)]
     if problems:
         raise ConfigError(source, problems)
     assert stem is not None
@@ -101,6 +111,7 @@ def lay_out(config: SpaceConfig, source: str, *, imports: bool = False) -> Layou
         stem,
         ResolvedChoices(stem_entries, stems, stem.type_parameter),
         tuple(choices for choices in stages if choices is not None),
+        detector,
     )
 
 

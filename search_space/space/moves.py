@@ -22,11 +22,11 @@ def changed_parts(layout: Layout, parts: Parts) -> dict[int, list[Parts]]:
     Parameters are indices into the layout's, in order. What one parameter gives may repeat what
     another gives.
     """
-    stem, stages = parts
+    stem, stages, detector = parts
     changes: dict[int, list[Parts]] = {}
     for parameter, stems in layout.stems.changes(stem).items():
         changes[parameter] = [
-            Parts(other, following)
+            Parts(other, following, detector)
             for other in stems
             for following in _following(layout.stages, stages, stem.width, other.width)
         ]
@@ -35,13 +35,16 @@ def changed_parts(layout: Layout, parts: Parts) -> dict[int, list[Parts]]:
         out, after = stage.width * choices.expansion, index + 1
         for parameter, others in changed_stages(choices, stage, channels).items():
             changes[parameter] = [
-                Parts(stem, (*stages[:index], other, *following))
+                Parts(stem, (*stages[:index], other, *following), detector)
                 for other in others
                 for following in _following(
                     layout.stages[after:], stages[after:], out, other.width * choices.expansion
                 )
             ]
         channels = out
+    if layout.detector is not None and detector is not None:
+        for parameter, detectors in layout.detector.changes(detector).items():
+            changes[parameter] = [Parts(stem, stages, each) for each in detectors]
     return {parameter: changes[parameter] for parameter in sorted(changes)}
 
 

@@ -2,7 +2,8 @@
 
 The stages that may follow depend on an architecture's beginning only by its output channels. So the
 number of endings is counted from the last stage backwards, once for each number of channels, and
-the counts say in turn which stem and which stages architecture number n has.
+the counts say in turn which stem and which stages architecture number n has. Any backbone may
+stand in each detector of a space.
 """
 
 from __future__ import annotations
@@ -35,16 +36,19 @@ class Numbering:
                 for seen in channels.pop()
             }
             self._endings.insert(0, endings)
-        self.size = sum(self._endings[0][stem.width] for stem in layout.stems.distinct)
+        backbones = sum(self._endings[0][stem.width] for stem in layout.stems.distinct)
+        self._detectors = layout.detector.size if layout.detector else 1
+        self.size = backbones * self._detectors
 
     def parts(self, number: int) -> Parts:
-        """Return the stem and the stages of architecture ``number``.
+        """Return the parts of architecture ``number``.
 
         Raises:
             IndexError: not a number from 0 to ``size - 1``.
         """
         if not 0 <= number < self.size:
             raise IndexError(f"the number must be from 0 to {self.size - 1}, got {number}")
+        number, detector = divmod(number, self._detectors)
         for stem in self._layout.stems.distinct:
             endings = self._endings[0][stem.width]
             if number < endings:
@@ -62,7 +66,8 @@ class Numbering:
             stage_number, number = divmod(number, following[out])
             stages.append(choices.numbered(stage_number, depth, width, channels))
             channels = out
-        return Parts(stem, tuple(stages))
+        detectors = self._layout.detector
+        return Parts(stem, tuple(stages), detectors.numbered(detector) if detectors else None)
 
 
 def uniform_below(bound: int, rng: np.random.Generator) -> int:

@@ -114,7 +114,7 @@ class SearchSpace:
         Raises:
             IndexError: not a number from 0 to ``size - 1``.
         """
-        return self._architecture(*self._numbering.parts(number))
+        return self._architecture(self._numbering.parts(number))
 
     def walk(self, choose: Callable[[Parameter], int]) -> np.ndarray:
         """Return the vector made by asking ``choose`` for the choice of each active parameter."""
@@ -134,7 +134,9 @@ class SearchSpace:
         for choices in self.layout.stages:
             stages.append(choices.stage(point, channels))
             channels = stages[-1].width * choices.expansion
-        return self._architecture(stem, stages)
+        behind = self.layout.detector
+        detector = None if behind is None else behind.detector(point)
+        return self._architecture(Parts(stem, tuple(stages), detector))
 
     def encode(self, architecture: Architecture) -> np.ndarray:
         """Return the vector of ``architecture``: choice indices, -1 where a parameter is inactive.
@@ -162,7 +164,18 @@ class SearchSpace:
         for number, (choices, stage) in enumerate(stages, start=1):
             choices.encode(vector, stage, channels, f"stage {number}")
             channels = stage.width * choices.expansion
+        self._encode_detector(vector, architecture)
         return vector
+
+    def _encode_detector(self, vector: np.ndarray, architecture: Architecture) -> None:
+        choices, detector = self.layout.detector, architecture.detector
+        if (choices is None) != (detector is None):
+            kinds = (
+                ("classifiers", "a detector") if choices is None else ("detectors", "a classifier")
+            )
+            raise ValueError(f"{self.name} holds {kinds[0]}, got {kinds[1]}")
+        if choices is not None and detector is not None:
+            choices.encode(vector, detector)
 
     def contains(self, architecture: Architecture) -> bool:
         """Say whether ``architecture`` is in this space."""
@@ -185,11 +198,11 @@ class SearchSpace:
         self.encode(architecture)  # for its message about one that is not in the space
         seen = {architecture}
         changed: dict[str, list[Architecture]] = {}
-        parts = Parts(architecture.stem, architecture.stages)
+        parts = Parts(architecture.stem, architecture.stages, architecture.detector)
         for index, reached in changed_parts(self.layout, parts).items():
             candidates = changed[self.parameters[index].name] = []
-            for stem, stages in reached:
-                candidate = self._architecture(stem, stages)
+            for each in reached:
+                candidate = self._architecture(each)
                 if candidate not in seen:
                     seen.add(candidate)
                     candidates.append(candidate)
@@ -216,9 +229,11 @@ class SearchSpace:
 
     def architectures(self) -> Iterator[Architecture]:
         """Yield every distinct architecture; for spaces small enough to walk through."""
+        choices = self.layout.detector
         for stem in self.layout.stems.distinct:
             for stages in _stage_lists(self.layout.stages, stem.width):
-                yield self._architecture(stem, stages)
+                for detector in choices.detectors() if choices else [None]:
+                    yield self._architecture(Parts(stem, tuple(stages), detector))
 
     def params_of(self, architecture: Architecture) -> dict[str, Choice]:
         """Return the choice of each active parameter by name."""
@@ -249,9 +264,9 @@ class SearchSpace:
 
         return self.decode(self.walk(choose))
 
-    def _architecture(self, stem: Stem, stages: Sequence[Stage]) -> Architecture:
+    def _architecture(self, parts: Parts) -> Architecture:
         fixed = {name: getattr(self.config, name) for name in FIXED_FIELDS}
-        return Architecture(**fixed, stem=stem, stages=tuple(stages))
+        return Architecture(**fixed, **parts._asdict())
 
     def checked(self, vectors: np.ndarray) -> np.ndarray:
         """Return vectors ``[N, P]`` with -1 wherever a parameter is inactive.

@@ -19,6 +19,7 @@ from search_space.primitives import (
     LocalAttention,
     Primitive,
 )
+from search_space.scaling import detector_at
 from search_space.swaps.parts import block_inputs
 from search_space.swaps.primitive_settings import LEAST_EXTENT
 from search_space.swaps.proposal import Proposal
@@ -70,7 +71,10 @@ def _without_position(block: Primitive) -> Primitive:
 def _with_each_block(
     architecture: Architecture, changed: Callable[[Primitive, int], Primitive]
 ) -> Architecture:
-    """Return ``architecture`` with each block changed, by it and the index of its stage."""
+    """Return ``architecture`` with each block changed, by it and the index of its stage.
+
+    So are the operators of a detector's pyramid and heads.
+    """
 
     def with_blocks(index: int, stage: Stage) -> Stage:
         inputs = block_inputs(architecture, index, stage.width)
@@ -83,4 +87,10 @@ def _with_each_block(
         return stage.replace(blocks=tuple(blocks))
 
     stages = (with_blocks(index, stage) for index, stage in enumerate(architecture.stages))
-    return architecture.replace(stages=tuple(stages))
+    detector = architecture.detector
+    if detector is not None:
+        # as in the first stage that they merge, whose map the largest of the pyramid has
+        first = architecture.merged_stages()[0]
+        pyramid, heads = (changed(each, first) for each in (detector.pyramid, detector.heads))
+        detector = detector_at(detector, detector.width, pyramid, heads)
+    return architecture.replace(stages=tuple(stages), detector=detector)

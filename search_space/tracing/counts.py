@@ -65,6 +65,7 @@ ZERO_MAC_OPERATORS = (
     "aten::tanh",
     "aten::unflatten",
     "aten::upsample_bilinear2d",
+    "aten::upsample_nearest2d",
 )
 """Elementwise operators, normalisation, softmax, pooling and resizing: zero MACs, since both
 papers' counts fit convolutions, linear layers and matrix products alone. fvcore adds operators
@@ -75,7 +76,6 @@ FVCORE_RULES_REFUSED = (
     "aten::group_norm",
     "aten::instance_norm",
     "aten::layer_norm",
-    "aten::upsample_nearest2d",
 )
 """Operators that fvcore counts by rules of its own; none is used here, so each is an error."""
 

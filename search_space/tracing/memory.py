@@ -37,10 +37,11 @@ def peak_bytes_per_image(
     compared.
 
     Args:
-        model: ``[B, C, H, W] -> [B, classes]``. It is left in training mode, with gradients and
+        model: ``[B, C, H, W] -> [B, classes]``, or to several tensors, as a detector, whose squares
+            are then the loss. It is left in training mode, with gradients and
             other running statistics than before.
         input_shape: (C, H, W) of one image.
-        classes: number of labels.
+        classes: number of labels of a classifier.
     """
     model.train()
     few, many = (_peak_bytes(model, batch, input_shape, classes) for batch in PEAK_BATCHES)
@@ -71,8 +72,9 @@ def _kept(module: nn.Module, batch: int, input_shape: tuple[int, int, int]) -> i
 
     images = torch.randn(batch, *input_shape, requires_grad=True)
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        out: Tensor = module.train()(images)
-    pack(out)
+        out: Tensor | tuple[Tensor, ...] = module.train()(images)
+    for each in (out,) if isinstance(out, Tensor) else out:
+        pack(each)
     for tensor in (images, *module.parameters(), *module.buffers()):
         kept.pop(tensor.untyped_storage().data_ptr(), None)
     return sum(kept.values())
@@ -86,7 +88,11 @@ def _peak_bytes(
     def step() -> None:
         images = torch.zeros(batch, *input_shape)
         labels = torch.arange(batch) % classes
-        nn.functional.cross_entropy(model(images), labels).backward()
+        out = model(images)
+        if isinstance(out, Tensor):
+            nn.functional.cross_entropy(out, labels).backward()
+        else:
+            torch.stack([each.square().mean() for each in out]).sum().backward()
 
     step()  # allocates the gradients of the weights
     return peak_bytes(step)

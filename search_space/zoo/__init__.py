@@ -7,10 +7,15 @@ from __future__ import annotations
 
 from search_space.architecture import Architecture
 from search_space.nearest import hint
-from search_space.zoo import aacn, plain, sasa
+from search_space.zoo import aacn, detectors, plain, sasa
 from search_space.zoo.named import IMAGENET, NamedNetwork
 
-ZOO: dict[str, NamedNetwork] = {**plain.NETWORKS, **sasa.NETWORKS, **aacn.NETWORKS}
+ZOO: dict[str, NamedNetwork] = {
+    **plain.NETWORKS,
+    **sasa.NETWORKS,
+    **aacn.NETWORKS,
+    **detectors.NETWORKS,
+}
 
 LARGEST_SCALE = 1000
 

@@ -66,13 +66,19 @@ def aa_resnet(
     upsilon: float,
     *,
     position: AttentionPosition = "relative",
+    min_key_depth_per_head: int = 20,
     width: float = 1.0,
 ) -> Architecture:
-    """Return ResNet with its last three stages augmented, the 28 x 28 one on half the map.
+    """Return ResNet with its last three stages augmented, the first of them on half the map.
 
     In a basic block the first of the two 3x3 convolutions is augmented.
     """
-    augmented = AugmentedConvolutionRatios(kappa=kappa, upsilon=upsilon, position=position)
+    augmented = AugmentedConvolutionRatios(
+        kappa=kappa,
+        upsilon=upsilon,
+        position=position,
+        min_key_depth_per_head=min_key_depth_per_head,
+    )
 
     def primitive(group: int) -> Description:
         return augmented.replace(downsample=group == 2) if group > 1 else Convolution()

@@ -16,7 +16,7 @@ from nas.cli.output import Output
 from nas.storage.candidates import Candidate, pareto_front
 from search_space.architecture import Architecture, Task
 from search_space.cost import network_costs, peak_memory_bytes
-from search_space.zoo import network
+from search_space.zoo import ZOO, network
 from tests.analysis.invented import TASK, candidate, search_of
 
 Y = "val_accuracy"
@@ -207,6 +207,16 @@ def test_describe_title_names_what_is_not_usual(
     architecture = network(name).replace(**changes)
     table = describe_table(architecture, IMAGENET, network_costs(architecture, IMAGENET))
     assert str(table.title) == f"{architecture.arch_id}  {title}"
+
+
+def test_part_labels_of_a_detector() -> None:
+    named = ZOO["sasa_retinanet50"]
+    architecture = named.at_width(1.0)
+    parts = network_costs(architecture, named.task).parts
+    assert [part.name for part in parts[-3:]] == ["pyramid", "class head", "box head"]
+    heads = "heads attn(k=7,h=8) x4, 6 anchors"
+    assert part_labels(architecture)[-3:] == ["P3-P7 attn(k=7,h=8) w256", heads, heads]
+    assert len(part_labels(architecture)) == len(parts)
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def test_every_network_is_there_once_beside_its_like() -> None:
     assert sorted(entry.name for entry in ENTRIES) == sorted(ZOO)
     groups = [entry.group for entry in ENTRIES]
     changes = sum(before != after for before, after in pairwise(groups))
-    assert changes == len(set(groups)) - 1 == 5
+    assert changes == len(set(groups)) - 1 == 6
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,7 @@ def test_every_network_is_there_once_beside_its_like() -> None:
         ("sasa_resnet50_groups_4", "ResNet with stand-alone attention"),
         ("se_wide_resnet28_10", "Wide ResNet"),
         ("aa_mnasnet_140", "MnasNet"),
+        ("retinanet_sasa_resnet50", "RetinaNet"),
     ],
 )
 def test_the_group_of_a_network(name: str, group: str) -> None:

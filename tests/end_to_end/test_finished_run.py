@@ -124,7 +124,7 @@ def test_frontier_takes_other_costs_and_limits(finished_run, environment):
         (["describe", "resnet51"], "did you mean 'resnet56'"),
         (["describe", "0123456789ab"], "has an architecture 0123456789ab"),
         (["describe", "resnet50", "--image", "big"], "CHANNELSxHEIGHTxWIDTH"),
-        (["describe", "resnet50", "--classes", "1"], "greater than or equal to 2, got 1"),
+        (["describe", "resnet50", "--classes", "1"], "needs at least 2 classes, got 1"),
         (["retrain", "tiny", "--pick", "0123456789ab"], "--pick is knee, best, knee-or-best, all"),
     ],
 )

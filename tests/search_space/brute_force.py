@@ -8,6 +8,7 @@ from itertools import product
 from typing import Any
 
 from search_space.architecture import Architecture, Stage
+from search_space.detector import Detector
 from search_space.primitives import (
     AttentionStem,
     AugmentedConvolutionRatios,
@@ -84,6 +85,27 @@ def stage_lists(
             yield (stage, *later)
 
 
+def detectors_of(described: dict[str, Any] | None) -> Iterator[Detector | None]:
+    """Every detector by its raw choices, repeats included; None for a space of classifiers."""
+    if described is None:
+        yield None
+        return
+    chosen = ("width", "layers", "pyramid", "heads")
+    fixed = {name: value for name, value in described.items() if name not in chosen}
+    convolution = {"type": "conv"}
+    for width, layers, pyramid, heads in product(
+        as_list(described.get("width", 256)),
+        as_list(described.get("layers", 4)),
+        mappings(described.get("pyramid", convolution)),
+        mappings(described.get("heads", convolution)),
+    ):
+        operators = {
+            name: DESCRIPTIONS[each["type"]](**each).resolve(width, width)
+            for name, each in (("pyramid", pyramid), ("heads", heads))
+        }
+        yield Detector(width=width, layers=layers, **operators, **fixed)
+
+
 def distinct_count(described: dict[str, Any]) -> int:
     """Count the architectures without forming them whole."""
     expansion = described.get("expansion", 4)
@@ -95,7 +117,8 @@ def distinct_count(described: dict[str, Any]) -> int:
         different = set(stages_of(described["stages"][number], in_channels, expansion))
         return sum(from_stage(number + 1, stage.width * expansion) for stage in different)
 
-    return sum(from_stage(0, stem.width) for stem in set(stems_of(described)))
+    backbones = sum(from_stage(0, stem.width) for stem in set(stems_of(described)))
+    return backbones * len(set(detectors_of(described.get("detector"))))
 
 
 def raw_architectures(described: dict[str, Any]) -> Iterator[Architecture]:
@@ -103,4 +126,5 @@ def raw_architectures(described: dict[str, Any]) -> Iterator[Architecture]:
     fixed = {name: described[name] for name in FIXED if name in described}
     for stem in stems_of(described):
         for stages in stage_lists(described["stages"], stem.width, described.get("expansion", 4)):
-            yield Architecture(**fixed, stem=stem, stages=stages)
+            for detector in detectors_of(described.get("detector")):
+                yield Architecture(**fixed, stem=stem, stages=stages, detector=detector)

@@ -134,6 +134,32 @@ SMALL: dict[str, dict[str, Any]] = {
         family="wide_resnet",
         shortcut="projection",
     ),
+    # At a width of 2 an extent of 1 has no heads to choose; 2 and 4 are extents of one window.
+    "detectors": described(
+        {"depth": 1, "width": [4, 8], "stride": 2, "primitive": CONVS},
+        {"depth": [1, 2], "width": 4, "stride": 2, "primitive": CONV},
+        detector={
+            "width": [4, 8],
+            "layers": [1, 2],
+            "pyramid": [CONV, {"type": "local_attention", "extent": [1, 3], "heads": [1, 2]}],
+            "heads": {"type": "local_attention", "extent": 3, "heads": 2, "scaled": [True, False]},
+            "anchors_per_position": 3,
+            "first_level": 1,
+            "last_level": 2,
+        },
+    ),
+    "detectors of one kind": described(
+        {"depth": 1, "width": 4, "stride": 2, "primitive": CONV},
+        stem=CONV_STEM | {"width": [4, 8]},
+        detector={
+            "width": 4,
+            "normalized": True,
+            "heads": CONVS,
+            "layers": 1,
+            "first_level": 1,
+            "last_level": 1,
+        },
+    ),
     "booleans": described(
         {"depth": 1, "width": 4, "primitive": LOCAL | {"scaled": [True, False]}},
         stem=CONV_STEM | {"pool": [False, True], "stride": [1, 2]},

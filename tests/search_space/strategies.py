@@ -134,6 +134,40 @@ WIDE = space(
     name="wide",
     family="wide_resnet",
 )
+DETECTORS = space(
+    {"stride": 2, "depth": 1, "width": [4, 8], "primitive": {"type": "conv", "kernel": [1, 3]}},
+    {
+        "stride": 2,
+        "depth": [1, 2],
+        "width": [4, 6],
+        "primitive": {"type": "local_attention", "extent": [3, 5], "heads": 2},
+    },
+    name="detectors",
+    detector={
+        "width": [4, 8],
+        "layers": [1, 2],
+        "pyramid": [
+            {"type": "conv", "kernel": [1, 3]},
+            {"type": "local_attention", "extent": [1, 3], "heads": [1, 2]},
+        ],
+        "heads": [
+            {"type": "conv"},
+            {"type": "local_attention", "extent": 3, "heads": 2, "position": ["none", "sine"]},
+        ],
+        "anchors_per_position": 3,
+        "first_level": 1,
+        "last_level": 2,
+    },
+)
+EVERY_KIND = [DIGITS, BASIC, MOBILE, WIDE, DETECTORS]
+"""A space of each kind of network."""
+
+
+def fitting(shape: tuple[int, int, int], space: SearchSpace) -> tuple[int, int, int]:
+    """``shape``, its sides enlarged to what the last level of a space of detectors needs."""
+    least = 2**space.config.detector.last_level if space.config.detector else 1
+    channels, height, width = shape
+    return channels, max(height, least), max(width, least)
 
 
 def examples(count: int) -> settings:

@@ -109,8 +109,8 @@ def test_refused_in_python_too() -> None:
         Stage(width=8, stride=1, blocks=(3,))  # type: ignore[arg-type]
     with pytest.raises(ValidationError, match="must be positive"):
         Task(input_shape=(3, 0, 8), classes=10)
-    with pytest.raises(ValidationError, match="greater than or equal to 2"):
-        Task(input_shape=(3, 8, 8), classes=1)
+    with pytest.raises(ValidationError, match="greater than or equal to 1"):
+        Task(input_shape=(3, 8, 8), classes=0)
     ratios = AugmentedConvolutionRatios(kappa=0.5, upsilon=0.5)
     with pytest.raises(ValidationError, match="the primitive must be a mapping"):
         one_block(ratios)  # a description is not yet a primitive

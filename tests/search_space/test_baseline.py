@@ -23,6 +23,7 @@ from search_space.primitives import (
 from search_space.primitives.channel_attention import GatherExcite, SqueezeExcitation
 from search_space.zoo import network
 from tests.search_space.own_primitive import Anywhere, Patches, Separable, SpatialGate
+from tests.search_space.small_detectors import CONV, LOCAL, small_detector
 
 TASK = Task(input_shape=(3, 24, 36), classes=10)
 STEM = ConvolutionStem(width=8, kernel=5, stride=2, pool=True)
@@ -188,3 +189,15 @@ def test_a_plain_network_is_its_own() -> None:
         stages=(Stage(width=8, stride=2, blocks=(Convolution(), Convolution())),)
     )
     assert plain_convolutional(plain, TASK) == plain
+
+
+def test_the_plain_network_of_a_detector_is_a_convolutional_detector() -> None:
+    task = Task(input_shape=(3, 128, 128), classes=4)
+    architecture = small_detector(LOCAL, normalized=True)
+    plain = plain_convolutional(architecture, task)
+    assert plain.detector is not None
+    assert (plain.detector.pyramid, plain.detector.heads) == (CONV, CONV)
+    fields = {"width": 8, "pyramid": LOCAL, "heads": LOCAL}
+    assert plain.detector.replace(**fields) == architecture.detector
+    target = network_costs(architecture, task).params
+    assert abs(network_costs(plain, task).params - target) <= 0.02 * target

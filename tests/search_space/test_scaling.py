@@ -20,6 +20,7 @@ from search_space.primitives import (
 from search_space.scaling import at_width
 from search_space.space import SearchSpace
 from search_space.zoo import ZOO, network
+from tests.search_space.small_detectors import LOCAL, small_detector
 from tests.search_space.strategies import SPACE_FILES
 
 SPACES = [SearchSpace.from_yaml(file) for file in SPACE_FILES]
@@ -36,6 +37,8 @@ def test_wider_is_never_refused_and_keeps_the_shape(
     assert [s.width for s in wide.stages] == [factor * s.width for s in narrow.stages]
     assert [len(s.blocks) for s in wide.stages] == [len(s.blocks) for s in narrow.stages]
     assert wide.primitive_types() == narrow.primitive_types()
+    if narrow.detector is not None:
+        assert wide.detector == narrow.detector.replace(width=factor * narrow.detector.width)
     assert at_width(wide, 1 / factor) == narrow
     assert at_width(narrow, 1) is narrow
 
@@ -85,3 +88,11 @@ def test_what_does_not_fit_is_said_with_its_place(
     )
     with pytest.raises(ValueError, match=said):
         at_width(architecture, factor)
+
+
+def test_a_detector_that_does_not_fit_is_said() -> None:
+    attends = small_detector(LOCAL)
+    with pytest.raises(
+        ValueError, match="detector of width 3: heads must divide the output channels"
+    ):
+        at_width(attends, 0.4)

@@ -16,6 +16,7 @@ ONE_OF_A_KIND = {
     "aa_mnasnet_100",
     "aa_wide_resnet28_10",
     "sasa_resnet26",
+    "retinanet_resnet50",
 }
 assert set(ZOO) >= ONE_OF_A_KIND
 

@@ -5,7 +5,7 @@ ablation that ends early has made whole comparisons:
 
 1. each stage exchanged for convolution if it attends, else for attention: what attention brought,
    or would bring, there; of several stages, the network of the fewest MACs first;
-2. the stem exchanged;
+2. the stem exchanged, and in a detector the operators of pyramid and heads;
 3. positions off;
 4. the stages' other kinds, the fewest MACs first;
 5. smaller and larger extents.
@@ -91,7 +91,7 @@ def by_information(swaps: Sequence[Swap], task: Task) -> list[Swap]:
         if swap.place.startswith("stage"):
             macs = network_costs(swap.architecture, task).macs
             return (1 if first.get(swap.place) == swap.change else 4), macs
-        if swap.place == "stem":
+        if swap.place in ("stem", "pyramid", "heads"):
             return 2, 0
         return (3 if swap.change == "no positions" else 5), 0
 

@@ -9,11 +9,18 @@ from torch import nn
 
 from search_space.architecture import Task
 from search_space.networks import build
-from search_space.networks.parts import build_part, part_name, parts_of_network, parts_of_space
+from search_space.networks.detection.plan import HeadsPlan, PyramidPlan
+from search_space.networks.parts import (
+    build_part,
+    part_inputs,
+    part_name,
+    parts_of_network,
+    parts_of_space,
+)
 from search_space.networks.plan import BlockPlan
 from search_space.space import SearchSpace
 from tests.search_space.small_spaces import read
-from tests.search_space.strategies import BASIC, DIGITS, MOBILE, WIDE
+from tests.search_space.strategies import DIGITS, EVERY_KIND
 
 TASK = Task(input_shape=(2, 8, 12), classes=4)
 
@@ -26,7 +33,7 @@ def test_of_every_small_space(case: dict[str, Any]) -> None:
     assert len({part_name(part) for part in parts}) == len(parts) == len(met)
 
 
-@pytest.mark.parametrize("space", [DIGITS, BASIC, MOBILE, WIDE], ids=lambda space: space.name)
+@pytest.mark.parametrize("space", EVERY_KIND, ids=lambda space: space.name)
 def test_what_is_built_is_what_stands_in_the_network(space: SearchSpace) -> None:
     rng = np.random.default_rng(0)
     for _ in range(5):
@@ -38,8 +45,8 @@ def test_what_is_built_is_what_stands_in_the_network(space: SearchSpace) -> None
         counts = parts_of_network(architecture, TASK)
         assert weights(whole) == sum(counts[part] * weights(modules[part]) for part in modules)
         for part, module in modules.items():
-            image = torch.randn(1, part.in_channels, *part.input_hw)
-            out = module(image)
+            maps = [torch.randn(1, *shape) for shape in part_inputs(part)]
+            out = module(maps if isinstance(part, PyramidPlan | HeadsPlan) else maps[0])
             if isinstance(part, BlockPlan):
                 assert out.shape[1:] == (part.out_channels, *part.output_hw)
 

@@ -12,15 +12,17 @@ from search_space.cost import peak_memory_bytes
 from search_space.cost.network import part_bytes
 from search_space.networks import build
 from search_space.networks.plan import plan_network
+from search_space.primitives import Primitive
 from search_space.space import SearchSpace
 from search_space.tracing.memory import peak_bytes_per_image, saved_bytes
 from search_space.zoo import named_network, network
-from tests.search_space.strategies import BASIC, DIGITS, MOBILE, WIDE, architectures, examples
+from tests.search_space.small_detectors import CONV, LOCAL, small_detector
+from tests.search_space.strategies import EVERY_KIND, architectures, examples
 
 pytestmark = pytest.mark.many_cases
 
 
-@pytest.mark.parametrize("space", [DIGITS, BASIC, MOBILE, WIDE], ids=lambda space: space.name)
+@pytest.mark.parametrize("space", EVERY_KIND, ids=lambda space: space.name)
 def test_what_a_network_keeps(space: SearchSpace) -> None:
     @examples(20)
     @given(
@@ -37,6 +39,18 @@ def test_what_a_network_keeps(space: SearchSpace) -> None:
         assert all(part.transient > 0 for part in parts)
 
     check()
+
+
+@pytest.mark.parametrize("normalized", [False, True])
+@pytest.mark.parametrize("operator", [CONV, LOCAL], ids=lambda each: each.label)
+@pytest.mark.parametrize("family", ["resnet", "wide_resnet"])
+def test_what_a_detector_with_further_levels_keeps(
+    family: str, operator: Primitive, normalized: bool
+) -> None:
+    architecture = small_detector(operator, family=family, normalized=normalized, layers=1)
+    task = Task(input_shape=(3, 130, 150), classes=2)
+    kept = sum(part.saved for part in part_bytes(plan_network(architecture, task)))
+    assert kept == saved_bytes(build(architecture, task, seed=0), task.input_shape)
 
 
 def one_image_at_a_time(operands: Operands) -> list[tuple[slice, slice]]:
@@ -75,6 +89,13 @@ def test_the_estimated_peak_is_near_the_measured_one(
     task = Task(input_shape=shape, classes=10)
     measured = peak_bytes_per_image(build(architecture, task, seed=0), shape, task.classes)
     assert 0.9 < peak_memory_bytes(architecture, task) / measured < 1.1
+
+
+def test_the_estimated_peak_of_a_detector() -> None:
+    architecture = small_detector(width=16)
+    task = Task(input_shape=(3, 128, 160), classes=4)
+    measured = peak_bytes_per_image(build(architecture, task, seed=0), task.input_shape, 4)
+    assert 0.85 < peak_memory_bytes(architecture, task) / measured < 1.15
 
 
 class Scaled(torch.nn.Module):

@@ -14,8 +14,7 @@ from tests.search_space.small_spaces import AA, SMALL, described, read
 from tests.search_space.strategies import (
     BASIC,
     DIGITS,
-    MOBILE,
-    WIDE,
+    EVERY_KIND,
     architectures,
     examples,
     sampled,
@@ -72,7 +71,7 @@ def test_neighbours_come_in_a_fixed_order() -> None:
             assert first == second, name
 
 
-@pytest.mark.parametrize("space", [DIGITS, BASIC, MOBILE, WIDE], ids=lambda space: space.name)
+@pytest.mark.parametrize("space", EVERY_KIND, ids=lambda space: space.name)
 def test_neighbours_are_symmetric_in_larger_spaces(space: SearchSpace) -> None:
     @examples(4)
     @given(architecture=architectures(space), data=st.data())

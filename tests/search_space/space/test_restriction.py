@@ -26,6 +26,7 @@ SIZES = {
     "mnasnet_imagenet": (15_479_341_056, None),
     "resnet_cifar": (17_496, 45_349_632),
     "resnet_imagenet": (50_625, 379_687_500),
+    "small_detectors": (20_736, 241_864_704),
     "small_images": (1_296, 46_656),
     "wide_resnet_cifar": (19_683, 4_251_528),
 }
@@ -34,6 +35,9 @@ SIZES = {
 
 def is_of_kind(architecture: Architecture, only: Only) -> bool:
     kinds = {block.operator_kind for stage in architecture.stages for block in stage.blocks}
+    detector = architecture.detector
+    if detector is not None:
+        kinds |= {each.operator_kind for each in (detector.pyramid, detector.heads)}
     stem_stays = only == "attention" or architecture.stem.operator_kind == "conv"
     return kinds == {only} and stem_stays
 

@@ -39,6 +39,7 @@ def test_some_cases_have_repeats_and_others_none() -> None:
         "upsilon zero alone",
         "recalibration",
         "mobile",
+        "detectors",
     }
     assert distinct_count(SMALL["one"]) == 1
 
@@ -78,6 +79,9 @@ def test_sizes_by_hand() -> None:
     # At width 8 upsilon 1 leaves no kernel to choose; at 9 it leaves one channel to it.
     assert sizes["kernels that nothing uses"] == 2 * (3 + 4)
     assert sizes["upsilon zero alone"] == 2
+    # Windows of 1 are one operator, whatever their heads.
+    assert sizes["detectors"] == 2 * 2 * 2 * 2 * (2 * (1 + 1 + 2)) * 2
+    assert sizes["detectors of one kind"] == 2 * 2
     grid = product((1, 2), (False, True), (3, 5), (True, False))
     assert sizes["booleans"] == len(list(grid))
 

@@ -7,9 +7,11 @@ import pytest
 from search_space.architecture import Architecture, Stage, Task
 from search_space.cost import network_costs
 from search_space.networks.plan import plan_network
+from search_space.primitives import Convolution
 from search_space.swaps import Swap, paired_swaps
 
 KINDS = ("conv", "augmented_conv", "local_attention")
+PLACES = ("pyramid", "heads")
 
 
 def checked_swaps(architecture: Architecture, task: Task) -> dict[tuple[str, str], Swap]:
@@ -34,6 +36,7 @@ def check_what_stays(architecture: Architecture, swap: Swap, task: Task) -> None
     for name in ("family", "block", "expansion", "shortcut", "head"):
         assert getattr(swapped, name) == getattr(architecture, name)
     assert maps(swapped, task) == maps(architecture, task)
+    check_detector(architecture, swap)
     if swap.place == "network":
         assert _widths(swapped) == _widths(architecture)
     if swap.place != "network" and swap.place != "stem":
@@ -50,6 +53,27 @@ def check_what_stays(architecture: Architecture, swap: Swap, task: Task) -> None
             # only channels that come in may change an MnasNet's attention
             assert after.blocks[1:] == before.blocks[1:]
             assert after.blocks == before.blocks or architecture.family == "mnasnet"
+
+
+def check_detector(architecture: Architecture, swap: Swap) -> None:
+    """Check that pyramid and heads have changed only where the swap says."""
+    before, after = architecture.detector, swap.architecture.detector
+    if before is None or after is None:
+        assert before is after
+        return
+    kinds = {name: getattr(before, name).type for name in PLACES}
+    if swap.place in PLACES:
+        assert kinds[swap.place] != swap.change
+        kinds[swap.place] = swap.change
+        other = next(name for name in PLACES if name != swap.place)
+        assert getattr(after, other) == getattr(before, other)
+    elif swap.place == "network":
+        assert after.width == before.width
+    else:
+        assert after == before
+    assert {name: getattr(after, name).type for name in PLACES} == kinds
+    same = {"width": 8, "pyramid": Convolution(), "heads": Convolution()}
+    assert after.replace(**same) == before.replace(**same)
 
 
 def check_exchange(stage: Stage, change: str) -> None:

@@ -20,7 +20,8 @@ from search_space.primitives import (
 from search_space.swaps import paired_swaps
 from search_space.zoo import named_network
 from tests.search_space.own_primitive import Anywhere, Patches, Separable
-from tests.search_space.strategies import BASIC, DIGITS, MOBILE, WIDE
+from tests.search_space.small_detectors import small_detector
+from tests.search_space.strategies import BASIC, DETECTORS, DIGITS, MOBILE, WIDE
 from tests.search_space.swaps.swap_checks import KINDS, checked_swaps
 
 DIGITS_TASK = Task(dataset="digits", input_shape=(1, 8, 8), classes=10)
@@ -74,6 +75,34 @@ def test_swaps_of_other_families_keep_every_promise(space: object) -> None:
     rng = np.random.default_rng(1)
     for _ in range(15):
         checked_swaps(space.sample(rng), SMALL_TASK)  # type: ignore[attr-defined]
+
+
+def test_swaps_of_detectors_keep_every_promise() -> None:
+    rng = np.random.default_rng(2)
+    places = set()
+    for _ in range(8):
+        architecture = DETECTORS.sample(rng)
+        swaps = checked_swaps(architecture, SMALL_TASK)
+        places |= {place for place, _ in swaps}
+        assert {place for place, _ in swaps} >= {"pyramid", "heads"}
+    assert places == {"stage 1", "stage 2", "pyramid", "heads", "network"}
+
+
+def test_changes_of_the_network_are_made_in_the_detector_too() -> None:
+    extent = {"extent": 5, "heads": 2}
+    detector = small_detector(LocalAttention(**extent))
+    swaps = checked_swaps(detector, Task(input_shape=(3, 128, 128), classes=2))
+    for change, wanted in {
+        "no positions": LocalAttention(**extent, position="none"),
+        "smaller extent": LocalAttention(**extent | {"extent": 3}),
+        "larger extent": LocalAttention(**extent | {"extent": 7}),
+    }.items():
+        changed = swaps["network", change].architecture.detector
+        assert changed is not None
+        assert changed.pyramid == changed.heads == wanted
+    exchanged = swaps["pyramid", "conv"].architecture.detector
+    assert exchanged is not None
+    assert (exchanged.pyramid, exchanged.heads) == (CONV, LocalAttention(**extent))
 
 
 STAGE_CHANGES = {

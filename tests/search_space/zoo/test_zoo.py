@@ -11,13 +11,14 @@ from torch import Tensor, nn
 
 from search_space.architecture import Architecture, Task
 from search_space.networks import build
+from search_space.networks.detection.retinanet import Predictions
 from search_space.primitives import LocalAttention
 from search_space.primitives.augmented_convolution import (
     AugmentedConvolution,
 )
 from search_space.primitives.inverted_bottleneck import InvertedBottleneck
 from search_space.zoo import IMAGENET, ZOO, named_network, network
-from search_space.zoo.named import CIFAR_10, CIFAR_100
+from search_space.zoo.named import CIFAR_10, CIFAR_100, COCO
 from search_space.zoo.plain import cifar_resnet
 from tests.search_space.comparison import generator
 from tests.search_space.golden_costs import GOLDEN_FILE
@@ -32,10 +33,15 @@ BATCH = 2
 def assert_a_step_is_finite(architecture: Architecture, task: Task) -> None:
     model = build(architecture, task, seed=0)
     images = torch.randn(BATCH, *task.input_shape, generator=generator())
-    logits: Tensor = model(images)
-    assert logits.shape == (BATCH, task.classes)
-    assert logits.isfinite().all()
-    nn.functional.cross_entropy(logits, torch.arange(BATCH)).backward()
+    out: Tensor | Predictions = model(images)
+    if isinstance(out, Tensor):
+        assert out.shape == (BATCH, task.classes)
+        assert out.isfinite().all()
+        nn.functional.cross_entropy(out, torch.arange(BATCH)).backward()
+    else:
+        assert out.logits.shape[::2] == (BATCH, task.classes)
+        assert all(each.isfinite().all() for each in out)
+        (out.logits.square().mean() + out.offsets.square().mean()).backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.isfinite().all(), name
@@ -55,6 +61,8 @@ def test_a_training_step(name: str) -> None:
     task = ZOO[name].task
     if task == IMAGENET:
         task = task.replace(input_shape=(3, 64, 64))
+    elif task == COCO:
+        task = task.replace(input_shape=(3, 128, 128), classes=3)
     assert_a_step_is_finite(network(name), task)
 
 
@@ -62,7 +70,8 @@ def test_a_training_step(name: str) -> None:
 
 
 def widths(architecture: Architecture) -> list[int]:
-    return [architecture.stem.width, *(stage.width for stage in architecture.stages)]
+    detector = [architecture.detector.width] if architecture.detector else []
+    return [architecture.stem.width, *(stage.width for stage in architecture.stages), *detector]
 
 
 @pytest.mark.parametrize("name", [name for name in ZOO if "mnasnet" not in name])
@@ -136,7 +145,7 @@ def test_an_unknown_name_is_answered_with_the_nearest(find: Any, name: str) -> N
 
 @pytest.mark.parametrize("name", ["", "@0.5", "transformer"])
 def test_a_name_like_no_other_is_answered_with_all(name: str) -> None:
-    with pytest.raises(KeyError, match=r"known: resnet18, .*, aa_mnasnet_140"):
+    with pytest.raises(KeyError, match=r"known: resnet18, .*, sasa_retinanet50"):
         network(name)
 
 
@@ -150,9 +159,9 @@ def test_a_factor_too_small_for_the_heads() -> None:
 def test_sources_and_tasks() -> None:
     on_cifar_10 = [f"resnet{depth}" for depth in (20, 32, 44, 56, 110)]
     for name, named in ZOO.items():
-        small = CIFAR_100 if "wide" in name else CIFAR_10 if name in on_cifar_10 else None
-        assert named.task == (small or IMAGENET)
-        paper = "SASA" if name.startswith("sasa") else "AACN"
+        other = CIFAR_100 if "wide" in name else CIFAR_10 if name in on_cifar_10 else None
+        assert named.task == (COCO if "retinanet" in name else other or IMAGENET)
+        paper = "SASA" if "sasa" in name else "AACN"
         if name.startswith("resnet"):
             paper = "SASA" if name in ("resnet26", "resnet38") else "He et al. 2015"
         assert named.source.startswith(paper)

@@ -1,0 +1,1 @@
+"""Detectors: the feature pyramid, the heads, their anchors and boxes, and RetinaNet of them all."""

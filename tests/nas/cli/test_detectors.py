@@ -1,0 +1,98 @@
+"""Detectors on the command line: described, measured, and not yet trained."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from nas.cli.application import app
+from nas.cli.commands.networks.describe import show_architectures
+from nas.cli.output import Output
+from nas.config.files import load_config
+from nas.config.tabulation import load_tabulation
+from nas.errors import CommandError
+from nas.workflows.checks import SearchData, check_trains
+from nas.workflows.recipe_fit import check_full_recipe
+from search_space.architecture import Task
+from search_space.space import SearchSpace
+from search_space.yaml_validation import ConfigError
+from search_space.zoo import network
+from tests.search_space.small_detectors import small_detector
+
+ROOT = Path(__file__).parents[3]
+SPACE = ROOT / "configs" / "spaces" / "small_detectors.yaml"
+
+
+def describe(name: str, image: str, classes: int | None = 20) -> None:
+    show_architectures(Output(), [name], Path("runs"), image=image, classes=classes, kernels=False)
+
+
+def test_a_detector_is_described_at_any_image_size() -> None:
+    command = ["describe", "retinanet_resnet50", "--image", "3x512x512", "--classes", "20"]
+    data = json.loads(CliRunner().invoke(app, [*command, "--json"]).output)
+    assert data["architecture"] == network("retinanet_resnet50").model_dump(mode="json")
+    parts = {part["name"]: part for part in data["stages"]}
+    boxes = 6 * sum(side * side for side in (64, 32, 16, 8, 4))
+    assert parts["class head"]["output_shape"] == [boxes, 20]
+    assert parts["box head"]["output_shape"] == [boxes, 4]
+    assert sum(part["macs"] for part in data["stages"]) == data["macs"]
+    assert data["peak_memory_mb_per_image"] > 100
+
+
+def test_a_detector_in_a_file_is_described_and_drawn(tmp_path: Path) -> None:
+    file, drawing = tmp_path / "mine.json", tmp_path / "mine.svg"
+    file.write_text(small_detector().canonical_json())
+    image = ["--image", "3x128x160", "--classes", "1"]
+    done = CliRunner().invoke(app, ["describe", str(file), *image, "--draw", str(drawing)])
+    assert done.exit_code == 0, done.output
+    assert "P3-P7 conv3 w8" in done.output
+    assert "class head" in drawing.read_text()
+
+
+def test_clear_errors() -> None:
+    with pytest.raises(CommandError) as caught:
+        describe("retinanet_resnet50", "3x96x512")
+    assert str(caught.value) == (
+        "retinanet_resnet50 on 3x96x512: P7 has a stride of 128 pixels: images must have at least "
+        "128 a side, got 96x512"
+    )
+    with pytest.raises(CommandError, match=r"--classes: .* greater than or equal to 1, got 0"):
+        describe("retinanet_resnet50", "3x512x512", 0)
+    with pytest.raises(CommandError, match=r"resnet50 .*: a classifier needs at least 2 classes"):
+        describe("resnet50", "3x64x64", 1)
+
+
+def test_a_backbone_without_the_stages_of_a_pyramid_is_said(tmp_path: Path) -> None:
+    data = json.loads(small_detector().canonical_json())
+    data["stages"].pop()
+    file = tmp_path / "short.json"
+    file.write_text(json.dumps(data))
+    with pytest.raises(ConfigError) as caught:
+        describe(str(file), "3x128x128")
+    needs = "a pyramid from P3 to P7 needs stages of strides 8, 16, 32, got 4, 8, 16"
+    assert caught.value.problems == [f"the file: detector: {needs}"]
+
+
+def test_a_search_of_detectors_is_refused() -> None:
+    with pytest.raises(ConfigError, match="not trained yet") as caught:
+        check_trains(SearchSpace.from_yaml(SPACE))
+    assert "search space 'small_detectors'" in str(caught.value)
+
+
+def test_a_training_of_a_detector_is_refused() -> None:
+    config = load_config(ROOT / "configs" / "searches" / "cifar100.yaml")
+    task = Task(dataset="cifar100", input_shape=(3, 128, 128), classes=100)
+    detector = small_detector()
+    with pytest.raises(ConfigError) as caught:
+        check_full_recipe(config, SearchData(task, 45_000, 5_000, 10_000), [detector])
+    (line,) = caught.value.problems
+    assert line.startswith(f"network {detector.arch_id}: detector: detectors are built, counted")
+
+
+def test_a_tabulation_of_detectors_is_refused() -> None:
+    file = ROOT / "configs" / "tabulations" / "digits.yaml"
+    with pytest.raises(ConfigError, match=r"space.detector: detectors are .* not trained yet"):
+        load_tabulation(file, [f"space={SPACE}"])
