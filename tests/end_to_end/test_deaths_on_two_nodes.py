@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import sqlite3
 from pathlib import Path
 
 import pytest
-from ray.cluster_utils import Cluster
 
+from tests.end_to_end.ray_nodes import free_port, ray_node
 from tests.end_to_end.test_interruptions import OWN_PRIMITIVE
 from tests.end_to_end.tiny_search import SPACE, command_in, write_search
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 
-def test_the_third_worker_is_on_another_node(
-    tmp_path: Path, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_third_worker_is_on_another_node(tmp_path: Path, environment: dict[str, str]) -> None:
     (tmp_path / "own_primitive.py").write_text(OWN_PRIMITIVE)
     faulty = {"type": "own_primitive:Faulty", "fault": ["none", "dies"]}
     space = SPACE | {"stages": [SPACE["stages"][0] | {"primitive": [faulty], "width": 4}]}
@@ -28,25 +25,20 @@ def test_the_third_worker_is_on_another_node(
         sampler={"name": "random"},
         search={"n_trials": 4, "finalist_seeds": 1, "noise_candidates": 0},
     )
-    monkeypatch.setenv("RAY_AUTH_MODE", "token")
-    monkeypatch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
-    cluster = Cluster(
-        initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False}
-    )
-    try:
-        cluster.add_node(num_cpus=1)
-        cluster.wait_for_nodes()
+    own = environment | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    port = free_port()
+    address = f"127.0.0.1:{port}"
+    with (
+        ray_node(f"ray start --head --port={port}", own),
+        ray_node(f"ray start --address={address}", own),
+    ):
         done = command_in(
             tmp_path,
-            environment
-            | {name: os.environ[name] for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN")}
-            | {"PYTHONPATH": str(tmp_path)},
+            own | {"PYTHONPATH": str(tmp_path)},
             "search",
             search_file,
-            f"ray.address={cluster.address}",
+            f"ray.address={address}",
         )
-    finally:
-        cluster.shutdown()
     assert done.returncode == 0, done.stderr
     with sqlite3.connect(tmp_path / "runs" / "tiny" / "ledger.db") as ledger:
         nodes = [
