@@ -86,8 +86,13 @@ def _options_of_nas(
             "--version", help="Show the version and exit.", is_eager=True, callback=_show_version
         ),
     ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Show no progress and no warnings.")
+    ] = False,
 ) -> None:
-    pass
+    Output.is_quiet = quiet
+    if quiet:
+        logging.getLogger().setLevel(logging.ERROR)
 
 
 for group, commands in GROUPS.items():

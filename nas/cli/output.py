@@ -17,7 +17,7 @@ import os
 import sys
 from collections.abc import Iterable
 from contextlib import redirect_stdout
-from typing import Self, TextIO
+from typing import ClassVar, Self, TextIO
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.live import Live
@@ -47,7 +47,12 @@ class Output:
         stderr: print messages to standard error, as for progress and errors.
         file: replaces standard output.
         width: columns of tables; None for the terminal's.
+
+    Attributes:
+        is_quiet: whether ``nas --quiet`` was given, for all outputs of this process.
     """
+
+    is_quiet: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -92,6 +97,11 @@ class Output:
             parts: texts, or pairs of a text and a Rich style such as ``("run-1", "bold")``.
         """
         self._messages.print(Text.assemble(*parts), soft_wrap=True)
+
+    def say_progress(self, text: str) -> None:
+        """Print what the command does at present, unless ``nas --quiet`` was given."""
+        if not self.is_quiet:
+            self.say(text)
 
     def pass_on(self, text: str) -> None:
         """Print a piece of another program's output, which may end within a line, as it is."""

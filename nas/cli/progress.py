@@ -30,7 +30,7 @@ class LineDisplay:
     def __init__(self, output: Output, line: Callable[[], str]) -> None:
         self._output = output
         self._line = line
-        self._live = output.live() if output.is_terminal else None
+        self._live = output.live() if output.is_terminal and not output.is_quiet else None
         self._next_show = 0.0
         self._shown = ""
 
@@ -41,7 +41,9 @@ class LineDisplay:
 
     def __exit__(self, kind: type[BaseException] | None, *exc: object) -> None:
         try:
-            if kind is None:  # else showing might fail too, and hide the first error
+            if (
+                kind is None and not self._output.is_quiet
+            ):  # else showing might fail too, and hide the first error
                 self._show()
         finally:
             if self._live:  # stopping it restores the terminal's cursor
@@ -50,7 +52,7 @@ class LineDisplay:
     def update(self) -> None:
         """Show the line, if it was last shown long enough ago."""
         now = time.monotonic()
-        if now >= self._next_show:
+        if not self._output.is_quiet and now >= self._next_show:
             self._show()
             pause = REFRESH_EVERY_SECONDS if self._live else LOG_EVERY_SECONDS
             spent = time.monotonic() - now

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -80,3 +81,19 @@ def test_without_a_terminal_or_with_no_color_nothing_is_coloured(settings: dict[
         check=True,
     )
     assert "\x1b[" not in done.stdout
+
+
+def test_quiet_shows_no_progress_and_no_warnings() -> None:
+    config = str(ROOT / "configs" / "searches" / "digits.yaml")
+    few = ["search", config, "search.n_trials=2", "proxy.epochs=1", "--dry-run", "--json"]
+    loud, quiet = (
+        subprocess.run([*NAS, *options, *few], capture_output=True, text=True, check=True)
+        for options in ([], ["--quiet"])
+    )
+    assert "reading the data" in loud.stderr
+    assert quiet.stderr == ""
+    assert json.loads(quiet.stdout)["size"] == json.loads(loud.stdout)["size"]
+    wrong = subprocess.run(
+        [*NAS, "-q", "frontier", "nowhere"], capture_output=True, text=True, check=False
+    )
+    assert wrong.stderr.startswith("error: ")

@@ -48,7 +48,7 @@ def show_dry_run(
     """
     progress = Output(stderr=True)
     config = load_config(config_file, overrides)
-    progress.say("reading the data")
+    progress.say_progress("reading the data")
     data = load_data(config)
     if not output.as_json:
         output.say(str(data))
@@ -56,7 +56,7 @@ def show_dry_run(
         log.warning(warning)
     space = space_of(config)
     check_trains(space)
-    progress.say(f"working out the costs of the space {space.name!r}")
+    progress.say_progress(f"working out the costs of the space {space.name!r}")
     with_memory = costs_of(config, space, data.task, with_memory=True)
     costs = space_costs(config, with_memory)
     if not output.as_json:
@@ -71,7 +71,7 @@ def show_dry_run(
     hours = None
     if missing is None:
         try:
-            hours = device_hours(config, with_memory, costs, progress.say)
+            hours = device_hours(config, with_memory, costs, progress.say_progress)
         except TrainingDiverged as error:
             raise CommandError(
                 f"a proxy training diverges in its first steps, as trials of the search would: "

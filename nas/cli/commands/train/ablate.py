@@ -76,7 +76,9 @@ def run_ablate_command(
     check_full_recipe(config, data, [ablation.original, *(s.architecture for s in ablation.swaps)])
     chosen, timed = ablation.by_information, None
     if plan or hours is not None:
-        timed = planned(ablation, config, run, ledger, data, hours, Output(stderr=True).say)
+        timed = planned(
+            ablation, config, run, ledger, data, hours, Output(stderr=True).say_progress
+        )
     if plan and timed is not None:
         show_plan(output, run.name, timed, config)
         return

@@ -124,7 +124,7 @@ def _planned(
         }
         trainings = left[network.architecture.arch_id, network.recipe_id]
         if missing is None and trainings:
-            progress.say(f"timing {network.name}, {number} of {len(once)}")
+            progress.say_progress(f"timing {network.name}, {number} of {len(once)}")
             hours[HERE] = _hours_here(trace.search, network, data)
         costs = network_costs(network.architecture, data.task)
         planned.append(PlannedTraining(network, costs.params, costs.macs, trainings, hours))
