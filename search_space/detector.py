@@ -33,7 +33,7 @@ PROBE_PIXELS = 2**14  # the side of the image that shows by what a stem divides
 
 
 class Detector(Value):
-    """The pyramid, heads and anchors of a detector; equal values build equal parts."""
+    """Pyramid, heads and anchors of a detector: equal values build equal parts, and only those."""
 
     width: int = Field(default=256, ge=1, le=LARGEST)
     """Channels of the pyramid and of the heads' hidden layers. Unit: channels."""
