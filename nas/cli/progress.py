@@ -41,9 +41,7 @@ class LineDisplay:
 
     def __exit__(self, kind: type[BaseException] | None, *exc: object) -> None:
         try:
-            if (
-                kind is None and not self._output.is_quiet
-            ):  # else showing might fail too, and hide the first error
+            if kind is None:  # else showing might fail too, and hide the first error
                 self._show()
         finally:
             if self._live:  # stopping it restores the terminal's cursor
@@ -52,13 +50,15 @@ class LineDisplay:
     def update(self) -> None:
         """Show the line, if it was last shown long enough ago."""
         now = time.monotonic()
-        if not self._output.is_quiet and now >= self._next_show:
+        if now >= self._next_show:
             self._show()
             pause = REFRESH_EVERY_SECONDS if self._live else LOG_EVERY_SECONDS
             spent = time.monotonic() - now
             self._next_show = now + max(pause, spent / MOST_TIME_SPENT)
 
     def _show(self) -> None:
+        if self._output.is_quiet:
+            return
         line = self._line()
         if self._live:
             self._live.update(Text(line), refresh=True)

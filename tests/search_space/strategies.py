@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 from hypothesis import settings
 from hypothesis import strategies as st
 
@@ -14,6 +15,9 @@ from search_space.space import SearchSpace
 
 SPACES_FOLDER = Path(__file__).parents[2] / "configs" / "spaces"
 SPACE_FILES = sorted(SPACES_FOLDER.glob("*.yaml"))
+CLASSIFIERS_SPACE_FILES = [
+    file for file in SPACE_FILES if "detector" not in yaml.safe_load(file.read_text())
+]
 DIGITS = SearchSpace.from_yaml(SPACES_FOLDER / "digits.yaml")
 
 CONV_STEM = {"type": "conv", "kernel": 3, "stride": 1, "pool": False, "width": 4}

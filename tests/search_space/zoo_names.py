@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import pytest
 
-from search_space.zoo import ZOO
+from search_space.zoo import ZOO, network
 
 ONE_OF_A_KIND = {
     "resnet20",
@@ -20,6 +23,17 @@ ONE_OF_A_KIND = {
 }
 assert set(ZOO) >= ONE_OF_A_KIND
 
-ZOO_NAMES = [
-    name if name in ONE_OF_A_KIND else pytest.param(name, marks=pytest.mark.slow) for name in ZOO
-]
+
+def is_classifier(name: str) -> bool:
+    return network(name).detector is None
+
+
+def _with_marks(names: Iterable[str]) -> list[Any]:
+    return [
+        name if name in ONE_OF_A_KIND else pytest.param(name, marks=pytest.mark.slow)
+        for name in names
+    ]
+
+
+ZOO_NAMES = _with_marks(ZOO)
+CLASSIFIER_NAMES = _with_marks(filter(is_classifier, ZOO))

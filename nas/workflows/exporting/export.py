@@ -85,6 +85,8 @@ def export(
         CommandError: the format cannot hold the network or the precision; the file computes
             something else, or loses accuracy; or a file cannot be written.
     """
+    if network.architecture.detector is not None:
+        raise CommandError(f"{network.architecture} is a detector, which is not exported yet")
     if precision == "int8" and file_format != "onnx":
         raise CommandError(f"precision int8 needs the format onnx, got {file_format}")
     if precision == "int8" and network.quantization is None:

@@ -205,7 +205,7 @@ BLOCK_STEM = {"type": "attention", "width": 4, "block": 3, "heads": 2}
         ({"architecture": "no JSON"}, "its architecture is not valid: architecture: invalid JSON"),
         ({"architecture": 7}, "its architecture is not valid: architecture: .*got 7"),
         ({"task": "[]"}, "its task is not valid: task: "),
-        ({"task": '{"classes": 1}'}, "its task is not valid: .*task.classes: .*got 1"),
+        ({"task": '{"classes": 0}'}, "its task is not valid: .*task.classes: .*got 0"),
         (
             {"architecture": another(stem=BLOCK_STEM)},
             "resnet.* cannot be built: .* block must divide the image, got block=3, image 8x8",

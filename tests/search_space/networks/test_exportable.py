@@ -16,13 +16,13 @@ from search_space.space import SearchSpace
 from search_space.zoo import network
 from tests.search_space.strategies import (
     BASIC,
+    CLASSIFIERS_SPACE_FILES,
     MOBILE,
-    SPACE_FILES,
     WIDE,
     architectures,
     examples,
 )
-from tests.search_space.zoo_names import ZOO_NAMES
+from tests.search_space.zoo_names import CLASSIFIER_NAMES
 
 
 def is_equal(architecture: Architecture, task: Task) -> None:
@@ -48,7 +48,7 @@ def test_small_networks(space: SearchSpace) -> None:
     check()
 
 
-@pytest.mark.parametrize("file", SPACE_FILES, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", CLASSIFIERS_SPACE_FILES, ids=lambda file: file.stem)
 def test_shipped_spaces(file: Path) -> None:
     space = SearchSpace.from_yaml(file)
 
@@ -60,7 +60,7 @@ def test_shipped_spaces(file: Path) -> None:
     check()
 
 
-@pytest.mark.parametrize("name", ZOO_NAMES)
+@pytest.mark.parametrize("name", CLASSIFIER_NAMES)
 def test_the_zoo(name: str) -> None:
     task = Task(dataset="made_up", input_shape=(3, 32, 32), classes=7)
     is_equal(network(f"{name}@0.25"), task)

@@ -14,7 +14,8 @@ from search_space.architecture import Architecture, Task
 from search_space.networks import build
 from search_space.space import SearchSpace
 from search_space.zoo import ZOO, network
-from tests.search_space.strategies import SPACE_FILES
+from tests.search_space.strategies import CLASSIFIERS_SPACE_FILES
+from tests.search_space.zoo_names import is_classifier
 
 pytestmark = pytest.mark.slow
 
@@ -28,7 +29,7 @@ def is_exported(architecture: Architecture, task: Task, folder: Path) -> None:
     export(exported, folder / "network.onnx", "onnx", "float32", None)
 
 
-@pytest.mark.parametrize("file", SPACE_FILES, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", CLASSIFIERS_SPACE_FILES, ids=lambda file: file.stem)
 @pytest.mark.parametrize("index", range(COUNT))
 def test_a_random_architecture(file: Path, index: int, tmp_path: Path) -> None:
     space = SearchSpace.from_yaml(file)
@@ -39,7 +40,7 @@ def test_a_random_architecture(file: Path, index: int, tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("name", ZOO)
+@pytest.mark.parametrize("name", filter(is_classifier, ZOO))
 def test_a_network_of_the_zoo(name: str, tmp_path: Path) -> None:
     task = Task(dataset="made_up", input_shape=(3, 32, 32), classes=7)
     is_exported(network(f"{name}@0.25"), task, tmp_path)
