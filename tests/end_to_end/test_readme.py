@@ -32,7 +32,10 @@ QUERIES = [
     command
     for command in COMMANDS
     if command.split()[:2][-1]
-    in {"status", "runs", "doctor", "clean", "frontier", "describe", "zoo", "tables", "archive"}
+    in {
+        *("status", "runs", "doctor", "clean", "archive"),
+        *("frontier", "diff", "explain", "report", "describe", "zoo", "tables"),
+    }
     and "--trained" not in command
 ]
 OF_TRAINED = [c for c in COMMANDS if "--trained" in c]

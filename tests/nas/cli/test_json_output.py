@@ -96,7 +96,9 @@ def counts_in(value: Any) -> list[Any]:
         return [count for inner in value for count in counts_in(inner)]
     if not isinstance(value, dict):
         return []
-    own = [inner for key, inner in value.items() if key in COUNTS and not isinstance(inner, dict)]
+    named = [inner for key, inner in value.items() if key in COUNTS]
+    several = [each for inner in named if isinstance(inner, list) for each in inner]
+    own = [each for each in (*named, *several) if isinstance(each, int | float)]
     return own + [count for inner in value.values() for count in counts_in(inner)]
 
 

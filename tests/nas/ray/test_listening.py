@@ -59,9 +59,13 @@ def _listening() -> list[tuple[str, str, int]]:
 
 
 def _name_of(process: psutil.Process) -> str:
-    """Return a process's name; Ray's agent gives itself its name some time after its start."""
-    is_agent = any(word.endswith("/dashboard/agent.py") for word in process.cmdline())
-    return "ray::DashboardAgent" if is_agent else process.name()
+    """Return a process's name; agents and workers take theirs some time after their start."""
+    programs = {"/dashboard/agent.py": "ray::DashboardAgent", "/default_worker.py": "ray::worker"}
+    words = process.cmdline()
+    for ending, name in programs.items():
+        if any(word.endswith(ending) for word in words):
+            return name
+    return process.name()
 
 
 @pytest.mark.usefixtures("_local_ray")
