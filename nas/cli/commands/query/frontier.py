@@ -16,6 +16,7 @@ from analysis.front.table import front_json, front_table
 from nas.cli.commands.picture_files import check_ending
 from nas.cli.commands.query.front_files import draw_front, left_out
 from nas.cli.output import Output
+from nas.cli.paused_collection import paused_collection
 from nas.errors import CommandError
 from nas.latency.merged_runs import Merged, ReadRun, merged
 from nas.metrics import COSTS, PEAK_MEMORY
@@ -117,7 +118,7 @@ def show_frontier(
         raise CommandError(f"--png and --html draw a front of an accuracy, got --y {query.y}")
     if trained and (len(names) > 1 or query.z or text):
         raise CommandError("--trained takes one run and two objectives, as a table or JSON")
-    with ExitStack() as stack:
+    with paused_collection(), ExitStack() as stack:
         folders = [
             stack.enter_context(run_at(name, runs, storage=storage, trust=trust)) for name in names
         ]
