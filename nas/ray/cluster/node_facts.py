@@ -46,6 +46,10 @@ class NodeFacts(NamedTuple):
         named = {self.cpu, *accelerators} | (set(self.gpus) if len(set(self.gpus)) == 1 else set())
         return wanted in {name.casefold() for name in named}
 
+    def names(self, accelerators: Iterable[str]) -> list[str]:
+        """Return the names of the node's devices; ``accelerators`` are Ray's names of them."""
+        return list(dict.fromkeys([self.cpu, *self.gpus, *accelerators]))
+
 
 _known: dict[tuple[str, str | None], NodeFacts] = {}
 

@@ -41,9 +41,9 @@ def check_device(device: str | None) -> None:
     living = [node for node in ray.nodes() if node["Alive"]]
     offered = []
     for node, facts in zip(living, facts_of(living), strict=True):
-        devices = [facts.cpu, *dict.fromkeys(facts.gpus)] if facts else ["it does not answer"]
-        names = ", ".join([*devices, *accelerators_of(node)])
-        offered.append(f"{node['NodeManagerAddress']}: {names}")
+        accelerators = accelerators_of(node)
+        names = facts.names(accelerators) if facts else ["it does not answer", *accelerators]
+        offered.append(f"{node['NodeManagerAddress']}: {', '.join(names)}")
     raise ClusterError(
         f"no node has resources.device={device!r}; the nodes have: {'; '.join(offered)}"
     )

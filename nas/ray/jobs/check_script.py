@@ -61,8 +61,10 @@ def look_for_device(device: str) -> dict[str, Any]:
     own = ray.get_runtime_context().get_node_id()
     (node,) = (each for each in ray.nodes() if each["NodeID"] == own)
     facts, accelerators = facts_here(None), accelerators_of(node)
-    names = list(dict.fromkeys([facts.cpu, *facts.gpus, *accelerators]))
-    return {"has_device": facts.has(device, accelerators), "devices": names}
+    return {
+        "has_device": facts.has(device, accelerators),
+        "devices": facts.names(accelerators),
+    }
 
 
 def unwritable(folder: Path) -> str:

@@ -78,8 +78,8 @@ class FrontQuery(NamedTuple):
             )
 
 
-class Front(NamedTuple):
-    """An answered query."""
+class Answer(NamedTuple):
+    """The front that answers a query."""
 
     fitting: list[Candidate]  # all architectures within the limits
     members: list[Candidate]
@@ -162,7 +162,7 @@ def _front(
     query: FrontQuery,
     limits: dict[str, float],
     targets: dict[str, float],
-) -> Front:
+) -> Answer:
     within = together.within
     if PEAK_MEMORY in (*query.objectives, *limits, *targets):
         within = _with_peak_memory(within, read[0])
@@ -186,13 +186,13 @@ def _front(
         shown = nearest(members, targets, query.top or 1)
     elif query.top is not None:
         shown = best(members, query.y, query.top)
-    return Front(fitting, members, shown, best_trade)
+    return Answer(fitting, members, shown, best_trade)
 
 
 def _show(
     output: Output,
     together: Merged,
-    front: Front,
+    front: Answer,
     query: FrontQuery,
     beside: Sequence[Beside],
     text: Text | None,
@@ -222,7 +222,7 @@ def _show(
 
 
 def _show_trained(
-    output: Output, read: ReadRun, front: Front, x: str, *, png: Path | None, html: Path | None
+    output: Output, read: ReadRun, front: Answer, x: str, *, png: Path | None, html: Path | None
 ) -> None:
     from nas.cli.commands.query.trained_frontier import show_trained_frontier  # noqa: PLC0415
     from nas.storage.ledger import Ledger  # noqa: PLC0415
