@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from search_space.layers.local_attention import LocalAttention2d
-from tests.search_space import naive, naive_layers
+from tests.search_space import naive
+from tests.search_space.module_oracles import local_attention_oracle
 
 Maps = list[Tensor]
 
@@ -20,7 +21,7 @@ def operator(module: nn.Module, stride: int, x: Tensor) -> Tensor:
         out = naive.convolution(x, module.weight, stride)
         return out if module.bias is None else out + module.bias[:, None, None]
     assert isinstance(module, LocalAttention2d)
-    return _attention(module, stride, x)
+    return local_attention_oracle(module, stride, x, x.shape[1])
 
 
 def lateral(module: Any, x: Tensor, norm: Callable[[Tensor, Any], Tensor]) -> Tensor:
@@ -78,26 +79,3 @@ def head(module: Any, maps: Maps, anchors: int) -> Tensor:
 def normalised(x: Tensor, norm: nn.Module) -> Tensor:
     """Batch normalisation, or nothing."""
     return naive.batch_norm(x, norm) if isinstance(norm, nn.BatchNorm2d) else x
-
-
-def _attention(module: LocalAttention2d, stride: int, x: Tensor) -> Tensor:
-    weight = module.qkv.weight[:, :, 0, 0]
-    query, *key, value = weight.chunk(module.projections)
-    position = None
-    if module.row_embedding is not None and module.column_embedding is not None:
-        tables = module.row_embedding, module.column_embedding
-        if module.layout == "across_heads":
-            position = naive.position_across_heads(*tables, module.heads)
-        else:
-            position = naive.position_concatenation(*tables)
-    return naive_layers.local_attention_layer(
-        x,
-        (query, key[0] if key else None, value),
-        position,
-        encoding=module.position,
-        heads=module.heads,
-        extent=module.extent,
-        scaled=module.scaled,
-        border=module.border,
-        stride=stride,
-    )

@@ -15,6 +15,7 @@ from search_space.primitives import (
 )
 from tests.search_space import naive, naive_layers
 from tests.search_space.comparison import assert_same, in_float64, normal, randomised
+from tests.search_space.module_oracles import local_attention_oracle, squeezed, tables_of
 
 pytestmark = pytest.mark.many_cases
 
@@ -30,44 +31,6 @@ def built(
 
 def images(hw: tuple[int, int], batch: int = 2, channels: int = IN_CHANNELS) -> Tensor:
     return normal(batch, channels, *hw)
-
-
-def squeezed(conv: nn.Conv2d) -> Tensor:
-    """A 1x1 convolution's matrix."""
-    assert conv.kernel_size == (1, 1)
-    return conv.weight[:, :, 0, 0]
-
-
-def tables_of(module: LocalAttention2d | AugmentedConvolution2d) -> tuple[Tensor, Tensor] | None:
-    if module.position != "relative":
-        assert module.row_embedding is None
-        assert module.column_embedding is None
-        return None
-    assert module.row_embedding is not None
-    assert module.column_embedding is not None
-    return module.row_embedding, module.column_embedding
-
-
-def local_attention_oracle(module: LocalAttention2d, stride: int, x: Tensor) -> Tensor:
-    tables = tables_of(module)
-    query, *key, value = squeezed(module.qkv).split(OUT_CHANNELS)
-    assert len(key) == module.content
-    position = None
-    if tables is not None and module.layout == "across_heads":
-        position = naive.position_across_heads(*tables, module.heads)
-    elif tables is not None:
-        position = naive.position_concatenation(*tables)
-    return naive_layers.local_attention_layer(
-        x,
-        (query, key[0] if key else None, value),
-        position,
-        encoding=module.position,
-        heads=module.heads,
-        extent=module.extent,
-        scaled=module.scaled,
-        border=module.border,
-        stride=stride,
-    )
 
 
 def augmented_convolution_oracle(module: AugmentedConvolution2d, stride: int, x: Tensor) -> Tensor:
@@ -176,7 +139,7 @@ def assert_local_attention(
     tables = ("row_embedding", "column_embedding") if relative and alone else ()
     assert_same(
         module,
-        lambda x: local_attention_oracle(module, stride, x),
+        lambda x: local_attention_oracle(module, stride, x, OUT_CHANNELS),
         images(hw, batch=1 if hw[0] == 9 else 2, channels=in_channels),
         without_effect=tables + flat_axes(hw, module.extent, module.border, module.position),
     )
@@ -258,7 +221,7 @@ def test_any_other_map_size(position: Any, hw: tuple[int, int]) -> None:
     local = built(LocalAttention(extent=3, heads=2, position=position), 1, (4, 5), in_channels=5)
     assert isinstance(local, LocalAttention2d)
     x = images(hw, channels=5)
-    assert_same(local, lambda x: local_attention_oracle(local, 1, x), x)
+    assert_same(local, lambda x: local_attention_oracle(local, 1, x, OUT_CHANNELS), x)
     spec = AugmentedConvolution(
         kernel=3, key_depth=4, value_depth=2, heads=2, position=position, downsample=False
     )
