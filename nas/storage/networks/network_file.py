@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 from torch import Tensor
 
-from nas.errors import TrustError
 from nas.storage.networks.checkpoints import save_checkpoint
 from nas.storage.networks.exports.formats import format_by_ending
 from nas.storage.networks.exports.loading import network_of_export
@@ -21,10 +20,9 @@ from nas.storage.networks.saved_network import (
     built_with,
     lacking,
     of_another_version,
+    problems_of,
 )
 from search_space.architecture import Architecture, Task
-from search_space.primitives.registry import import_failure, not_imported
-from search_space.validation_problems import explain
 from trainers import CheckpointError, load_checkpoint
 from trainers.checkpoints.checkpoint import read_checkpoint
 
@@ -151,9 +149,5 @@ def _read_back(
     try:
         return kind.from_json(saved[name], **options)
     except ValidationError as error:
-        if untrusted := not_imported(error):
-            raise TrustError(f"{path}: its {name}'s {untrusted}") from error
-        if failure := import_failure(error):
-            raise CheckpointError(f"{path}: its {name}'s {failure}") from error
-        problems = "; ".join(explain(error, kind, name))
+        problems = problems_of(error, kind, name, path)
         raise of_another_version(path, f"its {name} is not valid: {problems}") from error

@@ -13,12 +13,16 @@ from textwrap import shorten
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
+from pydantic import BaseModel, ValidationError
 from torch import Tensor, nn
 
+from nas.errors import TrustError
 from nas.storage.networks.record import NetworkRecord
 from search_space.architecture import Architecture, Task
 from search_space.cost import network_costs
 from search_space.networks import build
+from search_space.primitives.registry import import_failure, not_imported
+from search_space.validation_problems import explain
 from trainers import CheckpointError, Preprocessing
 
 if TYPE_CHECKING:
@@ -162,6 +166,26 @@ def built_with(
         differing = shorten(str(error), WEIGHTS_ERROR_CHARACTERS, placeholder=" ...")
         raise of_another_version(path, f"its weights do not fit: {differing}") from error
     return model.eval()
+
+
+def problems_of(error: ValidationError, kind: type[BaseModel], name: str, path: Path | str) -> str:
+    """Return what is not valid of a part of a file, in one line.
+
+    Args:
+        error: of the part.
+        kind: its type.
+        name: as messages call it.
+        path: of the file.
+
+    Raises:
+        TrustError: a type's module is not imported.
+        CheckpointError: a type's module cannot be imported.
+    """
+    if untrusted := not_imported(error):
+        raise TrustError(f"{path}: its {name}'s {untrusted}") from error
+    if failure := import_failure(error):
+        raise CheckpointError(f"{path}: its {name}'s {failure}") from error
+    return "; ".join(explain(error, kind, name))
 
 
 def of_another_version(path: Path | str, why: str) -> CheckpointError:

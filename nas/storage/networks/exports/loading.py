@@ -7,15 +7,13 @@ from pathlib import Path
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from nas.errors import TrustError
 from nas.storage.networks.exports.formats import ExportFormat
 from nas.storage.networks.exports.onnx_file import OnnxNetwork
 from nas.storage.networks.exports.program_file import read_program
 from nas.storage.networks.exports.record import ExportRecord
 from nas.storage.networks.exports.safetensors_file import read_safetensors
-from nas.storage.networks.saved_network import SavedNetwork, built_with
-from search_space.primitives.registry import IMPORTS, import_failure, not_imported
-from search_space.validation_problems import explain
+from nas.storage.networks.saved_network import SavedNetwork, built_with, problems_of
+from search_space.primitives.registry import IMPORTS
 from trainers import MAY_BE_EARLIER, CheckpointError
 
 
@@ -76,11 +74,7 @@ def read_record(text: str, path: Path | str, *, imports: bool = False) -> Export
         if record.network is not None:
             record.network.check_fits(record.task)
     except ValidationError as error:
-        if untrusted := not_imported(error):
-            raise TrustError(f"{path}: its record's {untrusted}") from error
-        if failure := import_failure(error):
-            raise CheckpointError(f"{path}: its record's {failure}") from error
-        problems = "; ".join(explain(error, ExportRecord, "record"))
+        problems = problems_of(error, ExportRecord, "record", path)
         raise CheckpointError(f"{path}: its record is not valid: {problems}") from error
     except ValueError as error:
         raise CheckpointError(f"{path}: its record is not valid: {error}") from error
