@@ -25,8 +25,15 @@ MODE = "RAY_AUTH_MODE"
 TOKEN = "RAY_AUTH_TOKEN"
 TOKEN_PATH = "RAY_AUTH_TOKEN_PATH"
 
-WITHOUT_METRICS = {"RAY_enable_metrics_collection": "0"}
-"""Where `ray[default]` is installed, Ray would show its metrics to all, without the token."""
+WITHOUT_METRICS = {
+    "RAY_enable_metrics_collection": "0",
+    "AUTOSCALER_METRIC_PORT": "-1",
+    "DASHBOARD_METRIC_PORT": "-1",
+}
+"""Where `ray[default]` is installed, Ray would show its metrics to all, without the token.
+
+Two of its servers have no switch but do without a port that cannot be had.
+"""
 TOKEN_BYTES = 32
 
 
