@@ -12,6 +12,12 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+WRITE_EVERY_SECONDS = 10.0
+"""A driver writes its session so often."""
+
+SILENT_SECONDS = 3 * WRITE_EVERY_SECONDS
+"""A driver that has written nothing for so long is said to be silent."""
+
 PREFIX = "session "
 """The attributes' names are this and a number, from 0."""
 

@@ -1,14 +1,15 @@
 """A run that is known by its storage alone: the ledger's server tells what else a folder has.
 
-A search with a ``storage`` of its own keeps its configuration, its task and whether it is finished
-there too, so that `nas status` and `nas frontier` read it from a machine without its folder.
+A search with a ``storage`` of its own keeps its configuration, its task and its state there too, so
+that `nas status` and `nas frontier` read it from a machine without its folder.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,14 +22,15 @@ from nas.storage.database.selection import open_selection
 from nas.storage.ledger_reader import LedgerReader, StoredStudies
 from nas.storage.ledger_view import RUN_ID
 from nas.storage.run.folder import ENVIRONMENT, RunFolder
+from nas.storage.sessions import SILENT_SECONDS, Session, sessions_in
 from search_space.architecture import Task
 from search_space.yaml_validation import dump_yaml
 
 if TYPE_CHECKING:
     from nas.storage.ledger import Ledger
 
-CONFIG, TASK, FINISHED = "config", "task", "finished"
-"""The attributes of the search's study that describe its run."""
+CONFIG, TASK, STATE, DESCRIBED = "config", "task", "state", "described"
+"""The attributes of the search's study that describe its run, and when they were written."""
 
 
 class StoredRun(RunFolder):
@@ -37,17 +39,42 @@ class StoredRun(RunFolder):
     The user named the storage, so that it may be opened; what the storage says is not trusted.
     """
 
-    unfinished = "unfinished"
-    """Whether a process drives the run is known only where its folder is."""
+    def __init__(
+        self, path: Path, *, described: datetime, sessions: list[Session], trust: bool
+    ) -> None:
+        super().__init__(path, trust=trust)
+        self._described = described
+        self._last = sessions[-1] if sessions else None
+
+    def is_driven(self) -> bool:
+        """Return whether the run's driver was heard a short time ago, by this machine's clock."""
+        heard = self._described
+        if self._last is not None:
+            if self._last.ended and self._last.updated > heard:
+                return False
+            heard = max(heard, self._last.updated)
+        return (
+            not self.is_finished() and (datetime.now(UTC) - heard).total_seconds() <= SILENT_SECONDS
+        )
+
+    def waiting(self) -> str:
+        """Return what the run's driver waited for when it was heard; empty if for nothing."""
+        return "" if self._last is None else self._last.waiting
 
     def need_trust(self, act: str) -> None:
         """Allow what only the storage's own URL asks for."""
 
 
 def describe_run(
-    ledger: Ledger, config: SearchConfig, task: Task, *, is_finished: bool = False
+    ledger: Ledger, config: SearchConfig, task: Task, state: Mapping[str, Any]
 ) -> None:
     """Write what a run's folder says into its storage, if it has one of its own.
+
+    Args:
+        ledger: of the run.
+        config: of the run.
+        task: of the run's architectures.
+        state: the content of its ``state.json``.
 
     Raises:
         RunError: the storage cannot be written.
@@ -57,7 +84,8 @@ def describe_run(
     description = {
         CONFIG: config.saved.model_dump(mode="json"),
         TASK: task.model_dump(mode="json"),
-        FINISHED: is_finished,
+        STATE: dict(state),
+        DESCRIBED: datetime.now(UTC).isoformat(),
     }
     ledger.transact(partial(_write, ledger, description))
 
@@ -84,13 +112,18 @@ def run_at(name: str, runs: Path, *, storage: str | None, trust: bool) -> Iterat
         raise CommandError(f"--storage: give the run's name, got {name!r}")
     attributes = _attributes(storage, name)
     with tempfile.TemporaryDirectory(prefix="convattn-run-") as parent:
-        run = StoredRun(Path(parent) / name, trust=trust)
+        run = StoredRun(
+            Path(parent) / name,
+            described=datetime.fromisoformat(attributes[DESCRIBED]),
+            sessions=sessions_in(attributes),
+            trust=trust,
+        )
         run.path.mkdir()
         content = escaped(attributes[CONFIG] | {"storage": storage})
         run.config_file.write_text(dump_yaml(content))
         run.write_json(run.task_file.name, attributes[TASK])
         run.write_json(ENVIRONMENT, {"run_id": attributes.get(RUN_ID)})
-        run.write_json("state.json", {"finished": bool(attributes.get(FINISHED))})
+        run.write_json("state.json", attributes[STATE])
         yield run
 
 
@@ -117,7 +150,7 @@ def _attributes(storage: str, name: str) -> dict[str, Any]:
         attributes = ledger.attributes()
     finally:
         ledger.close()
-    if not isinstance(attributes.get(CONFIG), dict) or not isinstance(attributes.get(TASK), dict):
+    if not all(isinstance(attributes.get(key), dict) for key in (CONFIG, TASK, STATE)):
         raise RunError(
             f"the run {name!r} in {ledger.place} is not described there: an earlier version made "
             "it, or it has not begun; read it in its folder, with --runs"

@@ -14,13 +14,11 @@ from nas.evaluation.time_parts import TimePart
 from nas.latency.measurements import Meter
 from nas.search.time_account.places import Places, PlacesTime
 from nas.search.waiting import Waiting
-from nas.storage.sessions import Session, attribute_name, sessions_in
+from nas.storage.sessions import WRITE_EVERY_SECONDS, Session, attribute_name, sessions_in
 from search_space.architecture import Architecture
 from search_space.cost.latency_record import DeviceBusy, Latency
 
 log = logging.getLogger(__name__)
-
-WRITE_EVERY_SECONDS = 10.0
 
 
 class SessionRecords(Protocol):

@@ -47,9 +47,6 @@ class RunFolder:
             :mod:`nas.storage.driver_ledger`; None if it does not.
     """
 
-    unfinished = "interrupted"
-    """The state of a run whose search has not ended, and that no process drives."""
-
     def __init__(self, path: Path, *, trust: bool = False) -> None:
         self.path = path
         self.driver_ledger: Path | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,11 @@ from typer.testing import CliRunner
 from nas.cli.application import app
 from nas.config.search_config import SearchConfig
 from nas.errors import CommandError, RunError
+from nas.search.endings.ending import ENDING, Ending
 from nas.storage.ledger import Ledger
 from nas.storage.run.folder import RunFolder
-from nas.storage.stored_run import describe_run, run_at
+from nas.storage.sessions import Session, attribute_name
+from nas.storage.stored_run import DESCRIBED, describe_run, run_at
 from search_space.architecture import Task
 
 Begin = Callable[..., tuple[RunFolder, Ledger]]
@@ -32,7 +35,7 @@ def described(
 ) -> tuple[SearchConfig, Ledger]:
     config = config_of(storage=url)
     _, ledger = begun(config, trials=2)
-    describe_run(ledger, config, task)
+    describe_run(ledger, config, task, {"finished": False})
     return config, ledger
 
 
@@ -46,12 +49,42 @@ def test_status_and_frontier_need_no_folder(described, url, task, tmp_path, monk
     config, ledger = described
     monkeypatch.chdir(tmp_path)
     status = json.loads(output_of("status", config.name, "--storage", url, "--json"))
-    assert (status["trained"], status["state"]) == (2, "unfinished")
+    assert (status["trained"], status["state"]) == (2, "running")
     front = json.loads(output_of("frontier", config.name, "--storage", url, "--json"))
     assert front["members"]
-    describe_run(ledger, config, task, is_finished=True)
+    ending = Ending("search.max_hours", "2 h are over", 7, 0)
+    state = {"finished": True, "trained": 2, ENDING: ending._asdict()}
+    describe_run(ledger, config, task, state)
     status = json.loads(output_of("status", config.name, "--storage", url, "--json"))
-    assert status["state"] == "finished"
+    assert (status["state"], status["ended"]) == ("finished", ending.to_json())
+
+
+@pytest.mark.parametrize(
+    ("heard_seconds_ago", "ended", "state"),
+    [(5, False, "running"), (60, False, "interrupted"), (5, True, "interrupted")],
+)
+def test_a_run_is_driven_while_its_driver_is_heard(
+    described, url, task, heard_seconds_ago, ended, state
+):
+    config, ledger = described
+    now = datetime.now(UTC)
+    session = Session(
+        began=now - timedelta(seconds=90),
+        updated=now - timedelta(seconds=heard_seconds_ago),
+        wall_seconds=30,
+        workers=1,
+        trainings=2,
+        running=0,
+        running_seconds=0,
+        waiting="CPUs",
+        ended=ended,
+    )
+    study = ledger.study("search")
+    study.set_user_attr(DESCRIBED, session.began.isoformat())
+    study.set_user_attr(attribute_name(0), session.to_json())
+    status = json.loads(output_of("status", config.name, "--storage", url, "--json"))
+    assert status["state"] == state
+    assert status["waiting"] == ("CPUs" if state == "running" else "")
 
 
 def test_a_run_that_is_not_described_is_told(begun, config_of, url, tmp_path):
@@ -84,5 +117,5 @@ def test_no_such_run(described, url, tmp_path):
 def test_a_ledger_in_the_folder_is_not_described(begun, config_of, task):
     config = config_of()
     _, ledger = begun(config)
-    describe_run(ledger, config, task)
+    describe_run(ledger, config, task, {"finished": False})
     assert "config" not in ledger.attributes()

@@ -113,20 +113,20 @@ def test_a_run_in_a_storage_is_followed_until_the_storage_says_that_it_is_finish
     url = f"sqlite:///{tmp_path / 'all.db'}"
     config = config_of(storage=url)
     run, ledger = begun(config, 2)
-    describe_run(ledger, config, task)
+    describe_run(ledger, config, task, {"finished": False})
     note(ledger)
     status = _stored_status(run.name, url)
     assert status["device_time"]["hours_running"] == 0.25  # its driver may live elsewhere
     assert status["device_time"]["hours"]["lost"] == 0
 
     def finish(seconds: float) -> None:
-        describe_run(ledger, config, task, is_finished=True)
+        describe_run(ledger, config, task, {"finished": True})
 
     monkeypatch.setattr(nas.cli.commands.search.watch.time, "sleep", finish)
     printed = io.StringIO()
     watch_run(Output(file=printed), run.name, tmp_path, storage=url)
     states = [line.partition(" | ")[0] for line in printed.getvalue().splitlines()]
-    assert states == [f"{run.name} is unfinished", f"{run.name} is finished"]
+    assert states == [f"{run.name} is running", f"{run.name} is finished"]
 
 
 def _stored_status(name: str, url: str) -> dict[str, Any]:

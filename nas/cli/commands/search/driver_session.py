@@ -6,14 +6,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from nas.search.time_account.search_time import WRITE_EVERY_SECONDS
-from nas.storage.sessions import Session
+from nas.storage.sessions import SILENT_SECONDS, Session
 
 INTERRUPTED = "interrupted"
-"""The state of a run that has not ended, and that no process on this machine drives."""
-
-SILENT_SECONDS = 3 * WRITE_EVERY_SECONDS
-"""A driver that has written nothing for so long is said to be silent."""
+"""The state of a run that has not ended, and that no process on this machine drives; of a run that
+is read from its storage alone, no process that was heard a short time ago."""
 
 
 def driver_json(session: Session) -> dict[str, Any]:

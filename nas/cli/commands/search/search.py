@@ -189,9 +189,10 @@ def _mark_as_begun(run: RunFolder, ledger: Ledger, config: SearchConfig, task: T
     """Write that a run's search is under way, where commands and other runs look for it."""
     list_run(run.config_file)
     run.write_json(run.task_file.name, task.model_dump(mode="json"))
-    run.write_json("state.json", {"finished": False})
+    state = {"finished": False}
+    run.write_json("state.json", state)
     run.point_latest_here()
-    describe_run(ledger, config, task)
+    describe_run(ledger, config, task, state)
 
 
 def _mark_as_finished(
@@ -207,7 +208,7 @@ def _mark_as_finished(
     if ending is not None:
         state[ENDING] = ending._asdict()
     run.write_json("state.json", state)
-    describe_run(ledger, config, task, is_finished=True)
+    describe_run(ledger, config, task, state)
 
 
 def begin_ledger(

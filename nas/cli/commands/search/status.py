@@ -136,7 +136,7 @@ def _status(run: RunFolder, config: SearchConfig, ledger: LedgerView) -> dict[st
     away = ledger_away(run)
     lost = [worker for row in (*rows, *repeats) for worker in row.lost_workers]
     is_driven, is_finished = run.is_driven(), run.is_finished()
-    ended = UNSEARCHED if run.is_unsearched() else run.unfinished
+    ended = UNSEARCHED if run.is_unsearched() else INTERRUPTED
     state = "running" if is_driven else "finished" if is_finished else ended
     may_run = is_driven or state != INTERRUPTED
     has_ended = is_finished and not is_driven
