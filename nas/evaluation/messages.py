@@ -49,6 +49,10 @@ class Raised(NamedTuple):
     traceback: str
 
 
+class Began(NamedTuple):
+    """A full training has its CPUs and GPUs, and begins."""
+
+
 class Report(NamedTuple):
     """A worker's message after each of its steps."""
 

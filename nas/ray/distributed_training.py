@@ -19,7 +19,7 @@ from nas.config.sections import ResourceSettings
 from nas.evaluation.assignment import Assignment
 from nas.evaluation.evaluate import traceback_of
 from nas.evaluation.full_training import Trained, TrainingProgress, train_in_full
-from nas.evaluation.messages import Raised
+from nas.evaluation.messages import Began, Raised
 from nas.ray.cluster.nodes import selector
 from nas.ray.recovery.deaths import machine_fault
 from nas.ray.temporary import temporary_folder
@@ -41,7 +41,7 @@ class FullTraining(NamedTuple):
 
 def train_together(
     training: FullTraining, resources: ResourceSettings
-) -> Iterator[TrainingProgress | Trained | Raised]:
+) -> Iterator[Began | TrainingProgress | Trained | Raised]:
     """Train a network in ``resources.workers_per_training`` processes; yield what the first says.
 
     If a process dies, all of them end and this raises: the training begins again from its last
@@ -102,6 +102,8 @@ def _train_one_rank(config: dict[str, Any]) -> None:
     assignment: Assignment = ray.get(training.assignment)
     torch.set_num_threads(assignment.threads)
     speaks = ray.train.get_context().get_world_rank() == 0
+    if speaks:
+        messages.put(Began())
     try:
         for message in train_in_full(
             Architecture.from_json(training.architecture, imports=True),

@@ -18,7 +18,7 @@ from nas.evaluation.assignment import Assignment
 from nas.ray.checkpoint_exchange import ClusterExchange
 from nas.ray.cluster.connection import Cluster, ClusterLost
 from nas.ray.cluster.nodes import nodes_near_data, nodes_with_a_slot, smallest_gpu_memory_mb
-from nas.ray.cluster.shortage import pending_reservations, reservation_name, shortage
+from nas.ray.cluster.shortage import pending_reservations, reservation_name, search_shortage
 from nas.ray.cluster.signals import noted
 from nas.ray.meter import measure_on_cluster
 from nas.ray.placement import Placement, peak_memory_of
@@ -160,7 +160,7 @@ def _run_tune(
                         searcher,
                         cluster.check,
                         partial(pending_reservations, placement.name),
-                        partial(shortage, placement.name, placement.resources),
+                        partial(search_shortage, placement.name, placement.resources),
                     )
                 ],
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),

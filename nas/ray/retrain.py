@@ -17,7 +17,7 @@ from nas.config.sections import ResourceSettings
 from nas.evaluation.assignment import Assignment
 from nas.evaluation.evaluate import EvaluationResult, traceback_of
 from nas.evaluation.full_training import Trained, TrainingProgress, train_in_full
-from nas.evaluation.messages import Raised
+from nas.evaluation.messages import Began, Raised
 from nas.ray.cluster.nodes import kept_to
 from nas.ray.recovery.deaths import cause_of, machine_fault
 from nas.ray.recovery.task_pool import TaskPool
@@ -99,6 +99,7 @@ def run_retrainings(
         begin,
         resources,
         slots_each=resources.workers_per_training,
+        tells_begin=True,
         waiting=waiting,
         patience_seconds=patience_seconds,
         check=check,
@@ -107,7 +108,7 @@ def run_retrainings(
     while (ready := pool.first_ready()) is not None:
         stream, retraining = ready
         try:
-            event: TrainingProgress | Trained | Raised = ray.get(next(stream))
+            event: Began | TrainingProgress | Trained | Raised = ray.get(next(stream))
         except StopIteration:
             pool.end(stream)
             continue
@@ -119,7 +120,9 @@ def run_retrainings(
             else:
                 on_progress(RetrainProgress(retraining, "lost", cause=cause_of(error)))
             continue
-        if isinstance(event, Raised):
+        if isinstance(event, Began):
+            pool.note_begin(stream)
+        elif isinstance(event, Raised):
             failures.append(Failure(retraining, event.traceback))
             on_progress(RetrainProgress(retraining, "failed"))
         elif isinstance(event, Trained):
@@ -209,8 +212,9 @@ def _full_training(
     assignment: Assignment,
     state: Mapping[str, Any] | None,
     resources: ResourceSettings,
-) -> Iterator[TrainingProgress | Trained | Raised]:
+) -> Iterator[Began | TrainingProgress | Trained | Raised]:
     """Train an architecture's JSON by :func:`nas.evaluation.full_training.train_in_full`."""
+    yield Began()
     try:
         torch.set_num_threads(assignment.threads)
         yield from train_in_full(
@@ -236,7 +240,7 @@ def _trained_together(
     shared: Sequence[ray.ObjectRef],
     state: Mapping[str, Any] | None,
     resources: ResourceSettings,
-) -> Iterator[TrainingProgress | Trained | Raised]:
+) -> Iterator[Began | TrainingProgress | Trained | Raised]:
     """Train an architecture's JSON in several processes."""
     from nas.ray.distributed_training import FullTraining, train_together  # noqa: PLC0415 (slow)
 

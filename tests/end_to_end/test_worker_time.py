@@ -99,7 +99,7 @@ def test_known_delays_are_found_in_their_own_rows(tmp_path: Path) -> None:
     assert session.seconds["waiting_cpus"] >= CPUS_SECONDS
     assert session.seconds["waiting_start"] > 0
     spent = device_time(rows, [session], is_driven=False)
-    assert spent.accounted_share == pytest.approx(1, abs=0.02)
+    assert spent.accounted_share == pytest.approx(1, abs=0.01)
 
 
 @pytest.mark.usefixtures("_on_ray")

@@ -1,4 +1,4 @@
-"""A search's reservations that the cluster cannot meet at present, and who has what they lack."""
+"""What a search or full trainings need and the cluster cannot give at present, and who has it."""
 
 from __future__ import annotations
 
@@ -35,13 +35,42 @@ def pending_reservations(name: str) -> int:
     return sum(_is_of(name, group) and group["state"] == "PENDING" for group in groups)
 
 
-def shortage(name: str, resources: ResourceSettings, pending: int) -> str:
+def search_shortage(name: str, resources: ResourceSettings, pending: int) -> str:
     """Return what a search waits for, after the words "waiting for".
 
     Args:
         name: the beginning of the names of its placement groups.
         resources: CPUs and GPUs of one trial.
         pending: how many of them wait, 1 or more.
+    """
+    return _shortage(resources, "1 trial needs" if pending == 1 else f"{pending} trials need", name)
+
+
+def worker_shortage(resources: ResourceSettings, pending: int) -> str:
+    """Return what workers of full trainings wait for, after the words "waiting for".
+
+    Args:
+        resources: CPUs and GPUs of one worker.
+        pending: how many of them wait, 1 or more.
+
+    Returns:
+        nothing if the cluster has room for one, which is about to start.
+    """
+    free = available_resources_per_node()
+    unused = [free.get(node["NodeID"], {}) for node in usable_nodes(resources.device)]
+    if trial_slots([Machine(n.get("CPU", 0.0), n.get("GPU", 0.0)) for n in unused], resources):
+        return ""
+    need = "1 worker needs" if pending == 1 else f"{pending} workers need"
+    return _shortage(resources, need, None)
+
+
+def _shortage(resources: ResourceSettings, need: str, name: str | None) -> str:
+    """Say what is needed, what is free, and which other searches have reserved the rest.
+
+    Args:
+        resources: CPUs and GPUs of one trial or worker.
+        need: who needs them.
+        name: the beginning of the names of the own placement groups; None without any.
     """
     free = available_resources_per_node()
     usable = usable_nodes(resources.device)
@@ -56,11 +85,10 @@ def shortage(name: str, resources: ResourceSettings, pending: int) -> str:
         group["name"].removeprefix(PREFIX).rsplit(" ", 2)[0]
         for group in placement_group_table().values()
         if group["state"] == "CREATED" and group["name"].startswith(PREFIX)
-        if not _is_of(name, group)
+        if name is None or not _is_of(name, group)
     }
     by = f"; others are reserved by the search {' and '.join(sorted(holders))}" if holders else ""
-    trials = "1 trial needs" if pending == 1 else f"{pending} trials need"
-    return f"{kind}s: {trials} {each:g} each, and {unused:g} of {total:g} are free{by}"
+    return f"{kind}s: {need} {each:g} each, and {unused:g} of {total:g} are free{by}"
 
 
 def _is_of(name: str, group: dict[str, Any]) -> bool:
