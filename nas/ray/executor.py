@@ -21,7 +21,7 @@ from nas.ray.cluster.nodes import nodes_near_data, nodes_with_a_slot, smallest_g
 from nas.ray.cluster.shortage import pending_reservations, reservation_name, search_shortage
 from nas.ray.cluster.signals import noted
 from nas.ray.meter import measure_on_cluster
-from nas.ray.placement import Placement, peak_memory_of
+from nas.ray.placement import NearNodes, Placement, peak_memory_of
 from nas.ray.recovery.tune_runs import Recovery
 from nas.ray.schedulers import SearchScheduler
 from nas.ray.searcher import SearchJobs
@@ -96,7 +96,7 @@ def run_search(
                         on_change()
                         continue
                     prepared = assignment.with_images()
-                    placement = _placement(prepared, resources, concurrency, reserved)
+                    placement = _placement(prepared, resources, reserved)
                     searcher = SearchJobs(
                         search,
                         recovery.most_running,
@@ -174,15 +174,15 @@ def _run_tune(
 def _placement(
     assignment: Assignment,
     resources: ResourceSettings,
-    concurrency: int,
     name: str,
 ) -> Placement:
     """Return what the jobs of a run of Tune reserve, and where, as the cluster is now."""
     memory_mb = smallest_gpu_memory_mb(resources) if resources.shares_gpus else None
+    near = nodes_near_data(resources, assignment.read_by_workers)
     return Placement(
         resources,
         name,
-        near=nodes_near_data(resources, concurrency, assignment.read_by_workers),
+        near=NearNodes(near, resources) if near else None,
         gpu_memory_mb=memory_mb,
         peak_memory_mb=None if memory_mb is None else peak_memory_of(assignment),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import secrets
+from collections import deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,7 @@ from nas.config.trial_slots import ROUNDING
 from nas.costs.static_costs import peak_memory_mb
 from nas.evaluation.assignment import Assignment
 from nas.evaluation.messages import REQUEST, TrialRequest
-from nas.ray.cluster.nodes import NODE_LABEL, on_nodes, usable_nodes
+from nas.ray.cluster.nodes import NODE_LABEL, free_slots, on_nodes, usable_nodes
 from search_space.architecture import Architecture
 from search_space.cost import network_costs
 
@@ -36,17 +37,51 @@ class Reservation(tune.PlacementGroupFactory):
         bundle: amounts of Ray's resources.
         name: the beginning of its groups' names.
         labels: of the nodes that it may be on; empty for all.
+        preferred: returns the node where a group is made if it has room, else Ray chooses; None
+            for any.
     """
 
-    def __init__(self, bundle: dict[str, float], name: str, labels: dict[str, str]) -> None:
+    def __init__(
+        self,
+        bundle: dict[str, float],
+        name: str,
+        labels: dict[str, str],
+        preferred: Callable[[], str | None],
+    ) -> None:
         where: dict[str, Any] = {"bundle_label_selector": [labels]} if labels else {}
-        super().__init__([bundle], name=name, **where)
-        self._name, self._where = name, where
+        super().__init__([bundle], strategy="STRICT_PACK", name=name, **where)
+        self._name, self._where, self._preferred = name, where, preferred
 
     def to_placement_group(self) -> PlacementGroup:
         """Make a placement group."""
         name = f"{self._name} {secrets.token_hex(4)}"
-        return placement_group(self.bundles, self.strategy, name=name, **self._where)
+        return placement_group(
+            self.bundles,
+            self.strategy,
+            name=name,
+            _soft_target_node_id=self._preferred(),
+            **self._where,
+        )
+
+
+class NearNodes:
+    """The nodes that have the data, in turn.
+
+    Args:
+        nodes: their ids.
+        resources: CPUs and GPUs of one trial.
+    """
+
+    def __init__(self, nodes: tuple[str, ...], resources: ResourceSettings) -> None:
+        self._nodes, self._resources = deque(nodes), resources
+
+    def next(self) -> str | None:
+        """Return the next one that has room for a trial; None if none has."""
+        for _ in range(len(self._nodes)):
+            self._nodes.rotate(-1)
+            if free_slots(self._nodes[-1], self._resources):
+                return self._nodes[-1]
+        return None
 
 
 @dataclass(frozen=True)
@@ -56,7 +91,7 @@ class Placement:
     Attributes:
         resources: CPUs and GPUs of one trial.
         name: the beginning of the reservations' names, for other users of the cluster.
-        near: ids of the nodes that trials are kept to; empty for all that have the device.
+        near: the nodes that trials prefer; None for no preference.
         gpu_memory_mb: of the smallest GPU; None without one.
         peak_memory_mb: estimates the peak memory of an architecture's JSON in the trials'
             training; None where it bounds nothing.
@@ -64,7 +99,7 @@ class Placement:
 
     resources: ResourceSettings
     name: str
-    near: tuple[str, ...] = ()
+    near: NearNodes | None = None
     gpu_memory_mb: float | None = None
     peak_memory_mb: Callable[[str], float] | None = None
 
@@ -81,12 +116,11 @@ class Placement:
             labels = on_nodes(request.nodes)
         elif request.avoided_nodes:
             labels = {NODE_LABEL: f"!in({','.join(request.avoided_nodes)})"}
-        return Reservation(bundle, self.name, labels)
+        preferred = (lambda: None) if self.near is None else self.near.next
+        return Reservation(bundle, self.name, labels, preferred)
 
     def nodes_for(self, avoided: Collection[str]) -> tuple[str, ...]:
         """Return the ids of the nodes that a trial may run on; empty for all but the avoided."""
-        if near := tuple(node for node in self.near if node not in avoided):
-            return near
         if self.resources.device is None:
             return ()
         usable = tuple(node["NodeID"] for node in usable_nodes(self.resources.device))

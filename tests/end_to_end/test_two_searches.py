@@ -11,15 +11,18 @@ from typing import Any
 import optuna
 import pytest
 import ray
-from ray._private.state import available_resources_per_node
+from ray.util import placement_group_table, remove_placement_group
+from ray.util.placement_group import PlacementGroup
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from nas.config.sections import RaySettings, ResourceSettings
 from nas.errors import ClusterError
+from nas.evaluation.messages import REQUEST, TrialRequest
 from nas.ray.cluster.connection import connected
 from nas.ray.cluster.node_facts import facts_of
 from nas.ray.cluster.nodes import check_data, check_device, nodes_near_data, usable_nodes
 from nas.ray.meter import _meter_node, check_meter
+from nas.ray.placement import NearNodes, Placement
 from search_space.cost.latency import device_name
 from search_space.cost.latency_record import LatencySettings
 from tests.end_to_end.ray_nodes import free_port, ray_node
@@ -68,6 +71,11 @@ def until(holds: Callable[[], bool], command: subprocess.Popen[bytes], log: Path
 
 def hold(seconds: float) -> None:
     time.sleep(seconds)
+
+
+def node_of(group: PlacementGroup) -> str:
+    (node,) = placement_group_table(group)["bundles_to_node_id"].values()
+    return str(node)
 
 
 @pytest.mark.slow  # two searches, one after the other
@@ -124,7 +132,7 @@ def test_trials_and_latencies_are_of_the_device_alone(
         assert _meter_node(LatencySettings(), DEVICE)["NodeID"] == node["NodeID"]
         with pytest.raises(ClusterError, match="no node has"):
             check_meter(LatencySettings(), "NVIDIA H200")
-        assert nodes_near_data(ResourceSettings(device=DEVICE), 1, None) == ()
+        assert nodes_near_data(ResourceSettings(device=DEVICE), None) == ()
 
 
 def test_a_device_that_no_node_has_is_one_error_before_a_run_is_made(
@@ -149,15 +157,23 @@ def test_the_nodes_that_have_the_data_come_first(tmp_path: Path, address: str) -
         assert len(usable_nodes(device_name("cpu"))) == 2
         own = ray.get_runtime_context().get_node_id()
         one = ResourceSettings()
-        # images in memory: this process's node, if it alone holds the trials
-        assert nodes_near_data(one, 1, None) == (own,)
-        assert nodes_near_data(one, 2, None) == ()
+        # images in memory: this process's node, if it has room
+        assert nodes_near_data(one, None) == (own,)
+        near = NearNodes((own,), one)
+        request = TrialRequest("{}", 0, 0, None, False)
+        reservation = Placement(one, "x", near=near).factory({REQUEST: request})
+        first, second = reservation.to_placement_group(), reservation.to_placement_group()
+        ray.get([first.ready(), second.ready()])
+        assert (near.next(), node_of(first)) == (None, own)
+        assert node_of(second) != own
+        remove_placement_group(first)
+        remove_placement_group(second)
         holder = ray.remote(num_cpus=1)(hold)
         strategy = NodeAffinitySchedulingStrategy(own, soft=False)
         busy = holder.options(scheduling_strategy=strategy).remote(60)
-        while available_resources_per_node()[own].get("CPU", 0) >= 1:
+        while near.next() == own:
             time.sleep(0.1)
-        assert nodes_near_data(one, 1, None) == ()
+        assert nodes_near_data(one, None) == (own,)
         ray.cancel(busy, force=True)
         # images that workers read: wherever they are on a local disk
         assert {facts.data for facts in facts_of(nodes, str(here))} == {"here"}

@@ -123,10 +123,8 @@ def living_nodes() -> set[str]:
     return {node["NodeID"] for node in ray.nodes() if node["Alive"]}
 
 
-def nodes_near_data(
-    resources: ResourceSettings, trials: int, data_path: str | None
-) -> tuple[str, ...]:
-    """Return the ids of the nodes that have the data, if these alone hold all trials now.
+def nodes_near_data(resources: ResourceSettings, data_path: str | None) -> tuple[str, ...]:
+    """Return the ids of the nodes that have the data, where others that trials may use do not.
 
     Data that workers read from a path are on the nodes where it is on a local disk. The images of
     other data are in the memory of this process's node, from which Ray copies them once to each
@@ -134,11 +132,7 @@ def nodes_near_data(
 
     Args:
         resources: CPUs and GPUs of one trial.
-        trials: those that run at a time.
         data_path: of data that each worker reads itself; None for none.
-
-    Returns:
-        none if other nodes are needed too.
     """
     nodes = usable_nodes(resources.device)
     if data_path is None:
@@ -147,9 +141,12 @@ def nodes_near_data(
     else:
         known = zip(nodes, facts_of(nodes, data_path), strict=True)
         near = [node["NodeID"] for node, facts in known if facts and facts.data == "here"]
-    free = available_resources_per_node()
-    slots = trial_slots([_machine(free.get(node, {})) for node in near], resources)
-    return tuple(near) if slots >= trials and len(near) < len(nodes) else ()
+    return tuple(near) if len(near) < len(nodes) else ()
+
+
+def free_slots(node: str, resources: ResourceSettings) -> int:
+    """Return how many trials a node, by its id, has room for at present."""
+    return trial_slots([_machine(available_resources_per_node().get(node, {}))], resources)
 
 
 def smallest_gpu_memory_mb(resources: ResourceSettings) -> float | None:
