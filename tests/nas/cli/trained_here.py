@@ -11,7 +11,7 @@ import pytest
 
 from nas.evaluation.assignment import Assignment
 from nas.evaluation.evaluate import EvaluationResult
-from nas.evaluation.full_training import Trained
+from nas.evaluation.full_training import Trained, TrainingProgress
 from nas.evaluation.messages import Raised
 from nas.ray.retrain import Failure, _evaluation, _full_training
 from nas.storage.evaluation import Evaluation
@@ -63,7 +63,7 @@ class TrainedHere:
                     failures.append(Failure(retraining, event.traceback))
                 elif isinstance(event, Trained):
                     keep(retraining, event)
-                elif event.state is not None:
+                elif isinstance(event, TrainingProgress) and event.state is not None:
                     retraining.save_state(event.state)
                     if self.interrupts:
                         raise KeyboardInterrupt
