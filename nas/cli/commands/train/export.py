@@ -155,7 +155,9 @@ def _trainings(run: RunFolder, pick: str) -> Iterator[Retraining]:
     """
     config, ledger = ledger_of(run)
     rows = [row for row in full_trainings(config, ledger) if row.state == "complete"]
-    for architecture in picked_architectures(pick, config, ledger, run):
+    named = {row.arch_id: row.architecture for row in rows}  # also those that no search found
+    picked = [named[pick]] if pick in named else picked_architectures(pick, config, ledger, run)
+    for architecture in picked:
         numbers = [number_of(row, config) for row in rows if row.architecture == architecture]
         if not numbers:
             raise CommandError(
