@@ -159,13 +159,20 @@ def test_a_file_that_computes_something_else_is_refused(
 
 @every_format
 def test_damaged_files_and_files_without_record(
-    file_format: ExportFormat, exports: dict[ExportFormat, Path], tmp_path: Path
+    file_format: ExportFormat,
+    exports: dict[ExportFormat, Path],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     whole = exports[file_format].read_bytes()
     damaged = tmp_path / exports[file_format].name
     damaged.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(CheckpointError, match=rf"{damaged.name} is no"):
         load_network(damaged)
+    damaged.write_bytes(exports["onnx" if file_format != "onnx" else "safetensors"].read_bytes())
+    with pytest.raises(CheckpointError, match=rf"{damaged.name} is no"):
+        load_network(damaged)
+    assert caplog.text == ""
     damaged.unlink()
     with pytest.raises(CheckpointError, match=f"cannot read .*{damaged.name}"):
         load_network(damaged)
