@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from nas.cli.arguments.completion import run_names
 from nas.cli.arguments.options import RUNS, AsJson, Runs, Storage, Trust
 from nas.cli.output import Output
 from nas.errors import CommandError
@@ -14,7 +15,10 @@ from nas.errors import CommandError
 
 def report(
     runs_shown: Annotated[
-        list[str], typer.Argument(metavar="RUN...", help="Names or paths of runs, or `latest`.")
+        list[str],
+        typer.Argument(
+            metavar="RUN...", help="Names or paths of runs, or `latest`.", autocompletion=run_names
+        ),
     ],
     html: Annotated[
         Path, typer.Option("-o", "--output", help="The page to write; it loads no other file.")
