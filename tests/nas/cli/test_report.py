@@ -82,6 +82,8 @@ def test_networks_that_were_trained_in_full_stand_beside_plain_ones(
     assert "found" in table
     assert "plain" in table
     assert f"nas ablate {searched.name}" in page
+    # all networks of this space are plain ones themselves
+    assert " less " not in table.partition("</section>")[0]
 
 
 def test_networks_without_a_search_have_a_report(

@@ -33,6 +33,7 @@ from nas.workflows.exporting.images import (
     noise,
     quantization_images,
     splits_of,
+    untrained,
 )
 from nas.workflows.networks_by_name import find_network
 from search_space.nearest import hint
@@ -112,8 +113,8 @@ def run_export_command(
         raise CommandError(f"--output names one file, and --pick {pick} several networks")
     suffix = ENDINGS[chosen] if values == "float32" else f".{values}{ENDINGS[chosen]}"
     shown: list[tuple[Path, ExportRecord]] = []
-    untrained = _Untrained(image, classes)
-    sources = _sources(what, runs, untrained, pick=pick, trust=trust, quantize=values == "int8")
+    asked = _Untrained(image, classes)
+    sources = _sources(what, runs, asked, pick=pick, trust=trust, quantize=values == "int8")
     for source in sources:
         path = to or source.stem.with_name(f"{source.stem.name}{suffix}")
         shown.append((path, export(source.network, path, chosen, values, licence)))
@@ -147,7 +148,7 @@ def _format(asked: str | None, to: Path | None) -> ExportFormat:
 
 
 def _sources(
-    what: str, runs: Path, untrained: _Untrained, *, pick: str, trust: bool, quantize: bool
+    what: str, runs: Path, asked: _Untrained, *, pick: str, trust: bool, quantize: bool
 ) -> Iterator[_Source]:
     """Yield the networks, each loaded when it is asked for."""
     is_url = "://" in what
@@ -158,13 +159,13 @@ def _sources(
                 f"{what} is an export already, of operators instead of layers: export the model.pt "
                 "or the safetensors file"
             )
-        untrained.check_is_unused(what)
+        asked.check_is_unused(what)
         saved = load_network(what, imports=trust if is_url else allow_imports(path, trust=trust))
         stem = Path(path.stem) if is_url else path.with_suffix("")
         run_around = None if is_url else RunFolder.around(path, trust=trust)
         yield _Source(_trained(saved, run_around, quantize=quantize), stem)
     elif any((folder / "config.yaml").is_file() for folder in (runs / what, path)):
-        untrained.check_is_unused(what)
+        asked.check_is_unused(what)
         run = RunFolder.find(what, runs, trust=trust)
         for training in _trainings(run, pick):
             imports = allow_imports(training.model_file, trust=trust)
@@ -173,13 +174,15 @@ def _sources(
             yield _Source(_trained(saved, run, quantize=quantize), stem)
     else:
         architecture, task = find_network(what, runs, trust=trust)
-        task = changed_task(task, *untrained)
+        task = changed_task(task, *asked)
         try:
-            model = build(architecture, task, seed=0).eval()
+            model = build(architecture, task, seed=0)
         except ValueError as error:
             shape = "x".join(map(str, task.input_shape))
             raise CommandError(f"{what} on {shape}: {error}") from error
         name = path.stem if path.is_file() else what
+        if architecture.detector is None:
+            untrained(model, noise(task).images)
         yield _Source(ExportableNetwork(model, architecture, task, None, noise(task)), Path(name))
 
 

@@ -17,7 +17,7 @@ import torch
 from nas.storage.networks.exports.onnx_file import OnnxNetwork, onnx_bytes
 from nas.workflows.exporting.check import TOLERANCES
 from nas.workflows.exporting.export import ExportableNetwork, export
-from nas.workflows.exporting.images import noise
+from nas.workflows.exporting.images import noise, untrained
 from search_space.architecture import Architecture, Task
 from search_space.networks import build
 from search_space.networks.parts import Part, part_name, parts_of_network
@@ -75,8 +75,9 @@ def test_every_part(parts: list[Part], index: int) -> None:
 
 
 def is_exported(architecture: Architecture, task: Task, folder: Path) -> None:
-    model = build(architecture, task, seed=0).eval()
-    exported = ExportableNetwork(model, architecture, task, None, noise(task))
+    images = noise(task)
+    model = untrained(build(architecture, task, seed=0), images.images)
+    exported = ExportableNetwork(model, architecture, task, None, images)
     export(exported, folder / "network.onnx", "onnx", "float32", None)
 
 

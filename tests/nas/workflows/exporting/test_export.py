@@ -21,9 +21,11 @@ from nas.storage.networks.network_file import load_network
 from nas.storage.networks.saved_network import SavedNetwork
 from nas.workflows.exporting.check import check_logits
 from nas.workflows.exporting.export import ExportableNetwork, export
-from nas.workflows.exporting.images import noise
+from nas.workflows.exporting.images import noise, untrained
 from search_space.architecture import Task
 from search_space.layers.blockwise_projection import blockwise_projection
+from search_space.networks import build
+from search_space.zoo import network
 from tests.nas.workflows.exporting.bare_environment import environment_with
 from tests.nas.workflows.exporting.conftest import ARCHITECTURE
 from trainers import CheckpointError
@@ -204,3 +206,20 @@ def test_a_library_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     ):
         onnx_bytes(nn.Identity(), torch.zeros(2, 1))
     assert library("onnx").__name__ == "onnx"
+
+
+def test_a_network_with_random_weights_is_not_ill_conditioned(task: Task) -> None:
+    small = task.replace(input_shape=(3, 32, 32))
+    images = noise(small).images
+    model = untrained(build(network("resnet50@0.125"), small, seed=0), images)
+    norms = [each for each in model.modules() if isinstance(each, nn.BatchNorm2d)]
+    assert {norm.momentum for norm in norms} == {0.1}
+    assert not model.training
+    assert not torch.equal(norms[0].running_var, torch.ones_like(norms[0].running_var))
+    (last,) = [block for block in model.stages[-1]][-1:]
+    seen: list[torch.Tensor] = []
+    last.register_forward_hook(lambda module, x, output: seen.append(output))
+    with torch.no_grad():
+        model(images)
+        model.train()(images)
+    torch.testing.assert_close(*seen, atol=0.1, rtol=0.1)  # as in training
