@@ -26,6 +26,7 @@ from tables import print_table
 from torch import Tensor, nn
 
 from nas.storage.networks.exports.onnx_file import onnx_bytes
+from nas.workflows.exporting.images import noise, untrained
 from search_space.architecture import Task
 from search_space.attention import exportable, local_attention, preferred_on
 from search_space.networks import build
@@ -101,12 +102,14 @@ def _cases(*, quick: bool) -> dict[str, tuple[nn.Module, tuple[int, int, int]]]:
     }
     small = Task(dataset="made_up", input_shape=(3, 32, 32), classes=10)
     if quick:
-        return cases | {
-            "resnet20 at 32 x 32": (build(network("resnet20"), small, seed=0).eval(), (3, 32, 32))
-        }
+        return cases | {"resnet20 at 32 x 32": _network("resnet20", small)}
     for name in ("resnet26", "sasa_resnet26", "aa_resnet34"):
-        cases[name] = build(network(name), IMAGENET, seed=0).eval(), IMAGENET.input_shape
+        cases[name] = _network(name, IMAGENET)
     return cases
+
+
+def _network(name: str, task: Task) -> tuple[nn.Module, tuple[int, int, int]]:
+    return untrained(build(network(name), task, seed=0), noise(task).images), task.input_shape
 
 
 def measured(
@@ -157,16 +160,18 @@ def measured(
 
 
 PEAK = """
-import resource, sys
+import re, sys
 import numpy as np, onnxruntime
 path, threads, *shape = sys.argv[1:]
 options = onnxruntime.SessionOptions()
 options.intra_op_num_threads = int(threads)
 session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def peak():  # unlike getrusage's, the peak of this program alone, not of the one that started it
+    return int(re.search(r"VmHWM:\\s*(\\d+) kB", open("/proc/self/status").read())[1])
+before = peak()
 images = np.zeros([int(side) for side in shape], np.float32)
 session.run(None, {session.get_inputs()[0].name: images})
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+print(peak() - before)
 """
 
 

@@ -24,6 +24,7 @@ from analysis.report.reproduce import reproduce_section
 from analysis.report.retrained import retrained_section
 from analysis.report.run_data import ACCURACY, ReportRun
 from analysis.report.summary import summary_section
+from analysis.report.trained_summary import trained_summary_section
 from analysis.trace.section import trace_section
 
 
@@ -46,19 +47,31 @@ def report_html(runs: Sequence[ReportRun], *, live: Live | None = None) -> str:
         live: of a served report.
 
     Raises:
-        NothingFinished: none has a finished trial.
+        NothingFinished: no trial and no full training has finished.
         ValueError: the runs do not compare.
     """
-    check_comparable(runs)
-    if not merged_front(runs):
-        names = ", ".join(repr(run.name) for run in runs)
-        raise NothingFinished(f"no trial of {names} has finished: there is nothing to report yet")
-    sections = [each for each in (make(runs) for make in SECTIONS) if each is not None]
+    sections = report_sections(runs)
     if live is not None:
         sections.append(live_section(live))
     title = ", ".join(run.name for run in runs)
     version = "" if live is None else live.version
     return page_html(title, sections, subtitle=_subtitle(runs), live=version)
+
+
+def report_sections(runs: Sequence[ReportRun]) -> list[Section]:
+    """Return the sections of a report, from the summary to the end.
+
+    Raises:
+        NothingFinished: no trial and no full training has finished.
+        ValueError: the runs do not compare.
+    """
+    check_comparable(runs)
+    makers = SECTIONS if merged_front(runs) else SECTIONS_WITHOUT_SEARCH
+    sections = [each for each in (make(runs) for make in makers) if each is not None]
+    if sections[0].name != "summary":
+        names = ", ".join(repr(run.name) for run in runs)
+        raise NothingFinished(f"no trial of {names} has finished: there is nothing to report yet")
+    return sections
 
 
 def waiting_html(names: Sequence[str], why: str, live: Live) -> str:
@@ -107,12 +120,25 @@ SECTIONS: tuple[Callable[[Sequence[ReportRun]], Section | None], ...] = (
 )
 """The sections from top to bottom; each returns None where the runs have nothing for it."""
 
+SECTIONS_WITHOUT_SEARCH: tuple[Callable[[Sequence[ReportRun]], Section | None], ...] = (
+    trained_summary_section,
+    retrained_section,
+    papers_section,
+    ablations_section,
+    _trace,
+    attention_section,
+    reproduce_section,
+)
+"""The sections of runs that trained networks in full, and searched for none."""
+
 
 def _subtitle(runs: Sequence[ReportRun]) -> str:
     task = runs[0].task
     shape = " x ".join(map(str, task.input_shape))
     states = Counter(run.state for run in runs)
-    if len(runs) == 1:
+    if not any(run.rows["search"] for run in runs):
+        searches = "Without a search"
+    elif len(runs) == 1:
         searches = f"Search {runs[0].state}"
     else:
         counted = ", ".join(f"{count} {state}" for state, count in states.items())

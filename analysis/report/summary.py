@@ -24,25 +24,31 @@ def summary_section(runs: Sequence[ReportRun]) -> Section:
     best = most_accurate(members)
     assert best is not None  # there is a front
     middle = knee(members, cost, ACCURACY)
-    return Section(
-        "summary",
-        "",
-        "report/templates/summary.html",
-        {
-            "answers": [
-                _what(runs, members, best, middle),
-                _how_sure(runs, members, best),
-                _what_it_cost(runs),
-            ],
-            "commands": _commands(runs),
-        },
+    return first_screen(
+        [
+            _what(runs, members, best, middle),
+            _how_sure(runs, members, best),
+            _what_it_cost(runs),
+        ],
+        _commands(runs),
     )
+
+
+def first_screen(answers: Sequence[Mapping[str, Any]], commands: Sequence[Command]) -> Section:
+    """Return the section.
+
+    Args:
+        answers: each with ``question``, ``lead`` (a line) and ``lines``, further ones.
+        commands: what to do next, the most useful first; those beyond the third are left out.
+    """
+    data = {"answers": answers, "commands": commands[:MOST_COMMANDS]}
+    return Section("summary", "", "report/templates/summary.html", data)
 
 
 def _commands(runs: Sequence[ReportRun]) -> list[Command]:
     """Return the most useful commands: the first of each run, then the second ones, and so on."""
     in_turn = zip_longest(*(run.next_commands for run in runs))
-    return [each for turn in in_turn for each in turn if each is not None][:MOST_COMMANDS]
+    return [each for turn in in_turn for each in turn if each is not None]
 
 
 def _what(
@@ -88,12 +94,14 @@ def _in_full(run: ReportRun) -> list[str]:
     others = [row for row in tested if row["kind"] != "found"][:1]
     if not chosen:
         return []
-    parts = [f"{row['network'] or row['kind']} {_tested(row)}" for row in others]
+    parts = [f"{row['network'] or row['kind']} {accuracy_in_test(row)}" for row in others]
     beside = f"; beside it, {parts[0]}" if parts else ""
-    return [f"Trained in full, {chosen[0]['arch_id']}: {_tested(chosen[0])} in the test{beside}."]
+    best = f"{chosen[0]['arch_id']}: {accuracy_in_test(chosen[0])} in the test"
+    return [f"Trained in full, {best}{beside}."]
 
 
-def _tested(row: Mapping[str, Any]) -> str:
+def accuracy_in_test(row: Mapping[str, Any]) -> str:
+    """Return a network's accuracy on the test images, with its error and n."""
     error = row["test_standard_error"]
     spread = "" if error is None else f" ± {100 * error:.1f}"
     return f"{row['test_accuracy']:.1%}{spread} (n={row['n']})"
@@ -168,7 +176,7 @@ def _steps_within_noise(runs: Sequence[ReportRun], members: Sequence[Candidate])
 def _what_it_cost(runs: Sequence[ReportRun]) -> dict[str, Any]:
     busy = sum(run.time.busy_seconds for run in runs)
     wall = sum(run.time.wall_seconds for run in runs)
-    full = sum(row.spent_seconds for run in runs for row in _trained_here(run))
+    full = sum(row.spent_seconds for run in runs for row in trained_here(run))
     trials = sum(len(run.rows["search"]) for run in runs)
     repeats = sum(len(run.rows["repeats"]) for run in runs)
     lines = [f"{trials:,} trials and {repeats:,} trainings with fresh seeds."]
@@ -188,5 +196,6 @@ def _what_it_cost(runs: Sequence[ReportRun]) -> dict[str, Any]:
     }
 
 
-def _trained_here(run: ReportRun) -> list[Any]:
+def trained_here(run: ReportRun) -> list[Any]:
+    """Return the full trainings that were not taken from another run."""
     return [row for row in run.rows["retrain"] if row.provenance.taken_from is None]

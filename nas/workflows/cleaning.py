@@ -20,6 +20,7 @@ from nas.storage.run.folder import RunFolder
 from nas.workflows.doctor.copies import PREFIX, size_of
 from nas.workflows.doctor.leftovers import leftovers_of
 from nas.workflows.doctor.trainings import CLEANED, row_of, training_folders
+from nas.workflows.tracking.tensorboard import FOLDER as TENSORBOARD_FOLDER
 
 
 class Kind(StrEnum):
@@ -30,6 +31,7 @@ class Kind(StrEnum):
     ABANDONED = "checkpoints of full trainings by a recipe that is gone"
     OFF_THE_FRONT = "networks that are not on the front"
     PICTURES = "example pictures"
+    CURVES = "curves for TensorBoard"
     COPIES = "copies from before repairs"
     LEFTOVERS = "half-written files of killed processes"
 
@@ -82,10 +84,21 @@ def removable(run: RunFolder, *, keep: Literal["all", "front"] = "all") -> list[
         )
     if example_folder(run.retrain_folder).is_dir():
         paths.append((Kind.PICTURES, example_folder(run.retrain_folder)))
+    if run.is_finished():
+        paths += [(Kind.CURVES, folder) for folder in _curve_folders(run, trained, config.seed)]
     paths += [(Kind.COPIES, path) for path in sorted(run.path.glob(f"{PREFIX}*"))]
     paths += [(Kind.LEFTOVERS, path) for path in sorted(leftovers_of(run.path))]
     unique = {path: kind for kind, path in reversed(paths)}
     return [Removable(kind, path, size_of(path)) for path, kind in reversed(unique.items())]
+
+
+def _curve_folders(run: RunFolder, trained: list[Evaluation], seed: int) -> Iterator[Path]:
+    """Yield the folders of TensorBoard's curves of a search and of full trainings that ended."""
+    folders, _ = training_folders(run.retrain_folder)
+    ended = [each.path for each in folders if row_of(each, trained, seed) is not None]
+    for folder in (run.path, *ended):
+        if (folder / TENSORBOARD_FOLDER).is_dir():
+            yield folder / TENSORBOARD_FOLDER
 
 
 def _of_training(

@@ -96,7 +96,9 @@ def attention(operands: Operands) -> Tensor:
     scaled = q * operands.scale
     queries, keys = rows.side * columns.side, rows.seen * columns.seen  # of a block
     blocks = q.shape[0], q.shape[1], rows.blocks, columns.blocks
-    pairs = []  # terms of the logits, [B, h, n, n, s, s, t, t] or what broadcasts to it
+    # Terms of the logits, [B, h, n, n, s, s, t, t] or what broadcasts to it. Those of one axis are
+    # added before they are as large as the logits, which are read and written once a sum.
+    of_rows, of_columns, pairs = [], [], []
     if k is not None:
         of_blocks = _queries(scaled, rows, columns).reshape(-1, queries, q.shape[2])
         content = of_blocks @ _keys(k, rows, columns)
@@ -106,11 +108,13 @@ def attention(operands: Operands) -> Tensor:
         by_row = _position_logits(_queries(row_q, rows, columns), row_table, rows)
         across = _queries(column_q, rows, columns).transpose(4, 5)
         by_column = _position_logits(across, column_table, columns).transpose(4, 5)
-        pairs += [by_row[..., None], by_column[..., None, :]]
+        of_rows.append(by_row[..., None])
+        of_columns.append(by_column[..., None, :])
     if (hidden := rows.hidden) is not None:
-        pairs.append(_constant(hidden[:, None, :, None, :, None], q, q.dtype))
+        of_rows.append(_constant(hidden[:, None, :, None, :, None], q, q.dtype))
     if (hidden := columns.hidden) is not None:
-        pairs.append(_constant(hidden[:, None, :, None, :], q, q.dtype))
+        of_columns.append(_constant(hidden[:, None, :, None, :], q, q.dtype))
+    pairs += [sum(terms[1:], terms[0]) for terms in (of_rows, of_columns) if terms]
     weights = sum(pairs[1:], pairs[0]).reshape(-1, queries, keys).softmax(-1)
     out = weights @ _keys(v, rows, columns).transpose(1, 2)
     return _map(out.reshape(*blocks, rows.side, columns.side, v.shape[2]), rows, columns)

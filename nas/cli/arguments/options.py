@@ -7,8 +7,12 @@ from typing import Annotated
 
 import typer
 
+from nas.cli.arguments.completion import run_names
+
 Runs = Annotated[Path, typer.Option(envvar="NAS_RUNS", help="Folder of all runs.")]
-RunName = Annotated[str, typer.Argument(help="A run's name or path, or `latest`.")]
+RunName = Annotated[
+    str, typer.Argument(help="A run's name or path, or `latest`.", autocompletion=run_names)
+]
 Trust = Annotated[
     bool,
     typer.Option(

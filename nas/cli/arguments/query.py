@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from nas.cli.arguments.completion import run_names
 from nas.cli.arguments.options import RUNS, AsJson, RunName, Runs, Storage, Trust
 from nas.cli.output import Output
 from nas.metrics import COSTS
@@ -16,7 +17,9 @@ def frontier(
     names: Annotated[
         list[str],
         typer.Argument(
-            metavar="RUN...", help="Names or paths of runs, or `latest`; several give one front."
+            metavar="RUN...",
+            help="Names or paths of runs, or `latest`; several give one front.",
+            autocompletion=run_names,
         ),
     ],
     x: Annotated[str, typer.Option(help=f"Cost of the front: {', '.join(COSTS)}.")] = "params",

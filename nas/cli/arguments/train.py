@@ -216,6 +216,12 @@ def export(
     licence: Annotated[
         str | None, typer.Option("--licence", help="Licence of the weights, kept in the file.")
     ] = None,
+    image: Annotated[
+        str, typer.Option(help="Of a network that is not trained: its images, such as 3x32x32.")
+    ] = "",
+    classes: Annotated[
+        int | None, typer.Option(help="Of a network that is not trained: its classes.")
+    ] = None,
     as_json: AsJson = False,
     trust: Trust = False,
     runs: Runs = RUNS,
@@ -234,6 +240,8 @@ def export(
             to=to,
             licence=licence,
             trust=trust,
+            image=image,
+            classes=classes,
         )
 
 

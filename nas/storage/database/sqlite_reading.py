@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import subprocess
 import tempfile
 from contextlib import closing
 from pathlib import Path
@@ -17,32 +18,27 @@ def open_for_reading(file: Path) -> sqlite3.Connection:
     a ``-wal`` but no ``-shm``, as in the copy of a run that was killed; then a temporary copy of
     both is read.
 
-    Nothing but SQLite may open the file: if this process writes to it too, closing any other
-    descriptor of it would end SQLite's locks.
+    Nothing in this process but SQLite may open the file: if this process writes to it too, closing
+    any other descriptor of it would end SQLite's locks. So another process reads its header.
 
     Source: https://www.sqlite.org/wal.html, "The WAL-Index File" and "Read-Only Databases";
     https://www.sqlite.org/howtocorrupt.html, "Posix advisory locks canceled by a separate thread
-    doing close()".
+    doing close()"; https://www.sqlite.org/fileformat2.html, "The Database Header".
     """
     file = file.resolve()
-    is_write_ahead = _is_write_ahead(file)
     written_ahead, index = (file.with_name(file.name + end) for end in ("-wal", "-shm"))
     options = "mode=ro"
-    if is_write_ahead and not written_ahead.exists():
-        options += "&immutable=1"
-    elif is_write_ahead and not index.exists():
+    if not written_ahead.exists():
+        if _is_write_ahead(file):
+            options += "&immutable=1"
+    elif not index.exists() and _is_write_ahead(file):
         return _open_copy(file, written_ahead)
     return sqlite3.connect(f"{file.as_uri()}?{options}", uri=True, check_same_thread=False)
 
 
 def _is_write_ahead(file: Path) -> bool:
     """Return whether an SQLite file is in write-ahead mode; False if it is no database."""
-    unlocked = sqlite3.connect(f"{file.as_uri()}?mode=ro&immutable=1", uri=True)
-    with closing(unlocked):
-        try:
-            header = unlocked.serialize()[:20]
-        except sqlite3.DatabaseError:
-            return False
+    header = subprocess.run(["head", "-c", "20", file], capture_output=True, check=False).stdout
     return header[18:] == b"\2\2"  # the file format's versions for writing and reading
 
 

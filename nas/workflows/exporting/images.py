@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from nas.storage.networks.saved_network import SavedNetwork
 from nas.storage.run.folder import RunFolder
@@ -75,6 +75,31 @@ def noise(task: Task) -> CheckImages:
     generator = torch.Generator().manual_seed(0)
     images = torch.randn((COMPARED, *task.input_shape), generator=generator)
     return CheckImages(images, "images of noise")
+
+
+def untrained(model: nn.Module, images: Tensor) -> nn.Module:
+    """Set batch normalisation's statistics of a network with random weights to those of images.
+
+    At their start values, mean 0 and variance 1, the maps of a deep network grow from block to
+    block until attention's softmax amplifies rounding: at 224 x 224 pixels the logits of
+    ``aa_resnet34`` differ from those in float64 by 0.2 %, too much to compare a file by.
+
+    Args:
+        model: it is changed.
+        images: ``[N, C, H, W]``, N >= 2.
+
+    Returns:
+        the model, in evaluation mode.
+    """
+    norms = [each for each in model.modules() if isinstance(each, nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 1.0
+    with torch.no_grad():
+        model.train()(images)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    return model.eval()
 
 
 def inputs(split: AnySplit, places: Tensor, preprocessing: Preprocessing) -> Tensor:

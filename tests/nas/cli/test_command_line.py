@@ -31,6 +31,21 @@ def test_help_groups_the_commands_by_what_they_are_for() -> None:
     assert "--install-completion" in help_
 
 
+@pytest.mark.parametrize("command", ["status", "frontier", "report", "retrain", "clean"])
+def test_a_shell_completes_names_of_runs(command: str, tmp_path: Path) -> None:
+    for name in ("digits", "digits-2", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.yaml").touch()
+    (tmp_path / "digits-no-run").mkdir()
+    typed = {"_NAS_COMPLETE": "complete_bash", "COMP_WORDS": f"nas {command} di", "COMP_CWORD": "2"}
+    environment = {**os.environ, **typed, "NAS_RUNS": str(tmp_path)}
+    script = "import sys; from nas.cli.application import app; app(prog_name='nas')"
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.split() == ["digits", "digits-2"]
+
+
 def test_the_settings_in_the_help_of_a_search_are_settings() -> None:
     (epilog,) = EPILOGS.values()
     settings = re.findall(r"`([\w.]+=[^`]+)`", epilog)

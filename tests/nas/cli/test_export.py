@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from click.testing import Result
 from PIL import Image
 from typer.testing import CliRunner
 
 from nas.cli.application import app
 from nas.errors import CommandError
+from nas.storage.networks.network_file import load_network
 
 ARCHITECTURE = {
     "stem": {"type": "conv", "kernel": 3, "stride": 1, "pool": False, "width": 4},
@@ -65,6 +67,11 @@ def test_an_architecture_is_exported_with_random_weights(network_file: Path) -> 
         (["--precision", "int8"], "int8 needs the training images"),
         (["--precision", "int8", "--format", "safetensors"], "int8 needs the format onnx"),
         (["--pick", "all", "-o", "x.onnx"], "--output names one file, and --pick all several"),
+        (["--image", "1x8"], "--image is CHANNELSxHEIGHTxWIDTH"),
+        (
+            ["--image", "1x8x8", "--classes", "1"],
+            "1x8x8: a classifier needs at least 2 classes, got 1",
+        ),
         (["-o", "nowhere/x.safetensors"], "cannot write nowhere/x.safetensors: No such file"),
     ],
 )
@@ -72,6 +79,17 @@ def test_contradictions(network_file: Path, arguments: list[str], message: str) 
     with pytest.raises(CommandError, match=message):
         command("export", network_file, *arguments)
     assert [file.name for file in network_file.parent.iterdir()] == ["network.json"]
+
+
+def test_images_and_classes_of_a_network_of_the_zoo(tmp_path: Path) -> None:
+    words = ("export", "resnet20@0.25", "--image", "1x12x10", "--classes", 3)
+    (row,) = json.loads(command(*words, "-o", tmp_path / "small.safetensors", "--json").stdout)
+    assert (row["task"]["input_shape"], row["task"]["classes"]) == ([1, 12, 10], 3)
+    assert (
+        load_network(tmp_path / "small.safetensors").model(torch.zeros(1, 1, 12, 10)).numel() == 3
+    )
+    with pytest.raises(CommandError, match="--image and --classes are for networks that were not"):
+        command("export", tmp_path / "small.safetensors", "--classes", 3)
 
 
 @pytest.mark.parametrize(

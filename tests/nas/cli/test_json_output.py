@@ -36,6 +36,7 @@ OF_A_RUN = {
     "status": ["first"],
     "frontier": ["first", "--x", "macs"],
     "diff": ["first"],
+    "report": ["first"],
     "retrain": ["first", "--pick", "all"],
     "fidelity": ["first"],
     "zero-cost": ["first", "--scores", "synflow"],
@@ -198,7 +199,7 @@ def test_standard_output_is_strict_json_for_a_run(finished_run: RunFolder, tmp_p
     """The run's ledger holds counts as floats, as older ledgers do."""
     for command, arguments in OF_A_RUN.items():
         counts = counts_in(output_of(command, *arguments, "--json"))
-        assert counts or command in ("zero-cost", "runs", "archive")
+        assert counts or command in ("zero-cost", "runs", "archive", "report")
         assert all(isinstance(count, int) for count in counts)
     member = json.loads((finished_run.path / "retrain.json").read_text())[0]
     printed = CliRunner().invoke(app, ["describe", member["arch_id"], "--json"]).stdout

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import http.client
 import io
+import json
 import re
 import shutil
 import threading
@@ -14,15 +16,20 @@ from pathlib import Path
 import pytest
 
 from nas.cli.commands.query.report import write_report
+from nas.cli.commands.query.report_run import _spend
 from nas.cli.commands.query.report_server import LOOPBACK, LiveReport, handler_of, serve_report
+from nas.cli.commands.train.export import run_export_command
 from nas.cli.commands.train.retrain import run_retrain_command
+from nas.cli.commands.train.train import run_train_command
 from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
 from nas.errors import CommandError, RunError
+from nas.quantities import parse_duration
 from nas.storage.ledger import ledger_of
 from nas.storage.run.data_file import note_images
 from nas.storage.run.folder import RunFolder
 from nas.workflows.checks import load_data
+from search_space.yaml_validation import dump_yaml
 from tests.browser import chromium, opened
 from tests.hand_driven import HandDriven
 from tests.nas.cli.conftest import Begin
@@ -75,6 +82,65 @@ def test_networks_that_were_trained_in_full_stand_beside_plain_ones(
     assert "found" in table
     assert "plain" in table
     assert f"nas ablate {searched.name}" in page
+    # all networks of this space are plain ones themselves
+    assert " less " not in table.partition("</section>")[0]
+
+
+def test_networks_without_a_search_have_a_report(
+    config: SearchConfig, runs: Path, tmp_path: Path, here: TrainedHere
+) -> None:
+    file = tmp_path / "search.yaml"
+    file.write_text(dump_yaml(config.model_dump(mode="json")))
+    for network in ("resnet20@0.25", "se_resnet34@0.125"):
+        run_train_command(Output(file=io.StringIO()), network, file, [], runs, seeds=2)
+    page = report(["first"], runs, tmp_path / "report.html")
+    assert sections(page) == ["summary", "retrained", "reproduce"]
+    assert "2 networks trained in full; nothing was searched" in page
+    assert "Without a search" in page
+    ledger = ledger_of(RunFolder(runs / "first"))[1]
+    accuracies: dict[str, list[float]] = {}
+    for row in ledger.evaluations("retrain"):
+        accuracies.setdefault(row.arch_id, []).append(row.metrics["test_accuracy"])
+    best = max(accuracies, key=lambda arch_id: sum(accuracies[arch_id]))
+    assert f"nas export first --pick {best}" in page
+    printed = io.StringIO()
+    run_export_command(
+        Output(file=printed),
+        *("first", runs),
+        pick=best,
+        file_format="safetensors",
+        precision="float32",
+        to=None,
+        licence=None,
+        trust=False,
+    )
+    assert best in printed.getvalue()
+
+
+def test_json_has_what_the_first_screen_says(
+    searched: RunFolder, runs: Path, tmp_path: Path
+) -> None:
+    printed = io.StringIO()
+    file = tmp_path / "report.html"
+    with Output(file=printed, as_json=True) as output:
+        write_report(output, [searched.name], runs, html=file)
+    told = json.loads(printed.getvalue())
+    assert (told["file"], told["bytes"]) == (str(file), file.stat().st_size)
+    assert told["runs"] == [{"name": searched.name, "state": "interrupted"}]
+    assert [each["question"] for each in told["answers"]] == [
+        *("What was found", "How sure it is", "What it cost")
+    ]
+    page = html.unescape(file.read_text())
+    assert all(answer["lead"] in page for answer in told["answers"])
+    assert told["next_commands"][0]["text"].endswith("--resume")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "spend"), [(20, "1m"), (7.5 * 60, "2m"), (3600, "15m"), (40 * 3600, "10h")]
+)
+def test_a_share_of_the_search_is_proposed_for_further_seeds(seconds: float, spend: str) -> None:
+    assert _spend(seconds) == spend
+    assert parse_duration(spend) <= max(60, 0.3 * seconds)
 
 
 @pytest.mark.parametrize("name", ["report.txt", "report"])

@@ -23,6 +23,7 @@ from nas.search.trial_state import Trial
 from nas.storage.candidates import candidates
 from nas.storage.evaluation import Evaluation, result_attributes, row_attributes
 from nas.storage.ledger import Ledger, check_free, ledger_of
+from nas.storage.ledger_reader import LedgerReader
 from nas.storage.run.folder import RunFolder
 from search_space.architecture import Architecture
 from search_space.space import SearchSpace
@@ -249,6 +250,30 @@ class TestEveryStorage:
         assert PASSWORD not in str(caught.value)
         assert quote(PASSWORD, safe="") not in str(caught.value)
         assert Ledger.open(config, run).evaluations() == rows
+
+    def test_the_reader_without_optuna_reads_the_same(
+        self,
+        config: SearchConfig,
+        start: Start,
+        propose_from: Begin,
+        finish: Finish,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        run, ledger = start(config)
+        proposals = propose_from(config, ledger)
+        for _ in range(3):
+            finish(proposals, proposals.propose())
+        proposals.propose()  # and one that runs
+        monkeypatch.setenv("PGPASSWORD", PASSWORD)
+        reader = LedgerReader.read(config, run)
+        assert reader.evaluations() == ledger.evaluations()
+        assert len(reader.evaluations()) == 4
+        assert reader.attributes() == ledger.attributes()
+        assert reader.rejections().to_json() == ledger.rejections().to_json()
+        reader.close()
+        unknown = config.replace(name="unknown", storage=url_of(config, run))
+        with pytest.raises(RunError, match="holds no run called 'unknown'"):
+            LedgerReader.read(unknown, run)
 
     def test_several_runs_share_a_storage(
         self, config: SearchConfig, start: Start, propose_from: Begin, finish: Finish

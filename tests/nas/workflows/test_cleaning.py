@@ -94,6 +94,22 @@ def test_what_goes_is_listed_and_goes(run: RunFolder, nas: Nas) -> None:
     assert sum(entry["bytes"] for entry in entries) == wanted
 
 
+def test_the_curves_of_tensorboard_go_once_they_are_whole(run: RunFolder) -> None:
+    (training,) = list(run.retrain_folder.glob("*-training0"))[:1]
+    other = run.retrain_folder / "0badcafe0bad-0badcafe-training0"
+    for folder in (
+        run.path / "tensorboard" / "search-00000",
+        *(each / "tensorboard" for each in (training, other)),
+    ):
+        folder.mkdir(parents=True)
+        (folder / "events").write_bytes(b"curve")
+    curves = [each for each in removable(run) if each.kind == Kind.CURVES]
+    assert [each.path for each in curves] == [run.path / "tensorboard", training / "tensorboard"]
+    assert [each.bytes for each in curves] == [5, 5]
+    remove(run, curves)
+    assert (other / "tensorboard").is_dir()  # the ledger has no row of this one
+
+
 def test_networks_off_the_front_go_if_asked_and_are_not_missed(run: RunFolder, nas: Nas) -> None:
     models = set(run.path.rglob("model.pt"))
     assert Kind.OFF_THE_FRONT not in kinds(run)

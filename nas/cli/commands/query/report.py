@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from analysis.page.document import write_page
-from analysis.report.page import Live, NothingFinished, report_html
+from analysis.report.page import Live, NothingFinished, report_html, report_sections
+from analysis.report.run_data import ReportRun
 from nas.cli.commands.picture_files import check_ending
 from nas.cli.commands.query.report_run import read_run
 from nas.cli.output import Output
@@ -19,7 +20,7 @@ from nas.storage.stored_run import run_at
 
 
 class NothingYet(CommandError):
-    """No trial of the runs has finished."""
+    """Neither a trial nor a full training of the runs has finished."""
 
 
 def write_report(
@@ -31,7 +32,7 @@ def write_report(
     storage: str | None = None,
     trust: bool = False,
 ) -> None:
-    """Write the report of runs as one file.
+    """Write the report of runs as one file; as JSON, print what its first screen says.
 
     Args:
         output: to print to.
@@ -42,18 +43,33 @@ def write_report(
         trust: the option ``--trust``.
 
     Raises:
-        CommandError: a wrong option, runs that do not compare, or none with a finished trial.
+        CommandError: a wrong option, runs that do not compare, or nothing in them has finished.
         RunError: no such run, its ledger cannot be read, or the file cannot be written.
         TrustError: reading a run needs trust.
     """
     check_ending("--output", html, ".html")
     with found_runs(names, runs, storage=storage, trust=trust) as folders:
-        page = report_of(folders, trust=trust)
+        data = _read(folders, trust=trust)
+    with _one_error():
+        page = report_html(data)
+        (summary, *_) = report_sections(data)
     try:
         write_page(html, page)
     except OSError as error:
         raise RunError(f"cannot write {html}: {error.strerror or error}") from error
-    output.say(f"report written to {html} ({format_quantity(len(page.encode()))}B)")
+    size_bytes = len(page.encode())
+    if output.as_json:
+        output.show_json(
+            {
+                "file": str(html),
+                "bytes": size_bytes,
+                "runs": [{"name": run.name, "state": run.state} for run in data],
+                "answers": summary.data["answers"],
+                "next_commands": [each._asdict() for each in summary.data["commands"]],
+            }
+        )
+    else:
+        output.say(f"report written to {html} ({format_quantity(size_bytes)}B)")
 
 
 @contextmanager
@@ -81,18 +97,29 @@ def report_of(folders: Sequence[RunFolder], *, trust: bool, live: Live | None = 
         live: see :func:`analysis.report.page.report_html`.
 
     Raises:
-        NothingYet: none has a finished trial.
+        NothingYet: no trial and no full training has finished.
         CommandError: the runs do not compare.
         RunError: a ledger or file of theirs cannot be read.
         TrustError: reading a run needs trust.
     """
-    data = [read_run(run, trust=trust) for run in folders]
-    if len({run.name for run in data}) < len(data):  # such as copies of runs of one name
-        data = [
-            replace(run, name=str(folder.path)) for run, folder in zip(data, folders, strict=True)
-        ]
-    try:
+    data = _read(folders, trust=trust)
+    with _one_error():
         return report_html(data, live=live)
+
+
+def _read(folders: Sequence[RunFolder], *, trust: bool) -> list[ReportRun]:
+    """Read runs; those of one name, such as copies, are called by their folders."""
+    data = [read_run(run, trust=trust) for run in folders]
+    if len({run.name for run in data}) == len(data):
+        return data
+    return [replace(run, name=str(folder.path)) for run, folder in zip(data, folders, strict=True)]
+
+
+@contextmanager
+def _one_error() -> Iterator[None]:
+    """Turn what a report cannot be made of into an error of the command."""
+    try:
+        yield
     except NothingFinished as error:
         raise NothingYet(str(error)) from error
     except ValueError as error:

@@ -31,6 +31,9 @@ from search_space.yaml_validation import dump_yaml
 CERTAIN = 0.9
 """An architecture that is on the front with this probability, or off it, needs no further seeds."""
 
+SHARE_FOR_FURTHER_SEEDS = 0.25
+"""The time for further seeds that is proposed, of the search's own."""
+
 
 def read_run(run: RunFolder, *, trust: bool) -> ReportRun:
     """Read a run's folder and ledger.
@@ -57,6 +60,7 @@ def _read(run: RunFolder, config: SearchConfig, ledger: Ledger, *, trust: bool) 
     is_driven = run.is_driven()
     state = "running" if is_driven else "finished" if run.is_finished() else INTERRUPTED
     retrained = retrained_rows(run, config, ledger)
+    time = device_time(searched, ledger.sessions(), is_driven=is_driven)
     sample = set(random_sample(config.search, config.seed, rows["search"]))
     model = NOTHING if is_driven else modelled(run, config, ledger, within)
     content = dump_yaml(config.saved.model_dump(mode="json"))
@@ -72,7 +76,7 @@ def _read(run: RunFolder, config: SearchConfig, ledger: Ledger, *, trust: bool) 
         over=over,
         beside=networks_beside([ReadRun(run, config, ledger)]),
         rejections={name: entry["count"] for name, entry in ledger.rejections().to_json().items()},
-        time=device_time(searched, ledger.sessions(), is_driven=is_driven),
+        time=time,
         noise=seed_noise(searched, sample),
         spread=spread(rows["search"]),
         retrained=retrained,
@@ -81,7 +85,9 @@ def _read(run: RunFolder, config: SearchConfig, ledger: Ledger, *, trust: bool) 
         attention=attention_picture(run, rows["retrain"], trust=trust),
         trace=_trace(run),
         ablations=[read_json_object(file) for file in sorted(run.path.glob("ablation-*.json"))],
-        next_commands=_next(run, config, state, retrained, model.probabilities),
+        next_commands=_next(run, config, state, retrained, model.probabilities, time.busy_seconds)
+        if rows["search"]
+        else _next_of_trained(run, retrained),
         ways=_ways(run, retrained),
         hashes=_hashes(run, config, content),
         config_yaml=content,
@@ -118,8 +124,9 @@ def _next(
     state: str,
     retrained: Sequence[Mapping[str, Any]],
     sure: Mapping[str, float],
+    search_seconds: float,
 ) -> list[Command]:
-    """Return what to do next, the most useful first."""
+    """Return what to do next after a search, the most useful first."""
     commands = []
     if state == "running":
         commands.append(_command("Follow the search", "status", run.name, "--watch"))
@@ -143,10 +150,11 @@ def _next(
             _command("Train the whole front in full", "retrain", run.name, "--pick", "all")
         )
     if state == "finished" and any(CERTAIN > each > 1 - CERTAIN for each in sure.values()):
+        spend = _spend(search_seconds)
         commands.append(
             _command(
-                "See which further seeds would make the front surest within an hour",
-                *("frontier", run.name, "--spend", "1h"),
+                f"See which further seeds would make the front surest within {spend} of training",
+                *("frontier", run.name, "--spend", spend),
             )
         )
     other = "macs" if config.cost_objective == "params" else "params"
@@ -154,6 +162,25 @@ def _next(
         _command("See the front against another cost", "frontier", run.name, "--x", other)
     )
     return commands
+
+
+def _spend(search_seconds: float) -> str:
+    """Return a time for further seeds, a share of the search's: in hours, or in minutes."""
+    minutes = SHARE_FOR_FURTHER_SEEDS * search_seconds / 60
+    return f"{round(minutes / 60)}h" if minutes >= 120 else f"{max(1, round(minutes))}m"
+
+
+def _next_of_trained(run: RunFolder, retrained: Sequence[Mapping[str, Any]]) -> list[Command]:
+    """Return what to do next with networks that no search found."""
+    commands = []
+    tested = [row for row in retrained if row["test_accuracy"] is not None]
+    tested = [row for row in tested if not row["overrides"]]  # by the run's own recipe
+    if tested:
+        best = max(tested, key=lambda row: row["test_accuracy"])
+        words = ("export", run.name, "--pick", best["arch_id"])
+        commands.append(_command("Write the best network as a file that others can run", *words))
+    words = ("train", "NETWORK", "CONFIG.yaml", f"name={run.name}")
+    return [*commands, _command("Train another network beside it", *words)]
 
 
 def _ways(run: RunFolder, retrained: Sequence[Mapping[str, Any]]) -> list[Command]:

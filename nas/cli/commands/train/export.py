@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from rich import box
 from rich.table import Table
 
+from nas.cli.commands.networks.describe import changed_task
 from nas.cli.commands.train.picks import SEVERAL, picked_architectures
 from nas.cli.output import Output
 from nas.errors import CommandError
@@ -32,6 +33,7 @@ from nas.workflows.exporting.images import (
     noise,
     quantization_images,
     splits_of,
+    untrained,
 )
 from nas.workflows.networks_by_name import find_network
 from search_space.nearest import hint
@@ -50,6 +52,25 @@ class _Source(NamedTuple):
     stem: Path  # without an ending
 
 
+class _Untrained(NamedTuple):
+    """The images and classes of a network that was not trained, as they were typed."""
+
+    image: str
+    classes: int | None
+
+    def check_is_unused(self, what: str) -> None:
+        """Refuse both for a trained network.
+
+        Raises:
+            CommandError: one is given.
+        """
+        if self.image or self.classes is not None:
+            raise CommandError(
+                f"--image and --classes are for networks that were not trained; {what} takes the "
+                "images and classes that it was trained on"
+            )
+
+
 def run_export_command(
     output: Output,
     what: str,
@@ -61,8 +82,24 @@ def run_export_command(
     to: Path | None,
     licence: str | None,
     trust: bool,
+    image: str = "",
+    classes: int | None = None,
 ) -> None:
     """Export the networks that are named, check each file, and print what it is.
+
+    Args:
+        output: to print to.
+        what: a run, a file of a network, or the name of one.
+        runs: the folder of all runs.
+        pick: the networks of a run.
+        file_format: the option ``--format``; None for that of ``to``, or ONNX.
+        precision: of the weights.
+        to: the file to write; None for one beside the network's own.
+        licence: of the weights.
+        trust: the option ``--trust``.
+        image: of a network that is not trained: channels, height and width, such as ``3x32x32``;
+            empty for its own.
+        classes: of a network that is not trained; None for its own.
 
     Raises:
         CommandError, CheckpointError, ConfigError, DataError, RunError, TrustError: see
@@ -76,7 +113,9 @@ def run_export_command(
         raise CommandError(f"--output names one file, and --pick {pick} several networks")
     suffix = ENDINGS[chosen] if values == "float32" else f".{values}{ENDINGS[chosen]}"
     shown: list[tuple[Path, ExportRecord]] = []
-    for source in _sources(what, runs, pick=pick, trust=trust, quantize=values == "int8"):
+    asked = _Untrained(image, classes)
+    sources = _sources(what, runs, asked, pick=pick, trust=trust, quantize=values == "int8")
+    for source in sources:
         path = to or source.stem.with_name(f"{source.stem.name}{suffix}")
         shown.append((path, export(source.network, path, chosen, values, licence)))
     if output.as_json:
@@ -108,7 +147,9 @@ def _format(asked: str | None, to: Path | None) -> ExportFormat:
     return named
 
 
-def _sources(what: str, runs: Path, *, pick: str, trust: bool, quantize: bool) -> Iterator[_Source]:
+def _sources(
+    what: str, runs: Path, asked: _Untrained, *, pick: str, trust: bool, quantize: bool
+) -> Iterator[_Source]:
     """Yield the networks, each loaded when it is asked for."""
     is_url = "://" in what
     path = Path(urlsplit(what).path if is_url else what)
@@ -118,11 +159,13 @@ def _sources(what: str, runs: Path, *, pick: str, trust: bool, quantize: bool) -
                 f"{what} is an export already, of operators instead of layers: export the model.pt "
                 "or the safetensors file"
             )
+        asked.check_is_unused(what)
         saved = load_network(what, imports=trust if is_url else allow_imports(path, trust=trust))
         stem = Path(path.stem) if is_url else path.with_suffix("")
         run_around = None if is_url else RunFolder.around(path, trust=trust)
         yield _Source(_trained(saved, run_around, quantize=quantize), stem)
     elif any((folder / "config.yaml").is_file() for folder in (runs / what, path)):
+        asked.check_is_unused(what)
         run = RunFolder.find(what, runs, trust=trust)
         for training in _trainings(run, pick):
             imports = allow_imports(training.model_file, trust=trust)
@@ -131,8 +174,15 @@ def _sources(what: str, runs: Path, *, pick: str, trust: bool, quantize: bool) -
             yield _Source(_trained(saved, run, quantize=quantize), stem)
     else:
         architecture, task = find_network(what, runs, trust=trust)
-        model = build(architecture, task, seed=0).eval()
+        task = changed_task(task, *asked)
+        try:
+            model = build(architecture, task, seed=0)
+        except ValueError as error:
+            shape = "x".join(map(str, task.input_shape))
+            raise CommandError(f"{what} on {shape}: {error}") from error
         name = path.stem if path.is_file() else what
+        if architecture.detector is None:
+            untrained(model, noise(task).images)
         yield _Source(ExportableNetwork(model, architecture, task, None, noise(task)), Path(name))
 
 
@@ -155,7 +205,9 @@ def _trainings(run: RunFolder, pick: str) -> Iterator[Retraining]:
     """
     config, ledger = ledger_of(run)
     rows = [row for row in full_trainings(config, ledger) if row.state == "complete"]
-    for architecture in picked_architectures(pick, config, ledger, run):
+    named = {row.arch_id: row.architecture for row in rows}  # also those that no search found
+    picked = [named[pick]] if pick in named else picked_architectures(pick, config, ledger, run)
+    for architecture in picked:
         numbers = [number_of(row, config) for row in rows if row.architecture == architecture]
         if not numbers:
             raise CommandError(

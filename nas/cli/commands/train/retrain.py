@@ -88,7 +88,7 @@ def run_retrain_command(
             full,
             task,
             architecture,
-            PLAIN if architecture in plain else "found",
+            "found" if architecture in picked else PLAIN,
             config.retrain_data,
             overrides=overridden,
         )

@@ -35,11 +35,13 @@ def difference_text(
     The search's own evaluation of the network is left out, since it chose that network.
 
     Returns:
-        one line for people; empty if they share no seed.
+        one line for people; empty if they share no seed, or the network is the plain one.
 
     Raises:
         RunError: the ledger cannot be read.
     """
+    if network == plain:
+        return ""
     proxies = [*ledger.evaluations("repeats"), *ledger.evaluations("baselines")]
     full = full_trainings(config, ledger)
     parts = []

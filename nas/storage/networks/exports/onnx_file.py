@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import warnings
+from ast import literal_eval
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -19,9 +21,8 @@ from trainers import CheckpointError
 OPSET = 20
 """Version of ONNX's operators, of November 2023."""
 
-
-PRIVATE_METADATA = ("pkg.torch.onnx.stack_trace", "pkg.torch.onnx.fx_node")
-"""Notes of the exporter at each node, on the machine that it runs on and on PyTorch."""
+SCOPES = "pkg.torch.onnx.name_scopes"
+"""The exporter's note at a node: the names of the modules around it, from the outermost."""
 
 
 def onnx_bytes(model: nn.Module, example: Tensor) -> bytes:
@@ -45,15 +46,43 @@ def onnx_bytes(model: nn.Module, example: Tensor) -> bytes:
             opset_version=OPSET,
             input_names=[INPUT],
             output_names=[OUTPUT],
-            dynamic_shapes=({0: torch.export.Dim.DYNAMIC},),
+            dynamic_shapes=({0: "batch"},),  # any size, and its name in the file
             verbose=False,
         )
     assert program is not None  # it is None where a file was given
-    for node in program.model.graph:
-        for key in PRIVATE_METADATA:
-            node.metadata_props.pop(key, None)
+    _name_by_modules(program.model.graph)
     content: bytes = program.model_proto.SerializeToString()
     return content
+
+
+def _name_by_modules(graph: Any) -> None:
+    """Name nodes and what they compute as the network's modules: ``stages.0.1.branch.3/MatMul``.
+
+    The exporter numbers them, and notes at each node the machine that it runs on and PyTorch's
+    classes; these notes are removed.
+    """
+    seen: Counter[str] = Counter()
+    paths: dict[Any, str] = {}  # of the module that computes a value
+    kept = {id(value) for value in (*graph.inputs, *graph.outputs)}
+    for noted in (graph, *graph.inputs, *graph.initializers.values()):
+        noted.metadata_props.clear()
+    for node in graph:
+        scopes = literal_eval(node.metadata_props.get(SCOPES, "[]"))
+        path = scopes[-2] if len(scopes) > 1 else paths.get(node.inputs[0], "")
+        name = f"{path}/{node.op_type}"
+        seen[name] += 1
+        node.name = name if seen[name] == 1 else f"{name}_{seen[name]}"
+        node.metadata_props.clear()
+        for index, value in enumerate(node.outputs):
+            value.metadata_props.clear()
+            paths[value] = path
+            if id(value) not in kept:
+                value.name = node.name if len(node.outputs) == 1 else f"{node.name}.{index}"
+        for index, value in enumerate(node.inputs):
+            is_numbered = value is not None and value.is_initializer() and "." not in value.name
+            if is_numbered and id(value) not in kept:
+                value.name = f"{node.name}.constant{index}"
+                kept.add(id(value))
 
 
 def with_metadata(content: bytes, metadata: Mapping[str, str]) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from io import BytesIO
+from zipfile import is_zipfile
 
 import torch
 from torch import Tensor, nn
@@ -53,6 +54,8 @@ def read_program(content: bytes, place: str) -> tuple[nn.Module, str | None]:
     Raises:
         CheckpointError: it is no such file.
     """
+    if not is_zipfile(BytesIO(content)):  # PyTorch would print a traceback of its own
+        raise CheckpointError(f"{place} is no program of torch.export: it is no whole zip file")
     extra = {RECORD_FILE: ""}
     try:
         program = torch.export.load(BytesIO(content), extra_files=extra)

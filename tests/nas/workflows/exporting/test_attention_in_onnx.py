@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import onnx
 import pytest
 import torch
 from torch import Tensor, nn
@@ -53,3 +54,14 @@ def test_every_form(precision: str) -> None:
     whole = HalfPrecision(model.half()).eval() if precision == "float16" else model
     got = OnnxNetwork(onnx_bytes(whole, x[:2]), "attention")(x)
     assert (got - expected).abs().max() <= TOLERANCES[precision] * expected.abs().max()
+
+
+def test_nodes_have_the_names_of_modules() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Sequential(nn.Sigmoid(), nn.Sigmoid())).eval()
+    content = onnx_bytes(model, torch.randn(2, 3, 5, 5))
+    graph = onnx.load_from_string(content).graph
+    assert [node.name for node in graph.node] == ["0/Conv", "1.0/Sigmoid", "1.1/Sigmoid"]
+    assert [list(node.output) for node in graph.node] == [["0/Conv"], ["1.0/Sigmoid"], ["logits"]]
+    assert graph.input[0].type.tensor_type.shape.dim[0].dim_param == "batch"
+    assert {tensor.name for tensor in graph.initializer} == {"0.weight", "0.bias"}
+    assert b"pkg.torch" not in content  # the exporter's notes, with paths of this machine

@@ -21,9 +21,11 @@ from nas.storage.networks.network_file import load_network
 from nas.storage.networks.saved_network import SavedNetwork
 from nas.workflows.exporting.check import check_logits
 from nas.workflows.exporting.export import ExportableNetwork, export
-from nas.workflows.exporting.images import noise
+from nas.workflows.exporting.images import noise, untrained
 from search_space.architecture import Task
 from search_space.layers.blockwise_projection import blockwise_projection
+from search_space.networks import build
+from search_space.zoo import network
 from tests.nas.workflows.exporting.bare_environment import environment_with
 from tests.nas.workflows.exporting.conftest import ARCHITECTURE
 from trainers import CheckpointError
@@ -159,13 +161,20 @@ def test_a_file_that_computes_something_else_is_refused(
 
 @every_format
 def test_damaged_files_and_files_without_record(
-    file_format: ExportFormat, exports: dict[ExportFormat, Path], tmp_path: Path
+    file_format: ExportFormat,
+    exports: dict[ExportFormat, Path],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     whole = exports[file_format].read_bytes()
     damaged = tmp_path / exports[file_format].name
     damaged.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(CheckpointError, match=rf"{damaged.name} is no"):
         load_network(damaged)
+    damaged.write_bytes(exports["onnx" if file_format != "onnx" else "safetensors"].read_bytes())
+    with pytest.raises(CheckpointError, match=rf"{damaged.name} is no"):
+        load_network(damaged)
+    assert caplog.text == ""
     damaged.unlink()
     with pytest.raises(CheckpointError, match=f"cannot read .*{damaged.name}"):
         load_network(damaged)
@@ -197,3 +206,20 @@ def test_a_library_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     ):
         onnx_bytes(nn.Identity(), torch.zeros(2, 1))
     assert library("onnx").__name__ == "onnx"
+
+
+def test_a_network_with_random_weights_is_not_ill_conditioned(task: Task) -> None:
+    small = task.replace(input_shape=(3, 32, 32))
+    images = noise(small).images
+    model = untrained(build(network("resnet50@0.125"), small, seed=0), images)
+    norms = [each for each in model.modules() if isinstance(each, nn.BatchNorm2d)]
+    assert {norm.momentum for norm in norms} == {0.1}
+    assert not model.training
+    assert not torch.equal(norms[0].running_var, torch.ones_like(norms[0].running_var))
+    last = model.stages[-1][-1]
+    seen: list[torch.Tensor] = []
+    last.register_forward_hook(lambda module, x, output: seen.append(output))
+    with torch.no_grad():
+        model(images)
+        model.train()(images)
+    assert 0.5 < seen[0].std() / seen[1].std() < 2  # as in training
