@@ -94,7 +94,7 @@ class BenchmarkTable:
         """A percentage point in the unit of ``maximised``: 0.01 if all rows are from 0 to 1."""
         return 0.01 if 0 <= self.maximised.min() <= self.maximised.max() <= 1 else 1.0
 
-    @cached_property
+    @property
     def losses(self) -> np.ndarray:
         """``[N, 2]``, less is better: ``-maximised`` and ``minimised``."""
         return np.stack([-self.maximised, self.minimised], axis=1)
