@@ -57,7 +57,8 @@ class AcquisitionFunction:
         if main_alone or not others:
             return cls(posterior, best, None)
         order = [main, *others]
-        return cls(posterior, best, box_decomposition(front[:, order], reference[order]))
+        boxes = box_decomposition(front[:, order], reference[order])
+        return cls(posterior, best, boxes)
 
     def __call__(self, pool: Pool) -> np.ndarray:
         """Return the value ``[N]`` of each candidate; none is negative."""
@@ -71,7 +72,9 @@ class AcquisitionFunction:
             return feasible * expected_improvement(mean, deviation, np.asarray(self.best))
         others = posterior.objectives.others
         losses = np.stack([posterior.other_losses(i, pool, inputs) for i in others], axis=1)
-        return feasible * expected_hypervolume_improvement(mean, deviation, losses, self.boxes)
+        return feasible * expected_hypervolume_improvement(
+            mean, deviation, losses, self.boxes, posterior.compression.undone(self.boxes.losses)
+        )
 
     def growth(self, values: np.ndarray) -> np.ndarray | None:
         """Return what candidates are expected to add, ``[N]``, from the values of calling this.
@@ -83,5 +86,8 @@ class AcquisitionFunction:
         """
         if self.boxes is None:
             return None if self.posterior.objectives.others else values
-        volume = moocore.hypervolume(self.posterior.front, ref=self.posterior.reference)
+        posterior, main = self.posterior, self.posterior.objectives.main
+        points = np.vstack([posterior.front, posterior.reference])
+        points[:, main] = posterior.compression.undone(points[:, main])
+        volume = moocore.hypervolume(points[:-1], ref=points[-1])
         return values / volume if volume > 0 else None

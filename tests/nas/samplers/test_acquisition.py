@@ -89,8 +89,9 @@ def test_it_is_the_expected_growth_of_the_hypervolume() -> None:
     improvements = AcquisitionFunction.from_posterior(posterior, main_alone=False)(EVERYTHING)
     mean, deviation = posterior.main.predict(posterior.encoder(*EVERYTHING))
     boxes = box_decomposition(posterior.front, posterior.reference)
+    levels = posterior.compression.undone(boxes.losses)
     np.testing.assert_array_equal(
-        improvements, expected_hypervolume_improvement(mean, deviation, COSTS, boxes)
+        improvements, expected_hypervolume_improvement(mean, deviation, COSTS, boxes, levels)
     )
     assert posterior.reference[1] == pytest.approx(COSTS.max() * (1 + BARELY), rel=1e-15)
 
@@ -138,11 +139,13 @@ def test_growth_is_the_share_that_a_candidate_adds_to_the_hypervolume() -> None:
     best = int(growth.argmax())
     mean, deviation = posterior.main.predict(posterior.encoder(*pool))
     losses = np.random.default_rng(0).normal(mean[best], deviation[best], 4000)
-    present = moocore.hypervolume(posterior.front, ref=posterior.reference)
+    losses = posterior.compression.undone(losses)
+    front, reference = posterior.front.copy(), posterior.reference.copy()
+    for each in (front[:, 0], reference[:1]):
+        each[:] = posterior.compression.undone(each)
+    present = moocore.hypervolume(front, ref=reference)
     grown = [
-        moocore.hypervolume(
-            np.vstack([posterior.front, (loss, pool.costs[best, 0])]), ref=posterior.reference
-        )
+        moocore.hypervolume(np.vstack([front, (loss, pool.costs[best, 0])]), ref=reference)
         for loss in losses
     ]
     assert growth[best] == pytest.approx(np.mean(grown) / present - 1, rel=0.1)
