@@ -46,6 +46,9 @@ class GaussianProcess:
         inputs: of the n observations.
         values: ``[n]``.
         extra_noise: ``[n]``, variance beside the noise, in squared units of ``values``.
+
+    Attributes:
+        noise_variance: of an evaluation, in squared units of ``values``.
     """
 
     def __init__(
@@ -60,10 +63,11 @@ class GaussianProcess:
         self.mean = float(values.mean())
         self.unit = float(values.std()) or 1.0
         self._kernel = Kernel(prior, point, inputs)
-        self._noise = prior.split(point).noise
+        noise = prior.split(point).noise
+        self.noise_variance = self.unit**2 * noise
         kernel = self._kernel(inputs)
         extra = 0.0 if extra_noise is None else extra_noise / self.unit**2
-        kernel[np.diag_indices_from(kernel)] += self._noise + JITTER + extra
+        kernel[np.diag_indices_from(kernel)] += noise + JITTER + extra
         factor = cholesky(kernel, lower=True, overwrite_a=True, check_finite=False)
         standard = (values - self.mean) / self.unit
         self._alpha = cho_solve((factor, True), standard, check_finite=False)
@@ -71,7 +75,7 @@ class GaussianProcess:
         self._inverse, _ = dtrtri(factor, lower=1)
 
     def predict(self, inputs: Inputs) -> tuple[np.ndarray, np.ndarray]:
-        """Return means and standard deviations ``[N]`` of an evaluation, its noise included."""
+        """Return means and standard deviations ``[N]``, without the noise of an evaluation."""
         count = len(inputs.bits)
         mean, explained = np.empty(count), np.empty(count)
         for start in range(0, count, AT_ONCE):
@@ -81,7 +85,7 @@ class GaussianProcess:
             half = dtrmm(1.0, self._inverse, cross.T, lower=1, overwrite_b=1).T  # [rows, n]
             explained[rows] = np.einsum("Nn,Nn->N", half, half)
         variance = np.maximum(self._kernel.variance - explained, LEAST_VARIANCE)
-        return self.mean + self.unit * mean, self.unit * np.sqrt(variance + self._noise)
+        return self.mean + self.unit * mean, self.unit * np.sqrt(variance)
 
     def predict_mean(self, inputs: Inputs) -> np.ndarray:
         """Return the means ``[N]`` alone, which is much cheaper than :meth:`predict`."""

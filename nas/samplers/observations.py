@@ -96,6 +96,12 @@ class Compression(NamedTuple):
         high = self.middle + self.scale * np.log1p(over / self.scale)
         return np.where(losses > self.middle, high, losses)
 
+    def of_column(self, losses: np.ndarray, column: int) -> np.ndarray:
+        """Return losses ``[n, objectives]`` with one column compressed."""
+        compressed = losses.copy()
+        compressed[:, column] = self(losses[:, column])
+        return compressed
+
     def undone(self, compressed: np.ndarray) -> np.ndarray:
         """Return the losses that are these when they are compressed."""
         if self.scale <= 0:

@@ -31,7 +31,7 @@ from nas.samplers.observations import (
     fitted_count,
     nearest_to_front,
 )
-from nas.samplers.pool import Pool
+from nas.samplers.pool import Pool, concatenated
 from nas.samplers.trials import CompletedTrial, InfeasibleTrial
 
 BARELY = 1e-9
@@ -100,24 +100,24 @@ def infer(problem: Problem, models: SurrogateModels, rng: np.random.Generator) -
         rng: chooses the results that the surrogates are given, where there are very many.
     """
     objectives, main = problem.objectives, problem.objectives.main
-    compression = Compression.of(problem.losses[:, main])
-    losses, first = problem.losses.copy(), problem.losses[: problem.initial_trials].copy()
-    for each in (losses, first):
-        each[:, main] = compression(each[:, main])
+    means = problem.results.mean_losses
+    compression = Compression.of(means[:, main])
+    losses = compression.of_column(means, main)
 
     estimates = _estimates(problem, compression)
     most = MOST_OBSERVATIONS - (0 if estimates is None else len(estimates.values))
     kept = nearest_to_front(losses, most, rng)
     count = fitted_count(len(losses), problem.initial_trials)
+    settled = Compression.of(problem.losses[:count, main])  # stays until the count grows
     fitted_rng = generator(problem.seed, Stream.FITTED_RESULTS, count)
-    settled = problem.losses[:count].copy()  # compressed by themselves: they are fitted to once
-    settled[:, main] = Compression.of(settled[:, main])(settled[:, main])
-    fitted_rows = nearest_to_front(settled, MOST_FITTED, fitted_rng)
+    fitted_rows = nearest_to_front(
+        settled.of_column(problem.losses[:count], main), MOST_FITTED, fitted_rng
+    )
 
     def surrogate_of(quantity: str, objective: int, more: Observations | None) -> GaussianProcess:
         exact, fitted = (
-            Observations(problem.completed.take(rows), each[rows, objective], np.zeros(len(rows)))
-            for rows, each in ((kept, losses), (fitted_rows, settled))
+            _trainings(problem, rows, objective, by if objective == main else None)
+            for rows, by in ((kept, compression), (fitted_rows, settled))
         )
         return models.fit(quantity, exact if more is None else exact.followed_by(more), fitted)
 
@@ -148,9 +148,20 @@ def infer(problem: Problem, models: SurrogateModels, rng: np.random.Generator) -
         losses=losses,
         is_within_cost_limits=problem.is_within_cost_limits,
         front=within[moocore.is_nondominated(within)] if len(within) else within,
-        reference=_reference(problem, first),
+        reference=_reference(problem, losses[: problem.initial_trials]),
         compression=compression,
     )
+
+
+def _trainings(
+    problem: Problem, rows: np.ndarray, objective: int, compression: Compression | None
+) -> Observations:
+    """Return the losses of completed trials at ``rows``, and those of all repeats."""
+    repeats = np.array([trial.losses[objective] for trial in problem.results.repeats])
+    losses = np.concatenate([problem.losses[rows, objective], repeats])
+    pool = concatenated([problem.completed.take(rows), problem.repeated])
+    values = losses if compression is None else compression(losses)
+    return Observations(pool, values, np.zeros(len(losses)))
 
 
 def _other_losses(

@@ -115,7 +115,7 @@ def test_predictions_are_the_textbooks(costs: int, is_noisy: bool) -> None:
     standard = (values - values.mean()) / values.std()
     mean = values.mean() + values.std() * (standard @ solved)
     own = np.array([case.kernel(a, a) for a in asked])
-    variance = values.var() * (own - (cross * solved).sum(axis=0) + exp(case.point[-1]))
+    variance = values.var() * (own - (cross * solved).sum(axis=0))
 
     inputs = Inputs(*(column[:9] for column in case.inputs))
     surrogate = GaussianProcess(
@@ -125,6 +125,7 @@ def test_predictions_are_the_textbooks(costs: int, is_noisy: bool) -> None:
     predicted, deviation = surrogate.predict(others)
     np.testing.assert_allclose(predicted, mean, rtol=1e-9)
     np.testing.assert_allclose(deviation**2, variance, rtol=1e-7)
+    assert surrogate.noise_variance == pytest.approx(values.var() * exp(case.point[-1]))
     np.testing.assert_allclose(surrogate.predict_mean(others), mean, rtol=1e-9)
 
 
