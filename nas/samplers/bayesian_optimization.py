@@ -119,10 +119,8 @@ class BayesianOptimizationSampler(ArchitectureSampler):
         finished = results
         if len(results.completed) < FEWEST_FINISHED and self._costs_are_known(results):
             results = at_one_epoch(results, self.initial_trials, self._known_losses(results.signs))
-        if (
-            len(results.proposed) + len(self.earlier) < self.initial_trials
-            or len(results.completed) < 2
-        ):
+        known = len(results.proposed) + len(self.earlier)
+        if known < self.initial_trials or len(results.completed) < 2:
             return self._initial_proposal(results, rng)
         acquisition, ranked = self._best_first(results, rng)
         for row, vector in enumerate(ranked.vectors):
