@@ -139,6 +139,7 @@ def test_a_search_that_goes_on_learns_from_its_repeats(
             error=error,
         )
     proposals = propose_from(config, Ledger.open(config, run))
+    proposed_by(proposals, finish, 1)
     sampler = proposals.study.sampler
     seen: list[Results] = []
     original = sampler.propose
