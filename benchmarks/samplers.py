@@ -35,6 +35,7 @@ import numpy as np
 import optuna
 from machine import machine
 from options import parser_of, write_json
+from optuna.study import StudyDirection
 from tables import print_table
 
 from nas.benchmark.noise import Noise, parse_noise, single_trainings
@@ -199,7 +200,8 @@ def asked(
         earlier=earlier,
         seed=seed,
     )
-    study = optuna.create_study(directions=["maximize", "minimize"][:kept])
+    directions = [StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE]
+    study = optuna.create_study(directions=directions[:kept])
     rows: list[int] = []
     seconds = 0.0
     for number in range(budget):
