@@ -66,7 +66,7 @@ class Posterior:
     """The reference point ``[d]``: the worst losses of the first trials and, where losses are
     known, of all candidates. It stays the same during a search, but for the compression."""
     compression: Compression
-    """Of the main objective's losses."""
+    """The compression of the main objective's losses."""
 
     @property
     def observations(self) -> int:

@@ -229,13 +229,13 @@ def test_as_many_names_as_objectives() -> None:
 
 def test_repeats_correct_a_lucky_member_and_inform_the_surrogate() -> None:
     lucky = DONE[0]
-    found = [
+    trials = [
         trial._replace(losses=(0.1, trial.losses[1])) if trial.architecture == lucky else trial
         for trial in completed()
     ]
     repeats = [CompletedTrial(lucky, (0.9, float(COSTS[lucky, 0])))] * 3
-    before = posterior_of(problem_of(results=Results((1, 1), found)))
-    after = posterior_of(problem_of(results=Results((1, 1), found, repeats=repeats)))
+    before = posterior_of(problem_of(results=Results((1, 1), trials)))
+    after = posterior_of(problem_of(results=Results((1, 1), trials, repeats=repeats)))
     assert before.losses[0, 0] == 0.1
     assert after.compression.undone(after.losses)[0, 0] == pytest.approx((0.1 + 3 * 0.9) / 4)
     assert after.observations == before.observations + 3
