@@ -61,6 +61,8 @@ class Stream(IntEnum):
     """Draws and outcomes by which further seeds are chosen."""
     EXPLAINED = 32
     """Architectures of a space over which effects of choices are averaged."""
+    TABLE_NOISE = 33
+    """Deviations of single trainings that a replay on a table sees."""
 
 
 KEPT = {Stream.NOISE_SAMPLE: 0x401, Stream.FULL_TRAINING: 0xF011}

@@ -31,12 +31,8 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.special import chdtri
 
 from analysis.noise import SeedNoise
-from nas.samplers.gaussian_process import (
-    JITTER,
-    HyperparameterPrior,
-    Kernel,
-    fit_hyperparameters,
-)
+from nas.samplers.gaussian_process import JITTER, fit_hyperparameters
+from nas.samplers.kernel import HyperparameterPrior, Kernel
 from nas.samplers.kernel_inputs import Encoder, Inputs
 
 

@@ -77,7 +77,8 @@ def read_csv_table(
         path: a CSV with a header, ``.csv`` or ``.csv.gz``; lines with ``#`` at its head are
             skipped.
         choices: the categorical columns; an empty cell is a choice of its own.
-        maximise: the column of the training's result, such as an accuracy.
+        maximise: the column of the training's result, such as an accuracy, or several columns
+            joined by ``+``: one for each training, of which the mean is the result.
         minimise: the column of the cost that is known without training.
         seconds: the column of the training time in seconds; None if there is none. Samplers may
             ask for further columns of numbers as scores.
@@ -85,23 +86,26 @@ def read_csv_table(
     Raises:
         TableError: the file cannot be read or is no such table; the message has the place.
     """
-    named = [*choices, maximise, minimise, *([seconds] if seconds else [])]
+    results = [column.strip() for column in maximise.split("+")]
+    named = [*choices, *results, minimise, *([seconds] if seconds else [])]
     repeated = [name for name in named if named.count(name) > 1]
     if repeated:
         raise TableError(f"{path}: column {repeated[0]!r} is named for two things")
     cells = read_cells(path)
     rows = _choice_rows(cells, choices)
     name = path.name.removesuffix(".gz").removesuffix(".csv")
+    trainings = np.stack([cells.numbers(column) for column in results], axis=1)
     return BenchmarkTable(
         name,
         rows=rows,
         space=space_of_rows(name, choices, in_order(rows)),
-        maximised=cells.numbers(maximise),
+        maximised=trainings.mean(axis=1),
         minimised=cells.numbers(minimise),
-        maximised_name=maximise,
+        maximised_name=maximise if len(results) == 1 else f"the mean of {maximise}",
         minimised_name=minimise,
         seconds=cells.numbers(seconds) if seconds else None,
         scores=_ColumnScores(path, rows),
+        trainings=trainings,
     )
 
 

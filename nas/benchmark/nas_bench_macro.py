@@ -54,7 +54,18 @@ def read_nas_bench_macro(path: Path) -> BenchmarkTable:
         minimised=np.array([entry["flops"] for entry in data.values()]) / MEGA,
         maximised_name="accuracy, %",
         minimised_name="MFLOPs",
+        trainings=_trainings(path, data),
     )
+
+
+def _trainings(path: Path, data: dict[str, Any]) -> np.ndarray | None:
+    """Return the accuracies ``[N, T]`` of every network's trainings; None if one has none."""
+    if not all("test_acc" in entry for entry in data.values()):
+        return None
+    try:
+        return np.array([entry["test_acc"] for entry in data.values()], dtype=float)
+    except (TypeError, ValueError) as error:
+        raise TableError(f"{path}: test_acc must be as many numbers in every network") from error
 
 
 def _check_entry(path: Path, key: str, entry: Any) -> None:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import optuna
 import torch
 
+from nas.benchmark.noise import Noise, single_trainings
 from nas.benchmark.replay import replay
 from nas.benchmark.results import Result
 from nas.benchmark.specs import Spec, build_schedule, sampler_of
@@ -31,6 +32,7 @@ class Job(NamedTuple):
     seed: int
     budget: int
     workers: int
+    noise: Noise | None = None  # None: each training gives its architecture's mean
 
 
 def replay_all(
@@ -158,8 +160,9 @@ def _do(job: Job) -> Result:
 
 
 def _replayed(table: BenchmarkTable, job: Job) -> Result:
+    seen = table if job.noise is None else single_trainings(table, job.noise, job.seed)
     done = replay(
-        table,
+        seen,
         sampler_of(job.sampler, table, seed=job.seed),
         budget=job.budget,
         workers=job.workers,

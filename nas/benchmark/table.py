@@ -25,7 +25,7 @@ class TableError(ValueError):
 class BenchmarkTable:
     """The rows of a benchmark; an architecture's number is its row.
 
-    Legend: N rows, E evaluated epochs.
+    Legend: N rows, E evaluated epochs, T trainings a row.
 
     Args:
         name: for titles and messages.
@@ -42,6 +42,7 @@ class BenchmarkTable:
             table has no curves.
         curves: ``[N, E]``, ``maximised`` at each evaluated epoch.
         scores: further figures of architectures, which samplers may ask for by name.
+        trainings: ``[N, T]``, the results whose mean is ``maximised``; None if only that is known.
 
     Raises:
         TableError: there are fewer than two rows, a row is repeated, a figure is not finite or the
@@ -63,6 +64,7 @@ class BenchmarkTable:
         epochs: Sequence[int] = (),
         curves: np.ndarray | None = None,
         scores: ScoreSource | None = None,
+        trainings: np.ndarray | None = None,
     ) -> None:
         self.name = name
         self.rows = list(rows)
@@ -73,6 +75,7 @@ class BenchmarkTable:
         self.minimised_name = minimised_name
         self.more_costs = dict(more_costs or {})
         self.scores = scores
+        self.trainings = self.maximised[:, None] if trainings is None else np.asarray(trainings)
         self.epochs = tuple(epochs)
         self.curves = np.empty((len(self.rows), 0)) if curves is None else np.asarray(curves)
         assert self.curves.shape == (len(self.rows), len(self.epochs))
@@ -86,7 +89,12 @@ class BenchmarkTable:
         """The names of the maximised and the minimised figure."""
         return self.maximised_name, self.minimised_name
 
-    @cached_property
+    @property
+    def point(self) -> float:
+        """A percentage point in the unit of ``maximised``: 0.01 if all rows are from 0 to 1."""
+        return 0.01 if 0 <= self.maximised.min() <= self.maximised.max() <= 1 else 1.0
+
+    @property
     def losses(self) -> np.ndarray:
         """``[N, 2]``, less is better: ``-maximised`` and ``minimised``."""
         return np.stack([-self.maximised, self.minimised], axis=1)

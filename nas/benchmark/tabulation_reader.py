@@ -79,6 +79,7 @@ def read_tabulated(
         epochs=epochs,
         curves=np.stack(curves, axis=1) if curves else None,
         scores=_scores(cells),
+        trainings=np.stack([cells.numbers(name) for name in accuracies], axis=1),
     )
 
 

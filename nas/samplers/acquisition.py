@@ -9,7 +9,6 @@ make it exact for any number of objectives, since only the main objective is unc
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import moocore
 import numpy as np
@@ -22,13 +21,6 @@ from nas.samplers.expected_hypervolume import (
 )
 from nas.samplers.pool import Pool
 from nas.samplers.posterior import Posterior
-
-
-class Ranking(NamedTuple):
-    """Candidates by falling acquisition function."""
-
-    vectors: np.ndarray  # [N, P]
-    growth: np.ndarray | None  # [N], see :meth:`AcquisitionFunction.growth`
 
 
 @dataclass(frozen=True)
@@ -60,21 +52,28 @@ class AcquisitionFunction:
         return cls(posterior, best, box_decomposition(front[:, order], reference[order]))
 
     def __call__(self, pool: Pool) -> np.ndarray:
-        """Return the value ``[N]`` of each candidate; none is negative."""
+        """Return the value ``[N]`` of each candidate's result, its noise included."""
+        return self._value(pool, self.posterior.main.noise_variance)
+
+    def _value(self, pool: Pool, noise_variance: float) -> np.ndarray:
+        """Return what results are expected to add, ``[N]``; none is negative."""
         if not len(pool.vectors):
             return np.empty(0)
         posterior = self.posterior
         inputs = posterior.encoder(pool.vectors, pool.costs)
         mean, deviation = posterior.main.predict(inputs)
+        deviation = np.sqrt(deviation**2 + noise_variance)
         feasible = posterior.probability_of_feasibility(inputs)
         if self.boxes is None:
             return feasible * expected_improvement(mean, deviation, np.asarray(self.best))
         others = posterior.objectives.others
         losses = np.stack([posterior.other_losses(i, pool, inputs) for i in others], axis=1)
-        return feasible * expected_hypervolume_improvement(mean, deviation, losses, self.boxes)
+        return feasible * expected_hypervolume_improvement(
+            mean, deviation, losses, self.boxes, posterior.compression.undone(self.boxes.losses)
+        )
 
-    def growth(self, values: np.ndarray) -> np.ndarray | None:
-        """Return what candidates are expected to add, ``[N]``, from the values of calling this.
+    def growth(self, pool: Pool) -> np.ndarray | None:
+        """Return what candidates are expected to add, ``[N]``, beside the luck of their trainings.
 
         With several objectives it is a share of the hypervolume of the present front, in which
         pending trials count with their predicted results; with one, it is the expected improvement
@@ -82,6 +81,9 @@ class AcquisitionFunction:
         of the front is better than the reference point.
         """
         if self.boxes is None:
-            return None if self.posterior.objectives.others else values
-        volume = moocore.hypervolume(self.posterior.front, ref=self.posterior.reference)
-        return values / volume if volume > 0 else None
+            return None if self.posterior.objectives.others else self._value(pool, 0.0)
+        posterior, main = self.posterior, self.posterior.objectives.main
+        points = np.vstack([posterior.front, posterior.reference])
+        points[:, main] = posterior.compression.undone(points[:, main])
+        volume = moocore.hypervolume(points[:-1], ref=points[-1])
+        return self._value(pool, 0.0) / volume if volume > 0 else None

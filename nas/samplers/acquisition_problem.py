@@ -72,6 +72,8 @@ class Problem:
     """The completed trials' losses ``[n, d]``, smaller is better, all finite."""
     completed: Pool
     """The completed trials' candidates, in their order."""
+    repeated: Pool
+    """The candidates of ``results.repeats``, in their order."""
     pruned: Pool
     pending: Pool
     infeasible: Pool

@@ -73,6 +73,7 @@ class ArchitectureSampler(BaseSampler):
         limits: Mapping[str, float] | None = None,
         first: Sequence[Candidate] = (),
         earlier: Sequence[CompletedTrial] = (),
+        repeats: Sequence[CompletedTrial] = (),
         seed: int = 0,
         rejections: Rejections | None = None,
         independent_sampler: BaseSampler | None = None,
@@ -88,7 +89,7 @@ class ArchitectureSampler(BaseSampler):
         self.seed = seed
         self.rejections = rejections or Rejections()
         self.independent_sampler = independent_sampler
-        self._reader = StudyReader(space, self.earlier, self.measured_limits)
+        self._reader = StudyReader(space, self.earlier, self.measured_limits, tuple(repeats))
         self._vectors: dict[Candidate, np.ndarray] = {}
         self._known_costs: dict[Candidate, Mapping[str, float]] = {}
 

@@ -21,7 +21,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from nas.random_streams import Stream, generator
-from nas.samplers.acquisition import AcquisitionFunction, Ranking
+from nas.samplers.acquisition import AcquisitionFunction
 from nas.samplers.acquisition_problem import Objectives, Problem
 from nas.samplers.architecture_sampler import ArchitectureSampler, label_of
 from nas.samplers.candidates import Candidates
@@ -88,7 +88,7 @@ class BayesianOptimizationSampler(ArchitectureSampler):
     def __init__(
         self,
         *args: Any,
-        initial_trials: int = 16,
+        initial_trials: int = 8,
         accuracy_share: float = 0.2,
         scores: PriorScores | None = None,
         **settings: Any,
@@ -119,17 +119,16 @@ class BayesianOptimizationSampler(ArchitectureSampler):
         finished = results
         if len(results.completed) < FEWEST_FINISHED and self._costs_are_known(results):
             results = at_one_epoch(results, self.initial_trials, self._known_losses(results.signs))
-        if (
-            len(results.proposed) + len(self.earlier) < self.initial_trials
-            or len(results.completed) < 2
-        ):
+        known = len(results.proposed) + len(self.earlier)
+        if known < self.initial_trials or len(results.completed) < 2:
             return self._initial_proposal(results, rng)
-        ranking = self._best_first(results, rng)
-        for row, vector in enumerate(ranking.vectors):
+        acquisition, ranked = self._best_first(results, rng)
+        for row, vector in enumerate(ranked.vectors):
             candidate = self.space.decode(vector)
             if candidate not in results.proposed:
-                if ranking.growth is not None and results is finished:
-                    self.expected_growth = float(ranking.growth[row])
+                growth = acquisition.growth(ranked.take(slice(row, row + 1)))
+                if growth is not None and results is finished:
+                    self.expected_growth = float(growth[0])
                 return candidate
         return self.draw(results.proposed, rng)
 
@@ -148,8 +147,10 @@ class BayesianOptimizationSampler(ArchitectureSampler):
 
         return losses
 
-    def _best_first(self, results: Results, rng: np.random.Generator) -> Ranking:
-        """Return candidates by falling acquisition function."""
+    def _best_first(
+        self, results: Results, rng: np.random.Generator
+    ) -> tuple[AcquisitionFunction, Pool]:
+        """Return the acquisition function, and candidates by its falling value."""
         problem = self.problem(results)
         posterior = infer(problem, self.models, rng)
         main_alone = bool(rng.random() < self.accuracy_share)
@@ -186,8 +187,7 @@ class BayesianOptimizationSampler(ArchitectureSampler):
             again = scored(compared.take(order[:RESCORED]))
             first = order[:RESCORED][np.argsort(-again, kind="stable")]
             order = np.concatenate([first, order[RESCORED:]])
-        growth = acquisition.growth(values)
-        return Ranking(compared.vectors[order], None if growth is None else growth[order])
+        return acquisition, compared.take(order)
 
     def problem(self, results: Results) -> Problem:
         """Return all that the acquisition function is computed from.
@@ -202,8 +202,8 @@ class BayesianOptimizationSampler(ArchitectureSampler):
         results = replace(results, pruned=results.pruned[-MOST_PRUNED:])
         losses = results.losses
         names = self.costs.names
-        trials = (results.completed, results.pruned, results.infeasible)
-        completed, pruned, infeasible = (
+        trials = (results.completed, results.repeats, results.pruned, results.infeasible)
+        completed, repeated, pruned, infeasible = (
             self.pool_of([trial.architecture for trial in each]) for each in trials
         )
         return Problem(
@@ -213,6 +213,7 @@ class BayesianOptimizationSampler(ArchitectureSampler):
             results=results,
             losses=losses,
             completed=completed,
+            repeated=repeated,
             pruned=pruned,
             pending=self.pool_of(results.pending),
             infeasible=infeasible,

@@ -75,21 +75,32 @@ def box_decomposition(front: np.ndarray, reference: np.ndarray) -> BoxDecomposit
 
 
 def expected_hypervolume_improvement(
-    mean: np.ndarray, deviation: np.ndarray, costs: np.ndarray, boxes: BoxDecomposition
+    mean: np.ndarray,
+    deviation: np.ndarray,
+    costs: np.ndarray,
+    boxes: BoxDecomposition,
+    levels: np.ndarray,
 ) -> np.ndarray:
-    """Return the exact expected hypervolume improvement ``[N]``.
+    """Return the expected hypervolume improvement ``[N]``, exact where no loss is rescaled.
 
     The improvement is the integral over loss levels t of the probability that the loss is below t,
     times the volume of costs in the boxes at t that the candidate dominates. For each box that is a
     difference of two expected improvements times a volume of costs.
+
+    The volume may be by another scale of the losses than the normal ones: between two members, the
+    one then grows in proportion to the other.
 
     Args:
         mean: ``[N]`` of the loss.
         deviation: ``[N]`` of the loss.
         costs: ``[N, d]``, exact.
         boxes: the region that the front does not dominate.
+        levels: ``[K + 1]``, the losses of the boxes by the scale of the volume.
     """
     at_most = expected_improvement(mean[:, None], deviation[:, None], boxes.losses)  # [N, K + 1]
+    widths = np.diff(boxes.losses)
+    slopes = np.divide(np.diff(levels), widths, out=np.ones_like(widths), where=widths > 0)
+    at_most[:, 1:] = at_most[:, :1] + np.cumsum(np.diff(at_most) * slopes, axis=1)
     at_most = np.concatenate([np.zeros((len(mean), 1)), at_most], axis=1)
     improvements = np.empty(len(mean))
     step = max(1, AT_ONCE // len(boxes.since))

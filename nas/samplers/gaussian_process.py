@@ -1,35 +1,32 @@
-"""The surrogate of the default sampler: a Gaussian process over choices and exactly known costs.
+"""The surrogate of the default sampler: a Gaussian process over choices, costs and counts.
 
-The kernel is the sum of two. One compares choices: ``exp(-sum_i w_i d_i)``, where ``d_i`` is 0 for
-equal choices of parameter i and 1 for different ones, mixed with the distance of their ranks where
-choices are numbers (a kernel of 3 is nearer to 5 than to 7). The other, a squared exponential one,
-compares the costs, by their logarithms where they are positive. Weights, scales and noise are those
-of the greatest posterior density.
+Its kernel's weights, scales and noise are those of the greatest posterior density.
 
 Source: Rasmussen and Williams 2006, "Gaussian Processes for Machine Learning", algorithm 2.1 and
 equation 5.9.
 
-Legend: n observations, N candidates, F binary columns, m costs, P parameters, t hyperparameters.
+Legend: n observations, N candidates, F binary columns, m costs and counts, P parameters,
+t hyperparameters.
 """
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import cho_solve, cholesky
 from scipy.linalg.blas import dtrmm
 from scipy.linalg.lapack import dtrtri
 from scipy.optimize import minimize
-from scipy.special import expit
 
+from nas.samplers.kernel import (
+    HyperparameterPrior,
+    Kernel,
+    SquaredExponential,
+    squared_differences,
+)
 from nas.samplers.kernel_inputs import Encoder, Inputs
 from nas.samplers.observations import Observations
 
 FIT_ITERATIONS = 25
-
-SPREAD_OF_LOG = {"weight": 1.5, "scale": 1.0, "length": 0.7, "noise": 1.5}
-"""Standard deviations of the hyperparameters' log-normal priors."""
 
 JITTER = 1e-6
 
@@ -38,128 +35,6 @@ AT_ONCE = 128
 
 LEAST_VARIANCE = 1e-9
 """The least variance of a prediction, in units of the observations' variance: none is zero."""
-
-
-class KernelHyperparameters(NamedTuple):
-    """The kernel's hyperparameters."""
-
-    weights: np.ndarray  # [F], each bit's weight in the distance
-    ranks_part: float  # share of the ranks' distance where choices are numbers, 0..1
-    scales: np.ndarray  # [2], variances of the two kernels
-    lengths: np.ndarray  # [m], scales of the costs
-    noise: float  # variance of an evaluation
-
-
-class HyperparameterPrior:
-    """The normal prior of the kernel's hyperparameters as one unbounded vector ``[t]``.
-
-    The vector holds, in order: log weights [P], logit of the ranks' part, log scales of the two
-    kernels, log length scales of the costs [m], log noise variance.
-
-    Attributes:
-        centre: means ``[t]``.
-        spread: standard deviations ``[t]``.
-    """
-
-    def __init__(self, encoder: Encoder) -> None:
-        self.encoder = encoder
-        parameters = len(encoder.values)
-        self.costs = costs = encoder.costs
-        self.centre = np.concatenate(
-            [
-                np.full(parameters, np.log(2 / parameters)),
-                [0.0],
-                [np.log(0.7), np.log(0.3)],
-                np.full(costs, np.log(1.5)),
-                [np.log(0.02)],
-            ]
-        )
-        spread = SPREAD_OF_LOG
-        self.spread = np.concatenate(
-            [
-                np.full(parameters, spread["weight"]),
-                [1.0],
-                [spread["scale"]] * 2,
-                np.full(costs, spread["length"]),
-                [spread["noise"]],
-            ]
-        )
-        self.parameters = parameters
-
-    def split(self, point: np.ndarray) -> KernelHyperparameters:
-        """Return the hyperparameters that a vector ``[t]`` holds."""
-        encoder, last = self.encoder, self.parameters + 3
-        part = float(expit(point[self.parameters]))
-        ranked = np.array(encoder.ranked)[encoder.owner]
-        mixed = np.where(encoder.is_rank, part, np.where(ranked, 1 - part, 1.0))
-        return KernelHyperparameters(
-            np.exp(point[: self.parameters])[encoder.owner] * mixed * encoder.share,
-            part,
-            np.exp(point[self.parameters + 1 : last]),
-            np.exp(point[last : last + self.costs]),
-            float(np.exp(point[-1])),
-        )
-
-
-class _SquaredExponential:
-    """The kernel ``exp(-sum_f w_f (a_f - b_f)^2)`` to some points.
-
-    Args:
-        points: ``[B, F]``.
-        weights: ``[F]``.
-    """
-
-    def __init__(self, points: np.ndarray, weights: np.ndarray) -> None:
-        self._weights = weights
-        self._doubled = (2 * weights * points).T
-        self._own = (points * points) @ weights
-
-    def __call__(self, others: np.ndarray) -> np.ndarray:
-        """Return the kernel ``[A, B]`` of others ``[A, F]`` and the points."""
-        exponents = others @ self._doubled
-        exponents -= ((others * others) @ self._weights)[:, None]
-        exponents -= self._own
-        return np.exp(exponents, out=exponents)
-
-
-def _squares(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return squared differences by column: [A, m], [B, m] -> [m, A, B]."""
-    return (a.T[:, :, None] - b.T[:, None, :]) ** 2
-
-
-class Kernel:
-    """The kernel to n points, in units of the observations' variance.
-
-    Args:
-        prior: splits ``point`` into hyperparameters.
-        point: the hyperparameters ``[t]``.
-        inputs: of the n points.
-
-    Attributes:
-        variance: the kernel of a point to itself.
-    """
-
-    def __init__(self, prior: HyperparameterPrior, point: np.ndarray, inputs: Inputs) -> None:
-        self._prior, self._point = prior, point
-        weights, _, scales, lengths, _ = prior.split(point)
-        self._by_choice = _SquaredExponential(inputs.bits, weights)
-        self._by_cost = _SquaredExponential(inputs.costs, 0.5 / lengths**2) if prior.costs else None
-        self._scales = scales
-        self.variance = float(scales.sum() if prior.costs else scales[0])
-
-    def __call__(self, others: Inputs) -> np.ndarray:
-        """Return the kernel ``[N, n]`` of others and the points."""
-        kernel = self._by_choice(others.bits)
-        kernel *= self._scales[0]
-        if self._by_cost is not None:
-            by_cost = self._by_cost(others.costs)
-            by_cost *= self._scales[1]
-            kernel += by_cost
-        return kernel
-
-    def between(self, others: Inputs) -> np.ndarray:
-        """Return the kernel ``[N, N]`` of others and themselves."""
-        return Kernel(self._prior, self._point, others)(others)
 
 
 class GaussianProcess:
@@ -171,6 +46,9 @@ class GaussianProcess:
         inputs: of the n observations.
         values: ``[n]``.
         extra_noise: ``[n]``, variance beside the noise, in squared units of ``values``.
+
+    Attributes:
+        noise_variance: of an evaluation, in squared units of ``values``.
     """
 
     def __init__(
@@ -186,6 +64,7 @@ class GaussianProcess:
         self.unit = float(values.std()) or 1.0
         self._kernel = Kernel(prior, point, inputs)
         noise = prior.split(point).noise
+        self.noise_variance = self.unit**2 * noise
         kernel = self._kernel(inputs)
         extra = 0.0 if extra_noise is None else extra_noise / self.unit**2
         kernel[np.diag_indices_from(kernel)] += noise + JITTER + extra
@@ -231,7 +110,7 @@ def fit_hyperparameters(
     """
     extra = np.zeros(len(values)) if extra_noise is None else extra_noise / (values.var() or 1.0)
     standard = (values - values.mean()) / (values.std() or 1.0)
-    squares = _squares(inputs.costs, inputs.costs)
+    squares = squared_differences(inputs.costs, inputs.costs)
 
     def loss(point: np.ndarray) -> tuple[float, np.ndarray]:
         return _negative_log_posterior(prior, point, inputs.bits, squares, standard, extra)
@@ -288,7 +167,7 @@ def _negative_log_posterior(
     """Return the value, up to a constant, and the gradient ``[t]``."""
     encoder, count = prior.encoder, prior.parameters
     weights, part, scales, lengths, noise = prior.split(point)
-    by_choice = scales[0] * _SquaredExponential(bits, weights)(bits)
+    by_choice = scales[0] * SquaredExponential(bits, weights)(bits)
     by_cost = scales[1] * np.exp(-0.5 * np.tensordot(lengths**-2, squares, 1))
     if not prior.costs:
         by_cost = np.zeros_like(by_choice)

@@ -77,7 +77,7 @@ def at_one_epoch(
                 CompletedTrial(candidate, (loss, *known_losses(candidate)))
                 for candidate, loss in reached
             ]
-            return replace(results, completed=completed, pruned=[])
+            return replace(results, completed=completed, pruned=[], repeats=())
     return results
 
 

@@ -73,15 +73,39 @@ def nearest_to_front(losses: np.ndarray, most: int, rng: np.random.Generator) ->
     return np.sort(np.concatenate([near, rng.permutation(far)[:others]]))
 
 
-def compressed(losses: np.ndarray, typical: np.ndarray) -> np.ndarray:
-    """Compress the losses over the median of ``typical`` to a logarithmic scale; the order stays.
+class Compression(NamedTuple):
+    """A logarithmic scale of the losses over a middle; those below stay, and so does the order.
 
-    The losses of networks that hardly train vary much and say little. The logarithm's unit is the
-    difference between the median and the best decile.
+    The losses of networks that hardly train vary much and say little.
     """
-    middle, good = np.quantile(typical, [0.5, 0.1])
-    scale = middle - good
-    if scale <= 0:
-        return losses
-    over = np.maximum(losses - middle, 0)
-    return np.where(losses > middle, middle + scale * np.log1p(over / scale), losses)
+
+    middle: float
+    scale: float  # 0 for none
+
+    @classmethod
+    def of(cls, losses: np.ndarray) -> Compression:
+        """Take the median of losses ``[n]``, and its difference to the best decile as the scale."""
+        middle, good = np.quantile(losses, [0.5, 0.1])
+        return cls(float(middle), float(middle - good))
+
+    def __call__(self, losses: np.ndarray) -> np.ndarray:
+        """Compress losses."""
+        if self.scale <= 0:
+            return losses
+        over = np.maximum(losses - self.middle, 0)
+        high = self.middle + self.scale * np.log1p(over / self.scale)
+        return np.where(losses > self.middle, high, losses)
+
+    def of_column(self, losses: np.ndarray, column: int) -> np.ndarray:
+        """Return losses ``[n, objectives]`` with one column compressed."""
+        compressed = losses.copy()
+        compressed[:, column] = self(losses[:, column])
+        return compressed
+
+    def undone(self, compressed: np.ndarray) -> np.ndarray:
+        """Return the losses that are these when they are compressed."""
+        if self.scale <= 0:
+            return compressed
+        over = np.maximum(compressed - self.middle, 0)
+        high = self.middle + self.scale * np.expm1(over / self.scale)
+        return np.where(compressed > self.middle, high, compressed)

@@ -26,12 +26,12 @@ from nas.samplers.learning_curves import estimate
 from nas.samplers.observations import (
     MOST_FITTED,
     MOST_OBSERVATIONS,
+    Compression,
     Observations,
-    compressed,
     fitted_count,
     nearest_to_front,
 )
-from nas.samplers.pool import Pool
+from nas.samplers.pool import Pool, concatenated
 from nas.samplers.trials import CompletedTrial, InfeasibleTrial
 
 BARELY = 1e-9
@@ -52,7 +52,7 @@ class Posterior:
     objectives: Objectives
     encoder: Encoder
     main: GaussianProcess
-    """The surrogate of the main objective's loss, compressed (see :func:`compressed`)."""
+    """The surrogate of the main objective's loss, by ``compression``."""
     measured: Mapping[int, GaussianProcess]
     """The surrogates of the other objectives that must be measured, by the objective's index."""
     limits: tuple[MeasuredLimit, ...]
@@ -64,7 +64,9 @@ class Posterior:
     """The non-dominated losses ``[K, d]`` of completed and pending trials within limits."""
     reference: np.ndarray
     """The reference point ``[d]``: the worst losses of the first trials and, where losses are
-    known, of all candidates. It stays the same during a search."""
+    known, of all candidates. It stays the same during a search, but for the compression."""
+    compression: Compression
+    """The compression of the main objective's losses."""
 
     @property
     def observations(self) -> int:
@@ -98,22 +100,24 @@ def infer(problem: Problem, models: SurrogateModels, rng: np.random.Generator) -
         rng: chooses the results that the surrogates are given, where there are very many.
     """
     objectives, main = problem.objectives, problem.objectives.main
-    losses, first = problem.losses.copy(), problem.losses[: problem.initial_trials].copy()
-    typical = first[:, main].copy()
-    for each in (losses, first):
-        each[:, main] = compressed(each[:, main], typical)
+    means = problem.results.mean_losses
+    compression = Compression.of(means[:, main])
+    losses = compression.of_column(means, main)
 
-    estimates = _estimates(problem, typical)
+    estimates = _estimates(problem, compression)
     most = MOST_OBSERVATIONS - (0 if estimates is None else len(estimates.values))
     kept = nearest_to_front(losses, most, rng)
     count = fitted_count(len(losses), problem.initial_trials)
+    settled = Compression.of(problem.losses[:count, main])  # stays until the count grows
     fitted_rng = generator(problem.seed, Stream.FITTED_RESULTS, count)
-    fitted_rows = nearest_to_front(losses[:count], MOST_FITTED, fitted_rng)
+    fitted_rows = nearest_to_front(
+        settled.of_column(problem.losses[:count], main), MOST_FITTED, fitted_rng
+    )
 
     def surrogate_of(quantity: str, objective: int, more: Observations | None) -> GaussianProcess:
         exact, fitted = (
-            Observations(problem.completed.take(rows), losses[rows, objective], np.zeros(len(rows)))
-            for rows in (kept, fitted_rows)
+            _trainings(problem, rows, objective, by if objective == main else None)
+            for rows, by in ((kept, compression), (fitted_rows, settled))
         )
         return models.fit(quantity, exact if more is None else exact.followed_by(more), fitted)
 
@@ -144,8 +148,20 @@ def infer(problem: Problem, models: SurrogateModels, rng: np.random.Generator) -
         losses=losses,
         is_within_cost_limits=problem.is_within_cost_limits,
         front=within[moocore.is_nondominated(within)] if len(within) else within,
-        reference=_reference(problem, first),
+        reference=_reference(problem, losses[: problem.initial_trials]),
+        compression=compression,
     )
+
+
+def _trainings(
+    problem: Problem, rows: np.ndarray, objective: int, compression: Compression | None
+) -> Observations:
+    """Return the losses of completed trials at ``rows``, and those of all repeats."""
+    repeats = np.array([trial.losses[objective] for trial in problem.results.repeats])
+    losses = np.concatenate([problem.losses[rows, objective], repeats])
+    pool = concatenated([problem.completed.take(rows), problem.repeated])
+    values = losses if compression is None else compression(losses)
+    return Observations(pool, values, np.zeros(len(losses)))
 
 
 def _other_losses(
@@ -178,7 +194,7 @@ def _keeps_limits(problem: Problem) -> np.ndarray:
     return kept
 
 
-def _estimates(problem: Problem, typical: np.ndarray) -> Observations | None:
+def _estimates(problem: Problem, compression: Compression) -> Observations | None:
     """Return the pruned trials' extrapolated losses as observations; None if there are none."""
     if problem.objectives.main != 0:  # curves are those of the first objective
         return None
@@ -189,7 +205,7 @@ def _estimates(problem: Problem, typical: np.ndarray) -> Observations | None:
         return None
     losses = np.array([each.loss for each in usable])
     variances = np.array([each.variance for each in usable])
-    return Observations(problem.pruned.take(np.array(rows)), compressed(losses, typical), variances)
+    return Observations(problem.pruned.take(np.array(rows)), compression(losses), variances)
 
 
 def _measured_limits(problem: Problem, models: SurrogateModels) -> tuple[MeasuredLimit, ...]:

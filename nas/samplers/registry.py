@@ -58,6 +58,7 @@ def build_sampler(
     limits: Mapping[str, float] | None = None,
     first: Sequence[Candidate] = (),
     earlier: Sequence[CompletedTrial] = (),
+    repeats: Sequence[CompletedTrial] = (),
     seed: int = 0,
     rejections: Rejections | None = None,
     score_source: ScoreSource | None = None,
@@ -104,6 +105,7 @@ def build_sampler(
                 limits=limits,
                 first=first,
                 earlier=earlier,
+                repeats=repeats,
                 seed=seed,
                 rejections=rejections,
                 **options,
@@ -120,7 +122,8 @@ def build_sampler(
 def options_of(name: str) -> dict[str, inspect.Parameter]:
     """Return a sampler's options by name: its parameters that :func:`build_sampler` leaves free."""
     sampler = ARCHITECTURE_SAMPLERS.get(name) or OPTUNA_SAMPLERS[name]
-    given = {"space", "costs", "objectives", "limits", "first", "earlier", "seed", "rejections"}
+    warm_start = {"first", "earlier", "repeats"}
+    given = {"space", "costs", "objectives", "limits", *warm_start, "seed", "rejections"}
     parameters = inspect.signature(sampler).parameters.values()
     kinds = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     return {p.name: p for p in parameters if p.kind in kinds and p.name not in given}

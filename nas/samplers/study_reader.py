@@ -30,13 +30,19 @@ class StudyReader:
     Args:
         space: the trials suggest its parameters, and perhaps others.
         earlier: results of other studies, which are added to those of every study.
+        repeats: further trainings of completed trials' candidates.
         measured: the names of limited quantities that must be measured.
     """
 
     def __init__(
-        self, space: ChoiceSpace, earlier: Sequence[CompletedTrial], measured: Collection[str]
+        self,
+        space: ChoiceSpace,
+        earlier: Sequence[CompletedTrial],
+        measured: Collection[str],
+        repeats: Sequence[CompletedTrial] = (),
     ) -> None:
         self._space, self._earlier, self._measured = space, earlier, tuple(measured)
+        self._repeats = repeats
         self._names = frozenset(parameter.name for parameter in space.parameters)
         self._candidates: dict[frozenset[tuple[str, Any]], Candidate] = {}  # by a trial's params
         self._finished: dict[int, tuple[FrozenTrial, KnownTrial | None]] = {}  # by a trial's number
@@ -44,7 +50,7 @@ class StudyReader:
     def results(self, study: Study, number: int) -> Results:
         """Return what is known when trial ``number`` is proposed; the trial itself is left out."""
         signs = [-1 if d == StudyDirection.MAXIMIZE else 1 for d in study.directions]
-        results = Results(signs, completed=list(self._earlier))
+        results = Results(signs, completed=list(self._earlier), repeats=self._repeats)
         for trial in study.get_trials(deepcopy=False):
             if trial.number == number:
                 continue

@@ -58,6 +58,19 @@ class Results:
     pending: list[Candidate] = field(default_factory=list)  # proposed, with no result yet
     infeasible: list[InfeasibleTrial] = field(default_factory=list)
     proposed: set[Candidate] = field(default_factory=set)  # of all trials, in whatever state
+    repeats: Sequence[CompletedTrial] = ()  # further trainings of completed trials' candidates
+
+    @property
+    def mean_losses(self) -> np.ndarray:
+        """The completed trials' losses, each the mean over all trainings of its candidate."""
+        losses = self.losses
+        of_repeats: dict[Candidate, list[tuple[float, ...]]] = {}
+        for trial in self.repeats:
+            of_repeats.setdefault(trial.architecture, []).append(trial.losses)
+        for row, trial in enumerate(self.completed if self.repeats else ()):
+            if more := of_repeats.get(trial.architecture):
+                losses[row] = np.mean([losses[row], *more], axis=0)
+        return losses
 
     @property
     def losses(self) -> np.ndarray:
@@ -84,6 +97,7 @@ class WarmStart(NamedTuple):
 
     first: tuple[Candidate, ...] = ()  # proposed before any other
     earlier: tuple[CompletedTrial, ...] = ()  # results that samplers learn from
+    repeats: tuple[CompletedTrial, ...] = ()  # further trainings of the search's own candidates
 
 
 NO_WARM_START = WarmStart()

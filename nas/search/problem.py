@@ -137,6 +137,7 @@ def problem_of(config: SearchConfig, costs: StaticCosts) -> SearchProblem:
             limits=limits,
             first=warm_start.first,
             earlier=warm_start.earlier,
+            repeats=warm_start.repeats,
             seed=config.seed,
             rejections=rejections,
             score_source=NetworkScores(

@@ -11,9 +11,10 @@ from optuna.trial import TrialState
 
 from nas.costs.limits import REJECTIONS_IN_A_ROW
 from nas.errors import SpaceExhausted
+from nas.metrics import losses
 from nas.samplers.architecture_sampler import ArchitectureSampler, label_of, nothing_fits
 from nas.samplers.choice_space import Candidate
-from nas.samplers.trials import NO_WARM_START, WarmStart
+from nas.samplers.trials import NO_WARM_START, CompletedTrial, WarmStart
 from nas.search.problem import SearchProblem
 from nas.search.records import Records
 from nas.search.trial_state import UNFINISHED, Trial
@@ -65,7 +66,16 @@ class Proposals:
         self._study = trials.study
         search = problem.search
         self._lag = search.concurrency if search.deterministic else None
-        self._sampler = problem.build_sampler(trials.rejections, warm_start)
+        repeats = tuple(
+            CompletedTrial(
+                row.architecture, tuple(losses(row.metrics, problem.objectives, problem.maximised))
+            )
+            for row in records.evaluations("repeats")
+            if row.state == "complete"
+        )
+        self._sampler = problem.build_sampler(
+            trials.rejections, warm_start._replace(repeats=repeats)
+        )
         self._next_number = len(records.trials())
         self.made = 0
         self.processor_seconds = 0.0

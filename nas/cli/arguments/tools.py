@@ -29,7 +29,9 @@ def benchmark(
     maximize: Annotated[
         str,
         typer.Option(
-            metavar="COL", help="With --csv: the column to maximise, which training gives."
+            metavar="COL",
+            help="With --csv: the column to maximise, which training gives; or one for each of "
+            "several trainings, COL+COL.",
         ),
     ] = "",
     minimize: Annotated[
@@ -57,6 +59,14 @@ def benchmark(
     scheduler: Annotated[
         str, typer.Option(help="none, asha, or several: none,asha:type=rung_by_rung.")
     ] = "none",
+    noise: Annotated[
+        str,
+        typer.Option(
+            metavar="POINTS",
+            help="Trainings deviate by so many percentage points (standard deviation), or by "
+            "those of the table with `trainings`; figures are by the true values.",
+        ),
+    ] = "",
     processes: Annotated[
         int | None, typer.Option(help="Replays at the same time; by default one for each CPU.")
     ] = None,
@@ -78,6 +88,7 @@ def benchmark(
         budget=budget,
         seeds=seeds,
         workers=workers,
+        noise=noise,
         processes=processes,
         json_file=json_file,
         plot=plot,

@@ -13,7 +13,11 @@ import pytest
 
 from nas.samplers.acquisition import AcquisitionFunction
 from nas.samplers.acquisition_problem import Objectives, Problem
-from nas.samplers.expected_hypervolume import box_decomposition, expected_hypervolume_improvement
+from nas.samplers.expected_hypervolume import (
+    box_decomposition,
+    expected_hypervolume_improvement,
+    expected_improvement,
+)
 from nas.samplers.gaussian_process import SurrogateModels
 from nas.samplers.kernel_inputs import Encoder
 from nas.samplers.pool import Pool
@@ -49,6 +53,7 @@ def problem_of(**changes: Any) -> Problem:
         results=results,
         losses=results.losses,
         completed=pool(results.completed),
+        repeated=pool(results.repeats),
         pruned=pool(results.pruned),
         pending=EVERYTHING.take(np.array(results.pending, dtype=int)),
         infeasible=pool(results.infeasible),
@@ -88,9 +93,11 @@ def test_it_is_the_expected_growth_of_the_hypervolume() -> None:
     posterior = posterior_of(problem_of())
     improvements = AcquisitionFunction.from_posterior(posterior, main_alone=False)(EVERYTHING)
     mean, deviation = posterior.main.predict(posterior.encoder(*EVERYTHING))
+    deviation = np.sqrt(deviation**2 + posterior.main.noise_variance)
     boxes = box_decomposition(posterior.front, posterior.reference)
+    levels = posterior.compression.undone(boxes.losses)
     np.testing.assert_array_equal(
-        improvements, expected_hypervolume_improvement(mean, deviation, COSTS, boxes)
+        improvements, expected_hypervolume_improvement(mean, deviation, COSTS, boxes, levels)
     )
     assert posterior.reference[1] == pytest.approx(COSTS.max() * (1 + BARELY), rel=1e-15)
 
@@ -133,16 +140,18 @@ def test_growth_is_the_share_that_a_candidate_adds_to_the_hypervolume() -> None:
     posterior = posterior_of(problem_of())
     acquisition = AcquisitionFunction.from_posterior(posterior, main_alone=False)
     pool = EVERYTHING.take(np.array(REST))
-    growth = acquisition.growth(acquisition(pool))
+    growth = acquisition.growth(pool)
     assert growth is not None
     best = int(growth.argmax())
     mean, deviation = posterior.main.predict(posterior.encoder(*pool))
     losses = np.random.default_rng(0).normal(mean[best], deviation[best], 4000)
-    present = moocore.hypervolume(posterior.front, ref=posterior.reference)
+    losses = posterior.compression.undone(losses)
+    front, reference = posterior.front.copy(), posterior.reference.copy()
+    for each in (front[:, 0], reference[:1]):
+        each[:] = posterior.compression.undone(each)
+    present = moocore.hypervolume(front, ref=reference)
     grown = [
-        moocore.hypervolume(
-            np.vstack([posterior.front, (loss, pool.costs[best, 0])]), ref=posterior.reference
-        )
+        moocore.hypervolume(np.vstack([front, (loss, pool.costs[best, 0])]), ref=reference)
         for loss in losses
     ]
     assert growth[best] == pytest.approx(np.mean(grown) / present - 1, rel=0.1)
@@ -150,7 +159,7 @@ def test_growth_is_the_share_that_a_candidate_adds_to_the_hypervolume() -> None:
 
 def test_growth_is_unknown_where_one_of_several_objectives_counts() -> None:
     acquisition = acquisition_of(problem_of(), main_alone=True)
-    assert acquisition.growth(acquisition(EVERYTHING)) is None
+    assert acquisition.growth(EVERYTHING) is None
 
 
 def test_growth_by_one_objective_is_its_expected_improvement() -> None:
@@ -160,8 +169,10 @@ def test_growth_by_one_objective_is_its_expected_improvement() -> None:
     acquisition = acquisition_of(
         problem_of(results=results, losses=results.losses, objectives=objectives)
     )
-    values = acquisition(EVERYTHING)
-    np.testing.assert_array_equal(acquisition.growth(values), values)
+    mean, deviation = acquisition.posterior.main.predict(models().encoder(*EVERYTHING))
+    improvement = expected_improvement(mean, deviation, np.array(acquisition.best))
+    np.testing.assert_allclose(acquisition.growth(EVERYTHING), improvement)
+    assert (acquisition(EVERYTHING) > improvement).all()  # a lucky training counts as well
 
 
 def test_pruned_trials_are_observed_and_on_no_front() -> None:
@@ -214,3 +225,21 @@ def test_the_main_objective_is_the_first_that_is_not_known(
 def test_as_many_names_as_objectives() -> None:
     with pytest.raises(ValueError, match=r"given 3 objectives \(a, b, c\), the study has 2"):
         Objectives.from_names(("a", "b", "c"), (), (1, 1), 2)
+
+
+def test_repeats_correct_a_lucky_member_and_inform_the_surrogate() -> None:
+    lucky = DONE[0]
+    trials = [
+        trial._replace(losses=(0.1, trial.losses[1])) if trial.architecture == lucky else trial
+        for trial in completed()
+    ]
+    repeats = [CompletedTrial(lucky, (0.9, float(COSTS[lucky, 0])))] * 3
+    before = posterior_of(problem_of(results=Results((1, 1), trials)))
+    after = posterior_of(problem_of(results=Results((1, 1), trials, repeats=repeats)))
+    assert before.losses[0, 0] == 0.1
+    assert after.compression.undone(after.losses)[0, 0] == pytest.approx((0.1 + 3 * 0.9) / 4)
+    assert after.observations == before.observations + 3
+    at_lucky = before.encoder(*EVERYTHING.take(np.array([lucky])))
+    assert after.main.predict_mean(at_lucky) > before.main.predict_mean(at_lucky) + 0.1
+    assert before.front[:, 0].min() == 0.1
+    assert after.front[:, 0].min() > 0.4

@@ -465,10 +465,10 @@ class TestManyResults:
     ) -> None:
         told = [CompletedTrial(row, (-accuracy(row), mflops(row))) for row in random_rows(9)]
         results = Results((-1, 1), told, proposed={trial.architecture for trial in told})
-        compared = len(guided()._best_first(results, np.random.default_rng(0)).vectors)
+        compared = len(guided()._best_first(results, np.random.default_rng(0))[1].vectors)
         assert compared == len(ROWS) - len(told)
         monkeypatch.setattr("nas.samplers.bayesian_optimization.MOST_CANDIDATES", 50)
-        compared = len(guided()._best_first(results, np.random.default_rng(0)).vectors)
+        compared = len(guided()._best_first(results, np.random.default_rng(0))[1].vectors)
         assert (
             50
             < compared

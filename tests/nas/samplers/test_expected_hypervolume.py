@@ -17,6 +17,7 @@ from nas.samplers.expected_hypervolume import (
     expected_hypervolume_improvement,
     expected_improvement,
 )
+from nas.samplers.observations import Compression
 from nas.samplers.pool import mutated
 from nas.samplers.product_space import ProductSpace
 from search_space.space import SearchSpace
@@ -71,9 +72,8 @@ def test_hypervolume_improvement_is_the_expectation_of_what_is_gained(
     if len(front):
         known[2] = front[0, 1:]
     mean, deviation = rng.uniform(-0.2, 1.1, 4), rng.uniform(0.05, 0.5, 4)
-    improvements = expected_hypervolume_improvement(
-        mean, deviation, known, box_decomposition(front, reference)
-    )
+    boxes = box_decomposition(front, reference)
+    improvements = expected_hypervolume_improvement(mean, deviation, known, boxes, boxes.losses)
     levels = sorted({*front[:, 0].tolist(), REFERENCE})
     for index, cost in enumerate(known):
         belief = norm(mean[index], deviation[index])
@@ -112,10 +112,54 @@ def test_without_uncertainty_it_is_what_is_gained() -> None:
     points = np.random.default_rng(1).random((20, 3))
     points[0] = front[1]
     improvements = expected_hypervolume_improvement(
-        points[:, 0], np.zeros(20), points[:, 1:], boxes
+        points[:, 0], np.zeros(20), points[:, 1:], boxes, boxes.losses
     )
     np.testing.assert_allclose(improvements, [gained(front, point) for point in points], atol=1e-12)
     assert improvements[0] == 0
+
+
+@pytest.mark.parametrize("name", FRONTS)
+def test_the_volume_may_be_by_another_scale_of_losses(name: str) -> None:
+    """Against draws: losses are normal on one scale, and a member's distances count on the other.
+
+    Between members and above the reference it is linear.
+    """
+    compression = Compression(0.2, 0.15)
+    front = front_of(name, 1)
+    boxes = box_decomposition(front, np.full(2, REFERENCE))
+    levels = compression.undone(boxes.losses)
+    best = min(boxes.losses)
+
+    def rescaled(losses: np.ndarray) -> np.ndarray:
+        above = np.interp(losses, boxes.losses, levels)
+        return np.where(losses < best, losses - best + levels[0], above)
+
+    mean, deviation, costs = np.array([0.3, 0.6]), np.array([0.2, 0.3]), np.array([[0.1], [0.6]])
+    improvements = expected_hypervolume_improvement(mean, deviation, costs, boxes, levels)
+    members = front[(front < REFERENCE).all(axis=1)].copy()
+    members[:, 0] = rescaled(members[:, 0])
+    reference = np.array([levels[-1], REFERENCE])
+    present = moocore.hypervolume(members, ref=reference) if len(members) else 0.0
+    rng = np.random.default_rng(0)
+    for index, (cost,) in enumerate(costs):
+        losses = rescaled(rng.normal(mean[index], deviation[index], 20_000))
+        grown = [
+            moocore.hypervolume(np.vstack([members, (loss, cost)]), ref=reference) - present
+            for loss in losses
+            if loss < reference[0]
+        ]
+        error = np.std(grown) * len(grown) ** 0.5 / len(losses)
+        assert improvements[index] == pytest.approx(sum(grown) / len(losses), abs=5 * error + 1e-9)
+
+
+@given(st.floats(-5, 5), st.floats(0, 3), st.lists(st.floats(-10, 10), min_size=1))
+@examples(50)
+def test_a_compression_can_be_undone(middle: float, scale: float, losses: list[float]) -> None:
+    compression = Compression(middle, scale if scale > 0.1 else 0.0)
+    compressed = compression(np.array(losses))
+    assert (np.diff(compressed[np.argsort(losses)]) >= 0).all()
+    assert (compressed <= np.array(losses) + 1e-12).all()
+    np.testing.assert_allclose(compression.undone(compressed), losses, atol=1e-9)
 
 
 @pytest.mark.parametrize("mean", [-1.0, 0.3, 0.5, 2.0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from math import exp, log
 
 import numpy as np
@@ -12,14 +13,12 @@ from scipy.optimize import approx_fprime
 
 from nas.samplers.gaussian_process import (
     JITTER,
-    Encoder,
     GaussianProcess,
-    HyperparameterPrior,
-    Inputs,
     _negative_log_posterior,
-    _squares,
     fit_hyperparameters,
 )
+from nas.samplers.kernel import HyperparameterPrior, squared_differences
+from nas.samplers.kernel_inputs import Encoder, Inputs
 from search_space.space.parameters import Parameter
 from tests.search_space.strategies import examples
 
@@ -86,7 +85,7 @@ class Case:
 def test_the_gradient_is_that_of_differences(costs: int) -> None:
     case = Case(costs)
     standard = (case.values - case.values.mean()) / case.values.std()
-    squares = _squares(case.inputs.costs, case.inputs.costs)
+    squares = squared_differences(case.inputs.costs, case.inputs.costs)
     extra = np.linspace(0, 0.1, len(standard))
 
     def loss(point: np.ndarray) -> tuple[float, np.ndarray]:
@@ -126,6 +125,7 @@ def test_predictions_are_the_textbooks(costs: int, is_noisy: bool) -> None:
     predicted, deviation = surrogate.predict(others)
     np.testing.assert_allclose(predicted, mean, rtol=1e-9)
     np.testing.assert_allclose(deviation**2, variance, rtol=1e-7)
+    assert surrogate.noise_variance == pytest.approx(values.var() * exp(case.point[-1]))
     np.testing.assert_allclose(surrogate.predict_mean(others), mean, rtol=1e-9)
 
 
@@ -178,6 +178,21 @@ class TestEncoder:
         bits = encoder(np.array([[-1], [0], [1], [2]]), np.ones((4, 0))).bits
         apart = (encoder.share * (bits[:, None] != bits[None])).sum(axis=2)
         np.testing.assert_array_equal(apart, 1 - np.eye(4))
+
+    def test_parameters_with_the_same_choices_are_counted(self) -> None:
+        layers = [Parameter(f"layer{n}", ("skip", "conv"), ()) for n in range(3)]
+        kernels = [Parameter(f"kernel{n}", (7, 3, 5), ()) for n in range(4)]
+        few = [Parameter(f"type{n}", ("a", "b", "c"), ()) for n in range(2)]
+        parameters = [layers[0], *kernels, *few, *layers[1:]]
+        encoder = Encoder(parameters, np.ones((2, 0)))
+        vectors = np.array(list(product(*(range(len(p.choices)) for p in parameters))))
+        counts = encoder(vectors, np.ones((len(vectors), 0))).costs
+        assert encoder.costs == counts.shape[1] == 3
+        np.testing.assert_allclose(counts.std(axis=0), 1)
+        ranks = np.array([2, 0, 1])[vectors[:, 1:5]].mean(axis=1)
+        conv = vectors[:, [0, 7, 8]].sum(axis=1)
+        correlations = np.abs(np.corrcoef(np.column_stack([counts, ranks, conv]).T))
+        assert (correlations > 1 - 1e-9).sum() == 5 + 2 + 6  # each, ranks, and skip and conv
 
     def test_positive_costs_count_by_their_logarithm_and_others_as_they_are(self) -> None:
         sample = np.array([[1.0, 0.0, -2.0, 7.0], [10, 5, 2, 7], [100, 10, 6, 7]])

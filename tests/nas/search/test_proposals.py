@@ -12,8 +12,9 @@ from optuna.trial import TrialState
 from nas.config.search_config import SearchConfig
 from nas.costs.limits import REJECTIONS_IN_A_ROW
 from nas.errors import NothingFits, SpaceExhausted
-from nas.evaluation.evaluate import traceback_of
+from nas.evaluation.evaluate import EvaluationResult, traceback_of
 from nas.samplers import SAMPLERS
+from nas.samplers.trials import Results
 from nas.search.problem import space_of
 from nas.search.trial_state import Trial
 from nas.storage.ledger import Ledger
@@ -110,6 +111,50 @@ class TestInterruptions:
             proposals = propose_from(config, Ledger.open(config, run))
             proposed += proposed_by(proposals, finish, count)
         assert proposed == expected
+
+
+def test_a_search_that_goes_on_learns_from_its_repeats(
+    config_of: Callable[..., SearchConfig],
+    start: Start,
+    propose_from: Begin,
+    finish: Finish,
+    trained: Callable[..., EvaluationResult],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config = config_of(sampler=strategy("default"))
+    run, ledger = start(config)
+    architectures = proposed_by(propose_from(config, ledger), finish, 4)
+    problem = propose_from(config, ledger).problem
+    metrics = {"val_accuracy": 0.25, **problem.costs.of(architectures[1])}
+    done = trained(architectures[1], 7)
+    for error in (None, "Traceback: out of memory"):
+        ledger.add(
+            "repeats",
+            architectures[1],
+            seed=7 if error is None else 8,
+            metrics={} if error else metrics,
+            curve=done.curve,
+            device_seconds=1.0,
+            recipe_id=problem.recipe_id,
+            error=error,
+        )
+    proposals = propose_from(config, Ledger.open(config, run))
+    proposed_by(proposals, finish, 1)
+    sampler = proposals.study.sampler
+    seen: list[Results] = []
+    original = sampler.propose
+
+    def propose(results: Results, rng: np.random.Generator) -> Architecture:
+        seen.append(results)
+        return original(results, rng)
+
+    monkeypatch.setattr(sampler, "propose", propose)
+    proposals.propose()
+    (repeat,) = seen[0].repeats
+    assert repeat.architecture == architectures[1]
+    assert repeat.losses == (-0.25, metrics["params"])
+    own = seen[0].losses[1, 0]
+    assert seen[0].mean_losses[1, 0] == pytest.approx((own - 0.25) / 2)
 
 
 def test_ctrl_c_while_asking_does_not_use_the_number_up(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nas.atomic_write import replace_file
+from nas.benchmark.noise import Noise, check_trainings, parse_noise
 from nas.benchmark.parallel import Job, replay_all
 from nas.benchmark.results import Result, results_json
 from nas.benchmark.specs import (
@@ -46,6 +47,7 @@ def run_benchmark(
     budget: int,
     seeds: str,
     workers: int,
+    noise: str,
     processes: int | None,
     json_file: Path | None,
     plot: Path | None,
@@ -73,6 +75,7 @@ def run_benchmark(
         output.say(f"the budget is all {len(table.rows)} architectures of {table.name}")
         budget = len(table.rows)
     strategies = _strategies(table, samplers, scheduler)
+    seen_noise = _noise(table, noise) if noise else None
     on_clock = workers > 1 or any(halving.name != PLAIN for _, halving in strategies)
     if on_clock:
         try:
@@ -81,7 +84,7 @@ def run_benchmark(
             raise CommandError(str(error)) from error
     _announce(output, table, budget=budget, seeds=numbers, workers=workers, on_clock=on_clock)
     jobs = [
-        Job(sampler, halving, seed, budget, workers)
+        Job(sampler, halving, seed, budget, workers, seen_noise)
         for seed in numbers  # outermost, so that the time left can be estimated
         for sampler, halving in strategies
     ]
@@ -148,6 +151,17 @@ def _strategies(table: BenchmarkTable, samplers: str, schedulers: str) -> list[t
     for sampler in chosen:
         sampler_of(sampler, table, seed=0)
     return [(sampler, halving) for sampler in chosen for halving in halvings]
+
+
+def _noise(table: BenchmarkTable, text: str) -> Noise:
+    """Parse ``--noise``, and check that the table has it."""
+    try:
+        noise = parse_noise(text)
+        if noise.points is None:
+            check_trainings(table)
+    except (ValueError, TableError) as error:
+        raise CommandError(f"--noise: {error}") from error
+    return noise
 
 
 def _split(texts: str) -> list[str]:
