@@ -150,19 +150,21 @@ class Batches:
         self._kept_recalibration = list(batches)
         return self._kept_recalibration
 
-    def evaluation(self, split: AnySplit) -> Iterator[torch.Tensor]:
-        """Yield this process' share of a split's images in their order, cropped to their centre."""
+    def evaluation(self, split: AnySplit) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Yield this process' share of a split's images in their order, with their targets.
+
+        Images are cropped to their centre.
+        """
         share = self._ranks.share(len(split))
-        positions = torch.arange(share.start, share.stop)
-        for pixels in self._evaluated(split, positions.split(self._evaluation_batch_size)):
+        parts = torch.arange(share.start, share.stop).split(self._evaluation_batch_size)
+        for pixels, positions in self._evaluated(split, parts):
             cropped = central_crop(pixels.to(self._device, non_blocking=True), self._size)
-            yield self._in_memory_format(self._normalised(cropped.float().div_(255)))
+            labels = split.labels[positions.to(split.labels.device)].to(self._device)
+            yield self._in_memory_format(self._normalised(cropped.float().div_(255))), labels
 
-    def no_logits(self) -> torch.Tensor:
-        """Return what a network gives for no images, as of a split smaller than the processes."""
-        return torch.zeros((0, self.classes), device=self._device)
-
-    def _evaluated(self, split: AnySplit, parts: Iterable[torch.Tensor]) -> Iterator[torch.Tensor]:
+    def _evaluated(
+        self, split: AnySplit, parts: Iterable[torch.Tensor]
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         source: DecodedBefore | DecodedBeside
         if not isinstance(split, PictureSplit):
             source = DecodedBefore(split, self._stopwatch)
@@ -176,7 +178,8 @@ class Batches:
                 pinned=self._device.type == "cuda",
                 stopwatch=self._stopwatch,
             )
-        yield from (pixels for _, pixels, _ in source.training((0, part) for part in parts))
+        for _, pixels, positions in source.training((0, part) for part in parts):
+            yield pixels, positions
 
     def _positions(self, step: int, at_once: int) -> Iterator[tuple[int, torch.Tensor]]:
         """Yield epochs and the positions of this process' images of up to ``at_once`` steps."""

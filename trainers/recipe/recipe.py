@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from trainers.augmentation.settings import Augmentation
 from trainers.precision import PrecisionSetting
+from trainers.recipe.detection import Detection
 from trainers.recipe.evaluation import Evaluation, Weights
 from trainers.recipe.network_settings import BatchNorm, WeightAverage
 from trainers.recipe.optimizers import OptimizerSettings, Sgd
@@ -76,6 +84,8 @@ class Recipe(Settings):
     """Start every residual branch at zero, by the scale of its last batch normalisation."""
     weight_average: WeightAverage | None = None
     """The moving average of the weights; null keeps none."""
+    detection: Detection = Detection()
+    """Matching, losses and detections, where the images have objects in boxes."""
     evaluation: Evaluation = Evaluation()
     """Weights and statistics with which the network is evaluated."""
     evaluate_every_epochs: int = Field(default=1, ge=1)
@@ -102,6 +112,14 @@ class Recipe(Settings):
     def evaluated_weights(self) -> Weights:
         """The weights that count."""
         return self.evaluation.weights or ("raw" if self.weight_average is None else "averaged")
+
+    @model_serializer(mode="wrap")
+    def _as_earlier(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out ``detection`` where it says nothing: recipes before it have the same id."""
+        content: dict[str, Any] = handler(self)
+        if self.detection == Detection():
+            del content["detection"]
+        return content
 
     @field_validator("weight_decay_also_on")
     @classmethod

@@ -1,0 +1,75 @@
+"""Suppression of many images at once is greedy suppression of each, one box after another."""
+
+from __future__ import annotations
+
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from pytest import MonkeyPatch
+
+from tests.trainers.tasks.detection import naive
+from tests.trainers.tasks.detection.drawn import boxes
+from trainers.recipe import Detection
+from trainers.tasks.detection import suppression
+from trainers.tasks.detection.detections import detections
+from trainers.tasks.detection.suppression import suppress
+
+
+@given(
+    first=boxes(st.just(12)),
+    second=boxes(st.just(12)),
+    labels=st.lists(st.integers(0, 2), min_size=24, max_size=24),
+    are_boxes=st.lists(st.booleans(), min_size=24, max_size=24),
+    most=st.sampled_from([0.1, 0.3, 0.5, 1.0]),
+)
+def test_what_stays_is_what_a_loop_leaves(
+    first: torch.Tensor,
+    second: torch.Tensor,
+    labels: list[int],
+    are_boxes: list[bool],
+    most: float,
+) -> None:
+    both = torch.stack([first, second])
+    classes, is_box = torch.tensor(labels).view(2, 12), torch.tensor(are_boxes).view(2, 12)
+    stays = suppress(both, classes, is_box, most)
+    for image in range(2):
+        expected = naive.staying(
+            both[image].tolist(), classes[image].tolist(), is_box[image].tolist(), most
+        )
+        assert stays[image].tolist() == expected
+
+
+def test_a_chain_of_suppressed_boxes_is_resolved_in_order() -> None:
+    starts = torch.arange(0, 40, 2.0)
+    chain = torch.stack([starts, torch.zeros(20), starts + 8, torch.full((20,), 8.0)], dim=1)[None]
+    stays = suppress(chain, torch.zeros((1, 20), dtype=torch.long), torch.ones(1, 20).bool(), 0.3)
+    expected = naive.staying(chain[0].tolist(), [0] * 20, [True] * 20, 0.3)
+    assert stays[0].tolist() == expected
+    assert sum(expected) not in (1, 20)
+
+
+def test_images_suppressed_a_few_at_a_time_are_alike(monkeypatch: MonkeyPatch) -> None:
+    generator = torch.Generator().manual_seed(0)
+    low = torch.rand((5, 9, 2), generator=generator) * 6
+    drawn = torch.cat([low, low + 4], dim=2), torch.zeros((5, 9)).long(), torch.ones(5, 9).bool()
+    whole = suppress(*drawn, 0.4)
+    monkeypatch.setattr(suppression, "CELLS_AT_ONCE", 1)
+    assert torch.equal(suppress(*drawn, 0.4), whole)
+
+
+def test_detections_are_the_most_probable_first_and_then_zeros() -> None:
+    boxes_of_anchors = torch.tensor([[[0.0, 0, 4, 4], [0, 0, 4, 5], [8, 8, 12, 12]]])
+    logits = torch.tensor([[[2.0, -9.0], [3.0, 0.0], [-9.0, -1.0]]])
+    found = detections(logits, boxes_of_anchors, Detection(detections_per_image=5))
+    assert found.shape == (1, 5, 6)
+    probabilities = torch.tensor([3.0, 0.0, -1.0]).sigmoid()
+    torch.testing.assert_close(found[0, :3, 5], probabilities)
+    assert found[0, :3, 4].tolist() == [0, 1, 1]  # the first box's 2.0 overlaps that of 3.0
+    assert found[0, :3, :4].tolist() == [[0, 0, 4, 5], [0, 0, 4, 5], [8, 8, 12, 12]]
+    assert not found[0, 3:].any()
+
+
+def test_improbable_boxes_are_no_detections() -> None:
+    none = detections(torch.full((2, 3, 2), -5.0), torch.zeros((2, 3, 4)), Detection())
+    assert none.shape == (2, 100, 6)
+    assert not none.any()
