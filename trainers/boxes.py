@@ -41,3 +41,8 @@ def classes(objects: Tensor) -> Tensor:
 def is_kind(objects: Tensor, kind: int) -> Tensor:
     """Return whether each of the objects ``[..., 6]`` is of a kind, bool ``[...]``."""
     return objects[..., 5] == kind
+
+
+def scaled(objects: Tensor, *, x: float, y: float) -> Tensor:
+    """Return objects ``[..., 6]`` of images that became x times as wide and y times as high."""
+    return objects * objects.new_tensor([x, y, x, y, 1, 1])

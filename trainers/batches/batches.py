@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -21,6 +22,9 @@ from trainers.distributed.ranks import Ranks
 from trainers.randomness import Stream, derived_seed
 from trainers.recipe import Recipe
 from trainers.stopwatch import Stopwatch
+
+if TYPE_CHECKING:
+    from trainers.augmentation.objects import AugmentObjects
 
 # Images are gathered, augmented and normalised for several batches at once, since every call has
 # a fixed cost: a small train split is one call an epoch. 16 MiB of floats bounds the memory.
@@ -103,11 +107,17 @@ class Batches:
             )
             augmentation = augmentation.model_copy(update={"resized_crop": None})
         self._augmentation = build_augmentation(augmentation, self._size)
+        self._object_augmentation: AugmentObjects | None = None
+        if splits.has_objects:
+            from trainers.augmentation.objects import build_object_augmentation  # noqa: PLC0415
+
+            self._object_augmentation = build_object_augmentation(augmentation, self._size)
 
     def training(self, step: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Yield the batches from a step on, without end: images [B, C, H, W] and their targets.
 
-        Targets are labels [B], int64, or with mixup or cutmix class probabilities [B, classes].
+        Targets are labels [B], int64, with mixup or cutmix class probabilities [B, classes], or the
+        objects [B, M, 6] of the augmented images.
         Every epoch has a random order. The images beyond its last whole batch are left out, so no
         batch is too small for batch normalisation; the next epoch's order leaves out others. B
         are the images of this process' groups.
@@ -118,8 +128,7 @@ class Batches:
         at_once = self._steps_at_once()
         for epoch, pixels, positions in self._source.training(self._positions(step, at_once)):
             images = self._in_memory_format(self._augmented(pixels, epoch, positions))
-            labels = self._splits.train.labels[positions.to(self._splits.train.labels.device)]
-            labels = labels.to(self._device)
+            labels = self._labels(epoch, positions)
             own = self._own_images.stop - self._own_images.start
             for batch in zip(images.split(own), labels.split(own), strict=True):
                 yield self._mixed(*batch, step) if self._recipe.augmentation.mixes else batch
@@ -207,6 +216,15 @@ class Batches:
         images = pixels.to(self._device, non_blocking=True).float().div_(255)
         draws = ImageDraws.of(self._seed, epoch, positions)
         return self._normalised(self._augmentation(images, draws))
+
+    def _labels(self, epoch: int, positions: torch.Tensor) -> torch.Tensor:
+        """Return the classes of some train images, or the objects in them once augmented."""
+        train = self._splits.train
+        labels = train.labels[positions.to(train.labels.device)].to(self._device)
+        if self._object_augmentation is None:
+            return labels
+        draws = ImageDraws.of(self._seed, epoch, positions).to(self._device)
+        return self._object_augmentation(labels, draws, train.image_shape[1:])
 
     def _mixed(
         self, images: torch.Tensor, labels: torch.Tensor, step: int

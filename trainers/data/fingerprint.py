@@ -17,6 +17,7 @@ import torch
 from trainers.data.sources.labelled_set import LabelledPart, LabelledSet, Pictures
 from trainers.data.sources.part_names import PARTS
 from trainers.data.splits.dataset import ImageSplits
+from trainers.data.splits.labels import label_numbers
 from trainers.errors import DataError
 
 if TYPE_CHECKING:
@@ -89,7 +90,8 @@ def fingerprint_of_splits(splits: ImageSplits) -> str:
     content.add_texts(splits.class_names)
     for split in (splits.train, splits.validation, splits.test):
         content.add_numbers(np.array((len(split), *split.image_shape)))
-        content.add_numbers(split.labels.cpu().numpy())
+        for numbers in label_numbers(split.labels):
+            content.add_numbers(numbers)
         for positions in torch.arange(len(split)).split(IMAGES_AT_ONCE):
             pixels = np.ascontiguousarray(split.pixels(positions).cpu().numpy()).reshape(-1)
             content.add(pixels.data, pixels.size)
