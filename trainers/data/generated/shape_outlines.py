@@ -74,7 +74,8 @@ class Shape(NamedTuple):
             return cls(kind, np.array([1 + 1j]) * (side / 2), side / 2)
         corners = POLYGONS[name] * np.exp(1j * radians(turn_degrees))
         corners = corners * (side / max(np.ptp(corners.real), np.ptp(corners.imag)))
-        return cls(kind, corners - corners.real.min() - 1j * corners.imag.min(), 0.0)
+        corner = complex(corners.real.min(), corners.imag.min())
+        return cls(kind, corners - corner, 0.0)
 
     @property
     def box(self) -> tuple[float, float, float, float]:
