@@ -46,11 +46,7 @@ def build_object_augmentation(settings: Augmentation, size: tuple[int, int]) -> 
     Raises:
         ValueError: the settings mix images.
     """
-    if settings.mixes:
-        raise ValueError(
-            "augmentation.mixup_alpha and cutmix_alpha mix classes, and must be 0 for objects, got "
-            f"mixup_alpha={settings.mixup_alpha:g}, cutmix_alpha={settings.cutmix_alpha:g}"
-        )
+    settings.check_objects()
     steps = _steps(settings, size)
 
     def augment(

@@ -113,6 +113,19 @@ class Augmentation(Settings):
                 f"policy={self.policy.name}, channels={channels}"
             )
 
+    def check_objects(self) -> None:
+        """Refuse to augment images whose labels are objects in them, by what mixes classes.
+
+        Raises:
+            ValueError: the settings mix images.
+        """
+        if self.mixes:
+            raise ValueError(
+                "augmentation.mixup_alpha and cutmix_alpha mix the classes of images, and must be "
+                f"0 for objects in images, got mixup_alpha={self.mixup_alpha:g}, "
+                f"cutmix_alpha={self.cutmix_alpha:g}"
+            )
+
     @property
     def mixes(self) -> bool:
         """Whether it mixes images with each other, and so their labels."""

@@ -24,7 +24,7 @@ from trainers.recipe import Recipe
 from trainers.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
-    from trainers.augmentation.objects import AugmentObjects
+    from trainers.batches.train_objects import TrainObjects
 
 # Images are gathered, augmented and normalised for several batches at once, since every call has
 # a fixed cost: a small train split is one call an epoch. 16 MiB of floats bounds the memory.
@@ -107,11 +107,12 @@ class Batches:
             )
             augmentation = augmentation.model_copy(update={"resized_crop": None})
         self._augmentation = build_augmentation(augmentation, self._size)
-        self._object_augmentation: AugmentObjects | None = None
+        self._objects: TrainObjects | None = None
         if splits.has_objects:
-            from trainers.augmentation.objects import build_object_augmentation  # noqa: PLC0415
+            # (it imports kornia, which is slow)
+            from trainers.batches.train_objects import TrainObjects  # noqa: PLC0415
 
-            self._object_augmentation = build_object_augmentation(augmentation, self._size)
+            self._objects = TrainObjects(splits, augmentation, seed=seed, device=device)
 
     def training(self, step: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Yield the batches from a step on, without end: images [B, C, H, W] and their targets.
@@ -219,12 +220,10 @@ class Batches:
 
     def _labels(self, epoch: int, positions: torch.Tensor) -> torch.Tensor:
         """Return the classes of some train images, or the objects in them once augmented."""
-        train = self._splits.train
-        labels = train.labels[positions.to(train.labels.device)].to(self._device)
-        if self._object_augmentation is None:
-            return labels
-        draws = ImageDraws.of(self._seed, epoch, positions).to(self._device)
-        return self._object_augmentation(labels, draws, train.image_shape[1:])
+        if self._objects is not None:
+            return self._objects.augmented(epoch, positions)
+        labels = self._splits.train.labels
+        return labels[positions.to(labels.device)].to(self._device)
 
     def _mixed(
         self, images: torch.Tensor, labels: torch.Tensor, step: int

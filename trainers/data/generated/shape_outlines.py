@@ -47,6 +47,19 @@ INNER_RADII: dict[str, float] = {"disc": 0.0, "ring": RING_INNER_RADIUS}
 CLASS_NAMES = (*INNER_RADII, *POLYGONS)
 
 
+class Coverage(NamedTuple):
+    """How much a shape covers of the pixels around it.
+
+    Attributes:
+        rows, columns: of an image, which hold the shape.
+        share: of each of their pixels, float32 [rows, columns], from 0 to 1.
+    """
+
+    rows: slice
+    columns: slice
+    share: npt.NDArray[np.float32]
+
+
 class Shape(NamedTuple):
     """A shape in an image.
 
@@ -74,7 +87,8 @@ class Shape(NamedTuple):
             return cls(kind, np.array([1 + 1j]) * (side / 2), side / 2)
         corners = POLYGONS[name] * np.exp(1j * radians(turn_degrees))
         corners = corners * (side / max(np.ptp(corners.real), np.ptp(corners.imag)))
-        return cls(kind, corners - corners.real.min() - 1j * corners.imag.min(), 0.0)
+        corner = complex(corners.real.min(), corners.imag.min())
+        return cls(kind, corners - corner, 0.0)
 
     @property
     def box(self) -> tuple[float, float, float, float]:
@@ -91,33 +105,37 @@ class Shape(NamedTuple):
         """Return the shape moved by a shift."""
         return self._replace(corners=self.corners + shift)
 
-    def coverage(self) -> tuple[slice, slice, npt.NDArray[np.float32]]:
-        """Return how much of each pixel is covered, around the shape.
+    def coverage(self) -> Coverage:
+        """Return how much of each pixel the shape covers.
 
         It falls from 1 to 0 over the pixel that the outline passes.
-
-        Returns:
-            rows and columns of an image that holds the shape, and 0..1 for each of their pixels.
         """
         left, top, right, bottom = self.box
         rows, columns = slice(floor(top), ceil(bottom)), slice(floor(left), ceil(right))
-        y, x = np.mgrid[rows, columns] + 0.5
-        outside = self._distance(x + 1j * y)
-        return rows, columns, np.clip(0.5 - outside, 0, 1).astype(np.float32)
+        x = np.arange(columns.start, columns.stop, dtype=np.float32) + np.float32(0.5)
+        y = np.arange(rows.start, rows.stop, dtype=np.float32)[:, None] + np.float32(0.5)
+        outside = self._distance_round(x, y) if self.radius else self._distance(x, y)
+        return Coverage(rows, columns, np.clip(0.5 - outside, 0, 1))
 
-    def _distance(self, points: Points) -> Reals:
-        """Return the distance of points from the outline, below 0 inside the shape."""
-        if self.radius:
-            inner = INNER_RADII[CLASS_NAMES[self.kind]] * self.radius
-            distance = np.abs(points - self.corners[0])
-            return np.maximum(distance - self.radius, inner - distance if inner else -np.inf)
-        begins = self.corners[:, None, None]
-        lines = np.roll(self.corners, -1)[:, None, None] - begins
-        along = (points - begins) * lines.conj()
-        share = np.clip(along.real / (lines * lines.conj()).real, 0, 1)
-        distance = np.abs(points - begins - share * lines).min(axis=0)
+    def _distance_round(self, x: Reals, y: Reals) -> Reals:
+        """Return the distance of points from the outline of a disc or ring, below 0 inside it."""
+        inner = np.float32(INNER_RADII[CLASS_NAMES[self.kind]] * self.radius)
+        centre = self.corners[0]
+        distance = np.hypot(x - np.float32(centre.real), y - np.float32(centre.imag))
+        outside = distance - np.float32(self.radius)
+        return np.maximum(outside, inner - distance) if inner else outside
+
+    def _distance(self, x: Reals, y: Reals) -> Reals:
+        """Return the distance of points from a polygon's outline, below 0 inside it."""
+        begins = self.corners.astype(np.complex64)[:, None, None]
+        lines = np.concatenate([begins[1:], begins[:1]]) - begins
+        across, down = x - begins.real, y - begins.imag
+        lengths = (lines.real**2 + lines.imag**2).astype(np.float32)
+        share = np.clip((across * lines.real + down * lines.imag) / lengths, 0, 1)
+        square = (across - share * lines.real) ** 2 + (down - share * lines.imag) ** 2
+        distance = np.sqrt(square.min(axis=0))
         # a point is inside where a ray to the right crosses an odd number of edges
-        below, end_below = begins.imag <= points.imag, (begins + lines).imag <= points.imag
-        is_left = (along.imag < 0) == (lines.imag > 0)
-        crossings = ((below != end_below) & is_left).sum(axis=0)
-        return np.where(crossings % 2 == 1, -distance, distance)
+        is_between = (down < 0) != (down < lines.imag)
+        is_left = (across * lines.imag < down * lines.real) == (lines.imag > 0)
+        is_inside = np.logical_xor.reduce(is_between & is_left, axis=0)
+        return np.where(is_inside, -distance, distance)

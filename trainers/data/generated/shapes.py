@@ -11,13 +11,14 @@ left unmarked.
 
 from __future__ import annotations
 
-from math import exp, log, pi
+from functools import cache
+from math import cos, exp, log, pi, sin
 
 import numpy as np
 import numpy.typing as npt
 
 from trainers.boxes import COLUMNS, OBJECT
-from trainers.data.generated.shape_outlines import CLASS_NAMES, Shape
+from trainers.data.generated.shape_outlines import CLASS_NAMES, Coverage, Shape
 from trainers.data.generated.shapes_settings import ShapesSettings
 from trainers.errors import DataError
 
@@ -55,21 +56,22 @@ def shapes_image(settings: ShapesSettings, rng: np.random.Generator) -> tuple[Im
     Raises:
         DataError: the objects hardly ever have room.
     """
-    shapes = placed_shapes(settings, rng)
+    placed = placed_shapes(settings, rng)
     ground = rng.random((2, 3), np.float32)
     image = _ground(settings.pixels, ground, rng)
-    for shape in shapes:
-        rows, columns, coverage = shape.coverage()
+    for _, (rows, columns, share) in placed:
         under = image[:, rows, columns]
-        under += (_fill(coverage.shape, ground, rng) - under) * coverage
+        under += (_fill(share.shape, ground, rng) - under) * share
     image *= WHITE
     if settings.noise:
         image += np.float32(settings.noise) * rng.standard_normal(image.shape, np.float32)
-    objects = np.array([(*shape.box, shape.kind, OBJECT) for shape in shapes], np.float32)
+    objects = np.array([(*shape.box, shape.kind, OBJECT) for shape, _ in placed], np.float32)
     return np.rint(image).clip(0, WHITE).astype(np.uint8), objects.reshape(-1, COLUMNS)
 
 
-def placed_shapes(settings: ShapesSettings, rng: np.random.Generator) -> list[Shape]:
+def placed_shapes(
+    settings: ShapesSettings, rng: np.random.Generator
+) -> list[tuple[Shape, Coverage]]:
     """Draw the shapes of an image, from the one farthest behind to the one in front.
 
     Raises:
@@ -77,9 +79,9 @@ def placed_shapes(settings: ShapesSettings, rng: np.random.Generator) -> list[Sh
     """
     count = int(rng.integers(settings.fewest_objects, settings.most_objects, endpoint=True))
     for _ in range(MOST_ROUNDS):
-        shapes = _tried_shapes(settings, rng, count)
-        if shapes is not None:
-            return shapes
+        placed = _tried_shapes(settings, rng, count)
+        if placed is not None:
+            return placed
     raise DataError(
         f"data 'shapes': {count} objects found no room in {MOST_ROUNDS} x {TRIES} tries: fewer or "
         "smaller ones are needed, or ones that hide more of each other, got "
@@ -90,27 +92,27 @@ def placed_shapes(settings: ShapesSettings, rng: np.random.Generator) -> list[Sh
 
 def _tried_shapes(
     settings: ShapesSettings, rng: np.random.Generator, count: int
-) -> list[Shape] | None:
-    shapes: list[Shape] = []
-    areas: list[int] = []
-    in_front = np.full((settings.pixels, settings.pixels), -1)  # the object that a pixel shows
-    for _ in range(count):
+) -> list[tuple[Shape, Coverage]] | None:
+    """Place shapes one after the other; return None where one finds no room."""
+    placed: list[tuple[Shape, Coverage]] = []
+    least_seen = np.zeros(count)  # pixels of each
+    in_front = np.full((settings.pixels, settings.pixels), -1)  # the shape that a pixel shows
+    for number in range(count):
         for _ in range(TRIES):
             shape = _random_shape(settings, rng)
-            rows, columns, coverage = shape.coverage()
-            is_covered = coverage >= 0.5
-            part = np.where(is_covered, len(shapes), in_front[rows, columns])
-            candidate = in_front.copy()
-            candidate[rows, columns] = part
-            seen = np.bincount(candidate[candidate >= 0], minlength=len(shapes) + 1)
-            if all(seen[: len(shapes)] >= settings.least_visible * np.array(areas)):
+            rows, columns, share = coverage = shape.coverage()
+            is_covered = share >= 0.5
+            hidden = in_front[rows, columns][is_covered]
+            seen = np.bincount(in_front[in_front >= 0], minlength=count)
+            seen -= np.bincount(hidden[hidden >= 0], minlength=count)
+            if (seen >= least_seen).all():
                 break
         else:
             return None
-        shapes.append(shape)
-        areas.append(int(is_covered.sum()))
-        in_front = candidate
-    return shapes
+        placed.append((shape, coverage))
+        least_seen[number] = settings.least_visible * is_covered.sum()
+        in_front[rows, columns][is_covered] = number
+    return placed
 
 
 def _random_shape(settings: ShapesSettings, rng: np.random.Generator) -> Shape:
@@ -127,22 +129,29 @@ def _ground(pixels: int, colours: Colours, rng: np.random.Generator) -> Colours:
     """Draw a texture between two colours, [3, pixels, pixels], from 0 to 1."""
     field = np.zeros((pixels, pixels), np.float32)
     for points in LATTICES:
-        places = np.linspace(0, points - 1, pixels, dtype=np.float32)
-        weights = np.maximum(0, 1 - np.abs(places[:, None] - np.arange(points, dtype=np.float32)))
+        weights = _weights(points, pixels)
         field += weights @ rng.standard_normal((points, points), np.float32) @ weights.T
     share = np.clip(0.5 + 0.25 * field, 0, 1)
     first, second = colours[:, :, None, None]
     return first + (second - first) * share
 
 
+@cache
+def _weights(points: int, pixels: int) -> npt.NDArray[np.float32]:
+    """Return the weights of evenly spaced points in the pixels between them, [pixels, points]."""
+    places = np.linspace(0, points - 1, pixels, dtype=np.float32)
+    return np.maximum(0, 1 - np.abs(places[:, None] - np.arange(points, dtype=np.float32)))
+
+
 def _fill(shape: tuple[int, int], ground: Colours, rng: np.random.Generator) -> Colours:
     """Draw an object's inside, [3, H, W]: waves of a random direction in one colour."""
     colour = _colour(ground, rng)[:, None, None]
     angle, phase, length = rng.uniform(0, 2 * pi), rng.uniform(0, 2 * pi), rng.uniform(4, 16)
-    y, x = np.mgrid[: shape[0], : shape[1]]
-    wave = np.sin((x * np.cos(angle) + y * np.sin(angle)) * (2 * pi / length) + phase)
-    amplitude = rng.uniform(0, 0.15)
-    return np.clip(colour + np.float32(amplitude) * wave.astype(np.float32), 0, 1)
+    x, y = (np.arange(side, dtype=np.float32) * np.float32(2 * pi / length) for side in shape[::-1])
+    wave = np.sin(
+        x * np.float32(cos(angle)) + (y * np.float32(sin(angle)) + np.float32(phase))[:, None]
+    )
+    return np.clip(colour + np.float32(rng.uniform(0, 0.15)) * wave, 0, 1)
 
 
 def _colour(ground: Colours, rng: np.random.Generator) -> Colours:

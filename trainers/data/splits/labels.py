@@ -42,6 +42,17 @@ def check_labels(labels: Tensor, images: int) -> None:
         )
 
 
+def rows_of_objects(labels: Tensor) -> Tensor:
+    """Return the rows that each image's objects take, int64 [N] on the CPU: no object lies beyond.
+
+    Args:
+        labels: objects [N, M, 6].
+    """
+    are_there = ~is_kind(labels, NO_OBJECT)
+    rows = torch.arange(1, labels.shape[1] + 1, device=labels.device)
+    return F.pad(are_there * rows, (1, 0)).amax(dim=1).cpu()
+
+
 def class_range(labels: Tensor) -> tuple[int, int] | None:
     """Return the lowest and the highest class of labels; None where there is none."""
     if are_objects(labels):
