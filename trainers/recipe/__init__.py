@@ -3,8 +3,8 @@
 May import only the settings of augmentation and precision.
 """
 
-from trainers.recipe.earlier import MAY_BE_EARLIER, EarlierRecipe, SavedRecipe
 from trainers.recipe.detection import Detection
+from trainers.recipe.earlier import MAY_BE_EARLIER, EarlierRecipe, SavedRecipe
 from trainers.recipe.evaluation import Evaluation, Weights
 from trainers.recipe.network_settings import BatchNorm, WeightAverage
 from trainers.recipe.optimizers import AdamW, RmsProp, Sgd

@@ -37,6 +37,4 @@ def task_of_training(
             f"data set {splits.name!r} has objects in boxes, and the model {kind} is no detector: "
             "it needs images with a label each"
         )
-    return ObjectDetection(
-        model, classes=splits.classes, settings=recipe.detection, device=device
-    )
+    return ObjectDetection(model, classes=splits.classes, settings=recipe.detection, device=device)

@@ -101,9 +101,7 @@ class ObjectDetection:
         logits, offsets = self._checked(outputs, (len(targets), len(anchors)))
         with torch.no_grad():
             matches = match(anchors, targets, self._settings)
-        losses = detection_losses(
-            logits.float(), offsets.float(), anchors, matches, self._settings
-        )
+        losses = detection_losses(logits.float(), offsets.float(), anchors, matches, self._settings)
         return losses, matches
 
     def _anchors_of(self, image_hw: tuple[int, int]) -> Tensor:

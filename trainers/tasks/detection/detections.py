@@ -33,7 +33,13 @@ def detections(logits: Tensor, boxes: Tensor, settings: Detection) -> Tensor:
     scores, places, is_candidate = scores[:, :most], places[:, :most], is_candidate[:, :most]
     labels = places % classes
     candidates = boxes.gather(1, (places // classes)[..., None].expand(-1, -1, 4))
-    stays = suppress(candidates, labels, is_candidate, settings.suppression_iou)
+    stays = suppress(
+        candidates,
+        labels,
+        is_candidate,
+        most_overlap=settings.suppression_iou,
+        most_boxes=settings.detections_per_image,
+    )
     rows = torch.cat([candidates, labels[..., None].float(), scores[..., None]], dim=2)
     return _first_rows(rows * stays[..., None], stays, settings.detections_per_image)
 

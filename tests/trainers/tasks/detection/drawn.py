@@ -31,8 +31,11 @@ def objects(draw: st.DrawFn, images: int) -> Tensor:
     most = draw(st.integers(0, 5))
     rows = torch.zeros((images, most, COLUMNS), dtype=torch.float64)
     for image in range(images):
-        kinds = draw(st.lists(st.sampled_from([OBJECT, OBJECT, CROWD, NO_OBJECT]), min_size=most,
-                              max_size=most))
+        kinds = draw(
+            st.lists(
+                st.sampled_from([OBJECT, OBJECT, CROWD, NO_OBJECT]), min_size=most, max_size=most
+            )
+        )
         rows[image, :, :4] = draw(boxes(st.just(most)))
         labels = draw(st.lists(st.integers(0, CLASSES - 1), min_size=most, max_size=most))
         rows[image, :, 4] = torch.tensor(labels)

@@ -42,9 +42,7 @@ def matched(anchors: list[Box], objects: list[list[float]], settings: Detection)
                 best, most = each, overlap(each, anchor)
         if best is not None and most >= settings.match_iou:
             wanted.append(Wanted(int(best[4]), best[:4]))
-        elif most >= settings.background_iou:
-            wanted.append(Wanted(-2, None))
-        elif any(shared(c, anchor) / area(anchor) >= settings.match_iou for c in crowds):
+        elif most >= settings.background_iou or is_crowded(anchor, crowds, settings):
             wanted.append(Wanted(-2, None))
         else:
             wanted.append(Wanted(-1, None))
@@ -58,6 +56,10 @@ def matched(anchors: list[Box], objects: list[list[float]], settings: Detection)
         for place, (_, each) in claims.items():
             wanted[place] = Wanted(int(each[4]), each[:4])
     return wanted
+
+
+def is_crowded(anchor: Box, crowds: list[list[float]], settings: Detection) -> bool:
+    return any(shared(each, anchor) / area(anchor) >= settings.match_iou for each in crowds)
 
 
 def loss(
@@ -102,8 +104,6 @@ def encoded(box: Box, anchor: Box) -> list[float]:
 def staying(boxes: list[Box], classes: list[int], is_box: list[bool], most: float) -> list[bool]:
     stays: list[bool] = []
     for index, box in enumerate(boxes):
-        rivals = [
-            j for j in range(index) if stays[j] and classes[j] == classes[index]
-        ]
+        rivals = [j for j in range(index) if stays[j] and classes[j] == classes[index]]
         stays.append(is_box[index] and all(overlap(boxes[j], box) <= most for j in rivals))
     return stays

@@ -8,6 +8,8 @@ import io
 import numpy as np
 import pytest
 import torch
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
 from torch import Tensor
 
 from trainers.boxes import CROWD, OBJECT
@@ -44,9 +46,6 @@ def drawn_split(seed: int) -> tuple[Tensor, Tensor]:
 
 
 def by_pycocotools(detected: Tensor, objects: Tensor) -> list[float]:
-    from pycocotools.coco import COCO
-    from pycocotools.cocoeval import COCOeval
-
     rows = [
         (image, [float(value) for value in row])
         for image, each in enumerate(objects)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from search_space.networks.detection.boxes import decoded_boxes
+from tests.search_space.strategies import examples
 from tests.trainers.tasks.detection import naive
 from tests.trainers.tasks.detection.drawn import CLASSES, boxes, objects
 from trainers.recipe import Detection
@@ -28,6 +29,7 @@ def drawn_predictions(images: int, anchors: int, seed: int) -> tuple[Tensor, Ten
     return logits, offsets
 
 
+@examples(30)
 @given(
     anchors=boxes(st.integers(1, 8)),
     wanted=objects(images=2),
@@ -86,6 +88,7 @@ def test_focal_loss_without_focus_is_weighed_cross_entropy() -> None:
     assert loss.item() == pytest.approx(0.25 * own + 0.75 * other)
 
 
+@examples(30)
 @given(anchors=boxes(st.just(6)), wanted=boxes(st.just(6)))
 def test_detectors_decode_what_losses_encode(anchors: Tensor, wanted: Tensor) -> None:
     offsets = box_offsets(wanted, anchors)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from pytest import MonkeyPatch
 
+from tests.search_space.strategies import examples
 from tests.trainers.tasks.detection import naive
 from tests.trainers.tasks.detection.drawn import boxes, objects
 from trainers.boxes import CROWD, OBJECT
@@ -15,6 +16,7 @@ from trainers.tasks.detection import matching
 from trainers.tasks.detection.matching import BACKGROUND, NOT_TRAINED, match
 
 
+@examples(30)
 @given(
     anchors=boxes(st.integers(1, 20)),
     wanted=objects(images=3),
@@ -36,7 +38,7 @@ def test_matching_is_that_of_a_loop(
                 assert found.boxes[image, place].tolist() == box
 
 
-def test_images_matched_a_few_at_a_time_are_matched_alike(monkeypatch: MonkeyPatch) -> None:
+def test_images_matched_a_few_at_a_time_are_matched_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     generator = torch.Generator().manual_seed(0)
     low = torch.rand((5, 4, 2), generator=generator) * 10
     rows = torch.cat([low, low + 3, torch.ones(5, 4, 2)], dim=2)

@@ -5,22 +5,23 @@ from __future__ import annotations
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from pytest import MonkeyPatch
 
+from tests.search_space.strategies import examples
 from tests.trainers.tasks.detection import naive
 from tests.trainers.tasks.detection.drawn import boxes
 from trainers.recipe import Detection
-from trainers.tasks.detection import suppression
 from trainers.tasks.detection.detections import detections
 from trainers.tasks.detection.suppression import suppress
 
 
+@examples(30)
 @given(
     first=boxes(st.just(12)),
     second=boxes(st.just(12)),
     labels=st.lists(st.integers(0, 2), min_size=24, max_size=24),
     are_boxes=st.lists(st.booleans(), min_size=24, max_size=24),
     most=st.sampled_from([0.1, 0.3, 0.5, 1.0]),
+    most_boxes=st.sampled_from([1, 3, 12]),
 )
 def test_what_stays_is_what_a_loop_leaves(
     first: torch.Tensor,
@@ -28,33 +29,29 @@ def test_what_stays_is_what_a_loop_leaves(
     labels: list[int],
     are_boxes: list[bool],
     most: float,
+    most_boxes: int,
 ) -> None:
     both = torch.stack([first, second])
     classes, is_box = torch.tensor(labels).view(2, 12), torch.tensor(are_boxes).view(2, 12)
-    stays = suppress(both, classes, is_box, most)
+    stays = suppress(both, classes, is_box, most_overlap=most, most_boxes=most_boxes)
     for image in range(2):
         expected = naive.staying(
             both[image].tolist(), classes[image].tolist(), is_box[image].tolist(), most
         )
-        assert stays[image].tolist() == expected
+        first_ones = [
+            each and sum(expected[:place]) < most_boxes for place, each in enumerate(expected)
+        ]
+        assert stays[image].tolist() == first_ones
 
 
 def test_a_chain_of_suppressed_boxes_is_resolved_in_order() -> None:
     starts = torch.arange(0, 40, 2.0)
     chain = torch.stack([starts, torch.zeros(20), starts + 8, torch.full((20,), 8.0)], dim=1)[None]
-    stays = suppress(chain, torch.zeros((1, 20), dtype=torch.long), torch.ones(1, 20).bool(), 0.3)
+    one_class, all_boxes = torch.zeros((1, 20), dtype=torch.long), torch.ones(1, 20).bool()
+    stays = suppress(chain, one_class, all_boxes, most_overlap=0.3, most_boxes=100)
     expected = naive.staying(chain[0].tolist(), [0] * 20, [True] * 20, 0.3)
     assert stays[0].tolist() == expected
     assert sum(expected) not in (1, 20)
-
-
-def test_images_suppressed_a_few_at_a_time_are_alike(monkeypatch: MonkeyPatch) -> None:
-    generator = torch.Generator().manual_seed(0)
-    low = torch.rand((5, 9, 2), generator=generator) * 6
-    drawn = torch.cat([low, low + 4], dim=2), torch.zeros((5, 9)).long(), torch.ones(5, 9).bool()
-    whole = suppress(*drawn, 0.4)
-    monkeypatch.setattr(suppression, "CELLS_AT_ONCE", 1)
-    assert torch.equal(suppress(*drawn, 0.4), whole)
 
 
 def test_detections_are_the_most_probable_first_and_then_zeros() -> None:
