@@ -13,7 +13,6 @@ from nas.evaluation.accuracy_metric import TrainOn
 from nas.evaluation.assignment import Assignment
 from nas.evaluation.evaluate import task_of
 from nas.evaluation.fidelity import FULL, Fidelity
-from nas.evaluation.trained_kinds import DETECTORS_NOT_TRAINED
 from nas.random_streams import Stream, generator
 from nas.samplers import RandomSampler
 from nas.samplers.trials import NO_WARM_START
@@ -60,10 +59,17 @@ def load_data(config: SearchConfig) -> SearchData:
     """Read a search's data.
 
     Raises:
+        ConfigError: the metric is not one of these data.
         DataError: the data cannot be read, split, or reduced to the proxy's fidelity, or do not
             fit a recipe.
     """
     splits = load_splits(config.data, config.proxy.pixels)
+    labels = "objects in boxes" if splits.has_objects else "a label for each image"
+    problem = task_problem(
+        config.metric, detects=splits.has_objects, whose=f"a data set with {labels}"
+    )
+    if problem is not None:
+        raise ConfigError(f"data set {splits.name!r}", [problem])
     proxy = config.fidelity.splits(splits, config.data.split_seed)
     check_pixels(config.data, splits, config.retrain.pixels)
     train, validation, test = map(len, (splits.train, splits.validation, splits.test))
@@ -131,12 +137,11 @@ def checked_problem(config: SearchConfig, costs: StaticCosts) -> SearchProblem:
         costs: its space's.
 
     Raises:
-        ConfigError: the space holds detectors; the sampler or one of its options is unknown; this
+        ConfigError: the sampler or one of its options is unknown; this
             machine lacks the device to measure latency on; networks cannot take the task's images,
             or have no proxy of the given fidelity; a recipe augments colours of grey images.
         NothingFits: no architecture fits the static limits.
     """
-    check_trains(costs.space)
     check_images(costs.space, costs.task, seed=config.seed)
     _check_augmentation(config, costs.task)
     if config.uses_latency and config.ray.address is None:
@@ -148,12 +153,6 @@ def checked_problem(config: SearchConfig, costs: StaticCosts) -> SearchProblem:
     RandomSampler(costs.space, costs=costs, limits=limits).draw(set(), rng)
     _check_fidelity(config, costs)
     return problem
-
-
-def check_trains(space: SearchSpace) -> None:
-    """Raise ``ConfigError`` if the networks of ``space`` cannot be trained."""
-    if space.config.detector is not None:
-        raise ConfigError(f"search space {space.name!r}", [DETECTORS_NOT_TRAINED])
 
 
 def augmentation_problems(recipe: Recipe, key: str, task: Task) -> Iterator[str]:
