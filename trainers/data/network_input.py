@@ -16,13 +16,15 @@ def resizing_of(config: DataConfig, pixels: PixelSettings) -> Resizing | None:
         DataError: a crop is asked for, and the size of the network's input is not given.
     """
     size, fraction = config.image_size, pixels.crop_fraction
-    if fraction == 1:
-        return None if size is None else Resizing(size, interpolation=pixels.interpolation)
     if size is None:
-        raise DataError(
-            f"data set {config.name!r}: pixels.crop_fraction={fraction} needs data.image_size, the "
-            "size of the network's input, got null: set it, or pixels.crop_fraction=1"
-        )
+        if fraction < 1:
+            raise DataError(
+                f"data set {config.name!r}: pixels.crop_fraction={fraction} needs data.image_size, "
+                "the size of the network's input, got null: set it, or pixels.crop_fraction=1"
+            )
+        return None
+    if fraction == 1:
+        return Resizing(size, "fit" if pixels.keep_ratio else "stretch", pixels.interpolation)
     height, width = (round(side / fraction) for side in size)
     return Resizing((height, width), "cover", pixels.interpolation)
 
