@@ -37,6 +37,21 @@ def check_pixels(config: DataConfig, splits: ImageSplits, pixels: PixelSettings)
     """
     resizing_of(config, pixels)
     scale_of(splits, pixels)
+    check_whole(splits, pixels)
+
+
+def check_whole(splits: ImageSplits, pixels: PixelSettings) -> None:
+    """Check that no object is cropped away where images are evaluated.
+
+    Raises:
+        DataError: it could be.
+    """
+    if splits.has_objects and pixels.crop_fraction < 1:
+        raise DataError(
+            f"data set {splits.name!r}: pixels.crop_fraction must be 1 for objects in images, "
+            f"which a crop would cut away, got {pixels.crop_fraction:g}; pixels.keep_ratio keeps "
+            "the ratio of whole pictures"
+        )
 
 
 def scale_of(splits: ImageSplits, pixels: PixelSettings) -> Scale:
