@@ -39,7 +39,7 @@ class Annotations(NamedTuple):
     def of(
         cls,
         images: Sequence[int],
-        boxes: Sequence[Sequence[float]],
+        boxes: npt.NDArray[np.float64],
         classes: Sequence[int],
         are_crowds: Sequence[bool],
     ) -> Annotations:
@@ -48,7 +48,7 @@ class Annotations(NamedTuple):
         order = np.argsort(places, kind="stable")
         return cls(
             places[order],
-            np.asarray(boxes, np.float64).reshape(-1, 4)[order],
+            boxes[order],
             np.asarray(classes, np.int64)[order],
             np.asarray(are_crowds, bool)[order],
         )

@@ -199,7 +199,7 @@ def _annotations(
     boxes[:, 2:] += boxes[:, :2]
     annotations = Annotations.of(
         [image[each["image_id"]] for each in known],
-        boxes.tolist(),
+        boxes,
         [category.get(each["category_id"], -1) for each in known],
         [bool(each.get("iscrowd", 0)) for each in known],
     )
