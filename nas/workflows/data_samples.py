@@ -48,7 +48,7 @@ def samples_of(config: DataConfig, pixels: PixelSettings) -> list[Sample]:
     samples = []
     for place in _places(part.labels):
         try:
-            picture = usable_picture(part.pictures, place)
+            picture = usable_picture(part, place)
         except UnusablePicture:
             continue
         name = labelled.class_names[part.labels[place]]

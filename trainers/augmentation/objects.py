@@ -26,18 +26,14 @@ LEAST_VISIBLE = 0.25
 LEAST_SIDE_PIXELS = 1.0
 """Least side of the part of a box in the image, in pixels."""
 
-AugmentObjects = Callable[[torch.Tensor, ImageDraws, tuple[int, int]], torch.Tensor]
-"""A function of objects [B, M, 6], their images' draws and size (height, width) in pixels, whose
-result is the objects of the augmented images."""
-
 Maps = Callable[[ImageDraws, tuple[int, int]], torch.Tensor]
 """A function of draws and (height, width) of images, whose result is their maps [B, 3, 3]; see
 :mod:`trainers.augmentation.affine`."""
 
 
-def build_object_augmentation(settings: Augmentation, size: tuple[int, int]) -> AugmentObjects:
-    """Return what does to objects all that moves pixels in
-    :func:`trainers.augmentation.augment.build_augmentation`, from the same draws.
+class ObjectAugmentation:
+    """All that moves pixels in :func:`trainers.augmentation.augment.build_augmentation`, done to
+    objects from the same draws.
 
     Args:
         settings: the augmentation; it does not mix images.
@@ -46,21 +42,37 @@ def build_object_augmentation(settings: Augmentation, size: tuple[int, int]) -> 
     Raises:
         ValueError: the settings mix images.
     """
-    settings.check_objects()
-    steps = _steps(settings, size)
 
-    def augment(
-        objects: torch.Tensor, draws: ImageDraws, input_size: tuple[int, int]
+    def __init__(self, settings: Augmentation, size: tuple[int, int]) -> None:
+        settings.check_objects()
+        self._steps = _steps(settings, size)
+        self._size = size
+
+    def __call__(
+        self,
+        objects: torch.Tensor,
+        draws: ImageDraws,
+        input_size: tuple[int, int],
+        cropped: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        share = torch.ones_like(objects[..., 0])
-        with torch.autocast(objects.device.type, enabled=False):
-            for maps in steps:
-                moved = maps(draws, input_size).to(objects.device, non_blocking=True)
-                objects, left = moved_objects(objects, moved, size)
-                share, input_size = share * left, size
-        return without(objects, share)
+        """Return the objects [B, M, 6] of the augmented images.
 
-    return augment
+        Args:
+            objects: [B, M, 6].
+            draws: their images' ones.
+            input_size: (height, width) of the images, in pixels.
+            cropped: [B, 3, 3], maps of whole pictures, in which the objects lie, to images that
+                were cropped as they were decoded; None for images that were not.
+        """
+        shares = torch.ones_like(objects[..., 0])
+        with torch.autocast(objects.device.type, enabled=False):
+            if cropped is not None:
+                objects, shares = moved_objects(objects, cropped, input_size)
+            for maps in self._steps:
+                moved = maps(draws, input_size).to(objects.device, non_blocking=True)
+                objects, left = moved_objects(objects, moved, self._size)
+                shares, input_size = shares * left, self._size
+        return without(objects, shares)
 
 
 def moved_objects(
@@ -70,7 +82,7 @@ def moved_objects(
 
     Args:
         objects: [B, M, 6].
-        maps: [B, 3, 3], between places of pixels.
+        maps: [B, 3, 3], see :mod:`trainers.augmentation.affine`.
         size: (height, width) of the moved images, in pixels.
 
     Returns:

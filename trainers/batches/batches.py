@@ -98,21 +98,21 @@ class Batches:
         else:
             self._source = DecodedBeside(
                 splits.train,
-                augmentation.resized_crop,
+                augmentation.crop,
                 self._size,
                 seed=seed,
                 processes=splits.loading.process_count(),
                 pinned=device.type == "cuda",
                 stopwatch=self._stopwatch,
             )
-            augmentation = augmentation.model_copy(update={"resized_crop": None})
+            augmentation = augmentation.without_crop()
         self._augmentation = build_augmentation(augmentation, self._size)
         self._objects: TrainObjects | None = None
         if splits.has_objects:
             # (it imports kornia, which is slow)
             from trainers.batches.train_objects import TrainObjects  # noqa: PLC0415
 
-            self._objects = TrainObjects(splits, augmentation, seed=seed, device=device)
+            self._objects = TrainObjects(splits, recipe.augmentation, seed=seed, device=device)
 
     def training(self, step: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Yield the batches from a step on, without end: images [B, C, H, W] and their targets.

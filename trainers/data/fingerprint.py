@@ -75,7 +75,8 @@ def fingerprint_of(labelled: LabelledSet) -> str:
     sizes = [each.pictures.sizes_bytes() for _, each in parts]
     for (part, each), own in zip(parts, sizes, strict=True):
         content.add_text(part)
-        content.add_numbers(each.labels)
+        for numbers in label_numbers(torch.from_numpy(each.labels)):
+            content.add_numbers(numbers)
         content.add_numbers(own)
         for name in each.pictures.stored_names():
             content.add_text(name)

@@ -15,7 +15,7 @@ from trainers.augmentation.augment import build_augmentation
 from trainers.augmentation.draws import ImageDraws
 from trainers.augmentation.objects import (
     LEAST_VISIBLE,
-    build_object_augmentation,
+    ObjectAugmentation,
     moved_objects,
     without,
 )
@@ -35,6 +35,10 @@ GEOMETRY: dict[str, st.SearchStrategy[Any]] = {
         lambda area, ratio: {"area": [area, 1], "ratio": [1 / ratio, ratio]},
         st.floats(0.25, 1),
         st.floats(1, 2),
+    ),
+    "scale_jitter": st.none()
+    | st.builds(
+        lambda low, high: {"factor": [low, low + high]}, st.floats(0.3, 1), st.floats(0, 1)
     ),
     "policy": st.none()
     | st.builds(
@@ -82,11 +86,13 @@ def one_object(shape: Shape, kind: int = OBJECT) -> torch.Tensor:
 def test_a_box_encloses_what_is_seen_of_its_object(
     shape: Shape, changes: dict[str, Any], seed: int
 ) -> None:
+    if changes.get("resized_crop"):  # they exclude each other
+        changes.pop("scale_jitter", None)
     augmentation = Augmentation.model_validate(changes)
-    size = (48, 56) if augmentation.resized_crop else (SIDE, SIDE)
+    size = (48, 56) if augmentation.crop else (SIDE, SIDE)
     draws = ImageDraws.of(seed, 0, torch.tensor([0]))
     image = build_augmentation(augmentation, size)(white_on_black(shape), draws)
-    moved = build_object_augmentation(augmentation, size)(one_object(shape), draws, (SIDE, SIDE))
+    moved = ObjectAugmentation(augmentation, size)(one_object(shape), draws, (SIDE, SIDE))
     assert moved.shape == (1, 1, 6)
     rows, columns = np.nonzero(image[0, 0].numpy() > 0.6)
     if moved[0, 0, 5] == NO_OBJECT:
@@ -98,7 +104,7 @@ def test_a_box_encloses_what_is_seen_of_its_object(
     assert classes(moved).item() == shape.kind
     if len(rows):
         # sampling spreads an edge over a pixel, which a crop enlarges to two and a policy sharpens
-        spread = 1 + (augmentation.resized_crop is not None) + 2 * (augmentation.policy is not None)
+        spread = 1 + (augmentation.crop is not None) + 2 * (augmentation.policy is not None)
         assert left - spread <= columns.min()
         assert columns.max() + 1 <= right + spread
         assert top - spread <= rows.min()
@@ -112,7 +118,7 @@ def test_flips_and_shifts_keep_a_box_tight(shape: Shape, seed: int) -> None:
     draws = ImageDraws.of(seed, 0, torch.tensor([0]))
     size = (SIDE, SIDE)
     image = build_augmentation(augmentation, size)(white_on_black(shape), draws)
-    moved = build_object_augmentation(augmentation, size)(one_object(shape), draws, size)
+    moved = ObjectAugmentation(augmentation, size)(one_object(shape), draws, size)
     if moved[0, 0, 5] == NO_OBJECT:
         return
     _, covered_rows, covered_columns = np.nonzero(image[0, :1].numpy() > 0.1)
@@ -161,7 +167,7 @@ def test_a_sliver_is_none() -> None:
 
 def test_an_image_keeps_its_objects_whatever_batch_it_is_in() -> None:
     augmentation = Augmentation(rotation_degrees=30, policy={"name": "trivial_augment"})
-    augment = build_object_augmentation(augmentation, (SIDE, SIDE))
+    augment = ObjectAugmentation(augmentation, (SIDE, SIDE))
     objects = torch.cat([one_object(drawn_shape(k, 10, 20, 0.5, 0.5)) for k in range(6)])
     draws = ImageDraws.of(3, 1, torch.arange(6))
     together = augment(objects, draws, (SIDE, SIDE))
@@ -174,4 +180,4 @@ def test_an_image_keeps_its_objects_whatever_batch_it_is_in() -> None:
 @pytest.mark.parametrize("key", ["mixup_alpha", "cutmix_alpha"])
 def test_images_with_objects_are_not_mixed(key: str) -> None:
     with pytest.raises(ValueError, match=f"must be 0 for objects in images, got .*{key}=0.2"):
-        build_object_augmentation(Augmentation.model_validate({key: 0.2}), (SIDE, SIDE))
+        ObjectAugmentation(Augmentation.model_validate({key: 0.2}), (SIDE, SIDE))

@@ -84,7 +84,7 @@ class Shape(NamedTuple):
         """
         name = CLASS_NAMES[kind]
         if name in INNER_RADII:
-            return cls(kind, np.array([1 + 1j]) * (side / 2), side / 2)
+            return cls(kind, np.array([(1 + 1j) * side / 2]), side / 2)
         corners = POLYGONS[name] * np.exp(1j * radians(turn_degrees))
         corners = corners * (side / max(np.ptp(corners.real), np.ptp(corners.imag)))
         corner = complex(corners.real.min(), corners.imag.min())

@@ -55,9 +55,15 @@ def rows_of_objects(labels: Tensor) -> Tensor:
 
 def class_range(labels: Tensor) -> tuple[int, int] | None:
     """Return the lowest and the highest class of labels; None where there is none."""
-    if are_objects(labels):
-        labels = classes(labels)[~is_kind(labels, NO_OBJECT)]
-    return (int(labels.min()), int(labels.max())) if labels.numel() else None
+    there = classes_there(labels)
+    return (int(there.min()), int(there.max())) if len(there) else None
+
+
+def classes_there(labels: Tensor) -> Tensor:
+    """Return the class of each image, or of each object, int64 [K]."""
+    if not are_objects(labels):
+        return labels
+    return classes(labels)[~is_kind(labels, NO_OBJECT)]
 
 
 def strata(labels: Tensor) -> Tensor:

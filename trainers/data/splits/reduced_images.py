@@ -95,7 +95,7 @@ def resized_hw(hw: tuple[int, int], resolution: int) -> tuple[int, int]:
 
 def _resized(split: AnySplit, size: tuple[int, int]) -> AnySplit:
     if isinstance(split, PictureSplit):
-        return replace(split, resizing=replace(split.resizing, size=size))
+        return split.resized(replace(split.resizing, size=size))
     if isinstance(split, MappedSplit):
         raise DataError(
             "images of data.cache have one size: set data.image_size in place of a resolution, or "
@@ -115,4 +115,4 @@ def _labels_of_resized(split: Split, size: tuple[int, int]) -> torch.Tensor:
     if not are_objects(split.labels):
         return split.labels
     _, height, width = split.image_shape
-    return scaled(split.labels, x=size[1] / width, y=size[0] / height)
+    return scaled(split.labels, torch.tensor([size[1] / width, size[0] / height]))
