@@ -74,7 +74,10 @@ def load_tabulation(path: Path, overrides: Sequence[str] = ()) -> TabulationConf
     config = read_config(TabulationConfig, path, overrides, ("space", "recipe"))
     space = config.search_space()
     if space.config.detector is not None:
-        raise ConfigError(str(path), ["space.detector: tables hold classifiers, and detectors are not tabulated yet"])
+        raise ConfigError(
+            str(path),
+            ["space.detector: tables hold classifiers, and detectors are not tabulated yet"],
+        )
     size = space.size
     if size > MOST_ARCHITECTURES:
         raise ConfigError(

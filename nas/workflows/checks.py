@@ -9,7 +9,7 @@ from nas.config.search_config import SearchConfig
 from nas.costs.latency_prediction import hardware_of
 from nas.costs.limits import Rejections
 from nas.costs.static_costs import StaticCosts
-from nas.evaluation.accuracy_metric import TrainOn
+from nas.evaluation.accuracy_metric import TrainOn, task_problem
 from nas.evaluation.assignment import Assignment
 from nas.evaluation.evaluate import task_of
 from nas.evaluation.fidelity import FULL, Fidelity
@@ -21,7 +21,6 @@ from nas.storage.provenance import images_id
 from nas.workflows.image_fit import check_images
 from search_space.architecture import Task
 from search_space.cost import network_costs
-from search_space.space import SearchSpace
 from search_space.yaml_validation import ConfigError
 from trainers import Recipe, check_pixels, initial_statistics_warning, load_splits
 

@@ -7,7 +7,7 @@ mean over images, each of which counts by itself: so groups and processes add up
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from torch import Tensor
 
@@ -17,6 +17,8 @@ Kept = tuple[Tensor, ...]
 
 class TaskMetrics(Protocol):
     """The metrics of one split. A dataclass, whose fields are plain values."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
     @property
     def loss(self) -> float:

@@ -96,11 +96,11 @@ def test_networks_and_images_of_two_tasks_are_refused(
 
 def test_other_outputs_are_refused(shapes: ImageSplits) -> None:
     """A detector of other classes."""
-    model = build(
-        small_detector(normalized=True, last_level=5), Task(input_shape=(3, 64, 64), classes=2), seed=0
+    two_classes = Task(input_shape=(3, 64, 64), classes=2)
+    run = training(
+        shapes, build(small_detector(normalized=True, last_level=5), two_classes, seed=0)
     )
-    run = training(shapes, model)
-    with pytest.raises(ValueError, match=r"must return logits .*= \[\[12, 252, 6\], \[12, 252, 4\]"):
+    with pytest.raises(ValueError, match=r"must return logits .*\[\[12, 252, 6\], \[12, 252, 4\]"):
         run.run_epoch()
 
 
@@ -108,8 +108,8 @@ def test_other_outputs_are_refused(shapes: ImageSplits) -> None:
 def test_ten_images_are_known_by_heart() -> None:
     data = {"name": "shapes", "train_images": 10, "validation_images": 2, "test_images": 2}
     splits = load_splits(DataConfig.model_validate(data))
-    fields: dict[str, Any] = {"last_level": 5, "width": 32, "anchors_per_position": 9, "anchor_scale": 2}
-    architecture = small_detector(normalized=True, **fields)
+    fields: dict[str, Any] = {"width": 32, "anchors_per_position": 9, "anchor_scale": 2}
+    architecture = small_detector(normalized=True, last_level=5, **fields)
     task = Task(input_shape=splits.input_shape, classes=splits.classes)
     recipe = Recipe.model_validate(
         {
