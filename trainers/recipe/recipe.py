@@ -5,14 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import (
-    BeforeValidator,
-    Field,
-    SerializerFunctionWrapHandler,
-    field_validator,
-    model_serializer,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from trainers.augmentation.settings import Augmentation
 from trainers.precision import PrecisionSetting
@@ -22,18 +15,20 @@ from trainers.recipe.network_settings import BatchNorm, WeightAverage
 from trainers.recipe.optimizers import OptimizerSettings, Sgd
 from trainers.recipe.pixels import PixelSettings
 from trainers.recipe.schedules import Cosine, ScheduleSettings, Steps
-from trainers.settings import Settings, list_to_tuple
+from trainers.settings import GrowingSettings, list_to_tuple
 
 Spared = Literal["batch_norm", "biases", "position_embeddings"]
 """The kinds of parameters that do not decay unless a recipe names them."""
 
 
-class Recipe(Settings):
+class Recipe(GrowingSettings):
     """The way to train a network.
 
     An epoch takes whole batches only: the images left over in one epoch's random order are left
     out of that epoch, and a train split smaller than ``batch_size`` is one batch.
     """
+
+    LATER_KEYS: ClassVar[tuple[str, ...]] = ("detection",)
 
     RENAMED: ClassVar[Mapping[str, str]] = {
         "momentum": "optimizer.momentum",
@@ -112,14 +107,6 @@ class Recipe(Settings):
     def evaluated_weights(self) -> Weights:
         """The weights that count."""
         return self.evaluation.weights or ("raw" if self.weight_average is None else "averaged")
-
-    @model_serializer(mode="wrap")
-    def _as_earlier(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out ``detection`` where it says nothing: recipes before it have the same id."""
-        content: dict[str, Any] = handler(self)
-        if self.detection == Detection():
-            del content["detection"]
-        return content
 
     @field_validator("weight_decay_also_on")
     @classmethod

@@ -1,8 +1,8 @@
 """A training in one process or several: ``torchrun --nproc-per-node 2 program.py JSON``.
 
-Keys of the JSON: ``network``, "hybrid" or "detector"; ``data`` and ``recipe`` as in a configuration, ``out`` for the last state and the
-metrics, ``checkpoint`` for a state after every few steps, from which it goes on if it is there, and
-``seeds``, one a process.
+Keys of the JSON: ``network``, "hybrid" (if there is none) or "detector"; ``data`` and ``recipe`` as
+in a configuration, ``out`` for the last state and the metrics, ``checkpoint`` for a state after
+every few steps, from which it goes on if it is there, and ``seeds``, one a process.
 """
 
 from __future__ import annotations
