@@ -21,7 +21,7 @@ from search_space.architecture import Task
 from search_space.cost import network_costs
 from search_space.cost.population import PopulationCosts
 from search_space.space import SearchSpace
-from search_space.yaml_validation import ConfigError, read_yaml
+from search_space.yaml_validation import read_yaml
 from search_space.zoo import ZOO
 from tests.hand_driven import check_search
 from trainers import Recipe

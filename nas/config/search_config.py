@@ -23,7 +23,7 @@ from nas.config.sections import (
 from nas.config.storage_url import check_storage_url, without_password
 from nas.config.tracking import check_trackers
 from nas.costs.limits import Limits
-from nas.evaluation.accuracy_metric import VAL_MAP, AccuracyMetric, TrainOn, task_problem
+from nas.evaluation.accuracy_metric import AccuracyMetric, TrainOn, task_problem
 from nas.evaluation.fidelity import FULL, Fidelity
 from nas.metrics import METRICS
 from nas.samplers.names import EXPECT_GROWTH, NEED_NO_FINISHED
@@ -98,21 +98,6 @@ class SearchConfig(Value):
     tracking: Annotated[tuple[str, ...], AfterValidator(check_trackers)] = ()
     """Trackers that follow the search's trials: `tensorboard`, or a class of your own such as
     `my_module:MyTracker` (see [docs/report.md](report.md#trackers))."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _precision_by_its_name(cls, content: Any) -> Any:
-        """Read ``val_map`` as ``val_accuracy``, which ``metric`` says the meaning of."""
-        named = content.get("objectives") if isinstance(content, dict) else None
-        if not isinstance(named, list | tuple) or VAL_MAP not in named:
-            return content
-        if content.get("metric", "average_precision") != "average_precision":
-            raise ValueError(
-                f"the objective {VAL_MAP} is the average precision, got "
-                f"metric={content['metric']!r}: leave metric out, or use val_accuracy"
-            )
-        objectives = ["val_accuracy" if each == VAL_MAP else each for each in named]
-        return content | {"objectives": objectives, "metric": "average_precision"}
 
     @model_validator(mode="after")
     def _metric_of_the_networks(self) -> SearchConfig:

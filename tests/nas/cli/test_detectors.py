@@ -81,7 +81,7 @@ def test_a_search_of_detectors_needs_their_metric() -> None:
     with pytest.raises(ConfigError) as caught:
         load_config(search, [f"space={SPACE}"])
     assert caught.value.problems == [
-        "metric: a space of detectors needs ap50 or average_precision, got 'accuracy'; "
+        "the file: metric: a space of detectors needs ap50 or average_precision, got 'accuracy'; "
         "objectives: [val_map, params] sets it"
     ]
 
@@ -104,7 +104,7 @@ def test_val_map_is_the_average_precision() -> None:
 
 def test_images_with_a_label_each_do_not_go_with_detectors() -> None:
     data = ["data.name=digits", "data.train_images=40", "data.validation_images=20"]
-    with pytest.raises(ConfigError, match=r"'digits':.* with a label for each image needs"):
+    with pytest.raises(ConfigError, match=r"metric: a data set with a label for each image needs"):
         load_data(load_config(SEARCH, [*data, "data.test_images=20"]))
 
 
