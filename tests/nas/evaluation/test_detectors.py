@@ -73,6 +73,8 @@ def test_a_detector_is_trained_in_full_and_read_back(shapes: ImageSplits, tmp_pa
     assert network.class_names == shapes.class_names
     assert network.record is not None
     assert network.record.metric == "average_precision"
+    with pytest.raises(ValueError, match="is a detector, which has no class of a whole image"):
+        network.predictions(shapes.test.images[:1].float())
 
 
 def test_scores_before_training_are_of_classifiers(shapes: ImageSplits) -> None:

@@ -65,8 +65,7 @@ def _match(anchors: Tensor, objects: Tensor, settings: Detection) -> Matches:
         matched = of_object.where(forced, matched)
         is_matched, is_trained = is_matched | forced, is_trained | forced
     in_crowd = _crowded(anchors, objects) >= settings.match_iou
-    found = classes(objects).gather(1, matched)
-    labels = found.where(is_matched, BACKGROUND)
+    labels = classes(objects).gather(1, matched).where(is_matched, BACKGROUND)
     labels = labels.where(is_trained & (is_matched | ~in_crowd), NOT_TRAINED)
     return Matches(labels, boxes.gather(1, matched[..., None].expand(-1, -1, 4)))
 

@@ -29,13 +29,13 @@ def test_matching_is_that_of_a_loop(
     settings = Detection(
         match_iou=thresholds[0], background_iou=thresholds[1], match_best_anchor=best
     )
-    found = match(anchors, wanted, settings)
+    matches = match(anchors, wanted, settings)
     for image in range(len(wanted)):
         expected = naive.matched(anchors.tolist(), wanted[image].tolist(), settings)
-        assert found.classes[image].tolist() == [each.label for each in expected]
+        assert matches.classes[image].tolist() == [each.label for each in expected]
         for place, (_, box) in enumerate(expected):
             if box is not None:
-                assert found.boxes[image, place].tolist() == box
+                assert matches.boxes[image, place].tolist() == box
 
 
 def test_images_matched_a_few_at_a_time_are_matched_alike(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,13 +57,13 @@ def test_a_chain_of_suppressed_boxes_is_resolved_in_order() -> None:
 def test_detections_are_the_most_probable_first_and_then_zeros() -> None:
     boxes_of_anchors = torch.tensor([[[0.0, 0, 4, 4], [0, 0, 4, 5], [8, 8, 12, 12]]])
     logits = torch.tensor([[[2.0, -9.0], [3.0, 0.0], [-9.0, -1.0]]])
-    found = detections(logits, boxes_of_anchors, Detection(detections_per_image=5))
-    assert found.shape == (1, 5, 6)
+    rows = detections(logits, boxes_of_anchors, Detection(detections_per_image=5))
+    assert rows.shape == (1, 5, 6)
     probabilities = torch.tensor([3.0, 0.0, -1.0]).sigmoid()
-    torch.testing.assert_close(found[0, :3, 5], probabilities)
-    assert found[0, :3, 4].tolist() == [0, 1, 1]  # the first box's 2.0 overlaps that of 3.0
-    assert found[0, :3, :4].tolist() == [[0, 0, 4, 5], [0, 0, 4, 5], [8, 8, 12, 12]]
-    assert not found[0, 3:].any()
+    torch.testing.assert_close(rows[0, :3, 5], probabilities)
+    assert rows[0, :3, 4].tolist() == [0, 1, 1]  # the first box's 2.0 overlaps that of 3.0
+    assert rows[0, :3, :4].tolist() == [[0, 0, 4, 5], [0, 0, 4, 5], [8, 8, 12, 12]]
+    assert not rows[0, 3:].any()
 
 
 def test_improbable_boxes_are_no_detections() -> None:
