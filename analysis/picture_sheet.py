@@ -9,6 +9,8 @@ from textwrap import wrap
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from analysis.plot_style import FAINT_INK, INK
 from analysis.png_figure import new_figure, save_png
@@ -37,10 +39,28 @@ def draw_picture_sheet(
     Raises:
         OSError: ``path`` cannot be written.
     """
-    columns = min(COLUMNS, len(samples))
-    rows = ceil(len(samples) / columns)
-    width = max(columns * CELL_INCHES, 5)
-    figure = new_figure(width, rows * (CELL_INCHES + 0.3) + 0.8)
+    figure, cells = sheet(len(samples), COLUMNS, CELL_INCHES, title=title, caption=caption)
+    for axes, (class_name, pixels) in zip(cells, samples, strict=True):
+        show_picture(axes, pixels, class_name, LETTERS)
+    save_png(path, figure)
+
+
+def sheet(
+    pictures: int, most_columns: int, cell_inches: float, *, title: str, caption: str
+) -> tuple[Figure, list[Axes]]:
+    """Return a figure with a cell for each picture.
+
+    Args:
+        pictures: their number, 1 or more.
+        most_columns: of cells.
+        cell_inches: side of a cell.
+        title: over the sheet.
+        caption: under the title.
+    """
+    columns = min(most_columns, pictures)
+    rows = ceil(pictures / columns)
+    width = max(columns * cell_inches, 5)
+    figure = new_figure(width, rows * (cell_inches + 0.3) + 0.8)
     figure.suptitle(
         "\n".join(wrap(title, TITLE_LETTERS)),
         x=0.02,
@@ -58,22 +78,19 @@ def draw_picture_sheet(
         color=FAINT_INK,
         parse_math=False,
     )
-    cells = figure.subplots(rows, columns, squeeze=False).flat
-    for axes, (class_name, pixels) in zip(cells, samples, strict=False):
-        axes.imshow(_shown(pixels), cmap="gray", vmin=0, vmax=255)
-        axes.set_xticks([])
-        axes.set_yticks([])
-        axes.spines[:].set_color(FAINT_INK)
-        axes.spines[:].set_linewidth(0.6)
-        axes.set_title(_shortened(class_name), fontsize=8, color=INK, parse_math=False)
-    for axes in list(figure.axes)[len(samples) :]:
+    cells = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for axes in cells[pictures:]:
         axes.set_axis_off()
-    save_png(path, figure)
+    return figure, cells[:pictures]
 
 
-def _shown(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    return pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)
-
-
-def _shortened(name: str) -> str:
-    return name if len(name) <= LETTERS else f"{name[: LETTERS - 1]}…"
+def show_picture(axes: Axes, pixels: npt.NDArray[np.uint8], title: str, letters: int) -> None:
+    """Show a picture, uint8 [1 or 3, H, W], under a title of so many letters at most."""
+    shown = pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)
+    axes.imshow(shown, cmap="gray", vmin=0, vmax=255)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.spines[:].set_color(FAINT_INK)
+    axes.spines[:].set_linewidth(0.6)
+    shortened = title if len(title) <= letters else f"{title[: letters - 1]}…"
+    axes.set_title(shortened, fontsize=8, color=INK, parse_math=False)

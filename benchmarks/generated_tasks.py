@@ -20,14 +20,17 @@ from trainers.data.generated.generated_task import (
     GeneratedTask,
     pathfinder_task,
     pointer_value_retrieval_task,
+    shapes_task,
 )
 from trainers.data.generated.pathfinder_settings import PathfinderSettings
 from trainers.data.generated.pointer_value_retrieval_settings import PointerValueRetrievalSettings
+from trainers.data.generated.shapes_settings import ShapesSettings
 
 TASKS: dict[str, GeneratedTask] = {
     "pathfinder": pathfinder_task(PathfinderSettings()),
     "pathfinder, 64 pixels, 14 dashes": pathfinder_task(PathfinderSettings(pixels=64, dashes=14)),
     "pointer_value_retrieval": pointer_value_retrieval_task(PointerValueRetrievalSettings()),
+    "shapes": shapes_task(ShapesSettings()),
 }
 REPORTED = 10_000
 COLUMNS = {"task": "task", "seconds": f"s for {REPORTED:,} images", "standard_error": "+-"}
@@ -41,7 +44,7 @@ def main() -> None:
     print(", ".join(f"{key} {value}" for key, value in figures["machine"].items()))
     figures["tasks"] = rows = []
     for name, task in TASKS.items():
-        task.images(0, "test", 1)  # (imports, and the first use of memory)
+        task.drawn(0, "test", 1)  # (imports, and the first use of memory)
         seconds = [_seconds(task, seed, images) * REPORTED / images for seed in range(rounds)]
         rows.append(
             {
@@ -57,7 +60,7 @@ def main() -> None:
 
 def _seconds(task: GeneratedTask, seed: int, images: int) -> float:
     began = time.process_time()
-    task.images(seed, "train", images)
+    task.drawn(seed, "train", images)
     return time.process_time() - began
 
 

@@ -98,7 +98,7 @@ def trained(assignment: Assignment, text: str, stopwatch: Stopwatch) -> Evaluati
     ends = time.perf_counter() + float(os.environ[SECONDS])
     while time.perf_counter() < ends:
         training.run_steps(1)
-    accuracy = training.evaluate("validation").accuracy
+    accuracy = training.evaluate("validation").score
     curve = [{"epoch": 1, "val_accuracy": accuracy}]
     return EvaluationResult({"val_accuracy": accuracy}, curve, training.train_seconds)
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from trainers.recipe.recipe import Recipe
     from trainers.result import EpochResult
     from trainers.stopwatch import Stopwatch
+    from trainers.tasks.task import TaskMetrics, TaskReport
     from trainers.training import Training
 
 _MODULES = {
@@ -73,6 +74,8 @@ _MODULES = {
     "Recipe": "trainers.recipe.recipe",
     "EpochResult": "trainers.result",
     "Stopwatch": "trainers.stopwatch",
+    "TaskMetrics": "trainers.tasks.task",
+    "TaskReport": "trainers.tasks.task",
     "Training": "trainers.training",
 }
 
@@ -99,6 +102,8 @@ __all__ = [
     "SavedRecipe",
     "Split",
     "Stopwatch",
+    "TaskMetrics",
+    "TaskReport",
     "Training",
     "TrainingDiverged",
     "Weights",

@@ -9,6 +9,7 @@ below. It is one tensor so that a batch is gathered, sent to a device and cut as
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 COLUMNS = 6
@@ -41,3 +42,22 @@ def classes(objects: Tensor) -> Tensor:
 def is_kind(objects: Tensor, kind: int) -> Tensor:
     """Return whether each of the objects ``[..., 6]`` is of a kind, bool ``[...]``."""
     return objects[..., 5] == kind
+
+
+def scaled(objects: Tensor, factors: Tensor) -> Tensor:
+    """Return the objects of images that became wider and higher.
+
+    Args:
+        objects: ``[N, M, 6]``.
+        factors: of width and height, ``[N, 2]``, or ``[2]`` for all images.
+    """
+    both = F.pad(
+        factors.to(objects.dtype).repeat_interleave(2, -1)[..., [0, 2, 1, 3]], (0, 2), value=1
+    )
+    return objects * both.unsqueeze(-2)
+
+
+def shifted(objects: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """Return objects ``[N, M, 6]`` whose boxes moved by x to the right and y down, ``[N]`` each."""
+    zero = torch.zeros_like(x)
+    return objects + torch.stack([x, y, x, y, zero, zero], dim=-1).unsqueeze(-2)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 
 def list_to_tuple(value: object) -> object:
@@ -21,3 +23,21 @@ class Settings(BaseModel):
     """
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class GrowingSettings(Settings):
+    """Settings with keys that earlier versions did not know.
+
+    Such a key is written only where it has another value than its default: equal settings keep
+    their text, and what is identified by it.
+    """
+
+    LATER_KEYS: ClassVar[tuple[str, ...]]
+
+    @model_serializer(mode="wrap")
+    def _without_later_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content: dict[str, Any] = handler(self)
+        for key in self.LATER_KEYS:
+            if getattr(self, key) == type(self).model_fields[key].default:
+                content.pop(key, None)
+        return content

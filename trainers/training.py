@@ -32,9 +32,7 @@ from trainers.errors import (
     TrainingDiverged,
     lost_loaders_named,
 )
-from trainers.evaluation.classification_report import ClassificationReport
 from trainers.evaluation.evaluator import Evaluator, SplitName
-from trainers.evaluation.metrics import Metrics
 from trainers.execution import choose_execution
 from trainers.normalization.batch_norm import set_batch_norm
 from trainers.optimization.learning_rate import learning_rate_at
@@ -44,14 +42,17 @@ from trainers.randomness import Stream, checked_seed, derived_seed, seeded
 from trainers.recipe import Recipe, Weights
 from trainers.result import EpochResult
 from trainers.stopwatch import Stopwatch
+from trainers.tasks.choice import task_of_training
+from trainers.tasks.task import TaskMetrics, TaskReport
 
 
 class Training:
     """One run, whose caller decides after each epoch, or some steps, whether it goes on.
 
     Args:
-        model: maps images [B, C, H, W] to logits [B, classes]; already initialised. It is moved
-            to ``device`` and trained in place.
+        model: maps images [B, C, H, W] to logits [B, classes], or is a
+            :class:`trainers.tasks.detection.detection.Detector` where the images have objects;
+            already initialised. It is moved to ``device`` and trained in place.
         splits: the images; those in memory are moved to ``device`` whole.
         recipe: how to train.
         seed: 0 or more; decides order, augmentation and dropout, not the initial weights.
@@ -70,7 +71,8 @@ class Training:
         execution: what the recipe's settings came to on the device.
 
     Raises:
-        DataError: fewer than two train images, or no validation images to evaluate on.
+        DataError: fewer than two train images, no validation images to evaluate on, or a detector
+            for images without objects, or the other way round.
         RanksDiffer: the processes have other data, recipes or weights, or there are more of them
             than groups in a batch.
         ValueError: no trainable parameter, a negative seed, or a precision that the device lacks.
@@ -134,13 +136,14 @@ class Training:
             stopwatch=self._stopwatch,
         )
         check_agreement(self._ranks, self._batches.groups, self._identity, self.model)
+        task = task_of_training(self.model, splits, recipe, self.device)
         self._step = TrainingStep(
             self.model,
             recipe,
             seed=self.seed,
             execution=self.execution,
             groups=self._batches.groups,
-            classes=splits.classes,
+            task=task,
             ranks=self._ranks,
             groups_at_once=groups_at_once,
         )
@@ -149,6 +152,7 @@ class Training:
             self._splits,
             recipe,
             self._batches,
+            task,
             self._ranks,
             seed=self.seed,
             device=self.device,
@@ -222,7 +226,7 @@ class Training:
                 after any other exception in the middle of a step.
             DataError, LoaderLost: an image cannot be decoded.
             MemoryShort: a normalisation group does not fit in the device's memory.
-            ValueError: the model's output is not [B, classes].
+            ValueError: the model's output is not the task's.
             RuntimeError: all epochs are finished, or an earlier step broke off.
         """
         if self.done:
@@ -241,7 +245,7 @@ class Training:
         self._broken = False
         return result
 
-    def evaluate(self, split: SplitName) -> Metrics:
+    def evaluate(self, split: SplitName) -> TaskMetrics:
         """Return metrics on all images of a split, not augmented; training is not affected.
 
         Raises:
@@ -250,7 +254,7 @@ class Training:
         """
         return self.report(split).metrics
 
-    def report(self, split: SplitName) -> ClassificationReport:
+    def report(self, split: SplitName) -> TaskReport:
         """Return what :meth:`evaluate` measures, with every class's results.
 
         Raises:
@@ -354,7 +358,7 @@ class Training:
             epoch=epoch,
             train_loss=self._progress.mean_loss(),
             train_accuracy=self._progress.accuracy(self.steps_per_epoch * self.batch_size),
-            val_accuracy=None if validation is None else validation.accuracy,
+            val_accuracy=None if validation is None else validation.score,
             learning_rate=learning_rate,
             train_seconds=self._progress.seconds,
             validation=validation,

@@ -21,6 +21,7 @@ from nas.config.search_config import SearchConfig
 from nas.config.sections import SamplerSettings
 from nas.config.storage_url import with_absolute_path
 from nas.config.trust import refusal
+from nas.evaluation.accuracy_metric import VAL_MAP
 from search_space.own_modules import make_importable, names_own_type
 from search_space.space import SearchSpace
 from search_space.values import Value
@@ -136,6 +137,7 @@ def read_config(
     if interpolated is not None:
         raise refusal(str(path), f"{interpolated} holds ${{...}}, which would be resolved")
     content = merged(data, changes, path, overrides)
+    _expand_val_map(content, path)
     named_from = Path() if changes.get("modules") else path.parent
     _make_modules_importable(content, named_from, trusted=trusted)
     problems = [line for lines in unread.values() for line in lines]
@@ -167,6 +169,25 @@ def _make_modules_importable(content: Any, folder: Path, *, trusted: bool) -> No
     elif _names_own_code(content) and isinstance(modules, str):
         content["modules"] = str((folder / modules).resolve())
         make_importable(Path(content["modules"]))
+
+
+def _expand_val_map(content: dict[str, Any], path: Path) -> None:
+    """Write the objective ``val_map`` as ``val_accuracy`` and the metric that says what that is.
+
+    Raises:
+        ConfigError: another metric is given.
+    """
+    objectives = content.get("objectives")
+    if not isinstance(objectives, list) or VAL_MAP not in objectives:
+        return
+    metric = content.setdefault("metric", "average_precision")
+    if metric != "average_precision":
+        problem = (
+            f"objectives: {VAL_MAP} is the average precision, got metric={metric!r}: leave metric "
+            "out, or use val_accuracy"
+        )
+        raise ConfigError(str(path), [problem])
+    content["objectives"] = ["val_accuracy" if each == VAL_MAP else each for each in objectives]
 
 
 def _names_own_code(content: Mapping[str, Any]) -> bool:

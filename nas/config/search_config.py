@@ -23,7 +23,7 @@ from nas.config.sections import (
 from nas.config.storage_url import check_storage_url, without_password
 from nas.config.tracking import check_trackers
 from nas.costs.limits import Limits
-from nas.evaluation.accuracy_metric import AccuracyMetric, TrainOn
+from nas.evaluation.accuracy_metric import AccuracyMetric, TrainOn, task_problem
 from nas.evaluation.fidelity import FULL, Fidelity
 from nas.metrics import METRICS
 from nas.samplers.names import EXPECT_GROWTH, NEED_NO_FINISHED
@@ -53,9 +53,11 @@ class SearchConfig(Value):
     data: DataWithValidation
     """The data set and its split."""
     objectives: Objectives = ("val_accuracy", "params")
-    """Objectives of the front, each once: accuracies are maximised, costs are minimised."""
+    """Objectives of the front, each once: accuracies are maximised, costs are minimised. `val_map`,
+    of detectors, is `val_accuracy` with `metric: average_precision`."""
     metric: AccuracyMetric = "accuracy"
-    """The accuracy that `val_accuracy` is."""
+    """The accuracy that `val_accuracy` is; of detectors `average_precision` (COCO's mAP) or
+    `ap50`."""
     limits: Limits = Limits()
     """Hard upper limits. What exceeds one is not trained."""
     sampler: SamplerSettings = SamplerSettings()
@@ -96,6 +98,14 @@ class SearchConfig(Value):
     tracking: Annotated[tuple[str, ...], AfterValidator(check_trackers)] = ()
     """Trackers that follow the search's trials: `tensorboard`, or a class of your own such as
     `my_module:MyTracker` (see [docs/report.md](report.md#trackers))."""
+
+    @model_validator(mode="after")
+    def _metric_of_the_networks(self) -> SearchConfig:
+        detects = self.space.get("detector") is not None
+        whose = f"a space of {'detectors' if detects else 'classifiers'}"
+        if (problem := task_problem(self.metric, detects=detects, whose=whose)) is not None:
+            raise ValueError(problem)
+        return self
 
     @field_validator("name")
     @classmethod

@@ -11,7 +11,6 @@ from pydantic import Field, field_validator
 
 from nas.config.files import read_config
 from nas.config.sections import DataWithValidation, RaySettings, ResourceSettings
-from nas.evaluation.trained_kinds import DETECTORS_NOT_TRAINED
 from search_space.digest import short_sha256
 from search_space.space import SearchSpace
 from search_space.values import Value
@@ -75,7 +74,10 @@ def load_tabulation(path: Path, overrides: Sequence[str] = ()) -> TabulationConf
     config = read_config(TabulationConfig, path, overrides, ("space", "recipe"))
     space = config.search_space()
     if space.config.detector is not None:
-        raise ConfigError(str(path), [f"space.{DETECTORS_NOT_TRAINED}"])
+        raise ConfigError(
+            str(path),
+            ["space.detector: tables hold classifiers, and detectors are not tabulated yet"],
+        )
     size = space.size
     if size > MOST_ARCHITECTURES:
         raise ConfigError(

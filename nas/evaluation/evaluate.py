@@ -19,10 +19,10 @@ from trainers import (
     DataConfig,
     EpochResult,
     ImageSplits,
-    Metrics,
     PixelSettings,
     Recipe,
     Stopwatch,
+    TaskMetrics,
     Training,
     TrainingDiverged,
     Weights,
@@ -125,7 +125,7 @@ def evaluate(
         recipe: how to train.
         seed: of the initial weights and of training.
         device: such as "cpu" or "cuda".
-        metric: which accuracy ``val_accuracy`` is: top-1, top-5, or the mean over the classes.
+        metric: which accuracy ``val_accuracy`` is.
         pause_at: an evaluated epoch, after which :class:`Paused` is yielded last instead.
         state: of :class:`Paused`, to resume from; the result has the same bits as without a pause.
         stopwatch: measures the parts of :data:`trainers.stopwatch.TrainingPart`; None: its own.
@@ -222,7 +222,7 @@ def curve_and_seconds(
     )
 
 
-def accuracy_by(metrics: Metrics, metric: AccuracyMetric) -> float:
+def accuracy_by(metrics: TaskMetrics, metric: AccuracyMetric) -> float:
     """Return the accuracy that ``metric`` names.
 
     Raises:

@@ -17,6 +17,7 @@ import torch
 
 from nas.atomic_write import replace_file
 from trainers import ImageSplits
+from trainers.boxes import OBJECT, classes, is_kind
 
 AT_MOST = 10
 LONGEST_CLASS_NAME = 60
@@ -26,7 +27,7 @@ class ExamplePicture(NamedTuple):
     """One image of the validation split."""
 
     position: int  # in the validation split
-    class_name: str
+    class_name: str  # or those of its objects
     pixels: npt.NDArray[np.uint8]  # [1 or 3, H, W]
 
     @property
@@ -37,7 +38,12 @@ class ExamplePicture(NamedTuple):
 
 
 def example_pictures(splits: ImageSplits) -> tuple[ExamplePicture, ...]:
-    """Return the first validation image of each of the first ten classes that have one."""
+    """Return the first validation image of each of the first ten classes that have one.
+
+    Of images with objects they are the first ten, named by the classes of their objects.
+    """
+    if splits.has_objects:
+        return tuple(_with_objects(splits, n) for n in range(min(AT_MOST, len(splits.validation))))
     labels = splits.validation.labels.cpu().numpy()
     classes, first = np.unique(labels, return_index=True)
     return tuple(
@@ -48,6 +54,14 @@ def example_pictures(splits: ImageSplits) -> tuple[ExamplePicture, ...]:
         )
         for label, index in zip(classes[:AT_MOST], first[:AT_MOST], strict=True)
     )
+
+
+def _with_objects(splits: ImageSplits, position: int) -> ExamplePicture:
+    objects = splits.validation.labels[position]
+    present = classes(objects[is_kind(objects, OBJECT)]).unique().tolist()
+    name = "_".join(splits.class_names[each] for each in present) or "nothing"
+    pixels = splits.validation.pixels(torch.tensor([position]))[0].cpu().numpy()
+    return ExamplePicture(position, name, pixels)
 
 
 def write_example_pictures(examples: Iterable[ExamplePicture], folder: Path) -> None:

@@ -22,13 +22,13 @@ from nas.evaluation.example_pictures import ExamplePicture, example_pictures
 from nas.evaluation.pace import Pace, PaceMeter
 from search_space.architecture import Architecture, Task
 from trainers import (
-    ClassificationReport,
     DataError,
     Execution,
     ImageSplits,
-    Metrics,
     Preprocessing,
     Recipe,
+    TaskMetrics,
+    TaskReport,
     Training,
     Weights,
 )
@@ -60,9 +60,9 @@ class Trained(NamedTuple):
     weights_beside: Weights | None  # the others, where there is an average of weights
     metrics: Mapping[str, float]  # test_accuracy and, with validation images, val_accuracy, by the
     # metric asked for
-    validation: ClassificationReport | None  # None without validation images
-    validation_beside: Metrics | None  # by the other weights
-    test: ClassificationReport
+    validation: TaskReport | None  # None without validation images
+    validation_beside: TaskMetrics | None  # by the other weights
+    test: TaskReport
     curve: Sequence[Mapping[str, Any]]
     device_seconds: float
     execution: Execution

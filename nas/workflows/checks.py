@@ -9,11 +9,10 @@ from nas.config.search_config import SearchConfig
 from nas.costs.latency_prediction import hardware_of
 from nas.costs.limits import Rejections
 from nas.costs.static_costs import StaticCosts
-from nas.evaluation.accuracy_metric import TrainOn
+from nas.evaluation.accuracy_metric import TrainOn, task_problem
 from nas.evaluation.assignment import Assignment
 from nas.evaluation.evaluate import task_of
 from nas.evaluation.fidelity import FULL, Fidelity
-from nas.evaluation.trained_kinds import DETECTORS_NOT_TRAINED
 from nas.random_streams import Stream, generator
 from nas.samplers import RandomSampler
 from nas.samplers.trials import NO_WARM_START
@@ -22,7 +21,6 @@ from nas.storage.provenance import images_id
 from nas.workflows.image_fit import check_images
 from search_space.architecture import Task
 from search_space.cost import network_costs
-from search_space.space import SearchSpace
 from search_space.yaml_validation import ConfigError
 from trainers import Recipe, check_pixels, initial_statistics_warning, load_splits
 
@@ -60,10 +58,17 @@ def load_data(config: SearchConfig) -> SearchData:
     """Read a search's data.
 
     Raises:
+        ConfigError: the metric is not one of these data.
         DataError: the data cannot be read, split, or reduced to the proxy's fidelity, or do not
             fit a recipe.
     """
     splits = load_splits(config.data, config.proxy.pixels)
+    labels = "objects in boxes" if splits.has_objects else "a label for each image"
+    problem = task_problem(
+        config.metric, detects=splits.has_objects, whose=f"a data set with {labels}"
+    )
+    if problem is not None:
+        raise ConfigError(f"data set {splits.name!r}", [problem])
     proxy = config.fidelity.splits(splits, config.data.split_seed)
     check_pixels(config.data, splits, config.retrain.pixels)
     train, validation, test = map(len, (splits.train, splits.validation, splits.test))
@@ -131,12 +136,11 @@ def checked_problem(config: SearchConfig, costs: StaticCosts) -> SearchProblem:
         costs: its space's.
 
     Raises:
-        ConfigError: the space holds detectors; the sampler or one of its options is unknown; this
+        ConfigError: the sampler or one of its options is unknown; this
             machine lacks the device to measure latency on; networks cannot take the task's images,
             or have no proxy of the given fidelity; a recipe augments colours of grey images.
         NothingFits: no architecture fits the static limits.
     """
-    check_trains(costs.space)
     check_images(costs.space, costs.task, seed=config.seed)
     _check_augmentation(config, costs.task)
     if config.uses_latency and config.ray.address is None:
@@ -148,12 +152,6 @@ def checked_problem(config: SearchConfig, costs: StaticCosts) -> SearchProblem:
     RandomSampler(costs.space, costs=costs, limits=limits).draw(set(), rng)
     _check_fidelity(config, costs)
     return problem
-
-
-def check_trains(space: SearchSpace) -> None:
-    """Raise ``ConfigError`` if the networks of ``space`` cannot be trained."""
-    if space.config.detector is not None:
-        raise ConfigError(f"search space {space.name!r}", [DETECTORS_NOT_TRAINED])
 
 
 def augmentation_problems(recipe: Recipe, key: str, task: Task) -> Iterator[str]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from trainers import DataConfig, DataError, ImageSplits, PixelSettings, load_splits
+from trainers.boxes import CROWD, NO_OBJECT, corners, is_kind
 from trainers.data.checks.damaged import leave_out
 from trainers.data.checks.inspection import PartSeen, inspect_set
 from trainers.data.checks.picture_problems import PictureProblems
@@ -19,14 +22,35 @@ from trainers.data.network_input import resizing_of
 from trainers.data.sources.labelled_set import LabelledPart, LabelledSet
 from trainers.data.sources.part_names import Part
 from trainers.data.splits.choice import choose_splits, notes_of
+from trainers.data.splits.labels import are_objects, classes_there, strata
 
 
 @dataclass(frozen=True)
 class ClassCount:
-    """A class and its number of images in a part."""
+    """A class and its number of images in a part; of objects, where images have objects."""
 
     name: str
     images: int
+
+
+@dataclass(frozen=True)
+class ObjectReport:
+    """The objects in the images of a part.
+
+    Attributes:
+        objects: their number, crowds among them.
+        crowds: regions of many objects.
+        images_without: images in which there is no object.
+        most_of_an_image: objects of one image.
+        sizes: (height, width) in pixels of the smallest, the median and the largest box by area,
+            in the pictures as they are stored; empty without objects.
+    """
+
+    objects: int
+    crowds: int
+    images_without: int
+    most_of_an_image: int
+    sizes: tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True)
@@ -41,6 +65,7 @@ class PartReport:
         sizes: (height, width) in pixels of the smallest, the median and the largest picture by
             area; empty where none can be used.
         modes, formats: numbers of usable pictures by Pillow's names; empty where pixels are given.
+        objects: in the images; None where labels are the images' classes.
     """
 
     images: int
@@ -50,6 +75,7 @@ class PartReport:
     sizes: tuple[tuple[int, int], ...]
     modes: dict[str, int] = field(default_factory=dict)
     formats: dict[str, int] = field(default_factory=dict)
+    objects: ObjectReport | None = None
 
 
 @dataclass(frozen=True)
@@ -106,7 +132,7 @@ def report_on(
         labelled, headers_only=headers_only, processes=processes, on_progress=on_progress
     )
     parts = {
-        part: _part(each.labels, labelled.class_names, seen[part])
+        part: _part(torch.from_numpy(each.labels), labelled.class_names, seen[part])
         for part, each in labelled.parts.items()
     }
     problems = PictureProblems(is_resized=is_resized)
@@ -142,7 +168,10 @@ def report_on(
 def _splits(labelled: LabelledSet, config: DataConfig) -> tuple[dict[Part, int], list[str]]:
     """Return the number of images of each split, and notes of how they are chosen."""
     choices = choose_splits(
-        {part: each.labels for part, each in labelled.parts.items()},
+        {
+            part: strata(torch.from_numpy(each.labels)).numpy()
+            for part, each in labelled.parts.items()
+        },
         name=config.name,
         split_seed=config.split_seed,
         train_images=config.train_images,
@@ -167,10 +196,10 @@ def _note(
 
 def _of_splits(splits: ImageSplits) -> DataReport:
     """Report on images in memory, which have no headers."""
-    by_name: dict[Part, npt.NDArray[np.int64]] = {
-        "train": splits.train.labels.numpy(),
-        "validation": splits.validation.labels.numpy(),
-        "test": splits.test.labels.numpy(),
+    by_name: dict[Part, torch.Tensor] = {
+        "train": splits.train.labels,
+        "validation": splits.validation.labels,
+        "test": splits.test.labels,
     }
     _, height, width = splits.train.image_shape
     size = np.array([height, width], np.int32)
@@ -189,10 +218,9 @@ def _of_splits(splits: ImageSplits) -> DataReport:
     )
 
 
-def _part(
-    labels: npt.NDArray[np.int64], class_names: tuple[str, ...], seen: PartSeen
-) -> PartReport:
-    counts = np.bincount(labels[labels >= 0], minlength=len(class_names))
+def _part(labels: torch.Tensor, class_names: tuple[str, ...], seen: PartSeen) -> PartReport:
+    classes = classes_there(labels).numpy()
+    counts = np.bincount(classes[classes >= 0], minlength=len(class_names))
     there = np.flatnonzero(counts)
     smallest, largest = None, None
     if len(there):
@@ -207,12 +235,29 @@ def _part(
         sizes=_sizes(seen.hw[seen.hw.any(axis=1)]),
         modes=dict(seen.modes.most_common()),
         formats=dict(seen.formats.most_common()),
+        objects=_objects(labels) if are_objects(labels) else None,
+    )
+
+
+def _objects(labels: torch.Tensor) -> ObjectReport:
+    are_there = ~is_kind(labels, NO_OBJECT)
+    counts = are_there.sum(dim=1)
+    boxes = corners(labels)[are_there].numpy()
+    hw = np.stack([boxes[:, 3] - boxes[:, 1], boxes[:, 2] - boxes[:, 0]], axis=1)
+    return ObjectReport(
+        objects=int(counts.sum()),
+        crowds=int(is_kind(labels, CROWD).sum()),
+        images_without=int((counts == 0).sum()),
+        most_of_an_image=int(counts.max()) if len(counts) else 0,
+        sizes=tuple((round(float(h), 1), round(float(w), 1)) for h, w in _ends(hw)),
     )
 
 
 def _sizes(hw: npt.NDArray[np.int32]) -> tuple[tuple[int, int], ...]:
-    if not len(hw):
-        return ()
-    by_area = np.argsort(hw.astype(np.int64).prod(axis=1), kind="stable")
-    places = (by_area[0], by_area[(len(hw) - 1) // 2], by_area[-1])
-    return tuple((int(hw[place, 0]), int(hw[place, 1])) for place in places)
+    return tuple((int(height), int(width)) for height, width in _ends(hw))
+
+
+def _ends(hw: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return the smallest, the median and the largest of sizes [N, 2]; none of none."""
+    by_area = np.argsort(hw.astype(np.float64).prod(axis=1), kind="stable")
+    return hw[by_area[[0, (len(hw) - 1) // 2, -1]]] if len(hw) else hw

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from nas.config.search_config import SearchConfig
 from nas.config.trial_slots import trial_slots
-from nas.evaluation.trained_kinds import DETECTORS_NOT_TRAINED
+from nas.evaluation.accuracy_metric import task_problem
 from nas.workflows.checks import SearchData, augmentation_problems
 from nas.workflows.timing.device_hours import this_machine
 from search_space.architecture import Architecture
@@ -98,8 +98,10 @@ def _problems_of_workers(config: SearchConfig, data: SearchData) -> Iterator[str
 def _problems_of(
     architecture: Architecture, config: SearchConfig, data: SearchData
 ) -> Iterator[str]:
-    if architecture.detector is not None:
-        yield f"network {architecture.arch_id}: {DETECTORS_NOT_TRAINED}"
+    detects = architecture.detector is not None
+    whose = f"a {'detector' if detects else 'classifier'}"
+    if (problem := task_problem(config.metric, detects=detects, whose=whose)) is not None:
+        yield f"network {architecture.arch_id}: {problem}"
         return
     try:
         network_costs(architecture, data.task)

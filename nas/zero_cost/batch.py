@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 
 from nas.random_streams import Stream, derived_seed
-from trainers import ImageSplits, PixelSettings, central_crop, scale_of
+from trainers import DataError, ImageSplits, PixelSettings, central_crop, scale_of
 
 IMAGES = 64
 """Images in a search's batch: more than small data sets have classes."""
@@ -30,7 +30,15 @@ def batch_of(
         pixels: the recipe's settings of the network's input; None for the defaults.
         seed: of the choice.
         images: how many; all, if there are fewer.
+
+    Raises:
+        DataError: the images have objects in boxes.
     """
+    if splits.has_objects:
+        raise DataError(
+            f"data set {splits.name!r} has objects in boxes: scores before training are of "
+            "classifiers, and need a label for each image"
+        )
     generator = torch.Generator().manual_seed(derived_seed(seed, Stream.SCORED_IMAGES))
     chosen = torch.randperm(len(splits.train), generator=generator)[:images]
     scale = scale_of(splits, pixels or PixelSettings())

@@ -265,7 +265,7 @@ def test_it_is_read_back_from_json(digits: ImageSplits) -> None:
         ({"interpolation": "nearest"}, "antialiased_bilinear"),
         ({"height": 0}, "greater than or equal to 1"),
         ({"resize": "cover"}, "'cover' with crop 'centre' and both, .* got resize='cover'"),
-        ({"crop": "centre"}, "'stretch' without a crop .* crop='centre'"),
+        ({"crop": "centre"}, "'stretch' or 'fit' without a crop .* crop='centre'"),
         (
             {"resize": "cover", "crop": "centre", "resized_height": 9, "resized_width": 7},
             "at least height and width, .* resized_width=7",

@@ -23,12 +23,12 @@ def build_augmentation(settings: Augmentation, size: tuple[int, int]) -> Augment
     on the other images of the batch, and on no global generator. It leaves its argument as it is,
     though the result may share its memory where nothing changes. Autocast does not reach into it.
     Draws on the CPU spare a policy the wait for another device. It raises ``ValueError`` where
-    images are smaller than ``size`` and there is no ``resized_crop`` to enlarge them.
+    images are smaller than ``size`` and there is no random crop to enlarge them.
 
     Args:
         settings: in the order of their keys.
         size: (height, width) of the results, in pixels; larger images are cropped centrally unless
-            there is a ``resized_crop``.
+            there is a ``resized_crop`` or ``scale_jitter``.
     """
     move = _moving(settings, size)
     policy = _policy(settings, size)
@@ -56,7 +56,7 @@ def build_augmentation(settings: Augmentation, size: tuple[int, int]) -> Augment
 
 def _moving(settings: Augmentation, size: tuple[int, int]) -> Augment:
     if (
-        settings.resized_crop is not None
+        settings.crop is not None
         or settings.rotation_degrees
         or settings.translation_fraction
         or settings.scale_fraction

@@ -1,10 +1,11 @@
-"""Random boxes inside an image (Szegedy et al. 2015, https://arxiv.org/abs/1409.4842)."""
+"""Random boxes in an image (Szegedy et al. 2015, https://arxiv.org/abs/1409.4842), or around it."""
 
 from __future__ import annotations
 
 import torch
 
-from trainers.augmentation.settings import ResizedCrop
+from trainers.augmentation.draws import ImageDraws, Use
+from trainers.augmentation.settings import Crop, ResizedCrop, ScaleJitter
 
 ATTEMPTS = 10
 """Boxes drawn for an image, of which the first that fits counts."""
@@ -44,6 +45,49 @@ def box_sizes(
         heights.gather(1, first)[:, 0],
         fits.any(dim=1),
     )
+
+
+def boxes_of_crop(
+    draws: ImageDraws, crop: Crop, input_size: tuple[int, int], size: tuple[int, int]
+) -> torch.Tensor:
+    """Return the box of each image that becomes the whole, float32 [B, 4].
+
+    It is centre x, y, width and height, of which the centre is in the coordinates of pixels.
+
+    Args:
+        draws: of B images.
+        crop: the settings.
+        input_size: (height, width) of the images, in pixels.
+        size: (height, width) of the results.
+    """
+    if isinstance(crop, ResizedCrop):
+        return crop_boxes(draws.uniform(Use.RESIZED_CROP, DRAWS + 2), crop, input_size, size)
+    return jittered_boxes(draws.uniform(Use.SCALE_JITTER, 3), crop, input_size, size)
+
+
+def jittered_boxes(
+    uniform: torch.Tensor, jitter: ScaleJitter, input_size: tuple[int, int], size: tuple[int, int]
+) -> torch.Tensor:
+    """Return the boxes of a scale jitter, as :func:`boxes_of_crop` does.
+
+    A box that is larger than the image begins at its upper left.
+
+    Args:
+        uniform: [B, 3], uniform in [0, 1).
+        jitter: the range of factors.
+        input_size, size: see :func:`boxes_of_crop`.
+    """
+    factors = between(jitter.factor, uniform[:, 0])
+    fitting = min(out / side for out, side in zip(size, input_size, strict=True))
+    height, width = (out / (fitting * factors) for out in size)
+    left, top = (
+        draw * (side - box).clamp(min=0)
+        for draw, side, box in (
+            (uniform[:, 1], input_size[1], width),
+            (uniform[:, 2], input_size[0], height),
+        )
+    )
+    return torch.stack([left + width / 2 - 0.5, top + height / 2 - 0.5, width, height], dim=1)
 
 
 def crop_boxes(

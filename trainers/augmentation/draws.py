@@ -31,6 +31,7 @@ class Use(IntEnum):
     RESIZED_CROP = 4
     COLOUR = 5
     POLICY = 6
+    SCALE_JITTER = 7
 
 
 class ImageDraws:

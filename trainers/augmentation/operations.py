@@ -86,16 +86,26 @@ def apply_operations(
             continue
         some, some_amounts = images.index_select(0, rows), amounts[rows]
         if operation in GEOMETRIC:
-            result = _moved(some, operations[rows], some_amounts)
+            size = (images.shape[2], images.shape[3])
+            maps = maps_of_operations(operations[rows], some_amounts, size)
+            result = warp(some, maps, size)
         else:
             result = PIXEL_OPERATIONS[operation](some, some_amounts)
         changed.index_copy_(0, rows, result)
     return changed
 
 
-def _moved(images: torch.Tensor, operations: torch.Tensor, amounts: torch.Tensor) -> torch.Tensor:
-    """Apply a geometric operation to each image."""
-    height, width = images.shape[2:]
+def maps_of_operations(
+    operations: torch.Tensor, amounts: torch.Tensor, size: tuple[int, int]
+) -> torch.Tensor:
+    """Return the maps of operations, [B, 3, 3]; one that moves no pixels has the identity.
+
+    Args:
+        operations: int64 [B], numbers of :class:`Operation`.
+        amounts: float32 [B].
+        size: (height, width) of the images, in pixels.
+    """
+    height, width = size
 
     def amount_where(operation: Operation) -> torch.Tensor:
         return amounts.where(operations == operation, 0)
@@ -106,8 +116,7 @@ def _moved(images: torch.Tensor, operations: torch.Tensor, amounts: torch.Tensor
         amount_where(Operation.TRANSLATE_X).trunc(), amount_where(Operation.TRANSLATE_Y).trunc()
     )
     # the corner of the image lies half a pixel outside the centre of its first pixel
-    maps = shifts @ about(((width - 1) / 2, (height - 1) / 2), turns) @ about((-0.5, -0.5), shears)
-    return warp(images, maps, (height, width))
+    return shifts @ about(((width - 1) / 2, (height - 1) / 2), turns) @ about((-0.5, -0.5), shears)
 
 
 def _brightness(images: torch.Tensor, amounts: torch.Tensor) -> torch.Tensor:

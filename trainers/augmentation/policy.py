@@ -31,14 +31,17 @@ class RandomPolicy:
     Args:
         settings: which policy.
         size: (height, width) of the images, in pixels.
+
+    Attributes:
+        turns: operations on each image.
     """
 
     def __init__(self, settings: RandAugment | TrivialAugment, size: tuple[int, int]) -> None:
-        self._turns = 1
+        self.turns = 1
         self._magnitude: int | None = None
         largest = TRIVIAL_AUGMENT_AMOUNTS
         if isinstance(settings, RandAugment):
-            self._turns, self._magnitude = settings.operations, settings.magnitude
+            self.turns, self._magnitude = settings.operations, settings.magnitude
             largest = rand_augment_amounts(size)
         self._largest = torch.tensor([largest.get(operation, 0.0) for operation in Operation])
 
@@ -50,7 +53,7 @@ class RandomPolicy:
             draws: on the CPU; those of another device are awaited.
         """
         draws = draws.to("cpu")
-        for turn in range(self._turns):
+        for turn in range(self.turns):
             images = apply_operations(images, *self.drawn(draws, turn))
         return images
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from trainers.settings import Settings, list_to_tuple
+from trainers.settings import GrowingSettings, Settings, list_to_tuple
 
 Share = Annotated[float, Field(gt=0, le=1)]
 Ratio = Annotated[float, Field(gt=0)]
+Factor = Annotated[float, Field(ge=0.05, le=20)]
 
 
 class RandAugment(Settings):
@@ -47,7 +48,29 @@ class ResizedCrop(Settings):
         return self
 
 
-class Augmentation(Settings):
+class ScaleJitter(Settings):
+    """The image in a random size, of which the network sees a part of its own size.
+
+    It keeps its ratio, and just fits into the network's size times a factor. What is larger than
+    the network's size is cut at random; what is smaller lies at the upper left, and the rest is
+    black. As in the detectors of Lin et al. (2017), https://arxiv.org/abs/1708.02002.
+    """
+
+    factor: Annotated[tuple[Factor, Factor], BeforeValidator(list_to_tuple)] = (0.8, 1.2)
+    """Smallest and largest factor, between which all are equally likely; `[0.8, 1.2]` is 512 to 768
+    pixels for a network of 640."""
+
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        if self.factor[0] > self.factor[1]:
+            raise ValueError(f"factor must rise, got {list(self.factor)}")
+        return self
+
+
+Crop = ResizedCrop | ScaleJitter
+
+
+class Augmentation(GrowingSettings):
     """Random changes of train images; the default changes nothing.
 
     Each image draws its own values, uniformly from the ranges given. The draws are a function of
@@ -55,8 +78,13 @@ class Augmentation(Settings):
     in the order of these keys. What is shifted in from outside an image is black (0).
     """
 
+    LATER_KEYS: ClassVar[tuple[str, ...]] = ("scale_jitter",)
+
     resized_crop: ResizedCrop | None = None
     """A random part of the image, resized: the Inception crop; null takes the whole image."""
+    scale_jitter: ScaleJitter | None = None
+    """The image in a random size, and a part of it of the network's size, as detectors are trained;
+    null leaves the size as it is. Not with `resized_crop`."""
     horizontal_flip: bool = False
     """Mirror every second image, left for right."""
     crop_padding_pixels: int = Field(default=0, ge=0)
@@ -94,6 +122,21 @@ class Augmentation(Settings):
     """Both parameters of the Beta distribution of cutmix (Yun et al. 2019); 0 does not cut. With
     mixup too, every group of images draws one of them, at even odds."""
 
+    @model_validator(mode="after")
+    def _one_crop(self) -> Self:
+        if self.resized_crop is not None and self.scale_jitter is not None:
+            raise ValueError("resized_crop and scale_jitter are two crops; give one, got both")
+        return self
+
+    @property
+    def crop(self) -> Crop | None:
+        """The random crop of another size than the network's; None takes the whole image."""
+        return self.resized_crop or self.scale_jitter
+
+    def without_crop(self) -> Self:
+        """Return the changes that are left for images that were cropped as they were decoded."""
+        return self.model_copy(update={"resized_crop": None, "scale_jitter": None})
+
     def check_fits(self, channels: int) -> None:
         """Refuse images of so many channels that some change is not defined for them.
 
@@ -111,6 +154,19 @@ class Augmentation(Settings):
             raise ValueError(
                 f"augmentation.policy needs images of 1 or 3 channels, got "
                 f"policy={self.policy.name}, channels={channels}"
+            )
+
+    def check_objects(self) -> None:
+        """Refuse to augment images whose labels are objects in them, by what mixes classes.
+
+        Raises:
+            ValueError: the settings mix images.
+        """
+        if self.mixes:
+            raise ValueError(
+                "augmentation.mixup_alpha and cutmix_alpha mix the classes of images, and must be "
+                f"0 for objects in images, got mixup_alpha={self.mixup_alpha:g}, "
+                f"cutmix_alpha={self.cutmix_alpha:g}"
             )
 
     @property

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import torch
 
 from trainers.augmentation.affine import rotation, scaling, shear, translation, warp
-from trainers.augmentation.boxes import DRAWS, crop_boxes
+from trainers.augmentation.boxes import boxes_of_crop
 from trainers.augmentation.central_crop import central_corner
 from trainers.augmentation.draws import ImageDraws, Use
 from trainers.augmentation.settings import Augmentation
@@ -41,7 +41,7 @@ class RandomWarp:
         """Return the images [B, C, H, W], warped to [B, C, *size], zeros outside, bilinear.
 
         Raises:
-            ValueError: the images are smaller than ``size`` and there is no ``resized_crop``.
+            ValueError: the images are smaller than ``size`` and there is no crop to enlarge them.
         """
         input_size = images.shape[2], images.shape[3]
         return warp(images, self.maps(draws, input_size), self._size)
@@ -59,9 +59,8 @@ class RandomWarp:
     def _to_centre(self, draws: ImageDraws, input_size: tuple[int, int]) -> torch.Tensor:
         """Return the maps that put each image's crop about (0, 0) in its final size."""
         height, width = self._size
-        if self._settings.resized_crop is not None:
-            uniform = draws.uniform(Use.RESIZED_CROP, DRAWS + 2)
-            boxes = crop_boxes(uniform, self._settings.resized_crop, input_size, self._size)
+        if self._settings.crop is not None:
+            boxes = boxes_of_crop(draws, self._settings.crop, input_size, self._size)
             x, y, box_width, box_height = boxes.unbind(dim=1)
             return scaling(width / box_width, height / box_height) @ translation(-x, -y)
         top, left = central_corner(input_size, self._size)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -21,6 +22,9 @@ from trainers.distributed.ranks import Ranks
 from trainers.randomness import Stream, derived_seed
 from trainers.recipe import Recipe
 from trainers.stopwatch import Stopwatch
+
+if TYPE_CHECKING:
+    from trainers.batches.train_objects import TrainObjects
 
 # Images are gathered, augmented and normalised for several batches at once, since every call has
 # a fixed cost: a small train split is one call an epoch. 16 MiB of floats bounds the memory.
@@ -94,20 +98,27 @@ class Batches:
         else:
             self._source = DecodedBeside(
                 splits.train,
-                augmentation.resized_crop,
+                augmentation.crop,
                 self._size,
                 seed=seed,
                 processes=splits.loading.process_count(),
                 pinned=device.type == "cuda",
                 stopwatch=self._stopwatch,
             )
-            augmentation = augmentation.model_copy(update={"resized_crop": None})
+            augmentation = augmentation.without_crop()
         self._augmentation = build_augmentation(augmentation, self._size)
+        self._objects: TrainObjects | None = None
+        if splits.has_objects:
+            # (it imports kornia, which is slow)
+            from trainers.batches.train_objects import TrainObjects  # noqa: PLC0415
+
+            self._objects = TrainObjects(splits, recipe.augmentation, seed=seed, device=device)
 
     def training(self, step: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Yield the batches from a step on, without end: images [B, C, H, W] and their targets.
 
-        Targets are labels [B], int64, or with mixup or cutmix class probabilities [B, classes].
+        Targets are labels [B], int64, with mixup or cutmix class probabilities [B, classes], or the
+        objects [B, M, 6] of the augmented images.
         Every epoch has a random order. The images beyond its last whole batch are left out, so no
         batch is too small for batch normalisation; the next epoch's order leaves out others. B
         are the images of this process' groups.
@@ -118,8 +129,7 @@ class Batches:
         at_once = self._steps_at_once()
         for epoch, pixels, positions in self._source.training(self._positions(step, at_once)):
             images = self._in_memory_format(self._augmented(pixels, epoch, positions))
-            labels = self._splits.train.labels[positions.to(self._splits.train.labels.device)]
-            labels = labels.to(self._device)
+            labels = self._labels(epoch, positions)
             own = self._own_images.stop - self._own_images.start
             for batch in zip(images.split(own), labels.split(own), strict=True):
                 yield self._mixed(*batch, step) if self._recipe.augmentation.mixes else batch
@@ -150,19 +160,21 @@ class Batches:
         self._kept_recalibration = list(batches)
         return self._kept_recalibration
 
-    def evaluation(self, split: AnySplit) -> Iterator[torch.Tensor]:
-        """Yield this process' share of a split's images in their order, cropped to their centre."""
+    def evaluation(self, split: AnySplit) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Yield this process' share of a split's images in their order, with their targets.
+
+        Images are cropped to their centre.
+        """
         share = self._ranks.share(len(split))
-        positions = torch.arange(share.start, share.stop)
-        for pixels in self._evaluated(split, positions.split(self._evaluation_batch_size)):
+        parts = torch.arange(share.start, share.stop).split(self._evaluation_batch_size)
+        for pixels, positions in self._evaluated(split, parts):
             cropped = central_crop(pixels.to(self._device, non_blocking=True), self._size)
-            yield self._in_memory_format(self._normalised(cropped.float().div_(255)))
+            labels = split.labels[positions.to(split.labels.device)].to(self._device)
+            yield self._in_memory_format(self._normalised(cropped.float().div_(255))), labels
 
-    def no_logits(self) -> torch.Tensor:
-        """Return what a network gives for no images, as of a split smaller than the processes."""
-        return torch.zeros((0, self.classes), device=self._device)
-
-    def _evaluated(self, split: AnySplit, parts: Iterable[torch.Tensor]) -> Iterator[torch.Tensor]:
+    def _evaluated(
+        self, split: AnySplit, parts: Iterable[torch.Tensor]
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         source: DecodedBefore | DecodedBeside
         if not isinstance(split, PictureSplit):
             source = DecodedBefore(split, self._stopwatch)
@@ -176,7 +188,8 @@ class Batches:
                 pinned=self._device.type == "cuda",
                 stopwatch=self._stopwatch,
             )
-        yield from (pixels for _, pixels, _ in source.training((0, part) for part in parts))
+        for _, pixels, positions in source.training((0, part) for part in parts):
+            yield pixels, positions
 
     def _positions(self, step: int, at_once: int) -> Iterator[tuple[int, torch.Tensor]]:
         """Yield epochs and the positions of this process' images of up to ``at_once`` steps."""
@@ -204,6 +217,13 @@ class Batches:
         images = pixels.to(self._device, non_blocking=True).float().div_(255)
         draws = ImageDraws.of(self._seed, epoch, positions)
         return self._normalised(self._augmentation(images, draws))
+
+    def _labels(self, epoch: int, positions: torch.Tensor) -> torch.Tensor:
+        """Return the classes of some train images, or the objects in them once augmented."""
+        if self._objects is not None:
+            return self._objects.augmented(epoch, positions)
+        labels = self._splits.train.labels
+        return labels[positions.to(labels.device)].to(self._device)
 
     def _mixed(
         self, images: torch.Tensor, labels: torch.Tensor, step: int

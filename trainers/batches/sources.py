@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import torch
 
-from trainers.augmentation.settings import ResizedCrop
+from trainers.augmentation.settings import Crop
 from trainers.data.pictures.decoding_processes import CHUNK_IMAGES, DecodedChunks
 from trainers.data.splits.dataset import Split
 from trainers.data.splits.mapped_split import MappedSplit
@@ -54,7 +54,7 @@ class DecodedBeside:
     def __init__(
         self,
         split: PictureSplit,
-        crop: ResizedCrop | None,
+        crop: Crop | None,
         size: tuple[int, int],
         *,
         seed: int,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Set as AbstractSet
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -18,13 +18,13 @@ from pydantic import (
 from pydantic_core import PydanticKnownError
 
 from trainers.data.generated.task_settings import TASK_SETTINGS
-from trainers.settings import Settings, list_to_tuple
+from trainers.settings import GrowingSettings, list_to_tuple
 
 SOURCES = (
     *("digits", *TASK_SETTINGS, "cifar10", "cifar100", "imagenet"),
-    *("image_folder", "tar_shards", "parquet", "hub"),
+    *("image_folder", "tar_shards", "parquet", "hub", "coco"),
 )
-NEED_A_PATH = ("image_folder", "tar_shards", "parquet", "hub")
+NEED_A_PATH = ("image_folder", "tar_shards", "parquet", "hub", "coco")
 
 _OWN_FUNCTION = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 
@@ -43,13 +43,14 @@ DataName = Annotated[
     WithJsonSchema({"enum": [*SOURCES, "module:function"], "type": "string"}),
 ]
 TestPart = Literal["test", "validation"]
+BoxFormat = Literal["xywh", "xyxy"]
 Decoding = Literal["auto", "once", "each_use"]
 
 LOADING = ("decoding", "memory_gb", "cache", "loader_processes", "block_images")
 OF_PICTURES = frozenset(
     {
         *("path", "test_part", "image_size", "skip_damaged"),
-        *("image_column", "label_column", *LOADING),
+        *("image_column", "label_column", "box_format", *LOADING),
     }
 )
 """Keys of sources that have pictures to find and decode."""
@@ -58,7 +59,7 @@ Pixels = Annotated[int, Field(ge=1)]
 ImageSize = Annotated[tuple[Pixels, Pixels], BeforeValidator(list_to_tuple)]
 
 
-class DataConfig(Settings):
+class DataConfig(GrowingSettings):
     """A data set and its split into train, validation and test images.
 
     :func:`trainers.load_splits` reads it.
@@ -66,18 +67,22 @@ class DataConfig(Settings):
     ``None`` for a count means what is natural; :mod:`trainers.data.splits.choice` has the rules.
     """
 
+    LATER_KEYS: ClassVar[tuple[str, ...]] = ("box_format",)
+
     name: DataName
-    """The source: `digits` comes with scikit-learn; `pathfinder` and `pointer_value_retrieval` are
-    generated; `cifar10`, `cifar100` and `imagenet` come from the Hugging Face hub; `image_folder`,
-    `tar_shards`, `parquet` and `hub` need `path`; `my_package.module:function` is a function of
-    your own."""
+    """The source: `digits` comes with scikit-learn; `pathfinder`, `pointer_value_retrieval` and
+    `shapes` are generated; `cifar10`, `cifar100` and `imagenet` come from the Hugging Face hub;
+    `image_folder`, `tar_shards`, `parquet`, `hub` and `coco` need `path`;
+    `my_package.module:function` is a function of your own. The images of `shapes` and `coco` have
+    objects in boxes, and so may those of `parquet` and `hub`."""
     parameters: dict[str, Any] | None = None
     """Parameters of a generated task, each with its default where it is not given; or arguments of
     a function of your own, beside the seed."""
     path: str | None = None
     """For `image_folder` a folder; for `tar_shards` and `parquet` a file or folder; for `hub` the
-    id of a data set, or a folder made by `datasets.save_to_disk`; for `cifar10` and `cifar100` such
-    a folder in place of the hub; for `imagenet` that, its usual folder, or one of its Parquet
+    id of a data set, or a folder made by `datasets.save_to_disk`; for `coco` a folder of images and
+    annotations, or one file of annotations beside its images; for `cifar10` and `cifar100` a folder
+    as for `hub`, in place of the hub; for `imagenet` that, its usual folder, or one of its Parquet
     files."""
     split_seed: int = Field(default=0, ge=0, lt=2**32)
     """Seed of the split into train, validation and test images, which depends on nothing else; for
@@ -118,12 +123,16 @@ class DataConfig(Settings):
     slowly at random; the images of 64 such blocks are shuffled together. It changes the order of
     the images. 1 shuffles all images. Unit: images."""
     skip_damaged: bool = False
-    """Leave out images that cannot be decoded, and say how many; false for an error that names
-    them. All images are decoded first, so that counts and splits are of those that can be."""
+    """Leave out images that cannot be decoded, and objects whose box or class cannot be used, and
+    say how many; false for an error that names them. All images are decoded first, so that counts
+    and splits are of those that can be."""
     image_column: str | None = None
     """Column of the images, where several could be meant."""
     label_column: str | None = None
-    """Column of the labels, where several could be meant."""
+    """Column of the labels, or of objects in boxes, where several could be meant."""
+    box_format: BoxFormat = "xywh"
+    """The four numbers of a box in a column of objects. `xywh`: left, top, width, height, as COCO
+    has them; `xyxy`: left, top, right, bottom. Unit: pixels."""
 
     @model_validator(mode="before")
     @classmethod
@@ -159,6 +168,9 @@ class DataConfig(Settings):
             )
         elif not self.is_generated:
             self._takes_no({"parameters"}, "is no function of your own")
+        if self.name == "coco":
+            columns = {"image_column", "label_column", "box_format"}
+            self._takes_no(columns, "has annotations, and no columns,")
         if self.name == "digits":
             self._takes_no(OF_PICTURES, "comes with scikit-learn as 8 x 8 images")
         if self.is_generated:

@@ -11,7 +11,7 @@ from trainers.data.checks.picture_problems import PictureProblems
 from trainers.data.checks.usable_picture import UnusablePicture, usable_picture
 from trainers.data.pictures.pixels import pixels_of, to_colour
 from trainers.data.pictures.resizing import Resizing
-from trainers.data.sources.labelled_set import Pictures
+from trainers.data.sources.labelled_set import LabelledPart
 from trainers.errors import listed_problems
 
 
@@ -26,16 +26,17 @@ class Decoder:
         self._resizing = resizing
         self._problems = PictureProblems(is_resized=resizing is not None)
 
-    def decode(self, pictures: Pictures, indices: Sequence[int]) -> npt.NDArray[np.uint8]:
+    def decode(self, part: LabelledPart, indices: Sequence[int]) -> npt.NDArray[np.uint8]:
         """Return [N, C, H, W] of N places, C = 1 if all pictures are grey and 3 otherwise.
 
         Where a picture has a problem, the array is incomplete: call :meth:`check`. Without pictures
         H = W = 0, or the size of the resizing.
         """
+        pictures = part.pictures
         stacked: npt.NDArray[np.uint8] | None = None
         for position, index in enumerate(indices):
             try:
-                picture = usable_picture(pictures, index)
+                picture = usable_picture(part, index)
             except UnusablePicture as error:
                 self._problems.add(pictures, index, str(error))
                 continue

@@ -17,6 +17,7 @@ import torch
 from trainers.data.sources.labelled_set import LabelledPart, LabelledSet, Pictures
 from trainers.data.sources.part_names import PARTS
 from trainers.data.splits.dataset import ImageSplits
+from trainers.data.splits.labels import label_numbers
 from trainers.errors import DataError
 
 if TYPE_CHECKING:
@@ -74,7 +75,8 @@ def fingerprint_of(labelled: LabelledSet) -> str:
     sizes = [each.pictures.sizes_bytes() for _, each in parts]
     for (part, each), own in zip(parts, sizes, strict=True):
         content.add_text(part)
-        content.add_numbers(each.labels)
+        for numbers in label_numbers(torch.from_numpy(each.labels)):
+            content.add_numbers(numbers)
         content.add_numbers(own)
         for name in each.pictures.stored_names():
             content.add_text(name)
@@ -89,7 +91,8 @@ def fingerprint_of_splits(splits: ImageSplits) -> str:
     content.add_texts(splits.class_names)
     for split in (splits.train, splits.validation, splits.test):
         content.add_numbers(np.array((len(split), *split.image_shape)))
-        content.add_numbers(split.labels.cpu().numpy())
+        for numbers in label_numbers(split.labels):
+            content.add_numbers(numbers)
         for positions in torch.arange(len(split)).split(IMAGES_AT_ONCE):
             pixels = np.ascontiguousarray(split.pixels(positions).cpu().numpy()).reshape(-1)
             content.add(pixels.data, pixels.size)

@@ -9,8 +9,9 @@ from trainers.data.config import DataConfig
 from trainers.data.digits import load_digits
 from trainers.data.fingerprint import fingerprint_of_splits
 from trainers.data.generated.loading import load_generated
-from trainers.data.network_input import resizing_of, scale_of
+from trainers.data.network_input import check_whole, resizing_of, scale_of
 from trainers.data.own_function import load_own
+from trainers.data.sources.coco import read_coco
 from trainers.data.sources.hugging_face import read_tables
 from trainers.data.sources.image_folder import read_image_folder
 from trainers.data.sources.imagenet import read_imagenet
@@ -46,6 +47,7 @@ def load_splits(config: DataConfig, pixels: PixelSettings | None = None) -> Imag
             scale = (pixels.mean, pixels.deviation)
         splits = split_labelled(read_labelled(config), config, resizing, scale)
     scale_of(splits, pixels)
+    check_whole(splits, pixels)
     if not splits.fingerprint:  # of a set that is made in memory
         splits = replace(splits, fingerprint=fingerprint_of_splits(splits))
     return splits
@@ -60,6 +62,8 @@ def read_labelled(config: DataConfig) -> LabelledSet:
     assert not config.is_in_memory
     if config.name == "imagenet":
         return read_imagenet(config)
+    if config.name == "coco":
+        return read_coco(config)
     if config.name == "tar_shards":
         return read_tar_shards(config)
     if config.name != "image_folder":

@@ -16,13 +16,15 @@ def resizing_of(config: DataConfig, pixels: PixelSettings) -> Resizing | None:
         DataError: a crop is asked for, and the size of the network's input is not given.
     """
     size, fraction = config.image_size, pixels.crop_fraction
-    if fraction == 1:
-        return None if size is None else Resizing(size, interpolation=pixels.interpolation)
     if size is None:
-        raise DataError(
-            f"data set {config.name!r}: pixels.crop_fraction={fraction} needs data.image_size, the "
-            "size of the network's input, got null: set it, or pixels.crop_fraction=1"
-        )
+        if fraction < 1:
+            raise DataError(
+                f"data set {config.name!r}: pixels.crop_fraction={fraction} needs data.image_size, "
+                "the size of the network's input, got null: set it, or pixels.crop_fraction=1"
+            )
+        return None
+    if fraction == 1:
+        return Resizing(size, "fit" if pixels.keep_ratio else "stretch", pixels.interpolation)
     height, width = (round(side / fraction) for side in size)
     return Resizing((height, width), "cover", pixels.interpolation)
 
@@ -35,6 +37,21 @@ def check_pixels(config: DataConfig, splits: ImageSplits, pixels: PixelSettings)
     """
     resizing_of(config, pixels)
     scale_of(splits, pixels)
+    check_whole(splits, pixels)
+
+
+def check_whole(splits: ImageSplits, pixels: PixelSettings) -> None:
+    """Check that no object is cropped away where images are evaluated.
+
+    Raises:
+        DataError: it could be.
+    """
+    if splits.has_objects and pixels.crop_fraction < 1:
+        raise DataError(
+            f"data set {splits.name!r}: pixels.crop_fraction must be 1 for objects in images, "
+            f"which a crop would cut away, got {pixels.crop_fraction:g}; pixels.keep_ratio keeps "
+            "the ratio of whole pictures"
+        )
 
 
 def scale_of(splits: ImageSplits, pixels: PixelSettings) -> Scale:

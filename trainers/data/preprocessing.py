@@ -42,7 +42,8 @@ class Preprocessing(Settings):
        "grey".
     3. Resize it. "stretch" makes it ``height`` x ``width``; the ratio of its sides may change.
        "cover" keeps the ratio: the smallest picture that covers ``resized_height`` x
-       ``resized_width`` is cut to its centre of that size.
+       ``resized_width`` is cut to its centre of that size. "fit" keeps it too: the largest picture
+       within ``height`` x ``width`` lies at its upper left, and the rest is black.
     4. Crop it to the central ``height`` x ``width``, unless ``crop`` is "none".
     5. Divide by 255, subtract ``mean``, divide by ``std``.
     """
@@ -52,7 +53,7 @@ class Preprocessing(Settings):
     height: int = Field(ge=1)
     width: int = Field(ge=1)
     resize: ResizeMode = "stretch"
-    # pixels; None where the picture is stretched
+    # pixels; None where the picture is not cropped
     resized_height: int | None = None
     resized_width: int | None = None
     interpolation: Literal["antialiased_bilinear", "antialiased_bicubic"] = "antialiased_bilinear"
@@ -76,7 +77,7 @@ class Preprocessing(Settings):
     @model_validator(mode="after")
     def _crop_after_covering(self) -> Self:
         resized = (self.resized_height, self.resized_width)
-        if self.resize == "stretch" and (self.crop, *resized) == ("none", None, None):
+        if self.resize in ("stretch", "fit") and (self.crop, *resized) == ("none", None, None):
             return self
         if (
             self.resize == "cover"
@@ -86,8 +87,8 @@ class Preprocessing(Settings):
         ):
             return self
         raise ValueError(
-            "resize is 'stretch' without a crop and resized_height and resized_width, or 'cover' "
-            "with crop 'centre' and both, at least height and width, got "
+            "resize is 'stretch' or 'fit' without a crop and resized_height and resized_width, or "
+            "'cover' with crop 'centre' and both, at least height and width, got "
             f"resize={self.resize!r}, crop={self.crop!r}, resized_height={self.resized_height}, "
             f"resized_width={self.resized_width}, height={self.height}, width={self.width}"
         )
@@ -113,6 +114,8 @@ class Preprocessing(Settings):
         mean, std = scale_of(splits, pixels)
         values = {"colour": colour, "height": height, "width": width, "mean": mean, "std": std}
         values["interpolation"] = f"antialiased_{pixels.interpolation}"
+        if pixels.keep_ratio:
+            values["resize"] = "fit"
         if pixels.crop_fraction < 1:
             _, resized_height, resized_width = splits.train.image_shape
             values |= {"resize": "cover", "crop": "centre"}

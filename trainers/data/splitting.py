@@ -16,11 +16,12 @@ from trainers.data.pictures.pixels import to_colour
 from trainers.data.pictures.resizing import Resizing
 from trainers.data.sources.labelled_set import LabelledPart, LabelledSet
 from trainers.data.sources.part_names import Part
-from trainers.data.sources.some_pictures import SomePictures
+from trainers.data.sources.some_pictures import SomePictures, selected
 from trainers.data.splits.choice import Choice, choose_splits, notes_of
 from trainers.data.splits.dataset import AnySplit, ImageSplits, Loading, Scale, Split
 from trainers.data.splits.image_cache import mapped_splits
-from trainers.data.splits.picture_split import JoinedPictures, PictureSplit
+from trainers.data.splits.labels import strata
+from trainers.data.splits.picture_split import JoinedPictures, PictureSplit, resized_objects
 from trainers.errors import DataError
 
 Parts = Mapping[Part, LabelledPart]
@@ -55,7 +56,7 @@ def split_labelled(
     )
     parts, place = labelled.parts, f"data set {config.name!r}"
     choices = choose_splits(
-        {part: each.labels for part, each in parts.items()},
+        {part: strata(torch.from_numpy(each.labels)).numpy() for part, each in parts.items()},
         name=config.name,
         split_seed=config.split_seed,
         train_images=config.train_images,
@@ -114,7 +115,7 @@ def _decoded(
     """Return the splits in memory."""
     decoder = Decoder(resizing)
     images = {
-        split: decoder.decode(parts[choice.part].pictures, choice.indices.tolist())
+        split: decoder.decode(parts[choice.part], choice.indices.tolist())
         for split, choice in choices.items()
     }
     decoder.check(place)
@@ -127,7 +128,7 @@ def _decoded(
     return {
         split: Split(
             torch.from_numpy(images[split]),
-            torch.from_numpy(parts[choice.part].labels[choice.indices]),
+            _labels(selected(parts[choice.part], choice.indices), resizing),
         )
         for split, choice in choices.items()
     }
@@ -143,11 +144,19 @@ def _on_disk(
             f"{'decoding=each_use' if config.cache is None else 'cache'} needs image_size, the "
             "size of the network's input, got null"
         )
-    return {
-        split: PictureSplit(
-            JoinedPictures([SomePictures(parts[choice.part].pictures, choice.indices)]),
-            torch.from_numpy(parts[choice.part].labels[choice.indices]),
-            resizing,
-        )
-        for split, choice in choices.items()
-    }
+    splits = {}
+    for split, choice in choices.items():
+        part = selected(parts[choice.part], choice.indices)
+        pictures = SomePictures(parts[choice.part].pictures, choice.indices)
+        hw = None if part.hw is None else torch.from_numpy(part.hw)
+        labels = _labels(part, resizing)
+        splits[split] = PictureSplit(JoinedPictures([pictures]), labels, resizing, hw)
+    return splits
+
+
+def _labels(part: LabelledPart, resizing: Resizing | None) -> torch.Tensor:
+    """Return a part's labels, of which objects lie in resized images."""
+    labels = torch.from_numpy(part.labels)
+    if part.hw is None:
+        return labels
+    return resized_objects(labels, torch.from_numpy(part.hw), resizing)

@@ -12,8 +12,8 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from trainers.batches.batches import Batches
 from trainers.data.splits.dataset import AnySplit
-from trainers.evaluation.metrics import check_logits
 from trainers.normalization.recalibration import recalibrate_batch_norm
+from trainers.tasks.task import Kept, LearnedTask
 
 
 class EvaluatedNetwork:
@@ -72,24 +72,29 @@ class EvaluatedNetwork:
                     self.network, batches.recalibration(), batches.recalibration_steps
                 )
 
-    def logits(
+    def kept(
         self,
         split: AnySplit,
         batches: Batches,
+        task: LearnedTask,
         autocast: Callable[[], AbstractContextManager[object]],
-    ) -> torch.Tensor:
-        """Return the logits [N, classes] of the twin, as :meth:`refresh` left it.
+    ) -> Kept:
+        """Return what a task keeps of the outputs of the twin, as :meth:`refresh` left it.
 
         Args:
-            split: of whose images this process takes its share, N.
+            split: of whose images this process takes its share.
             batches: makes the network's input.
+            task: says what is kept.
             autocast: of the forward passes.
 
         Raises:
-            ValueError: the network's output is not [B, classes].
+            ValueError: the network's output is not the task's.
         """
-        with torch.no_grad(), autocast():
-            outputs = [self.network(images) for images in batches.evaluation(split)]
-        logits = torch.cat(outputs) if outputs else batches.no_logits()
-        check_logits(logits, (len(logits), batches.classes), self.network)
-        return logits
+        parts = [task.nothing_kept()]  # a split may be smaller than the processes
+        with torch.no_grad():
+            for images, targets in batches.evaluation(split):
+                with autocast():
+                    outputs = self.network(images)
+                height, width = images.shape[-2:]
+                parts.append(task.kept(outputs, targets, (height, width)))
+        return tuple(torch.cat(each) for each in zip(*parts, strict=True))

@@ -13,11 +13,10 @@ from trainers.batches.batches import Batches
 from trainers.data.splits.dataset import ImageSplits
 from trainers.distributed.ranks import Ranks
 from trainers.errors import DataError
-from trainers.evaluation.classification_report import ClassificationReport, classification_report
 from trainers.evaluation.evaluated_network import EvaluatedNetwork
-from trainers.evaluation.metrics import Metrics, classification_metrics
 from trainers.randomness import Stream, derived_seed, seeded
 from trainers.recipe import Recipe, Weights
+from trainers.tasks.task import Kept, LearnedTask, TaskMetrics, TaskReport
 
 SplitName = Literal["train", "validation", "test"]
 
@@ -30,6 +29,7 @@ class Evaluator:
         splits: the images.
         recipe: says which weights there are, and which count.
         batches: of the training.
+        task: says what outputs come to.
         ranks: the processes that train together; each evaluates a share of the images.
         seed: of the training.
         device: of the model.
@@ -42,6 +42,7 @@ class Evaluator:
         splits: ImageSplits,
         recipe: Recipe,
         batches: Batches,
+        task: LearnedTask,
         ranks: Ranks,
         *,
         seed: int,
@@ -50,6 +51,7 @@ class Evaluator:
     ) -> None:
         self._splits = splits
         self._batches = batches
+        self._task = task
         self._ranks = ranks
         self._seed = seed
         self._device = device
@@ -85,25 +87,25 @@ class Evaluator:
         """Return the network of these weights, in evaluation mode, recalibrated if that is due."""
         return self._refreshed(weights).network
 
-    def metrics(self, split: SplitName, weights: Weights) -> Metrics:
+    def metrics(self, split: SplitName, weights: Weights) -> TaskMetrics:
         """Return metrics on all images of a split, not augmented.
 
         Raises:
-            DataError: the split has no images.
-            ValueError: the network's output is not [B, classes].
+            DataError: the split has no images, or none that the task can measure.
+            ValueError: the network's output is not the task's.
         """
-        return classification_metrics(*self._outputs(split, weights))
+        return self._task.metrics(*self._kept(split, weights))
 
-    def report(self, split: SplitName) -> ClassificationReport:
+    def report(self, split: SplitName) -> TaskReport:
         """Return the metrics of the weights that count, with every class's results.
 
         Raises:
             As :meth:`metrics`.
         """
-        return classification_report(*self._outputs(split, self.counting))
+        return self._task.report(*self._kept(split, self.counting))
 
-    def _outputs(self, name: SplitName, weights: Weights) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the logits [N, classes] and labels [N] of a split, of all processes."""
+    def _kept(self, name: SplitName, weights: Weights) -> tuple[Kept, torch.Tensor]:
+        """Return what the task keeps of a split's images, of all processes, and their targets."""
         split = {
             "train": self._splits.train,
             "validation": self._splits.validation,
@@ -111,8 +113,9 @@ class Evaluator:
         }[name]
         if not len(split):
             raise DataError(f"data set {self._splits.name!r}: the {name} split has no images")
-        own = self._refreshed(weights).logits(split, self._batches, self._autocast)
-        return self._ranks.gathered(own.float(), len(split)), split.labels.to(self._device)
+        own = self._refreshed(weights).kept(split, self._batches, self._task, self._autocast)
+        kept = tuple(self._ranks.gathered(each, len(split)) for each in own)
+        return kept, split.labels.to(self._device)
 
     def _refreshed(self, weights: Weights) -> EvaluatedNetwork:
         twin = self._twins[weights]

@@ -35,6 +35,11 @@ class Metrics:
     calibration_error: float
     images: int
 
+    @property
+    def score(self) -> float:
+        """The top-1 accuracy."""
+        return self.accuracy
+
 
 def classification_metrics(logits: torch.Tensor, labels: torch.Tensor) -> Metrics:
     """Compute the metrics from all logits of a split.

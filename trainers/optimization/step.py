@@ -6,20 +6,19 @@ import logging
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from trainers.checkpoints.resume import copied
 from trainers.distributed.ranks import Ranks
 from trainers.distributed.running_statistics import RunningStatistics
 from trainers.errors import MemoryShort
-from trainers.evaluation.metrics import check_logits
 from trainers.execution import Execution
 from trainers.normalization.groups import group_layers, may_pass_together
 from trainers.optimization.optimizers import build_optimizer
 from trainers.precision import autocast
 from trainers.randomness import Stream, derived_seed, seed_generators
 from trainers.recipe import Recipe
+from trainers.tasks.task import LearnedTask
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +36,7 @@ class TrainingStep:
         seed: of the training.
         execution: how the forward and backward passes run.
         groups: of a batch, in all processes.
-        classes: of the data set.
+        task: says what the loss is.
         ranks: the processes that train together.
         groups_at_once: at most so many; None for as many as this process has of a batch.
 
@@ -54,7 +53,7 @@ class TrainingStep:
         seed: int,
         execution: Execution,
         groups: int,
-        classes: int,
+        task: LearnedTask,
         ranks: Ranks,
         groups_at_once: int | None = None,
     ) -> None:
@@ -65,7 +64,7 @@ class TrainingStep:
         self._groups = groups
         self._own_groups = ranks.share(groups)
         self._ranks = ranks
-        self._classes = classes
+        self._task = task
         self._parameters = [each for each in model.parameters() if each.requires_grad]
         self._optimizer = build_optimizer(model, recipe)
         self._device = self._parameters[0].device
@@ -85,17 +84,16 @@ class TrainingStep:
 
         Args:
             images: [B, C, H, W], this process' groups one after another.
-            targets: labels [B] or class probabilities [B, classes].
+            targets: of the task.
             number: of the step in the whole training, from 0.
             learning_rate: of this step.
 
         Returns:
-            the whole batch's mean loss [], and how many of its images have their label (with mixup
-            that of the larger share) as the highest logit, float32 [].
+            the whole batch's mean loss [], and the sum of its images' hits, float32 [].
 
         Raises:
             MemoryShort: not even one group fits in the device's memory.
-            ValueError: the model's output is not [B, classes].
+            ValueError: the model's output is not the task's.
         """
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate
@@ -144,21 +142,18 @@ class TrainingStep:
         at_once = self.groups_at_once
         size = len(images) // len(self._own_groups)  # images of a group
         losses, hits = [], []
-        for place, (part, labels) in enumerate(
+        for place, (part, wanted) in enumerate(
             zip(images.split(at_once * size), targets.split(at_once * size), strict=True)
         ):
             own = seeds[place * at_once : (place + 1) * at_once]
             seed_generators(own[0], self._device)  # of layers that know no groups
             with self._passing.passing(own), autocast(self._precision, self._device):
-                logits = self._forward(part)
-            check_logits(logits, (len(part), self._classes), self._model)
-            loss = F.cross_entropy(
-                logits.float(), labels, label_smoothing=self._recipe.label_smoothing
-            ) * (len(part) / (size * self._groups))
+                outputs = self._forward(part)
+            mean, right = self._task.loss_and_hits(outputs, wanted, _image_hw(part))
+            loss = mean * (len(part) / (size * self._groups))
             self._scaler.scale(loss).backward()
             losses.append(loss.detach())
-            whole = labels if labels.ndim == 1 else labels.argmax(dim=1)
-            hits.append((logits.argmax(dim=1) == whole).sum())
+            hits.append(right)
         return torch.stack(losses).sum(), torch.stack(hits).sum().float()
 
     def _gradients(self) -> list[torch.Tensor]:
@@ -185,3 +180,8 @@ class TrainingStep:
             self._device,
             self.groups_at_once,
         )
+
+
+def _image_hw(images: torch.Tensor) -> tuple[int, int]:
+    height, width = images.shape[-2:]
+    return height, width

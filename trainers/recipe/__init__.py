@@ -3,6 +3,7 @@
 May import only the settings of augmentation and precision.
 """
 
+from trainers.recipe.detection import Detection
 from trainers.recipe.earlier import MAY_BE_EARLIER, EarlierRecipe, SavedRecipe
 from trainers.recipe.evaluation import Evaluation, Weights
 from trainers.recipe.network_settings import BatchNorm, WeightAverage
@@ -17,6 +18,7 @@ __all__ = [
     "BatchNorm",
     "Constant",
     "Cosine",
+    "Detection",
     "EarlierRecipe",
     "Evaluation",
     "Exponential",

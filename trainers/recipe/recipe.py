@@ -9,23 +9,26 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from trainers.augmentation.settings import Augmentation
 from trainers.precision import PrecisionSetting
+from trainers.recipe.detection import Detection
 from trainers.recipe.evaluation import Evaluation, Weights
 from trainers.recipe.network_settings import BatchNorm, WeightAverage
 from trainers.recipe.optimizers import OptimizerSettings, Sgd
 from trainers.recipe.pixels import PixelSettings
 from trainers.recipe.schedules import Cosine, ScheduleSettings, Steps
-from trainers.settings import Settings, list_to_tuple
+from trainers.settings import GrowingSettings, list_to_tuple
 
 Spared = Literal["batch_norm", "biases", "position_embeddings"]
 """The kinds of parameters that do not decay unless a recipe names them."""
 
 
-class Recipe(Settings):
+class Recipe(GrowingSettings):
     """The way to train a network.
 
     An epoch takes whole batches only: the images left over in one epoch's random order are left
     out of that epoch, and a train split smaller than ``batch_size`` is one batch.
     """
+
+    LATER_KEYS: ClassVar[tuple[str, ...]] = ("detection",)
 
     RENAMED: ClassVar[Mapping[str, str]] = {
         "momentum": "optimizer.momentum",
@@ -76,6 +79,8 @@ class Recipe(Settings):
     """Start every residual branch at zero, by the scale of its last batch normalisation."""
     weight_average: WeightAverage | None = None
     """The moving average of the weights; null keeps none."""
+    detection: Detection = Detection()
+    """Matching, losses and detections, where the images have objects in boxes."""
     evaluation: Evaluation = Evaluation()
     """Weights and statistics with which the network is evaluated."""
     evaluate_every_epochs: int = Field(default=1, ge=1)

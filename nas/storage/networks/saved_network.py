@@ -107,9 +107,11 @@ class SavedNetwork:
             One list an image, the most probable class first.
 
         Raises:
-            ValueError: ``top`` is outside 1..classes.
+            ValueError: ``top`` is outside 1..classes, or the network is a detector.
             CheckpointError: the file has no class names, or the network's output is not finite.
         """
+        if self.architecture.detector is not None:
+            raise ValueError(f"{self.path} is a detector, which has no class of a whole image")
         names = self.class_names
         if not 1 <= top <= len(names):
             raise ValueError(f"top must be in 1..{len(names)}, the number of classes, got {top}")

@@ -45,9 +45,15 @@ class RetinaNet(Backbone):
     def boxes(self, predictions: Predictions, image_hw: tuple[int, int]) -> Tensor:
         """Decode the boxes ``[B, N, 4]``, (left, top, right, bottom) in pixels of the image.
 
+        They are float32, or of the offsets' type where that is more precise.
+
         Args:
             predictions: of images of ``image_hw``.
             image_hw: their (H, W), pixels.
         """
-        anchors = anchor_boxes(self.detector, image_hw).to(predictions.offsets)
+        anchors = self.anchors(image_hw).to(predictions.offsets.device)
         return decoded_boxes(predictions.offsets, anchors, image_hw)
+
+    def anchors(self, image_hw: tuple[int, int]) -> Tensor:
+        """Return the anchors ``[N, 4]`` of an image of ``image_hw``, float32, on the CPU."""
+        return anchor_boxes(self.detector, image_hw)

@@ -1,4 +1,4 @@
-"""Detectors on the command line: described, measured, and not yet trained."""
+"""Detectors on the command line: described, measured, and searched by their metric."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from nas.cli.output import Output
 from nas.config.files import load_config
 from nas.config.tabulation import load_tabulation
 from nas.errors import CommandError
-from nas.workflows.checks import SearchData, check_trains
+from nas.workflows.checks import SearchData, load_data
 from nas.workflows.recipe_fit import check_full_recipe
 from search_space.architecture import Task
-from search_space.space import SearchSpace
 from search_space.yaml_validation import ConfigError
 from search_space.zoo import network
 from tests.search_space.small_detectors import small_detector
 
 ROOT = Path(__file__).parents[3]
 SPACE = ROOT / "configs" / "spaces" / "small_detectors.yaml"
+SEARCH = ROOT / "configs" / "searches" / "shapes.yaml"
 
 
 def describe(name: str, image: str, classes: int | None = 20) -> None:
@@ -76,23 +76,51 @@ def test_a_backbone_without_the_stages_of_a_pyramid_is_said(tmp_path: Path) -> N
     assert caught.value.problems == [f"the file: detector: {needs}"]
 
 
-def test_a_search_of_detectors_is_refused() -> None:
-    with pytest.raises(ConfigError, match="not trained yet") as caught:
-        check_trains(SearchSpace.from_yaml(SPACE))
-    assert "search space 'small_detectors'" in str(caught.value)
+def test_a_search_of_detectors_needs_their_metric() -> None:
+    search = ROOT / "configs" / "searches" / "digits.yaml"
+    with pytest.raises(ConfigError) as caught:
+        load_config(search, [f"space={SPACE}"])
+    assert caught.value.problems == [
+        "the file: metric: a space of detectors needs ap50 or average_precision, got 'accuracy'; "
+        "objectives: [val_map, params] sets it"
+    ]
 
 
-def test_a_training_of_a_detector_is_refused() -> None:
+def test_a_search_of_classifiers_has_no_average_precision() -> None:
+    search = ROOT / "configs" / "searches" / "digits.yaml"
+    with pytest.raises(ConfigError, match=r"metric: a space of classifiers needs accuracy or"):
+        load_config(search, ["metric=ap50"])
+
+
+def test_val_map_is_the_average_precision() -> None:
+    config = load_config(SEARCH)
+    assert config.objectives == ("val_accuracy", "params")
+    assert config.metric == "average_precision"
+    with pytest.raises(ConfigError, match=r"val_map is the average precision, got metric='ap50'"):
+        load_config(SEARCH, ["metric=ap50"])
+    other = load_config(SEARCH, ["metric=ap50", "objectives=[val_accuracy,macs]"])
+    assert other.metric == "ap50"
+
+
+def test_images_with_a_label_each_do_not_go_with_detectors() -> None:
+    data = ["data.name=digits", "data.train_images=40", "data.validation_images=20"]
+    with pytest.raises(ConfigError, match=r"metric: a data set with a label for each image needs"):
+        load_data(load_config(SEARCH, [*data, "data.test_images=20"]))
+
+
+def test_a_training_of_a_detector_on_images_with_a_label_each_is_refused() -> None:
     config = load_config(ROOT / "configs" / "searches" / "cifar100.yaml")
     task = Task(dataset="cifar100", input_shape=(3, 128, 128), classes=100)
     detector = small_detector()
     with pytest.raises(ConfigError) as caught:
         check_full_recipe(config, SearchData(task, 45_000, 5_000, 10_000), [detector])
     (line,) = caught.value.problems
-    assert line.startswith(f"network {detector.arch_id}: detector: detectors are built, counted")
+    assert line.startswith(f"network {detector.arch_id}: metric: a detector needs ap50 or")
 
 
 def test_a_tabulation_of_detectors_is_refused() -> None:
     file = ROOT / "configs" / "tabulations" / "digits.yaml"
-    with pytest.raises(ConfigError, match=r"space.detector: detectors are .* not trained yet"):
+    with pytest.raises(
+        ConfigError, match=r"space.detector: tables hold classifiers, .* not tabulated yet"
+    ):
         load_tabulation(file, [f"space={SPACE}"])

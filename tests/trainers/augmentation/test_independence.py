@@ -11,6 +11,7 @@ from trainers.augmentation.settings import Augmentation
 
 EACH: dict[str, dict[str, object]] = {
     "resized_crop": {"resized_crop": {}},
+    "scale_jitter": {"scale_jitter": {}},
     "horizontal_flip": {"horizontal_flip": True},
     "crop_padding_pixels": {"crop_padding_pixels": 2},
     "rotation_degrees": {"rotation_degrees": 20},
@@ -27,7 +28,10 @@ EACH: dict[str, dict[str, object]] = {
     "erasing_probability": {"erasing_probability": 0.5},
 }
 EVERYTHING = {
-    key: value for name, one in EACH.items() if "augment" not in name for key, value in one.items()
+    key: value
+    for name, one in EACH.items()
+    if "augment" not in name and name != "scale_jitter"  # in place of resized_crop
+    for key, value in one.items()
 }
 CASES = {
     **EACH,

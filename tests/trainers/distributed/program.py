@@ -1,8 +1,8 @@
 """A training in one process or several: ``torchrun --nproc-per-node 2 program.py JSON``.
 
-Keys of the JSON: ``data`` and ``recipe`` as in a configuration, ``out`` for the last state and the
-metrics, ``checkpoint`` for a state after every few steps, from which it goes on if it is there, and
-``seeds``, one a process.
+Keys of the JSON: ``network``, "hybrid" (if there is none) or "detector"; ``data`` and ``recipe`` as
+in a configuration, ``out`` for the last state and the metrics, ``checkpoint`` for a state after
+every few steps, from which it goes on if it is there, and ``seeds``, one a process.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import torch
 import torch.distributed as dist
 
 from tests.trainers.hybrid import hybrid
+from tests.trainers.tasks.detection.small_detection import detector
 from trainers import DataConfig, Recipe, Training, load_splits
 from trainers.checkpoints.checkpoint import checkpoint_bytes, load_checkpoint
 
@@ -28,7 +29,7 @@ def main(values: dict[str, Any]) -> None:
     rank = dist.get_rank()
     splits = load_splits(DataConfig.model_validate(values["data"]))
     training = Training(
-        hybrid(),
+        detector() if values.get("network") == "detector" else hybrid(),
         splits,
         Recipe.model_validate(values["recipe"]),
         seed=values.get("seeds", [3, 3])[rank],
@@ -46,7 +47,7 @@ def main(values: dict[str, Any]) -> None:
     report = training.report("test")
     if rank == 0:
         state = training.state_dict()
-        state["test"] = [report.metrics.images, report.metrics.accuracy, report.metrics.loss]
+        state["test"] = [report.metrics.images, report.metrics.score, report.metrics.loss]
         Path(values["out"]).write_bytes(checkpoint_bytes(state))
     dist.destroy_process_group()
 

@@ -16,6 +16,8 @@ import pytest
 import torch
 
 from tests.trainers.hybrid import MIXING, hybrid
+from tests.trainers.tasks.detection.small_detection import RECIPE as DETECTOR_RECIPE
+from tests.trainers.tasks.detection.small_detection import SHAPES, detector
 from trainers import DataConfig, Recipe, Training, load_splits
 from trainers.checkpoints.checkpoint import load_checkpoint
 
@@ -100,6 +102,25 @@ def test_two_processes_and_one_by_groups_or_whole_train_the_same_network(tmp_pat
             assert there["train_loss"] == pytest.approx(here["train_loss"], abs=1e-4)
             assert there["train_accuracy"] == pytest.approx(here["train_accuracy"], abs=0.02)
             assert there["validation"]["images"] == 101
+
+
+def test_two_processes_train_a_detector_as_one_does(tmp_path: Path) -> None:
+    values = {"network": "detector", "data": SHAPES, "recipe": DETECTOR_RECIPE}
+    both = run(values | {"out": str(tmp_path / "out.pt")})
+    training = Training(
+        detector(),
+        load_splits(DataConfig.model_validate(SHAPES)),
+        Recipe.model_validate(DETECTOR_RECIPE),
+        seed=3,
+    )
+    while not training.done:
+        training.run_epoch()
+    close(training.model.state_dict(), both["model"])
+    metrics = training.report("test").metrics
+    assert both["test"] == pytest.approx([7, metrics.score, metrics.loss], rel=1e-2, abs=1e-3)
+    for here, there in zip(training.curve, both["curve"], strict=True):
+        assert there["train_loss"] == pytest.approx(here.train_loss, rel=1e-3)
+        assert there["validation"]["images"] == 9
 
 
 @pytest.mark.slow

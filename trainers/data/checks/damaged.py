@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+import torch
 
 from trainers.data.checks.unusable_pictures import Unusable
-from trainers.data.sources.labelled_set import LabelledSet
+from trainers.data.sources.labelled_set import LabelledPart, LabelledSet
 from trainers.data.sources.listed_names import listed
 from trainers.data.sources.part_names import Part
 from trainers.data.sources.some_pictures import selected
+from trainers.data.splits.labels import classes_there
 
 
 def without_damaged(
@@ -42,7 +44,7 @@ def leave_out(labelled: LabelledSet, damaged: Mapping[Part, Sequence[int]]) -> L
             names += [each.pictures.name(index) for index in places]
             kept = np.delete(np.arange(len(each.labels)), places)
             parts[part] = selected(each, kept)
-            if lost := set(each.labels.tolist()) - set(parts[part].labels.tolist()):
+            if lost := _classes(each) - _classes(parts[part]):
                 classes = [labelled.class_names[label] for label in sorted(lost)]
                 problems.append(f"{part} part: no image can be decoded in {listed(classes)}")
     if not names:
@@ -54,3 +56,7 @@ def leave_out(labelled: LabelledSet, damaged: Mapping[Part, Sequence[int]]) -> L
         left_out=(*labelled.left_out, said),
         problems=(*labelled.problems, *problems),
     )
+
+
+def _classes(part: LabelledPart) -> set[int]:
+    return set(classes_there(torch.from_numpy(part.labels)).tolist())

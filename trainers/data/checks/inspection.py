@@ -18,7 +18,7 @@ from trainers.data.checks.usable_picture import (
     usable_picture,
 )
 from trainers.data.pictures.decoding_processes import DecodedChunks
-from trainers.data.sources.labelled_set import LabelledSet, Pictures
+from trainers.data.sources.labelled_set import LabelledPart, LabelledSet
 from trainers.data.sources.part_names import Part
 
 AT_ONCE = 128
@@ -83,7 +83,6 @@ def inspect_set(
     Raises:
         LoaderLost: a process was killed, for example because memory ran out.
     """
-    pictures = {part: each.pictures for part, each in labelled.parts.items()}
     counts = {part: len(each.labels) for part, each in labelled.parts.items()}
     tasks = [
         (part, range(begin, min(begin + AT_ONCE, count)))
@@ -94,7 +93,7 @@ def inspect_set(
     total, done = sum(counts.values()), 0
     on_progress(done, total)
     results = DecodedChunks(
-        lambda task: inspect(pictures[task[0]], task[1], headers_only=headers_only),
+        lambda task: inspect(labelled.parts[task[0]], task[1], headers_only=headers_only),
         tasks,
         processes=0 if total < LEAST_FOR_PROCESSES else processes,
     )
@@ -106,21 +105,21 @@ def inspect_set(
     return seen
 
 
-def inspect(pictures: Pictures, indices: Iterable[int], *, headers_only: bool) -> list[Seen]:
+def inspect(part: LabelledPart, indices: Iterable[int], *, headers_only: bool) -> list[Seen]:
     """Look at some pictures.
 
     Args:
-        pictures: of one part.
+        part: of the set.
         indices: their places.
         headers_only: do not decode pixels, so that some damages stay unseen.
     """
-    return [_seen(pictures, index, headers_only=headers_only) for index in indices]
+    return [_seen(part, index, headers_only=headers_only) for index in indices]
 
 
-def _seen(pictures: Pictures, index: int, *, headers_only: bool) -> Seen:
+def _seen(part: LabelledPart, index: int, *, headers_only: bool) -> Seen:
     try:
         if headers_only:
-            return Seen(usable_header(pictures, index))
-        return Seen(header_of(usable_picture(pictures, index)))
+            return Seen(usable_header(part, index))
+        return Seen(header_of(usable_picture(part, index)))
     except UnusablePicture as error:
         return Seen(None, str(error), error.is_damaged)

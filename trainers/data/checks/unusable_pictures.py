@@ -71,7 +71,7 @@ def _looked_at_again(
     again: dict[Part, list[Unusable]] = {}
     for part, rows in kept.items():
         places = [each.place for each in rows]
-        seen = inspect(labelled.parts[part].pictures, places, headers_only=False)
+        seen = inspect(labelled.parts[part], places, headers_only=False)
         again[part] = [
             Unusable(place, each.problem, each.is_damaged)
             for place, each in zip(places, seen, strict=True)

@@ -13,7 +13,7 @@ from trainers.data.pictures.pixels import (
     decoded_upright,
     problem_of,
 )
-from trainers.data.sources.labelled_set import Pictures
+from trainers.data.sources.labelled_set import LabelledPart
 from trainers.errors import FAULTS_OF_MACHINES, DataError
 
 
@@ -37,18 +37,21 @@ class Header(NamedTuple):
     hw: tuple[int, int]
 
 
-def usable_picture(pictures: Pictures, index: int) -> Any:
-    """Decode a picture and turn it upright.
+def usable_picture(part: LabelledPart, index: int) -> Any:
+    """Decode a picture of a part and turn it upright.
 
     Raises:
-        UnusablePicture: it cannot be decoded, or :func:`.pixels_of` would not convert it.
+        UnusablePicture: it cannot be decoded, :func:`.pixels_of` would not convert it, or its
+            objects lie in a picture of another size.
     """
+    pictures = part.pictures
     with _decoding():
         file = pictures.file(index)
         picture = None if file is None else decoded_upright(file, pictures.mode)
         problem = problem_of(picture)
-    if problem:
+    if picture is None or problem:
         raise UnusablePicture(problem, is_damaged=picture is None)
+    _check_size(part, index, (picture.height, picture.width))
     return picture
 
 
@@ -57,16 +60,17 @@ def header_of(picture: Any) -> Header:
     return Header(picture.format, picture.mode, (picture.height, picture.width))
 
 
-def usable_header(pictures: Pictures, index: int) -> Header:
-    """Read a picture's header; whether its pixels are whole is not known then.
+def usable_header(part: LabelledPart, index: int) -> Header:
+    """Read the header of a part's picture; whether its pixels are whole is not known then.
 
     Raises:
-        UnusablePicture: there is no header, or one whose pixels would not be converted.
+        UnusablePicture: there is no header, or one whose pixels would not be converted, or its
+            objects lie in a picture of another size.
     """
     from PIL import Image  # noqa: PLC0415 (slow to import)
 
     with _decoding():
-        file = pictures.file(index)
+        file = part.pictures.file(index)
         if file is None:
             raise UnusablePicture(problem_of(None), is_damaged=True)
         with Image.open(file) as opened:
@@ -77,7 +81,21 @@ def usable_header(pictures: Pictures, index: int) -> Header:
             problem = problem_of(opened)
     if problem:
         raise UnusablePicture(problem, is_damaged=False)
-    return header._replace(hw=header.hw[::-1]) if is_on_its_side else header
+    upright = header._replace(hw=header.hw[::-1]) if is_on_its_side else header
+    _check_size(part, index, upright.hw)
+    return upright
+
+
+def _check_size(part: LabelledPart, index: int, hw: tuple[int, int]) -> None:
+    """Raise if a picture's objects lie in one of another (height, width)."""
+    if part.hw is None:
+        return
+    height, width = part.hw[index].tolist()
+    if hw != (height, width) and (height, width) != (0, 0):
+        raise UnusablePicture(
+            f"is {list(hw)} [height, width] upright, and its objects lie in {[height, width]}",
+            is_damaged=True,
+        )
 
 
 @contextmanager

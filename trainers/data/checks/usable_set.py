@@ -75,7 +75,12 @@ def usable_set(
 
 
 def class_problems(labelled: LabelledSet, config: DataConfig) -> list[str]:
-    """Return the classes with a single image where it would have to be in two splits."""
+    """Return the classes with a single image where it would have to be in two splits.
+
+    Where labels are objects, images are chosen whatever classes are in them.
+    """
+    if labelled.has_objects:
+        return []
     asked: dict[Part, int | None] = {
         "validation": config.validation_images,
         "test": config.test_images,

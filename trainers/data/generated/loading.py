@@ -9,10 +9,12 @@ from trainers.data.generated.generated_task import (
     GeneratedTask,
     pathfinder_task,
     pointer_value_retrieval_task,
+    shapes_task,
 )
 from trainers.data.generated.kept_images import kept_images
 from trainers.data.generated.pathfinder_settings import PathfinderSettings
 from trainers.data.generated.pointer_value_retrieval_settings import PointerValueRetrievalSettings
+from trainers.data.generated.shapes_settings import ShapesSettings
 from trainers.data.generated.task_settings import TASK_SETTINGS
 from trainers.data.sources.part_names import Part
 from trainers.data.splits.dataset import ImageSplits, Split
@@ -27,7 +29,7 @@ def load_generated(config: DataConfig) -> ImageSplits:
     """Draw the images of a generated task, or read them from the user's cache folder.
 
     Returns:
-        splits of [N, 1, pixels, pixels], with the classes in turn.
+        splits of [N, C, pixels, pixels]; classes of whole images take turns.
 
     Raises:
         DataError: there are fewer train images than classes, or images can hardly ever be drawn
@@ -50,8 +52,8 @@ def load_generated(config: DataConfig) -> ImageSplits:
 
     def split(part: Part) -> Split:
         count = counts[part]
-        images = kept_images(task, settings, seed=config.split_seed, part=part, count=count)
-        return Split(torch.from_numpy(images)[:, None], torch.from_numpy(task.labels(count)))
+        drawn = kept_images(task, settings, seed=config.split_seed, part=part, count=count)
+        return Split(*map(torch.from_numpy, drawn))
 
     return ImageSplits.of(
         config.name,
@@ -68,4 +70,6 @@ def _task(settings: Settings) -> GeneratedTask:
             return pathfinder_task(settings)
         case PointerValueRetrievalSettings():
             return pointer_value_retrieval_task(settings)
+        case ShapesSettings():
+            return shapes_task(settings)
     raise AssertionError(settings)

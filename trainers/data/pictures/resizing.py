@@ -11,7 +11,7 @@ from trainers.recipe.pixels import Interpolation
 if TYPE_CHECKING:
     from PIL import Image
 
-ResizeMode = Literal["stretch", "cover"]
+ResizeMode = Literal["stretch", "cover", "fit"]
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,9 @@ class Resizing:
     Attributes:
         size: (height, width) in pixels.
         mode: "stretch" gives both sides their length, whatever that does to the picture's ratio;
-            "cover" keeps the ratio: the smallest picture that covers the size is cut to its centre.
+            "cover" keeps the ratio: the smallest picture that covers the size is cut to its centre;
+            "fit" keeps it too: the largest picture within the size lies at its upper left, and the
+            rest is black.
         interpolation: with antialiasing.
     """
 
@@ -32,11 +34,18 @@ class Resizing:
     def __call__(self, picture: Image.Image) -> Image.Image:
         """Return the picture in this size."""
         scaled = self._scaled(picture)
-        if self.mode == "stretch":
-            return scaled
-        top, left = central_corner((scaled.height, scaled.width), self.size)
         height, width = self.size
+        if (scaled.height, scaled.width) == self.size:
+            return scaled
+        if self.mode == "fit":
+            return scaled.crop((0, 0, width, height))  # (Pillow fills with black)
+        top, left = central_corner((scaled.height, scaled.width), self.size)
         return scaled.crop((left, top, left + width, top + height))
+
+    def factors(self, height: int, width: int) -> tuple[float, float]:
+        """Return by how much a picture becomes wider and higher."""
+        scaled_height, scaled_width = self._scaled_size(height, width)
+        return scaled_width / width, scaled_height / height
 
     def resampling(self) -> Image.Resampling:
         """Return Pillow's name of the interpolation."""
@@ -48,12 +57,16 @@ class Resizing:
         }[self.interpolation]
 
     def _scaled(self, picture: Image.Image) -> Image.Image:
-        size = (
-            self.size if self.mode == "stretch" else self._covering(picture.height, picture.width)
-        )
+        size = self._scaled_size(picture.height, picture.width)
         if (picture.height, picture.width) == size:
             return picture
         return picture.resize(size[::-1], self.resampling())
+
+    def _scaled_size(self, height: int, width: int) -> tuple[int, int]:
+        """Return the (height, width) of a scaled picture before it is cut or filled up."""
+        if self.mode == "stretch":
+            return self.size
+        return (self._covering if self.mode == "cover" else self._fitting)(height, width)
 
     def _covering(self, height: int, width: int) -> tuple[int, int]:
         """Return the least (height, width) of this ratio, rounded, that is nowhere too small."""
@@ -61,3 +74,10 @@ class Resizing:
         if least_height * width >= least_width * height:
             return least_height, max(least_width, round(width * least_height / height))
         return max(least_height, round(height * least_width / width)), least_width
+
+    def _fitting(self, height: int, width: int) -> tuple[int, int]:
+        """Return the largest (height, width) of this ratio, rounded, that is nowhere too large."""
+        most_height, most_width = self.size
+        if most_height * width >= most_width * height:
+            return min(most_height, max(1, round(height * most_width / width))), most_width
+        return most_height, min(most_width, max(1, round(width * most_height / height)))

@@ -9,13 +9,16 @@ from trainers.data.sources.listed_names import listed
 from trainers.data.sources.part_names import Part
 
 
-def name_problems(known: Collection[str], occurring: Mapping[Part, Collection[str]]) -> list[str]:
+def name_problems(
+    known: Collection[str], occurring: Mapping[Part, Collection[str]], *, fewest: int = 2
+) -> list[str]:
     """Return what is wrong with the names of classes, a line each.
 
     Args:
         known: the classes that can be trained on. Two of them may differ in case alone, as letters
             do.
         occurring: the classes of each part.
+        fewest: classes to tell apart; objects may be of one.
     """
     trained = set(known)
     problems: list[str] = []
@@ -30,7 +33,7 @@ def name_problems(known: Collection[str], occurring: Mapping[Part, Collection[st
     for part, names in occurring.items():
         if unknown := sorted(set(names) - trained - named):
             problems.append(f"{part} part: {listed(unknown)} without train images")
-    if len(trained) == 1:
+    if len(trained) == 1 < fewest:
         problems.append(f"only one class, {min(trained)!r}: there is nothing to tell apart")
     return problems
 

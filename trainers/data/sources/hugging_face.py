@@ -11,19 +11,22 @@ import glob
 import io
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from trainers.data.checks.usable_picture import UnusablePicture, usable_header
 from trainers.data.config import DataConfig
 from trainers.data.pictures.pixels import PictureFile
+from trainers.data.sources.annotated_objects import objects_of
 from trainers.data.sources.labelled_set import LabelledPart, LabelledSet
 from trainers.data.sources.part_files import files_of_parts
 from trainers.data.sources.part_names import PART_NAMES, Part, part_called
 from trainers.data.sources.table_labels import read_labels
+from trainers.data.sources.table_objects import holds_objects, read_objects, stated_hw
 from trainers.errors import DataError
 
 HUB_IDS = {
@@ -61,6 +64,8 @@ def read_tables(config: DataConfig) -> LabelledSet:
         for what, column in (("image", image_column), ("label", label_column)):
             if column not in table.features:
                 raise DataError(f"{place}, {part} part: no {what} column {column!r}")
+    if holds_objects(features[label_column]):
+        return _with_objects(tables, image_column, label_column, config, left_out)
     columns = {part: table.select_columns([label_column]) for part, table in tables.items()}
     labels, class_names, problems = read_labels(columns, label_column, place)
     expected = CLASSES.get(config.name, len(class_names))
@@ -71,6 +76,33 @@ def read_tables(config: DataConfig) -> LabelledSet:
         for part, table in tables.items()
     }
     return LabelledSet(parts, class_names, tuple(left_out), tuple(problems))
+
+
+def _with_objects(
+    tables: Mapping[Part, Any],
+    image_column: str,
+    object_column: str,
+    config: DataConfig,
+    left_out: Sequence[str],
+) -> LabelledSet:
+    """Return a set whose labels are objects; headers are read where no columns give sizes."""
+    annotations, class_names, problems = read_objects(
+        tables, object_column, config.box_format, f"data set {config.name!r}"
+    )
+    said = list(left_out)
+    parts: dict[Part, LabelledPart] = {}
+    for part, table in tables.items():
+        pictures = TablePictures(table, image_column, part)
+        hw = stated_hw(table)
+        if hw is None:
+            hw = sizes_by_headers(pictures, len(table))
+        labels, wrong = objects_of(annotations[part], hw, pictures.name)
+        parts[part] = LabelledPart(labels, pictures, hw)
+        if config.skip_damaged:
+            said += [f"{part} part: {line}; they are left out" for line in wrong]
+        else:
+            problems += [f"{part} part: {line} (box_format={config.box_format})" for line in wrong]
+    return LabelledSet(parts, class_names, tuple(said), tuple(problems))
 
 
 def how_to_get(config: DataConfig) -> str:
@@ -147,6 +179,18 @@ class TablePictures:
         """Yield the column as Arrow's structs of bytes and path, some rows at a time."""
         for table in self._stored.with_format("arrow").iter(ROWS_AT_ONCE):
             yield from table.column(self._column).chunks
+
+
+def sizes_by_headers(pictures: TablePictures, count: int) -> npt.NDArray[np.int64]:
+    """Return the upright height and width of pictures, int64 [N, 2]; zeros where one is damaged."""
+    whole = LabelledPart(np.zeros(count, np.int64), pictures)
+    hw = np.zeros((count, 2), np.int64)
+    for index in range(count):
+        try:
+            hw[index] = usable_header(whole, index).hw
+        except UnusablePicture:
+            continue  # said with all that is wrong with pictures
+    return hw
 
 
 def _open(config: DataConfig) -> tuple[dict[Part, Any], list[str]]:
@@ -232,14 +276,15 @@ def _label_column(features: Any, config: DataConfig) -> str:
     }
     whole = [column for column, kind in plain.items() if kind.startswith(("int", "uint", "bool"))]
     texts = [column for column, kind in plain.items() if kind.endswith("string")]
+    objects = [column for column, kind in features.items() if holds_objects(kind)]
     asked = config.label_column
     if asked is None and LABEL_COLUMNS.get(config.name) in features:
         asked = LABEL_COLUMNS[config.name]
-    if asked is None and not (named or whole) and "label" in texts:
+    if asked is None and not (named or objects or whole) and "label" in texts:
         asked = "label"  # other columns of texts are captions or file names
     if asked is not None:
-        return _one_column("label", asked, named + whole + texts, features, config)
-    return _one_column("label", None, named or whole, features, config)
+        return _one_column("label", asked, named + objects + whole + texts, features, config)
+    return _one_column("label", None, named or objects or whole, features, config)
 
 
 def _one_column(

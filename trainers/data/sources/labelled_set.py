@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -50,12 +50,16 @@ class LabelledPart:
     """One part of a set.
 
     Attributes:
-        labels: int64 [N], indices of class names.
+        labels: int64 [N], indices of class names; or objects, float32 [N, M, 6], in the pixels of
+            the pictures, see :mod:`trainers.data.splits.labels`.
         pictures: N of them.
+        hw: int64 [N, 2], height and width of the upright pictures, in pixels, that objects lie in;
+            zeros where they are unknown. None where labels are classes.
     """
 
-    labels: npt.NDArray[np.int64]
+    labels: npt.NDArray[Any]
     pictures: Pictures
+    hw: npt.NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,3 +77,8 @@ class LabelledSet:
     class_names: tuple[str, ...]
     left_out: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+
+    @property
+    def has_objects(self) -> bool:
+        """Whether labels are objects in the pictures."""
+        return self.parts["train"].hw is not None

@@ -56,4 +56,5 @@ class SomePictures:
 
 def selected(part: LabelledPart, rows: npt.NDArray[np.int64]) -> LabelledPart:
     """Return the images at some ascending places of a part."""
-    return LabelledPart(part.labels[rows], SomePictures(part.pictures, rows))
+    hw = None if part.hw is None else part.hw[rows]
+    return LabelledPart(part.labels[rows], SomePictures(part.pictures, rows), hw)

@@ -58,7 +58,7 @@ def read_labels(
 
 
 def class_numbers(
-    occurring: Mapping[Part, set[str]], declared: Sequence[str] | None
+    occurring: Mapping[Part, set[str]], declared: Sequence[str] | None, *, fewest: int = 2
 ) -> tuple[dict[str, int], list[str]]:
     """Number the classes from 0; the keys are in the order of their numbers.
 
@@ -66,6 +66,7 @@ def class_numbers(
         occurring: the names of the classes that each part's pictures have.
         declared: all names in their order; None for those of the train part, whole numbers by
             their values and others by their letters.
+        fewest: classes to tell apart.
 
     Returns:
         the number of each class, those without train images after the others, and what is wrong
@@ -74,7 +75,7 @@ def class_numbers(
     known = declared or _in_order(occurring["train"])
     unknown = sorted(set().union(*occurring.values()) - set(known))
     number = {name: index for index, name in enumerate([*known, *unknown])}
-    return number, name_problems(known, occurring)
+    return number, name_problems(known, occurring, fewest=fewest)
 
 
 def _names(table: Any, column: str, place: str) -> list[str | None]:

@@ -10,7 +10,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from trainers.data.splits.choice import digest_of
+from trainers.data.splits.labels import (
+    are_objects,
+    check_labels,
+    class_range,
+    digest_of_labels,
+    joined_labels,
+)
 from trainers.data.splits.mapped_split import MappedSplit
 from trainers.data.splits.picture_split import PictureSplit
 from trainers.errors import DataError
@@ -25,7 +31,7 @@ class Split:
 
     Attributes:
         images: [N, C, H, W], uint8, 0..255.
-        labels: [N], int64, on the same device.
+        labels: on the same device, see :mod:`trainers.data.splits.labels`.
 
     Raises:
         DataError: other shapes or types than these.
@@ -40,10 +46,7 @@ class Split:
             raise DataError(
                 f"images must be uint8 [N, C, H, W], got {images.dtype} {list(images.shape)}"
             )
-        if labels.shape != images.shape[:1] or labels.dtype != torch.int64:
-            raise DataError(
-                f"labels must be int64 [{len(images)}], got {labels.dtype} {list(labels.shape)}"
-            )
+        check_labels(labels, len(images))
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -64,7 +67,7 @@ class Split:
 
     def digest(self) -> str:
         """Identify the choice of images; of images in memory, by their labels in order."""
-        return digest_of(self.labels.cpu().numpy())
+        return digest_of_labels(self.labels)
 
     def rows(self, positions: torch.Tensor) -> Split:
         """Return the part of the split at some positions, int64 [B]."""
@@ -72,14 +75,16 @@ class Split:
 
     def joined(self, other: Split) -> Split:
         """Return this split's images and another's after them."""
-        return Split(torch.cat([self.images, other.images]), torch.cat([self.labels, other.labels]))
+        return Split(
+            torch.cat([self.images, other.images]), joined_labels(self.labels, other.labels)
+        )
 
     def to(self, device: torch.device | str) -> Split:
         """Return the same split on ``device`` (nothing is copied when it is there already)."""
         return Split(self.images.to(device), self.labels.to(device))
 
 
-def _from_arrays(images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64]) -> Split:
+def _from_arrays(images: npt.NDArray[np.uint8], labels: npt.NDArray[Any]) -> Split:
     """Return a split over arrays, also over those that other processes read."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The given NumPy array is not writable")
@@ -120,7 +125,7 @@ class ImageSplits:
     Attributes:
         name: of the data set, for messages and results.
         train, validation, test: disjoint; validation and test may be empty.
-        classes: number of classes; labels are 0..classes-1.
+        classes: number of classes, of images or of objects; they are 0..classes-1.
         class_names: one a class.
         mean, std: one a channel, in pixel units 0..1, over all pixels of the TRAIN images alone;
             over 2,048 of them where they are not in memory.
@@ -164,9 +169,9 @@ class ImageSplits:
         ``size`` of None is that of the images. ``scale`` is mean and deviation if they are known.
 
         Raises:
-            DataError: image shapes differ between splits, a label has no class, there is no train
-                image, a channel is constant over the train images (it cannot be normalised), or
-                images are smaller than ``size``.
+            DataError: image shapes differ between splits, or the forms of labels; a label has no
+                class, there is no train image, a channel is constant over the train images (it
+                cannot be normalised), or images are smaller than ``size``.
         """
         classes = len(class_names)
         for split_name, split in (("train", train), ("validation", validation), ("test", test)):
@@ -176,10 +181,12 @@ class ImageSplits:
                     f"{place}: images are [C, H, W] = {list(split.image_shape)}, the train images "
                     f"{list(train.image_shape)}"
                 )
-            if len(split) and not 0 <= int(split.labels.min()) <= int(split.labels.max()) < classes:
+            if are_objects(split.labels) != are_objects(train.labels):
+                raise DataError(f"{place}: objects and classes cannot be labels of one data set")
+            lowest, highest = class_range(split.labels) or (0, 0)
+            if not 0 <= lowest <= highest < classes:
                 raise DataError(
-                    f"{place}: labels must be in 0..{classes - 1}, got "
-                    f"{int(split.labels.min())}..{int(split.labels.max())}"
+                    f"{place}: labels must be in 0..{classes - 1}, got {lowest}..{highest}"
                 )
         if not len(train):
             raise DataError(f"data set {name!r}: the train split has no images")
@@ -209,6 +216,11 @@ class ImageSplits:
             loading,
             fingerprint,
         )
+
+    @property
+    def has_objects(self) -> bool:
+        """Whether the labels are objects in the images, and not the images' classes."""
+        return are_objects(self.train.labels)
 
     @property
     def decoding(self) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from trainers.data.splits.choice import digest_of
+from trainers.data.splits.labels import digest_of_labels, joined_labels
 from trainers.errors import DataError
 
 
@@ -22,7 +22,7 @@ class MappedSplit:
         count: of the file's images.
         image_shape: (C, H, W).
         positions: int64 [N], the split's images in the file.
-        labels: int64 [N].
+        labels: N of them, see :mod:`trainers.data.splits.labels`.
 
     Raises:
         DataError: the file is missing or has another size.
@@ -52,7 +52,7 @@ class MappedSplit:
 
     def digest(self) -> str:
         """Identify the choice of images, as images in memory do: by their labels in order."""
-        return digest_of(self.labels.cpu().numpy())
+        return digest_of_labels(self.labels)
 
     def rows(self, positions: torch.Tensor) -> MappedSplit:
         """Return the part of the split at some positions, int64 [B]."""
@@ -67,7 +67,7 @@ class MappedSplit:
         return replace(
             self,
             positions=torch.cat([self.positions, other.positions]),
-            labels=torch.cat([self.labels, other.labels]),
+            labels=joined_labels(self.labels, other.labels),
         )
 
     def to(self, device: torch.device | str) -> MappedSplit:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from trainers.boxes import scaled
 from trainers.data.pictures.pixels import (
     DECODER_ERRORS,
     PictureFile,
@@ -20,6 +21,7 @@ from trainers.data.pictures.pixels import (
 from trainers.data.pictures.resizing import Resizing
 from trainers.data.sources.some_pictures import SomePictures
 from trainers.data.splits.choice import digest_of
+from trainers.data.splits.labels import joined_labels, label_numbers
 from trainers.errors import FAULTS_OF_MACHINES, DataError
 
 
@@ -82,13 +84,16 @@ class PictureSplit:
 
     Attributes:
         pictures: the files.
-        labels: [N], int64.
+        labels: N of them, see :mod:`trainers.data.splits.labels`; objects lie in resized images.
         resizing: of every picture, where no random part of it is cut out.
+        hw: int64 [N, 2], height and width of the pictures as they are stored and upright, in
+            pixels; None where labels are classes.
     """
 
     pictures: JoinedPictures
     labels: torch.Tensor
     resizing: Resizing
+    hw: torch.Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -158,7 +163,7 @@ class PictureSplit:
 
     def digest(self) -> str:
         """Identify the choice of pictures, by their labels in order and their places."""
-        return digest_of(self.labels.cpu().numpy(), *self.pictures.positions())
+        return digest_of(*label_numbers(self.labels), *self.pictures.positions())
 
     def rows(self, positions: torch.Tensor) -> PictureSplit:
         """Return the part of the split at some positions, int64 [B], which rise."""
@@ -167,16 +172,55 @@ class PictureSplit:
             self.pictures.rows(positions.numpy()),
             self.labels[positions.to(self.labels.device)],
             self.resizing,
+            None if self.hw is None else self.hw[positions],
         )
 
     def joined(self, other: PictureSplit) -> PictureSplit:
         """Return this split's pictures and another's after them."""
         return PictureSplit(
             self.pictures.joined(other.pictures),
-            torch.cat([self.labels, other.labels]),
+            joined_labels(self.labels, other.labels),
             self.resizing,
+            None if self.hw is None or other.hw is None else torch.cat([self.hw, other.hw]),
         )
 
     def to(self, device: torch.device | str) -> PictureSplit:
         """Return the same split with its labels on ``device``."""
-        return PictureSplit(self.pictures, self.labels.to(device), self.resizing)
+        return replace(self, labels=self.labels.to(device))
+
+    def resized(self, resizing: Resizing) -> PictureSplit:
+        """Return the same pictures in another size; boxes become larger or smaller with them."""
+        labels = self.labels
+        if self.hw is not None:
+            labels = resized_objects(self.objects_in_pictures(labels, self.hw), self.hw, resizing)
+        return replace(self, labels=labels, resizing=resizing)
+
+    def objects_in_pictures(self, objects: torch.Tensor, hw: torch.Tensor) -> torch.Tensor:
+        """Return objects [B, M, 6] of resized images in the pixels of the stored pictures.
+
+        Args:
+            objects: of some images.
+            hw: int64 [B, 2], their pictures' height and width.
+        """
+        return scaled(objects, 1 / factors_of(hw, self.resizing).to(objects.device))
+
+
+def resized_objects(
+    objects: torch.Tensor, hw: torch.Tensor, resizing: Resizing | None
+) -> torch.Tensor:
+    """Return the objects [N, M, 6] of pictures in the pixels of the resized images.
+
+    Args:
+        objects: in the pixels of the pictures.
+        hw: int64 [N, 2], the pictures' height and width.
+        resizing: that crops nothing; None leaves the pictures as they are.
+    """
+    if resizing is None:
+        return objects
+    return scaled(objects, factors_of(hw, resizing))
+
+
+def factors_of(hw: torch.Tensor, resizing: Resizing) -> torch.Tensor:
+    """Return by how much pictures of [N, 2] become wider and higher, float32 [N, 2]."""
+    factors = [resizing.factors(height, width) for height, width in hw.tolist()]
+    return torch.tensor(factors).reshape(-1, 2)

@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from trainers.augmentation.boxes import DRAWS, crop_boxes
-from trainers.augmentation.draws import ImageDraws, Use
-from trainers.augmentation.settings import ResizedCrop
+from trainers.augmentation.boxes import boxes_of_crop
+from trainers.augmentation.draws import ImageDraws
+from trainers.augmentation.settings import Crop
 from trainers.data.pictures.pixels import (
     ON_ITS_SIDE,
     ORIENTATION,
@@ -33,12 +33,12 @@ class RandomCrop(NamedTuple):
     """The random crop of one training.
 
     Attributes:
-        settings: ranges of area and ratio.
+        settings: the ranges of the crop.
         size: (height, width) of the result, in pixels.
         seed: of the training.
     """
 
-    settings: ResizedCrop
+    settings: Crop
     size: tuple[int, int]
     seed: int
 
@@ -54,15 +54,37 @@ class RandomCrop(NamedTuple):
             DataError: one cannot be decoded; with its name.
         """
         draws = ImageDraws.of(self.seed, epoch, positions)
-        uniform = draws.uniform(Use.RESIZED_CROP, DRAWS + 2)
         return split.decoded(
             positions,
             self.size,
-            lambda row, file: self._decoded(file, split, uniform[row : row + 1]),
+            lambda row, file: self._decoded(file, split, draws.rows(torch.tensor([row]))),
         )
 
+    def boxes(
+        self, split: PictureSplit, positions: torch.Tensor, epoch: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return where the crops of some images lie in the whole pictures.
+
+        Args:
+            split: whose pictures' sizes are known.
+            positions, epoch: see :meth:`pixels`.
+
+        Returns:
+            The left and top edge of each in its picture, and its width and height, in pixels,
+            float32 [B, 2] both.
+        """
+        assert split.hw is not None
+        draws = ImageDraws.of(self.seed, epoch, positions)
+        boxes = torch.cat(
+            [
+                boxes_of_crop(draws.rows(torch.tensor([row])), self.settings, (h, w), self.size)
+                for row, (h, w) in enumerate(split.hw[positions].tolist())
+            ]
+        )
+        return boxes[:, :2] + 0.5 - boxes[:, 2:] / 2, boxes[:, 2:]
+
     def _decoded(
-        self, file: PictureFile, split: PictureSplit, uniform: torch.Tensor
+        self, file: PictureFile, split: PictureSplit, draws: ImageDraws
     ) -> npt.NDArray[np.uint8]:
         """Return [1 or 3, H, W] of one picture's crop."""
         from PIL import Image, ImageOps  # noqa: PLC0415 (slow to import)
@@ -71,8 +93,8 @@ class RandomCrop(NamedTuple):
             with Image.open(file) as picture:
                 sideways = picture.getexif().get(ORIENTATION) in ON_ITS_SIDE
                 width, height = picture.size[::-1] if sideways else picture.size
-                x, y, box_width, box_height = crop_boxes(
-                    uniform, self.settings, (height, width), self.size
+                x, y, box_width, box_height = boxes_of_crop(
+                    draws, self.settings, (height, width), self.size
                 )[0].tolist()
                 enough = (
                     math.ceil(width * self.size[1] / box_width),
@@ -95,5 +117,12 @@ class RandomCrop(NamedTuple):
             min((left + box_width) * across, upright.width),
             min((top + box_height) * down, upright.height),
         )
-        crop = upright.resize(self.size[::-1], split.resizing.resampling(), box=box)
+        shown = (
+            max(1, round(self.size[1] * min(1, (width - left) / box_width))),
+            max(1, round(self.size[0] * min(1, (height - top) / box_height))),
+        )
+        crop = upright.resize(shown, split.resizing.resampling(), box=box)
+        if shown != self.size[::-1]:  # the box is larger than the picture, and black beyond it
+            part, crop = crop, Image.new(crop.mode, self.size[::-1])
+            crop.paste(part)
         return channels_first(crop)

@@ -8,8 +8,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from trainers.boxes import scaled
 from trainers.data.splits.choice import stratified
 from trainers.data.splits.dataset import AnySplit, ImageSplits, Split
+from trainers.data.splits.labels import are_objects, strata
 from trainers.data.splits.mapped_split import MappedSplit
 from trainers.data.splits.picture_split import PictureSplit
 from trainers.errors import DataError
@@ -48,7 +50,7 @@ def reduced(
                 f"data set {splits.name!r}: train_images={train_images} exceeds the "
                 f"{len(train)} images of the train split"
             )
-        labels = train.labels.cpu().numpy()
+        labels = strata(train.labels).cpu().numpy()
         choice = stratified(
             np.arange(len(labels)), labels, train_images, seed, splits.name, "train"
         )
@@ -93,7 +95,7 @@ def resized_hw(hw: tuple[int, int], resolution: int) -> tuple[int, int]:
 
 def _resized(split: AnySplit, size: tuple[int, int]) -> AnySplit:
     if isinstance(split, PictureSplit):
-        return replace(split, resizing=replace(split.resizing, size=size))
+        return split.resized(replace(split.resizing, size=size))
     if isinstance(split, MappedSplit):
         raise DataError(
             "images of data.cache have one size: set data.image_size in place of a resolution, or "
@@ -105,4 +107,12 @@ def _resized(split: AnySplit, size: tuple[int, int]) -> AnySplit:
         part = slice(first, first + IMAGES_AT_ONCE)
         pixels = F.interpolate(split.images[part].float(), size, mode="bilinear", antialias=True)
         images[part] = pixels.round().clamp(0, 255).to(torch.uint8)
-    return Split(images, split.labels)
+    return Split(images, _labels_of_resized(split, size))
+
+
+def _labels_of_resized(split: Split, size: tuple[int, int]) -> torch.Tensor:
+    """Return the labels of images that are resized; boxes become larger or smaller with them."""
+    if not are_objects(split.labels):
+        return split.labels
+    _, height, width = split.image_shape
+    return scaled(split.labels, torch.tensor([size[1] / width, size[0] / height]))

@@ -73,6 +73,8 @@ def show_attention_maps(
     network = load_network(
         model_file, require_complete=True, imports=allow_imports(model_file, trust=trust)
     )
+    if network.architecture.detector is not None:
+        raise CommandError(f"{model_file} is a detector, whose attention is not drawn yet")
     picture = _picture(image, network, trust=trust)
     looked_from = _pixels(pixels) or quadrant_centres(network.task.input_shape[1:])
     x = network.preprocessing.normalised(picture.pixels)

@@ -65,7 +65,7 @@ def _drawn(arch_id: str, model: Path, image: Path, *, trust: bool) -> AttentionP
     except CheckpointError as error:
         log.warning("its attention maps are left out: %s", error)
         return None
-    if not attention_layers(network.model):
+    if network.architecture.detector is not None or not attention_layers(network.model):
         return None
     pixels = network.preprocessing.pixels(str(image))
     x = network.preprocessing.normalised(pixels)

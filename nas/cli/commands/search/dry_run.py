@@ -17,7 +17,7 @@ from nas.metrics import PREDICTED_LATENCY
 from nas.quantities import duration, format_quantity
 from nas.search.problem import costs_of, space_of
 from nas.search.warm_start import collect_warm_start
-from nas.workflows.checks import check_trains, checked_problem, load_data
+from nas.workflows.checks import checked_problem, load_data
 from nas.workflows.space_costs import SpaceCosts, check_fits, space_costs
 from nas.workflows.timing.device_hours import (
     FRONT_ASSUMED,
@@ -55,7 +55,6 @@ def show_dry_run(
     for warning in data.warnings:
         log.warning(warning)
     space = space_of(config)
-    check_trains(space)
     progress.say_progress(f"working out the costs of the space {space.name!r}")
     with_memory = costs_of(config, space, data.task, with_memory=True)
     costs = space_costs(config, with_memory)

@@ -8,7 +8,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from analysis.boxed_pictures import BoxedPicture, draw_boxed_pictures
 from analysis.picture_sheet import draw_picture_sheet
+from nas.cli.commands.object_boxes import drawn_boxes
 from nas.cli.commands.picture_files import check_ending
 from nas.cli.number_table import number_table
 from nas.cli.output import Output
@@ -16,7 +18,7 @@ from nas.cli.progress import LineDisplay
 from nas.config.data_file import load_data_config
 from nas.errors import CommandError
 from nas.workflows.data_report import ClassCount, DataReport, report_on
-from nas.workflows.data_samples import samples_of
+from nas.workflows.data_samples import Samples, samples_of
 from trainers.data.pictures.pixels import CONVERSIONS
 
 MOST_PROBLEMS = 50
@@ -70,16 +72,28 @@ def show_data(
         _show(output, report)
     if picture is not None:
         samples = samples_of(config, pixels)
-        if not samples:
+        if not samples.samples:
             raise CommandError(f"--picture: no first image of a class of {config.name!r} is usable")
-        draw_picture_sheet(
-            samples,
-            picture,
-            title=f"train images of {config.name}",
-            caption="as a network takes them, before any augmentation",
-        )
+        _draw(samples, picture, config.name)
         output.say(f"sample pictures are drawn in {picture}")
     return not report.problems
+
+
+def _draw(samples: Samples, path: Path, name: str) -> None:
+    """Draw sample pictures, with the boxes of their objects where they have some."""
+    title = f"train images of {name}"
+    caption = "as a network takes them, before any augmentation"
+    if samples.samples[0].objects is None:
+        pictures = [(sample.name, sample.pixels) for sample in samples.samples]
+        draw_picture_sheet(pictures, path, title=title, caption=caption)
+        return
+    boxed = [
+        BoxedPicture(sample.name, sample.pixels, drawn_boxes(sample.objects, samples.class_names))
+        for sample in samples.samples
+        if sample.objects is not None
+    ]
+    caption += "; broken lines are crowds"
+    draw_boxed_pictures(boxed, path, title=title, caption=caption)
 
 
 def report_json(report: DataReport) -> dict[str, Any]:
@@ -106,6 +120,7 @@ def _show(output: Output, report: DataReport) -> None:
         ends = [_class_count(count) for count in (each.smallest_class, each.largest_class)]
         table.add_row(part, f"{each.images:,}", f"{each.classes:,}", *ends, *sizes)
     output.show(table, columns=output.columns_of(table))
+    _show_objects(output, report)
     _show_modes(output, report)
     if report.splits is not None:
         train, validation, test = (report.splits[p] for p in ("train", "validation", "test"))
@@ -122,6 +137,22 @@ def _show(output: Output, report: DataReport) -> None:
         output.say(f"  {line}")
     if len(report.problems) > MOST_PROBLEMS:
         output.say(f"  and {len(report.problems) - MOST_PROBLEMS:,} more, which --json lists")
+
+
+def _show_objects(output: Output, report: DataReport) -> None:
+    """Show the objects of each part, where images have some."""
+    table = number_table(
+        *("part", "objects", "crowds", "images without", "most of an image"),
+        *("smallest box", "median", "largest"),
+    )
+    for part, each in report.parts.items():
+        if (objects := each.objects) is None:
+            continue
+        counts = (objects.objects, objects.crowds, objects.images_without, objects.most_of_an_image)
+        sizes = [f"{height:g} x {width:g}" for height, width in objects.sizes] or 3 * ["-"]
+        table.add_row(part, *(f"{count:,}" for count in counts), *sizes)
+    if table.row_count:
+        output.show(table, columns=output.columns_of(table))
 
 
 def _show_modes(output: Output, report: DataReport) -> None:

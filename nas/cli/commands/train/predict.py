@@ -56,6 +56,11 @@ def show_predictions(
     """
     imports = trust if "://" in model_file else allow_imports(Path(model_file), trust=trust)
     network = load_network(model_file, require_complete=True, imports=imports)
+    if network.architecture.detector is not None:
+        raise CommandError(
+            f"{model_file} is a detector: nas predict tells the classes of images, and draws no "
+            "boxes yet"
+        )
     if not 1 <= top <= len(network.class_names):
         raise CommandError(
             f"--top must be 1 to {len(network.class_names)}, the number of classes, got {top}"

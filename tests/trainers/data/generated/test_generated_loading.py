@@ -16,7 +16,11 @@ from trainers.data.generated.loading import IMAGES
 from trainers.data.generated.task_settings import TASK_SETTINGS
 
 NAMES = tuple(TASK_SETTINGS)
-FAST = {"pathfinder": {"bend": 60, "distractors": 0}, "pointer_value_retrieval": {}}
+FAST = {
+    "pathfinder": {"bend": 60, "distractors": 0},
+    "pointer_value_retrieval": {},
+    "shapes": {"pixels": 60, "most_objects": 3},
+}
 
 
 @pytest.fixture(autouse=True)
@@ -40,12 +44,13 @@ def loaded(name: str, train: int = 30, **settings: object) -> ImageSplits:
 def test_the_splits_have_as_many_images_as_asked(name: str) -> None:
     splits = loaded(name, 31, validation_images=0)
     assert [len(split) for split in (splits.train, splits.validation, splits.test)] == [31, 0, 20]
-    side = TASK_SETTINGS[name]().pixels
-    assert splits.input_shape == (1, side, side)
+    side = TASK_SETTINGS[name].model_validate(FAST[name]).pixels
+    assert splits.input_shape == (3 if name == "shapes" else 1, side, side)
     assert splits.train.images.dtype == torch.uint8
     assert splits.train.images.max() == 255
-    counts = splits.train.labels.bincount()
-    assert counts.max() - counts.min() <= 1
+    if not splits.has_objects:
+        counts = splits.train.labels.bincount()
+        assert counts.max() - counts.min() <= 1
     assert len(splits.fingerprint) == 16
 
 
@@ -91,10 +96,10 @@ def test_splits_and_seeds_have_other_images(name: str) -> None:
 
 
 def nothing_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    def images(*_: object) -> None:
+    def drawn(*_: object) -> None:
         pytest.fail("images are drawn again")
 
-    monkeypatch.setattr(GeneratedTask, "images", images)
+    monkeypatch.setattr(GeneratedTask, "drawn", drawn)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -149,10 +154,10 @@ def test_a_file_of_other_images_is_drawn_again(
     assert "it holds other images than its name says" in caplog.text
     with np.load(file) as stored:
         arrays = dict(stored)
-    arrays["images"] = arrays["images"][:, 1:]
+    arrays["images"] = arrays["images"][:, :, 1:]
     np.savez(file, **arrays)
     assert torch.equal(loaded("pointer_value_retrieval").train.images, first.train.images)
-    assert "its images are uint8 [30, 19, 20]" in caplog.text
+    assert "its images are uint8 [30, 1, 19, 20]" in caplog.text
 
 
 def test_a_cache_that_cannot_be_written_costs_time_alone(
