@@ -18,7 +18,7 @@ from trainers.data.splits.labels import are_objects
 from trainers.data.splits.picture_split import resized_objects
 
 MOST = 40
-MOST_WITH_OBJECTS = 16
+MOST_WITH_OBJECTS = 8
 
 
 class Sample(NamedTuple):
@@ -45,7 +45,7 @@ class Samples(NamedTuple):
 def samples_of(config: DataConfig, pixels: PixelSettings) -> Samples:
     """Return up to 40 train images: of evenly spaced classes, as many each, the first ones.
 
-    Where labels are objects, they are 16 evenly spaced images, with their objects.
+    Where labels are objects, they are 8 evenly spaced images, with their objects.
 
     Pictures that cannot be used are passed over.
 
