@@ -285,7 +285,7 @@ def test_stop_below(tmp_path: Path, on_path: None, monkeypatch: pytest.MonkeyPat
         if table == "digits":  # by one evaluation, luck may take a better network off the front
             assert regret[0] >= regret[1] >= 0
         assert (most["ended"], none["ended"]) == (2, 0)
-        assert saved[0] <= 30 - 16 - 3  # the first trials, and three estimates
+        assert saved[0] <= 30 - 8 - 3  # the first trials, and three estimates
 
 
 @pytest.mark.slow  # what it measures is bounded in tests/trainers/test_hostile_checkpoints.py

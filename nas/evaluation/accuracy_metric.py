@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 DetectionMetric = Literal["average_precision", "ap50"]
-AccuracyMetric = Literal["accuracy", "top5", "balanced_accuracy"] | DetectionMetric
+AccuracyMetric = Literal["accuracy", "top5", "balanced_accuracy", "average_precision", "ap50"]
 """The accuracy that val_accuracy and test_accuracy are: top-1, top-5, or the mean over classes; of
 detectors COCO's average precision (mAP), or that at an overlap of 0.5."""
 

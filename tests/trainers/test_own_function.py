@@ -89,7 +89,7 @@ def test_a_module_that_is_not_there_says_what_to_set() -> None:
         ({"name": "a-b:c"}, "is like my_package.module:function, got 'a-b:c'"),
         (
             {"name": "mnist"},
-            "should be 'digits', 'pathfinder', 'pointer_value_retrieval', 'cifar10'",
+            "should be 'digits', 'pathfinder', 'pointer_value_retrieval', 'shapes', 'cifar10'",
         ),
     ],
 )

@@ -184,7 +184,7 @@ def test_a_recipe_s_scale_is_what_batches_and_files_have(tmp_path: Path) -> None
     asked = PixelSettings(crop_fraction=0.8, mean=(0.5, 0.25, 0), deviation=(0.25, 0.5, 2))
     splits = load_splits(of_folder(folder, (8, 8)), asked)
     recipe = Recipe(epochs=1, batch_size=2, learning_rate=0.1, pixels=asked)
-    (batch,) = batches_of(splits, recipe).evaluation(splits.train)
+    ((batch, _),) = batches_of(splits, recipe).evaluation(splits.train)
     stored = splits.train.images[:, :, 1:9, 1:9].double() / 255
     assert batch.shape == (2, 3, 8, 8)
     for channel, (mean, deviation) in enumerate(((0.5, 0.25), (0.25, 0.5), (0, 2))):
@@ -232,7 +232,7 @@ def test_a_digit_in_a_file_is_the_batch_that_evaluation_sees(
     recipe = Recipe(epochs=1, batch_size=4, learning_rate=0.1)
     batches = batches_of(digits, recipe)
     some = Split(digits.validation.images[:3], digits.validation.labels[:3])
-    (expected,) = batches.evaluation(some)
+    ((expected, _),) = batches.evaluation(some)
     preprocessing = Preprocessing.of(digits)
     for image, normalised in zip(some.images, expected, strict=True):
         Image.fromarray(image[0].numpy()).save(tmp_path / "digit.png")

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Protocol
 from torch import Tensor
 
 Kept = tuple[Tensor, ...]
-"""What an evaluation keeps of some images: tensors ``[images, ...]``, alike for every batch."""
+"""The tensors that an evaluation keeps of some images: ``[images, ...]``, alike for every batch."""
 
 
 class TaskMetrics(Protocol):
@@ -26,7 +26,7 @@ class TaskMetrics(Protocol):
 
     @property
     def images(self) -> int:
-        """How many were evaluated."""
+        """The number of those that were evaluated."""
 
     @property
     def score(self) -> float:

@@ -1,4 +1,4 @@
-"""What a search or full trainings need and the cluster cannot give at present, and who has it."""
+"""The CPUs and GPUs that searches and full trainings lack at present, and who has them."""
 
 from __future__ import annotations
 

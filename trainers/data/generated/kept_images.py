@@ -22,7 +22,7 @@ from trainers.settings import Settings
 FOLDER = "generated"
 
 FORM = 2
-"""Of the files: it changes with what is in them."""
+"""The form of the files: it changes with what is in them."""
 
 log = logging.getLogger(__name__)
 

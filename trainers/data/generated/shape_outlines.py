@@ -48,7 +48,7 @@ CLASS_NAMES = (*INNER_RADII, *POLYGONS)
 
 
 class Coverage(NamedTuple):
-    """How much a shape covers of the pixels around it.
+    """The part of each pixel around a shape that it covers.
 
     Attributes:
         rows, columns: of an image, which hold the shape.

@@ -9,7 +9,7 @@ from trainers.recipe.detection import Detection
 from trainers.tasks.detection.suppression import suppress
 
 COLUMNS = 6
-"""Of a detection: left, top, right, bottom, class, probability."""
+"""The columns of a detection: left, top, right, bottom, class, probability."""
 
 
 def detections(logits: Tensor, boxes: Tensor, settings: Detection) -> Tensor:

@@ -24,7 +24,7 @@ CELLS_AT_ONCE = 2**24
 
 
 class Matches(NamedTuple):
-    """What each of the N anchors of B images is to find."""
+    """The objects that each of the N anchors of B images is to find."""
 
     classes: Tensor  # int64 [B, N]: a class, BACKGROUND or NOT_TRAINED
     boxes: Tensor  # float32 [B, N, 4]: the object's; without a meaning for the others
