@@ -29,7 +29,7 @@ class DelayedTrainable(TrainingTrainable):
 
     def evaluation(self, request: TrialRequest) -> Iterator[Progress | Paused | EvaluationResult]:
         delays: Counter[str] = Counter()
-        take, logits, pixels = TrainingStep.take, EvaluatedNetwork.logits, Split.pixels
+        take, kept, pixels = TrainingStep.take, EvaluatedNetwork.kept, Split.pixels
 
         def delay(part: str) -> None:
             time.sleep(DELAYED_SECONDS)
@@ -39,9 +39,9 @@ class DelayedTrainable(TrainingTrainable):
             delay("training")
             return take(step, *args)
 
-        def slow_logits(network: EvaluatedNetwork, *args: Any) -> torch.Tensor:
+        def slow_kept(network: EvaluatedNetwork, *args: Any) -> Any:
             delay("evaluation")
-            return logits(network, *args)
+            return kept(network, *args)
 
         def slow_pixels(split: Split, positions: torch.Tensor) -> torch.Tensor:
             delay("loading")
@@ -49,7 +49,7 @@ class DelayedTrainable(TrainingTrainable):
 
         with (
             patch.object(TrainingStep, "take", slow_step),
-            patch.object(EvaluatedNetwork, "logits", slow_logits),
+            patch.object(EvaluatedNetwork, "kept", slow_kept),
             patch.object(Split, "pixels", slow_pixels),
         ):
             for step in super().evaluation(request):

@@ -86,7 +86,8 @@ def _name_of(process: psutil.Process) -> str:
 def test_the_documents_name_every_socket_that_is_open_to_the_network() -> None:
     open_to_all = {name for name, ip, _ in _listening() if ip in ANYWHERE}
     assert {"gcs_server", "raylet"} <= open_to_all <= BOUND_TO_ALL
-    assert {name for name, _, _ in _serving_http()} == AGENTS
+    serving = {name for name, _, _ in _serving_http()}
+    assert {"ray::RuntimeEnvAgent"} <= serving <= AGENTS  # the other port may be another Ray's
 
 
 @pytest.mark.usefixtures("_local_ray")
