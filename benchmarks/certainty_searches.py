@@ -71,10 +71,8 @@ class Search:
         k = truth.evaluations.shape[1]
         self._residuals = truth.evaluations - truth.accuracies[:, None]
         self._residuals *= (k / (k - 1)) ** 0.5
-        seen = copy.copy(truth.table)
-        seen.__dict__.pop("losses", None)
         own = self._evaluate(np.arange(len(truth.accuracies)))
-        seen.maximised = own
+        seen = truth.table.with_results(own, truth.table.curves)
         sampler = sampler_of(parse_spec("default"), seen, seed=seed)
         ended = replay(seen, sampler, budget=truth.budget).ended
         self.rows = np.array([each.row for each in ended])

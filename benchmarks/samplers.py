@@ -30,7 +30,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import moocore
 import numpy as np
 import optuna
 from machine import machine
@@ -38,7 +37,7 @@ from options import parser_of, write_json
 from optuna.study import StudyDirection
 from tables import print_table
 
-from nas.benchmark.noise import Noise, parse_noise, single_trainings
+from nas.benchmark.noise import Noise, parse_noise, shown_share, single_trainings
 from nas.benchmark.replay import replay
 from nas.benchmark.specs import build_schedule, parse_spec, sampler_of
 from nas.benchmark.statistics import Score
@@ -251,13 +250,9 @@ def figures(
     truth = np.stack([table.maximised[rows], table.minimised[rows]], axis=1)
     score = Score(best)
     ends = [min(mark, len(rows)) for mark in marks]
-    members = [moocore.is_nondominated(seen.losses[rows[:end]]) for end in ends]
     return {
         "share": score.hypervolumes(truth)[np.array(ends) - 1].tolist(),
-        "front": [
-            float(score.hypervolumes(truth[:end][mask])[-1])
-            for end, mask in zip(ends, members, strict=True)
-        ],
+        "front": [shown_share(score, table, seen, rows[:end]) for end in ends],
         "regret": score.regrets(truth)[np.array(ends) - 1].tolist(),
     }
 

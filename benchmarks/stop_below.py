@@ -18,20 +18,18 @@ From the repository's root::
 
 from __future__ import annotations
 
-import copy
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import moocore
 import numpy as np
 from machine import machine
 from options import parser_of, write_json
 from tables import print_table
 
-from nas.benchmark.csv_table import read_cells
 from nas.benchmark.nas_bench_macro import read_nas_bench_macro
+from nas.benchmark.noise import shown_share
 from nas.benchmark.parallel import Job, replay_all
 from nas.benchmark.replay import Replay
 from nas.benchmark.results import Result
@@ -88,12 +86,10 @@ def main() -> None:
 def cases(macro: Path | None, *, quick: bool) -> list[Case]:
     """Return what is replayed; an hour of each table is a mean training."""
     digits = with_hours(read_tabulated(SHIPPED))
-    cells = read_cells(SHIPPED)
-    single = []
-    for evaluation in range(EVALUATIONS):
-        seen = copy.copy(digits)
-        seen.maximised = cells.numbers(f"val_accuracy_seed{evaluation}")
-        single.append(seen)
+    single = [
+        digits.with_results(digits.trainings[:, evaluation], digits.curves)
+        for evaluation in range(EVALUATIONS)
+    ]
     budget = QUICK_BUDGET if quick else DIGITS_BUDGET
     listed = [
         Case("digits", digits, [digits], budget),
@@ -138,10 +134,10 @@ def ended_below(case: Case, replays: dict[int, Replay], limit: float) -> dict[st
     for seed, replay in replays.items():
         seen = case.seen[seed % len(case.seen)]
         rows = np.array([ended.row for ended in replay.ended])
-        whole = hypervolume(score, case.truth, seen, rows)
+        whole = shown_share(score, case.truth, seen, rows)
         saved.append(len(rows) - trials[seed])
-        regret.append(whole - hypervolume(score, case.truth, seen, rows[: trials[seed]]))
-        fixed.append(whole - hypervolume(score, case.truth, seen, rows[:mean]))
+        regret.append(whole - shown_share(score, case.truth, seen, rows[: trials[seed]]))
+        fixed.append(whole - shown_share(score, case.truth, seen, rows[:mean]))
     return {
         "table": case.name,
         "stop_below": limit,
@@ -162,15 +158,6 @@ def trials_until(replay: Replay, limit: float) -> int:
         if are_below(estimates[:count], limit):
             return estimates[count - 1].trials + 1
     return len(replay.ended)
-
-
-def hypervolume(
-    score: Score, truth: BenchmarkTable, seen: BenchmarkTable, rows: np.ndarray
-) -> float:
-    """Return the true hypervolume, a share of the whole, of the front that a search sees."""
-    front = rows[moocore.is_nondominated(seen.losses[rows])]
-    figures = np.stack([truth.maximised[front], truth.minimised[front]], axis=1)
-    return float(score.hypervolumes(figures)[-1])
 
 
 def texts(row: dict[str, Any]) -> dict[str, str]:

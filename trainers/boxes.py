@@ -24,11 +24,6 @@ CROWD = 2
 """The kind of a region with many objects of one class, where a detection is no mistake."""
 
 
-def no_objects(images: int) -> Tensor:
-    """Return the objects ``[images, 0, 6]`` of images that have none."""
-    return torch.zeros((images, 0, COLUMNS))
-
-
 def corners(objects: Tensor) -> Tensor:
     """Return the boxes ``[..., 4]`` of objects ``[..., 6]``."""
     return objects[..., :4]

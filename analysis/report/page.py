@@ -50,12 +50,17 @@ def report_html(runs: Sequence[ReportRun], *, live: Live | None = None) -> str:
         NothingFinished: no trial and no full training has finished.
         ValueError: the runs do not compare.
     """
-    sections = report_sections(runs)
-    if live is not None:
-        sections.append(live_section(live))
+    return page_of_sections(runs, report_sections(runs), live=live)
+
+
+def page_of_sections(
+    runs: Sequence[ReportRun], sections: Sequence[Section], *, live: Live | None = None
+) -> str:
+    """Return the page of :func:`report_html` from the sections that it has."""
+    shown = [*sections, *([] if live is None else [live_section(live)])]
     title = ", ".join(run.name for run in runs)
     version = "" if live is None else live.version
-    return page_html(title, sections, subtitle=_subtitle(runs), live=version)
+    return page_html(title, shown, subtitle=_subtitle(runs), live=version)
 
 
 def report_sections(runs: Sequence[ReportRun]) -> list[Section]:

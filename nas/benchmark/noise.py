@@ -5,12 +5,13 @@ Legend: N rows, E evaluated epochs, T trainings a row.
 
 from __future__ import annotations
 
-import copy
 import math
 from typing import NamedTuple
 
+import moocore
 import numpy as np
 
+from nas.benchmark.statistics import Score
 from nas.benchmark.table import BenchmarkTable, TableError
 from nas.random_streams import Stream, generator
 
@@ -18,7 +19,7 @@ TRAININGS = "trainings"
 
 
 class Noise(NamedTuple):
-    """By how much the result of a single training deviates from its architecture's mean."""
+    """The deviation of a single training's result from its architecture's mean."""
 
     points: float | None
     """The standard deviation in percentage points; None for the deviation of one of the row's
@@ -63,10 +64,23 @@ def single_trainings(table: BenchmarkTable, noise: Noise, seed: int) -> Benchmar
         check_trainings(table)
         drawn = rng.integers(table.trainings.shape[1], size=len(table.rows))
         deviations = table.trainings[np.arange(len(table.rows)), drawn] - table.maximised
-    seen = copy.copy(table)
-    seen.maximised = table.maximised + deviations
-    seen.curves = table.curves + deviations[:, None]
-    return seen
+    return table.with_results(table.maximised + deviations, table.curves + deviations[:, None])
+
+
+def shown_share(
+    score: Score, truth: BenchmarkTable, seen: BenchmarkTable, rows: np.ndarray
+) -> float:
+    """Return the true hypervolume, a share of the whole, of the front that a search sees.
+
+    Args:
+        score: of the truth.
+        truth: the table.
+        seen: what the search saw of it.
+        rows: that were evaluated, in order.
+    """
+    front = rows[moocore.is_nondominated(seen.losses[rows])]
+    figures = np.stack([truth.maximised[front], truth.minimised[front]], axis=1)
+    return float(score.hypervolumes(figures)[-1])
 
 
 def check_trainings(table: BenchmarkTable) -> None:

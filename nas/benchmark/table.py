@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
@@ -98,6 +99,17 @@ class BenchmarkTable:
     def losses(self) -> np.ndarray:
         """``[N, 2]``, less is better: ``-maximised`` and ``minimised``."""
         return np.stack([-self.maximised, self.minimised], axis=1)
+
+    def with_results(self, maximised: np.ndarray, curves: np.ndarray) -> BenchmarkTable:
+        """Return the table whose trainings had other results; all else is the same.
+
+        Args:
+            maximised: ``[N]``.
+            curves: ``[N, E]``.
+        """
+        other = copy.copy(self)
+        other.maximised, other.curves = maximised, curves
+        return other
 
     @cached_property
     def costs(self) -> CostFunctions:

@@ -182,7 +182,7 @@ def _placement(
     return Placement(
         resources,
         name,
-        near=NearNodes(near, resources) if near else None,
+        near=NearNodes(near, resources),
         gpu_memory_mb=memory_mb,
         peak_memory_mb=None if memory_mb is None else peak_memory_of(assignment),
     )

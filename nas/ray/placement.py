@@ -17,7 +17,7 @@ from nas.config.trial_slots import ROUNDING
 from nas.costs.static_costs import peak_memory_mb
 from nas.evaluation.assignment import Assignment
 from nas.evaluation.messages import REQUEST, TrialRequest
-from nas.ray.cluster.nodes import NODE_LABEL, free_slots, on_nodes, usable_nodes
+from nas.ray.cluster.nodes import NODE_LABEL, on_nodes, usable_nodes, with_room
 from search_space.architecture import Architecture
 from search_space.cost import network_costs
 
@@ -37,8 +37,7 @@ class Reservation(tune.PlacementGroupFactory):
         bundle: amounts of Ray's resources.
         name: the beginning of its groups' names.
         labels: of the nodes that it may be on; empty for all.
-        preferred: returns the node where a group is made if it has room, else Ray chooses; None
-            for any.
+        near: the nodes where groups are made as long as one has room.
     """
 
     def __init__(
@@ -46,11 +45,11 @@ class Reservation(tune.PlacementGroupFactory):
         bundle: dict[str, float],
         name: str,
         labels: dict[str, str],
-        preferred: Callable[[], str | None],
+        near: NearNodes,
     ) -> None:
         where: dict[str, Any] = {"bundle_label_selector": [labels]} if labels else {}
         super().__init__([bundle], strategy="STRICT_PACK", name=name, **where)
-        self._name, self._where, self._preferred = name, where, preferred
+        self._name, self._where, self._near = name, where, near
 
     def to_placement_group(self) -> PlacementGroup:
         """Make a placement group."""
@@ -59,7 +58,7 @@ class Reservation(tune.PlacementGroupFactory):
             self.bundles,
             self.strategy,
             name=name,
-            _soft_target_node_id=self._preferred(),
+            _soft_target_node_id=self._near.next(),
             **self._where,
         )
 
@@ -77,11 +76,11 @@ class NearNodes:
 
     def next(self) -> str | None:
         """Return the next one that has room for a trial; None if none has."""
-        for _ in range(len(self._nodes)):
-            self._nodes.rotate(-1)
-            if free_slots(self._nodes[-1], self._resources):
-                return self._nodes[-1]
-        return None
+        free = with_room(self._nodes, self._resources) if self._nodes else []
+        if not free:
+            return None
+        self._nodes.rotate(-1 - self._nodes.index(free[0]))  # it is the last one now
+        return free[0]
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ class Placement:
     Attributes:
         resources: CPUs and GPUs of one trial.
         name: the beginning of the reservations' names, for other users of the cluster.
-        near: the nodes that trials prefer; None for no preference.
+        near: the nodes that trials prefer.
         gpu_memory_mb: of the smallest GPU; None without one.
         peak_memory_mb: estimates the peak memory of an architecture's JSON in the trials'
             training; None where it bounds nothing.
@@ -99,7 +98,7 @@ class Placement:
 
     resources: ResourceSettings
     name: str
-    near: NearNodes | None = None
+    near: NearNodes
     gpu_memory_mb: float | None = None
     peak_memory_mb: Callable[[str], float] | None = None
 
@@ -116,8 +115,7 @@ class Placement:
             labels = on_nodes(request.nodes)
         elif request.avoided_nodes:
             labels = {NODE_LABEL: f"!in({','.join(request.avoided_nodes)})"}
-        preferred = (lambda: None) if self.near is None else self.near.next
-        return Reservation(bundle, self.name, labels, preferred)
+        return Reservation(bundle, self.name, labels, self.near)
 
     def nodes_for(self, avoided: Collection[str]) -> tuple[str, ...]:
         """Return the ids of the nodes that a trial may run on; empty for all but the avoided."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import ray
@@ -144,9 +144,10 @@ def nodes_near_data(resources: ResourceSettings, data_path: str | None) -> tuple
     return tuple(near) if len(near) < len(nodes) else ()
 
 
-def free_slots(node: str, resources: ResourceSettings) -> int:
-    """Return how many trials a node, by its id, has room for at present."""
-    return trial_slots([_machine(available_resources_per_node().get(node, {}))], resources)
+def with_room(nodes: Iterable[str], resources: ResourceSettings) -> list[str]:
+    """Return those of some nodes, by their ids, that have room for a trial at present."""
+    free = available_resources_per_node()
+    return [node for node in nodes if trial_slots([_machine(free.get(node, {}))], resources)]
 
 
 def smallest_gpu_memory_mb(resources: ResourceSettings) -> float | None:

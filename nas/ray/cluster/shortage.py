@@ -9,7 +9,7 @@ from ray.util import placement_group_table
 
 from nas.config.sections import ResourceSettings
 from nas.config.trial_slots import Machine, trial_slots
-from nas.ray.cluster.nodes import usable_nodes
+from nas.ray.cluster.nodes import usable_nodes, with_room
 
 PREFIX = "nas search "
 """The beginning of the names of searches' placement groups, which all users of the cluster see."""
@@ -56,9 +56,7 @@ def worker_shortage(resources: ResourceSettings, pending: int) -> str:
     Returns:
         nothing if the cluster has room for one, which is about to start.
     """
-    free = available_resources_per_node()
-    unused = [free.get(node["NodeID"], {}) for node in usable_nodes(resources.device)]
-    if trial_slots([Machine(n.get("CPU", 0.0), n.get("GPU", 0.0)) for n in unused], resources):
+    if with_room((node["NodeID"] for node in usable_nodes(resources.device)), resources):
         return ""
     need = "1 worker needs" if pending == 1 else f"{pending} workers need"
     return _shortage(resources, need, None)

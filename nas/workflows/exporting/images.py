@@ -14,6 +14,7 @@ from nas.workflows.exporting.export import CheckImages
 from nas.workflows.exporting.quantization import LabelledImages, QuantizationImages
 from search_space.architecture import Task
 from trainers import AnySplit, ImageSplits, Preprocessing, central_crop, load_splits
+from trainers.normalization.recalibration import recalibrate_batch_norm
 
 COMPARED = 16
 """Images that an export is compared on."""
@@ -91,15 +92,8 @@ def untrained(model: nn.Module, images: Tensor) -> nn.Module:
     Returns:
         the model, in evaluation mode.
     """
-    norms = [each for each in model.modules() if isinstance(each, nn.BatchNorm2d)]
-    momenta = [norm.momentum for norm in norms]
-    for norm in norms:
-        norm.momentum = 1.0
-    with torch.no_grad():
-        model.train()(images)
-    for norm, momentum in zip(norms, momenta, strict=True):
-        norm.momentum = momentum
-    return model.eval()
+    recalibrate_batch_norm(model, [images], 1)
+    return model
 
 
 def inputs(split: AnySplit, places: Tensor, preprocessing: Preprocessing) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,9 +39,9 @@ def shapes() -> ImageSplits:
 def test_an_evaluation_ends_with_the_average_precision(shapes: ImageSplits) -> None:
     task = task_of(DATA, shapes)
 
-    def run(**options: object) -> list[object]:
-        settings = {"seed": 1, "metric": "average_precision", **options}
-        return list(evaluate(DETECTOR, shapes, task, RECIPE, **settings))  # type: ignore[arg-type]
+    def run(**options: Any) -> list[object]:
+        settings: dict[str, Any] = {"seed": 1, "metric": "average_precision", **options}
+        return list(evaluate(DETECTOR, shapes, task, RECIPE, **settings))
 
     whole, paused = run()[-1], run(pause_at=1)[-1]
     assert isinstance(whole, EvaluationResult)

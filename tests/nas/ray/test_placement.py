@@ -13,12 +13,14 @@ from nas.config.search_config import SearchConfig
 from nas.config.sections import ResourceSettings
 from nas.evaluation.messages import REQUEST, TrialRequest
 from nas.ray.cluster.node_facts import NodeFacts
-from nas.ray.placement import CONTEXT_MB, Placement, gpu_share, peak_memory_of
+from nas.ray.placement import CONTEXT_MB, NearNodes, Placement, gpu_share, peak_memory_of
 from nas.workflows.checks import proxy_assignment
 from search_space.architecture import Task
 from search_space.space import SearchSpace
 
 ConfigOf = Callable[..., SearchConfig]
+
+ANYWHERE = NearNodes((), ResourceSettings())
 
 FRACTIONS = st.sampled_from([0.05, 0.1, 0.125, 0.25, 1 / 3, 0.5])
 
@@ -57,6 +59,7 @@ def test_a_trial_of_much_memory_reserves_more_of_a_gpu(peak_mb: float, gpus: flo
     placement = Placement(
         ResourceSettings(gpus_per_trial=0.25),
         "nas search x 1",
+        ANYWHERE,
         gpu_memory_mb=100e3,
         peak_memory_mb=lambda text: peak_mb,
     )
@@ -65,13 +68,13 @@ def test_a_trial_of_much_memory_reserves_more_of_a_gpu(peak_mb: float, gpus: flo
 
 def test_without_a_gpus_memory_it_reserves_what_the_settings_say() -> None:
     placement = Placement(
-        ResourceSettings(gpus_per_trial=0.25), "x", peak_memory_mb=lambda text: 9e9
+        ResourceSettings(gpus_per_trial=0.25), "x", ANYWHERE, peak_memory_mb=lambda text: 9e9
     )
     assert placement.factory(request()).bundles == [{"CPU": 1.0, "GPU": 0.25}]
 
 
 def test_the_nodes_of_a_request_are_those_of_its_reservation() -> None:
-    placement = Placement(ResourceSettings(), "x")
+    placement = Placement(ResourceSettings(), "x", ANYWHERE)
     free, kept, avoiding = (
         placement.factory(request(**changes))
         for changes in ({}, {"nodes": ("a", "b")}, {"avoided_nodes": ("a", "b")})

@@ -8,7 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from analysis.page.document import write_page
-from analysis.report.page import Live, NothingFinished, report_html, report_sections
+from analysis.report.page import (
+    Live,
+    NothingFinished,
+    page_of_sections,
+    report_html,
+    report_sections,
+)
 from analysis.report.run_data import ReportRun
 from nas.cli.commands.picture_files import check_ending
 from nas.cli.commands.query.report_run import read_run
@@ -51,8 +57,9 @@ def write_report(
     with found_runs(names, runs, storage=storage, trust=trust) as folders:
         data = _read(folders, trust=trust)
     with _one_error():
-        page = report_html(data)
-        (summary, *_) = report_sections(data)
+        sections = report_sections(data)
+        page = page_of_sections(data, sections)
+    summary = sections[0]
     try:
         write_page(html, page)
     except OSError as error:
