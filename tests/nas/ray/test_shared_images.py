@@ -51,7 +51,7 @@ def test_each_worker_maps_the_same_memory(monkeypatch: pytest.MonkeyPatch) -> No
     task = Task(input_shape=(1, 250, 400), classes=2)
     assignment = Assignment(data, task, recipe, "accuracy", "cpu", 1)
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
     try:
         shared = ray.put(assignment.with_images())
         workers = [ray.remote(num_cpus=1)(Worker).remote() for _ in range(2)]
