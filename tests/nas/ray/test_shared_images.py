@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 import ray
 
+from nas.config.sections import RaySettings
 from nas.evaluation.assignment import Assignment
+from nas.ray.cluster.connection import connected
 from search_space.architecture import Task
 from trainers import DataConfig, ImageSplits, Recipe, Split, load_splits
 
@@ -51,15 +53,12 @@ def test_each_worker_maps_the_same_memory(monkeypatch: pytest.MonkeyPatch) -> No
     task = Task(input_shape=(1, 250, 400), classes=2)
     assignment = Assignment(data, task, recipe, "accuracy", "cpu", 1)
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
-    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
-    try:
+    with connected(RaySettings()):
         shared = ray.put(assignment.with_images())
-        workers = [ray.remote(num_cpus=1)(Worker).remote() for _ in range(2)]
+        workers = [ray.remote(num_cpus=0.5)(Worker).remote() for _ in range(2)]
         for anonymous, mapped, total in ray.get([w.taken_mb.remote([shared]) for w in workers]):
             assert anonymous < MEGABYTES / 3
             assert mapped > 0.9 * MEGABYTES
             train = load_splits(data).train
             assert isinstance(train, Split)
             assert total == int(train.images.sum())
-    finally:
-        ray.shutdown()
