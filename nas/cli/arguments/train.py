@@ -14,6 +14,10 @@ Tensorboard = Annotated[
     bool,
     typer.Option(help="Also write each training's curves as TensorBoard's event files."),
 ]
+Seeds = Annotated[
+    int | None,
+    typer.Option(help="Full trainings of each; by default the run's retrain_seeds."),
+]
 
 
 def retrain(
@@ -40,6 +44,7 @@ def retrain(
             help="Also train a plain convolutional network of equal parameters beside each."
         ),
     ] = False,
+    seeds: Seeds = None,
     tensorboard: Tensorboard = False,
     allow_changed_data: AllowChangedData = False,
     as_json: AsJson = False,
@@ -56,6 +61,7 @@ def retrain(
             runs,
             pick=pick,
             baseline=baseline,
+            seeds=seeds,
             overrides=overrides or [],
             tensorboard=tensorboard,
             allow_changed_data=allow_changed_data,
@@ -154,10 +160,7 @@ def ablate(
             "arch_id."
         ),
     ] = "knee-or-best",
-    seeds: Annotated[
-        int | None,
-        typer.Option(help="Full trainings of each; by default the run's retrain_seeds."),
-    ] = None,
+    seeds: Seeds = None,
     hours: Annotated[
         float | None,
         typer.Option(help="Train the most informative part that takes so long on this machine."),

@@ -15,7 +15,7 @@ from nas.cli.commands.train.retrain import run_retrain_command
 from nas.cli.output import Output
 from nas.config.recipe_overrides import with_overrides
 from nas.config.search_config import SearchConfig
-from nas.errors import RunError
+from nas.errors import CommandError, RunError
 from nas.storage.ledger import ledger_of
 from nas.storage.run.folder import RunFolder
 from nas.workflows.cleaning import removable
@@ -43,7 +43,7 @@ def run(config: SearchConfig, begun: Begin) -> RunFolder:
 def retrain(run: RunFolder) -> Callable[..., str]:
     """Retrain the best with overrides; return what is printed."""
 
-    def command(*overrides: str) -> str:
+    def command(*overrides: str, seeds: int | None = None) -> str:
         output = io.StringIO()
         run_retrain_command(
             Output(file=output, width=200),
@@ -51,6 +51,7 @@ def retrain(run: RunFolder) -> Callable[..., str]:
             run.path.parent,
             pick="best",
             baseline=False,
+            seeds=seeds,
             overrides=overrides,
         )
         return output.getvalue()
@@ -86,6 +87,18 @@ def test_both_recipes_results_stand_in_the_ledger(
     assert "recipe.label_smoothing=0.2 (was 0.0)" in printed
     assert "recipe.epochs" not in retrain().partition("what you may do next")[0]
     assert len(here.begun) == 2  # the third command trained nothing
+
+
+def test_seeds_say_how_often_it_is_trained(
+    retrain: Callable[..., str], here: TrainedHere, run: RunFolder
+) -> None:
+    retrain()
+    printed = retrain(seeds=3)
+    _, ledger = ledger_of(run)
+    assert len({e.seed for e in ledger.evaluations("retrain")}) == len(here.begun) == 3
+    assert "--seeds 3" in printed.partition("what you may do next")[2]
+    with pytest.raises(CommandError, match="--seeds must be 1 or more, got 0"):
+        retrain(seeds=0)
 
 
 def test_a_stopped_training_goes_on_with_the_same_overrides_or_its_recipes_file(

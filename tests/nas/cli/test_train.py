@@ -212,7 +212,7 @@ def test_a_network_that_cannot_take_the_images_is_refused(
         train("retrain.zero_init_residual=true", name="wide_resnet28_10")
     with pytest.raises(CommandError, match="is not the name of a network"):
         train(name="resnet21")
-    with pytest.raises(CommandError, match="--seeds must be at least 1"):
+    with pytest.raises(CommandError, match="--seeds must be 1 or more, got"):
         train(seeds=0)
     assert not (runs / "first").exists()
 

@@ -13,6 +13,7 @@ from nas.cli.commands.train.ablate_plan import check_fits, show_left_out, show_p
 from nas.cli.commands.train.ablate_result import ablation_result
 from nas.cli.commands.train.full_trainings import TrainingGroup, train_networks
 from nas.cli.commands.train.picks import SEVERAL, picked_architectures
+from nas.cli.commands.train.seeds import with_seeds
 from nas.cli.output import Output
 from nas.config.recipe_overrides import Overrides, overrides_of, with_overrides
 from nas.config.search_config import SearchConfig
@@ -115,14 +116,7 @@ def _with_seeds(config: SearchConfig, seeds: int | None) -> SearchConfig:
             f"the run's retrain_seeds is {config.retrain_seeds}, and a paired interval needs "
             f"{FEWEST_SEEDS} or more: give --seeds 3"
         )
-    if seeds is None:
-        return config
-    if seeds < FEWEST_SEEDS:
-        raise CommandError(
-            f"--seeds must be {FEWEST_SEEDS} or more, since a paired interval needs two, got "
-            f"{seeds}"
-        )
-    return config.replace(retrain_seeds=seeds)
+    return with_seeds(config, seeds, FEWEST_SEEDS)
 
 
 def _picked(pick: str, config: SearchConfig, ledger: Ledger, run: RunFolder) -> Architecture:

@@ -9,6 +9,7 @@ from analysis.front.beside import PLAIN
 from nas.cli.commands.train.full_trainings import TrainingGroup, proxy_results, train_networks
 from nas.cli.commands.train.picks import picked_architectures
 from nas.cli.commands.train.retrain_report import difference_text, report_row, report_table
+from nas.cli.commands.train.seeds import with_seeds
 from nas.cli.commands.typed_command import typed
 from nas.cli.output import Output
 from nas.config.recipe_overrides import overrides_of, with_overrides
@@ -32,6 +33,7 @@ def run_retrain_command(
     *,
     pick: str,
     baseline: bool,
+    seeds: int | None = None,
     overrides: Sequence[str] = (),
     tensorboard: bool = False,
     allow_changed_data: bool = False,
@@ -45,6 +47,7 @@ def run_retrain_command(
         runs: the folder of all runs.
         pick: names the networks.
         baseline: also train a plain network beside each.
+        seeds: full trainings of each; None for the run's ``retrain_seeds``.
         overrides: of the run's recipe: see :func:`nas.config.recipe_overrides.with_overrides`.
         tensorboard: the option ``--tensorboard``.
         allow_changed_data: the option ``--allow-changed-data``.
@@ -59,7 +62,7 @@ def run_retrain_command(
     waiting = Waiting()
     config, ledger = ledger_of(run, writes=True, waits=waiting)
     check_reach(run, config)
-    before, config = config, with_overrides(config, overrides)
+    before, config = config, with_overrides(with_seeds(config, seeds), overrides)
     overridden = overrides_of(before.retrain, config.retrain)
     task = run.task()
     picked = picked_architectures(pick, config, ledger, run)
@@ -108,7 +111,10 @@ def run_retrain_command(
         model_place = Retraining.of(picked[0], 0, config, run).model_place
         best = most_accurate(front_of_run(config, ledger))
         next_pick = "all" if best is None or best.architecture in picked else "best"
-        _print_what_follows(output, run, config, model_place, [*overrides, "--pick", next_pick])
+        same_seeds = [] if seeds is None else ["--seeds", str(seeds)]
+        _print_what_follows(
+            output, run, config, model_place, [*overrides, *same_seeds, "--pick", next_pick]
+        )
 
 
 def _print_what_follows(

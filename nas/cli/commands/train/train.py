@@ -8,12 +8,12 @@ from pathlib import Path
 from analysis.front.beside import BY_NAME, PLAIN
 from nas.cli.commands.train.full_trainings import TrainingGroup, proxy_results, train_networks
 from nas.cli.commands.train.retrain_report import report_row, report_table
+from nas.cli.commands.train.seeds import with_seeds
 from nas.cli.commands.typed_command import typed
 from nas.cli.output import Output
 from nas.config.files import load_config
 from nas.config.recipe_overrides import overrides_of
 from nas.config.search_config import SearchConfig
-from nas.errors import CommandError
 from nas.latency.measurements import all_candidates
 from nas.search.waiting import Waiting
 from nas.storage.ledger import Ledger
@@ -62,11 +62,7 @@ def run_train_command(
             see :mod:`nas.errors`.
         KeyboardInterrupt: on Ctrl-C, after printing how to continue.
     """
-    if seeds is not None and seeds < 1:
-        raise CommandError(f"--seeds must be at least 1, got {seeds}")
-    config = load_config(config_file, overrides)
-    if seeds is not None:
-        config = config.replace(retrain_seeds=seeds)
+    config = with_seeds(load_config(config_file, overrides), seeds)
     architecture, _ = find_network(name, runs, trust=trust)
     data = load_data(config)
     output.say(str(data))
