@@ -18,7 +18,6 @@ from nas.latency.measurements import Meter
 from nas.samplers.trials import NO_WARM_START, WarmStart
 from nas.schedulers.protocol import Decision
 from nas.search.endings.budget import Budget
-from nas.search.endings.ending import Ending
 from nas.search.endings.expected_growth import ExpectedGrowth
 from nas.search.failures import FailureKind, Failures
 from nas.search.forecast import Forecast
@@ -44,6 +43,7 @@ from nas.search.trials import Trials
 from nas.search.waiting import Waiting
 from nas.storage.candidates import Candidate, candidates
 from nas.storage.evaluation import curve_points
+from nas.storage.run.ending import Ending
 
 
 class Search:

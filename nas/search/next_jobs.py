@@ -11,7 +11,6 @@ from typing import Literal
 from nas.errors import SpaceExhausted
 from nas.evaluation.lost_workers import nodes_to_avoid
 from nas.search.endings.budget import Budget
-from nas.search.endings.ending import SPACE, Ending
 from nas.search.endings.expected_growth import ESTIMATES, ExpectedGrowth, growth_text
 from nas.search.job import Job
 from nas.search.problem import SearchProblem
@@ -22,6 +21,7 @@ from nas.search.running_jobs import RunningJobs
 from nas.search.training_states import PausedTrainings
 from nas.search.trial_state import UNFINISHED, State, Trial
 from nas.search.trials import Trials
+from nas.storage.run.ending import SPACE, Ending
 
 
 class NextJobs:

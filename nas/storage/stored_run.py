@@ -7,7 +7,7 @@ that `nas status` and `nas frontier` read it from a machine without its folder.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -22,6 +22,7 @@ from nas.storage.database.selection import open_selection
 from nas.storage.ledger_reader import LedgerReader, StoredStudies
 from nas.storage.ledger_view import RUN_ID
 from nas.storage.run.folder import ENVIRONMENT, RunFolder
+from nas.storage.run.state import STATE_FILE, RunState
 from nas.storage.sessions import SILENT_SECONDS, Session, sessions_in
 from search_space.architecture import Task
 from search_space.yaml_validation import dump_yaml
@@ -54,27 +55,27 @@ class StoredRun(RunFolder):
                 return False
             heard = max(heard, self._last.updated)
         return (
-            not self.is_finished() and (datetime.now(UTC) - heard).total_seconds() <= SILENT_SECONDS
+            not self.state().finished
+            and (datetime.now(UTC) - heard).total_seconds() <= SILENT_SECONDS
         )
 
-    def waiting(self) -> str:
-        """Return what the run's driver waited for when it was heard; empty if for nothing."""
-        return "" if self._last is None else self._last.waiting
+    def state(self) -> RunState:
+        """Return what the run's driver wrote last; what it waits for is in its session."""
+        waiting = "" if self._last is None else self._last.waiting
+        return super().state().model_copy(update={"waiting": waiting})
 
     def need_trust(self, act: str) -> None:
         """Allow what only the storage's own URL asks for."""
 
 
-def describe_run(
-    ledger: Ledger, config: SearchConfig, task: Task, state: Mapping[str, Any]
-) -> None:
+def describe_run(ledger: Ledger, config: SearchConfig, task: Task, state: RunState) -> None:
     """Write what a run's folder says into its storage, if it has one of its own.
 
     Args:
         ledger: of the run.
         config: of the run.
         task: of the run's architectures.
-        state: the content of its ``state.json``.
+        state: of its search.
 
     Raises:
         RunError: the storage cannot be written.
@@ -84,7 +85,7 @@ def describe_run(
     description = {
         CONFIG: config.saved.model_dump(mode="json"),
         TASK: task.model_dump(mode="json"),
-        STATE: dict(state),
+        STATE: state.to_json(),
         DESCRIBED: datetime.now(UTC).isoformat(),
     }
     ledger.transact(partial(_write, ledger, description))
@@ -123,7 +124,7 @@ def run_at(name: str, runs: Path, *, storage: str | None, trust: bool) -> Iterat
         run.config_file.write_text(dump_yaml(content))
         run.write_json(run.task_file.name, attributes[TASK])
         run.write_json(ENVIRONMENT, {"run_id": attributes.get(RUN_ID)})
-        run.write_json("state.json", attributes[STATE])
+        run.write_json(STATE_FILE, attributes[STATE])
         yield run
 
 

@@ -14,11 +14,12 @@ from nas.storage.driver_ledger import check_is_back
 from nas.storage.ledger import Ledger
 from nas.storage.run.folder import ENVIRONMENT, RunFolder
 from nas.storage.run.leftovers import begun_folder
+from nas.storage.run.state import STATE_FILE
 from nas.storage.strict_json import json_text, read_json_object
 from nas.storage.whole_file import write_whole
 
 COPIED = (
-    *("task.json", "data.json", "state.json", "front.json", "front.png", "latency.jsonl"),
+    *("task.json", "data.json", STATE_FILE, "front.json", "front.png", "latency.jsonl"),
     "timings.json",
     *("retrain.json", "train.json"),
     *("trace.yaml", "trace.json", "trace.csv", "trace.md", "trace.png"),

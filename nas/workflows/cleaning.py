@@ -70,7 +70,7 @@ def removable(run: RunFolder, *, keep: Literal["all", "front"] = "all") -> list[
     finally:
         ledger.close()
     paths: list[tuple[Kind, Path]] = []
-    if run.paused_folder.is_dir() and run.is_finished() and not waiting:
+    if run.paused_folder.is_dir() and run.state().finished and not waiting:
         paths += [(Kind.PAUSED, file) for file in sorted(run.paused_folder.iterdir())]
     folders, _ = training_folders(run.retrain_folder)
     for folder in folders:
@@ -84,7 +84,7 @@ def removable(run: RunFolder, *, keep: Literal["all", "front"] = "all") -> list[
         )
     if example_folder(run.retrain_folder).is_dir():
         paths.append((Kind.PICTURES, example_folder(run.retrain_folder)))
-    if run.is_finished():
+    if run.state().finished:
         paths += [(Kind.CURVES, folder) for folder in _curve_folders(run, trained, config.seed)]
     paths += [(Kind.COPIES, path) for path in sorted(run.path.glob(f"{PREFIX}*"))]
     paths += [(Kind.LEFTOVERS, path) for path in sorted(leftovers_of(run.path))]

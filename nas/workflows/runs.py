@@ -15,8 +15,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from nas.errors import RunError, user_errors
 from nas.storage.run.lock import is_held
 from nas.storage.run.names import ARCHIVE
+from nas.storage.run.state import RunState, read_state
 from search_space.json_reading import parse_json
 from search_space.yaml_validation import ConfigError, read_yaml
 
@@ -66,12 +68,10 @@ def summary_of(folder: Path) -> RunSummary:
     known: dict[str, Any] = {"state": None, "trained": None, "wanted": None, "front": None}
     problem = None
     try:
-        state = _json(folder / "state.json", missing={})
-        is_finished, is_driven = bool(state.get("finished")), is_held(folder / "driver.lock")
-        ended = "unsearched" if state.get("unsearched") else "interrupted"
-        known["state"] = "running" if is_driven else "finished" if is_finished else ended
-        known |= _of_finished(folder) if is_finished else _of_unfinished(folder)
-    except (DamagedRunError, ConfigError, OSError) as error:
+        state = read_state(folder)
+        known["state"] = state.in_words(is_driven=is_held(folder / "driver.lock"))
+        known |= _of_finished(folder, state) if state.finished else _of_unfinished(folder)
+    except (DamagedRunError, RunError, ConfigError, OSError) as error:
         problem = " ".join(str(error).split())
     return RunSummary(folder.name, _started(folder), **known, problem=problem)
 
@@ -83,7 +83,7 @@ def _is_run(folder: Path) -> bool:
         return True
 
 
-def _of_finished(folder: Path) -> dict[str, Any]:
+def _of_finished(folder: Path, state: RunState) -> dict[str, Any]:
     config = read_yaml(folder / "config.yaml")
     try:
         wanted, storage = config["search"]["n_trials"], config.get("storage")
@@ -97,14 +97,13 @@ def _of_finished(folder: Path) -> dict[str, Any]:
     members = front.get("members") if isinstance(front, dict) else front
     if not isinstance(members, list):
         raise DamagedRunError(f"{folder / 'front.json'}: it has no list of members")
-    trained = _json(folder / "state.json", missing={}).get("trained")
     for name, count in (
         ("search.n_trials of config.yaml", wanted),
-        ("trained of state.json", trained),
+        ("trained of state.json", state.trained),
     ):
         if not isinstance(count, int):
             raise DamagedRunError(f"{folder}: {name} must be a whole number, got {count!r}")
-    return {"wanted": wanted, "trained": trained, "front": len(members)}
+    return {"wanted": wanted, "trained": state.trained, "front": len(members)}
 
 
 def _check_is_database(file: Path) -> None:
@@ -126,8 +125,7 @@ def _check_is_database(file: Path) -> None:
 
 
 def _of_unfinished(folder: Path) -> dict[str, Any]:
-    from nas.errors import user_errors  # noqa: PLC0415 (slow to import)
-    from nas.latency.measurements import front_of_run  # noqa: PLC0415
+    from nas.latency.measurements import front_of_run  # noqa: PLC0415 (slow to import)
     from nas.search.trial_state import TRAINED  # noqa: PLC0415
     from nas.storage.ledger_reader import ledger_to_read  # noqa: PLC0415
     from nas.storage.run.folder import RunFolder  # noqa: PLC0415

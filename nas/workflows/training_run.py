@@ -18,6 +18,7 @@ from nas.storage.driver_ledger import on_driver
 from nas.storage.ledger import Ledger, check_free, ledger_of
 from nas.storage.run.folder import RunFolder
 from nas.storage.run.names import check_new, next_name
+from nas.storage.run.state import RunState
 from nas.workflows.checks import SearchData
 from search_space.architecture import Task
 from trainers import Recipe
@@ -120,5 +121,5 @@ def new_run(config: SearchConfig, runs: Path, data: SearchData, waits: Waits | N
         raise
     list_run(run.config_file)
     run.write_json(run.task_file.name, data.task.model_dump(mode="json"))
-    run.note_unsearched()
+    run.write_state(RunState(unsearched=True))
     return TrainingRun(run, config, ledger, config.retrain)

@@ -21,6 +21,7 @@ from nas.storage.run.environment import environment
 from nas.storage.run.leftovers import begun_folder, remove_begun_files, remove_begun_folders
 from nas.storage.run.lock import held, is_held
 from nas.storage.run.names import ARCHIVE, check_new
+from nas.storage.run.state import STATE_FILE, RunState, read_state
 from nas.storage.strict_json import json_text, read_json_object
 from nas.storage.whole_file import unwritable, write_whole
 from search_space.architecture import Task
@@ -28,10 +29,7 @@ from search_space.nearest import hint
 
 ENVIRONMENT = "environment.json"
 
-UNSEARCHED = "unsearched"
-"""The key of ``state.json`` in a run that no search has begun."""
-
-AFTER_THE_LEDGER = ("task.json", "state.json", "latency.jsonl", "front.json", "paused", "retrain")
+AFTER_THE_LEDGER = ("task.json", STATE_FILE, "latency.jsonl", "front.json", "paused", "retrain")
 """Files and folders of a run that a driver writes when it has made the ledger."""
 
 
@@ -283,36 +281,17 @@ class RunFolder:
                 remove_begun_files(self.path)
             yield
 
-    def note_unsearched(self) -> None:
-        """Note that the run was made for full trainings, and no search has begun."""
-        self.write_json("state.json", {"finished": False, UNSEARCHED: True})
-
-    def is_unsearched(self) -> bool:
-        """Return whether ``nas train`` made the run, and no search has begun.
+    def state(self) -> RunState:
+        """Return what the run's driver wrote last.
 
         Raises:
             RunError: ``state.json`` is damaged.
         """
-        file = self.path / "state.json"
-        return file.is_file() and bool(read_json_object(file).get(UNSEARCHED))
+        return read_state(self.path)
 
-    def is_finished(self) -> bool:
-        """Return whether the run's search has ended.
-
-        Raises:
-            RunError: ``state.json`` is damaged.
-        """
-        file = self.path / "state.json"
-        return file.is_file() and bool(read_json_object(file).get("finished"))
-
-    def waiting(self) -> str:
-        """Return what the run's driver waits for, and since when; empty if for nothing.
-
-        Raises:
-            RunError: ``state.json`` is damaged.
-        """
-        file = self.path / "state.json"
-        return str(read_json_object(file).get("waiting", "")) if file.is_file() else ""
+    def write_state(self, state: RunState) -> None:
+        """Write the run's state, whole or not at all."""
+        self.write_json(STATE_FILE, state.to_json())
 
     def is_driven(self) -> bool:
         """Return whether a living process drives the run, without writing anything.

@@ -17,13 +17,14 @@ from nas.storage.database.connection import connect, connect_for_reading
 from nas.storage.database.patience import Patience
 from nas.storage.evaluation import Evaluation, Kind
 from nas.storage.run.folder import RunFolder
+from nas.storage.run.state import STATE_FILE
 from nas.storage.strict_json import read_json_object
 from search_space.architecture import Task
 from search_space.space import SearchSpace
 
 KNOWN_FILES = (
     *("config.yaml", "data.json", "environment.json"),
-    *("ledger.db", "state.json", "task.json"),
+    *("ledger.db", STATE_FILE, "task.json"),
 )
 """A folder with one of these is a run's, whatever else it lacks."""
 
@@ -67,7 +68,7 @@ class Case:
     def is_finished(self) -> bool:
         """Whether ``state.json`` says that the search has ended; False if it cannot be read."""
         try:
-            return self.run.is_finished()
+            return self.run.state().finished
         except RunError:
             return False
 

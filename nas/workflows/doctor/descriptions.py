@@ -12,13 +12,13 @@ from nas.errors import RunError
 from nas.storage.run.data_file import DATA_FILE, fingerprints_of_run, note_images
 from nas.storage.run.folder import RunFolder
 from nas.storage.run.reach import check_reach
+from nas.storage.run.state import STATE_FILE, RunState
 from nas.workflows.checks import load_data
 from nas.workflows.doctor.case import Case, json_problem
 from nas.workflows.doctor.finding import Finding, Mend
 from search_space.yaml_validation import ConfigError
 
 ENVIRONMENT = "environment.json"
-STATE = "state.json"
 
 
 def examine_config(case: Case) -> list[Finding]:
@@ -140,7 +140,7 @@ def examine_task(case: Case) -> list[Finding]:
         return []
     if not file.exists():
         problem = "the task of the architectures is missing"
-        if not (run.path / STATE).exists() and not _has_trials(case):
+        if not (run.path / STATE_FILE).exists() and not _has_trials(case):
             return []  # the search died before it was written
     affects = "retrain, baselines and frontier --x peak_memory_mb; a resumed search checks no data"
     mend = Mend("writes task.json anew from the data", (file,), lambda copies: _write_task(case))
@@ -180,24 +180,25 @@ def _images(case: Case) -> str:
 
 def examine_state(case: Case) -> list[Finding]:
     """Read ``state.json``."""
-    file = case.run.path / STATE
+    file = case.run.path / STATE_FILE
     if file.is_file():
-        data, problem = json_problem(file)
-        if data is not None and isinstance(data.get("finished"), bool):
+        try:
+            case.run.state()
             return []
-        problem = problem or f"finished must be true or false, got {data!r}"
+        except RunError as error:
+            problem = str(error).removeprefix(f"{file} ")
     elif not _has_trials(case):
         return []
     else:
         problem = "the record of whether the search has ended is missing"
 
     def run(copies: Path) -> str:
-        case.run.write_json(STATE, {"finished": False})
-        return f"wrote {STATE}: not finished; a resume ends a finished search at once"
+        case.run.write_state(RunState())
+        return f"wrote {STATE_FILE}: not finished; a resume ends a finished search at once"
 
     remedy = "--repair notes that the search has not ended; a resume ends a finished one at once"
-    mend = Mend(f"writes {STATE} anew", (file,), run)
-    return [Finding(STATE, problem, "status, runs and search --again", remedy, mend)]
+    mend = Mend(f"writes {STATE_FILE} anew", (file,), run)
+    return [Finding(STATE_FILE, problem, "status, runs and search --again", remedy, mend)]
 
 
 def _has_trials(case: Case) -> bool:

@@ -23,6 +23,7 @@ from nas.storage.evaluation import (
     row_attributes,
 )
 from nas.storage.ledger_view import SUFFIXES
+from nas.storage.run.state import STATE_FILE, RunState
 from nas.workflows.doctor import row_mends
 from nas.workflows.doctor.case import Case
 from nas.workflows.doctor.finding import Finding, Mend, listed
@@ -317,8 +318,8 @@ def _of_taken_number(case: Case, place: str, kind: Kind, trial_id: int, number: 
 def _begin_again(case: Case) -> None:
     """Note that the search has something left to train."""
     if case.is_finished:
-        case.run.write_json("state.json", {"finished": False})
+        case.run.write_state(RunState())
 
 
 def _changed(case: Case) -> tuple[Path, ...]:
-    return *ledger_files(case), case.run.path / "state.json"
+    return *ledger_files(case), case.run.path / STATE_FILE

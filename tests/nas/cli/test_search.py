@@ -29,10 +29,11 @@ from nas.errors import RunError
 from nas.evaluation.evaluate import EvaluationResult
 from nas.evaluation.lost_workers import LostWorker
 from nas.samplers.trials import WarmStart
-from nas.search.endings.ending import Ending
 from nas.search.waiting import Waiting
 from nas.storage.ledger import Ledger
+from nas.storage.run.ending import Ending
 from nas.storage.run.folder import RunFolder
+from nas.storage.run.state import RunState
 from nas.storage.sessions import Session, attribute_name
 from search_space.architecture import Task
 from tests.hand_driven import HandDriven
@@ -185,7 +186,7 @@ def test_why_a_search_ended_is_told_with_how_to_go_on(
     )
     ledger.study("search").set_user_attr(attribute_name(0), session.to_json())
     ending = Ending("search.max_hours", "search.max_hours=1.5 is reached", 5, 2)
-    run.write_json("state.json", {"finished": True, "trained": 0, "ended": ending._asdict()})
+    run.write_state(RunState(finished=True, trained=0, ended=ending))
     status = read_status(run)
     assert status["spent"] == {
         "hours": pytest.approx(5000 / 3600),
@@ -194,7 +195,7 @@ def test_why_a_search_ended_is_told_with_how_to_go_on(
         "max_device_hours": None,
     }
     assert status["expected_growth_an_hour"] == 0.02
-    assert status["ended"] == ending._asdict() | {"how_to_go_on": ending.how_to_go_on}
+    assert status["ended"] == ending.to_json()
     assert status["trials"] == {"left": 1}
     printed = io.StringIO()
     show_status(Output(file=printed, width=400), run.name, runs)

@@ -13,9 +13,10 @@ from typer.testing import CliRunner
 from nas.cli.application import app
 from nas.config.search_config import SearchConfig
 from nas.errors import CommandError, RunError
-from nas.search.endings.ending import ENDING, Ending
 from nas.storage.ledger import Ledger
+from nas.storage.run.ending import Ending
 from nas.storage.run.folder import RunFolder
+from nas.storage.run.state import RunState
 from nas.storage.sessions import Session, attribute_name
 from nas.storage.stored_run import DESCRIBED, describe_run, run_at
 from search_space.architecture import Task
@@ -35,7 +36,7 @@ def described(
 ) -> tuple[SearchConfig, Ledger]:
     config = config_of(storage=url)
     _, ledger = begun(config, trials=2)
-    describe_run(ledger, config, task, {"finished": False})
+    describe_run(ledger, config, task, RunState())
     return config, ledger
 
 
@@ -53,7 +54,7 @@ def test_status_and_frontier_need_no_folder(described, url, task, tmp_path, monk
     front = json.loads(output_of("frontier", config.name, "--storage", url, "--json"))
     assert front["members"]
     ending = Ending("search.max_hours", "2 h are over", 7, 0)
-    state = {"finished": True, "trained": 2, ENDING: ending._asdict()}
+    state = RunState(finished=True, trained=2, ended=ending)
     describe_run(ledger, config, task, state)
     status = json.loads(output_of("status", config.name, "--storage", url, "--json"))
     assert (status["state"], status["ended"]) == ("finished", ending.to_json())
@@ -117,5 +118,5 @@ def test_no_such_run(described, url, tmp_path):
 def test_a_ledger_in_the_folder_is_not_described(begun, config_of, task):
     config = config_of()
     _, ledger = begun(config)
-    describe_run(ledger, config, task, {"finished": False})
+    describe_run(ledger, config, task, RunState())
     assert "config" not in ledger.attributes()

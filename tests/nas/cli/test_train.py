@@ -138,7 +138,7 @@ def test_a_network_stands_beside_the_front_of_a_finished_search(
     (row,) = rows_of(runs)
     assert row.provenance.overrides == {"recipe.epochs": (2, 1)}
     assert here.proxies == [(network(NETWORK), 4)]  # the fresh seed of the front's members
-    assert searched.is_finished()
+    assert searched.state().finished
     output, picture = io.StringIO(), tmp_path / "front.png"
     show_frontier(Output(file=output, width=200), ["first"], runs, FrontQuery("macs"), png=picture)
     assert NETWORK in output.getvalue().partition("beside the front")[2]

@@ -23,6 +23,7 @@ from nas.config.search_config import SearchConfig
 from nas.errors import RunError
 from nas.storage.ledger import Ledger
 from nas.storage.run.folder import RunFolder
+from nas.storage.run.state import RunState
 from nas.storage.sessions import attribute_name
 from nas.storage.stored_run import describe_run, run_at
 from search_space.architecture import Task
@@ -113,14 +114,14 @@ def test_a_run_in_a_storage_is_followed_until_the_storage_says_that_it_is_finish
     url = f"sqlite:///{tmp_path / 'all.db'}"
     config = config_of(storage=url)
     run, ledger = begun(config, 2)
-    describe_run(ledger, config, task, {"finished": False})
+    describe_run(ledger, config, task, RunState())
     note(ledger)
     status = _stored_status(run.name, url)
     assert status["device_time"]["hours_running"] == 0.25  # its driver may live elsewhere
     assert status["device_time"]["hours"]["lost"] == 0
 
     def finish(seconds: float) -> None:
-        describe_run(ledger, config, task, {"finished": True})
+        describe_run(ledger, config, task, RunState(finished=True))
 
     monkeypatch.setattr(nas.cli.commands.search.watch.time, "sleep", finish)
     printed = io.StringIO()

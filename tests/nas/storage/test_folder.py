@@ -38,7 +38,7 @@ def test_a_new_run_has_its_configuration(config_of: ConfigOf, runs: Path) -> Non
     assert run.name == "first"
     assert run.config() == config
     assert {path.name for path in run.path.iterdir()} == {"config.yaml", "environment.json"}
-    assert not run.is_finished()
+    assert not run.state().finished
 
 
 def test_the_environment_is_recorded(
@@ -131,9 +131,9 @@ def test_a_configuration_made_invalid_is_refused(config_of: ConfigOf, runs: Path
 def test_a_finished_run_says_so(config_of: ConfigOf, runs: Path) -> None:
     run = RunFolder.create(runs, config_of())
     run.write_json("state.json", {"finished": False})
-    assert not run.is_finished()
+    assert not run.state().finished
     run.write_json("state.json", {"finished": True})
-    assert run.is_finished()
+    assert run.state().finished
     assert json.loads((run.path / "state.json").read_text()) == {"finished": True}
 
 
@@ -209,7 +209,7 @@ def test_a_damaged_file_of_a_run_is_named(
     assert run.task() == task
     for name in ("task.json", "state.json", "environment.json"):
         (run.path / name).write_text(content, errors="surrogateescape")
-    for read in (run.task, run.is_finished, lambda: run.run_id):
+    for read in (run.task, run.state, lambda: run.run_id):
         with pytest.raises(RunError, match=r"(task|state|environment)\.json cannot be read: "):
             read()
     run.write_json("task.json", {"classes": 10})

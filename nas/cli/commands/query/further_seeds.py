@@ -45,7 +45,7 @@ def train_further_seeds(
                 f"{len(left)} of {len(plan)} further seeds of an earlier plan are left, and are "
                 "trained now; give the command again to choose others"
             )
-        elif not run.is_finished():
+        elif not run.state().finished:
             raise CommandError(f"run {run.name!r} is not finished: resume its search before --do")
         else:
             plan = [

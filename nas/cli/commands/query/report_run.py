@@ -14,7 +14,6 @@ from nas.cli.commands.query.frontier import networks_beside
 from nas.cli.commands.query.report_attention import attention_picture
 from nas.cli.commands.query.report_model import NOTHING, modelled
 from nas.cli.commands.query.report_trainings import retrained_rows
-from nas.cli.commands.search.driver_session import INTERRUPTED
 from nas.cli.commands.tools.fidelity import compared_epochs, retrained_pairs
 from nas.config.search_config import SearchConfig
 from nas.errors import RunError
@@ -58,7 +57,7 @@ def _read(run: RunFolder, config: SearchConfig, ledger: Ledger, *, trust: bool) 
     within, over = by_latency_limit(config, all_candidates(config, ledger))
     searched = [*rows["search"], *rows["repeats"]]
     is_driven = run.is_driven()
-    state = "running" if is_driven else "finished" if run.is_finished() else INTERRUPTED
+    state = run.state().in_words(is_driven=is_driven)
     retrained = retrained_rows(run, config, ledger)
     time = device_time(searched, ledger.sessions(), is_driven=is_driven)
     sample = set(random_sample(config.search, config.seed, rows["search"]))

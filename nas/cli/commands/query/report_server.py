@@ -162,7 +162,7 @@ def _states(run: RunFolder) -> str:
         trials = [f"{t.number}{t.state.name}" for kind in SUFFIXES for t in ledger.trials(kind)]
     finally:
         ledger.close()
-    return f"{run.name} {run.is_driven()} {run.is_finished()} {' '.join(trials)}"
+    return f"{run.name} {run.is_driven()} {run.state().finished} {' '.join(trials)}"
 
 
 def _dashboard(run: RunFolder) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from nas.storage.run.state import INTERRUPTED
 from nas.storage.sessions import SILENT_SECONDS, Session
 
-INTERRUPTED = "interrupted"
 """The state of a run that has not ended, and that no process on this machine drives; of a run that
 is read from its storage alone, no process that was heard a short time ago."""
 

@@ -57,7 +57,7 @@ def named_run(
     run = RunFolder(runs / config.name)
     if resume_or_start:
         resume = run.config_file.is_file()
-    return config, resume or run.is_unsearched()
+    return config, resume or run.state().unsearched
 
 
 def _newest_or_next(config: SearchConfig, runs: Path) -> tuple[SearchConfig, bool]:
@@ -72,7 +72,7 @@ def _newest_or_next(config: SearchConfig, runs: Path) -> tuple[SearchConfig, boo
     number = int(following.rpartition("-")[2]) - 1
     if number > 1:
         newest = RunFolder(runs / f"{config.name}-{number}")
-    unfinished = not newest.is_finished() or newest.has_interrupted_retraining()
+    unfinished = not newest.state().finished or newest.has_interrupted_retraining()
     if unfinished and not newest.is_driven() and not newest.config().is_earlier:
         return config.replace(name=newest.name), True
     return config.replace(name=following), False

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from nas.cli.commands.search.announcement import announce, said_forecast
 from nas.cli.commands.search.front_report import report_search
@@ -40,7 +39,6 @@ from nas.ray.cluster.nodes import check_data, trials_at_once
 from nas.ray.executor import run_search
 from nas.ray.meter import check_meter, measure_on_cluster
 from nas.samplers.trials import WarmStart
-from nas.search.endings.ending import ENDING, Ending, ending_of
 from nas.search.loop import Search
 from nas.search.problem import SearchProblem, costs_of, space_of
 from nas.search.waiting import Waiting
@@ -50,8 +48,10 @@ from nas.storage.driver_ledger import on_driver
 from nas.storage.ledger import Ledger, check_free
 from nas.storage.networks.checkpoints import PausedStates
 from nas.storage.run.data_file import check_same_images
+from nas.storage.run.ending import Ending
 from nas.storage.run.folder import RunFolder
 from nas.storage.run.names import check_new
+from nas.storage.run.state import RunState
 from nas.storage.stored_run import describe_run
 from nas.workflows.checks import checked_problem, load_data, proxy_assignment
 from nas.workflows.tracking.follower import Follower
@@ -125,7 +125,7 @@ def run_search_command(
                 )
             else:
                 ledger = begin_ledger(run, config, warm_start, waiting)
-            ended_before = ending_of(run)
+            ended_before = run.state().ended
             _mark_as_begun(run, ledger, config, data.task)
             announce(output, config, problem, run, resumed=resume)
             cluster.continuing = resuming_arguments(
@@ -189,8 +189,8 @@ def _mark_as_begun(run: RunFolder, ledger: Ledger, config: SearchConfig, task: T
     """Write that a run's search is under way, where commands and other runs look for it."""
     list_run(run.config_file)
     run.write_json(run.task_file.name, task.model_dump(mode="json"))
-    state = {"finished": False}
-    run.write_json("state.json", state)
+    state = RunState()
+    run.write_state(state)
     run.point_latest_here()
     describe_run(ledger, config, task, state)
 
@@ -204,10 +204,8 @@ def _mark_as_finished(
     ending: Ending | None,
 ) -> None:
     """Write that a run's search has ended, and why if it ended before all was done."""
-    state: dict[str, Any] = {"finished": True, "trained": trained}
-    if ending is not None:
-        state[ENDING] = ending._asdict()
-    run.write_json("state.json", state)
+    state = RunState(finished=True, trained=trained, ended=ending)
+    run.write_state(state)
     describe_run(ledger, config, task, state)
 
 

@@ -17,11 +17,12 @@ from nas.config.sections import SearchSettings
 from nas.config.storage_url import without_password
 from nas.errors import RunError
 from nas.ray.cluster.signals import ignored
-from nas.search.endings.ending import Ending
 from nas.search.trial_state import TRAINED
 from nas.search.waiting import Waiting
 from nas.storage.ledger import Ledger
+from nas.storage.run.ending import Ending
 from nas.storage.run.folder import RunFolder
+from nas.storage.run.state import RunState
 
 JOB = "CONVATTN_JOB"
 """The variable that tells a command the id of the job on a cluster that it is."""
@@ -161,4 +162,4 @@ class WaitingNote:
         if reason != self._written:
             self._written = reason
             since = f", since {time.strftime('%H:%M:%S')}" if reason else ""
-            self._run.write_json("state.json", {"finished": False, "waiting": reason + since})
+            self._run.write_state(RunState(waiting=reason + since))

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from nas.cli.commands.search.driver_session import (
-    INTERRUPTED,
     driver_json,
     is_silent,
     or_elsewhere,
@@ -26,8 +25,9 @@ from nas.storage.device_time import device_time
 from nas.storage.evaluation import Evaluation
 from nas.storage.ledger_reader import ledger_to_read
 from nas.storage.ledger_view import SUFFIXES, LedgerView
-from nas.storage.run.folder import UNSEARCHED, RunFolder
+from nas.storage.run.folder import RunFolder
 from nas.storage.run.ledger_away import ledger_away
+from nas.storage.run.state import FINISHED, INTERRUPTED
 from nas.storage.stored_run import run_at
 
 LEFT = "left"
@@ -135,11 +135,9 @@ def _status(run: RunFolder, config: SearchConfig, ledger: LedgerView) -> dict[st
     best = most_accurate(front)
     away = ledger_away(run)
     lost = [worker for row in (*rows, *repeats) for worker in row.lost_workers]
-    is_driven, is_finished = run.is_driven(), run.is_finished()
-    ended = UNSEARCHED if run.is_unsearched() else INTERRUPTED
-    state = "running" if is_driven else "finished" if is_finished else ended
-    may_run = is_driven or state != INTERRUPTED
-    has_ended = is_finished and not is_driven
+    is_driven, written = run.is_driven(), run.state()
+    state = written.in_words(is_driven=is_driven)
+    may_run, has_ended = state != INTERRUPTED, state == FINISHED
     sessions = ledger.sessions()
     driver = driver_json(sessions[-1]) if sessions and not sessions[-1].ended else None
     lives = is_driven or (driver is not None and not has_ended and not is_silent(driver))
@@ -164,7 +162,7 @@ def _status(run: RunFolder, config: SearchConfig, ledger: LedgerView) -> dict[st
             if row.provenance.taken_from is None
         )
         / 3600,
-        **time_json(config, run, sessions, spent),
+        **time_json(config, written.ended, sessions, spent),
         "device_time": device_time_json(spent),
         "driver": driver,
         "front": [
@@ -186,7 +184,7 @@ def _status(run: RunFolder, config: SearchConfig, ledger: LedgerView) -> dict[st
             "lost_seconds": sum(worker.seconds for worker in lost),
             "reasons": dict(Counter(worker.cause for worker in lost)),
         },
-        "waiting": run.waiting() if is_driven else "",
+        "waiting": written.waiting if is_driven else "",
         "ledger_copy": None
         if away is None
         else {"age_seconds": away.age_seconds, "host": away.host, "file": str(away.file)},

@@ -3,34 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
 from nas.quantities import duration
-from nas.search.endings.ending import Ending, ending_of
 from nas.search.endings.expected_growth import growth_text
 from nas.storage.device_time import DeviceTime
-from nas.storage.run.folder import RunFolder
+from nas.storage.run.ending import Ending
 from nas.storage.sessions import Session
 
 
 def time_json(
-    config: SearchConfig, run: RunFolder, sessions: Sequence[Session], spent: DeviceTime
+    config: SearchConfig, ending: Ending | None, sessions: Sequence[Session], spent: DeviceTime
 ) -> dict[str, Any]:
     """Return a run's time, what is expected of the next hour and why it ended, as plain data.
 
     Args:
         config: of the run.
-        run: its folder.
+        ending: of its search; None if it did not end early.
         sessions: of its search's drivers.
         spent: the time of the search's workers.
-
-    Raises:
-        RunError: ``state.json`` cannot be read.
     """
     growth = sessions[-1].expected_growth_an_hour if sessions else None
-    ending = ending_of(run)
     return {
         "spent": {
             "hours": spent.wall_seconds / 3600 if sessions else None,
@@ -59,8 +55,7 @@ def say_time(output: Output, status: Mapping[str, Any]) -> None:
     if status["expected_growth"] is not None:
         output.say(f"  expected growth: {status['expected_growth']}")
     if status["ended"] is not None:
-        content = {name: status["ended"][name] for name in Ending._fields}
-        ending = Ending(**content)
+        ending = Ending(**{each.name: status["ended"][each.name] for each in fields(Ending)})
         output.say(f"  ended early: {ending}")
         if ending.how_to_go_on:
             output.say(f"  {ending.how_to_go_on}")

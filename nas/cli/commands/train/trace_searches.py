@@ -57,7 +57,7 @@ def unfinished_searches(
             unfinished.append((family, config))
             continue
         theirs = check_same_search(run, config)
-        if not run.is_finished():
+        if not run.state().finished:
             unfinished.append((family, config))
         elif theirs.search.n_trials != config.search.n_trials:
             raise RunError(

@@ -153,5 +153,5 @@ def _print_what_follows(output: Output, run: RunFolder, model_place: str) -> Non
     """Print the commands to continue with, as they can be typed."""
     output.say("\nwhat you may do next:")
     output.say(f"  {typed('predict', model_place, example_folder(run.retrain_folder))}")
-    if not run.is_unsearched():
+    if not run.state().unsearched:
         output.say(f"  {typed('frontier', run.path)}")

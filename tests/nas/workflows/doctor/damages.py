@@ -380,7 +380,7 @@ OF_A_FINISHED_RUN: dict[str, Damage] = OF_THE_LEDGER | {
         ("rows do not fit task.json",),
     ),
     "no state": Damage(delete("state.json"), "whether the search has ended is missing"),
-    "damaged state": Damage(write("state.json", '{"finished": 3}'), "finished must be true"),
+    "damaged state": Damage(write("state.json", '{"finished": 3}'), "finished: "),
     "no configuration": Damage(
         delete("config.yaml"), "the configuration is missing", ("the configuration is missing",)
     ),

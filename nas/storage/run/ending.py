@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import asdict
+from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
-from nas.errors import RunError
-from nas.storage.run.folder import RunFolder
-from nas.storage.strict_json import read_json_object
-
-ENDING = "ended"
-"""The key of an :class:`Ending` in a run's ``state.json``."""
+from pydantic.dataclasses import dataclass
 
 SPACE = "space"
 """Ends a search in place of a setting: there are no more architectures."""
 
 
-class Ending(NamedTuple):
+@dataclass(frozen=True)
+class Ending:
     """The end of a search that did not train all that it was asked for."""
 
     by: str  # the setting, such as search.max_hours, or ``SPACE``
@@ -49,22 +44,4 @@ class Ending(NamedTuple):
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data, as ``nas status --json`` has it."""
-        return self._asdict() | {"how_to_go_on": self.how_to_go_on}
-
-
-def ending_of(run: RunFolder) -> Ending | None:
-    """Return why a run's search ended early; None if it did not, or has not ended.
-
-    Raises:
-        RunError: ``state.json`` is damaged.
-    """
-    file = run.path / "state.json"
-    content = read_json_object(file).get(ENDING) if file.is_file() else None
-    if content is None:
-        return None
-    try:
-        return TypeAdapter(Ending).validate_python(content)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        place = ".".join(map(str, (ENDING, *problem["loc"])))
-        raise RunError(f"{file} cannot be read: {place}: {problem['msg']}") from error
+        return asdict(self) | {"how_to_go_on": self.how_to_go_on}
