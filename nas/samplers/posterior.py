@@ -63,8 +63,9 @@ class Posterior:
     front: np.ndarray
     """The non-dominated losses ``[K, d]`` of completed and pending trials within limits."""
     reference: np.ndarray
-    """The reference point ``[d]``: the worst losses of the first trials and, where losses are
-    known, of all candidates. It stays the same during a search, but for the compression."""
+    """The reference point ``[d]``: the worst losses of the first trials, of the front and, where
+    losses are known, of all candidates. What is cheap may be worse than the first trials, and the
+    front between it and them counts too."""
     compression: Compression
     """The compression of the main objective's losses."""
 
@@ -139,6 +140,8 @@ def infer(problem: Problem, models: SurrogateModels, rng: np.random.Generator) -
         for i in objectives.others:
             of_pending[:, i] = _other_losses(objectives, measured, i, problem.pending, inputs)
     within = np.concatenate([losses[_keeps_limits(problem)], of_pending])
+    front = within[moocore.is_nondominated(within)] if len(within) else within
+    counted = np.concatenate([losses[: problem.initial_trials], front])
     return Posterior(
         objectives=objectives,
         encoder=models.encoder,
@@ -147,8 +150,8 @@ def infer(problem: Problem, models: SurrogateModels, rng: np.random.Generator) -
         limits=_measured_limits(problem, models),
         losses=losses,
         is_within_cost_limits=problem.is_within_cost_limits,
-        front=within[moocore.is_nondominated(within)] if len(within) else within,
-        reference=_reference(problem, losses[: problem.initial_trials]),
+        front=front,
+        reference=_reference(problem, counted),
         compression=compression,
     )
 
@@ -177,9 +180,9 @@ def _other_losses(
     return measured[objective].predict_mean(inputs)
 
 
-def _reference(problem: Problem, first: np.ndarray) -> np.ndarray:
-    """Return the reference point: see :attr:`Posterior.reference`."""
-    worst = first.max(axis=0)
+def _reference(problem: Problem, counted: np.ndarray) -> np.ndarray:
+    """Return the reference point for losses that count: see :attr:`Posterior.reference`."""
+    worst = counted.max(axis=0)
     for i in problem.objectives.columns if len(problem.candidates.vectors) else ():
         worst[i] = problem.objectives.known_losses(i, problem.candidates).max()
     return np.asarray(worst + BARELY * np.abs(worst))

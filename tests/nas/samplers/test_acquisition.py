@@ -102,6 +102,20 @@ def test_it_is_the_expected_growth_of_the_hypervolume() -> None:
     assert posterior.reference[1] == pytest.approx(COSTS.max() * (1 + BARELY), rel=1e-15)
 
 
+def test_a_cheap_member_worse_than_the_first_trials_leaves_no_gap_uncounted() -> None:
+    """The cheapest network is always on the front; those between it and the others count too."""
+    cheap_loss = 3.0  # the first four trials reach 0.9
+    others = [trial for trial in completed() if trial.architecture != 0]
+    cheapest = CompletedTrial(0, (cheap_loss, float(COSTS[0, 0])))
+    posterior = posterior_of(problem_of(results=Results((1, 1), [*others, cheapest])))
+    worst = posterior.compression.undone(posterior.reference[:1])
+    assert worst == pytest.approx(cheap_loss, rel=1e-6)
+    improvements = AcquisitionFunction.from_posterior(posterior, main_alone=False)(EVERYTHING)
+    between = [row for row in REST if COSTS[row, 0] < min(COSTS[row, 0] for row in DONE if row)]
+    assert between
+    assert REST[int(improvements[REST].argmax())] in between
+
+
 def test_one_objective_alone_counts_no_cost() -> None:
     problem = problem_of()
     both, alone = (acquisition_of(problem, main_alone=flag)(EVERYTHING) for flag in (False, True))
