@@ -22,6 +22,9 @@ def retrained_section(runs: Sequence[ReportRun]) -> Section | None:
         "report/templates/retrained.html",
         {
             "has_runs": len(runs) > 1,
+            "headings": [
+                runs[0].names.of_split(split) for split in ("proxy validation", "validation", "test")
+            ],
             "rows": [_row(name, row) for name, row in rows],
             "differences": [
                 line for _, row in rows for line in [row.get("difference", "")] if line

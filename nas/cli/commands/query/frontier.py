@@ -18,6 +18,7 @@ from nas.cli.commands.query.front_files import draw_front, left_out
 from nas.cli.output import Output
 from nas.cli.paused_collection import paused_collection
 from nas.errors import CommandError
+from nas.evaluation.metric_names import MetricNames
 from nas.latency.merged_runs import Merged, ReadRun, merged
 from nas.metrics import COSTS, PEAK_MEMORY
 from nas.storage.candidates import Candidate, candidates, pareto_front
@@ -144,6 +145,7 @@ def show_frontier(
             png=png,
             html=html,
             beside=beside,
+            names=MetricNames(together.config.metric),
         )
 
 
@@ -199,21 +201,22 @@ def _show(
 ) -> None:
     axes: dict[str, Any] = {"x": query.x, "y": query.y, "z": query.z or None}
     drawn = axes | {"knee": front.knee, "shown": front.shown}
+    names = MetricNames(together.config.metric)
     if text == "markdown":
-        output.show_text(front_markdown(front.members, **drawn))
+        output.show_text(front_markdown(front.members, **drawn, names=names))
     elif text == "csv" or output.as_json:
         data = front_json(front.members, **drawn)
         if len(set(together.runs_of.values())) > 1:
             for member in data["members"]:
                 member["runs"] = list(together.runs_of[member["arch_id"]])
         if text == "csv":
-            output.show_text(front_csv(data))
+            output.show_text(front_csv(data, names))
         else:
-            output.show_json(data | {"beside": beside_json(beside, query.x)})
+            output.show_json(names.keyed(data | {"beside": beside_json(beside, query.x)}))
     else:
-        output.show(front_table(front.members, **drawn))
+        output.show(front_table(front.members, **drawn, names=names))
         if beside:
-            output.show(beside_table(beside, query.x))
+            output.show(beside_table(beside, query.x, names))
     notes = [*together.notes]
     if together.over:
         notes.append(left_out(together.config, together.over))
