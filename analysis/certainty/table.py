@@ -49,10 +49,11 @@ def certainty_notes(
             "model's guess. Evaluate finalists with search.finalist_seeds=2 or more."
         )
     else:
+        points = _points(certainty.noise.deviation, names.typical)
         notes.append(
-            f"Noise between seeds: {_points(certainty.noise.deviation, names.typical):.2f} points at "
-            f"{names.value(f'{names.typical:.0%}')} (pooled in log-odds over {certainty.noise.architectures} "
-            f"architectures, {certainty.noise.degrees_of_freedom} degrees of freedom)."
+            f"Noise between seeds: {points:.2f} points at {names.value(f'{names.typical:.0%}')} "
+            f"(pooled in log-odds over {certainty.noise.architectures} architectures, "
+            f"{certainty.noise.degrees_of_freedom} degrees of freedom)."
         )
     others = off_front(certainty, members)
     if others:

@@ -56,9 +56,7 @@ def diff_table(subjects: Sequence[Subject], names: MetricNames = OF_ACCURACY) ->
     return table
 
 
-def steps_table(
-    members: Sequence[Subject], x: str, names: MetricNames = OF_ACCURACY
-) -> Table:
+def steps_table(members: Sequence[Subject], x: str, names: MetricNames = OF_ACCURACY) -> Table:
     """Return what each step along a front changes, and what it buys.
 
     Args:

@@ -71,8 +71,8 @@ def plot_stages_png(
         axes,
         f"{name}: attention against convolution",
         [
-            f"points of {names['val_accuracy'].label} at equal {explanation.equal_cost}, ± standard "
-            "error",
+            f"points of {names['val_accuracy'].label} at equal {explanation.equal_cost}, "
+            "± standard error",
             "n: evaluated architectures with it in this stage / without attention in it",
         ],
     )

@@ -41,9 +41,7 @@ class Beside(NamedTuple):
         return self.network or self.kind
 
 
-def beside_table(
-    beside: Sequence[Beside], x: str, names: MetricNames = OF_ACCURACY
-) -> Table:
+def beside_table(beside: Sequence[Beside], x: str, names: MetricNames = OF_ACCURACY) -> Table:
     """Return a row for each network, by the cost ``x`` where it is known."""
     costs = [*COSTS, *({x} - set(COSTS))]
     table = Table(

@@ -40,9 +40,7 @@ def front_section(front: Front, title: str = "") -> Section:
     Raises:
         ValueError: see :func:`analysis.front.drawn.drawn`.
     """
-    picture = drawn(
-        front.candidates, front.members, front.x, front.y, front.beside, front.names
-    )
+    picture = drawn(front.candidates, front.members, front.x, front.y, front.beside, front.names)
     notes = picture.notes(front.knee)
     if picture.below:
         notes.append("A double click on the figure shows all.")

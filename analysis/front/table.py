@@ -183,8 +183,8 @@ def _notes(
         notes.append(f"{shown} of the front's {len(members)} members are shown.")
     if any(member.is_fresh for member in members):
         notes.append(
-            f"The front is chosen by all evaluations. {names.line('val_accuracy').rstrip('%')} is the "
-            "mean of n with fresh seeds; "
+            "The front is chosen by all evaluations. "
+            f"{names.line('val_accuracy').rstrip('%')} is the mean of n with fresh seeds; "
             "'as found' is the search's own evaluation, among the luckiest of many."
             + ("" if all(member.is_fresh for member in members) else f" {NONE_IS_FRESH}")
         )

@@ -80,10 +80,8 @@ def _what(
 
 
 def _worth(member: Candidate, cost: str, names: MetricNames) -> str:
-    return (
-        f"{names.value(accuracy_text(member, decimals=1))} at {format_quantity(member.metrics[cost])} "
-        f"{METRICS[cost].unit}"
-    )
+    accuracy = names.value(accuracy_text(member, decimals=1))
+    return f"{accuracy} at {format_quantity(member.metrics[cost])} {METRICS[cost].unit}"
 
 
 def _in_full(run: ReportRun) -> list[str]:
@@ -96,7 +94,9 @@ def _in_full(run: ReportRun) -> list[str]:
     others = [row for row in tested if row["kind"] != "found"][:1]
     if not chosen:
         return []
-    parts = [f"{row['network'] or row['kind']} {accuracy_in_test(row, run.names)}" for row in others]
+    parts = [
+        f"{row['network'] or row['kind']} {accuracy_in_test(row, run.names)}" for row in others
+    ]
     beside = f"; beside it, {parts[0]}" if parts else ""
     best = f"{chosen[0]['arch_id']}: {accuracy_in_test(chosen[0], run.names)} in the test"
     return [f"Trained in full, {best}{beside}."]

@@ -35,8 +35,9 @@ def _what(runs: Sequence[ReportRun], networks: Sequence[Any], count: int) -> dic
         key=lambda row: -row["test_accuracy"],
     )
     lines = [
-        f"{row['network'] or row['kind']}, {row['arch_id']}: {accuracy_in_test(row, runs[0].names)} in the "
-        f"test at {format_quantity(row['params'])} parameters."
+        f"{row['network'] or row['kind']}, {row['arch_id']}: "
+        f"{accuracy_in_test(row, runs[0].names)} in the test at "
+        f"{format_quantity(row['params'])} parameters."
         for row in ranked[:MOST_LINES]
     ]
     ablations = sum(len(run.ablations) for run in runs)

@@ -73,7 +73,7 @@ def show_trained_frontier(
         accuracy_label=names.noun,
         axes=(x,),
         own_axis="",
-        families=(_by_proxies(names), _in_full(names), BELOW),
+        families=(by_proxies(names), in_full(names), BELOW),
         points=(*_proxies(ledger, members, x, names), *_trained(full, costs, x, names)),
         published=(),
         published_source="",
@@ -96,11 +96,13 @@ def show_trained_frontier(
         output.show(trace_table(result))
 
 
-def _by_proxies(names: MetricNames) -> str:
+def by_proxies(names: MetricNames) -> str:
+    """Return the name of the proxies' front."""
     return f"front by proxies, {names['val_accuracy'].label}"
 
 
-def _in_full(names: MetricNames) -> str:
+def in_full(names: MetricNames) -> str:
+    """Return the name of the front of fully trained networks."""
     return f"front in full, {names['test_accuracy'].label}"
 
 
@@ -115,7 +117,7 @@ def _proxies(
                 fresh.setdefault(row.arch_id, []).append(row.metrics["val_accuracy"])
     return [
         TracePoint(
-            _by_proxies(names),
+            by_proxies(names),
             each.arch_id,
             each.arch_id,
             str(each.architecture),
@@ -145,7 +147,7 @@ def _trained(
     on_front = {each.arch_id for each in pareto_front(whole, ["test_accuracy", x])}
     return [
         TracePoint(
-            _in_full(names) if arch_id in on_front else BELOW,
+            in_full(names) if arch_id in on_front else BELOW,
             arch_id,
             arch_id,
             str(each[0].architecture),
@@ -184,8 +186,8 @@ def _notes(
     if trained.other_recipes:
         notes.append(f"trainings by {trained.other_recipes} other recipes are left out")
     notes.append(
-        f"the front in full is chosen by the test {names.plural} that it shows, so that its members "
-        "are a little luckier than others"
+        f"the front in full is chosen by the test {names.plural} that it shows, so that its "
+        "members are a little luckier than others"
     )
     missing = [each.arch_id for each in members if each.arch_id not in networks]
     if missing:

@@ -50,13 +50,23 @@ def report_search(output: Output, run: RunFolder, config: SearchConfig, ledger: 
     best_y, least_x = (max(m.metrics[y] for m in members), min(m.metrics[x] for m in members))
     if area := (best_y - worst[y]) * (worst[x] - least_x):
         share = hypervolume(members, [y, x], worst) / area
+        corners = [
+            f"{names.value(f'{of_y:.2%}')}, {format_quantity(of_x)} {x}"
+            for of_y, of_x in ((worst[y], worst[x]), (best_y, least_x))
+        ]
         output.say(
             f"hypervolume: the front dominates {share:.0%} of the area between the worst values "
-            f"seen ({names.value(f'{worst[y]:.2%}')}, {format_quantity(worst[x])} {x}) and its own "
-            f"best ones ({names.value(f'{best_y:.2%}')}, {format_quantity(least_x)} {x})"
+            f"seen ({corners[0]}) and its own best ones ({corners[1]})"
         )
     png, html = run.path / "front.png", run.path / "front.html"
-    pictures: dict[str, Any] = {"x": x, "y": y, "best": best, "png": png, "html": html, "names": names}
+    pictures: dict[str, Any] = {
+        "x": x,
+        "y": y,
+        "best": best,
+        "png": png,
+        "html": html,
+        "names": names,
+    }
     draw_front(run.name, within, members, run.task, **pictures)
     run.write_json("front.json", front_of_search(config, ledger))
     rows = ledger.evaluations("search")

@@ -134,9 +134,10 @@ def _notes(
     images = data.test if is_test else data.validation
     whose = "test images" if is_test else "validation images, held out of the train images"
     epochs = sorted({recipe.epochs for recipe in trace.every_recipe})
+    noun = MetricNames(trace.search.metric).noun
     notes = [
-        f"{data.task.dataset}: {MetricNames(trace.search.metric).noun} on {images:,} {whose}; mean ± "
-        f"standard error over seeds of full trainings, {trainings_text(points)}; {' or '.join(map(str, epochs))} epochs on "
+        f"{data.task.dataset}: {noun} on {images:,} {whose}; mean ± standard error over seeds of "
+        f"full trainings, {trainings_text(points)}; {' or '.join(map(str, epochs))} epochs on "
         f"{data.trained_on(trace.search.retrain_data):,} images"
     ]
     if "device_seconds" in trace.config.axes:

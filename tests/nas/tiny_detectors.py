@@ -1,0 +1,50 @@
+"""Detectors and images so small that a chain of commands over them takes seconds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from search_space.architecture import Task
+
+_CONV = {"type": "conv", "kernel": 3}
+_CHOICE = [_CONV, {"type": "local_attention", "extent": 3, "heads": 2}]
+
+SPACE: dict[str, Any] = {
+    "name": "tiny_detectors",
+    "block": "basic",
+    "stem": {"type": "conv", "kernel": 3, "stride": 2, "pool": True, "width": 4},
+    "stages": [
+        {"stride": 1, "depth": 1, "width": [4, 8], "primitive": [_CONV]},
+        {"stride": 2, "depth": 1, "width": [8, 12], "primitive": _CHOICE},
+        {"stride": 2, "depth": 1, "width": 8, "primitive": [_CONV]},
+        {"stride": 2, "depth": 1, "width": 8, "primitive": [_CONV]},
+    ],
+    "detector": {
+        "width": [8, 16],
+        "layers": 1,
+        "pyramid": _CONV,
+        "heads": _CHOICE,
+        "normalized": True,
+        "anchors_per_position": 3,
+        "last_level": 5,
+    },
+}
+"""32 detectors."""
+
+PIXELS = 32
+DATA: dict[str, Any] = {
+    **{"name": "shapes", "train_images": 16, "validation_images": 6, "test_images": 6},
+    "parameters": {"pixels": PIXELS, "smallest_fraction": 0.25, "most_objects": 3},
+}
+TASK = Task(dataset="shapes", input_shape=(3, PIXELS, PIXELS), classes=6)
+RECIPE: dict[str, Any] = {"epochs": 1, "batch_size": 8, "learning_rate": 0.01}
+SEARCH: dict[str, Any] = {
+    "name": "boxes",
+    "space": SPACE,
+    "data": DATA,
+    "objectives": ["val_map", "params"],
+    "sampler": {"name": "random"},
+    "search": {"n_trials": 3, "concurrency": 2},
+    "proxy": RECIPE,
+    "retrain": RECIPE,
+}
