@@ -7,7 +7,10 @@ from typing import Any
 from search_space.architecture import Task
 
 _CONV = {"type": "conv", "kernel": 3}
-_CHOICE = [_CONV, {"type": "local_attention", "extent": 3, "heads": 2}]
+_CHOICE = [
+    {"type": "conv", "kernel": [1, 3]},
+    {"type": "local_attention", "extent": 3, "heads": 2},
+]
 
 SPACE: dict[str, Any] = {
     "name": "tiny_detectors",
@@ -29,7 +32,7 @@ SPACE: dict[str, Any] = {
         "last_level": 5,
     },
 }
-"""32 detectors."""
+"""72 detectors."""
 
 PIXELS = 32
 DATA: dict[str, Any] = {

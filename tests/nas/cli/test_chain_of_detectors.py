@@ -44,6 +44,7 @@ from tests.nas.words_of_detectors import wrong_words
 Said = Callable[..., str]
 
 TRIALS = 12  # the fewest that are explained
+OVERRIDES = [f"search.n_trials={TRIALS}"]
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +66,7 @@ def search_file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def config(search_file: Path) -> SearchConfig:
-    return load_config(search_file, [f"search.n_trials={TRIALS}"])
+    return load_config(search_file, OVERRIDES)
 
 
 @pytest.fixture
@@ -142,7 +143,7 @@ def test_differences_and_explanations_say_map(said: Said) -> None:
     assert "draws of their values of mAP" in said(show_certainty, **sure, do=False)
 
 
-def test_full_trainings_and_all_that_is_made_of_them_say_map(
+def test_full_trainings_and_their_report_say_map(
     searched: RunFolder,
     said: Said,
     runs: Path,
@@ -150,7 +151,8 @@ def test_full_trainings_and_all_that_is_made_of_them_say_map(
     search_file: Path,
     tmp_path: Path,
 ) -> None:
-    table = said(run_retrain_command, pick="knee-or-best", baseline=True)
+    chosen, other = _without_attention(searched)[:2]
+    table = said(run_retrain_command, pick=chosen.arch_id, baseline=True)
     for heading in ("proxy validation mAP", "validation mAP", "test mAP"):
         assert heading in table
     rows = json.loads((searched.path / "retrain.json").read_text())
@@ -158,33 +160,14 @@ def test_full_trainings_and_all_that_is_made_of_them_say_map(
     assert all(0 <= row["test_map"] <= 1 for row in rows)
     assert abs(rows[1]["params"] / rows[0]["params"] - 1) < 0.1  # of equal size
 
-    other = tmp_path / "other.json"
-    other.write_text(json.dumps(_architecture(rows[1]["arch_id"], searched)))
-    overrides = [f"search.n_trials={TRIALS}"]
-    assert "test mAP" in said(run_train_command, str(other), search_file, overrides, runs, seeds=1)
-
-    (swapped,) = json.loads(f"[{said(run_ablate_command, pick='best', as_json=True)}]")
-    assert swapped["map_label"] == "test mAP"
-    assert "heads" in {each["place"] for each in swapped["comparisons"]}
-
-    trace = {"name": "traced", "title": "detectors", "search_file": str(search_file)}
-    families = [
-        {"name": "found", "run": searched.name},
-        {"name": "other", "networks": ["other.json"]},
-    ]
-    (tmp_path / "trace.yaml").write_text(yaml.safe_dump(trace | {"families": families}))
-    traced = json.loads(
-        said(run_trace_command, tmp_path / "trace.yaml", overrides, runs, as_json=True)
-    )
-    assert (traced["map"], traced["map_label"]) == ("test_map", "test mAP")
-    assert (runs / "traced" / "trace.csv").read_text().splitlines()[0].count("test_map") == 1
+    file = tmp_path / "other.json"
+    file.write_text(other.canonical_json())
+    assert "test mAP" in said(run_train_command, str(file), search_file, OVERRIDES, runs, seeds=1)
 
     page = tmp_path / "report.html"
-    for name in (searched.name, "traced"):
-        answers = json.loads(said(write_report, [name], runs, html=page, as_json=True))["answers"]
-        assert "mAP" in json.dumps(answers)
-        assert _wrong_of_page(page) == []
-    assert "traced" in page.read_text()
+    report = json.loads(said(write_report, [searched.name], runs, html=page, as_json=True))
+    assert "highest in mAP" in json.dumps(report["answers"])
+    assert _wrong_of_page(page) == []
 
     assert "test mAP" in said(show_fidelity, curves=False, plot=tmp_path / "fidelity.png")
     correlations = json.loads(said(show_fidelity, curves=False, plot=None, as_json=True))
@@ -199,10 +182,45 @@ def test_full_trainings_and_all_that_is_made_of_them_say_map(
     assert (tmp_path / "archive" / "retrain.json").is_file()
 
 
-def _architecture(arch_id: str, run: RunFolder) -> Any:
+@pytest.mark.slow
+def test_ablations_and_traces_say_map(
+    searched: RunFolder,
+    said: Said,
+    runs: Path,
+    here: TrainedHere,
+    search_file: Path,
+    tmp_path: Path,
+) -> None:
+    (chosen, *_) = _without_attention(searched)
+    ablated = json.loads(said(run_ablate_command, pick=chosen.arch_id, as_json=True))
+    assert 0 <= ablated["original"]["test_map"] <= 1
+    assert {"pyramid", "heads"} <= {each["place"] for each in ablated["comparisons"]}
+    (stem,) = (file.with_suffix("") for file in searched.path.glob("ablation-*.json"))
+    assert wrong_words(stem.with_suffix(".md").read_text()) == []
+
+    (tmp_path / "chosen.json").write_text(chosen.canonical_json())
+    found = {"name": "found", "run": searched.name}
+    families = [{"name": "chosen", "networks": ["chosen.json"]}, found]
+    trace = {"name": "traced", "title": "detectors", "search_file": str(search_file)}
+    file = tmp_path / "trace.yaml"
+    file.write_text(yaml.safe_dump(trace | {"families": families}))
+    traced = json.loads(said(run_trace_command, file, OVERRIDES, runs, as_json=True))
+    assert (traced["map"], traced["map_label"]) == ("test_map", "test mAP")
+    (header, *_) = (runs / "traced" / "trace.csv").read_text().splitlines()
+    assert "test_map" in header.split(",")
+
+    page = tmp_path / "report.html"
+    for name in (searched.name, "traced"):
+        said(write_report, [name], runs, html=page)
+        assert _wrong_of_page(page) == []
+    assert "test mAP" in page.read_text()
+
+
+def _without_attention(run: RunFolder) -> list[Architecture]:
+    """Return a run's networks without attention, whose kernels are compiled in the first use."""
     _, ledger = ledger_of(run)
-    row = next(row for row in ledger.evaluations("retrain") if row.arch_id == arch_id)
-    return json.loads(row.architecture.canonical_json())
+    searched = [row.architecture for row in ledger.evaluations("search")]
+    return [each for each in searched if "conv1" in str(each) and "attn" not in str(each)]
 
 
 def _wrong_of_page(page: Path) -> list[str]:
