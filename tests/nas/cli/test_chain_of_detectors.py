@@ -30,6 +30,7 @@ from nas.cli.commands.upkeep.archive import run_archive_command
 from nas.cli.output import Output
 from nas.config.files import load_config
 from nas.config.search_config import SearchConfig
+from nas.errors import CommandError
 from nas.storage.ledger import ledger_of
 from nas.storage.run.data_file import note_images
 from nas.storage.run.folder import RunFolder
@@ -107,6 +108,13 @@ def test_the_front_and_the_state_say_map(searched: RunFolder, said: Said, runs: 
     front = json.loads(said(frontier, as_json=True))
     assert front["y"] == "val_map"
     assert all(0 < each["val_map"] < 1 for each in front["members"])
+
+    def by_name(output: Output, name: str, runs: Path, *, y: str) -> None:
+        show_frontier(output, [name], runs, FrontQuery(y=y))
+
+    assert json.loads(said(by_name, as_json=True, y="val_map")) == front
+    with pytest.raises(CommandError, match="--y cannot be 'val_ap50': the run has val_map"):
+        said(by_name, y="val_ap50")
     assert "| val mAP % |" in said(frontier, text="markdown")
     (first, *_) = csv.DictReader(io.StringIO(said(frontier, text="csv")))
     assert float(first["val_map"]) == front["members"][0]["val_map"]

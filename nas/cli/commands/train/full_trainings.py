@@ -161,15 +161,14 @@ def _train(
 ) -> None:
     config = groups[0].config
     number = sum(map(len, wanted))
-    progress = RetrainDisplay(
-        output, wanted=number, waiting=waiting, names=MetricNames(config.metric)
-    )
+    metric_names = MetricNames(config.metric)
+    progress = RetrainDisplay(output, wanted=number, waiting=waiting, names=metric_names)
     failures: list[Failure] = []
     with (
         connected(config.ray, config.modules, sys.argv[1:]) as cluster,
         progress,
         waiting.shown_by(progress.update),
-        EventFiles(wanted=tensorboard) as event_files,
+        EventFiles(wanted=tensorboard, names=metric_names) as event_files,
     ):
 
         def note(event: RetrainProgress) -> None:
