@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from analysis.fidelity.ranks import (
+    FULL_METRICS,
     LEAST_RANKED,
     Compared,
     RankCorrelation,
@@ -76,7 +77,7 @@ def _scatter(pairs: Sequence[Compared], metric: str, names: MetricNames) -> Figu
         "marker": {"color": PALETTE[0], "size": 9},
     }
     x = percent_axis(f"proxy {names['val_accuracy'].label}")
-    y = percent_axis(f"{names.noun} in full: {full_name(metric, names)}")
+    y = percent_axis(f"{names.noun} in full: {FULL_METRICS[metric]}")
     return {"data": [trace], "layout": layout(x, y, hovermode="closest")}
 
 

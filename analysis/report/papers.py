@@ -12,7 +12,6 @@ from analysis.paper_tables.printed_tables import printed_table
 from analysis.plot_style import PALETTE
 from analysis.report.run_data import ReportRun
 from analysis.trace.published import ON_HELD_OUT, published_points, source_of
-from nas.evaluation.metric_names import MetricNames
 from nas.metrics import METRICS
 
 ALL = "networks"
@@ -35,9 +34,8 @@ def papers_section(runs: Sequence[ReportRun]) -> Section | None:
                 *([KeyEntry("trained in full here", INK, "circle")] if own else []),
             ],
             "has_own": bool(own),
-            "plural": runs[0].names.plural,
         },
-        {"papers-figure": _figure(printed, own, cost, runs[0].names)},
+        {"papers-figure": _figure(printed, own, cost)},
     )
 
 
@@ -55,12 +53,7 @@ def _printed(dataset: str, cost: str) -> Iterator[tuple[str, str, list[Any]]]:
             yield source_of(key), PALETTE[keys.index(key) % len(PALETTE)], points
 
 
-def _figure(
-    printed: Sequence[tuple[str, str, list[Any]]],
-    own: Sequence[Any],
-    cost: str,
-    names: MetricNames,
-) -> Figure:
+def _figure(printed: Sequence[tuple[str, str, list[Any]]], own: Sequence[Any], cost: str) -> Figure:
     traces: list[dict[str, Any]] = [
         {
             "type": "scatter",
@@ -86,5 +79,4 @@ def _figure(
             }
         )
     x = log_axis(METRICS[cost].axis_label, [value for trace in traces for value in trace["x"]])
-    y = percent_axis(names["test_accuracy"].label)
-    return {"data": traces, "layout": layout(x, y, hovermode="closest")}
+    return {"data": traces, "layout": layout(x, percent_axis("test accuracy"), hovermode="closest")}

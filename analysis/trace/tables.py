@@ -75,9 +75,7 @@ def trace_csv(result: TraceResult) -> str:
     for printed in result.published:
         row = {"family": printed.family, "network": printed.row, "n": 0}
         row |= {axis: printed.costs.get(axis, "") for axis in result.axes}
-        writer.writerow(
-            row | {result.accuracy: printed.accuracy, "source": result.published_source}
-        )
+        writer.writerow(row | {accuracy: printed.accuracy, "source": result.published_source})
     return text.getvalue()
 
 
