@@ -19,6 +19,7 @@ from nas.storage.whole_file import write_whole
 
 COPIED = (
     *("task.json", "data.json", "state.json", "front.json", "front.png", "latency.jsonl"),
+    "timings.json",
     *("retrain.json", "train.json"),
     *("trace.yaml", "trace.json", "trace.csv", "trace.md", "trace.png"),
 )

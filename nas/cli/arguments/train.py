@@ -120,6 +120,14 @@ def trace(
     plan: Annotated[
         bool, typer.Option("--plan", help="Only print what would be trained, and its hours.")
     ] = False,
+    retime: Annotated[
+        bool,
+        typer.Option(
+            "--retime",
+            help="After the trainings, time some steps of each network in turn, for the axis "
+            "device_seconds: trainings beside other work take longer than they need.",
+        ),
+    ] = False,
     tensorboard: Tensorboard = False,
     allow_changed_data: AllowChangedData = False,
     as_json: AsJson = False,
@@ -136,6 +144,7 @@ def trace(
             overrides or [],
             runs,
             plan=plan,
+            retime=retime,
             tensorboard=tensorboard,
             allow_changed_data=allow_changed_data,
             trust=trust,

@@ -58,12 +58,18 @@ def trace(config: SearchConfig, tmp_path: Path, runs: Path) -> Callable[..., str
         "families": FAMILIES,
     }
 
-    def command(*overrides: str, as_json: bool = False, plan: bool = False, **changes: Any) -> str:
+    def command(
+        *overrides: str,
+        as_json: bool = False,
+        plan: bool = False,
+        retime: bool = False,
+        **changes: Any,
+    ) -> str:
         file = tmp_path / "trace.yaml"
         file.write_text(yaml.safe_dump(content | changes))
         printed = io.StringIO()
         output = Output(file=printed, width=200, as_json=as_json)
-        run_trace_command(output, file, overrides, runs, plan=plan)
+        run_trace_command(output, file, overrides, runs, plan=plan, retime=retime)
         return printed.getvalue()
 
     return command
@@ -324,3 +330,38 @@ def test_a_mistake_is_one_clear_error(
 def test_a_rate_of_no_network_is_refused(trace: Callable[..., str], here: TrainedHere) -> None:
     with pytest.raises(CommandError, match=r"images_per_second.fast: no network .* 'resnet2'"):
         trace(plan=True, images_per_second={"fast": {"resnet2": 10}})
+
+
+def test_networks_are_timed_anew_in_turn(
+    trace: Callable[..., str], here: TrainedHere, runs: Path
+) -> None:
+    axes = {"axes": ["params", "device_seconds"]}
+    folder = runs / "traced"
+
+    def result() -> Any:
+        return json.loads((folder / "trace.json").read_text())
+
+    trace(**axes)
+    assert any("the shortest of a network's trainings" in note for note in result()["notes"])
+    trace(retime=True, **axes)
+    timings = json.loads((folder / "timings.json").read_text())
+    seconds = {each["arch_id"]: each["training_seconds"] for each in timings["networks"]}
+    assert len(seconds) == 2  # each network once, though both families have it
+    trace(**axes)  # a later command keeps them
+    assert len(here.begun) == 2  # nothing was trained again
+    points = result()["points"]
+    assert [point["device_seconds"] for point in points] == [
+        seconds[point["arch_id"]] for point in points
+    ]
+    assert any(timings["device"] in note for note in result()["notes"])
+    trace(families=[*FAMILIES, {"name": "more", "networks": ["resnet20@0.75"]}], **axes)
+    assert any("the shortest of a network's trainings" in note for note in result()["notes"])
+    (folder / "timings.json").write_text('{"device": "a CPU", "rounds": 0, "networks": []}')
+    with pytest.raises(RunError, match=r"timings.json cannot be read: rounds: "):
+        trace(**axes)
+
+
+def test_only_an_axis_of_seconds_is_timed(trace: Callable[..., str], here: TrainedHere) -> None:
+    with pytest.raises(CommandError, match=r"--retime: .* has no axis device_seconds"):
+        trace(retime=True)
+    assert not here.begun

@@ -24,13 +24,15 @@ from nas.cli.output import Output
 from nas.config.recipe_overrides import overrides_of
 from nas.config.search_config import SearchConfig
 from nas.config.trace import Trace, TraceFamily, load_trace
-from nas.errors import RunError
+from nas.errors import CommandError, RunError
 from nas.search.waiting import Waiting
 from nas.storage.ledger import Ledger
 from nas.storage.provenance import Provenance
 from nas.storage.run.folder import RunFolder
 from nas.storage.whole_file import write_whole
 from nas.workflows.checks import SearchData, load_data
+from nas.workflows.timing.network_timings import FILE as TIMINGS
+from nas.workflows.timing.network_timings import time_networks
 from nas.workflows.traced_networks import (
     TracedNetwork,
     by_recipe,
@@ -48,6 +50,7 @@ def run_trace_command(
     runs: Path,
     *,
     plan: bool = False,
+    retime: bool = False,
     tensorboard: bool = False,
     allow_changed_data: bool = False,
     trust: bool = False,
@@ -60,6 +63,7 @@ def run_trace_command(
         overrides: see :func:`nas.config.trace.load_trace`.
         runs: the folder of all runs.
         plan: only say what would be trained, and how long it takes.
+        retime: after the trainings, time some steps of each network anew.
         tensorboard: the option ``--tensorboard``.
         allow_changed_data: the option ``--allow-changed-data``.
         trust: the option ``--trust``.
@@ -71,6 +75,8 @@ def run_trace_command(
     """
     trace = load_trace(file, overrides)
     _check(trace, file)
+    if retime and "device_seconds" not in trace.config.axes:
+        raise CommandError(f"--retime: {file} has no axis device_seconds")
     if plan:
         show_plan(output, trace, runs, trust=trust)
         return
@@ -116,6 +122,10 @@ def run_trace_command(
             tensorboard=tensorboard,
             allow_changed_data=allow_changed_data,
         )
+        if retime:
+            progress = Output(stderr=True)
+            timings = time_networks(networks, config, data, progress.say_progress)
+            run.write_json(TIMINGS, timings.model_dump())
         _show(output, run, trace, networks, config, ledger, data, waiting)
 
 

@@ -22,6 +22,8 @@ from nas.storage.ledger import Ledger
 from nas.storage.networks.retraining import number_of
 from nas.storage.run.folder import RunFolder
 from nas.workflows.checks import SearchData
+from nas.workflows.timing.network_timings import NetworkTimings, read_timings
+from nas.workflows.timing.timed_training import TIMED_STEPS
 from nas.workflows.traced_networks import TracedNetwork
 from search_space.architecture import Architecture
 from search_space.cost import network_costs
@@ -58,9 +60,13 @@ def trace_result(
     latencies: Mapping[Architecture, Latency] = {}
     if "latency_ms" in trace.config.axes:
         latencies = _latencies(output, networks, config, run, data, waiting)
+    timings = read_timings(run) if "device_seconds" in trace.config.axes else None
+    seconds = None if timings is None else [timings.seconds_of(each) for each in networks]
+    if seconds is None or None in seconds:  # not timed anew since a network was added
+        timings, seconds = None, [None] * len(networks)
     points = tuple(
-        _point(network, rows, trace, config, data, latencies.get(network.architecture))
-        for network in networks
+        _point(network, rows, trace, config, data, latencies.get(network.architecture), timed)
+        for network, timed in zip(networks, seconds, strict=True)
     )
     table = trace.config.published.table if trace.config.published else ""
     return TraceResult(
@@ -73,7 +79,7 @@ def trace_result(
         points=points,
         published=tuple(_published(table, networks)) if table else (),
         published_source=source_of(table) if table else "",
-        notes=tuple(_notes(trace, points, data, list(latencies.values()))),
+        notes=tuple(_notes(trace, points, data, list(latencies.values()), timings)),
         is_of_fronts=trace.config.curves == "fronts",
         names=MetricNames(trace.search.metric),
     )
@@ -86,6 +92,7 @@ def _point(
     config: SearchConfig,
     data: SearchData,
     latency: Latency | None,
+    seconds: float | None,
 ) -> TracePoint:
     own = [
         row
@@ -97,7 +104,9 @@ def _point(
     ]
     costs = network_costs(network.architecture, data.task).metrics()
     timed = [row for row in own if row.provenance.device in ("", config.resources.device_type)]
-    if timed:
+    if seconds is not None:
+        costs["device_seconds"] = seconds
+    elif timed:
         # trainings of a network do equal work: what else runs on the machine only adds
         costs["device_seconds"] = min(row.device_seconds for row in timed)
     if latency is not None:
@@ -128,7 +137,11 @@ def _published(table: str, networks: Sequence[TracedNetwork]) -> list[PublishedP
 
 
 def _notes(
-    trace: Trace, points: Sequence[TracePoint], data: SearchData, latencies: Sequence[Latency]
+    trace: Trace,
+    points: Sequence[TracePoint],
+    data: SearchData,
+    latencies: Sequence[Latency],
+    timings: NetworkTimings | None,
 ) -> list[str]:
     is_test = trace.config.accuracy == "test_accuracy"
     images = data.test if is_test else data.validation
@@ -140,7 +153,12 @@ def _notes(
         f"full trainings, {trainings_text(points)}; {' or '.join(map(str, epochs))} epochs on "
         f"{data.trained_on(trace.search.retrain_data):,} images"
     ]
-    if "device_seconds" in trace.config.axes:
+    if timings is not None:
+        notes.append(
+            f"time on the device: scaled from up to {TIMED_STEPS} training steps of each network "
+            f"in turn, the shortest of {timings.rounds} rounds, on {timings.device}"
+        )
+    elif "device_seconds" in trace.config.axes:
         notes.append("time on the device: the shortest of a network's trainings")
     if latencies:
         first = latencies[0].context
