@@ -56,7 +56,7 @@ class TabulationConfig(Value):
 
     @property
     def metric(self) -> AccuracyMetric:
-        """What the networks are judged by: top-1, or the average precision of detectors."""
+        """The measure of the networks: top-1, or the average precision of detectors."""
         return usual_metric(detects=self.search_space().config.detector is not None)
 
     @property

@@ -19,7 +19,7 @@ from nas.metrics import METRICS, Metric
 
 @dataclass(frozen=True, kw_only=True)
 class _Words:
-    """What one kind of accuracy is called."""
+    """The words for one kind of accuracy."""
 
     noun: str  # in a sentence
     plural: str
@@ -78,7 +78,7 @@ class MetricNames:
 
     @property
     def noun(self) -> str:
-        """What the accuracy is called in a sentence: ``accuracy`` or ``mAP``."""
+        """The accuracy in a sentence: ``accuracy`` or ``mAP``."""
         return self._words.noun
 
     @property
@@ -88,7 +88,7 @@ class MetricNames:
 
     @property
     def best(self) -> str:
-        """What the network with the most of it is: ``most accurate`` or ``highest in mAP``."""
+        """The network with the most of it: ``most accurate`` or ``highest in mAP``."""
         return self._words.best
 
     @property

@@ -207,8 +207,8 @@ def test_ablations_and_traces_say_map(
     assert wrong_words(stem.with_suffix(".md").read_text()) == []
 
     (tmp_path / "chosen.json").write_text(chosen.canonical_json())
-    found = {"name": "found", "run": searched.name}
-    families = [{"name": "chosen", "networks": ["chosen.json"]}, found]
+    of_run = {"name": "found", "run": searched.name}
+    families = [{"name": "chosen", "networks": ["chosen.json"]}, of_run]
     trace = {"name": "traced", "title": "detectors", "search_file": str(search_file)}
     file = tmp_path / "trace.yaml"
     file.write_text(yaml.safe_dump(trace | {"families": families}))
