@@ -10,7 +10,6 @@ import signal
 import subprocess
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -18,15 +17,15 @@ import yaml
 
 from nas.storage.networks.network_file import load_network
 from tests.end_to_end.tiny_search import command_in, nas_command, query, read_json
-from tests.nas.tiny_detectors import RECIPE, SEARCH
+from tests.nas.tiny_detectors import CONVOLUTIONS, RECIPE, SEARCH
 from tests.nas.words_of_detectors import wrong_words
 
 pytestmark = pytest.mark.ray
 
 
-def write(folder: Path, **changes: Any) -> Path:
+def write(folder: Path) -> Path:
     path = folder / "boxes.yaml"
-    path.write_text(yaml.safe_dump(SEARCH | changes))
+    path.write_text(yaml.safe_dump(SEARCH | {"space": CONVOLUTIONS}))
     return path
 
 

@@ -7,32 +7,37 @@ from typing import Any
 from search_space.architecture import Task
 
 _CONV = {"type": "conv", "kernel": 3}
-_CHOICE = [
-    {"type": "conv", "kernel": [1, 3]},
-    {"type": "local_attention", "extent": 3, "heads": 2},
-]
+_KERNELS = [{"type": "conv", "kernel": [1, 3]}]
+_CHOICE = [*_KERNELS, {"type": "local_attention", "extent": 3, "heads": 2}]
 
-SPACE: dict[str, Any] = {
-    "name": "tiny_detectors",
-    "block": "basic",
-    "stem": {"type": "conv", "kernel": 3, "stride": 2, "pool": True, "width": 4},
-    "stages": [
-        {"stride": 1, "depth": 1, "width": [4, 8], "primitive": [_CONV]},
-        {"stride": 2, "depth": 1, "width": [8, 12], "primitive": _CHOICE},
-        {"stride": 2, "depth": 1, "width": 8, "primitive": [_CONV]},
-        {"stride": 2, "depth": 1, "width": 8, "primitive": [_CONV]},
-    ],
-    "detector": {
-        "width": [8, 16],
-        "layers": 1,
-        "pyramid": _CONV,
-        "heads": _CHOICE,
-        "normalized": True,
-        "anchors_per_position": 3,
-        "last_level": 5,
-    },
-}
+
+def _space(name: str, choice: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "block": "basic",
+        "stem": {"type": "conv", "kernel": 3, "stride": 2, "pool": True, "width": 4},
+        "stages": [
+            {"stride": 1, "depth": 1, "width": [4, 8], "primitive": [_CONV]},
+            {"stride": 2, "depth": 1, "width": [8, 12], "primitive": choice},
+            {"stride": 2, "depth": 1, "width": 8, "primitive": [_CONV]},
+            {"stride": 2, "depth": 1, "width": 8, "primitive": [_CONV]},
+        ],
+        "detector": {
+            "width": [8, 16],
+            "layers": 1,
+            "pyramid": _CONV,
+            "heads": choice,
+            "normalized": True,
+            "anchors_per_position": 3,
+            "last_level": 5,
+        },
+    }
+
+
+SPACE = _space("tiny_detectors", _CHOICE)
 """72 detectors."""
+CONVOLUTIONS = _space("tiny_convolutional_detectors", _KERNELS)
+"""32 detectors without attention, whose kernels would be compiled in the first use."""
 
 PIXELS = 32
 DATA: dict[str, Any] = {
