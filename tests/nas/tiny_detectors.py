@@ -52,7 +52,7 @@ SEARCH: dict[str, Any] = {
     "data": DATA,
     "objectives": ["val_map", "params"],
     "sampler": {"name": "random"},
-    "search": {"n_trials": 3, "concurrency": 2},
+    "search": {"n_trials": 3, "finalist_seeds": 2, "concurrency": 2},
     "proxy": RECIPE,
     "retrain": RECIPE,
 }
