@@ -8,10 +8,13 @@ from typing import Any
 
 from analysis.plot_style import MARKERS, PALETTE
 from analysis.png_figure import new_figure, save_png, style_axes, write_title
+from nas.evaluation.metric_names import OF_ACCURACY, MetricNames
 
 
 def plot_curves_png(
-    path: Path | str, named_curves: Mapping[str, Sequence[Mapping[str, Any]]]
+    path: Path | str,
+    named_curves: Mapping[str, Sequence[Mapping[str, Any]]],
+    names: MetricNames = OF_ACCURACY,
 ) -> None:
     """Draw accuracy by epoch, of validation images solid and of training images dashed.
 
@@ -19,6 +22,7 @@ def plot_curves_png(
         path: the PNG to write; an existing file is replaced.
         named_curves: for each training, its epochs with ``epoch``, ``val_accuracy`` (None where an
             epoch was not evaluated) and ``train_accuracy``.
+        names: of the run's metrics.
 
     Raises:
         OSError: ``path`` cannot be written.
@@ -27,7 +31,7 @@ def plot_curves_png(
 
     figure = new_figure(8, 5.2)
     axes = figure.add_subplot()
-    write_title(axes, "accuracy in validation (solid) and in training (dashed)")
+    write_title(axes, _title(names))
     style_axes(axes)
     for index, (name, curve) in enumerate(named_curves.items()):
         colour = PALETTE[index % len(PALETTE)]
@@ -44,11 +48,17 @@ def plot_curves_png(
             zorder=2,
         )
     axes.set_xlabel("epoch")
-    axes.set_ylabel("accuracy, %")
+    axes.set_ylabel(f"{names.noun}, %")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if named_curves:
         figure.legend(loc="outside lower center", ncols=3, fontsize=9, frameon=False)
     save_png(path, figure)
+
+
+def _title(names: MetricNames) -> str:
+    if names.in_training == names.noun:
+        return f"{names.noun} in validation (solid) and in training (dashed)"
+    return f"{names.noun} in validation (solid), {names.in_training} in training (dashed)"
 
 
 def _points(curve: Sequence[Mapping[str, Any]], name: str) -> tuple[list[int], list[float]]:

@@ -11,13 +11,11 @@ from scipy.special import expit, logit
 
 from analysis.certainty.allocation import Allocation
 from analysis.certainty.run_certainty import FrontCertainty
+from nas.evaluation.metric_names import OF_ACCURACY, MetricNames
 from nas.storage.candidates import Candidate
 
 SHOWN_OFF_FRONT = 0.1
 """Architectures off the front are listed from this probability on."""
-
-TYPICAL = 0.9
-"""The accuracy at which the seed noise, which the model has in log-odds, is told in points."""
 
 
 def off_front(
@@ -33,12 +31,15 @@ def off_front(
     return sorted(likely, key=lambda pair: -pair[1])
 
 
-def certainty_notes(certainty: FrontCertainty, members: Sequence[Candidate]) -> list[str]:
+def certainty_notes(
+    certainty: FrontCertainty, members: Sequence[Candidate], names: MetricNames = OF_ACCURACY
+) -> list[str]:
     """Explain the probabilities in lines under the front's table."""
     count = len(certainty.compared)
     notes = [
         f"on the front: the probability to be on the front of the {count} architectures that were "
-        "evaluated, by joint draws of their accuracies given all evaluations, choices and costs.",
+        f"evaluated, by joint draws of their {names.plural} given all evaluations, choices and "
+        "costs.",
         f"Expected: {certainty.misclassified:.1f} of {count} are on the wrong side of the front, "
         "if those of 50 % and more are taken for members.",
     ]
@@ -48,10 +49,11 @@ def certainty_notes(certainty: FrontCertainty, members: Sequence[Candidate]) -> 
             "model's guess. Evaluate finalists with search.finalist_seeds=2 or more."
         )
     else:
+        points = _points(certainty.noise.deviation, names.typical)
         notes.append(
-            f"Noise between seeds: {_points(certainty.noise.deviation):.2f} points at "
-            f"{TYPICAL:.0%} (pooled in log-odds over {certainty.noise.architectures} "
-            f"architectures, {certainty.noise.degrees_of_freedom} degrees of freedom)."
+            f"Noise between seeds: {points:.2f} points at {names.value(f'{names.typical:.0%}')} "
+            f"(pooled in log-odds over {certainty.noise.architectures} architectures, "
+            f"{certainty.noise.degrees_of_freedom} degrees of freedom)."
         )
     others = off_front(certainty, members)
     if others:
@@ -120,7 +122,7 @@ def allocation_json(allocation: Allocation) -> dict[str, Any]:
     }
 
 
-def _points(deviation: float) -> float:
+def _points(deviation: float, typical: float) -> float:
     """Return a deviation in log-odds as points of accuracy, at a typical accuracy."""
-    middle = logit(TYPICAL)
+    middle = logit(typical)
     return float(100 * (expit(middle + deviation / 2) - expit(middle - deviation / 2)))

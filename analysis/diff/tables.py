@@ -10,14 +10,12 @@ from rich import box
 from rich.table import Table
 
 from analysis.diff.subjects import Difference, Part, Subject, difference, parts_of
-from nas.metrics import METRICS
+from nas.evaluation.metric_names import OF_ACCURACY, MetricNames
 from nas.quantities import format_quantity
 from nas.storage.accuracy_text import AS_FOUND, accuracy_json, accuracy_text
 
-ACCURACY = "validation accuracy"
 
-
-def diff_table(subjects: Sequence[Subject]) -> Table:
+def diff_table(subjects: Sequence[Subject], names: MetricNames = OF_ACCURACY) -> Table:
     """Return the parts that differ, the costs and the accuracies of networks, side by side.
 
     Costs and accuracies of the second network and those after it have their difference from the
@@ -49,24 +47,24 @@ def diff_table(subjects: Sequence[Subject]) -> Table:
                 f"{cell} ({change})" if change else cell
                 for cell, change in zip(cells, changes, strict=True)
             ]
-            heading = METRICS[name].heading.replace("\n", " ")
-            table.add_row(heading, format_quantity(before), *shown)
+            table.add_row(names.line(name), format_quantity(before), *shown)
     if any(each.candidate for each in subjects):
-        table.add_row(ACCURACY, *(_accuracy(each) for each in subjects))
+        table.add_row(names["val_accuracy"].label, *(_accuracy(each) for each in subjects))
         gains = [difference(first, each) for each in others]
         if any(gains):
             table.add_row("  less the first", "", *map(difference_text, gains))
     return table
 
 
-def steps_table(members: Sequence[Subject], x: str) -> Table:
+def steps_table(members: Sequence[Subject], x: str, names: MetricNames = OF_ACCURACY) -> Table:
     """Return what each step along a front changes, and what it buys.
 
     Args:
         members: a front, by ascending cost.
         x: the cost that the steps are along.
+        names: of the run's metrics.
     """
-    cost = METRICS[x].heading.replace("\n", " ")
+    cost = names.line(x)
     table = Table(
         box=box.SIMPLE_HEAD,
         show_edge=False,
@@ -77,7 +75,7 @@ def steps_table(members: Sequence[Subject], x: str) -> Table:
     for heading in ("from", "to"):
         table.add_column(heading, no_wrap=True)
     table.add_column(cost, justify="right", no_wrap=True)
-    table.add_column("accuracy, %", justify="right")
+    table.add_column(f"{names.noun}, %", justify="right")
     table.add_column("what changes", overflow="fold")
     for before, after in pairwise(members):
         table.add_row(

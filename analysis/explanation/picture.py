@@ -12,6 +12,7 @@ from analysis.explanation.explained import Explanation, StageEffect
 from analysis.explanation.table import points
 from analysis.plot_style import FAINT_INK, INK
 from analysis.png_figure import new_figure, save_png, write_title
+from nas.evaluation.metric_names import OF_ACCURACY, MetricNames
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,13 +27,16 @@ UNSURE = 2.0
 """Effects of fewer standard errors than this are in grey letters."""
 
 
-def plot_stages_png(path: Path | str, explanation: Explanation, *, name: str) -> None:
+def plot_stages_png(
+    path: Path | str, explanation: Explanation, *, name: str, names: MetricNames = OF_ACCURACY
+) -> None:
     """Draw the effect of each kind of attention in each stage, in percent points.
 
     Args:
         path: the PNG to write; an existing file is replaced.
         explanation: with one stage or more.
         name: the run's, for the title.
+        names: of the run's metrics.
 
     Raises:
         ValueError: no stage chooses between convolution and attention.
@@ -67,7 +71,8 @@ def plot_stages_png(path: Path | str, explanation: Explanation, *, name: str) ->
         axes,
         f"{name}: attention against convolution",
         [
-            f"points of validation accuracy at equal {explanation.equal_cost}, ± standard error",
+            f"points of {names['val_accuracy'].label} at equal {explanation.equal_cost}, "
+            "± standard error",
             "n: evaluated architectures with it in this stage / without attention in it",
         ],
     )

@@ -11,19 +11,21 @@ from rich.table import Table
 from analysis.composition import label_of
 from analysis.explanation.contrasts import Estimate
 from analysis.explanation.explained import ChoiceEffect, Explanation, StageEffect
-from nas.metrics import METRICS
+from nas.evaluation.metric_names import OF_ACCURACY, MetricNames
 from search_space.space import SearchSpace
 
 MOST_PARAMETERS, MOST_PAIRS = 12, 5
 NOTHING = "-"
 
 
-def share_table(explanation: Explanation, costs: tuple[str, ...]) -> Table:
+def share_table(
+    explanation: Explanation, costs: tuple[str, ...], names: MetricNames = OF_ACCURACY
+) -> Table:
     """Return the parameters that explain most of accuracy, with their shares of each cost."""
     table = _table("share of the variance that a choice explains by itself")
     table.add_column("parameter", no_wrap=True)
     for name in ("val_accuracy", *costs):
-        table.add_column(METRICS[name].heading, justify="right")
+        table.add_column(names[name].heading, justify="right")
     ordered = sorted(explanation.shares, key=lambda each: -each.accuracy.mean)
     for each in ordered[:MOST_PARAMETERS]:
         table.add_row(
@@ -34,17 +36,19 @@ def share_table(explanation: Explanation, costs: tuple[str, ...]) -> Table:
     return table
 
 
-def effect_table(explanation: Explanation, costs: tuple[str, ...]) -> Table:
+def effect_table(
+    explanation: Explanation, costs: tuple[str, ...], names: MetricNames = OF_ACCURACY
+) -> Table:
     """Return the choices of the parameters in :func:`share_table`, each against the others."""
     table = _table(
         "effect of a choice against the parameter's others, percent points ± standard error"
     )
     table.add_column("parameter", no_wrap=True)
     table.add_column("choice", no_wrap=True)
-    for heading in ("n", "accuracy", f"at equal\n{explanation.equal_cost}"):
+    for heading in ("n", names.noun, f"at equal\n{explanation.equal_cost}"):
         table.add_column(heading, justify="right", no_wrap=True)
     for name in costs:
-        table.add_column(METRICS[name].heading, justify="right", no_wrap=True)
+        table.add_column(names[name].heading, justify="right", no_wrap=True)
     ordered = sorted(explanation.shares, key=lambda each: -each.accuracy.mean)
     shown = [each.parameter for each in ordered[:MOST_PARAMETERS]]
     for parameter in shown:

@@ -9,9 +9,12 @@ from analysis.composition import share_title
 from analysis.fidelity.ranks import Compared, full_metrics, proxy_correlation
 from analysis.plot_style import FAINT_INK, MARKINGS, marking_of
 from analysis.png_figure import ON_WHITE, new_figure, save_png, style_axes, write_title
+from nas.evaluation.metric_names import OF_ACCURACY, MetricNames
 
 
-def plot_fidelity_png(path: Path | str, pairs: Sequence[Compared], *, name: str) -> None:
+def plot_fidelity_png(
+    path: Path | str, pairs: Sequence[Compared], *, name: str, names: MetricNames = OF_ACCURACY
+) -> None:
     """Draw each architecture's accuracy in full over its proxy's, with standard errors.
 
     It is the validation accuracy; the test accuracy where full trainings have no other.
@@ -20,6 +23,7 @@ def plot_fidelity_png(path: Path | str, pairs: Sequence[Compared], *, name: str)
         path: the PNG to write; an existing file is replaced.
         pairs: three or more.
         name: the run's, for the title.
+        names: of the run's metrics.
 
     Raises:
         ValueError: fewer than three pairs.
@@ -30,7 +34,7 @@ def plot_fidelity_png(path: Path | str, pairs: Sequence[Compared], *, name: str)
     figure = new_figure(6.4, 5.6)
     axes = figure.add_subplot()
     style_axes(axes)
-    title = f"{name}: proxy and full accuracy of {correlation.n} architectures"
+    title = f"{name}: proxy and full {names.noun} of {correlation.n} architectures"
     write_title(axes, title)
     for marking in MARKINGS:
         shown = [pair for pair in pairs if marking_of(pair.full.architecture) == marking]
@@ -46,9 +50,8 @@ def plot_fidelity_png(path: Path | str, pairs: Sequence[Compared], *, name: str)
             elinewidth=1,
             zorder=3,
         )
-    axes.set_xlabel("validation accuracy of the proxy ± standard error, %")
-    measured = "validation" if shown_metric == "val_accuracy" else "test"
-    axes.set_ylabel(f"{measured} accuracy after full training ± standard error, %")
+    axes.set_xlabel(f"{names['val_accuracy'].label} of the proxy ± standard error, %")
+    axes.set_ylabel(f"{names[shown_metric].label} after full training ± standard error, %")
     if correlation.kendall_tau is not None and correlation.spearman_rho is not None:
         axes.text(
             0.02,

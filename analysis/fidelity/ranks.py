@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nas.evaluation.finite_values import check_all_finite
+from nas.evaluation.metric_names import MetricNames
 from nas.storage.candidates import Candidate
 from nas.storage.evaluation import Evaluation
 
@@ -44,7 +45,7 @@ class RankCorrelation(NamedTuple):
 
 
 FULL_METRICS = {"val_accuracy": "full validation", "test_accuracy": "test"}
-"""The accuracies of full trainings, with their names in tables."""
+"""The accuracies of full trainings, with the names of their images in tables."""
 
 
 class Compared(NamedTuple):
@@ -111,6 +112,11 @@ def full_metrics(pairs: Sequence[Compared]) -> list[str]:
     Those on the validation images too have no val_accuracy.
     """
     return [name for name in FULL_METRICS if all(name in pair.full.metrics for pair in pairs)]
+
+
+def full_name(metric: str, names: MetricNames) -> str:
+    """Return the name of one of :data:`FULL_METRICS` in tables, such as ``full validation mAP``."""
+    return names.of_split(FULL_METRICS[metric])
 
 
 def proxy_correlation(pairs: Sequence[Compared], full_metric: str) -> RankCorrelation:

@@ -9,17 +9,18 @@ from rich.table import Table
 
 from analysis.fidelity.ranks import Compared, RankCorrelation
 from analysis.front.table import NOTHING
-from nas.metrics import METRICS
+from nas.evaluation.metric_names import OF_ACCURACY, MetricNames
 from nas.quantities import format_quantity
 from nas.storage.accuracy_text import accuracy_text
 
 
-def comparison_table(pairs: Sequence[Compared]) -> Table:
+def comparison_table(pairs: Sequence[Compared], names: MetricNames = OF_ACCURACY) -> Table:
     """Return a row for each architecture, in their order."""
-    table = _table("proxy and full accuracy")
+    table = _table(f"proxy and full {names.noun}")
     table.add_column("arch_id", no_wrap=True)
     table.add_column("network", no_wrap=True)
-    for heading in (METRICS["params"].heading, "proxy validation", "full validation", "test"):
+    splits = map(names.of_split, ("proxy validation", "full validation", "test"))
+    for heading in (names["params"].heading, *splits):
         table.add_column(heading, justify="right", no_wrap=True)
     for proxy, full, kind in pairs:
         table.add_row(

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from rich import box
 from rich.table import Table
 
-from nas.metrics import METRICS
+from nas.evaluation.metric_names import OF_ACCURACY, MetricNames
 from nas.quantities import format_quantity
 from nas.storage.accuracy_text import accuracy_json, accuracy_text
 from nas.storage.candidates import Candidate
@@ -41,7 +41,7 @@ class Beside(NamedTuple):
         return self.network or self.kind
 
 
-def beside_table(beside: Sequence[Beside], x: str) -> Table:
+def beside_table(beside: Sequence[Beside], x: str, names: MetricNames = OF_ACCURACY) -> Table:
     """Return a row for each network, by the cost ``x`` where it is known."""
     costs = [*COSTS, *({x} - set(COSTS))]
     table = Table(
@@ -53,9 +53,9 @@ def beside_table(beside: Sequence[Beside], x: str) -> Table:
     )
     table.add_column("network")
     table.add_column("arch_id", no_wrap=True)
-    table.add_column("validation", justify="right", no_wrap=True)
+    table.add_column(names.of_split("validation"), justify="right", no_wrap=True)
     for cost in costs:
-        table.add_column(METRICS[cost].heading, justify="right", no_wrap=True)
+        table.add_column(names[cost].heading, justify="right", no_wrap=True)
     for each in by_cost(beside, x):
         metrics = each.candidate.metrics
         table.add_row(

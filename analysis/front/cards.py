@@ -6,7 +6,8 @@ from typing import Any
 
 from analysis.drawing.architecture import draw_architecture, without_heading
 from analysis.drawing.svg import svg_of
-from nas.metrics import COSTS, METRICS
+from nas.evaluation.metric_names import OF_ACCURACY, MetricNames
+from nas.metrics import COSTS
 from nas.quantities import format_quantity
 from nas.storage.accuracy_text import accuracy_text
 from nas.storage.candidates import Candidate
@@ -14,13 +15,16 @@ from search_space.architecture import Task
 from search_space.cost import network_costs
 
 
-def card(candidate: Candidate, task: Task, name: str = "") -> dict[str, Any]:
+def card(
+    candidate: Candidate, task: Task, name: str = "", names: MetricNames = OF_ACCURACY
+) -> dict[str, Any]:
     """Return what a page shows of a network.
 
     Args:
         candidate: the network, evaluated.
         task: the one that it was evaluated on.
         name: its name on the page, such as "member 3"; empty for none.
+        names: of the run's metrics.
 
     Returns:
         ``name``, ``facts`` (each a label, a text, a value to compare by or None, and whether its
@@ -30,24 +34,23 @@ def card(candidate: Candidate, task: Task, name: str = "") -> dict[str, Any]:
     costs = network_costs(architecture, task)
     return {
         "name": name,
-        "facts": _facts(candidate),
+        "facts": _facts(candidate, names),
         "parts": str(architecture).split(" | "),
         "drawing": svg_of(without_heading(draw_architecture(architecture, task, costs))),
     }
 
 
-def _facts(candidate: Candidate) -> list[dict[str, Any]]:
+def _facts(candidate: Candidate, names: MetricNames) -> list[dict[str, Any]]:
     metrics = candidate.metrics
     facts = []
     if "val_accuracy" in metrics:
-        facts.append(
-            _fact("validation", accuracy_text(candidate), metrics["val_accuracy"], in_points=True)
-        )
+        label, value = names.of_split("validation"), metrics["val_accuracy"]
+        facts.append(_fact(label, accuracy_text(candidate), value, in_points=True))
         if candidate.is_fresh and candidate.as_found is not None:
             facts.append(_fact("as found", f"{candidate.as_found:.2%}", None))
     for cost in COSTS:
         if cost in metrics:
-            metric = METRICS[cost]
+            metric = names[cost]
             unit = "" if metric.is_count else f" {metric.unit}"
             text = f"{format_quantity(metrics[cost])}{unit}"
             facts.append(_fact(metric.label.removesuffix(" per image"), text, metrics[cost]))

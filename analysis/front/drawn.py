@@ -10,6 +10,7 @@ import numpy as np
 from analysis.front.beside import Beside
 from analysis.front.queries import check_name, why_no_knee
 from analysis.plot_style import Marking, marking_of
+from nas.evaluation.metric_names import OF_ACCURACY, MetricNames
 from nas.metrics import COSTS, MAXIMISED, METRICS
 from nas.quantities import format_quantity
 from nas.storage.accuracy_text import accuracy_text
@@ -28,6 +29,7 @@ class Drawn(NamedTuple):
     front: list[Candidate]  # by ascending cost
     floor: float  # of y: drawn to scale, what lies below would leave the others no room
     beside: tuple[Beside, ...] = ()  # networks that are no candidates, all of them shown
+    names: MetricNames = OF_ACCURACY
 
     @property
     def shown(self) -> list[Candidate]:
@@ -54,7 +56,7 @@ class Drawn(NamedTuple):
             on_knee = why_no_knee(self.front, self.x, self.y)
         else:
             cost = f"{format_quantity(knee.metrics[self.x])} {METRICS[self.x].unit}"
-            accuracy = accuracy_text(knee, decimals=1)
+            accuracy = self.names.value(accuracy_text(knee, decimals=1))
             on_knee = f"knee (circled): {knee.arch_id}, {accuracy}, {cost}"
         return [on_knee, *([self.note_on_below] if self.below else [])]
 
@@ -102,6 +104,7 @@ def drawn(
     x: str,
     y: str,
     beside: Iterable[Beside] = (),
+    names: MetricNames = OF_ACCURACY,
 ) -> Drawn:
     """Choose what to draw.
 
@@ -121,6 +124,5 @@ def drawn(
     fence = float(first - 3 * (third - first))
     floor = min([fence, *(member.metrics[y] for member in front)])
     others = (b for b in beside if x in b.candidate.metrics and y in b.candidate.metrics)
-    return Drawn(
-        x, y, list(shown.values()), sorted(front, key=lambda m: m.metrics[x]), floor, tuple(others)
-    )
+    by_cost = sorted(front, key=lambda m: m.metrics[x])
+    return Drawn(x, y, list(shown.values()), by_cost, floor, tuple(others), names)

@@ -9,6 +9,7 @@ from typing import Any
 
 from analysis.front.table import accuracy_cells, value_columns, value_text
 from analysis.markdown_table import markdown_table
+from nas.evaluation.metric_names import OF_ACCURACY, MetricNames
 from nas.metrics import METRICS
 from nas.storage.candidates import Candidate
 
@@ -28,11 +29,12 @@ MEMBER_COLUMNS = (
 """The columns of a CSV beside those of the metrics, by the keys of JSON."""
 
 
-def front_csv(front: Mapping[str, Any]) -> str:
+def front_csv(front: Mapping[str, Any], names: MetricNames = OF_ACCURACY) -> str:
     """Return a front as CSV: fractions, whole numbers of parameters, and empty cells for none.
 
     Args:
         front: of :func:`analysis.front.table.front_json`; members may have ``runs``.
+        names: of the run's metrics, by which columns are called.
     """
     members: Sequence[Mapping[str, Any]] = front["members"]
     metrics = [
@@ -43,7 +45,7 @@ def front_csv(front: Mapping[str, Any]) -> str:
     columns = [name for name in MEMBER_COLUMNS if any(name in each for each in members)]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*columns[:-1], *metrics, *columns[-1:]])
+    writer.writerow(map(names.key, [*columns[:-1], *metrics, *columns[-1:]]))
     for member in members:
         cells = [_cell(member.get(name)) for name in columns]
         writer.writerow(
@@ -60,13 +62,15 @@ def front_markdown(
     z: str | None = None,
     knee: Candidate | None = None,
     shown: Sequence[Candidate] | None = None,
+    names: MetricNames = OF_ACCURACY,
 ) -> str:
     """Return a front as a table in Markdown, with the knee in bold; arguments are those of
     :func:`analysis.front.table.front_table`.
     """
     values = value_columns(members, x=x, y=y, z=z)
-    headings = ["arch_id", "val acc. %", "± std err.", "n", "as found"]
-    headings += [METRICS[name].heading for name in values]
+    of_accuracy = names.line("val_accuracy").replace("%", " %")
+    headings = ["arch_id", of_accuracy, "± std err.", "n", "as found"]
+    headings += [names[name].heading for name in values]
     rows = []
     for member in members if shown is None else shown:
         is_knee = knee is not None and member.arch_id == knee.arch_id

@@ -11,7 +11,6 @@ from analysis.front.drawn import Drawn
 from analysis.page.axes import FAINT, INK, layout, log_axis, percent_axis
 from analysis.page.section import Figure, KeyEntry
 from analysis.plot_style import BESIDE, FRONT, MARKINGS, MEMBER_AS_FOUND, PALETTE, marking_of
-from nas.metrics import METRICS
 from nas.storage.candidates import Candidate, front_by_value
 
 Trace = dict[str, Any]
@@ -43,8 +42,8 @@ def front_figure(
     traces += [_beside(picture), _members(picture)]
     knees = [] if knee is None else [knee]
     traces += [_ring(picture, knees, 26, INK), _ring(picture, [], 32, "var(--accent)")]
-    x = log_axis(METRICS[picture.x].axis_label, picture.costs)
-    y = percent_axis(METRICS[picture.y].label, range=picture.limits_y(margin=0.06))
+    x = log_axis(picture.names[picture.x].axis_label, picture.costs)
+    y = percent_axis(picture.names[picture.y].label, range=picture.limits_y(margin=0.06))
     return {
         "data": [trace for trace in traces[:-1] if trace["x"]] + traces[-1:],
         "layout": layout(x, y, hovermode="closest"),

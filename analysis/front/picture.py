@@ -26,7 +26,7 @@ from analysis.plot_style import (
     marking_of,
 )
 from analysis.png_figure import new_figure, save_png, style_axes, write_title
-from nas.metrics import METRICS
+from nas.evaluation.metric_names import OF_ACCURACY, MetricNames
 from nas.quantities import format_quantity
 from nas.storage.candidates import Candidate
 
@@ -60,6 +60,7 @@ def plot_front_png(
     knee: Candidate | None,
     title: str,
     beside: Iterable[Beside] = (),
+    names: MetricNames = OF_ACCURACY,
 ) -> None:
     """Draw all candidates and their front.
 
@@ -72,12 +73,13 @@ def plot_front_png(
         knee: the member to name in the picture, if any.
         title: over the picture.
         beside: networks that are no candidates, which are named in the picture.
+        names: of the run's metrics.
 
     Raises:
         ValueError: ``x`` is no cost or ``y`` no accuracy, or no candidate has both.
         OSError: ``path`` cannot be written.
     """
-    picture = drawn(candidates, members, x, y, beside)
+    picture = drawn(candidates, members, x, y, beside, names)
     figure, axes, strip = _front_figure(picture.front)
     for marking in MARKINGS:
         shown = picture.marked(picture.shown, marking)
@@ -199,11 +201,11 @@ def _scale_axes(axes: Axes, picture: Drawn) -> None:
     axes.set_xticks(ticks, [format_quantity(tick) for tick in ticks], va="baseline")
     axes.tick_params(axis="x", pad=13)  # from the baseline, which all labels share
     axes.set_xticks([], minor=True)
-    axes.set_xlabel(METRICS[picture.x].axis_label)
+    axes.set_xlabel(picture.names[picture.x].axis_label)
     low, high = picture.limits_y(margin=0.06)
     low -= 0.05 * (high - low) * bool(picture.below)  # room for their marks
     axes.set_ylim(100 * low, 100 * high)
-    axes.set_ylabel(METRICS[picture.y].axis_label)
+    axes.set_ylabel(picture.names[picture.y].axis_label)
 
 
 def _draw_legend(figure: Figure, picture: Drawn) -> None:

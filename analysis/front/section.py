@@ -12,7 +12,7 @@ from analysis.front.drawn import Drawn, drawn
 from analysis.front.figure import front_figure, front_key
 from analysis.page.section import KeyEntry, Section
 from analysis.plot_style import kind_colours
-from nas.metrics import METRICS
+from nas.evaluation.metric_names import OF_ACCURACY, MetricNames
 from nas.quantities import format_quantity
 from nas.storage.accuracy_text import AS_FOUND
 from nas.storage.candidates import Candidate, most_accurate
@@ -31,6 +31,7 @@ class Front(NamedTuple):
     beside: Sequence[Beside] = ()
     of_runs: Mapping[str, Sequence[Candidate]] = {}  # where there are several, by name
     probabilities: Mapping[str, float] = {}  # of being on the front in truth, by arch_id
+    names: MetricNames = OF_ACCURACY
 
 
 def front_section(front: Front, title: str = "") -> Section:
@@ -39,7 +40,7 @@ def front_section(front: Front, title: str = "") -> Section:
     Raises:
         ValueError: see :func:`analysis.front.drawn.drawn`.
     """
-    picture = drawn(front.candidates, front.members, front.x, front.y, front.beside)
+    picture = drawn(front.candidates, front.members, front.x, front.y, front.beside, front.names)
     notes = picture.notes(front.knee)
     if picture.below:
         notes.append("A double click on the figure shows all.")
@@ -56,7 +57,8 @@ def front_section(front: Front, title: str = "") -> Section:
             "key": key,
             "kinds": [KeyEntry(label_of(kind), colour) for kind, colour in colours.items()],
             "first": first.arch_id,
-            "costs": [METRICS[cost].label for cost in _costs(picture)],
+            "costs": [front.names[cost].label for cost in _costs(picture)],
+            "validation": front.names.of_split("validation"),
             "members": list(_rows(picture, front, colours)),
             "has_probabilities": bool(front.probabilities),
             "as_found": AS_FOUND,
@@ -109,11 +111,12 @@ def _stages(member: Candidate, colours: Mapping[str, str]) -> list[dict[str, Any
 def _cards(picture: Drawn, front: Front) -> Iterable[tuple[str, dict[str, Any]]]:
     """Yield the cards of all networks, by ``arch_id``; members last, with their numbers."""
     for each in picture.beside:
-        yield each.candidate.arch_id, card(each.candidate, front.task, each.label)
+        yield each.candidate.arch_id, card(each.candidate, front.task, each.label, front.names)
     members = {member.arch_id for member in picture.front}
     for candidate in picture.candidates:
         if candidate.arch_id not in members:
-            yield candidate.arch_id, card(candidate, front.task)
+            yield candidate.arch_id, card(candidate, front.task, names=front.names)
     for number, member in enumerate(picture.front, start=1):
         is_knee = front.knee is not None and member.arch_id == front.knee.arch_id
-        yield member.arch_id, card(member, front.task, f"{number}{', the knee' * is_knee}")
+        name = f"{number}{', the knee' * is_knee}"
+        yield member.arch_id, card(member, front.task, name, front.names)

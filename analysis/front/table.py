@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis.front.queries import has_a_knee, why_no_knee
+from nas.evaluation.metric_names import OF_ACCURACY, MetricNames
 from nas.metrics import METRICS, PEAK_MEMORY
 from nas.quantities import format_quantity
 from nas.storage.accuracy_text import accuracy_json
@@ -36,6 +37,7 @@ def front_table(
     z: str | None = None,
     shown: Sequence[Candidate] | None = None,
     probabilities: Mapping[str, float] | None = None,
+    names: MetricNames = OF_ACCURACY,
 ) -> Table:
     """Return a row for each member, in their order; the table fits 100 columns.
 
@@ -47,29 +49,30 @@ def front_table(
         z: the third objective; None for two.
         shown: the members that get a row, in their order; None for all.
         probabilities: of being on the front, by arch_id; they get a column.
+        names: of the run's metrics.
     """
-    against = x if z is None else f"{x} and {z}"
+    against = x if z is None else f"{x} and {names.key(z)}"
     shown = members if shown is None else shown
     table = Table(
         box=box.SIMPLE_HEAD,
         show_edge=False,
         pad_edge=False,
         padding=0,  # the box sets columns one blank apart
-        title=f"Pareto front: {y} against {against}",
+        title=f"Pareto front: {names.key(y)} against {against}",
         title_justify="left",
-        caption=Text("\n".join(_notes(members, x, y, z, knee, len(shown)))),
+        caption=Text("\n".join(_notes(members, x, y, z, knee, len(shown), names))),
         caption_justify="left",
     )
     values = value_columns(members, x=x, y=y, z=z)
     table.add_column("  arch_id", no_wrap=True)
-    table.add_column(METRICS["val_accuracy"].heading, justify="right", no_wrap=True)
+    table.add_column(names["val_accuracy"].heading, justify="right", no_wrap=True)
     table.add_column("± std\nerr.", justify="right", no_wrap=True)
     table.add_column("n", justify="right", no_wrap=True)
     table.add_column("as\nfound", justify="right", no_wrap=True)
     if probabilities is not None:
         table.add_column("on the\nfront", justify="right", no_wrap=True)
     for name in values:
-        table.add_column(METRICS[name].heading, justify="right", no_wrap=True)
+        table.add_column(names[name].heading, justify="right", no_wrap=True)
     table.add_column("architecture", overflow="fold")
     by_value = {each.arch_id for each in front_by_value(members, _objectives(x, y, z))}
     for member in shown:
@@ -127,7 +130,8 @@ def front_json(
     :func:`nas.storage.accuracy_text.accuracy_json` for their keys. A member that is not
     ``is_on_front_by_value`` is dominated by another one's fresh evaluations. With
     ``probabilities`` each has its ``front_probability``. Arguments are those of
-    :func:`front_table`.
+    :func:`front_table`. Metrics have the ledger's names; :meth:`MetricNames.keyed` gives them the
+    run's.
     """
     by_value = {each.arch_id for each in front_by_value(members, _objectives(x, y, z))}
     return {
@@ -167,6 +171,7 @@ def _notes(
     z: str | None,
     knee: Candidate | None,
     shown: int,
+    names: MetricNames,
 ) -> list[str]:
     """Explain the marks and the columns, in lines under the table."""
     if not members:
@@ -178,14 +183,15 @@ def _notes(
         notes.append(f"{shown} of the front's {len(members)} members are shown.")
     if any(member.is_fresh for member in members):
         notes.append(
-            "The front is chosen by all evaluations. val acc. is the mean of n with fresh seeds; "
+            "The front is chosen by all evaluations. "
+            f"{names.line('val_accuracy').rstrip('%')} is the mean of n with fresh seeds; "
             "'as found' is the search's own evaluation, among the luckiest of many."
             + ("" if all(member.is_fresh for member in members) else f" {NONE_IS_FRESH}")
         )
     else:
         notes.append(
-            "No member was evaluated with fresh seeds: accuracies are as found, among the luckiest "
-            "of many."
+            f"No member was evaluated with fresh seeds: {names.plural} are as found, among the "
+            "luckiest of many."
         )
     dominated = len(members) - len(front_by_value(members, _objectives(x, y, z)))
     if dominated:

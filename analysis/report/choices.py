@@ -11,6 +11,7 @@ from analysis.page.axes import FAINT, INK
 from analysis.page.section import Section
 from analysis.plot_style import log_limits, log_ticks
 from analysis.report.run_data import ACCURACY, ReportRun
+from nas.evaluation.metric_names import MetricNames
 from nas.metrics import METRICS
 from nas.quantities import format_quantity
 
@@ -38,7 +39,8 @@ def choices_section(runs: Sequence[ReportRun]) -> Section | None:
     shown = [name for name in varied if name in kept]
     accuracies = [accuracy for _, _, accuracy in rows]
     dimensions = [_choice(name, chosen) for name in shown]
-    dimensions += [_cost(runs[0].cost, [cost for _, cost, _ in rows]), _accuracy(accuracies)]
+    dimensions += [_cost(runs[0].cost, [cost for _, cost, _ in rows])]
+    dimensions.append(_accuracy(accuracies, runs[0].names))
     line = {"color": accuracies, "colorscale": SCALE}
     trace = {
         "type": "parcoords",
@@ -64,6 +66,7 @@ def choices_section(runs: Sequence[ReportRun]) -> Section | None:
             "n": len(rows),
             "left_out": [name for name in varied if name not in kept],
             "absent": ABSENT,
+            "noun": runs[0].names.noun,
             "pixels": 90 * len(dimensions),
         },
         {"choices-figure": {"data": [trace], "layout": layout}},
@@ -108,5 +111,5 @@ def _cost(cost: str, values: Sequence[float]) -> dict[str, Any]:
     }
 
 
-def _accuracy(values: Sequence[float]) -> dict[str, Any]:
-    return {"label": METRICS[ACCURACY].label, "values": list(values), "tickformat": ".0%"}
+def _accuracy(values: Sequence[float], names: MetricNames) -> dict[str, Any]:
+    return {"label": names[ACCURACY].label, "values": list(values), "tickformat": ".0%"}

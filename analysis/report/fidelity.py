@@ -11,12 +11,14 @@ from analysis.fidelity.ranks import (
     RankCorrelation,
     epoch_correlations,
     full_metrics,
+    full_name,
     proxy_correlation,
 )
 from analysis.page.axes import axis, layout, percent_axis
 from analysis.page.section import Figure, Section
 from analysis.plot_style import PALETTE
 from analysis.report.run_data import ReportRun
+from nas.evaluation.metric_names import MetricNames
 
 
 def fidelity_section(runs: Sequence[ReportRun]) -> Section | None:
@@ -24,13 +26,15 @@ def fidelity_section(runs: Sequence[ReportRun]) -> Section | None:
     pairs = [pair for run in runs for pair in run.proxies]
     rows = [row for run in runs for row in run.rows["search"]]
     early = epoch_correlations(rows, runs[0].epochs)
+    names = runs[0].names
     figures: dict[str, Figure] = {}
     notes = []
     if len(pairs) >= LEAST_RANKED:
         metric = full_metrics(pairs)[-1]
-        figures["fidelity-full"] = _scatter(pairs, metric)
+        figures["fidelity-full"] = _scatter(pairs, metric, names)
         rank = proxy_correlation(pairs, metric)
-        notes.append(f"Proxy validation against {FULL_METRICS[metric]}: {_tau(rank)}.")
+        against = full_name(metric, names)
+        notes.append(f"Proxy validation against {against}: {_tau(rank, names)}.")
     if early:
         figures["fidelity-epochs"] = _by_epoch(early)
         stopped = sum(row.state == "pruned" for row in rows)
@@ -42,8 +46,8 @@ def fidelity_section(runs: Sequence[ReportRun]) -> Section | None:
     if not figures:
         return None
     labels = {
-        "fidelity-full": "Accuracy in full training against the proxy's, by network",
-        "fidelity-epochs": "Rank correlation of the accuracy at an epoch with that at the end",
+        "fidelity-full": f"Full training against the proxy, {names.noun} by network",
+        "fidelity-epochs": f"Rank correlation of the {names.noun} at an epoch with that at the end",
     }
     return Section(
         "fidelity",
@@ -54,15 +58,15 @@ def fidelity_section(runs: Sequence[ReportRun]) -> Section | None:
     )
 
 
-def _tau(rank: RankCorrelation) -> str:
+def _tau(rank: RankCorrelation, names: MetricNames) -> str:
     if rank.kendall_tau is None:
-        return "all accuracies of one kind are equal"
+        return f"all {names.plural} of one kind are equal"
     interval = rank.kendall_interval
     reach = "" if interval is None else f" (95 % interval {interval[0]:.2f} to {interval[1]:.2f})"
     return f"Kendall's tau {rank.kendall_tau:.2f}{reach}, n = {rank.n}"
 
 
-def _scatter(pairs: Sequence[Compared], metric: str) -> Figure:
+def _scatter(pairs: Sequence[Compared], metric: str, names: MetricNames) -> Figure:
     trace = {
         "type": "scatter",
         "mode": "markers",
@@ -72,8 +76,8 @@ def _scatter(pairs: Sequence[Compared], metric: str) -> Figure:
         "hovertemplate": "<b>%{customdata}</b><br>%{x:.2%}, in full %{y:.2%}<extra></extra>",
         "marker": {"color": PALETTE[0], "size": 9},
     }
-    x = percent_axis("proxy validation accuracy")
-    y = percent_axis(f"accuracy in full: {FULL_METRICS[metric]}")
+    x = percent_axis(f"proxy {names['val_accuracy'].label}")
+    y = percent_axis(f"{names.noun} in full: {FULL_METRICS[metric]}")
     return {"data": [trace], "layout": layout(x, y, hovermode="closest")}
 
 

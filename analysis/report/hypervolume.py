@@ -49,6 +49,7 @@ def hypervolume_section(runs: Sequence[ReportRun]) -> Section:
         "How the front grew",
         "report/templates/hypervolume.html",
         {
+            "accuracy": runs[0].names[ACCURACY].label,
             "cost": METRICS[runs[0].cost].label,
             "key": key if len(runs) > 1 else [],
             "has_band": any(len(group) > 1 for group in grouped.values()),

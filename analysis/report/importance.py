@@ -37,6 +37,7 @@ def importance_section(runs: Sequence[ReportRun]) -> Section | None:
             "shares": list(_shares(explanation)),
             "stages": _stages(explanation.stages),
             "kinds": list(_kinds(explanation.stages)),
+            "noun": runs[0].names.noun,
             "equal_cost": METRICS[explanation.equal_cost].label,
             "notes": runs[0].explanation_notes,
         },

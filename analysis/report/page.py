@@ -98,7 +98,7 @@ def _front(runs: Sequence[ReportRun]) -> Section:
     best = knee(members, cost, ACCURACY)
     task, sure = runs[0].task, runs[0].probabilities if len(runs) == 1 else {}
     every = merged_candidates(runs)
-    front = Front(every, members, cost, ACCURACY, best, task, beside, several, sure)
+    front = Front(every, members, cost, ACCURACY, best, task, beside, several, sure, runs[0].names)
     return front_section(front, "The front")
 
 

@@ -15,6 +15,7 @@ def retrained_section(runs: Sequence[ReportRun]) -> Section | None:
     rows = [(run.name, row) for run in runs for row in run.retrained]
     if not rows:
         return None
+    names = runs[0].names
     changed = {str(key): each for _, row in rows for key, each in row["overrides"].items()}
     return Section(
         "retrained",
@@ -22,6 +23,9 @@ def retrained_section(runs: Sequence[ReportRun]) -> Section | None:
         "report/templates/retrained.html",
         {
             "has_runs": len(runs) > 1,
+            "headings": [
+                names.of_split(split) for split in ("proxy validation", "validation", "test")
+            ],
             "rows": [_row(name, row) for name, row in rows],
             "differences": [
                 line for _, row in rows for line in [row.get("difference", "")] if line

@@ -13,6 +13,7 @@ from analysis.front.beside import Beside
 from analysis.noise import SeedNoise
 from analysis.trace.points import TraceResult
 from nas.config.search_config import SearchConfig
+from nas.evaluation.metric_names import MetricNames
 from nas.storage.candidates import Candidate, pareto_front
 from nas.storage.device_time import DeviceTime
 from nas.storage.evaluation import Evaluation, Kind
@@ -104,6 +105,11 @@ class ReportRun:
     def cost(self) -> str:
         """The cost that the run's front trades accuracy for."""
         return self.config.cost_objective
+
+    @property
+    def names(self) -> MetricNames:
+        """The names of its metrics; runs that compare have the same."""
+        return MetricNames(self.config.metric)
 
     @property
     def front(self) -> list[Candidate]:

@@ -10,6 +10,7 @@ from analysis.front.queries import knee
 from analysis.page.section import Section
 from analysis.report.merged import merged_front
 from analysis.report.run_data import ACCURACY, Command, ReportRun
+from nas.evaluation.metric_names import MetricNames
 from nas.metrics import METRICS
 from nas.quantities import duration, format_quantity, number_range
 from nas.storage.accuracy_text import accuracy_text
@@ -66,9 +67,10 @@ def _what(
         if low == high
         else f"{format_quantity(low)} to {format_quantity(high)} {unit}"
     )
-    lines = [f"The most accurate, {best.arch_id}: {_worth(best, cost)}."]
+    names = runs[0].names
+    lines = [f"The {names.best}, {best.arch_id}: {_worth(best, cost, names)}."]
     if middle is not None and middle.arch_id != best.arch_id:
-        lines.append(f"The knee, {middle.arch_id}: {_worth(middle, cost)}.")
+        lines.append(f"The knee, {middle.arch_id}: {_worth(middle, cost, names)}.")
     lines += [line for run in runs for line in _in_full(run)]
     return {
         "question": "What was found",
@@ -77,11 +79,9 @@ def _what(
     }
 
 
-def _worth(member: Candidate, cost: str) -> str:
-    return (
-        f"{accuracy_text(member, decimals=1)} at {format_quantity(member.metrics[cost])} "
-        f"{METRICS[cost].unit}"
-    )
+def _worth(member: Candidate, cost: str, names: MetricNames) -> str:
+    accuracy = names.value(accuracy_text(member, decimals=1))
+    return f"{accuracy} at {format_quantity(member.metrics[cost])} {METRICS[cost].unit}"
 
 
 def _in_full(run: ReportRun) -> list[str]:
@@ -94,17 +94,19 @@ def _in_full(run: ReportRun) -> list[str]:
     others = [row for row in tested if row["kind"] != "found"][:1]
     if not chosen:
         return []
-    parts = [f"{row['network'] or row['kind']} {accuracy_in_test(row)}" for row in others]
+    parts = [
+        f"{row['network'] or row['kind']} {accuracy_in_test(row, run.names)}" for row in others
+    ]
     beside = f"; beside it, {parts[0]}" if parts else ""
-    best = f"{chosen[0]['arch_id']}: {accuracy_in_test(chosen[0])} in the test"
+    best = f"{chosen[0]['arch_id']}: {accuracy_in_test(chosen[0], run.names)} in the test"
     return [f"Trained in full, {best}{beside}."]
 
 
-def accuracy_in_test(row: Mapping[str, Any]) -> str:
+def accuracy_in_test(row: Mapping[str, Any], names: MetricNames) -> str:
     """Return a network's accuracy on the test images, with its error and n."""
     error = row["test_standard_error"]
     spread = "" if error is None else f" ± {100 * error:.1f}"
-    return f"{row['test_accuracy']:.1%}{spread} (n={row['n']})"
+    return names.value(f"{row['test_accuracy']:.1%}{spread} (n={row['n']})")
 
 
 def _how_sure(
@@ -117,12 +119,15 @@ def _how_sure(
         again = f"{len(fresh)} of {len(members)} members were"
         lead = f"{again} trained again, with {seeds} fresh seed{plural}"
     else:
-        lead = "No member was trained again: accuracies are as found, among the luckiest of many"
+        lead = (
+            f"No member was trained again: {runs[0].names.plural} are as found, among the luckiest "
+            "of many"
+        )
     lines = []
     if best.is_fresh and best.as_found is not None:
         gap = 100 * (best.as_found - best.metrics[ACCURACY])
         lines.append(
-            f"The most accurate was found with {best.as_found:.1%}; fresh seeds say "
+            f"The {runs[0].names.best} was found with {best.as_found:.1%}; fresh seeds say "
             f"{best.metrics[ACCURACY]:.1%} ({-gap:+.1f} points)."
         )
     for run in runs:

@@ -35,15 +35,16 @@ def _what(runs: Sequence[ReportRun], networks: Sequence[Any], count: int) -> dic
         key=lambda row: -row["test_accuracy"],
     )
     lines = [
-        f"{row['network'] or row['kind']}, {row['arch_id']}: {accuracy_in_test(row)} in the test "
-        f"at {format_quantity(row['params'])} parameters."
+        f"{row['network'] or row['kind']}, {row['arch_id']}: "
+        f"{accuracy_in_test(row, runs[0].names)} in the test at "
+        f"{format_quantity(row['params'])} parameters."
         for row in ranked[:MOST_LINES]
     ]
     ablations = sum(len(run.ablations) for run in runs)
     if ablations:
         lines.append(f"{ablations} of them {'was' if ablations == 1 else 'were'} ablated.")
     if any(run.trace for run in runs):
-        lines.append("A trace of accuracy against cost is below.")
+        lines.append(f"A trace of {runs[0].names.noun} against cost is below.")
     plural = "" if count == 1 else "s"
     return {
         "question": "What was found",

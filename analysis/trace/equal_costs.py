@@ -183,8 +183,8 @@ def _best(
 def _title(result: TraceResult, rows: Sequence[FamilyComparison]) -> str:
     return (
         f"{result.accuracy_label} of {result.families[0]!r} less that of the others: the best of "
-        f"each within every budget, by validation accuracy; {len(rows)} comparisons, whose paired "
-        f"t intervals hold together with {LEVEL:.0%} ({CORRECTION})"
+        f"each within every budget, by {result.names['val_accuracy'].label}; {len(rows)} "
+        f"comparisons, whose paired t intervals hold together with {LEVEL:.0%} ({CORRECTION})"
     )
 
 

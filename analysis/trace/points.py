@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from nas.evaluation.deviations import standard_error
+from nas.evaluation.metric_names import OF_ACCURACY, MetricNames
 from nas.metrics import METRICS
 from nas.quantities import number_range
 
@@ -68,8 +69,10 @@ class TracePoint:
         }
 
     @classmethod
-    def from_json(cls, content: Mapping[str, Any], axes: Sequence[str]) -> TracePoint:
-        """Read what :meth:`to_json` returned, without the seeds of its trainings.
+    def from_json(
+        cls, content: Mapping[str, Any], axes: Sequence[str], names: MetricNames
+    ) -> TracePoint:
+        """Read what :meth:`TraceResult.to_json` returned, without the seeds of its trainings.
 
         Raises:
             KeyError: a key is missing.
@@ -80,7 +83,7 @@ class TracePoint:
             content["arch_id"],
             content["description"],
             {axis: content[axis] for axis in axes if axis in content},
-            tuple(content["accuracies"]),
+            tuple(content[names.key("accuracies")]),
             content["found_by"] or "",
         )
 
@@ -124,6 +127,7 @@ class TraceResult:
     published_source: str  # such as "AACN Table 3"; empty without it
     notes: tuple[str, ...]
     is_of_fronts: bool = False  # whether a curve climbs over a family's front
+    names: MetricNames = OF_ACCURACY
 
     def label(self, axis: str) -> str:
         """Return an axis' label with its unit."""
@@ -163,9 +167,14 @@ class TraceResult:
         return sorted(points, key=lambda point: point.costs[axis])
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain data."""
+        """Return plain data, with metrics by their names in this run."""
+        content: dict[str, Any] = self.names.keyed(self._plain())
+        return content
+
+    def _plain(self) -> dict[str, Any]:
         return {
             "title": self.title,
+            "metric": self.names.metric,
             "accuracy": self.accuracy,
             "accuracy_label": self.accuracy_label,
             "axes": list(self.axes),
@@ -186,18 +195,22 @@ class TraceResult:
             KeyError: a key is missing, as in files of earlier versions.
         """
         axes = tuple(content["axes"])
+        # files of earlier versions are of classifiers and do not name the metric
+        names = MetricNames(content.get("metric", OF_ACCURACY.metric))
+        points = [TracePoint.from_json(each, axes, names) for each in content["points"]]
         return cls(
             title=content["title"],
-            accuracy=content["accuracy"],
-            accuracy_label=content["accuracy_label"],
+            accuracy=names.name(content[names.key("accuracy")]),
+            accuracy_label=content[names.key("accuracy_label")],
             axes=axes,
             own_axis=content["own_axis"] or "",
             families=tuple(content["families"]),
-            points=tuple(TracePoint.from_json(each, axes) for each in content["points"]),
+            points=tuple(points),
             published=tuple(PublishedPoint.from_json(each, axes) for each in content["published"]),
             published_source=content["published_source"] or "",
             notes=tuple(content["notes"]),
             is_of_fronts=content["is_of_fronts"],
+            names=names,
         )
 
 

@@ -60,7 +60,8 @@ def trace_markdown(result: TraceResult) -> str:
 def trace_csv(result: TraceResult) -> str:
     """Return the points as CSV: a row each, and the published ones with n 0."""
     columns = ["family", "network", "arch_id", *result.axes]
-    columns += [result.accuracy, "standard_error", "n", "found_by", "source"]
+    accuracy = result.names.key(result.accuracy)
+    columns += [accuracy, "standard_error", "n", "found_by", "source"]
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=columns, lineterminator="\n")
     writer.writeheader()
@@ -69,14 +70,12 @@ def trace_csv(result: TraceResult) -> str:
         row["arch_id"] = point.arch_id
         row |= {axis: point.costs.get(axis, "") for axis in result.axes}
         error = point.standard_error
-        row |= {result.accuracy: point.mean, "standard_error": "" if error is None else error}
+        row |= {accuracy: point.mean, "standard_error": "" if error is None else error}
         writer.writerow(row | {"n": point.n, "found_by": point.found_by, "source": "trained"})
     for printed in result.published:
         row = {"family": printed.family, "network": printed.row, "n": 0}
         row |= {axis: printed.costs.get(axis, "") for axis in result.axes}
-        writer.writerow(
-            row | {result.accuracy: printed.accuracy, "source": result.published_source}
-        )
+        writer.writerow(row | {accuracy: printed.accuracy, "source": result.published_source})
     return text.getvalue()
 
 

@@ -4,8 +4,8 @@ The table is a CSV, compressed by gzip. ``#`` lines at its head say how it was m
 and one row for each architecture: a column for each choice of the space (empty if inactive),
 ``arch_id``, ``params``, ``macs``, ``activations`` and, for each seed S, ``val_accuracy_seedS`` (a
 fraction, of the last epoch), ``train_seconds_seedS`` and, for each evaluated epoch E,
-``val_accuracy_seedS_epochE``. The cells of a training that raised are empty, and a ``# failed``
-line says why.
+``val_accuracy_seedS_epochE``; those of detectors begin with ``val_map``. The cells of a training
+that raised are empty, and a ``# failed`` line says why.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 from nas.config.tabulation import TabulationConfig
 from nas.errors import RunError
+from nas.evaluation.metric_names import MetricNames
 from nas.storage.run.journal import Journal
 from nas.storage.whole_file import write_whole
 from search_space.architecture import Architecture, Task
@@ -97,10 +98,11 @@ def table_text(
     epochs = sorted({epoch for row in trained for epoch, _ in row.get("curve", ())})
     choices = [parameter.name for parameter in space.parameters]
     cost_names = list(next(iter(costs.values())))
+    accuracy = MetricNames(config.metric).key("val_accuracy")
     header = [*choices, "arch_id", *cost_names]
     for seed in config.seeds:
-        header += [f"val_accuracy_seed{seed}", f"train_seconds_seed{seed}"]
-        header += [f"val_accuracy_seed{seed}_epoch{epoch}" for epoch in epochs]
+        header += [f"{accuracy}_seed{seed}", f"train_seconds_seed{seed}"]
+        header += [f"{accuracy}_seed{seed}_epoch{epoch}" for epoch in epochs]
     text = io.StringIO()
     text.writelines(f"# {line}\n" for line in _comments(config, journal, trained))
     writer = csv.writer(text, lineterminator="\n")

@@ -10,6 +10,8 @@ import numpy as np
 
 from nas.benchmark.csv_table import Cells, read_cells
 from nas.benchmark.table import BenchmarkTable, TableError
+from nas.evaluation.accuracy_metric import usual_metric
+from nas.evaluation.metric_names import MetricNames
 from nas.metrics import COUNTS
 from nas.zero_cost.source import NetworkScores
 from search_space.architecture import Architecture
@@ -31,9 +33,7 @@ RECIPE = "recipe: "
 SCORE_SEED = 0
 """The seed of zero-cost scores, which are the same in all replays."""
 
-_ACCURACY = re.compile(r"val_accuracy_seed\d+")
 _SECONDS = re.compile(r"train_seconds_seed\d+")
-_CURVE = re.compile(r"val_accuracy_seed\d+_epoch(?P<epoch>\d+)")
 
 
 def read_tabulated(
@@ -62,9 +62,13 @@ def read_tabulated(
             f"{path}: must hold all {space.size} architectures of {space.name!r}, got "
             f"{len(set(rows))}"
         )
-    accuracies, seconds = _of_seeds(cells, _ACCURACY), _of_seeds(cells, _SECONDS)
+    names = MetricNames(usual_metric(detects=space.config.detector is not None))
+    accuracy = names.key("val_accuracy")
+    accuracies = _of_seeds(cells, re.compile(rf"{accuracy}_seed\d+"))
+    seconds = _of_seeds(cells, _SECONDS)
     _check_all_trained(cells, accuracies)
-    epochs = sorted({int(m["epoch"]) for name in cells.header if (m := _CURVE.fullmatch(name))})
+    curve = re.compile(rf"{accuracy}_seed\d+_epoch(?P<epoch>\d+)")
+    epochs = sorted({int(m["epoch"]) for name in cells.header if (m := curve.fullmatch(name))})
     curves = [_mean(cells, [f"{name}_epoch{epoch}" for name in accuracies]) for epoch in epochs]
     return BenchmarkTable(
         space.name,
@@ -72,7 +76,7 @@ def read_tabulated(
         space=space,
         maximised=_mean(cells, accuracies),
         minimised=cells.numbers(minimise),
-        maximised_name="val_accuracy",
+        maximised_name=accuracy,
         minimised_name=minimise,
         more_costs={name: cells.numbers(name) for name in COUNTS if name != minimise},
         seconds=_mean(cells, seconds),
@@ -148,7 +152,7 @@ def _check_all_trained(cells: Cells, accuracies: list[str]) -> None:
             if not cell:
                 raise TableError(
                     f"{cells.path} line {line}: the training of {arch_id} with seed "
-                    f"{name.removeprefix('val_accuracy_seed')} failed, as its head says; remove "
+                    f"{name.rpartition('_seed')[2]} failed, as its head says; remove "
                     "its line from the table's journal, and `nas tabulate` trains it again"
                 )
 

@@ -94,7 +94,8 @@ def _of_round(status: Status) -> str:
     if status.repeats_round == 1:
         return (
             f"{status.round_size} repeats: the front and a random sample are trained again with "
-            "fresh seeds. The best of many is lucky as found, so most of its accuracies fall now"
+            "fresh seeds. The best of many is lucky as found, so most of its "
+            f"{status.names.plural} fall now"
         )
     return (
         f"round {status.repeats_round} of the repeats: {status.round_size} more, for architectures "
@@ -117,7 +118,8 @@ def describe(status: Status) -> str:
     parts += _counts(status)
     if status.best:
         params = format_quantity(status.best.metrics["params"])
-        parts.append(f"best {accuracy_text(status.best, decimals=1)} with {params} parameters")
+        best = status.names.value(accuracy_text(status.best, decimals=1))
+        parts.append(f"best {best} with {params} parameters")
     if status.growth and status.phase == "search":
         parts.append(f"expected growth {status.growth}")
     if status.waiting:

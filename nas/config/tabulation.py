@@ -11,6 +11,7 @@ from pydantic import Field, field_validator
 
 from nas.config.files import read_config
 from nas.config.sections import DataWithValidation, RaySettings, ResourceSettings
+from nas.evaluation.accuracy_metric import AccuracyMetric, usual_metric
 from search_space.digest import short_sha256
 from search_space.space import SearchSpace
 from search_space.values import Value
@@ -54,6 +55,11 @@ class TabulationConfig(Value):
         return SearchSpace.from_mapping(self.space, f"search space of {self.name!r}")
 
     @property
+    def metric(self) -> AccuracyMetric:
+        """The measure of the networks: top-1, or the average precision of detectors."""
+        return usual_metric(detects=self.search_space().config.detector is not None)
+
+    @property
     def description_json(self) -> str:
         """The space's description, by which the table's rows are read."""
         return json.dumps(self.space, sort_keys=True)
@@ -68,17 +74,10 @@ def load_tabulation(path: Path, overrides: Sequence[str] = ()) -> TabulationConf
     """Read a tabulation's file, as :func:`nas.config.files.load_config` reads a search's.
 
     Raises:
-        ConfigError: the file has problems, each with its key; or the space is too large, or one of
-            detectors.
+        ConfigError: the file has problems, each with its key; or the space is too large.
     """
     config = read_config(TabulationConfig, path, overrides, ("space", "recipe"))
-    space = config.search_space()
-    if space.config.detector is not None:
-        raise ConfigError(
-            str(path),
-            ["space.detector: tables hold classifiers, and detectors are not tabulated yet"],
-        )
-    size = space.size
+    size = config.search_space().size
     if size > MOST_ARCHITECTURES:
         raise ConfigError(
             str(path),

@@ -30,6 +30,15 @@ TrainOn = Literal["train", "train+validation"]
 """The images that a network is trained on."""
 
 
+def usual_metric(*, detects: bool) -> AccuracyMetric:
+    """Return what networks are judged by where nothing says it.
+
+    Args:
+        detects: whether they are detectors.
+    """
+    return "average_precision" if detects else "accuracy"
+
+
 def task_problem(metric: AccuracyMetric, *, detects: bool, whose: str) -> str | None:
     """Return why networks or images do not go with a metric; None if they do.
 

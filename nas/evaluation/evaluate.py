@@ -12,6 +12,7 @@ import torch.distributed as dist
 from nas.evaluation.accuracy_metric import AccuracyMetric, TrainOn
 from nas.evaluation.fidelity import FULL, Fidelity
 from nas.evaluation.finite_values import check_finite
+from nas.evaluation.metric_names import MetricNames
 from nas.evaluation.time_parts import NO_SECONDS
 from search_space.architecture import Architecture, Task
 from search_space.networks import build
@@ -231,7 +232,7 @@ def accuracy_by(metrics: TaskMetrics, metric: AccuracyMetric) -> float:
     value = getattr(metrics, metric)
     if value is None:
         raise ValueError("metric: top5 needs a task with more than 5 classes")
-    check_finite({metric: value}, f"the accuracy on {metrics.images} images")
+    check_finite({metric: value}, f"the {MetricNames(metric).noun} on {metrics.images} images")
     return float(value)
 
 

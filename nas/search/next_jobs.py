@@ -149,8 +149,9 @@ class NextJobs:
             NothingFits: no architecture fits the limits.
         """
         if self._growth.is_over:
-            growth = growth_text(self._growth.an_hour or 0.0, self._problem.objectives)
-            limit = growth_text(self._problem.search.stop_below or 0.0, self._problem.objectives)
+            of_run = self._problem.objectives, self._problem.names
+            growth = growth_text(self._growth.an_hour or 0.0, *of_run)
+            limit = growth_text(self._problem.search.stop_below or 0.0, *of_run)
             self._end(
                 "search.stop_below",
                 f"search.stop_below is reached: {ESTIMATES} estimates in a row are below {limit}, "

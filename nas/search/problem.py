@@ -14,6 +14,7 @@ from nas.config.sections import SchedulerSettings, SearchSettings
 from nas.costs.latency_prediction import load_prediction
 from nas.costs.limits import Limits, Rejections
 from nas.costs.static_costs import StaticCosts
+from nas.evaluation.metric_names import OF_ACCURACY, MetricNames
 from nas.metrics import MAXIMISED
 from nas.samplers import build_sampler
 from nas.samplers.choice_space import ChoiceSpace, KnownCosts
@@ -49,6 +50,7 @@ class SearchProblem:
     scheduler: SchedulerSettings = field(default_factory=SchedulerSettings)
     limits: Limits = field(default_factory=Limits)
     latency: LatencyMetering = field(default_factory=LatencyMetering)
+    names: MetricNames = OF_ACCURACY
     answers_repeats: bool = False
     """Whether a foreign sampler that proposes an architecture again is told its result again, which
     costs nothing on a table; else that trial fails."""
@@ -163,4 +165,5 @@ def problem_of(config: SearchConfig, costs: StaticCosts) -> SearchProblem:
         scheduler=config.scheduler,
         limits=config.limits,
         latency=config.latency,
+        names=MetricNames(config.metric),
     )

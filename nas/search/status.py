@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from nas.evaluation.lost_workers import LostWorker
+from nas.evaluation.metric_names import OF_ACCURACY, MetricNames
 from nas.search.endings.expected_growth import growth_text
 from nas.search.forecast import Forecast
 from nas.search.problem import SearchProblem
@@ -44,6 +45,7 @@ class Status(NamedTuple):
     growth: str = ""  # expected of the next hour; empty if it is not known
     waiting: str = ""  # what for, why and how long; empty if it does not wait
     queued: int = 0  # jobs that have no worker yet
+    names: MetricNames = OF_ACCURACY
 
 
 class StatusReport:
@@ -147,8 +149,9 @@ class StatusReport:
             growth=(
                 ""
                 if growth_an_hour is None
-                else growth_text(growth_an_hour, self._problem.objectives)
+                else growth_text(growth_an_hour, self._problem.objectives, self._problem.names)
             ),
+            names=self._problem.names,
         )
 
     def _remaining_seconds(

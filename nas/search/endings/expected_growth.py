@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from nas.metrics import METRICS
+from nas.evaluation.metric_names import OF_ACCURACY, MetricNames
 
 ESTIMATES = 3
 """A search ends when so many estimates in a row are below its limit."""
@@ -88,7 +88,7 @@ class ExpectedGrowth:
         self._ended += 1
 
 
-def growth_text(an_hour: float, objectives: Sequence[str]) -> str:
+def growth_text(an_hour: float, objectives: Sequence[str], names: MetricNames = OF_ACCURACY) -> str:
     """Return an estimate such as ``2.1 % of the hypervolume an hour``.
 
     With one objective it is of that: points of an accuracy, else in its unit. One over 100 an hour,
@@ -96,7 +96,7 @@ def growth_text(an_hour: float, objectives: Sequence[str]) -> str:
     """
     amount, unit = 100 * an_hour, "% of the hypervolume"
     if len(objectives) == 1:
-        metric = METRICS[objectives[0]]
+        metric = names[objectives[0]]
         if metric.is_maximised:
             unit = f"points of {metric.label}"
         else:

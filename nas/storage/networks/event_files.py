@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from nas.evaluation.full_training import TrainingProgress
+from nas.evaluation.metric_names import OF_ACCURACY, MetricNames
 
 if TYPE_CHECKING:
     from tensorboardX.event_file_writer import EventsWriter
@@ -27,9 +28,11 @@ class EventFiles:
 
     Args:
         wanted: whether to write anything.
+        names: of the run's metrics.
     """
 
-    def __init__(self, *, wanted: bool) -> None:
+    def __init__(self, *, wanted: bool, names: MetricNames = OF_ACCURACY) -> None:
+        self._names = names
         self._wanted = wanted
         self._writers: dict[Path, EventsWriter] = {}
         self._last_steps: dict[Path, int] = {}
@@ -65,7 +68,7 @@ class EventFiles:
         self._last_steps[folder] = step
         for name, value in values.items():
             if name != "epoch" and value is not None:
-                summary = scalar(name, value)
+                summary = scalar(self._names.key(name), value)
                 writer.write_event(
                     event_pb2.Event(wall_time=time.time(), step=step, summary=summary)
                 )

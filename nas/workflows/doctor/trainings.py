@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from nas.errors import TrustError
 from nas.evaluation.full_training_seed import full_training_seed
+from nas.evaluation.metric_names import MetricNames
 from nas.storage.archive import restored_trainings
 from nas.storage.evaluation import Evaluation
 from nas.storage.ledger import Ledger
@@ -244,7 +245,8 @@ def _problem_of_model(
     if network.record is not None:
         mean, known = network.record.accuracies.test.mean, row.metrics.get("test_accuracy")
         if known is not None and abs(mean - known) > TOLERANCE:
-            return f"its test accuracy is {mean}, the ledger's {known}", network
+            label = MetricNames(network.record.metric)["test_accuracy"].label
+            return f"its {label} is {mean}, the ledger's {known}", network
     return "", network
 
 

@@ -12,7 +12,6 @@ from nas.cli.application import app
 from nas.cli.commands.networks.describe import show_architectures
 from nas.cli.output import Output
 from nas.config.files import load_config
-from nas.config.tabulation import load_tabulation
 from nas.errors import CommandError
 from nas.workflows.checks import SearchData, load_data
 from nas.workflows.recipe_fit import check_full_recipe
@@ -116,11 +115,3 @@ def test_a_training_of_a_detector_on_images_with_a_label_each_is_refused() -> No
         check_full_recipe(config, SearchData(task, 45_000, 5_000, 10_000), [detector])
     (line,) = caught.value.problems
     assert line.startswith(f"network {detector.arch_id}: metric: a detector needs ap50 or")
-
-
-def test_a_tabulation_of_detectors_is_refused() -> None:
-    file = ROOT / "configs" / "tabulations" / "digits.yaml"
-    with pytest.raises(
-        ConfigError, match=r"space.detector: tables hold classifiers, .* not tabulated yet"
-    ):
-        load_tabulation(file, [f"space={SPACE}"])

@@ -11,12 +11,13 @@ import pytest
 import yaml
 
 from nas.cli.commands.query.frontier import FrontQuery, show_frontier
-from nas.cli.commands.query.trained_frontier import BELOW, BY_PROXIES, IN_FULL
+from nas.cli.commands.query.trained_frontier import BELOW, by_proxies, in_full
 from nas.cli.commands.train.retrain import run_retrain_command
 from nas.cli.commands.train.trace import run_trace_command
 from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
 from nas.errors import CommandError
+from nas.evaluation.metric_names import OF_ACCURACY
 from nas.storage.ledger import ledger_of
 from nas.storage.run.data_file import note_images
 from nas.storage.run.folder import RunFolder
@@ -26,6 +27,7 @@ from tests.nas.cli.trained_here import TrainedHere
 from tests.nas.conftest import TINY_SPACE
 
 Show = Callable[..., str]
+BY_PROXIES, IN_FULL = by_proxies(OF_ACCURACY), in_full(OF_ACCURACY)
 
 
 @pytest.fixture
@@ -67,8 +69,8 @@ def test_both_fronts_are_told_and_drawn(
     by_family: dict[str, dict[str, float]] = {}
     for point in answer["points"]:
         by_family.setdefault(point["family"], {})[point["arch_id"]] = point["accuracy"]
-    in_full = by_family[IN_FULL] | by_family.get(BELOW, {})
-    assert in_full == pytest.approx(full)
+    trained = by_family[IN_FULL] | by_family.get(BELOW, {})
+    assert trained == pytest.approx(full)
     assert set(by_family[BY_PROXIES]) == set(full)  # all of the front were trained
     assert max(full.values()) == max(by_family[IN_FULL].values())
     assert (tmp_path / "both.png").read_bytes().startswith(b"\x89PNG")

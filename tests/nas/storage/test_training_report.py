@@ -16,6 +16,7 @@ from nas.cli.commands.train.retrain_report import report_row, report_table
 from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
 from nas.evaluation.full_training import Trained
+from nas.evaluation.metric_names import OF_ACCURACY
 from nas.search.problem import space_of
 from nas.storage.candidates import candidates
 from nas.storage.evaluation import Evaluation
@@ -102,7 +103,7 @@ def test_a_training_on_the_validation_images_has_no_validation_accuracy(
     assert shown["test_accuracy"] == row.metrics["test_accuracy"]
     assert strict(json.dumps(shown)) == shown
     printed = io.StringIO()
-    Output(file=printed).show(report_table([shown]))
+    Output(file=printed).show(report_table([shown], OF_ACCURACY))
     assert "trained in full on train and validation images" in printed.getvalue()
 
     (trial,) = ledger.trials("retrain")

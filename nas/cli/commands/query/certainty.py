@@ -24,6 +24,7 @@ from nas.cli.commands.query.further_seeds import train_further_seeds
 from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
 from nas.errors import CommandError
+from nas.evaluation.metric_names import MetricNames
 from nas.latency.measurements import all_candidates, by_latency_limit
 from nas.metrics import COSTS
 from nas.quantities import duration, parse_duration
@@ -97,7 +98,8 @@ def show_certainty(
             )
             config, ledger = ledger_of(run)
             certainty, members, _ = _certainty(run, config, ledger, asked)
-        _show(output, certainty, members, None if do else chosen, asked)
+        names = MetricNames(config.metric)
+        _show(output, certainty, members, None if do else chosen, asked, names)
 
 
 def _asked(x: str, y: str, under: str, spend: str | None) -> _Asked:
@@ -183,6 +185,7 @@ def _show(
     members: Sequence[Candidate],
     chosen: Allocation | None,
     asked: _Asked,
+    names: MetricNames,
 ) -> None:
     best = knee(members, asked.x, WORTH)
     probabilities = certainty.probabilities
@@ -193,10 +196,13 @@ def _show(
         shown["certainty"] = certainty_json(certainty, members)
         if chosen is not None:
             shown["spend"] = allocation_json(chosen)
-        output.show_json(shown)
+        output.show_json(names.keyed(shown))
         return
-    output.show(front_table(members, x=asked.x, y=WORTH, knee=best, probabilities=probabilities))
-    for note in certainty_notes(certainty, members):
+    table = front_table(
+        members, x=asked.x, y=WORTH, knee=best, probabilities=probabilities, names=names
+    )
+    output.show(table)
+    for note in certainty_notes(certainty, members, names):
         output.say(note)
     if chosen is None or asked.seconds is None:
         return

@@ -11,6 +11,7 @@ from analysis.diff.subjects import Subject
 from analysis.diff.tables import diff_json, diff_table, steps_json, steps_table
 from nas.cli.output import Output
 from nas.errors import CommandError, RunError
+from nas.evaluation.metric_names import OF_ACCURACY, MetricNames
 from nas.latency.merged_runs import Merged, ReadRun, check_compare, merged
 from nas.storage.candidates import Candidate, candidates, pareto_front
 from nas.storage.ledger_reader import ledger_to_read
@@ -52,14 +53,21 @@ def show_diff(output: Output, operands: Sequence[str], runs: Path, *, trust: boo
         if opened:
             check_compare([each.read for each in opened.values()])
         task = _shared_task(operands, networks, opened)
+        names = _names(opened)
         subjects = [
             _subject(name, architecture, task, evaluations)
             for name, (architecture, _, evaluations) in zip(operands, networks, strict=True)
         ]
     if output.as_json:
-        output.show_json(diff_json(subjects))
+        output.show_json(names.keyed(diff_json(subjects)))
     else:
-        output.show(diff_table(subjects))
+        output.show(diff_table(subjects, names))
+
+
+def _names(opened: Mapping[str, _Evaluations]) -> MetricNames:
+    """Return the names of the runs' metrics, which compare; of accuracy where there are none."""
+    read = next((each.read for each in opened.values()), None)
+    return OF_ACCURACY if read is None else MetricNames(read.config.metric)
 
 
 def _show_steps(output: Output, name: str, runs: Path, stack: ExitStack, *, trust: bool) -> None:
@@ -76,10 +84,11 @@ def _show_steps(output: Output, name: str, runs: Path, stack: ExitStack, *, trus
     subjects = [
         _subject(member.arch_id, member.architecture, task, evaluations) for member in members
     ]
+    names = MetricNames(read.config.metric)
     if output.as_json:
-        output.show_json(steps_json(subjects, x))
+        output.show_json(names.keyed(steps_json(subjects, x)))
     else:
-        output.show(steps_table(subjects, x))
+        output.show(steps_table(subjects, x, names))
 
 
 Operand = tuple[Architecture, Task, _Evaluations | None]

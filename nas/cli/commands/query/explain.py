@@ -14,6 +14,7 @@ from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
 from nas.costs.static_costs import StaticCosts
 from nas.errors import CommandError, RunError
+from nas.evaluation.metric_names import MetricNames
 from nas.metrics import COUNTS
 from nas.search.problem import space_of
 from nas.search.repeats import random_sample
@@ -57,18 +58,20 @@ def show_explanation(
     check_ending("--png", png, ".png")
     with run_at(name, runs, storage=storage, trust=trust) as run:
         try:
-            space, explanation = explained(run, *ledger_of(run), equal)
+            config, ledger = ledger_of(run)
+            space, explanation = explained(run, config, ledger, equal)
         except (TooFewError, TooTightError) as error:
             raise CommandError(f"run {run.name!r}: {error}") from error
+        names = MetricNames(config.metric)
         if png is not None:
-            _draw(png, explanation, run.name)
+            _draw(png, explanation, run.name, names)
     if output.as_json:
-        output.show_json(explanation_json(explanation, space))
+        output.show_json(names.keyed(explanation_json(explanation, space)))
         return
     measured = LATENCY in explanation.effects[0].costs
     costs = (*SHOWN_COSTS, LATENCY) if measured else SHOWN_COSTS
-    output.show(share_table(explanation, costs))
-    output.show(effect_table(explanation, costs))
+    output.show(share_table(explanation, costs, names))
+    output.show(effect_table(explanation, costs, names))
     for line in sentences(explanation, space):
         output.say(line)
 
@@ -107,10 +110,10 @@ def explained(
     return space, explanation
 
 
-def _draw(png: Path, explanation: Explanation, name: str) -> None:
+def _draw(png: Path, explanation: Explanation, name: str, names: MetricNames) -> None:
     if not explanation.stages:
         raise CommandError("--png: no stage of the space chooses between convolution and attention")
     try:
-        plot_stages_png(png, explanation, name=name)
+        plot_stages_png(png, explanation, name=name, names=names)
     except OSError as error:
         raise RunError(f"cannot draw the stages: {error}") from error

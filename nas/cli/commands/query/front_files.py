@@ -9,6 +9,7 @@ from analysis.front.beside import Beside
 from analysis.front.picture import plot_front_png
 from nas.config.search_config import SearchConfig
 from nas.errors import RunError
+from nas.evaluation.metric_names import MetricNames
 from nas.storage.candidates import Candidate
 from search_space.architecture import Task
 
@@ -33,6 +34,7 @@ def draw_front(
     best: Candidate | None,
     png: Path | None,
     html: Path | None,
+    names: MetricNames,
     beside: Sequence[Beside] = (),
 ) -> None:
     """Draw a front as a picture and as a page, each where a file is given.
@@ -47,6 +49,7 @@ def draw_front(
         best: the knee, if there is one.
         png: the picture to write.
         html: the page to write.
+        names: of the run's metrics.
         beside: networks that the search did not choose.
 
     Raises:
@@ -55,12 +58,22 @@ def draw_front(
     title = f"{name}: {len(evaluated)} architectures, {len(members)} on the front"
     try:
         if png is not None:
-            plot_front_png(png, evaluated, members, x=x, y=y, knee=best, title=title, beside=beside)
+            plot_front_png(
+                png,
+                evaluated,
+                members,
+                x=x,
+                y=y,
+                knee=best,
+                title=title,
+                beside=beside,
+                names=names,
+            )
         if html is not None:
             from analysis.front.page import plot_front_html  # noqa: PLC0415 - Jinja2 and Plotly
             from analysis.front.section import Front  # noqa: PLC0415
 
-            front = Front(evaluated, members, x, y, best, task_of(), beside)
+            front = Front(evaluated, members, x, y, best, task_of(), beside, names=names)
             plot_front_html(html, front, title=title)
     except OSError as error:
         raise RunError(f"cannot draw the front: {error}") from error

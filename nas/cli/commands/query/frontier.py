@@ -18,6 +18,9 @@ from nas.cli.commands.query.front_files import draw_front, left_out
 from nas.cli.output import Output
 from nas.cli.paused_collection import paused_collection
 from nas.errors import CommandError
+from nas.evaluation.accuracy_metric import OF_DETECTORS as DETECTION_METRICS
+from nas.evaluation.accuracy_metric import AccuracyMetric
+from nas.evaluation.metric_names import MetricNames
 from nas.latency.merged_runs import Merged, ReadRun, merged
 from nas.metrics import COSTS, PEAK_MEMORY
 from nas.storage.candidates import Candidate, candidates, pareto_front
@@ -29,7 +32,12 @@ from nas.workflows.plain_evaluations import plain_evaluations
 from search_space.nearest import hint
 
 ACCURACIES = ("val_accuracy", "val_accuracy_by_latency")
-
+OF_DETECTORS = {
+    MetricNames(metric).key(name): (metric, name)
+    for metric in DETECTION_METRICS
+    for name in ACCURACIES
+}
+"""The names of the same metrics in runs of detectors: what they are, and their general name."""
 
 Text = Literal["csv", "markdown"]
 """The forms of a front that other programs read, beside JSON."""
@@ -50,6 +58,25 @@ class FrontQuery(NamedTuple):
     def objectives(self) -> list[str]:
         """The objectives; members are in the order of the last one."""
         return [self.y, self.z, self.x] if self.z else [self.y, self.x]
+
+    @property
+    def in_general(self) -> FrontQuery:
+        """The query with the general names of a detector's metrics: ``val_accuracy``."""
+        y, z = (
+            OF_DETECTORS[each][1] if each in OF_DETECTORS else each for each in (self.y, self.z)
+        )
+        return self._replace(y=y, z=z)
+
+    def check_of(self, metric: AccuracyMetric) -> None:
+        """Check that names of a detector's metrics are those of the run.
+
+        Raises:
+            CommandError: the run is judged by another metric.
+        """
+        for option, given in (("--y", self.y), ("--z", self.z)):
+            if given in OF_DETECTORS and OF_DETECTORS[given][0] != metric:
+                has = MetricNames(metric).key(OF_DETECTORS[given][1])
+                raise CommandError(f"{option} cannot be {given!r}: the run has {has}")
 
     def check(self) -> None:
         """Check the parts against each other.
@@ -109,6 +136,7 @@ def show_frontier(
     Raises:
         CommandError, RunError, TrustError: see :mod:`nas.errors`.
     """
+    asked_query, query = query, query.in_general
     query.check()
     limits = _costs("--under", query.under)
     targets = _costs("--near", query.near)
@@ -125,6 +153,7 @@ def show_frontier(
         read = [_opened(each, lists_others=trained) for each in folders]
         for each in read:
             stack.callback(each.ledger.close)
+        asked_query.check_of(read[0].config.metric)
         asked = [*query.objectives, *limits, *targets]
         together = merged(read, asked)
         front = _front(together, read, query, limits, targets)
@@ -144,6 +173,7 @@ def show_frontier(
             png=png,
             html=html,
             beside=beside,
+            names=MetricNames(together.config.metric),
         )
 
 
@@ -199,21 +229,22 @@ def _show(
 ) -> None:
     axes: dict[str, Any] = {"x": query.x, "y": query.y, "z": query.z or None}
     drawn = axes | {"knee": front.knee, "shown": front.shown}
+    names = MetricNames(together.config.metric)
     if text == "markdown":
-        output.show_text(front_markdown(front.members, **drawn))
+        output.show_text(front_markdown(front.members, **drawn, names=names))
     elif text == "csv" or output.as_json:
         data = front_json(front.members, **drawn)
         if len(set(together.runs_of.values())) > 1:
             for member in data["members"]:
                 member["runs"] = list(together.runs_of[member["arch_id"]])
         if text == "csv":
-            output.show_text(front_csv(data))
+            output.show_text(front_csv(data, names))
         else:
-            output.show_json(data | {"beside": beside_json(beside, query.x)})
+            output.show_json(names.keyed(data | {"beside": beside_json(beside, query.x)}))
     else:
-        output.show(front_table(front.members, **drawn))
+        output.show(front_table(front.members, **drawn, names=names))
         if beside:
-            output.show(beside_table(beside, query.x))
+            output.show(beside_table(beside, query.x, names))
     notes = [*together.notes]
     if together.over:
         notes.append(left_out(together.config, together.over))

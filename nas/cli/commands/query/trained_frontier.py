@@ -17,6 +17,7 @@ from nas.cli.commands.typed_command import typed
 from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
 from nas.errors import CommandError, RunError
+from nas.evaluation.metric_names import MetricNames
 from nas.quantities import number_range
 from nas.storage.candidates import Candidate, candidates, pareto_front
 from nas.storage.evaluation import Evaluation
@@ -25,8 +26,6 @@ from nas.storage.run.folder import RunFolder
 from nas.workflows.trained_networks import TrainedNetworks, trained_networks
 from search_space.architecture import Architecture
 
-BY_PROXIES = "front by proxies, validation accuracy"
-IN_FULL = "front in full, test accuracy"
 BELOW = "trained in full, below its front"
 
 
@@ -67,19 +66,20 @@ def show_trained_frontier(
             f"no network of run {run.name!r} within the limits is trained in full: "
             f"{typed('retrain', run.path, '--pick', 'all')}, or a trace with its run as a family"
         )
-    rank = _rank(full, fitting)
+    rank, names = _rank(full, fitting), MetricNames(config.metric)
     result = TraceResult(
         title=f"{run.name}: fronts of proxies and of fully trained networks",
         accuracy="accuracy",
-        accuracy_label="accuracy",
+        accuracy_label=names.noun,
         axes=(x,),
         own_axis="",
-        families=(BY_PROXIES, IN_FULL, BELOW),
-        points=(*_proxies(ledger, members, x), *_trained(full, costs, x)),
+        families=(by_proxies(names), in_full(names), BELOW),
+        points=(*_proxies(ledger, members, x, names), *_trained(full, costs, x, names)),
         published=(),
         published_source="",
         is_of_fronts=True,
         notes=tuple(_notes(config, trained, full, members, rank)),
+        names=names,
     )
     for file, plot in ((png, plot_trace_png), (html, plot_trace_html)):
         if file is None:
@@ -96,7 +96,19 @@ def show_trained_frontier(
         output.show(trace_table(result))
 
 
-def _proxies(ledger: Ledger, members: Sequence[Candidate], x: str) -> list[TracePoint]:
+def by_proxies(names: MetricNames) -> str:
+    """Return the name of the proxies' front."""
+    return f"front by proxies, {names['val_accuracy'].label}"
+
+
+def in_full(names: MetricNames) -> str:
+    """Return the name of the front of fully trained networks."""
+    return f"front in full, {names['test_accuracy'].label}"
+
+
+def _proxies(
+    ledger: Ledger, members: Sequence[Candidate], x: str, names: MetricNames
+) -> list[TracePoint]:
     """Return the members by their fresh evaluations; as found where there are none."""
     fresh: dict[str, list[float]] = {}
     for kind in ("repeats", "baselines"):
@@ -105,7 +117,7 @@ def _proxies(ledger: Ledger, members: Sequence[Candidate], x: str) -> list[Trace
                 fresh.setdefault(row.arch_id, []).append(row.metrics["val_accuracy"])
     return [
         TracePoint(
-            BY_PROXIES,
+            by_proxies(names),
             each.arch_id,
             each.arch_id,
             str(each.architecture),
@@ -117,7 +129,10 @@ def _proxies(ledger: Ledger, members: Sequence[Candidate], x: str) -> list[Trace
 
 
 def _trained(
-    rows: Sequence[Evaluation], costs: Mapping[Architecture, Mapping[str, float]], x: str
+    rows: Sequence[Evaluation],
+    costs: Mapping[Architecture, Mapping[str, float]],
+    x: str,
+    names: MetricNames,
 ) -> list[TracePoint]:
     by_network: dict[str, list[Evaluation]] = {}
     for row in rows:
@@ -132,7 +147,7 @@ def _trained(
     on_front = {each.arch_id for each in pareto_front(whole, ["test_accuracy", x])}
     return [
         TracePoint(
-            IN_FULL if arch_id in on_front else BELOW,
+            in_full(names) if arch_id in on_front else BELOW,
             arch_id,
             arch_id,
             str(each[0].architecture),
@@ -162,7 +177,7 @@ def _notes(
     members: Sequence[Candidate],
     rank: RankCorrelation | None,
 ) -> list[str]:
-    networks = {row.arch_id for row in rows}
+    networks, names = {row.arch_id for row in rows}, MetricNames(config.metric)
     seeds = number_range(Counter(row.arch_id for row in rows).values())
     notes = [
         f"proxies: {config.proxy.epochs} epochs, means of fresh seeds where there are any; in "
@@ -171,8 +186,8 @@ def _notes(
     if trained.other_recipes:
         notes.append(f"trainings by {trained.other_recipes} other recipes are left out")
     notes.append(
-        "the front in full is chosen by the test accuracies that it shows, so that its members are "
-        "a little luckier than others"
+        f"the front in full is chosen by the test {names.plural} that it shows, so that its "
+        "members are a little luckier than others"
     )
     missing = [each.arch_id for each in members if each.arch_id not in networks]
     if missing:
@@ -180,7 +195,7 @@ def _notes(
     if rank is None:
         notes.append(f"the order is not compared: that takes {LEAST_RANKED} networks or more")
     elif rank.kendall_tau is None:
-        notes.append("the order is not compared: all accuracies of one kind are equal")
+        notes.append(f"the order is not compared: all {names.plural} of one kind are equal")
     else:
         notes.append(
             f"the networks' order by proxy and in full: Kendall's tau {kendall_text(rank)}, "

@@ -10,6 +10,7 @@ from analysis.noise import quartile_range, seed_noise, spread
 from nas.cli.commands.query.front_files import draw_front, left_out
 from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
+from nas.evaluation.metric_names import MetricNames
 from nas.latency.measurements import all_candidates, by_latency_limit
 from nas.quantities import format_quantity
 from nas.search.repeats import random_sample
@@ -24,7 +25,11 @@ def front_of_search(config: SearchConfig, ledger: Ledger) -> dict[str, Any] | No
     x, y = config.cost_objective, "val_accuracy"
     within, _ = by_latency_limit(config, all_candidates(config, ledger))
     members = pareto_front(within, [y, x])
-    return front_json(members, x=x, y=y, knee=knee(members, x, y)) if members else None
+    if not members:
+        return None
+    front = front_json(members, x=x, y=y, knee=knee(members, x, y))
+    content: dict[str, Any] = MetricNames(config.metric).keyed(front)
+    return content
 
 
 def report_search(output: Output, run: RunFolder, config: SearchConfig, ledger: Ledger) -> None:
@@ -37,21 +42,31 @@ def report_search(output: Output, run: RunFolder, config: SearchConfig, ledger: 
         output.say(f"there is no front: {why}")
         _report_failures(output, ledger)
         return
-    best = knee(members, x, y)
-    output.show(front_table(members, x=x, y=y, knee=best))
+    best, names = knee(members, x, y), MetricNames(config.metric)
+    output.show(front_table(members, x=x, y=y, knee=best, names=names))
     if over:
         output.say(left_out(config, over))
     worst = reference_point(within, [y, x])
     best_y, least_x = (max(m.metrics[y] for m in members), min(m.metrics[x] for m in members))
     if area := (best_y - worst[y]) * (worst[x] - least_x):
         share = hypervolume(members, [y, x], worst) / area
+        corners = [
+            f"{names.value(f'{of_y:.2%}')}, {format_quantity(of_x)} {x}"
+            for of_y, of_x in ((worst[y], worst[x]), (best_y, least_x))
+        ]
         output.say(
             f"hypervolume: the front dominates {share:.0%} of the area between the worst values "
-            f"seen ({worst[y]:.2%}, {format_quantity(worst[x])} {x}) and its own best ones "
-            f"({best_y:.2%}, {format_quantity(least_x)} {x})"
+            f"seen ({corners[0]}) and its own best ones ({corners[1]})"
         )
     png, html = run.path / "front.png", run.path / "front.html"
-    pictures: dict[str, Any] = {"x": x, "y": y, "best": best, "png": png, "html": html}
+    pictures: dict[str, Any] = {
+        "x": x,
+        "y": y,
+        "best": best,
+        "png": png,
+        "html": html,
+        "names": names,
+    }
     draw_front(run.name, within, members, run.task, **pictures)
     run.write_json("front.json", front_of_search(config, ledger))
     rows = ledger.evaluations("search")
@@ -65,7 +80,7 @@ def report_search(output: Output, run: RunFolder, config: SearchConfig, ledger: 
     )
     if noise is not None and between is not None:
         output.say(
-            f"deviation of val_accuracy: {between:.2%} between candidates (interquartile range "
+            f"deviation of {names.key(y)}: {between:.2%} between candidates (interquartile range "
             f"{quartile_range(rows):.2%}), {noise.deviation:.2%} from seed to seed of one (pooled "
             f"over {noise.architectures}: fresh seeds of the front, all seeds of a random sample; "
             f"{noise.degrees_of_freedom} degrees of freedom)"

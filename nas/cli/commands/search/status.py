@@ -16,6 +16,7 @@ from nas.cli.commands.search.time_report import say_time, time_json
 from nas.cli.device_time import device_time_json, show_device_time
 from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
+from nas.evaluation.metric_names import MetricNames
 from nas.latency.measurements import front_of_run
 from nas.quantities import duration, format_quantity
 from nas.search.trial_state import TRAINED
@@ -50,7 +51,7 @@ def show_status(
     with run_at(name, runs, storage=storage, trust=trust) as run:
         status = read_status(run)
     if output.as_json:
-        output.show_json(status)
+        output.show_json(MetricNames(status["metric"]).keyed(status))
     else:
         show_read_status(output, status)
 
@@ -144,6 +145,7 @@ def _status(run: RunFolder, config: SearchConfig, ledger: LedgerView) -> dict[st
     spent = device_time([*rows, *repeats], sessions, is_driven=lives)
     return {
         "name": run.name,
+        "metric": config.metric,
         "state": state,
         "wanted": config.search.n_trials,
         "trained": len(trained),
@@ -176,7 +178,7 @@ def _status(run: RunFolder, config: SearchConfig, ledger: LedgerView) -> dict[st
             "arch_id": best.arch_id,
             "description": str(best.architecture),
             **accuracy_json(best),
-            "accuracy": accuracy_text(best),
+            "accuracy": MetricNames(config.metric).value(accuracy_text(best)),
             **{name: value for name, value in best.metrics.items() if name != "val_accuracy"},
         },
         "retries": {

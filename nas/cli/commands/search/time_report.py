@@ -8,6 +8,7 @@ from typing import Any
 
 from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
+from nas.evaluation.metric_names import MetricNames
 from nas.quantities import duration
 from nas.search.endings.expected_growth import growth_text
 from nas.storage.device_time import DeviceTime
@@ -35,7 +36,9 @@ def time_json(
             "max_device_hours": config.search.max_device_hours,
         },
         "expected_growth_an_hour": growth,
-        "expected_growth": None if growth is None else growth_text(growth, config.objectives),
+        "expected_growth": None
+        if growth is None
+        else growth_text(growth, config.objectives, MetricNames(config.metric)),
         "ended": None if ending is None else ending.to_json(),
     }
 

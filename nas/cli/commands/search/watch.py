@@ -15,6 +15,7 @@ from nas.cli.commands.search.status import read_status
 from nas.cli.number_table import number_table
 from nas.cli.output import Output
 from nas.errors import RunError
+from nas.evaluation.metric_names import MetricNames
 from nas.quantities import duration, format_quantity
 from nas.storage.run.folder import RunFolder
 from nas.storage.stored_run import run_at
@@ -130,9 +131,10 @@ def _screen(status: Mapping[str, Any] | list[str]) -> RenderableType:
     if not front:
         return line
     cost = next(name for name in front[0] if name not in ("arch_id", "accuracy"))
-    table = number_table("front", "val accuracy", cost)
+    noun = MetricNames(status["metric"]).noun
+    table = number_table("front", f"val {noun}", cost)
     for member in front[-FRONT_ROWS:]:
         table.add_row(member["arch_id"], member["accuracy"], format_quantity(member[cost]))
     more = len(front) - FRONT_ROWS
-    notes = [Text(f"and {more} with less accuracy")] if more > 0 else []
+    notes = [Text(f"and {more} with less {noun}")] if more > 0 else []
     return Group(table, *notes, line)

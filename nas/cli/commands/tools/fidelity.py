@@ -7,7 +7,6 @@ from pathlib import Path
 
 from analysis.fidelity.picture import plot_fidelity_png
 from analysis.fidelity.ranks import (
-    FULL_METRICS,
     LEAST_RANKED,
     Compared,
     RankCorrelation,
@@ -15,6 +14,7 @@ from analysis.fidelity.ranks import (
     comparison_json,
     epoch_correlations,
     full_metrics,
+    full_name,
     proxy_correlation,
 )
 from analysis.fidelity.table import comparison_table, correlation_table
@@ -24,6 +24,7 @@ from nas.cli.commands.typed_command import typed
 from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
 from nas.errors import CommandError, RunError
+from nas.evaluation.metric_names import MetricNames
 from nas.latency.measurements import all_candidates
 from nas.search.trial_state import TRAINED
 from nas.storage.candidates import candidates
@@ -68,7 +69,7 @@ def show_fidelity(
     config, ledger = ledger_of(run)
     pairs = [] if curves else _retrained(run, config, ledger)
     proxy = {} if curves else {m: proxy_correlation(pairs, m) for m in full_metrics(pairs)}
-    rows = ledger.evaluations("search")
+    rows, names = ledger.evaluations("search"), MetricNames(config.metric)
     early = epoch_correlations(rows, compared_epochs(config))
     if curves and not early:
         raise CommandError(
@@ -77,17 +78,16 @@ def show_fidelity(
         )
     if plot is not None:
         try:
-            plot_fidelity_png(plot, pairs, name=run.name)
+            plot_fidelity_png(plot, pairs, name=run.name, names=names)
         except OSError as error:
             raise RunError(f"cannot draw the accuracies: {error}") from error
     if output.as_json:
-        output.show_json(
-            {
-                "retrained": comparison_json(pairs),
-                "proxy": {metric: rank.to_json() for metric, rank in proxy.items()},
-                "epochs": {str(epoch): rank.to_json() for epoch, rank in early.items()},
-            }
-        )
+        content = {
+            "retrained": comparison_json(pairs),
+            "proxy": {metric: rank.to_json() for metric, rank in proxy.items()},
+            "epochs": {str(epoch): rank.to_json() for epoch, rank in early.items()},
+        }
+        output.show_json(names.keyed(content))
         return
     _show(output, config, pairs, proxy, early, rows)
 
@@ -139,9 +139,10 @@ def _show(
     rows: list[Evaluation],
 ) -> None:
     if pairs:
-        output.show(comparison_table(pairs))
-        against = {FULL_METRICS[metric]: rank for metric, rank in proxy.items()}
-        output.show(correlation_table("proxy validation ranks as", "accuracy", against))
+        names = MetricNames(config.metric)
+        output.show(comparison_table(pairs, names))
+        against = {full_name(metric, names): rank for metric, rank in proxy.items()}
+        output.show(correlation_table("proxy validation ranks as", names.noun, against))
     if not early:
         return
     kind = "a rung" if config.rungs else "an epoch"

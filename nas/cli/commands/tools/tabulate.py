@@ -27,6 +27,7 @@ from nas.config.tabulation import TabulationConfig, load_tabulation
 from nas.errors import CommandError
 from nas.evaluation.assignment import Assignment
 from nas.evaluation.evaluate import task_of
+from nas.evaluation.metric_names import MetricNames
 from nas.quantities import duration
 from nas.ray.cluster.connection import connected
 from nas.ray.cluster.nodes import trials_at_once
@@ -34,6 +35,7 @@ from nas.ray.cluster.signals import ignored
 from nas.ray.tabulate import run_trainings
 from nas.storage.run.journal import Journal, open_journal
 from search_space.architecture import Task
+from search_space.yaml_validation import ConfigError
 from trainers import load_splits
 
 ENDING = ".csv.gz"
@@ -52,7 +54,14 @@ def run_tabulate_command(
     if not out.name.endswith(ENDING):
         raise CommandError(f"--out must end in {ENDING}, got {str(out)!r}")
     config = load_tabulation(config_file, overrides)
-    task = task_of(config.data, load_splits(config.data, config.recipe.pixels))
+    splits = load_splits(config.data, config.recipe.pixels)
+    detects = config.search_space().config.detector is not None
+    if detects != splits.has_objects:
+        networks = "detectors" if detects else "classifiers"
+        labels = "objects in boxes" if splits.has_objects else "a label for each image"
+        problem = f"space: is of {networks}, and data set {splits.name!r} has {labels}"
+        raise ConfigError(str(config_file), [problem])
+    task = task_of(config.data, splits)
     costs = all_costs(config, task)
     words = ["nas", "tabulate", str(config_file), *overrides, "--out", str(out)]
     journal_file = out.with_name(f"{out.name.removesuffix(ENDING)}.journal.jsonl")
@@ -117,7 +126,7 @@ def _assignment(config: TabulationConfig, task: Task) -> Assignment:
         data=config.data,
         task=task,
         recipe=config.recipe,
-        metric="accuracy",
+        metric=config.metric,
         device=config.resources.device_type,
         threads=config.resources.threads,
     )
@@ -149,7 +158,8 @@ class _Progress:
 def _summary(out: Path, config: TabulationConfig) -> str:
     """Return the spread between architectures and between seeds, from the written table."""
     table = read_cells(out)
-    columns = [table.column(f"val_accuracy_seed{seed}") for seed in config.seeds]
+    names = MetricNames(config.metric)
+    columns = [table.column(names.key(f"val_accuracy_seed{seed}")) for seed in config.seeds]
     trained = [row for row in zip(*columns, strict=True) if all(row)]
     shown = f"{len(table.rows)} architectures, {len(config.seeds)} seeds"
     if not trained:
@@ -157,7 +167,8 @@ def _summary(out: Path, config: TabulationConfig) -> str:
     accuracies = np.array(trained, dtype=float)
     low, q1, q3, high = np.percentile(accuracies.mean(1), [0, 25, 75, 100])
     shown += (
-        f"; mean validation accuracy {low:.1%} to {high:.1%}, interquartile range {q3 - q1:.1%}"
+        f"; mean {names['val_accuracy'].label} {low:.1%} to {high:.1%}, interquartile range "
+        f"{q3 - q1:.1%}"
     )
     if len(config.seeds) > 1:
         noise = pooled_deviation(accuracies)

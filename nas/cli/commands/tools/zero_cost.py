@@ -9,6 +9,7 @@ from analysis.fidelity.score_ranking import ranking_table, score_rankings
 from nas.cli.output import Output
 from nas.cli.progress import LineDisplay
 from nas.errors import CommandError
+from nas.evaluation.metric_names import MetricNames
 from nas.storage.candidates import candidates
 from nas.storage.ledger import ledger_of
 from nas.storage.run.folder import RunFolder
@@ -74,6 +75,7 @@ def show_zero_cost(
             }
         )
         return
-    title = f"scores before training rank {len(trained)} architectures as their val_accuracy"
+    accuracy = MetricNames(config.metric).key("val_accuracy")
+    title = f"scores before training rank {len(trained)} architectures as their {accuracy}"
     output.show(ranking_table(title, rankings))
     output.say(f"a training takes {training_ms:,.0f} ms on average")

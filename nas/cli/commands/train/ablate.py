@@ -18,6 +18,7 @@ from nas.cli.output import Output
 from nas.config.recipe_overrides import Overrides, overrides_of, with_overrides
 from nas.config.search_config import SearchConfig
 from nas.errors import CommandError, RunError
+from nas.evaluation.metric_names import MetricNames
 from nas.search.waiting import Waiting
 from nas.storage.ledger import Ledger, ledger_of
 from nas.storage.provenance import Provenance
@@ -141,7 +142,8 @@ def _show(
     result = ablation_result(run.name, ablation, config, ledger, data, overrides)
     other_recipe = f"-{config.retrain_id}" if overrides else ""
     stem = f"ablation-{ablation.original.arch_id}{other_recipe}"
-    run.write_json(f"{stem}.json", result.to_json())
+    content = MetricNames(config.metric).keyed(result.to_json())
+    run.write_json(f"{stem}.json", content)
     write_whole(run.path / f"{stem}.csv", ablation_csv(result))
     write_whole(run.path / f"{stem}.md", ablation_markdown(result))
     try:
@@ -149,7 +151,7 @@ def _show(
     except OSError as error:
         raise RunError(f"cannot draw the ablation: {error}") from error
     if output.as_json:
-        output.show_json(result.to_json())
+        output.show_json(content)
         return
     output.show(ablation_table(result))
     output.say(f"{ablation.original.arch_id} is {ablation.original}")

@@ -19,7 +19,7 @@ from analysis.paired_interval import CORRECTION, FEWEST_SEEDS, LEVEL
 from nas.config.recipe_overrides import Overrides
 from nas.config.search_config import SearchConfig
 from nas.errors import RunError
-from nas.evaluation.accuracy_metric import ACCURACY_NAMES
+from nas.evaluation.metric_names import MetricNames
 from nas.quantities import number_range
 from nas.storage.evaluation import Evaluation
 from nas.storage.ledger import Ledger
@@ -70,7 +70,7 @@ def ablation_result(
         )
     return AblationResult(
         title=f"What each part of {original.arch_id} contributes, run {run}",
-        accuracy_label=f"test accuracy ({ACCURACY_NAMES[config.metric]})",
+        accuracy_label=MetricNames(config.metric).precise_label("test_accuracy"),
         original=original,
         places=places_of(ablation.original),
         comparisons=comparisons,
@@ -106,8 +106,9 @@ def _notes(
     images = data.trained_on(config.retrain_data)
     number = len(comparisons)
     notes = [
-        f"{data.task.dataset}: {config.retrain.epochs} epochs on {images:,} images; accuracy on "
-        f"{data.test:,} test images, of the original {accuracy:.2%} (n={len(original.accuracies)})",
+        f"{data.task.dataset}: {config.retrain.epochs} epochs on {images:,} images; "
+        f"{MetricNames(config.metric).noun} on {data.test:,} test images, of the "
+        f"original {accuracy:.2%} (n={len(original.accuracies)})",
         f"exchanged less original, mean over the same seeds, n = {n}; comparisons made: {number}; "
         f"all their paired t intervals hold together with {LEVEL:.0%} ({CORRECTION}: each is at "
         f"1 - 0.05 / {number})",

@@ -15,6 +15,7 @@ from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
 from nas.errors import RunError
 from nas.evaluation.full_training import Trained
+from nas.evaluation.metric_names import MetricNames
 from nas.latency.measurements import all_candidates
 from nas.ray.cluster.connection import connected
 from nas.ray.cluster.nodes import check_device
@@ -160,13 +161,14 @@ def _train(
 ) -> None:
     config = groups[0].config
     number = sum(map(len, wanted))
-    progress = RetrainDisplay(output, wanted=number, waiting=waiting)
+    metric_names = MetricNames(config.metric)
+    progress = RetrainDisplay(output, wanted=number, waiting=waiting, names=metric_names)
     failures: list[Failure] = []
     with (
         connected(config.ray, config.modules, sys.argv[1:]) as cluster,
         progress,
         waiting.shown_by(progress.update),
-        EventFiles(wanted=tensorboard) as event_files,
+        EventFiles(wanted=tensorboard, names=metric_names) as event_files,
     ):
 
         def note(event: RetrainProgress) -> None:
@@ -214,7 +216,8 @@ class _Keeper:
         proxy = self.proxies.get(retraining.architecture.arch_id)
         row = retraining.finish(self.config, self.ledger, self.task, trained, self.images, proxy)
         name = f"{row.arch_id}, full training {retraining.number}"
-        plot_curves_png(retraining.folder / "curve.png", {name: row.curve})
+        metric_names = MetricNames(self.config.metric)
+        plot_curves_png(retraining.folder / "curve.png", {name: row.curve}, metric_names)
         return row
 
 

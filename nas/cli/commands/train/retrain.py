@@ -15,6 +15,7 @@ from nas.cli.output import Output
 from nas.config.recipe_overrides import overrides_of, with_overrides
 from nas.config.search_config import SearchConfig
 from nas.errors import CommandError
+from nas.evaluation.metric_names import MetricNames
 from nas.latency.measurements import front_of_run
 from nas.search.waiting import Waiting
 from nas.storage.candidates import most_accurate
@@ -97,11 +98,13 @@ def run_retrain_command(
         )
         for architecture in dict.fromkeys([*picked, *plain])
     ]
-    run.write_json("retrain.json", rows)
+    names = MetricNames(config.metric)
+    content = names.keyed(rows)
+    run.write_json("retrain.json", content)
     if output.as_json:
-        output.show_json(rows)
+        output.show_json(content)
     else:
-        output.show(report_table(rows))
+        output.show(report_table(rows, names))
         for network, equal in zip(picked, plain, strict=False):  # without --baseline plain is empty
             if difference := difference_text(network, equal, config, ledger):
                 output.say(difference)

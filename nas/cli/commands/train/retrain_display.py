@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nas.cli.output import Output
 from nas.cli.progress import LineDisplay
+from nas.evaluation.metric_names import OF_ACCURACY, MetricNames
 from nas.evaluation.pace import Pace
 from nas.quantities import duration
 from nas.ray.retrain import RetrainProgress
@@ -18,12 +19,21 @@ class RetrainDisplay(LineDisplay):
         output: to print to.
         wanted: number of trainings.
         waiting: what is waited for at present.
+        names: of the run's metrics.
     """
 
-    def __init__(self, output: Output, *, wanted: int, waiting: Waiting) -> None:
+    def __init__(
+        self,
+        output: Output,
+        *,
+        wanted: int,
+        waiting: Waiting,
+        names: MetricNames = OF_ACCURACY,
+    ) -> None:
         super().__init__(output, self._line_now)
         self._wanted = wanted
         self._waiting = waiting
+        self._heading = names.of_split("validation")
         self._ended = 0
         self._running: dict[str, tuple[str, str]] = {}  # where each is, and its pace
         self._validation: dict[str, str] = {}  # of the last epoch that was evaluated
@@ -32,7 +42,7 @@ class RetrainDisplay(LineDisplay):
         """Show the progress or the end of a training."""
         name = _name(progress.retraining)
         accuracy = progress.val_accuracy
-        validation = "" if accuracy is None else f", validation {accuracy:.1%}"
+        validation = "" if accuracy is None else f", {self._heading} {accuracy:.1%}"
         epochs = progress.retraining.recipe.epochs
         if progress.reached is not None:
             validation = validation or self._validation.get(name, "")

@@ -16,7 +16,7 @@ from nas.config.recipe_overrides import Overrides, overrides_json
 from nas.config.search_config import SearchConfig
 from nas.evaluation.accuracy_metric import TrainOn
 from nas.evaluation.deviations import standard_error
-from nas.metrics import METRICS
+from nas.evaluation.metric_names import MetricNames
 from nas.quantities import format_quantity
 from nas.storage.accuracy_text import AS_FOUND
 from nas.storage.candidates import Candidate
@@ -43,7 +43,7 @@ def difference_text(
     if network == plain:
         return ""
     proxies = [*ledger.evaluations("repeats"), *ledger.evaluations("baselines")]
-    full = full_trainings(config, ledger)
+    full, names = full_trainings(config, ledger), MetricNames(config.metric)
     parts = []
     for called, rows, metric in (
         ("proxy validation", proxies, "val_accuracy"),
@@ -55,7 +55,7 @@ def difference_text(
         )
         difference = paired_difference(first, second)
         if difference is not None:
-            parts.append(f"{called} {difference}")
+            parts.append(f"{names.of_split(called)} {difference}")
     if not parts:
         return ""
     return f"{network.arch_id} less {plain.arch_id}, over shared seeds: {', '.join(parts)}"
@@ -110,7 +110,7 @@ def report_row(
     }
 
 
-def report_table(rows: Sequence[dict[str, Any]]) -> Table:
+def report_table(rows: Sequence[dict[str, Any]], names: MetricNames) -> Table:
     """Return a table of rows that :func:`report_row` made; all are by one recipe."""
     title = "trained in full"
     if any(row["train_on"] == "train+validation" for row in rows):
@@ -123,8 +123,9 @@ def report_table(rows: Sequence[dict[str, Any]]) -> Table:
         box=box.SIMPLE_HEAD,
     )
     table.add_column("network")
-    costs = (METRICS["params"].label, METRICS["macs"].heading)
-    for heading in (*costs, "proxy validation", "validation", "test"):
+    costs = (names["params"].label, names["macs"].heading)
+    splits = map(names.of_split, ("proxy validation", "validation", "test"))
+    for heading in (*costs, *splits):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
         proxy = _with_error(row["proxy_val_accuracy"], row["proxy_standard_error"], row["proxy_n"])

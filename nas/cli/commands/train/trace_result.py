@@ -11,7 +11,7 @@ from nas.cli.output import Output
 from nas.config.search_config import SearchConfig
 from nas.config.trace import Trace
 from nas.errors import RunError
-from nas.evaluation.accuracy_metric import ACCURACY_NAMES
+from nas.evaluation.metric_names import MetricNames
 from nas.latency.cache import LatencyCache
 from nas.quantities import duration
 from nas.ray.cluster.connection import connected
@@ -72,7 +72,7 @@ def trace_result(
     return TraceResult(
         title=trace.config.title,
         accuracy=trace.config.accuracy,
-        accuracy_label=_accuracy_label(trace),
+        accuracy_label=MetricNames(trace.search.metric).precise_label(trace.config.accuracy),
         axes=trace.config.axes,
         own_axis=trace.config.own_axis or "",
         families=tuple(family.name for family in trace.config.families),
@@ -81,6 +81,7 @@ def trace_result(
         published_source=source_of(table) if table else "",
         notes=tuple(_notes(trace, points, data, list(latencies.values()), timings)),
         is_of_fronts=trace.config.curves == "fronts",
+        names=MetricNames(trace.search.metric),
     )
 
 
@@ -135,11 +136,6 @@ def _published(table: str, networks: Sequence[TracedNetwork]) -> list[PublishedP
     return published_points(table, families, own)
 
 
-def _accuracy_label(trace: Trace) -> str:
-    kind = "test" if trace.config.accuracy == "test_accuracy" else "validation"
-    return f"{kind} accuracy ({ACCURACY_NAMES[trace.search.metric]})"
-
-
 def _notes(
     trace: Trace,
     points: Sequence[TracePoint],
@@ -151,8 +147,9 @@ def _notes(
     images = data.test if is_test else data.validation
     whose = "test images" if is_test else "validation images, held out of the train images"
     epochs = sorted({recipe.epochs for recipe in trace.every_recipe})
+    noun = MetricNames(trace.search.metric).noun
     notes = [
-        f"{data.task.dataset}: accuracy on {images:,} {whose}; mean ± standard error over seeds of "
+        f"{data.task.dataset}: {noun} on {images:,} {whose}; mean ± standard error over seeds of "
         f"full trainings, {trainings_text(points)}; {' or '.join(map(str, epochs))} epochs on "
         f"{data.trained_on(trace.search.retrain_data):,} images"
     ]

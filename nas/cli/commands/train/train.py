@@ -14,6 +14,7 @@ from nas.cli.output import Output
 from nas.config.files import load_config
 from nas.config.recipe_overrides import overrides_of
 from nas.config.search_config import SearchConfig
+from nas.evaluation.metric_names import MetricNames
 from nas.latency.measurements import all_candidates
 from nas.search.waiting import Waiting
 from nas.storage.ledger import Ledger
@@ -98,11 +99,13 @@ def run_train_command(
         )
         for each, (kind, network) in _shown(architecture, name, config, ledger).items()
     ]
-    run.write_json("train.json", rows)
+    names = MetricNames(config.metric)
+    content = names.keyed(rows)
+    run.write_json("train.json", content)
     if output.as_json:
-        output.show_json(rows)
+        output.show_json(content)
         return
-    output.show(report_table(rows))
+    output.show(report_table(rows, names))
     output.say(f"{architecture.arch_id} is {architecture}")
     output.say(f"models and curves are in {run.retrain_folder}")
     _print_what_follows(output, run, Retraining.of(architecture, 0, config, run).model_place)

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import math
+import signal
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -59,6 +63,22 @@ def test_resuming_gives_the_same_bits(shapes: ImageSplits, whole: Training, step
     finished(second)
     assert same(second.state_dict(), whole.state_dict())
     assert second.report("test") == whole.report("test")
+
+
+def test_a_killed_training_goes_on_to_the_same_bits(
+    shapes: ImageSplits, whole: Training, tmp_path: Path
+) -> None:
+    """SIGKILL in the midst of step 4 of 6, the second of an epoch, in a process of its own."""
+    state = tmp_path / "checkpoint.pt"
+    program = [sys.executable, "-m", "tests.trainers.tasks.detection.killed"]
+    program += [str(state), "4", str(torch.get_num_threads())]  # whose sums are added up alike
+    done = subprocess.run(program, capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    resumed = training(shapes, detector(99))
+    resumed.load_state_dict(read_checkpoint(state.read_bytes(), "state"))
+    assert (resumed.epoch, resumed.done) == (1, False)
+    finished(resumed)
+    assert same(resumed.state_dict(), whole.state_dict())
 
 
 def test_an_epoch_is_its_plain_values_again(whole: Training) -> None:
