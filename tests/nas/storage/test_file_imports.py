@@ -16,6 +16,7 @@ from nas.cli.commands.networks.attention_maps import show_attention_maps
 from nas.cli.commands.networks.describe import show_architectures
 from nas.cli.commands.tools.benchmark_source import Source, read_source
 from nas.cli.commands.train.predict import show_predictions
+from nas.cli.commands.train.predicting.predictor import PredictOptions
 from nas.cli.output import Output
 from nas.config.files import load_config
 from nas.config.search_config import SearchConfig

@@ -12,22 +12,21 @@ COLUMNS = 6
 """The columns of a detection: left, top, right, bottom, class, probability."""
 
 
-def detections(logits: Tensor, boxes: Tensor, settings: Detection) -> Tensor:
+def detections(scores: Tensor, boxes: Tensor, settings: Detection) -> Tensor:
     """Return the detections of images, float32 [B, ``detections_per_image``, 6].
 
     A row is (left, top, right, bottom, class, probability), the most probable first; edges in
     pixels. Rows of probability 0 only fill the tensor.
 
     Args:
-        logits: [B, N, classes], of the anchors.
+        scores: [B, N, classes], the probabilities of the anchors' classes.
         boxes: [B, N, 4], decoded from the anchors.
         settings: thresholds and numbers.
     """
-    images, _, classes = logits.shape
-    logits, boxes = logits.float(), boxes.float()
-    count = min(settings.candidates_per_image, logits[0].numel() if images else 0)
-    scores, places = logits.flatten(1).topk(count, dim=1)
-    scores = scores.sigmoid()
+    images, _, classes = scores.shape
+    scores, boxes = scores.float(), boxes.float()
+    count = min(settings.candidates_per_image, scores[0].numel() if images else 0)
+    scores, places = scores.flatten(1).topk(count, dim=1)
     is_candidate = scores >= settings.score_threshold
     most = int(is_candidate.sum(dim=1).max()) if images else 0
     scores, places, is_candidate = scores[:, :most], places[:, :most], is_candidate[:, :most]

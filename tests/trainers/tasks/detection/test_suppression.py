@@ -57,7 +57,7 @@ def test_a_chain_of_suppressed_boxes_is_resolved_in_order() -> None:
 def test_detections_are_the_most_probable_first_and_then_zeros() -> None:
     boxes_of_anchors = torch.tensor([[[0.0, 0, 4, 4], [0, 0, 4, 5], [8, 8, 12, 12]]])
     logits = torch.tensor([[[2.0, -9.0], [3.0, 0.0], [-9.0, -1.0]]])
-    rows = detections(logits, boxes_of_anchors, Detection(detections_per_image=5))
+    rows = detections(logits.sigmoid(), boxes_of_anchors, Detection(detections_per_image=5))
     assert rows.shape == (1, 5, 6)
     probabilities = torch.tensor([3.0, 0.0, -1.0]).sigmoid()
     torch.testing.assert_close(rows[0, :3, 5], probabilities)
@@ -67,6 +67,6 @@ def test_detections_are_the_most_probable_first_and_then_zeros() -> None:
 
 
 def test_improbable_boxes_are_no_detections() -> None:
-    none = detections(torch.full((2, 3, 2), -5.0), torch.zeros((2, 3, 4)), Detection())
+    none = detections(torch.full((2, 3, 2), 0.01), torch.zeros((2, 3, 4)), Detection())
     assert none.shape == (2, 100, 6)
     assert not none.any()
