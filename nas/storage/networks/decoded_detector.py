@@ -48,7 +48,9 @@ def decoding(model: nn.Module, detector: Detector, task: Task) -> nn.Module:
     return DecodedDetector(model, detector, task.input_shape[1:]).eval().to(device)
 
 
-def checked_outputs(outputs: Any, sizes: tuple[int, int], place: Path | str) -> tuple[Tensor, Tensor]:
+def checked_outputs(
+    outputs: Any, sizes: tuple[int, int], place: Path | str
+) -> tuple[Tensor, Tensor]:
     """Return the boxes and scores among the outputs of a detector that decodes.
 
     Args:

@@ -59,4 +59,3 @@ def _of_picture(
             boxes.tolist(), rows[:, 4].tolist(), rows[:, 5].tolist(), strict=True
         )
     ]
-

@@ -196,9 +196,10 @@ class SavedNetwork:
             return []
         inputs, sizes = [], []
         for picture in pictures:
-            is_file = isinstance(picture, str | Path)
-            opened = open_picture(picture) if is_file else picture
-            place = str(picture) if is_file else "the picture"
+            if isinstance(picture, str | Path):
+                opened, place = open_picture(picture), str(picture)
+            else:
+                opened, place = picture, "the picture"
             inputs.append(self.preprocessing.pixels(opened, place=place))
             sizes.append((opened.height, opened.width))
         x = self.preprocessing.normalised(torch.stack(inputs))

@@ -29,7 +29,7 @@ class FileForm(Protocol):
         """
 
     def outputs(self, file_format: ExportFormat) -> tuple[FileOutput, ...]:
-        """Return the outputs of a file, those of :meth:`module` first; none of a file of weights."""
+        """Return the outputs of a file, those of :meth:`module` first; none of weights."""
 
     def suppression(self, file_format: ExportFormat) -> Suppression | None:
         """Return the non-maximum suppression of a detector's boxes."""

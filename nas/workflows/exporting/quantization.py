@@ -52,9 +52,7 @@ class Layer(NamedTuple):
     weight: str  # the name of its weights, by which a user knows it
 
 
-def quantize(
-    path: Path, images: QuantizationImages, form: FileForm
-) -> tuple[bytes, AccuracyCheck]:
+def quantize(path: Path, images: QuantizationImages, form: FileForm) -> tuple[bytes, AccuracyCheck]:
     """Quantise a float32 file, leaving in float the layers without which too much is lost.
 
     All layers are quantised first. Where that loses more than :data:`MOST_LOST`, layers are ranked
@@ -118,13 +116,15 @@ def _ranked(quantizer: _Quantizer, images: Tensor, outputs: int) -> list[Layer]:
 
     def change(layer: Layer) -> float:
         got = as_outputs(OnnxNetwork(quantizer.quantized([layer]), layer.weight)(images))
-        changes = (
-            (new - old).square().mean() / old.square().mean().clamp_min(torch.finfo(torch.float32).tiny)
-            for new, old in zip(got[:outputs], expected[:outputs], strict=True)
-        )
-        return float(sum(changes))
+        pairs = zip(got[:outputs], expected[:outputs], strict=True)
+        return sum(_relative_change(new, old) for new, old in pairs)
 
     return sorted(quantizer.layers, key=change, reverse=True)
+
+
+def _relative_change(new: Tensor, old: Tensor) -> float:
+    scale = old.square().mean().clamp_min(torch.finfo(torch.float32).tiny)
+    return float((new - old).square().mean() / scale)
 
 
 class _Quantizer:

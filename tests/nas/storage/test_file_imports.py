@@ -99,7 +99,12 @@ def predict(run: RunFolder, picture: Path, *, trust: bool = False) -> str:
     printed = io.StringIO()
     output = Output(as_json=True, file=printed)
     assert show_predictions(
-        output, str(run.path / "model.pt"), [picture], top=1, batch=1, trust=trust
+        output,
+        str(run.path / "model.pt"),
+        [picture],
+        PredictOptions(None, None, None, None),
+        batch=1,
+        trust=trust,
     )
     return printed.getvalue()
 

@@ -231,8 +231,8 @@ def _table(shown: list[tuple[Path, ExportRecord]]) -> Table:
     table.add_column("file", overflow="fold")
     table.add_column("network", no_wrap=True)
     metrics = {record.network.metric for _, record in shown if record.network}
-    test = " or ".join(ACCURACY_NAMES[each] for each in metrics if each in OF_DETECTORS)
-    for heading in ("MB", "params", "MACs", f"test {test or 'acc.'}", "largest difference"):
+    tested = " or ".join(ACCURACY_NAMES[each] for each in metrics if each in OF_DETECTORS)
+    for heading in ("MB", "params", "MACs", f"test {tested or 'acc.'}", "largest difference"):
         table.add_column(heading, justify="right", no_wrap=True)
     checked: OutputCheck | None = None
     for path, record in shown:

@@ -125,4 +125,3 @@ def _files(image: Path) -> Iterator[ImageFile]:
         yield str(error.filename), f"{error.filename} cannot be read: {error.strerror}"
     if not any_found and not unreadable:
         yield str(image), f"{image} holds no image file (one that ends in {', '.join(ENDINGS)})"
-
