@@ -28,7 +28,7 @@ LOCAL = LocalAttention(extent=3, heads=2)
 
 def with_attention() -> Architecture:
     """Return a detector whose second stage, of 8 x 8 pixels here, attends."""
-    plain = small_detector(normalized=True, last_level=5, layers=1)
+    plain = small_detector(normalized=True, last_level=4, layers=1)
     stages = list(plain.stages)
     stages[1] = Stage(width=stages[1].width, stride=2, blocks=(LOCAL,))
     return plain.replace(stages=tuple(stages))

@@ -156,8 +156,8 @@ def test_a_file_that_computes_something_else_is_refused(
 ) -> None:
     images = torch.randn(4, 1, 8, 8)
     other = nn.Sequential(saved.model, nn.Threshold(0.5, 0))
+    form = ClassifierForm(10)
     with pytest.raises(CommandError, match=r"its logits differ by .* on 4 of noise; the tolerance"):
-        form = ClassifierForm(10)
         check_outputs(exports["onnx"], "onnx", form, other, images, "noise", "float32")
 
 
