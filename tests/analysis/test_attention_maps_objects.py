@@ -65,7 +65,7 @@ def test_a_validation_image_has_its_true_boxes(
     assert printed.startswith("validation image 1, with 1 ")
     assert "drawn as boxes: the network finds " in printed
     assert f"{LAYER}" in printed
-    assert "local attention, 2 heads, map of 8 x 8" in printed
+    assert "local attention, 2 heads, map of 16 x 16" in printed
     assert detector_file.with_name("attention-maps.png").stat().st_size > 10_000
 
 
@@ -92,7 +92,7 @@ def test_the_backbone_is_shown_by_default() -> None:
     both = detector.replace(detector=small_detector(LOCAL, last_level=4, layers=1).detector)
     name, hw = layers_and_map(both, None)
     assert name.startswith(LAYER)
-    assert hw == (8, 8)
+    assert hw == (16, 16)
 
 
 def test_a_head_is_shown_on_the_map_of_its_first_level() -> None:

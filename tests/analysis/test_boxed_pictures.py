@@ -34,8 +34,11 @@ def black(*boxes: DrawnBox, hw: tuple[int, int] = (40, 60), channels: int = 3) -
 
 
 def test_a_box_is_at_its_edges(tmp_path: Path) -> None:
-    pixels = drawn(tmp_path / "s.png", black(DrawnBox((15.0, 10.0, 45.0, 30.0), "", 2)))
-    rows, columns = are_of(pixels, (0.0, 0.0, 0.0)).nonzero()
+    purple = np.zeros((3, 40, 60), np.uint8)
+    purple[[0, 2]] = 200
+    box_drawn = DrawnBox((15.0, 10.0, 45.0, 30.0), "", 2)
+    pixels = drawn(tmp_path / "s.png", BoxedPicture("purple", purple, [box_drawn]))
+    rows, columns = are_of(pixels, (200 / 255, 0.0, 200 / 255)).nonzero()
     picture = np.array([columns.min(), rows.min(), columns.max(), rows.max()])
     rows, columns = are_of(pixels, to_rgb(PALETTE[2])).nonzero()
     box = np.array([columns.min(), rows.min(), columns.max(), rows.max()])

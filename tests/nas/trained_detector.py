@@ -27,7 +27,7 @@ LOCAL = LocalAttention(extent=3, heads=2)
 
 
 def with_attention() -> Architecture:
-    """Return a detector whose second stage, of 8 x 8 pixels here, attends."""
+    """Return a detector whose second stage attends, on maps of 16 x 16 pixels here."""
     plain = small_detector(normalized=True, last_level=4, layers=1)
     stages = list(plain.stages)
     stages[1] = Stage(width=stages[1].width, stride=2, blocks=(LOCAL,))

@@ -140,12 +140,12 @@ def test_pictures_are_drawn_with_their_boxes(root: Path, drawn: list[BoxedPictur
 def test_drawn_shapes_are_in_memory(tmp_path: Path, drawn: list[BoxedPicture]) -> None:
     file = config(
         tmp_path,
-        **{"name": "shapes", "train_images": 5, "validation_images": 2, "test_images": 2},
+        **{"name": "shapes", "train_images": 6, "validation_images": 2, "test_images": 2},
         parameters={"pixels": 64, "most_objects": 3},
     )
     report = as_json(file, "--picture", tmp_path / "sheet.png")
     train = report["parts"]["train"]["objects"]
     assert train["crowds"] == 0
     assert train["most_of_an_image"] <= 3
-    assert [picture.name for picture in drawn] == [f"train image {n}" for n in range(5)]
+    assert [picture.name for picture in drawn] == [f"train image {n}" for n in range(6)]
     assert sum(len(picture.boxes) for picture in drawn) == train["objects"]
