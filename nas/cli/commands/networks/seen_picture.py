@@ -1,4 +1,4 @@
-"""What a picture shows and what a network says of it, by the task that the network learned."""
+"""A picture in words and boxes: what it shows and what a network says of it, by the task learned."""
 
 from __future__ import annotations
 

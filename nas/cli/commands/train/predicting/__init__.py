@@ -1,1 +1,1 @@
-"""What ``nas predict`` tells of pictures, by the task that the network learned."""
+"""Predictions of ``nas predict``, by the task that the network learned."""
