@@ -1,4 +1,4 @@
-"""A picture in words and boxes: what it shows and what a network says of it, by the task learned."""
+"""A picture in words and boxes: what it shows, and what a network says of it, by its task."""
 
 from __future__ import annotations
 

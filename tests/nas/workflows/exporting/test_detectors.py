@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +38,11 @@ from trainers.recipe import Detection
 from trainers.tasks.detection.detections import detections
 
 DEPLOY = Path(__file__).parents[4] / "docs" / "deploy.md"
-every_format = pytest.mark.parametrize("file_format", FORMATS)
+SLOW = {"torch_export": pytest.mark.slow}  # tracing takes seconds, as for ONNX
+every_format = pytest.mark.parametrize(
+    "file_format", [pytest.param(name, marks=SLOW.get(name, ())) for name in FORMATS]
+)
+Exported = Callable[[ExportFormat], Path]
 
 
 @pytest.fixture(scope="module")
@@ -58,15 +64,17 @@ def exportable(saved: SavedNetwork, detector_file: Path) -> ExportableNetwork:
 
 
 @pytest.fixture(scope="module")
-def exports(
-    exportable: ExportableNetwork, tmp_path_factory: pytest.TempPathFactory
-) -> dict[ExportFormat, Path]:
-    """The detector's file in each format."""
+def exported(exportable: ExportableNetwork, tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    """The detector's file in a format."""
     folder = tmp_path_factory.mktemp("exports")
-    files = {name: folder / f"shapes{ENDINGS[name]}" for name in FORMATS}
-    for name, file in files.items():
-        export(exportable, file, name, "float32", None)
-    return files
+
+    @cache
+    def write(file_format: ExportFormat) -> Path:
+        file = folder / f"shapes{ENDINGS[file_format]}"
+        export(exportable, file, file_format, "float32", None)
+        return file
+
+    return write
 
 
 def record_beside(file: Path) -> dict[str, Any]:
@@ -84,7 +92,7 @@ def decoded(saved: SavedNetwork, x: Tensor) -> tuple[Tensor, Tensor]:
 
 @every_format
 def test_the_command_predict_reads_every_format(
-    file_format: ExportFormat, exports: dict[ExportFormat, Path], detector_file: Path
+    file_format: ExportFormat, exported: Exported, detector_file: Path
 ) -> None:
     pictures = [str(file) for file in sorted(example_folder(detector_file.parents[1]).iterdir())]
 
@@ -93,7 +101,7 @@ def test_the_command_predict_reads_every_format(
         read: list[dict[str, Any]] = json.loads(CliRunner().invoke(app, words).stdout)
         return read
 
-    for got, expected in zip(rows(exports[file_format]), rows(detector_file), strict=True):
+    for got, expected in zip(rows(exported(file_format)), rows(detector_file), strict=True):
         assert got["size"] == expected["size"] == [64, 64]
         assert len(got["predictions"]) == len(expected["predictions"])
         for one, other in zip(got["predictions"], expected["predictions"], strict=True):
@@ -104,9 +112,9 @@ def test_the_command_predict_reads_every_format(
 
 @every_format
 def test_the_record_says_what_is_inside(
-    file_format: ExportFormat, exports: dict[ExportFormat, Path], saved: SavedNetwork
+    file_format: ExportFormat, exported: Exported, saved: SavedNetwork
 ) -> None:
-    record = record_beside(exports[file_format])
+    record = record_beside(exported(file_format))
     anchors = 3 * (8 * 8 + 4 * 4)
     shapes = {output["name"]: output["shape"] for output in record["outputs"]}
     expected = {
@@ -127,10 +135,8 @@ def test_the_record_says_what_is_inside(
     assert record["checked"]["largest_difference"] <= record["checked"]["tolerance"]
 
 
-def test_an_onnx_file_decodes_and_suppresses(
-    exports: dict[ExportFormat, Path], saved: SavedNetwork
-) -> None:
-    content = exports["onnx"].read_bytes()
+def test_an_onnx_file_decodes_and_suppresses(exported: Exported, saved: SavedNetwork) -> None:
+    content = exported("onnx").read_bytes()
     x = torch.randn(3, 3, 64, 64)
     boxes, scores, rows = OnnxNetwork(content, "shapes.onnx")(x)
     for got, expected in zip((boxes, scores), decoded(saved, x), strict=True):
@@ -147,17 +153,18 @@ def test_an_onnx_file_decodes_and_suppresses(
     assert "class_head.operators.0.weight" in weights
 
 
+@pytest.mark.slow
 def test_a_program_decodes_and_leaves_suppression_outside(
-    exports: dict[ExportFormat, Path], saved: SavedNetwork
+    exported: Exported, saved: SavedNetwork
 ) -> None:
     x = torch.randn(3, 3, 64, 64)
-    outputs = torch.export.load(exports["torch_export"]).module()(x)
+    outputs = torch.export.load(exported("torch_export")).module()(x)
     for got, expected in zip(outputs, decoded(saved, x), strict=True):
         torch.testing.assert_close(got, expected, atol=1e-3, rtol=1e-4)
 
 
 def test_the_scripts_of_the_docs_need_few_packages(
-    exports: dict[ExportFormat, Path], detector_file: Path, tmp_path: Path
+    exported: Exported, detector_file: Path, tmp_path: Path
 ) -> None:
     """The first has suppression inside; the second does it in NumPy, with any threshold."""
     script, own = re.findall(r"```python\n(# detect.py.*?|def suppressed.*?)```", *docs())
@@ -167,7 +174,7 @@ def test_the_scripts_of_the_docs_need_few_packages(
     Image.open(example).resize((96, 48)).save(picture)
     python = environment_with(tmp_path / "environment", "onnxruntime", "numpy", "pillow")
     done = subprocess.run(
-        [python, tmp_path / "detect.py", exports["onnx"], picture],
+        [python, tmp_path / "detect.py", exported("onnx"), picture],
         cwd=tmp_path,
         env={},
         capture_output=True,
@@ -239,7 +246,7 @@ def test_int8_keeps_the_average_precision(
 
 
 def test_a_file_that_computes_something_else_is_refused(
-    exports: dict[ExportFormat, Path], saved: SavedNetwork
+    exported: Exported, saved: SavedNetwork
 ) -> None:
     images = torch.randn(2, 3, 64, 64)
     for settings, message in (
@@ -251,7 +258,7 @@ def test_a_file_that_computes_something_else_is_refused(
         if settings.suppression_iou == 0.5:
             other = _Shifted(saved.model)
         with pytest.raises(CommandError, match=message):
-            check_outputs(exports["onnx"], "onnx", form, other, images, "noise", "float32")
+            check_outputs(exported("onnx"), "onnx", form, other, images, "noise", "float32")
 
 
 class _Shifted(torch.nn.Module):
@@ -267,20 +274,16 @@ class _Shifted(torch.nn.Module):
 
 
 @every_format
-def test_damaged_files(
-    file_format: ExportFormat, exports: dict[ExportFormat, Path], tmp_path: Path
-) -> None:
-    whole = exports[file_format].read_bytes()
-    damaged = tmp_path / exports[file_format].name
+def test_damaged_files(file_format: ExportFormat, exported: Exported, tmp_path: Path) -> None:
+    whole = exported(file_format).read_bytes()
+    damaged = tmp_path / exported(file_format).name
     damaged.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(CheckpointError, match=rf"{damaged.name} is no"):
         load_network(damaged)
 
 
-def test_a_file_without_the_outputs_of_a_detector(
-    exports: dict[ExportFormat, Path], tmp_path: Path
-) -> None:
-    content = exports["onnx"].read_bytes()
+def test_a_file_without_the_outputs_of_a_detector(exported: Exported, tmp_path: Path) -> None:
+    content = exported("onnx").read_bytes()
     model = onnx.load_from_string(content)
     text = OnnxNetwork(content, "shapes.onnx").record_json
     assert text is not None

@@ -44,8 +44,8 @@ class Sensitive(nn.Module):
         with torch.no_grad():
             self.first.weight.copy_(torch.cat([torch.eye(3), 1e4 * torch.eye(3)])[..., None, None])
             self.second.weight.copy_(torch.eye(3, 6)[..., None, None])
-            for layer in self.rest:
-                layer.weight.copy_(torch.eye(3)[..., None, None])
+            for index, layer in enumerate(self.rest, start=1):  # equal weights would be one
+                layer.weight.copy_(index * torch.eye(3)[..., None, None])
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         out: torch.Tensor = self.rest(self.second(self.first(x))).mean((2, 3))
