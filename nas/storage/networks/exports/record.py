@@ -27,7 +27,7 @@ class FileOutput(Value):
     """An output of an exported file, float32."""
 
     name: str
-    shape: tuple[str | int, ...]  # "N" are the images, a name of a number of them
+    shape: tuple[str | int, ...]  # "N" is the number of images
     content: str
 
 
