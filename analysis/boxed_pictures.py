@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib.axes import Axes
-from matplotlib.patches import Rectangle
-from matplotlib.patheffects import withStroke
 
 from analysis.picture_sheet import sheet, show_picture
 from analysis.plot_style import PALETTE
 from analysis.png_figure import save_png
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 COLUMNS = 4
 CELL_INCHES = 2.4
 LETTERS = 34  # of a picture's name in a line over it
-OUTLINE = [withStroke(linewidth=2.2, foreground="white")]
+OUTLINE_POINTS = 2.2  # of white around lines and letters
 
 
 class DrawnBox(NamedTuple):
@@ -64,11 +64,16 @@ def draw_boxed_pictures(
     for axes, picture in zip(cells, pictures, strict=True):
         show_picture(axes, picture.pixels, picture.name, LETTERS)
         for box in picture.boxes:
-            _draw(axes, box)
+            draw_box(axes, box)
     save_png(path, figure)
 
 
-def _draw(axes: Axes, box: DrawnBox) -> None:
+def draw_box(axes: Axes, box: DrawnBox) -> None:
+    """Draw a box over a picture in its axes."""
+    from matplotlib.patches import Rectangle  # noqa: PLC0415
+    from matplotlib.patheffects import withStroke  # noqa: PLC0415
+
+    outline = [withStroke(linewidth=OUTLINE_POINTS, foreground="white")]
     left, top, right, bottom = (side - 0.5 for side in box.edges)  # centres are whole numbers
     colour = PALETTE[box.number % len(PALETTE)]
     axes.add_patch(
@@ -80,7 +85,7 @@ def _draw(axes: Axes, box: DrawnBox) -> None:
             edgecolor=colour,
             linewidth=1.2,
             linestyle="--" if box.is_dashed else "-",
-            path_effects=OUTLINE,
+            path_effects=outline,
         )
     )
     axes.text(
@@ -90,7 +95,7 @@ def _draw(axes: Axes, box: DrawnBox) -> None:
         fontsize=6,
         color=colour,
         va="bottom",
-        path_effects=OUTLINE,
+        path_effects=outline,
         parse_math=False,
         clip_on=True,
     )

@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from math import ceil
 from pathlib import Path
 from textwrap import wrap
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from analysis.plot_style import FAINT_INK, INK
 from analysis.png_figure import new_figure, save_png
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 COLUMNS = 8
 CELL_INCHES = 1.25

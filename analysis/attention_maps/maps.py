@@ -20,6 +20,9 @@ from search_space.nearest import hint
 
 Pixel = tuple[int, int]  # (row, column)
 
+BACKBONE = "stages."
+"""The beginning of the names of a backbone's layers; the others are those of a detector."""
+
 
 @dataclass(frozen=True, eq=False)
 class AttentionMaps:
@@ -61,8 +64,9 @@ def attention_maps(
         model: in evaluation mode.
         image: ``[C, H, W]``, normalised as the model takes it.
         pixels: (row, column) of the image, at least one.
-        layer: one of :func:`attention_layers`; None for the last that attends over more than one
-            pixel (or, where each map is a single pixel, the last).
+        layer: one of :func:`attention_layers`; None for the last of the backbone that attends over
+            more than one pixel (or, where each map is a single pixel, the last). A layer of a
+            detector's heads runs on the map of every level; its maps are those of the first.
 
     Raises:
         ValueError: a model in training mode or without attention, an unknown layer, an image of
@@ -72,7 +76,10 @@ def attention_maps(
     some = next(model.parameters())
     with torch.no_grad(), record_attention(model) as calls:
         model(image[None].to(some))
-    call = _chosen({call.layer: call for call in calls}, layer)
+    first: dict[str, AttentionCall] = {}
+    for each in calls:
+        first.setdefault(each.layer, each)
+    call = _chosen(first, layer)
     image_hw = (image.shape[-2], image.shape[-1])
     queries = tuple(
         (row * call.map_hw[0] // image_hw[0], column * call.map_hw[1] // image_hw[1])
@@ -96,8 +103,10 @@ def _chosen(calls: dict[str, AttentionCall], layer: str | None) -> AttentionCall
             "convolutions alone"
         )
     if layer is None:
-        wide = [call for call in calls.values() if call.map_hw != (1, 1)]
-        return (wide or list(calls.values()))[-1]
+        backbone = [call for name, call in calls.items() if name.startswith(BACKBONE)]
+        shown = backbone or list(calls.values())
+        wide = [call for call in shown if call.map_hw != (1, 1)]
+        return (wide or shown)[-1]
     if layer not in calls:
         raise ValueError(f"the network has no attention layer {layer!r}; {hint(layer, calls)}")
     return calls[layer]

@@ -6,6 +6,7 @@ inches; a corner is (left, top) in inches from the figure's.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 from textwrap import wrap
@@ -16,6 +17,7 @@ import numpy.typing as npt
 from torch import Tensor
 
 from analysis.attention_maps.maps import AttentionMaps, Pixel
+from analysis.boxed_pictures import DrawnBox, draw_box
 from analysis.plot_style import FAINT_INK, INK
 from nas.atomic_write import replace_file
 
@@ -45,7 +47,12 @@ DARKEST_UNDER_MAP = 0.7  # of the image under a map, so that it does not change 
 
 
 def draw_attention_maps(
-    maps: AttentionMaps, image: Tensor, path: Path | str, *, caption: str = ""
+    maps: AttentionMaps,
+    image: Tensor,
+    path: Path | str,
+    *,
+    caption: str = "",
+    boxes: Sequence[DrawnBox] = (),
 ) -> None:
     """Write :func:`attention_maps_png` to a file; an existing one is replaced.
 
@@ -53,10 +60,12 @@ def draw_attention_maps(
         ValueError: an image of another size than the maps were made for.
         OSError: ``path`` cannot be written.
     """
-    replace_file(path, attention_maps_png(maps, image, caption=caption))
+    replace_file(path, attention_maps_png(maps, image, caption=caption, boxes=boxes))
 
 
-def attention_maps_png(maps: AttentionMaps, image: Tensor, *, caption: str = "") -> bytes:
+def attention_maps_png(
+    maps: AttentionMaps, image: Tensor, *, caption: str = "", boxes: Sequence[DrawnBox] = ()
+) -> bytes:
     """Draw the maps of every head and pixel over the image, as a PNG.
 
     Each map's colours run from zero to its own peak, which is written under it.
@@ -66,6 +75,7 @@ def attention_maps_png(maps: AttentionMaps, image: Tensor, *, caption: str = "")
         image: ``[C, H, W]``, in colour if C = 3; its lowest value is drawn black and its highest
             white, so that a normalised one will do.
         caption: under the image.
+        boxes: to draw over the image, in its pixels.
 
     Raises:
         ValueError: an image of another size than the maps were made for.
@@ -87,7 +97,7 @@ def attention_maps_png(maps: AttentionMaps, image: Tensor, *, caption: str = "")
 
     _write(figure, (MARGIN, 0.4), title, fontsize=12, fontweight="bold")
     _write(figure, (MARGIN, 0.62), _about(maps), color=FAINT_INK)
-    _draw_panel(figure, maps, shown, top, notes)
+    _draw_panel(figure, maps, shown, top, notes, boxes)
     for head in range(heads):
         corner = (left - 0.05, top + head * row + map_height / 2)
         _write(figure, corner, f"head {head + 1}", ha="right", va="center")
@@ -135,11 +145,14 @@ def _draw_panel(
     shown: Floats,
     top: float,
     notes: tuple[list[str], list[str]],
+    boxes: Sequence[DrawnBox],
 ) -> None:
-    """Draw the image with its crosses; under it the caption, the colours and their meaning."""
+    """Draw the image with boxes and crosses; under it the caption, the colours, their meaning."""
     width, height = _fitted(maps.image_hw, PANEL)
     axes = _axes(figure, (MARGIN + (PANEL - width) / 2, top, width, height))
     axes.imshow(shown, cmap="gray", vmin=0, vmax=1)
+    for drawn in boxes:
+        draw_box(axes, drawn)
     for number, (row, column) in enumerate(maps.pixels, start=1):
         _cross(axes, (row, column), size=9)
         room_above = row / maps.image_hw[0] * height > 0.25

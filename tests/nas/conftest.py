@@ -26,6 +26,7 @@ from search_space.space import SearchSpace
 from search_space.space.parameters import Parameter
 from search_space.yaml_validation import validate
 from tests.hand_driven import HandDriven, ledger_in_memory
+from tests.nas.trained_detector import retrained_detector
 
 STEM = {"type": "conv", "kernel": 3, "stride": 1, "pool": False, "width": [4, 8]}
 CONV = {"type": "conv", "kernel": [1, 3]}
@@ -101,6 +102,12 @@ def tiny_space() -> SearchSpace:
 @pytest.fixture(scope="session")
 def task() -> Task:
     return Task(dataset="digits", input_shape=(1, 8, 8), classes=10)
+
+
+@pytest.fixture(scope="session")
+def detector_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The ``model.pt`` of a small detector with attention, in its run's folder."""
+    return retrained_detector(tmp_path_factory.mktemp("detector"))
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, Self
 import torch
 from pydantic import Field, model_validator
 
-from trainers.augmentation.central_crop import central_crop
+from trainers.augmentation.central_crop import central_corner, central_crop
 from trainers.data.network_input import scale_of
 from trainers.data.pictures.pixels import (
     COLOUR_MODES,
@@ -127,11 +127,14 @@ class Preprocessing(Settings):
         """(C, H, W) of a network's input."""
         return CHANNELS[self.colour], self.height, self.width
 
-    def pixels(self, picture: str | Path | Image.Image) -> torch.Tensor:
+    def pixels(
+        self, picture: str | Path | Image.Image, *, place: str = "the picture"
+    ) -> torch.Tensor:
         """Do steps 1 to 4.
 
         Args:
             picture: an image file, or a decoded PIL image, which is taken to be upright.
+            place: a decoded image's name, for messages.
 
         Returns:
             uint8 [C, H, W].
@@ -142,13 +145,30 @@ class Preprocessing(Settings):
         """
         if isinstance(picture, str | Path):
             place, picture = str(picture), open_picture(picture)
-        else:
-            place = "the picture"
         if self.colour == "grey" and picture.mode in COLOUR_MODES:
             picture = opaque(picture).convert("L")
         pixels = picture_pixels(picture, self._resizing(), place)[None]
         images = torch.tensor(pixels if self.colour == "grey" else to_colour(pixels))
         return central_crop(images, (self.height, self.width))[0]
+
+    def boxes_in_picture(self, boxes: torch.Tensor, picture_hw: tuple[int, int]) -> torch.Tensor:
+        """Return boxes of the network's input in the pixels of a picture, cut at its edges.
+
+        Args:
+            boxes: [..., 4], (left, top, right, bottom) in pixels of the network's input.
+            picture_hw: (height, width) of the picture, upright.
+        """
+        resizing = self._resizing()
+        tops_and_lefts = (
+            resizing.corner(*picture_hw),
+            central_corner(resizing.size, (self.height, self.width)),
+        )
+        top, left = (sum(each) for each in zip(*tops_and_lefts, strict=True))
+        height, width = picture_hw
+        scaled = (boxes + boxes.new_tensor([left, top, left, top])) / boxes.new_tensor(
+            2 * resizing.factors(height, width)
+        )
+        return scaled.clamp(min=0).minimum(boxes.new_tensor([width, height, width, height]))
 
     def _resizing(self) -> Resizing:
         size = (self.resized_height or self.height, self.resized_width or self.width)

@@ -7,9 +7,12 @@ mean over images, each of which counts by itself: so groups and processes add up
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 from torch import Tensor
+
+TaskName = Literal["classification", "detection"]
+"""The names of the tasks."""
 
 Kept = tuple[Tensor, ...]
 """The tensors that an evaluation keeps of some images: ``[images, ...]``, alike for every batch."""

@@ -89,7 +89,7 @@ def attention_maps(
     layer: Annotated[
         str,
         typer.Option(
-            help="Name of a layer; by default the last whose map has more than one pixel."
+            help="Name of a layer; by default the backbone's last whose map has several pixels."
         ),
     ] = "",
     png: Annotated[

@@ -269,17 +269,39 @@ def predict(
         list[Path],
         typer.Argument(metavar="IMAGE", help="Image files, or folders of them at any depth."),
     ],
-    top: Annotated[int, typer.Option(help="Classes shown for each image.")] = 1,
-    batch: Annotated[int, typer.Option(help="Images in memory at once.")] = 64,
+    top: Annotated[
+        int | None, typer.Option(help="Of a classifier: classes shown for each image (1).")
+    ] = None,
+    score_threshold: Annotated[
+        float | None,
+        typer.Option(help="Of a detector: least probability of an object that is shown (0.3)."),
+    ] = None,
+    detections_per_image: Annotated[
+        int | None,
+        typer.Option(help="Of a detector: most objects of an image (those of its recipe, 100)."),
+    ] = None,
+    picture: Annotated[
+        Path | None,
+        typer.Option(help="Of a detector: PNG to draw the images in, with boxes over them."),
+    ] = None,
+    batch: Annotated[
+        int | None, typer.Option(help="Images in memory at once (64, of a detector 8).")
+    ] = None,
     as_json: AsJson = False,
     trust: Trust = False,
 ) -> None:
-    """Classify pictures with a retrained network; its file is all that is needed."""
+    """Classify pictures by a trained network, or detect objects; its file is all it needs."""
     from nas.cli.commands.train.predict import show_predictions  # noqa: PLC0415
+    from nas.cli.commands.train.predicting.predictor import PredictOptions  # noqa: PLC0415
 
     with Output(as_json=as_json) as output:
         every_image_was_read = show_predictions(
-            output, model_file, images, top=top, batch=batch, trust=trust
+            output,
+            model_file,
+            images,
+            PredictOptions(top, score_threshold, detections_per_image, picture),
+            batch=batch,
+            trust=trust,
         )
     if not every_image_was_read:
         raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""A saved network, ready to classify pictures.
+"""A saved network, ready to classify pictures, or to detect objects in them.
 
 Its file holds the weights without preprocessing; :meth:`SavedNetwork.preprocess` does what the
 file's record says that the training images went through.
@@ -6,7 +6,7 @@ file's record says that the training images went through.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import shorten
@@ -17,6 +17,9 @@ from pydantic import BaseModel, ValidationError
 from torch import Tensor, nn
 
 from nas.errors import TrustError
+from nas.evaluation.learned_task import learned_task
+from nas.storage.networks.decoded_detector import checked_outputs, decoding
+from nas.storage.networks.detected_objects import SHOWN_FROM, DetectedObject, detected_objects
 from nas.storage.networks.record import NetworkRecord
 from search_space.architecture import Architecture, Task
 from search_space.cost import network_costs
@@ -24,6 +27,9 @@ from search_space.networks import build
 from search_space.primitives.registry import import_failure, not_imported
 from search_space.validation_problems import explain
 from trainers import CheckpointError, Preprocessing
+from trainers.data.pictures.pixels import open_picture
+from trainers.tasks.detection.detections import detections
+from trainers.tasks.task import TaskName
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -46,7 +52,9 @@ class SavedNetwork:
 
     Attributes:
         path: the file, or its URL, for messages.
-        model: in evaluation mode; maps float32 [N, C, H, W] to logits [N, classes].
+        model: in evaluation mode; maps float32 [N, C, H, W] to logits [N, classes]. A detector's
+            maps them to (logits, offsets) of its anchors; that of an ONNX or torch.export file to
+            the outputs of the file, decoded boxes and scores.
         architecture: of the network.
         task: of the network.
         record: preprocessing, class names, recipe, accuracies and more; None in files of early
@@ -58,6 +66,11 @@ class SavedNetwork:
     architecture: Architecture
     task: Task
     record: NetworkRecord | None
+
+    @property
+    def learned_task(self) -> TaskName:
+        """The task that the network learned."""
+        return learned_task(self.architecture)
 
     @property
     def preprocessing(self) -> Preprocessing:
@@ -110,18 +123,14 @@ class SavedNetwork:
             ValueError: ``top`` is outside 1..classes, or the network is a detector.
             CheckpointError: the file has no class names, or the network's output is not finite.
         """
-        if self.architecture.detector is not None:
+        if self.learned_task == "detection":
             raise ValueError(f"{self.path} is a detector, which has no class of a whole image")
         names = self.class_names
         if not 1 <= top <= len(names):
             raise ValueError(f"top must be in 1..{len(names)}, the number of classes, got {top}")
-        first = next(self.model.parameters(), None)  # ONNX Runtime keeps its own
         with torch.inference_mode():
-            probabilities = (
-                self.model(x if first is None else x.to(first.device)).float().softmax(dim=1).cpu()
-            )
-        if not probabilities.isfinite().all():
-            raise CheckpointError(f"{self.path}: the network's output is not finite")
+            probabilities = self.model(self._on_device(x)).float().softmax(dim=1).cpu()
+        self._check_finite(probabilities)
         # sorted stably: of equal ones the first class, as argmax has it
         values, classes = probabilities.sort(dim=1, descending=True, stable=True)
         return [
@@ -136,6 +145,73 @@ class SavedNetwork:
             DataError, CheckpointError, ValueError: as :meth:`preprocess` and :meth:`predictions`.
         """
         return self.predictions(self.preprocess(*pictures), top)
+
+    def detections(
+        self,
+        x: Tensor,
+        picture_hw: Sequence[tuple[int, int]] | None = None,
+        *,
+        score_threshold: float = SHOWN_FROM,
+        detections_per_image: int | None = None,
+    ) -> list[list[DetectedObject]]:
+        """Return the objects in each image of a batch, after non-maximum suppression.
+
+        Args:
+            x: [N, C, H, W], as :meth:`preprocess` makes it; moved to the model's device.
+            picture_hw: (height, width) of the N pictures, upright, in whose pixels the boxes are
+                returned; None leaves them in pixels of ``x``.
+            score_threshold: the least probability of an object.
+            detections_per_image: the most objects of an image; None for those of the recipe.
+
+        Returns:
+            One list an image, the most probable object first.
+
+        Raises:
+            ValueError: the network is no detector.
+            CheckpointError: the file has no class names, or the network's output is not finite, or
+                not a detector's.
+        """
+        detector, record = self.architecture.detector, self._complete()
+        if detector is None:
+            raise ValueError(f"{self.path} is a classifier, which finds no objects")
+        settings = record.recipe.detection.model_copy(update={"score_threshold": score_threshold})
+        if detections_per_image is not None:
+            settings = settings.model_copy(update={"detections_per_image": detections_per_image})
+        with torch.inference_mode():
+            outputs = decoding(self.model, detector, self.task)(self._on_device(x))
+        boxes, scores = checked_outputs(outputs, (len(x), self.task.classes), self.path)
+        self._check_finite(boxes, scores)
+        rows = detections(scores, boxes, settings).cpu()
+        return detected_objects(rows, self.class_names, self.preprocessing, picture_hw)
+
+    def detect(
+        self, *pictures: str | Path | Image.Image, score_threshold: float = SHOWN_FROM
+    ) -> list[list[DetectedObject]]:
+        """Return the objects in each picture, with boxes in its pixels, computed in one batch.
+
+        Raises:
+            DataError, CheckpointError, ValueError: as :meth:`preprocess` and :meth:`detections`.
+        """
+        if not pictures:
+            return []
+        inputs, sizes = [], []
+        for picture in pictures:
+            if isinstance(picture, str | Path):
+                opened, place = open_picture(picture), str(picture)
+            else:
+                opened, place = picture, "the picture"
+            inputs.append(self.preprocessing.pixels(opened, place=place))
+            sizes.append((opened.height, opened.width))
+        x = self.preprocessing.normalised(torch.stack(inputs))
+        return self.detections(x, sizes, score_threshold=score_threshold)
+
+    def _on_device(self, x: Tensor) -> Tensor:
+        first = next(self.model.parameters(), None)  # ONNX Runtime keeps its own
+        return x if first is None else x.to(first.device)
+
+    def _check_finite(self, *outputs: Tensor) -> None:
+        if not all(each.isfinite().all() for each in outputs):
+            raise CheckpointError(f"{self.path}: the network's output is not finite")
 
     def _complete(self) -> NetworkRecord:
         if self.record is None:

@@ -21,7 +21,9 @@ from nas.storage.networks.exports.program_file import program_bytes, traced
 from nas.storage.networks.exports.record import RECORD_KEY, ExportRecord, Precision
 from nas.storage.networks.exports.safetensors_file import safetensors_bytes
 from nas.storage.networks.record import NetworkCosts, NetworkRecord
-from nas.workflows.exporting.check import check_logits
+from nas.workflows.exporting.check import check_outputs
+from nas.workflows.exporting.file_form import FileForm, Outputs, as_outputs
+from nas.workflows.exporting.file_forms import form_of
 from nas.workflows.exporting.quantization import QuantizationImages, quantize
 from search_space.architecture import Architecture, Task
 from search_space.cost import network_costs
@@ -66,10 +68,10 @@ class HalfPrecision(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, x: Tensor) -> Tensor:
-        """``[N, C, H, W] -> [N, classes]``."""
-        logits: Tensor = self.model(x.half())
-        return logits.float()
+    def forward(self, x: Tensor) -> Tensor | Outputs:
+        """Return the network's output of images ``[N, C, H, W]``."""
+        outputs = tuple(each.float() for each in as_outputs(self.model(x.half())))
+        return outputs[0] if len(outputs) == 1 else outputs
 
 
 def export(
@@ -85,8 +87,6 @@ def export(
         CommandError: the format cannot hold the network or the precision; the file computes
             something else, or loses accuracy; or a file cannot be written.
     """
-    if network.architecture.detector is not None:
-        raise CommandError(f"{network.architecture} is a detector, which is not exported yet")
     if precision == "int8" and file_format != "onnx":
         raise CommandError(f"precision int8 needs the format onnx, got {file_format}")
     if precision == "int8" and network.quantization is None:
@@ -94,17 +94,18 @@ def export(
             "precision int8 needs the training images that a network was trained on: export a run, "
             "or a model.pt in its run's folder"
         )
-    record = _record(network, precision, licence)
-    content = _content(network, file_format, precision)
+    form = form_of(network.architecture, network.task, network.network)
+    record = _record(network, form, file_format, precision, licence)
+    content = _content(network, form, file_format, precision)
     unchecked = path.with_name(f".{path.stem}{TEMPORARY}{path.suffix}")
     try:
         replace_file(unchecked, content({RECORD_KEY: record.canonical_json()}))
-        checked = check_logits(
-            unchecked, file_format, network.model, *network.check, precision=precision
+        checked = check_outputs(
+            unchecked, file_format, form, network.model, *network.check, precision=precision
         )
         record = record.replace(checked=checked)
         if network.quantization is not None and precision == "int8":
-            quantized, accuracy = quantize(unchecked, network.quantization)
+            quantized, accuracy = quantize(unchecked, network.quantization, form)
             record = record.replace(quantized=accuracy)
             content = partial(with_metadata, quantized)
         replace_file(path, content({RECORD_KEY: record.canonical_json()}))
@@ -116,7 +117,13 @@ def export(
     return record
 
 
-def _record(network: ExportableNetwork, precision: Precision, licence: str | None) -> ExportRecord:
+def _record(
+    network: ExportableNetwork,
+    form: FileForm,
+    file_format: ExportFormat,
+    precision: Precision,
+    licence: str | None,
+) -> ExportRecord:
     costs = network_costs(network.architecture, network.task)
     return ExportRecord(
         architecture=network.architecture,
@@ -125,6 +132,8 @@ def _record(network: ExportableNetwork, precision: Precision, licence: str | Non
         network=network.network,
         precision=precision,
         licence=licence,
+        outputs=form.outputs(file_format),
+        suppression=form.suppression(file_format),
     )
 
 
@@ -135,7 +144,7 @@ def write_record(path: Path, record: ExportRecord) -> None:
 
 
 def _content(
-    network: ExportableNetwork, file_format: ExportFormat, precision: Precision
+    network: ExportableNetwork, form: FileForm, file_format: ExportFormat, precision: Precision
 ) -> Content:
     """Trace the network once, and return its file's content as a function of the metadata.
 
@@ -145,11 +154,11 @@ def _content(
     model = deepcopy(network.model).half() if is_half else network.model
     if file_format == "safetensors":
         return partial(safetensors_bytes, model)
-    whole = (HalfPrecision(model) if is_half else model).eval()
+    whole = form.module(HalfPrecision(model) if is_half else model).eval()
     example = network.check.images[:2]
     try:
         if file_format == "onnx":
-            return partial(with_metadata, onnx_bytes(whole, example))
+            return partial(with_metadata, form.completed(onnx_bytes(whole, example, form.names)))
         return partial(program_bytes, traced(whole, example))
     except CommandError:  # a library is missing; it is a RuntimeError too
         raise

@@ -22,7 +22,7 @@ COMPARED = 16
 CALIBRATION, VALIDATION = 256, 5000
 """The most images that quantisation takes: of training to calibrate, of validation to judge by."""
 
-BATCH = 64
+BATCH = 16
 """Images in memory at once."""
 
 

@@ -17,11 +17,11 @@ import torch
 from torch import Tensor
 
 from nas.errors import CommandError
-from nas.evaluation.evaluate import AccuracyMetric, accuracy_by
+from nas.evaluation.accuracy_metric import AccuracyMetric
 from nas.storage.networks.exports.formats import library
 from nas.storage.networks.exports.onnx_file import OnnxNetwork
 from nas.storage.networks.exports.record import INPUT, AccuracyCheck
-from trainers.evaluation.metrics import classification_metrics
+from nas.workflows.exporting.file_form import FileForm, as_outputs
 
 MOST_LOST = 0.01
 """The accuracy that quantising may lose: one point."""
@@ -34,7 +34,7 @@ class LabelledImages(NamedTuple):
     """A batch as the network takes it."""
 
     images: Tensor  # [N, C, H, W], float32
-    labels: Tensor  # [N]
+    targets: Tensor  # classes [N], or objects [N, M, 6]
 
 
 class QuantizationImages(NamedTuple):
@@ -48,20 +48,21 @@ class QuantizationImages(NamedTuple):
 class Layer(NamedTuple):
     """A convolution or a linear layer of a file."""
 
-    node: str
+    nodes: tuple[str, ...]  # one for each time that it is computed
     weight: str  # the name of its weights, by which a user knows it
 
 
-def quantize(path: Path, images: QuantizationImages) -> tuple[bytes, AccuracyCheck]:
+def quantize(path: Path, images: QuantizationImages, form: FileForm) -> tuple[bytes, AccuracyCheck]:
     """Quantise a float32 file, leaving in float the layers without which too much is lost.
 
     All layers are quantised first. Where that loses more than :data:`MOST_LOST`, layers are ranked
-    by how much each alone changes the logits, and the first 1, 3, 7 ... of them stay float until
+    by how much each alone changes the outputs, and the first 1, 3, 7 ... of them stay float until
     the loss is small enough.
 
     Args:
         path: the float32 file.
         images: to calibrate and to judge by.
+        form: of the file.
 
     Returns:
         The quantised file, and the accuracy before and after.
@@ -69,7 +70,7 @@ def quantize(path: Path, images: QuantizationImages) -> tuple[bytes, AccuracyChe
     Raises:
         CommandError: too much is lost whatever stays float, or a library is not installed.
     """
-    before, count = _accuracy(path.read_bytes(), images)
+    before, count = _accuracy(path.read_bytes(), images, form)
     with tempfile.TemporaryDirectory(prefix="convattn-") as folder, _silent_quantizer():
         quantizer = _Quantizer(path, Path(folder), images.calibration)
         layers, ranked, kept = quantizer.layers, list[Layer](), 0
@@ -77,10 +78,10 @@ def quantize(path: Path, images: QuantizationImages) -> tuple[bytes, AccuracyChe
             raise CommandError(f"{path.name} has no convolution or linear layer to quantise")
         while True:
             content = quantizer.quantized([layer for layer in layers if layer not in ranked[:kept]])
-            after, _ = _accuracy(content, images)
+            after, _ = _accuracy(content, images, form)
             if before - after <= MOST_LOST:
                 break
-            ranked = ranked or _ranked(quantizer, images.calibration[0])
+            ranked = ranked or _ranked(quantizer, images.calibration[0], len(form.names))
             kept = 2 * kept + 1
             if kept >= len(layers):
                 worst = ", ".join(layer.weight for layer in ranked[:NAMED])
@@ -99,24 +100,31 @@ def quantize(path: Path, images: QuantizationImages) -> tuple[bytes, AccuracyChe
     )
 
 
-def _accuracy(content: bytes, images: QuantizationImages) -> tuple[float, int]:
+def _accuracy(content: bytes, images: QuantizationImages, form: FileForm) -> tuple[float, int]:
     """Return a file's accuracy, and the number of images."""
     network = OnnxNetwork(content, "the quantised file")
-    batches = list(images.validation())
-    logits = torch.cat([network(batch.images) for batch in batches])
-    metrics = classification_metrics(logits, torch.cat([batch.labels for batch in batches]))
-    return accuracy_by(metrics, images.metric), metrics.images
+    kept, targets = [], []
+    for batch in images.validation():
+        kept.append(form.kept(as_outputs(network(batch.images))))
+        targets.append(batch.targets)
+    return form.accuracy(torch.cat(kept), torch.cat(targets), images.metric), len(torch.cat(kept))
 
 
-def _ranked(quantizer: _Quantizer, images: Tensor) -> list[Layer]:
-    """Rank layers by how much each alone, quantised, changes the logits; the largest first."""
-    expected = OnnxNetwork(quantizer.quantized([]), "the float file")(images)
+def _ranked(quantizer: _Quantizer, images: Tensor, outputs: int) -> list[Layer]:
+    """Rank layers by how much each alone changes the first outputs; the largest change first."""
+    expected = as_outputs(OnnxNetwork(quantizer.quantized([]), "the float file")(images))
 
     def change(layer: Layer) -> float:
-        got: Tensor = OnnxNetwork(quantizer.quantized([layer]), layer.weight)(images)
-        return float((got - expected).square().mean())
+        got = as_outputs(OnnxNetwork(quantizer.quantized([layer]), layer.weight)(images))
+        pairs = zip(got[:outputs], expected[:outputs], strict=True)
+        return sum(_relative_change(new, old) for new, old in pairs)
 
     return sorted(quantizer.layers, key=change, reverse=True)
+
+
+def _relative_change(new: Tensor, old: Tensor) -> float:
+    scale = old.square().mean().clamp_min(torch.finfo(torch.float32).tiny)
+    return float((new - old).square().mean() / scale)
 
 
 class _Quantizer:
@@ -146,7 +154,7 @@ class _Quantizer:
             self._output,
             _Reader(self._calibration),
             op_types_to_quantize=["Conv", "Gemm", "MatMul"],
-            nodes_to_quantize=[layer.node for layer in layers],
+            nodes_to_quantize=[node for layer in layers for node in layer.nodes],
             per_channel=True,
             # 7 bits of weights: sums of two products saturate on processors without VNNI, and the
             # file would compute something else there
@@ -177,13 +185,13 @@ class _Reader:
 def _layers(graph: Any) -> list[Layer]:
     """Return the convolutions and linear layers: products with a matrix of the file, not others."""
     weights = {tensor.name: len(tensor.dims) for tensor in graph.initializer}
-    layers = []
+    nodes: dict[str, list[str]] = {}
     for node in graph.node:
         rank = weights.get(node.input[1]) if len(node.input) > 1 else None
         is_linear = node.op_type == "Gemm" or (node.op_type == "MatMul" and rank == 2)
         if rank is not None and (node.op_type == "Conv" or is_linear):
-            layers.append(Layer(node.name, node.input[1]))
-    return layers
+            nodes.setdefault(node.input[1], []).append(node.name)
+    return [Layer(tuple(names), weight) for weight, names in nodes.items()]
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Run a program of torch.export where this project cannot be imported.
 
-python run_program.py PROGRAM IMAGES.npy LOGITS.npy
+python run_program.py PROGRAM IMAGES.npy OUTPUTS.npz
 """
 
 from __future__ import annotations
@@ -21,15 +21,16 @@ class NotHere:
             raise ModuleNotFoundError(f"{name} is hidden, as on another's machine", name=name)
 
 
-def main(program_file: str, images_file: str, logits_file: str) -> None:
-    """Load the program, and write its logits for the images."""
+def main(program_file: str, images_file: str, outputs_file: str) -> None:
+    """Load the program, and write its outputs for the images, in their order."""
     import numpy as np  # noqa: PLC0415
     import torch  # noqa: PLC0415
 
     program = torch.export.load(program_file)
     with torch.no_grad():
-        logits = program.module()(torch.from_numpy(np.load(images_file)))
-    np.save(logits_file, logits.numpy())
+        returned = program.module()(torch.from_numpy(np.load(images_file)))
+    outputs = returned if isinstance(returned, list | tuple) else [returned]
+    np.savez(outputs_file, *(output.numpy() for output in outputs))
 
 
 if __name__ == "__main__":

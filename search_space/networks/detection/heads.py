@@ -79,7 +79,7 @@ class Head(nn.Module):
         for operator, norm in zip(self.operators, norms, strict=True):
             x = self.relu(norm(operator(x)))
         predicted: Tensor = self.predictor(x)
-        return predicted.permute(0, 2, 3, 1).reshape(len(x), -1, self.outputs)
+        return predicted.permute(0, 2, 3, 1).reshape(x.shape[0], -1, self.outputs)
 
 
 def build_class_head(plan: HeadsPlan) -> Head:

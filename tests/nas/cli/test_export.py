@@ -98,7 +98,6 @@ def test_images_and_classes_of_a_network_of_the_zoo(tmp_path: Path) -> None:
         (["export", "digit.onnx"], "digit.onnx is an export already"),
         (["attention-maps", "digit.pt2"], "digit.pt2 holds operators instead of layers"),
         (["export", "resnet51"], "is not the name of a network"),
-        (["export", "retinanet_resnet50@0.125"], "is a detector, which is not exported yet"),
     ],
 )
 def test_what_has_no_layers(words: list[str], message: str) -> None:

@@ -241,6 +241,11 @@ def test_nothing_read_is_no_table(digits: Retrained) -> None:
         (("--top", 0), "--top must be 1 to 10, the number of classes, got 0"),
         (("--top", 11), "--top must be 1 to 10, the number of classes, got 11"),
         (("--batch", 0), "--batch must be 1 or more, got 0"),
+        (
+            ("--score-threshold", 0.5),
+            "is a classifier, which takes --top and not --score-threshold",
+        ),
+        (("--picture", "sheet.png"), "is a classifier, which takes --top and not --picture"),
     ],
 )
 def test_options_that_cannot_be(

@@ -16,6 +16,7 @@ from nas.cli.commands.networks.attention_maps import show_attention_maps
 from nas.cli.commands.networks.describe import show_architectures
 from nas.cli.commands.tools.benchmark_source import Source, read_source
 from nas.cli.commands.train.predict import show_predictions
+from nas.cli.commands.train.predicting.predictor import PredictOptions
 from nas.cli.output import Output
 from nas.config.files import load_config
 from nas.config.search_config import SearchConfig
@@ -98,7 +99,12 @@ def predict(run: RunFolder, picture: Path, *, trust: bool = False) -> str:
     printed = io.StringIO()
     output = Output(as_json=True, file=printed)
     assert show_predictions(
-        output, str(run.path / "model.pt"), [picture], top=1, batch=1, trust=trust
+        output,
+        str(run.path / "model.pt"),
+        [picture],
+        PredictOptions(None, None, None, None),
+        batch=1,
+        trust=trust,
     )
     return printed.getvalue()
 

@@ -47,6 +47,12 @@ class Resizing:
         scaled_height, scaled_width = self._scaled_size(height, width)
         return scaled_width / width, scaled_height / height
 
+    def corner(self, height: int, width: int) -> tuple[int, int]:
+        """Return (top, left) of the part of a scaled picture that is kept."""
+        if self.mode == "fit":
+            return 0, 0
+        return central_corner(self._scaled_size(height, width), self.size)
+
     def resampling(self) -> Image.Resampling:
         """Return Pillow's name of the interpolation."""
         from PIL import Image  # noqa: PLC0415

@@ -70,7 +70,7 @@ class ObjectDetection:
         """Keep the losses [B] and the detections [B, D, 6]."""
         losses, _ = self._losses(outputs, targets, image_hw)
         boxes = self._model.boxes(outputs, image_hw)
-        return losses, detections(outputs[0], boxes, self._settings)
+        return losses, detections(outputs[0].float().sigmoid(), boxes, self._settings)
 
     def nothing_kept(self) -> Kept:
         """See the protocol."""

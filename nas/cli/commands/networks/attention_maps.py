@@ -12,6 +12,7 @@ from torch import Tensor
 
 from analysis.attention_maps.maps import attention_layers, attention_maps
 from analysis.attention_maps.picture import draw_attention_maps
+from nas.cli.commands.networks.seen_picture import seen_by
 from nas.cli.commands.picture_files import check_ending
 from nas.cli.output import Output
 from nas.errors import CommandError
@@ -29,11 +30,11 @@ DIFFERENCE_CHARACTERS = 300
 
 
 class Picture(NamedTuple):
-    """The image, with its name and label."""
+    """The image, with its name and what is known of it."""
 
     name: str
     pixels: Tensor  # [C, H, W], uint8
-    label: str | None  # from the data; None for a file
+    target: Tensor | None  # its class [] or objects [M, 6] of the data; None for a file
 
 
 def show_attention_maps(
@@ -46,7 +47,10 @@ def show_attention_maps(
     png: Path | None,
     trust: bool = False,
 ) -> None:
-    """Draw a layer's attention maps for one image, and print the predicted class.
+    """Draw a layer's attention maps for one image, and print what the network says of it.
+
+    Over a detector's image its objects are drawn, the true ones of a validation image, else the
+    detected ones.
 
     Args:
         output: to print to.
@@ -56,7 +60,7 @@ def show_attention_maps(
             ``nas retrain`` uses the test images, and only once.)
         pixels: ``row,column row,column ...`` of the resized image, counted from 0; empty for the
             centres of its four quadrants.
-        layer: a layer's name; empty for the last one whose map has more than one pixel.
+        layer: a layer's name; empty for the backbone's last one whose map has more than one pixel.
         png: the picture's file; None for ``attention-maps.png`` beside the model.
         trust: the option ``--trust``.
 
@@ -73,8 +77,6 @@ def show_attention_maps(
     network = load_network(
         model_file, require_complete=True, imports=allow_imports(model_file, trust=trust)
     )
-    if network.architecture.detector is not None:
-        raise CommandError(f"{model_file} is a detector, whose attention is not drawn yet")
     picture = _picture(image, network, trust=trust)
     looked_from = _pixels(pixels) or quadrant_centres(network.task.input_shape[1:])
     x = network.preprocessing.normalised(picture.pixels)
@@ -82,14 +84,14 @@ def show_attention_maps(
         maps = attention_maps(network.model, x, looked_from, layer or None)
     except ValueError as error:
         raise CommandError(f"{model_file}: {error}") from error
-    caption = _caption(picture, network, x)
+    seen = seen_by(network, picture.name, x, picture.target)
     target = png or model_file.with_name(PNG_NAME)
     try:
-        draw_attention_maps(maps, picture.pixels, target, caption=caption)
+        draw_attention_maps(maps, picture.pixels, target, caption=seen.caption, boxes=seen.boxes)
     except OSError as error:
         raise CommandError(f"cannot draw {target}: {error.strerror}") from error
     heads, height, width = maps.maps.shape[1:]
-    output.say(caption)
+    output.say(seen.caption)
     output.say(
         f"{maps.layer}: {maps.kind} attention, {heads} {'heads' if heads > 1 else 'head'}, map of "
         f"{height} x {width}; drawn in "
@@ -153,9 +155,8 @@ def _picture(image: str, network: SavedNetwork, *, trust: bool) -> Picture:
         raise CommandError(
             f"--image {image}: the validation split has {len(split)} images, counted from 0"
         )
-    label = splits.class_names[int(split.labels[index])]
     pixels = central_crop(split.pixels(torch.tensor([index])), splits.size)[0]
-    return Picture(f"validation image {index}", pixels, label)
+    return Picture(f"validation image {index}", pixels, split.labels[index])
 
 
 def _pixels(text: str) -> list[tuple[int, int]]:
@@ -166,13 +167,3 @@ def _pixels(text: str) -> list[tuple[int, int]]:
             f"--pixels is 'row,column row,column ...' in pixels counted from 0, got {text!r}"
         )
     return [(int(pixel[1]), int(pixel[2])) for pixel in matches if pixel]
-
-
-def _caption(picture: Picture, network: SavedNetwork, x: Tensor) -> str:
-    """Return the image's name, its label if it is known, and the predicted class."""
-    ((predicted,),) = network.predictions(x[None])
-    known = "" if picture.label is None else f", labelled {picture.label}"
-    return (
-        f"{picture.name}{known}: the network says {predicted.class_name} "
-        f"({predicted.probability:.1%})"
-    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 from urllib.parse import urlsplit
@@ -14,6 +14,7 @@ from nas.cli.commands.networks.describe import changed_task
 from nas.cli.commands.train.picks import SEVERAL, picked_architectures
 from nas.cli.output import Output
 from nas.errors import CommandError
+from nas.evaluation.accuracy_metric import ACCURACY_NAMES, OF_DETECTORS
 from nas.storage.ledger import ledger_of
 from nas.storage.networks.exports.formats import (
     ENDINGS,
@@ -21,7 +22,14 @@ from nas.storage.networks.exports.formats import (
     ExportFormat,
     format_by_ending,
 )
-from nas.storage.networks.exports.record import AccuracyCheck, ExportRecord, OutputCheck, Precision
+from nas.storage.networks.exports.record import (
+    AccuracyCheck,
+    ExportRecord,
+    FileOutput,
+    OutputCheck,
+    Precision,
+    Suppression,
+)
 from nas.storage.networks.network_file import load_network
 from nas.storage.networks.retraining import Retraining, full_trainings, number_of
 from nas.storage.networks.saved_network import SavedNetwork
@@ -125,6 +133,8 @@ def run_export_command(
     for path, record in shown:
         if record.quantized is not None:
             output.say(_loss(record.quantized))
+        if record.suppression is not None:
+            output.say(_inside(record.outputs, record.suppression))
         output.say(f"written: {path}, with its record in {path.name}.json")
 
 
@@ -181,8 +191,7 @@ def _sources(
             shape = "x".join(map(str, task.input_shape))
             raise CommandError(f"{what} on {shape}: {error}") from error
         name = path.stem if path.is_file() else what
-        if architecture.detector is None:
-            untrained(model, noise(task).images)
+        untrained(model, noise(task).images)
         yield _Source(ExportableNetwork(model, architecture, task, None, noise(task)), Path(name))
 
 
@@ -221,7 +230,9 @@ def _table(shown: list[tuple[Path, ExportRecord]]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.add_column("file", overflow="fold")
     table.add_column("network", no_wrap=True)
-    for heading in ("MB", "params", "MACs", "test acc.", "largest difference"):
+    metrics = {record.network.metric for _, record in shown if record.network}
+    tested = " or ".join(ACCURACY_NAMES[each] for each in metrics if each in OF_DETECTORS)
+    for heading in ("MB", "params", "MACs", f"test {tested or 'acc.'}", "largest difference"):
         table.add_column(heading, justify="right", no_wrap=True)
     checked: OutputCheck | None = None
     for path, record in shown:
@@ -239,10 +250,21 @@ def _table(shown: list[tuple[Path, ExportRecord]]) -> Table:
         )
     assert checked is not None  # there is a row
     table.caption = (
-        "largest difference: of the file's logits from the network's, over the largest logit, on "
-        f"{checked.images} of {checked.source}"
+        "largest difference: of the file's outputs from the network's, over an output's largest "
+        f"value, on {checked.images} of {checked.source}"
     )
     return table
+
+
+def _inside(outputs: Sequence[FileOutput], suppression: Suppression) -> str:
+    """Return in words which part of a detector is inside its file."""
+    if not outputs:
+        return "inside the file: weights alone; this package decodes boxes and suppresses them"
+    inside = "decoding"
+    outside = "; non-maximum suppression is outside, see docs/deploy.md"
+    if suppression.is_inside:
+        inside, outside = "decoding and non-maximum suppression", ""
+    return f"inside the file: {inside}; outputs {', '.join(each.name for each in outputs)}{outside}"
 
 
 def _loss(check: AccuracyCheck) -> str:

@@ -1,4 +1,4 @@
-"""``nas predict``: classify pictures with a retrained network's file."""
+"""``nas predict``: classify pictures with a trained network's file, or detect objects in them."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-import torch
-from rich import box
-from rich.table import Table
-
+from nas.cli.commands.train.predicting.classes import ClassPredictor
+from nas.cli.commands.train.predicting.objects import ObjectPredictor
+from nas.cli.commands.train.predicting.predictor import PredictOptions, Predictor, Row
 from nas.cli.output import Output
 from nas.cli.progress import LineDisplay
 from nas.errors import CommandError
 from nas.storage.networks.network_file import load_network
-from nas.storage.networks.saved_network import Prediction, SavedNetwork
 from nas.storage.run.file_imports import allow_imports
 from trainers import DataError
+from trainers.tasks.task import TaskName
 
 ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 """Endings of the names of a folder's image files, in upper or lower case."""
@@ -27,16 +26,22 @@ ImageFile = tuple[str, str | None]
 """A file's name, and the problem if it cannot be read."""
 
 
+PREDICTORS: dict[TaskName, type[ClassPredictor | ObjectPredictor]] = {
+    "classification": ClassPredictor,
+    "detection": ObjectPredictor,
+}
+
+
 def show_predictions(
     output: Output,
     model_file: str,
     images: Sequence[Path],
+    options: PredictOptions,
     *,
-    top: int,
-    batch: int,
+    batch: int | None = None,
     trust: bool = False,
 ) -> bool:
-    """Print the most probable classes of each image, or why it cannot be read.
+    """Print what a network tells of each image, or why it cannot be read.
 
     Args:
         output: to print the table or JSON to; messages, and the progress of several batches, go to
@@ -44,8 +49,8 @@ def show_predictions(
         model_file: the ``model.pt`` of a retraining, a file of ``nas export``, or its URL; the
             folder ``modules`` of its run is used if the network has types of the user's own.
         images: image files, and folders, whose image files are taken at any depth.
-        top: classes for each image.
-        batch: images in memory at once.
+        options: of the task that the network learned.
+        batch: images in memory at once; None for the task's number.
         trust: the option ``--trust``.
 
     Returns:
@@ -56,55 +61,51 @@ def show_predictions(
     """
     imports = trust if "://" in model_file else allow_imports(Path(model_file), trust=trust)
     network = load_network(model_file, require_complete=True, imports=imports)
-    if network.architecture.detector is not None:
-        raise CommandError(
-            f"{model_file} is a detector: nas predict tells the classes of images, and draws no "
-            "boxes yet"
-        )
-    if not 1 <= top <= len(network.class_names):
-        raise CommandError(
-            f"--top must be 1 to {len(network.class_names)}, the number of classes, got {top}"
-        )
+    predictor: Predictor[Any] = PREDICTORS[network.learned_task].of(network, options)
+    if batch is None:
+        batch = predictor.batch
     if batch < 1:
         raise CommandError(f"--batch must be 1 or more, got {batch}")
     files = [file for image in images for file in _files(image)]
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
     stderr = Output(stderr=True)
-    progress = LineDisplay(stderr, lambda: f"{len(rows):,} of {len(files):,} images classified")
+    progress = LineDisplay(
+        stderr, lambda: f"{len(rows):,} of {len(files):,} images {predictor.done}"
+    )
     with progress if len(files) > batch else nullcontext():
         for start in range(0, len(files), batch):
-            chunk = files[start : start + batch]
-            for (name, _), result in zip(chunk, _classified(network, chunk, top), strict=True):
-                error = result if isinstance(result, str) else None
-                if error is not None:
-                    stderr.say(("error:", "bold red"), f" {error}")
-                predictions = None if isinstance(result, str) else [p._asdict() for p in result]
-                rows.append({"image": name, "predictions": predictions, "error": error})
+            for row in _told(predictor, files[start : start + batch]):
+                if row["error"] is not None:
+                    stderr.say(("error:", "bold red"), f" {row['error']}")
+                rows.append(row)
             if len(files) > batch:
                 progress.update()
     read = [row for row in rows if row["error"] is None]
     if output.as_json:
         output.show_json(rows)
     elif read:
-        output.show(_table(read))
+        output.show(predictor.table(read))
+    predictor.finish(output)
     return len(read) == len(rows)
 
 
-def _classified(
-    network: SavedNetwork, files: Sequence[ImageFile], top: int
-) -> list[list[Prediction] | str]:
-    """Return the predictions for each image of a batch, or why there are none."""
-    inputs: list[torch.Tensor] = []
+def _told(predictor: Predictor[Any], files: Sequence[ImageFile]) -> list[Row]:
+    """Return a row for each image of a batch: what is told of it, or why nothing is."""
+    prepared: list[Any] = []
     problems: dict[int, str] = {}
     for position, (name, problem) in enumerate(files):
         try:
             if problem is not None:
                 raise DataError(problem)
-            inputs.append(network.preprocess(name))
+            prepared.append(predictor.prepared(name))
         except DataError as error:
             problems[position] = str(error)
-    predicted = iter(network.predictions(torch.cat(inputs), top) if inputs else [])
-    return [problems[n] if n in problems else next(predicted) for n in range(len(files))]
+    told = iter(predictor.rows(prepared) if prepared else [])
+    return [
+        {"image": name, **(predictor.unread() if n in problems else next(told))}
+        | {"error": problems.get(n)}
+        for n, (name, _) in enumerate(files)
+    ]
 
 
 def _files(image: Path) -> Iterator[ImageFile]:
@@ -124,19 +125,3 @@ def _files(image: Path) -> Iterator[ImageFile]:
         yield str(error.filename), f"{error.filename} cannot be read: {error.strerror}"
     if not any_found and not unreadable:
         yield str(image), f"{image} holds no image file (one that ends in {', '.join(ENDINGS)})"
-
-
-def _table(rows: Sequence[dict[str, Any]]) -> Table:
-    """Return a table with one row for each image, its classes below one another."""
-    table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("image", overflow="fold")
-    table.add_column("class", overflow="fold")
-    table.add_column("probability", justify="right", no_wrap=True)
-    for row in rows:
-        predictions = row["predictions"]
-        table.add_row(
-            row["image"],
-            "\n".join(p["class_name"] for p in predictions),
-            "\n".join(f"{p['probability']:.1%}" for p in predictions),
-        )
-    return table

@@ -7,14 +7,22 @@ from pathlib import Path
 from pydantic import ValidationError
 from torch import Tensor, nn
 
+from nas.evaluation.learned_task import learned_task
 from nas.storage.networks.exports.formats import ExportFormat
 from nas.storage.networks.exports.onnx_file import OnnxNetwork
 from nas.storage.networks.exports.program_file import read_program
-from nas.storage.networks.exports.record import ExportRecord
+from nas.storage.networks.exports.record import BOXES, LOGITS, SCORES, ExportRecord
 from nas.storage.networks.exports.safetensors_file import read_safetensors
 from nas.storage.networks.saved_network import SavedNetwork, built_with, problems_of
 from search_space.primitives.registry import IMPORTS
 from trainers import MAY_BE_EARLIER, CheckpointError
+from trainers.tasks.task import TaskName
+
+FIRST_OUTPUTS: dict[TaskName, tuple[str, ...]] = {
+    "classification": (LOGITS,),
+    "detection": (BOXES, SCORES),
+}
+"""The outputs that every file of operators has, by the task that its network learned."""
 
 
 def network_of_export(
@@ -54,8 +62,15 @@ def network_of_export(
     if require_complete and record.network is None:
         raise CheckpointError(
             f"{place} holds a network that was not trained: it has no class names and no "
-            "preprocessing, so that it cannot classify pictures"
+            "preprocessing, so that it cannot take pictures"
         )
+    if isinstance(model, OnnxNetwork):
+        first = FIRST_OUTPUTS[learned_task(record.architecture)]
+        if model.outputs[: len(first)] != first:
+            raise CheckpointError(
+                f"{place} does not hold the network of its record: its first outputs must be "
+                f"{', '.join(first)}, got {', '.join(model.outputs)}"
+            )
     if model is None:
         model = built_with(weights, record.architecture, record.task, place)
     return SavedNetwork(place, model, record.architecture, record.task, record.network)

@@ -6,7 +6,7 @@ import logging
 import warnings
 from ast import literal_eval
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from nas.storage.networks.exports.formats import library
-from nas.storage.networks.exports.record import INPUT, OUTPUT, RECORD_KEY
+from nas.storage.networks.exports.record import INPUT, LOGITS, RECORD_KEY
 from search_space.attention import exportable
 from trainers import CheckpointError
 
@@ -25,12 +25,17 @@ SCOPES = "pkg.torch.onnx.name_scopes"
 """The exporter's note at a node: the names of the modules around it, from the outermost."""
 
 
-def onnx_bytes(model: nn.Module, example: Tensor) -> bytes:
+WRAPPED = "model."
+"""The beginning of the names of a network's parts inside a module that wraps it, once for each."""
+
+
+def onnx_bytes(model: nn.Module, example: Tensor, outputs: Sequence[str] = (LOGITS,)) -> bytes:
     """Return an ONNX file of a network, for batches of any size, without metadata.
 
     Args:
         model: in evaluation mode, on the CPU.
         example: a batch of two images or more, ``[N, C, H, W]``.
+        outputs: names of what the network returns.
 
     Raises:
         CommandError: a library is not installed.
@@ -45,7 +50,7 @@ def onnx_bytes(model: nn.Module, example: Tensor) -> bytes:
             dynamo=True,
             opset_version=OPSET,
             input_names=[INPUT],
-            output_names=[OUTPUT],
+            output_names=list(outputs),
             dynamic_shapes=({0: "batch"},),  # any size, and its name in the file
             verbose=False,
         )
@@ -61,6 +66,8 @@ def _name_by_modules(graph: Any) -> None:
     The exporter numbers them, and notes at each node the machine that it runs on and PyTorch's
     classes; these notes are removed.
     """
+    for weights in list(graph.initializers.values()):
+        weights.name = _own_name(weights.name)
     seen: Counter[str] = Counter()
     paths: dict[Any, str] = {}  # of the module that computes a value
     kept = {id(value) for value in (*graph.inputs, *graph.outputs)}
@@ -68,7 +75,7 @@ def _name_by_modules(graph: Any) -> None:
         noted.metadata_props.clear()
     for node in graph:
         scopes = literal_eval(node.metadata_props.get(SCOPES, "[]"))
-        path = scopes[-2] if len(scopes) > 1 else paths.get(node.inputs[0], "")
+        path = _own_name(scopes[-2]) if len(scopes) > 1 else paths.get(node.inputs[0], "")
         name = f"{path}/{node.op_type}"
         seen[name] += 1
         node.name = name if seen[name] == 1 else f"{name}_{seen[name]}"
@@ -83,6 +90,13 @@ def _name_by_modules(graph: Any) -> None:
             if is_numbered and id(value) not in kept:
                 value.name = f"{node.name}.constant{index}"
                 kept.add(id(value))
+
+
+def _own_name(name: str) -> str:
+    """Return the name of a part in the network itself, whatever wraps it."""
+    while f"{name}.".startswith(WRAPPED):
+        name = name[len(WRAPPED) :]
+    return name
 
 
 def with_metadata(content: bytes, metadata: Mapping[str, str]) -> bytes:
@@ -116,6 +130,10 @@ class OnnxNetwork(nn.Module):
         content: of the file.
         place: its path or URL, for messages.
 
+    Attributes:
+        outputs: their names.
+        metadata: of the file.
+
     Raises:
         CheckpointError: it is damaged, or ONNX Runtime cannot run it.
         CommandError: ONNX Runtime is not installed.
@@ -130,6 +148,7 @@ class OnnxNetwork(nn.Module):
             reason = str(error).strip().splitlines()[0]
             raise CheckpointError(f"{place} is no ONNX file that can be run: {reason}") from error
         self._place = place
+        self.outputs = tuple(output.name for output in self._session.get_outputs())
         self.metadata: Mapping[str, str] = self._session.get_modelmeta().custom_metadata_map
 
     @property
@@ -137,8 +156,10 @@ class OnnxNetwork(nn.Module):
         """The record's JSON; None for a file that this package did not write."""
         return self.metadata.get(RECORD_KEY)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Compute ``[N, C, H, W] -> [N, classes]``, both float32.
+    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """Compute the file's output of images ``[N, C, H, W]``, a tuple if it has several.
+
+        All are float32; of a classifier it is ``[N, classes]``.
 
         Raises:
             ValueError: the images have another shape.
@@ -149,5 +170,5 @@ class OnnxNetwork(nn.Module):
                 f"{self._place} takes images {taken.shape[1:]} [C, H, W], got {list(x.shape[1:])}"
             )
         feed: dict[str, Any] = {taken.name: x.cpu().numpy()}
-        (logits,) = self._session.run(None, feed)
-        return torch.from_numpy(logits)
+        outputs = tuple(map(torch.from_numpy, self._session.run(None, feed)))
+        return outputs[0] if len(outputs) == 1 else outputs

@@ -19,7 +19,8 @@ from nas.storage.networks.exports.formats import ENDINGS, FORMATS, ExportFormat,
 from nas.storage.networks.exports.onnx_file import OnnxNetwork, onnx_bytes, with_metadata
 from nas.storage.networks.network_file import load_network
 from nas.storage.networks.saved_network import SavedNetwork
-from nas.workflows.exporting.check import check_logits
+from nas.workflows.exporting.check import check_outputs
+from nas.workflows.exporting.classifier_form import ClassifierForm
 from nas.workflows.exporting.export import ExportableNetwork, export
 from nas.workflows.exporting.images import noise, untrained
 from search_space.architecture import Task
@@ -155,8 +156,9 @@ def test_a_file_that_computes_something_else_is_refused(
 ) -> None:
     images = torch.randn(4, 1, 8, 8)
     other = nn.Sequential(saved.model, nn.Threshold(0.5, 0))
+    form = ClassifierForm(10)
     with pytest.raises(CommandError, match=r"its logits differ by .* on 4 of noise; the tolerance"):
-        check_logits(exports["onnx"], "onnx", other, images, "noise", "float32")
+        check_outputs(exports["onnx"], "onnx", form, other, images, "noise", "float32")
 
 
 @every_format

@@ -13,6 +13,7 @@ from torch import nn
 from nas.errors import CommandError
 from nas.storage.networks.exports.onnx_file import OnnxNetwork, onnx_bytes
 from nas.workflows.exporting import quantization
+from nas.workflows.exporting.classifier_form import ClassifierForm
 from nas.workflows.exporting.export import ExportableNetwork, export
 from nas.workflows.exporting.quantization import LabelledImages, QuantizationImages, quantize
 
@@ -43,8 +44,8 @@ class Sensitive(nn.Module):
         with torch.no_grad():
             self.first.weight.copy_(torch.cat([torch.eye(3), 1e4 * torch.eye(3)])[..., None, None])
             self.second.weight.copy_(torch.eye(3, 6)[..., None, None])
-            for layer in self.rest:
-                layer.weight.copy_(torch.eye(3)[..., None, None])
+            for index, layer in enumerate(self.rest, start=1):  # equal weights would be one
+                layer.weight.copy_(index * torch.eye(3)[..., None, None])
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         out: torch.Tensor = self.rest(self.second(self.first(x))).mean((2, 3))
@@ -71,7 +72,7 @@ def test_layers_that_lose_most_stay_float(
     file = tmp_path / "float.onnx"
     file.write_bytes(content)
     monkeypatch.setattr(quantization, "MOST_LOST", 0.05)
-    _, check = quantize(file, images)
+    _, check = quantize(file, images, ClassifierForm(3))
     assert check.before == 1
     assert check.after >= 0.95
     assert {"first.weight", "second.weight"} <= set(check.float_layers)
@@ -80,7 +81,7 @@ def test_layers_that_lose_most_stay_float(
     monkeypatch.setattr(quantization, "MOST_LOST", -1)  # more than any can hold
     message = r"int8 loses too much: accuracy .* on 200 validation images.*lose most are "
     with pytest.raises(CommandError, match=message) as refused:
-        quantize(file, images)
+        quantize(file, images, ClassifierForm(3))
     assert re.search(r"first\.weight|second\.weight", str(refused.value))
 
 

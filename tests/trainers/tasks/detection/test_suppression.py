@@ -57,7 +57,7 @@ def test_a_chain_of_suppressed_boxes_is_resolved_in_order() -> None:
 def test_detections_are_the_most_probable_first_and_then_zeros() -> None:
     boxes_of_anchors = torch.tensor([[[0.0, 0, 4, 4], [0, 0, 4, 5], [8, 8, 12, 12]]])
     logits = torch.tensor([[[2.0, -9.0], [3.0, 0.0], [-9.0, -1.0]]])
-    rows = detections(logits, boxes_of_anchors, Detection(detections_per_image=5))
+    rows = detections(logits.sigmoid(), boxes_of_anchors, Detection(detections_per_image=5))
     assert rows.shape == (1, 5, 6)
     probabilities = torch.tensor([3.0, 0.0, -1.0]).sigmoid()
     torch.testing.assert_close(rows[0, :3, 5], probabilities)
@@ -66,7 +66,23 @@ def test_detections_are_the_most_probable_first_and_then_zeros() -> None:
     assert not rows[0, 3:].any()
 
 
+def test_of_equal_ones_the_first_are_taken() -> None:
+    generator = torch.Generator().manual_seed(0)
+    scores = torch.randint(0, 4, (2, 500, 3), generator=generator) / 4  # four values alone
+    starts = 5 * torch.arange(500.0)
+    apart = torch.stack([starts, starts, starts + 4, starts + 4], dim=1).expand(2, -1, -1)
+    settings = Detection(candidates_per_image=40, detections_per_image=30)
+    for image, rows in enumerate(detections(scores, apart, settings)):
+        order = sorted(
+            range(1500), key=lambda place: (-float(scores[image].flatten()[place]), place)
+        )
+        expected = [(5 * (place // 3), place % 3) for place in order[:30]]
+        assert [(left, label) for left, *_, label, _ in rows.tolist()] == expected
+    assert detections(scores[:0], apart[:0], settings).shape == (0, 30, 6)
+    assert not detections(torch.full((1, 9, 2), torch.nan), torch.zeros(1, 9, 4), settings).any()
+
+
 def test_improbable_boxes_are_no_detections() -> None:
-    none = detections(torch.full((2, 3, 2), -5.0), torch.zeros((2, 3, 4)), Detection())
+    none = detections(torch.full((2, 3, 2), 0.01), torch.zeros((2, 3, 4)), Detection())
     assert none.shape == (2, 100, 6)
     assert not none.any()

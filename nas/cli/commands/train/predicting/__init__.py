@@ -1,0 +1,1 @@
+"""Predictions of ``nas predict``, by the task that the network learned."""
