@@ -52,7 +52,7 @@ def test_a_search_of_detectors_says_map_from_its_start_to_the_report(searched: P
     (row,) = json.loads((searched / "runs/boxes/retrain.json").read_text())
     assert 0 <= row["test_map"] <= 1
     assert row["arch_id"] in {member["arch_id"] for member in front["members"]}
-    assert query(searched, "report", "boxes", "--html", "boxes.html").returncode == 0
+    assert query(searched, "report", "boxes", "-o", "boxes.html").returncode == 0
     page = re.sub(
         r"<(script|style|pre)\b.*?</\1>",
         "",
