@@ -30,8 +30,6 @@ from tests.search_space.zoo_names import is_classifier
 COUNT = int(os.environ.get("EXPORTED", "3"))
 """Random architectures of each space."""
 
-DETECTORS = Path(__file__).parents[4] / "configs" / "spaces" / "small_detectors.yaml"
-
 NAMES = [name for name in ZOO if is_classifier(name)]
 SLICES = 2
 """Exports of parts, which test processes share."""
@@ -94,10 +92,3 @@ def test_a_random_architecture(file: Path, index: int, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_network_of_the_zoo(name: str, tmp_path: Path) -> None:
     is_exported(*a_small_network_of_the_zoo(name), tmp_path)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("index", range(COUNT))
-def test_a_random_detector(index: int, tmp_path: Path) -> None:
-    architecture = SearchSpace.from_yaml(DETECTORS).sample(np.random.default_rng([index, 26]))
-    is_exported(architecture, task_of(64), tmp_path)
