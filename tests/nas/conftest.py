@@ -217,6 +217,13 @@ def finish(
     trained: Callable[..., EvaluationResult], costs: Callable[[Architecture], Costs]
 ) -> Callable[..., None]:
     """Trains a proposal and records what came of it."""
+    return recording(trained, costs)
+
+
+def recording(
+    trained: Callable[..., EvaluationResult], costs: Callable[[Architecture], Costs]
+) -> Callable[..., None]:
+    """Return the function that trains a proposal and records what came of it."""
 
     def record(proposals: HandDriven, proposal: Any) -> None:
         result = trained(proposal.architecture, proposals.config.seed)

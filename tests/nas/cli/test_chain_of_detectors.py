@@ -31,14 +31,17 @@ from nas.cli.output import Output
 from nas.config.files import load_config
 from nas.config.search_config import SearchConfig
 from nas.errors import CommandError
+from nas.evaluation.evaluate import EvaluationResult
 from nas.storage.ledger import ledger_of
 from nas.storage.run.data_file import note_images
 from nas.storage.run.folder import RunFolder
 from nas.workflows.checks import load_data
 from search_space.architecture import Architecture, Task
-from search_space.cost import Costs, network_costs
+from search_space.cost import network_costs
+from tests.hand_driven import HandDriven
 from tests.nas.cli.conftest import Begin
 from tests.nas.cli.trained_here import TrainedHere
+from tests.nas.conftest import recording
 from tests.nas.tiny_detectors import SEARCH, TASK
 from tests.nas.words_of_detectors import wrong_words
 
@@ -48,14 +51,19 @@ TRIALS = 12  # the fewest that are explained
 OVERRIDES = [f"search.n_trials={TRIALS}"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def task() -> Task:
     return TASK
 
 
-@pytest.fixture(scope="session")
-def costs(task: Task) -> Callable[[Architecture], Costs]:
-    return lambda architecture: network_costs(architecture, task)
+@pytest.fixture
+def propose_from(task: Task) -> Callable[..., HandDriven]:
+    return lambda config, ledger: HandDriven(config, ledger, task)
+
+
+@pytest.fixture
+def finish(trained: Callable[..., EvaluationResult], task: Task) -> Callable[..., None]:
+    return recording(trained, lambda architecture: network_costs(architecture, task))
 
 
 @pytest.fixture
