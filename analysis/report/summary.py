@@ -133,11 +133,11 @@ def _how_sure(
     for run in runs:
         if run.noise is None:
             continue
-        between = "" if run.spread is None else f", of {run.spread:.1%} between networks"
+        between = "" if run.spread is None else f", of {100 * run.spread:.1f} between networks"
         whose = f"{run.name}: d" if len(runs) > 1 else "D"
         lines.append(
-            f"{whose}eviation of {run.noise.deviation:.1%} from seed to seed of one network"
-            f"{between} ({run.noise.degrees_of_freedom} degrees of freedom)."
+            f"{whose}eviation of {100 * run.noise.deviation:.1f} points from seed to seed of one "
+            f"network{between} ({run.noise.degrees_of_freedom} degrees of freedom)."
         )
     if len(runs) == 1 and runs[0].probabilities:
         lines.append(_truly_on_front(runs[0].probabilities, members))
