@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
@@ -16,6 +17,9 @@ from nas.storage.candidates import Candidate, front_by_value
 Trace = dict[str, Any]
 
 HOVER = "<b>%{customdata}</b><br>%{y:.2%}, %{x:.3s}<extra></extra>"
+
+NEAR_EDGE = 0.15
+"""The share of the axis of cost at either end where a label would not fit around its network."""
 
 
 def front_figure(
@@ -143,9 +147,18 @@ def _beside(picture: Drawn) -> Trace:
         "hovertemplate": HOVER,
         "error_y": _errors(others),
         "text": [escape(each.label) for each in picture.beside],
-        "textposition": "top center",
+        "textposition": [_label_side(picture, each) for each in others],
         "marker": {"symbol": "star-open", "color": INK, "size": 12},
     }
+
+
+def _label_side(picture: Drawn, candidate: Candidate) -> str:
+    """Return where a network's label stands: towards the middle, where it is not cut off."""
+    least, most = math.log(min(picture.costs)), math.log(max(picture.costs))
+    place = (math.log(candidate.metrics[picture.x]) - least) / (most - least or 1.0)
+    if place < NEAR_EDGE:
+        return "top right"
+    return "top left" if place > 1 - NEAR_EDGE else "top center"
 
 
 def _ring(picture: Drawn, candidates: Sequence[Candidate], size: int, colour: str) -> Trace:
